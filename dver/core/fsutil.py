@@ -1,0 +1,89 @@
+"""Durable and atomic file operations. Paths are str, bytes or os.PathLike, as `os` takes them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dver.core.errors import DverError, LocalIOError
+
+_FATAL = {
+    errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+    errno.EROFS: ("the file system is read-only", "make it writable, then run the same command again"),
+    errno.EACCES: ("permission denied", "check the owner and mode of the path"),
+    errno.EPERM: ("operation not permitted", "check the owner and mode of the path"),
+    errno.EMFILE: ("too many open files in this process", "raise the limit with `ulimit -n 4096`"),
+    errno.ENFILE: ("too many open files on this machine", "close other programs, then run the same command again"),
+    errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
+}
+
+
+def explain(error: OSError) -> DverError:
+    """An `OSError` that reached the surface, in words."""
+    path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
+    why, fix = _FATAL.get(error.errno or 0, (error.strerror or str(error), "see the path above"))
+    return LocalIOError(f"cannot use {path!r}" if path else "a file operation failed", why=why, fix=fix)
+
+
+def fsync_dir(path: str | bytes | os.PathLike[str]) -> None:
+    """Make the names in the directory `path` durable. A no-op where directories cannot be opened (Windows)."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):
+        return
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def temporary_name(stem: str = "tmp") -> str:
+    """A file name that no other process chooses: leftovers are recognised by the prefix `.dver-`."""
+    return f".dver-{stem}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace `path` by a file that holds `content`: readers see the old or the new, never a part.
+
+    The mode of an existing file is kept. With `durable`, it survives a power cut once this returns.
+    """
+    temporary = path.with_name(temporary_name())
+    mode = 0o666
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode & 0o777
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    if durable:
+        fsync_dir(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path` while the block runs; wait for another holder.
+
+    The lock is the kernel's and ends with the process, however it ends, so no stale lock is ever left.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,62 @@
+"""Object ids: the BLAKE3-256 digest of an object's content."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Self
+
+from blake3 import blake3
+
+from dver.core.errors import CorruptError
+
+ALGORITHM: Final = "blake3"
+SIZE: Final = 32
+
+_TEXT: Final = re.compile(r"([a-z0-9]+):([0-9a-f]+)")
+
+
+class Oid(bytes):
+    """The id of an object: 32 raw bytes, written as `blake3:` and 64 hexadecimal digits.
+
+    A subclass of `bytes`, so that millions of them compare, sort and hash at the speed of C, and so that a plain
+    `bytes` or `str` is not taken for one by the type checker.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, content: bytes | memoryview) -> Self:
+        """The id of `content`."""
+        return cls(blake3(content).digest())
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The id that `text` spells, such as `blake3:af13…`. Raises CorruptError for anything else."""
+        match = _TEXT.fullmatch(text)
+        if match is None:
+            raise CorruptError(f"not an object id: {text[:80]!r}", why="expected blake3: and 64 hexadecimal digits")
+        if match[1] != ALGORITHM:
+            raise CorruptError(
+                f"object id uses the hash {match[1]!r}", why=f"this dver knows {ALGORITHM} only", fix="upgrade dver"
+            )
+        if len(match[2]) != 2 * SIZE:
+            raise CorruptError(f"not an object id: {text[:80]!r}", why="expected 64 hexadecimal digits")
+        return cls(bytes.fromhex(match[2]))
+
+    @classmethod
+    def from_bytes_exact(cls, raw: bytes | memoryview) -> Self:
+        """The id whose digest is `raw`, which must be 32 bytes long."""
+        if len(raw) != SIZE:
+            raise CorruptError(f"an object id of {len(raw)} bytes", why=f"expected {SIZE}")
+        return cls(raw)
+
+    def __str__(self) -> str:
+        return f"{ALGORITHM}:{self.hex()}"
+
+    def __repr__(self) -> str:
+        return f"Oid({self.hex()[:12]}…)"
+
+    @property
+    def short(self) -> str:
+        """The first twelve hexadecimal digits: for people, never for look-ups."""
+        return self.hex()[:12]

@@ -1,0 +1,1 @@
+"""Storage elsewhere: the storage protocol, its implementations, and transfers to and from the store."""
