@@ -1,0 +1,190 @@
+"""Packs: one file that holds many objects as frames (docs/format/pack.md).
+
+    header   magic, version
+    frame    kind, codec, sizes, oid, checksum, then the payload      (repeated)
+    footer   one row a frame, sorted by oid
+    trailer  length and BLAKE3 of the footer, magic
+
+The pack's name is the BLAKE3 of its footer. The footer holds each frame's oid and checksum, so the name vouches for
+all of it, and a client that read only the footer, by range, can already check it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from itertools import pairwise
+from struct import Struct
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64, xxh3_64_intdigest
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.formats.reading import Cursor
+
+MAGIC: Final = b"DVERPACK"
+FOOTER_MAGIC: Final = b"DVFT"
+TRAILER_MAGIC: Final = b"DVERPEND"
+VERSION: Final = 1
+HEADER: Final = MAGIC + bytes((VERSION,)) + bytes(7)
+"""What every pack begins with: 16 bytes."""
+
+TARGET_SIZE: Final = 32 << 20
+"""Bytes at which a pack of small objects is closed."""
+
+_FRAME: Final = Struct("<2sBBQQ32sQ")
+_FRAME_FIELDS: Final = Struct("<2sBBQQ32s")
+_FRAME_MAGIC: Final = b"FR"
+_ROW: Final = Struct("<32sBBQQQQ")
+_COUNT: Final = Struct("<I")
+_TRAILER: Final = Struct("<Q32s8s")
+
+FRAME_HEADER_SIZE: Final = _FRAME.size
+TRAILER_SIZE: Final = _TRAILER.size
+ROW_SIZE: Final = _ROW.size
+
+
+class ObjectKind(IntEnum):
+    """What an object is. The numbers are written to disk."""
+
+    BLOB = 0
+    TREE = 1
+
+
+class Codec(IntEnum):
+    """How a payload encodes its object. The numbers are written to disk."""
+
+    RAW = 0
+    ZSTD = 1
+
+
+class Row(NamedTuple):
+    """One frame, as the footer lists it. `offset` is that of the frame's header; sizes are in bytes."""
+
+    oid: Oid
+    kind: ObjectKind
+    codec: Codec
+    offset: int
+    raw_size: int
+    stored_size: int
+    checksum: int
+
+    @property
+    def frame_size(self) -> int:
+        """Header and payload."""
+        return FRAME_HEADER_SIZE + self.stored_size
+
+    @property
+    def end(self) -> int:
+        """Where the next frame begins."""
+        return self.offset + FRAME_HEADER_SIZE + self.stored_size
+
+
+_KINDS: Final = tuple(ObjectKind)
+_CODECS: Final = tuple(Codec)
+
+
+def frame_header(oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> tuple[bytes, int]:
+    """The header that goes before `payload`, and the checksum in it: XXH3-64 of the payload and the other fields."""
+    fields = _FRAME_FIELDS.pack(_FRAME_MAGIC, kind, codec, raw_size, len(payload), oid)
+    checksum = xxh3_64_intdigest(payload + fields)
+    return fields + checksum.to_bytes(8, "little"), checksum
+
+
+def frame_header_streamed(
+    oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, *, stored_size: int, payload_hash: xxh3_64
+) -> tuple[bytes, int]:
+    """The same for a payload that is already written: `payload_hash` has been fed all of it."""
+    fields = _FRAME_FIELDS.pack(_FRAME_MAGIC, kind, codec, raw_size, stored_size, oid)
+    payload_hash.update(fields)
+    checksum = payload_hash.intdigest()
+    return fields + checksum.to_bytes(8, "little"), checksum
+
+
+def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
+    """The frame whose header is `content` and lies at `offset`."""
+    if len(content) != FRAME_HEADER_SIZE:
+        raise CorruptError("a truncated frame")
+    magic, kind, codec, raw_size, stored_size, oid, checksum = _FRAME.unpack(content)
+    if magic != _FRAME_MAGIC:
+        raise CorruptError("not a frame", why=f"no frame begins at byte {offset}")
+    return Row(Oid(oid), _kind(kind), _codec(codec), offset, raw_size, stored_size, checksum)
+
+
+def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
+    """The payload of `frame`, after its header was compared with `row` and its checksum with its bytes."""
+    view = memoryview(frame)
+    header, payload = view[:FRAME_HEADER_SIZE], view[FRAME_HEADER_SIZE:]
+    if len(payload) != row.stored_size or decode_frame_header(header, row.offset) != row:
+        raise CorruptError(f"a damaged frame of object {row.oid}", why="its header differs from the pack's footer")
+    summed = xxh3_64(payload)
+    summed.update(header[: _FRAME_FIELDS.size])
+    if summed.intdigest() != row.checksum:
+        raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
+    return payload
+
+
+def encode_footer(rows: Sequence[Row]) -> bytes:
+    """The footer of a pack with `rows`, in any order."""
+    body = b"".join([_ROW.pack(*row) for row in sorted(rows)])
+    return FOOTER_MAGIC + bytes((VERSION,)) + _COUNT.pack(len(rows)) + body
+
+
+def encode_trailer(footer: bytes) -> bytes:
+    """What follows `footer` at the very end."""
+    return _TRAILER.pack(len(footer), Oid.of(footer), TRAILER_MAGIC)
+
+
+def decode_trailer(content: bytes | memoryview) -> tuple[int, Oid]:
+    """The footer's length in bytes, and its BLAKE3: the name that the pack should have."""
+    if len(content) != TRAILER_SIZE:
+        raise CorruptError("a truncated pack")
+    length, name, magic = _TRAILER.unpack(content)
+    if magic != TRAILER_MAGIC:
+        raise CorruptError("not a pack, or a truncated one", why="it does not end as a pack does")
+    return length, Oid(name)
+
+
+def decode_footer(content: bytes | memoryview) -> list[Row]:
+    """The rows of a footer, sorted by oid. Frames must tile the pack: no gap, no overlap."""
+    cursor = Cursor(content, "pack footer")
+    cursor.expect(FOOTER_MAGIC, VERSION)
+    (count,) = cursor.unpack(_COUNT)
+    body = cursor.take(count * ROW_SIZE)
+    cursor.finish()
+    try:
+        rows = [
+            Row(Oid(oid), _KINDS[kind], _CODECS[codec], offset, raw, stored, checksum)
+            for oid, kind, codec, offset, raw, stored, checksum in _ROW.iter_unpack(body)
+        ]
+    except IndexError:
+        raise CorruptError("a pack with an object of an unknown kind or codec", fix="upgrade dver") from None
+    if any(a.oid >= b.oid for a, b in pairwise(rows)):
+        raise CorruptError("a pack footer that is not sorted")
+    end = len(HEADER)
+    for row in sorted(rows, key=lambda row: row.offset):
+        if row.offset != end:
+            raise CorruptError("a pack footer whose frames do not follow one another")
+        if row.codec is Codec.RAW and row.raw_size != row.stored_size:
+            raise CorruptError(f"object {row.oid} has two different sizes")
+        end = row.end
+    return rows
+
+
+def check_header(content: bytes | memoryview) -> None:
+    """The first 16 bytes are those of a pack that this code reads."""
+    cursor = Cursor(content, "pack")
+    cursor.expect(MAGIC, VERSION)
+
+
+def _kind(number: int) -> ObjectKind:
+    if number >= len(_KINDS):
+        raise CorruptError(f"an object of the unknown kind {number}", fix="upgrade dver")
+    return _KINDS[number]
+
+
+def _codec(number: int) -> Codec:
+    if number >= len(_CODECS):
+        raise CorruptError(f"an object of the unknown codec {number}", fix="upgrade dver")
+    return _CODECS[number]

@@ -1,0 +1,220 @@
+"""Pointers: the small YAML files that Git tracks in place of data (docs/format/pointer.md).
+
+dver writes one canonical form, which a regular expression reads at once. A pointer that a person has edited goes
+through a YAML library instead, and a rewrite keeps the person's comments and keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.oid import Oid
+from dver.formats.pack import ObjectKind
+from dver.formats.tree import SIZE_MAX
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
+SUFFIX: Final = ".dver"
+VERSION: Final = 1
+MAX_SIZE: Final = 64 << 10
+"""Bytes that a pointer file may have."""
+
+_CANONICAL: Final = re.compile(
+    rb"(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
+    rb"oid: (?P<oid>blake3:[0-9a-f]{64})\n(?:push: (?P<push>false)\n)?(?:remote: (?P<remote>[A-Za-z0-9][\w-]*)\n)?"
+    rb"size: (?P<size>\d{1,18})\nversion: 1\n"
+)
+_CONFLICT: Final = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
+_OWN_KEYS: Final = ("executable", "files", "kind", "oid", "push", "remote", "size", "version")
+_YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n|~", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What stands in Git for a file (`kind` BLOB) or a directory (TREE). `size` is in bytes."""
+
+    kind: ObjectKind
+    oid: Oid
+    size: int
+    files: int = 1
+    executable: bool = False
+    remote: str | None = None
+    """The only remote that this data goes to, where it is not the default one."""
+    push: bool = True
+    desc: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def same_data(self, other: Pointer) -> bool:
+        """Do both stand for the same bytes?"""
+        return (self.oid, self.kind, self.executable) == (other.oid, other.kind, other.executable)
+
+
+def encode(pointer: Pointer) -> bytes:
+    """The canonical bytes of `pointer`, without `desc` and `meta`, which belong to the user."""
+    lines = [f"{key}: {_scalar(value)}\n" for key, value in sorted(_own_fields(pointer).items())]
+    return "".join(lines).encode()
+
+
+def decode(content: bytes) -> Pointer:
+    """The pointer that `content` holds. Raises ConflictError for merge markers, CorruptError for the rest."""
+    match = _CANONICAL.fullmatch(content)
+    fields = _canonical_fields(match) if match else _load(content)
+    return _build(fields)
+
+
+def rewrite(existing: bytes, pointer: Pointer) -> bytes:
+    """`existing` with the fields of `pointer` in place of its own: comments and unknown keys survive."""
+    if _CANONICAL.fullmatch(existing):
+        return encode(pointer)
+    _load(existing)
+    yaml = _yaml("rt")
+    document = yaml.load(existing)
+    own = _own_fields(pointer)
+    for key in _OWN_KEYS:
+        if key in own and document.get(key) != own[key]:
+            document[key] = own[key]
+        elif key not in own:
+            document.pop(key, None)
+    out = BytesIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _own_fields(pointer: Pointer) -> dict[str, object]:
+    own: dict[str, object] = {
+        "kind": pointer.kind.name.lower(),
+        "oid": str(pointer.oid),
+        "size": pointer.size,
+        "version": VERSION,
+    }
+    if pointer.kind is ObjectKind.TREE:
+        own["files"] = pointer.files
+    if pointer.executable:
+        own["executable"] = True
+    if not pointer.push:
+        own["push"] = False
+    if pointer.remote is not None:
+        own["remote"] = pointer.remote
+    return own
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    ambiguous = isinstance(value, str) and (_YAML_WORDS.fullmatch(text) or not text[:1].isalpha())
+    return f'"{text}"' if ambiguous else text
+
+
+def _canonical_fields(match: re.Match[bytes]) -> dict[str, object]:
+    texts = {key: value.decode() for key, value in match.groupdict().items() if value is not None}
+    fields: dict[str, object] = {**texts, "version": VERSION, "size": int(texts["size"])}
+    if "files" in texts:
+        fields["files"] = int(texts["files"])
+    if "executable" in texts:
+        fields["executable"] = True
+    if "push" in texts:
+        fields["push"] = False
+    return fields
+
+
+def _load(content: bytes) -> dict[str, object]:
+    if len(content) > MAX_SIZE:
+        raise CorruptError("a pointer that is too large", why=f"{len(content)} bytes, at most {MAX_SIZE} are read")
+    if _CONFLICT.search(content):
+        raise ConflictError(
+            "a pointer with merge conflict markers",
+            why="Git could not merge two versions of the data",
+            fix="choose one with `git checkout --ours` or `--theirs`, then `git add` it",
+        )
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        _refuse_aliases(content)
+        document = _yaml("safe").load(content)
+    except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise CorruptError("a pointer that is not YAML", why=_first_line(error)) from None
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise CorruptError("a pointer that is not a mapping", why="expected lines such as `kind: tree`")
+    return document
+
+
+def _refuse_aliases(content: bytes) -> None:
+    # An alias lets a few bytes stand for gigabytes (the "billion laughs"), and no pointer needs one.
+    from ruamel.yaml.events import AliasEvent
+
+    for event in _yaml("safe").parse(content):
+        if isinstance(event, AliasEvent):
+            raise CorruptError("a pointer with a YAML alias", why="aliases are not read", fix="write the value out")
+
+
+def _yaml(kind: str) -> YAML:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ=kind, pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    return yaml
+
+
+def _first_line(error: Exception) -> str:
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem and mark:
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _build(fields: Mapping[str, object]) -> Pointer:
+    version = _integer(fields, "version")
+    if version > VERSION:
+        raise CorruptError(f"a pointer of version {version}", why=f"this dver reads up to {VERSION}", fix="upgrade dver")
+    kind_text = _text(fields, "kind")
+    if kind_text not in ("blob", "tree"):
+        raise CorruptError(f"a pointer of the unknown kind {kind_text!r}", why="expected blob or tree")
+    kind = ObjectKind[kind_text.upper()]
+    meta = fields.get("meta", {})
+    if not isinstance(meta, dict):
+        raise CorruptError("a pointer whose meta is not a mapping")
+    return Pointer(
+        kind=kind,
+        oid=Oid.parse(_text(fields, "oid")),
+        size=_integer(fields, "size"),
+        files=_integer(fields, "files") if kind is ObjectKind.TREE else 1,
+        executable=_boolean(fields, "executable", default=False),
+        remote=_text(fields, "remote") if "remote" in fields else None,
+        push=_boolean(fields, "push", default=True),
+        desc=_text(fields, "desc") if "desc" in fields else None,
+        meta=meta,
+    )
+
+
+def _integer(fields: Mapping[str, object], key: str) -> int:
+    value = fields.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_MAX:
+        raise _wrong(fields, key, "a whole number")
+    return value
+
+
+def _text(fields: Mapping[str, object], key: str) -> str:
+    value = fields.get(key)
+    if not isinstance(value, str):
+        raise _wrong(fields, key, "text")
+    return value
+
+
+def _boolean(fields: Mapping[str, object], key: str, *, default: bool) -> bool:
+    value = fields.get(key, default)
+    if not isinstance(value, bool):
+        raise _wrong(fields, key, "true or false")
+    return value
+
+
+def _wrong(fields: Mapping[str, object], key: str, expected: str) -> CorruptError:
+    found = f"found {str(fields[key])[:80]!r}" if key in fields else "it is missing"
+    return CorruptError(f"a pointer whose `{key}` is not {expected}", why=found)

@@ -1,0 +1,48 @@
+"""A cursor over bytes from an untrusted source: never reads past the end, never allocates what it was only promised."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from dver.core.errors import CorruptError
+
+
+class Cursor:
+    """Takes fields off the front of `content`; what is missing or left over is a CorruptError that names `what`."""
+
+    __slots__ = ("_at", "_content", "_what")
+
+    def __init__(self, content: bytes | memoryview, what: str) -> None:
+        self._content = memoryview(content)
+        self._what = what
+        self._at = 0
+
+    def take(self, length: int) -> memoryview:
+        """The next `length` bytes."""
+        end = self._at + length
+        if end > len(self._content):
+            raise CorruptError(f"a truncated {self._what}", why=f"{end} bytes expected, {len(self._content)} found")
+        part = self._content[self._at : end]
+        self._at = end
+        return part
+
+    def unpack(self, form: Struct) -> tuple[int, ...]:
+        """The next fields, as `form` lays them out."""
+        return form.unpack(self.take(form.size))
+
+    def expect(self, magic: bytes, version: int) -> None:
+        """The next bytes are `magic` and a version byte that this code reads."""
+        if bytes(self.take(len(magic))) != magic:
+            raise CorruptError(f"not a {self._what}", why=f"it does not begin with {magic!r}")
+        found = self.take(1)[0]
+        if found > version:
+            raise CorruptError(
+                f"a {self._what} of format version {found}", why=f"this dver reads up to {version}", fix="upgrade dver"
+            )
+        if found != version:
+            raise CorruptError(f"a {self._what} of the unknown format version {found}")
+
+    def finish(self) -> None:
+        """Nothing may be left."""
+        if self._at != len(self._content):
+            raise CorruptError(f"{len(self._content) - self._at} stray bytes after a {self._what}")

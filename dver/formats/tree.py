@@ -1,0 +1,231 @@
+"""Trees: the sorted entries of one directory (docs/format/tree.md).
+
+A tree is written in columns, so that a directory of thousands of entries decodes in a few bulk operations and
+compresses well. A directory with more than `LEAF_MAX` entries is a list of shards, cut where the names say so: one
+new file in a flat directory of a million changes one shard and the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import accumulate, pairwise
+from struct import Struct, pack, unpack
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from dver.core.errors import CorruptError
+from dver.core.oid import SIZE as OID_SIZE
+from dver.core.oid import Oid
+from dver.formats.reading import Cursor
+
+MAGIC: Final = b"DVTR"
+VERSION: Final = 1
+LEAF_MAX: Final = 10_000
+"""Entries that a directory may have before it is written as shards."""
+SHARD_MASK: Final = 0xFFF
+"""A shard ends after a name whose XXH3 has these bits clear: 4,096 entries on average."""
+SHARD_MAX: Final = 16_384
+"""A shard ends here at the latest, whatever its names."""
+NAME_MAX: Final = 255
+SIZE_MAX: Final = 2**63 - 1
+
+_LEAF: Final = 0
+_SHARDED: Final = 1
+_HEAD: Final = Struct("<BI")
+
+
+class Kind(IntEnum):
+    """What an entry is."""
+
+    FILE = 0
+    EXECUTABLE = 1
+    SYMLINK = 2
+    DIRECTORY = 3
+
+
+class Entry(NamedTuple):
+    """One name in a directory. `size` is in bytes (a link's is that of its target text), `files` counts leaves."""
+
+    name: bytes
+    kind: Kind
+    oid: Oid
+    size: int
+    files: int = 1
+
+
+class Shard(NamedTuple):
+    """A run of consecutive entries of a large directory, kept as a leaf tree of its own."""
+
+    first: bytes
+    oid: Oid
+    size: int
+    files: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A directory, or one shard of it."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharded:
+    """A large directory."""
+
+    shards: tuple[Shard, ...]
+
+
+type_of_kind: Final = tuple(Kind)
+
+
+def encode_leaf(entries: Sequence[Entry]) -> bytes:
+    """The bytes of a leaf with `entries`, which must be sorted by name."""
+    directories = [entry.files for entry in entries if entry.kind == Kind.DIRECTORY]
+    return b"".join(
+        (
+            MAGIC,
+            bytes((VERSION,)),
+            _HEAD.pack(_LEAF, len(entries)),
+            bytes([entry.kind for entry in entries]),
+            b"".join([entry.oid for entry in entries]),
+            pack(f"<{len(entries)}Q", *[entry.size for entry in entries]),
+            pack(f"<{len(directories)}Q", *directories),
+            _encode_names([entry.name for entry in entries]),
+        )
+    )
+
+
+def encode_sharded(shards: Sequence[Shard]) -> bytes:
+    """The bytes of a large directory's list of `shards`."""
+    count = len(shards)
+    return b"".join(
+        (
+            MAGIC,
+            bytes((VERSION,)),
+            _HEAD.pack(_SHARDED, count),
+            b"".join([shard.oid for shard in shards]),
+            pack(f"<{count}Q", *[shard.size for shard in shards]),
+            pack(f"<{count}Q", *[shard.files for shard in shards]),
+            pack(f"<{count}I", *[shard.entries for shard in shards]),
+            _encode_names([shard.first for shard in shards]),
+        )
+    )
+
+
+def decode(content: bytes | memoryview) -> Leaf | Sharded:
+    """The tree that `content` encodes. Raises CorruptError for anything that `encode_…` would not have written."""
+    cursor = Cursor(content, "tree")
+    cursor.expect(MAGIC, VERSION)
+    form, count = cursor.unpack(_HEAD)
+    if form == _LEAF:
+        return _decode_leaf(cursor, count)
+    if form == _SHARDED:
+        return _decode_sharded(cursor, count)
+    raise CorruptError(f"a tree of the unknown form {form}")
+
+
+def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Oid:
+    """Encode a directory, hand each tree object to `emit` (shards before their list), and return the root's oid."""
+    if len(entries) <= LEAF_MAX:
+        return _emit(encode_leaf(entries), emit)
+    shards = []
+    for run in cut(entries):
+        oid = _emit(encode_leaf(run), emit)
+        shards.append(Shard(run[0].name, oid, sum(e.size for e in run), sum(e.files for e in run), len(run)))
+    return _emit(encode_sharded(shards), emit)
+
+
+def cut(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The runs of `entries` that become shards. The cuts depend on the names alone, and mostly on each name alone."""
+    start = 0
+    for index, entry in enumerate(entries):
+        length = index + 1 - start
+        if length == SHARD_MAX or not xxh3_64_intdigest(entry.name) & SHARD_MASK:
+            yield entries[start : index + 1]
+            start = index + 1
+    if start < len(entries):
+        yield entries[start:]
+
+
+def totals(entries: Sequence[Entry]) -> tuple[int, int]:
+    """The bytes and the leaves below a directory with `entries`."""
+    return sum([entry.size for entry in entries]), sum([entry.files for entry in entries])
+
+
+def forbidden_name(name: bytes) -> str | None:
+    """Why `name` must never be written into a workspace, or None where it may."""
+    if name in (b"", b".", b".."):
+        return "it names no file"
+    if b"/" in name or b"\0" in name:
+        return "it contains a slash or a zero byte"
+    if len(name) > NAME_MAX:
+        return f"it is longer than {NAME_MAX} bytes"
+    if name.lower() in (b".git", b"git~1"):
+        return "it would be taken for a Git repository"
+    return None
+
+
+def _emit(content: bytes, emit: Callable[[Oid, bytes], None]) -> Oid:
+    oid = Oid.of(content)
+    emit(oid, content)
+    return oid
+
+
+def _encode_names(names: Sequence[bytes]) -> bytes:
+    return pack(f"<{len(names)}H", *[len(name) for name in names]) + b"".join(names)
+
+
+def _decode_leaf(cursor: Cursor, count: int) -> Leaf:
+    raw_kinds = bytes(cursor.take(count))
+    if count and max(raw_kinds) > Kind.DIRECTORY:
+        raise CorruptError("a tree entry of an unknown kind", fix="upgrade dver")
+    kinds = [type_of_kind[kind] for kind in raw_kinds]
+    oids = _decode_oids(cursor, count)
+    sizes = unpack(f"<{count}Q", cursor.take(8 * count))
+    directories = raw_kinds.count(Kind.DIRECTORY)
+    counts = iter(unpack(f"<{directories}Q", cursor.take(8 * directories)))
+    names = _decode_names(cursor, count)
+    cursor.finish()
+    if sum(sizes) > SIZE_MAX:
+        raise CorruptError("a tree larger than any disk")
+    files = [next(counts) if kind is Kind.DIRECTORY else 1 for kind in kinds] if directories else [1] * count
+    return Leaf(tuple(map(Entry, names, kinds, oids, sizes, files)))
+
+
+def _decode_sharded(cursor: Cursor, count: int) -> Sharded:
+    if count == 0:
+        raise CorruptError("a sharded tree without shards")
+    oids = _decode_oids(cursor, count)
+    sizes = unpack(f"<{count}Q", cursor.take(8 * count))
+    files = unpack(f"<{count}Q", cursor.take(8 * count))
+    entries = unpack(f"<{count}I", cursor.take(4 * count))
+    firsts = _decode_names(cursor, count)
+    cursor.finish()
+    if sum(sizes) > SIZE_MAX or sum(entries) <= LEAF_MAX:
+        raise CorruptError("a sharded tree with impossible totals")
+    return Sharded(tuple(map(Shard, firsts, oids, sizes, files, entries)))
+
+
+def _decode_oids(cursor: Cursor, count: int) -> list[Oid]:
+    column = bytes(cursor.take(OID_SIZE * count))
+    return [Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE)]
+
+
+def _decode_names(cursor: Cursor, count: int) -> list[bytes]:
+    lengths = unpack(f"<{count}H", cursor.take(2 * count))
+    ends = list(accumulate(lengths, initial=0))
+    column = bytes(cursor.take(ends[-1]))
+    names = [column[start:end] for start, end in pairwise(ends)]
+    if any(a >= b for a, b in pairwise(names)):
+        raise CorruptError("a tree whose names are not sorted")
+    suspicious = b"/" in column or b"\0" in column or b"git" in column.lower() or 0 in lengths or b"." in names
+    if suspicious or b".." in names or (lengths and max(lengths) > NAME_MAX):
+        for name in names:
+            if reason := forbidden_name(name):
+                raise CorruptError(f"a tree with the name {name[:80]!r}", why=reason)
+    return names
