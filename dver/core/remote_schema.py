@@ -1,0 +1,45 @@
+"""The settings that a remote can have: one table for the configuration, the storage and the documentation.
+
+It lives on the ground floor because `dver.config` checks values against it and `dver.remote` reads them, and neither
+may import the other. Named tuples, because this module is on the way of every start.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class SettingSpec(NamedTuple):
+    """One setting `remote.NAME.<name>`: its type, what it may be, and what it means."""
+
+    name: str
+    type: type[str] | type[bool] | type[int]
+    doc: str
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    """The smallest value allowed, for whole numbers."""
+
+
+SETTINGS: Final[tuple[SettingSpec, ...]] = (
+    SettingSpec("url", str, "where the remote is: a folder, s3://bucket/prefix, or any URL that fsspec knows"),
+    SettingSpec("endpoint_url", str, "the address of an S3-compatible server, when it is not Amazon's"),
+    SettingSpec("region", str, "the region of the bucket"),
+    SettingSpec("profile", str, "the profile in the AWS configuration files whose credentials are used"),
+    SettingSpec(
+        "addressing_style",
+        str,
+        "how the bucket is named in requests: in the path, in the host name, or whichever fits",
+        choices=("auto", "path", "virtual"),
+    ),
+    SettingSpec("anonymous", bool, "send requests unsigned: read a public bucket without an account"),
+    SettingSpec("access_key_id", str, "the id of the access key", secret=True),
+    SettingSpec("secret_access_key", str, "the secret half of the access key", secret=True),
+    SettingSpec("session_token", str, "the token that goes with temporary credentials", secret=True),
+    SettingSpec("jobs", int, "how many transfers run at once to and from this remote", minimum=1),
+)
+
+BY_NAME: Final[dict[str, SettingSpec]] = {spec.name: spec for spec in SETTINGS}
+
+SECRETS: Final[frozenset[str]] = frozenset(spec.name for spec in SETTINGS if spec.secret)
+"""Names of settings that may only be kept in the clone's own file, which Git never sees."""
