@@ -102,6 +102,17 @@ def frame_header_streamed(
     return fields + checksum.to_bytes(8, "little"), checksum
 
 
+def frame_header_bytes(row: Row) -> bytes:
+    """The header of the frame that `row` describes."""
+    return _FRAME.pack(_FRAME_MAGIC, row.kind, row.codec, row.raw_size, row.stored_size, row.oid, row.checksum)
+
+
+def checksum_of(row: Row, payload_hash: xxh3_64) -> int:
+    """The checksum that the frame of `row` should have, once `payload_hash` has been fed all of its payload."""
+    payload_hash.update(frame_header_bytes(row)[: _FRAME_FIELDS.size])
+    return payload_hash.intdigest()
+
+
 def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
     """The frame whose header is `content` and lies at `offset`."""
     if len(content) != FRAME_HEADER_SIZE:
@@ -118,9 +129,7 @@ def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
     header, payload = view[:FRAME_HEADER_SIZE], view[FRAME_HEADER_SIZE:]
     if len(payload) != row.stored_size or decode_frame_header(header, row.offset) != row:
         raise CorruptError(f"a damaged frame of object {row.oid}", why="its header differs from the pack's footer")
-    summed = xxh3_64(payload)
-    summed.update(header[: _FRAME_FIELDS.size])
-    if summed.intdigest() != row.checksum:
+    if checksum_of(row, xxh3_64(payload)) != row.checksum:
         raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
     return payload
 

@@ -140,6 +140,24 @@ def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]
     return _emit(encode_sharded(shards), emit)
 
 
+def read_directory(read: Callable[[Oid], bytes], oid: Oid) -> list[Entry]:
+    """All entries of the directory `oid`, whose tree objects `read` returns. Raises CorruptError."""
+    found = decode(read(oid))
+    if isinstance(found, Leaf):
+        return list(found.entries)
+    entries: list[Entry] = []
+    for shard in found.shards:
+        part = decode(read(shard.oid))
+        if not isinstance(part, Leaf) or len(part.entries) != shard.entries or part.entries[0].name != shard.first:
+            raise CorruptError(f"tree {oid} lists a shard that is another one")
+        entries += part.entries
+    if [len(run) for run in cut(entries)] != [shard.entries for shard in found.shards]:
+        raise CorruptError(f"tree {oid} is cut at the wrong names")
+    if any(a.name >= b.name for a, b in pairwise(entries)):
+        raise CorruptError(f"tree {oid} has names that are not sorted")
+    return entries
+
+
 def cut(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """The runs of `entries` that become shards. The cuts depend on the names alone, and mostly on each name alone."""
     start = 0

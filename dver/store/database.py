@@ -1,0 +1,156 @@
+"""The index database: what can be found out again, kept where it is found at once.
+
+One SQLite file per clone. Everything in it is a cache: deleting it costs time, never data. A damaged one is thrown
+away and begun again without asking, in the middle of whatever was going on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from dver.core.errors import LocalIOError
+
+VERSION: Final = 1
+"""Raised with every change of a table: a database of another version is begun again."""
+
+T = TypeVar("T")
+
+_PARAMETERS: Final = 500
+"""Values bound in one statement: well under SQLite's least limit of 999."""
+
+_SCHEMA: Final = """
+CREATE TABLE packs (id INTEGER PRIMARY KEY, name BLOB UNIQUE NOT NULL);
+CREATE TABLE objects (
+    oid BLOB PRIMARY KEY, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
+    offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX objects_by_pack ON objects (pack);
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE directories (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE remote_indexes (remote TEXT NOT NULL, name BLOB NOT NULL, PRIMARY KEY (remote, name)) WITHOUT ROWID;
+CREATE TABLE remote_roots (remote TEXT NOT NULL, oid BLOB NOT NULL, PRIMARY KEY (remote, oid)) WITHOUT ROWID;
+CREATE TABLE remote_packs (
+    id INTEGER PRIMARY KEY, remote TEXT NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL, UNIQUE (remote, name)
+);
+CREATE TABLE remote_objects (
+    remote TEXT NOT NULL, oid BLOB NOT NULL, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
+    offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL, PRIMARY KEY (remote, oid)
+) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """One connection to the index database at `path`, for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = self._open()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows that `statement` selects."""
+        return self._heal(lambda: self._connection.execute(statement, parameters).fetchall())
+
+    def rows_in(self, statement: str, values: Iterable[bytes], *, before: Sequence[Any] = ()) -> Iterator[Any]:
+        """The rows of `statement`, whose `{in}` stands for any number of `values`; `before` binds what precedes it."""
+        batch: list[bytes] = []
+        for value in values:
+            batch.append(value)
+            if len(batch) == _PARAMETERS:
+                yield from self._rows_in_batch(statement, batch, before)
+                batch = []
+        if batch:
+            yield from self._rows_in_batch(statement, batch, before)
+
+    def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute `statement` once for each of `rows`; within `transaction`, or in one of its own."""
+        pending = list(rows)
+        if pending:
+            self._heal(lambda: self._connection.executemany(statement, pending))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes in the block take effect together, or none does."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._heal(lambda: self._connection.execute("BEGIN IMMEDIATE"))
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        if self._connection.in_transaction:
+            self._heal(lambda: self._connection.execute("COMMIT"))
+
+    def _rows_in_batch(self, statement: str, batch: list[bytes], before: Sequence[Any]) -> list[tuple[Any, ...]]:
+        filled = statement.replace("{in}", f"({','.join('?' * len(batch))})")
+        return self.rows(filled, [*before, *batch])
+
+    def _heal(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if _is_missing_table(error):
+                self._begin_again()
+                return action()
+            raise LocalIOError(
+                f"cannot use the index database {self._path}", why=str(error), fix="see that the disk is not full"
+            ) from error
+        except sqlite3.DatabaseError:
+            self._begin_again()
+            return action()
+
+    def _begin_again(self) -> None:
+        self._connection.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._connect()
+        except sqlite3.OperationalError as error:
+            raise LocalIOError(
+                f"cannot open the index database {self._path}", why=str(error), fix="check the disk and its permissions"
+            ) from error
+        except sqlite3.DatabaseError:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA cache_size = -16000")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != VERSION:
+            _create(connection)
+        return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:  # another process may have been quicker
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in tables:
+            connection.execute(f'DROP TABLE "{name}"')
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _is_missing_table(error: sqlite3.OperationalError) -> bool:
+    return "no such table" in str(error) or "no such column" in str(error)

@@ -1,0 +1,228 @@
+"""Pack files on this machine: written once, then only read."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from xxhash import xxh3_64
+
+from dver.core.errors import CorruptError
+from dver.core.fsutil import fsync_dir, temporary_name
+from dver.core.oid import Oid
+from dver.formats import pack
+from dver.formats.pack import Codec, ObjectKind, Row
+
+SUFFIX: Final = ".pack"
+_BUFFER: Final = 1 << 20
+_PIECE: Final = 4 << 20
+
+
+def pack_file_name(name: Oid) -> str:
+    """The file name of the pack called `name`."""
+    return name.hex() + SUFFIX
+
+
+def parse_pack_file_name(file_name: str) -> Oid | None:
+    """The pack that a file of this name holds, or None if it is no pack."""
+    stem, suffix = os.path.splitext(file_name)
+    if suffix != SUFFIX or len(stem) != 64:
+        return None
+    with suppress(ValueError):
+        return Oid(bytes.fromhex(stem))
+    return None
+
+
+class PackWriter:
+    """A pack that is being written, in a temporary file of the folder `scratch`.
+
+    The temporary file is locked while it is written: one that nobody locks belonged to a process that died.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.path = scratch / temporary_name("pack")
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        self._file: BinaryIO = open(fd, "w+b", buffering=_BUFFER)  # noqa: SIM115 - closed by finish and discard
+        self._file.write(pack.HEADER)
+        self._end = len(pack.HEADER)
+        self.rows: list[Row] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.discard()
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far, without the footer."""
+        return self._end
+
+    def add(self, oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> None:
+        """Append an object whose encoded form is `payload`."""
+        header, checksum = pack.frame_header(oid, kind, codec, raw_size, payload)
+        self._append(Row(oid, kind, codec, self._end, raw_size, len(payload), checksum), header, payload)
+
+    def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
+        """Append a frame verbatim, as it stands in another pack. The caller has checked it."""
+        self._append(row._replace(offset=self._end), frame[: pack.FRAME_HEADER_SIZE], frame[pack.FRAME_HEADER_SIZE :])
+
+    def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
+        """The same for a frame that is too large for memory; its checksum is compared on the way.
+
+        On an error the pack must be discarded.
+        """
+        checked = xxh3_64()
+        written = 0
+        header = pack.frame_header_bytes(row)
+        self._file.write(header)
+        for piece in pieces:
+            self._file.write(piece)
+            checked.update(piece)
+            written += len(piece)
+        if written != row.stored_size or pack.checksum_of(row, checked) != row.checksum:
+            raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
+        self.rows.append(row._replace(offset=self._end))
+        self._end += row.frame_size
+
+    def add_payload_stream(self, kind: ObjectKind, codec: Codec, payload: Iterable[bytes], content: ContentHash) -> Oid:
+        """Append an object piece by piece. `content` has seen all of the raw bytes once `payload` is exhausted."""
+        summed = xxh3_64()
+        stored = 0
+        self._file.write(bytes(pack.FRAME_HEADER_SIZE))
+        for piece in payload:
+            self._file.write(piece)
+            summed.update(piece)
+            stored += len(piece)
+        header, checksum = pack.frame_header_streamed(
+            content.oid(), kind, codec, content.size, stored_size=stored, payload_hash=summed
+        )
+        self._file.seek(self._end)
+        self._file.write(header)
+        self._file.seek(0, os.SEEK_END)
+        self.rows.append(Row(content.oid(), kind, codec, self._end, content.size, stored, checksum))
+        self._end += pack.FRAME_HEADER_SIZE + stored
+        return content.oid()
+
+    def _append(self, row: Row, header: bytes | memoryview, payload: bytes | memoryview) -> None:
+        self._file.write(header)
+        self._file.write(payload)
+        self.rows.append(row)
+        self._end += pack.FRAME_HEADER_SIZE + len(payload)
+
+    def seal(self) -> Oid:
+        """Write the footer; make the file durable. Returns the pack's name; the file is still a temporary one."""
+        footer = pack.encode_footer(self.rows)
+        self._file.write(footer)
+        self._file.write(pack.encode_trailer(footer))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return Oid.of(footer)
+
+    def move_to(self, folder: Path, name: Oid) -> Path:
+        """Give a sealed pack its name in `folder`, for good."""
+        target = folder / pack_file_name(name)
+        os.fchmod(self._file.fileno(), 0o444)
+        # Another process may have written the same pack: then both files hold the same bytes, and either may win.
+        os.replace(self.path, target)
+        fsync_dir(folder)
+        self._file.close()
+        return target
+
+    def discard(self) -> None:
+        """Throw away what has not been moved to its place."""
+        if not self._file.closed:
+            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # a full disk: the buffer cannot be flushed, and need not be
+                self._file.close()
+
+
+class ContentHash:
+    """The oid and size of content that passes by in pieces."""
+
+    def __init__(self) -> None:
+        from blake3 import blake3
+
+        self._hash = blake3(max_threads=blake3.AUTO)
+        self.size = 0
+
+    def update(self, piece: bytes | memoryview) -> None:
+        """`piece` comes next."""
+        self._hash.update(piece)
+        self.size += len(piece)
+
+    def oid(self) -> Oid:
+        """The id of all that was seen so far."""
+        return Oid(self._hash.digest())
+
+
+class PackReader:
+    """An open pack."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDONLY)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def rows(self, name: Oid) -> list[Row]:
+        """The footer's rows. Raises CorruptError unless the footer is the one that `name` vouches for."""
+        size = os.fstat(self._fd).st_size
+        tail = os.pread(self._fd, pack.TRAILER_SIZE, max(0, size - pack.TRAILER_SIZE))
+        length, stated = pack.decode_trailer(tail)
+        start = size - pack.TRAILER_SIZE - length
+        if start < len(pack.HEADER):
+            raise CorruptError("a truncated pack", why=f"{size} bytes cannot hold a footer of {length}")
+        footer = os.pread(self._fd, length, start)
+        if stated != name or Oid.of(footer) != name:
+            raise CorruptError("a pack whose footer is damaged", why="its hash is not the pack's name")
+        rows = pack.decode_footer(footer)
+        if max((row.end for row in rows), default=len(pack.HEADER)) != start:
+            raise CorruptError("a pack whose frames do not reach its footer")
+        return rows
+
+    def frame(self, offset: int, stored_size: int) -> bytes:
+        """Header and payload of the frame at `offset`."""
+        return os.pread(self._fd, pack.FRAME_HEADER_SIZE + stored_size, offset)
+
+    def header(self, offset: int) -> Row:
+        """The frame header at `offset`, decoded."""
+        return pack.decode_frame_header(os.pread(self._fd, pack.FRAME_HEADER_SIZE, offset), offset)
+
+    def payload_pieces(self, row: Row) -> Iterator[bytes]:
+        """The payload of a large frame, piece by piece."""
+        at, end = row.offset + pack.FRAME_HEADER_SIZE, row.end
+        while at < end:
+            piece = os.pread(self._fd, min(_PIECE, end - at), at)
+            if not piece:
+                raise CorruptError(f"a truncated pack: object {row.oid} ends early")
+            yield piece
+            at += len(piece)
+
+
+def remove_leftovers(scratch: Path) -> None:
+    """Delete the temporary files that died with their process: nobody holds their lock."""
+    with suppress(FileNotFoundError):
+        for entry in os.scandir(scratch):
+            with suppress(OSError):
+                fd = os.open(entry.path, os.O_RDONLY)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
+                finally:
+                    os.close(fd)

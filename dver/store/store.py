@@ -1,0 +1,242 @@
+"""The store: every object of this machine, found by oid and never returned unless its bytes match it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.oid import Oid
+from dver.formats import pack, tree
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.store.codec import Decoder, corrupt
+from dver.store.database import Database
+from dver.store.loose import LooseBlobs
+from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
+
+IN_MEMORY_MAX: Final = 64 << 20
+"""Bytes of the largest object that `Store.read` returns whole; trees are far smaller, larger blobs are streamed."""
+_OPEN_PACKS: Final = 64
+_HEADER: Final = pack.FRAME_HEADER_SIZE
+
+
+class Found(NamedTuple):
+    """Where an object lies: in the pack with this database id, sorted so that reading goes forward on the disk."""
+
+    pack: int
+    offset: int
+    oid: Oid
+    kind: ObjectKind
+    codec: Codec
+    raw_size: int
+    stored_size: int
+
+    def row(self) -> Row:
+        """The same as a pack's footer has it. The checksum, which the database does not keep, is 0."""
+        return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
+
+
+class Store:
+    """Packs and loose blobs below the folder `root`, found through `database`."""
+
+    def __init__(self, root: Path, database: Database) -> None:
+        self.root = root
+        self.packs = root / "packs"
+        self.scratch = root / "tmp"
+        self.loose = LooseBlobs(root / "loose")
+        self.database = database
+        self._decoder = Decoder()
+        self._names: dict[int, Oid] | None = None
+        self._open: dict[int, PackReader] = {}
+        self.damaged_packs: list[Path] = []
+        """Packs whose footer cannot be read. What they hold counts as absent."""
+
+    def close(self) -> None:
+        """Let go of all open packs."""
+        for reader in self._open.values():
+            reader.close()
+        self._open.clear()
+
+    # -- what is here
+
+    def __contains__(self, oid: Oid) -> bool:
+        return bool(self.present((oid,)))
+
+    def present(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that the store holds."""
+        wanted = set(oids)
+        found: set[Oid] = set()
+        if self._pack_names():
+            query = "SELECT oid FROM objects WHERE oid IN {in}"
+            found.update(Oid(oid) for (oid,) in self.database.rows_in(query, wanted))
+        found.update(self.loose.present(wanted - found))
+        return found
+
+    def locate(self, oids: Iterable[Oid]) -> list[Found]:
+        """Where those of `oids` lie that are in packs, in the order in which a disk reads best."""
+        if not self._pack_names():
+            return []
+        query = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
+        rows = self.database.rows_in(query, oids)
+        found = [Found(p, at, Oid(o), ObjectKind(k), Codec(c), raw, kept) for p, at, o, k, c, raw, kept in rows]
+        found.sort(key=itemgetter(0, 1))
+        return found
+
+    def pack_rows(self, number: int) -> list[Row]:
+        """The footer of the pack with the database id `number`."""
+        return self._reader(number).rows(self._pack_names()[number])
+
+    def pack_path(self, number: int) -> Path:
+        """The file of the pack with the database id `number`."""
+        return self.packs / pack_file_name(self._pack_names()[number])
+
+    def pack_name(self, number: int) -> Oid:
+        """The name of the pack with the database id `number`."""
+        return self._pack_names()[number]
+
+    # -- reading
+
+    def read(self, oid: Oid) -> bytes:
+        """The content of an object. Raises MissingObjectError or CorruptError."""
+        for found in self.locate((oid,)):
+            return self.read_found(found)
+        if self.loose.present((oid,)):
+            return b"".join(self.loose.pieces(oid))
+        raise missing(oid)
+
+    def read_found(self, found: Found) -> bytes:
+        """The content of an object that `locate` found, checked against its oid."""
+        if found.raw_size > IN_MEMORY_MAX:
+            return b"".join(self.stream(found.oid))
+        frame = self._reader(found.pack).frame(found.offset, found.stored_size)
+        return self._decoder.decode(self._row_of(found, frame), memoryview(frame)[_HEADER:])
+
+    def stream(self, oid: Oid) -> Iterator[bytes]:
+        """The content of an object piece by piece; a CorruptError with the last one takes it all back."""
+        for found in self.locate((oid,)):
+            reader = self._reader(found.pack)
+            row = self._checked(reader.header(found.offset), found)
+            return self._decoder.decode_stream(row, reader.payload_pieces(row))
+        if self.loose.present((oid,)):
+            return self.loose.pieces(oid)
+        raise missing(oid)
+
+    def frame(self, found: Found) -> tuple[Row, bytes]:
+        """The frame of an object verbatim, its checksum compared: for small objects."""
+        frame = self._reader(found.pack).frame(found.offset, found.stored_size)
+        row = self._row_of(found, frame)
+        pack.check_frame(row, frame)
+        return row, frame
+
+    def frame_stream(self, found: Found) -> tuple[Row, Iterator[bytes]]:
+        """The header and the payload of a large frame. Whoever writes it compares the checksum."""
+        reader = self._reader(found.pack)
+        row = self._checked(reader.header(found.offset), found)
+        return row, reader.payload_pieces(row)
+
+    def tree(self, oid: Oid) -> list[tree.Entry]:
+        """The entries of a directory, shards joined."""
+        return tree.read_directory(self.read, oid)
+
+    # -- keeping the database in step
+
+    def register(self, name: Oid, rows: Iterable[Row]) -> None:
+        """A pack was moved into place: note what it holds."""
+        known = self._pack_names()
+        with self.database.transaction():
+            self.database.write("INSERT OR IGNORE INTO packs (name) VALUES (?)", [(bytes(name),)])
+            ((number,),) = self.database.rows("SELECT id FROM packs WHERE name = ?", (bytes(name),))
+            self.database.write(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (oid, number, kind, codec, offset, raw, stored)
+                    for oid, kind, codec, offset, raw, stored, _ in sorted(rows)
+                ],
+            )
+        known[number] = name
+
+    def refresh(self) -> None:
+        """Look again which packs there are: another process, or another clone, may have added some."""
+        self._names = None
+        self.loose.refresh()
+
+    def _pack_names(self) -> dict[int, Oid]:
+        if self._names is None:
+            self._names = self._synchronise()
+        return self._names
+
+    def _synchronise(self) -> dict[int, Oid]:
+        self._forget_other_store()
+        known = {Oid(name): number for number, name in self.database.rows("SELECT id, name FROM packs")}
+        on_disk = self._packs_on_disk()
+        self._names = {number: name for name, number in known.items() if name in on_disk}
+        gone = [(number,) for name, number in known.items() if name not in on_disk]
+        if gone:
+            with self.database.transaction():
+                self.database.write("DELETE FROM objects WHERE pack = ?", gone)
+                self.database.write("DELETE FROM packs WHERE id = ?", gone)
+        self.damaged_packs.clear()
+        for name in sorted(on_disk - known.keys()):
+            self._learn(name)
+        return self._names
+
+    def _learn(self, name: Oid) -> None:
+        path = self.packs / pack_file_name(name)
+        try:
+            with PackReader(path) as reader:
+                rows = reader.rows(name)
+        except FileNotFoundError:
+            return
+        except CorruptError:
+            self.damaged_packs.append(path)
+            return
+        self.register(name, rows)
+
+    def _packs_on_disk(self) -> set[Oid]:
+        with suppress(FileNotFoundError):
+            return {name for name in map(parse_pack_file_name, os.listdir(self.packs)) if name is not None}
+        return set()
+
+    def _forget_other_store(self) -> None:
+        """The database speaks of one store: after `cache.dir` has changed, begin again."""
+        here = os.fspath(self.root)
+        rows = self.database.rows("SELECT value FROM facts WHERE key = 'store'")
+        if rows != [(here,)]:
+            with self.database.transaction():
+                self.database.write("DELETE FROM objects", [()])
+                self.database.write("DELETE FROM packs", [()])
+                self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
+
+    def _reader(self, number: int) -> PackReader:
+        reader = self._open.get(number)
+        if reader is None:
+            if len(self._open) >= _OPEN_PACKS:
+                self._open.pop(next(iter(self._open))).close()
+            try:
+                reader = PackReader(self.pack_path(number))
+            except FileNotFoundError:
+                self.refresh()
+                raise MissingObjectError(
+                    "a pack has just been removed from the store", why="another process did it", fix="try again"
+                ) from None
+            self._open[number] = reader
+        return reader
+
+    def _row_of(self, found: Found, frame: bytes) -> Row:
+        return self._checked(pack.decode_frame_header(memoryview(frame)[:_HEADER], found.offset), found)
+
+    def _checked(self, row: Row, found: Found) -> Row:
+        if row._replace(checksum=0) != found.row():
+            raise corrupt(found.oid)
+        return row
+
+
+def missing(oid: Oid) -> MissingObjectError:
+    """The error for an object that the store does not hold."""
+    return MissingObjectError(
+        f"object {oid} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"
+    )

@@ -1,0 +1,213 @@
+"""Putting objects into the store: small ones share packs, large ones get a file or a pack of their own."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from types import TracebackType
+from typing import Final, Self
+
+from dver.core.fsutil import temporary_name
+from dver.core.oid import Oid
+from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
+from dver.store.codec import LEVEL, Encoder
+from dver.store.loose import PIECE, LinkMode, reflink
+from dver.store.packs import ContentHash, PackWriter, remove_leftovers
+from dver.store.store import Store
+
+LARGE: Final = 1 << 20
+"""Bytes from which on a blob is large: kept loose where that saves space."""
+OWN_PACK: Final = TARGET_SIZE // 4
+"""Bytes from which on a frame gets a pack of its own, so that packs of small objects stay small."""
+_TREES_BUFFERED: Final = 8 << 20
+
+
+class StoreWriter:
+    """A session of writing. Objects are durable, and can be found, once the `with` block has ended well.
+
+    After an error what was complete stays: it is content, under its own hash, and saves the next try some work.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._encoder = Encoder()
+        self._pack: PackWriter | None = None
+        self._in_pack: set[Oid] = set()
+        self._trees: list[tuple[Oid, bytes]] = []
+        self._trees_size = 0
+        remove_leftovers(store.scratch)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._flush_trees()
+                self._finish_pack()
+        finally:
+            if self._pack is not None:
+                self._pack.discard()
+
+    # -- small objects
+
+    def add_blobs(self, blobs: Iterable[tuple[Oid, bytes]]) -> None:
+        """Keep blobs that fit in memory; those that are here already cost a look-up."""
+        for oid, content in self._absent(blobs):
+            codec, payload = self._encoder.encode(content)
+            self._current().add(oid, ObjectKind.BLOB, codec, len(content), payload)
+            self._in_pack.add(oid)
+            self._close_full_pack()
+
+    def add_tree(self, oid: Oid, content: bytes) -> None:
+        """Keep a tree object. Trees are gathered, so that they lie side by side in their pack."""
+        self._trees.append((oid, content))
+        self._trees_size += len(content)
+        if self._trees_size >= _TREES_BUFFERED:
+            self._flush_trees()
+
+    def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
+        """Keep a small frame from elsewhere verbatim. The caller has verified it, and knows that it is absent."""
+        if row.oid not in self._in_pack:
+            self._current().add_frame(row, frame)
+            self._in_pack.add(row.oid)
+            self._close_full_pack()
+
+    # -- large blobs
+
+    def add_large(self, source: int, mode: LinkMode, *, path: bytes) -> Oid:
+        """Keep the open file `source` at `path`, as a loose blob where `mode` and the disk allow it, or as a frame.
+
+        A hard link makes the file at `path` itself read-only.
+        """
+        if mode is LinkMode.HARDLINK:
+            oid = self._add_hardlink(path)
+            if oid is not None:
+                return oid
+        if mode is not LinkMode.COPY:
+            oid = self._add_loose(source, copy=mode is LinkMode.SYMLINK)
+            if oid is not None:
+                return oid
+        return self.add_stream(_pieces(source))
+
+    def add_stream(self, pieces: Iterable[bytes]) -> Oid:
+        """Keep a large blob, whose hash is not known yet, as a frame in a pack of its own."""
+        with PackWriter(self._store.scratch) as own:
+            content = ContentHash()
+            rest = iter(pieces)
+            first = next(rest, b"")
+            codec = Codec.ZSTD if self._encoder.pays(first) else Codec.RAW
+            payload = _payload(codec, _hashed(chain((first,), rest), content))
+            oid = own.add_payload_stream(ObjectKind.BLOB, codec, payload, content)
+            if oid not in self._store:
+                self._place(own)
+            return oid
+
+    def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
+        """Keep a large frame from elsewhere verbatim; the caller verifies the content on the way."""
+        with PackWriter(self._store.scratch) as own:
+            own.add_frame_stream(row, pieces)
+            self._place(own)
+
+    def _add_loose(self, source: int, *, copy: bool) -> Oid | None:
+        """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""
+        self._store.scratch.mkdir(parents=True, exist_ok=True)
+        path = self._store.scratch / temporary_name("loose")
+        content = ContentHash()
+        try:
+            with open(path, "x+b", buffering=0) as file:
+                # From here on the file in the workspace may change: what is hashed is what is kept.
+                if reflink(source, file.fileno()):
+                    _exhaust(_hashed(_pieces(file.fileno()), content))
+                elif copy:
+                    file.writelines(_hashed(_pieces(source), content))
+                else:
+                    return None
+            self._store.loose.adopt(path, content.oid())
+        finally:
+            path.unlink(missing_ok=True)
+        return content.oid()
+
+    def _add_hardlink(self, path: bytes) -> Oid | None:
+        self._store.scratch.mkdir(parents=True, exist_ok=True)
+        link = self._store.scratch / temporary_name("loose")
+        try:
+            os.link(path, link, follow_symlinks=False)
+        except OSError:  # another disk, or one without hard links
+            return None
+        try:
+            link.chmod(0o444)
+            content = ContentHash()
+            with open(link, "rb") as file:
+                _exhaust(_hashed(_pieces(file.fileno()), content))
+            self._store.loose.adopt(link, content.oid())
+        finally:
+            link.unlink(missing_ok=True)
+        return content.oid()
+
+    # -- packs
+
+    def _absent(self, blobs: Iterable[tuple[Oid, bytes]]) -> Iterator[tuple[Oid, bytes]]:
+        batch = dict(blobs)
+        known = self._store.present(batch.keys() - self._in_pack)
+        return ((oid, content) for oid, content in batch.items() if oid not in known and oid not in self._in_pack)
+
+    def _flush_trees(self) -> None:
+        trees, self._trees, self._trees_size = self._trees, [], 0
+        for oid, content in self._absent(trees):
+            codec, payload = self._encoder.encode(content)
+            self._current().add(oid, ObjectKind.TREE, codec, len(content), payload)
+            self._in_pack.add(oid)
+        self._close_full_pack()
+
+    def _current(self) -> PackWriter:
+        if self._pack is None:
+            self._pack = PackWriter(self._store.scratch)
+        return self._pack
+
+    def _close_full_pack(self) -> None:
+        if self._pack is not None and self._pack.size >= TARGET_SIZE:
+            self._finish_pack()
+
+    def _finish_pack(self) -> None:
+        if self._pack is not None:
+            self._place(self._pack)
+            self._pack = None
+            self._in_pack.clear()
+
+    def _place(self, writer: PackWriter) -> None:
+        name = writer.seal()
+        self._store.packs.mkdir(parents=True, exist_ok=True)
+        writer.move_to(self._store.packs, name)
+        self._store.register(name, writer.rows)
+
+
+def _pieces(fd: int) -> Iterator[bytes]:
+    at = 0
+    while piece := os.pread(fd, PIECE, at):
+        yield piece
+        at += len(piece)
+
+
+def _hashed(pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:
+    for piece in pieces:
+        content.update(piece)
+        yield piece
+
+
+def _exhaust(pieces: Iterable[bytes]) -> None:
+    deque(pieces, maxlen=0)
+
+
+def _payload(codec: Codec, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    if codec is Codec.RAW:
+        yield from pieces
+        return
+    import zstandard
+
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    for piece in pieces:
+        yield compressor.compress(piece)
+    yield compressor.flush()

@@ -1,0 +1,61 @@
+"""`.dverignore`: files in tracked directories that dver leaves alone, in the syntax of gitignore."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+FILE_NAME: Final = b".dverignore"
+_TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
+
+
+def is_temporary(name: bytes) -> bool:
+    """Is this the name of a file that dver was about to move into place when it was killed?"""
+    return name.startswith(b".dver-") and _TEMPORARY.fullmatch(name) is not None
+
+
+class Ignore:
+    """The rules of all `.dverignore` files from the folder `root` down. As with Git, the deepest file has the last word."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._specs: dict[bytes, GitIgnoreSpec | None] = {}
+
+    def applies_in(self, folder: bytes) -> bool:
+        """Is there any rule for what lies in `folder` (absolute, below the root)?"""
+        return any(self._spec(parent) for parent in self._chain(folder))
+
+    def ignores(self, path: bytes, *, is_directory: bool) -> bool:
+        """Does a rule say to leave `path` (absolute, below the root) alone?"""
+        for folder in reversed(self._chain(os.path.dirname(path))):
+            spec = self._spec(folder)
+            if spec is not None:
+                relative = os.fsdecode(os.path.relpath(path, folder)) + ("/" if is_directory else "")
+                verdict = spec.check_file(relative).include
+                if verdict is not None:
+                    return verdict
+        return False
+
+    def _chain(self, folder: bytes) -> list[bytes]:
+        if folder != self._root and not folder.startswith(self._root + b"/"):
+            return []
+        parts = folder[len(self._root) :].split(b"/")[1:]
+        return [self._root, *(b"/".join((self._root, *parts[: depth + 1])) for depth in range(len(parts)))]
+
+    def _spec(self, folder: bytes) -> GitIgnoreSpec | None:
+        if folder not in self._specs:
+            self._specs[folder] = _read(os.path.join(folder, FILE_NAME))
+        return self._specs[folder]
+
+
+def _read(path: bytes) -> GitIgnoreSpec | None:
+    with suppress(FileNotFoundError, NotADirectoryError), open(path, "rb") as file:
+        from pathspec import GitIgnoreSpec
+
+        return GitIgnoreSpec.from_lines(os.fsdecode(file.read()).splitlines())
+    return None
