@@ -1,0 +1,45 @@
+"""From settings to a storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dver.core.errors import RepositoryError
+from dver.remote.settings import RemoteSettings
+from dver.remote.storage import Storage
+
+
+def connect(settings: RemoteSettings, *, base: Path) -> Storage:
+    """The storage at `settings.url`; a relative folder is taken from `base`, the project's root.
+
+    Sends nothing: whether the remote is there turns out at the first call. The libraries for a remote that is not a
+    folder are imported then too.
+    """
+    scheme, separator, _ = settings.url.partition("://")
+    if not separator or scheme == "file":
+        from dver.remote.local import LocalStorage
+
+        return LocalStorage(folder_of(settings, base=base))
+    if scheme in ("s3", "s3a"):
+        from dver.remote.s3 import S3Storage
+
+        return S3Storage(settings)
+    from dver.remote.fsspec_storage import FsspecStorage
+
+    return FsspecStorage(settings.url)
+
+
+def folder_of(settings: RemoteSettings, *, base: Path) -> Path:
+    """The folder that a url without a scheme, or with file://, names."""
+    if not settings.url.startswith("file://"):
+        return base / Path(settings.url).expanduser()
+    from urllib.parse import unquote
+
+    host, _, path = settings.url.removeprefix("file://").partition("/")
+    if host not in ("", "localhost"):
+        raise RepositoryError(
+            f"the url of the remote {settings.name!r} names another machine: {host!r}",
+            why="file:// reaches this machine's disks only",
+            fix="write file:///an/absolute/path, or the folder itself",
+        )
+    return Path("/", unquote(path))

@@ -1,0 +1,109 @@
+"""The settings of one remote, checked. Which settings there are, `dver.core.remote_schema` says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final, Literal, cast
+
+from dver.core.errors import RepositoryError
+from dver.core.remote_schema import BY_NAME, SECRETS, SettingSpec
+
+SECRET_KEYS: Final = SECRETS
+"""Settings that may be kept in the clone's own configuration only. `dver.config` sees to that."""
+
+_KINDS: Final = {str: "text", bool: "true or false", int: "a whole number"}
+_AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """Where a remote is and how to talk to it. None: left to the usual places (environment, ~/.aws)."""
+
+    name: str
+    url: str
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    addressing_style: Literal["auto", "path", "virtual"] = "auto"
+    anonymous: bool = False
+    access_key_id: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    jobs: int | None = None
+
+
+def parse(name: str, table: Mapping[str, object]) -> RemoteSettings:
+    """The settings in `table`, the configuration of the remote `name`. Raises RepositoryError for what is not one."""
+    for key, value in table.items():
+        _check(name, key, value)
+    url = table.get("url")
+    if not isinstance(url, str) or not url.strip():
+        raise RepositoryError(
+            f"the remote {name!r} has no url",
+            why="without it nobody knows where the remote is",
+            fix=f"`dver remote set {name} url URL`, or `dver remote remove {name}`",
+        )
+    _check_url(name, url)
+    if bool(table.get("access_key_id")) != bool(table.get("secret_access_key")):
+        raise RepositoryError(
+            f"the remote {name!r} has half of an access key",
+            why="access_key_id and secret_access_key go together",
+            fix=f"`dver remote set --local {name} …` the other one, or unset both",
+        )
+    return RemoteSettings(name=name, **cast(dict[str, Any], table))
+
+
+def _check(name: str, key: str, value: object) -> None:
+    spec = BY_NAME.get(key)
+    if spec is None:
+        near = get_close_matches(key, BY_NAME, n=1)
+        raise RepositoryError(
+            f"the remote {name!r} has an unknown setting {key!r}",
+            why=f"known are: {', '.join(BY_NAME)}",
+            fix=f"did you mean {near[0]!r}?" if near else "remove it, or upgrade dver if a newer one wrote it",
+        )
+    if (problem := _problem(spec, value)) is not None:
+        # A secret's value is never shown, nor its length.
+        shown = "" if spec.secret else f", not {value!r}"
+        raise RepositoryError(
+            f"the setting {key!r} of the remote {name!r} cannot be used",
+            why=f"expected {problem}{shown}",
+            fix=f"`dver remote set {name} {key} VALUE`",
+        )
+
+
+def _problem(spec: SettingSpec, value: object) -> str | None:
+    """What was expected in place of `value`, None if it will do."""
+    # type() and not isinstance(): True is an int in Python, but not in a configuration.
+    if type(value) is not spec.type:
+        return _KINDS[spec.type]
+    if spec.choices and value not in spec.choices:
+        return "one of " + ", ".join(spec.choices)
+    if spec.minimum is not None and isinstance(value, int) and value < spec.minimum:
+        return f"at least {spec.minimum}"
+    return None
+
+
+def _check_url(name: str, url: str) -> None:
+    match = _AUTHORITY.match(url)
+    user, at, _ = match[1].rpartition("@") if match else ("", "", "")
+    is_s3 = url.startswith(("s3:", "s3a:"))
+    if at and (is_s3 or ":" in user):
+        raise RepositoryError(
+            f"the url of the remote {name!r} has credentials in it",
+            why="urls are committed to Git and shown in messages",
+            fix=f"take them out of the url; keep them in a profile, or `dver remote set --local {name} access_key_id …`"
+            if is_s3
+            else "take the password out of the url; use a key file or the environment",
+        )
+    if (typo := _ONE_SLASH.match(url)) or (is_s3 and not (match and match[1])):
+        scheme = typo[1] if typo else "s3"
+        raise RepositoryError(
+            f"the url of the remote {name!r} cannot be used: {url!r}",
+            why=f"a url of this kind starts with {scheme}:// and a name",
+            fix=f"`dver remote set {name} url {scheme}://…`",
+        )
