@@ -1,0 +1,87 @@
+"""What every command is handed: how to speak, how much, and from where."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TextIO
+
+from dver.cli import terminal
+from dver.cli.progress import TerminalProgress
+from dver.core.progress import SILENT, Progress
+
+
+class OutputClosedError(Exception):
+    """Whoever read our standard output has stopped reading, as `head` does. No mistake of anybody's."""
+
+
+class Context:
+    """The object that click passes to commands (`@click.pass_obj`)."""
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = 0
+
+    @property
+    def cwd(self) -> Path:
+        """The directory in which the command runs: the shell's, or that of `--cd`."""
+        return Path.cwd()
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Where operations report: bars on a terminal, a line now and then in a log, nothing with `-q`."""
+        if self.quiet or sys.stderr is None:
+            return SILENT
+        return TerminalProgress(sys.stderr)
+
+    @cached_property
+    def style(self) -> terminal.Style:
+        """Colours for stdout; plain text where they would not be seen as such."""
+        return terminal.Style(enabled=terminal.wants_color(sys.stdout))
+
+    def say(self, text: str) -> None:
+        """Print `text`, a part of the result, and a line end to stdout."""
+        self._write(sys.stdout, text)
+
+    def note(self, text: str) -> None:
+        """Print a remark to stderr, unless `-q` was given."""
+        if not self.quiet:
+            self._write(sys.stderr, text)
+
+    def warn(self, text: str) -> None:
+        """Print a warning to stderr, even with `-q`."""
+        style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
+        self._write(sys.stderr, f"{style.yellow('warning:')} {text}")
+
+    def table(self, rows: Iterable[Sequence[str]], *, right: Iterable[int] = (), indent: int = 0) -> None:
+        """Print `rows` in aligned columns; the columns numbered in `right` are aligned on the right."""
+        width = terminal.width() if terminal.is_terminal(sys.stdout) else None
+        for line in terminal.columns(rows, right=frozenset(right), indent=indent, width=width):
+            self.say(line)
+
+    def emit_json(self, value: object) -> None:
+        """Print `value`, made of dataclasses, mappings, sequences, paths, oids and enums, as JSON."""
+        from dver.cli.jsontext import encode
+
+        self._write(sys.stdout, encode(value))
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write raw bytes to stdout, in order with what `say` printed."""
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+        except BrokenPipeError as error:
+            raise OutputClosedError from error
+
+    def _write(self, stream: TextIO | None, text: str) -> None:
+        if stream is None:  # the shell closed it: `dver … >&-`
+            return
+        progress = self.__dict__.get("progress")  # not created just to be hidden
+        if isinstance(progress, TerminalProgress):
+            progress.hide()
+        try:
+            stream.write(text + "\n")
+        except BrokenPipeError as error:
+            raise OutputClosedError from error

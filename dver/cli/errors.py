@@ -1,0 +1,108 @@
+"""Errors into text and exit codes, in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final, NamedTuple
+
+import click
+
+from dver.cli import terminal
+from dver.cli.context import OutputClosedError
+from dver.core.errors import DverError
+
+EXIT_USAGE: Final = 2
+EXIT_INTERNAL: Final = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE
+
+
+class _Report(NamedTuple):
+    what: str
+    why: str | None
+    fix: str | None
+    exit_code: int
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted (DVER_DEBUG=1)."""
+    return os.environ.get("DVER_DEBUG", "0") not in ("", "0")
+
+
+def report(error: BaseException) -> int:
+    """Tell the user of `error` on stderr; return the exit code."""
+    if isinstance(error, OutputClosedError):
+        _abandon_output()
+        return EXIT_OUTPUT_CLOSED
+    if debugging():
+        _print_traceback(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        _print("interrupted")
+        return EXIT_INTERRUPTED
+    described = _describe(error)
+    _print_report(described)
+    return described.exit_code
+
+
+def _describe(error: BaseException) -> _Report:
+    if isinstance(error, DverError):
+        return _Report(error.what, error.why, error.fix, error.exit_code)
+    if isinstance(error, click.ClickException):
+        return _Report(_sentence(error.format_message()), None, _see_help(error), EXIT_USAGE)
+    if isinstance(error, OSError):
+        from dver.core.fsutil import explain
+
+        return _describe(explain(error))
+    if isinstance(error, MemoryError):
+        return _Report("out of memory", "the machine gave no more", "close other programs, or use -j 1", EXIT_INTERNAL)
+    fix = None if debugging() else "set DVER_DEBUG=1 for the traceback, and report it"
+    return _Report(f"internal error: {type(error).__name__}: {error}", "this is a bug in dver", fix, EXIT_INTERNAL)
+
+
+def _sentence(message: str) -> str:
+    """Click's messages in the manner of ours: `No such option: --x.` becomes `no such option: --x`."""
+    message = " ".join(message.split()).removesuffix(".")
+    return message[:1].lower() + message[1:]
+
+
+def _see_help(error: click.ClickException) -> str | None:
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    return f"see `{ctx.command_path} --help`" if ctx is not None else None
+
+
+def _print_report(described: _Report) -> None:
+    style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
+    _print(f"{style.red('error:')} {_one_line(described.what)}")
+    if described.why:
+        _print(f"why: {_one_line(described.why)}")
+    if described.fix:
+        _print(f"fix: {_one_line(described.fix)}")
+
+
+def _one_line(text: str) -> str:
+    """`text` without anything that would move a terminal's cursor: messages may quote names from anywhere."""
+    return "".join(char if char.isprintable() else _visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    return " " if char == "\n" else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _print(text: str) -> None:
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    if sys.stderr is not None:
+        traceback.print_exception(error)
+
+
+def _abandon_output() -> None:
+    """Let the interpreter's last flush go nowhere instead of failing once more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

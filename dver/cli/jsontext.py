@@ -1,0 +1,55 @@
+"""Results as JSON: the same fields as the dataclasses that operations return."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Final
+
+from dver.core.oid import Oid
+
+_LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
+
+def encode(value: object) -> str:
+    r"""`value` as indented JSON in UTF-8.
+
+    A byte of a path that is no text appears as the escape of its surrogate (`\udcff` for 0xff), as Python's
+    `os.fsdecode` has it: valid JSON, and Python's `os.fsencode` gives the byte back.
+    """
+    text = json.dumps(simplified(value), indent=2, ensure_ascii=False)
+    return _LONE_SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def simplified(value: object) -> Any:
+    """`value` in terms of what JSON knows. Raises TypeError for what has no obvious form."""
+    if isinstance(value, Enum):
+        return simplified(value.value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Oid):
+        return str(value)
+    if isinstance(value, (bytes, os.PathLike)):
+        return os.fsdecode(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: simplified(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {_key(key): simplified(item) for key, item in value.items()}
+    return _array(value)
+
+
+def _key(key: object) -> str:
+    text = simplified(key)
+    return text if isinstance(text, str) else str(text)
+
+
+def _array(value: object) -> list[Any]:
+    if isinstance(value, (set, frozenset)):
+        return sorted((simplified(item) for item in value), key=str)
+    if isinstance(value, Iterable):
+        return [simplified(item) for item in value]
+    raise TypeError(f"no JSON form for {type(value).__name__}")

@@ -1,0 +1,138 @@
+"""The entry point: finds the verb, runs it, and turns what comes out into an exit code.
+
+Start-up is part of every command's time, so this module imports click and little else; a verb's module is imported
+when its verb is given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import Any
+
+import click
+
+from dver import __version__
+from dver.cli import options
+from dver.cli.context import Context, OutputClosedError
+from dver.cli.errors import report
+from dver.cli.verbs import SECTIONS, SUMMARIES
+
+
+class _Dver(options.Group):
+    """The group of all verbs, which knows their names and summaries but imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in SUMMARIES:
+            return None
+        command = import_module(f"dver.cli.commands.{name}").command
+        assert isinstance(command, click.Command)
+        command.name = name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in SUMMARIES and not ctx.resilient_parsing:
+            ctx.fail(_no_such_verb(args[0]))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, verbs in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(list(verbs.items()), col_max=12)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        if incomplete.startswith("-"):
+            return super(click.Group, self).shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=text) for name, text in SUMMARIES.items() if name.startswith(incomplete)]
+
+
+def _no_such_verb(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, SUMMARIES, n=1)
+    return f"no such command: {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.ensure_object(Context).say(f"dver {__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=_Dver,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=[("dver init", "Begin."), ("dver add data/", "Track a directory."), ("dver add --help", "Read on.")],
+)
+@click.option("--version", is_flag=True, expose_value=False, callback=_print_version, help="Print the version.")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Version datasets and models beside code in Git.
+
+    Git tracks small pointer files; the data itself is kept in a store on this machine and in a remote of yours.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.obj.say(ctx.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's) and return its exit code. Never raises."""
+    try:
+        code = _complete() if "_DVER_COMPLETE" in os.environ else _run(list(sys.argv[1:] if argv is None else argv))
+        _flush()
+    except (Exception, KeyboardInterrupt) as error:  # the one place that meets everything, bugs included
+        return _report_quietly(error)
+    return code
+
+
+def _run(args: list[str]) -> int:
+    _write_anything()
+    try:
+        with cli.make_context("dver", args, obj=Context()) as ctx:
+            return cli.invoke(ctx) or 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+
+
+def _complete() -> int:
+    """Answer the shell, which asks through the environment what could come next."""
+    from click.shell_completion import shell_complete
+
+    return shell_complete(cli, {"obj": Context()}, "dver", "_DVER_COMPLETE", os.environ["_DVER_COMPLETE"])
+
+
+def _write_anything() -> None:
+    """Never fail on a name that the terminal's encoding cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    """Write what is buffered while there is still somebody to tell that it failed."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+
+
+def _report_quietly(error: BaseException) -> int:
+    """Report `error`, after what was printed before it; a second Ctrl-C, or a stderr that is gone, changes nothing."""
+    try:
+        _flush()
+    except (OutputClosedError, OSError) as other:
+        error = other
+    return report(error)

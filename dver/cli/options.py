@@ -1,0 +1,114 @@
+"""Click commands that share dver's options, examples in their help, and the decorators that commands use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import click
+
+from dver.cli.context import Context
+from dver.core.errors import UsageError
+
+Example: TypeAlias = tuple[str, str]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Context).quiet = True
+
+
+def _verbose(ctx: click.Context, _param: click.Parameter, value: int) -> None:
+    ctx.ensure_object(Context).verbose += value
+
+
+def _change_directory(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:  # while a shell asks for completions, nothing moves
+        return
+    try:
+        os.chdir(value)
+    except OSError as error:
+        raise UsageError(
+            f"cannot go to the directory {value!r}", why=error.strerror, fix="give --cd a directory that exists"
+        ) from error
+
+
+# Shown in the help of every command, and accepted before the verb as well as after it.
+_GLOBAL_OPTIONS: list[click.Parameter] = [
+    click.Option(
+        ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_quiet, help="No progress and no remarks."
+    ),
+    click.Option(
+        ["-v", "--verbose"], count=True, expose_value=False, callback=_verbose, help="Say more; twice for still more."
+    ),
+    click.Option(
+        ["--cd"],
+        metavar="DIR",
+        expose_value=False,
+        is_eager=True,
+        callback=_change_directory,
+        help="Run as if started in DIR.",
+    ),
+]
+
+
+class _Dver(click.Command):
+    """What commands and groups share: the global options, and examples after the options."""
+
+    examples: Sequence[Example]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *own, last = super().get_params(ctx)
+        return [*own, *_GLOBAL_OPTIONS, last]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write_dl(list(self.examples))
+        super().format_epilog(ctx, formatter)
+
+
+class Command(_Dver):
+    """A verb, or one part of a verb such as `remote add`."""
+
+    def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.examples = examples
+
+
+class Group(_Dver, click.Group):
+    """A verb with parts, listed in the order in which they are defined."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.examples = examples
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+def command(*, name: str | None = None, examples: Sequence[Example] = ()) -> Callable[[Callable[..., Any]], Command]:
+    """The decorator for a verb's function. `examples` are pairs of a command line and what it does."""
+    return click.command(name=name, cls=Command, examples=examples, context_settings=_SETTINGS)
+
+
+def group(*, name: str | None = None, examples: Sequence[Example] = ()) -> Callable[[Callable[..., Any]], Group]:
+    """The decorator for a verb that has parts; `@NAME.command(...)` then defines each part."""
+    return click.group(name=name, cls=Group, examples=examples, context_settings=_SETTINGS)
+
+
+def json_option(function: F) -> F:
+    """`--json`, passed as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
+
+
+def exit_code_option(function: F) -> F:
+    """`--exit-code`, passed as `exit_code`."""
+    return click.option("--exit-code", is_flag=True, help="Exit with 1 if there are differences.")(function)

@@ -1,0 +1,177 @@
+"""Progress on stderr: bars on a terminal, a plain line now and then elsewhere.
+
+Work that is over in a moment shows nothing at all, and costs no import of tqdm. One thread draws for all tasks, so
+that a worker's `advance` is an addition, and so that a transfer which stands still is seen to stand still.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TextIO
+
+from dver.cli.terminal import human_size, is_terminal
+from dver.core.progress import Unit
+
+_BAR_DELAY: Final = 0.3  # seconds: what ends sooner was not worth a bar
+_BAR_INTERVAL: Final = 0.1
+_LINE_INTERVAL: Final = 10.0
+
+
+class _Task:
+    """The numbers of one task. Its `advance` and `grow` are called by any thread."""
+
+    def __init__(self, label: str, total: int | None, unit: Unit) -> None:
+        self.label = label
+        self.total = total
+        self.unit = unit
+        self.done = 0
+        self.started = time.monotonic()
+        self._lock = threading.Lock()
+
+    def advance(self, amount: int) -> None:
+        with self._lock:
+            self.done += amount
+
+    def grow(self, amount: int) -> None:
+        with self._lock:
+            self.total = (self.total or 0) + amount
+
+    @property
+    def seconds(self) -> float:
+        """Since the task began."""
+        return time.monotonic() - self.started
+
+
+class _Bars:
+    """Tasks as bars that vanish when they are done."""
+
+    def __init__(self, stream: TextIO, delay: float) -> None:
+        self._stream = stream
+        self._delay = delay
+        self._bars: dict[_Task, Any] = {}
+
+    def draw(self, tasks: list[_Task]) -> None:
+        for task in tasks:
+            if task.seconds >= self._delay:
+                bar = self._bars.get(task) or self._open(task)
+                bar.total, bar.n = task.total, task.done
+                bar.refresh()
+
+    def _open(self, task: _Task) -> Any:
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no second thread: ours draws
+        tqdm.set_lock(threading.RLock())  # instead of a lock across processes, slow to make
+        bar = tqdm(
+            desc=task.label,
+            total=task.total,
+            file=self._stream,
+            leave=False,
+            dynamic_ncols=True,
+            delay=0,
+            unit="B" if task.unit == "B" else f" {task.unit}",
+            unit_scale=task.unit == "B",
+        )
+        bar.start_t -= task.seconds  # so that rate and time count from the task's start
+        self._bars[task] = bar
+        return bar
+
+    def hide(self) -> None:
+        for bar in self._bars.values():
+            bar.clear()
+
+    def finish(self, task: _Task) -> None:
+        bar = self._bars.pop(task, None)
+        if bar is not None:
+            bar.close()
+
+
+class _Lines:
+    """Tasks as a line every few seconds, for logs."""
+
+    def __init__(self, stream: TextIO, interval: float) -> None:
+        self._stream = stream
+        self._interval = interval
+        self._said: dict[_Task, float] = {}
+
+    def draw(self, tasks: list[_Task]) -> None:
+        for task in tasks:
+            if task.seconds - self._said.get(task, 0.0) >= self._interval:
+                self._said[task] = task.seconds
+                self._print(_line(task))
+
+    def hide(self) -> None:
+        """A log needs no clearing."""
+
+    def finish(self, task: _Task) -> None:
+        if self._said.pop(task, None) is not None:
+            self._print(f"{_line(task)}, done in {task.seconds:.0f} s")
+
+    def _print(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def _line(task: _Task) -> str:
+    """`upload: 1.2 GB of 4.0 GB (30 %), 25 MB/s`."""
+    text = f"{task.label}: {_amount(task.done, task.unit)}"
+    if task.total:
+        text += f" of {_amount(task.total, task.unit)} ({min(100, 100 * task.done // task.total)} %)"
+    return f"{text}, {_amount(round(task.done / max(task.seconds, 0.001)), task.unit)}/s"
+
+
+def _amount(number: int, unit: Unit) -> str:
+    return human_size(number) if unit == "B" else f"{number:,} {unit}"
+
+
+class TerminalProgress:
+    """A `dver.core.progress.Progress` that writes to `stream`. `delay` and `interval` are in seconds."""
+
+    def __init__(self, stream: TextIO, *, delay: float = _BAR_DELAY, interval: float = _LINE_INTERVAL) -> None:
+        bars = is_terminal(stream)
+        self._view: _Bars | _Lines = _Bars(stream, delay) if bars else _Lines(stream, interval)
+        self._pause = (delay, _BAR_INTERVAL) if bars else (interval, interval)
+        self._tasks: list[_Task] = []
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+
+    @contextmanager
+    def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> Iterator[_Task]:
+        """A task called `label`, shown until the block ends, however it ends."""
+        task = _Task(label, total, unit)
+        self._begin(task)
+        try:
+            yield task
+        finally:
+            self._end(task)
+
+    def hide(self) -> None:
+        """Clear the bars, so that a line can be printed; they come back by themselves."""
+        with self._lock:
+            self._view.hide()
+
+    def _begin(self, task: _Task) -> None:
+        with self._lock:
+            self._tasks.append(task)
+            if len(self._tasks) == 1:
+                # A fresh event a thread: an old thread, still waking up, must not see the new one's.
+                self._idle = threading.Event()
+                threading.Thread(target=self._run, args=(self._idle,), name="dver-progress", daemon=True).start()
+
+    def _end(self, task: _Task) -> None:
+        with self._lock:
+            self._tasks.remove(task)
+            self._view.finish(task)
+            if not self._tasks:
+                self._idle.set()
+
+    def _run(self, idle: threading.Event) -> None:
+        pause, then = self._pause
+        while not idle.wait(pause):
+            pause = then
+            with self._lock:
+                if not idle.is_set():
+                    self._view.draw(self._tasks)

@@ -1,0 +1,38 @@
+"""The verbs, their order in the help, and their summaries: what `dver --help` says without importing any of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SECTIONS: Final[dict[str, dict[str, str]]] = {
+    "Track data": {
+        "init": "Turn a Git repository, or a folder of one, into a dver project.",
+        "add": "Store files and directories, and write their pointers.",
+        "remove": "Stop tracking data.",
+        "move": "Move or rename tracked data.",
+        "checkout": "Bring data to what the pointers, or a revision, say.",
+        "unlock": "Make linked files safe to edit.",
+    },
+    "Look at data": {
+        "status": "Say what changed, and what to do about it.",
+        "diff": "Compare two versions of the data, file by file.",
+        "ls": "List tracked data, here or at a revision.",
+        "cat": "Print a tracked file, here or at a revision.",
+    },
+    "Share data": {
+        "remote": "Say where data is pushed to and pulled from.",
+        "push": "Upload to the remote what it lacks.",
+        "fetch": "Download into the store, leaving the workspace alone.",
+        "pull": "Download, and check out.",
+        "check": "Say whether all that a commit needs is there.",
+    },
+    "Set up and get help": {
+        "config": "Read and change settings.",
+        "doctor": "Examine this installation, disk and project.",
+        "completion": "Print the script that completes dver in your shell.",
+        "demo": "Walk through a whole session in a new folder.",
+        "version": "Print the version.",
+    },
+}
+
+SUMMARIES: Final[dict[str, str]] = {verb: text for verbs in SECTIONS.values() for verb, text in verbs.items()}

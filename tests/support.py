@@ -1,0 +1,84 @@
+"""What tests annotate and share. Importable as `support` from every test (see `pythonpath` in pyproject.toml)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a `dver` process ended. Bytes that are no text are surrogates in `out` and `err`."""
+
+    rc: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON on stdout."""
+        import json
+
+        return json.loads(self.out)
+
+
+class Run(Protocol):
+    """The `run` fixture: `dver ARGS...` in a process of its own, in `cwd` (default: where the test is).
+
+    With `rc`, asserts that it ends with this exit code; `rc=None` accepts any.
+    """
+
+    def __call__(
+        self,
+        *args: str | bytes | os.PathLike[str],
+        cwd: str | os.PathLike[str] | None = None,
+        rc: int | None = 0,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+    ) -> Result: ...
+
+
+def run_dver(
+    *args: str | bytes | os.PathLike[str],
+    cwd: str | os.PathLike[str] | None = None,
+    rc: int | None = 0,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+) -> Result:
+    """See `Run`."""
+    process = subprocess.run(
+        [sys.executable, "-m", "dver", *args],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        input=stdin,
+        capture_output=True,
+        timeout=240,
+    )
+    result = Result(process.returncode, os.fsdecode(process.stdout), os.fsdecode(process.stderr))
+    shown = f"dver {args} exited with {result.rc}\n{result.out}\n{result.err}"
+    assert "Traceback" not in result.err, shown
+    assert rc is None or result.rc == rc, shown
+    return result
+
+
+def git(*args: str | bytes | os.PathLike[str], cwd: str | os.PathLike[str], rc: int | None = 0) -> str:
+    """Run `git ARGS...` in `cwd` and return its stdout; asserts the exit code unless `rc` is None."""
+    process = subprocess.run(["git", *args], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    out, err = os.fsdecode(process.stdout), os.fsdecode(process.stderr)
+    assert rc is None or process.returncode == rc, f"git {args} exited with {process.returncode}\n{out}\n{err}"
+    return out
+
+
+def make_git_repo(path: Path) -> Path:
+    """A Git repository at `path` with one commit."""
+    path.mkdir(parents=True, exist_ok=True)
+    git("init", "--quiet", cwd=path)
+    (path / "README").write_text("A project.\n")
+    git("add", "README", cwd=path)
+    git("commit", "--quiet", "-m", "Begin", cwd=path)
+    return path
