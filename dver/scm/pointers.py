@@ -1,0 +1,262 @@
+"""Finding pointer files: in the index, in the worktree, in a commit, in many commits.
+
+Paths are bytes, relative to the top of the Git worktree, `/`-separated. Each function runs one git process however
+many pointers there are. Blob ids are git's, as hexadecimal text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import IO, Final
+
+from dver.core.errors import CorruptError
+from dver.formats.pointer import SUFFIX
+from dver.scm.git import Arg, GitRepo, conversation, run
+
+MAX_BLOB: Final = 1 << 20
+"""Bytes that a blob may have to be read: pointers and lock files are far smaller."""
+
+_SUFFIX: Final = os.fsencode(SUFFIX)
+_REGULAR: Final = b"100"
+_BATCH: Final = 500
+"""Ids asked for at a time: few enough that question and answer never wait for each other on a full pipe."""
+_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
+_RAW: Final[tuple[Arg, ...]] = ("--raw", "-z", "--no-renames", "--no-abbrev")
+_EMPTY_TREE: Final = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PointerFile:
+    """A pointer file at one place. `content` is set where it was read from the worktree, `blob` always."""
+
+    blob: str
+    content: bytes | None = None
+    sides: Mapping[int, str] = field(default_factory=dict)
+    """In an unfinished merge: blob by stage, 1 the ancestor, 2 ours, 3 theirs; `blob` is ours if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a pointer file between two places: the blob before and after, None where there is none."""
+
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Pointer files in the index and in the worktree, from a single look."""
+
+    index: Mapping[bytes, PointerFile]
+    worktree: Mapping[bytes, PointerFile]
+
+
+def is_pointer_path(path: bytes) -> bool:
+    """Is `path` named like a pointer? A file called just `.dver` is not."""
+    return path.endswith(_SUFFIX) and path.rpartition(b"/")[2] != _SUFFIX
+
+
+def scan(git: GitRepo, under: bytes = b"") -> Scan:
+    """The pointer files in the index and in the worktree, in or below the directory `under`.
+
+    In the worktree: what Git tracks or might track, so neither ignored files nor symbolic links.
+    """
+    output = run(git, ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
+    entries, untracked = _split(output)
+    index = _index_entries(entries)
+    return Scan(index, dict(_read_worktree(git, {*index, *untracked})))
+
+
+def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
+    """The pointer files that the next commit would have, in or below `under`; conflicts have `sides`."""
+    entries, _ = _split(run(git, ["ls-files", "-s", "-t", *_listing(under)], literal=False))
+    return _index_entries(entries)
+
+
+def in_worktree(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
+    """The pointer files on disk, tracked by Git or not (but not ignored), in or below `under`."""
+    output = run(git, ["ls-files", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
+    return dict(_read_worktree(git, {path for path in output.split(b"\0") if is_pointer_path(path)}))
+
+
+def in_commit(git: GitRepo, commit: str, under: bytes = b"") -> dict[bytes, PointerFile]:
+    """The pointer files in the tree of `commit` (an id), in or below `under`."""
+    # A comparison with nothing, unlike ls-tree, can leave out the paths we do not want on git's side.
+    args: list[Arg] = ["diff-tree", "-r", *_RAW, _EMPTY_TREE[git.object_format], commit, *_glob(under)]
+    changes = _changes(run(git, args, literal=False))
+    return {path: PointerFile(change.new) for path, change in changes if change.new is not None}
+
+
+def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> dict[bytes, Change]:
+    """How pointer files differ between the commit `head` (None before the first one) and the index."""
+    tree = head or _EMPTY_TREE[git.object_format]
+    args: list[Arg] = ["diff-index", "--cached", *_RAW, tree, *_glob(under)]
+    return dict(_changes(run(git, args, literal=False)))
+
+
+def changed_between(git: GitRepo, old: str, new: str, under: bytes = b"") -> dict[bytes, Change]:
+    """How pointer files differ between two commits: what changed between them is all that is read."""
+    return dict(_changes(run(git, ["diff-tree", "-r", *_RAW, old, new, *_glob(under)], literal=False)))
+
+
+def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b"") -> dict[bytes, set[str]]:
+    """All blobs that each pointer file is in any of `commits` (ids). Quick if neighbours in the list are alike.
+
+    Each commit is compared with the one before it in the list, whatever its parents are: what does not differ was
+    seen before. So one process does for all of history, and reads only what changed.
+    """
+    found: dict[bytes, set[str]] = {}
+    if not commits:
+        return found
+    for path, pointer in in_commit(git, commits[0], under).items():
+        found[path] = {pointer.blob}
+    lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
+    args: list[Arg] = ["diff-tree", "--stdin", "--no-commit-id", "-r", *_RAW, *_glob(under)]
+    for path, change in _changes(run(git, args, stdin="".join(lines).encode(), literal=False)):
+        if change.new is not None:
+            found.setdefault(path, set()).add(change.new)
+    return found
+
+
+def read_blobs(git: GitRepo, ids: Iterable[str]) -> dict[str, bytes]:
+    """The contents of Git's blobs `ids`. Raises CorruptError for one that is absent or over MAX_BLOB bytes."""
+    wanted = list(dict.fromkeys(ids))
+    contents: dict[str, bytes] = {}
+    if not wanted:
+        return contents
+    with conversation(git, ["cat-file", "--batch"]) as process:
+        for start in range(0, len(wanted), _BATCH):
+            contents.update(_ask(process, wanted[start : start + _BATCH]))
+    return contents
+
+
+def blob_id(git: GitRepo, content: bytes) -> str:
+    """The id that Git gives to a blob of `content`."""
+    make = hashlib.sha256 if git.object_format == "sha256" else hashlib.sha1
+    return make(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _glob(under: bytes) -> list[Arg]:
+    """The arguments that limit git to names ending in the suffix, in or below `under`."""
+    directory = _GLOB_SPECIAL.sub(rb"\\\1", under.rstrip(b"/"))
+    return [b"--", b":(glob)" + (directory + b"/" if directory else b"") + b"**/*" + _SUFFIX]
+
+
+def _listing(under: bytes) -> list[Arg]:
+    return ["-z", *_glob(under)]
+
+
+def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Of `ls-files -t`: the lines of tracked files without their tag, and the paths of others."""
+    lines = output.split(b"\0")[:-1]
+    tracked = [line[2:] for line in lines if not line.startswith(b"? ")]
+    return tracked, [line[2:] for line in lines if line.startswith(b"? ") and is_pointer_path(line)]
+
+
+def _index_entries(entries: Iterable[bytes]) -> dict[bytes, PointerFile]:
+    found: dict[bytes, PointerFile] = {}
+    for entry in entries:
+        head, _, path = entry.partition(b"\t")
+        mode, blob, stage = head.split(b" ")
+        if mode.startswith(_REGULAR) and is_pointer_path(path):
+            found[path] = _with_stage(found.get(path), blob.decode(), int(stage))
+    return found
+
+
+def _with_stage(before: PointerFile | None, blob: str, stage: int) -> PointerFile:
+    if stage == 0:
+        return PointerFile(blob)
+    sides = {**(before.sides if before else {}), stage: blob}
+    return PointerFile(sides.get(2) or sides.get(3) or blob, sides=sides)
+
+
+def _read_worktree(git: GitRepo, paths: Iterable[bytes]) -> Iterator[tuple[bytes, PointerFile]]:
+    top = os.fsencode(git.worktree)
+    real: dict[bytes, bool] = {}
+    for path in sorted(paths):
+        full = os.path.join(top, path)
+        directory = os.path.dirname(full)
+        if directory not in real:
+            # A directory that became a symbolic link has nothing of ours: what is behind it is another place.
+            real[directory] = os.path.realpath(directory) == directory
+        content = _read_regular(full) if real[directory] else None
+        if content is not None:
+            yield path, PointerFile(blob_id(git, content), content)
+
+
+def _read_regular(path: bytes) -> bytes | None:
+    """The content of the file `path`; None for what is absent or no regular file, which a FIFO is not."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        if os.path.isfile(path) and not os.path.islink(path):
+            raise
+        return None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        content = os.read(fd, MAX_BLOB + 1)
+    finally:
+        os.close(fd)
+    if len(content) > MAX_BLOB:
+        raise _too_large(os.fsdecode(path), status.st_size)
+    return content
+
+
+def _changes(output: bytes) -> Iterator[tuple[bytes, Change]]:
+    """Parse `--raw -z`: `:mode mode id id status`, then the path, each ended by a zero byte."""
+    fields = output.split(b"\0")
+    for head, path in zip(fields[0::2], fields[1::2], strict=False):
+        if is_pointer_path(path):
+            old_mode, new_mode, old, new, _ = head[1:].split(b" ")
+            change = Change(_side(old_mode, old), _side(new_mode, new))
+            if change != Change(None, None):
+                yield path, change
+
+
+def _side(mode: bytes, blob: bytes) -> str | None:
+    return blob.decode() if mode.startswith(_REGULAR) else None
+
+
+def _ask(process: subprocess.Popen[bytes], ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("the process was started without pipes")
+    with suppress(BrokenPipeError):  # git has died, and its missing answer is reported below
+        process.stdin.write("".join(f"{blob}\n" for blob in ids).encode())
+        process.stdin.flush()
+    for blob in ids:
+        yield blob, _answer(process.stdout, blob)
+
+
+def _answer(stream: IO[bytes], blob: str) -> bytes:
+    head = stream.readline().split()
+    if len(head) != 3 or head[1] != b"blob":
+        raise CorruptError(
+            f"Git cannot read its blob {blob}",
+            why="it is absent, damaged, or no file",
+            fix="see what is wrong with the repository: git fsck",
+        )
+    size = int(head[2])
+    if size > MAX_BLOB:
+        raise _too_large(f"Git's blob {blob}", size)
+    return stream.read(size + 1)[:-1]
+
+
+def _too_large(name: str, size: int) -> CorruptError:
+    return CorruptError(
+        f"{name} is no pointer",
+        why=f"it has {size} bytes, a pointer at most {MAX_BLOB}",
+        fix=f"rename it: names that end in {SUFFIX} are for pointers",
+    )
