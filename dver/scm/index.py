@@ -1,0 +1,76 @@
+"""Git's index: staging, unstaging, and what Git tracks or ignores. Paths are bytes, relative to the top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dver.scm.git import GitRepo, run
+
+_ARGUMENT_BYTES: Final = 64 << 10
+"""How much is handed to one process as arguments, far below what any system takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """The line by which Git ignores a path."""
+
+    source: bytes
+    """The file: relative to the top of the worktree, or absolute where it lies outside."""
+    line: int
+    """Counted from 1."""
+    pattern: bytes
+
+
+def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
+    """`git add` the files `paths`. Raises RepositoryError where Git refuses: ignored, outside a sparse checkout."""
+    listed = b"".join(path + b"\0" for path in paths)
+    if listed:
+        args = ["-c", "advice.addIgnoredFile=false", "add", "--pathspec-from-file=-", "--pathspec-file-nul"]
+        run(git, args, stdin=listed)
+
+
+def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:
+    """Take the files `paths` out of the index, whatever state they are in; the files on disk stay."""
+    listed = b"".join(path + b"\0" for path in paths)
+    if listed:
+        run(git, ["update-index", "--force-remove", "-z", "--stdin"], stdin=listed)
+
+
+def tracked_under(git: GitRepo, *paths: bytes) -> list[bytes]:
+    """The files in the index that are any of `paths` or lie below one of them; an empty path is the top."""
+    found: dict[bytes, None] = {}
+    for batch in _batches(paths):
+        output = run(git, ["ls-files", "-z", "--", *batch])
+        found.update(dict.fromkeys(output.split(b"\0")[:-1]))
+    return list(found)
+
+
+def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
+    """Those of `paths` that Git's ignore rules exclude, tracked or not, and the rule that decides."""
+    # The prefix keeps a name that starts with a colon from being read as pathspec magic.
+    listed = b"".join(b"./" + path + b"\0" for path in paths)
+    if not listed:
+        return {}
+    args = ["check-ignore", "-z", "-v", "--no-index", "--stdin"]
+    fields = run(git, args, stdin=listed, literal=False, ok=(0, 1)).split(b"\0")[:-1]
+    rules = zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=True)
+    return {
+        path.removeprefix(b"./"): IgnoreRule(source, int(line), pattern)
+        for source, line, pattern, path in rules
+        if not pattern.startswith(b"!")
+    }
+
+
+def _batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for path in paths:
+        if batch and size + len(path) > _ARGUMENT_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(path or b".")
+        size += len(path) + 1
+    if batch:
+        yield batch
