@@ -43,3 +43,17 @@ BY_NAME: Final[dict[str, SettingSpec]] = {spec.name: spec for spec in SETTINGS}
 
 SECRETS: Final[frozenset[str]] = frozenset(spec.name for spec in SETTINGS if spec.secret)
 """Names of settings that may only be kept in the clone's own file, which Git never sees."""
+
+_KINDS: Final = {str: "text", bool: "true or false", int: "a whole number"}
+
+
+def problem_with(spec: SettingSpec, value: object) -> str | None:
+    """What was expected in place of `value`, such as "at least 1"; None if it will do."""
+    # type() and not isinstance(): True is an int in Python, but not in a configuration.
+    if type(value) is not spec.type:
+        return _KINDS[spec.type]
+    if spec.choices and value not in spec.choices:
+        return "one of " + ", ".join(spec.choices)
+    if spec.minimum is not None and isinstance(value, int) and value < spec.minimum:
+        return f"at least {spec.minimum}"
+    return None

@@ -1,0 +1,25 @@
+"""Configuration: three TOML files, one over the other, and a few environment variables over all of them.
+
+Global (the user's), project (`.dver/config.toml`, in Git), local (the clone's own, in the Git directory). What the
+project's file says comes from whoever one cloned from, so secrets count only where Git never sees them.
+"""
+
+from dver.config.editing import edit, remove_remote
+from dver.config.reading import Config, ConfigPaths, Item
+from dver.config.schema import DEFAULTS, KEYS, SCOPES, Origin, Scope, Value, check_remote_name, spec_of
+
+__all__ = [
+    "DEFAULTS",
+    "KEYS",
+    "SCOPES",
+    "Config",
+    "ConfigPaths",
+    "Item",
+    "Origin",
+    "Scope",
+    "Value",
+    "check_remote_name",
+    "edit",
+    "remove_remote",
+    "spec_of",
+]

@@ -1,0 +1,122 @@
+"""Changing one setting in one file, with all else in it left as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.config.files import parse_toml, read_file
+from dver.config.reading import ConfigPaths
+from dver.config.schema import Scope, Value, check_remote_name, parse_value, spec_of
+from dver.core.errors import RepositoryError, UsageError
+from dver.core.fsutil import write_atomic
+from dver.core.remote_schema import SettingSpec
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+_PASSWORD_IN_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
+
+
+def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
+    """Set `key` to `value`, as typed by a person, in the file of `scope`; None takes it out.
+
+    All else in the file stays, comments too. Raises UsageError for an unknown key, a value that does not fit, a key to
+    take out that is not there, and a secret anywhere but in the local file.
+    """
+    path = paths.file(scope)
+    if value is None:
+        _change(path, lambda document: _take_out(document, key, path))
+        return
+    spec = spec_of(key)
+    parsed = parse_value(key, spec, value)
+    _refuse_secret(spec, scope, key, value)
+    if scope == "local":
+        _make_private(path, secret=spec.secret)
+    _change(path, lambda document: _put_in(document, key.split("."), parsed))
+
+
+def remove_remote(paths: ConfigPaths, name: str, scopes: tuple[Scope, ...] = ("project", "local")) -> list[Scope]:
+    """Take the remote `name` out of the files of `scopes`, and as the default one too; says which had it."""
+    check_remote_name(name)
+    changed: list[Scope] = []
+    for scope in scopes:
+        table = read_file(paths.file(scope))
+        present = [f"remote.{name}"] if name in _table(table, "remote") else []
+        present += ["core.remote"] if _table(table, "core").get("remote") == name else []
+        for key in present:
+            edit(paths, scope, key, None)
+        changed += [scope] if present else []
+    return changed
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _refuse_secret(spec: SettingSpec, scope: Scope, key: str, value: str) -> None:
+    if spec.secret and scope != "local":
+        raise UsageError(
+            f"{key} is a secret", why="only this clone's own file is kept out of Git", fix="set it with --local"
+        )
+    if spec.name == "url" and _PASSWORD_IN_URL.match(value):
+        raise UsageError(
+            f"{key} has a password in it",
+            why="urls are kept in Git and shown in messages",
+            fix="take it out; see docs/remotes.md for where credentials belong",
+        )
+
+
+def _make_private(path: Path, *, secret: bool) -> None:
+    """Have the file `path` exist, and readable by its owner only if it was not there or is to hold a secret."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    if secret and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
+    import tomlkit  # only for edits: it keeps comments, and takes long to load
+
+    content = path.read_bytes() if path.exists() else b""
+    before = parse_toml(path, content)
+    document = tomlkit.parse(content)
+    change(document)
+    text = tomlkit.dumps(document).encode()
+    # tomlkit has been known to lose tables of an unusual layout, so the same is done to a plain one and compared.
+    change(expected := tomlkit.parse(tomlkit.dumps(before)))
+    if parse_toml(path, text) != expected.unwrap():
+        raise RepositoryError(f"{path} cannot be changed safely", why="its layout is unusual", fix="edit the file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text)
+
+
+def _put_in(document: TOMLDocument, parts: list[str], value: Value) -> None:
+    import tomlkit
+
+    table: MutableMapping[str, Any] = document
+    for depth, part in enumerate(parts[:-1]):
+        if part not in table:
+            table[part] = tomlkit.table(is_super_table=depth < len(parts) - 2)
+        table = table[part]
+        if not isinstance(table, MutableMapping):
+            raise UsageError(f"cannot set {'.'.join(parts)}", why=f"{part!r} has a value there", fix="edit the file")
+    table[parts[-1]] = value
+
+
+def _take_out(document: TOMLDocument, key: str, path: Path) -> None:
+    parts = key.split(".")
+    tables: list[MutableMapping[str, Any]] = [document]
+    for part in parts[:-1]:
+        below = tables[-1].get(part)
+        tables.append(below if isinstance(below, MutableMapping) else {})
+    if parts[-1] not in tables[-1]:
+        raise UsageError(f"{key} is not set in {path}", fix="see where it is set: dver config list")
+    for table, part in zip(reversed(tables), reversed(parts), strict=True):
+        del table[part]
+        if table:
+            break

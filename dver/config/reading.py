@@ -1,0 +1,195 @@
+"""All settings in force, from three files and a few environment variables over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dver.config.files import read_file
+from dver.config.schema import (
+    BY_KEY,
+    DEFAULTS,
+    KEYS,
+    REMOTE_NAME,
+    SCOPES,
+    Origin,
+    Scope,
+    Value,
+    did_you_mean,
+    parse_value,
+    spec_of,
+)
+from dver.core.errors import RepositoryError, UsageError
+from dver.core.remote_schema import problem_with
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPaths:
+    """Where the files are. `root` is the project's directory, which relative paths in them start from."""
+
+    root: Path
+    global_file: Path
+    project_file: Path
+    local_file: Path
+
+    @classmethod
+    def of(cls, root: Path, common_dir: Path, environ: Mapping[str, str] = os.environ) -> ConfigPaths:
+        """The usual places for the project at `root` in the clone whose common Git directory is `common_dir`."""
+        home = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+        return cls(
+            root, Path(home, "dver", "config.toml"), root / ".dver" / "config.toml", common_dir / "dver" / "config.toml"
+        )
+
+    def file(self, scope: Scope) -> Path:
+        """The file of `scope`."""
+        return {"global": self.global_file, "project": self.project_file, "local": self.local_file}[scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One setting in force, and where it was set."""
+
+    key: str
+    value: Value
+    origin: Origin
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings in force."""
+
+    root: Path
+    _items: Mapping[str, Item]
+
+    @classmethod
+    def load(cls, paths: ConfigPaths, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read the files that exist. Raises RepositoryError for one that cannot be used, naming file and line or key.
+
+        The settings of remotes are taken as they are: `dver.remote.settings.parse` checks those that are used.
+        """
+        items = {key: Item(key, value, "default", secret=False) for key, value in DEFAULTS.items()}
+        for scope in SCOPES:
+            for key, value in _flatten(read_file(paths.file(scope)), paths.file(scope)):
+                items[key] = _accept(paths, scope, key, value)
+        items.update((item.key, item) for item in _from_environment(environ))
+        return cls(paths.root, items)
+
+    def get(self, key: str) -> Value | None:
+        """The value of `key`, its default, or None. Raises UsageError for a key that there is not."""
+        spec_of(key)
+        item = self._items.get(key)
+        return item.value if item else None
+
+    def origin(self, key: str) -> Origin:
+        """Where the value of `key` was set."""
+        spec_of(key)
+        item = self._items.get(key)
+        return item.origin if item else "default"
+
+    def items(self) -> list[Item]:
+        """All settings that have a value, sorted by key."""
+        return [self._items[key] for key in sorted(self._items)]
+
+    @property
+    def remote_names(self) -> list[str]:
+        """The remotes that have any setting, sorted."""
+        return sorted({key.split(".")[1] for key in self._items if key.startswith("remote.")})
+
+    def remote_table(self, name: str) -> dict[str, object]:
+        """The settings of the remote `name`, by their short names. Raises UsageError if there is no such remote."""
+        prefix = f"remote.{name}."
+        table: dict[str, object] = {
+            key.removeprefix(prefix): item.value for key, item in self._items.items() if key.startswith(prefix)
+        }
+        if not table:
+            fix = did_you_mean(name, self.remote_names) or f"add it: dver remote add {name} URL"
+            raise UsageError(f"no remote is called {name!r}", why=_known(self.remote_names), fix=fix)
+        return table
+
+    @property
+    def cache_dir(self) -> Path | None:
+        """`cache.dir` as an absolute path."""
+        value = self.get("cache.dir")
+        return None if value is None else self.root / os.path.expanduser(str(value))
+
+    @property
+    def cache_link(self) -> str:
+        """`cache.link`: one of auto, reflink, hardlink, symlink, copy."""
+        return str(self.get("cache.link"))
+
+    @property
+    def default_remote(self) -> str | None:
+        """`core.remote`, or the only remote there is."""
+        value = self.get("core.remote")
+        if value is None and len(self.remote_names) == 1:
+            return self.remote_names[0]
+        return None if value is None else str(value)
+
+    @property
+    def jobs(self) -> int | None:
+        """`core.jobs`; None leaves the choice to the operation."""
+        value = self.get("core.jobs")
+        return None if value is None else int(value)
+
+
+def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, object]]:
+    for section, settings in table.items():
+        if not isinstance(settings, dict):
+            raise _unusable(path, section, "it stands outside of a [section]")
+        if section == "remote":
+            yield from _flatten_remotes(settings, path)
+        else:
+            yield from ((f"{section}.{name}", value) for name, value in settings.items())
+
+
+def _flatten_remotes(remotes: Mapping[str, Any], path: Path) -> Iterator[tuple[str, object]]:
+    for remote, settings in remotes.items():
+        if not isinstance(settings, dict) or not REMOTE_NAME.fullmatch(remote):
+            raise _unusable(path, f"remote.{remote}", "settings of a remote stand in [remote.NAME]")
+        yield from ((f"remote.{remote}.{name}", value) for name, value in settings.items())
+
+
+def _accept(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> Item:
+    """The setting as found in a file, checked. Those of remotes may be unknown here: whoever connects will tell."""
+    path = paths.file(scope)
+    if key.startswith("remote."):
+        spec = BY_KEY.get(f"remote.NAME.{key.split('.', 2)[2]}")
+        if spec is not None and spec.secret and scope != "local":
+            raise _misplaced_secret(path, scope, key)
+        return Item(key, value, scope, secret=spec is not None and spec.secret)
+    try:
+        problem = problem_with(spec_of(key), value)
+    except UsageError as error:
+        raise _unusable(path, key, error.why or "unknown setting", error.fix) from error
+    if problem is not None:
+        raise _unusable(path, key, f"expected {problem}, not {value!r}")
+    return Item(key, value, scope, secret=False)
+
+
+def _unusable(path: Path, key: str, why: str, fix: str | None = None) -> RepositoryError:
+    return RepositoryError(f"{path}: cannot use {key!r}", why=why, fix=fix or "edit the file")
+
+
+def _misplaced_secret(path: Path, scope: Scope, key: str) -> RepositoryError:
+    why = "everybody who can read the repository can read it" if scope == "project" else "it is for one clone only"
+    return RepositoryError(
+        f"{path} contains the secret {key!r}",
+        why=why,
+        fix=f"take that line out, make a new secret, and keep it in this clone: dver config set --local {key} VALUE",
+    )
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Item]:
+    for spec in KEYS:
+        variable = "DVER_" + spec.name.upper().replace(".", "_")
+        text = environ.get(variable)
+        if text:
+            yield Item(spec.name, parse_value(variable, spec, text), "environment", secret=False)
+
+
+def _known(names: list[str]) -> str:
+    return f"the remotes are: {', '.join(names)}" if names else "no remote is set up yet"
