@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from dver.cli import terminal
-from dver.cli.progress import TerminalProgress
-from dver.core.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from dver.cli.progress import TerminalProgress
+    from dver.core.progress import Progress
 
 
 class OutputClosedError(Exception):
@@ -23,6 +25,7 @@ class Context:
     def __init__(self) -> None:
         self.quiet = False
         self.verbose = 0
+        self._bars: TerminalProgress | None = None
 
     @property
     def cwd(self) -> Path:
@@ -33,8 +36,13 @@ class Context:
     def progress(self) -> Progress:
         """Where operations report: bars on a terminal, a line now and then in a log, nothing with `-q`."""
         if self.quiet or sys.stderr is None:
+            from dver.core.progress import SILENT
+
             return SILENT
-        return TerminalProgress(sys.stderr)
+        from dver.cli.progress import TerminalProgress  # with threads: only for commands that may take long
+
+        self._bars = TerminalProgress(sys.stderr)
+        return self._bars
 
     @cached_property
     def style(self) -> terminal.Style:
@@ -78,9 +86,8 @@ class Context:
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is None:  # the shell closed it: `dver … >&-`
             return
-        progress = self.__dict__.get("progress")  # not created just to be hidden
-        if isinstance(progress, TerminalProgress):
-            progress.hide()
+        if self._bars is not None:
+            self._bars.hide()
         try:
             stream.write(text + "\n")
         except BrokenPipeError as error:

@@ -36,7 +36,7 @@ def _change_directory(ctx: click.Context, _param: click.Parameter, value: str | 
 
 
 # Shown in the help of every command, and accepted before the verb as well as after it.
-_GLOBAL_OPTIONS: list[click.Parameter] = [
+GLOBAL_OPTIONS: list[click.Parameter] = [
     click.Option(
         ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_quiet, help="No progress and no remarks."
     ),
@@ -61,7 +61,7 @@ class _Dver(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)
-        return [*own, *_GLOBAL_OPTIONS, last]
+        return [*own, *GLOBAL_OPTIONS, last]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:

@@ -11,7 +11,7 @@ _ESCAPES: Final = {
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", '"': r"\"", "\\": r"\\",
 }  # fmt: skip
 _COLORS: Final = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
-_ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;]*m")
+_ESCAPE_SEQUENCE: Final = r"\x1b\[[0-9;]*m"
 
 
 def printable(path: bytes | str | os.PathLike[str]) -> str:
@@ -109,7 +109,8 @@ class Style:
 
 def display_width(text: str) -> int:
     """How many columns `text` takes on a terminal: wide East Asian characters take two, colours and accents none."""
-    text = _ESCAPE_SEQUENCE.sub("", text)
+    if "\x1b" in text:
+        text = re.sub(_ESCAPE_SEQUENCE, "", text)
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -137,7 +138,7 @@ def shorten(line: str, width: int) -> str:
     if display_width(line) <= width:
         return line
     kept, used = "", 0
-    for part in re.findall(r"\x1b\[[0-9;]*m|.", line, re.DOTALL):
+    for part in re.findall(f"{_ESCAPE_SEQUENCE}|.", line, re.DOTALL):
         used += display_width(part)
         if used < width or part.startswith("\x1b"):  # colour changes are kept, so that the last one switches off
             kept += part

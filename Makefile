@@ -1,0 +1,76 @@
+# make demo     install dver into .venv and walk through a whole session
+# make test     install what the tests need and run them (PYTEST_ARGS="-k add" and the like; JOBS=2)
+# make check    lint, types, layers and tests: what CI runs
+# make docs     write docs/cli.md from the commands
+# make bench    compare with DVC (BENCH_ARGS)
+# Needs git, make and Python 3.11 or later; everything else is installed into .venv. PYTHON=… chooses the interpreter.
+
+VENV ?= .venv
+JOBS ?= 2
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types layers check docs bench format clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: $(VENV)/.installed
+	@rm -rf build/demo && mkdir -p build
+	@$(BIN)/dver demo build/demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-lint
+	$(BIN)/mypy
+
+layers: $(VENV)/.installed-lint
+	$(BIN)/lint-imports
+
+check: lint types layers test
+
+format: $(VENV)/.installed-lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m dver.cli.reference docs/cli.md
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python bench/compare.py $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# One virtual environment; a stamp for each set of requirements in it, so that a second call installs nothing.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing dver into $(VENV)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	@echo "installing dver and what '$*' needs into $(VENV)"
+	@$(PIP) install --editable '.[$*]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "error: no Python 3.11 or later among: $(PYTHONS)" >&2; \
+	    echo "fix: install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; \
+	fi; \
+	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "error: $$found cannot make virtual environments" >&2; \
+	    echo "fix: on Debian and Ubuntu, install the package python3-venv" >&2; exit 1; \
+	fi; \
+	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
