@@ -125,7 +125,7 @@ class FsspecStorage:
                 if start < fs.info(path)["size"]:
                     raise
                 content = b""
-            if len(content) != length:
+            if len(content) != length or length == 0:
                 self._check_length(key, fs.info(path)["size"], len(content), start=start, length=length)
             return content
 
