@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import click
@@ -33,7 +34,7 @@ def debugging() -> bool:
 def report(error: BaseException) -> int:
     """Tell the user of `error` on stderr; return the exit code."""
     if isinstance(error, OutputClosedError):
-        _abandon_output()
+        abandon_output()
         return EXIT_OUTPUT_CLOSED
     if debugging():
         _print_traceback(error)
@@ -91,7 +92,8 @@ def _visible(char: str) -> str:
 
 def _print(text: str) -> None:
     if sys.stderr is not None:
-        print(text, file=sys.stderr, flush=True)
+        with suppress(OSError):  # nobody reads errors any more; the exit code still tells
+            print(text, file=sys.stderr, flush=True)
 
 
 def _print_traceback(error: BaseException) -> None:
@@ -101,8 +103,8 @@ def _print_traceback(error: BaseException) -> None:
         traceback.print_exception(error)
 
 
-def _abandon_output() -> None:
-    """Let the interpreter's last flush go nowhere instead of failing once more."""
+def abandon_output() -> None:
+    """Let the interpreter's last flush of stdout go nowhere instead of failing once more."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -18,7 +18,7 @@ import click
 from dver import __version__
 from dver.cli import options
 from dver.cli.context import Context, OutputClosedError
-from dver.cli.errors import report
+from dver.cli.errors import abandon_output, report
 from dver.cli.verbs import SECTIONS, SUMMARIES
 
 
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _complete() if "_DVER_COMPLETE" in os.environ else _run(list(sys.argv[1:] if argv is None else argv))
         _flush()
     except (Exception, KeyboardInterrupt) as error:  # the one place that meets everything, bugs included
-        return _report_quietly(error)
+        return _report_last(error)
     return code
 
 
@@ -127,12 +127,16 @@ def _flush() -> None:
             sys.stdout.flush()
     except BrokenPipeError as error:
         raise OutputClosedError from error
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
-def _report_quietly(error: BaseException) -> int:
-    """Report `error`, after what was printed before it; a second Ctrl-C, or a stderr that is gone, changes nothing."""
+def _report_last(error: BaseException) -> int:
+    """Report `error` after what was printed before it, or that even this cannot be printed."""
     try:
         _flush()
-    except (OutputClosedError, OSError) as other:
-        error = other
+    except (OutputClosedError, OSError) as failure:
+        abandon_output()
+        return report(failure)
     return report(error)

@@ -1,0 +1,83 @@
+"""Errors: what, why and fix on stderr, and an exit code that is documented."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import Result
+
+from dver.cli import errors as cli_errors
+from dver.core.errors import DverError
+
+ROOT = Path(__file__).parents[2]
+
+
+def family(root: type[DverError]) -> list[type[DverError]]:
+    return [root, *(member for child in root.__subclasses__() for member in family(child))]
+
+
+def test_an_error_says_what_why_and_fix(stand_in: Callable[..., Result]) -> None:
+    result = stand_in('raise RemoteError("no answer", why="the network is down", fix="plug it in")')
+    assert (result.rc, result.out) == (7, "")
+    assert result.err == "error: no answer\nwhy: the network is down\nfix: plug it in\n"
+
+
+def test_an_error_without_a_why_has_no_empty_line(stand_in: Callable[..., Result]) -> None:
+    assert stand_in('raise ConflictError("unsaved")').err == "error: unsaved\n"
+
+
+def test_errors_are_text_on_stderr_even_with_json(stand_in: Callable[..., Result]) -> None:
+    result = stand_in('raise CorruptError("bad pack")', "status", "--json")
+    assert (result.rc, result.out, result.err) == (6, "", "error: bad pack\n")
+
+
+def test_what_was_printed_before_an_error_is_not_lost(stand_in: Callable[..., Result]) -> None:
+    result = stand_in('ctx.say("half"); raise CorruptError("bad pack")')
+    assert (result.rc, result.out) == (6, "half\n")
+
+
+def test_control_characters_in_an_error_never_reach_the_terminal(stand_in: Callable[..., Result]) -> None:
+    result = stand_in(r'raise UsageError("no file a\nb\x1b[2J\udcff")')
+    assert result.err == "error: no file a b\\x1b[2J\\udcff\n"
+
+
+def test_an_operating_system_error_is_explained(stand_in: Callable[..., Result]) -> None:
+    result = stand_in('import errno; raise OSError(errno.ENOSPC, "No space left on device", "/data/x")')
+    assert result.rc == 8
+    assert result.err.startswith("error: cannot use '/data/x'\nwhy: the disk is full\nfix: ")
+
+
+def test_a_bug_is_one_line_and_how_to_learn_more(stand_in: Callable[..., Result]) -> None:
+    result = stand_in("return {}['key']")
+    assert result.rc == 70
+    assert result.err.startswith("error: internal error: KeyError: 'key'\n")
+    assert "DVER_DEBUG=1" in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("body", ["return {}['key']", 'raise RemoteError("no answer")'])
+def test_tracebacks_are_shown_when_asked_for(stand_in: Callable[..., Result], body: str) -> None:
+    assert "Traceback" in stand_in(body, DVER_DEBUG="1").err
+    assert "Traceback" not in stand_in(body, DVER_DEBUG="0").err
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|.*\| (?:`(\w+)`)? ?\|$", page, re.MULTILINE)
+    documented = {name: int(code) for code, name in rows if name}
+    assert documented == {error.__name__: error.exit_code for error in family(DverError)}
+    own = {value for name, value in vars(cli_errors).items() if name.startswith("EXIT_")}
+    assert own <= {int(code) for code, _ in rows}
+
+
+def test_an_interrupted_transfer_leaves_no_bar_behind(start_stand_in: Callable[..., subprocess.Popen[bytes]]) -> None:
+    process = start_stand_in("""
+        with ctx.progress.task("upload", total=10):
+            raise KeyboardInterrupt
+    """)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"interrupted\n")

@@ -1,0 +1,166 @@
+"""The entry point: verbs, options of every command, exit codes, start-up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import Result, Run
+
+from dver import __version__
+from dver.cli.verbs import SUMMARIES
+
+SLOW = ["fsspec", "s3fs", "botocore", "git", "tqdm", "ruamel", "tomlkit", "asyncio", "concurrent.futures", "logging"]
+
+
+def test_version_prints_the_version(run: Run) -> None:
+    assert run("version").out == f"dver {__version__}\n"
+    assert run("--version").out == f"dver {__version__}\n"
+    assert run("version", "--json").json["dver"] == __version__
+
+
+def test_help_lists_every_verb_with_its_summary(run: Run) -> None:
+    for result in (run(), run("--help"), run("-h")):
+        for verb, summary in SUMMARIES.items():
+            assert any(line.split() == [verb, *summary.split()] for line in result.out.splitlines())
+
+
+def test_summaries_fit_on_one_line_of_a_narrow_terminal() -> None:
+    assert max(len(summary) for summary in SUMMARIES.values()) <= 80 - 14
+
+
+@pytest.mark.parametrize("args", [["--help"], ["version"]])
+def test_starting_up_imports_no_other_verb_and_no_slow_library(args: list[str]) -> None:
+    program = "import sys; from dver.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", program, *args], capture_output=True, text=True, check=True).stdout
+    modules = set(out.splitlines()[-1].split())
+    assert not modules & set(SLOW)
+    verbs = {name.rpartition(".")[2] for name in modules if name.startswith("dver.cli.commands.")}
+    assert verbs <= {"version"}
+
+
+def test_an_unknown_verb_suggests_the_nearest(run: Run) -> None:
+    result = run("stauts", rc=2)
+    assert result.err == "error: no such command: 'stauts'; did you mean 'status'?\nfix: see `dver --help`\n"
+
+
+def test_an_unknown_option_is_a_usage_error(run: Run) -> None:
+    result = run("version", "--colour", rc=2)
+    assert result.err.startswith("error: no such option")
+    assert result.err.endswith("fix: see `dver version --help`\n")
+
+
+def test_a_superfluous_argument_is_a_usage_error(run: Run) -> None:
+    assert "unexpected extra argument" in run("version", "now", rc=2).err
+
+
+@pytest.mark.parametrize("args", [["-v", "version"], ["version", "-v"], ["--verbose", "version", "--verbose"]])
+def test_global_options_are_accepted_before_and_after_the_verb(run: Run, args: list[str]) -> None:
+    assert "python" in run(*args).out
+
+
+def test_verbosity_before_and_after_the_verb_adds_up(stand_in: Callable[..., Result]) -> None:
+    assert stand_in("ctx.say(str(ctx.verbose))", "-v", "status", "-vv").out == "3\n"
+
+
+def test_cd_changes_the_directory_and_relative_ones_add_up(stand_in: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    result = stand_in("ctx.say(str(ctx.cwd))", "--cd", str(tmp_path / "a"), "status", "--cd", "b")
+    assert result.out == f"{tmp_path}/a/b\n"
+
+
+def test_cd_to_nowhere_is_a_usage_error(run: Run) -> None:
+    result = run("--cd", "nowhere", "version", rc=2)
+    assert "error: cannot go to the directory 'nowhere'" in result.err
+    assert "why: No such file or directory" in result.err
+
+
+def test_quiet_silences_notes_but_neither_results_nor_warnings(stand_in: Callable[..., Result]) -> None:
+    body = 'ctx.say("result"); ctx.note("remark"); ctx.warn("beware")'
+    loud, quiet = stand_in(body), stand_in(body, "status", "-q")
+    assert (loud.out, loud.err) == ("result\n", "remark\nwarning: beware\n")
+    assert (quiet.out, quiet.err) == ("result\n", "warning: beware\n")
+
+
+def test_a_command_returns_its_exit_code(stand_in: Callable[..., Result]) -> None:
+    assert stand_in("return 1").rc == 1
+    assert stand_in("return None").rc == 0
+
+
+def test_a_reader_that_stops_reading_is_no_error(start_stand_in: Callable[..., subprocess.Popen[bytes]]) -> None:
+    process = start_stand_in("for i in range(200_000): ctx.say(str(i))")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait(60) == 141
+
+
+def test_a_reader_that_never_read_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run([sys.executable, "-m", "dver", "version"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (141, b"")
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run([sys.executable, "-m", "dver", "stauts"], stderr=writer)
+    os.close(writer)
+    assert process.returncode == 2
+
+
+def test_closed_standard_streams_are_no_error() -> None:
+    process = subprocess.run(["sh", "-c", '"$0" -m dver version >&- 2>&-', sys.executable])
+    assert process.returncode == 0
+
+
+def test_output_to_a_full_disk_is_reported() -> None:
+    with open("/dev/full", "wb") as full:
+        process = subprocess.run([sys.executable, "-m", "dver", "version"], stdout=full, stderr=subprocess.PIPE)
+    assert process.returncode == 8
+    assert b"error: cannot use 'standard output'\nwhy: the disk is full\n" in process.stderr
+    assert b"Exception ignored" not in process.stderr
+
+
+def test_ctrl_c_prints_one_line(start_stand_in: Callable[..., subprocess.Popen[bytes]]) -> None:
+    process = start_stand_in('ctx.say("ready"); sys.stdout.flush(); time.sleep(60)')
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"interrupted\n")
+
+
+def test_names_that_the_terminal_cannot_encode_are_escaped(stand_in: Callable[..., Result]) -> None:
+    assert stand_in(r'ctx.say("caf\xe9 \udcff")', PYTHONIOENCODING="ascii").out == "caf\\xe9 \\udcff\n"
+
+
+def test_bytes_and_text_keep_their_order(stand_in: Callable[..., Result]) -> None:
+    assert stand_in(r'ctx.say("a"); ctx.write_bytes(b"\xff\n"); ctx.say("b")').out == "a\n\udcff\nb\n"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_prints_a_script(run: Run, shell: str) -> None:
+    assert "_DVER_COMPLETE" in run("completion", shell).out
+
+
+def test_the_completion_of_bash_is_a_script_that_bash_accepts(run: Run) -> None:
+    script = run("completion", "bash").out
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    assert "_DVER_COMPLETE=bash_complete" in script
+
+
+def test_a_shell_is_offered_verbs_and_options(run: Run) -> None:
+    asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
+    assert run(env={**asked, "COMP_WORDS": "dver ver"}).out == "plain,version\n"
+    assert run(env={**asked, "COMP_WORDS": "dver version --j", "COMP_CWORD": "2"}).out == "plain,--json\n"
+    assert "plain,--version" in run(env={**asked, "COMP_WORDS": "dver --v"}).out

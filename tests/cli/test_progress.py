@@ -1,0 +1,113 @@
+"""Progress on stderr."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+from dver.cli.progress import TerminalProgress
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def wait_for(stream: io.StringIO, text: str) -> None:
+    deadline = time.monotonic() + 30
+    while text not in stream.getvalue():
+        assert time.monotonic() < deadline, f"{text!r} is not in {stream.getvalue()!r}"
+        time.sleep(0.01)
+
+
+def test_a_short_task_shows_nothing_and_imports_no_tqdm() -> None:
+    program = """
+import io, sys
+from dver.cli.progress import TerminalProgress
+class Tty(io.StringIO):
+    def isatty(self): return True
+for stream in (io.StringIO(), Tty()):
+    with TerminalProgress(stream, delay=60).task("scan", unit="files") as task:
+        task.advance(10)
+    assert stream.getvalue() == ""
+assert "tqdm" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_log_gets_a_line_now_and_then_and_one_at_the_end() -> None:
+    log = io.StringIO()
+    with TerminalProgress(log, interval=0.05).task("upload", total=4_000_000_000) as task:
+        task.advance(1_200_000_000)
+        wait_for(log, "upload: 1.2 GB of 4.0 GB (30 %), ")
+        task.advance(2_800_000_000)
+    assert log.getvalue().splitlines()[-1].startswith("upload: 4.0 GB of 4.0 GB (100 %), ")
+    assert "done in 0 s" in log.getvalue()
+    assert "\r" not in log.getvalue()
+    assert "\x1b" not in log.getvalue()
+
+
+def test_a_task_that_stands_still_is_still_shown() -> None:
+    log = io.StringIO()
+    with TerminalProgress(log, interval=0.02).task("hash", unit="files"):
+        wait_for(log, "hash: 0 files, 0 files/s\nhash: 0 files")
+
+
+def test_a_terminal_gets_a_bar_that_vanishes() -> None:
+    tty = Tty()
+    with TerminalProgress(tty, delay=0.02).task("upload", total=1000) as task:
+        task.advance(500)
+        wait_for(tty, "upload:  50%")
+    assert tty.getvalue().rpartition("upload")[2].strip(" ").endswith("\r")
+
+
+def test_a_total_that_grows_is_shown() -> None:
+    log = io.StringIO()
+    with TerminalProgress(log, interval=0.02).task("fetch", unit="objects") as task:
+        task.grow(4)
+        task.advance(1)
+        wait_for(log, "fetch: 1 objects of 4 objects (25 %)")
+
+
+def test_hiding_clears_the_bar_until_the_next_drawing() -> None:
+    tty = Tty()
+    progress = TerminalProgress(tty, delay=0.02)
+    with progress.task("scan", total=10):
+        wait_for(tty, "scan:   0%")
+        progress.hide()
+        assert tty.getvalue().endswith("\r")
+
+
+def test_advances_from_many_threads_are_all_counted() -> None:
+    with TerminalProgress(io.StringIO()).task("hash") as task:
+        threads = [threading.Thread(target=lambda: [task.advance(1) for _ in range(5000)]) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert task.done == 40_000
+
+
+def test_tasks_side_by_side_and_one_after_the_other_are_all_shown() -> None:
+    log = io.StringIO()
+    progress = TerminalProgress(log, interval=0.02)
+    with progress.task("scan", unit="files"), progress.task("hash"):
+        wait_for(log, "scan: ")
+        wait_for(log, "hash: ")
+    with progress.task("write"):
+        wait_for(log, "write: ")
+
+
+def test_a_task_that_fails_ends_its_display() -> None:
+    tty = Tty()
+    progress = TerminalProgress(tty, delay=0.0)
+    with suppress(KeyError), progress.task("push", total=10):
+        wait_for(tty, "push")
+        raise KeyError
+    shown = tty.getvalue()
+    time.sleep(0.3)  # long enough for a drawing that must not happen
+    assert tty.getvalue() == shown

@@ -1,0 +1,59 @@
+"""What surrounds the package: the Makefile, the metadata, the hooks for others."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from support import Run
+
+from dver.cli.verbs import SUMMARIES
+
+ROOT = Path(__file__).parents[1]
+
+
+def fake_python(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("exit 1", "error: no Python 3.11 or later among: "),
+        ('case "$2" in *ensurepip*) exit 1;; esac', "install the package python3-venv"),
+    ],
+)
+def test_make_says_what_a_machine_lacks(tmp_path: Path, script: str, message: str) -> None:
+    python = fake_python(tmp_path / "python", script)
+    command = ["make", "-C", ROOT, "demo", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode != 0
+    assert message in process.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    reasons = (ROOT / "docs" / "decisions" / "dependencies.md").read_text().lower()
+    for requirement in project["dependencies"]:
+        name, bound = re.fullmatch(r"([\w.-]+)(>=[\d.]+)", requirement).groups()  # a lower bound is required
+        assert f"**{name.lower()}**" in reasons, f"{name}{bound} is not in docs/decisions/dependencies.md"
+
+
+def test_the_hooks_for_other_projects_call_verbs_that_exist() -> None:
+    for hook in YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml"):
+        program, verb, *_ = hook["entry"].split()
+        assert (program, verb in SUMMARIES) == ("dver", True)
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    from dver import __version__
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+    assert run("version").out == f"dver {__version__}\n"
