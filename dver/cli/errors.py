@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TextIO
 
 import click
 
@@ -34,7 +33,8 @@ def debugging() -> bool:
 def report(error: BaseException) -> int:
     """Tell the user of `error` on stderr; return the exit code."""
     if isinstance(error, OutputClosedError):
-        abandon_output()
+        abandon(sys.stdout)
+        abandon(sys.stderr)
         return EXIT_OUTPUT_CLOSED
     if debugging():
         _print_traceback(error)
@@ -91,9 +91,11 @@ def _visible(char: str) -> str:
 
 
 def _print(text: str) -> None:
-    if sys.stderr is not None:
-        with suppress(OSError):  # nobody reads errors any more; the exit code still tells
+    try:
+        if sys.stderr is not None:
             print(text, file=sys.stderr, flush=True)
+    except OSError:  # nobody reads errors any more; the exit code still tells
+        abandon(sys.stderr)
 
 
 def _print_traceback(error: BaseException) -> None:
@@ -103,8 +105,9 @@ def _print_traceback(error: BaseException) -> None:
         traceback.print_exception(error)
 
 
-def abandon_output() -> None:
-    """Let the interpreter's last flush of stdout go nowhere instead of failing once more."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+def abandon(stream: TextIO | None) -> None:
+    """Let the interpreter's last flush of `stream` go nowhere instead of failing once more."""
+    if stream is not None:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

@@ -18,7 +18,7 @@ import click
 from dver import __version__
 from dver.cli import options
 from dver.cli.context import Context, OutputClosedError
-from dver.cli.errors import abandon_output, report
+from dver.cli.errors import abandon, report
 from dver.cli.verbs import SECTIONS, SUMMARIES
 
 
@@ -137,6 +137,6 @@ def _report_last(error: BaseException) -> int:
     try:
         _flush()
     except (OutputClosedError, OSError) as failure:
-        abandon_output()
+        abandon(sys.stdout)
         return report(failure)
     return report(error)
