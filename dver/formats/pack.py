@@ -41,6 +41,8 @@ _COUNT: Final = Struct("<I")
 _TRAILER: Final = Struct("<Q32s8s")
 
 FRAME_HEADER_SIZE: Final = _FRAME.size
+FIELDS_SIZE: Final = _FRAME_FIELDS.size
+"""Bytes of a frame's header before its checksum."""
 TRAILER_SIZE: Final = _TRAILER.size
 ROW_SIZE: Final = _ROW.size
 
@@ -102,6 +104,11 @@ def frame_header_streamed(
     return fields + checksum.to_bytes(8, "little"), checksum
 
 
+def frame_fields(row: Row) -> bytes:
+    """The header of the frame that `row` describes, up to the checksum."""
+    return _FRAME_FIELDS.pack(_FRAME_MAGIC, row.kind, row.codec, row.raw_size, row.stored_size, row.oid)
+
+
 def frame_header_bytes(row: Row) -> bytes:
     """The header of the frame that `row` describes."""
     return _FRAME.pack(_FRAME_MAGIC, row.kind, row.codec, row.raw_size, row.stored_size, row.oid, row.checksum)
@@ -109,7 +116,7 @@ def frame_header_bytes(row: Row) -> bytes:
 
 def checksum_of(row: Row, payload_hash: xxh3_64) -> int:
     """The checksum that the frame of `row` should have, once `payload_hash` has been fed all of its payload."""
-    payload_hash.update(frame_header_bytes(row)[: _FRAME_FIELDS.size])
+    payload_hash.update(frame_fields(row))
     return payload_hash.intdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import RawIOBase
 from typing import Final
 
 import zstandard
@@ -94,10 +95,11 @@ class Decoder:
             raise corrupt(row.oid) from None
 
 
-class _Readable:
+class _Readable(RawIOBase):
     """An iterator of bytes, as the file object that zstandard reads from."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
         self._pieces = pieces
         self._rest = b""
 

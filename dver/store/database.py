@@ -28,7 +28,6 @@ CREATE TABLE objects (
     oid BLOB PRIMARY KEY, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
     offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX objects_by_pack ON objects (pack);
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE directories (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE remote_indexes (remote TEXT NOT NULL, name BLOB NOT NULL, PRIMARY KEY (remote, name)) WITHOUT ROWID;
@@ -78,7 +77,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes in the block take effect together, or none does."""
-        if self._connection.in_transaction:
+        if self._is_open():
             yield
             return
         self._heal(lambda: self._connection.execute("BEGIN IMMEDIATE"))
@@ -88,8 +87,12 @@ class Database:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
-        if self._connection.in_transaction:
+        if self._is_open():
             self._heal(lambda: self._connection.execute("COMMIT"))
+
+    def _is_open(self) -> bool:
+        """Is the transaction still there? It is not if the database had to be begun again meanwhile."""
+        return self._connection.in_transaction
 
     def _rows_in_batch(self, statement: str, batch: list[bytes], before: Sequence[Any]) -> list[tuple[Any, ...]]:
         filled = statement.replace("{in}", f"({','.join('?' * len(batch))})")

@@ -47,9 +47,9 @@ class PackWriter:
     def __init__(self, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self.path = scratch / temporary_name("pack")
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         fcntl.flock(fd, fcntl.LOCK_SH)
-        self._file: BinaryIO = open(fd, "w+b", buffering=_BUFFER)  # noqa: SIM115 - closed by finish and discard
+        self._file: BinaryIO = open(fd, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed by move_to and discard
         self._file.write(pack.HEADER)
         self._end = len(pack.HEADER)
         self.rows: list[Row] = []
@@ -57,7 +57,9 @@ class PackWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.discard()
 
     @property
@@ -177,7 +179,9 @@ class PackReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def rows(self, name: Oid) -> list[Row]:
@@ -196,9 +200,9 @@ class PackReader:
             raise CorruptError("a pack whose frames do not reach its footer")
         return rows
 
-    def frame(self, offset: int, stored_size: int) -> bytes:
-        """Header and payload of the frame at `offset`."""
-        return os.pread(self._fd, pack.FRAME_HEADER_SIZE + stored_size, offset)
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer where the pack ends early."""
+        return os.pread(self._fd, length, offset)
 
     def header(self, offset: int) -> Row:
         """The frame header at `offset`, decoded."""

@@ -20,7 +20,7 @@ def is_temporary(name: bytes) -> bool:
 
 
 class Ignore:
-    """The rules of all `.dverignore` files from the folder `root` down. As with Git, the deepest file has the last word."""
+    """The rules of all `.dverignore` files from the folder `root` down. The deepest file has the last word."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root

@@ -91,10 +91,10 @@ def _read_small(candidate: Candidate) -> tuple[Taken, bytes]:
 
     def read(fd: int) -> Oid:
         nonlocal content
-        size = os.fstat(fd).st_size
-        content = os.read(fd, size + 1)
-        while len(content) < size and (piece := os.read(fd, size - len(content))):
-            content += piece
+        # One byte more than expected, so that a file that grew is read whole, and one that did not with one call.
+        content = os.read(fd, candidate.status.st_size + 1)
+        if len(content) != candidate.status.st_size:
+            content += b"".join(_pieces(fd))
         return Oid(blake3(content).digest())
 
     return open_unchanged(candidate, read), content

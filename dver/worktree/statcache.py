@@ -23,7 +23,7 @@ UNTRUSTED: Final = bytes(KEY_SIZE)
 """The key of a file that may have changed since it was read, without `lstat` being able to tell."""
 
 _HEAD: Final = Struct("<32sQQI")
-_TICK_NS: Final = 20_000_000
+TICK_NS: Final = 20_000_000
 """Two ticks of the slowest kernel clock in use (100 Hz): times closer than this may be one and the same."""
 _COARSE_TICK_NS: Final = 2_000_000_000
 """The same where the file system keeps whole seconds (FAT: every second one)."""
@@ -49,7 +49,7 @@ def is_settled(status: os.stat_result, now_ns: int) -> bool:
     the future, from a clock that was set back, is never settled. A ctime cannot be forged, as an mtime can.
     """
     changed = status.st_ctime_ns
-    tick = _COARSE_TICK_NS if changed % _SECOND_NS == 0 else _TICK_NS
+    tick = _COARSE_TICK_NS if changed % _SECOND_NS == 0 else TICK_NS
     return changed + tick < now_ns
 
 

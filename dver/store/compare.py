@@ -1,0 +1,136 @@
+"""Comparing two trees, wherever their entries come from: what is equal is skipped, whole directories at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from dver.core.oid import Oid
+from dver.formats.tree import Entry, Kind
+
+TreeReader = Callable[[Oid], Sequence[Entry]]
+"""Answers with the entries of a directory, sorted by name."""
+
+
+class Status(Enum):
+    """How a path differs between two trees."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    MODIFIED = "modified"
+    RENAMED = "renamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path that differs. `path` is relative to the trees' root, empty for the root itself."""
+
+    status: Status
+    path: bytes
+    old: Entry | None
+    new: Entry | None
+    old_path: bytes | None = None
+    """Where a renamed file was before."""
+
+
+def same(old: Entry | None, new: Entry | None) -> bool:
+    """Do both entries stand for the same bytes and mode?"""
+    if old is None or new is None:
+        return old is new
+    return old.oid == new.oid and old.kind == new.kind
+
+
+def paired(old: Sequence[Entry], new: Sequence[Entry]) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
+    """The names of two directories in order, each with its entry in both."""
+    if old is new:
+        return
+    left = {entry.name: entry for entry in old}
+    right = {entry.name: entry for entry in new}
+    for name in sorted(left.keys() | right.keys()):
+        yield name, left.get(name), right.get(name)
+
+
+def compare(
+    old: Entry | None, new: Entry | None, read_old: TreeReader, read_new: TreeReader, *, path: bytes = b""
+) -> Iterator[Change]:
+    """Every file, link and empty directory that differs between `old` and `new`, by path."""
+    if same(old, new):
+        return
+    below_old = _children(old, read_old)
+    below_new = _children(new, read_new)
+    if below_old is None or below_new is None or not (below_old and below_new):
+        yield from _as_itself(path, old, new, below_old, below_new)
+    for name, left, right in paired(below_old or (), below_new or ()):
+        yield from compare(left, right, read_old, read_new, path=join(path, name))
+
+
+def with_renames(changes: Iterable[Change]) -> list[Change]:
+    """The same changes, a removal and an addition of the same content told as one renaming. Empty files stay apart."""
+    listed = list(changes)
+    removed = {c.old.oid: c for c in reversed(listed) if c.status is Status.REMOVED and c.old and _is_content(c.old)}
+    result: dict[bytes, Change] = {change.path: change for change in listed}
+    for change in listed:
+        if change.status is not Status.ADDED or change.new is None or not _is_content(change.new):
+            continue
+        origin = removed.pop(change.new.oid, None)
+        if origin is not None:
+            del result[origin.path]
+            result[change.path] = Change(Status.RENAMED, change.path, origin.old, change.new, origin.path)
+    return sorted(result.values(), key=lambda change: change.path)
+
+
+def leaves(root: Entry, read: TreeReader, *, path: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+    """Every file, link and empty directory at or below `root`, by path."""
+    below = _children(root, read)
+    if not below:
+        yield path, root
+        return
+    for entry in below:
+        yield from leaves(entry, read, path=join(path, entry.name))
+
+
+def find(root: Entry, parts: Sequence[bytes], read: TreeReader) -> Entry | None:
+    """The entry at the path `parts` below `root`, or None."""
+    entry: Entry | None = root
+    for part in parts:
+        if entry is None or entry.kind is not Kind.DIRECTORY:
+            return None
+        entry = next((child for child in read(entry.oid) if child.name == part), None)
+    return entry
+
+
+def join(folder: bytes, name: bytes) -> bytes:
+    """`name` in `folder`, where no folder is the root."""
+    return folder + b"/" + name if folder else name
+
+
+def _children(entry: Entry | None, read: TreeReader) -> Sequence[Entry] | None:
+    """The entries below a directory; None for what is no directory, or absent."""
+    return read(entry.oid) if entry is not None and entry.kind is Kind.DIRECTORY else None
+
+
+def _as_itself(
+    path: bytes,
+    old: Entry | None,
+    new: Entry | None,
+    below_old: Sequence[Entry] | None,
+    below_new: Sequence[Entry] | None,
+) -> Iterator[Change]:
+    """The change of the entry at `path` itself: a file, a link, or a directory that is empty on one side."""
+    was = old if old is not None and not below_old else None
+    now = new if new is not None and not below_new else None
+    if was is not None and was.kind is Kind.DIRECTORY and below_new:
+        was = None
+    if now is not None and now.kind is Kind.DIRECTORY and below_old:
+        now = None
+    if was is not None and now is not None:
+        yield Change(Status.MODIFIED, path, was, now)
+    elif was is not None:
+        yield Change(Status.REMOVED, path, was, None)
+    elif now is not None:
+        yield Change(Status.ADDED, path, None, now)
+
+
+def _is_content(entry: Entry) -> bool:
+    return entry.kind is not Kind.DIRECTORY and entry.size > 0

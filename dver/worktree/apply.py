@@ -1,0 +1,117 @@
+"""Carrying out a checkout plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dver.core.errors import UsageError
+from dver.core.progress import SILENT, Progress, Task
+from dver.formats.tree import Entry, Kind
+from dver.store.compare import join
+from dver.store.loose import LinkMode
+from dver.store.store import Store
+from dver.worktree.materialise import Lost, Materialiser, settled_records
+from dver.worktree.plan import CheckoutPlan, bytes_in
+from dver.worktree.staging import Stages
+from dver.worktree.statcache import StatCache
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a plan is carried out: its paths are relative to `root`, and nothing is written outside of it."""
+
+    root: bytes
+    scratch: bytes
+    """A folder for what is not finished, preferably on the same disk."""
+    mode: LinkMode
+
+    def absolute(self, path: bytes) -> bytes:
+        """Where `path` is."""
+        return self.root + b"/" + path
+
+
+def apply_plan(
+    plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, *, progress: Progress = SILENT
+) -> list[Lost]:
+    """Do all that `plan` says. Returns the paths whose content could not be had; everything else is done."""
+    for path, _ in [*plan.remove, *plan.create, *plan.replace]:
+        refuse_symlinked_parents(destination.root, path)
+    for path, _ in plan.remove:
+        _unlink(destination.absolute(path))
+    for path in plan.remove_directories:
+        _rmdir(destination.absolute(path), cache)
+    steps = [*plan.create, *plan.replace]
+    if not steps:
+        return []
+    with progress.task("checkout", total=bytes_in(steps)) as task:
+        return _make(plan, destination, store, cache, task)
+
+
+def _make(plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, task: Task) -> list[Lost]:
+    maker = Materialiser(store, destination.mode, task)
+    with Stages(destination.scratch) as stages:
+        for number, (path, entry) in enumerate(plan.create):
+            if entry.kind is Kind.DIRECTORY:
+                staged = _stage(stages, destination, path) + b"/%d" % number
+                maker.directory(staged, path, entry)
+                _publish(staged, destination.absolute(path))
+        files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
+        _make_files([*files, *plan.replace], stages, maker, destination)
+    for path, record in settled_records(maker):
+        cache.put(destination.absolute(path), record)
+    cache.flush()
+    return maker.lost
+
+
+def _make_files(
+    steps: Sequence[tuple[bytes, Entry]], stages: Stages, maker: Materialiser, destination: Destination
+) -> None:
+    by_folder: dict[bytes, list[Entry]] = {}
+    for path, entry in steps:
+        by_folder.setdefault(os.path.dirname(path), []).append(entry._replace(name=os.path.basename(path)))
+    for number, (folder, entries) in enumerate(by_folder.items()):
+        staged = _stage(stages, destination, join(folder, entries[0].name)) + b"/files-%d" % number
+        os.mkdir(staged)
+        for name in maker.files(staged, folder, entries):
+            _publish(staged + b"/" + name, destination.absolute(join(folder, name)))
+        os.rmdir(staged)
+
+
+def _stage(stages: Stages, destination: Destination, path: bytes) -> bytes:
+    parent = os.path.dirname(destination.absolute(path))
+    os.makedirs(parent, exist_ok=True)
+    return stages.beside(parent)
+
+
+def _publish(staged: bytes, target: bytes) -> None:
+    os.rename(staged, target)
+
+
+def _unlink(path: bytes) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _rmdir(path: bytes, cache: StatCache) -> None:
+    with suppress(OSError):  # something new appeared in it: it stays
+        os.rmdir(path)
+        cache.forget(path)
+
+
+def refuse_symlinked_parents(root: bytes, path: bytes) -> None:
+    """Raise UsageError if the way from `root` to `path` leads through a symbolic link, and so perhaps outside."""
+    parts = os.path.normpath(path).split(b"/")
+    if parts[0] in (b"..", b""):
+        raise UsageError(f"{os.fsdecode(path)!r} is outside of {os.fsdecode(root)!r}")
+    at = root
+    for part in parts[:-1]:
+        at = os.path.join(at, part)
+        if os.path.islink(at):
+            raise UsageError(
+                f"cannot write below {os.fsdecode(at)!r}",
+                why="it is a symbolic link, and may lead out of the repository",
+                fix="replace the link by a directory",
+            )
