@@ -101,7 +101,8 @@ def _put_in(document: TOMLDocument, parts: list[str], value: Value) -> None:
     table: MutableMapping[str, Any] = document
     for depth, part in enumerate(parts[:-1]):
         if part not in table:
-            table[part] = tomlkit.table(is_super_table=depth < len(parts) - 2)
+            inline = isinstance(table, tomlkit.items.InlineTable)
+            table[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=depth < len(parts) - 2)
         table = table[part]
         if not isinstance(table, MutableMapping):
             raise UsageError(f"cannot set {'.'.join(parts)}", why=f"{part!r} has a value there", fix="edit the file")

@@ -43,7 +43,7 @@ def spec_of(key: str) -> SettingSpec:
         check_remote_name(parts[1])
         general = f"remote.NAME.{parts[2]}"
     spec = BY_KEY.get(general)
-    if spec is None or key.startswith("remote.NAME."):
+    if spec is None:
         _unknown(key, general, parts)
     return spec
 

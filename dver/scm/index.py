@@ -27,8 +27,7 @@ def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
     """`git add` the files `paths`. Raises RepositoryError where Git refuses: ignored, outside a sparse checkout."""
     listed = b"".join(path + b"\0" for path in paths)
     if listed:
-        args = ["-c", "advice.addIgnoredFile=false", "add", "--pathspec-from-file=-", "--pathspec-file-nul"]
-        run(git, args, stdin=listed)
+        run(git, ["add", "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed)
 
 
 def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:

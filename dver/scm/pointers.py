@@ -6,7 +6,6 @@ many pointers there are. Blob ids are git's, as hexadecimal text.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -143,6 +142,8 @@ def read_blobs(git: GitRepo, ids: Iterable[str]) -> dict[str, bytes]:
 
 def blob_id(git: GitRepo, content: bytes) -> str:
     """The id that Git gives to a blob of `content`."""
+    import hashlib  # loads OpenSSL, which a repository without pointers need not wait for
+
     make = hashlib.sha256 if git.object_format == "sha256" else hashlib.sha1
     return make(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
