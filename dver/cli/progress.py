@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TextIO
 
-from dver.cli.terminal import human_size, is_terminal
+from dver.cli.terminal import human_size, is_terminal, width
 from dver.core.progress import Unit
 
 _BAR_DELAY: Final = 0.3  # seconds: what ends sooner was not worth a bar
@@ -57,7 +57,7 @@ class _Bars:
         for task in tasks:
             if task.seconds >= self._delay:
                 bar = self._bars.get(task) or self._open(task)
-                bar.total, bar.n = task.total, task.done
+                bar.total, bar.n, bar.ncols = task.total, task.done, width()
                 bar.refresh()
 
     def _open(self, task: _Task) -> Any:
@@ -70,8 +70,8 @@ class _Bars:
             total=task.total,
             file=self._stream,
             leave=False,
-            dynamic_ncols=True,
-            delay=0,
+            ncols=width(),
+            nrows=20,
             unit="B" if task.unit == "B" else f" {task.unit}",
             unit_scale=task.unit == "B",
         )

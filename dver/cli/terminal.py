@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, TextIO
 
 _ESCAPES: Final = {
@@ -67,10 +68,11 @@ def width() -> int:
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
-    try:
-        return os.get_terminal_size(1).columns or 80
-    except OSError:
-        return 80
+    for descriptor in (1, 2):  # stdout may be a pipe while bars are drawn on stderr
+        with suppress(OSError):
+            if found := os.get_terminal_size(descriptor).columns:  # 0 where a terminal does not know its size
+                return found
+    return 80
 
 
 class Style:

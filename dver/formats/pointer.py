@@ -173,7 +173,8 @@ def _first_line(error: Exception) -> str:
 def _build(fields: Mapping[str, object]) -> Pointer:
     version = _integer(fields, "version")
     if version > VERSION:
-        raise CorruptError(f"a pointer of version {version}", why=f"this dver reads up to {VERSION}", fix="upgrade dver")
+        why = f"this dver reads up to {VERSION}"
+        raise CorruptError(f"a pointer of version {version}", why=why, fix="upgrade dver")
     kind_text = _text(fields, "kind")
     if kind_text not in ("blob", "tree"):
         raise CorruptError(f"a pointer of the unknown kind {kind_text!r}", why="expected blob or tree")

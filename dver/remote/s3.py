@@ -10,6 +10,7 @@ by one small body or a few parts, whatever the size.
 from __future__ import annotations
 
 import io
+import mmap
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 SINGLE_PUT: Final = 34 * 2**20
 """Bodies up to this many bytes are sent in one request: a pack of 32 MiB and what is added to it."""
 PART: Final = 8 * 2**20
-_PARTS_IN_FLIGHT: Final = 3
+_PARTS_IN_FLIGHT: Final = 2
 _MOST_PARTS: Final = 9_000  # the protocol's limit is 10,000
 _PIECE: Final = 2**18
+_RESERVE: Final = 64 * 2**20  # a server's word is not taken for more memory than this
 
 
 class S3Storage:
@@ -99,7 +101,7 @@ class S3Storage:
 
         async def work(client: Any, pulse: Pulse) -> bytes:
             answer = await client.get_object(**request)
-            content = await _drain(answer["Body"], pulse)
+            content = await _drain(answer, pulse)
             return _checked(self.url, key, answer, content, start=start, length=length)
 
         try:
@@ -241,10 +243,8 @@ class S3Storage:
         return tags
 
     def _begin_part(self, key: str, request: dict[str, Any], piece: bytearray) -> Request[str]:
-        content = bytes(piece)
-
         async def work(client: Any, pulse: Pulse) -> str:
-            return str((await client.upload_part(Body=Upload(content, pulse), **request))["ETag"])
+            return str((await client.upload_part(Body=Upload(piece, pulse), **request))["ETag"])
 
         return self._client.begin(work, f"write {key!r}")
 
@@ -271,23 +271,35 @@ class S3Storage:
             self._client.call(work, "give up an upload")
 
 
-def _joined(body: Body) -> bytes:
-    """The whole body in one piece of memory; BytesIO hands its buffer over without a copy."""
+def _joined(body: Body) -> bytes | memoryview:
+    """The whole body in one piece of memory: of the kernel's, which has it back at once, and not a heap's with holes."""
     if isinstance(body, BytesBody):
         return body.content
-    buffer = io.BytesIO()
+    if body.size == 0:
+        return b"".join(checked_chunks(body))
+    buffer = mmap.mmap(-1, body.size)
     for chunk in checked_chunks(body):
         buffer.write(chunk)
-    return buffer.getvalue()
+    return memoryview(buffer)
 
 
-async def _drain(stream: Any, pulse: Pulse) -> bytes:
+async def _drain(answer: dict[str, Any], pulse: Pulse) -> bytes:
     buffer = io.BytesIO()
-    async with stream:
+    # The buffer at its final size from the start: grown piece by piece it would end up to an eighth too large.
+    _reserve(buffer, min(answer["ContentLength"], _RESERVE))
+    async with answer["Body"] as stream:
         while piece := await stream.read(_PIECE):
             pulse.beat()
             buffer.write(piece)
+    buffer.truncate()
     return buffer.getvalue()
+
+
+def _reserve(buffer: io.BytesIO, size: int) -> None:
+    if size > 0:
+        buffer.seek(size - 1)
+        buffer.write(b"\0")
+        buffer.seek(0)
 
 
 def _checked(url: str, key: str, answer: dict[str, Any], content: bytes, *, start: int, length: int | None) -> bytes:

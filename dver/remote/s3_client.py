@@ -44,16 +44,41 @@ class Pulse:
         return time.monotonic() - self._last
 
 
-class Upload(io.BytesIO):
-    """A request's body that tells its pulse of each piece taken from it."""
+class Upload(io.RawIOBase):
+    """A request's body that tells its pulse of each piece taken from it.
+
+    Not a BytesIO: aiohttp asks that one for its buffer, which copies all of it. Each try gets an Upload of its own, so
+    that one given up cannot move the position of the next.
+    """
 
     def __init__(self, content: bytes | bytearray | memoryview, pulse: Pulse) -> None:
-        super().__init__(content)
+        self._view = memoryview(content)
+        self._position = 0
         self._pulse = pulse
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
     def read(self, size: int | None = -1, /) -> bytes:
         self._pulse.beat()
-        return super().read(size)
+        end = len(self._view) if size is None or size < 0 else self._position + size
+        piece = bytes(self._view[self._position : end])
+        self._position += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._view)}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def __len__(self) -> int:
+        return len(self._view)
 
 
 Work = Callable[[Any, Pulse], Coroutine[Any, Any, T]]

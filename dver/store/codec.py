@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import RawIOBase
-from typing import Final
+from typing import IO, Final, cast
 
 import zstandard
 from blake3 import blake3
@@ -87,7 +87,7 @@ class Decoder:
             raise corrupt(row.oid)
 
     def _decompress_stream(self, row: Row, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        reader = self._decompressor.stream_reader(_Readable(pieces), read_size=STREAM_PIECE)
+        reader = self._decompressor.stream_reader(cast(IO[bytes], _Readable(pieces)), read_size=STREAM_PIECE)
         try:
             while piece := reader.read(STREAM_PIECE):
                 yield piece
