@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -86,9 +87,8 @@ class Context:
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is None:  # the shell closed it: `dver … >&-`
             return
-        if self._bars is not None:
-            self._bars.hide()
         try:
-            stream.write(text + "\n")
+            with self._bars.hidden() if self._bars else nullcontext():
+                stream.write(text + "\n")
         except BrokenPipeError as error:
             raise OutputClosedError from error

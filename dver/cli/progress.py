@@ -148,10 +148,12 @@ class TerminalProgress:
         finally:
             self._end(task)
 
-    def hide(self) -> None:
-        """Clear the bars, so that a line can be printed; they come back by themselves."""
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Clear the bars while the block prints; they come back by themselves."""
         with self._lock:
             self._view.hide()
+            yield
 
     def _begin(self, task: _Task) -> None:
         with self._lock:

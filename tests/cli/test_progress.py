@@ -73,13 +73,17 @@ def test_a_total_that_grows_is_shown() -> None:
         wait_for(log, "fetch: 1 objects of 4 objects (25 %)")
 
 
-def test_hiding_clears_the_bar_until_the_next_drawing() -> None:
+def test_bars_make_room_while_a_line_is_printed() -> None:
     tty = Tty()
     progress = TerminalProgress(tty, delay=0.02)
     with progress.task("scan", total=10):
         wait_for(tty, "scan:   0%")
-        progress.hide()
-        assert tty.getvalue().endswith("\r")
+        with progress.hidden():
+            assert tty.getvalue().endswith("\r")
+            shown = tty.getvalue()
+            time.sleep(0.3)  # long enough for a drawing that must not happen
+            assert tty.getvalue() == shown
+        wait_for(tty, shown + "\rscan:   0%")
 
 
 def test_advances_from_many_threads_are_all_counted() -> None:
