@@ -328,6 +328,14 @@ def test_broken_toml_is_not_edited(paths: ConfigPaths) -> None:
     assert path.read_text() == "[core\n"
 
 
+def test_nothing_is_written_where_a_symbolic_link_leads(paths: ConfigPaths, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (paths.root / ".dver").symlink_to(tmp_path / "outside")
+    with pytest.raises(RepositoryError, match="symbolic link"):
+        edit(paths, "project", "core.jobs", "2")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
 def test_a_remote_is_removed_with_its_secrets_and_as_the_default(paths: ConfigPaths) -> None:
     put(paths, "project", "# Ours\n[core]\nremote = 'origin'\n[remote.origin]\nurl = '/x'\n[remote.b]\nurl = '/b'\n")
     edit(paths, "local", "remote.origin.session_token", "hush")

@@ -28,6 +28,8 @@ def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
     take out that is not there, and a secret anywhere but in the local file.
     """
     path = paths.file(scope)
+    if scope == "project":
+        _refuse_detour(paths)
     if value is None:
         _change(path, lambda document: _take_out(document, key, path))
         return
@@ -85,14 +87,31 @@ def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     content = path.read_bytes() if path.exists() else b""
     before = parse_toml(path, content)
     document = tomlkit.parse(content)
-    change(document)
-    text = tomlkit.dumps(document).encode()
-    # tomlkit has been known to lose tables of an unusual layout, so the same is done to a plain one and compared.
-    change(expected := tomlkit.parse(tomlkit.dumps(before)))
+    expected = tomlkit.parse(tomlkit.dumps(before))
+    try:
+        change(document)
+        change(expected)
+        text = tomlkit.dumps(document).encode()
+    except (ValueError, tomlkit.exceptions.TOMLKitError) as error:
+        raise _unsafe(path) from error
+    # tomlkit has been known to lose tables of an unusual layout, so the same was done to a plain one.
     if parse_toml(path, text) != expected.unwrap():
-        raise RepositoryError(f"{path} cannot be changed safely", why="its layout is unusual", fix="edit the file")
+        raise _unsafe(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, text)
+
+
+def _unsafe(path: Path) -> RepositoryError:
+    return RepositoryError(f"{path} cannot be changed safely", why="its layout is unusual", fix="edit the file")
+
+
+def _refuse_detour(paths: ConfigPaths) -> None:
+    """A clone may have symbolic links in it, and nothing is to be written where one of them leads."""
+    directory = paths.project_file.parent
+    if directory.is_symlink():
+        raise RepositoryError(
+            f"{directory} is a symbolic link", why="it leads out of the project", fix="make it a directory"
+        )
 
 
 def _put_in(document: TOMLDocument, parts: list[str], value: Value) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,7 +43,7 @@ def fsync_dir(path: str | bytes | os.PathLike[str]) -> None:
 
 def temporary_name(stem: str = "tmp") -> str:
     """A file name that no other process chooses: leftovers are recognised by the prefix `.dver-`."""
-    return f".dver-{stem}-{os.getpid()}-{secrets.token_hex(6)}"
+    return f".dver-{stem}-{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:

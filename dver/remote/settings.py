@@ -9,12 +9,11 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, cast
 
 from dver.core.errors import RepositoryError
-from dver.core.remote_schema import BY_NAME, SECRETS, SettingSpec
+from dver.core.remote_schema import BY_NAME, SECRETS, problem_with
 
 SECRET_KEYS: Final = SECRETS
 """Settings that may be kept in the clone's own configuration only. `dver.config` sees to that."""
 
-_KINDS: Final = {str: "text", bool: "true or false", int: "a whole number"}
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
 
@@ -66,7 +65,7 @@ def _check(name: str, key: str, value: object) -> None:
             why=f"known are: {', '.join(BY_NAME)}",
             fix=f"did you mean {near[0]!r}?" if near else "remove it, or upgrade dver if a newer one wrote it",
         )
-    if (problem := _problem(spec, value)) is not None:
+    if (problem := problem_with(spec, value)) is not None:
         # A secret's value is never shown, nor its length.
         shown = "" if spec.secret else f", not {value!r}"
         raise RepositoryError(
@@ -74,18 +73,6 @@ def _check(name: str, key: str, value: object) -> None:
             why=f"expected {problem}{shown}",
             fix=f"`dver remote set {name} {key} VALUE`",
         )
-
-
-def _problem(spec: SettingSpec, value: object) -> str | None:
-    """What was expected in place of `value`, None if it will do."""
-    # type() and not isinstance(): True is an int in Python, but not in a configuration.
-    if type(value) is not spec.type:
-        return _KINDS[spec.type]
-    if spec.choices and value not in spec.choices:
-        return "one of " + ", ".join(spec.choices)
-    if spec.minimum is not None and isinstance(value, int) and value < spec.minimum:
-        return f"at least {spec.minimum}"
-    return None
 
 
 def _check_url(name: str, url: str) -> None:
