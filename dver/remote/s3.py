@@ -10,7 +10,6 @@ by one small body or a few parts, whatever the size.
 from __future__ import annotations
 
 import io
-import mmap
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -242,7 +241,7 @@ class S3Storage:
                 request.cancel()
         return tags
 
-    def _begin_part(self, key: str, request: dict[str, Any], piece: bytearray) -> Request[str]:
+    def _begin_part(self, key: str, request: dict[str, Any], piece: memoryview) -> Request[str]:
         async def work(client: Any, pulse: Pulse) -> str:
             return str((await client.upload_part(Body=Upload(piece, pulse), **request))["ETag"])
 
@@ -272,15 +271,12 @@ class S3Storage:
 
 
 def _joined(body: Body) -> bytes | memoryview:
-    """The whole body in one piece of memory: of the kernel's, which has it back at once, and not a heap's with holes."""
+    """The whole body in one piece of memory."""
     if isinstance(body, BytesBody):
         return body.content
-    if body.size == 0:
-        return b"".join(checked_chunks(body))
-    buffer = mmap.mmap(-1, body.size)
-    for chunk in checked_chunks(body):
-        buffer.write(chunk)
-    return memoryview(buffer)
+    # Exhausted, and not only asked for its first piece: a body that is longer than it said must be noticed.
+    pieces = list(regrouped(checked_chunks(body), max(1, body.size)))
+    return pieces[0] if pieces else b""
 
 
 async def _drain(answer: dict[str, Any], pulse: Pulse) -> bytes:

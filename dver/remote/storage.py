@@ -8,6 +8,7 @@ A *key* is one or more names joined by `/`, such as `packs/ab/abcd.pack`. Keys a
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -176,20 +177,24 @@ def checked_chunks(body: Body) -> Iterator[bytes]:
         )
 
 
-def regrouped(chunks: Iterable[bytes], size: int) -> Iterator[bytearray]:
-    """The same bytes in pieces of exactly `size`, but for a shorter last one. Holds one piece and one chunk at most."""
-    piece = bytearray()
+def regrouped(chunks: Iterable[bytes], size: int) -> Iterator[memoryview]:
+    """The same bytes in pieces of exactly `size`, but for a shorter last one. Holds one piece and one chunk at most.
+
+    Each piece is memory mapped for it alone: freed, it goes back to the system, where a heap would keep it, with holes.
+    """
+    piece, filled = memoryview(mmap.mmap(-1, size)), 0
     for chunk in chunks:
         view = memoryview(chunk)
         while view:
-            room = size - len(piece)
-            piece += view[:room]
-            view = view[room:]
-            if len(piece) == size:
+            part = view[: size - filled]
+            piece[filled : filled + len(part)] = part
+            filled += len(part)
+            view = view[len(part) :]
+            if filled == size:
                 yield piece
-                piece = bytearray()
-    if piece:
-        yield piece
+                piece, filled = memoryview(mmap.mmap(-1, size)), 0
+    if filled:
+        yield piece[:filled]
 
 
 def short_read(url: str, key: str, *, wanted: int, got: int) -> RemoteError:

@@ -268,7 +268,7 @@ def test_a_body_that_fails_keeps_what_was_there(storage: Storage) -> None:
     assert storage.get("key") == b"old"
 
 
-@pytest.mark.parametrize("claimed", [5, 7])
+@pytest.mark.parametrize("claimed", [0, 3, 5, 7])
 def test_a_body_that_changes_its_length_is_refused(storage: Storage, claimed: int) -> None:
     with pytest.raises(RemoteError) as caught:
         storage.put("key", Source([b"abc", b"def"], claimed=claimed))
