@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -305,32 +306,46 @@ def test_a_file_in_the_way_of_a_key_is_told(tmp_path: Path) -> None:
     assert "cannot write to" in caught.value.what
 
 
-def test_a_read_only_folder_is_probed_as_such(tmp_path: Path) -> None:
-    # /proc/self/fdinfo is a folder that even root cannot write to.
-    storage = LocalStorage("/proc/self/fdinfo") if sys.platform == "linux" else LocalStorage(tmp_path)
-    if sys.platform == "linux":
-        assert storage.probe() == Capabilities(writable=False, conditional_put=False)
-        with pytest.raises(RemoteError) as caught:
-            storage.put("key", BytesBody(b"x"))
-        assert caught.value.why
+def test_a_read_only_folder_is_probed_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = LocalStorage(tmp_path)
+    storage.put("key", BytesBody(b"x"))
+    refuse_new_files(monkeypatch, OSError(30, "Read-only file system"))
+    assert storage.probe() == Capabilities(writable=False, conditional_put=False)
+    with pytest.raises(RemoteError) as caught:
+        storage.put("other", BytesBody(b"x"))
+    assert "read-only" in (caught.value.why or "")
+    assert storage.get("key") == b"x"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = LocalStorage(tmp_path / "remote")
     storage.put("first", BytesBody(b"x"))
-    real = os.open
+    real = os.write
 
-    def full(path: str, flags: int, mode: int = 0o777) -> int:
-        # Every new file goes to the device that is always full.
-        return real("/dev/full", os.O_WRONLY) if flags & os.O_CREAT else real(path, flags, mode)
+    def full(fd: int, content: bytes) -> int:
+        if len(content) < 10:
+            raise OSError(28, "No space left on device")
+        return real(fd, content[:5])
 
-    monkeypatch.setattr(os, "open", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(RemoteError) as caught:
-        storage.put("second", BytesBody(b"x"))
+        storage.put("second", BytesBody(b"0123456789"))
     monkeypatch.undo()
     assert "full" in (caught.value.why or "")
     assert [info.key for info in storage.list()] == ["first"]
+    assert list((tmp_path / "remote" / ".dver-tmp").iterdir()) == []
+
+
+def refuse_new_files(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """Tests run as root too, whom no mode keeps from writing."""
+    real = os.open
+
+    def refuse(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise error
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
 
 
 def test_what_a_killed_put_left_is_never_listed_and_swept_after_a_day(tmp_path: Path) -> None:
@@ -372,8 +387,6 @@ def test_files_get_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
 def test_a_folder_that_vanishes_between_two_puts_is_made_again(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "remote")
     storage.put("a/b/key", BytesBody(b"x"))
-    import shutil
-
     shutil.rmtree(tmp_path / "remote")
     storage.put("a/b/key", BytesBody(b"y"))
     assert storage.get("a/b/key") == b"y"
@@ -408,8 +421,10 @@ def test_a_protocol_whose_package_is_missing_names_the_extra(monkeypatch: pytest
     assert "dver[gs]" in (error.fix or "")
 
 
-def test_a_read_only_protocol_is_probed_as_such(faulty_s3: FaultyS3) -> None:
+def test_a_protocol_that_only_reads_says_so(faulty_s3: FaultyS3) -> None:
+    faulty_s3.objects["key"] = b"0123456789"
     storage = FsspecStorage(f"{faulty_s3.endpoint_url}/bucket/faulty", policy=QUICK)
+    assert storage.get("key") == b"0123456789"
     with pytest.raises(RemoteError) as caught:
         storage.put("key", BytesBody(b"x"))
-    assert caught.value.why
+    assert "cannot do it" in (caught.value.why or "")
