@@ -142,10 +142,10 @@ def failure(args: Sequence[Arg], stderr: bytes) -> RepositoryError:
 
 
 def _reason(stderr: bytes) -> str | None:
-    """The line of `stderr` that says most: the first fatal one, else the last that is not a hint."""
+    """The line of `stderr` that says most: the first error, else the last line that is not a hint."""
     lines = [line for line in os.fsdecode(stderr).splitlines() if line.strip() and not line.startswith("hint:")]
-    fatal = [line for line in lines if line.startswith("fatal:")]
-    chosen = fatal[0] if fatal else lines[-1] if lines else None
+    errors = [line for line in lines if line.startswith(("error:", "fatal:"))]
+    chosen = errors[0] if errors else lines[-1] if lines else None
     return chosen and chosen.removeprefix("fatal: ").removeprefix("error: ")
 
 

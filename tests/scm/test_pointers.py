@@ -255,3 +255,22 @@ def test_a_huge_pointer_is_not_read_into_memory(repo: GitRepo) -> None:
     git("add", "-A", cwd=repo.worktree)
     with pytest.raises(CorruptError, match=blob):
         read_blobs(repo, [blob])
+
+
+def test_the_index_that_a_hook_is_given_is_the_one_that_is_read(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = write(repo, b"a.dver", b"x")
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repo.git_dir / "other-index"))
+    git("add", "a.dver", cwd=repo.worktree)
+    assert blobs(in_index(repo)) == {b"a.dver": blob}
+    monkeypatch.delenv("GIT_INDEX_FILE")
+    assert in_index(repo) == {}
+
+
+def test_a_damaged_object_is_an_error_and_no_silence(repo: GitRepo) -> None:
+    blob = write(repo, b"a.dver", b"x" * 100)
+    git("add", "a.dver", cwd=repo.worktree)
+    path = repo.common_dir / "objects" / blob[:2] / blob[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(CorruptError, match=blob):
+        read_blobs(repo, [blob])

@@ -8,7 +8,7 @@ import pytest
 from support import git
 
 from dver.core.errors import UsageError
-from dver.scm.git import GitRepo, discover
+from dver.scm.git import GitRepo, discover, run
 from dver.scm.revisions import commits, head, is_shallow, ref_names, resolve
 
 
@@ -122,3 +122,33 @@ def test_named_revisions_come_alone_and_once(repo: GitRepo) -> None:
 
 def test_refs_are_listed_by_their_short_names(repo: GitRepo) -> None:
     assert sorted(ref_names(repo)) == ["main", "old", "v1", "v2"]
+
+
+def test_a_typing_mistake_is_understood_in_every_kind_of_repository(repo: GitRepo, tmp_path: Path) -> None:
+    git("init", "-q", "--object-format=sha256", "modern", cwd=tmp_path)
+    git("commit", "-q", "--allow-empty", "-m", "x", cwd=tmp_path / "modern")
+    git("init", "-q", "outer", cwd=tmp_path)
+    git("submodule", "--quiet", "add", str(repo.worktree), "inner", cwd=tmp_path / "outer")
+    git("pack-refs", "--all", cwd=tmp_path / "outer/inner")
+    for place in (tmp_path / "modern", tmp_path / "outer/inner"):
+        with pytest.raises(UsageError) as error:
+            resolve(discover(place), "mian")
+        assert "main" in (error.value.fix or "")
+
+
+def test_an_ambiguous_short_id_is_told_so(repo: GitRepo) -> None:
+    # Dates are fixed, so ids are too: some of a thousand share their first four digits.
+    stream = "".join(f"commit refs/heads/many\ncommitter a <a> {number} +0000\ndata 0\n" for number in range(1000))
+    run(repo, ["fast-import", "--quiet"], stdin=stream.encode())
+    starts = [commit[:4] for commit in commits(repo, all_commits=True)]
+    ambiguous = next(start for start in sorted(starts) if starts.count(start) > 1)
+    with pytest.raises(UsageError) as error:
+        resolve(repo, ambiguous)
+    assert "ambiguous" in (error.value.why or "")
+
+
+def test_a_broken_ref_does_not_hide_the_others(repo: GitRepo) -> None:
+    (repo.common_dir / "refs/heads/broken").write_text("nonsense\n")
+    with pytest.raises(UsageError) as error:
+        resolve(repo, "mian")
+    assert error.value.fix == "did you mean main?"
