@@ -1,0 +1,48 @@
+"""`dver init`: make a Git repository, or a folder of one, a dver project."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError
+from dver.core.fsutil import write_atomic
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.scm import index
+from dver.scm.git import discover
+
+_CONFIG: Final = b"""\
+# Settings of this project, shared through Git. See `dver config --help`.
+# Secrets do not belong here: `dver config set --local` keeps them in this clone.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """The project's folder, and whether it was one before."""
+
+    root: Path
+    existed: bool
+
+
+def init(cwd: Path) -> InitResult:
+    """Make the directory `cwd` a project. Doing it again is harmless.
+
+    Raises RepositoryError where there is no Git repository, ConflictError where `.dver` is something else.
+    """
+    git = discover(cwd)
+    root = Path(os.path.realpath(cwd))
+    folder = root / PROJECT_FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ConflictError(f"{os.fspath(folder)!r} is in the way", why="it is no folder", fix="move it elsewhere")
+    existed = (folder / "config.toml").exists()
+    folder.mkdir(exist_ok=True)
+    if not existed:
+        write_atomic(folder / "config.toml", _CONFIG)
+    repo = Repository(root, git)
+    path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
+    if not existed and not index.ignored(git, [path]):
+        index.stage(git, [path])
+    return InitResult(root, existed)

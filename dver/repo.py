@@ -1,0 +1,201 @@
+"""A dver project: where things are, and the parts that work on it, made when they are first needed. No verbs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from dver.config import Config, ConfigPaths
+from dver.core.errors import RepositoryError
+from dver.core.fsutil import locked
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress
+from dver.formats.tree import Entry
+from dver.scm.git import GitRepo, discover
+from dver.store.database import Database
+from dver.store.loose import LinkMode
+from dver.store.store import Store
+from dver.worktree.ignore import Ignore
+from dver.worktree.placed import Placed, read_placed, write_placed
+from dver.worktree.scan import Intake, Scanner, Snapshot
+from dver.worktree.statcache import StatCache
+
+if TYPE_CHECKING:
+    from dver.remote.settings import RemoteSettings
+    from dver.remote.storage import Storage
+
+PROJECT_FOLDER: Final = ".dver"
+
+
+class Repository:
+    """The project whose folder is `root`, in the Git worktree `git`.
+
+    Data paths are bytes, relative to the top of the Git worktree.
+    """
+
+    def __init__(self, root: Path, git: GitRepo) -> None:
+        self.root = root
+        self.git = git
+
+    @classmethod
+    def open(cls, cwd: Path) -> Self:
+        """The project that the directory `cwd` belongs to. Raises RepositoryError if there is none."""
+        git = discover(cwd)
+        for folder in (here := Path(os.path.realpath(cwd)), *here.parents):
+            if (folder / PROJECT_FOLDER).is_dir():
+                return cls(folder, git)
+            if folder == git.worktree:
+                break
+        raise RepositoryError(
+            f"{os.fspath(cwd)!r} is in no dver project",
+            why=f"neither it nor a folder above it, up to {os.fspath(git.worktree)!r}, has a {PROJECT_FOLDER} folder",
+            fix="make the Git repository a dver project with `dver init`",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for name in ("store", "database"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    # -- places
+
+    @cached_property
+    def top(self) -> bytes:
+        """The top of the Git worktree, absolute."""
+        return os.fsencode(self.git.worktree)
+
+    @cached_property
+    def prefix(self) -> bytes:
+        """The project's folder, relative to the top of the Git worktree; empty where they are the same."""
+        relative = os.path.relpath(os.fsencode(self.root), self.top)
+        return b"" if relative == b"." else relative
+
+    def absolute(self, path: bytes) -> bytes:
+        """Where the data path `path` is."""
+        return self.top + b"/" + path
+
+    @property
+    def shared_folder(self) -> Path:
+        """What dver keeps for all worktrees of this clone."""
+        return self.git.common_dir / "dver"
+
+    @property
+    def worktree_folder(self) -> Path:
+        """What dver keeps for this worktree."""
+        return self.git.git_dir / "dver"
+
+    @property
+    def scratch(self) -> bytes:
+        """Where files are made before they are moved into the workspace."""
+        return os.fsencode(self.worktree_folder / "stage")
+
+    # -- parts
+
+    @cached_property
+    def config_paths(self) -> ConfigPaths:
+        """The configuration files."""
+        return ConfigPaths.of(self.root, self.git.common_dir)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration."""
+        return Config.load(self.config_paths)
+
+    @cached_property
+    def database(self) -> Database:
+        """The index database."""
+        return Database(self.shared_folder / "index.db")
+
+    @cached_property
+    def store(self) -> Store:
+        """The store."""
+        return Store(self.config.cache_dir or self.shared_folder / "store", self.database)
+
+    @cached_property
+    def stat_cache(self) -> StatCache:
+        """The stat cache."""
+        return StatCache(self.database)
+
+    @property
+    def link_mode(self) -> LinkMode:
+        """How large files in the workspace relate to the store."""
+        return LinkMode(self.config.cache_link)
+
+    def remote_settings(self, name: str | None = None) -> RemoteSettings:
+        """The settings of the remote `name`, or of the default one. Raises RepositoryError."""
+        from dver.remote.settings import parse
+
+        chosen = name or self.config.default_remote
+        if chosen is None:
+            raise RepositoryError(
+                "no remote is configured",
+                why="there is nowhere to push to or to pull from",
+                fix="dver remote add -d origin s3://BUCKET/PREFIX (or a folder)",
+            )
+        return parse(chosen, self.config.remote_table(chosen))
+
+    def connect(self, name: str | None = None) -> Storage:
+        """The storage of the remote `name`, or of the default one."""
+        from dver.remote.connect import connect
+
+        return connect(self.remote_settings(name), base=self.root)
+
+    # -- the workspace
+
+    def scan(self, path: bytes, intake: Intake, *, progress: Progress = SILENT) -> Snapshot | None:
+        """What the workspace has at the data path `path`."""
+        ignore = Ignore(os.fsencode(self.root))
+        scanner = Scanner(self.stat_cache, intake, ignore=ignore, store_link=self._blob_behind_link, progress=progress)
+        return scanner.scan(self.absolute(path), os.path.basename(path))
+
+    def trees(self, snapshots: Sequence[Snapshot]) -> Callable[[Oid], Sequence[Entry]]:
+        """A reader of directories that are in the store, or that were only scanned."""
+
+        def read(oid: Oid) -> Sequence[Entry]:
+            for snapshot in snapshots:
+                entries = snapshot.tree(oid)
+                if entries is not None:
+                    return entries
+            return self.store.tree(oid)
+
+        return read
+
+    @property
+    def placed(self) -> Placed:
+        """What dver has put into this worktree."""
+        return read_placed(self._placed_file)
+
+    def note_placed(self, changes: Mapping[bytes, tuple[Entry, ...]]) -> None:
+        """Remember what dver has put at some paths; nothing means that it has taken all away."""
+        placed = {**self.placed, **changes}
+        write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """No other process changes this worktree's data while the block runs."""
+        with locked(self.worktree_folder / "lock"):
+            yield
+
+    @property
+    def _placed_file(self) -> Path:
+        return self.worktree_folder / "placed.json"
+
+    def _blob_behind_link(self, target: bytes) -> Oid | None:
+        """The blob that a link made by `cache.link = symlink` stands for."""
+        loose = os.fsencode(self.store.loose.root) + b"/"
+        if not target.startswith(loose):
+            return None
+        with suppress(ValueError):
+            return Oid(bytes.fromhex(target[len(loose) :].replace(b"/", b"").decode("ascii", "replace")))
+        return None

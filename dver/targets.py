@@ -1,0 +1,198 @@
+"""From the paths that a user types to tracked data: pointers, and places inside of tracked directories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.formats import pointer as pointer_format
+from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.scm import pointers
+from dver.scm.pointers import PointerFile
+
+SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """Data that a pointer stands for. `path` is the data's, relative to the top of the Git worktree."""
+
+    path: bytes
+    pointer: Pointer
+    blob: str
+    """The pointer file's id in Git."""
+
+    @property
+    def pointer_path(self) -> bytes:
+        """Where the pointer file is."""
+        return self.path + SUFFIX
+
+    @property
+    def entry(self) -> Entry:
+        """The data, as a directory would list it."""
+        return entry_of(self.path, self.pointer)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Tracked data, or a place inside of a tracked directory."""
+
+    tracked: Tracked
+    inside: tuple[bytes, ...] = ()
+    """The names on the way from the tracked directory to the place; none for all of it."""
+
+    @property
+    def path(self) -> bytes:
+        """The place, relative to the top of the Git worktree."""
+        return b"/".join((self.tracked.path, *self.inside))
+
+
+def entry_of(path: bytes, pointer: Pointer) -> Entry:
+    """The data that `pointer` at `path` stands for, as a directory would list it."""
+    name = os.path.basename(path)
+    if pointer.kind is ObjectKind.TREE:
+        return Entry(name, Kind.DIRECTORY, pointer.oid, pointer.size, pointer.files)
+    return Entry(name, Kind.EXECUTABLE if pointer.executable else Kind.FILE, pointer.oid, pointer.size)
+
+
+def pointer_of(entry: Entry, like: Pointer | None = None) -> Pointer:
+    """A pointer to `entry`, with what the user chose for `like`."""
+    return Pointer(
+        kind=ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB,
+        oid=entry.oid,
+        size=entry.size,
+        files=entry.files,
+        executable=entry.kind is Kind.EXECUTABLE,
+        remote=like.remote if like else None,
+        push=like.push if like else True,
+        desc=like.desc if like else None,
+        meta=like.meta if like else {},
+    )
+
+
+# -- pointers, wherever they are
+
+
+def in_worktree(repo: Repository) -> dict[bytes, Tracked]:
+    """What the pointer files on disk say."""
+    return load(repo, pointers.in_worktree(repo.git, repo.prefix))
+
+
+def in_commit(repo: Repository, commit: str) -> dict[bytes, Tracked]:
+    """What the pointer files of `commit` (an id) say."""
+    return load(repo, pointers.in_commit(repo.git, commit, repo.prefix))
+
+
+def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
+    """Decode pointer files, by the path of their data."""
+    unread = [file.blob for file in files.values() if file.content is None]
+    contents = pointers.read_blobs(repo.git, unread) if unread else {}
+    tracked = {}
+    for path, file in sorted(files.items()):
+        content = file.content if file.content is not None else contents[file.blob]
+        tracked[path.removesuffix(SUFFIX)] = Tracked(path.removesuffix(SUFFIX), decode(path, content), file.blob)
+    return tracked
+
+
+def decode(path: bytes, content: bytes) -> Pointer:
+    """The pointer in the file `path`; errors name the file."""
+    try:
+        return pointer_format.decode(content)
+    except (CorruptError, ConflictError) as error:
+        restore = f"restore it with `git checkout HEAD -- {os.fsdecode(path)}`"
+        raise type(error)(
+            f"cannot read the pointer {os.fsdecode(path)!r}",
+            why=_joined(error.what, error.why),
+            fix=error.fix or restore,
+        ) from error
+
+
+def _joined(what: str, why: str | None) -> str:
+    return f"it is {what.removeprefix('it is ')}" + (f": {why}" if why else "")
+
+
+# -- what the user types
+
+
+def data_path(repo: Repository, text: str, cwd: Path) -> bytes:
+    """The path, relative to the top of the Git worktree, that `text` typed in `cwd` means. Empty for the top itself.
+
+    Raises UsageError for a path outside of the project.
+    """
+    absolute = os.path.abspath(os.path.join(os.fsencode(cwd), os.fsencode(text)))
+    root = os.fsencode(repo.root)
+    if not _is_below(absolute, root):
+        # The user may have come through a symbolic link; the last part is kept, since it may be one itself.
+        parent = os.path.realpath(os.path.dirname(absolute))
+        absolute = os.path.join(parent, os.path.basename(absolute))
+    if not _is_below(absolute, root):
+        raise UsageError(
+            f"{text!r} is outside of the project",
+            why=f"the project is {os.fspath(repo.root)!r}",
+            fix="give a path in it",
+        )
+    relative = os.path.relpath(absolute, repo.top)
+    return b"" if relative == b"." else relative
+
+
+def select(repo: Repository, tracked: Mapping[bytes, Tracked], texts: Sequence[str], cwd: Path) -> list[Target]:
+    """The tracked data that the paths `texts` mean, in order and each once; all of it where there are none.
+
+    A path may be the data's, its pointer's, one inside of a tracked directory, or a folder that holds tracked data.
+    """
+    if not texts:
+        return [Target(one) for one in tracked.values()]
+    found: dict[bytes, Target] = {}
+    for text in texts:
+        for target in _select_one(tracked, data_path(repo, text, cwd), text):
+            found[target.path] = target
+    return list(found.values())
+
+
+def containing(tracked: Mapping[bytes, Tracked], path: bytes) -> Target | None:
+    """The place in tracked data that `path` is, if there is one."""
+    parts = path.split(b"/")
+    for length in range(len(parts), 0, -1):
+        one = tracked.get(b"/".join(parts[:length]))
+        if one is not None:
+            return Target(one, tuple(parts[length:]))
+    return None
+
+
+def below(tracked: Mapping[bytes, Tracked], folder: bytes) -> list[Tracked]:
+    """The tracked data that lies below `folder`."""
+    prefix = folder + b"/" if folder else b""
+    return [one for path, one in tracked.items() if path.startswith(prefix) and path != folder]
+
+
+def _select_one(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Iterable[Target]:
+    if path.endswith(SUFFIX) and path.removesuffix(SUFFIX) in tracked:
+        path = path.removesuffix(SUFFIX)
+    target = containing(tracked, path) if path else None
+    if target is not None:
+        if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:
+            raise UsageError(f"{text!r} cannot exist", why=f"{os.fsdecode(target.tracked.path)!r} is a file")
+        return [target]
+    inner = below(tracked, path)
+    if not inner:
+        raise _not_tracked(tracked, path, text)
+    return [Target(one) for one in inner]
+
+
+def _not_tracked(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> UsageError:
+    names = {os.fsdecode(one): one for one in tracked}
+    near = get_close_matches(os.fsdecode(path), names, n=1)
+    fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
+    return UsageError(f"{text!r} is not tracked", why="no pointer stands for it or for anything in it", fix=fix)
+
+
+def _is_below(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
