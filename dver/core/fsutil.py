@@ -37,6 +37,10 @@ def fsync_dir(path: str | bytes | os.PathLike[str]) -> None:
         return
     try:
         os.fsync(fd)
+    except OSError as error:
+        # Some network shares and FUSE file systems cannot: there is no more that a process can do for durability.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(fd)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -115,7 +116,8 @@ class LocalStorage:
                     raise
 
     def probe(self) -> Capabilities:
-        self._check_root()
+        with self._explained("read"):
+            self._check_root()
         key = f"probe-{temporary_name().removeprefix(RESERVED)}"
         try:
             self.put(key, BytesBody(b"dver"))
@@ -140,19 +142,25 @@ class LocalStorage:
 
     def _check_root(self) -> None:
         """RemoteError unless the root is a folder, or could become one."""
-        if os.path.isdir(self._root):
+        # One look: between two, another thread may make it.
+        try:
+            is_folder = stat.S_ISDIR(os.stat(self._root).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_parent()
             return
-        if os.path.lexists(self._root):
+        if not is_folder:
             raise RemoteError(
                 f"the remote {self._root!r} is not a folder",
                 why="something else has that name",
                 fix="name another folder: `dver remote set NAME url FOLDER`",
             )
+
+    def _check_parent(self) -> None:
         parent = os.path.dirname(self._root)
         if not os.path.isdir(parent):
             raise RemoteError(
                 f"the remote folder {self._root!r} cannot be reached",
-                why=f"the folder {parent!r} does not exist",
+                why=f"there is no folder {parent!r}",
                 fix="mount the disk or share that it is on, or make the folder",
             )
 

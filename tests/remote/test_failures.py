@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -276,7 +277,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6)
 def test_a_folder_whose_parent_is_missing_is_told(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "unmounted" / "remote")
     error = refusal(storage)
-    assert "does not exist" in (error.why or "")
+    assert "there is no folder" in (error.why or "")
     for call in (lambda: storage.get("key"), lambda: list(storage.list()), lambda: storage.stat("key")):
         with pytest.raises(RemoteError) as caught:
             call()
@@ -296,6 +297,23 @@ def test_a_folder_is_made_at_the_first_put_only(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "remote").write_text("not a folder")
     assert "not a folder" in refusal(LocalStorage(tmp_path / "remote")).what
+
+
+def test_a_file_in_place_of_the_folder_above_is_told(tmp_path: Path) -> None:
+    (tmp_path / "above").write_text("not a folder")
+    assert "above" in (refusal(LocalStorage(tmp_path / "above" / "remote")).why or "")
+
+
+def test_many_threads_make_the_folder_together(tmp_path: Path) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for attempt in range(20):
+            storage = LocalStorage(tmp_path / str(attempt))
+            with ThreadPoolExecutor(12) as pool:
+                list(pool.map(lambda n, to=storage: to.put(f"t/{n % 3}/{n}", BytesBody(b"x")), range(24)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_file_in_the_way_of_a_key_is_told(tmp_path: Path) -> None:

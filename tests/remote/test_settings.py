@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import RepositoryError
+from dver.core.remote_schema import BY_NAME
 from dver.remote.connect import connect
 from dver.remote.fsspec_storage import FsspecStorage
 from dver.remote.local import LocalStorage
@@ -121,3 +122,10 @@ def test_the_protocol_chooses_the_storage() -> None:
     assert isinstance(connect(parse("o", {"url": "s3://bucket/p/"}), base=Path("/")), S3Storage)
     assert isinstance(connect(parse("o", {"url": "memory://x"}), base=Path("/")), FsspecStorage)
     assert connect(parse("o", {"url": "s3://bucket/p/"}), base=Path("/")).url == "s3://bucket/p"
+
+
+def test_the_guide_explains_every_setting() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "remotes.md").read_text()
+    for name, spec in BY_NAME.items():
+        row = next(line for line in guide.splitlines() if line.startswith(f"| `{name}`"))
+        assert ("secret:" in row) is spec.secret
