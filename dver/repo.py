@@ -153,11 +153,13 @@ class Repository:
 
     # -- the workspace
 
-    def scan(self, path: bytes, intake: Intake, *, progress: Progress = SILENT) -> Snapshot | None:
-        """What the workspace has at the data path `path`."""
+    def scan(
+        self, path: bytes, intake: Intake, *, root: bytes | None = None, progress: Progress = SILENT
+    ) -> Snapshot | None:
+        """What there is at the data path `path`, in the workspace or below the folder `root`."""
         ignore = Ignore(os.fsencode(self.root))
-        scanner = Scanner(self.stat_cache, intake, ignore=ignore, store_link=self._blob_behind_link, progress=progress)
-        return scanner.scan(self.absolute(path), os.path.basename(path))
+        scanner = Scanner(self.stat_cache, intake, ignore=ignore, store_link=self.blob_behind_link, progress=progress)
+        return scanner.scan((root or self.top) + b"/" + path, os.path.basename(path))
 
     def trees(self, snapshots: Sequence[Snapshot]) -> Callable[[Oid], Sequence[Entry]]:
         """A reader of directories that are in the store, or that were only scanned."""
@@ -191,7 +193,7 @@ class Repository:
     def _placed_file(self) -> Path:
         return self.worktree_folder / "placed.json"
 
-    def _blob_behind_link(self, target: bytes) -> Oid | None:
+    def blob_behind_link(self, target: bytes) -> Oid | None:
         """The blob that a link made by `cache.link = symlink` stands for."""
         loose = os.fsencode(self.store.loose.root) + b"/"
         if not target.startswith(loose):

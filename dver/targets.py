@@ -15,7 +15,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
-from dver.scm import pointers
+from dver.scm import pointers, revisions
 from dver.scm.pointers import PointerFile
 
 SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
@@ -78,6 +78,16 @@ def pointer_of(entry: Entry, like: Pointer | None = None) -> Pointer:
     )
 
 
+def data_of(pointer_path: bytes) -> bytes:
+    """The data path of a pointer file."""
+    return pointer_path.removesuffix(SUFFIX)
+
+
+def is_at_or_below(path: bytes, folder: bytes) -> bool:
+    """Is `path` the folder, or in it? The empty folder is the top, which holds all."""
+    return not folder or path == folder or path.startswith(folder + b"/")
+
+
 # -- pointers, wherever they are
 
 
@@ -98,7 +108,7 @@ def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tr
     tracked = {}
     for path, file in sorted(files.items()):
         content = file.content if file.content is not None else contents[file.blob]
-        tracked[path.removesuffix(SUFFIX)] = Tracked(path.removesuffix(SUFFIX), decode(path, content), file.blob)
+        tracked[data_of(path)] = Tracked(data_of(path), decode(path, content), file.blob)
     return tracked
 
 
@@ -129,11 +139,11 @@ def data_path(repo: Repository, text: str, cwd: Path) -> bytes:
     """
     absolute = os.path.abspath(os.path.join(os.fsencode(cwd), os.fsencode(text)))
     root = os.fsencode(repo.root)
-    if not _is_below(absolute, root):
+    if not is_at_or_below(absolute, root):
         # The user may have come through a symbolic link; the last part is kept, since it may be one itself.
         parent = os.path.realpath(os.path.dirname(absolute))
         absolute = os.path.join(parent, os.path.basename(absolute))
-    if not _is_below(absolute, root):
+    if not is_at_or_below(absolute, root):
         raise UsageError(
             f"{text!r} is outside of the project",
             why=f"the project is {os.fspath(repo.root)!r}",
@@ -157,6 +167,35 @@ def select(repo: Repository, tracked: Mapping[bytes, Tracked], texts: Sequence[s
     return list(found.values())
 
 
+def split_revision(repo: Repository, arguments: Sequence[str], cwd: Path) -> tuple[str | None, Sequence[str]]:
+    """The revision that the first of `arguments` names, if it does, and the others, which are paths.
+
+    As with git, an argument that names both a revision and something in the workspace has to be made unmistakable.
+    """
+    if not arguments:
+        return None, arguments
+    first = arguments[0]
+    path_like = os.path.lexists(os.path.join(cwd, first)) or os.path.lexists(os.path.join(cwd, first) + ".dver")
+    try:
+        revisions.resolve(repo.git, first)
+    except UsageError:
+        # No revision. What exists nowhere, and is not tracked either, is more likely a mistyped one.
+        if path_like or len(arguments) > 1 or "/" in first or first in _texts(in_worktree(repo)):
+            return None, arguments
+        raise
+    if path_like:
+        raise UsageError(
+            f"{first!r} is both a revision and a path",
+            why="it cannot be told which is meant",
+            fix=f"write ./{first} for the path, or {first}^0 for the revision",
+        )
+    return first, arguments[1:]
+
+
+def _texts(tracked: Mapping[bytes, Tracked]) -> set[str]:
+    return {os.fsdecode(path) for path in tracked}
+
+
 def containing(tracked: Mapping[bytes, Tracked], path: bytes) -> Target | None:
     """The place in tracked data that `path` is, if there is one."""
     parts = path.split(b"/")
@@ -169,8 +208,7 @@ def containing(tracked: Mapping[bytes, Tracked], path: bytes) -> Target | None:
 
 def below(tracked: Mapping[bytes, Tracked], folder: bytes) -> list[Tracked]:
     """The tracked data that lies below `folder`."""
-    prefix = folder + b"/" if folder else b""
-    return [one for path, one in tracked.items() if path.startswith(prefix) and path != folder]
+    return [one for path, one in tracked.items() if is_at_or_below(path, folder) and path != folder]
 
 
 def _select_one(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Iterable[Target]:
@@ -192,7 +230,3 @@ def _not_tracked(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Us
     near = get_close_matches(os.fsdecode(path), names, n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
     return UsageError(f"{text!r} is not tracked", why="no pointer stands for it or for anything in it", fix=fix)
-
-
-def _is_below(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")

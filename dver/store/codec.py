@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from io import RawIOBase
 from typing import IO, Final, cast
 
 import zstandard
 from blake3 import blake3
+from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
-from dver.formats.pack import Codec, Row
+from dver.formats.pack import FIELDS_SIZE, FRAME_HEADER_SIZE, Codec, Row, checksum_of, frame_fields
 
 LEVEL: Final = 3
 """zstd's own default: on text it gives most of what higher levels give, at hundreds of MB/s."""
@@ -60,6 +62,47 @@ class Decoder:
         if len(content) != row.raw_size or blake3(content).digest() != row.oid:
             raise corrupt(row.oid)
         return content
+
+    def open_frame(self, row: Row, frame: bytes | memoryview) -> tuple[Row, bytes]:
+        """The row with the frame's checksum, and the object, of the whole frame that `row` (checksum 0) describes.
+
+        Everything is compared: header, XXH3, sizes and BLAKE3, so that the frame may be passed on. Raises CorruptError.
+        """
+        view = memoryview(frame)
+        fields = frame_fields(row)
+        payload = view[FRAME_HEADER_SIZE:]
+        if view[:FIELDS_SIZE] != fields or len(payload) != row.stored_size:
+            raise corrupt(row.oid)
+        summed = xxh3_64(payload)
+        summed.update(fields)
+        stated = view[FIELDS_SIZE:FRAME_HEADER_SIZE]
+        if summed.digest()[::-1] != stated:
+            raise corrupt(row.oid)
+        return row._replace(checksum=int.from_bytes(stated, "little")), self.decode(row, payload)
+
+    def verified_payload(self, row: Row, payload: Iterator[bytes]) -> Iterator[bytes]:
+        """The `payload` of a large frame piece by piece as it is, decoded and compared on the way.
+
+        The check comes after the last piece: what was yielded must be thrown away if this raises CorruptError.
+        """
+        passing: deque[bytes] = deque()
+        summed = xxh3_64()
+        seen = 0
+
+        def watched() -> Iterator[bytes]:
+            nonlocal seen
+            for piece in payload:
+                seen += len(piece)
+                summed.update(piece)
+                passing.append(piece)
+                yield piece
+
+        for _ in self.decode_stream(row, watched()):
+            while passing:
+                yield passing.popleft()
+        yield from passing
+        if seen != row.stored_size or checksum_of(row, summed) != row.checksum:
+            raise corrupt(row.oid)
 
     def _decompress(self, row: Row, payload: bytes | memoryview) -> bytes:
         # The size in zstd's own header decides what zstd allocates: it has to be the one that was promised.

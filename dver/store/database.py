@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
@@ -30,13 +30,14 @@ CREATE TABLE objects (
 ) WITHOUT ROWID;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE directories (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE remote_indexes (remote TEXT NOT NULL, name BLOB NOT NULL, PRIMARY KEY (remote, name)) WITHOUT ROWID;
-CREATE TABLE remote_roots (remote TEXT NOT NULL, oid BLOB NOT NULL, PRIMARY KEY (remote, oid)) WITHOUT ROWID;
+CREATE TABLE complete_roots (oid BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE remote_indexes (remote INTEGER NOT NULL, name BLOB NOT NULL, PRIMARY KEY (remote, name)) WITHOUT ROWID;
+CREATE TABLE remote_roots (remote INTEGER NOT NULL, oid BLOB NOT NULL, PRIMARY KEY (remote, oid)) WITHOUT ROWID;
 CREATE TABLE remote_packs (
-    id INTEGER PRIMARY KEY, remote TEXT NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL, UNIQUE (remote, name)
+    id INTEGER PRIMARY KEY, remote INTEGER NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL, UNIQUE (remote, name)
 );
 CREATE TABLE remote_objects (
-    remote TEXT NOT NULL, oid BLOB NOT NULL, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
+    remote INTEGER NOT NULL, oid BLOB NOT NULL, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
     offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL, PRIMARY KEY (remote, oid)
 ) WITHOUT ROWID;
 """

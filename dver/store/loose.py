@@ -13,7 +13,7 @@ from typing import Final
 
 from blake3 import blake3
 
-from dver.core.fsutil import fsync_dir
+from dver.core.fsutil import fsync_dir, temporary_name
 from dver.core.oid import Oid
 from dver.store.codec import corrupt
 
@@ -113,3 +113,17 @@ def reflink(source: int, target: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def can_reflink(folder: Path) -> bool:
+    """Can two files in `folder` share their blocks? Tried out, with two files that are gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / temporary_name("probe"), folder / temporary_name("probe")
+    try:
+        with open(paths[0], "x+b") as source, open(paths[1], "x+b") as target:
+            source.write(b"dver")
+            source.flush()
+            return reflink(source.fileno(), target.fileno())
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)

@@ -51,7 +51,6 @@ class PackWriter:
         fcntl.flock(fd, fcntl.LOCK_SH)
         self._file: BinaryIO = open(fd, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed by move_to and discard
         self._file.write(pack.HEADER)
-        self._end = len(pack.HEADER)
         self.rows: list[Row] = []
 
     def __enter__(self) -> Self:
@@ -64,17 +63,17 @@ class PackWriter:
 
     @property
     def size(self) -> int:
-        """Bytes written so far, without the footer."""
-        return self._end
+        """Bytes written so far, without the footer. A frame counts, and only then, once its row is in `rows`."""
+        return self.rows[-1].end if self.rows else len(pack.HEADER)
 
     def add(self, oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> None:
         """Append an object whose encoded form is `payload`."""
         header, checksum = pack.frame_header(oid, kind, codec, raw_size, payload)
-        self._append(Row(oid, kind, codec, self._end, raw_size, len(payload), checksum), header, payload)
+        self._append(Row(oid, kind, codec, self.size, raw_size, len(payload), checksum), header, payload)
 
     def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
         """Append a frame verbatim, as it stands in another pack. The caller has checked it."""
-        self._append(row._replace(offset=self._end), frame[: pack.FRAME_HEADER_SIZE], frame[pack.FRAME_HEADER_SIZE :])
+        self._append(row._replace(offset=self.size), frame[: pack.FRAME_HEADER_SIZE], frame[pack.FRAME_HEADER_SIZE :])
 
     def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
         """The same for a frame that is too large for memory; its checksum is compared on the way.
@@ -91,8 +90,7 @@ class PackWriter:
             written += len(piece)
         if written != row.stored_size or pack.checksum_of(row, checked) != row.checksum:
             raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
-        self.rows.append(row._replace(offset=self._end))
-        self._end += row.frame_size
+        self.rows.append(row._replace(offset=self.size))
 
     def add_payload_stream(self, kind: ObjectKind, codec: Codec, payload: Iterable[bytes], content: ContentHash) -> Oid:
         """Append an object piece by piece. `content` has seen all of the raw bytes once `payload` is exhausted."""
@@ -106,26 +104,28 @@ class PackWriter:
         header, checksum = pack.frame_header_streamed(
             content.oid(), kind, codec, content.size, stored_size=stored, payload_hash=summed
         )
-        self._file.seek(self._end)
+        self._file.seek(self.size)
         self._file.write(header)
         self._file.seek(0, os.SEEK_END)
-        self.rows.append(Row(content.oid(), kind, codec, self._end, content.size, stored, checksum))
-        self._end += pack.FRAME_HEADER_SIZE + stored
+        self.rows.append(Row(content.oid(), kind, codec, self.size, content.size, stored, checksum))
         return content.oid()
 
     def _append(self, row: Row, header: bytes | memoryview, payload: bytes | memoryview) -> None:
         self._file.write(header)
         self._file.write(payload)
         self.rows.append(row)
-        self._end += pack.FRAME_HEADER_SIZE + len(payload)
 
-    def seal(self) -> Oid:
+    def seal(self, *, durable: bool = True) -> Oid:
         """Write the footer; make the file durable. Returns the pack's name; the file is still a temporary one."""
         footer = pack.encode_footer(self.rows)
+        # An interrupted write may have left part of a frame behind the last one that is whole.
+        self._file.seek(self.size)
+        self._file.truncate()
         self._file.write(footer)
         self._file.write(pack.encode_trailer(footer))
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if durable:
+            os.fsync(self._file.fileno())
         return Oid.of(footer)
 
     def move_to(self, folder: Path, name: Oid) -> Path:

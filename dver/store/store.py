@@ -94,6 +94,16 @@ class Store:
         found.sort(key=itemgetter(0, 1))
         return found
 
+    def complete(self, roots: Iterable[Oid]) -> set[Oid]:
+        """Those of `roots` that are known to be here with everything below them."""
+        if not self._pack_names():
+            return set()
+        return {Oid(oid) for (oid,) in self.database.rows_in("SELECT oid FROM complete_roots WHERE oid IN {in}", roots)}
+
+    def mark_complete(self, roots: Iterable[Oid]) -> None:
+        """Remember that `roots` are here with everything below them; forgotten as soon as a pack vanishes."""
+        self.database.write("INSERT OR IGNORE INTO complete_roots VALUES (?)", [(oid,) for oid in sorted(roots)])
+
     def pack_rows(self, number: int) -> list[Row]:
         """The footer of the pack with the database id `number`."""
         return self._reader(number).rows(self._pack_names()[number])
@@ -127,7 +137,7 @@ class Store:
 
         A damaged object yields its error, and the others follow.
         """
-        for run in _neighbours(found):
+        for run in neighbours(found):
             start = run[0].offset
             data = memoryview(self._reader(run[0].pack).read(start, run[-1].end - start))
             for one in run:
@@ -200,6 +210,7 @@ class Store:
             with self.database.transaction():
                 self.database.write("DELETE FROM objects WHERE pack = ?", gone)
                 self.database.write("DELETE FROM packs WHERE id = ?", gone)
+                self.database.write("DELETE FROM complete_roots", [()])
         self.damaged_packs.clear()
         for name in sorted(on_disk - known.keys()):
             self._learn(name)
@@ -230,6 +241,7 @@ class Store:
             with self.database.transaction():
                 self.database.write("DELETE FROM objects", [()])
                 self.database.write("DELETE FROM packs", [()])
+                self.database.write("DELETE FROM complete_roots", [()])
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
 
     def _reader(self, number: int) -> PackReader:
@@ -263,7 +275,7 @@ class Store:
         return row
 
 
-def _neighbours(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
+def neighbours(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
     """Runs of frames that lie side by side in one pack, of a few MiB at most."""
     start = 0
     for at in range(1, len(found) + 1):

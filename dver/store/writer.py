@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Final, Self
 
+from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.fsutil import temporary_name
 from dver.core.oid import Oid
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
@@ -22,6 +24,8 @@ LARGE: Final = 1 << 20
 OWN_PACK: Final = TARGET_SIZE // 4
 """Bytes from which on a frame gets a pack of its own, so that packs of small objects stay small."""
 _TREES_BUFFERED: Final = 8 << 20
+_KEEPS: Final = (KeyboardInterrupt, RemoteError, MissingObjectError, CorruptError)
+"""After these the disk is well, and what was written is kept."""
 
 
 class StoreWriter:
@@ -48,6 +52,7 @@ class StoreWriter:
         try:
             if error is None:
                 self._flush_trees()
+            if error is None or isinstance(error, _KEEPS):
                 self._finish_pack()
         finally:
             if self._pack is not None:
@@ -112,6 +117,19 @@ class StoreWriter:
         with PackWriter(self._store.scratch) as own:
             own.add_frame_stream(row, pieces)
             self._place(own)
+
+    def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
+        """Keep a large blob from elsewhere as a loose one; `pieces` raises with the last one if it is not `oid`."""
+        self._store.scratch.mkdir(parents=True, exist_ok=True)
+        path = self._store.scratch / temporary_name("loose")
+        try:
+            with open(path, "xb", buffering=0) as file:
+                # Locked, so that no other process takes it for a leftover.
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+                file.writelines(pieces)
+                self._store.loose.adopt(path, oid)
+        finally:
+            path.unlink(missing_ok=True)
 
     def _add_loose(self, source: int, *, copy: bool) -> Oid | None:
         """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""

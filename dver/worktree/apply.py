@@ -37,6 +37,7 @@ def apply_plan(
     plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, *, progress: Progress = SILENT
 ) -> list[Lost]:
     """Do all that `plan` says. Returns the paths whose content could not be had; everything else is done."""
+    lost = [Lost(path, entry.oid, error) for path, entry, error in plan.unknown]
     for path, _ in [*plan.remove, *plan.create, *plan.replace]:
         refuse_symlinked_parents(destination.root, path)
     for path, _ in plan.remove:
@@ -45,9 +46,9 @@ def apply_plan(
         _rmdir(destination.absolute(path), cache)
     steps = [*plan.create, *plan.replace]
     if not steps:
-        return []
+        return lost
     with progress.task("checkout", total=bytes_in(steps)) as task:
-        return _make(plan, destination, store, cache, task)
+        return lost + _make(plan, destination, store, cache, task)
 
 
 def _make(plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, task: Task) -> list[Lost]:

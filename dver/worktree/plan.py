@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 from dver.store.compare import TreeReader, join, paired, same
@@ -46,6 +47,8 @@ class CheckoutPlan:
     """Files and links to put in the place of others."""
     keep: list[Kept] = field(default_factory=list)
     """Unsaved work, left as it is."""
+    unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
+    """Directories whose wanted entries cannot be read, left as they are."""
 
     @property
     def is_empty(self) -> bool:
@@ -109,8 +112,13 @@ def _visit(
 def _visit_directory(
     plan: CheckoutPlan, path: bytes, have: Entry, want: Entry, bases: list[Entry], rules: _Rules
 ) -> None:
+    try:
+        wanted = rules.read(want.oid)
+    except (MissingObjectError, CorruptError) as error:
+        plan.unknown.append((path, want, error))
+        return
     below_bases = [_children(base, rules.read) for base in bases]
-    for name, has, wants in paired(rules.read(have.oid), rules.read(want.oid)):
+    for name, has, wants in paired(rules.read(have.oid), wanted):
         known = [below[name] for below in below_bases if name in below]
         _visit(plan, join(path, name), has, wants, known, rules)
 
@@ -164,8 +172,13 @@ def _why(want: Entry | None, bases: list[Entry]) -> Why:
     return Why.MODIFIED if bases else Why.IN_THE_WAY
 
 
-def _children(entry: Entry, read: TreeReader) -> dict[bytes, Entry]:
-    return {child.name: child for child in read(entry.oid)} if entry.kind is Kind.DIRECTORY else {}
+def _children(base: Entry, read: TreeReader) -> dict[bytes, Entry]:
+    if base.kind is not Kind.DIRECTORY:
+        return {}
+    try:
+        return {child.name: child for child in read(base.oid)}
+    except (MissingObjectError, CorruptError):  # then nothing proves that dver put the files there: they stay
+        return {}
 
 
 def files_in(steps: Sequence[tuple[bytes, Entry]]) -> int:

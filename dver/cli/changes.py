@@ -1,0 +1,61 @@
+"""How changes are told: one line a file, or counts."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from dver.cli import terminal
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.store.compare import Change, Status
+
+_LETTERS: Final = {Status.ADDED: "A", Status.REMOVED: "D", Status.MODIFIED: "M", Status.RENAMED: "R"}
+
+
+def shown(repo: Repository, path: bytes, cwd: Path) -> str:
+    """The data path `path` as the user would type it in `cwd`."""
+    return terminal.printable(os.path.relpath(repo.absolute(path), os.fsencode(cwd)))
+
+
+def lines(repo: Repository, changes: Iterable[Change], cwd: Path, style: terminal.Style) -> list[str]:
+    """One line a change: a letter as in `git status`, the path, and sizes."""
+    return [_line(repo, change, cwd, style) for change in changes]
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """How many files were added, removed and so on."""
+    counts = Counter(change.status for change in changes)
+    return ", ".join(f"{counts[status]:,} {status.value}" for status in Status if counts[status]) or "no files"
+
+
+def _line(repo: Repository, change: Change, cwd: Path, style: terminal.Style) -> str:
+    letter = _LETTERS[change.status]
+    paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
+    name = shown(repo, change.path, cwd)
+    if change.old_path is not None:
+        name = f"{shown(repo, change.old_path, cwd)} -> {name}"
+    return f"{paint(letter)} {name}{_detail(change)}"
+
+
+def _detail(change: Change) -> str:
+    old, new = change.old, change.new
+    if old is not None and new is not None:
+        if old.kind != new.kind:
+            return f"  ({_kind(old)} -> {_kind(new)})"
+        if old.size != new.size:
+            return f"  ({terminal.human_size(old.size)} -> {terminal.human_size(new.size)})"
+        return ""
+    entry = new or old
+    return f"  ({_size(entry)})" if entry is not None else ""
+
+
+def _size(entry: Entry) -> str:
+    return "empty directory" if entry.kind is Kind.DIRECTORY else terminal.human_size(entry.size)
+
+
+def _kind(entry: Entry) -> str:
+    return entry.kind.name.lower()

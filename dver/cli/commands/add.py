@@ -1,0 +1,62 @@
+"""`dver add`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.changes import shown
+from dver.cli.context import Context
+from dver.ops.add import Added, AddResult, add
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver add data/ models/net.bin", "Track a directory and a file."),
+        ("dver add -u", "Record every change of tracked data."),
+        ("dver add data/new.png", "Record one file of a tracked directory."),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
+@click.option("-r", "--remote", metavar="NAME", help="Push this data to the remote NAME, whatever the default is.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context, *, paths: tuple[str, ...], update: bool, dry_run: bool, remote: str | None, as_json: bool
+) -> None:
+    """Store files and directories, and write their pointers.
+
+    The content of PATH is kept in the store, Git is told to ignore PATH, and the pointer PATH.dver, which stands for it
+    in Git, is written and staged. Commit as usual afterwards.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        result = add(repo, paths, cwd=ctx.cwd, update=update, dry_run=dry_run, remote=remote, progress=ctx.progress)
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            _tell(ctx, repo, result)
+
+
+def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
+    for one in result.added:
+        if one.changed:
+            ctx.say(f"{_verb(one, result)} {shown(repo, one.path, ctx.cwd)}  ({_size(one)})")
+        else:
+            ctx.note(f"unchanged {shown(repo, one.path, ctx.cwd)}")
+    for path in result.absent:
+        ctx.note(f"skipped {shown(repo, path, ctx.cwd)}: it is not in the workspace")
+    if not result.dry_run and any(one.changed for one in result.added):
+        ctx.note("The pointers are staged: `git commit` records them, `dver push` uploads the data.")
+
+
+def _verb(one: Added, result: AddResult) -> str:
+    if result.dry_run:
+        return "would add" if one.before is None else "would update"
+    return "added" if one.before is None else "updated"
+
+
+def _size(one: Added) -> str:
+    return f"{terminal.count(one.pointer.files, 'file')}, {terminal.human_size(one.pointer.size)}"

@@ -1,0 +1,51 @@
+"""`dver checkout`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.changes import shown
+from dver.cli.context import Context
+from dver.cli.restored import exit_code_of, tell_restored
+from dver.ops.checkout import checkout
+from dver.repo import Repository
+from dver.targets import split_revision
+
+
+@options.command(
+    examples=[
+        ("dver checkout", "Bring all data to what the pointers say, as after `git checkout v1`."),
+        ("dver checkout v1 data/", "Bring data/ and its pointer to what they were at v1."),
+        ("dver checkout v1 data/ --to /tmp/old", "Write that to /tmp/old/data instead."),
+    ]
+)
+@click.argument("arguments", nargs=-1, metavar="[REV] [PATH...]")
+@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
+@click.option("--to", metavar="DIR", help="Write below DIR, and leave the workspace alone.")
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, arguments: tuple[str, ...], force: bool, to: str | None, as_json: bool) -> int:
+    """Bring data to what the pointers, or a revision, say.
+
+    Without REV, data follows the pointers that are there, for example after `git checkout`. With REV, pointers and data
+    become what they were at that revision; HEAD does not move.
+
+    Work that is saved nowhere is kept and named; everything else is brought up to date. The exit code is then 4.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        rev, paths = split_revision(repo, arguments, ctx.cwd)
+        result = checkout(
+            repo, paths, cwd=ctx.cwd, rev=rev, to=Path(to) if to else None, force=force, progress=ctx.progress
+        )
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            tell_restored(ctx, result.restored, shown=lambda path: _shown(ctx, repo, path, result.to), rev=rev)
+        return exit_code_of(result.restored)
+
+
+def _shown(ctx: Context, repo: Repository, path: bytes, to: Path | None) -> str:
+    return terminal.printable(path) if to is not None else shown(repo, path, ctx.cwd)

@@ -1,0 +1,33 @@
+"""`dver init`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.context import Context
+from dver.ops.init import init
+
+
+@options.command(
+    examples=[
+        ("dver init", "Make this Git repository a project."),
+        ("dver --cd models init", "Make its folder models/ one."),
+    ]
+)
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, as_json: bool) -> None:
+    """Turn a Git repository, or a folder of one, into a dver project.
+
+    Writes .dver/config.toml, which holds the settings that everybody shares, and stages it for Git. Nothing else is
+    touched, and doing it again does no harm.
+    """
+    result = init(ctx.cwd)
+    if as_json:
+        ctx.emit_json(result)
+    elif result.existed:
+        ctx.say(f"{terminal.printable(result.root)} is a dver project already")
+    else:
+        ctx.say(f"{terminal.printable(result.root)} is a dver project now; .dver/config.toml is staged for Git")
+        ctx.note("next: `dver add PATH…` tracks data, `dver remote add -d origin URL` says where to push it")

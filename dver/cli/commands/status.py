@@ -1,0 +1,90 @@
+"""`dver status`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import click
+
+from dver.cli import options
+from dver.cli.changes import lines, shown, summary
+from dver.cli.context import Context
+from dver.cli.terminal import printable
+from dver.ops.status import DataState, PathStatus, StatusReport, status
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver status", "What changed, in short."),
+        ("dver status -v data/", "Every file of data/ that changed."),
+        ("dver status --exit-code", "Exit with 1 if anything changed."),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@options.exit_code_option
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+    """Say what changed, and what to do about it.
+
+    Compares the pointers in HEAD, in the index and on disk, and the data itself. No network is used: what is on the
+    remote is what the last push, fetch or pull saw there.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        report = status(repo, paths, cwd=ctx.cwd, progress=ctx.progress)
+        if as_json:
+            ctx.emit_json(report)
+        else:
+            _tell(ctx, repo, report)
+        return 1 if exit_code and not report.is_clean else 0
+
+
+def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
+    for path in report.conflicts:
+        ctx.say(f"conflict: {printable(path)}  (choose with `git checkout --ours` or `--theirs`, then `git add`)")
+    for title, chosen, describe in _sections(ctx, repo):
+        found = [one for one in report.paths if chosen(one)]
+        if found:
+            ctx.say(f"{title}:")
+            for one in found:
+                for line in describe(one):
+                    ctx.say(f"  {line}")
+    if not report.paths and not report.conflicts:
+        ctx.say("nothing is tracked yet; `dver add PATH` begins")
+    elif report.is_clean:
+        ctx.say("data is clean")
+
+
+Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterable[str]]]
+
+
+def _sections(ctx: Context, repo: Repository) -> list[Section]:
+    def name(one: PathStatus) -> list[str]:
+        return [shown(repo, one.path, ctx.cwd)]
+
+    def pointer(state: Callable[[PathStatus], object]) -> Callable[[PathStatus], list[str]]:
+        return lambda one: [f"{getattr(state(one), 'value', '')}: {shown(repo, one.path, ctx.cwd)}.dver"]
+
+    return [
+        ("Staged for commit (`git commit`)", lambda one: one.staged is not None, pointer(lambda one: one.staged)),
+        ("Not staged (`git add`)", lambda one: one.unstaged is not None, pointer(lambda one: one.unstaged)),
+        (
+            "Data changed (`dver add -u` records it, `dver checkout` takes it back)",
+            lambda one: one.data is DataState.MODIFIED,
+            lambda one: _modified(ctx, repo, one),
+        ),
+        ("Not in the workspace (`dver checkout`)", lambda one: one.data is DataState.ABSENT, name),
+        ("Not in the store (`dver fetch`)", lambda one: not one.in_store, name),
+        ("Not on the remote (`dver push`)", lambda one: one.on_remote is False, name),
+    ]
+
+
+def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
+    name = shown(repo, one.path, ctx.cwd)
+    if one.changes is None:
+        return [f"{name}  (the recorded version is not in the store, so what changed cannot be told)"]
+    head = f"{name}  ({summary(one.changes)})"
+    if not ctx.verbose:
+        return [head]
+    return [head, *(f"  {line}" for line in lines(repo, one.changes, ctx.cwd, ctx.style))]

@@ -1,0 +1,70 @@
+"""How a checkout is told, and its exit code: shared by `checkout` and `pull`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from dver.cli import terminal
+from dver.cli.context import Context
+from dver.core.errors import ConflictError, CorruptError, MissingObjectError
+from dver.restore import Restored
+
+_NAMED: Final = 10
+
+
+def exit_code_of(restored: Restored) -> int:
+    """0 if all is as it should be; otherwise the code of the worst that is not."""
+    if any(isinstance(one.error, CorruptError) for one in restored.lost):
+        return CorruptError.exit_code
+    if restored.lost:
+        return MissingObjectError.exit_code
+    return ConflictError.exit_code if any(kept.blocks for kept in restored.kept) else 0
+
+
+def tell_restored(ctx: Context, restored: Restored, *, shown: Callable[[bytes], str], rev: str | None = None) -> None:
+    """Print what was done, what was kept, and what is missing."""
+    parts = [
+        f"{number:,} {word}"
+        for number, word in (
+            (restored.created, "created"),
+            (restored.updated, "updated"),
+            (restored.removed, "removed"),
+        )
+        if number
+    ]
+    unchanged = not parts and not restored.lost and not restored.kept
+    if parts or unchanged:
+        ctx.say("files: " + ", ".join(parts) if parts else "everything is up to date")
+    _tell_kept(ctx, restored, shown)
+    _tell_lost(ctx, restored, shown, rev)
+
+
+def _tell_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) -> None:
+    if not restored.kept:
+        return
+    ctx.warn(f"kept {terminal.count(len(restored.kept), 'path')} whose content is saved nowhere:")
+    for kept in restored.kept[:_NAMED]:
+        ctx.note(f"  {shown(kept.path)}  ({kept.why.value})")
+    _more(ctx, len(restored.kept))
+    ctx.note("  `dver add` saves it, `dver checkout --force` gives it up")
+
+
+def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], rev: str | None) -> None:
+    if not restored.lost:
+        return
+    damaged = sum(isinstance(one.error, CorruptError) for one in restored.lost)
+    if damaged:
+        ctx.warn(f"{terminal.count(damaged, 'path')} not restored, since the store's copy is damaged")
+    if len(restored.lost) > damaged:
+        ctx.warn(f"{terminal.count(len(restored.lost) - damaged, 'path')} not restored, since not in the store:")
+    for one in restored.lost[:_NAMED]:
+        ctx.note(f"  {shown(one.path)}  ({one.error.what})")
+    _more(ctx, len(restored.lost))
+    get = f"dver fetch --rev {rev}" if rev else "dver fetch"
+    ctx.note(f"  `{get}` gets it from the remote; then run this again")
+
+
+def _more(ctx: Context, number: int) -> None:
+    if number > _NAMED:
+        ctx.note(f"  … and {number - _NAMED:,} more")

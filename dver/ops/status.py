@@ -1,0 +1,165 @@
+"""`dver status`: HEAD, the index, the pointers on disk and the data, compared with each other, without any network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.core.progress import SILENT, Progress
+from dver.formats.pointer import Pointer
+from dver.presence import Presence, presence_of
+from dver.repo import Repository
+from dver.scm import pointers, revisions
+from dver.scm.pointers import Change as GitChange
+from dver.scm.pointers import PointerFile
+from dver.store.compare import Change, compare, same, with_renames
+from dver.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
+from dver.worktree.intake import HashOnly
+
+
+class PointerState(Enum):
+    """How a pointer differs between two places."""
+
+    NEW = "new"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+
+
+class DataState(Enum):
+    """How data differs from its pointer."""
+
+    UNCHANGED = "unchanged"
+    MODIFIED = "modified"
+    ABSENT = "absent"
+    """Nothing is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathStatus:
+    """One tracked path, relative to the top of the Git worktree."""
+
+    path: bytes
+    staged: PointerState | None
+    """The index against HEAD: what the next commit changes."""
+    unstaged: PointerState | None
+    """The pointer on disk against the index: what `git add` would stage."""
+    data: DataState
+    """The data against the pointer on disk: what `dver add` would record."""
+    changes: tuple[Change, ...] | None
+    """File by file, where the data is modified, with paths like `path`; None where the recorded version cannot be
+    read here."""
+    pointer: Pointer | None
+    """On disk, or else in the index or HEAD."""
+    in_store: bool
+    """Is all that the pointer stands for in the store?"""
+    on_remote: bool | None
+    """Is it on its remote, as far as is known here? None where it has no remote."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Do HEAD, index, pointer and data agree?"""
+        return self.staged is None and self.unstaged is None and self.data is DataState.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """All tracked paths that were asked for."""
+
+    paths: tuple[PathStatus, ...]
+    conflicts: tuple[bytes, ...]
+    """Pointers in an unfinished merge."""
+    has_remote: bool
+
+    @property
+    def is_clean(self) -> bool:
+        """Is nothing changed anywhere?"""
+        return not self.conflicts and all(path.is_clean for path in self.paths)
+
+
+def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: Progress = SILENT) -> StatusReport:
+    """The state of all tracked data, or of that at or below `paths`."""
+    pointer_scan = pointers.scan(repo.git, repo.prefix)
+    conflicts = tuple(sorted(path for path, file in pointer_scan.index.items() if file.sides))
+    disk = load(repo, {path: file for path, file in pointer_scan.worktree.items() if path not in conflicts})
+    changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.prefix)
+    places = _Places(
+        disk=disk,
+        index={data_of(path): file for path, file in pointer_scan.index.items() if not file.sides},
+        staged={data_of(path): change for path, change in changed.items() if path not in conflicts},
+    )
+    wanted = _wanted(repo, places, paths, cwd)
+    presence = presence_of(repo, [disk[path].pointer for path in wanted if path in disk])
+    found = tuple(_one(repo, path, places, presence, progress) for path in wanted)
+    return StatusReport(found, conflicts, has_remote=bool(repo.config.remote_names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What is known of each data path, place by place."""
+
+    disk: Mapping[bytes, Tracked]
+    index: Mapping[bytes, PointerFile]
+    staged: Mapping[bytes, GitChange]
+
+    def all(self) -> list[bytes]:
+        return sorted({*self.disk, *self.index, *self.staged})
+
+
+def _wanted(repo: Repository, places: _Places, texts: Sequence[str], cwd: Path) -> list[bytes]:
+    if not texts:
+        return places.all()
+    chosen = []
+    for text in texts:
+        path = data_path(repo, text, cwd)
+        path = path.removesuffix(SUFFIX) or path
+        here = [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
+        if not here:
+            raise UsageError(f"{text!r} is not tracked", fix="`dver ls` lists what is tracked")
+        chosen += here
+    return list(dict.fromkeys(chosen))
+
+
+def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, progress: Progress) -> PathStatus:
+    disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
+    staged = _state(change.old, change.new) if change else None
+    unstaged = _state(index.blob if index else None, disk.blob if disk else None)
+    if disk is None:
+        return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, in_store=True, on_remote=None)
+    data, changes = _compare(repo, path, disk.pointer, progress)
+    return PathStatus(
+        path,
+        staged,
+        unstaged,
+        data,
+        changes,
+        disk.pointer,
+        in_store=disk.pointer.oid in presence.in_store,
+        on_remote=presence.on_remote(disk.pointer),
+    )
+
+
+def _compare(
+    repo: Repository, path: bytes, pointer: Pointer, progress: Progress
+) -> tuple[DataState, tuple[Change, ...] | None]:
+    snapshot = repo.scan(path, HashOnly(), progress=progress)
+    recorded = entry_of(path, pointer)
+    if snapshot is None:
+        return DataState.ABSENT, ()
+    if same(recorded, snapshot.root):
+        return DataState.UNCHANGED, ()
+    try:
+        changes = compare(recorded, snapshot.root, repo.store.tree, repo.trees([snapshot]), path=path)
+        return DataState.MODIFIED, tuple(with_renames(changes))
+    except (MissingObjectError, CorruptError):
+        return DataState.MODIFIED, None
+
+
+def _state(old: str | None, new: str | None) -> PointerState | None:
+    if old == new:
+        return None
+    if old is None:
+        return PointerState.NEW
+    return PointerState.DELETED if new is None else PointerState.MODIFIED

@@ -1,0 +1,107 @@
+"""Writing pointer files, the `.gitignore` lines beside them, and both into Git's index: all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from dver.core.fsutil import fsync_dir, write_atomic
+from dver.formats import pointer as pointer_format
+from dver.formats.pointer import Pointer
+from dver.repo import Repository
+from dver.scm import gitignore, index
+from dver.targets import SUFFIX
+
+
+def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | None]) -> None:
+    """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
+
+    What a person has added to a pointer stays. After an error, or Ctrl-C, everything is as it was.
+    """
+    change = _Change(repo)
+    try:
+        for path, pointer in pointers.items():
+            change.ignore_data(path, wanted=pointer is not None)
+            if pointer is not None:
+                change.write(path, pointer)
+            else:
+                change.delete(path)
+        change.stage()
+    except BaseException:
+        change.take_back()
+        raise
+
+
+class _Change:
+    """Files that are being changed, and what they were before."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._before: dict[bytes, bytes | None] = {}
+        self._written: set[bytes] = set()
+        self._deleted: set[bytes] = set()
+
+    def write(self, path: bytes, pointer: Pointer) -> None:
+        """Write the pointer of the data at `path`."""
+        name = path + SUFFIX
+        before = self._remember(name)
+        content = pointer_format.encode(pointer) if before is None else pointer_format.rewrite(before, pointer)
+        if content != before:
+            self._file(name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._file(name), content)
+        self._written.add(name)
+
+    def delete(self, path: bytes) -> None:
+        """Delete the pointer of the data at `path`."""
+        name = path + SUFFIX
+        if self._remember(name) is not None:
+            self._file(name).unlink()
+            fsync_dir(self._file(name).parent)
+        self._deleted.add(name)
+
+    def ignore_data(self, path: bytes, *, wanted: bool) -> None:
+        """Have Git ignore the data at `path`, or no longer."""
+        folder, name = os.path.split(path)
+        ignore_file = os.path.join(folder, b".gitignore")
+        if not wanted and not self._file(ignore_file).exists():
+            return
+        self._file(ignore_file).parent.mkdir(parents=True, exist_ok=True)
+        self._remember(ignore_file)
+        line = [gitignore.pattern(name)]
+        gitignore.edit(self._file(ignore_file), add=line if wanted else [], remove=[] if wanted else line)
+        if self._file(ignore_file).exists():
+            self._deleted.discard(ignore_file)
+            self._written.add(ignore_file)
+        else:
+            self._written.discard(ignore_file)
+            self._deleted.add(ignore_file)
+
+    def stage(self) -> None:
+        """Put all of it into Git's index."""
+        index.stage(self._repo.git, sorted(self._written))
+        index.remove_cached(self._repo.git, sorted(self._deleted))
+
+    def take_back(self) -> None:
+        """Make every file what it was."""
+        for name, content in self._before.items():
+            with suppress(OSError):  # the error that brought us here says more than this one could
+                if content is None:
+                    self._file(name).unlink(missing_ok=True)
+                elif self._content(name) != content:
+                    write_atomic(self._file(name), content)
+
+    def _remember(self, name: bytes) -> bytes | None:
+        if name not in self._before:
+            self._before[name] = self._content(name)
+        return self._content(name)
+
+    def _content(self, name: bytes) -> bytes | None:
+        try:
+            return self._file(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _file(self, name: bytes) -> Path:
+        return Path(os.fsdecode(self._repo.absolute(name)))

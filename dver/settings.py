@@ -1,0 +1,49 @@
+"""Changing settings, with the project's file staged for Git: what `dver config` and `dver remote` share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from dver.config import Scope, edit
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.scm import index
+
+T = TypeVar("T")
+
+Change = tuple[str, str | None]
+"""A key and its new value as typed; None takes it out."""
+
+
+def apply(repo: Repository, scope: Scope, changes: Sequence[Change]) -> None:
+    """Make `changes` in the file of `scope`. Raises UsageError as `dver.config.edit` does."""
+
+    def change() -> None:
+        for key, value in changes:
+            edit(repo.config_paths, scope, key, value)
+
+    staged(repo, change)
+
+
+def staged(repo: Repository, change: Callable[[], T]) -> T:
+    """Run `change`, then stage the project's configuration if Git tracks it and it is another one now."""
+    path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
+    before = _content(repo, path)
+    try:
+        return change()
+    finally:
+        repo.__dict__.pop("config", None)  # read it again
+        after = _content(repo, path)
+        # A file that is new is staged as `dver init` would have done it; one that Git does not track is left to it.
+        wanted = index.tracked_under(repo.git, path) if before is not None else not index.ignored(repo.git, [path])
+        if after is not None and after != before and wanted:
+            index.stage(repo.git, [path])
+
+
+def _content(repo: Repository, path: bytes) -> bytes | None:
+    try:
+        with open(repo.absolute(path), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None

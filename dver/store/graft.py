@@ -1,0 +1,37 @@
+"""Changing one place inside of a tree: only the directories above it are written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dver.core.oid import Oid
+from dver.formats.tree import Entry, Kind, totals, write_directory
+from dver.store.compare import TreeReader
+
+
+def graft(
+    top: Entry, inside: Sequence[bytes], found: Entry | None, *, read: TreeReader, emit: Callable[[Oid, bytes], None]
+) -> Entry:
+    """`top` with `found` at the place `inside` of it, or with nothing there. Directories on the way are made.
+
+    `emit` takes the encoded trees that are new.
+    """
+    if not inside:
+        assert found is not None
+        return found._replace(name=top.name)
+    children = {child.name: child for child in read(top.oid)} if top.kind is Kind.DIRECTORY else {}
+    name, rest = inside[0], inside[1:]
+    if rest:
+        below = children.get(name) or directory(name, [], emit)
+        children[name] = graft(below, rest, found, read=read, emit=emit)
+    elif found is None:
+        children.pop(name, None)
+    else:
+        children[name] = found._replace(name=name)
+    return directory(top.name, [children[key] for key in sorted(children)], emit)
+
+
+def directory(name: bytes, entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
+    """A directory called `name` with `entries`, sorted by name."""
+    size, files = totals(entries)
+    return Entry(name, Kind.DIRECTORY, write_directory(entries, emit), size, files)

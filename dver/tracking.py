@@ -1,0 +1,103 @@
+"""What may be tracked, and what stands in the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from dver.core.errors import ConflictError, DverError, UsageError
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.scm import index
+from dver.targets import SUFFIX, Tracked, below, containing
+from dver.worktree.apply import refuse_symlinked_parents
+
+_OURS: Final = {b".dverignore", b"dver.yaml", b"dver.lock"}
+_GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
+_SHOWN: Final = 3
+
+
+def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    """Raise UsageError or ConflictError, with the way out, unless a pointer can stand for the data at `path`.
+
+    `text` is what the user typed for it.
+    """
+    _check_name(repo, tracked, path, text)
+    if not os.path.lexists(repo.absolute(path)):
+        raise _absent(tracked, path, text)
+    _check_overlap(tracked, path, text)
+    _check_place(repo, path, text)
+    _check_git(repo, path, text)
+
+
+def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    name = os.path.basename(path)
+    if path in (b"", repo.prefix):
+        raise UsageError("cannot track the whole project", why="its code belongs to Git", fix="name the data in it")
+    parts = path.split(b"/")
+    if b".git" in parts or os.fsencode(PROJECT_FOLDER) in parts:
+        raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
+    if name in _OURS | _GITS:
+        raise UsageError(f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {text}")
+    if name.endswith(SUFFIX):
+        data = text.removesuffix(os.fsdecode(SUFFIX))
+        raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {data}")
+
+
+def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverError:
+    if path in tracked:
+        return UsageError(
+            f"{text!r} is tracked, but not in the workspace",
+            why="it was deleted, or never checked out",
+            fix=f"`dver checkout {text}` brings it back, `dver remove {text}` stops tracking it",
+        )
+    return UsageError(f"{text!r} does not exist", fix="check the spelling")
+
+
+def _check_overlap(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    around = containing(tracked, os.path.dirname(path))
+    if around is not None:
+        raise ConflictError(
+            f"{text!r} lies in {os.fsdecode(around.tracked.path)!r}, which is tracked as one file",
+            fix=f"`dver remove {os.fsdecode(around.tracked.path)}` first",
+        )
+    inside = below(tracked, path)
+    if inside:
+        names = ", ".join(os.fsdecode(one.path) for one in inside[:_SHOWN])
+        more = f" and {len(inside) - _SHOWN} more" if len(inside) > _SHOWN else ""
+        raise ConflictError(
+            f"{text!r} contains data that is tracked by itself",
+            why=f"{names}{more}",
+            fix=f"`dver remove` {'it' if len(inside) == 1 else 'them'} first, then add {text!r} as a whole",
+        )
+
+
+def _check_place(repo: Repository, path: bytes, text: str) -> None:
+    refuse_symlinked_parents(repo.top, path)
+    absolute = repo.absolute(path)
+    if os.path.islink(absolute) and repo.blob_behind_link(os.readlink(absolute)) is None:
+        raise UsageError(
+            f"{text!r} is a symbolic link",
+            why="what it points to may be anywhere",
+            fix=f"`dver add` its target, and leave the link to Git with `git add {text}`",
+        )
+    if os.path.isdir(absolute + SUFFIX):
+        raise ConflictError(f"no pointer can be written for {text!r}", why=f"{text + '.dver'!r} is a directory")
+
+
+def _check_git(repo: Repository, path: bytes, text: str) -> None:
+    in_git = index.tracked_under(repo.git, path)
+    if in_git:
+        shown = ", ".join(os.fsdecode(one) for one in in_git[:_SHOWN])
+        raise ConflictError(
+            f"{text!r} is tracked by Git",
+            why=f"Git has {shown}" + (f" and {len(in_git) - _SHOWN} more" if len(in_git) > _SHOWN else ""),
+            fix=f"git rm -r --cached -- {text}   (the files stay), then dver add {text}",
+        )
+    rule = index.ignored(repo.git, [path + SUFFIX]).get(path + SUFFIX)
+    if rule is not None:
+        raise ConflictError(
+            f"the pointer {text + '.dver'!r} would be ignored by Git",
+            why=f"{os.fsdecode(rule.source)}:{rule.line} says {os.fsdecode(rule.pattern)!r}",
+            fix="change that rule, or put the line `!*.dver` after it",
+        )
