@@ -97,7 +97,7 @@ def _note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished:
 
 def _summary(plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
     return Restored(
-        created=sum(files_in(plan.create) for plan in plans) - len(lost),
+        created=max(0, sum(files_in(plan.create) for plan in plans) - sum(one.entry.files for one in lost)),
         updated=sum(len(plan.replace) for plan in plans),
         removed=sum(len(plan.remove) for plan in plans),
         kept=tuple(kept for plan in plans for kept in plan.keep),

@@ -28,7 +28,8 @@ def encode(value: object) -> str:
 def simplified(value: object) -> Any:
     """`value` in terms of what JSON knows. Raises TypeError for what has no obvious form."""
     if isinstance(value, Enum):
-        return simplified(value.value)
+        # The numbers that formats give to kinds mean nothing outside of them.
+        return value.name.lower() if isinstance(value, int) else simplified(value.value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Oid):
@@ -37,6 +38,8 @@ def simplified(value: object) -> Any:
         return os.fsdecode(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: simplified(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return simplified(value._asdict())
     if isinstance(value, Mapping):
         return {_key(key): simplified(item) for key, item in value.items()}
     return _array(value)

@@ -129,6 +129,15 @@ def decode(content: bytes | memoryview) -> Leaf | Sharded:
     raise CorruptError(f"a tree of the unknown form {form}")
 
 
+def oids_of_leaf(content: bytes) -> list[Oid]:
+    """The oids of the entries of a leaf that this process has encoded, without decoding the rest."""
+    cursor = Cursor(content, "tree")
+    cursor.expect(MAGIC, VERSION)
+    _, count = cursor.unpack(_HEAD)
+    cursor.take(count)
+    return _decode_oids(cursor, count)
+
+
 def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Oid:
     """Encode a directory, hand each tree object to `emit` (shards before their list), and return the root's oid."""
     if len(entries) <= LEAF_MAX:

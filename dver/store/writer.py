@@ -41,6 +41,7 @@ class StoreWriter:
         self._in_pack: set[Oid] = set()
         self._trees: list[tuple[Oid, bytes]] = []
         self._trees_size = 0
+        self._queued: set[Oid] = set()
         remove_leftovers(store.scratch)
 
     def __enter__(self) -> Self:
@@ -58,6 +59,11 @@ class StoreWriter:
             if self._pack is not None:
                 self._pack.discard()
 
+    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that are neither in the store nor about to be."""
+        wanted = set(oids) - self._in_pack - self._queued
+        return wanted - self._store.present(wanted) if wanted else wanted
+
     # -- small objects
 
     def add_blobs(self, blobs: Iterable[tuple[Oid, bytes]]) -> None:
@@ -71,6 +77,7 @@ class StoreWriter:
     def add_tree(self, oid: Oid, content: bytes) -> None:
         """Keep a tree object. Trees are gathered, so that they lie side by side in their pack."""
         self._trees.append((oid, content))
+        self._queued.add(oid)
         self._trees_size += len(content)
         if self._trees_size >= _TREES_BUFFERED:
             self._flush_trees()
@@ -123,10 +130,10 @@ class StoreWriter:
         self._store.scratch.mkdir(parents=True, exist_ok=True)
         path = self._store.scratch / temporary_name("loose")
         try:
-            with open(path, "xb", buffering=0) as file:
-                # Locked, so that no other process takes it for a leftover.
-                fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+            with open(path, "xb") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH)  # or another process would take it for a leftover
                 file.writelines(pieces)
+                file.flush()
                 self._store.loose.adopt(path, oid)
         finally:
             path.unlink(missing_ok=True)
@@ -137,15 +144,17 @@ class StoreWriter:
         path = self._store.scratch / temporary_name("loose")
         content = ContentHash()
         try:
-            with open(path, "x+b", buffering=0) as file:
+            with open(path, "x+b") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH)  # or another process would take it for a leftover
                 # From here on the file in the workspace may change: what is hashed is what is kept.
                 if reflink(source, file.fileno()):
                     _exhaust(_hashed(_pieces(file.fileno()), content))
                 elif copy:
                     file.writelines(_hashed(_pieces(source), content))
+                    file.flush()
                 else:
                     return None
-            self._store.loose.adopt(path, content.oid())
+                self._store.loose.adopt(path, content.oid())
         finally:
             path.unlink(missing_ok=True)
         return content.oid()
@@ -161,8 +170,9 @@ class StoreWriter:
             link.chmod(0o444)
             content = ContentHash()
             with open(link, "rb") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH)
                 _exhaust(_hashed(_pieces(file.fileno()), content))
-            self._store.loose.adopt(link, content.oid())
+                self._store.loose.adopt(link, content.oid())
         finally:
             link.unlink(missing_ok=True)
         return content.oid()
@@ -180,6 +190,7 @@ class StoreWriter:
             codec, payload = self._encoder.encode(content)
             self._current().add(oid, ObjectKind.TREE, codec, len(content), payload)
             self._in_pack.add(oid)
+        self._queued.clear()
         self._close_full_pack()
 
     def _current(self) -> PackWriter:

@@ -37,7 +37,7 @@ def apply_plan(
     plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, *, progress: Progress = SILENT
 ) -> list[Lost]:
     """Do all that `plan` says. Returns the paths whose content could not be had; everything else is done."""
-    lost = [Lost(path, entry.oid, error) for path, entry, error in plan.unknown]
+    lost = [Lost(path, entry, error) for path, entry, error in plan.unknown]
     for path, _ in [*plan.remove, *plan.create, *plan.replace]:
         refuse_symlinked_parents(destination.root, path)
     for path, _ in plan.remove:

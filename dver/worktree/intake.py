@@ -34,6 +34,10 @@ class HashOnly:
     def tree(self, oid: Oid, content: bytes) -> None:
         """See `Intake`."""
 
+    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+        """See `Intake`."""
+        return set()
+
 
 class KeepInStore:
     """Hashes files and keeps them in the store."""
@@ -73,6 +77,10 @@ class KeepInStore:
     def tree(self, oid: Oid, content: bytes) -> None:
         """See `Intake`."""
         self._writer.add_tree(oid, content)
+
+    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+        """See `Intake`."""
+        return self._writer.lacking(oids)
 
     def _keep_large(self, candidate: Candidate) -> Taken:
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.

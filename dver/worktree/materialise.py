@@ -27,7 +27,7 @@ class Lost:
     """A path whose content could not be had, and why. `path` is relative to the checkout's root."""
 
     path: bytes
-    oid: Oid
+    entry: Entry
     error: DverError
 
 
@@ -48,7 +48,7 @@ class Materialiser:
         try:
             entries = self.store.tree(entry.oid)
         except (MissingObjectError, CorruptError) as error:
-            self.lost.append(Lost(path, entry.oid, error))
+            self.lost.append(Lost(path, entry, error))
             return
         lost_before = len(self.lost)
         statuses = self.files(staged, path, [one for one in entries if one.kind is not Kind.DIRECTORY])
@@ -88,7 +88,7 @@ class Materialiser:
         statuses: dict[bytes, os.stat_result],
     ) -> None:
         if isinstance(content, CorruptError):
-            self.lost.append(Lost(join(path, entry.name), entry.oid, content))
+            self.lost.append(Lost(join(path, entry.name), entry, content))
             return
         target = staged + b"/" + entry.name
         if entry.kind is Kind.SYMLINK:
@@ -118,7 +118,7 @@ class Materialiser:
                 statuses[entry.name] = os.fstat(fd)
         except (CorruptError, MissingObjectError) as error:
             os.unlink(target)
-            self.lost.append(Lost(join(path, entry.name), entry.oid, error))
+            self.lost.append(Lost(join(path, entry.name), entry, error))
 
     def _loose(self, staged: bytes, path: bytes, entry: Entry, statuses: dict[bytes, os.stat_result]) -> None:
         """A blob that is in no pack: loose, or not here at all."""
@@ -130,7 +130,7 @@ class Materialiser:
                 self._stream(staged, path, entry, statuses)
                 return
         except (CorruptError, MissingObjectError) as error:
-            self.lost.append(Lost(join(path, entry.name), entry.oid, error))
+            self.lost.append(Lost(join(path, entry.name), entry, error))
             return
         statuses[entry.name] = os.lstat(target)
         self.task.advance(entry.size)

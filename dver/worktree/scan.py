@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import ConflictError, UsageError
@@ -53,6 +53,10 @@ class Intake(Protocol):
 
     def tree(self, oid: Oid, content: bytes) -> None:
         """Take an encoded tree object."""
+
+    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` whose content is wanted even where the stat cache knows the file: the cache tells what a
+        file holds, not that anybody has kept it."""
 
 
 class Snapshot:
@@ -124,11 +128,14 @@ class Scanner:
             for name, status in zip(names, statuses, strict=True)
         ]
         record = self._cache.get(path)
-        if record is None or record.fingerprint != fingerprint(keys, names):
+        if record is None or record.fingerprint != fingerprint(keys, names) or self._lacks(record):
             record = self._read_again(path, names, statuses, below=below, old=record, now=now, task=task)
             self._cache.put(path, record)
         self._directories[record.oid] = record
         return record
+
+    def _lacks(self, record: Record) -> bool:
+        return bool(self._intake.lacking(record.oids))
 
     def _list(self, path: bytes) -> tuple[list[bytes], list[os.stat_result | None], list[bytes]]:
         """All names in order, the `lstat` of each that is no directory, and the names that are."""
@@ -183,23 +190,20 @@ class Scanner:
         own: bool = False,
     ) -> tuple[list[Entry], list[bytes]]:
         """Entries and keys of all names: from `known` where nothing changed, from the disk elsewhere."""
-        entries: list[Entry | None] = []
-        keys: list[bytes] = []
-        unknown: list[int] = []
-        for index, (name, status) in enumerate(zip(names, statuses, strict=True)):
-            if status is None:
-                assert below is not None
-                entries.append(below[name].entry(name))
-                keys.append(directory_key(below[name].oid))
-                continue
-            key = stat_key(status)
-            old = known.get(name)
-            keys.append(key)
-            if old is not None and old[0] == key:
-                entries.append(old[1])
-            else:
-                entries.append(None)
-                unknown.append(index)
+        keys = [
+            stat_key(status) if status is not None else directory_key((below or {})[name].oid)
+            for name, status in zip(names, statuses, strict=True)
+        ]
+        entries = [
+            self._known(name, key, known) if status is not None else (below or {})[name].entry(name)
+            for name, status, key in zip(names, statuses, keys, strict=True)
+        ]
+        lacking = self._intake.lacking([entry.oid for entry in entries if entry is not None])
+        unknown = [
+            index
+            for index, entry in enumerate(entries)
+            if entry is None or (entry.oid in lacking and entry.kind is not Kind.DIRECTORY)
+        ]
         files: list[tuple[int, Candidate]] = []
         for index in unknown:
             status = statuses[index]
@@ -219,6 +223,10 @@ class Scanner:
                 entries[index] = Entry(names[index], kind, oid, status.st_size)
                 keys[index] = stat_key(status) if is_settled(status, now) else UNTRUSTED
         return [entry for entry in entries if entry is not None], keys
+
+    def _known(self, name: bytes, key: bytes, known: dict[bytes, tuple[bytes, Entry]]) -> Entry | None:
+        old = known.get(name)
+        return old[1] if old is not None and old[0] == key else None
 
     def _link(self, path: bytes, name: bytes, status: os.stat_result) -> Entry:
         if not stat.S_ISLNK(status.st_mode):

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Final
 
 from dver.core.oid import Oid
-from dver.formats.tree import Entry, Kind, Leaf, decode, encode_leaf
+from dver.formats.tree import Entry, Kind, Leaf, decode, encode_leaf, oids_of_leaf
 from dver.store.database import Database
 
 _STAT: Final = Struct("<IQqqQ")
@@ -80,6 +80,11 @@ class Record:
     def entry(self, name: bytes) -> Entry:
         """The directory, as its parent has it under `name`."""
         return Entry(name, Kind.DIRECTORY, self.oid, self.size, self.files)
+
+    @property
+    def oids(self) -> list[Oid]:
+        """The directory's own oid and those of its entries."""
+        return [self.oid, *oids_of_leaf(self.leaf)]
 
     def entries(self) -> tuple[Entry, ...]:
         """The directory's own entries."""
