@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any, TypeVar
 
 import click
@@ -118,4 +119,4 @@ def _settings() -> str:
     )
 
 
-command.help = f"{command.help}\n\nSettings:\n\n\b\n{_settings()}"
+command.help = f"{cleandoc(command.help or '')}\n\nSettings:\n\n\b\n{_settings()}"

@@ -29,5 +29,5 @@ def command(ctx: Context, *, as_json: bool) -> None:
     elif result.existed:
         ctx.say(f"{terminal.printable(result.root)} is a dver project already")
     else:
-        ctx.say(f"{terminal.printable(result.root)} is a dver project now; .dver/config.toml is staged for Git")
+        ctx.say(f"{terminal.printable(result.root)} is a dver project now; commit its .dver/config.toml with Git")
         ctx.note("next: `dver add PATH…` tracks data, `dver remote add -d origin URL` says where to push it")

@@ -1,0 +1,134 @@
+"""`dver remote`: say where data is pushed to and pulled from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver import settings
+from dver.config import Origin, Scope, check_remote_name, remove_remote
+from dver.core.errors import ConflictError, UsageError
+from dver.repo import Repository
+from dver.targets import in_worktree
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A remote as it is configured. `folder` is where it is, for one that is a folder."""
+
+    name: str
+    url: str | None
+    default: bool
+    origin: Origin
+    """The file that its url is in."""
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A remote that was taken out of `files`. The data `pointers` (paths from the top) still ask for it."""
+
+    name: str
+    files: tuple[Path, ...]
+    pointers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about a remote that can be reached; see `dver.remote.storage.Capabilities`."""
+
+    name: str
+    url: str
+    writable: bool
+    conditional_put: bool
+
+
+def add(repo: Repository, name: str, url: str, *, default: bool = False, scope: Scope = "project") -> Remote:
+    """Call the place `url` the remote `name`; with `default` it is the one that is meant where none is named.
+
+    A relative folder counts from the project's root. Nothing is sent. Raises ConflictError where there is a remote of
+    this name, RepositoryError for a url that cannot be used.
+    """
+    check_remote_name(name)
+    known = repo.config.get(f"remote.{name}.url")
+    if known is not None:
+        raise ConflictError(
+            f"there is a remote {name!r} already",
+            why=f"its url is {known}",
+            fix=f"`dver remote set {name} url {url}` changes it, or choose another name",
+        )
+    _check_url(repo, name, url)
+    changes: list[settings.Change] = [(f"remote.{name}.url", url)]
+    settings.apply(repo, scope, changes + ([("core.remote", name)] if default else []))
+    return _remote(repo, name)
+
+
+def listed(repo: Repository) -> list[Remote]:
+    """All remotes, by name."""
+    return [_remote(repo, name) for name in repo.config.remote_names]
+
+
+def change(repo: Repository, name: str, key: str, value: str, *, scope: Scope = "project") -> None:
+    """Give the setting `key` of the remote `name` another value, as typed. Raises UsageError for what does not fit."""
+    repo.config.remote_table(name)
+    if key == "url":
+        _check_url(repo, name, value)
+    settings.apply(repo, scope, [(f"remote.{name}.{key}", value)])
+
+
+def remove(repo: Repository, name: str) -> Removed:
+    """Forget the remote `name` in the project's and the clone's own file. What lies there stays."""
+    repo.config.remote_table(name)
+    scopes = settings.staged(repo, lambda: remove_remote(repo.config_paths, name))
+    if not scopes:
+        raise UsageError(
+            f"the remote {name!r} is not set up in this project",
+            why=f"it is in {repo.config_paths.global_file}",
+            fix="edit that file, which is for all projects",
+        )
+    users = [path for path, one in in_worktree(repo).items() if one.pointer.remote == name]
+    return Removed(name, tuple(repo.config_paths.file(scope) for scope in scopes), tuple(users))
+
+
+def set_default(repo: Repository, name: str, *, scope: Scope = "project") -> Remote:
+    """Make `name` the remote that is meant where none is named."""
+    repo.config.remote_table(name)
+    settings.apply(repo, scope, [("core.remote", name)])
+    return _remote(repo, name)
+
+
+def default(repo: Repository) -> Remote | None:
+    """The remote that is meant where none is named."""
+    name = repo.config.default_remote
+    return None if name is None else _remote(repo, name)
+
+
+def check(repo: Repository, name: str | None = None) -> Checked:
+    """Find out whether the remote `name`, or the default one, can be read and written.
+
+    Writes, reads and deletes one tiny key. Raises RemoteError where it cannot even be read.
+    """
+    chosen = repo.remote_settings(name)
+    found = repo.connect(chosen.name).probe()
+    return Checked(chosen.name, chosen.url, found.writable, found.conditional_put)
+
+
+def _check_url(repo: Repository, name: str, url: str) -> None:
+    from dver.remote.connect import folder_of
+    from dver.remote.settings import parse
+
+    if url.startswith("file://"):
+        folder_of(parse(name, {"url": url}), base=repo.root)
+    else:
+        parse(name, {"url": url})
+
+
+def _remote(repo: Repository, name: str) -> Remote:
+    key = f"remote.{name}.url"
+    url = repo.config.get(key)
+    is_default = name == repo.config.default_remote
+    folder = None
+    if isinstance(url, str) and "://" not in url:
+        folder = Path(os.path.normpath(repo.root / os.path.expanduser(url)))
+    return Remote(name, None if url is None else str(url), is_default, repo.config.origin(key), folder)
