@@ -9,7 +9,7 @@ from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.repo import Repository
-from dver.store.closure import missing_from
+from dver.store.closure import Root, missing_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _in_store(repo: Repository, pointers: Iterable[Pointer]) -> frozenset[Oid]:
     kinds: dict[Oid, ObjectKind] = {pointer.oid: pointer.kind for pointer in pointers}
     complete = repo.store.complete(kinds)
     unsure = [oid for oid in kinds if oid not in complete]
-    found = [oid for oid in unsure if not missing_from(repo.store, [(oid, kinds[oid])])]
+    found = [oid for oid in unsure if not missing_from(repo.store, [Root(oid, kinds[oid])])]
     repo.store.mark_complete(found)
     return frozenset((*complete, *found))
 

@@ -25,6 +25,7 @@ from dver.worktree.scan import Intake, Scanner, Snapshot
 from dver.worktree.statcache import StatCache
 
 if TYPE_CHECKING:
+    from dver.remote.mirror import Mirror
     from dver.remote.settings import RemoteSettings
     from dver.remote.storage import Storage
 
@@ -150,6 +151,17 @@ class Repository:
         from dver.remote.connect import connect
 
         return connect(self.remote_settings(name), base=self.root)
+
+    def jobs(self, name: str | None = None) -> int | None:
+        """How many transfers to and from the remote `name` run at once, where the configuration says so."""
+        return self.remote_settings(name).jobs or self.config.jobs
+
+    def mirror(self, name: str | None = None) -> Mirror:
+        """What is known here of the remote `name`, or of the default one."""
+        from dver.remote.connect import remote_key
+        from dver.remote.mirror import Mirror
+
+        return Mirror(self.database, remote_key(self.remote_settings(name), base=self.root))
 
     # -- the workspace
 

@@ -43,3 +43,11 @@ def folder_of(settings: RemoteSettings, *, base: Path) -> Path:
             fix="write file:///an/absolute/path, or the folder itself",
         )
     return Path("/", unquote(path))
+
+
+def remote_key(settings: RemoteSettings, *, base: Path) -> str:
+    """What tells this remote from every other: where it is, not what it is called here."""
+    scheme, separator, _ = settings.url.partition("://")
+    if not separator or scheme == "file":
+        return f"file://{folder_of(settings, base=base)}"
+    return f"{settings.endpoint_url or ''} {settings.url}"

@@ -1,0 +1,58 @@
+"""`dver check`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.context import Context
+from dver.cli.scope import scope_options
+from dver.history import Scope
+from dver.ops.check import check
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver check --remote", "Has everything that HEAD needs been pushed? For CI."),
+        ("dver check --remote --rev v1", "The same for v1."),
+        ("dver check", "Is everything that HEAD needs in the store?"),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option("--remote", "on_remote", is_flag=True, help="Look on the remote, instead of in the store.")
+@click.option("-r", "--remote-name", metavar="NAME", help="With --remote: on NAME, instead of the default one.")
+@scope_options
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    on_remote: bool,
+    remote_name: str | None,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    as_json: bool,
+) -> int:
+    """Say whether all that a commit needs is there.
+
+    The commit is HEAD, unless the options say otherwise. The exit code is 1 if anything is missing.
+    """
+    many = all_branches or all_tags or all_commits
+    scope = Scope(rev if rev or many else "HEAD", all_branches, all_tags, all_commits)
+    with Repository.open(ctx.cwd) as repo:
+        result = check(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=on_remote, remote=remote_name)
+    if as_json:
+        ctx.emit_json(result)
+    elif result.absent:
+        for one in result.absent:
+            ctx.say(
+                f"missing {terminal.printable(one.path)}  (not {'in the store' if one.where == 'store' else f'on {one.where}'})"
+            )
+        ctx.note("`dver push` uploads what is in the store, `dver fetch` downloads what is on the remote")
+    else:
+        ctx.say(f"complete: {terminal.count(result.checked, 'pointer')}")
+    return 1 if result.absent else 0

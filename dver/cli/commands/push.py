@@ -1,0 +1,69 @@
+"""`dver push`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.context import Context
+from dver.cli.scope import transfer_options
+from dver.history import Scope
+from dver.ops.push import PushedTo, push
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver push", "Upload what the current pointers stand for."),
+        ("dver push --all-commits", "Upload the data of the whole history."),
+        ("dver push -r backup data/", "Upload data/ to the remote backup."),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@transfer_options
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    as_json: bool,
+) -> None:
+    """Upload to the remote what it lacks.
+
+    Small files travel together in packs. What is there already, from whomever, is not sent again; an interrupted push
+    is continued by the next one.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        result = push(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            scope=Scope(rev, all_branches, all_tags, all_commits),
+            remote=remote,
+            jobs=jobs,
+            dry_run=dry_run,
+            progress=ctx.progress,
+        )
+    if as_json:
+        ctx.emit_json(result)
+        return
+    for one in result.remotes:
+        ctx.say(_line(one, dry_run=dry_run))
+    if not result.remotes:
+        ctx.say("nothing to push: no data is tracked")
+
+
+def _line(one: PushedTo, *, dry_run: bool) -> str:
+    where = f"{one.remote} ({terminal.printable(one.url)})"
+    if not one.roots:
+        return f"{where} has everything"
+    verb = "would push" if dry_run else "pushed"
+    return f"{verb} {terminal.count(one.objects, 'object')}, {terminal.human_size(one.size)} to {where}"

@@ -1,0 +1,63 @@
+"""`dver check`: is all that a commit needs where it should be?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.history import Scope, by_remote, roots_of, targets_in
+from dver.remote.push import missing_on_remote
+from dver.repo import Repository
+from dver.store.closure import missing_from
+from dver.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Something that is not where it is needed. `where` is the remote's name, or "store"."""
+
+    path: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was looked for, and what was not found."""
+
+    checked: int
+    absent: tuple[Absent, ...]
+
+
+def check(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    scope: Scope,
+    on_remote: bool,
+    remote: str | None = None,
+) -> CheckResult:
+    """Look for all that the pointers of `scope` stand for: on the remotes that it belongs on, or in the store.
+
+    The remote is asked for its indexes, and taken at their word; its packs are not read.
+    """
+    targets = targets_in(repo, scope, paths, cwd)
+    if not on_remote:
+        missing = missing_from(repo.store, roots_of(repo, targets))
+        return CheckResult(len(targets), tuple(Absent(_text(one.path), "store") for one in missing))
+    pushed = [target for target in targets if target.tracked.pointer.push]
+    absent: list[Absent] = []
+    for name, group in by_remote(repo, pushed, remote).items():
+        absent += _absent_on(repo, name, group)
+    return CheckResult(len(pushed), tuple(absent))
+
+
+def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
+    mirror = repo.mirror(name)
+    mirror.refresh(repo.connect(name))
+    return [Absent(path, name) for path in missing_on_remote(roots_of(repo, targets), repo.store, mirror)]
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
