@@ -1,0 +1,58 @@
+"""Looking into tracked data without the workspace: from pointers, on disk or in a commit, and trees in the store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.formats.tree import Entry
+from dver.repo import Repository
+from dver.scm import revisions
+from dver.store.compare import find
+from dver.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
+
+
+def at_revision(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:
+    """What is tracked in the commit that `rev` names, or with None by the pointers on disk."""
+    return in_worktree(repo) if rev is None else in_commit(repo, revisions.resolve(repo.git, rev))
+
+
+def place_of(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path) -> Target | None:
+    """The data, or the place inside of a tracked directory, that `text` typed in `cwd` names itself.
+
+    None for a folder that only contains tracked data. Raises UsageError for what does not even do that.
+    """
+    path = data_path(repo, text, cwd)
+    found = select(repo, tracked, [text], cwd)
+    return next((target for target in found if target.path in (path, path.removesuffix(SUFFIX))), None)
+
+
+def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Entry:
+    """The entry at the place `target`. Raises UsageError where there is none; see `explaining` for more."""
+    with explaining(target, rev=rev):
+        entry = find(target.tracked.entry, target.inside, repo.store.tree)
+    if entry is None:
+        raise UsageError(
+            f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
+            why=f"{os.fsdecode(target.tracked.path)!r} has no such entry" + (f" at {rev}" if rev else ""),
+            fix="`dver ls -R` lists all that it has",
+        )
+    return entry
+
+
+@contextmanager
+def explaining(target: Target, *, rev: str | None = None) -> Iterator[None]:
+    """Tell errors of the store in the user's terms: which path, and the command that gets it."""
+    path = os.fsdecode(target.path)
+    try:
+        yield
+    except MissingObjectError as error:
+        fetch = f"dver fetch{f' --rev {rev}' if rev else ''} {path}"
+        raise MissingObjectError(
+            f"the content of {path!r} is not in the store", why="it was never fetched, or it was removed", fix=fetch
+        ) from error
+    except CorruptError as error:
+        raise CorruptError(f"the store's copy of {path!r} is damaged", why=error.what, fix=error.fix) from error
