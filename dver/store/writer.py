@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from types import TracebackType
 from typing import Final, Self
@@ -113,7 +114,7 @@ class StoreWriter:
             rest = iter(pieces)
             first = next(rest, b"")
             codec = Codec.ZSTD if self._encoder.pays(first) else Codec.RAW
-            payload = _payload(codec, _hashed(chain((first,), rest), content))
+            payload = encoded_pieces(codec, chain((first,), rest), content)
             oid = own.add_payload_stream(ObjectKind.BLOB, codec, payload, content)
             if oid not in self._store:
                 self._place(own)
@@ -170,7 +171,8 @@ class StoreWriter:
             link.chmod(0o444)
             content = ContentHash()
             with open(link, "rb") as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+                with suppress(OSError):  # the user's own program may hold a lock on the file
+                    fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
                 _exhaust(_hashed(_pieces(file.fileno()), content))
                 self._store.loose.adopt(link, content.oid())
         finally:
@@ -232,7 +234,9 @@ def _exhaust(pieces: Iterable[bytes]) -> None:
     deque(pieces, maxlen=0)
 
 
-def _payload(codec: Codec, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def encoded_pieces(codec: Codec, pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:
+    """The payload of a large object whose raw bytes are `pieces`; `content` sees all of these on the way."""
+    pieces = _hashed(pieces, content)
     if codec is Codec.RAW:
         yield from pieces
         return

@@ -1,0 +1,160 @@
+"""What is uploaded: local packs as they are, packs made of frames from several, loose blobs. All verified on the way.
+
+These run in the threads of the upload: no database, each opens the files it needs, and stops soon once told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError, MissingObjectError, RemoteError
+from dver.core.oid import Oid
+from dver.formats import pack
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.remote.storage import FileBody
+from dver.store.codec import Decoder, Encoder, corrupt
+from dver.store.packs import ContentHash, PackReader, PackWriter
+from dver.store.store import Found, neighbours
+from dver.store.writer import OWN_PACK, encoded_pieces
+
+_PIECE: Final = 4 << 20
+
+
+class Source(NamedTuple):
+    """Frames in one local pack."""
+
+    path: Path
+    found: tuple[Found, ...]
+
+
+class Stopped(RemoteError):
+    """The upload was told to stop. Never shown: what stopped it is."""
+
+    def __init__(self) -> None:
+        super().__init__("the transfer was stopped")
+
+
+class Watched:
+    """A body that tells of each chunk, and breaks off once `stop` is set."""
+
+    def __init__(
+        self, size: int, pieces: Callable[[], Iterator[bytes]], stop: Event, tell: Callable[[int], None]
+    ) -> None:
+        self.size: Final = size
+        self._pieces = pieces
+        self._stop = stop
+        self._tell = tell
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content, in pieces of a few MiB."""
+        for piece in self._pieces():
+            if self._stop.is_set():
+                raise Stopped
+            yield piece
+            self._tell(len(piece))
+
+
+def whole_pack_rows(path: Path, name: Oid) -> list[Row]:
+    """The footer of a local pack. Raises CorruptError, or MissingObjectError if it has just been removed."""
+    try:
+        with PackReader(path) as reader:
+            return reader.rows(name)
+    except FileNotFoundError:
+        raise _removed() from None
+
+
+def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
+    """The local pack at `path` from its first byte to its last; each frame is verified before, or as, it is yielded."""
+    try:
+        reader = PackReader(path)
+    except FileNotFoundError:
+        raise _removed() from None
+    with reader:
+        header = reader.read(0, len(pack.HEADER))
+        if header != pack.HEADER:
+            raise CorruptError(f"the pack {path.name} is damaged", why="it does not begin as a pack does")
+        yield header
+        found = [_found(row) for row in sorted(rows, key=lambda row: row.offset)]
+        expected = {row.oid: row.checksum for row in rows}
+        decoder = Decoder()
+        for run in neighbours(found):
+            if len(run) == 1 and run[0].raw_size >= OWN_PACK:
+                row = _large_row(reader, run[0])
+                _same_checksum(row, expected)
+                yield pack.frame_header_bytes(row)
+                yield from decoder.verified_payload(row, reader.payload_pieces(row))
+                continue
+            data = reader.read(run[0].offset, run[-1].end - run[0].offset)
+            for row, _ in _opened(decoder, run, data):
+                _same_checksum(row, expected)
+            yield data
+    footer = pack.encode_footer(rows)
+    yield footer + pack.encode_trailer(footer)
+
+
+def build_pack(sources: Sequence[Source], writer: PackWriter) -> Oid:
+    """Copy the frames of `sources` into `writer`, each verified; seals it and returns the pack's name."""
+    decoder = Decoder()
+    for source in sources:
+        try:
+            reader = PackReader(source.path)
+        except FileNotFoundError:
+            raise _removed() from None
+        with reader:
+            for run in neighbours(source.found):
+                if len(run) == 1 and run[0].raw_size >= OWN_PACK:
+                    row = _large_row(reader, run[0])
+                    writer.add_frame_stream(row, decoder.verified_payload(row, reader.payload_pieces(row)))
+                    continue
+                data = reader.read(run[0].offset, run[-1].end - run[0].offset)
+                for row, frame in _opened(decoder, run, data):
+                    writer.add_frame(row, frame)
+    return writer.seal(durable=False)
+
+
+def build_loose_pack(oid: Oid, path: Path, writer: PackWriter) -> Oid:
+    """A pack of one frame, from the loose blob `oid` at `path`: compressed if a sample says that it pays."""
+    content = ContentHash()
+    try:
+        first = next(FileBody(path).chunks(), b"")
+    except FileNotFoundError:
+        raise _removed() from None
+    codec = Codec.ZSTD if Encoder().pays(first) else Codec.RAW
+    pieces = encoded_pieces(codec, FileBody(path).chunks(), content)
+    if writer.add_payload_stream(ObjectKind.BLOB, codec, pieces, content) != oid:
+        raise corrupt(oid)
+    return writer.seal(durable=False)
+
+
+def _opened(decoder: Decoder, run: Sequence[Found], data: bytes) -> Iterator[tuple[Row, memoryview]]:
+    view = memoryview(data)
+    start = run[0].offset
+    for one in run:
+        frame = view[one.offset - start : one.end - start]
+        row, _ = decoder.open_frame(one.row(), frame)
+        yield row, frame
+
+
+def _large_row(reader: PackReader, found: Found) -> Row:
+    row = reader.header(found.offset)
+    if row._replace(checksum=0) != found.row():
+        raise corrupt(found.oid)
+    return row
+
+
+def _same_checksum(row: Row, expected: dict[Oid, int]) -> None:
+    if expected[row.oid] != row.checksum:
+        raise corrupt(row.oid)
+
+
+def _found(row: Row) -> Found:
+    return Found(0, row.offset, row.oid, row.kind, row.codec, row.raw_size, row.stored_size)
+
+
+def _removed() -> MissingObjectError:
+    return MissingObjectError(
+        "an object was removed from the store during the push", why="another process did it", fix="try again"
+    )
