@@ -13,7 +13,7 @@ from dver.core.progress import Task
 from dver.store.loose import LinkMode
 from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.scan import Candidate, Taken, open_unchanged
-from dver.worktree.statcache import stat_key
+from dver.worktree.statcache import key_fields
 
 _PIECE: Final = 4 << 20
 _BATCH: Final = 8 << 20
@@ -52,9 +52,10 @@ class KeepInStore:
         batch: list[tuple[Oid, bytes]] = []
         batched = 0
         for candidate in candidates:
-            if candidate.status.st_size > LARGE:
+            size = key_fields(candidate.key).size
+            if size > LARGE:
                 taken.append(self._keep_large(candidate))
-                task.advance(candidate.status.st_size)
+                task.advance(size)
                 continue
             kept, content = _read_small(candidate)
             taken.append(kept)
@@ -84,24 +85,26 @@ class KeepInStore:
 
     def _keep_large(self, candidate: Candidate) -> Taken:
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
-        identity = _content_times if self._mode is LinkMode.HARDLINK else stat_key
+        identity = _content_times if self._mode is LinkMode.HARDLINK else bytes
         return open_unchanged(
             candidate, lambda fd: self._writer.add_large(fd, self._mode, path=candidate.path), identity=identity
         )
 
 
-def _content_times(status: os.stat_result) -> object:
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _content_times(key: bytes) -> object:
+    fields = key_fields(key)
+    return fields.inode, fields.size, fields.mtime
 
 
 def _read_small(candidate: Candidate) -> tuple[Taken, bytes]:
     content = b""
+    size = key_fields(candidate.key).size
 
     def read(fd: int) -> Oid:
         nonlocal content
         # One byte more than expected, so that a file that grew is read whole, and one that did not with one call.
-        content = os.read(fd, candidate.status.st_size + 1)
-        if len(content) != candidate.status.st_size:
+        content = os.read(fd, size + 1)
+        if len(content) != size:
             content += b"".join(_pieces(fd))
         return Oid(blake3(content).digest())
 

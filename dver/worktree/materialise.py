@@ -15,7 +15,7 @@ from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
 from dver.store.loose import LinkMode, reflink
 from dver.store.store import Found, Store
-from dver.worktree.statcache import TICK_NS, Record, directory_key, make_record, stat_key
+from dver.worktree.statcache import TICK_NS, Record, directory_key, key_fields, make_record, stat_key
 
 _STREAMED: Final = 8 << 20
 """Bytes from which on a blob is written piece by piece."""
@@ -51,33 +51,33 @@ class Materialiser:
             self.lost.append(Lost(path, entry, error))
             return
         lost_before = len(self.lost)
-        statuses = self.files(staged, path, [one for one in entries if one.kind is not Kind.DIRECTORY])
+        keys = self.files(staged, path, [one for one in entries if one.kind is not Kind.DIRECTORY])
         below = [one for one in entries if one.kind is Kind.DIRECTORY]
         for one in below:
             self.directory(staged + b"/" + one.name, join(path, one.name), one)
         if len(self.lost) == lost_before:
-            self._remember(path, entry, entries, statuses)
+            self._remember(path, entry, entries, keys)
 
-    def files(self, staged: bytes, path: bytes, entries: Sequence[Entry]) -> dict[bytes, os.stat_result]:
-        """Make files and links in the folder `staged`, each under its name. Returns what `fstat` says of each file."""
+    def files(self, staged: bytes, path: bytes, entries: Sequence[Entry]) -> dict[bytes, bytes]:
+        """Make files and links in the folder `staged`, each under its name. Returns the stat key of each."""
         by_oid: dict[Oid, list[Entry]] = {}
         for entry in entries:
             by_oid.setdefault(entry.oid, []).append(entry)
-        statuses: dict[bytes, os.stat_result] = {}
+        keys: dict[bytes, bytes] = {}
         small: list[Found] = []
         for found in self.store.locate(by_oid):
             if found.raw_size > _STREAMED:
                 for entry in by_oid.pop(found.oid):
-                    self._stream(staged, path, entry, statuses)
+                    self._stream(staged, path, entry, keys)
             else:
                 small.append(found)
         for found, content in self.store.read_all(small):
             for entry in by_oid.pop(found.oid):
-                self._write(staged, path, entry, content, statuses)
+                self._write(staged, path, entry, content, keys)
         for rest in by_oid.values():
             for entry in rest:
-                self._loose(staged, path, entry, statuses)
-        return statuses
+                self._loose(staged, path, entry, keys)
+        return keys
 
     def _write(
         self,
@@ -85,7 +85,7 @@ class Materialiser:
         path: bytes,
         entry: Entry,
         content: bytes | CorruptError,
-        statuses: dict[bytes, os.stat_result],
+        keys: dict[bytes, bytes],
     ) -> None:
         if isinstance(content, CorruptError):
             self.lost.append(Lost(join(path, entry.name), entry, content))
@@ -93,7 +93,7 @@ class Materialiser:
         target = staged + b"/" + entry.name
         if entry.kind is Kind.SYMLINK:
             os.symlink(content, target)
-            statuses[entry.name] = os.lstat(target)
+            keys[entry.name] = stat_key(os.lstat(target))
             return
         fd = os.open(target, _WRITE, _permissions(entry))
         try:
@@ -102,12 +102,12 @@ class Materialiser:
                 if written == len(view):
                     break
                 view = view[written:]
-            statuses[entry.name] = os.fstat(fd)
+            keys[entry.name] = stat_key(os.fstat(fd))
         finally:
             os.close(fd)
         self.task.advance(len(content))
 
-    def _stream(self, staged: bytes, path: bytes, entry: Entry, statuses: dict[bytes, os.stat_result]) -> None:
+    def _stream(self, staged: bytes, path: bytes, entry: Entry, keys: dict[bytes, bytes]) -> None:
         target = staged + b"/" + entry.name
         fd = os.open(target, _WRITE, _permissions(entry))
         try:
@@ -115,24 +115,24 @@ class Materialiser:
                 for piece in self.store.stream(entry.oid):
                     file.write(piece)
                     self.task.advance(len(piece))
-                statuses[entry.name] = os.fstat(fd)
+                keys[entry.name] = stat_key(os.fstat(fd))
         except (CorruptError, MissingObjectError) as error:
             os.unlink(target)
             self.lost.append(Lost(join(path, entry.name), entry, error))
 
-    def _loose(self, staged: bytes, path: bytes, entry: Entry, statuses: dict[bytes, os.stat_result]) -> None:
+    def _loose(self, staged: bytes, path: bytes, entry: Entry, keys: dict[bytes, bytes]) -> None:
         """A blob that is in no pack: loose, or not here at all."""
         target = staged + b"/" + entry.name
         try:
             if not self.store.loose.present((entry.oid,)):
                 self.store.read(entry.oid)  # says what is wrong
             if not (self.mode.shares_file and self._link(target, entry)) and not self._reflink(target, entry):
-                self._stream(staged, path, entry, statuses)
+                self._stream(staged, path, entry, keys)
                 return
         except (CorruptError, MissingObjectError) as error:
             self.lost.append(Lost(join(path, entry.name), entry, error))
             return
-        statuses[entry.name] = os.lstat(target)
+        keys[entry.name] = stat_key(os.lstat(target))
         self.task.advance(entry.size)
 
     def _link(self, target: bytes, entry: Entry) -> bool:
@@ -172,14 +172,10 @@ class Materialiser:
             raise
         return True
 
-    def _remember(
-        self, path: bytes, entry: Entry, entries: Sequence[Entry], statuses: dict[bytes, os.stat_result]
-    ) -> None:
-        keys = [
-            directory_key(one.oid) if one.kind is Kind.DIRECTORY else stat_key(statuses[one.name]) for one in entries
-        ]
-        record = make_record(entry.oid, entries, keys, size=entry.size, files=entry.files)
-        newest = max((status.st_ctime_ns for status in statuses.values()), default=0)
+    def _remember(self, path: bytes, entry: Entry, entries: Sequence[Entry], keys: dict[bytes, bytes]) -> None:
+        all_keys = [directory_key(one.oid) if one.kind is Kind.DIRECTORY else keys[one.name] for one in entries]
+        record = make_record(entry.oid, entries, all_keys, size=entry.size, files=entry.files)
+        newest = max((key_fields(key).ctime for key in keys.values()), default=0)
         self.records.append((path, record, newest))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import ConflictError, UsageError
@@ -20,6 +21,7 @@ from dver.worktree.statcache import (
     directory_key,
     fingerprint,
     is_settled,
+    key_fields,
     kind_of_mode,
     make_record,
     stat_key,
@@ -32,14 +34,14 @@ class Candidate(NamedTuple):
     """A file whose oid is not known: its absolute path, and what `lstat` said of it."""
 
     path: bytes
-    status: os.stat_result
+    key: bytes
 
 
 class Taken(NamedTuple):
     """A file's oid, and what `fstat` said when all of it had been read."""
 
     oid: Oid
-    status: os.stat_result
+    key: bytes
 
 
 class Intake(Protocol):
@@ -70,6 +72,22 @@ class Snapshot:
         """The entries of a directory of this snapshot, or None if it has none with this oid."""
         record = self._directories.get(oid)
         return None if record is None else record.entries()
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that is being scanned: its names in order, a key for each, and the records of the folders in it."""
+
+    path: bytes
+    names: list[bytes]
+    keys: list[bytes]
+    below: Mapping[bytes, Record]
+    now: int
+    """When it was listed, in ns."""
+
+    def settle(self, at: int, key: bytes) -> None:
+        """The name numbered `at` was read when its key was `key`: trust that if a later change would show."""
+        self.keys[at] = key if is_settled(key, self.now) else UNTRUSTED
 
 
 class Scanner:
@@ -111,25 +129,22 @@ class Scanner:
     def _single(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
         # A tracked file on its own is cached as if it were a directory of one: the same code, the same guarantees.
         slot = path + b"/"
-        record = self._cache.get(slot)
-        now = time.time_ns()
-        known = record.by_name() if record else {}
-        (entry,), (key,) = self._settle(path, [name], [status], known=known, now=now, task=task, own=True)
-        size, files = totals([entry])
-        self._cache.put(slot, make_record(entry.oid, [entry], [key], size=size, files=files))
+        folder = _Folder(os.path.dirname(path), [name], [stat_key(status)], {}, time.time_ns())
+        record = self._read_again(folder, self._cache.get(slot), task, as_directory=False)
+        self._cache.put(slot, record)
+        (entry,) = record.entries()
         return entry
 
     def _directory(self, path: bytes, task: Task) -> Record:
         now = time.time_ns()
-        names, statuses, subdirectories = self._list(path)
+        names, keys, subdirectories = self._list(path)
         below = {name: self._directory(path + b"/" + name, task) for name in subdirectories}
-        keys = [
-            stat_key(status) if status is not None else directory_key(below[name].oid)
-            for name, status in zip(names, statuses, strict=True)
-        ]
+        folder = _Folder(
+            path, names, [key or directory_key(below[names[at]].oid) for at, key in enumerate(keys)], below, now
+        )
         record = self._cache.get(path)
-        if record is None or record.fingerprint != fingerprint(keys, names) or self._lacks(record):
-            record = self._read_again(path, names, statuses, below=below, old=record, now=now, task=task)
+        if record is None or record.fingerprint != fingerprint(folder.keys, names) or self._lacks(record):
+            record = self._read_again(folder, record, task)
             self._cache.put(path, record)
         self._directories[record.oid] = record
         return record
@@ -137,13 +152,13 @@ class Scanner:
     def _lacks(self, record: Record) -> bool:
         return bool(self._intake.lacking(record.oids))
 
-    def _list(self, path: bytes) -> tuple[list[bytes], list[os.stat_result | None], list[bytes]]:
-        """All names in order, the `lstat` of each that is no directory, and the names that are."""
+    def _list(self, path: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """All names in order; the key of each file, and nothing for each directory; the names of those again."""
         with os.scandir(path) as listing:
             found = sorted([(entry.name, entry) for entry in listing], key=_first)
         check = self._ignore if self._ignore is not None and self._ignore.applies_in(path) else None
         names: list[bytes] = []
-        statuses: list[os.stat_result | None] = []
+        keys: list[bytes] = []
         subdirectories: list[bytes] = []
         for name, entry in found:
             is_directory = entry.is_dir(follow_symlinks=False)
@@ -153,86 +168,62 @@ class Scanner:
                 continue
             if is_directory:
                 subdirectories.append(name)
-                statuses.append(None)
-            else:
-                statuses.append(entry.stat(follow_symlinks=False))
+            keys.append(b"" if is_directory else stat_key(entry.stat(follow_symlinks=False)))
             names.append(name)
-        return names, statuses, subdirectories
+        return names, keys, subdirectories
 
-    def _read_again(
-        self,
-        path: bytes,
-        names: list[bytes],
-        statuses: list[os.stat_result | None],
-        *,
-        below: dict[bytes, Record],
-        old: Record | None,
-        now: int,
-        task: Task,
-    ) -> Record:
-        _refuse_bad_names(path, names)
-        known = old.by_name() if old else {}
-        entries, keys = self._settle(path, names, statuses, known=known, now=now, task=task, below=below)
-        oid = write_directory(entries, self._intake.tree)
-        size, files = totals(entries)
-        return make_record(oid, entries, keys, size=size, files=files)
-
-    def _settle(
-        self,
-        path: bytes,
-        names: list[bytes],
-        statuses: Sequence[os.stat_result | None],
-        *,
-        known: dict[bytes, tuple[bytes, Entry]],
-        now: int,
-        task: Task,
-        below: dict[bytes, Record] | None = None,
-        own: bool = False,
-    ) -> tuple[list[Entry], list[bytes]]:
-        """Entries and keys of all names: from `known` where nothing changed, from the disk elsewhere."""
-        keys = [
-            stat_key(status) if status is not None else directory_key((below or {})[name].oid)
-            for name, status in zip(names, statuses, strict=True)
-        ]
-        entries = [
-            self._known(name, key, known) if status is not None else (below or {})[name].entry(name)
-            for name, status, key in zip(names, statuses, keys, strict=True)
-        ]
-        lacking = self._intake.lacking([entry.oid for entry in entries if entry is not None])
+    def _read_again(self, folder: _Folder, old: Record | None, task: Task, *, as_directory: bool = True) -> Record:
+        """The record of a folder in which something may have changed since `old`."""
+        _refuse_bad_names(folder)
+        found = self._known(folder, old.by_name() if old else {})
+        lacking = self._intake.lacking([entry.oid for entry in found if entry is not None])
         unknown = [
-            index
-            for index, entry in enumerate(entries)
+            at
+            for at, entry in enumerate(found)
             if entry is None or (entry.oid in lacking and entry.kind is not Kind.DIRECTORY)
         ]
-        files: list[tuple[int, Candidate]] = []
-        for index in unknown:
-            status = statuses[index]
-            assert status is not None
-            place = path if own else path + b"/" + names[index]
-            if stat.S_ISREG(status.st_mode):
-                files.append((index, Candidate(place, status)))
+        self._take_links(folder, found, unknown)
+        self._take_files(folder, found, unknown, task)
+        entries = [entry for entry in found if entry is not None]
+        size, files = totals(entries)
+        oid = write_directory(entries, self._intake.tree) if as_directory else entries[0].oid
+        return make_record(oid, entries, folder.keys, size=size, files=files)
+
+    def _known(self, folder: _Folder, known: dict[bytes, tuple[bytes, Entry]]) -> list[Entry | None]:
+        """The entries of directories, which were scanned already, and of files that did not change."""
+        entries: list[Entry | None] = []
+        for name, key in zip(folder.names, folder.keys, strict=True):
+            if name in folder.below:
+                entries.append(folder.below[name].entry(name))
             else:
-                entries[index] = self._link(place, names[index], status)
-                if not is_settled(status, now):
-                    keys[index] = UNTRUSTED
-        if files:
-            task.grow(sum([candidate.status.st_size for _, candidate in files]))
-            taken = self._intake.files([candidate for _, candidate in files], task)
-            for (index, _), (oid, status) in zip(files, taken, strict=True):
-                kind = Kind.EXECUTABLE if status.st_mode & stat.S_IXUSR else Kind.FILE
-                entries[index] = Entry(names[index], kind, oid, status.st_size)
-                keys[index] = stat_key(status) if is_settled(status, now) else UNTRUSTED
-        return [entry for entry in entries if entry is not None], keys
+                old = known.get(name)
+                entries.append(old[1] if old is not None and old[0] == key else None)
+        return entries
 
-    def _known(self, name: bytes, key: bytes, known: dict[bytes, tuple[bytes, Entry]]) -> Entry | None:
-        old = known.get(name)
-        return old[1] if old is not None and old[0] == key else None
+    def _take_links(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int]) -> None:
+        for at in unknown:
+            fields = key_fields(folder.keys[at])
+            if not stat.S_ISREG(fields.mode):
+                found[at] = self._link(folder.path + b"/" + folder.names[at], folder.names[at], fields.mode)
+                folder.settle(at, folder.keys[at])
 
-    def _link(self, path: bytes, name: bytes, status: os.stat_result) -> Entry:
-        if not stat.S_ISLNK(status.st_mode):
+    def _take_files(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
+        places = [at for at in unknown if stat.S_ISREG(key_fields(folder.keys[at]).mode)]
+        if not places:
+            return
+        task.grow(sum([key_fields(folder.keys[at]).size for at in places]))
+        candidates = [Candidate(folder.path + b"/" + folder.names[at], folder.keys[at]) for at in places]
+        for at, (oid, key) in zip(places, self._intake.files(candidates, task), strict=True):
+            mode, size, *_ = key_fields(key)
+            kind = Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
+            found[at] = Entry(folder.names[at], kind, oid, size)
+            folder.settle(at, key)
+
+    def _link(self, path: bytes, name: bytes, mode: int) -> Entry:
+        if not stat.S_ISLNK(mode):
             raise UsageError(
                 f"{os.fsdecode(path)!r} is no file, directory or link",
-                why=f"it is a {_special_kind(status.st_mode)}, which has no content to version",
+                why=f"it is a {_special_kind(mode)}, which has no content to version",
                 fix="move it elsewhere, or name it in .dverignore",
             )
         target = os.readlink(path)
@@ -243,24 +234,24 @@ class Scanner:
 
 
 def open_unchanged(
-    candidate: Candidate, read: Callable[[int], Oid], *, identity: Callable[[os.stat_result], object] = stat_key
+    candidate: Candidate, read: Callable[[int], Oid], *, identity: Callable[[bytes], object] = bytes
 ) -> Taken:
     """`read` an open file to its end, again if it changed meanwhile. Raises ConflictError if it never holds still.
 
-    A file has changed if its `identity` has, which ought to leave out what `read` itself does to the file.
+    A file has changed if the `identity` of its key has, which ought to leave out what `read` itself does to the file.
     """
-    expected = candidate.status
+    expected = candidate.key
     for _ in range(_TRIES):
         # O_NONBLOCK: had the file become a FIFO since it was listed, opening it would wait for ever.
         fd = os.open(candidate.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             oid = read(fd)
-            status = os.fstat(fd)
+            key = stat_key(os.fstat(fd))
         finally:
             os.close(fd)
-        if identity(status) == identity(expected):
-            return Taken(oid, status)
-        expected = status
+        if identity(key) == identity(expected):
+            return Taken(oid, key)
+        expected = key
     raise ConflictError(
         f"{os.fsdecode(candidate.path)!r} keeps changing",
         why=f"it was written to during each of {_TRIES} tries to read it",
@@ -268,11 +259,11 @@ def open_unchanged(
     )
 
 
-def _refuse_bad_names(path: bytes, names: list[bytes]) -> None:
-    for name in names:
+def _refuse_bad_names(folder: _Folder) -> None:
+    for name in folder.names:
         if b"git" in name.lower() and (reason := forbidden_name(name)):
             raise UsageError(
-                f"cannot track {os.fsdecode(path + b'/' + name)!r}",
+                f"cannot track {os.fsdecode(folder.path + b'/' + name)!r}",
                 why=reason,
                 fix="move it out of the data, or name it in .dverignore",
             )

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, Leaf, decode, encode_leaf, oids_of_leaf
@@ -42,13 +42,28 @@ def directory_key(oid: Oid) -> bytes:
     return oid + b"dir\0"
 
 
-def is_settled(status: os.stat_result, now_ns: int) -> bool:
+class KeyFields(NamedTuple):
+    """A stat key, taken apart. Times are in ns."""
+
+    mode: int
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+
+def key_fields(key: bytes) -> KeyFields:
+    """The fields of a file's key."""
+    return KeyFields(*_STAT.unpack(key))
+
+
+def is_settled(key: bytes, now_ns: int) -> bool:
     """Would a change after `now_ns` surely show in the file's ctime?
 
     Git calls the other files "racily clean": changed within the clock's granularity of being looked at. A ctime in
     the future, from a clock that was set back, is never settled. A ctime cannot be forged, as an mtime can.
     """
-    changed = status.st_ctime_ns
+    changed = key_fields(key).ctime
     tick = _COARSE_TICK_NS if changed % _SECOND_NS == 0 else TICK_NS
     return changed + tick < now_ns
 
