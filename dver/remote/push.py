@@ -32,7 +32,7 @@ from dver.remote.bodies import (
 from dver.remote.mirror import Mirror, index_key, pack_key
 from dver.remote.pool import JOBS, in_parallel
 from dver.remote.storage import BytesBody, FileBody, ObjectInfo, Storage
-from dver.store.closure import Root, find_missing, missing_from, named, tree_reader, walk
+from dver.store.closure import BATCH, Root, batched, find_missing, missing_from, named, tree_reader, walk
 from dver.store.packs import PackWriter
 from dver.store.store import Found, Store
 from dver.store.writer import OWN_PACK
@@ -159,48 +159,49 @@ class _Collected:
     store: Store
     loose: set[Oid] = field(default_factory=set)
     lost: bool = False
-    _found: dict[int, list[Found]] = field(default_factory=dict)
-    _rest: dict[int, int] = field(default_factory=dict)
-    """Bytes of each pack that no wanted frame has accounted for yet: none are left where the whole is wanted."""
-    _whole: dict[int, int] = field(default_factory=dict)
-    _seen: set[Oid] = field(default_factory=set)
+    _wanted: set[Oid] = field(default_factory=set)
+    _tally: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Wanted objects of each pack, and their stored bytes: enough to see whether the whole is wanted."""
 
     def add(self, oids: Sequence[Oid]) -> None:
-        fresh = [oid for oid in oids if oid not in self._seen]
-        self._seen.update(fresh)
-        absent = set(fresh)
-        for number, group in groupby(self.store.locate(fresh), key=lambda found: found.pack):
-            frames = list(group)
-            absent.difference_update([one.oid for one in frames])
-            self._add_frames(number, frames)
-        here = self.store.loose.present(absent)
-        self.loose.update(here)
-        self.lost = self.lost or len(here) < len(absent)
-
-    def _add_frames(self, number: int, frames: list[Found]) -> None:
-        if number not in self._rest:
-            self._rest[number] = self.store.pack_path(number).stat().st_size - _PACK_OVERHEAD
-        known = self._found.setdefault(number, [])
-        known += frames
-        self._rest[number] -= sum([one.stored_size for one in frames])
-        self._rest[number] -= len(frames) * (pack.FRAME_HEADER_SIZE + pack.ROW_SIZE)
-        if not self._rest[number] and sum([one.end - one.offset for one in known]) >= OWN_PACK:
-            # Only the count is kept: the pack's own footer has the rest.
-            self._whole[number] = len(self._found.pop(number))
+        """Want `oids` too."""
+        fresh = [oid for oid in oids if oid not in self._wanted]
+        self._wanted.update(fresh)
+        seen = 0
+        for number, (count, size) in self.store.tally(fresh).items():
+            before = self._tally.get(number, (0, 0))
+            self._tally[number] = before[0] + count, before[1] + size
+            seen += count
+        if seen < len(fresh):
+            absent = set(fresh).difference([one.oid for one in self.store.locate(fresh)])
+            here = self.store.loose.present(absent)
+            self.loose.update(here)
+            self.lost = self.lost or len(here) < len(absent)
 
     def uploads(self) -> Iterator[Upload]:
         """The same groups in the same order whenever the same objects are wanted."""
-        for number, objects in sorted(self._whole.items(), key=lambda item: self.store.pack_name(item[0])):
-            path = self.store.pack_path(number)
-            yield WholePack(self.store.pack_name(number), path, path.stat().st_size, objects)
-        yield from self._new_packs()
+        whole = [pack for number in self._tally if (pack := self._as_whole(number)) is not None]
+        yield from sorted(whole, key=lambda pack: pack.name)
+        if len(whole) < len(self._tally):
+            yield from self._new_packs({pack.name for pack in whole})
         for oid in sorted(self.loose):
             path = self.store.loose.path(oid)
             yield LoosePack(oid, path, path.stat().st_size)
 
-    def _new_packs(self) -> Iterator[NewPack]:
-        names = {number: self.store.pack_name(number) for number in self._found}
-        frames = [one for found in self._found.values() for one in found]
+    def _as_whole(self, number: int) -> WholePack | None:
+        """The pack, if all in it is wanted and it is not too small to go alone."""
+        count, stored = self._tally[number]
+        path = self.store.pack_path(number)
+        size = path.stat().st_size
+        if stored < OWN_PACK or size != _PACK_OVERHEAD + stored + count * (pack.FRAME_HEADER_SIZE + pack.ROW_SIZE):
+            return None
+        return WholePack(self.store.pack_name(number), path, size, count)
+
+    def _new_packs(self, whole: set[Oid]) -> Iterator[NewPack]:
+        names = {number: self.store.pack_name(number) for number in self._tally}
+        frames: list[Found] = []
+        for batch in batched(self._wanted, BATCH):
+            frames += [one for one in self.store.locate(batch) if names[one.pack] not in whole]
         frames.sort(key=lambda one: (one.kind is not ObjectKind.TREE, names[one.pack], one.offset))
         group: list[Found] = []
         size = 0

@@ -94,6 +94,16 @@ class Store:
         found.sort(key=itemgetter(0, 1))
         return found
 
+    def tally(self, oids: Iterable[Oid]) -> dict[int, tuple[int, int]]:
+        """How many of `oids` each pack (by database id) holds, and their stored bytes."""
+        sums: dict[int, tuple[int, int]] = {}
+        if self._pack_names():
+            query = "SELECT pack, count(*), sum(stored_size) FROM objects WHERE oid IN {in} GROUP BY pack"
+            for number, count, size in self.database.rows_in(query, oids):
+                before = sums.get(number, (0, 0))
+                sums[number] = before[0] + count, before[1] + size
+        return sums
+
     def complete(self, roots: Iterable[Oid]) -> set[Oid]:
         """Those of `roots` that are known to be here with everything below them."""
         if not self._pack_names():
