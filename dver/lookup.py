@@ -35,12 +35,17 @@ def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Ent
     with explaining(target, rev=rev):
         entry = find(target.tracked.entry, target.inside, repo.store.tree)
     if entry is None:
-        raise UsageError(
-            f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
-            why=f"{os.fsdecode(target.tracked.path)!r} has no such entry" + (f" at {rev}" if rev else ""),
-            fix="`dver ls -R` lists all that it has",
-        )
+        raise nothing_at(target, rev=rev)
     return entry
+
+
+def nothing_at(target: Target, *, rev: str | None = None) -> UsageError:
+    """The error for a place inside of a tracked directory where there is nothing."""
+    return UsageError(
+        f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
+        why=f"{os.fsdecode(target.tracked.path)!r} has no such entry" + (f" at {rev}" if rev else ""),
+        fix="`dver ls -R` lists all that it has",
+    )
 
 
 @contextmanager

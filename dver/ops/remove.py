@@ -1,0 +1,141 @@
+"""`dver remove`: stop tracking data, or take files out of a tracked directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry, Kind
+from dver.lookup import explaining, nothing_at
+from dver.pointerfiles import write_pointers
+from dver.repo import Repository
+from dver.store.compare import TreeReader
+from dver.store.graft import directory
+from dver.store.writer import StoreWriter
+from dver.targets import Target, entry_of, in_worktree, pointer_of, select
+from dver.worktree.apply import Destination, apply_plan
+from dver.worktree.intake import HashOnly
+from dver.worktree.plan import CheckoutPlan, Subject, files_in, plan_checkout
+
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """What was removed; paths are relative to the top of the Git worktree."""
+
+    untracked: tuple[bytes, ...]
+    """Data that no pointer stands for any more."""
+    taken_out: tuple[bytes, ...]
+    """Places inside of tracked directories that these no longer have."""
+    deleted: int
+    """Files deleted from the workspace."""
+
+
+def remove(
+    repo: Repository,
+    paths: Sequence[str],
+    *,
+    cwd: Path,
+    data: bool = False,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> RemoveResult:
+    """Stop tracking the data at `paths`: its pointers and `.gitignore` lines go, staged for Git.
+
+    The data stays in the workspace, unless `data` asks to delete it too. What lies inside of a tracked directory is
+    taken out of it, and is deleted. Nothing is deleted that is saved nowhere, unless `force` is set: a ConflictError
+    says so before anything is changed.
+    """
+    with repo.exclusive():
+        targets = _outermost(select(repo, in_worktree(repo), paths, cwd))
+        parts = [target for target in targets if target.inside]
+        wholes = [target.path for target in targets if not target.inside]
+        rewritten = _without(repo, parts)
+        doomed = [target.path for target in targets if data or target.inside]
+        plan = _plan(repo, doomed, force=force, progress=progress)
+        # The workspace comes first: killed here, the same command finds the pointers as they were, and goes on.
+        apply_plan(plan, Destination(repo.top, repo.scratch, repo.link_mode), repo.store, repo.stat_cache)
+        # What no pointer names is the user's own from now on, and no checkout's to take away.
+        repo.note_placed(dict.fromkeys(wholes, ()))
+        write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)})
+        placed = repo.placed
+        repo.note_placed({path: (entry_of(path, one),) for path, one in rewritten.items() if path in placed})
+    return RemoveResult(tuple(wholes), tuple(target.path for target in parts), files_in(plan.remove))
+
+
+def _outermost(targets: Sequence[Target]) -> list[Target]:
+    """`targets` without those that lie inside of another one."""
+    paths = {target.path for target in targets}
+    return [target for target in targets if not any(parent in paths for parent in _parents(target.path))]
+
+
+def _parents(path: bytes) -> list[bytes]:
+    parts = path.split(b"/")
+    return [b"/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
+    """The pointers of the tracked directories that lose `parts`; their trees are in the store, durably."""
+    lost: dict[bytes, list[Target]] = {}
+    for target in parts:
+        lost.setdefault(target.tracked.path, []).append(target)
+    if not lost:
+        return {}
+    rewritten = {}
+    with StoreWriter(repo.store) as writer:
+        for path, targets in lost.items():
+            tracked = targets[0].tracked
+            with explaining(Target(tracked)):
+                top = _prune(tracked.entry, [(one.inside, one) for one in targets], repo.store.tree, writer.add_tree)
+            rewritten[path] = pointer_of(top, tracked.pointer)
+    return rewritten
+
+
+Places = Sequence[tuple[Sequence[bytes], Target]]
+"""Names on the way from a directory to what goes, and the target that this is."""
+
+
+def _prune(top: Entry, places: Places, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
+    """The directory `top` without what is at `places`. Each directory on the way is read and written once."""
+    going: dict[bytes, list[tuple[Sequence[bytes], Target]]] = {}
+    for inside, target in places:
+        going.setdefault(inside[0], []).append((inside[1:], target))
+    kept = []
+    for child in read(top.oid) if top.kind is Kind.DIRECTORY else ():
+        deeper = going.pop(child.name, None)
+        if deeper is None:
+            kept.append(child)
+        elif all(inside for inside, _ in deeper):
+            kept.append(_prune(child, deeper, read, emit))
+    for (_, target), *_ in going.values():
+        raise nothing_at(target)
+    return directory(top.name, kept, emit)
+
+
+def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Progress) -> CheckoutPlan:
+    """How to delete what the workspace has at `paths`. Raises ConflictError for what is saved nowhere."""
+    subjects, snapshots = [], []
+    for path in paths:
+        snapshot = repo.scan(path, HashOnly(), progress=progress)
+        if snapshot is not None:
+            snapshots.append(snapshot)
+            # Its own base: all of it may go that is saved, whoever put it there.
+            subjects.append(Subject(path, snapshot.root, None, (snapshot.root,)))
+    plan = plan_checkout(subjects, read=repo.trees(snapshots), saved=repo.store.present, force=force)
+    if plan.keep:
+        names = ", ".join(os.fsdecode(kept.path) for kept in plan.keep[:_SHOWN])
+        more = f" and {len(plan.keep) - _SHOWN:,} more" if len(plan.keep) > _SHOWN else ""
+        raise ConflictError(
+            "nothing was removed, since some content would be lost",
+            why=f"saved nowhere: {names}{more}",
+            fix="`dver add` saves it, --force gives it up",
+        )
+    return plan
