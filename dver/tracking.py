@@ -30,6 +30,14 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
     _check_git(repo, path, text)
 
 
+def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    """Raise the same unless data could be moved to `path`, where nothing is yet."""
+    _check_name(repo, tracked, path, text)
+    _check_overlap(tracked, path, text)
+    _check_place(repo, path, text)
+    _check_git(repo, path, text)
+
+
 def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
     name = os.path.basename(path)
     if path in (b"", repo.prefix):

@@ -161,6 +161,18 @@ class StatCache:
         self._pending.pop(path, None)
         self._database.write("DELETE FROM directories WHERE path = ?", [(path,)])
 
+    def move(self, old: bytes, new: bytes) -> None:
+        """What was the file or directory `old` is called `new` now: what is known of it and all below goes along.
+
+        A file that was itself renamed has another ctime, and is read again.
+        """
+        self.flush()
+        self._database.write(
+            "UPDATE OR REPLACE directories SET path = CAST(? || substr(path, ?) AS BLOB)"
+            " WHERE path = ? OR (path >= ? AND path < ?)",
+            [(new, len(old) + 1, old, old + b"/", old + b"0")],
+        )
+
     def flush(self) -> None:
         """Write what is pending."""
         if self._pending:
