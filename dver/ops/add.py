@@ -148,7 +148,7 @@ def _take(
         intake: Intake = HashOnly()
         if not dry_run:
             writer = stack.enter_context(StoreWriter(repo.store))
-            intake = KeepInStore(writer, repo.link_mode)
+            intake = stack.enter_context(KeepInStore(writer, repo.link_mode))
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(repo, intake)
         for request in requests:

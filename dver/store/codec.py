@@ -93,7 +93,9 @@ class Decoder:
         stated = view[FIELDS_SIZE:FRAME_HEADER_SIZE]
         if summed.digest()[::-1] != stated:
             raise corrupt(row.oid)
-        return row._replace(checksum=int.from_bytes(stated, "little")), self.decode(row, payload)
+        oid, kind, codec, offset, raw_size, stored_size, _ = row
+        checked = Row(oid, kind, codec, offset, raw_size, stored_size, int.from_bytes(stated, "little"))
+        return checked, self.decode(row, payload)
 
     def verified_payload(self, row: Row, payload: Iterator[bytes]) -> Iterator[bytes]:
         """The `payload` of a large frame piece by piece as it is, decoded and compared on the way.

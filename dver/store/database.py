@@ -47,7 +47,7 @@ class Database:
     """One connection to the index database at `path`, for one thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._connection = self._open()
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Database:
                 self._begin_again()
                 return action()
             raise LocalIOError(
-                f"cannot use the index database {self._path}", why=str(error), fix="see that the disk is not full"
+                f"cannot use the index database {self.path}", why=str(error), fix="see that the disk is not full"
             ) from error
         except sqlite3.DatabaseError:
             self._begin_again()
@@ -116,24 +116,24 @@ class Database:
     def _begin_again(self) -> None:
         self._connection.close()
         for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self._connect()
         except sqlite3.OperationalError as error:
             raise LocalIOError(
-                f"cannot open the index database {self._path}", why=str(error), fix="check the disk and its permissions"
+                f"cannot open the index database {self.path}", why=str(error), fix="check the disk and its permissions"
             ) from error
         except sqlite3.DatabaseError:
             for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -16000")

@@ -73,7 +73,9 @@ class PackWriter:
 
     def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
         """Append a frame verbatim, as it stands in another pack. The caller has checked it."""
-        self._append(row._replace(offset=self.size), frame[: pack.FRAME_HEADER_SIZE], frame[pack.FRAME_HEADER_SIZE :])
+        oid, kind, codec, _, raw_size, stored_size, checksum = row
+        self._file.write(frame)
+        self.rows.append(Row(oid, kind, codec, self.size, raw_size, stored_size, checksum))
 
     def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
         """The same for a frame that is too large for memory; its checksum is compared on the way.

@@ -36,7 +36,7 @@ class StoreWriter:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._encoder = Encoder()
         self._pack: PackWriter | None = None
         self._in_pack: set[Oid] = set()
@@ -53,17 +53,22 @@ class StoreWriter:
     ) -> None:
         try:
             if error is None:
-                self._flush_trees()
-            if error is None or isinstance(error, _KEEPS):
+                self.finish()
+            elif isinstance(error, _KEEPS):
                 self._finish_pack()
         finally:
             if self._pack is not None:
                 self._pack.discard()
 
+    def finish(self) -> None:
+        """Make all that was added durable, and known."""
+        self._flush_trees()
+        self._finish_pack()
+
     def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that are neither in the store nor about to be."""
         wanted = set(oids) - self._in_pack - self._queued
-        return wanted - self._store.present(wanted) if wanted else wanted
+        return wanted - self.store.present(wanted) if wanted else wanted
 
     # -- small objects
 
@@ -109,40 +114,40 @@ class StoreWriter:
 
     def add_stream(self, pieces: Iterable[bytes]) -> Oid:
         """Keep a large blob, whose hash is not known yet, as a frame in a pack of its own."""
-        with PackWriter(self._store.scratch) as own:
+        with PackWriter(self.store.scratch) as own:
             content = ContentHash()
             rest = iter(pieces)
             first = next(rest, b"")
             codec = Codec.ZSTD if self._encoder.pays(first) else Codec.RAW
             payload = encoded_pieces(codec, chain((first,), rest), content)
             oid = own.add_payload_stream(ObjectKind.BLOB, codec, payload, content)
-            if oid not in self._store:
+            if oid not in self.store:
                 self._place(own)
             return oid
 
     def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
         """Keep a large frame from elsewhere verbatim; the caller verifies the content on the way."""
-        with PackWriter(self._store.scratch) as own:
+        with PackWriter(self.store.scratch) as own:
             own.add_frame_stream(row, pieces)
             self._place(own)
 
     def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
         """Keep a large blob from elsewhere as a loose one; `pieces` raises with the last one if it is not `oid`."""
-        self._store.scratch.mkdir(parents=True, exist_ok=True)
-        path = self._store.scratch / temporary_name("loose")
+        self.store.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.store.scratch / temporary_name("loose")
         try:
             with open(path, "xb") as file:
                 fcntl.flock(file.fileno(), fcntl.LOCK_SH)  # or another process would take it for a leftover
                 file.writelines(pieces)
                 file.flush()
-                self._store.loose.adopt(path, oid)
+                self.store.loose.adopt(path, oid)
         finally:
             path.unlink(missing_ok=True)
 
     def _add_loose(self, source: int, *, copy: bool) -> Oid | None:
         """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""
-        self._store.scratch.mkdir(parents=True, exist_ok=True)
-        path = self._store.scratch / temporary_name("loose")
+        self.store.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.store.scratch / temporary_name("loose")
         content = ContentHash()
         try:
             with open(path, "x+b") as file:
@@ -155,14 +160,14 @@ class StoreWriter:
                     file.flush()
                 else:
                     return None
-                self._store.loose.adopt(path, content.oid())
+                self.store.loose.adopt(path, content.oid())
         finally:
             path.unlink(missing_ok=True)
         return content.oid()
 
     def _add_hardlink(self, path: bytes) -> Oid | None:
-        self._store.scratch.mkdir(parents=True, exist_ok=True)
-        link = self._store.scratch / temporary_name("loose")
+        self.store.scratch.mkdir(parents=True, exist_ok=True)
+        link = self.store.scratch / temporary_name("loose")
         try:
             os.link(path, link, follow_symlinks=False)
         except OSError:  # another disk, or one without hard links
@@ -174,7 +179,7 @@ class StoreWriter:
                 with suppress(OSError):  # the user's own program may hold a lock on the file
                     fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
                 _exhaust(_hashed(_pieces(file.fileno()), content))
-                self._store.loose.adopt(link, content.oid())
+                self.store.loose.adopt(link, content.oid())
         finally:
             link.unlink(missing_ok=True)
         return content.oid()
@@ -183,7 +188,7 @@ class StoreWriter:
 
     def _absent(self, blobs: Iterable[tuple[Oid, bytes]]) -> Iterator[tuple[Oid, bytes]]:
         batch = dict(blobs)
-        known = self._store.present(batch.keys() - self._in_pack)
+        known = self.store.present(batch.keys() - self._in_pack)
         return ((oid, content) for oid, content in batch.items() if oid not in known and oid not in self._in_pack)
 
     def _flush_trees(self) -> None:
@@ -197,7 +202,7 @@ class StoreWriter:
 
     def _current(self) -> PackWriter:
         if self._pack is None:
-            self._pack = PackWriter(self._store.scratch)
+            self._pack = PackWriter(self.store.scratch)
         return self._pack
 
     def _close_full_pack(self) -> None:
@@ -212,9 +217,9 @@ class StoreWriter:
 
     def _place(self, writer: PackWriter) -> None:
         name = writer.seal()
-        self._store.packs.mkdir(parents=True, exist_ok=True)
-        writer.move_to(self._store.packs, name)
-        self._store.register(name, writer.rows)
+        self.store.packs.mkdir(parents=True, exist_ok=True)
+        writer.move_to(self.store.packs, name)
+        self.store.register(name, writer.rows)
 
 
 def _pieces(fd: int) -> Iterator[bytes]:

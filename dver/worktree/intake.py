@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Final
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 from blake3 import blake3
 
+from dver.core.crew import Crew, share
 from dver.core.oid import Oid
-from dver.core.progress import Task
+from dver.core.progress import SILENT, Task
+from dver.store.database import Database
 from dver.store.loose import LinkMode
+from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.scan import Candidate, Taken, open_unchanged
 from dver.worktree.statcache import key_fields
 
 _PIECE: Final = 4 << 20
+_WORTH_SHARING: Final = 64
+"""Files from which on the crew gets a share: below, asking costs more than it saves."""
 _BATCH: Final = 8 << 20
 """Bytes of small files that are held in memory before they go to the store together."""
 
@@ -40,34 +47,37 @@ class HashOnly:
 
 
 class KeepInStore:
-    """Hashes files and keeps them in the store."""
+    """Hashes files and keeps them in the store, with the help of a crew. To be used in a `with` block.
 
-    def __init__(self, writer: StoreWriter, mode: LinkMode) -> None:
+    What the crew has kept can be found once the block has ended well, before that of the writer does.
+    """
+
+    def __init__(self, writer: StoreWriter, mode: LinkMode, *, processes: int | None = None) -> None:
         self._writer = writer
         self._mode = mode
+        store = writer.store
+        self._crew = Crew(lambda: _Keeper(store.root, store.database.path), size=processes)
+        self._kept_by_crew: set[Oid] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._crew.abandon()
+        else:
+            self._crew.finish()
+            self._writer.store.refresh()
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """See `Intake`."""
-        taken: list[Taken] = []
-        batch: list[tuple[Oid, bytes]] = []
-        batched = 0
-        for candidate in candidates:
-            size = key_fields(candidate.key).size
-            if size > LARGE:
-                taken.append(self._keep_large(candidate))
-                task.advance(size)
-                continue
-            kept, content = _read_small(candidate)
-            taken.append(kept)
-            batch.append((kept.oid, content))
-            batched += len(content)
-            if batched >= _BATCH:
-                self._writer.add_blobs(batch)
-                task.advance(batched)
-                batch, batched = [], 0
-        self._writer.add_blobs(batch)
-        task.advance(batched)
-        return taken
+        large = {at for at, one in enumerate(candidates) if key_fields(one.key).size > LARGE}
+        small = iter(self._keep_small([one for at, one in enumerate(candidates) if at not in large], task))
+        return [
+            self._keep_large(candidate, task) if at in large else next(small) for at, candidate in enumerate(candidates)
+        ]
 
     def link(self, target: bytes) -> Oid:
         """See `Intake`."""
@@ -81,14 +91,70 @@ class KeepInStore:
 
     def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
         """See `Intake`."""
-        return self._writer.lacking(oids)
+        return self._writer.lacking(oids) - self._kept_by_crew
 
-    def _keep_large(self, candidate: Candidate) -> Taken:
+    def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+        if len(candidates) < _WORTH_SHARING or not len(self._crew):
+            return keep_small(self._writer, candidates, task)
+        own, *others = share(candidates, len(self._crew) + 1)
+        self._crew.begin([[tuple(candidate) for candidate in part] for part in others])
+        taken = keep_small(self._writer, own, task)
+        for answer in self._crew.answers(len(others)):
+            for oid, key in answer:
+                taken.append(Taken(Oid(oid), key))
+                self._kept_by_crew.add(taken[-1].oid)
+        task.advance(sum(key_fields(one.key).size for one in taken[len(own) :]))
+        return taken
+
+    def _keep_large(self, candidate: Candidate, task: Task) -> Taken:
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
         identity = _content_times if self._mode is LinkMode.HARDLINK else bytes
-        return open_unchanged(
+        taken = open_unchanged(
             candidate, lambda fd: self._writer.add_large(fd, self._mode, path=candidate.path), identity=identity
         )
+        task.advance(key_fields(taken.key).size)
+        return taken
+
+
+class _Keeper:
+    """A member of the crew: keeps its share of the files, in packs of its own."""
+
+    def __init__(self, root: Path, database: Path) -> None:
+        self._root = root
+        self._database = database
+        self._writer: StoreWriter | None = None
+
+    def do(self, job: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """See `Worker`."""
+        if self._writer is None:
+            self._writer = StoreWriter(Store(self._root, Database(self._database)))
+        with SILENT.task("hash") as task:
+            taken = keep_small(self._writer, [Candidate(*one) for one in job], task)
+        return [(bytes(one.oid), one.key) for one in taken]
+
+    def finish(self) -> None:
+        """See `Worker`."""
+        if self._writer is not None:
+            self._writer.finish()
+
+
+def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    """Read files that fit in memory, and keep them."""
+    taken: list[Taken] = []
+    batch: list[tuple[Oid, bytes]] = []
+    batched = 0
+    for candidate in candidates:
+        kept, content = _read_small(candidate)
+        taken.append(kept)
+        batch.append((kept.oid, content))
+        batched += len(content)
+        if batched >= _BATCH:
+            writer.add_blobs(batch)
+            task.advance(batched)
+            batch, batched = [], 0
+    writer.add_blobs(batch)
+    task.advance(batched)
+    return taken
 
 
 def _content_times(key: bytes) -> object:

@@ -1,0 +1,177 @@
+"""Copies of this process that take a share of the work: reading, hashing and writing thousands of small files.
+
+Such work is system calls and short computations, which Python's threads do one at a time; processes do them side by
+side. The crew is forked when nothing else runs in this process, gets its jobs through pipes, and ends with it.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Protocol
+
+from dver.core.errors import DverError, LocalIOError
+
+MAX_SIZE: Final = 8
+"""Processes at most, this one among them: beyond that the disk has enough to do."""
+_HEADER: Final = 9
+
+
+class Worker(Protocol):
+    """What a member of the crew does. Jobs and answers are made of bytes, numbers, tuples and lists."""
+
+    def do(self, job: Any) -> Any:
+        """Do a job; the answer."""
+
+    def finish(self) -> None:
+        """There are no more jobs: complete what was begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    pid: int
+    to: int
+    answers: int
+
+
+class Crew:
+    """Forked processes, each with a worker that `start` makes in it; none where forking is not safe."""
+
+    def __init__(self, start: Callable[[], Worker], *, size: int | None = None) -> None:
+        self._members: list[_Member] = []
+        for _ in range(_possible(size) - 1):
+            self._members.append(self._fork(start))
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def begin(self, jobs: Sequence[Any]) -> None:
+        """Give each member one of `jobs`, at most as many as there are members."""
+        for member, job in zip(self._members, jobs, strict=False):
+            _send(member.to, b"J", marshal.dumps(job))
+
+    def answers(self, count: int) -> list[Any]:
+        """The answers to the last `count` jobs, in order. Raises what a worker raised."""
+        return [_answer(member) for member in self._members[:count]]
+
+    def finish(self) -> None:
+        """Have all workers complete what they began, and end."""
+        members, self._members = self._members, []
+        try:
+            for member in members:
+                _send(member.to, b"F", b"")
+            for member in members:
+                _answer(member)
+        finally:
+            _part(members)
+
+    def abandon(self) -> None:
+        """End the workers where they are."""
+        members, self._members = self._members, []
+        _part(members)
+
+    def _fork(self, start: Callable[[], Worker]) -> _Member:
+        jobs, to = os.pipe()
+        answers, out = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            with suppress(BaseException):
+                os.close(to)
+                os.close(answers)
+                for other in self._members:  # or their ends would stay open when the first process dies
+                    os.close(other.to)
+                    os.close(other.answers)
+                _serve(start, jobs, out)
+                status = 0
+            os._exit(status)
+        os.close(jobs)
+        os.close(out)
+        return _Member(pid, to, answers)
+
+
+def share(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
+    """`items` cut into as many runs of about the same length."""
+    size, extra = divmod(len(items), parts)
+    bounds = [part * size + min(part, extra) for part in range(parts + 1)]
+    return [items[start:end] for start, end in pairwise(bounds)]
+
+
+def _possible(size: int | None) -> int:
+    # A fork copies only the thread that calls it: locks that others hold at that moment would stay locked for ever.
+    threading = sys.modules.get("threading")
+    if sys.platform != "linux" or (threading is not None and threading.active_count() > 1):
+        return 1
+    return min(size or len(os.sched_getaffinity(0)), MAX_SIZE)
+
+
+def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
+    # Ctrl-C reaches the whole group: the first process decides, and closes our pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker = start()
+    while (message := _receive(jobs)) is not None:
+        kind, body = message
+        try:
+            if kind == b"F":
+                worker.finish()
+                _send(out, b"A", marshal.dumps(None))
+                return
+            answer = marshal.dumps(worker.do(marshal.loads(body)))  # noqa: S302 - our own process wrote it
+            _send(out, b"A", answer)
+        except (DverError, OSError) as error:
+            import pickle
+
+            _send(out, b"E", pickle.dumps(error))
+
+
+def _answer(member: _Member) -> Any:
+    message = _receive(member.answers)
+    if message is None:
+        raise LocalIOError(
+            "a process that helped with the work has died", why="it was killed, or memory ran out", fix="try again"
+        )
+    kind, body = message
+    if kind == b"E":
+        import pickle
+
+        raise pickle.loads(body)  # noqa: S301 - our own process wrote it
+    return marshal.loads(body)  # noqa: S302
+
+
+def _part(members: Sequence[_Member]) -> None:
+    for member in members:
+        os.close(member.to)
+        os.close(member.answers)
+    for member in members:
+        with suppress(ChildProcessError):
+            os.waitpid(member.pid, 0)
+
+
+def _send(fd: int, kind: bytes, body: bytes) -> None:
+    message = memoryview(kind + len(body).to_bytes(8, "little") + body)
+    while message:
+        message = message[os.write(fd, message) :]
+
+
+def _receive(fd: int) -> tuple[bytes, bytes] | None:
+    """The next message; None when the other side has gone."""
+    header = _read(fd, _HEADER)
+    if len(header) < _HEADER:
+        return None
+    length = int.from_bytes(header[1:], "little")
+    body = _read(fd, length)
+    return (header[:1], body) if len(body) == length else None
+
+
+def _read(fd: int, length: int) -> bytes:
+    parts = []
+    while length and (part := os.read(fd, min(length, 1 << 20))):
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
