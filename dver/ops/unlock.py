@@ -1,0 +1,38 @@
+"""`dver unlock`: make files that are linked to the store safe to edit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.progress import SILENT, Progress
+from dver.repo import Repository
+from dver.targets import in_worktree, select
+from dver.worktree.apply import refuse_symlinked_parents
+from dver.worktree.private import find_linked, make_private
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockResult:
+    """The files that are private copies now, relative to the top of the Git worktree, and their bytes in all."""
+
+    unlocked: tuple[bytes, ...]
+    size: int
+
+
+def unlock(repo: Repository, paths: Sequence[str], *, cwd: Path, progress: Progress = SILENT) -> UnlockResult:
+    """Replace the files at or below `paths` that are links to the store by writable copies.
+
+    Files that are not linked, which is all of them unless `cache.link` says otherwise, stay as they are. Raises
+    CorruptError for one that was changed all the same, and leaves it alone.
+    """
+    with repo.exclusive():
+        targets = select(repo, in_worktree(repo), paths, cwd)
+        for target in targets:
+            refuse_symlinked_parents(repo.top, target.path)
+        places = [repo.absolute(target.path) for target in targets]
+        linked = list(find_linked(places, repo.store, repo.blob_behind_link))
+        done = make_private(linked, repo.store, scratch=repo.scratch, progress=progress)
+    return UnlockResult(tuple(os.path.relpath(path, repo.top) for path in done), sum(one.size for one in linked))
