@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from dver.core.errors import UsageError
+from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
@@ -32,6 +33,10 @@ class Scope:
         return self.all_branches or self.all_tags or self.all_commits
 
 
+CURRENT: Final = Scope()
+"""The pointers on disk."""
+
+
 def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[Target]:
     """The data that `scope` and `paths` mean, each version once."""
     if not scope.many:
@@ -49,9 +54,21 @@ def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) 
     return list(chosen.values())
 
 
-def entry_at(repo: Repository, target: Target) -> Entry | None:
-    """The entry that a target stands for, or None if it has no such place. Raises MissingObjectError."""
-    return find(target.tracked.entry, target.inside, repo.store.tree)
+def wanted_entry(repo: Repository, target: Target) -> Entry:
+    """The entry that a target stands for. Raises UsageError if its tracked directory has no such place, and what
+    reading the directory raises."""
+    try:
+        entry = find(target.tracked.entry, target.inside, repo.store.tree)
+    except (MissingObjectError, CorruptError) as error:
+        place = os.fsdecode(target.tracked.path)
+        raise type(error)(f"cannot look into {place!r}: {error.what}", why=error.why, fix=error.fix) from error
+    if entry is None:
+        raise UsageError(
+            f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
+            why=f"{os.fsdecode(target.tracked.path)!r} has no such entry in this version",
+            fix="`dver ls` lists what it has",
+        )
+    return entry
 
 
 def object_kind(entry: Entry) -> ObjectKind:
@@ -60,18 +77,9 @@ def object_kind(entry: Entry) -> ObjectKind:
 
 
 def roots_of(repo: Repository, targets: Iterable[Target]) -> list[Root]:
-    """The objects that targets stand for. Raises UsageError for a place that its tracked directory does not have."""
-    roots = []
-    for target in targets:
-        entry = entry_at(repo, target)
-        if entry is None:
-            raise UsageError(
-                f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
-                why=f"{os.fsdecode(target.tracked.path)!r} has no such entry in this version",
-                fix="`dver ls` lists what it has",
-            )
-        roots.append(Root(entry.oid, object_kind(entry), target.path, entry.size))
-    return roots
+    """The objects that targets stand for. Raises what `wanted_entry` does."""
+    found = [(target, wanted_entry(repo, target)) for target in targets]
+    return [Root(entry.oid, object_kind(entry), target.path, entry.size) for target, entry in found]
 
 
 def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -> dict[str, list[Target]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
+from dver.history import Scope, targets_in, wanted_entry
+from dver.pointerfiles import write_pointers
 from dver.repo import Repository
 from dver.store.compare import find
+from dver.targets import Target, data_path, in_worktree, is_at_or_below
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.materialise import Lost
@@ -40,6 +44,23 @@ class Restored:
     """Content that is not in the store, or damaged there."""
 
 
+def check_out(
+    repo: Repository, paths: Sequence[str], *, cwd: Path, rev: str | None, force: bool, progress: Progress
+) -> Restored:
+    """Bring the data at `paths`, or all of it, to what its pointers say: those on disk, or those of the commit `rev`,
+    which then become those on disk and in the index.
+
+    Data that dver has put here and that no pointer names any more goes. Call it within `repo.exclusive()`.
+    """
+    targets = targets_in(repo, Scope(rev), paths, cwd)
+    gone = _gone(repo, paths, cwd) if rev is None else []
+    wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
+    restored = restore(repo, wishes, force=force, progress=progress)
+    if rev is not None:
+        write_pointers(repo, {one.tracked.path: one.tracked.pointer for one in targets if not one.inside})
+    return restored
+
+
 def restore(
     repo: Repository,
     wishes: Sequence[Wish],
@@ -64,6 +85,19 @@ def restore(
     if root is None and not lost:
         _note(repo, wishes, placed, finished=True)
     return _summary(plans, lost)
+
+
+def _wish(repo: Repository, target: Target) -> Wish:
+    return Wish(target.path, wanted_entry(repo, target), whole=target.tracked.path if target.inside else None)
+
+
+def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
+    """Data that dver has put here, and that no pointer names any more: another branch was checked out since."""
+    tracked = in_worktree(repo)
+    folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
+    for path in repo.placed:
+        if path not in tracked and any(is_at_or_below(path, folder) for folder in folders):
+            yield path
 
 
 def _plan(

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
-from dver.formats.tree import Entry
-from dver.pointerfiles import write_pointers
+from dver.history import Scope, targets_in, wanted_entry
 from dver.repo import Repository
-from dver.restore import Restored, Wish, restore
-from dver.scm import revisions
-from dver.store.compare import find
-from dver.targets import Target, Tracked, data_path, in_commit, in_worktree, is_at_or_below, select
+from dver.restore import Restored, Wish, check_out, restore
+from dver.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +40,17 @@ def checkout(
     below that folder instead, and the workspace stays as it is. Work that is saved nowhere is kept unless `force` is
     set; content that is not in the store is listed in the result, and everything else is restored.
     """
-    tracked = in_worktree(repo) if rev is None else in_commit(repo, revisions.resolve(repo.git, rev))
-    targets = select(repo, tracked, paths, cwd)
     with repo.exclusive():
         if to is not None:
+            targets = targets_in(repo, Scope(rev), paths, cwd)
             return CheckoutResult(_elsewhere(repo, targets, to, force=force, progress=progress), rev, to)
-        gone = _gone(repo, tracked, paths, cwd) if rev is None else []
-        wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
-        restored = restore(repo, wishes, force=force, progress=progress)
-        if rev is not None:
-            write_pointers(repo, {one.tracked.path: one.tracked.pointer for one in targets if not one.inside})
+        restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
     return CheckoutResult(restored, rev, None)
-
-
-def _wish(repo: Repository, target: Target) -> Wish:
-    return Wish(target.path, _wanted(repo, target), whole=None if not target.inside else target.tracked.path)
-
-
-def _wanted(repo: Repository, target: Target) -> Entry:
-    try:
-        entry = find(target.tracked.entry, target.inside, repo.store.tree)
-    except (MissingObjectError, CorruptError) as error:
-        place = os.fsdecode(target.tracked.path)
-        raise type(error)(f"cannot look into {place!r}: {error.what}", why=error.why, fix=error.fix) from error
-    if entry is None:
-        raise UsageError(
-            f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
-            why=f"{os.fsdecode(target.tracked.path)!r} has no such entry in this version",
-            fix="`dver ls` lists what it has",
-        )
-    return entry
-
-
-def _gone(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> Iterable[bytes]:
-    """Data that dver has put here, and that no pointer names any more: another branch was checked out since."""
-    folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
-    for path in repo.placed:
-        if path not in tracked and any(is_at_or_below(path, folder) for folder in folders):
-            yield path
 
 
 def _elsewhere(repo: Repository, targets: Sequence[Target], to: Path, *, force: bool, progress: Progress) -> Restored:
     if to.exists() and not to.is_dir():
         raise UsageError(f"{os.fspath(to)!r} is no folder", fix="name a folder, new or not")
     to.mkdir(parents=True, exist_ok=True)
-    wishes = [Wish(target.path, _wanted(repo, target)) for target in targets]
+    wishes = [Wish(target.path, wanted_entry(repo, target)) for target in targets]
     return restore(repo, wishes, force=force, root=os.fsencode(to.resolve()), progress=progress)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.history import Scope, by_remote, roots_of, targets_in
+from dver.history import CURRENT, Scope, by_remote, roots_of, targets_in
 from dver.remote.pool import JOBS
 from dver.remote.push import PushPlan, plan_push
 from dver.remote.push import PushResult as Sent
@@ -41,7 +41,7 @@ def push(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    scope: Scope = Scope(),
+    scope: Scope = CURRENT,
     remote: str | None = None,
     jobs: int | None = None,
     dry_run: bool = False,

@@ -1,0 +1,57 @@
+"""`dver fetch`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.fetched import first_error, tell_fetched
+from dver.cli.scope import transfer_options
+from dver.history import Scope
+from dver.ops.fetch import fetch
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver fetch", "Download what the current pointers stand for."),
+        ("dver fetch --rev v1 data/", "Download data/ as it was at v1."),
+        ("dver fetch --all-branches --all-tags", "Download the data of all branches and tags."),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@transfer_options
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    as_json: bool,
+) -> None:
+    """Download into the store, leaving the workspace alone.
+
+    A PATH may be one file or folder inside of a tracked directory: then only that is downloaded. Everything is checked
+    against the hashes in Git on its way in.
+    """
+    scope = Scope(rev, all_branches, all_tags, all_commits)
+    with Repository.open(ctx.cwd) as repo:
+        result = fetch(
+            repo, paths, cwd=ctx.cwd, scope=scope, remote=remote, jobs=jobs, dry_run=dry_run, progress=ctx.progress
+        )
+    if as_json:
+        ctx.emit_json(result)
+    else:
+        tell_fetched(ctx, result.remotes, dry_run=dry_run)
+        if not result.remotes:
+            ctx.say("everything is in the store")
+    if error := first_error(result.remotes):
+        raise error

@@ -1,0 +1,70 @@
+"""`dver pull`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.changes import shown
+from dver.cli.context import Context
+from dver.cli.fetched import first_error, tell_fetched
+from dver.cli.restored import exit_code_of, tell_restored
+from dver.cli.scope import transfer_options
+from dver.history import Scope
+from dver.ops.pull import pull
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver pull", "Download and check out what the current pointers stand for."),
+        ("dver pull data/images/0001.png", "Download and check out one file."),
+        ("dver pull -j 16", "Sixteen transfers at a time."),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@transfer_options
+@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Download, and check out.
+
+    With --rev, pointers and data become what they were at that revision. Work that is saved nowhere is kept and named;
+    what the remote does not have is named; everything else is brought up to date.
+    """
+    scope = Scope(rev, all_branches, all_tags, all_commits)
+    with Repository.open(ctx.cwd) as repo:
+        result = pull(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            scope=scope,
+            remote=remote,
+            jobs=jobs,
+            force=force,
+            dry_run=dry_run,
+            progress=ctx.progress,
+        )
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            tell_fetched(ctx, result.remotes, dry_run=dry_run)
+            if result.restored is not None:
+                tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path, ctx.cwd), rev=rev)
+    if error := first_error(result.remotes):
+        raise error
+    return exit_code_of(result.restored) if result.restored is not None else 0

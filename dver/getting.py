@@ -1,0 +1,70 @@
+"""Getting the data of targets from the remotes that it is on: the step that `fetch` and `pull` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dver.core.progress import SILENT, Progress
+from dver.history import by_remote, object_kind
+from dver.remote.fetch import FetchResult, Want, fetch, plan_fetch
+from dver.remote.pool import JOBS
+from dver.repo import Repository
+from dver.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFrom:
+    """What came, or with a dry run would come, from one remote. `size` is in bytes."""
+
+    remote: str
+    url: str
+    objects: int
+    size: int
+    result: FetchResult
+    """With what could not be had."""
+
+
+def get_targets(
+    repo: Repository,
+    targets: Sequence[Target],
+    *,
+    remote: str | None = None,
+    jobs: int | None = None,
+    dry_run: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[FetchedFrom, ...]:
+    """Get into the store what `targets` need and it lacks. `remote` replaces the default one.
+
+    A dry run gets only the directories that it has to know. What could not be had is in the results.
+    """
+    if not _lacking(repo, targets):
+        return ()
+    groups = by_remote(repo, targets, remote)
+    return tuple(
+        _get_from(repo, name, group, jobs or repo.jobs(name) or JOBS, progress, dry_run=dry_run)
+        for name, group in groups.items()
+    )
+
+
+def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
+    """Is anything not known to be here? Then no remote has to be configured, either."""
+    oids = {target.tracked.pointer.oid for target in targets}
+    return bool(oids - repo.store.complete(oids))
+
+
+def _get_from(
+    repo: Repository, name: str, targets: Sequence[Target], jobs: int, progress: Progress, *, dry_run: bool
+) -> FetchedFrom:
+    storage, mirror = repo.connect(name), repo.mirror(name)
+    wants = [_want(target) for target in targets]
+    if dry_run:
+        plan = plan_fetch(wants, repo.store, storage, mirror, jobs=jobs)
+        return FetchedFrom(name, storage.url, plan.objects, plan.size, FetchResult())
+    result = fetch(wants, repo.store, storage, mirror, jobs=jobs, progress=progress, link_mode=repo.link_mode)
+    return FetchedFrom(name, storage.url, result.objects, result.bytes_received, result)
+
+
+def _want(target: Target) -> Want:
+    entry = target.tracked.entry
+    return Want(entry.oid, object_kind(entry), target.tracked.path, entry.size, target.inside)

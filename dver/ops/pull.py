@@ -1,0 +1,45 @@
+"""`dver pull`: download what is lacking, and check it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.progress import SILENT, Progress
+from dver.getting import FetchedFrom, get_targets
+from dver.history import CURRENT, Scope, targets_in
+from dver.repo import Repository
+from dver.restore import Restored, check_out
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """What was downloaded, and what checking it out did; nothing was checked out in a dry run."""
+
+    remotes: tuple[FetchedFrom, ...]
+    restored: Restored | None
+
+
+def pull(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    scope: Scope = CURRENT,
+    remote: str | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress = SILENT,
+) -> PullResult:
+    """Download what the data that `scope` and `paths` mean needs, and check out the current pointers, or those of
+    `scope.rev`. What cannot be had is in the result; everything else is checked out.
+    """
+    targets = targets_in(repo, scope, paths, cwd)
+    got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
+    if dry_run:
+        return PullResult(got, None)
+    rev = None if scope.many else scope.rev
+    with repo.exclusive():
+        return PullResult(got, check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress))
