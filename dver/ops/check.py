@@ -56,7 +56,7 @@ def check(
 def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
     mirror = repo.mirror(name)
     mirror.refresh(repo.connect(name))
-    return [Absent(path, name) for path in missing_on_remote(roots_of(repo, targets), repo.store, mirror)]
+    return [Absent(_text(one.path), name) for one in missing_on_remote(roots_of(repo, targets), repo.store, mirror)]
 
 
 def _text(path: bytes) -> str:

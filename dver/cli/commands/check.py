@@ -49,9 +49,8 @@ def command(
         ctx.emit_json(result)
     elif result.absent:
         for one in result.absent:
-            ctx.say(
-                f"missing {terminal.printable(one.path)}  (not {'in the store' if one.where == 'store' else f'on {one.where}'})"
-            )
+            where = "in the store" if one.where == "store" else f"on {one.where}"
+            ctx.say(f"missing {terminal.printable(one.path)}  (not {where})")
         ctx.note("`dver push` uploads what is in the store, `dver fetch` downloads what is on the remote")
     else:
         ctx.say(f"complete: {terminal.count(result.checked, 'pointer')}")
