@@ -1,0 +1,101 @@
+"""`dver demo`: the whole story, told by running it."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from support import Run, git
+
+from dver.cli.demo_data import write_first, write_second
+
+PROMPT = re.compile(r"^\S+\$ (.+)$", re.MULTILINE)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_demo_runs_the_whole_job_and_every_comparison_holds(run: Run, tmp_path: Path) -> None:
+    out = run("demo", tmp_path / "demo").out
+    commands = PROMPT.findall(out)
+    verbs = ["dver init", "dver add", "dver remote add", "dver push", "dver pull", "dver status", "dver diff"]
+    for start in [*verbs, "git clone", "dver checkout v1 data --to", "git checkout", "dver checkout"]:
+        assert any(command.startswith(start) for command in commands), start
+    # A comparison that holds prints nothing: the next line is the next command, or a headline.
+    lines = out.splitlines()
+    after = [lines[at + 1] for at, line in enumerate(lines) if "$ diff -r " in line]
+    assert len(after) >= 10
+    assert all("$ " in line or line == "" for line in after)
+
+
+def test_the_demo_leaves_two_commits_and_a_remote_of_few_objects(run: Run, tmp_path: Path) -> None:
+    run("demo", "demo", "-q")
+    demo = tmp_path / "demo"
+    assert git("tag", "--list", cwd=demo / "project").split() == ["v1", "v2"]
+    assert git("status", "--porcelain", cwd=demo / "project") == ""
+    assert files(demo / "project" / "data") == files(demo / "colleague" / "data") == files(demo / "kept/v2/data")
+    assert files(demo / "old" / "data") == files(demo / "kept/v1/data")
+    assert len(files(demo / "share")) <= 10
+
+
+def test_the_demo_needs_no_home_and_no_identity(run: Run, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    run("demo", "demo", env={"HOME": nowhere, "XDG_CONFIG_HOME": nowhere, "GIT_CONFIG_GLOBAL": nowhere, "GIT_DIR": "x"})
+    assert not Path(nowhere).exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_the_demo_touches_nothing_that_is_there(run: Run, tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "mine"
+    if kind == "folder":
+        target.mkdir()
+        (target / "precious").write_text("x")
+    else:
+        target.write_text("x")
+    before = files(tmp_path)
+    result = run("demo", target, rc=2)
+    assert "fix: give" in result.err
+    assert files(tmp_path) == before
+
+
+def test_the_demo_stops_at_the_first_difference(run: Run, tmp_path: Path) -> None:
+    fake = tmp_path / "bin" / "diff"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho Only in v1: something\nexit 1\n")
+    fake.chmod(0o755)
+    result = run("demo", "demo", rc=1, env={"PATH": f"{fake.parent}:{os.environ['PATH']}"})
+    assert result.out.endswith("Only in v1: something\n")
+    assert "the demo stopped: `diff -r ../kept/v1/data data` ended with exit code 1" in result.err
+
+
+def test_the_data_of_the_demo_is_the_same_every_time(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_first(tmp_path / name)
+    first = files(tmp_path / "one")
+    assert first == files(tmp_path / "two")
+    assert len(first) > 250
+    for name in ("one", "two"):
+        write_second(tmp_path / name)
+    second = files(tmp_path / "one")
+    assert second == files(tmp_path / "two")
+    assert second.keys() - first.keys()
+    assert first.keys() - second.keys()
+
+
+def test_the_pictures_of_the_demo_are_pictures(tmp_path: Path) -> None:
+    write_first(tmp_path)
+    content = (tmp_path / "data/images/train/plum/plum-000.png").read_bytes()
+    at, chunks = 8, {}
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        body = content[at + 8 : at + 8 + length]
+        assert struct.unpack_from(">I", content, at + 8 + length) == (zlib.crc32(kind + body),)
+        chunks[kind] = body
+        at += length + 12
+    width, height = struct.unpack_from(">II", chunks[b"IHDR"])
+    assert len(zlib.decompress(chunks[b"IDAT"])) == height * (1 + 3 * width)
