@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -107,10 +108,13 @@ class KeepInStore:
         return taken
 
     def _keep_large(self, candidate: Candidate, task: Task) -> Taken:
+        mode = self._mode
+        if mode is LinkMode.HARDLINK and key_fields(candidate.key).mode & stat.S_IXUSR:
+            mode = LinkMode.AUTO  # an executable cannot share the mode of the store's files
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
-        identity = _content_times if self._mode is LinkMode.HARDLINK else bytes
+        identity = _content_times if mode is LinkMode.HARDLINK else bytes
         taken = open_unchanged(
-            candidate, lambda fd: self._writer.add_large(fd, self._mode, path=candidate.path), identity=identity
+            candidate, lambda fd: self._writer.add_large(fd, mode, path=candidate.path), identity=identity
         )
         task.advance(key_fields(taken.key).size)
         return taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 
 from dver.core.oid import Oid
@@ -42,6 +43,8 @@ def _known(folder: bytes, slot: bytes, names: list[bytes], cache: StatCache) -> 
     for name in names:
         file = os.path.join(folder, name)
         status = os.lstat(file)
+        if status.st_mode & stat.S_IXUSR and not stat.S_ISLNK(status.st_mode):
+            continue  # an executable cannot share the mode of the store's files
         if status.st_size > LARGE and name in known and known[name][1].size == status.st_size:
             yield file, known[name][1].oid
 

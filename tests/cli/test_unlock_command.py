@@ -71,3 +71,14 @@ def test_without_links_there_is_nothing_to_unlock(run: Run, git_repo: Path) -> N
     (git_repo / "net").write_bytes(BIG)
     run("add", "net", cwd=git_repo)
     assert "nothing is linked" in run("unlock", "net", cwd=git_repo).out
+
+
+def test_a_large_executable_keeps_its_mode_and_is_not_linked(run: Run, project: Path) -> None:
+    (project / "data/tool").write_bytes(BIG[1:])
+    (project / "data/tool").chmod(0o755)
+    run("add", "data", cwd=project)
+    assert is_private(project / "data/tool")
+    assert os.access(project / "data/tool", os.X_OK)
+    assert all(one["data"] == "unchanged" for one in run("status", "--json", cwd=project).json["paths"])
+    kinds = {one["path"]: one["kind"] for one in run("ls", "--json", "data", cwd=project).json}
+    assert kinds["data/tool"] == "executable"
