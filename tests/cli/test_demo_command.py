@@ -6,10 +6,11 @@ import os
 import re
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import Run, git
+from support import Run, git, run_dver
 
 from dver.cli.demo_data import write_first, write_second
 
@@ -20,33 +21,58 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_demo_runs_the_whole_job_and_every_comparison_holds(run: Run, tmp_path: Path) -> None:
-    out = run("demo", tmp_path / "demo").out
-    commands = PROMPT.findall(out)
+@dataclass(frozen=True)
+class Told:
+    """A demo that was run: where, and what it printed."""
+
+    folder: Path
+    out: str
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """One demo for several tests. As on a new machine: there is no home, no identity, no setting."""
+    root = tmp_path_factory.mktemp("demo")
+    nowhere = str(root / "nowhere")
+    bare = {"HOME": nowhere, "XDG_CONFIG_HOME": nowhere, "GIT_CONFIG_GLOBAL": nowhere, "GIT_DIR": "x", "NO_COLOR": "1"}
+    out = run_dver("demo", root / "dver-demo", env=bare).out
+    assert not (root / "nowhere").exists()
+    return Told(root / "dver-demo", out)
+
+
+def test_the_demo_runs_the_whole_job_and_every_comparison_holds(demo: Told) -> None:
+    commands = PROMPT.findall(demo.out)
     verbs = ["dver init", "dver add", "dver remote add", "dver push", "dver pull", "dver status", "dver diff"]
     for start in [*verbs, "git clone", "dver checkout v1 data --to", "git checkout", "dver checkout"]:
         assert any(command.startswith(start) for command in commands), start
     # A comparison that holds prints nothing: the next line is the next command, or a headline.
-    lines = out.splitlines()
+    lines = demo.out.splitlines()
     after = [lines[at + 1] for at, line in enumerate(lines) if "$ diff -r " in line]
     assert len(after) >= 10
     assert all("$ " in line or line == "" for line in after)
 
 
-def test_the_demo_leaves_two_commits_and_a_remote_of_few_objects(run: Run, tmp_path: Path) -> None:
-    run("demo", "demo", "-q")
-    demo = tmp_path / "demo"
-    assert git("tag", "--list", cwd=demo / "project").split() == ["v1", "v2"]
-    assert git("status", "--porcelain", cwd=demo / "project") == ""
-    assert files(demo / "project" / "data") == files(demo / "colleague" / "data") == files(demo / "kept/v2/data")
-    assert files(demo / "old" / "data") == files(demo / "kept/v1/data")
-    assert len(files(demo / "share")) <= 10
+def test_the_demo_leaves_two_versions_and_a_remote_of_few_objects(demo: Told) -> None:
+    assert git("tag", "--list", cwd=demo.folder / "project").split() == ["v1", "v2"]
+    assert git("status", "--porcelain", cwd=demo.folder / "project") == ""
+    second = files(demo.folder / "kept/v2/data")
+    assert files(demo.folder / "project/data") == files(demo.folder / "colleague/data") == second
+    assert files(demo.folder / "old/data") == files(demo.folder / "kept/v1/data")
+    assert len(files(demo.folder / "share")) <= 10
 
 
-def test_the_demo_needs_no_home_and_no_identity(run: Run, tmp_path: Path) -> None:
-    nowhere = str(tmp_path / "nowhere")
-    run("demo", "demo", env={"HOME": nowhere, "XDG_CONFIG_HOME": nowhere, "GIT_CONFIG_GLOBAL": nowhere, "GIT_DIR": "x"})
-    assert not Path(nowhere).exists()
+def test_the_session_in_the_readme_is_what_the_demo_prints(demo: Told) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (session,) = re.findall(r"```console\n(.*?)```", readme, re.DOTALL)
+    printed = iter(_plain(demo.out.replace(str(demo.folder), "/tmp/dver-demo")).splitlines())
+    for line in _plain(session).splitlines():
+        if line not in ("", "…"):
+            assert line in printed, f"the demo does not print this, or not there: {line}"
+
+
+def _plain(text: str) -> str:
+    """Without sizes in bytes: compression libraries differ a little."""
+    return re.sub(r"[\d.]+ [kM]?B\b", "SIZE", text)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
