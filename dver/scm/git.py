@@ -72,6 +72,16 @@ def discover(cwd: Path) -> GitRepo:
     return GitRepo(Path(worktree), Path(git_dir), Path(common_dir))
 
 
+def version() -> tuple[int, ...]:
+    """The version of git on the PATH, such as (2, 39, 5). Raises RepositoryError if there is none."""
+    try:
+        done = subprocess.run(["git", "--version"], capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise _missing(Path("/")) from error
+    found = re.search(rb"(\d+(?:\.\d+)*)", done.stdout)
+    return tuple(map(int, found[1].split(b"."))) if found else ()
+
+
 def run(
     git: GitRepo,
     args: Sequence[Arg],

@@ -1,0 +1,257 @@
+"""Looking for what is wrong with a project: its configuration, store, disk, pointers and remotes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
+from dver.core.fsutil import explain
+from dver.presence import presence_of
+from dver.repo import Repository
+from dver.scm import index, pointers
+from dver.store.loose import LinkMode
+from dver.targets import data_of, decode
+from dver.worktree.disk import probe
+from dver.worktree.ignore import is_temporary
+
+if TYPE_CHECKING:
+    from dver.formats.pointer import Pointer
+    from dver.remote.storage import Capabilities, Storage
+
+_SHOWN: Final = 3
+
+
+class Level(Enum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `fix` says what to do about it."""
+
+    level: Level
+    topic: str
+    text: str
+    fix: str | None = None
+
+
+def guarded(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What `check` finds; an error that ends it is a finding, too."""
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except DverError as error:
+        found.append(problem(topic, error))
+    except OSError as error:
+        found.append(problem(topic, explain(error)))
+    return found
+
+
+def problem(topic: str, error: DverError, *, level: Level = Level.PROBLEM) -> Finding:
+    """An error as a finding."""
+    return Finding(level, topic, error.what + (f": {error.why}" if error.why else ""), error.fix)
+
+
+def check_config(repo: Repository) -> Iterator[Finding]:
+    """The configuration, and each remote's settings."""
+    config = repo.config
+    yield Finding(Level.OK, "config", f"settings in force: {len(config.items())}")
+    chosen = config.get("core.remote")
+    if chosen is not None and chosen not in config.remote_names:
+        yield Finding(
+            Level.PROBLEM,
+            "config",
+            f"the default remote {chosen!r} is not set up",
+            "choose another with `dver remote default NAME`, or add it with `dver remote add`",
+        )
+    for name in config.remote_names:
+        try:
+            repo.remote_settings(name)
+        except DverError as error:
+            yield problem("config", error)
+
+
+def check_disk(repo: Repository) -> Iterator[Finding]:
+    """What the disks can do, and whether `cache.link` asks for more."""
+    disk = probe(repo.root, repo.store.scratch)
+    can = ", ".join(mode.value for mode in LinkMode if mode in disk.links) or "none"
+    yield Finding(Level.OK, "disk", f"links between the store and the workspace: {can}")
+    mode = repo.link_mode
+    if mode not in (LinkMode.AUTO, LinkMode.COPY) and mode not in disk.links:
+        yield Finding(
+            Level.WARNING,
+            "disk",
+            f"cache.link is {mode.value}, which these disks cannot do: files are copied",
+            "put the store on the workspace's disk (cache.dir), or `dver config set cache.link auto`",
+        )
+    yield Finding(Level.OK, "disk", f"names that differ in case only are {_two(disk.case_sensitive)}")
+    yield Finding(Level.OK, "disk", f"names that differ in Unicode form only are {_two(disk.keeps_names)}")
+
+
+def check_store(repo: Repository) -> Iterator[Finding]:
+    """Size and damage of the store, and what killed processes have left."""
+    store = repo.store
+    store.present(())  # looks at the packs
+    packs = _files(store.packs)
+    loose = [size for folder in _folders(store.loose.root) for size in _files(folder)]
+    text = f"packs: {len(packs)}, loose files: {len(loose)}, {(sum(packs) + sum(loose)) / 1e6:,.1f} MB"
+    yield Finding(Level.OK, "store", f"{text}, in {store.root}")
+    for path in store.damaged_packs:
+        yield Finding(
+            Level.PROBLEM,
+            "store",
+            f"the pack {path.name[:12]}… is damaged, and what it holds counts as absent",
+            f"move {path} elsewhere, then `dver fetch` what is missing",
+        )
+    for folder, cure in ((store.scratch, "dver add"), (Path(os.fsdecode(repo.scratch)), "dver checkout")):
+        left = _abandoned(folder)
+        if left:
+            yield Finding(
+                Level.WARNING,
+                "store",
+                f"{left} files in {folder} of processes that died",
+                f"the next `{cure}` deletes them",
+            )
+
+
+def check_pointers(repo: Repository) -> Iterator[Finding]:
+    """Pointers that cannot be read, data that is not in the store, or that Git keeps as well."""
+    good: dict[bytes, Pointer] = {}
+    for path, file in sorted(pointers.in_worktree(repo.git, repo.prefix).items()):
+        try:
+            good[data_of(path)] = decode(path, file.content or b"")
+        except (CorruptError, ConflictError) as error:
+            yield problem("pointers", error)
+    yield Finding(Level.OK, "pointers", f"readable: {len(good)}")
+    present = presence_of(repo, list(good.values())).in_store
+    absent = [path for path, pointer in good.items() if pointer.oid not in present]
+    if absent:
+        yield Finding(Level.WARNING, "pointers", f"not complete in the store: {_names(absent)}", "dver fetch")
+    if good:
+        yield from _check_git(repo, list(good))
+
+
+def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
+    both = index.tracked_under(repo.git, *paths)
+    if both:
+        yield Finding(
+            Level.PROBLEM,
+            "pointers",
+            f"tracked by Git and by dver: {_names(both)}",
+            "git rm -r --cached -- PATH   (the files stay)",
+        )
+    ignored = index.ignored(repo.git, paths)
+    open_to_git = [path for path in paths if path not in ignored and os.path.lexists(repo.absolute(path))]
+    if open_to_git:
+        yield Finding(
+            Level.WARNING,
+            "pointers",
+            f"not ignored by Git, so that `git add .` would take it: {_names(open_to_git)}",
+            "`dver add` it again, which writes the line in .gitignore",
+        )
+
+
+def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:
+    """Can each remote be reached, within some seconds?"""
+    names = repo.config.remote_names
+    if not names:
+        yield Finding(Level.WARNING, "remote", "none is set up", "dver remote add -d origin URL")
+    probes = []
+    for name in names:
+        try:
+            probes.append(_Probe(name, repo.connect(name)))
+        except RemoteError as error:
+            yield problem("remote", error)
+        except RepositoryError:  # its settings, of which check_config has told
+            continue
+    for probe_ in probes:
+        yield probe_.finding(seconds)
+
+
+class _Probe:
+    """A remote that is being asked, in a thread that does not keep the process alive."""
+
+    def __init__(self, name: str, storage: Storage) -> None:
+        self._name = name
+        self._storage = storage
+        self._found: Capabilities | None = None
+        self._error: DverError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found = self._storage.probe()
+        except DverError as error:
+            self._error = error
+        except OSError as error:
+            self._error = explain(error)
+
+    def finding(self, seconds: float) -> Finding:
+        self._thread.join(seconds)
+        if self._error is not None:
+            return problem("remote", self._error)
+        if self._found is None:
+            text = f"{self._name}: no answer from {self._storage.url} in {seconds:.0f} seconds"
+            return Finding(Level.PROBLEM, "remote", text, "check the network, or use --offline")
+        if not self._found.writable:
+            text = f"{self._name}: {self._storage.url} can be read, but not written to"
+            return Finding(Level.WARNING, "remote", text, "pull works; to push, get the right to write")
+        return Finding(Level.OK, "remote", f"{self._name}: {self._storage.url} can be read and written")
+
+
+def _two(apart: bool) -> str:
+    return "two files" if apart else "one file: data from elsewhere may clash"
+
+
+def _names(paths: list[bytes]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(os.fsdecode(path) for path in paths[:_SHOWN]) + more
+
+
+def _files(folder: Path) -> list[int]:
+    """The sizes of the files in `folder`."""
+    with suppress(FileNotFoundError), os.scandir(folder) as listing:
+        return [entry.stat().st_size for entry in listing if entry.is_file()]
+    return []
+
+
+def _folders(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError), os.scandir(folder) as listing:
+        return [Path(entry.path) for entry in listing if entry.is_dir()]
+    return []
+
+
+def _abandoned(folder: Path) -> int:
+    """How many temporary files in `folder` nobody holds the lock of."""
+    try:
+        names = [name for name in os.listdir(folder) if is_temporary(os.fsencode(name))]
+    except FileNotFoundError:
+        return 0
+    return sum(_is_abandoned(folder / name) for name in names)
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
