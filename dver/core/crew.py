@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Protocol
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
 
 from dver.core.errors import DverError, LocalIOError
 
@@ -50,6 +51,17 @@ class Crew:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abandon()
 
     def begin(self, jobs: Sequence[Any]) -> None:
         """Give each member one of `jobs`, at most as many as there are members."""

@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dver.core.errors import UsageError
-from dver.core.progress import SILENT, Progress, Task
+from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
 from dver.store.loose import LinkMode
 from dver.store.store import Store
-from dver.worktree.materialise import Lost, Materialiser, settled_records
-from dver.worktree.plan import CheckoutPlan, bytes_in
+from dver.worktree.materialise import Lost, Materialiser, make_crew, settled_records
+from dver.worktree.plan import CheckoutPlan, bytes_in, files_in
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
 
@@ -47,12 +47,15 @@ def apply_plan(
     steps = [*plan.create, *plan.replace]
     if not steps:
         return lost
-    with progress.task("checkout", total=bytes_in(steps)) as task:
-        return lost + _make(plan, destination, store, cache, task)
+    # The crew comes first: with a progress bar there are threads, and then no process can be forked.
+    with (
+        make_crew(store, destination.mode, files=files_in(steps)) as crew,
+        progress.task("checkout", total=bytes_in(steps)) as task,
+    ):
+        return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task, crew))
 
 
-def _make(plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, task: Task) -> list[Lost]:
-    maker = Materialiser(store, destination.mode, task)
+def _make(plan: CheckoutPlan, destination: Destination, cache: StatCache, maker: Materialiser) -> list[Lost]:
     with Stages(destination.scratch) as stages:
         for number, (path, entry) in enumerate(plan.create):
             if entry.kind is Kind.DIRECTORY:

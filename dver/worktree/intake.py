@@ -66,11 +66,8 @@ class KeepInStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._crew.abandon()
-        else:
-            self._crew.finish()
-            self._writer.store.refresh()
+        self._crew.__exit__(kind, error, trace)
+        self._writer.store.refresh()
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """See `Intake`."""

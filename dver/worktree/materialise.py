@@ -6,20 +6,25 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
+from dver.core.crew import Crew, share
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.oid import Oid
-from dver.core.progress import Task
+from dver.core.progress import SILENT, Task
 from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
-from dver.store.loose import LinkMode, reflink
-from dver.store.store import Found, Store
-from dver.worktree.statcache import TICK_NS, Record, directory_key, key_fields, make_record, stat_key
+from dver.store.database import Database
+from dver.store.loose import LinkMode
+from dver.store.store import Store
+from dver.worktree.filemaker import FileMaker, Made
+from dver.worktree.statcache import TICK_NS, Record, directory_key, key_fields, make_record
 
-_STREAMED: Final = 8 << 20
-"""Bytes from which on a blob is written piece by piece."""
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+_WORTH_FORKING: Final = 256
+"""Files from which on a crew is made at all."""
+_WORTH_SHARING: Final = 64
+"""Files in one folder from which on the crew gets a share: below, asking costs more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Materialiser:
     store: Store
     mode: LinkMode
     task: Task
+    crew: Crew
     lost: list[Lost] = field(default_factory=list)
     records: list[tuple[bytes, Record, int]] = field(default_factory=list)
     """Stat cache records of the directories made: path, record, and when its last file was written, in ns."""
@@ -60,117 +66,19 @@ class Materialiser:
 
     def files(self, staged: bytes, path: bytes, entries: Sequence[Entry]) -> dict[bytes, bytes]:
         """Make files and links in the folder `staged`, each under its name. Returns the stat key of each."""
-        by_oid: dict[Oid, list[Entry]] = {}
-        for entry in entries:
-            by_oid.setdefault(entry.oid, []).append(entry)
-        keys: dict[bytes, bytes] = {}
-        small: list[Found] = []
-        for found in self.store.locate(by_oid):
-            if found.raw_size > _STREAMED:
-                for entry in by_oid.pop(found.oid):
-                    self._stream(staged, path, entry, keys)
-            else:
-                small.append(found)
-        for found, content in self.store.read_all(small):
-            for entry in by_oid.pop(found.oid):
-                self._write(staged, path, entry, content, keys)
-        for rest in by_oid.values():
-            for entry in rest:
-                self._loose(staged, path, entry, keys)
+        if len(entries) < _WORTH_SHARING or not len(self.crew):
+            return self._note(path, FileMaker(self.store, self.mode, staged, self.task).make(entries))
+        own, *others = share(entries, len(self.crew) + 1)
+        self.crew.begin([(staged, [_flat(entry) for entry in part]) for part in others])
+        keys = self._note(path, FileMaker(self.store, self.mode, staged, self.task).make(own))
+        for answer, part in zip(self.crew.answers(len(others)), others, strict=True):
+            keys.update(self._note(path, _made(answer)))
+            self.task.advance(sum(entry.size for entry in part))
         return keys
 
-    def _write(
-        self,
-        staged: bytes,
-        path: bytes,
-        entry: Entry,
-        content: bytes | CorruptError,
-        keys: dict[bytes, bytes],
-    ) -> None:
-        if isinstance(content, CorruptError):
-            self.lost.append(Lost(join(path, entry.name), entry, content))
-            return
-        target = staged + b"/" + entry.name
-        if entry.kind is Kind.SYMLINK:
-            os.symlink(content, target)
-            keys[entry.name] = stat_key(os.lstat(target))
-            return
-        fd = os.open(target, _WRITE, _permissions(entry))
-        try:
-            view = content
-            while written := os.write(fd, view):
-                if written == len(view):
-                    break
-                view = view[written:]
-            keys[entry.name] = stat_key(os.fstat(fd))
-        finally:
-            os.close(fd)
-        self.task.advance(len(content))
-
-    def _stream(self, staged: bytes, path: bytes, entry: Entry, keys: dict[bytes, bytes]) -> None:
-        target = staged + b"/" + entry.name
-        fd = os.open(target, _WRITE, _permissions(entry))
-        try:
-            with open(fd, "wb", buffering=0) as file:
-                for piece in self.store.stream(entry.oid):
-                    file.write(piece)
-                    self.task.advance(len(piece))
-                keys[entry.name] = stat_key(os.fstat(fd))
-        except (CorruptError, MissingObjectError) as error:
-            os.unlink(target)
-            self.lost.append(Lost(join(path, entry.name), entry, error))
-
-    def _loose(self, staged: bytes, path: bytes, entry: Entry, keys: dict[bytes, bytes]) -> None:
-        """A blob that is in no pack: loose, or not here at all."""
-        target = staged + b"/" + entry.name
-        try:
-            if not self.store.loose.present((entry.oid,)):
-                self.store.read(entry.oid)  # says what is wrong
-            if not (self.mode.shares_file and self._link(target, entry)) and not self._reflink(target, entry):
-                self._stream(staged, path, entry, keys)
-                return
-        except (CorruptError, MissingObjectError) as error:
-            self.lost.append(Lost(join(path, entry.name), entry, error))
-            return
-        keys[entry.name] = stat_key(os.lstat(target))
-        self.task.advance(entry.size)
-
-    def _link(self, target: bytes, entry: Entry) -> bool:
-        """Let `target` be the store's own file. An executable cannot share the mode of one that is not."""
-        if entry.kind is not Kind.FILE:
-            return False
-        self.store.loose.verify(entry.oid)
-        source = os.fsencode(self.store.loose.path(entry.oid))
-        if self.mode is LinkMode.SYMLINK:
-            os.symlink(source, target)
-            return True
-        try:
-            os.link(source, target)
-        except OSError:  # another disk, or one without hard links
-            return False
-        return True
-
-    def _reflink(self, target: bytes, entry: Entry) -> bool:
-        if self.mode is LinkMode.COPY:
-            return False
-        source = os.open(self.store.loose.path(entry.oid), os.O_RDONLY)
-        try:
-            fd = os.open(target, _WRITE, _permissions(entry))
-            try:
-                done = reflink(source, fd)
-            finally:
-                os.close(fd)
-        finally:
-            os.close(source)
-        if not done:
-            os.unlink(target)
-            return False
-        try:
-            self.store.loose.verify(entry.oid)
-        except CorruptError:
-            os.unlink(target)
-            raise
-        return True
+    def _note(self, path: bytes, made: Made) -> dict[bytes, bytes]:
+        self.lost += [Lost(join(path, entry.name), entry, failure) for entry, failure in made.failures]
+        return made.keys
 
     def _remember(self, path: bytes, entry: Entry, entries: Sequence[Entry], keys: dict[bytes, bytes]) -> None:
         all_keys = [directory_key(one.oid) if one.kind is Kind.DIRECTORY else keys[one.name] for one in entries]
@@ -189,6 +97,47 @@ def settled_records(materialiser: Materialiser) -> list[tuple[bytes, Record]]:
     return [(path, record) for path, record, newest in materialiser.records if newest + TICK_NS < now]
 
 
-def _permissions(entry: Entry) -> int:
-    """What the umask is applied to."""
-    return 0o777 if entry.kind is Kind.EXECUTABLE else 0o666
+def make_crew(store: Store, mode: LinkMode, *, files: int) -> Crew:
+    """Processes that help to make `files` files: none where they are few."""
+    root, database = store.root, store.database.path
+    return Crew(lambda: _Maker(root, database, mode), size=None if files >= _WORTH_FORKING else 1)
+
+
+class _Maker:
+    """A member of the crew: makes its share of a folder's files."""
+
+    def __init__(self, root: Path, database: Path, mode: LinkMode) -> None:
+        self._store = Store(root, Database(database))
+        self._mode = mode
+
+    def do(self, job: tuple[bytes, list[_Flat]]) -> _Answer:
+        """See `Worker`."""
+        staged, entries = job
+        with SILENT.task("checkout") as task:
+            made = FileMaker(self._store, self._mode, staged, task).make([_entry(flat) for flat in entries])
+        failures = [(_flat(entry), isinstance(e, CorruptError), e.what, e.why, e.fix) for entry, e in made.failures]
+        return list(made.keys.items()), failures
+
+    def finish(self) -> None:
+        """See `Worker`."""
+
+
+_Flat = tuple[bytes, int, bytes, int, int]
+_Answer = tuple[list[tuple[bytes, bytes]], list[tuple[_Flat, bool, str, str | None, str | None]]]
+
+
+def _flat(entry: Entry) -> _Flat:
+    return entry.name, int(entry.kind), bytes(entry.oid), entry.size, entry.files
+
+
+def _entry(flat: _Flat) -> Entry:
+    name, kind, oid, size, files = flat
+    return Entry(name, Kind(kind), Oid(oid), size, files)
+
+
+def _made(answer: _Answer) -> Made:
+    keys, failures = answer
+    made = Made(dict(keys))
+    for flat, corrupt, what, why, fix in failures:
+        made.failures.append((_entry(flat), (CorruptError if corrupt else MissingObjectError)(what, why=why, fix=fix)))
+    return made

@@ -1,0 +1,154 @@
+"""Making files from objects: frames and loose blobs become files in a folder that nobody else looks into yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.progress import Task
+from dver.formats.tree import Entry, Kind
+from dver.store.loose import LinkMode, reflink
+from dver.store.store import Found, Store
+from dver.worktree.statcache import stat_key
+
+_STREAMED: Final = 8 << 20
+"""Bytes from which on a blob is written piece by piece."""
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+
+Failure = MissingObjectError | CorruptError
+
+
+@dataclass(slots=True)
+class Made:
+    """What was made of some entries."""
+
+    keys: dict[bytes, bytes] = field(default_factory=dict)
+    """The stat key of each file and link, by name."""
+    failures: list[tuple[Entry, Failure]] = field(default_factory=list)
+    """Those that could not be made, and why."""
+
+
+class FileMaker:
+    """Makes files in the folder `staged`, each under its name."""
+
+    def __init__(self, store: Store, mode: LinkMode, staged: bytes, task: Task) -> None:
+        self._store = store
+        self._mode = mode
+        self._staged = staged
+        self._task = task
+        self._made = Made()
+
+    def make(self, entries: Sequence[Entry]) -> Made:
+        """Make files and links. What cannot be made is listed, and the rest goes on."""
+        by_oid: dict[Oid, list[Entry]] = {}
+        for entry in entries:
+            by_oid.setdefault(entry.oid, []).append(entry)
+        small: list[Found] = []
+        for found in self._store.locate(by_oid):
+            if found.raw_size > _STREAMED:
+                for entry in by_oid.pop(found.oid):
+                    self._stream(entry)
+            else:
+                small.append(found)
+        for found, content in self._store.read_all(small):
+            for entry in by_oid.pop(found.oid):
+                self._write(entry, content)
+        for rest in by_oid.values():
+            for entry in rest:
+                self._loose(entry)
+        return self._made
+
+    def _write(self, entry: Entry, content: bytes | CorruptError) -> None:
+        if isinstance(content, CorruptError):
+            self._made.failures.append((entry, content))
+            return
+        target = self._staged + b"/" + entry.name
+        if entry.kind is Kind.SYMLINK:
+            os.symlink(content, target)
+            self._made.keys[entry.name] = stat_key(os.lstat(target))
+            return
+        fd = os.open(target, _WRITE, _permissions(entry))
+        try:
+            view = content
+            while written := os.write(fd, view):
+                if written == len(view):
+                    break
+                view = view[written:]
+            self._made.keys[entry.name] = stat_key(os.fstat(fd))
+        finally:
+            os.close(fd)
+        self._task.advance(len(content))
+
+    def _stream(self, entry: Entry) -> None:
+        target = self._staged + b"/" + entry.name
+        fd = os.open(target, _WRITE, _permissions(entry))
+        try:
+            with open(fd, "wb", buffering=0) as file:
+                for piece in self._store.stream(entry.oid):
+                    file.write(piece)
+                    self._task.advance(len(piece))
+                self._made.keys[entry.name] = stat_key(os.fstat(fd))
+        except (CorruptError, MissingObjectError) as error:
+            os.unlink(target)
+            self._made.failures.append((entry, error))
+
+    def _loose(self, entry: Entry) -> None:
+        """A blob that is in no pack: loose, or not here at all."""
+        target = self._staged + b"/" + entry.name
+        try:
+            if not self._store.loose.present((entry.oid,)):
+                self._store.read(entry.oid)  # says what is wrong
+            if not (self._mode.shares_file and self._link(target, entry)) and not self._reflink(target, entry):
+                self._stream(entry)
+                return
+        except (CorruptError, MissingObjectError) as error:
+            self._made.failures.append((entry, error))
+            return
+        self._made.keys[entry.name] = stat_key(os.lstat(target))
+        self._task.advance(entry.size)
+
+    def _link(self, target: bytes, entry: Entry) -> bool:
+        """Let `target` be the store's own file. An executable cannot share the mode of one that is not."""
+        if entry.kind is not Kind.FILE:
+            return False
+        self._store.loose.verify(entry.oid)
+        source = os.fsencode(self._store.loose.path(entry.oid))
+        if self._mode is LinkMode.SYMLINK:
+            os.symlink(source, target)
+            return True
+        try:
+            os.link(source, target)
+        except OSError:  # another disk, or one without hard links
+            return False
+        return True
+
+    def _reflink(self, target: bytes, entry: Entry) -> bool:
+        if self._mode is LinkMode.COPY:
+            return False
+        source = os.open(self._store.loose.path(entry.oid), os.O_RDONLY)
+        try:
+            fd = os.open(target, _WRITE, _permissions(entry))
+            try:
+                done = reflink(source, fd)
+            finally:
+                os.close(fd)
+        finally:
+            os.close(source)
+        if not done:
+            os.unlink(target)
+            return False
+        try:
+            self._store.loose.verify(entry.oid)
+        except CorruptError:
+            os.unlink(target)
+            raise
+        return True
+
+
+def _permissions(entry: Entry) -> int:
+    """What the umask is applied to."""
+    return 0o777 if entry.kind is Kind.EXECUTABLE else 0o666
