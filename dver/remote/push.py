@@ -32,7 +32,7 @@ from dver.remote.bodies import (
 from dver.remote.mirror import Mirror, index_key, pack_key
 from dver.remote.pool import JOBS, in_parallel
 from dver.remote.storage import BytesBody, FileBody, ObjectInfo, Storage
-from dver.store.closure import BATCH, Root, batched, find_missing, missing_from, named, tree_reader, walk
+from dver.store.closure import BATCH, Missing, Root, batched, find_missing, missing_from, named, tree_reader, walk
 from dver.store.packs import PackWriter
 from dver.store.store import Found, Store
 from dver.store.writer import OWN_PACK
@@ -141,12 +141,15 @@ def push(
     return PushResult(len(plan.roots), len(index.objects), size, len(moved))
 
 
-def missing_on_remote(roots: Iterable[Root], store: Store, mirror: Mirror) -> list[str]:
-    """The paths of what `roots` reach and, by what `mirror` knows, is not on the remote."""
+def missing_on_remote(roots: Iterable[Root], store: Store, mirror: Mirror) -> list[Missing]:
+    """What `roots` reach and, by what `mirror` knows, is not on the remote; by path.
+
+    A tree that is neither there nor in the store is listed alone, since what is below it cannot be known.
+    """
     asked = list(roots)
     ready = mirror.has_roots([root.oid for root in asked])
-    lost = find_missing([r for r in asked if r.oid not in ready], tree_reader(store), mirror.known, closed=True)
-    return [named([one]) for one in lost]
+    rest = [root for root in asked if root.oid not in ready]
+    return find_missing(rest, tree_reader(store), mirror.known, closed=True)
 
 
 # -- planning

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
@@ -22,8 +22,9 @@ T = TypeVar("T")
 _PARAMETERS: Final = 500
 """Values bound in one statement: well under SQLite's least limit of 999."""
 
+# Pack ids are never used twice: another process may hold one of a pack that is gone.
 _SCHEMA: Final = """
-CREATE TABLE packs (id INTEGER PRIMARY KEY, name BLOB UNIQUE NOT NULL);
+CREATE TABLE packs (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB UNIQUE NOT NULL);
 CREATE TABLE objects (
     oid BLOB PRIMARY KEY, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
     offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL
@@ -41,6 +42,7 @@ CREATE TABLE remote_objects (
     offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL, PRIMARY KEY (remote, oid)
 ) WITHOUT ROWID;
 """
+_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 
 class Database:
@@ -147,7 +149,7 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != VERSION:  # another process may have been quicker
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        tables = connection.execute(_TABLES).fetchall()
         for (name,) in tables:
             connection.execute(f'DROP TABLE "{name}"')
         for statement in _SCHEMA.split(";"):

@@ -59,7 +59,7 @@ class Store:
         self.database = database
         self._decoder = Decoder()
         self._names: dict[int, Oid] | None = None
-        self._open: dict[int, PackReader] = {}
+        self._open: dict[Oid, PackReader] = {}
         self.damaged_packs: list[Path] = []
         """Packs whose footer cannot be read. What they hold counts as absent."""
 
@@ -116,15 +116,19 @@ class Store:
 
     def pack_rows(self, number: int) -> list[Row]:
         """The footer of the pack with the database id `number`."""
-        return self._reader(number).rows(self._pack_names()[number])
+        return self._reader(number).rows(self.pack_name(number))
 
     def pack_path(self, number: int) -> Path:
         """The file of the pack with the database id `number`."""
-        return self.packs / pack_file_name(self._pack_names()[number])
+        return self.packs / pack_file_name(self.pack_name(number))
 
     def pack_name(self, number: int) -> Oid:
         """The name of the pack with the database id `number`."""
-        return self._pack_names()[number]
+        name = self._pack_names().get(number)
+        if name is None:  # another process has just added the pack
+            self.refresh()
+            name = self._pack_names()[number]
+        return name
 
     # -- reading
 
@@ -188,6 +192,8 @@ class Store:
     def register(self, name: Oid, rows: Iterable[Row]) -> None:
         """A pack was moved into place: note what it holds."""
         known = self._pack_names()
+        if name in self._open:  # a good copy has just replaced a damaged one
+            self._open.pop(name).close()
         with self.database.transaction():
             self.database.write("INSERT OR IGNORE INTO packs (name) VALUES (?)", [(bytes(name),)])
             ((number,),) = self.database.rows("SELECT id FROM packs WHERE name = ?", (bytes(name),))
@@ -255,7 +261,8 @@ class Store:
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
 
     def _reader(self, number: int) -> PackReader:
-        reader = self._open.get(number)
+        name = self.pack_name(number)
+        reader = self._open.get(name)
         if reader is None:
             if len(self._open) >= _OPEN_PACKS:
                 self._open.pop(next(iter(self._open))).close()
@@ -266,7 +273,7 @@ class Store:
                 raise MissingObjectError(
                     "a pack has just been removed from the store", why="another process did it", fix="try again"
                 ) from None
-            self._open[number] = reader
+            self._open[name] = reader
         return reader
 
     def _decode(self, found: Found, frame: memoryview) -> bytes:
