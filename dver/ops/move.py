@@ -93,6 +93,8 @@ def _moved_already(
 ) -> bytes | None:
     """Where the data is that has been renamed before, by the user or by a move that was killed."""
     for place in (path, join(path, os.path.basename(one.path))):
+        if place != one.path and place in tracked and tracked[place].blob == one.blob:
+            return place  # killed after it had copied the pointer, to the byte
         if place == b"" or containing(tracked, place) or below(tracked, place):
             continue
         if os.path.lexists(repo.absolute(place)) and not index.tracked_under(repo.git, place):

@@ -119,6 +119,7 @@ def test_nothing_is_overwritten(run: Run, project: Path) -> None:
     assert "exists already" in run("move", "net", "net", cwd=project, rc=4).err
     (project / "net").unlink()
     assert "exists already" in run("move", "net", "file", cwd=project, rc=4).err
+    assert "exists already" in run("move", "net", "net", cwd=project, rc=4).err
     assert (project / "file").read_text() == "mine\n"
     assert staged(project) == []
 
