@@ -8,27 +8,23 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.oid import Oid
-from dver.core.progress import SILENT, Progress, Task
+from dver.core.progress import SILENT, Progress
 from dver.formats import tree
-from dver.formats.pack import ObjectKind, Row
+from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, Leaf, Sharded
+from dver.remote.blobs import BlobGetter, is_large
 from dver.remote.mirror import Mirror, RemoteFound
 from dver.remote.pool import JOBS
-from dver.remote.ranges import Frame, fetch_frames, fetch_large
+from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
 from dver.store.closure import Missing, Root, find_missing, named, tree_reader, walk
-from dver.store.codec import Decoder
 from dver.store.compare import join
 from dver.store.loose import LinkMode, can_reflink
 from dver.store.store import Store
-from dver.store.writer import LARGE, OWN_PACK, StoreWriter
-
-_OBJECT_MAX: Final = OWN_PACK
-"""Bytes, stored or raw, from which on a frame is streamed."""
+from dver.store.writer import LARGE, StoreWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +163,7 @@ def fetch_planned(
         # A loose copy would not be seen beside a damaged one in a pack.
         loose = not plan.replaces and _loose_pays(plan.blobs, store, link_mode)
         with progress.task("download", total=plan.size) as task, StoreWriter(store) as writer:
-            getter = _Blobs(storage, writer, jobs, task, loose)
+            getter = BlobGetter(storage, writer, jobs, task, loose)
             getter.get(plan.blobs)
         bad |= getter.bad
         done = FetchResult(plan.trees + getter.count, plan.bytes_received + getter.received)
@@ -251,7 +247,7 @@ class _Trees:
         return set() if self.bad else self.store.complete(oids)
 
     def _from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        found = [one for one in self._locate(oids) if max(one.raw_size, one.stored_size) < _OBJECT_MAX]
+        found = [one for one in self._locate(oids) if not is_large(one)]
         lacking = set(oids)
         for oid, frame in fetch_frames(self.storage, found, jobs=self.jobs, received=self._receive):
             if isinstance(frame, MissingKey):
@@ -292,60 +288,6 @@ class _Trees:
 
     def _receive(self, size: int) -> None:
         self.received += size
-
-
-@dataclass(slots=True)
-class _Blobs:
-    """Gets blobs into the store."""
-
-    storage: Storage
-    writer: StoreWriter
-    jobs: int
-    task: Task
-    loose: bool
-    bad: set[Oid] = field(default_factory=set)
-    """Objects that are damaged on the remote."""
-    count: int = 0
-    received: int = 0
-
-    def get(self, blobs: Sequence[RemoteFound]) -> None:
-        """Get all of `blobs`; what cannot be had is left out."""
-        small = [one for one in blobs if max(one.raw_size, one.stored_size) < _OBJECT_MAX]
-        for oid, frame in fetch_frames(self.storage, small, jobs=self.jobs, received=self._receive):
-            if isinstance(frame, Frame):
-                self._keep(frame)
-                self.count += 1
-            elif isinstance(frame, CorruptError):
-                self.bad.add(oid)
-        for one in blobs:
-            if max(one.raw_size, one.stored_size) >= _OBJECT_MAX:
-                self._get_large(one)
-
-    def _keep(self, frame: Frame) -> None:
-        if self.loose and frame.row.raw_size > LARGE:
-            self.writer.add_loose(frame.row.oid, iter((frame.content,)))
-        else:
-            self.writer.add_frame(frame.row, frame.frame)
-
-    def _get_large(self, found: RemoteFound) -> None:
-        try:
-            fetch_large(self.storage, found, self._keep_large, jobs=self.jobs, received=self._receive)
-            self.count += 1
-        except MissingKey:  # found out again in the end, by what the store lacks
-            pass
-        except CorruptError:
-            self.bad.add(found.oid)
-
-    def _keep_large(self, row: Row, payload: Iterator[bytes]) -> None:
-        decoder = Decoder()
-        if self.loose and row.kind is ObjectKind.BLOB:
-            self.writer.add_loose(row.oid, decoder.decode_stream(row, payload))
-        else:
-            self.writer.add_frame_stream(row, decoder.verified_payload(row, payload))
-
-    def _receive(self, size: int) -> None:
-        self.received += size
-        self.task.advance(size)
 
 
 def _decoded(frame: Frame | CorruptError) -> Leaf | Sharded | None:
