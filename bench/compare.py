@@ -23,6 +23,8 @@ from works import Bench, Record, many_small, one_big, s3, start
 
 MEMORY_BAR_MB = 300
 OBJECTS_BAR = 12
+MISSED = "MISSED"
+_TOOLS = ("cp", "dvc", "dver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,47 +144,51 @@ def _measure(work: Path, tools: Sequence[Tool], options: argparse.Namespace, rec
 
 
 def _table(record: Record) -> tuple[list[str], bool]:
-    """One row a step, and whether all bars were met."""
+    """A Markdown table with one row a step, and whether all bars were met."""
     bars = {(bar.work, bar.step): bar for bar in BARS}
-    rows = [f"{'work':6} {'step':12} {'cp':>9} {'dvc':>9} {'dver':>9} {'dver MB':>8}   against the bar"]
+    rows = [["Work", "Step", *_TOOLS, "dver's memory", "dver's time", "Bar", ""]]
     met = True
     for work, step in dict.fromkeys((work, step) for work, step, _ in record.samples):
-        walls = {
-            tool: middle(record.samples[work, step, tool]).wall
-            for tool in ("cp", "dvc", "dver")
-            if (work, step, tool) in record.samples
-        }
-        mine = record.samples.get((work, step, "dver"))
-        memory = middle(mine).peak_mb if mine else 0
-        verdict, good = _verdict(bars.get((work, step)), walls, memory)
-        met = met and good
-        times = " ".join(f"{walls[tool]:8.3f}s" if tool in walls else f"{'':>9}" for tool in ("cp", "dvc", "dver"))
-        rows.append(f"{work:6} {step:12} {times} {memory:8.0f}   {verdict}".rstrip())
-    for (work, tool), count in record.objects.items():
-        good = tool != "dver" or work != "small" or count <= OBJECTS_BAR
-        met = met and good
-        bar = f"   bar {OBJECTS_BAR}: {'met' if good else 'MISSED'}" if (work, tool) == ("small", "dver") else ""
-        rows.append(f"{work:6} objects on the remote, {tool}: {count}{bar}")
-    return rows, met
+        taken = {tool: record.samples.get((work, step, tool)) for tool in _TOOLS}
+        middles = {tool: middle(samples) for tool, samples in taken.items() if samples}
+        memory = middles["dver"].peak_mb if "dver" in middles else 0
+        verdict = _verdict(bars.get((work, step)), {tool: one.wall for tool, one in middles.items()}, memory)
+        met = met and verdict[-1] != MISSED
+        times = [_seconds(middles[tool].wall) if tool in middles else "" for tool in _TOOLS]
+        rows.append([work, step, *times, f"{memory:.0f} MB" if memory else "", *verdict])
+    for work in dict.fromkeys(work for work, _ in record.objects):
+        counts = [record.objects.get((work, tool)) for tool in _TOOLS]
+        mine = record.objects.get((work, "dver"))
+        judged = work == "small" and mine is not None
+        outcome = "" if not judged else "met" if (mine or 0) <= OBJECTS_BAR else MISSED
+        met = met and outcome != MISSED
+        shown = ["" if count is None else f"{count:,}" for count in counts]
+        rows.append([work, "objects on the remote", *shown, "", "", str(OBJECTS_BAR) if judged else "", outcome])
+    return _aligned(rows), met
 
 
-def _verdict(bar: Bar | None, walls: dict[str, float], memory: float) -> tuple[str, bool]:
-    fits = memory <= MEMORY_BAR_MB
-    heavy = "" if fits else f"   memory over {MEMORY_BAR_MB} MB: MISSED"
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows]
+    return [lines[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *lines[1:]]
+
+
+def _seconds(wall: float) -> str:
+    return f"{wall:.3f} s" if wall < 1 else f"{wall:.1f} s"
+
+
+def _verdict(bar: Bar | None, walls: dict[str, float], memory: float) -> tuple[str, str, str]:
+    """dver's time as a part of the other's, the bar, and whether it was met."""
+    heavy = memory > MEMORY_BAR_MB
     if bar is None or bar.against not in walls or "dver" not in walls:
-        return heavy.strip(), fits
+        return "", "", MISSED if heavy else ""
     ratio = walls["dver"] / walls[bar.against]
-    good = ratio <= bar.ratio
-    shown, limit = (_times(ratio), _times(bar.ratio)) if bar.against == "cp" else (_part(ratio), _part(bar.ratio))
-    return f"{shown} of {bar.against}, bar {limit}: {'met' if good else 'MISSED'}{heavy}", good and fits
+    outcome = "met" if ratio <= bar.ratio and not heavy else MISSED
+    return f"{_part(ratio, bar)} of {bar.against}", _part(bar.ratio, bar), outcome
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f}"
-
-
-def _part(ratio: float) -> str:
-    return f"1/{1 / ratio:.1f}"
+def _part(ratio: float, bar: Bar) -> str:
+    return f"{ratio:.2f}" if bar.against == "cp" else f"1/{1 / ratio:.1f}".removesuffix(".0")
 
 
 def _about(work: Path, tools: Sequence[Tool], options: argparse.Namespace) -> dict[str, object]:

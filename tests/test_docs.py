@@ -1,0 +1,136 @@
+"""The documentation says what is: its commands parse, its links lead somewhere, its tests and its numbers exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from dver.cli.context import Context
+from dver.cli.main import cli
+from dver.formats import pack, pointer, tree
+from dver.store import writer
+from dver.worktree import statcache
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "bench/README.md", *(ROOT / "docs").rglob("*.md")])
+WRITTEN = [page for page in PAGES if page.name != "cli.md"]  # that one is made from the commands themselves
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINE = re.compile(r"^(?:[\w-]*\$ |sudo )?(dver .+)$", re.MULTILINE)
+INLINE = re.compile(r"`((?:[\w-]*\$ )?dver [^`]+)`")
+SEPARATOR = re.compile(r"\s(?:&&|;|\|\|?)\s")
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def commands(page: Path) -> Iterator[tuple[str, bool]]:
+    """Each command line of a page, and whether it is complete: in a sentence, `dver add` stands for the verb."""
+    text = page.read_text()
+    for block in FENCE.findall(text):
+        for line in LINE.findall(block):
+            yield from ((part, True) for part in SEPARATOR.split(line) if part.startswith("dver "))
+    for line in INLINE.findall(FENCE.sub("", text)):
+        yield line, False
+
+
+def parse(line: str, *, complete: bool) -> None:
+    """Raises click's UsageError unless `line` names commands and options that exist."""
+    words = shlex.split(line, comments=True)[1:]
+    command: click.Command = cli
+    ctx = click.Context(cli, info_name="dver", obj=Context())
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        name = words.pop(0)
+        found = command.get_command(ctx, name)
+        if found is None:
+            raise click.UsageError(f"no command {name!r}")
+        command = found
+    try:
+        command.make_context(command.name, words, parent=ctx)
+    except click.exceptions.Exit:  # --help
+        return
+    except click.MissingParameter:
+        if complete:
+            raise
+    except click.UsageError:
+        if complete or words:  # a group without its subcommand may be spoken of
+            raise
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=named)
+def test_every_command_in_the_docs_exists(page: Path) -> None:
+    wrong = []
+    for line, complete in commands(page):
+        try:
+            parse(line, complete=complete)
+        except click.UsageError as error:
+            wrong.append(f"{line}: {error.format_message()}")
+    assert not wrong
+
+
+def test_the_check_of_commands_would_notice() -> None:
+    for line in ("dver ad data", "dver add --no-such-option", "dver remote ad x", "dver cat"):
+        with pytest.raises(click.UsageError):
+            parse(line, complete=True)
+
+
+def test_the_docs_show_commands() -> None:
+    assert sum(1 for page in WRITTEN for _ in commands(page)) > 50
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_in_the_docs_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text())
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in headings(linked), target
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub and GitLab make them."""
+    lines = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def test_every_invariant_has_its_test() -> None:
+    text = (ROOT / "docs/invariants.md").read_text()
+    rows = re.findall(r"^\| *(\d+) *\|.*\|(.*)\|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
+    for number, tests in rows:
+        found = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+        assert found, f"invariant {number} names no test"
+        for path, name in found:
+            assert f"def {name}(" in (ROOT / path).read_text(), f"invariant {number}: {path}::{name}"
+
+
+def test_every_file_that_the_docs_name_exists() -> None:
+    for page in WRITTEN:
+        for path in re.findall(r"`((?:dver|tests|bench)/[\w./-]+\.\w+)`", page.read_text()):
+            assert (ROOT / path).exists(), f"{named(page)}: {path}"
+
+
+def test_the_format_pages_have_the_sizes_of_the_code() -> None:
+    pack_page, tree_page, store_page, pointer_page = (
+        (ROOT / f"docs/format/{name}.md").read_text() for name in ("pack", "tree", "store", "pointer")
+    )
+    assert f"## Header, {len(pack.HEADER)} bytes" in pack_page
+    assert f"## Frame, {pack.FRAME_HEADER_SIZE} bytes and the payload" in pack_page
+    assert f"first {pack.FIELDS_SIZE} bytes of this header" in pack_page
+    assert f"| {pack.ROW_SIZE} n  " in pack_page
+    assert f"## Trailer, {pack.TRAILER_SIZE} bytes" in pack_page
+    assert f"closed once it has {pack.TARGET_SIZE >> 20} MiB" in pack_page
+    assert f"blob of more than {writer.LARGE >> 20} MiB" in pack_page
+    assert f"more than {tree.LEAF_MAX:,} entries" in tree_page
+    assert f"({tree.SHARD_MASK + 1:,} entries on average), or after {tree.SHARD_MAX:,}" in tree_page
+    assert f"fingerprint: {statcache.KEY_SIZE} bytes for each name" in store_page
+    assert f"At most {pointer.MAX_SIZE >> 10} KiB are read" in pointer_page
