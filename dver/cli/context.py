@@ -78,6 +78,8 @@ class Context:
 
     def write_bytes(self, content: bytes) -> None:
         """Write raw bytes to stdout, in order with what `say` printed."""
+        if sys.stdout is None:  # the shell closed it
+            return
         try:
             sys.stdout.flush()
             sys.stdout.buffer.write(content)

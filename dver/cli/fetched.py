@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dver.cli import terminal
 from dver.cli.context import Context
 from dver.core.errors import DverError
-from dver.getting import FetchedFrom
+from dver.project.getting import FetchedFrom
 
 
 def tell_fetched(ctx: Context, remotes: Sequence[FetchedFrom], *, dry_run: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from dver.cli import terminal
 from dver.cli.context import Context
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
-from dver.restore import Restored
+from dver.project.restore import Restored
 
 _NAMED: Final = 10
 

@@ -11,7 +11,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def scope_options(function: F) -> F:
-    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.history.Scope`."""
+    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.project.history.Scope`."""
     for option in reversed(
         (
             click.option("--rev", metavar="REV", help="The data of the commit REV, instead of the current one."),

@@ -13,13 +13,13 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, read_directory
-from dver.pointerfiles import write_pointers
+from dver.project.pointerfiles import write_pointers
+from dver.project.targets import Target, Tracked, containing, data_path, entry_of, in_worktree, pointer_of, select
+from dver.project.tracking import check_trackable
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.store.graft import graft
 from dver.store.writer import StoreWriter
-from dver.targets import Target, Tracked, containing, data_path, entry_of, in_worktree, pointer_of, select
-from dver.tracking import check_trackable
 from dver.worktree.intake import HashOnly, KeepInStore
 from dver.worktree.relink import share_with_store
 from dver.worktree.scan import Intake

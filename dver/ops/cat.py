@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.formats.tree import Kind
-from dver.lookup import at_revision, entry_at, explaining, place_of
+from dver.project.lookup import at_revision, entry_at, explaining, place_of
 from dver.repo import Repository
 from dver.store.store import IN_MEMORY_MAX
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.history import Scope, by_remote, roots_of, targets_in
+from dver.project.history import Scope, by_remote, roots_of, targets_in
+from dver.project.targets import Target
 from dver.remote.push import missing_on_remote
 from dver.repo import Repository
 from dver.store.closure import missing_from
-from dver.targets import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
-from dver.history import Scope, targets_in, wanted_entry
+from dver.project.history import Scope, targets_in, wanted_entry
+from dver.project.restore import Restored, Wish, check_out, restore
+from dver.project.targets import Target
 from dver.repo import Repository
-from dver.restore import Restored, Wish, check_out, restore
-from dver.targets import Target
 
 
 @dataclass(frozen=True, slots=True)

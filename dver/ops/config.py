@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from dver import settings
 from dver.config import Config, ConfigPaths, Item, Scope, Value, edit, spec_of
 from dver.core.errors import RepositoryError
+from dver.project import settings
 from dver.repo import Repository
 
 MASK: Final = "********"

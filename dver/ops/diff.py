@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
+from dver.project.targets import Target, Tracked, in_commit, in_worktree, select
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.store.compare import Change, compare, find, with_renames
-from dver.targets import Target, Tracked, in_commit, in_worktree, select
 from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Snapshot
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from dver import __version__, health
 from dver.core.errors import RepositoryError
-from dver.health import Finding, Level, guarded
+from dver.project.health import Finding, Level, guarded
 from dver.repo import Repository
 from dver.scm import git
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.getting import FetchedFrom, get_targets
-from dver.history import CURRENT, Scope, targets_in
+from dver.project.getting import FetchedFrom, get_targets
+from dver.project.history import CURRENT, Scope, targets_in
 from dver.repo import Repository
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
-from dver.lookup import at_revision, entry_at, explaining, place_of
+from dver.project.lookup import at_revision, entry_at, explaining, place_of
+from dver.project.targets import Target, Tracked, below, containing, data_path, select
 from dver.repo import Repository
 from dver.store.compare import join, leaves
-from dver.targets import Target, Tracked, below, containing, data_path, select
 
 
 class Listed(NamedTuple):

@@ -12,13 +12,13 @@ from dver.core.errors import ConflictError, UsageError
 from dver.core.fsutil import fsync_dir, write_atomic
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
-from dver.lookup import place_of
-from dver.pointerfiles import write_pointers
+from dver.project.lookup import place_of
+from dver.project.pointerfiles import write_pointers
+from dver.project.targets import SUFFIX, Tracked, below, containing, data_path, in_worktree
+from dver.project.tracking import check_free
 from dver.repo import Repository
 from dver.scm import index
 from dver.store.compare import join, same
-from dver.targets import SUFFIX, Tracked, below, containing, data_path, in_worktree
-from dver.tracking import check_free
 from dver.worktree.intake import HashOnly
 
 

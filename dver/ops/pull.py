@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.getting import FetchedFrom, get_targets
-from dver.history import CURRENT, Scope, targets_in
+from dver.project.getting import FetchedFrom, get_targets
+from dver.project.history import CURRENT, Scope, targets_in
+from dver.project.restore import Restored, check_out
 from dver.repo import Repository
-from dver.restore import Restored, check_out
 
 
 @dataclass(frozen=True, slots=True)

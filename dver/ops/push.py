@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.history import CURRENT, Scope, by_remote, roots_of, targets_in
+from dver.project.history import CURRENT, Scope, by_remote, roots_of, targets_in
+from dver.project.targets import Target
 from dver.remote.pool import JOBS
 from dver.remote.push import PushPlan, plan_push
 from dver.remote.push import PushResult as Sent
 from dver.remote.push import push as send
 from dver.repo import Repository
-from dver.targets import Target
 
 
 @dataclass(frozen=True, slots=True)

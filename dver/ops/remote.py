@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver import settings
 from dver.config import Origin, Scope, check_remote_name, remove_remote
 from dver.core.errors import ConflictError, UsageError
+from dver.project import settings
+from dver.project.targets import in_worktree
 from dver.repo import Repository
-from dver.targets import in_worktree
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
-from dver.lookup import explaining, nothing_at
-from dver.pointerfiles import write_pointers
+from dver.project.lookup import explaining, nothing_at
+from dver.project.pointerfiles import write_pointers
+from dver.project.targets import Target, entry_of, in_worktree, pointer_of, select
 from dver.repo import Repository
 from dver.store.compare import TreeReader
 from dver.store.graft import directory
 from dver.store.writer import StoreWriter
-from dver.targets import Target, entry_of, in_worktree, pointer_of, select
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.plan import CheckoutPlan, Subject, files_in, plan_checkout

@@ -10,13 +10,13 @@ from pathlib import Path
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
-from dver.presence import Presence, presence_of
+from dver.project.presence import Presence, presence_of
+from dver.project.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import Change as GitChange
 from dver.scm.pointers import PointerFile
 from dver.store.compare import Change, compare, same, with_renames
-from dver.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
 from dver.worktree.intake import HashOnly
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
+from dver.project.targets import in_worktree, select
 from dver.repo import Repository
-from dver.targets import in_worktree, select
 from dver.worktree.apply import refuse_symlinked_parents
 from dver.worktree.private import find_linked, make_private
 

@@ -76,3 +76,14 @@ def test_cat_prints_no_byte_of_damaged_content(run: Run, project: Path) -> None:
     result = run("cat", "net", cwd=project, rc=6)
     assert result.out == ""
     assert "'net' is damaged" in result.err
+
+
+def test_cat_bears_an_output_that_is_closed_or_not_read_to_its_end(project: Path) -> None:
+    (project / "data/big").write_bytes(bytes(4 << 20))
+    for script, codes in (
+        ('dver() { %s -m dver "$@"; }; dver add data; dver cat data/big >&-', ["0"]),
+        ("%s -m dver cat data/big | head -c 5 >/dev/null; exit ${PIPESTATUS[0]}", ["141"]),
+    ):
+        done = subprocess.run(["bash", "-c", script % sys.executable], cwd=project, capture_output=True)
+        assert [str(done.returncode)] == codes
+        assert b"error" not in done.stderr

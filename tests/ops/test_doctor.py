@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dver.health import Level
 from dver.ops import doctor as module
 from dver.ops.doctor import doctor
 from dver.ops.init import init
+from dver.project.health import Level
 
 
 def test_findings_are_counted_by_level(git_repo: Path) -> None:

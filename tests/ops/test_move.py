@@ -11,8 +11,8 @@ from dver.ops import move as module
 from dver.ops.add import add
 from dver.ops.init import init
 from dver.ops.move import move
+from dver.project.targets import in_worktree
 from dver.repo import Repository
-from dver.targets import in_worktree
 from dver.worktree.intake import HashOnly
 
 

@@ -11,8 +11,8 @@ from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.restored import exit_code_of, tell_restored
 from dver.ops.checkout import checkout
+from dver.project.targets import split_revision
 from dver.repo import Repository
-from dver.targets import split_revision
 
 
 @options.command(

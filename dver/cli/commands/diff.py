@@ -8,8 +8,8 @@ from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
 from dver.ops.diff import DiffResult, diff
+from dver.project.targets import split_revision
 from dver.repo import Repository
-from dver.targets import split_revision
 
 
 @options.command(

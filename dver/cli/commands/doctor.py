@@ -6,8 +6,8 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.health import Finding, Level
 from dver.ops.doctor import doctor
+from dver.project.health import Finding, Level
 
 
 @options.command(

@@ -8,8 +8,8 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.fetched import first_error, tell_fetched
 from dver.cli.scope import transfer_options
-from dver.history import Scope
 from dver.ops.fetch import fetch
+from dver.project.history import Scope
 from dver.repo import Repository
 
 

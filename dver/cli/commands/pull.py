@@ -10,8 +10,8 @@ from dver.cli.context import Context
 from dver.cli.fetched import first_error, tell_fetched
 from dver.cli.restored import exit_code_of, tell_restored
 from dver.cli.scope import transfer_options
-from dver.history import Scope
 from dver.ops.pull import pull
+from dver.project.history import Scope
 from dver.repo import Repository
 
 

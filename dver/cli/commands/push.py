@@ -7,8 +7,8 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.scope import transfer_options
-from dver.history import Scope
 from dver.ops.push import PushedTo, push
+from dver.project.history import Scope
 from dver.repo import Repository
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from dver.core.fsutil import fsync_dir, write_atomic
 from dver.formats import pointer as pointer_format
 from dver.formats.pointer import Pointer
+from dver.project.targets import SUFFIX
 from dver.repo import Repository
 from dver.scm import gitignore, index
-from dver.targets import SUFFIX
 
 
 def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | None]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
-from dver.history import Scope, targets_in, wanted_entry
-from dver.pointerfiles import write_pointers
+from dver.project.history import Scope, targets_in, wanted_entry
+from dver.project.pointerfiles import write_pointers
+from dver.project.targets import Target, data_path, in_worktree, is_at_or_below
 from dver.repo import Repository
 from dver.store.compare import find
-from dver.targets import Target, data_path, in_worktree, is_at_or_below
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.materialise import Lost

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dver.core.progress import SILENT, Progress
-from dver.history import by_remote, object_kind
+from dver.project.history import by_remote, object_kind
+from dver.project.targets import Target
 from dver.remote.fetch import FetchResult, Want, fetch, plan_fetch
 from dver.remote.pool import JOBS
 from dver.repo import Repository
-from dver.targets import Target
 
 
 @dataclass(frozen=True, slots=True)

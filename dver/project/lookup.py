@@ -9,10 +9,10 @@ from pathlib import Path
 
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.formats.tree import Entry
+from dver.project.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.store.compare import find
-from dver.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
 
 
 def at_revision(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:

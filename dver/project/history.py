@@ -11,11 +11,21 @@ from typing import Final
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
+from dver.project.targets import (
+    Target,
+    Tracked,
+    data_of,
+    data_path,
+    decode,
+    in_commit,
+    in_worktree,
+    is_at_or_below,
+    select,
+)
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.store.closure import Root
 from dver.store.compare import find
-from dver.targets import Target, Tracked, data_of, data_path, decode, in_commit, in_worktree, is_at_or_below, select
 
 
 @dataclass(frozen=True, slots=True)

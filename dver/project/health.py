@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
 from dver.core.fsutil import explain
-from dver.presence import presence_of
+from dver.project.presence import presence_of
+from dver.project.targets import data_of, decode
 from dver.repo import Repository
 from dver.scm import index, pointers
 from dver.store.loose import LinkMode
-from dver.targets import data_of, decode
 from dver.worktree.disk import probe
 from dver.worktree.ignore import is_temporary
 

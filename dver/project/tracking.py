@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, UsageError
+from dver.project.targets import SUFFIX, Tracked, below, containing
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
-from dver.targets import SUFFIX, Tracked, below, containing
 from dver.worktree.apply import refuse_symlinked_parents
 
 _OURS: Final = {b".dverignore", b"dver.yaml", b"dver.lock"}
