@@ -82,7 +82,9 @@ class Context:
             return
         try:
             sys.stdout.flush()
-            sys.stdout.buffer.write(content)
+            rest = memoryview(content)
+            while rest:  # with PYTHONUNBUFFERED, as containers have it, a write may take only a part
+                rest = rest[sys.stdout.buffer.write(rest) :]
         except BrokenPipeError as error:
             raise OutputClosedError from error
 
