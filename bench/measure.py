@@ -34,6 +34,7 @@ class Sample:
 def timed(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Sample:
     """Run `command` and measure it, with nothing of what ran before still on its way to the disk."""
     os.sync()
+    os.sync()  # again: a file system in a file has only now written its blocks to the one below
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
