@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from dver import __version__, health
+from dver import __version__
 from dver.core.errors import RepositoryError
+from dver.project import health
 from dver.project.health import Finding, Level, guarded
 from dver.repo import Repository
 from dver.scm import git

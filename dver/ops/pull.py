@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
 from dver.project.getting import FetchedFrom, get_targets
 from dver.project.history import CURRENT, Scope, targets_in
@@ -34,7 +35,7 @@ def pull(
     progress: Progress = SILENT,
 ) -> PullResult:
     """Download what the data that `scope` and `paths` mean needs, and check out the current pointers, or those of
-    `scope.rev`. What cannot be had is in the result; everything else is checked out.
+    `scope.rev`. Where the store's copy turns out to be damaged, the remote's takes its place. What cannot be had is in the result; everything else is checked out.
     """
     targets = targets_in(repo, scope, paths, cwd)
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
@@ -42,4 +43,10 @@ def pull(
         return PullResult(got, None)
     rev = None if scope.many else scope.rev
     with repo.exclusive():
-        return PullResult(got, check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress))
+        restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
+        damaged = {one.entry.oid for one in restored.lost if isinstance(one.error, CorruptError)}
+        if damaged:
+            current = targets_in(repo, Scope(rev), paths, cwd)
+            got += get_targets(repo, current, remote=remote, jobs=jobs, damaged=damaged, progress=progress)
+            restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
+        return PullResult(got, restored)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.project.history import by_remote, object_kind
 from dver.project.targets import Target
@@ -32,17 +33,18 @@ def get_targets(
     remote: str | None = None,
     jobs: int | None = None,
     dry_run: bool = False,
+    damaged: Collection[Oid] = (),
     progress: Progress = SILENT,
 ) -> tuple[FetchedFrom, ...]:
     """Get into the store what `targets` need and it lacks. `remote` replaces the default one.
 
-    A dry run gets only the directories that it has to know. What could not be had is in the results.
+    A dry run gets only the directories that it has to know. `damaged` are objects whose copy in the store is bad. What could not be had is in the results.
     """
-    if not _lacking(repo, targets):
+    if not damaged and not _lacking(repo, targets):
         return ()
     groups = by_remote(repo, targets, remote)
     return tuple(
-        _get_from(repo, name, group, jobs or repo.jobs(name) or JOBS, progress, dry_run=dry_run)
+        _plan_from(repo, name, group) if dry_run else _get_from(repo, name, group, jobs, damaged, progress)
         for name, group in groups.items()
     )
 
@@ -53,15 +55,31 @@ def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
     return bool(oids - repo.store.complete(oids))
 
 
+def _plan_from(repo: Repository, name: str, targets: Sequence[Target]) -> FetchedFrom:
+    storage = repo.connect(name)
+    plan = plan_fetch([_want(target) for target in targets], repo.store, storage, repo.mirror(name))
+    return FetchedFrom(name, storage.url, plan.objects, plan.size, FetchResult())
+
+
 def _get_from(
-    repo: Repository, name: str, targets: Sequence[Target], jobs: int, progress: Progress, *, dry_run: bool
+    repo: Repository,
+    name: str,
+    targets: Sequence[Target],
+    jobs: int | None,
+    damaged: Collection[Oid],
+    progress: Progress,
 ) -> FetchedFrom:
-    storage, mirror = repo.connect(name), repo.mirror(name)
-    wants = [_want(target) for target in targets]
-    if dry_run:
-        plan = plan_fetch(wants, repo.store, storage, mirror, jobs=jobs)
-        return FetchedFrom(name, storage.url, plan.objects, plan.size, FetchResult())
-    result = fetch(wants, repo.store, storage, mirror, jobs=jobs, progress=progress, link_mode=repo.link_mode)
+    storage = repo.connect(name)
+    result = fetch(
+        [_want(target) for target in targets],
+        repo.store,
+        storage,
+        repo.mirror(name),
+        jobs=jobs or repo.jobs(name) or JOBS,
+        progress=progress,
+        link_mode=repo.link_mode,
+        damaged=damaged,
+    )
     return FetchedFrom(name, storage.url, result.objects, result.bytes_received, result)
 
 

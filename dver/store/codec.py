@@ -179,5 +179,5 @@ def corrupt(oid: Oid) -> CorruptError:
     return CorruptError(
         f"object {oid} is damaged",
         why="its bytes do not match its hash: the disk, the network or a program changed them",
-        fix="`dver fetch` gets a good copy from the remote, `dver add` from the workspace",
+        fix="`dver pull` replaces it by a good copy from the remote",
     )

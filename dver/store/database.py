@@ -50,6 +50,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.generation = 0
+        """Raised whenever the database had to be begun again, and all that was read from it is out of date."""
         self._connection = self._open()
 
     def close(self) -> None:
@@ -116,6 +118,7 @@ class Database:
             return action()
 
     def _begin_again(self) -> None:
+        self.generation += 1
         self._connection.close()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)

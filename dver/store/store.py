@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
@@ -59,6 +59,7 @@ class Store:
         self.database = database
         self._decoder = Decoder()
         self._names: dict[int, Oid] | None = None
+        self._generation = database.generation
         self._open: dict[Oid, PackReader] = {}
         self.damaged_packs: list[Path] = []
         """Packs whose footer cannot be read. What they hold counts as absent."""
@@ -77,19 +78,14 @@ class Store:
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that the store holds."""
         wanted = set(oids)
-        found: set[Oid] = set()
-        if self._pack_names():
-            query = "SELECT oid FROM objects WHERE oid IN {in}"
-            found.update(Oid(oid) for (oid,) in self.database.rows_in(query, wanted))
+        found = {Oid(oid) for (oid,) in self._select("SELECT oid FROM objects WHERE oid IN {in}", wanted)}
         found.update(self.loose.present(wanted - found))
         return found
 
     def locate(self, oids: Iterable[Oid]) -> list[Found]:
         """Where those of `oids` lie that are in packs, in the order in which a disk reads best."""
-        if not self._pack_names():
-            return []
         query = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
-        rows = self.database.rows_in(query, oids)
+        rows = self._select(query, oids)
         found = [Found(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows]
         found.sort(key=itemgetter(0, 1))
         return found
@@ -97,18 +93,15 @@ class Store:
     def tally(self, oids: Iterable[Oid]) -> dict[int, tuple[int, int]]:
         """How many of `oids` each pack (by database id) holds, and their stored bytes."""
         sums: dict[int, tuple[int, int]] = {}
-        if self._pack_names():
-            query = "SELECT pack, count(*), sum(stored_size) FROM objects WHERE oid IN {in} GROUP BY pack"
-            for number, count, size in self.database.rows_in(query, oids):
-                before = sums.get(number, (0, 0))
-                sums[number] = before[0] + count, before[1] + size
+        query = "SELECT pack, count(*), sum(stored_size) FROM objects WHERE oid IN {in} GROUP BY pack"
+        for number, count, size in self._select(query, oids):
+            before = sums.get(number, (0, 0))
+            sums[number] = before[0] + count, before[1] + size
         return sums
 
     def complete(self, roots: Iterable[Oid]) -> set[Oid]:
         """Those of `roots` that are known to be here with everything below them."""
-        if not self._pack_names():
-            return set()
-        return {Oid(oid) for (oid,) in self.database.rows_in("SELECT oid FROM complete_roots WHERE oid IN {in}", roots)}
+        return {Oid(oid) for (oid,) in self._select("SELECT oid FROM complete_roots WHERE oid IN {in}", roots)}
 
     def mark_complete(self, roots: Iterable[Oid]) -> None:
         """Remember that `roots` are here with everything below them; forgotten as soon as a pack vanishes."""
@@ -211,8 +204,18 @@ class Store:
         self._names = None
         self.loose.refresh()
 
+    def _select(self, query: str, oids: Iterable[Oid]) -> list[tuple[Any, ...]]:
+        """What the database has about `oids`. One that breaks on the way is filled again from the packs first."""
+        wanted = list(oids)
+        while self._pack_names():
+            rows = list(self.database.rows_in(query, wanted))
+            if self.database.generation == self._generation:
+                return rows
+        return []
+
     def _pack_names(self) -> dict[int, Oid]:
-        if self._names is None:
+        if self._names is None or self.database.generation != self._generation:
+            self._generation = self.database.generation
             self._names = self._synchronise()
         return self._names
 

@@ -87,10 +87,11 @@ class FileMaker:
         target = self._staged + b"/" + entry.name
         fd = os.open(target, _WRITE, _permissions(entry))
         try:
-            with open(fd, "wb", buffering=0) as file:
+            with open(fd, "wb") as file:
                 for piece in self._store.stream(entry.oid):
                     file.write(piece)
                     self._task.advance(len(piece))
+                file.flush()
                 self._made.keys[entry.name] = stat_key(os.fstat(fd))
         except (CorruptError, MissingObjectError) as error:
             os.unlink(target)
