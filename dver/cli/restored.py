@@ -61,8 +61,8 @@ def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], 
     for one in restored.lost[:_NAMED]:
         ctx.note(f"  {shown(one.path)}  ({one.error.what})")
     _more(ctx, len(restored.lost))
-    get = f"dver fetch --rev {rev}" if rev else "dver fetch"
-    ctx.note(f"  `{get}` gets it from the remote; then run this again")
+    get = f"dver pull --rev {rev}" if rev else "dver pull"
+    ctx.note(f"  `{get}` gets it from the remote")
 
 
 def _more(ctx: Context, number: int) -> None:
