@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import DverError, LocalIOError
+
+Name = str | bytes | os.PathLike[str]
+_TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
 
 _FATAL = {
     errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
@@ -29,7 +34,7 @@ def explain(error: OSError) -> DverError:
     return LocalIOError(f"cannot use {path!r}" if path else "a file operation failed", why=why, fix=fix)
 
 
-def fsync_dir(path: str | bytes | os.PathLike[str]) -> None:
+def fsync_dir(path: Name) -> None:
     """Make the names in the directory `path` durable. A no-op where directories cannot be opened (Windows)."""
     try:
         fd = os.open(path, os.O_RDONLY)
@@ -50,23 +55,66 @@ def temporary_name(stem: str = "tmp") -> str:
     return f".dver-{stem}-{os.getpid()}-{os.urandom(6).hex()}"
 
 
+def is_temporary(name: bytes) -> bool:
+    """Is this a name that `temporary_name` makes: something unfinished, or left by a process that was killed?"""
+    return name.startswith(b".dver-") and _TEMPORARY.fullmatch(name) is not None
+
+
+def create_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> tuple[Path, int]:
+    """A new file of a temporary name in `folder`, open for reading and writing, and locked while it is open.
+
+    So one that nobody locks is left over, and `clear_leftovers` takes it away.
+    """
+    import fcntl
+
+    while True:
+        path = folder / temporary_name(stem)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        if os.fstat(fd).st_nlink:  # nobody took it for a leftover before it was locked
+            return path, fd
+        os.close(fd)
+
+
+def clear_leftovers(folder: Name) -> None:
+    """Delete what processes that were killed have left in `folder`: temporary names that nobody locks."""
+    with suppress(FileNotFoundError), os.scandir(os.fsencode(folder)) as listing:
+        for path in [entry.path for entry in listing if is_temporary(entry.name)]:
+            _clear_unlocked(path)
+
+
+def _clear_unlocked(path: bytes) -> None:
+    import fcntl
+    import shutil  # which takes longer to import than most commands need it
+
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+        finally:
+            os.close(fd)
+
+
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace `path` by a file that holds `content`: readers see the old or the new, never a part.
 
     The mode of an existing file is kept. With `durable`, it survives a power cut once this returns.
     """
-    temporary = path.with_name(temporary_name())
     mode = 0o666
     with suppress(FileNotFoundError):
         mode = path.stat().st_mode & 0o777
+    temporary, fd = create_temporary(path.parent, mode=mode)
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(fd, "wb") as file:
             file.write(content)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
-from dver.core.fsutil import explain
+from dver.core.fsutil import explain, is_temporary
 from dver.project.presence import presence_of
 from dver.project.targets import data_of, decode
 from dver.repo import Repository
 from dver.scm import index, pointers
 from dver.store.loose import LinkMode
 from dver.worktree.disk import probe
-from dver.worktree.ignore import is_temporary
 
 if TYPE_CHECKING:
     from dver.formats.pointer import Pointer

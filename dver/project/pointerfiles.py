@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from dver.core.fsutil import fsync_dir, write_atomic
+from dver.core.fsutil import clear_leftovers, fsync_dir, write_atomic
 from dver.formats import pointer as pointer_format
 from dver.formats.pointer import Pointer
 from dver.project.targets import SUFFIX
@@ -20,6 +20,8 @@ def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | None]) -
 
     What a person has added to a pointer stays. After an error, or Ctrl-C, everything is as it was.
     """
+    for folder in {os.path.dirname(path) for path in pointers}:
+        clear_leftovers(repo.absolute(folder))
     change = _Change(repo)
     try:
         for path, pointer in pointers.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import BinaryIO, Final, Self
 from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError
-from dver.core.fsutil import fsync_dir, temporary_name
+from dver.core.fsutil import create_temporary, fsync_dir
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
@@ -46,9 +45,7 @@ class PackWriter:
 
     def __init__(self, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
-        self.path = scratch / temporary_name("pack")
-        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        fcntl.flock(fd, fcntl.LOCK_SH)
+        self.path, fd = create_temporary(scratch, "pack")
         self._file: BinaryIO = open(fd, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed by move_to and discard
         self._file.write(pack.HEADER)
         self.rows: list[Row] = []
@@ -219,16 +216,3 @@ class PackReader:
                 raise CorruptError(f"a truncated pack: object {row.oid} ends early")
             yield piece
             at += len(piece)
-
-
-def remove_leftovers(scratch: Path) -> None:
-    """Delete the temporary files that died with their process: nobody holds their lock."""
-    with suppress(FileNotFoundError):
-        for entry in os.scandir(scratch):
-            with suppress(OSError):
-                fd = os.open(entry.path, os.O_RDONLY)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(entry.path)
-                finally:
-                    os.close(fd)

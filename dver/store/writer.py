@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
-from dver.core.fsutil import temporary_name
+from dver.core.fsutil import clear_leftovers, create_temporary, temporary_name
 from dver.core.oid import Oid
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.store.codec import LEVEL, Encoder
 from dver.store.loose import PIECE, LinkMode, reflink
-from dver.store.packs import ContentHash, PackWriter, remove_leftovers
+from dver.store.packs import ContentHash, PackWriter
 from dver.store.store import Store
 
 LARGE: Final = 1 << 20
@@ -43,7 +43,7 @@ class StoreWriter:
         self._trees: list[tuple[Oid, bytes]] = []
         self._trees_size = 0
         self._queued: set[Oid] = set()
-        remove_leftovers(store.scratch)
+        clear_leftovers(store.scratch)
 
     def __enter__(self) -> Self:
         return self
@@ -134,10 +134,9 @@ class StoreWriter:
     def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
         """Keep a large blob from elsewhere as a loose one; `pieces` raises with the last one if it is not `oid`."""
         self.store.scratch.mkdir(parents=True, exist_ok=True)
-        path = self.store.scratch / temporary_name("loose")
+        path, fd = create_temporary(self.store.scratch, "loose")
         try:
-            with open(path, "xb") as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_SH)  # or another process would take it for a leftover
+            with open(fd, "wb") as file:
                 file.writelines(pieces)
                 file.flush()
                 self.store.loose.adopt(path, oid)
@@ -147,11 +146,10 @@ class StoreWriter:
     def _add_loose(self, source: int, *, copy: bool) -> Oid | None:
         """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""
         self.store.scratch.mkdir(parents=True, exist_ok=True)
-        path = self.store.scratch / temporary_name("loose")
+        path, fd = create_temporary(self.store.scratch, "loose")
         content = ContentHash()
         try:
-            with open(path, "x+b") as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_SH)  # or another process would take it for a leftover
+            with open(fd, "w+b") as file:
                 # From here on the file in the workspace may change: what is hashed is what is kept.
                 if reflink(source, file.fileno()):
                     _exhaust(_hashed(_pieces(file.fileno()), content))
@@ -173,13 +171,15 @@ class StoreWriter:
         except OSError:  # another disk, or one without hard links
             return None
         try:
-            link.chmod(0o444)
             content = ContentHash()
             with open(link, "rb") as file:
                 with suppress(OSError):  # the user's own program may hold a lock on the file
                     fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+                link.chmod(0o444)
                 _exhaust(_hashed(_pieces(file.fileno()), content))
                 self.store.loose.adopt(link, content.oid())
+        except FileNotFoundError:  # another process took the link for a leftover before it was locked
+            return self._add_hardlink(path)
         finally:
             link.unlink(missing_ok=True)
         return content.oid()

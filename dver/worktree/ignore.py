@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +10,6 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 FILE_NAME: Final = b".dverignore"
-_TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
-
-
-def is_temporary(name: bytes) -> bool:
-    """Is this the name of a file that dver was about to move into place when it was killed?"""
-    return name.startswith(b".dver-") and _TEMPORARY.fullmatch(name) is not None
 
 
 class Ignore:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dver.core.errors import CorruptError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 
@@ -34,6 +34,7 @@ def write_placed(file: Path, placed: Mapping[bytes, Iterable[Entry]]) -> None:
     """Replace `file`."""
     document = {os.fsdecode(path): list(map(_encode, entries)) for path, entries in sorted(placed.items())}
     file.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(file.parent)
     write_atomic(file, json.dumps(document, indent=1).encode() + b"\n", durable=False)
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import ConflictError, UsageError
+from dver.core.fsutil import is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
-from dver.worktree.ignore import Ignore, is_temporary
+from dver.worktree.ignore import Ignore
 from dver.worktree.statcache import (
     UNTRUSTED,
     Record,

@@ -10,12 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from dver.core.fsutil import temporary_name
-from dver.worktree.ignore import is_temporary
+from dver.core.fsutil import clear_leftovers, temporary_name
 
 _STEM: Final = "stage"
 
@@ -59,39 +57,16 @@ class Stages:
         return stage
 
 
-def clear_leftovers(parent: bytes) -> None:
-    """Delete what dver left in `parent` when it was killed."""
-    with os.scandir(parent) as listing:
-        leftovers = [entry.path for entry in listing if is_temporary(entry.name)]
-    for path in leftovers:
-        with suppress(OSError):
-            lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _delete(path)
-            finally:
-                os.close(lock)
-
-
-def _delete(path: bytes) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        os.unlink(path)
-
-
 def _can_rename(source: bytes, target: bytes) -> bool:
-    """Equal device numbers are not enough: a rename across a bind mount fails all the same. So one is tried."""
+    """Equal device numbers are not enough: a rename across a bind mount fails all the same. So one is tried, of
+    nothing: the kernel compares the mounts before it looks for the file, and no file is left if we are killed."""
     if os.stat(source).st_dev != os.stat(target).st_dev:
         return False
     name = os.fsencode(temporary_name("probe"))
-    probe = os.path.join(source, name)
-    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    moved = os.path.join(target, name)
     try:
-        os.rename(probe, moved)
+        os.rename(os.path.join(source, name), os.path.join(target, name))
+    except FileNotFoundError:
+        return True
     except OSError:
-        os.unlink(probe)
         return False
-    os.unlink(moved)
-    return True
+    raise AssertionError("a file of a random name was there")

@@ -1,0 +1,135 @@
+"""Writing files atomically, temporary names and what killed processes leave, locks, errors in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dver.core.errors import LocalIOError
+from dver.core.fsutil import (
+    clear_leftovers,
+    create_temporary,
+    explain,
+    fsync_dir,
+    is_temporary,
+    locked,
+    temporary_name,
+    write_atomic,
+)
+
+
+def test_an_atomic_write_replaces_the_content_and_keeps_the_mode(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    write_atomic(file, b"new")
+    assert file.read_bytes() == b"new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_atomic_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/child").touch()
+    with pytest.raises(IsADirectoryError):
+        write_atomic(tmp_path / "folder", b"new")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_new_file_obeys_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        write_atomic(tmp_path / "file", b"")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_temporary_names_are_recognised_and_users_names_are_not() -> None:
+    assert is_temporary(os.fsencode(temporary_name("pack")))
+    for name in (
+        b".dver",
+        b".dver-tmp",
+        b".dver-notes-2024",
+        b"x.dver-tmp-1-0123456789ab",
+        b".dver-tmp-1-0123456789aB",
+    ):
+        assert not is_temporary(name)
+
+
+def test_leftovers_are_cleared_but_not_what_is_in_use_nor_what_is_the_users(tmp_path: Path) -> None:
+    path, fd = create_temporary(tmp_path, "pack")
+    (tmp_path / temporary_name("loose")).write_bytes(b"left")
+    folder = tmp_path / temporary_name("stage")
+    folder.mkdir()
+    (folder / "file").touch()
+    (tmp_path / ".dver-mine").touch()
+    clear_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == sorted([".dver-mine", path.name])
+    os.close(fd)
+    clear_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == [".dver-mine"]
+
+
+def test_a_symbolic_link_of_a_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/file").touch()
+    (tmp_path / temporary_name()).symlink_to("precious")
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "precious/file").exists()
+
+
+def test_clearing_where_there_is_no_folder_is_harmless(tmp_path: Path) -> None:
+    clear_leftovers(tmp_path / "none")
+
+
+_CREATOR = """
+import sys
+from pathlib import Path
+from dver.core.fsutil import clear_leftovers, create_temporary
+import os
+folder = Path(sys.argv[1])
+for number in range(300):
+    path, fd = create_temporary(folder)
+    os.replace(path, folder / f"{sys.argv[2]}-{number}")
+    os.close(fd)
+    clear_leftovers(folder)
+"""
+
+
+def test_processes_that_create_and_clear_at_once_lose_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _CREATOR, str(tmp_path)]
+    processes = [subprocess.Popen([*command, str(number)]) for number in range(4)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
+    assert len(os.listdir(tmp_path)) == 4 * 300
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from dver.core.fsutil import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); os.kill(os.getpid(), 9)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "lock")], stdout=subprocess.PIPE)
+    out, _ = process.communicate(timeout=60)
+    assert out == b"held\n"
+    with locked(tmp_path / "lock"):
+        pass
+
+
+def test_errors_of_the_disk_are_told_with_path_reason_and_remedy() -> None:
+    told = explain(OSError(errno.ENOSPC, "No space left on device", "/data/x"))
+    assert isinstance(told, LocalIOError)
+    assert "/data/x" in told.what
+    assert told.why == "the disk is full"
+    assert told.fix
+    assert explain(OSError(errno.ENOSPC, "full", b"/data/\xff")).what.count("/data/")
+
+
+def test_a_folder_can_be_made_durable(tmp_path: Path) -> None:
+    fsync_dir(tmp_path)
