@@ -12,7 +12,7 @@ from dver.ops.init import init
 @options.command(
     examples=[
         ("dver init", "Make this Git repository a project."),
-        ("dver --cd models init", "Make its folder models/ one."),
+        ("dver init --cd models", "Make its folder models/ one."),
     ]
 )
 @options.json_option
