@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -11,6 +12,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Final, Self
 
+from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.fsutil import clear_leftovers, create_temporary, temporary_name
 from dver.core.oid import Oid
@@ -148,11 +150,11 @@ class StoreWriter:
         self.store.scratch.mkdir(parents=True, exist_ok=True)
         path, fd = create_temporary(self.store.scratch, "loose")
         content = ContentHash()
+        before, now = os.fstat(source), time.time_ns()
         try:
             with open(fd, "w+b") as file:
-                # From here on the file in the workspace may change: what is hashed is what is kept.
                 if reflink(source, file.fileno()):
-                    _exhaust(_hashed(_pieces(file.fileno()), content))
+                    content = _hash_of_clone(source, file.fileno(), before, now)
                 elif copy:
                     file.writelines(_hashed(_pieces(source), content))
                     file.flush()
@@ -220,6 +222,23 @@ class StoreWriter:
         self.store.packs.mkdir(parents=True, exist_ok=True)
         writer.move_to(self.store.packs, name)
         self.store.register(name, writer.rows)
+
+
+def _hash_of_clone(source: int, clone: int, before: os.stat_result, now: int) -> ContentHash:
+    """The hash of `clone`, which was made of `source` after that was as `before` says, at `now` in ns.
+
+    What is hashed must be what is kept. But the source is likely in memory, where the blocks of a new file are not, so
+    the source is read, and the clone only if the source may have changed since.
+    """
+    content = ContentHash()
+    if would_show(before.st_ctime_ns, now):
+        _exhaust(_hashed(_pieces(source), content))
+        after = os.fstat(source)
+        if (before.st_size, before.st_ctime_ns) == (after.st_size, after.st_ctime_ns):
+            return content
+        content = ContentHash()
+    _exhaust(_hashed(_pieces(clone), content))
+    return content
 
 
 def _pieces(fd: int) -> Iterator[bytes]:

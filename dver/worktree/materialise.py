@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dver.core.clock import would_show
 from dver.core.crew import Crew, share
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.oid import Oid
@@ -19,7 +20,7 @@ from dver.store.database import Database
 from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.worktree.filemaker import FileMaker, Made
-from dver.worktree.statcache import TICK_NS, Record, directory_key, key_fields, make_record
+from dver.worktree.statcache import Record, directory_key, key_fields, make_record
 
 _WORTH_FORKING: Final = 256
 """Files from which on a crew is made at all."""
@@ -94,7 +95,7 @@ def settled_records(materialiser: Materialiser) -> list[tuple[bytes, Record]]:
     by somebody without its ctime telling: such a directory is read again next time.
     """
     now = time.time_ns()
-    return [(path, record) for path, record, newest in materialiser.records if newest + TICK_NS < now]
+    return [(path, record) for path, record, newest in materialiser.records if would_show(newest, now)]
 
 
 def make_crew(store: Store, mode: LinkMode, *, files: int) -> Crew:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
 
+from dver.core.clock import would_show
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, Leaf, decode, encode_leaf, oids_of_leaf
 from dver.store.database import Database
@@ -23,11 +24,6 @@ UNTRUSTED: Final = bytes(KEY_SIZE)
 """The key of a file that may have changed since it was read, without `lstat` being able to tell."""
 
 _HEAD: Final = Struct("<32sQQI")
-TICK_NS: Final = 20_000_000
-"""Two ticks of the slowest kernel clock in use (100 Hz): times closer than this may be one and the same."""
-_COARSE_TICK_NS: Final = 2_000_000_000
-"""The same where the file system keeps whole seconds (FAT: every second one)."""
-_SECOND_NS: Final = 1_000_000_000
 
 
 def stat_key(status: os.stat_result) -> bytes:
@@ -58,14 +54,8 @@ def key_fields(key: bytes) -> KeyFields:
 
 
 def is_settled(key: bytes, now_ns: int) -> bool:
-    """Would a change after `now_ns` surely show in the file's ctime?
-
-    Git calls the other files "racily clean": changed within the clock's granularity of being looked at. A ctime in
-    the future, from a clock that was set back, is never settled. A ctime cannot be forged, as an mtime can.
-    """
-    changed = key_fields(key).ctime
-    tick = _COARSE_TICK_NS if changed % _SECOND_NS == 0 else TICK_NS
-    return changed + tick < now_ns
+    """Would a change after `now_ns` surely show in the file's ctime?"""
+    return would_show(key_fields(key).ctime, now_ns)
 
 
 def kind_of_mode(mode: int) -> Kind | None:

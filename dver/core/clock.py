@@ -1,0 +1,21 @@
+"""Times of files, and how far they can be trusted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TICK_NS: Final = 20_000_000
+"""Two ticks of the slowest kernel clock in use (100 Hz): times closer than this may be one and the same."""
+_COARSE_TICK_NS: Final = 2_000_000_000
+"""The same where the file system keeps whole seconds (FAT: every second one)."""
+_SECOND_NS: Final = 1_000_000_000
+
+
+def would_show(ctime_ns: int, now_ns: int) -> bool:
+    """Would a change after `now_ns` surely show in the ctime of a file that is `ctime_ns` now?
+
+    Git calls the other files "racily clean": changed within the clock's granularity of being looked at. A ctime in
+    the future, from a clock that was set back, never shows it. A ctime cannot be forged, as an mtime can.
+    """
+    tick = _COARSE_TICK_NS if ctime_ns % _SECOND_NS == 0 else TICK_NS
+    return ctime_ns + tick < now_ns
