@@ -101,6 +101,16 @@ class Repository:
         """Where files are made before they are moved into the workspace."""
         return os.fsencode(self.worktree_folder / "stage")
 
+    @property
+    def database_path(self) -> Path:
+        """The file of the index database."""
+        return self.shared_folder / "index.db"
+
+    @property
+    def store_root(self) -> Path:
+        """The folder of the store."""
+        return self.config.cache_dir or self.shared_folder / "store"
+
     # -- parts
 
     @cached_property
@@ -116,12 +126,12 @@ class Repository:
     @cached_property
     def database(self) -> Database:
         """The index database."""
-        return Database(self.shared_folder / "index.db")
+        return Database(self.database_path)
 
     @cached_property
     def store(self) -> Store:
         """The store."""
-        return Store(self.config.cache_dir or self.shared_folder / "store", self.database)
+        return Store(self.store_root, self.database)
 
     @cached_property
     def stat_cache(self) -> StatCache:

@@ -21,7 +21,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
-from dver.formats.reading import Cursor
+from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVERPACK"
 FOOTER_MAGIC: Final = b"DVFT"
@@ -182,6 +182,8 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
     for row in sorted(rows, key=lambda row: row.offset):
         if row.offset != end:
             raise CorruptError("a pack footer whose frames do not follow one another")
+        if row.raw_size > SIZE_MAX or row.end > SIZE_MAX:
+            raise CorruptError(f"object {row.oid} is larger than any disk")
         if row.codec is Codec.RAW and row.raw_size != row.stored_size:
             raise CorruptError(f"object {row.oid} has two different sizes")
         end = row.end

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
-from dver.formats.tree import SIZE_MAX
+from dver.formats.reading import SIZE_MAX
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
@@ -136,7 +136,7 @@ def _load(content: bytes) -> dict[str, object]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        _refuse_aliases(content)
+        _refuse_the_fancy(content)
         document = _yaml("safe").load(content)
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CorruptError("a pointer that is not YAML", why=_first_line(error)) from None
@@ -145,13 +145,17 @@ def _load(content: bytes) -> dict[str, object]:
     return document
 
 
-def _refuse_aliases(content: bytes) -> None:
-    # An alias lets a few bytes stand for gigabytes (the "billion laughs"), and no pointer needs one.
-    from ruamel.yaml.events import AliasEvent
+def _refuse_the_fancy(content: bytes) -> None:
+    # An alias lets a few bytes stand for gigabytes (the "billion laughs"); tags and directives change what is meant
+    # by what is written. No pointer needs any of them.
+    from ruamel.yaml.events import AliasEvent, DocumentStartEvent, NodeEvent
 
     for event in _yaml("safe").parse(content):
         if isinstance(event, AliasEvent):
             raise CorruptError("a pointer with a YAML alias", why="aliases are not read", fix="write the value out")
+        directive = isinstance(event, DocumentStartEvent) and (event.version or event.tags)
+        if directive or (isinstance(event, NodeEvent) and getattr(event, "tag", None) is not None):
+            raise CorruptError("a pointer with a YAML tag or directive", why="these are not read", fix="take it out")
 
 
 def _yaml(kind: str) -> YAML:
@@ -217,5 +221,12 @@ def _boolean(fields: Mapping[str, object], key: str, *, default: bool) -> bool:
 
 
 def _wrong(fields: Mapping[str, object], key: str, expected: str) -> CorruptError:
-    found = f"found {str(fields[key])[:80]!r}" if key in fields else "it is missing"
+    found = f"found {_shown(fields[key])}" if key in fields else "it is missing"
     return CorruptError(f"a pointer whose `{key}` is not {expected}", why=found)
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(str(value)[:80])
+    except ValueError:  # Python does not write out numbers of thousands of digits
+        return "a number of too many digits"

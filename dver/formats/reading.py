@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
 from dver.core.errors import CorruptError
+
+SIZE_MAX: Final = 2**63 - 1
+"""The largest size or count that is believed: what SQLite can keep, and more than any disk."""
 
 
 class Cursor:

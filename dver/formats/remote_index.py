@@ -23,7 +23,7 @@ from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, Codec, ObjectKind
-from dver.formats.reading import Cursor
+from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVIX"
 VERSION: Final = 1
@@ -120,11 +120,15 @@ def _check(
 ) -> None:
     if any(a >= b for a, b in pairwise(roots)) or any(a.name >= b.name for a, b in pairwise(packs)):
         raise CorruptError("an index whose roots or packs are not sorted")
+    if any(ref.size > SIZE_MAX for ref in packs):
+        raise CorruptError("an index with a pack larger than any disk")
     if any(a.oid >= b.oid for a, b in pairwise(rows)):
         raise CorruptError("an index whose objects are not sorted")
     for row in rows:
         if row.pack >= len(packs) or row.offset < len(HEADER) or row.end > packs[row.pack].size:
             raise CorruptError(f"an index that places object {row.oid} outside of its pack")
+        if row.raw_size > SIZE_MAX:
+            raise CorruptError(f"an index with object {row.oid}, larger than any disk")
     firsts = [row.oid[0] for row in rows]
     if any(fanout[byte] != bisect_right(firsts, byte) for byte in range(_FANOUT)):
         raise CorruptError("an index with a wrong fan-out table")

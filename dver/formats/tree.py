@@ -19,7 +19,7 @@ from xxhash import xxh3_64_intdigest
 from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
-from dver.formats.reading import Cursor
+from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVTR"
 VERSION: Final = 1
@@ -30,7 +30,6 @@ SHARD_MASK: Final = 0xFFF
 SHARD_MAX: Final = 16_384
 """A shard ends here at the latest, whatever its names."""
 NAME_MAX: Final = 255
-SIZE_MAX: Final = 2**63 - 1
 
 _LEAF: Final = 0
 _SHARDED: Final = 1
@@ -145,7 +144,7 @@ def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]
     shards = []
     for run in cut(entries):
         oid = _emit(encode_leaf(run), emit)
-        shards.append(Shard(run[0].name, oid, sum(e.size for e in run), sum(e.files for e in run), len(run)))
+        shards.append(_shard_of(run, oid))
     return _emit(encode_sharded(shards), emit)
 
 
@@ -153,11 +152,13 @@ def read_directory(read: Callable[[Oid], bytes], oid: Oid) -> list[Entry]:
     """All entries of the directory `oid`, whose tree objects `read` returns. Raises CorruptError."""
     found = decode(read(oid))
     if isinstance(found, Leaf):
+        if len(found.entries) > LEAF_MAX:
+            raise CorruptError(f"tree {oid} should have been written as shards")
         return list(found.entries)
     entries: list[Entry] = []
     for shard in found.shards:
         part = decode(read(shard.oid))
-        if not isinstance(part, Leaf) or len(part.entries) != shard.entries or part.entries[0].name != shard.first:
+        if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
             raise CorruptError(f"tree {oid} lists a shard that is another one")
         entries += part.entries
     if [len(run) for run in cut(entries)] != [shard.entries for shard in found.shards]:
@@ -197,6 +198,11 @@ def forbidden_name(name: bytes) -> str | None:
     return None
 
 
+def _shard_of(entries: Sequence[Entry], oid: Oid) -> Shard:
+    size, files = totals(entries)
+    return Shard(entries[0].name if entries else b"", oid, size, files, len(entries))
+
+
 def _emit(content: bytes, emit: Callable[[Oid, bytes], None]) -> Oid:
     oid = Oid.of(content)
     emit(oid, content)
@@ -215,12 +221,13 @@ def _decode_leaf(cursor: Cursor, count: int) -> Leaf:
     oids = _decode_oids(cursor, count)
     sizes = unpack(f"<{count}Q", cursor.take(8 * count))
     directories = raw_kinds.count(Kind.DIRECTORY)
-    counts = iter(unpack(f"<{directories}Q", cursor.take(8 * directories)))
+    counts = unpack(f"<{directories}Q", cursor.take(8 * directories))
     names = _decode_names(cursor, count)
     cursor.finish()
-    if sum(sizes) > SIZE_MAX:
+    if sum(sizes) > SIZE_MAX or sum(counts) + count > SIZE_MAX:
         raise CorruptError("a tree larger than any disk")
-    files = [next(counts) if kind is Kind.DIRECTORY else 1 for kind in kinds] if directories else [1] * count
+    below = iter(counts)
+    files = [next(below) if kind is Kind.DIRECTORY else 1 for kind in kinds] if directories else [1] * count
     return Leaf(tuple(map(Entry, names, kinds, oids, sizes, files)))
 
 
@@ -233,7 +240,7 @@ def _decode_sharded(cursor: Cursor, count: int) -> Sharded:
     entries = unpack(f"<{count}I", cursor.take(4 * count))
     firsts = _decode_names(cursor, count)
     cursor.finish()
-    if sum(sizes) > SIZE_MAX or sum(entries) <= LEAF_MAX:
+    if sum(sizes) > SIZE_MAX or sum(files) > SIZE_MAX or sum(entries) <= LEAF_MAX or 0 in entries:
         raise CorruptError("a sharded tree with impossible totals")
     return Sharded(tuple(map(Shard, firsts, oids, sizes, files, entries)))
 

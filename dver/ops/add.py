@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dver.core.crew import Crew
 from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
@@ -20,7 +21,7 @@ from dver.repo import Repository
 from dver.store.compare import find
 from dver.store.graft import graft
 from dver.store.writer import StoreWriter
-from dver.worktree.intake import HashOnly, KeepInStore
+from dver.worktree.intake import HashOnly, KeepInStore, keeping_crew
 from dver.worktree.relink import share_with_store
 from dver.worktree.scan import Intake
 
@@ -74,11 +75,11 @@ def add(
     """
     if remote is not None:
         repo.remote_settings(remote)
-    with repo.exclusive():
+    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path) as crew:
         tracked = in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
         present = [request for request in requests if _is_there(repo, request)]
-        added = _take(repo, tracked, present, remote=remote, dry_run=dry_run, progress=progress)
+        added = _take(repo, tracked, present, None if dry_run else crew, remote=remote, progress=progress)
         if not dry_run:
             _record(repo, added)
     absent = tuple(request.path for request in requests if request not in present)
@@ -138,17 +139,17 @@ def _take(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
     requests: Sequence[_Request],
+    crew: Crew | None,
     *,
     remote: str | None,
-    dry_run: bool,
     progress: Progress,
 ) -> list[Added]:
-    """Scan all that is requested, into the store unless it is a dry run; the new pointers."""
+    """Scan all that is requested, into the store if there is a crew for it; the new pointers."""
     with ExitStack() as stack:
         intake: Intake = HashOnly()
-        if not dry_run:
+        if crew is not None:
             writer = stack.enter_context(StoreWriter(repo.store))
-            intake = stack.enter_context(KeepInStore(writer, repo.link_mode))
+            intake = stack.enter_context(KeepInStore(writer, repo.link_mode, crew))
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(repo, intake)
         for request in requests:

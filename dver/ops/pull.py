@@ -35,7 +35,10 @@ def pull(
     progress: Progress = SILENT,
 ) -> PullResult:
     """Download what the data that `scope` and `paths` mean needs, and check out the current pointers, or those of
-    `scope.rev`. Where the store's copy turns out to be damaged, the remote's takes its place. What cannot be had is in the result; everything else is checked out.
+    `scope.rev`.
+
+    Where the store's copy turns out to be damaged, the remote's takes its place. What cannot be had is in the result;
+    everything else is checked out.
     """
     targets = targets_in(repo, scope, paths, cwd)
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)

@@ -38,7 +38,8 @@ def get_targets(
 ) -> tuple[FetchedFrom, ...]:
     """Get into the store what `targets` need and it lacks. `remote` replaces the default one.
 
-    A dry run gets only the directories that it has to know. `damaged` are objects whose copy in the store is bad. What could not be had is in the results.
+    A dry run gets only the directories that it has to know. `damaged` are objects whose copy in the store is bad. What
+    could not be had is in the results.
     """
     if not damaged and not _lacking(repo, targets):
         return ()

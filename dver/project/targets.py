@@ -13,8 +13,8 @@ from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.formats import pointer as pointer_format
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry, Kind
-from dver.repo import Repository
+from dver.formats.tree import Entry, Kind, forbidden_name
+from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import PointerFile
 
@@ -108,8 +108,22 @@ def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tr
     tracked = {}
     for path, file in sorted(files.items()):
         content = file.content if file.content is not None else contents[file.blob]
+        _refuse_bad_place(path)
         tracked[data_of(path)] = Tracked(data_of(path), decode(path, content), file.blob)
     return tracked
+
+
+def _refuse_bad_place(pointer_path: bytes) -> None:
+    """Raise CorruptError for a pointer to what must not be data: `.git.dver` stands for `.git`, `...dver` for `..`."""
+    for name in data_of(pointer_path).split(b"/"):
+        reason = "it belongs to dver" if name == os.fsencode(PROJECT_FOLDER) else forbidden_name(name)
+        if reason is not None:
+            shown = os.fsdecode(pointer_path)
+            raise CorruptError(
+                f"the pointer {shown!r} stands for {os.fsdecode(name)!r}",
+                why=f"{reason}, so no data can be there",
+                fix=f"git rm -f -- {shown}",
+            )
 
 
 def decode(path: bytes, content: bytes) -> Pointer:

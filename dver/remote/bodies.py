@@ -16,8 +16,8 @@ from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.remote.storage import FileBody
 from dver.store.codec import Decoder, Encoder, corrupt
+from dver.store.frames import Found, neighbours
 from dver.store.packs import ContentHash, PackReader, PackWriter
-from dver.store.store import Found, neighbours
 from dver.store.writer import OWN_PACK, encoded_pieces
 
 _PIECE: Final = 4 << 20

@@ -33,8 +33,9 @@ from dver.remote.mirror import Mirror, index_key, pack_key
 from dver.remote.pool import JOBS, in_parallel
 from dver.remote.storage import BytesBody, FileBody, ObjectInfo, Storage
 from dver.store.closure import BATCH, Missing, Root, batched, find_missing, missing_from, named, tree_reader, walk
+from dver.store.frames import Found
 from dver.store.packs import PackWriter
-from dver.store.store import Found, Store
+from dver.store.store import Store
 from dver.store.writer import OWN_PACK
 
 _PACK_OVERHEAD: Final = len(pack.HEADER) + len(pack.encode_footer(())) + pack.TRAILER_SIZE

@@ -4,48 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
-from dver.formats import pack, tree
+from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind, Row
-from dver.store.codec import Decoder, corrupt
 from dver.store.database import Database
+from dver.store.frames import Found, FrameReader
 from dver.store.loose import LooseBlobs
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
 
 IN_MEMORY_MAX: Final = 64 << 20
 """Bytes of the largest object that `Store.read` returns whole; trees are far smaller, larger blobs are streamed."""
-_OPEN_PACKS: Final = 64
 _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
-_RUN: Final = 4 << 20
-_HEADER: Final = pack.FRAME_HEADER_SIZE
-
-
-class Found(NamedTuple):
-    """Where an object lies: in the pack with this database id, sorted so that reading goes forward on the disk."""
-
-    pack: int
-    offset: int
-    oid: Oid
-    kind: ObjectKind
-    codec: Codec
-    raw_size: int
-    stored_size: int
-
-    @property
-    def end(self) -> int:
-        """Where its frame ends."""
-        return self.offset + _HEADER + self.stored_size
-
-    def row(self) -> Row:
-        """The same as a pack's footer has it. The checksum, which the database does not keep, is 0."""
-        return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
 
 class Store:
@@ -57,18 +33,15 @@ class Store:
         self.scratch = root / "tmp"
         self.loose = LooseBlobs(root / "loose")
         self.database = database
-        self._decoder = Decoder()
         self._names: dict[int, Oid] | None = None
         self._generation = database.generation
-        self._open: dict[Oid, PackReader] = {}
+        self._frames = FrameReader(self.pack_place)
         self.damaged_packs: list[Path] = []
         """Packs whose footer cannot be read. What they hold counts as absent."""
 
     def close(self) -> None:
         """Let go of all open packs."""
-        for reader in self._open.values():
-            reader.close()
-        self._open.clear()
+        self._frames.close()
 
     # -- what is here
 
@@ -107,13 +80,13 @@ class Store:
         """Remember that `roots` are here with everything below them; forgotten as soon as a pack vanishes."""
         self.database.write("INSERT OR IGNORE INTO complete_roots VALUES (?)", [(oid,) for oid in sorted(roots)])
 
-    def pack_rows(self, number: int) -> list[Row]:
-        """The footer of the pack with the database id `number`."""
-        return self._reader(number).rows(self.pack_name(number))
-
     def pack_path(self, number: int) -> Path:
         """The file of the pack with the database id `number`."""
         return self.packs / pack_file_name(self.pack_name(number))
+
+    def pack_place(self, number: int) -> tuple[Oid, Path]:
+        """The name and the file of the pack with the database id `number`."""
+        return self.pack_name(number), self.pack_path(number)
 
     def pack_name(self, number: int) -> Oid:
         """The name of the pack with the database id `number`."""
@@ -135,58 +108,42 @@ class Store:
 
     def read_found(self, found: Found) -> bytes:
         """The content of an object that `locate` found, checked against its oid."""
-        if found.raw_size > IN_MEMORY_MAX:
-            return b"".join(self.stream(found.oid))
-        return self._decode(found, memoryview(self._reader(found.pack).read(found.offset, found.row().frame_size)))
+        with self._explaining():
+            if found.raw_size > IN_MEMORY_MAX:
+                return b"".join(self._frames.stream(found))
+            return self._frames.content(found)
 
     def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
-        """The contents of small objects that `locate` found, in its order: neighbours are read with one call.
-
-        A damaged object yields its error, and the others follow.
-        """
-        for run in neighbours(found):
-            start = run[0].offset
-            data = memoryview(self._reader(run[0].pack).read(start, run[-1].end - start))
-            for one in run:
-                try:
-                    yield one, self._decode(one, data[one.offset - start : one.end - start])
-                except CorruptError as error:
-                    yield one, error
+        """The contents of small objects that `locate` found: see `FrameReader.contents`."""
+        with self._explaining():
+            yield from self._frames.contents(found)
 
     def stream(self, oid: Oid) -> Iterator[bytes]:
         """The content of an object piece by piece; a CorruptError with the last one takes it all back."""
         for found in self.locate((oid,)):
-            reader = self._reader(found.pack)
-            row = self._checked(reader.header(found.offset), found)
-            return self._decoder.decode_stream(row, reader.payload_pieces(row))
+            with self._explaining():
+                return self._frames.stream(found)
         if self.loose.present((oid,)):
             return self.loose.pieces(oid)
         raise missing(oid)
 
-    def frame(self, found: Found) -> tuple[Row, bytes]:
-        """The frame of an object verbatim, its checksum compared: for small objects."""
-        frame = self._reader(found.pack).read(found.offset, found.row().frame_size)
-        row = self._row_of(found, memoryview(frame))
-        pack.check_frame(row, frame)
-        return row, frame
-
-    def frame_stream(self, found: Found) -> tuple[Row, Iterator[bytes]]:
-        """The header and the payload of a large frame. Whoever writes it compares the checksum."""
-        reader = self._reader(found.pack)
-        row = self._checked(reader.header(found.offset), found)
-        return row, reader.payload_pieces(row)
-
     def tree(self, oid: Oid) -> list[tree.Entry]:
-        """The entries of a directory, shards joined."""
-        return tree.read_directory(self.read, oid)
+        """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one."""
+        return tree.read_directory(self._read_tree, oid)
+
+    def _read_tree(self, oid: Oid) -> bytes:
+        for found in self.locate((oid,)):
+            if found.raw_size > IN_MEMORY_MAX:
+                raise CorruptError(f"object {oid} is no tree", why=f"it has {found.raw_size:,} bytes")
+            return self.read_found(found)
+        raise missing(oid)
 
     # -- keeping the database in step
 
     def register(self, name: Oid, rows: Iterable[Row]) -> None:
         """A pack was moved into place: note what it holds."""
         known = self._pack_names()
-        if name in self._open:  # a good copy has just replaced a damaged one
-            self._open.pop(name).close()
+        self._frames.forget(name)  # a good copy may just have replaced a damaged one
         with self.database.transaction():
             self.database.write("INSERT OR IGNORE INTO packs (name) VALUES (?)", [(bytes(name),)])
             ((number,),) = self.database.rows("SELECT id FROM packs WHERE name = ?", (bytes(name),))
@@ -263,51 +220,15 @@ class Store:
                 self.database.write("DELETE FROM complete_roots", [()])
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
 
-    def _reader(self, number: int) -> PackReader:
-        name = self.pack_name(number)
-        reader = self._open.get(name)
-        if reader is None:
-            if len(self._open) >= _OPEN_PACKS:
-                self._open.pop(next(iter(self._open))).close()
-            try:
-                reader = PackReader(self.pack_path(number))
-            except FileNotFoundError:
-                self.refresh()
-                raise MissingObjectError(
-                    "a pack has just been removed from the store", why="another process did it", fix="try again"
-                ) from None
-            self._open[name] = reader
-        return reader
-
-    def _decode(self, found: Found, frame: memoryview) -> bytes:
-        row = found.row()
-        # Comparing bytes is several times faster than decoding the header, for the thousands of a checkout.
-        if frame[: pack.FIELDS_SIZE] != pack.frame_fields(row):
-            raise corrupt(found.oid)
-        return self._decoder.decode(row, frame[_HEADER:])
-
-    def _row_of(self, found: Found, frame: memoryview) -> Row:
-        return self._checked(pack.decode_frame_header(frame[:_HEADER], found.offset), found)
-
-    def _checked(self, row: Row, found: Found) -> Row:
-        if row._replace(checksum=0) != found.row():
-            raise corrupt(found.oid)
-        return row
-
-
-def neighbours(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
-    """Runs of frames that lie side by side in one pack, of a few MiB at most."""
-    start = 0
-    for at in range(1, len(found) + 1):
-        first = found[start]
-        if (
-            at == len(found)
-            or found[at].pack != first.pack
-            or found[at].offset != found[at - 1].end
-            or found[at].end - first.offset > _RUN
-        ):
-            yield found[start:at]
-            start = at
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            self.refresh()
+            raise MissingObjectError(
+                "a pack has just been removed from the store", why="another process did it", fix="try again"
+            ) from None
 
 
 def missing(oid: Oid) -> MissingObjectError:

@@ -13,7 +13,7 @@ from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
 from dver.store.loose import LinkMode
 from dver.store.store import Store
-from dver.worktree.materialise import Lost, Materialiser, make_crew, settled_records
+from dver.worktree.materialise import Lost, Materialiser, make_crew
 from dver.worktree.plan import CheckoutPlan, bytes_in, files_in
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
@@ -49,7 +49,7 @@ def apply_plan(
         return lost
     # The crew comes first: with a progress bar there are threads, and then no process can be forked.
     with (
-        make_crew(store, destination.mode, files=files_in(steps)) as crew,
+        make_crew(files=files_in(steps)) as crew,
         progress.task("checkout", total=bytes_in(steps)) as task,
     ):
         return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task, crew))
@@ -61,11 +61,12 @@ def _make(plan: CheckoutPlan, destination: Destination, cache: StatCache, maker:
             if entry.kind is Kind.DIRECTORY:
                 staged = _stage(stages, destination, path) + b"/%d" % number
                 maker.directory(staged, path, entry)
+                records = maker.take_records()
                 _publish(staged, destination.absolute(path))
+                for below, record in records:
+                    cache.put(destination.absolute(below), record)
         files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
         _make_files([*files, *plan.replace], stages, maker, destination)
-    for path, record in settled_records(maker):
-        cache.put(destination.absolute(path), record)
     cache.flush()
     return maker.lost
 

@@ -53,11 +53,10 @@ class KeepInStore:
     What the crew has kept can be found once the block has ended well, before that of the writer does.
     """
 
-    def __init__(self, writer: StoreWriter, mode: LinkMode, *, processes: int | None = None) -> None:
+    def __init__(self, writer: StoreWriter, mode: LinkMode, crew: Crew) -> None:
         self._writer = writer
         self._mode = mode
-        store = writer.store
-        self._crew = Crew(lambda: _Keeper(store.root, store.database.path), size=processes)
+        self._crew = crew
         self._kept_by_crew: set[Oid] = set()
 
     def __enter__(self) -> Self:
@@ -66,8 +65,9 @@ class KeepInStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._crew.__exit__(kind, error, trace)
-        self._writer.store.refresh()
+        if error is None:
+            self._crew.finish()
+            self._writer.store.refresh()
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """See `Intake`."""
@@ -115,6 +115,14 @@ class KeepInStore:
         )
         task.advance(key_fields(taken.key).size)
         return taken
+
+
+def keeping_crew(root: Path, database: Path) -> Crew:
+    """Processes that help to keep files in the store at `root`.
+
+    To be made before this process opens `database`: SQLite must not be used in a process that was forked later.
+    """
+    return Crew(lambda: _Keeper(root, database))
 
 
 class _Keeper:
