@@ -1,0 +1,123 @@
+"""What format version 1 wrote is read for ever, and written the same.
+
+The files in tests/fixtures/format-v1/ are never changed: should a test here fail, the code is wrong. Each is made from
+the values below, so that both directions are known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dver.core.oid import Oid
+from dver.formats import pack, pointer, remote_index, tree
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.pointer import Pointer
+from dver.formats.remote_index import Location, PackRef
+from dver.formats.tree import Entry, Kind
+from dver.store.codec import Decoder
+
+FROZEN = Path(__file__).parent.parent / "fixtures/format-v1"
+
+HELLO = Oid.of(b"hello\n")
+TEXT = b"all work and no play makes jack a dull boy\n" * 20
+ENTRIES = [
+    Entry(b"a name with spaces, \xc3\xa9 and \xff", Kind.FILE, HELLO, 6),
+    Entry(b"empty", Kind.DIRECTORY, Oid.of(tree.encode_leaf([])), 0, 0),
+    Entry(b"link", Kind.SYMLINK, Oid.of(b"../elsewhere"), 12),
+    Entry(b"sub", Kind.DIRECTORY, Oid.of(b"a tree"), 123_456_789_012, 42),
+    Entry(b"tool", Kind.EXECUTABLE, Oid.of(TEXT), len(TEXT)),
+]
+LARGE = [Entry(b"%05d.bin" % number, Kind.FILE, Oid.of(b"%d" % number), number) for number in range(10_001)]
+
+
+def read(name: str) -> bytes:
+    return (FROZEN / name).read_bytes()
+
+
+def test_the_oid_of_known_bytes_stays_the_same() -> None:
+    assert str(Oid.of(b"")) == "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("blob.dver", Pointer(ObjectKind.BLOB, HELLO, 6, executable=True)),
+        ("tree.dver", Pointer(ObjectKind.TREE, HELLO, 123_456, files=42, remote="backup", push=False)),
+    ],
+)
+def test_pointers_are_read_and_written_as_ever(name: str, value: Pointer) -> None:
+    assert pointer.decode(read(name)) == value
+    assert pointer.encode(value) == read(name)
+
+
+def test_a_pointer_that_a_person_edited_is_read_and_rewritten_as_ever() -> None:
+    found = pointer.decode(read("edited.dver"))
+    assert found == Pointer(ObjectKind.BLOB, HELLO, 6, desc="Greetings: short ones", meta={"by": ["anna", "bo"]})
+    assert pointer.rewrite(read("edited.dver"), found) == read("edited.dver")
+
+
+def test_trees_are_read_and_written_as_ever() -> None:
+    assert tree.decode(read("leaf.tree")) == tree.Leaf(tuple(ENTRIES))
+    assert tree.encode_leaf(ENTRIES) == read("leaf.tree")
+
+
+def test_large_directories_are_read_and_written_as_ever() -> None:
+    objects: dict[Oid, bytes] = {}
+    root = tree.write_directory(LARGE, objects.__setitem__)
+    assert objects[root] == read("sharded.tree")
+    found = tree.decode(read("sharded.tree"))
+    assert isinstance(found, tree.Sharded)
+    assert [shard.entries for shard in found.shards] == [int(text) for text in read("shards.txt").split()]
+    assert tree.read_directory(objects.__getitem__, root) == LARGE
+
+
+def rows() -> list[Row]:
+    content = read("small.pack")
+    length, name = pack.decode_trailer(content[-pack.TRAILER_SIZE :])
+    footer = content[-pack.TRAILER_SIZE - length : -pack.TRAILER_SIZE]
+    assert name == Oid.of(footer)
+    assert name.hex() == read("pack-name.txt").decode().strip()
+    found = pack.decode_footer(footer)
+    assert pack.encode_footer(found) == footer
+    assert pack.encode_trailer(footer) == content[-pack.TRAILER_SIZE :]
+    return found
+
+
+def test_packs_are_read_as_ever() -> None:
+    content = read("small.pack")
+    pack.check_header(content[: len(pack.HEADER)])
+    decoder = Decoder()
+    found = {}
+    for row in rows():
+        payload = pack.check_frame(row, content[row.offset : row.end])
+        found[row.oid] = (row.kind, row.codec, decoder.decode(row, payload))
+    assert found == {
+        HELLO: (ObjectKind.BLOB, Codec.RAW, b"hello\n"),
+        Oid.of(TEXT): (ObjectKind.BLOB, Codec.ZSTD, TEXT),
+        Oid.of(read("leaf.tree")): (ObjectKind.TREE, Codec.RAW, read("leaf.tree")),
+    }
+
+
+def test_frames_are_written_as_ever() -> None:
+    content = read("small.pack")
+    for row in rows():
+        payload = content[row.offset + pack.FRAME_HEADER_SIZE : row.end]
+        header, checksum = pack.frame_header(row.oid, row.kind, row.codec, row.raw_size, payload)
+        assert header == content[row.offset :][: pack.FRAME_HEADER_SIZE]
+        assert checksum == row.checksum
+
+
+def test_index_objects_are_read_and_written_as_ever() -> None:
+    packs = (PackRef(Oid(bytes(32)), 1000), PackRef(Oid.of(b"pack"), 5_000_000_000))
+    objects = [
+        Location(HELLO, 0, ObjectKind.BLOB, Codec.RAW, 16, 6, 6),
+        Location(Oid.of(TEXT), 1, ObjectKind.BLOB, Codec.ZSTD, 4_000_000_000, len(TEXT), 70),
+        Location(Oid.of(b"a tree"), 1, ObjectKind.TREE, Codec.RAW, 16, 300, 300),
+    ]
+    found = remote_index.decode(read("remote.index"))
+    assert found.roots == tuple(sorted([HELLO, Oid.of(b"a tree")]))
+    assert found.packs == tuple(sorted(packs))
+    assert found.objects == tuple(sorted(objects))
+    assert remote_index.encode([Oid.of(b"a tree"), HELLO], sorted(packs), objects) == read("remote.index")

@@ -1,0 +1,92 @@
+"""What hypothesis makes of our formats. Importable from every test."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from dver.core.oid import Oid
+from dver.formats.pack import HEADER, Codec, ObjectKind, Row
+from dver.formats.pointer import Pointer
+from dver.formats.reading import SIZE_MAX
+from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.formats.tree import NAME_MAX, Entry, Kind, forbidden_name
+
+# No deadline: tests share the machine with others. No database: nothing is written beside the tests.
+settings.register_profile("dver", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dver")
+
+oids = st.binary(min_size=32, max_size=32).map(Oid)
+names = st.binary(min_size=1, max_size=NAME_MAX).filter(lambda name: forbidden_name(name) is None)
+sizes = st.one_of(st.integers(0, 1 << 20), st.integers(0, 1 << 56))
+
+
+@st.composite
+def entries(draw: st.DrawFn, *, max_size: int = 12) -> list[Entry]:
+    """The entries of a directory, sorted."""
+    found = []
+    for name in sorted(draw(st.sets(names, max_size=max_size))):
+        kind = draw(st.sampled_from(Kind))
+        files = draw(sizes) if kind is Kind.DIRECTORY else 1
+        found.append(Entry(name, kind, draw(oids), draw(sizes), files))
+    return found
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> list[Row]:
+    """The rows of a pack's footer, sorted by oid."""
+    found, offset = [], len(HEADER)
+    for oid in draw(st.lists(oids, unique=True, max_size=8)):
+        codec = draw(st.sampled_from(Codec))
+        raw = draw(st.integers(0, 1 << 40))
+        stored = raw if codec is Codec.RAW else draw(st.integers(0, 1 << 40))
+        kind = draw(st.sampled_from(ObjectKind))
+        found.append(Row(oid, kind, codec, offset, raw, stored, draw(st.integers(0, 2**64 - 1))))
+        offset = found[-1].end
+    return sorted(found)
+
+
+@st.composite
+def indexes(draw: st.DrawFn) -> RemoteIndex:
+    """A remote index."""
+    packs = [PackRef(name, draw(st.integers(1 << 42, 1 << 50))) for name in sorted(draw(st.sets(oids, max_size=3)))]
+    found = []
+    for oid in sorted(draw(st.sets(oids, max_size=8))) if packs else []:
+        codec, raw, stored = draw(st.sampled_from(Codec)), draw(st.integers(0, 1 << 40)), draw(st.integers(0, 1 << 40))
+        number, offset = draw(st.integers(0, len(packs) - 1)), draw(st.integers(len(HEADER), 1 << 40))
+        kind = draw(st.sampled_from(ObjectKind))
+        found.append(Location(oid, number, kind, codec, offset, stored if codec is Codec.RAW else raw, stored))
+    return RemoteIndex(tuple(sorted(draw(st.sets(oids, max_size=3)))), tuple(packs), tuple(found))
+
+
+@st.composite
+def pointers(draw: st.DrawFn) -> Pointer:
+    """A pointer without what belongs to the user."""
+    kind = draw(st.sampled_from(ObjectKind))
+    return Pointer(
+        kind=kind,
+        oid=draw(oids),
+        size=draw(st.integers(0, SIZE_MAX)),
+        files=draw(st.integers(0, SIZE_MAX)) if kind is ObjectKind.TREE else 1,
+        executable=kind is ObjectKind.BLOB and draw(st.booleans()),
+        remote=draw(st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", fullmatch=True)),
+        push=draw(st.booleans()),
+    )
+
+
+@st.composite
+def damaged(draw: st.DrawFn, contents: st.SearchStrategy[bytes]) -> bytes:
+    """Encoded bytes with something wrong: flipped, cut, put in, or made up."""
+    content = bytearray(draw(contents))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(content)))
+        match draw(st.sampled_from(("flip", "cut", "insert", "overwrite"))):
+            case "flip" if at < len(content):
+                content[at] ^= draw(st.integers(1, 255))
+            case "cut":
+                del content[at : at + draw(st.integers(1, 64))]
+            case "insert":
+                content[at:at] = draw(st.binary(min_size=1, max_size=16))
+            case _:
+                content[at : at + 8] = draw(st.sampled_from((b"\xff" * 8, bytes(8), b"\xff" * 7 + b"\x7f")))
+    return bytes(content)
