@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.fsutil import clear_leftovers
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.project.history import Scope, targets_in, wanted_entry
 from dver.project.pointerfiles import write_pointers
-from dver.project.targets import Target, data_path, in_worktree, is_at_or_below
+from dver.project.targets import Target, Tracked, data_path, in_worktree, is_at_or_below
 from dver.repo import Repository
+from dver.scm.index import tracked_under
+from dver.scm.pointers import read_blobs
 from dver.store.compare import find
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
@@ -27,7 +32,7 @@ class Wish:
 
     path: bytes
     entry: Entry | None
-    whole: bytes | None = None
+    whole: Tracked | None = None
     """The tracked directory that the path lies in, where it is only a part of it."""
 
 
@@ -57,7 +62,9 @@ def check_out(
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
     restored = restore(repo, wishes, force=force, progress=progress)
     if rev is not None:
-        write_pointers(repo, {one.tracked.path: one.tracked.pointer for one in targets if not one.inside})
+        whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside}
+        contents = read_blobs(repo.git, set(whole.values()))
+        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()})
     return restored
 
 
@@ -73,6 +80,7 @@ def restore(
 
     Unsaved work is kept unless `force` is set. Call it within `repo.exclusive()`.
     """
+    clear_leftovers(repo.scratch)
     placed = repo.placed if root is None else {}
     if root is None:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
@@ -88,7 +96,7 @@ def restore(
 
 
 def _wish(repo: Repository, target: Target) -> Wish:
-    return Wish(target.path, wanted_entry(repo, target), whole=target.tracked.path if target.inside else None)
+    return Wish(target.path, wanted_entry(repo, target), whole=target.tracked if target.inside else None)
 
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
@@ -97,7 +105,9 @@ def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
     folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
     for path in repo.placed:
         if path not in tracked and any(is_at_or_below(path, folder) for folder in folders):
-            yield path
+            # The other branch may have the very same files in Git: then they are Git's, and stay.
+            if not tracked_under(repo.git, path):
+                yield path
 
 
 def _plan(
@@ -113,8 +123,11 @@ def _plan(
 def _bases(repo: Repository, wish: Wish, placed: Mapping[bytes, tuple[Entry, ...]]) -> tuple[Entry, ...]:
     if wish.whole is None:
         return placed.get(wish.path, ())
-    inside = os.path.relpath(wish.path, wish.whole).split(b"/")
-    found = [find(entry, inside, repo.store.tree) for entry in placed.get(wish.whole, ())]
+    inside = os.path.relpath(wish.path, wish.whole.path).split(b"/")
+    found = []
+    for entry in placed.get(wish.whole.path, ()):
+        with suppress(MissingObjectError, CorruptError):  # then nothing proves that dver put the files there
+            found.append(find(entry, inside, repo.store.tree))
     return tuple(entry for entry in found if entry is not None)
 
 
@@ -122,17 +135,28 @@ def _note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished:
     changes: Placed = {}
     for wish in wishes:
         if wish.whole is not None:
-            continue
-        new = (wish.entry,) if wish.entry is not None else ()
-        changes[wish.path] = new if finished else (*placed.get(wish.path, ()), *new)
+            # The part may be all that is here, so what is here is that version of the whole, or a part of it.
+            old = changes.get(wish.whole.path, placed.get(wish.whole.path, ()))
+            changes[wish.whole.path] = _each_once(*old, wish.whole.entry)
+        else:
+            new = (wish.entry,) if wish.entry is not None else ()
+            changes[wish.path] = new if finished else _each_once(*placed.get(wish.path, ()), *new)
     if changes:
         repo.note_placed(changes)
 
 
+def _each_once(*entries: Entry) -> tuple[Entry, ...]:
+    return tuple(dict.fromkeys(entries))
+
+
 def _summary(plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
+    replaced = {path for plan in plans for path, _ in plan.replace}
+    unknown = {path for plan in plans for path, _, _ in plan.unknown}
+    not_updated = sum(one.path in replaced for one in lost)
+    not_created = sum(one.entry.files for one in lost if one.path not in replaced | unknown)
     return Restored(
-        created=max(0, sum(files_in(plan.create) for plan in plans) - sum(one.entry.files for one in lost)),
-        updated=sum(len(plan.replace) for plan in plans),
+        created=sum(files_in(plan.create) for plan in plans) - not_created,
+        updated=len(replaced) - not_updated,
         removed=sum(len(plan.remove) for plan in plans),
         kept=tuple(kept for plan in plans for kept in plan.keep),
         lost=tuple(lost),
