@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dver.store.compare import join
 from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.worktree.materialise import Lost, Materialiser, make_crew
-from dver.worktree.plan import CheckoutPlan, bytes_in, files_in
+from dver.worktree.plan import CheckoutPlan, Kept, Why, bytes_in, files_in
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
 
@@ -38,12 +39,13 @@ def apply_plan(
 ) -> list[Lost]:
     """Do all that `plan` says. Returns the paths whose content could not be had; everything else is done."""
     lost = [Lost(path, entry, error) for path, entry, error in plan.unknown]
-    for path, _ in [*plan.remove, *plan.create, *plan.replace]:
-        refuse_symlinked_parents(destination.root, path)
+    for folder in {os.path.dirname(path) for path, _ in [*plan.remove, *plan.create, *plan.replace]}:
+        refuse_symlinked_parents(destination.root, join(folder, b"file"))
     for path, _ in plan.remove:
         _unlink(destination.absolute(path))
     for path in plan.remove_directories:
         _rmdir(destination.absolute(path), cache)
+    _keep_the_unforeseen(plan, destination)
     steps = [*plan.create, *plan.replace]
     if not steps:
         return lost
@@ -55,12 +57,37 @@ def apply_plan(
         return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task, crew))
 
 
+def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:
+    """Take the steps out of `plan` where something is that the scan did not see: ignored, or created since."""
+    free = []
+    for path, entry in plan.create:
+        if _in_the_way(destination, path, entry, force=plan.force):
+            plan.keep.append(Kept(path, Why.IN_THE_WAY))
+        else:
+            free.append((path, entry))
+    plan.create[:] = free
+
+
+def _in_the_way(destination: Destination, path: bytes, entry: Entry, *, force: bool) -> bool:
+    target = destination.absolute(path)
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+    if stat.S_ISDIR(mode):
+        return entry.kind is not Kind.DIRECTORY or bool(os.listdir(target))
+    return entry.kind is Kind.DIRECTORY or not force
+
+
 def _make(plan: CheckoutPlan, destination: Destination, cache: StatCache, maker: Materialiser) -> list[Lost]:
     with Stages(destination.scratch) as stages:
         for number, (path, entry) in enumerate(plan.create):
             if entry.kind is Kind.DIRECTORY:
                 staged = _stage(stages, destination, path) + b"/%d" % number
-                maker.directory(staged, path, entry)
+                if not maker.directory(staged, path, entry):
+                    continue
                 records = maker.take_records()
                 _publish(staged, destination.absolute(path))
                 for below, record in records:

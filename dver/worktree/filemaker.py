@@ -18,6 +18,8 @@ from dver.worktree.statcache import stat_key
 
 _STREAMED: Final = 8 << 20
 """Bytes from which on a blob is written piece by piece."""
+_TARGET_MAX: Final = 4095
+"""Bytes that a symbolic link's target may have: Linux allows no more."""
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 Failure = MissingObjectError | CorruptError
@@ -59,6 +61,8 @@ def make_small(contents: Contents, small: Sequence[Small], staged: bytes, task: 
         for entry in one.entries:
             if isinstance(content, CorruptError):
                 made.failures.append((entry, content))
+            elif entry.kind is Kind.SYMLINK and not (0 < len(content) <= _TARGET_MAX and b"\0" not in content):
+                made.failures.append((entry, _no_target(entry)))
             else:
                 made.keys[entry.name] = _write(staged + b"/" + entry.name, entry, content)
                 task.advance(len(content))
@@ -95,7 +99,9 @@ class FileMaker:
         """Make files. What cannot be made is listed, and the rest goes on."""
         in_packs = {one.oid for one in self._store.locate([entry.oid for entry in entries])}
         for entry in entries:
-            if entry.oid in in_packs:
+            if entry.kind is Kind.SYMLINK and entry.oid in self._store:
+                self._made.failures.append((entry, _no_target(entry)))
+            elif entry.oid in in_packs:
                 self._stream(entry)
             else:
                 self._loose(entry)
@@ -166,6 +172,12 @@ class FileMaker:
             os.unlink(target)
             raise
         return True
+
+
+def _no_target(entry: Entry) -> CorruptError:
+    return CorruptError(
+        f"object {entry.oid} is no link's target", why="it is empty, too long, or has a zero byte: no dver wrote that"
+    )
 
 
 def _permissions(entry: Entry) -> int:

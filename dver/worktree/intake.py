@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -42,7 +42,7 @@ class HashOnly:
     def tree(self, oid: Oid, content: bytes) -> None:
         """See `Intake`."""
 
-    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`."""
         return set()
 
@@ -87,9 +87,9 @@ class KeepInStore:
         """See `Intake`."""
         self._writer.add_tree(oid, content)
 
-    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`."""
-        return self._writer.lacking(oids) - self._kept_by_crew
+        return self._writer.lacking(oids()) - self._kept_by_crew
 
     def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         if len(candidates) < _WORTH_SHARING or not len(self._crew):

@@ -50,14 +50,15 @@ class Materialiser:
     _records: list[tuple[bytes, Record, int]] = field(default_factory=list)
     """Stat cache records of the directories made: path, record, and when its last file was written, in ns."""
 
-    def directory(self, staged: bytes, path: bytes, entry: Entry) -> None:
-        """Make the directory `entry` at `staged`, which will be called `path`."""
-        os.mkdir(staged)
+    def directory(self, staged: bytes, path: bytes, entry: Entry) -> bool:
+        """Make the directory `entry` at `staged`, which will be called `path`. False if what is in it is not known:
+        an empty directory would be taken for what was wanted."""
         try:
             entries = self.store.tree(entry.oid)
         except (MissingObjectError, CorruptError) as error:
             self.lost.append(Lost(path, entry, error))
-            return
+            return False
+        os.mkdir(staged)
         lost_before = len(self.lost)
         keys = self.files(staged, path, [one for one in entries if one.kind is not Kind.DIRECTORY])
         below = [one for one in entries if one.kind is Kind.DIRECTORY]
@@ -65,6 +66,7 @@ class Materialiser:
             self.directory(staged + b"/" + one.name, join(path, one.name), one)
         if len(self.lost) == lost_before:
             self._remember(path, entry, entries, keys)
+        return True
 
     def files(self, staged: bytes, path: bytes, entries: Sequence[Entry]) -> dict[bytes, bytes]:
         """Make files and links in the folder `staged`, each under its name. Returns the stat key of each."""

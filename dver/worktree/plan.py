@@ -50,6 +50,9 @@ class CheckoutPlan:
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
     """Directories whose wanted entries cannot be read, left as they are."""
 
+    force: bool = False
+    """Unsaved work counts for nothing, whether it was foreseen or not."""
+
     @property
     def is_empty(self) -> bool:
         """Is there nothing to do?"""
@@ -86,7 +89,7 @@ def plan_checkout(
 
     `saved` answers which oids are in the store. With `force`, unsaved work counts for nothing.
     """
-    plan = CheckoutPlan()
+    plan = CheckoutPlan(force=force)
     rules = _Rules(read, saved, force)
     for subject in subjects:
         _visit(plan, subject.path, subject.have, subject.want, list(subject.bases), rules)
@@ -127,6 +130,9 @@ def _replace_directory(
     plan: CheckoutPlan, path: bytes, have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules
 ) -> None:
     """A directory has to go: all that is saved below it, then the directory itself where nothing is left."""
+    if want is None and not bases and not rules.force and not rules.read(have.oid):
+        plan.keep.append(Kept(path, Why.NEW))
+        return
     kept_before = len(plan.keep)
     _empty(plan, path, have, bases, rules)
     if len(plan.keep) == kept_before:

@@ -57,9 +57,9 @@ class Intake(Protocol):
     def tree(self, oid: Oid, content: bytes) -> None:
         """Take an encoded tree object."""
 
-    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """Those of `oids` whose content is wanted even where the stat cache knows the file: the cache tells what a
-        file holds, not that anybody has kept it."""
+        file holds, not that anybody has kept it. A function, since only who keeps content asks for them."""
 
 
 class Snapshot:
@@ -177,7 +177,7 @@ class Scanner:
         """The record of a folder in which something may have changed since `old`."""
         _refuse_bad_names(folder)
         found = self._known(folder, old.by_name() if old else {})
-        lacking = self._intake.lacking([entry.oid for entry in found if entry is not None])
+        lacking = self._intake.lacking(lambda: [entry.oid for entry in found if entry is not None])
         unknown = [
             at
             for at, entry in enumerate(found)

@@ -86,7 +86,6 @@ class Record:
         """The directory, as its parent has it under `name`."""
         return Entry(name, Kind.DIRECTORY, self.oid, self.size, self.files)
 
-    @property
     def oids(self) -> list[Oid]:
         """The directory's own oid and those of its entries."""
         return [self.oid, *oids_of_leaf(self.leaf)]
