@@ -15,10 +15,11 @@ from dver.repo import Repository
 from dver.scm import gitignore, index
 
 
-def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | None]) -> None:
+def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None]) -> None:
     """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
 
-    What a person has added to a pointer stays. After an error, or Ctrl-C, everything is as it was.
+    Bytes are a whole pointer file, as an older version has it; in other ones, what a person has added stays. After
+    an error, or Ctrl-C, everything is as it was.
     """
     for folder in {os.path.dirname(path) for path in pointers}:
         clear_leftovers(repo.absolute(folder))
@@ -45,11 +46,14 @@ class _Change:
         self._written: set[bytes] = set()
         self._deleted: set[bytes] = set()
 
-    def write(self, path: bytes, pointer: Pointer) -> None:
+    def write(self, path: bytes, pointer: Pointer | bytes) -> None:
         """Write the pointer of the data at `path`."""
         name = path + SUFFIX
         before = self._remember(name)
-        content = pointer_format.encode(pointer) if before is None else pointer_format.rewrite(before, pointer)
+        if isinstance(pointer, bytes):
+            content = pointer
+        else:
+            content = pointer_format.encode(pointer) if before is None else pointer_format.rewrite(before, pointer)
         if content != before:
             self._file(name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._file(name), content)

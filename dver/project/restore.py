@@ -104,10 +104,10 @@ def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
     tracked = in_worktree(repo)
     folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
     for path in repo.placed:
-        if path not in tracked and any(is_at_or_below(path, folder) for folder in folders):
-            # The other branch may have the very same files in Git: then they are Git's, and stay.
-            if not tracked_under(repo.git, path):
-                yield path
+        wanted = path not in tracked and any(is_at_or_below(path, folder) for folder in folders)
+        # The other branch may have the very same files in Git: then they are Git's, and stay.
+        if wanted and not tracked_under(repo.git, path):
+            yield path
 
 
 def _plan(
