@@ -110,7 +110,11 @@ class Mirror:
             packs = self._add_packs(index)
             self._database.write(
                 "INSERT OR IGNORE INTO remote_objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(self._remote, row[0], packs[row[1]], *row[2:]) for row in index.objects],
+                # Plain bytes and numbers: SQLite looks for an adapter for everything else.
+                [
+                    (self._remote, bytes(oid), packs[number], int(kind), int(codec), offset, raw_size, stored_size)
+                    for oid, number, kind, codec, offset, raw_size, stored_size in index.objects
+                ],
             )
             roots = [(self._remote, oid) for oid in index.roots]
             self._database.write("INSERT OR IGNORE INTO remote_roots VALUES (?, ?)", roots)

@@ -32,8 +32,8 @@ from dver.remote.bodies import (
 from dver.remote.mirror import Mirror, index_key, pack_key
 from dver.remote.pool import JOBS, in_parallel
 from dver.remote.storage import BytesBody, FileBody, ObjectInfo, Storage
-from dver.store.closure import BATCH, Missing, Root, batched, find_missing, missing_from, named, tree_reader, walk
-from dver.store.frames import Found
+from dver.store.closure import Missing, Root, find_missing, missing_from, named, tree_reader, walk
+from dver.store.frames import Found, found_in
 from dver.store.packs import PackWriter
 from dver.store.store import Store
 from dver.store.writer import OWN_PACK
@@ -203,10 +203,14 @@ class _Collected:
 
     def _new_packs(self, whole: set[Oid]) -> Iterator[NewPack]:
         names = {number: self.store.pack_name(number) for number in self._tally}
-        frames: list[Found] = []
-        for batch in batched(self._wanted, BATCH):
-            frames += [one for one in self.store.locate(batch) if names[one.pack] not in whole]
-        frames.sort(key=lambda one: (one.kind is not ObjectKind.TREE, names[one.pack], one.offset))
+        # Footers tell as much as the database, and only those of the packs that matter have to be read.
+        found: dict[Oid, Found] = {}
+        for number in sorted(names, key=names.__getitem__):
+            if names[number] not in whole:
+                rows = whole_pack_rows(self.store.pack_path(number), names[number])
+                wanted = (row for row in rows if row.oid in self._wanted)
+                found.update({row.oid: found_in(number, row) for row in wanted})
+        frames = sorted(found.values(), key=lambda one: (one.kind is not ObjectKind.TREE, names[one.pack], one.offset))
         group: list[Found] = []
         size = 0
         for one in frames:

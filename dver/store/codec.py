@@ -13,7 +13,7 @@ from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
-from dver.formats.pack import FIELDS_SIZE, FRAME_HEADER_SIZE, Codec, Row, checksum_of, frame_fields, frame_header_bytes
+from dver.formats.pack import FIELDS_SIZE, FRAME_HEADER_SIZE, Codec, Row, checksum_of, frame_fields
 
 LEVEL: Final = 3
 """zstd's own default: on text it gives most of what higher levels give, at hundreds of MB/s."""
@@ -62,21 +62,6 @@ class Decoder:
         if len(content) != row.raw_size or blake3(content).digest() != row.oid:
             raise corrupt(row.oid)
         return content
-
-    def verify_frame(self, row: Row, frame: memoryview) -> None:
-        """Raise CorruptError unless all of `frame` is what `row`, from a pack's footer, says of it."""
-        header = frame_header_bytes(row)
-        payload = frame[FRAME_HEADER_SIZE:]
-        if frame[:FRAME_HEADER_SIZE] != header or len(payload) != row.stored_size:
-            raise corrupt(row.oid)
-        summed = xxh3_64(payload)
-        summed.update(header[:FIELDS_SIZE])
-        if summed.intdigest() != row.checksum:
-            raise corrupt(row.oid)
-        if row.codec is not Codec.RAW:
-            self.decode(row, payload)
-        elif row.raw_size != row.stored_size or blake3(payload).digest() != row.oid:
-            raise corrupt(row.oid)
 
     def open_frame(self, row: Row, frame: bytes | memoryview) -> tuple[Row, bytes]:
         """The row with the frame's checksum, and the object, of the whole frame that `row` (checksum 0) describes.

@@ -39,6 +39,11 @@ class Found(NamedTuple):
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
 
+def found_in(number: int, row: Row) -> Found:
+    """The object that `row` of the footer of the pack with this number lists."""
+    return Found(number, row.offset, row.oid, row.kind, row.codec, row.raw_size, row.stored_size)
+
+
 class FrameReader:
     """Reads frames. `pack_of` answers with the name and the file of the pack that has a number."""
 

@@ -150,7 +150,7 @@ class Store:
             self.database.write(
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (oid, number, kind, codec, offset, raw, stored)
+                    (bytes(oid), number, int(kind), int(codec), offset, raw, stored)
                     for oid, kind, codec, offset, raw, stored, _ in sorted(rows)
                 ],
             )
