@@ -200,6 +200,18 @@ class Repository:
         """What dver has put into this worktree."""
         return read_placed(self._placed_file)
 
+    @cached_property
+    def partial(self) -> frozenset[bytes]:
+        """Tracked directories of which only parts were ever checked out in this worktree."""
+        return frozenset(read_placed(self._partial_file))
+
+    def note_partial(self, changes: Mapping[bytes, bool]) -> None:
+        """Remember of some directories whether only parts of them are here."""
+        paths = {path for path in (*self.partial, *changes) if changes.get(path, True)}
+        if paths != self.partial:
+            write_placed(self._partial_file, dict.fromkeys(paths, ()))
+        self.__dict__.pop("partial", None)
+
     def note_placed(self, changes: Mapping[bytes, tuple[Entry, ...]]) -> None:
         """Remember what dver has put at some paths; nothing means that it has taken all away."""
         placed = {**self.placed, **changes}
@@ -210,6 +222,10 @@ class Repository:
         """No other process changes this worktree's data while the block runs."""
         with locked(self.worktree_folder / "lock"):
             yield
+
+    @property
+    def _partial_file(self) -> Path:
+        return self.worktree_folder / "partial.json"
 
     @property
     def _placed_file(self) -> Path:

@@ -14,6 +14,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, read_directory
+from dver.project.partial import completed
 from dver.project.pointerfiles import write_pointers
 from dver.project.targets import Target, Tracked, containing, data_path, entry_of, in_worktree, pointer_of, select
 from dver.project.tracking import check_trackable
@@ -171,8 +172,10 @@ def _take_one(
     found = snapshot.root if snapshot else None
     target = request.target
     if target is None or not target.inside:
-        assert found is not None
-        entries[request.path] = found
+        assert snapshot is not None
+        entries[request.path] = snapshot.root
+        if target is not None:
+            entries[request.path], _ = completed(repo, request.path, target.tracked.entry, snapshot, emit=trees.emit)
         return
     top = entries.get(target.tracked.path, target.tracked.entry)
     entries[target.tracked.path] = graft(top, target.inside, found, read=trees.read, emit=trees.emit)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
+from dver.project.partial import completed
 from dver.project.targets import Target, Tracked, in_commit, in_worktree, select
 from dver.repo import Repository
 from dver.scm import revisions
-from dver.store.compare import Change, compare, find, with_renames
+from dver.store.compare import Change, TreeReader, compare, find, with_renames
 from dver.worktree.intake import HashOnly
-from dver.worktree.scan import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,14 @@ def diff(
     after = in_commit(repo, revisions.resolve(repo.git, new)) if new is not None else in_worktree(repo)
     targets = select(repo, {**before, **after}, paths, cwd)
     left = _recorded(repo, before, targets)
-    snapshots: list[Snapshot] = []
-    right = _recorded(repo, after, targets) if new is not None else _scanned(repo, targets, snapshots, progress)
+    readers: dict[bytes, TreeReader] = {}
+    right = _recorded(repo, after, targets) if new is not None else _scanned(repo, targets, readers, progress)
     absent = [path for path in left if new is None and path in after and path not in right]
     changes: list[Change] = []
-    read_new = repo.trees(snapshots)
     for path in sorted({*left, *right} - set(absent)):
-        changes += compare(left.get(path), right.get(path), repo.store.tree, read_new, path=path)
+        changes += compare(
+            left.get(path), right.get(path), repo.store.tree, readers.get(path, repo.store.tree), path=path
+        )
     return DiffResult(tuple(with_renames(changes)), tuple(absent))
 
 
@@ -71,12 +72,11 @@ def _recorded(repo: Repository, tracked: Mapping[bytes, Tracked], targets: Seque
 
 
 def _scanned(
-    repo: Repository, targets: Sequence[Target], snapshots: list[Snapshot], progress: Progress
+    repo: Repository, targets: Sequence[Target], readers: dict[bytes, TreeReader], progress: Progress
 ) -> dict[bytes, Entry]:
     entries = {}
     for target in targets:
         snapshot = repo.scan(target.path, HashOnly(), progress=progress)
         if snapshot is not None:
-            snapshots.append(snapshot)
-            entries[target.path] = snapshot.root
+            entries[target.path], readers[target.path] = completed(repo, target.path, target.tracked.entry, snapshot)
     return entries

@@ -10,6 +10,7 @@ from pathlib import Path
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
+from dver.project.partial import completed
 from dver.project.presence import Presence, presence_of
 from dver.project.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
 from dver.repo import Repository
@@ -151,7 +152,10 @@ def _compare(
     if same(recorded, snapshot.root):
         return DataState.UNCHANGED, ()
     try:
-        changes = compare(recorded, snapshot.root, repo.store.tree, repo.trees([snapshot]), path=path)
+        found, read = completed(repo, path, recorded, snapshot)
+        if same(recorded, found):
+            return DataState.UNCHANGED, ()
+        changes = compare(recorded, found, repo.store.tree, read, path=path)
         return DataState.MODIFIED, tuple(with_renames(changes))
     except (MissingObjectError, CorruptError):
         return DataState.MODIFIED, None

@@ -85,6 +85,7 @@ def restore(
     if root is None:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
         _note(repo, wishes, placed, finished=False)
+        _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
     plans = [_plan(repo, wish, placed, force=force, root=root, progress=progress) for wish in wishes]
     destination = Destination(root or repo.top, repo.scratch, repo.link_mode)
     lost: list[Lost] = []
@@ -92,6 +93,7 @@ def restore(
         lost += apply_plan(plan, destination, repo.store, repo.stat_cache, progress=progress)
     if root is None and not lost:
         _note(repo, wishes, placed, finished=True)
+        repo.note_partial({wish.path: False for wish in wishes if wish.whole is None})
     return _summary(plans, lost)
 
 
@@ -143,6 +145,11 @@ def _note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished:
             changes[wish.path] = new if finished else _each_once(*placed.get(wish.path, ()), *new)
     if changes:
         repo.note_placed(changes)
+
+
+def _note_parts(repo: Repository, wishes: Sequence[Wish]) -> None:
+    wholes = {wish.whole.path for wish in wishes if wish.whole is not None}
+    repo.note_partial({path: True for path in wholes if not os.path.lexists(repo.absolute(path))})
 
 
 def _each_once(*entries: Entry) -> tuple[Entry, ...]:

@@ -31,6 +31,17 @@ def graft(
     return directory(top.name, [children[key] for key in sorted(children)], emit)
 
 
+def overlay(recorded: Entry, found: Entry, *, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
+    """`recorded` with all that was `found` in place of it: what was not found stays as it is recorded."""
+    if recorded.kind is not Kind.DIRECTORY or found.kind is not Kind.DIRECTORY or recorded.oid == found.oid:
+        return found
+    children = {child.name: child for child in read(recorded.oid)}
+    for child in read(found.oid):
+        old = children.get(child.name)
+        children[child.name] = overlay(old, child, read=read, emit=emit) if old is not None else child
+    return directory(found.name, [children[key] for key in sorted(children)], emit)
+
+
 def directory(name: bytes, entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
     """A directory called `name` with `entries`, sorted by name."""
     size, files = totals(entries)
