@@ -55,6 +55,8 @@ def _describe(error: BaseException) -> _Report:
         from dver.core.fsutil import explain
 
         return _describe(explain(error))
+    if isinstance(error, RecursionError):
+        return _Report("directories are nested too deeply", "a few hundred levels are the limit", None, EXIT_USAGE)
     if isinstance(error, MemoryError):
         return _Report("out of memory", "the machine gave no more", "close other programs, or use -j 1", EXIT_INTERNAL)
     fix = None if debugging() else "set DVER_DEBUG=1 for the traceback, and report it"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, UsageError
+from dver.formats.tree import NAME_MAX
 from dver.project.targets import SUFFIX, Tracked, below, containing
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
@@ -47,6 +48,10 @@ def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
         raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
     if name in _OURS | _GITS:
         raise UsageError(f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {text}")
+    if len(name + SUFFIX) > NAME_MAX:
+        most = NAME_MAX - len(SUFFIX)
+        why = f"its name has {len(name)} bytes, and that of its pointer would be too long with more than {most}"
+        raise UsageError(f"cannot track {text!r}", why=why, fix="move it into a directory, and add that")
     if name.endswith(SUFFIX):
         data = text.removesuffix(os.fsdecode(SUFFIX))
         raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {data}")

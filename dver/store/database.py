@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")

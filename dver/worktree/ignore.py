@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import re
+import stat
+import warnings
 from typing import TYPE_CHECKING, Final
+
+from dver.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -47,8 +51,28 @@ class Ignore:
 
 
 def _read(path: bytes) -> GitIgnoreSpec | None:
-    with suppress(FileNotFoundError, NotADirectoryError), open(path, "rb") as file:
-        from pathspec import GitIgnoreSpec
+    try:
+        # O_NONBLOCK: were it a FIFO, opening it would wait for ever.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        # Not `splitlines`, which also breaks lines at characters that names may have.
+        lines = [line.removesuffix(b"\r") for line in file.read().split(b"\n")]
+    return _parse(path, [os.fsdecode(line) for line in lines])
 
-        return GitIgnoreSpec.from_lines(os.fsdecode(file.read()).splitlines())
-    return None
+
+def _parse(path: bytes, lines: list[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about brackets that regular expressions may read otherwise
+            return GitIgnoreSpec.from_lines(lines)
+    except (ValueError, re.error) as error:
+        raise UsageError(
+            f"cannot use {os.fsdecode(path)!r}",
+            why=str(error).partition("\n")[0],
+            fix="write it in the syntax of .gitignore",
+        ) from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from dver.core.errors import ConflictError, UsageError
+from dver.core.errors import ConflictError, MissingObjectError, UsageError
 from dver.core.fsutil import is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
@@ -29,6 +31,8 @@ from dver.worktree.statcache import (
 )
 
 _TRIES: Final = 3
+_CHANGED: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+"""What reading a path says if it was replaced or deleted after it had been listed."""
 
 
 class Candidate(NamedTuple):
@@ -117,8 +121,13 @@ class Scanner:
         except (FileNotFoundError, NotADirectoryError):
             return None
         self._directories = {}
-        with self._progress.task("hash", total=0) as task:
-            root = self._scan_top(path, name, status, task)
+        try:
+            with self._progress.task("hash", total=0) as task:
+                root = self._scan_top(path, name, status, task)
+        except OSError as error:
+            if error.errno in _CHANGED:
+                raise _changing(error) from error
+            raise
         self._cache.flush()
         return Snapshot(root, self._directories)
 
@@ -167,10 +176,11 @@ class Scanner:
                 continue
             if check is not None and check.ignores(path + b"/" + name, is_directory=is_directory):
                 continue
-            if is_directory:
-                subdirectories.append(name)
-            keys.append(b"" if is_directory else stat_key(entry.stat(follow_symlinks=False)))
-            names.append(name)
+            with suppress(FileNotFoundError):  # gone since it was listed
+                keys.append(b"" if is_directory else stat_key(entry.stat(follow_symlinks=False)))
+                names.append(name)
+                if is_directory:
+                    subdirectories.append(name)
         return names, keys, subdirectories
 
     def _read_again(self, folder: _Folder, old: Record | None, task: Task, *, as_directory: bool = True) -> Record:
@@ -230,7 +240,13 @@ class Scanner:
         target = os.readlink(path)
         stored = self._store_link(target)
         if stored is not None:
-            return Entry(name, Kind.FILE, stored, os.stat(path).st_size)
+            if self._intake.lacking(lambda: [stored]):
+                raise MissingObjectError(
+                    f"{os.fsdecode(path)!r} is a link to an object that is no longer in the store",
+                    why="so its content is nowhere",
+                    fix="`dver fetch` gets it, if it was pushed; or put the file itself in the place of the link",
+                )
+            return Entry(name, Kind.FILE, stored, os.stat(path).st_size if os.path.exists(path) else 0)
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
 
 
@@ -257,6 +273,15 @@ def open_unchanged(
         f"{os.fsdecode(candidate.path)!r} keeps changing",
         why=f"it was written to during each of {_TRIES} tries to read it",
         fix="wait until the program that writes it is done",
+    )
+
+
+def _changing(error: OSError) -> ConflictError:
+    name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "something"
+    return ConflictError(
+        f"{name!r} was replaced or deleted while it was read",
+        why="another program works on the data",
+        fix="run the same command again when it is done",
     )
 
 

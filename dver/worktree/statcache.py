@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
 
+from xxhash import xxh3_64_digest
+
 from dver.core.clock import would_show
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, Leaf, decode, encode_leaf, oids_of_leaf
@@ -24,6 +26,7 @@ UNTRUSTED: Final = bytes(KEY_SIZE)
 """The key of a file that may have changed since it was read, without `lstat` being able to tell."""
 
 _HEAD: Final = Struct("<32sQQI")
+_CHECKSUM: Final = 8
 
 
 def stat_key(status: os.stat_result) -> bytes:
@@ -106,11 +109,15 @@ class Record:
     def encode(self) -> bytes:
         """The record as the database keeps it."""
         head = _HEAD.pack(self.oid, self.size, self.files, len(self.fingerprint))
-        return b"".join((head, self.fingerprint, self.leaf))
+        body = b"".join((head, self.fingerprint, self.leaf))
+        return body + xxh3_64_digest(body)
 
     @classmethod
-    def decode(cls, content: bytes) -> Record:
-        """The reverse of `encode`."""
+    def decode(cls, kept: bytes) -> Record | None:
+        """The reverse of `encode`; None for a record that the disk has damaged, which SQLite would not notice."""
+        content = kept[:-_CHECKSUM]
+        if xxh3_64_digest(content) != kept[-_CHECKSUM:]:
+            return None
         oid, size, files, length = _HEAD.unpack_from(content)
         middle = _HEAD.size + length
         return cls(Oid(oid), size, files, content[_HEAD.size : middle], content[middle:])
