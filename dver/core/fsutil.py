@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import DverError, LocalIOError
+from dver.core.errors import ConflictError, DverError, LocalIOError
 
 Name = str | bytes | os.PathLike[str]
 _TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
@@ -25,6 +25,27 @@ _FATAL = {
     errno.ENFILE: ("too many open files on this machine", "close other programs, then run the same command again"),
     errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
 }
+
+
+PIECE: Final = 4 << 20
+_GROWTH: Final = 16 * PIECE
+
+
+class GrowingError(ConflictError):
+    """A file grows faster than it can be read."""
+
+
+def read_pieces(fd: int, *, start: int = 0) -> Iterator[bytes]:
+    """The content of the open file `fd` from `start` to its end, piece by piece.
+
+    Raises GrowingError for a file that grows faster than that: it would fill the disk, and never end.
+    """
+    at, limit = start, os.fstat(fd).st_size + _GROWTH
+    while piece := os.pread(fd, PIECE, at):
+        yield piece
+        at += len(piece)
+        if at > limit:
+            raise GrowingError("a file grows faster than it can be read", fix="stop the program that writes it")
 
 
 def explain(error: OSError) -> DverError:

@@ -14,11 +14,11 @@ from typing import Final, Self
 
 from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
-from dver.core.fsutil import clear_leftovers, create_temporary, temporary_name
+from dver.core.fsutil import clear_leftovers, create_temporary, read_pieces, temporary_name
 from dver.core.oid import Oid
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.store.codec import LEVEL, Encoder
-from dver.store.loose import PIECE, LinkMode, reflink
+from dver.store.loose import LinkMode, reflink
 from dver.store.packs import ContentHash, PackWriter
 from dver.store.store import Store
 
@@ -112,7 +112,7 @@ class StoreWriter:
             oid = self._add_loose(source, copy=mode is LinkMode.SYMLINK)
             if oid is not None:
                 return oid
-        return self.add_stream(_pieces(source))
+        return self.add_stream(read_pieces(source))
 
     def add_stream(self, pieces: Iterable[bytes]) -> Oid:
         """Keep a large blob, whose hash is not known yet, as a frame in a pack of its own."""
@@ -156,7 +156,7 @@ class StoreWriter:
                 if reflink(source, file.fileno()):
                     content = _hash_of_clone(source, file.fileno(), before, now)
                 elif copy:
-                    file.writelines(_hashed(_pieces(source), content))
+                    file.writelines(_hashed(read_pieces(source), content))
                     file.flush()
                 else:
                     return None
@@ -178,7 +178,7 @@ class StoreWriter:
                 with suppress(OSError):  # the user's own program may hold a lock on the file
                     fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
                 link.chmod(0o444)
-                _exhaust(_hashed(_pieces(file.fileno()), content))
+                _exhaust(_hashed(read_pieces(file.fileno()), content))
                 self.store.loose.adopt(link, content.oid())
         except FileNotFoundError:  # another process took the link for a leftover before it was locked
             return self._add_hardlink(path)
@@ -232,20 +232,13 @@ def _hash_of_clone(source: int, clone: int, before: os.stat_result, now: int) ->
     """
     content = ContentHash()
     if would_show(before.st_ctime_ns, now):
-        _exhaust(_hashed(_pieces(source), content))
+        _exhaust(_hashed(read_pieces(source), content))
         after = os.fstat(source)
         if (before.st_size, before.st_ctime_ns) == (after.st_size, after.st_ctime_ns):
             return content
         content = ContentHash()
-    _exhaust(_hashed(_pieces(clone), content))
+    _exhaust(_hashed(read_pieces(clone), content))
     return content
-
-
-def _pieces(fd: int) -> Iterator[bytes]:
-    at = 0
-    while piece := os.pread(fd, PIECE, at):
-        yield piece
-        at += len(piece)
 
 
 def _hashed(pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import ConflictError, MissingObjectError, UsageError
-from dver.core.fsutil import is_temporary
+from dver.core.fsutil import GrowingError, is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
@@ -264,6 +264,8 @@ def open_unchanged(
         try:
             oid = read(fd)
             key = stat_key(os.fstat(fd))
+        except GrowingError:
+            continue
         finally:
             os.close(fd)
         if identity(key) == identity(expected):

@@ -7,18 +7,21 @@ import os
 import stat
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
 
 from dver.core.errors import LocalIOError
 from dver.core.fsutil import (
+    GrowingError,
     clear_leftovers,
     create_temporary,
     explain,
     fsync_dir,
     is_temporary,
     locked,
+    read_pieces,
     temporary_name,
     write_atomic,
 )
@@ -91,6 +94,7 @@ def test_clearing_where_there_is_no_folder_is_harmless(tmp_path: Path) -> None:
 
 _CREATOR = """
 import sys
+from collections import deque
 from pathlib import Path
 from dver.core.fsutil import clear_leftovers, create_temporary
 import os
@@ -133,3 +137,23 @@ def test_errors_of_the_disk_are_told_with_path_reason_and_remedy() -> None:
 
 def test_a_folder_can_be_made_durable(tmp_path: Path) -> None:
     fsync_dir(tmp_path)
+
+
+def test_a_file_is_read_to_its_end_even_if_it_grows_a_little(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10_000_000)
+    with file.open("r+b", buffering=0) as opened:
+        pieces = read_pieces(opened.fileno())
+        size = len(next(pieces))
+        with file.open("ab") as more:
+            more.write(b"more")
+        assert size + sum(map(len, pieces)) == 10_000_004
+        assert b"".join(read_pieces(opened.fileno(), start=9_999_999)) == b"xmore"
+
+
+def test_a_file_that_grows_as_fast_as_it_is_read_is_not_read_for_ever(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w+b", buffering=0) as opened:
+        opened.write(b"x")
+        pieces = read_pieces(opened.fileno())
+        with pytest.raises(GrowingError):
+            deque(os.truncate(tmp_path / "file", opened.seek(0, 2) + (8 << 20)) for _ in pieces)
