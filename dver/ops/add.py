@@ -17,7 +17,7 @@ from dver.formats.tree import Entry, read_directory
 from dver.project.partial import completed
 from dver.project.pointerfiles import write_pointers
 from dver.project.targets import Target, Tracked, containing, data_path, entry_of, in_worktree, pointer_of, select
-from dver.project.tracking import check_trackable
+from dver.project.tracking import check_inside, check_trackable
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.store.graft import graft
@@ -102,8 +102,10 @@ def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequenc
         target = containing(tracked, path)
         if target is None or not target.inside:
             check_trackable(repo, tracked, path, text)
-        elif not _exists(repo, path) and not _is_recorded(repo, target):
-            raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
+        else:
+            check_inside(repo, target, text)
+            if not _exists(repo, path) and not _is_recorded(repo, target):
+                raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
         requests[path] = _Request(path, target)
     return list(requests.values())
 
@@ -155,6 +157,9 @@ def _take(
         trees = _NewTrees(repo, intake)
         for request in requests:
             _take_one(repo, request, entries, trees, progress)
+    if crew is not None:
+        whole = {one.path for one in requests if one.target is None or not one.target.inside}
+        repo.store.mark_complete(entry.oid for path, entry in entries.items() if path in whole - repo.partial)
     added = []
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None

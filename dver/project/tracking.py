@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, UsageError
-from dver.formats.tree import NAME_MAX
-from dver.project.targets import SUFFIX, Tracked, below, containing
+from dver.formats.tree import NAME_MAX, Kind, forbidden_name
+from dver.project.targets import SUFFIX, Target, Tracked, below, containing
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 from dver.worktree.apply import refuse_symlinked_parents
@@ -29,6 +29,20 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
     _check_overlap(tracked, path, text)
     _check_place(repo, path, text)
     _check_git(repo, path, text)
+
+
+def check_inside(repo: Repository, target: Target, text: str) -> None:
+    """Raise the same unless the place `target` inside of tracked data can be recorded by itself."""
+    if target.tracked.entry.kind is not Kind.DIRECTORY:
+        whole = os.fsdecode(target.tracked.path)
+        raise ConflictError(
+            f"{text!r} lies in {whole!r}, which is tracked as one file",
+            fix=f"`dver add {whole}` records that it is a directory now",
+        )
+    for name in target.inside:
+        if reason := forbidden_name(name):
+            raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the data")
+    refuse_symlinked_parents(repo.top, target.path)
 
 
 def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
@@ -95,7 +109,11 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
             fix=f"`dver add` its target, and leave the link to Git with `git add {text}`",
         )
     if os.path.isdir(absolute + SUFFIX):
-        raise ConflictError(f"no pointer can be written for {text!r}", why=f"{text + '.dver'!r} is a directory")
+        raise ConflictError(
+            f"no pointer can be written for {text!r}",
+            why=f"{text + '.dver'!r} is a directory",
+            fix="rename that directory, or the data",
+        )
 
 
 def _check_git(repo: Repository, path: bytes, text: str) -> None:

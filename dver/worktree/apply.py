@@ -14,8 +14,8 @@ from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
 from dver.store.loose import LinkMode
 from dver.store.store import Store
-from dver.worktree.materialise import Lost, Materialiser, make_crew
-from dver.worktree.plan import CheckoutPlan, Kept, Why, bytes_in, files_in
+from dver.worktree.materialise import Lost, Materialiser
+from dver.worktree.plan import CheckoutPlan, Kept, Why, bytes_in
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
 
@@ -49,12 +49,8 @@ def apply_plan(
     steps = [*plan.create, *plan.replace]
     if not steps:
         return lost
-    # The crew comes first: with a progress bar there are threads, and then no process can be forked.
-    with (
-        make_crew(files=files_in(steps)) as crew,
-        progress.task("checkout", total=bytes_in(steps)) as task,
-    ):
-        return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task, crew))
+    with progress.task("checkout", total=bytes_in(steps)) as task:
+        return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task))
 
 
 def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
@@ -23,8 +23,6 @@ _TARGET_MAX: Final = 4095
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 Failure = MissingObjectError | CorruptError
-Contents = Callable[[Sequence[Found]], Iterator[tuple[Found, bytes | CorruptError]]]
-"""Reads small objects: `Store.read_all`, or `FrameReader.contents`."""
 
 
 @dataclass(slots=True)
@@ -37,56 +35,8 @@ class Made:
     """Those that could not be made, and why."""
 
 
-class Small(NamedTuple):
-    """A blob that fits in memory, and the entries that are to hold it."""
-
-    found: Found
-    entries: list[Entry]
-
-
-def divide(store: Store, entries: Sequence[Entry]) -> tuple[list[Small], list[Entry]]:
-    """The small blobs among `entries` that are in packs, in the order in which a disk reads best; and all the rest."""
-    by_oid: dict[Oid, list[Entry]] = {}
-    for entry in entries:
-        by_oid.setdefault(entry.oid, []).append(entry)
-    found = [one for one in store.locate(by_oid) if one.raw_size <= _STREAMED]
-    small = [Small(one, by_oid.pop(one.oid)) for one in found]
-    return small, [entry for rest in by_oid.values() for entry in rest]
-
-
-def make_small(contents: Contents, small: Sequence[Small], staged: bytes, task: Task) -> Made:
-    """Make files and links of small blobs in the folder `staged`, each under its name."""
-    made = Made()
-    for one, (_, content) in zip(small, contents([one.found for one in small]), strict=True):
-        for entry in one.entries:
-            if isinstance(content, CorruptError):
-                made.failures.append((entry, content))
-            elif entry.kind is Kind.SYMLINK and not (0 < len(content) <= _TARGET_MAX and b"\0" not in content):
-                made.failures.append((entry, _no_target(entry)))
-            else:
-                made.keys[entry.name] = _write(staged + b"/" + entry.name, entry, content)
-                task.advance(len(content))
-    return made
-
-
-def _write(target: bytes, entry: Entry, content: bytes) -> bytes:
-    if entry.kind is Kind.SYMLINK:
-        os.symlink(content, target)
-        return stat_key(os.lstat(target))
-    fd = os.open(target, _WRITE, _permissions(entry))
-    try:
-        view = content
-        while written := os.write(fd, view):
-            if written == len(view):
-                break
-            view = view[written:]
-        return stat_key(os.fstat(fd))
-    finally:
-        os.close(fd)
-
-
 class FileMaker:
-    """Makes files of blobs that are large or loose, in the folder `staged`, each under its name."""
+    """Makes files in the folder `staged`, each under its name."""
 
     def __init__(self, store: Store, mode: LinkMode, staged: bytes, task: Task) -> None:
         self._store = store
@@ -96,16 +46,31 @@ class FileMaker:
         self._made = Made()
 
     def make(self, entries: Sequence[Entry]) -> Made:
-        """Make files. What cannot be made is listed, and the rest goes on."""
-        in_packs = {one.oid for one in self._store.locate([entry.oid for entry in entries])}
+        """Make files and links. What cannot be made is listed, and the rest goes on."""
+        by_oid: dict[Oid, list[Entry]] = {}
         for entry in entries:
-            if entry.kind is Kind.SYMLINK and entry.oid in self._store:
-                self._made.failures.append((entry, _no_target(entry)))
-            elif entry.oid in in_packs:
-                self._stream(entry)
+            by_oid.setdefault(entry.oid, []).append(entry)
+        small: list[Found] = []
+        for found in self._store.locate(by_oid):
+            if found.raw_size > _STREAMED:
+                for entry in by_oid.pop(found.oid):
+                    self._stream(entry)
             else:
+                small.append(found)
+        for found, content in self._store.read_all(small):
+            for entry in by_oid.pop(found.oid):
+                self._small(entry, content)
+        for rest in by_oid.values():
+            for entry in rest:
                 self._loose(entry)
         return self._made
+
+    def _small(self, entry: Entry, content: bytes | CorruptError) -> None:
+        if isinstance(content, CorruptError):
+            self._made.failures.append((entry, content))
+        else:
+            self._made.keys[entry.name] = _write(self._staged + b"/" + entry.name, entry, content)
+            self._task.advance(len(content))
 
     def _stream(self, entry: Entry) -> None:
         target = self._staged + b"/" + entry.name
@@ -183,3 +148,19 @@ def _no_target(entry: Entry) -> CorruptError:
 def _permissions(entry: Entry) -> int:
     """What the umask is applied to."""
     return 0o777 if entry.kind is Kind.EXECUTABLE else 0o666
+
+
+def _write(target: bytes, entry: Entry, content: bytes) -> bytes:
+    if entry.kind is Kind.SYMLINK:
+        os.symlink(content, target)
+        return stat_key(os.lstat(target))
+    fd = os.open(target, _WRITE, _permissions(entry))
+    try:
+        view = content
+        while written := os.write(fd, view):
+            if written == len(view):
+                break
+            view = view[written:]
+        return stat_key(os.fstat(fd))
+    finally:
+        os.close(fd)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strategies import names
 from workspaces import Content, listing
 
+from dver.core.crew import Crew, Worker
 from dver.core.oid import Oid
 from dver.formats.tree import Entry
 from dver.store.database import Database
@@ -21,7 +22,6 @@ from dver.store.store import Store
 from dver.store.writer import StoreWriter
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly, KeepInStore
-from dver.worktree.materialise import make_crew
 from dver.worktree.plan import CheckoutPlan, Subject, plan_checkout
 from dver.worktree.scan import Scanner, Snapshot
 from dver.worktree.statcache import StatCache
@@ -38,7 +38,6 @@ TREES = st.recursive(
     max_leaves=12,
 )
 TOPS = st.one_of(TREES, LEAVES, st.none())
-NOBODY = make_crew(files=0)
 
 
 def build(path: bytes, spec: object) -> None:
@@ -55,6 +54,9 @@ def build(path: bytes, spec: object) -> None:
         with open(path, "wb") as file:
             file.write(content)
         os.chmod(path, 0o755 if kind == "executable" else 0o644)
+
+
+NOBODY = Crew(Worker, size=1)  # a crew of one forks nobody
 
 
 class Place:
