@@ -9,25 +9,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from dver.config import Config, ConfigPaths
 from dver.core.errors import RepositoryError
 from dver.core.fsutil import locked
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.scm.git import GitRepo, discover
-from dver.store.database import Database
-from dver.store.loose import LinkMode
-from dver.store.store import Store
-from dver.worktree.ignore import Ignore
-from dver.worktree.placed import Placed, read_placed, write_placed
-from dver.worktree.scan import Intake, Scanner, Snapshot
-from dver.worktree.statcache import StatCache
 
+# The parts are imported when they are made: with SQLite, zstd and the rest they take a third of the time of a command
+# that needs none of them, such as `dver status` where nothing is tracked.
 if TYPE_CHECKING:
+    from dver.config import Config, ConfigPaths
     from dver.remote.mirror import Mirror
     from dver.remote.settings import RemoteSettings
     from dver.remote.storage import Storage
+    from dver.store.database import Database
+    from dver.store.loose import LinkMode
+    from dver.store.store import Store
+    from dver.worktree.placed import Placed
+    from dver.worktree.scan import Intake, Snapshot
+    from dver.worktree.statcache import StatCache
 
 PROJECT_FOLDER: Final = ".dver"
 
@@ -116,31 +117,43 @@ class Repository:
     @cached_property
     def config_paths(self) -> ConfigPaths:
         """The configuration files."""
+        from dver.config import ConfigPaths
+
         return ConfigPaths.of(self.root, self.git.common_dir)
 
     @cached_property
     def config(self) -> Config:
         """The configuration."""
+        from dver.config import Config
+
         return Config.load(self.config_paths)
 
     @cached_property
     def database(self) -> Database:
         """The index database."""
+        from dver.store.database import Database
+
         return Database(self.database_path)
 
     @cached_property
     def store(self) -> Store:
         """The store."""
+        from dver.store.store import Store
+
         return Store(self.store_root, self.database)
 
     @cached_property
     def stat_cache(self) -> StatCache:
         """The stat cache."""
+        from dver.worktree.statcache import StatCache
+
         return StatCache(self.database)
 
     @property
     def link_mode(self) -> LinkMode:
         """How large files in the workspace relate to the store."""
+        from dver.store.loose import LinkMode
+
         return LinkMode(self.config.cache_link)
 
     def remote_settings(self, name: str | None = None) -> RemoteSettings:
@@ -179,6 +192,9 @@ class Repository:
         self, path: bytes, intake: Intake, *, root: bytes | None = None, progress: Progress = SILENT
     ) -> Snapshot | None:
         """What there is at the data path `path`, in the workspace or below the folder `root`."""
+        from dver.worktree.ignore import Ignore
+        from dver.worktree.scan import Scanner
+
         ignore = Ignore(os.fsencode(self.root))
         scanner = Scanner(self.stat_cache, intake, ignore=ignore, store_link=self.blob_behind_link, progress=progress)
         return scanner.scan((root or self.top) + b"/" + path, os.path.basename(path))
@@ -198,15 +214,21 @@ class Repository:
     @property
     def placed(self) -> Placed:
         """What dver has put into this worktree."""
+        from dver.worktree.placed import read_placed
+
         return read_placed(self._placed_file)
 
     @cached_property
     def partial(self) -> frozenset[bytes]:
         """Tracked directories of which only parts were ever checked out in this worktree."""
+        from dver.worktree.placed import read_placed
+
         return frozenset(read_placed(self._partial_file))
 
     def note_partial(self, changes: Mapping[bytes, bool]) -> None:
         """Remember of some directories whether only parts of them are here."""
+        from dver.worktree.placed import write_placed
+
         paths = {path for path in (*self.partial, *changes) if changes.get(path, True)}
         if paths != self.partial:
             write_placed(self._partial_file, dict.fromkeys(paths, ()))
@@ -214,6 +236,8 @@ class Repository:
 
     def note_placed(self, changes: Mapping[bytes, tuple[Entry, ...]]) -> None:
         """Remember what dver has put at some paths; nothing means that it has taken all away."""
+        from dver.worktree.placed import write_placed
+
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
 

@@ -6,14 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dver.cli import terminal
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
-from dver.store.compare import Change, Status
 
-_LETTERS: Final = {Status.ADDED: "A", Status.REMOVED: "D", Status.MODIFIED: "M", Status.RENAMED: "R"}
+if TYPE_CHECKING:
+    from dver.store.compare import Change
+
+_LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"}
 
 
 def shown(repo: Repository, path: bytes, cwd: Path) -> str:
@@ -28,12 +30,12 @@ def lines(repo: Repository, changes: Iterable[Change], cwd: Path, style: termina
 
 def summary(changes: Sequence[Change]) -> str:
     """How many files were added, removed and so on."""
-    counts = Counter(change.status for change in changes)
-    return ", ".join(f"{counts[status]:,} {status.value}" for status in Status if counts[status]) or "no files"
+    counts = Counter(change.status.value for change in changes)
+    return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
 def _line(repo: Repository, change: Change, cwd: Path, style: terminal.Style) -> str:
-    letter = _LETTERS[change.status]
+    letter = _LETTERS[change.status.value]
     paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
     name = shown(repo, change.path, cwd)
     if change.old_path is not None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
-from dver.project.partial import completed
-from dver.project.presence import Presence, presence_of
-from dver.project.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
+from dver.project.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import Change as GitChange
 from dver.scm.pointers import PointerFile
-from dver.store.compare import Change, compare, same, with_renames
-from dver.worktree.intake import HashOnly
+
+if TYPE_CHECKING:
+    from dver.project.presence import Presence
+    from dver.store.compare import Change
+
+_Examine = Callable[[bytes, Pointer], "tuple[bool, tuple[Change, ...] | None]"]
 
 
 class PointerState(Enum):
@@ -72,7 +75,6 @@ class StatusReport:
     paths: tuple[PathStatus, ...]
     conflicts: tuple[bytes, ...]
     """Pointers in an unfinished merge."""
-    has_remote: bool
 
     @property
     def is_clean(self) -> bool:
@@ -92,9 +94,7 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
         staged={data_of(path): change for path, change in changed.items() if path not in conflicts},
     )
     wanted = _wanted(repo, places, paths, cwd)
-    presence = presence_of(repo, [disk[path].pointer for path in wanted if path in disk])
-    found = tuple(_one(repo, path, places, presence, progress) for path in wanted)
-    return StatusReport(found, conflicts, has_remote=bool(repo.config.remote_names))
+    return StatusReport(_look(repo, wanted, places, progress) if wanted else (), conflicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,25 @@ def _wanted(repo: Repository, places: _Places, texts: Sequence[str], cwd: Path) 
     return list(dict.fromkeys(chosen))
 
 
-def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, progress: Progress) -> PathStatus:
+def _look(repo: Repository, wanted: Sequence[bytes], places: _Places, progress: Progress) -> tuple[PathStatus, ...]:
+    # With the store and the scanner: slow to import, and not needed where nothing is tracked.
+    from dver.project.datastate import examine
+    from dver.project.presence import presence_of
+
+    presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk])
+    return tuple(
+        _one(path, places, presence, lambda path, pointer: examine(repo, path, pointer, progress)) for path in wanted
+    )
+
+
+def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
     disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
     staged = _state(change.old, change.new) if change else None
     unstaged = _state(index.blob if index else None, disk.blob if disk else None)
     if disk is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, in_store=True, on_remote=None)
-    data, changes = _compare(repo, path, disk.pointer, progress)
+    found, changes = examine(path, disk.pointer)
+    data = DataState.ABSENT if not found else DataState.UNCHANGED if changes == () else DataState.MODIFIED
     return PathStatus(
         path,
         staged,
@@ -140,25 +152,6 @@ def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, pro
         in_store=disk.pointer.oid in presence.in_store,
         on_remote=presence.on_remote(disk.pointer),
     )
-
-
-def _compare(
-    repo: Repository, path: bytes, pointer: Pointer, progress: Progress
-) -> tuple[DataState, tuple[Change, ...] | None]:
-    snapshot = repo.scan(path, HashOnly(), progress=progress)
-    recorded = entry_of(path, pointer)
-    if snapshot is None:
-        return DataState.ABSENT, ()
-    if same(recorded, snapshot.root):
-        return DataState.UNCHANGED, ()
-    try:
-        found, read = completed(repo, path, recorded, snapshot)
-        if same(recorded, found):
-            return DataState.UNCHANGED, ()
-        changes = compare(recorded, found, repo.store.tree, read, path=path)
-        return DataState.MODIFIED, tuple(with_renames(changes))
-    except (MissingObjectError, CorruptError):
-        return DataState.MODIFIED, None
 
 
 def _state(old: str | None, new: str | None) -> PointerState | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from dver.core.errors import DverError
 from dver.core.fsutil import clear_leftovers, fsync_dir, write_atomic
 from dver.formats import pointer as pointer_format
 from dver.formats.pointer import Pointer
@@ -45,6 +46,7 @@ class _Change:
         self._before: dict[bytes, bytes | None] = {}
         self._written: set[bytes] = set()
         self._deleted: set[bytes] = set()
+        self._staging = False
 
     def write(self, path: bytes, pointer: Pointer | bytes) -> None:
         """Write the pointer of the data at `path`."""
@@ -86,17 +88,23 @@ class _Change:
 
     def stage(self) -> None:
         """Put all of it into Git's index."""
+        self._staging = True
         index.stage(self._repo.git, sorted(self._written))
         index.remove_cached(self._repo.git, sorted(self._deleted))
 
     def take_back(self) -> None:
-        """Make every file what it was."""
+        """Make every file what it was, and stage that if the other was perhaps staged."""
         for name, content in self._before.items():
             with suppress(OSError):  # the error that brought us here says more than this one could
                 if content is None:
                     self._file(name).unlink(missing_ok=True)
                 elif self._content(name) != content:
                     write_atomic(self._file(name), content)
+        if self._staging:  # perhaps Git was done when Ctrl-C came
+            with suppress(DverError):
+                old = {name for name, content in self._before.items() if content is not None}
+                index.stage(self._repo.git, sorted(old))
+                index.remove_cached(self._repo.git, sorted(self._before.keys() - old))
 
     def _remember(self, name: bytes) -> bytes | None:
         if name not in self._before:

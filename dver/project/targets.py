@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -241,6 +240,8 @@ def _select_one(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Ite
 
 def _not_tracked(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> UsageError:
     names = {os.fsdecode(one): one for one in tracked}
+    from difflib import get_close_matches  # only for this message
+
     near = get_close_matches(os.fsdecode(path), names, n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
     return UsageError(f"{text!r} is not tracked", why="no pointer stands for it or for anything in it", fix=fix)
