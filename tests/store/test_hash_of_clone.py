@@ -36,12 +36,12 @@ def test_after_a_recent_change_the_clone_itself_is_read(folder: Path) -> None:
 
 
 def test_if_the_source_changes_meanwhile_the_clone_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = writer._pieces
+    pieces = writer.read_pieces
 
     def overtaken(fd: int):
         yield from pieces(fd)
         if os.fstat(fd).st_size == len(b"what the workspace has"):
             (folder / "source").write_bytes(b"what somebody has just written")
 
-    monkeypatch.setattr(writer, "_pieces", overtaken)
+    monkeypatch.setattr(writer, "read_pieces", overtaken)
     assert hash_of_clone(folder, now=time.time_ns() + LONG_AGO_NS) == Oid.of(b"what the store keeps")
