@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple, TypeVar
 
 from dver.core.errors import CorruptError
@@ -13,7 +13,7 @@ from dver.formats import tree
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.store.compare import join
-from dver.store.store import Store
+from dver.store.store import IN_MEMORY_MAX, Store
 
 BATCH: Final = 10_000
 """Objects that are asked about at once."""
@@ -134,7 +134,10 @@ def tree_reader(store: Store, damaged: set[Oid] | None = None) -> TreeReader:
     """A reader of the store's trees. One that is damaged raises CorruptError, or is put into `damaged` if given."""
 
     def read(oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        for found, content in store.read_all(store.locate(oids)):
+        located = store.locate(oids)
+        huge = [(one, CorruptError(f"object {one.oid} is no tree")) for one in located if one.raw_size > IN_MEMORY_MAX]
+        rest = store.read_all([one for one in located if one.raw_size <= IN_MEMORY_MAX])
+        for found, content in chain(huge, rest):
             try:
                 if isinstance(content, CorruptError):
                     raise content

@@ -104,7 +104,7 @@ class Store:
             return self.read_found(found)
         if self.loose.present((oid,)):
             return b"".join(self.loose.pieces(oid))
-        raise missing(oid)
+        raise self._absent(oid)
 
     def read_found(self, found: Found) -> bytes:
         """The content of an object that `locate` found, checked against its oid."""
@@ -125,7 +125,7 @@ class Store:
                 return self._frames.stream(found)
         if self.loose.present((oid,)):
             return self.loose.pieces(oid)
-        raise missing(oid)
+        raise self._absent(oid)
 
     def tree(self, oid: Oid) -> list[tree.Entry]:
         """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one."""
@@ -136,7 +136,17 @@ class Store:
             if found.raw_size > IN_MEMORY_MAX:
                 raise CorruptError(f"object {oid} is no tree", why=f"it has {found.raw_size:,} bytes")
             return self.read_found(found)
-        raise missing(oid)
+        raise self._absent(oid)
+
+    def _absent(self, oid: Oid) -> MissingObjectError | CorruptError:
+        """The error for an object that is not found, which may be because its pack is damaged."""
+        if not self.damaged_packs:
+            return missing(oid)
+        return CorruptError(
+            f"object {oid} is not in the store, or in a pack that is damaged",
+            why=f"the list of what is in {os.fspath(self.damaged_packs[0])!r} cannot be read",
+            fix="`dver pull` gets a good copy from the remote",
+        )
 
     # -- keeping the database in step
 

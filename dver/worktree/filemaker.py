@@ -54,7 +54,10 @@ class FileMaker:
         for found in self._store.locate(by_oid):
             if found.raw_size > _STREAMED:
                 for entry in by_oid.pop(found.oid):
-                    self._stream(entry)
+                    if entry.kind is Kind.SYMLINK:
+                        self._made.failures.append((entry, _no_target(entry)))
+                    else:
+                        self._stream(entry)
             else:
                 small.append(found)
         for found, content in self._store.read_all(small):
@@ -68,6 +71,8 @@ class FileMaker:
     def _small(self, entry: Entry, content: bytes | CorruptError) -> None:
         if isinstance(content, CorruptError):
             self._made.failures.append((entry, content))
+        elif entry.kind is Kind.SYMLINK and not (0 < len(content) <= _TARGET_MAX and b"\0" not in content):
+            self._made.failures.append((entry, _no_target(entry)))
         else:
             self._made.keys[entry.name] = _write(self._staged + b"/" + entry.name, entry, content)
             self._task.advance(len(content))
@@ -92,6 +97,8 @@ class FileMaker:
         try:
             if not self._store.loose.present((entry.oid,)):
                 self._store.read(entry.oid)  # says what is wrong
+            if entry.kind is Kind.SYMLINK:
+                raise _no_target(entry)
             if not (self._mode.shares_file and self._link(target, entry)) and not self._reflink(target, entry):
                 self._stream(entry)
                 return
