@@ -57,7 +57,7 @@ class _Bars:
         for task in tasks:
             if task.seconds >= self._delay:
                 bar = self._bars.get(task) or self._open(task)
-                bar.total, bar.n, bar.ncols = task.total, task.done, width()
+                bar.total, bar.n, bar.ncols = task.total, task.done, _columns()
                 bar.refresh()
 
     def _open(self, task: _Task) -> Any:
@@ -70,7 +70,7 @@ class _Bars:
             total=task.total,
             file=self._stream,
             leave=False,
-            ncols=width(),
+            ncols=_columns(),
             nrows=20,
             unit="B" if task.unit == "B" else f" {task.unit}",
             unit_scale=task.unit == "B",
@@ -113,6 +113,11 @@ class _Lines:
     def _print(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
+
+
+def _columns() -> int:
+    """How long a bar may be: with the `^C` that terminals show, it still fits into one line, and can be cleared."""
+    return max(1, width() - len("^C") - 1)
 
 
 def _line(task: _Task) -> str:

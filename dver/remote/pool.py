@@ -23,7 +23,7 @@ def in_parallel(
 
     At most `ahead` (default: `jobs`) are under way or wait to be taken. The first error ends it: nothing new is begun,
     and it is raised once what is under way has ended; KeyboardInterrupt at once. Close the iterator
-    (`contextlib.closing`) where it may be left early.
+    (`contextlib.closing`) where it may be left early: that waits for nothing, either.
     """
     if len(items) <= 1 or jobs == 1:
         yield from map(work, items)
@@ -40,7 +40,7 @@ def in_parallel(
             running.append(pool.submit(work, item))
         while running:
             yield running.popleft().result()
-    except KeyboardInterrupt:
+    except (GeneratorExit, KeyboardInterrupt):
         patient = False
         raise
     finally:

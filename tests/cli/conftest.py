@@ -15,7 +15,7 @@ _PROGRAM = """\
 import os, sys, time, types
 import click
 from dver.cli import options
-from dver.cli.main import main
+from dver.__main__ import run
 from dver.core.errors import *
 
 @options.command()
@@ -28,7 +28,7 @@ def command(ctx, *, as_json):
 stand_in = types.ModuleType("dver.cli.commands.status")
 stand_in.command = command
 sys.modules[stand_in.__name__] = stand_in
-sys.exit(main())
+run()
 """
 
 StandIn = Callable[..., "subprocess.Popen[bytes]"]

@@ -140,6 +140,16 @@ def test_ctrl_c_prints_one_line(start_stand_in: Callable[..., subprocess.Popen[b
     assert (process.returncode, err) == (130, b"interrupted\n")
 
 
+def test_ctrl_c_does_not_wait_for_a_stuck_thread(start_stand_in: Callable[..., subprocess.Popen[bytes]]) -> None:
+    stuck = "import threading; threading.Thread(target=time.sleep, args=[600]).start()"
+    process = start_stand_in(f'{stuck}; ctx.say("ready"); sys.stdout.flush(); time.sleep(600)')
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"interrupted\n")
+
+
 def test_names_that_the_terminal_cannot_encode_are_escaped(stand_in: Callable[..., Result]) -> None:
     assert stand_in(r'ctx.say("caf\xe9 \udcff")', PYTHONIOENCODING="ascii").out == "caf\\xe9 \\udcff\n"
 
