@@ -1,0 +1,121 @@
+"""`add` and `checkout`, killed at random moments: the same command run again completes, and nothing saved is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from killing import KILLS, moments, run_and_kill, timed
+from support import Run, git, make_git_repo
+
+from dver.store.codec import Decoder
+from dver.store.packs import PackReader, parse_pack_file_name
+
+
+def _fill(data: Path, seed: int, *, changed: Iterable[int]) -> None:
+    """Files of a version: those numbered in `changed` differ from one version to the next."""
+    stable = random.Random(1)
+    own = random.Random(seed)
+    different = set(changed)
+    for number in range(1200):
+        content = stable.randbytes(1500)
+        file = data / f"d{number % 6}" / f"f{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(own.randbytes(1500) if number in different else content)
+    for number in range(3):
+        (data / f"large{number}").write_bytes(own.randbytes(2_000_000))
+
+
+def _assert_same(left: Path, right: Path) -> None:
+    done = subprocess.run(["diff", "-r", os.fspath(left), os.fspath(right)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def _verify_store(repo: Path) -> None:
+    """Every pack that has a name is whole, and no temporary file is left."""
+    decoder = Decoder()
+    store = repo / ".git" / "dver" / "store"
+    for file in (store / "packs").iterdir():
+        name = parse_pack_file_name(file.name)
+        assert name is not None, file
+        with PackReader(file) as reader:
+            for row in reader.rows(name):
+                for _ in decoder.decode_stream(row, reader.payload_pieces(row)):
+                    pass
+    assert [path for path in repo.rglob(".dver-*") if path.name != ".dver"] == []
+
+
+@pytest.fixture
+def repo(run: Run, tmp_path: Path) -> Path:
+    repo = make_git_repo(tmp_path / "repo")
+    run("init", cwd=repo)
+    git("commit", "-qm", "Project", cwd=repo)
+    return repo
+
+
+def test_add_killed_at_any_moment_is_completed_by_the_next_add(run: Run, repo: Path, tmp_path: Path) -> None:
+    _fill(repo / "data", seed=0, changed=())
+    duration = timed("add", "data", cwd=repo)
+    run("add", "data", cwd=repo)
+    killed = 0
+    for round_number, moment in enumerate(moments(duration)):
+        # From nothing every time: an empty store, no pointer, no index database.
+        git("reset", "-q", "--hard", cwd=repo)
+        shutil.rmtree(repo / ".git" / "dver")
+        killed += run_and_kill(["add", "data"], repo, moment)
+        pointer = repo / "data.dver"
+        if pointer.exists():  # then all that it stands for is in the store
+            run("check", cwd=repo, rc=None)
+        run("add", "data", cwd=repo)
+        _verify_store(repo)
+        if round_number % 10 == 0:
+            run("checkout", "--to", tmp_path / f"out{round_number}", cwd=repo)
+            _assert_same(repo / "data", tmp_path / f"out{round_number}" / "data")
+    assert killed >= KILLS // 3, "hardly any process was killed while it ran: the moments are badly chosen"
+
+
+def test_a_pointer_never_dangles_when_add_is_killed(run: Run, repo: Path) -> None:
+    _fill(repo / "data", seed=0, changed=())
+    run("add", "data", cwd=repo)
+    git("commit", "-qm", "v1", cwd=repo)
+    duration = timed("add", "data", cwd=repo)
+    for round_number, moment in enumerate(moments(duration)[:15]):
+        _fill(repo / "data", seed=round_number, changed=range(0, 1200, 7))
+        run_and_kill(["add", "data"], repo, moment)
+        # The pointer is the old one or the new one, and either is complete.
+        git("add", "data.dver", cwd=repo)
+        git("commit", "-qm", "kill", "--allow-empty", cwd=repo)
+        run("check", cwd=repo)
+
+
+def test_checkout_killed_at_any_moment_is_completed_by_the_next_checkout(run: Run, repo: Path, tmp_path: Path) -> None:
+    for version in (1, 2):
+        _fill(repo / "data", seed=version, changed=range(version, 1200, 3))
+        (repo / "data" / f"only-in-{version}").mkdir()
+        (repo / "data" / f"only-in-{version}" / "file").write_text(f"{version}\n")
+        run("add", "data", cwd=repo)
+        git("commit", "-qm", f"v{version}", cwd=repo)
+        git("tag", f"v{version}", cwd=repo)
+        shutil.copytree(repo / "data", tmp_path / f"v{version}")
+        shutil.rmtree(repo / "data" / f"only-in-{version}")
+    (repo / "data" / "only-in-2").mkdir()
+    (repo / "data" / "only-in-2" / "file").write_text("2\n")
+    git("checkout", "-q", "v1", cwd=repo)
+    duration = timed("checkout", cwd=repo)
+    killed = 0
+    for round_number, moment in enumerate(moments(duration)):
+        version = round_number % 2 + 1
+        git("checkout", "-q", f"v{version}", cwd=repo)
+        if round_number % 5 == 4:
+            shutil.rmtree(repo / "data")
+        killed += run_and_kill(["checkout"], repo, moment)
+        run("checkout", cwd=repo)
+        _assert_same(tmp_path / f"v{version}", repo / "data")
+        assert run("status", "--exit-code", cwd=repo).out == "data is clean\n"
+        _verify_store(repo)
+    assert killed >= KILLS // 3, "hardly any process was killed while it ran: the moments are badly chosen"
