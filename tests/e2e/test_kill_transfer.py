@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
+from killing import KILLS, moments, run_and_kill, timed
 from support import Run, git, make_git_repo, run_dver
 
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.store.codec import Decoder
 from dver.store.packs import PackReader, parse_pack_file_name
-
-KILLS = 50
 
 
 def _build(repo: Path) -> None:
@@ -35,27 +30,6 @@ def _build(repo: Path) -> None:
     run_dver("add", "data", cwd=repo)
     run_dver("remote", "add", "-d", "origin", "../remote", cwd=repo)
     git("commit", "-qam", "Data", cwd=repo)
-
-
-def _run_and_kill(arguments: Sequence[str], cwd: Path, after: float) -> bool:
-    """Start dver, and kill it after some seconds. Was it still at work?"""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dver", *arguments], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
-
-
-def _moments(duration: float) -> list[float]:
-    made = random.Random(int(duration * 1000))
-    return [made.uniform(0.05, duration * 1.1) for _ in range(KILLS)]
-
-
-def _timed(*arguments: str, cwd: Path) -> float:
-    start = time.perf_counter()
-    run_dver(*arguments, cwd=cwd)
-    return time.perf_counter() - start
 
 
 def _verify_remote(remote: Path) -> None:
@@ -85,11 +59,11 @@ def _verify_remote(remote: Path) -> None:
 def test_push_killed_at_any_moment_is_completed_by_the_next_push(env: Path, tmp_path: Path, run: Run) -> None:
     repo, remote = tmp_path / "repo", tmp_path / "remote"
     _build(repo)
-    duration = _timed("push", cwd=repo)
+    duration = timed("push", cwd=repo)
     killed = 0
-    for moment in _moments(duration):
+    for moment in moments(duration):
         shutil.rmtree(remote)
-        killed += _run_and_kill(["push"], repo, moment)
+        killed += run_and_kill(["push"], repo, moment)
         if (remote / "indexes").exists():
             _verify_remote(remote)
         run("push", cwd=repo)
@@ -104,12 +78,12 @@ def test_pull_killed_at_any_moment_is_completed_by_the_next_pull(env: Path, tmp_
     run("push", cwd=repo)
     clone = tmp_path / "clone"
     git("clone", "-q", repo, clone, cwd=tmp_path)
-    duration = _timed("pull", cwd=clone)
+    duration = timed("pull", cwd=clone)
     killed = 0
-    for moment in _moments(duration):
+    for moment in moments(duration):
         shutil.rmtree(clone)
         git("clone", "-q", repo, clone, cwd=tmp_path)
-        killed += _run_and_kill(["pull"], clone, moment)
+        killed += run_and_kill(["pull"], clone, moment)
         run("pull", cwd=clone)
         done = subprocess.run(
             ["diff", "-r", os.fspath(repo / "data"), os.fspath(clone / "data")], capture_output=True, check=False
