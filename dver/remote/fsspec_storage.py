@@ -24,7 +24,9 @@ from dver.remote.storage import (
     Body,
     BytesBody,
     Capabilities,
+    Meter,
     MissingKey,
+    Moved,
     ObjectInfo,
     checked_chunks,
     checked_key,
@@ -92,17 +94,19 @@ class FsspecStorage:
     def __repr__(self) -> str:
         return f"FsspecStorage({self._url!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
         path = self._path(key)
         if if_absent and self.stat(key) is not None:
             return False
         if self._protocol in _OBJECT_STORES and body.size <= _SINGLE_PUT:
             content = b"".join(checked_chunks(body))
             self._call(lambda fs: fs.pipe_file(path, content), f"write {key!r}")
+            Meter(moved).at(len(content))
             return True
         temporary = self._path_of(f"{RESERVED}tmp/{temporary_name('put')}")
+        meter = Meter(moved)
         try:
-            self._retry(lambda: self._write(temporary, body, f"write {key!r}"))
+            self._retry(lambda: self._write(temporary, body, meter, f"write {key!r}"))
             self._call(lambda fs: self._move(fs, temporary, path), f"write {key!r}")
         except BaseException:
             with suppress(RemoteError):
@@ -110,7 +114,7 @@ class FsspecStorage:
             raise
         return True
 
-    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
         checked_range(start, length)
         path = self._path(key)
         end = None if length is None else start + length
@@ -130,11 +134,13 @@ class FsspecStorage:
             return content
 
         try:
-            return self._call(read, f"read {key!r}")
+            content = self._call(read, f"read {key!r}")
         except RemoteError as error:
             if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
                 raise MissingKey(self.url, key) from None
             raise
+        Meter(moved).at(len(content))
+        return content
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         folder = prefix.rpartition("/")[0]
@@ -232,11 +238,12 @@ class FsspecStorage:
         except _failures() as error:
             raise self._translate(error, action) from error
 
-    def _write(self, path: str, body: Body, action: str) -> None:
+    def _write(self, path: str, body: Body, meter: Meter, action: str) -> None:
         """One try to write `body` to `path`. What the body itself raises passes through."""
+        meter.at(0)
         file = self._attempt(lambda fs: self._create(fs, path), action)
         try:
-            for chunk in checked_chunks(body):
+            for chunk in checked_chunks(body, meter):
                 self._attempt(_writing(file, chunk), action)
         finally:
             self._attempt(lambda fs: file.close(), action)

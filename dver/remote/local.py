@@ -21,7 +21,9 @@ from dver.remote.storage import (
     Body,
     BytesBody,
     Capabilities,
+    Meter,
     MissingKey,
+    Moved,
     ObjectInfo,
     checked_chunks,
     checked_key,
@@ -51,7 +53,7 @@ class LocalStorage:
     def __repr__(self) -> str:
         return f"LocalStorage({self._root!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
         target = self._path(key)
         if if_absent and os.path.lexists(target):
             return False
@@ -59,7 +61,7 @@ class LocalStorage:
             self._prepare()
         temporary = os.path.join(self._root, _TEMPORARY, temporary_name("put"))
         try:
-            self._write(temporary, body)
+            self._write(temporary, body, Meter(moved))
             with self._explained("write to"):
                 self._make_folder(os.path.dirname(target))
                 return self._publish(temporary, target, if_absent=if_absent)
@@ -67,7 +69,7 @@ class LocalStorage:
             with suppress(OSError):
                 os.unlink(temporary)
 
-    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
         checked_range(start, length)
         with self._explained("read"):
             try:
@@ -77,11 +79,13 @@ class LocalStorage:
                     raise self._missing(key) from None
                 raise
             try:
-                return self._read(fd, key, start, length)
+                content = self._read(fd, key, start, length)
             except IsADirectoryError:
                 raise self._missing(key) from None
             finally:
                 os.close(fd)
+        Meter(moved).at(len(content))
+        return content
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         folder = prefix.rpartition("/")[0]
@@ -194,12 +198,12 @@ class LocalStorage:
                 fsync_dir(os.path.dirname(folder))
         self._made.add(folder)
 
-    def _write(self, path: str, body: Body) -> None:
+    def _write(self, path: str, body: Body, meter: Meter) -> None:
         """Make the file `path` of `body`, durably. What `body` raises is not ours to explain."""
         with self._explained("write to"):
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with open(fd, "wb", buffering=0) as file:
-            for chunk in checked_chunks(body):
+            for chunk in checked_chunks(body, meter):
                 with self._explained("write to"):
                     _write_all(file.fileno(), chunk)
             with self._explained("write to"):

@@ -25,7 +25,9 @@ from dver.remote.storage import (
     Body,
     BytesBody,
     Capabilities,
+    Meter,
     MissingKey,
+    Moved,
     ObjectInfo,
     checked_chunks,
     checked_key,
@@ -67,16 +69,16 @@ class S3Storage:
     def __repr__(self) -> str:
         return f"S3Storage({self._url!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False) -> bool:
-        where = self._where(key)
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+        where, meter = self._where(key), Meter(moved)
         if not if_absent:
-            self._send(key, where, body, {})
+            self._send(key, where, body, {}, meter)
             return True
         if not self._conditional and self.stat(key) is not None:
             return False
         if self._conditional is not False:
             try:
-                self._send(key, where, body, {"IfNoneMatch": "*"})
+                self._send(key, where, body, {"IfNoneMatch": "*"}, meter)
                 return True
             except S3Error as error:
                 if error.code in PRECONDITION:
@@ -85,10 +87,10 @@ class S3Storage:
                 if error.code not in NOT_IMPLEMENTED:
                     raise
                 self._conditional = False
-        self._send(key, where, body, {})
+        self._send(key, where, body, {}, meter)
         return True
 
-    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
         checked_range(start, length)
         if length == 0:
             if self.stat(key) is None:
@@ -181,7 +183,7 @@ class S3Storage:
     def _refuses_second(self, key: str, body: Body) -> bool:
         """Whether the server honours a conditional write to `key`, which exists."""
         try:
-            self._send(key, self._where(key), body, {"IfNoneMatch": "*"})
+            self._send(key, self._where(key), body, {"IfNoneMatch": "*"}, Meter(None))
         except S3Error as error:
             if error.code in PRECONDITION:
                 return True
@@ -196,17 +198,17 @@ class S3Storage:
             if error.code not in READ_ONLY:
                 raise
 
-    def _send(self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str]) -> None:
+    def _send(self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], meter: Meter) -> None:
         if body.size <= SINGLE_PUT:
-            self._send_whole(key, where | condition, body)
+            self._send_whole(key, where | condition, body, meter)
         else:
-            self._send_parts(key, where, body, condition)
+            self._send_parts(key, where, body, condition, meter)
 
-    def _send_whole(self, key: str, request: dict[str, Any], body: Body) -> None:
+    def _send_whole(self, key: str, request: dict[str, Any], body: Body, meter: Meter) -> None:
         content = _joined(body)
 
         async def work(client: Any, pulse: Pulse) -> None:
-            await client.put_object(Body=Upload(content, pulse), **request)
+            await client.put_object(Body=Upload(content, pulse, meter), **request)
 
         self._client.call(work, f"write {key!r}")
 

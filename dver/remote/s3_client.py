@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dver.remote import s3_errors
 from dver.remote.retry import Policy, Retrier
+from dver.remote.storage import Meter
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -45,16 +46,18 @@ class Pulse:
 
 
 class Upload(io.RawIOBase):
-    """A request's body that tells its pulse of each piece taken from it.
+    """A request's body that tells its pulse and its meter of each piece taken from it.
 
     Not a BytesIO: aiohttp asks that one for its buffer, which copies all of it. Each try gets an Upload of its own, so
     that one given up cannot move the position of the next.
     """
 
-    def __init__(self, content: bytes | bytearray | memoryview, pulse: Pulse) -> None:
+    def __init__(self, content: bytes | bytearray | memoryview, pulse: Pulse, meter: Meter) -> None:
         self._view = memoryview(content)
         self._position = 0
         self._pulse = pulse
+        self._meter = meter
+        meter.at(0)
 
     def readable(self) -> bool:
         return True
@@ -67,11 +70,13 @@ class Upload(io.RawIOBase):
         end = len(self._view) if size is None or size < 0 else self._position + size
         piece = bytes(self._view[self._position : end])
         self._position += len(piece)
+        self._meter.at(self._position)
         return piece
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._view)}[whence]
         self._position = max(0, start + offset)
+        self._meter.at(self._position)  # back to the start where it was read only to be signed
         return self._position
 
     def tell(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -21,6 +21,10 @@ CHUNK: Final = 8 * 2**20
 
 RESERVED: Final = ".dver-"
 """Names that start so are a storage's own temporary files: no key has such a part, `list` shows none."""
+
+
+Moved = Callable[[int], None]
+"""Told of each number of bytes that went over the wire; of a negative one where a try failed and begins again."""
 
 
 class MissingKey(RemoteError):
@@ -107,21 +111,22 @@ class Storage(Protocol):
         """Where this is, for messages. Never has credentials in it."""
         ...
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
         """Store `body` under `key`. Atomic: a reader sees all of it or what was there before; a put that fails or is
         killed leaves nothing under `key`. On return it is as durable as the remote makes it.
 
         With `if_absent`, an existing object is left alone and the answer is False; else it is True. After a lost
         answer to a conditional write the retry may find what the first try wrote: False then means "it is there",
-        not "somebody else wrote it". Errors that `body.chunks()` raises pass through unchanged.
+        not "somebody else wrote it". Errors that `body.chunks()` raises pass through unchanged. `moved` is told of the
+        bytes as they are sent, `body.size` in all; it is called from any thread.
         """
         ...
 
-    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
         """`length` bytes from offset `start` (all that follow, with None), cut at the end of the object as a slice is.
 
         Held in memory whole: ask for some tens of MiB at a time. Raises MissingKey; a server that sends less than it
-        owes is retried, then a RemoteError, never a short answer.
+        owes is retried, then a RemoteError, never a short answer. `moved` is told of the bytes as they come.
         """
         ...
 
@@ -145,6 +150,22 @@ class Storage(Protocol):
         ...
 
 
+class Meter:
+    """How far one transfer has come, told to `moved` as differences."""
+
+    __slots__ = ("_moved", "_position")
+
+    def __init__(self, moved: Moved | None) -> None:
+        self._moved = moved
+        self._position = 0
+
+    def at(self, position: int) -> None:
+        """`position` bytes have been moved by now; fewer than before where it begins again."""
+        if self._moved is not None and position != self._position:
+            self._moved(position - self._position)
+        self._position = position
+
+
 def checked_key(key: str) -> str:
     """`key` itself; ValueError if it is not a plain relative path: a bug of the caller, never a user's mistake."""
     parts = key.split("/")
@@ -160,14 +181,19 @@ def checked_range(start: int, length: int | None) -> None:
         raise ValueError(f"not a range: start {start}, length {length}")
 
 
-def checked_chunks(body: Body) -> Iterator[bytes]:
-    """The chunks of `body`; RemoteError unless they add up to the size that it claimed."""
+def checked_chunks(body: Body, meter: Meter | None = None) -> Iterator[bytes]:
+    """The chunks of `body`; RemoteError unless they add up to the size that it claimed.
+
+    `meter` is told of each once the next one is asked for.
+    """
     seen = 0
     for chunk in body.chunks():
         seen += len(chunk)
         if seen > body.size:
             break
         yield chunk
+        if meter is not None:
+            meter.at(seen)
     if seen != body.size:
         came = "more" if seen > body.size else f"only {seen}"
         raise RemoteError(
