@@ -13,7 +13,7 @@ from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.fetch import FetchResult, Want, fetch
 from dver.remote.mirror import Mirror
 from dver.remote.push import PushResult, plan_push, push
-from dver.remote.storage import Body, Capabilities, ObjectInfo, Storage
+from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
 from dver.store.closure import Root
 from dver.store.database import Database
 from dver.store.store import Store
@@ -108,15 +108,15 @@ class Spy:
         """The keys of all requests of one kind."""
         return [key for name, key in self.calls if name == verb]
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
         if self.fail_put_after is not None and len(self.made("put")) >= self.fail_put_after:
             raise self.failure
         self.calls.append(("put", key))
-        return self.inner.put(key, body, if_absent=if_absent)
+        return self.inner.put(key, body, if_absent=if_absent, moved=moved)
 
-    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
         self.calls.append(("get", key))
-        return self.inner.get(key, start, length)
+        return self.inner.get(key, start, length, moved=moved)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self.calls.append(("list", prefix))

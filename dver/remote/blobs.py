@@ -38,7 +38,8 @@ class BlobGetter:
     def get(self, blobs: Sequence[RemoteFound]) -> None:
         """Get all of `blobs`; what cannot be had is left out."""
         small = [one for one in blobs if not is_large(one)]
-        for oid, frame in fetch_frames(self.storage, small, jobs=self.jobs, received=self._receive):
+        moved = self.task.advance
+        for oid, frame in fetch_frames(self.storage, small, jobs=self.jobs, received=self._receive, moved=moved):
             if isinstance(frame, Frame):
                 self._keep(frame)
                 self.count += 1
@@ -56,7 +57,8 @@ class BlobGetter:
 
     def _get_large(self, found: RemoteFound) -> None:
         try:
-            fetch_large(self.storage, found, self._keep_large, jobs=self.jobs, received=self._receive)
+            moved = self.task.advance
+            fetch_large(self.storage, found, self._keep_large, jobs=self.jobs, received=self._receive, moved=moved)
             self.count += 1
         except MissingKey:  # found out again in the end, by what the store lacks
             pass
@@ -72,4 +74,3 @@ class BlobGetter:
 
     def _receive(self, size: int) -> None:
         self.received += size
-        self.task.advance(size)

@@ -42,15 +42,12 @@ class Stopped(RemoteError):
 
 
 class Watched:
-    """A body that tells of each chunk, and breaks off once `stop` is set."""
+    """A body that breaks off once `stop` is set."""
 
-    def __init__(
-        self, size: int, pieces: Callable[[], Iterator[bytes]], stop: Event, tell: Callable[[int], None]
-    ) -> None:
+    def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], stop: Event) -> None:
         self.size: Final = size
         self._pieces = pieces
         self._stop = stop
-        self._tell = tell
 
     def chunks(self) -> Iterator[bytes]:
         """The content, in pieces of a few MiB."""
@@ -58,7 +55,6 @@ class Watched:
             if self._stop.is_set():
                 raise Stopped
             yield piece
-            self._tell(len(piece))
 
 
 def whole_pack_rows(path: Path, name: Oid) -> list[Row]:

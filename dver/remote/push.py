@@ -294,7 +294,7 @@ class _Sender:
 
     def _send_whole(self, upload: WholePack) -> _Sent:
         rows = whole_pack_rows(upload.path, upload.name)
-        body = Watched(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop, self.task.advance)
+        body = Watched(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop)
         return self._put(PackRef(upload.name, upload.size), rows, body)
 
     def _send_new(self, upload: NewPack | LoosePack) -> _Sent:
@@ -304,18 +304,15 @@ class _Sender:
             else:
                 name = build_loose_pack(upload.oid, upload.path, writer)
             file = FileBody(writer.path)
-            return self._put(
-                PackRef(name, file.size),
-                writer.rows,
-                Watched(file.size, file.chunks, self.stop, self.task.advance),
-            )
+            body = Watched(file.size, file.chunks, self.stop)
+            return self._put(PackRef(name, file.size), writer.rows, body)
 
     def _put(self, ref: PackRef, rows: list[Row], body: Watched) -> _Sent:
         key = pack_key(ref.name)
         if self.storage.stat(key) == ObjectInfo(key, ref.size):
             self.task.advance(ref.size)
             return _Sent(ref, rows, moved=False)
-        self.storage.put(key, body)
+        self.storage.put(key, body, moved=self.task.advance)
         return _Sent(ref, rows, moved=True)
 
 

@@ -12,7 +12,7 @@ from dver.core.oid import Oid
 from dver.formats.pack import FRAME_HEADER_SIZE, Row, decode_frame_header
 from dver.remote.mirror import RemoteFound, pack_key
 from dver.remote.pool import in_parallel
-from dver.remote.storage import MissingKey, Storage
+from dver.remote.storage import MissingKey, Moved, Storage
 from dver.store.codec import Decoder, corrupt
 
 GAP: Final = 64 << 10
@@ -59,16 +59,17 @@ def fetch_frames(
     *,
     jobs: int,
     received: Callable[[int], None],
+    moved: Moved | None = None,
 ) -> Iterator[tuple[Oid, Frame | CorruptError | MissingKey]]:
     """Fetch small frames. Yields each oid with its frame, or with what is wrong with that or with its pack.
 
-    `received` is told of the bytes of each answer. Raises RemoteError.
+    `received` is told of the bytes of each answer; `moved` as `Storage.get` has it. Raises RemoteError.
     """
     decoder = Decoder()
 
     def get(part: Range) -> tuple[Range, bytes | MissingKey]:
         try:
-            return part, storage.get(pack_key(part.pack), part.start, part.end - part.start)
+            return part, storage.get(pack_key(part.pack), part.start, part.end - part.start, moved=moved)
         except MissingKey as error:
             return part, error
 
@@ -90,6 +91,7 @@ def fetch_large(
     *,
     jobs: int,
     received: Callable[[int], None],
+    moved: Moved,
 ) -> None:
     """Fetch one large frame: `take` is handed its row and its payload, not verified yet, piece by piece.
 
@@ -98,7 +100,7 @@ def fetch_large(
     key = pack_key(found.pack)
 
     def get(start: int) -> bytes:
-        return storage.get(key, start, min(RANGE, found.end - start))
+        return storage.get(key, start, min(RANGE, found.end - start), moved=moved)
 
     def told(pieces: Iterator[bytes]) -> Iterator[bytes]:
         for start, piece in zip(starts, pieces, strict=True):

@@ -70,15 +70,15 @@ class S3Storage:
         return f"S3Storage({self._url!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
-        where, meter = self._where(key), Meter(moved)
+        where = self._where(key)
         if not if_absent:
-            self._send(key, where, body, {}, meter)
+            self._send(key, where, body, {}, moved)
             return True
         if not self._conditional and self.stat(key) is not None:
             return False
         if self._conditional is not False:
             try:
-                self._send(key, where, body, {"IfNoneMatch": "*"}, meter)
+                self._send(key, where, body, {"IfNoneMatch": "*"}, moved)
                 return True
             except S3Error as error:
                 if error.code in PRECONDITION:
@@ -87,7 +87,7 @@ class S3Storage:
                 if error.code not in NOT_IMPLEMENTED:
                     raise
                 self._conditional = False
-        self._send(key, where, body, {}, meter)
+        self._send(key, where, body, {}, moved)
         return True
 
     def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
@@ -97,13 +97,15 @@ class S3Storage:
                 raise MissingKey(self.url, key)
             return b""
         end = "" if length is None else start + length - 1
-        whole = start == 0 and length is None
+        whole, meter = start == 0 and length is None, Meter(moved)
         request = self._where(key) | ({} if whole else {"Range": f"bytes={start}-{end}"})
 
         async def work(client: Any, pulse: Pulse) -> bytes:
             answer = await client.get_object(**request)
-            content = await _drain(answer, pulse)
-            return _checked(self.url, key, answer, content, start=start, length=length)
+            content = await _drain(answer, pulse, meter)
+            content = _checked(self.url, key, answer, content, start=start, length=length)
+            meter.at(len(content))
+            return content
 
         try:
             return self._client.call(work, f"read {key!r}")
@@ -183,7 +185,7 @@ class S3Storage:
     def _refuses_second(self, key: str, body: Body) -> bool:
         """Whether the server honours a conditional write to `key`, which exists."""
         try:
-            self._send(key, self._where(key), body, {"IfNoneMatch": "*"}, Meter(None))
+            self._send(key, self._where(key), body, {"IfNoneMatch": "*"}, None)
         except S3Error as error:
             if error.code in PRECONDITION:
                 return True
@@ -198,14 +200,16 @@ class S3Storage:
             if error.code not in READ_ONLY:
                 raise
 
-    def _send(self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], meter: Meter) -> None:
+    def _send(
+        self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], moved: Moved | None
+    ) -> None:
         if body.size <= SINGLE_PUT:
-            self._send_whole(key, where | condition, body, meter)
+            self._send_whole(key, where | condition, body, moved)
         else:
-            self._send_parts(key, where, body, condition, meter)
+            self._send_parts(key, where, body, condition, moved)
 
-    def _send_whole(self, key: str, request: dict[str, Any], body: Body, meter: Meter) -> None:
-        content = _joined(body)
+    def _send_whole(self, key: str, request: dict[str, Any], body: Body, moved: Moved | None) -> None:
+        content, meter = _joined(body), Meter(moved)
 
         async def work(client: Any, pulse: Pulse) -> None:
             await client.put_object(Body=Upload(content, pulse, meter), **request)
@@ -214,19 +218,21 @@ class S3Storage:
 
     # -- multipart -----------------------------------------------------------------------------------------------
 
-    def _send_parts(self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str]) -> None:
+    def _send_parts(
+        self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], moved: Moved | None
+    ) -> None:
         async def create(client: Any, pulse: Pulse) -> str:
             return str((await client.create_multipart_upload(**where))["UploadId"])
 
         upload = where | {"UploadId": self._client.call(create, f"write {key!r}")}
         try:
-            tags = self._upload_parts(key, upload, body)
+            tags = self._upload_parts(key, upload, body, moved)
             self._complete(key, upload | condition, tags, body.size)
         except BaseException:
             self._abort(upload)
             raise
 
-    def _upload_parts(self, key: str, upload: dict[str, Any], body: Body) -> Sequence[str]:
+    def _upload_parts(self, key: str, upload: dict[str, Any], body: Body, moved: Moved | None) -> Sequence[str]:
         """Send all parts, a few at a time; their entity tags in order."""
         size = max(PART, -(-body.size // _MOST_PARTS))
         tags: list[str] = []
@@ -235,7 +241,7 @@ class S3Storage:
             for number, piece in enumerate(regrouped(checked_chunks(body), size), 1):
                 if len(running) == (_PARTS_IN_FLIGHT if size == PART else 1):
                     tags.append(running.popleft().result())
-                running.append(self._begin_part(key, upload | {"PartNumber": number}, piece))
+                running.append(self._begin_part(key, upload | {"PartNumber": number}, piece, moved))
             while running:
                 tags.append(running.popleft().result())
         finally:
@@ -243,9 +249,11 @@ class S3Storage:
                 request.cancel()
         return tags
 
-    def _begin_part(self, key: str, request: dict[str, Any], piece: memoryview) -> Request[str]:
+    def _begin_part(self, key: str, request: dict[str, Any], piece: memoryview, moved: Moved | None) -> Request[str]:
+        meter = Meter(moved)
+
         async def work(client: Any, pulse: Pulse) -> str:
-            return str((await client.upload_part(Body=Upload(piece, pulse), **request))["ETag"])
+            return str((await client.upload_part(Body=Upload(piece, pulse, meter), **request))["ETag"])
 
         return self._client.begin(work, f"write {key!r}")
 
@@ -281,7 +289,7 @@ def _joined(body: Body) -> bytes | memoryview:
     return pieces[0] if pieces else b""
 
 
-async def _drain(answer: dict[str, Any], pulse: Pulse) -> bytes:
+async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
     buffer = io.BytesIO()
     # The buffer at its final size from the start: grown piece by piece it would end up to an eighth too large.
     _reserve(buffer, min(answer["ContentLength"], _RESERVE))
@@ -289,6 +297,7 @@ async def _drain(answer: dict[str, Any], pulse: Pulse) -> bytes:
         while piece := await stream.read(_PIECE):
             pulse.beat()
             buffer.write(piece)
+            meter.at(buffer.tell())
     buffer.truncate()
     return buffer.getvalue()
 

@@ -60,7 +60,10 @@ def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tupl
     storage = faulty(faulty_s3, fault, fault, timeout=0.3)
     content = faulty_s3.objects["key"]
     start, length = bounds
-    assert storage.get("key", start, length) == content[start : None if length is None else start + length]
+    wanted = content[start : None if length is None else start + length]
+    told: list[int] = []
+    assert storage.get("key", start, length, moved=told.append) == wanted
+    assert sum(told) == len(wanted)
     assert faulty_s3.seen == ["GET"] * 3
 
 
@@ -68,8 +71,10 @@ def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tupl
 def test_a_write_that_fails_twice_is_made_again(faulty_s3: FaultyS3, fault: str) -> None:
     storage = faulty(faulty_s3, fault, fault, timeout=0.3)
     content = os.urandom(3 * MIB)
-    assert storage.put("new", BytesBody(content)) is True
+    told: list[int] = []
+    assert storage.put("new", BytesBody(content), moved=told.append) is True
     assert faulty_s3.objects["new"] == content
+    assert sum(told) == len(content)
 
 
 def test_a_server_that_stops_taking_bytes_is_noticed(faulty_s3: FaultyS3) -> None:

@@ -19,7 +19,7 @@ from dver.remote.fetch import FetchResult, Want, fetch, fetch_planned, plan_fetc
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, index_key, pack_key
 from dver.remote.ranges import GAP, RANGE, ranges
-from dver.remote.storage import BytesBody, Storage
+from dver.remote.storage import BytesBody, Moved, Storage
 from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.writer import OWN_PACK, StoreWriter
@@ -335,12 +335,12 @@ def test_what_came_before_an_interruption_is_not_fetched_again(
     real = spy.get
     gets: list[str] = []
 
-    def get(key: str, start: int = 0, length: int | None = None) -> bytes:
+    def get(key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
         if key.startswith("packs/"):
             gets.append(key)
         if len(gets) > 6:
             raise failure
-        return real(key, start, length)
+        return real(key, start, length, moved=moved)
 
     monkeypatch.setattr(spy, "get", get)
     with pytest.raises(type(failure)):

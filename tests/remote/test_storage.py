@@ -236,6 +236,15 @@ def test_a_body_of_twenty_megabytes_arrives_whole(storage: Storage, small_parts:
     assert storage.put("other", source, if_absent=True) is True
 
 
+@pytest.mark.parametrize("megabytes", [1, 20])
+def test_the_bytes_that_move_are_told(storage: Storage, small_parts: None, megabytes: int) -> None:
+    sent: list[int] = []
+    got: list[int] = []
+    storage.put("big", Source([os.urandom(MIB)] * megabytes), moved=sent.append)
+    storage.get("big", 1, moved=got.append)
+    assert (sum(sent), sum(got)) == (megabytes * MIB, megabytes * MIB - 1)
+
+
 def test_a_file_is_a_body(storage: Storage, tmp_path: Path) -> None:
     content = os.urandom(9 * MIB)
     (tmp_path / "body").write_bytes(content)
