@@ -48,9 +48,16 @@ def _in_store(repo: Repository, pointers: Iterable[Pointer]) -> frozenset[Oid]:
     kinds: dict[Oid, ObjectKind] = {pointer.oid: pointer.kind for pointer in pointers}
     complete = repo.store.complete(kinds)
     unsure = [oid for oid in kinds if oid not in complete]
-    found = [oid for oid in unsure if not missing_from(repo.store, [Root(oid, kinds[oid])])]
+    found = [oid for oid in unsure if _is_complete(repo.store, Root(oid, kinds[oid]))]
     repo.store.mark_complete(found)
     return frozenset((*complete, *found))
+
+
+def _is_complete(store: Store, root: Root) -> bool:
+    lacking = missing_from(store, [root])
+    if lacking and store.filled_again(lacking[0].oid):  # the database may have been at fault
+        lacking = missing_from(store, [root])
+    return not lacking
 
 
 def _on_remote(repo: Repository, name: str, oids: Sequence[Oid]) -> frozenset[Oid]:

@@ -19,6 +19,25 @@ VERSION: Final = 4
 
 T = TypeVar("T")
 
+_PAGE: Final = 4096
+"""Bytes of SQLite's pages."""
+_OF_THE_MACHINE: Final = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+_OF_THE_FILE: Final = {
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_READONLY_DBMOVED,  # another process has begun it again
+}
+_BROKEN: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What comes of a damaged file; its messages quote from it, and then need not be text."""
 _PARAMETERS: Final = 500
 """Values bound in one statement: well under SQLite's least limit of 999."""
 
@@ -106,39 +125,44 @@ class Database:
     def _heal(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except sqlite3.OperationalError as error:
-            if _is_missing_table(error):
-                self._begin_again()
-                return action()
-            raise LocalIOError(
-                f"cannot use the index database {self.path}", why=str(error), fix="see that the disk is not full"
-            ) from error
-        except sqlite3.DatabaseError:
-            self._begin_again()
+        except _BROKEN as error:
+            if _is_of_the_machine(error):
+                raise LocalIOError(
+                    f"cannot use the index database {self.path}", why=str(error), fix="see that the disk is not full"
+                ) from error
+            self.begin_again()
             return action()
 
-    def _begin_again(self) -> None:
+    def begin_again(self) -> None:
+        """Throw away all that the database holds."""
         self.generation += 1
         self._connection.close()
+        self._delete()
+        self._connection = self._open()
+
+    def _delete(self) -> None:
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_cut_off(self.path):
+            self._delete()
         try:
             return self._connect()
-        except sqlite3.OperationalError as error:
-            raise LocalIOError(
-                f"cannot open the index database {self.path}", why=str(error), fix="check the disk and its permissions"
-            ) from error
-        except sqlite3.DatabaseError:
-            for suffix in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        except _BROKEN as error:
+            if _is_of_the_machine(error):
+                raise LocalIOError(
+                    f"cannot open the index database {self.path}",
+                    why=str(error),
+                    fix="check the disk and its permissions",
+                ) from error
+            self._delete()
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -16000")
@@ -161,5 +185,15 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _is_missing_table(error: sqlite3.OperationalError) -> bool:
-    return "no such table" in str(error) or "no such column" in str(error)
+def _is_of_the_machine(error: Exception) -> bool:
+    """Does the error tell of the disk, memory or another process, and nothing of what is in the file?"""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF in _OF_THE_MACHINE and code not in _OF_THE_FILE
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Does the file end in the middle of a page? SQLite would read the rest of that as zeros, without a word."""
+    try:
+        return path.stat().st_size % _PAGE != 0
+    except FileNotFoundError:
+        return False

@@ -9,6 +9,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
+from xxhash import xxh3_64_hexdigest
+
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats import tree
@@ -35,6 +37,7 @@ class Store:
         self.database = database
         self._names: dict[int, Oid] | None = None
         self._generation = database.generation
+        self._doubted = False
         self._frames = FrameReader(self.pack_place)
         self.damaged_packs: list[Path] = []
         """Packs whose footer cannot be read. What they hold counts as absent."""
@@ -57,10 +60,15 @@ class Store:
 
     def locate(self, oids: Iterable[Oid]) -> list[Found]:
         """Where those of `oids` lie that are in packs, in the order in which a disk reads best."""
+        oids = list(oids)
         query = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
         rows = self._select(query, oids)
-        found = [Found(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows]
-        found.sort(key=itemgetter(0, 1))
+        try:
+            found = [Found(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows]
+            found.sort(key=itemgetter(0, 1))
+        except (TypeError, IndexError):  # no values that anybody has written
+            self.database.begin_again()
+            return self.locate(oids)
         return found
 
     def tally(self, oids: Iterable[Oid]) -> dict[int, tuple[int, int]]:
@@ -100,43 +108,71 @@ class Store:
 
     def read(self, oid: Oid) -> bytes:
         """The content of an object. Raises MissingObjectError or CorruptError."""
-        for found in self.locate((oid,)):
+        for found in self._find(oid):
             return self.read_found(found)
-        if self.loose.present((oid,)):
-            return b"".join(self.loose.pieces(oid))
-        raise self._absent(oid)
+        return b"".join(self.loose.pieces(oid))
 
     def read_found(self, found: Found) -> bytes:
         """The content of an object that `locate` found, checked against its oid."""
         with self._explaining():
             if found.raw_size > IN_MEMORY_MAX:
                 return b"".join(self._frames.stream(found))
-            return self._frames.content(found)
+            try:
+                return self._frames.content(found)
+            except CorruptError as error:
+                return self._from_elsewhere(found, error)
 
     def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
         """The contents of small objects that `locate` found: see `FrameReader.contents`."""
         with self._explaining():
-            yield from self._frames.contents(found)
+            for one, content in self._frames.contents(found):
+                if isinstance(content, CorruptError):
+                    try:
+                        content = self._from_elsewhere(one, content)
+                    except CorruptError as error:
+                        content = error
+                yield one, content
 
     def stream(self, oid: Oid) -> Iterator[bytes]:
         """The content of an object piece by piece; a CorruptError with the last one takes it all back."""
-        for found in self.locate((oid,)):
+        for found in self._find(oid):
             with self._explaining():
-                return self._frames.stream(found)
-        if self.loose.present((oid,)):
-            return self.loose.pieces(oid)
-        raise self._absent(oid)
+                try:
+                    return self._frames.stream(found)
+                except CorruptError:
+                    self.filled_again(oid)
+                    return self._frames.stream(next(iter(self.locate((oid,))), found))
+        return self.loose.pieces(oid)
 
     def tree(self, oid: Oid) -> list[tree.Entry]:
         """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one."""
         return tree.read_directory(self._read_tree, oid)
 
     def _read_tree(self, oid: Oid) -> bytes:
-        for found in self.locate((oid,)):
+        for found in self._find(oid):
             if found.raw_size > IN_MEMORY_MAX:
                 raise CorruptError(f"object {oid} is no tree", why=f"it has {found.raw_size:,} bytes")
             return self.read_found(found)
-        raise self._absent(oid)
+        raise CorruptError(f"object {oid} is no tree", why="it is kept as a large file is")
+
+    def _from_elsewhere(self, found: Found, error: CorruptError) -> bytes:
+        """The content of an object that is not at `found`, if that was the database's fault; else raise `error`."""
+        self.filled_again(found.oid)
+        for now in self.locate((found.oid,)):
+            if now != found:
+                return self._frames.content(now)
+        raise error
+
+    def _find(self, oid: Oid) -> list[Found]:
+        """Where the object `oid` lies in a pack; nothing if it is a loose blob. Raises if it is neither."""
+        found = self.locate((oid,))
+        if found or self.loose.present((oid,)):
+            return found
+        if self.filled_again(oid):
+            found = self.locate((oid,))
+        if not found:
+            raise self._absent(oid)
+        return found
 
     def _absent(self, oid: Oid) -> MissingObjectError | CorruptError:
         """The error for an object that is not found, which may be because its pack is damaged."""
@@ -165,6 +201,28 @@ class Store:
                 ],
             )
         known[number] = name
+
+    def filled_again(self, oid: Oid) -> bool:
+        """Forget where objects lie, and read it again from the packs: `oid` is not where the database says, and that
+        may be the database's fault. False if that was done before, and did not help."""
+        if self._doubted:
+            return False
+        self._doubted = True
+        names = self._pack_names()
+        key, state = f"lost:{oid.hex()}", xxh3_64_hexdigest(b"".join(sorted(names.values())))
+        if self.database.rows("SELECT value FROM facts WHERE key = ?", (key,)) == [(state,)]:
+            return False
+        # What cannot be read from its pack again is better remembered: the rest of that pack may be whole.
+        unreadable = [number for number, name in names.items() if self._rows_of(name) is None]
+        with self.database.transaction():
+            numbers = ",".join(map(str, unreadable))
+            self.database.write(f"DELETE FROM objects WHERE pack NOT IN ({numbers})", [()])  # noqa: S608 - numbers
+            self.database.write("DELETE FROM complete_roots", [()])
+            self.database.write("DELETE FROM facts WHERE key LIKE 'lost:%'", [()])
+            self.database.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(key, state)])
+        for name in [name for number, name in names.items() if number not in unreadable]:
+            self._learn(name)
+        return True
 
     def refresh(self) -> None:
         """Look again which packs there are: another process, or another clone, may have added some."""
@@ -203,16 +261,21 @@ class Store:
         return self._names
 
     def _learn(self, name: Oid) -> None:
-        path = self.packs / pack_file_name(name)
+        rows = self._rows_of(name)
+        if rows is None:
+            self.damaged_packs.append(self.packs / pack_file_name(name))
+        else:
+            self.register(name, rows)
+
+    def _rows_of(self, name: Oid) -> list[Row] | None:
+        """What the pack `name` says that it holds; None if that is damaged, nothing if it has just been removed."""
         try:
-            with PackReader(path) as reader:
-                rows = reader.rows(name)
+            with PackReader(self.packs / pack_file_name(name)) as reader:
+                return reader.rows(name)
         except FileNotFoundError:
-            return
+            return []
         except CorruptError:
-            self.damaged_packs.append(path)
-            return
-        self.register(name, rows)
+            return None
 
     def _packs_on_disk(self) -> set[Oid]:
         with suppress(FileNotFoundError):

@@ -96,7 +96,8 @@ class FileMaker:
         target = self._staged + b"/" + entry.name
         try:
             if not self._store.loose.present((entry.oid,)):
-                self._store.read(entry.oid)  # says what is wrong
+                self._not_found(entry)
+                return
             if entry.kind is Kind.SYMLINK:
                 raise _no_target(entry)
             if not (self._mode.shares_file and self._link(target, entry)) and not self._reflink(target, entry):
@@ -107,6 +108,13 @@ class FileMaker:
             return
         self._made.keys[entry.name] = stat_key(os.lstat(target))
         self._task.advance(entry.size)
+
+    def _not_found(self, entry: Entry) -> None:
+        """Say what is wrong, or do it all the same if the store finds it at a second look."""
+        if entry.kind is Kind.SYMLINK:
+            self._small(entry, self._store.read(entry.oid))
+        else:
+            self._stream(entry)
 
     def _link(self, target: bytes, entry: Entry) -> bool:
         """Let `target` be the store's own file. An executable cannot share the mode of one that is not."""
