@@ -10,6 +10,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.repo import Repository
 from dver.store.closure import Root, missing_from
+from dver.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
