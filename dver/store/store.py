@@ -246,7 +246,11 @@ class Store:
 
     def _synchronise(self) -> dict[int, Oid]:
         self._forget_other_store()
-        known = {Oid(name): number for number, name in self.database.rows("SELECT id, name FROM packs")}
+        try:
+            known = {Oid(name): number for number, name in self.database.rows("SELECT id, name FROM packs")}
+        except TypeError:  # no name that anybody has written
+            self.database.begin_again()
+            return self._synchronise()
         on_disk = self._packs_on_disk()
         self._names = {number: name for name, number in known.items() if name in on_disk}
         gone = [(number,) for name, number in known.items() if name not in on_disk]

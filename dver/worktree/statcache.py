@@ -143,7 +143,7 @@ class StatCache:
         if path in self._pending:
             return self._pending[path]
         for (content,) in self._database.rows("SELECT record FROM directories WHERE path = ?", (path,)):
-            return Record.decode(content)
+            return Record.decode(content) if isinstance(content, bytes) else None
         return None
 
     def put(self, path: bytes, record: Record) -> None:
