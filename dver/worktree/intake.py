@@ -12,6 +12,7 @@ from typing import Final, Self
 from blake3 import blake3
 
 from dver.core.crew import Crew, share
+from dver.core.fsutil import read_pieces
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Task
 from dver.store.database import Database
@@ -21,7 +22,6 @@ from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.scan import Candidate, Taken, open_unchanged
 from dver.worktree.statcache import key_fields
 
-_PIECE: Final = 4 << 20
 _WORTH_SHARING: Final = 64
 """Files from which on the crew gets a share: below, asking costs more than it saves."""
 _BATCH: Final = 8 << 20
@@ -180,22 +180,17 @@ def _read_small(candidate: Candidate) -> tuple[Taken, bytes]:
         # One byte more than expected, so that a file that grew is read whole, and one that did not with one call.
         content = os.read(fd, size + 1)
         if len(content) != size:
-            content += b"".join(_pieces(fd))
+            content += b"".join(read_pieces(fd, start=len(content)))
         return Oid(blake3(content).digest())
 
     return open_unchanged(candidate, read), content
 
 
 def hash_file(fd: int, task: Task | None = None) -> Oid:
-    """The oid of the rest of an open file."""
+    """The oid of an open file."""
     hasher = blake3(max_threads=blake3.AUTO)
-    for piece in _pieces(fd):
+    for piece in read_pieces(fd):
         hasher.update(piece)
         if task is not None:
             task.advance(len(piece))
     return Oid(hasher.digest())
-
-
-def _pieces(fd: int) -> Iterable[bytes]:
-    while piece := os.read(fd, _PIECE):
-        yield piece

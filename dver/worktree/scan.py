@@ -125,8 +125,8 @@ class Scanner:
             with self._progress.task("hash", total=0) as task:
                 root = self._scan_top(path, name, status, task)
         except OSError as error:
-            if error.errno in _CHANGED:
-                raise _changing(error) from error
+            if error.errno in _CHANGED and isinstance(error.filename, (str, bytes)):
+                raise _changing(os.fsdecode(error.filename)) from error
             raise
         self._cache.flush()
         return Snapshot(root, self._directories)
@@ -262,6 +262,8 @@ def open_unchanged(
         # O_NONBLOCK: had the file become a FIFO since it was listed, opening it would wait for ever.
         fd = os.open(candidate.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise _changing(os.fsdecode(candidate.path))
             oid = read(fd)
             key = stat_key(os.fstat(fd))
         except GrowingError:
@@ -278,10 +280,9 @@ def open_unchanged(
     )
 
 
-def _changing(error: OSError) -> ConflictError:
-    name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "something"
+def _changing(path: str) -> ConflictError:
     return ConflictError(
-        f"{name!r} was replaced or deleted while it was read",
+        f"{path!r} was replaced or deleted while it was read",
         why="another program works on the data",
         fix="run the same command again when it is done",
     )

@@ -1,0 +1,158 @@
+"""Pack files: written once, complete under their name or not there at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.formats import pack
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.store.codec import Decoder, Encoder
+from dver.store.packs import ContentHash, PackReader, PackWriter, pack_file_name, parse_pack_file_name
+
+CONTENTS = [b"", b"hello", b"text " * 500, os.urandom(2000)]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Path, Oid, list[Row]]:
+    """A pack with some objects."""
+    encoder = Encoder()
+    with PackWriter(tmp_path / "tmp") as writer:
+        for content in CONTENTS:
+            codec, payload = encoder.encode(content)
+            writer.add(Oid.of(content), ObjectKind.BLOB, codec, len(content), payload)
+        name = writer.seal()
+        path = writer.move_to(tmp_path, name)
+        return path, name, sorted(writer.rows)
+
+
+def test_a_pack_gives_back_what_was_put_in(written: tuple[Path, Oid, list[Row]]) -> None:
+    path, name, rows = written
+    assert path.name == pack_file_name(name)
+    assert not path.stat().st_mode & 0o222
+    decoder = Decoder()
+    with PackReader(path) as reader:
+        assert reader.rows(name) == rows
+        for row in rows:
+            assert reader.header(row.offset) == row
+            payload = pack.check_frame(row, reader.read(row.offset, row.frame_size))
+            assert Oid.of(decoder.decode(row, payload)) == row.oid
+            assert Oid.of(b"".join(decoder.decode_stream(row, reader.payload_pieces(row)))) == row.oid
+    assert {row.codec for row in rows} == {Codec.RAW, Codec.ZSTD}
+
+
+def test_the_same_objects_in_the_same_order_make_the_same_pack(tmp_path: Path) -> None:
+    names = []
+    for _ in range(2):
+        with PackWriter(tmp_path) as writer:
+            writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
+            names.append(writer.seal())
+    assert names[0] == names[1]
+
+
+def test_a_pack_that_is_not_moved_leaves_nothing(tmp_path: Path) -> None:
+    with PackWriter(tmp_path) as writer:
+        writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
+        writer.seal()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_large_object_is_written_piece_by_piece_with_its_hash_at_the_end(tmp_path: Path) -> None:
+    pieces = [os.urandom(1000) for _ in range(5)]
+    content = ContentHash()
+
+    def hashed():
+        for piece in pieces:
+            content.update(piece)
+            yield piece
+
+    with PackWriter(tmp_path) as writer:
+        oid = writer.add_payload_stream(ObjectKind.BLOB, Codec.RAW, hashed(), content)
+        assert oid == Oid.of(b"".join(pieces))
+        name = writer.seal()
+        path = writer.move_to(tmp_path, name)
+    with PackReader(path) as reader:
+        (row,) = reader.rows(name)
+        assert b"".join(Decoder().decode_stream(row, reader.payload_pieces(row))) == b"".join(pieces)
+
+
+def test_what_an_interruption_left_behind_the_last_whole_frame_is_cut_off(tmp_path: Path) -> None:
+    def broken():
+        yield b"some bytes"
+        raise KeyboardInterrupt
+
+    with PackWriter(tmp_path) as writer:
+        writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
+        with pytest.raises(KeyboardInterrupt):
+            writer.add_payload_stream(ObjectKind.BLOB, Codec.RAW, broken(), ContentHash())
+        name = writer.seal()
+        path = writer.move_to(tmp_path, name)
+    with PackReader(path) as reader:
+        assert [row.oid for row in reader.rows(name)] == [Oid.of(b"x")]
+
+
+def test_a_frame_from_elsewhere_is_compared_on_the_way(written: tuple[Path, Oid, list[Row]], tmp_path: Path) -> None:
+    path, _, rows = written
+    with PackReader(path) as reader:
+        row = max(rows, key=lambda row: row.stored_size)
+        good = b"".join(reader.payload_pieces(row))
+        for payload, fine in ((good, True), (good[:-1], False), (good[:-1] + b"?", False), (good + b"?", False)):
+            with PackWriter(tmp_path / "other") as writer:
+                if fine:
+                    writer.add_frame_stream(row, [payload])
+                    assert [one.oid for one in writer.rows] == [row.oid]
+                else:
+                    with pytest.raises(CorruptError):
+                        writer.add_frame_stream(row, [payload])
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-10]
+
+
+def zeros(content: bytes) -> bytes:
+    return bytes(len(content))
+
+
+def flipped_footer(content: bytes) -> bytes:
+    at = len(content) - pack.TRAILER_SIZE - 5
+    return content[:at] + bytes((content[at] ^ 1,)) + content[at + 1 :]
+
+
+def longer(content: bytes) -> bytes:
+    return content + b"x"
+
+
+def empty(content: bytes) -> bytes:
+    return b""
+
+
+def hole(content: bytes) -> bytes:
+    return content[:20] + content[40:]
+
+
+@pytest.mark.parametrize("damage", [cut, zeros, flipped_footer, longer, empty, hole])
+def test_a_damaged_footer_is_noticed(damage: Callable[[bytes], bytes], written: tuple[Path, Oid, list[Row]]) -> None:
+    path, name, _ = written
+    path.chmod(0o644)
+    path.write_bytes(damage(path.read_bytes()))
+    with PackReader(path) as reader, pytest.raises(CorruptError):
+        reader.rows(name)
+
+
+def test_a_pack_under_another_packs_name_is_noticed(written: tuple[Path, Oid, list[Row]]) -> None:
+    path, _, _ = written
+    with PackReader(path) as reader, pytest.raises(CorruptError):
+        reader.rows(Oid.of(b"another"))
+
+
+def test_only_names_of_packs_are_taken_for_packs() -> None:
+    name = Oid.of(b"x")
+    assert parse_pack_file_name(pack_file_name(name)) == name
+    for other in ("", ".pack", "x" * 64 + ".pack", name.hex(), name.hex() + ".tmp", name.hex()[1:] + ".pack"):
+        assert parse_pack_file_name(other) is None
