@@ -36,12 +36,13 @@ PROJECT_FOLDER: Final = ".dver"
 class Repository:
     """The project whose folder is `root`, in the Git worktree `git`.
 
-    Data paths are bytes, relative to the top of the Git worktree.
+    Data paths are bytes, relative to the top of the Git worktree. `cwd`, by default the root, is where the user stands.
     """
 
-    def __init__(self, root: Path, git: GitRepo) -> None:
+    def __init__(self, root: Path, git: GitRepo, *, cwd: Path | None = None) -> None:
         self.root = root
         self.git = git
+        self._cwd = os.fsencode(cwd or root)
 
     @classmethod
     def open(cls, cwd: Path) -> Self:
@@ -49,7 +50,7 @@ class Repository:
         git = discover(cwd)
         for folder in (here := Path(os.path.realpath(cwd)), *here.parents):
             if (folder / PROJECT_FOLDER).is_dir():
-                return cls(folder, git)
+                return cls(folder, git, cwd=here)
             if folder == git.worktree:
                 break
         raise RepositoryError(
@@ -86,6 +87,10 @@ class Repository:
     def absolute(self, path: bytes) -> bytes:
         """Where the data path `path` is."""
         return self.top + b"/" + path
+
+    def shown(self, path: bytes) -> str:
+        """The data path `path` as the user would type it, where the user stands; not quoted for a shell."""
+        return os.fsdecode(os.path.relpath(self.absolute(path), self._cwd))
 
     @property
     def shared_folder(self) -> Path:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dver.cli import terminal
@@ -18,14 +16,14 @@ if TYPE_CHECKING:
 _LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"}
 
 
-def shown(repo: Repository, path: bytes, cwd: Path) -> str:
-    """The data path `path` as the user would type it in `cwd`."""
-    return terminal.printable(os.path.relpath(repo.absolute(path), os.fsencode(cwd)))
+def shown(repo: Repository, path: bytes) -> str:
+    """The data path `path` as the user would type it, fit for the terminal."""
+    return terminal.printable(repo.shown(path))
 
 
-def lines(repo: Repository, changes: Iterable[Change], cwd: Path, style: terminal.Style) -> list[str]:
+def lines(repo: Repository, changes: Iterable[Change], style: terminal.Style) -> list[str]:
     """One line a change: a letter as in `git status`, the path, and sizes."""
-    return [_line(repo, change, cwd, style) for change in changes]
+    return [_line(repo, change, style) for change in changes]
 
 
 def summary(changes: Sequence[Change]) -> str:
@@ -34,12 +32,12 @@ def summary(changes: Sequence[Change]) -> str:
     return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
-def _line(repo: Repository, change: Change, cwd: Path, style: terminal.Style) -> str:
+def _line(repo: Repository, change: Change, style: terminal.Style) -> str:
     letter = _LETTERS[change.status.value]
     paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
-    name = shown(repo, change.path, cwd)
+    name = shown(repo, change.path)
     if change.old_path is not None:
-        name = f"{shown(repo, change.old_path, cwd)} -> {name}"
+        name = f"{shown(repo, change.old_path)} -> {name}"
     return f"{paint(letter)} {name}{_detail(change)}"
 
 

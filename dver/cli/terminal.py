@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, TextIO
 
+from dver.core.words import count as count
+
 _ESCAPES: Final = {
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", '"': r"\"", "\\": r"\\",
 }  # fmt: skip
@@ -46,11 +48,6 @@ def human_size(size: int) -> str:
         amount, unit = amount / 1000, next(units)
     # 9.95 and above would round to 10.0, which is written 10.
     return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """`1 file`, `2,000 files`: `plural` where an s will not do."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def is_terminal(stream: TextIO | None) -> bool:

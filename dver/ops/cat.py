@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dver.core.errors import UsageError
+from dver.core.words import typed
 from dver.formats.tree import Kind
 from dver.project.lookup import at_revision, entry_at, explaining, place_of
 from dver.repo import Repository
@@ -22,9 +23,11 @@ def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> It
     entry = entry_at(repo, target, rev=rev) if target else None
     if target is None or entry is None or entry.kind is Kind.DIRECTORY:
         raise UsageError(
-            f"{path!r} is a directory", why="only a file can be printed", fix=f"`dver ls {path}` lists what is in it"
+            f"{path!r} is a directory",
+            why="only a file can be printed",
+            fix=f"`dver ls {typed(path)}` lists what is in it",
         )
-    with explaining(target, rev=rev):
+    with explaining(repo, target, rev=rev):
         if entry.size <= IN_MEMORY_MAX:
             yield repo.store.read(entry.oid)
         else:

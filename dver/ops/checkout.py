@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
-from dver.project.history import Scope, targets_in, wanted_entry
+from dver.project.history import Scope, targets_in
+from dver.project.lookup import entry_at
 from dver.project.restore import Restored, Wish, check_out, restore
 from dver.project.targets import Target
 from dver.repo import Repository
@@ -52,5 +53,5 @@ def _elsewhere(repo: Repository, targets: Sequence[Target], to: Path, *, force: 
     if to.exists() and not to.is_dir():
         raise UsageError(f"{os.fspath(to)!r} is no folder", fix="name a folder, new or not")
     to.mkdir(parents=True, exist_ok=True)
-    wishes = [Wish(target.path, wanted_entry(repo, target)) for target in targets]
+    wishes = [Wish(target.path, entry_at(repo, target)) for target in targets]
     return restore(repo, wishes, force=force, root=os.fsencode(to.resolve()), progress=progress)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
+from dver.project.lookup import at_revision, reader_of
 from dver.project.partial import completed
-from dver.project.targets import Target, Tracked, in_commit, in_worktree, select
+from dver.project.targets import Target, Tracked, in_commit, select
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.store.compare import Change, TreeReader, compare, find, with_renames
@@ -39,33 +40,34 @@ def diff(
     Only what is at or below `paths` counts, if there are any. Raises MissingObjectError where a directory that differs
     is not in the store.
     """
-    before = _tracked_at(repo, old)
-    after = in_commit(repo, revisions.resolve(repo.git, new)) if new is not None else in_worktree(repo)
+    before = at_revision(repo, old) if old is not None else _at_head(repo)
+    after = at_revision(repo, new)
     targets = select(repo, {**before, **after}, paths, cwd)
-    left = _recorded(repo, before, targets)
+    left = _recorded(repo, before, targets, old)
     readers: dict[bytes, TreeReader] = {}
-    right = _recorded(repo, after, targets) if new is not None else _scanned(repo, targets, readers, progress)
+    right = _recorded(repo, after, targets, new) if new is not None else _scanned(repo, targets, readers, progress)
     absent = [path for path in left if new is None and path in after and path not in right]
     changes: list[Change] = []
-    for path in sorted({*left, *right} - set(absent)):
-        changes += compare(
-            left.get(path), right.get(path), repo.store.tree, readers.get(path, repo.store.tree), path=path
-        )
+    for target in sorted(targets, key=lambda target: target.path):
+        path = target.path
+        if path not in absent:
+            read, read_new = reader_of(repo, target, rev=old), readers.get(path) or reader_of(repo, target, rev=new)
+            changes += compare(left.get(path), right.get(path), read, read_new, path=path)
     return DiffResult(tuple(with_renames(changes)), tuple(absent))
 
 
-def _tracked_at(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:
-    if rev is not None:
-        return in_commit(repo, revisions.resolve(repo.git, rev))
+def _at_head(repo: Repository) -> dict[bytes, Tracked]:
     head = revisions.head(repo.git)
     return in_commit(repo, head) if head is not None else {}
 
 
-def _recorded(repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target]) -> dict[bytes, Entry]:
+def _recorded(
+    repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], rev: str | None
+) -> dict[bytes, Entry]:
     entries = {}
     for target in targets:
         one = tracked.get(target.tracked.path)
-        entry = find(one.entry, target.inside, repo.store.tree) if one is not None else None
+        entry = find(one.entry, target.inside, reader_of(repo, target, rev=rev)) if one is not None else None
         if entry is not None:
             entries[target.path] = entry
     return entries

@@ -69,7 +69,7 @@ def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, r
     if entry.kind is not Kind.DIRECTORY or not (opened or recursive):
         yield _line(target.path, entry, pointer=not target.inside)
         return
-    with explaining(target, rev=rev):
+    with explaining(repo, target, rev=rev):
         if recursive:
             yield from (_line(path, leaf) for path, leaf in leaves(entry, repo.store.tree, path=target.path))
         else:

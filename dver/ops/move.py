@@ -11,6 +11,7 @@ from pathlib import Path
 from dver.core.errors import ConflictError, UsageError
 from dver.core.fsutil import fsync_dir, write_atomic
 from dver.core.progress import SILENT, Progress
+from dver.core.words import typed
 from dver.formats.pack import ObjectKind
 from dver.project.lookup import place_of
 from dver.project.pointerfiles import write_pointers
@@ -47,7 +48,7 @@ def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress
         if new is None:
             new = _destination(repo, one, path, destination)
             _check(repo, tracked, new)
-        check_free(repo, tracked, new, os.fsdecode(new))
+        check_free(repo, tracked, new, repo.shown(new))
         _carry_out(repo, one, new, has_data=has_data)
     return MoveResult(one.path, new, has_data)
 
@@ -59,11 +60,11 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
             f"{text!r} is not tracked itself", why="it is a folder with tracked data in it", fix="move that one by one"
         )
     if target.inside:
-        whole = os.fsdecode(target.tracked.path)
+        whole = repo.shown(target.tracked.path)
         raise UsageError(
             f"{text!r} is a part of {whole!r}, which is tracked as a whole",
             why="it has no pointer of its own that could be moved",
-            fix=f"rename the file with mv, then `dver add {whole}`; its content is not stored again",
+            fix=f"rename the file with mv, then `dver add {typed(whole)}`; its content is not stored again",
         )
     return target.tracked
 
@@ -83,8 +84,10 @@ def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> byte
     if text.endswith("/") and one.pointer.kind is not ObjectKind.TREE:
         folder = repo.absolute(path)
     if not os.path.isdir(folder):
-        shown = os.path.relpath(os.fsdecode(folder), repo.root)
-        raise UsageError(f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {shown}")
+        shown = repo.shown(os.path.relpath(folder, repo.top))
+        raise UsageError(
+            f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {typed(shown)}"
+        )
     return path
 
 
@@ -105,11 +108,11 @@ def _moved_already(
 
 
 def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> None:
-    shown = os.fsdecode(new)
+    shown = repo.shown(new)
     around = containing(tracked, new)
     if around is not None and around.inside:
         raise ConflictError(
-            f"{shown!r} lies in {os.fsdecode(around.tracked.path)!r}, which is tracked as a whole",
+            f"{shown!r} lies in {repo.shown(around.tracked.path)!r}, which is tracked as a whole",
             why="data inside of it cannot have a pointer of its own",
             fix="choose a place outside of tracked data",
         )
@@ -147,7 +150,7 @@ def _rename(repo: Repository, old: bytes, new: bytes) -> None:
         if error.errno != errno.EXDEV:
             raise
         raise UsageError(
-            f"{os.fsdecode(new)!r} is on another disk than {os.fsdecode(old)!r}",
+            f"{repo.shown(new)!r} is on another disk than {repo.shown(old)!r}",
             why="a rename cannot move data between disks",
             fix="move the data yourself with mv, then run the same command again",
         ) from error

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from dver.core.errors import ConflictError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
+from dver.core.words import some
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.project.lookup import explaining, nothing_at
 from dver.project.pointerfiles import write_pointers
 from dver.project.targets import Target, entry_of, in_worktree, pointer_of, select
 from dver.repo import Repository
-from dver.store.compare import TreeReader
 from dver.store.graft import directory
 from dver.store.writer import StoreWriter
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.plan import CheckoutPlan, Subject, files_in, plan_checkout
-
-_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +89,8 @@ def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
     with StoreWriter(repo.store) as writer:
         for path, targets in lost.items():
             tracked = targets[0].tracked
-            with explaining(Target(tracked)):
-                top = _prune(tracked.entry, [(one.inside, one) for one in targets], repo.store.tree, writer.add_tree)
+            with explaining(repo, Target(tracked)):
+                top = _prune(repo, tracked.entry, [(one.inside, one) for one in targets], writer.add_tree)
             rewritten[path] = pointer_of(top, tracked.pointer)
     return rewritten
 
@@ -103,20 +99,20 @@ Places = Sequence[tuple[Sequence[bytes], Target]]
 """Names on the way from a directory to what goes, and the target that this is."""
 
 
-def _prune(top: Entry, places: Places, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
+def _prune(repo: Repository, top: Entry, places: Places, emit: Callable[[Oid, bytes], None]) -> Entry:
     """The directory `top` without what is at `places`. Each directory on the way is read and written once."""
     going: dict[bytes, list[tuple[Sequence[bytes], Target]]] = {}
     for inside, target in places:
         going.setdefault(inside[0], []).append((inside[1:], target))
     kept = []
-    for child in read(top.oid) if top.kind is Kind.DIRECTORY else ():
+    for child in repo.store.tree(top.oid) if top.kind is Kind.DIRECTORY else ():
         deeper = going.pop(child.name, None)
         if deeper is None:
             kept.append(child)
         elif all(inside for inside, _ in deeper):
-            kept.append(_prune(child, deeper, read, emit))
+            kept.append(_prune(repo, child, deeper, emit))
     for (_, target), *_ in going.values():
-        raise nothing_at(target)
+        raise nothing_at(repo, target)
     return directory(top.name, kept, emit)
 
 
@@ -131,11 +127,9 @@ def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Pr
             subjects.append(Subject(path, snapshot.root, None, (snapshot.root,)))
     plan = plan_checkout(subjects, read=repo.trees(snapshots), saved=repo.store.present, force=force)
     if plan.keep:
-        names = ", ".join(os.fsdecode(kept.path) for kept in plan.keep[:_SHOWN])
-        more = f" and {len(plan.keep) - _SHOWN:,} more" if len(plan.keep) > _SHOWN else ""
         raise ConflictError(
             "nothing was removed, since some content would be lost",
-            why=f"saved nowhere: {names}{more}",
+            why=f"saved nowhere: {some([repo.shown(kept.path) for kept in plan.keep])}",
             fix="`dver add` saves it, --force gives it up",
         )
     return plan

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
 from dver.core.fsutil import explain, is_temporary
+from dver.core.words import some
 from dver.project.presence import presence_of
 from dver.project.targets import data_of, decode
 from dver.repo import Repository
@@ -24,8 +25,6 @@ from dver.worktree.disk import probe
 if TYPE_CHECKING:
     from dver.formats.pointer import Pointer
     from dver.remote.storage import Capabilities, Storage
-
-_SHOWN: Final = 3
 
 
 class Level(Enum):
@@ -130,14 +129,14 @@ def check_pointers(repo: Repository) -> Iterator[Finding]:
     good: dict[bytes, Pointer] = {}
     for path, file in sorted(pointers.in_worktree(repo.git, repo.prefix).items()):
         try:
-            good[data_of(path)] = decode(path, file.content or b"")
+            good[data_of(path)] = decode(repo, path, file.content or b"")
         except (CorruptError, ConflictError) as error:
             yield problem("pointers", error)
     yield Finding(Level.OK, "pointers", f"readable: {len(good)}")
     present = presence_of(repo, list(good.values())).in_store
     absent = [path for path, pointer in good.items() if pointer.oid not in present]
     if absent:
-        yield Finding(Level.WARNING, "pointers", f"not complete in the store: {_names(absent)}", "dver fetch")
+        yield Finding(Level.WARNING, "pointers", f"not complete in the store: {_names(repo, absent)}", "dver fetch")
     if good:
         yield from _check_git(repo, list(good))
 
@@ -148,7 +147,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
         yield Finding(
             Level.PROBLEM,
             "pointers",
-            f"tracked by Git and by dver: {_names(both)}",
+            f"tracked by Git and by dver: {_names(repo, both)}",
             "git rm -r --cached -- PATH   (the files stay)",
         )
     ignored = index.ignored(repo.git, paths)
@@ -157,7 +156,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "pointers",
-            f"not ignored by Git, so that `git add .` would take it: {_names(open_to_git)}",
+            f"not ignored by Git, so that `git add .` would take it: {_names(repo, open_to_git)}",
             "`dver add` it again, which writes the line in .gitignore",
         )
 
@@ -215,9 +214,8 @@ def _two(apart: bool) -> str:
     return "two files" if apart else "one file: data from elsewhere may clash"
 
 
-def _names(paths: list[bytes]) -> str:
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return ", ".join(os.fsdecode(path) for path in paths[:_SHOWN]) + more
+def _names(repo: Repository, paths: list[bytes]) -> str:
+    return some([repo.shown(path) for path in paths])
 
 
 def _files(folder: Path) -> list[int]:

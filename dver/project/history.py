@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.core.errors import UsageError
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
+from dver.project.lookup import at_revision, entry_at
 from dver.project.targets import (
     Target,
     Tracked,
     data_of,
     data_path,
     decode,
-    in_commit,
-    in_worktree,
     is_at_or_below,
     select,
 )
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.store.closure import Root
-from dver.store.compare import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ CURRENT: Final = Scope()
 def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[Target]:
     """The data that `scope` and `paths` mean, each version once."""
     if not scope.many:
-        return select(repo, _current(repo, scope.rev), paths, cwd)
+        return select(repo, at_revision(repo, scope.rev), paths, cwd)
     versions = _versions(repo, scope)
     if not paths:
         return [Target(one) for one in versions]
@@ -64,31 +61,14 @@ def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) 
     return list(chosen.values())
 
 
-def wanted_entry(repo: Repository, target: Target) -> Entry:
-    """The entry that a target stands for. Raises UsageError if its tracked directory has no such place, and what
-    reading the directory raises."""
-    try:
-        entry = find(target.tracked.entry, target.inside, repo.store.tree)
-    except (MissingObjectError, CorruptError) as error:
-        place = os.fsdecode(target.tracked.path)
-        raise type(error)(f"cannot look into {place!r}: {error.what}", why=error.why, fix=error.fix) from error
-    if entry is None:
-        raise UsageError(
-            f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
-            why=f"{os.fsdecode(target.tracked.path)!r} has no such entry in this version",
-            fix="`dver ls` lists what it has",
-        )
-    return entry
-
-
 def object_kind(entry: Entry) -> ObjectKind:
     """What kind of object an entry's oid names."""
     return ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB
 
 
 def roots_of(repo: Repository, targets: Iterable[Target]) -> list[Root]:
-    """The objects that targets stand for. Raises what `wanted_entry` does."""
-    found = [(target, wanted_entry(repo, target)) for target in targets]
+    """The objects that targets stand for. Raises what `entry_at` does."""
+    found = [(target, entry_at(repo, target)) for target in targets]
     return [Root(entry.oid, object_kind(entry), target.path, entry.size) for target, entry in found]
 
 
@@ -104,10 +84,6 @@ def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -
     return groups
 
 
-def _current(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:
-    return in_worktree(repo) if rev is None else in_commit(repo, revisions.resolve(repo.git, rev))
-
-
 def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
     commits = revisions.commits(
         repo.git,
@@ -121,7 +97,7 @@ def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
     versions: dict[tuple[bytes, bytes], Tracked] = {}
     for path, ids in sorted(blobs.items()):
         for blob in sorted(ids):
-            pointer = decode(path, contents[blob])
+            pointer = decode(repo, path, contents[blob])
             versions[data_of(path), pointer.oid] = Tracked(data_of(path), pointer, blob)
     return list(versions.values())
 

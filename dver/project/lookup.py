@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.core.oid import Oid
+from dver.core.words import typed
 from dver.formats.tree import Entry
 from dver.project.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
 from dver.repo import Repository
 from dver.scm import revisions
-from dver.store.compare import find
+from dver.store.compare import TreeReader, find
 
 
 def at_revision(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:
@@ -32,30 +33,45 @@ def place_of(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd:
 
 def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Entry:
     """The entry at the place `target`. Raises UsageError where there is none; see `explaining` for more."""
-    with explaining(target, rev=rev):
+    with explaining(repo, target, rev=rev):
         entry = find(target.tracked.entry, target.inside, repo.store.tree)
     if entry is None:
-        raise nothing_at(target, rev=rev)
+        raise nothing_at(repo, target, rev=rev)
     return entry
 
 
-def nothing_at(target: Target, *, rev: str | None = None) -> UsageError:
+def nothing_at(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
     """The error for a place inside of a tracked directory where there is nothing."""
+    whole = repo.shown(target.tracked.path)
     return UsageError(
-        f"{os.fsdecode(target.path)!r} does not exist in the tracked data",
-        why=f"{os.fsdecode(target.tracked.path)!r} has no such entry" + (f" at {rev}" if rev else ""),
-        fix="`dver ls -R` lists all that it has",
+        f"{repo.shown(target.path)!r} does not exist in the tracked data",
+        why=f"{whole!r} has no such entry" + (f" at {rev}" if rev else ""),
+        fix=f"`dver ls -R{_at(rev)} {typed(whole)}` lists all that it has",
     )
 
 
+def _at(rev: str | None) -> str:
+    return f" --rev {typed(rev)}" if rev else ""
+
+
+def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> TreeReader:
+    """A reader of the directories of `target` that fails as `explaining` has it."""
+
+    def read(oid: Oid) -> Sequence[Entry]:
+        with explaining(repo, target, rev=rev):
+            return repo.store.tree(oid)
+
+    return read
+
+
 @contextmanager
-def explaining(target: Target, *, rev: str | None = None) -> Iterator[None]:
+def explaining(repo: Repository, target: Target, *, rev: str | None = None) -> Iterator[None]:
     """Tell errors of the store in the user's terms: which path, and the command that gets it."""
-    path = os.fsdecode(target.path)
+    path = repo.shown(target.path)
     try:
         yield
     except MissingObjectError as error:
-        fetch = f"dver fetch{f' --rev {rev}' if rev else ''} {path}"
+        fetch = f"dver fetch{_at(rev)} {typed(path)}"
         raise MissingObjectError(
             f"the content of {path!r} is not in the store", why="it was never fetched, or it was removed", fix=fetch
         ) from error

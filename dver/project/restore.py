@@ -12,7 +12,8 @@ from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.fsutil import clear_leftovers
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
-from dver.project.history import Scope, targets_in, wanted_entry
+from dver.project.history import Scope, targets_in
+from dver.project.lookup import entry_at
 from dver.project.pointerfiles import write_pointers
 from dver.project.targets import Target, Tracked, data_path, in_worktree, is_at_or_below
 from dver.repo import Repository
@@ -98,7 +99,7 @@ def restore(
 
 
 def _wish(repo: Repository, target: Target) -> Wish:
-    return Wish(target.path, wanted_entry(repo, target), whole=target.tracked if target.inside else None)
+    return Wish(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
 
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.core.words import typed
 from dver.formats import pointer as pointer_format
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
@@ -107,34 +108,34 @@ def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tr
     tracked = {}
     for path, file in sorted(files.items()):
         content = file.content if file.content is not None else contents[file.blob]
-        _refuse_bad_place(path)
-        tracked[data_of(path)] = Tracked(data_of(path), decode(path, content), file.blob)
+        _refuse_bad_place(repo, path)
+        tracked[data_of(path)] = Tracked(data_of(path), decode(repo, path, content), file.blob)
     return tracked
 
 
-def _refuse_bad_place(pointer_path: bytes) -> None:
+def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
     """Raise CorruptError for a pointer to what must not be data: `.git.dver` stands for `.git`, `...dver` for `..`."""
     for name in data_of(pointer_path).split(b"/"):
         reason = "it belongs to dver" if name == os.fsencode(PROJECT_FOLDER) else forbidden_name(name)
         if reason is not None:
-            shown = os.fsdecode(pointer_path)
+            shown = repo.shown(pointer_path)
             raise CorruptError(
                 f"the pointer {shown!r} stands for {os.fsdecode(name)!r}",
                 why=f"{reason}, so no data can be there",
-                fix=f"git rm -f -- {shown}",
+                fix=f"git rm -f -- {typed(shown)}",
             )
 
 
-def decode(path: bytes, content: bytes) -> Pointer:
+def decode(repo: Repository, path: bytes, content: bytes) -> Pointer:
     """The pointer in the file `path`; errors name the file."""
     try:
         return pointer_format.decode(content)
     except (CorruptError, ConflictError) as error:
-        restore = f"restore it with `git checkout HEAD -- {os.fsdecode(path)}`"
+        shown = repo.shown(path)
         raise type(error)(
-            f"cannot read the pointer {os.fsdecode(path)!r}",
+            f"cannot read the pointer {shown!r}",
             why=_joined(error.what, error.why),
-            fix=error.fix or restore,
+            fix=error.fix or f"restore it with `git checkout HEAD -- {typed(shown)}`",
         ) from error
 
 
@@ -175,7 +176,7 @@ def select(repo: Repository, tracked: Mapping[bytes, Tracked], texts: Sequence[s
         return [Target(one) for one in tracked.values()]
     found: dict[bytes, Target] = {}
     for text in texts:
-        for target in _select_one(tracked, data_path(repo, text, cwd), text):
+        for target in _select_one(repo, tracked, data_path(repo, text, cwd), text):
             found[target.path] = target
     return list(found.values())
 
@@ -224,24 +225,24 @@ def below(tracked: Mapping[bytes, Tracked], folder: bytes) -> list[Tracked]:
     return [one for path, one in tracked.items() if is_at_or_below(path, folder) and path != folder]
 
 
-def _select_one(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Iterable[Target]:
+def _select_one(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Iterable[Target]:
     if path.endswith(SUFFIX) and path.removesuffix(SUFFIX) in tracked:
         path = path.removesuffix(SUFFIX)
     target = containing(tracked, path) if path else None
     if target is not None:
         if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:
-            raise UsageError(f"{text!r} cannot exist", why=f"{os.fsdecode(target.tracked.path)!r} is a file")
+            whole = repo.shown(target.tracked.path)
+            raise UsageError(f"{text!r} cannot exist", why=f"{whole!r} is a file", fix=f"name {whole!r} itself")
         return [target]
     inner = below(tracked, path)
     if not inner:
-        raise _not_tracked(tracked, path, text)
+        raise _not_tracked(repo, tracked, path, text)
     return [Target(one) for one in inner]
 
 
-def _not_tracked(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> UsageError:
-    names = {os.fsdecode(one): one for one in tracked}
+def _not_tracked(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> UsageError:
     from difflib import get_close_matches  # only for this message
 
-    near = get_close_matches(os.fsdecode(path), names, n=1)
+    near = get_close_matches(repo.shown(path), [repo.shown(one) for one in tracked], n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
     return UsageError(f"{text!r} is not tracked", why="no pointer stands for it or for anything in it", fix=fix)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, UsageError
+from dver.core.words import some, typed
 from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.project.targets import SUFFIX, Target, Tracked, below, containing
 from dver.repo import PROJECT_FOLDER, Repository
@@ -15,7 +16,6 @@ from dver.worktree.apply import refuse_symlinked_parents
 
 _OURS: Final = {b".dverignore", b"dver.yaml", b"dver.lock"}
 _GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
-_SHOWN: Final = 3
 
 
 def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
@@ -26,7 +26,7 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
     _check_name(repo, tracked, path, text)
     if not os.path.lexists(repo.absolute(path)):
         raise _absent(tracked, path, text)
-    _check_overlap(tracked, path, text)
+    _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
     _check_git(repo, path, text)
 
@@ -34,10 +34,10 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
 def check_inside(repo: Repository, target: Target, text: str) -> None:
     """Raise the same unless the place `target` inside of tracked data can be recorded by itself."""
     if target.tracked.entry.kind is not Kind.DIRECTORY:
-        whole = os.fsdecode(target.tracked.path)
+        whole = repo.shown(target.tracked.path)
         raise ConflictError(
             f"{text!r} lies in {whole!r}, which is tracked as one file",
-            fix=f"`dver add {whole}` records that it is a directory now",
+            fix=f"`dver add {typed(whole)}` records that it is a directory now",
         )
     for name in target.inside:
         if reason := forbidden_name(name):
@@ -48,7 +48,7 @@ def check_inside(repo: Repository, target: Target, text: str) -> None:
 def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
     """Raise the same unless data could be moved to `path`, where nothing is yet."""
     _check_name(repo, tracked, path, text)
-    _check_overlap(tracked, path, text)
+    _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
     _check_git(repo, path, text)
 
@@ -61,14 +61,16 @@ def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
     if b".git" in parts or os.fsencode(PROJECT_FOLDER) in parts:
         raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
     if name in _OURS | _GITS:
-        raise UsageError(f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {text}")
+        raise UsageError(
+            f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {typed(text)}"
+        )
     if len(name + SUFFIX) > NAME_MAX:
         most = NAME_MAX - len(SUFFIX)
         why = f"its name has {len(name)} bytes, and that of its pointer would be too long with more than {most}"
         raise UsageError(f"cannot track {text!r}", why=why, fix="move it into a directory, and add that")
     if name.endswith(SUFFIX):
         data = text.removesuffix(os.fsdecode(SUFFIX))
-        raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {data}")
+        raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {typed(data)}")
 
 
 def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverError:
@@ -76,25 +78,23 @@ def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverErr
         return UsageError(
             f"{text!r} is tracked, but not in the workspace",
             why="it was deleted, or never checked out",
-            fix=f"`dver checkout {text}` brings it back, `dver remove {text}` stops tracking it",
+            fix=f"`dver checkout {typed(text)}` brings it back, `dver remove {typed(text)}` stops tracking it",
         )
     return UsageError(f"{text!r} does not exist", fix="check the spelling")
 
 
-def _check_overlap(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
     around = containing(tracked, os.path.dirname(path))
     if around is not None:
+        whole = repo.shown(around.tracked.path)
         raise ConflictError(
-            f"{text!r} lies in {os.fsdecode(around.tracked.path)!r}, which is tracked as one file",
-            fix=f"`dver remove {os.fsdecode(around.tracked.path)}` first",
+            f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {typed(whole)}` first"
         )
     inside = below(tracked, path)
     if inside:
-        names = ", ".join(os.fsdecode(one.path) for one in inside[:_SHOWN])
-        more = f" and {len(inside) - _SHOWN} more" if len(inside) > _SHOWN else ""
         raise ConflictError(
             f"{text!r} contains data that is tracked by itself",
-            why=f"{names}{more}",
+            why=some([repo.shown(one.path) for one in inside]),
             fix=f"`dver remove` {'it' if len(inside) == 1 else 'them'} first, then add {text!r} as a whole",
         )
 
@@ -106,7 +106,7 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
         raise UsageError(
             f"{text!r} is a symbolic link",
             why="what it points to may be anywhere",
-            fix=f"`dver add` its target, and leave the link to Git with `git add {text}`",
+            fix=f"`dver add` its target, and leave the link to Git with `git add {typed(text)}`",
         )
     if os.path.isdir(absolute + SUFFIX):
         raise ConflictError(
@@ -119,16 +119,16 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
 def _check_git(repo: Repository, path: bytes, text: str) -> None:
     in_git = index.tracked_under(repo.git, path)
     if in_git:
-        shown = ", ".join(os.fsdecode(one) for one in in_git[:_SHOWN])
         raise ConflictError(
             f"{text!r} is tracked by Git",
-            why=f"Git has {shown}" + (f" and {len(in_git) - _SHOWN} more" if len(in_git) > _SHOWN else ""),
-            fix=f"git rm -r --cached -- {text}   (the files stay), then dver add {text}",
+            why=f"Git has {some([repo.shown(one) for one in in_git])}",
+            fix=f"git rm -r --cached -- {typed(text)}   (the files stay), then dver add {typed(text)}",
         )
     rule = index.ignored(repo.git, [path + SUFFIX]).get(path + SUFFIX)
     if rule is not None:
+        source = os.fsdecode(rule.source) if rule.source.startswith(b"/") else repo.shown(rule.source)
         raise ConflictError(
             f"the pointer {text + '.dver'!r} would be ignored by Git",
-            why=f"{os.fsdecode(rule.source)}:{rule.line} says {os.fsdecode(rule.pattern)!r}",
+            why=f"{source}:{rule.line} says {os.fsdecode(rule.pattern)!r}",
             fix="change that rule, or put the line `!*.dver` after it",
         )

@@ -43,11 +43,11 @@ def command(
 def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
     for one in result.added:
         if one.changed:
-            ctx.say(f"{_verb(one, result)} {shown(repo, one.path, ctx.cwd)}  ({_size(one)})")
+            ctx.say(f"{_verb(one, result)} {shown(repo, one.path)}  ({_size(one)})")
         else:
-            ctx.note(f"unchanged {shown(repo, one.path, ctx.cwd)}")
+            ctx.note(f"unchanged {shown(repo, one.path)}")
     for path in result.absent:
-        ctx.note(f"skipped {shown(repo, path, ctx.cwd)}: it is not in the workspace")
+        ctx.note(f"skipped {shown(repo, path)}: it is not in the workspace")
     if not result.dry_run and any(one.changed for one in result.added):
         ctx.note("The pointers are staged: `git commit` records them, `dver push` uploads the data.")
 

@@ -48,4 +48,4 @@ def command(ctx: Context, *, arguments: tuple[str, ...], force: bool, to: str | 
 
 
 def _shown(ctx: Context, repo: Repository, path: bytes, to: Path | None) -> str:
-    return terminal.printable(path) if to is not None else shown(repo, path, ctx.cwd)
+    return terminal.printable(path) if to is not None else shown(repo, path)

@@ -40,9 +40,9 @@ def command(ctx: Context, *, arguments: tuple[str, ...], exit_code: bool, as_jso
 
 
 def _tell(ctx: Context, repo: Repository, result: DiffResult) -> None:
-    for line in lines(repo, result.changes, ctx.cwd, ctx.style):
+    for line in lines(repo, result.changes, ctx.style):
         ctx.say(line)
     if result.changes:
         ctx.note(summary(result.changes))
     for path in result.absent:
-        ctx.note(f"left out {shown(repo, path, ctx.cwd)}: it is not in the workspace (`dver checkout` brings it)")
+        ctx.note(f"left out {shown(repo, path)}: it is not in the workspace (`dver checkout` brings it)")

@@ -60,5 +60,5 @@ def _tell_sizes(ctx: Context, repo: Repository, listing: Listing) -> None:
 
 
 def _name(ctx: Context, repo: Repository, one: Listed) -> str:
-    name = shown(repo, one.path, ctx.cwd)
+    name = shown(repo, one.path)
     return ctx.style.cyan(name + "/") if one.kind is Kind.DIRECTORY else name

@@ -34,5 +34,5 @@ def command(ctx: Context, *, source: str, destination: str, as_json: bool) -> No
         if as_json:
             ctx.emit_json(result)
         else:
-            ctx.say(f"moved {shown(repo, result.old, ctx.cwd)} to {shown(repo, result.new, ctx.cwd)}")
+            ctx.say(f"moved {shown(repo, result.old)} to {shown(repo, result.new)}")
             ctx.note("The change is staged: `git commit` records it.")

@@ -36,9 +36,9 @@ def command(ctx: Context, *, paths: tuple[str, ...], data: bool, force: bool, as
             ctx.emit_json(result)
             return
         for path in result.untracked:
-            ctx.say(f"no longer tracked: {shown(repo, path, ctx.cwd)}")
+            ctx.say(f"no longer tracked: {shown(repo, path)}")
         for path in result.taken_out:
-            ctx.say(f"removed {shown(repo, path, ctx.cwd)}")
+            ctx.say(f"removed {shown(repo, path)}")
     if result.deleted:
         ctx.note(f"deleted {terminal.count(result.deleted, 'file')} from the workspace")
     ctx.note("The change is staged: `git commit` records it.")

@@ -9,8 +9,8 @@ import click
 from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
-from dver.cli.terminal import printable
 from dver.ops.status import DataState, PathStatus, StatusReport, status
+from dver.project.targets import SUFFIX
 from dver.repo import Repository
 
 
@@ -42,7 +42,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: b
 
 def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
     for path in report.conflicts:
-        ctx.say(f"conflict: {printable(path)}  (choose with `git checkout --ours` or `--theirs`, then `git add`)")
+        ctx.say(f"conflict: {shown(repo, path)}  (choose with `git checkout --ours` or `--theirs`, then `git add`)")
     for title, chosen, describe in _sections(ctx, repo):
         found = [one for one in report.paths if chosen(one)]
         if found:
@@ -61,10 +61,10 @@ Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterab
 
 def _sections(ctx: Context, repo: Repository) -> list[Section]:
     def name(one: PathStatus) -> list[str]:
-        return [shown(repo, one.path, ctx.cwd)]
+        return [shown(repo, one.path)]
 
     def pointer(state: Callable[[PathStatus], object]) -> Callable[[PathStatus], list[str]]:
-        return lambda one: [f"{getattr(state(one), 'value', '')}: {shown(repo, one.path, ctx.cwd)}.dver"]
+        return lambda one: [f"{getattr(state(one), 'value', '')}: {shown(repo, one.path + SUFFIX)}"]
 
     return [
         ("Staged for commit (`git commit`)", lambda one: one.staged is not None, pointer(lambda one: one.staged)),
@@ -81,10 +81,10 @@ def _sections(ctx: Context, repo: Repository) -> list[Section]:
 
 
 def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
-    name = shown(repo, one.path, ctx.cwd)
+    name = shown(repo, one.path)
     if one.changes is None:
         return [f"{name}  (the recorded version is not in the store, so what changed cannot be told)"]
     head = f"{name}  ({summary(one.changes)})"
     if not ctx.verbose:
         return [head]
-    return [head, *(f"  {line}" for line in lines(repo, one.changes, ctx.cwd, ctx.style))]
+    return [head, *(f"  {line}" for line in lines(repo, one.changes, ctx.style))]

@@ -35,5 +35,5 @@ def command(ctx: Context, *, paths: tuple[str, ...], as_json: bool) -> None:
         else:
             if ctx.verbose:
                 for path in result.unlocked:
-                    ctx.say(shown(repo, path, ctx.cwd))
+                    ctx.say(shown(repo, path))
             ctx.say(f"unlocked {terminal.count(len(result.unlocked), 'file')}, {terminal.human_size(result.size)}")

@@ -1,0 +1,27 @@
+"""Pieces of the sentences that errors and results are told in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+NAMED: Final = 3
+"""How many of several things are named."""
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 file`, `2,000 files`: `plural` where an s will not do."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def some(names: Sequence[str], total: int | None = None) -> str:
+    """`a, b, c and 7 more`: the first few of `names`, of which there are `total`."""
+    rest = (len(names) if total is None else total) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def typed(path: str) -> str:
+    """`path` as an argument of a command line: quoted where a shell would misread it."""
+    import shlex  # only errors that name a command need it
+
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
