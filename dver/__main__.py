@@ -1,14 +1,13 @@
 """The process: `dver` and `python -m dver`. All but the end of it is `dver.cli.main`'s."""
 
 import os
-import sys
-from typing import Final, NoReturn
+import sys  # and nothing else up here: what Ctrl-C meets during imports nobody reports
 
-_GRACE: Final = 2.0  # seconds
-_INTERRUPTED: Final = 130
+_GRACE = 2.0  # seconds
+_INTERRUPTED = 130
 
 
-def run() -> NoReturn:
+def run() -> None:
     """Run the command line of this process, and end it with the exit code."""
     try:
         from dver.cli.main import main
@@ -21,7 +20,7 @@ def run() -> NoReturn:
     sys.exit(code)
 
 
-def _leave(code: int) -> NoReturn:
+def _leave(code: int) -> None:
     """End the process whatever its threads do: one that waits for a slow server would hold up the exit, perhaps for
     minutes. They get a moment to clean up, such as to give up a multipart upload; a second Ctrl-C cuts it short.
     """

@@ -13,11 +13,22 @@ from dver.cli import terminal
 
 if TYPE_CHECKING:
     from dver.cli.progress import TerminalProgress
+    from dver.core.errors import DverError
     from dver.core.progress import Progress
 
 
 class OutputClosedError(Exception):
     """Whoever read our standard output has stopped reading, as `head` does. No mistake of anybody's."""
+
+
+def unwritten(error: OSError, stream: str = "standard output") -> OutputClosedError | DverError:
+    """What a failure to write to a standard stream means."""
+    from dver.core.fsutil import explain
+
+    if isinstance(error, BrokenPipeError):
+        return OutputClosedError()
+    error.filename = stream
+    return explain(error)
 
 
 class Context:
@@ -85,8 +96,8 @@ class Context:
             rest = memoryview(content)
             while rest:  # with PYTHONUNBUFFERED, as containers have it, a write may take only a part
                 rest = rest[sys.stdout.buffer.write(rest) :]
-        except BrokenPipeError as error:
-            raise OutputClosedError from error
+        except OSError as error:
+            raise unwritten(error) from error
 
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is None:  # the shell closed it: `dver … >&-`
@@ -94,5 +105,5 @@ class Context:
         try:
             with self._bars.hidden() if self._bars else nullcontext():
                 stream.write(text + "\n")
-        except BrokenPipeError as error:
-            raise OutputClosedError from error
+        except OSError as error:
+            raise unwritten(error, "standard error" if stream is sys.stderr else "standard output") from error

@@ -17,9 +17,10 @@ import click
 
 from dver import __version__
 from dver.cli import options
-from dver.cli.context import Context, OutputClosedError
+from dver.cli.context import Context, OutputClosedError, unwritten
 from dver.cli.errors import abandon, report
 from dver.cli.verbs import SECTIONS, SUMMARIES
+from dver.core.errors import DverError
 
 
 class _Dver(options.Group):
@@ -125,18 +126,15 @@ def _flush() -> None:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError as error:
-        raise OutputClosedError from error
     except OSError as error:
-        error.filename = "standard output"
-        raise
+        raise unwritten(error) from error
 
 
 def _report_last(error: BaseException) -> int:
     """Report `error` after what was printed before it, or that even this cannot be printed."""
     try:
         _flush()
-    except (OutputClosedError, OSError) as failure:
+    except (OutputClosedError, DverError) as failure:
         abandon(sys.stdout)
         return report(failure)
     return report(error)

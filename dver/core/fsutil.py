@@ -18,6 +18,7 @@ _TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
 _FATAL = {
     errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+    errno.EFBIG: ("no file may be that large there", "use another file system, or raise the limit of `ulimit -f`"),
     errno.EROFS: ("the file system is read-only", "make it writable, then run the same command again"),
     errno.EACCES: ("permission denied", "check the owner and mode of the path"),
     errno.EPERM: ("operation not permitted", "check the owner and mode of the path"),
@@ -25,6 +26,7 @@ _FATAL = {
     errno.ENFILE: ("too many open files on this machine", "close other programs, then run the same command again"),
     errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
 }
+_WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 PIECE: Final = 4 << 20
@@ -48,11 +50,28 @@ def read_pieces(fd: int, *, start: int = 0) -> Iterator[bytes]:
             raise GrowingError("a file grows faster than it can be read", fix="stop the program that writes it")
 
 
+@contextmanager
+def writing_to(place: Name) -> Iterator[None]:
+    """Have the errors name `place` that only writing meets: where a write fails, the system tells no file."""
+    try:
+        yield
+    except OSError as error:
+        name_place(error, place)
+        raise
+
+
+def name_place(error: BaseException | None, place: Name) -> None:
+    """The same for an error that has been caught."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _WRITING:
+        error.filename = os.fspath(place)
+
+
 def explain(error: OSError) -> DverError:
     """An `OSError` that reached the surface, in words."""
     path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
     why, fix = _FATAL.get(error.errno or 0, (error.strerror or str(error), "see the path above"))
-    return LocalIOError(f"cannot use {path!r}" if path else "a file operation failed", why=why, fix=fix)
+    verb = "write to" if error.errno in _WRITING else "use"
+    return LocalIOError(f"cannot {verb} {path!r}" if path else "a file operation failed", why=why, fix=fix)
 
 
 def fsync_dir(path: Name) -> None:

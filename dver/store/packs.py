@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Self
 from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError
-from dver.core.fsutil import create_temporary, fsync_dir
+from dver.core.fsutil import create_temporary, fsync_dir, name_place
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
@@ -56,6 +56,7 @@ class PackWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        name_place(error, self.path.parent)
         self.discard()
 
     @property

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
-from dver.core.fsutil import clear_leftovers, create_temporary, read_pieces, temporary_name
+from dver.core.fsutil import clear_leftovers, create_temporary, name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.store.codec import LEVEL, Encoder
@@ -53,9 +53,11 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        name_place(error, self.store.root)
         try:
             if error is None:
-                self.finish()
+                with writing_to(self.store.root):
+                    self.finish()
             elif isinstance(error, _KEEPS):
                 self._finish_pack()
         finally:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dver.core.errors import UsageError
+from dver.core.fsutil import writing_to
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
@@ -49,7 +50,7 @@ def apply_plan(
     steps = [*plan.create, *plan.replace]
     if not steps:
         return lost
-    with progress.task("checkout", total=bytes_in(steps)) as task:
+    with writing_to(destination.root), progress.task("checkout", total=bytes_in(steps)) as task:
         return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task))
 
 

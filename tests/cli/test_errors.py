@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Result
+from support import Result, Run
 
 from dver.cli import errors as cli_errors
 from dver.core.errors import DverError
@@ -48,7 +50,7 @@ def test_control_characters_in_an_error_never_reach_the_terminal(stand_in: Calla
 def test_an_operating_system_error_is_explained(stand_in: Callable[..., Result]) -> None:
     result = stand_in('import errno; raise OSError(errno.ENOSPC, "No space left on device", "/data/x")')
     assert result.rc == 8
-    assert result.err.startswith("error: cannot use '/data/x'\nwhy: the disk is full\nfix: ")
+    assert result.err.startswith("error: cannot write to '/data/x'\nwhy: the disk is full\nfix: ")
 
 
 def test_a_bug_is_one_line_and_how_to_learn_more(stand_in: Callable[..., Result]) -> None:
@@ -83,3 +85,17 @@ def test_an_interrupted_transfer_leaves_no_bar_behind(start_stand_in: Callable[.
     """)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"interrupted\n")
+
+
+@pytest.mark.parametrize("verb", ["add", "checkout"])
+def test_a_write_that_fails_is_told_with_its_place(run: Run, git_repo: Path, verb: str) -> None:
+    run("init", cwd=git_repo)
+    (git_repo / "big").write_bytes(os.urandom(3 << 20))
+    if verb == "checkout":
+        run("add", "big", cwd=git_repo)
+        (git_repo / "big").unlink()
+    script = 'ulimit -f 1000; exec "$0" -m dver "$1" big'
+    process = subprocess.run(["sh", "-c", script, sys.executable, verb], cwd=git_repo, capture_output=True, text=True)
+    place = git_repo if verb == "checkout" else git_repo / ".git/dver/store/tmp"
+    assert process.returncode == 8
+    assert process.stderr.startswith(f"error: cannot write to '{place}'\nwhy: no file may be that large there\nfix: ")

@@ -127,7 +127,7 @@ def test_output_to_a_full_disk_is_reported() -> None:
     with open("/dev/full", "wb") as full:
         process = subprocess.run([sys.executable, "-m", "dver", "version"], stdout=full, stderr=subprocess.PIPE)
     assert process.returncode == 8
-    assert b"error: cannot use 'standard output'\nwhy: the disk is full\n" in process.stderr
+    assert b"error: cannot write to 'standard output'\nwhy: the disk is full\n" in process.stderr
     assert b"Exception ignored" not in process.stderr
 
 

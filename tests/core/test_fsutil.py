@@ -24,6 +24,7 @@ from dver.core.fsutil import (
     read_pieces,
     temporary_name,
     write_atomic,
+    writing_to,
 )
 
 
@@ -133,6 +134,16 @@ def test_errors_of_the_disk_are_told_with_path_reason_and_remedy() -> None:
     assert told.why == "the disk is full"
     assert told.fix
     assert explain(OSError(errno.ENOSPC, "full", b"/data/\xff")).what.count("/data/")
+
+
+def test_an_error_of_writing_gets_a_place_and_any_other_is_left_alone() -> None:
+    for number, place in ((errno.ENOSPC, "/data"), (errno.EFBIG, "/data"), (errno.EIO, None)):
+        with pytest.raises(OSError, match="cannot") as caught, writing_to("/data"):
+            raise OSError(number, "it cannot")
+        assert caught.value.filename == place
+    with pytest.raises(OSError, match="cannot") as caught, writing_to("/data"):
+        raise OSError(errno.ENOSPC, "it cannot", "/more/precise")
+    assert explain(caught.value).what == "cannot write to '/more/precise'"
 
 
 def test_a_folder_can_be_made_durable(tmp_path: Path) -> None:

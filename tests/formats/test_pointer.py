@@ -93,7 +93,7 @@ def with_line(line: str) -> bytes:
         "push: maybe",
         "executable: 1",
         "remote: null",
-        "deep: " + "[" * 5000,
+        "deep: " + "[" * 1500,
         "\tx",
         "x: \x01",
     ],
