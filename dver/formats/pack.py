@@ -31,7 +31,9 @@ HEADER: Final = MAGIC + bytes((VERSION,)) + bytes(7)
 """What every pack begins with: 16 bytes."""
 
 TARGET_SIZE: Final = 32 << 20
-"""Bytes at which a pack of small objects is closed."""
+"""Bytes at which a pack is closed."""
+IN_MEMORY_MAX: Final = 64 << 20
+"""Bytes of the largest object that is kept whole: it is held in memory. Larger blobs are chunked."""
 
 _FRAME: Final = Struct("<2sBBQQ32sQ")
 _FRAME_FIELDS: Final = Struct("<2sBBQQ32s")
@@ -59,6 +61,8 @@ class Codec(IntEnum):
 
     RAW = 0
     ZSTD = 1
+    CHUNKED = 2
+    """The payload is a recipe (docs/format/recipe.md): the object is what its chunks are, one after the other."""
 
 
 class Row(NamedTuple):
