@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from dver.core.oid import Oid
+from dver.formats.condemned import AT_MAX, Condemned
 from dver.formats.pack import HEADER, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.reading import SIZE_MAX
@@ -57,6 +58,13 @@ def indexes(draw: st.DrawFn) -> RemoteIndex:
         kind = draw(st.sampled_from(ObjectKind))
         found.append(Location(oid, number, kind, codec, offset, stored if codec is Codec.RAW else raw, stored))
     return RemoteIndex(tuple(sorted(draw(st.sets(oids, max_size=3)))), tuple(packs), tuple(found))
+
+
+@st.composite
+def condemned_lists(draw: st.DrawFn) -> Condemned:
+    """A condemned list."""
+    packs, indexes = (tuple(sorted(draw(st.sets(oids, max_size=5)))) for _ in range(2))
+    return Condemned(draw(st.integers(0, AT_MAX)), packs, indexes)
 
 
 @st.composite

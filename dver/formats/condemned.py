@@ -1,0 +1,79 @@
+"""Condemned lists: packs and indexes of a remote that gc is about to delete (docs/format/condemned.md).
+
+A list is canonical JSON of one line, so that a person can read it. It is parsed by its one shape and never by a JSON
+parser: there is nothing to nest, to repeat or to blow up. Its name on the remote is the BLAKE3 of its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+
+VERSION: Final = 1
+SIZE_MAX: Final = 8 << 20
+"""Bytes of the largest list that is believed."""
+NAMES_MAX: Final = 100_000
+"""Names that one list may hold: what is more goes into another."""
+AT_MAX: Final = 253_402_300_799
+"""The last second of the year 9999."""
+
+_VERSION: Final = re.compile(rb'\{"version":([1-9][0-9]{0,8}),')
+_SHAPE: Final = re.compile(
+    rb'\{"version":1,"at":(0|[1-9][0-9]{0,11}),"packs":\[("[^\]]*")?\],"indexes":\[("[^\]]*")?\]\}\n'
+)
+_NAME: Final = re.compile(rb'"[0-9a-f]{64}"')
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """What one gc condemned. `at` is in Unix seconds, by the clock of the client that wrote the list."""
+
+    at: int
+    packs: tuple[Oid, ...] = ()
+    indexes: tuple[Oid, ...] = ()
+
+
+def encode(at: int, packs: Iterable[Oid], indexes: Iterable[Oid]) -> bytes:
+    """The bytes of a list. ValueError for more names, or a stranger time, than `decode` would take."""
+    sides = sorted(set(packs)), sorted(set(indexes))
+    if sum(map(len, sides)) > NAMES_MAX or not 0 <= at <= AT_MAX:
+        raise ValueError(f"no condemned list can be of {sum(map(len, sides))} names at {at}")
+    texts = [",".join([f'"{name.hex()}"' for name in side]) for side in sides]
+    return f'{{"version":{VERSION},"at":{at},"packs":[{texts[0]}],"indexes":[{texts[1]}]}}\n'.encode("ascii")
+
+
+def decode(content: bytes) -> Condemned:
+    """The list that `content` encodes. Raises CorruptError for anything that `encode` would not have written."""
+    if len(content) > SIZE_MAX:
+        raise CorruptError(f"a condemned list of {len(content):,} bytes", why=f"none is larger than {SIZE_MAX:,}")
+    stated = _VERSION.match(content)
+    if stated is None:
+        raise CorruptError("not a condemned list", why="it does not begin with its version")
+    if int(stated[1]) > VERSION:
+        raise CorruptError(
+            f"a condemned list of format version {int(stated[1])}",
+            why=f"this dver reads up to {VERSION}",
+            fix="upgrade dver",
+        )
+    match = _SHAPE.fullmatch(content)
+    if match is None or int(match[1]) > AT_MAX:
+        raise CorruptError("a damaged condemned list")
+    packs, indexes = _names(match[2]), _names(match[3])
+    if len(packs) + len(indexes) > NAMES_MAX:
+        raise CorruptError(f"a condemned list of more than {NAMES_MAX:,} names")
+    return Condemned(int(match[1]), packs, indexes)
+
+
+def _names(text: bytes | None) -> tuple[Oid, ...]:
+    if not text:
+        return ()
+    parts: Sequence[bytes] = text.split(b",")
+    if not all(map(_NAME.fullmatch, parts)) or any(a >= b for a, b in pairwise(parts)):
+        raise CorruptError("a condemned list whose names are no names, or not sorted")
+    return tuple([Oid(bytes.fromhex(part[1:-1].decode("ascii"))) for part in parts])
