@@ -64,7 +64,7 @@ def indexes(draw: st.DrawFn) -> RemoteIndex:
 def condemned_lists(draw: st.DrawFn) -> Condemned:
     """A condemned list."""
     packs, indexes = (tuple(sorted(draw(st.sets(oids, max_size=5)))) for _ in range(2))
-    return Condemned(draw(st.integers(0, AT_MAX)), packs, indexes)
+    return Condemned(draw(st.integers(0, AT_MAX)), packs, indexes, draw(st.integers(0, AT_MAX)))
 
 
 @st.composite

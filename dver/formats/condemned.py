@@ -25,27 +25,36 @@ AT_MAX: Final = 253_402_300_799
 
 _VERSION: Final = re.compile(rb'\{"version":([1-9][0-9]{0,8}),')
 _SHAPE: Final = re.compile(
-    rb'\{"version":1,"at":(0|[1-9][0-9]{0,11}),"packs":\[("[^\]]*")?\],"indexes":\[("[^\]]*")?\]\}\n'
+    rb'\{"version":1,"at":(0|[1-9][0-9]{0,11}),"grace":(0|[1-9][0-9]{0,11}),"packs":\[("[^\]]*")?\],"indexes":\[("[^\]]*")?\]\}\n'
 )
 _NAME: Final = re.compile(rb'"[0-9a-f]{64}"')
 
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
-    """What one gc condemned. `at` is in Unix seconds, by the clock of the client that wrote the list."""
+    """What one gc condemned. `at` is in Unix seconds, by the clock of the client that wrote the list; `grace` in seconds,
+    and nobody deletes anything because of this list before both have passed.
+    """
 
     at: int
     packs: tuple[Oid, ...] = ()
     indexes: tuple[Oid, ...] = ()
+    grace: int = 0
+
+    @property
+    def due(self) -> int:
+        """When what is listed may be deleted, in Unix seconds."""
+        return self.at + self.grace
 
 
-def encode(at: int, packs: Iterable[Oid], indexes: Iterable[Oid]) -> bytes:
-    """The bytes of a list. ValueError for more names, or a stranger time, than `decode` would take."""
+def encode(at: int, packs: Iterable[Oid], indexes: Iterable[Oid], *, grace: int = 0) -> bytes:
+    """The bytes of a list. ValueError for more names, or stranger times, than `decode` would take."""
     sides = sorted(set(packs)), sorted(set(indexes))
-    if sum(map(len, sides)) > NAMES_MAX or not 0 <= at <= AT_MAX:
-        raise ValueError(f"no condemned list can be of {sum(map(len, sides))} names at {at}")
-    texts = [",".join([f'"{name.hex()}"' for name in side]) for side in sides]
-    return f'{{"version":{VERSION},"at":{at},"packs":[{texts[0]}],"indexes":[{texts[1]}]}}\n'.encode("ascii")
+    if sum(map(len, sides)) > NAMES_MAX or not (0 <= at <= AT_MAX and 0 <= grace <= AT_MAX):
+        raise ValueError(f"no condemned list can be of {sum(map(len, sides))} names at {at} for {grace} seconds")
+    packed, indexed = (",".join([f'"{name.hex()}"' for name in side]) for side in sides)
+    head = f'{{"version":{VERSION},"at":{at},"grace":{grace}'
+    return f'{head},"packs":[{packed}],"indexes":[{indexed}]}}\n'.encode("ascii")
 
 
 def decode(content: bytes) -> Condemned:
@@ -62,12 +71,12 @@ def decode(content: bytes) -> Condemned:
             fix="upgrade dver",
         )
     match = _SHAPE.fullmatch(content)
-    if match is None or int(match[1]) > AT_MAX:
+    if match is None or int(match[1]) > AT_MAX or int(match[2]) > AT_MAX:
         raise CorruptError("a damaged condemned list")
-    packs, indexes = _names(match[2]), _names(match[3])
+    packs, indexes = _names(match[3]), _names(match[4])
     if len(packs) + len(indexes) > NAMES_MAX:
         raise CorruptError(f"a condemned list of more than {NAMES_MAX:,} names")
-    return Condemned(int(match[1]), packs, indexes)
+    return Condemned(int(match[1]), packs, indexes, int(match[2]))
 
 
 def _names(text: bytes | None) -> tuple[Oid, ...]:

@@ -19,7 +19,7 @@ A, B = sorted((Oid.of(b"a"), Oid.of(b"b")))
 
 
 def encoded(value: Condemned) -> bytes:
-    return encode(value.at, value.packs, value.indexes)
+    return encode(value.at, value.packs, value.indexes, grace=value.grace)
 
 
 @given(condemned_lists())
@@ -32,6 +32,7 @@ def test_a_list_is_json_that_a_person_can_read(value: Condemned) -> None:
     assert json.loads(encoded(value)) == {
         "version": 1,
         "at": value.at,
+        "grace": value.grace,
         "packs": [name.hex() for name in value.packs],
         "indexes": [name.hex() for name in value.indexes],
     }
@@ -68,6 +69,8 @@ LINE = encode(5, [A, B], [A])
         LINE.replace(b'"at":5', b'"at":5.0'),
         LINE.replace(b'"at":5', b'"at":' + b"9" * 5000),
         LINE.replace(b'"at":5', b'"at":%d' % (AT_MAX + 1)),
+        LINE.replace(b'"grace":0', b'"grace":%d' % (AT_MAX + 1)),
+        LINE.replace(b'"grace":0,', b""),
         LINE.replace(b'"at":5', b'"at":5,"at":5'),
         LINE.replace(b'"at":5', b'"at":5,"more":1'),
         LINE.replace(A.hex().encode(), A.hex().upper().encode()),
@@ -97,7 +100,7 @@ def test_a_list_of_more_than_its_share_is_neither_read_nor_written() -> None:
     assert len(decode(encode(5, names[:-1], [])).packs) == NAMES_MAX
     text = ",".join(f'"{name.hex()}"' for name in names)
     with pytest.raises(CorruptError, match="more than 100,000 names"):
-        decode(f'{{"version":1,"at":5,"packs":[{text}],"indexes":[]}}\n'.encode())
+        decode(f'{{"version":1,"at":5,"grace":0,"packs":[{text}],"indexes":[]}}\n'.encode())
     with pytest.raises(CorruptError, match="bytes"):
         decode(LINE + bytes(SIZE_MAX))
 
@@ -106,10 +109,12 @@ def test_a_list_of_more_than_its_share_is_neither_read_nor_written() -> None:
 def test_no_list_is_written_at_a_time_that_nobody_believes(at: int) -> None:
     with pytest.raises(ValueError, match="no condemned list"):
         encode(at, [A], [])
+    with pytest.raises(ValueError, match="no condemned list"):
+        encode(0, [A], [], grace=at)
 
 
 def test_what_version_1_wrote_is_read_and_written_as_ever() -> None:
     frozen = (Path(__file__).parent.parent / "fixtures/format-v2/remote.condemned").read_bytes()
-    value = Condemned(1_795_384_800, tuple(sorted([Oid.of(b"pack"), Oid(bytes(32))])), (Oid.of(b"index"),))
+    value = Condemned(1_795_384_800, tuple(sorted([Oid.of(b"pack"), Oid(bytes(32))])), (Oid.of(b"index"),), 14 * 86_400)
     assert decode(frozen) == value
     assert encoded(value) == frozen
