@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from dver.core.errors import RemoteError
+from dver.remote.pace import report_slow
 
 T = TypeVar("T")
 
 
 class TransientError(RemoteError):
-    """A failure that may be gone at the next try: a dropped connection, a stall, a busy server."""
+    """A failure that may be gone at the next try: a dropped connection, a stall, a busy server.
+
+    `retry_after`: the seconds that a busy server asks to be left alone for.
+    """
+
+    retry_after: float = 0.0
 
 
 class UnreachableError(TransientError):
@@ -26,19 +32,25 @@ class Policy:
     """How patient to be. Times in seconds; the n-th pause is half to all of `min(cap, base * 2**n)`.
 
     `first_attempts` holds while a remote has never answered: then a wrong address is likelier than a network that
-    will be back in a minute, and the user should learn of it soon.
+    will be back in a minute, and the user should learn of it soon. A server that asks for patience gets it, up to
+    `patience` a time.
     """
 
     attempts: int = 8
     first_attempts: int = 2
     base: float = 0.5
     cap: float = 20.0
+    patience: float = 60.0
 
     def pauses(self) -> Iterator[float]:
         """The pauses between the tries: one fewer than there are tries."""
         for number in range(self.attempts - 1):
             # Jitter, so that clients that a busy server turned away together do not come back together.
             yield random.uniform(0.5, 1.0) * min(self.cap, self.base * 2**number)
+
+    def asked_for(self, error: TransientError) -> float:
+        """The pause that the server asked for, and a little more, lest all whom it turned away come back together."""
+        return random.uniform(1.0, 1.1) * min(self.patience, error.retry_after)
 
 
 class Retrier:
@@ -58,10 +70,12 @@ class Retrier:
             try:
                 result = attempt()
             except TransientError as error:
+                report_slow()
                 pause = next(pauses, None)
                 if pause is None or self._hopeless(error, tries):
                     error.why = f"{error.why} ({tries} tries)" if tries > 1 else error.why
                     raise
+                pause = max(pause, self._policy.asked_for(error))
             else:
                 self._answered = True
                 return result

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dver.core.errors import RemoteError
+from dver.remote import pace
 
 CHUNK: Final = 8 * 2**20
 """Bytes read from a file at a time."""
@@ -151,19 +152,25 @@ class Storage(Protocol):
 
 
 class Meter:
-    """How far one transfer has come, told to `moved` as differences."""
+    """How far one transfer has come, told to `moved` as differences, and to the pace of the thread that made it."""
 
-    __slots__ = ("_moved", "_position")
+    __slots__ = ("_moved", "_pace", "_position")
 
     def __init__(self, moved: Moved | None) -> None:
         self._moved = moved
+        self._pace = pace.current()
         self._position = 0
 
     def at(self, position: int) -> None:
         """`position` bytes have been moved by now; fewer than before where it begins again."""
-        if self._moved is not None and position != self._position:
-            self._moved(position - self._position)
+        change = position - self._position
         self._position = position
+        if not change:
+            return
+        if self._moved is not None:
+            self._moved(change)
+        if self._pace is not None:
+            self._pace.moved(change)
 
 
 def checked_key(key: str) -> str:
