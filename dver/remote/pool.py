@@ -19,6 +19,9 @@ ADAPTIVE: Final = 0
 JOBS: Final = ADAPTIVE
 """Transfers at once, unless the remote's settings say otherwise."""
 
+UPLOADS: Final = 8
+"""Packs of 32 MiB uploaded at once, at most: each is in memory while it is sent."""
+
 
 def in_parallel(
     work: Callable[[A], R],
