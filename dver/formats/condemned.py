@@ -32,8 +32,9 @@ _NAME: Final = re.compile(rb'"[0-9a-f]{64}"')
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
-    """What one gc condemned. `at` is in Unix seconds, by the clock of the client that wrote the list; `grace` in seconds,
-    and nobody deletes anything because of this list before both have passed.
+    """What one gc condemned. `at` is in Unix seconds, by the clock of whoever wrote the list, `grace` in seconds.
+
+    Nobody deletes anything because of this list before both have passed.
     """
 
     at: int
