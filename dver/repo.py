@@ -20,6 +20,7 @@ from dver.scm.git import GitRepo, discover
 # that needs none of them, such as `dver status` where nothing is tracked.
 if TYPE_CHECKING:
     from dver.config import Config, ConfigPaths
+    from dver.remote.catalog import Catalog
     from dver.remote.mirror import Mirror
     from dver.remote.settings import RemoteSettings
     from dver.remote.storage import Storage
@@ -190,6 +191,13 @@ class Repository:
         from dver.remote.mirror import Mirror
 
         return Mirror(self.database, remote_key(self.remote_settings(name), base=self.root))
+
+    def catalog(self, name: str | None = None, *, jobs: int | None = None) -> Catalog:
+        """What the remote `name`, or the default one, holds, to be asked during a transfer; `jobs` at once."""
+        from dver.remote.catalog import Catalog
+        from dver.remote.pool import JOBS
+
+        return Catalog(self.mirror(name), self.connect(name), jobs=jobs or self.jobs(name) or JOBS)
 
     # -- the workspace
 

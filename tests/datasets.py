@@ -10,9 +10,11 @@ from pathlib import Path
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, totals, write_directory
+from dver.remote.catalog import Catalog
 from dver.remote.fetch import FetchResult, Want, fetch
 from dver.remote.mirror import Mirror
-from dver.remote.push import PushResult, plan_push, push
+from dver.remote.push import PushResult, push
+from dver.remote.push_plan import plan_push
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
 from dver.store.closure import Root
 from dver.store.database import Database
@@ -79,16 +81,21 @@ class Clone:
         self.store = Store(self.folder / "store", database)
         self.mirror = Mirror(database, "the remote")
 
+    def catalog(self, storage: Storage, *, jobs: int = 3) -> Catalog:
+        """The catalogue of `storage`, as far as it is known here."""
+        return Catalog(self.mirror, storage, jobs=jobs)
+
     def push(self, storage: Storage, *roots: Root, jobs: int = 3) -> PushResult:
         """Refresh, plan and push."""
-        self.mirror.refresh(storage)
-        return push(plan_push(roots, self.store, self.mirror), self.store, storage, self.mirror, jobs=jobs)
+        catalog = self.catalog(storage, jobs=jobs)
+        catalog.refresh()
+        return push(plan_push(roots, self.store, catalog), self.store, catalog)
 
     def fetch(self, storage: Storage, *roots: Root, sub: str = "") -> FetchResult:
         """Fetch all of `roots`, or the place `sub` in each."""
         parts = tuple(sub.encode().split(b"/")) if sub else ()
         wants = [Want(root.oid, root.kind, root.path, root.size, parts) for root in roots]
-        return fetch(wants, self.store, storage, self.mirror, jobs=3)
+        return fetch(wants, self.store, self.catalog(storage))
 
 
 class Spy:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dver.core.oid import Oid
 from dver.formats.condemned import AT_MAX, Condemned
-from dver.formats.pack import HEADER, Codec, ObjectKind, Row
+from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.reading import SIZE_MAX
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
@@ -39,8 +39,8 @@ def rows(draw: st.DrawFn) -> list[Row]:
     found, offset = [], len(HEADER)
     for oid in draw(st.lists(oids, unique=True, max_size=8)):
         codec = draw(st.sampled_from(Codec))
-        raw = draw(st.integers(0, 1 << 40))
-        stored = raw if codec is Codec.RAW else draw(st.integers(0, 1 << 40))
+        raw = draw(st.integers(0, 1 << 40 if codec is Codec.CHUNKED else IN_MEMORY_MAX))
+        stored = raw if codec is Codec.RAW else draw(st.integers(0, IN_MEMORY_MAX))
         kind = draw(st.sampled_from(ObjectKind))
         found.append(Row(oid, kind, codec, offset, raw, stored, draw(st.integers(0, 2**64 - 1))))
         offset = found[-1].end

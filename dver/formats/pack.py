@@ -34,6 +34,8 @@ TARGET_SIZE: Final = 32 << 20
 """Bytes at which a pack is closed."""
 IN_MEMORY_MAX: Final = 64 << 20
 """Bytes of the largest object that is kept whole: it is held in memory. Larger blobs are chunked."""
+RECIPE_MAX: Final = 256 << 20
+"""Bytes of the largest recipe."""
 
 _FRAME: Final = Struct("<2sBBQQ32sQ")
 _FRAME_FIELDS: Final = Struct("<2sBBQQ32s")
@@ -98,16 +100,6 @@ def frame_header(oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payloa
     return fields + checksum.to_bytes(8, "little"), checksum
 
 
-def frame_header_streamed(
-    oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, *, stored_size: int, payload_hash: xxh3_64
-) -> tuple[bytes, int]:
-    """The same for a payload that is already written: `payload_hash` has been fed all of it."""
-    fields = _FRAME_FIELDS.pack(_FRAME_MAGIC, kind, codec, raw_size, stored_size, oid)
-    payload_hash.update(fields)
-    checksum = payload_hash.intdigest()
-    return fields + checksum.to_bytes(8, "little"), checksum
-
-
 def frame_fields(row: Row) -> bytes:
     """The header of the frame that `row` describes, up to the checksum."""
     return _FRAME_FIELDS.pack(_FRAME_MAGIC, row.kind, row.codec, row.raw_size, row.stored_size, row.oid)
@@ -116,12 +108,6 @@ def frame_fields(row: Row) -> bytes:
 def frame_header_bytes(row: Row) -> bytes:
     """The header of the frame that `row` describes."""
     return _FRAME.pack(_FRAME_MAGIC, row.kind, row.codec, row.raw_size, row.stored_size, row.oid, row.checksum)
-
-
-def checksum_of(row: Row, payload_hash: xxh3_64) -> int:
-    """The checksum that the frame of `row` should have, once `payload_hash` has been fed all of its payload."""
-    payload_hash.update(frame_fields(row))
-    return payload_hash.intdigest()
 
 
 def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
@@ -137,12 +123,21 @@ def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
 def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
     """The payload of `frame`, after its header was compared with `row` and its checksum with its bytes."""
     view = memoryview(frame)
-    header, payload = view[:FRAME_HEADER_SIZE], view[FRAME_HEADER_SIZE:]
-    if len(payload) != row.stored_size or decode_frame_header(header, row.offset) != row:
+    header, payload = frame_header_bytes(row), view[FRAME_HEADER_SIZE:]
+    if len(payload) != row.stored_size or view[:FRAME_HEADER_SIZE] != header:
         raise CorruptError(f"a damaged frame of object {row.oid}", why="its header differs from the pack's footer")
-    if checksum_of(row, xxh3_64(payload)) != row.checksum:
+    summed = xxh3_64(payload)
+    summed.update(header[:FIELDS_SIZE])
+    if summed.intdigest() != row.checksum:
         raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
     return payload
+
+
+def fits_in_memory(row: Row) -> bool:
+    """May the frame of `row`, and what it encodes, be held in memory? No other is written, and none is believed."""
+    if row.codec is Codec.CHUNKED:
+        return row.stored_size <= RECIPE_MAX
+    return max(row.raw_size, row.stored_size) <= IN_MEMORY_MAX
 
 
 def encode_footer(rows: Sequence[Row]) -> bytes:
@@ -188,6 +183,8 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
             raise CorruptError("a pack footer whose frames do not follow one another")
         if row.raw_size > SIZE_MAX or row.end > SIZE_MAX:
             raise CorruptError(f"object {row.oid} is larger than any disk")
+        if not fits_in_memory(row):
+            raise CorruptError(f"object {row.oid} does not fit in memory, and is not chunked", fix="upgrade dver")
         if row.codec is Codec.RAW and row.raw_size != row.stored_size:
             raise CorruptError(f"object {row.oid} has two different sizes")
         end = row.end

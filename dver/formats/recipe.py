@@ -16,8 +16,6 @@ MAGIC: Final = b"DVRC"
 VERSION: Final = 1
 CHUNK_MAX: Final = 4 << 20
 """Bytes of the largest chunk that is believed: it is held in memory."""
-RECIPE_MAX: Final = 256 << 20
-"""Bytes of the largest recipe."""
 
 _COUNT: Final = Struct("<I")
 

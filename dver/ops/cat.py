@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.core.words import typed
+from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Kind
 from dver.project.lookup import at_revision, entry_at, explaining, place_of
 from dver.repo import Repository
-from dver.store.store import IN_MEMORY_MAX
 
 
 def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dver.project.history import Scope, by_remote, roots_of, targets_in
 from dver.project.targets import Target
-from dver.remote.push import missing_on_remote
+from dver.remote.push_plan import missing_on_remote
 from dver.repo import Repository
 from dver.store.closure import missing_from
 
@@ -54,9 +54,9 @@ def check(
 
 
 def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
-    mirror = repo.mirror(name)
-    mirror.refresh(repo.connect(name))
-    return [Absent(_text(one.path), name) for one in missing_on_remote(roots_of(repo, targets), repo.store, mirror)]
+    catalog = repo.catalog(name)
+    catalog.refresh()
+    return [Absent(_text(one.path), name) for one in missing_on_remote(roots_of(repo, targets), repo.store, catalog)]
 
 
 def _text(path: bytes) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 from dver.core.progress import SILENT, Progress
 from dver.project.history import CURRENT, Scope, by_remote, roots_of, targets_in
 from dver.project.targets import Target
-from dver.remote.pool import JOBS
-from dver.remote.push import PushPlan, plan_push
 from dver.remote.push import PushResult as Sent
 from dver.remote.push import push as send
+from dver.remote.push_plan import PushPlan, plan_push
 from dver.repo import Repository
 
 
@@ -61,14 +60,14 @@ def push(
 def _push_to(
     repo: Repository, name: str, targets: Sequence[Target], jobs: int | None, progress: Progress, *, dry_run: bool
 ) -> PushedTo:
-    storage, mirror = repo.connect(name), repo.mirror(name)
-    at_once = jobs or repo.jobs(name) or JOBS
-    mirror.refresh(storage, jobs=at_once)
-    plan = plan_push(roots_of(repo, targets), repo.store, mirror)
+    catalog = repo.catalog(name, jobs=jobs)
+    catalog.refresh()
+    plan = plan_push(roots_of(repo, targets), repo.store, catalog, progress=progress)
+    url = catalog.storage.url
     if dry_run:
-        return _planned(name, storage.url, plan)
-    sent: Sent = send(plan, repo.store, storage, mirror, jobs=at_once, progress=progress)
-    return PushedTo(name, storage.url, sent.roots, sent.objects, sent.packs, sent.bytes_sent)
+        return _planned(name, url, plan)
+    sent: Sent = send(plan, repo.store, catalog, progress=progress)
+    return PushedTo(name, url, sent.roots, sent.objects, sent.packs, sent.bytes_sent)
 
 
 def _planned(name: str, url: str, plan: PushPlan) -> PushedTo:

@@ -10,7 +10,6 @@ from dver.core.progress import SILENT, Progress
 from dver.project.history import by_remote, object_kind
 from dver.project.targets import Target
 from dver.remote.fetch import FetchResult, Want, fetch, plan_fetch
-from dver.remote.pool import JOBS
 from dver.repo import Repository
 
 
@@ -45,7 +44,7 @@ def get_targets(
         return ()
     groups = by_remote(repo, targets, remote)
     return tuple(
-        _plan_from(repo, name, group) if dry_run else _get_from(repo, name, group, jobs, damaged, progress)
+        _plan_from(repo, name, group, jobs) if dry_run else _get_from(repo, name, group, jobs, damaged, progress)
         for name, group in groups.items()
     )
 
@@ -56,10 +55,10 @@ def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
     return bool(oids - repo.store.complete(oids))
 
 
-def _plan_from(repo: Repository, name: str, targets: Sequence[Target]) -> FetchedFrom:
-    storage = repo.connect(name)
-    plan = plan_fetch([_want(target) for target in targets], repo.store, storage, repo.mirror(name))
-    return FetchedFrom(name, storage.url, plan.objects, plan.size, FetchResult())
+def _plan_from(repo: Repository, name: str, targets: Sequence[Target], jobs: int | None) -> FetchedFrom:
+    catalog = repo.catalog(name, jobs=jobs)
+    plan = plan_fetch([_want(target) for target in targets], repo.store, catalog, link_mode=repo.link_mode)
+    return FetchedFrom(name, catalog.storage.url, plan.objects, plan.size, FetchResult())
 
 
 def _get_from(
@@ -70,18 +69,10 @@ def _get_from(
     damaged: Collection[Oid],
     progress: Progress,
 ) -> FetchedFrom:
-    storage = repo.connect(name)
-    result = fetch(
-        [_want(target) for target in targets],
-        repo.store,
-        storage,
-        repo.mirror(name),
-        jobs=jobs or repo.jobs(name) or JOBS,
-        progress=progress,
-        link_mode=repo.link_mode,
-        damaged=damaged,
-    )
-    return FetchedFrom(name, storage.url, result.objects, result.bytes_received, result)
+    catalog = repo.catalog(name, jobs=jobs)
+    wants = [_want(target) for target in targets]
+    result = fetch(wants, repo.store, catalog, progress=progress, link_mode=repo.link_mode, damaged=damaged)
+    return FetchedFrom(name, catalog.storage.url, result.objects, result.bytes_received, result)
 
 
 def _want(target: Target) -> Want:

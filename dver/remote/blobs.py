@@ -1,29 +1,25 @@
-"""Getting blobs from a remote into the store: small ones many at a time, large ones in pieces."""
+"""Getting blobs and chunks from a remote into the store's packs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Task
-from dver.formats.pack import ObjectKind, Row
+from dver.formats.recipe import Recipe
 from dver.remote.mirror import RemoteFound
-from dver.remote.ranges import Frame, fetch_frames, fetch_large
-from dver.remote.storage import MissingKey, Storage
-from dver.store.codec import Decoder
-from dver.store.writer import LARGE, OWN_PACK, StoreWriter
-
-
-def is_large(found: RemoteFound) -> bool:
-    """Is the object too large to be held in memory with others, encoded or decoded?"""
-    return max(found.raw_size, found.stored_size) >= OWN_PACK
+from dver.remote.ranges import Frame, fetch_frames
+from dver.remote.storage import Storage
+from dver.store.codec import decode_recipe
+from dver.store.writer import LARGE, StoreWriter
 
 
 @dataclass(slots=True)
 class BlobGetter:
-    """Gets blobs into the store, large ones loose if `loose` says so."""
+    """Gets frames into the store; blobs that somebody once packed whole, though large, loose if `loose` says so."""
 
     storage: Storage
     writer: StoreWriter
@@ -36,41 +32,42 @@ class BlobGetter:
     received: int = 0
 
     def get(self, blobs: Sequence[RemoteFound]) -> None:
-        """Get all of `blobs`; what cannot be had is left out."""
-        small = [one for one in blobs if not is_large(one)]
+        """Get all of `blobs`, which are not chunked themselves; what cannot be had is left out."""
         moved = self.task.advance
-        for oid, frame in fetch_frames(self.storage, small, jobs=self.jobs, received=self._receive, moved=moved):
+        for oid, frame in fetch_frames(self.storage, blobs, jobs=self.jobs, received=self._receive, moved=moved):
             if isinstance(frame, Frame):
                 self._keep(frame)
                 self.count += 1
             elif isinstance(frame, CorruptError):
                 self.bad.add(oid)
-        for one in blobs:
-            if is_large(one):
-                self._get_large(one)
+
+    def keep_recipes(self, frames: Sequence[Frame]) -> None:
+        """Keep recipes whose chunks are here by now, if the chunks are what the recipe says. To be called once the
+        writer has made the chunks durable: what has a recipe in the store is there.
+        """
+        store = self.writer.store
+        with StoreWriter(store) as writer:
+            for frame in frames:
+                recipe = decode_recipe(frame.row, frame.content)
+                if not self.bad.isdisjoint(recipe.oids):
+                    self.bad.add(frame.row.oid)
+                elif store.present(recipe.oids) >= set(recipe.oids) and self._is_whole(frame.row.oid, recipe):
+                    writer.add_frame(frame.row, frame.frame)
+                    self.count += 1
+
+    def _is_whole(self, oid: Oid, recipe: Recipe) -> bool:
+        try:
+            deque(self.writer.store.assembled(oid, recipe), maxlen=0)
+        except (CorruptError, MissingObjectError):
+            self.bad.add(oid)
+            return False
+        return True
 
     def _keep(self, frame: Frame) -> None:
         if self.loose and frame.row.raw_size > LARGE:
             self.writer.add_loose(frame.row.oid, iter((frame.content,)))
         else:
             self.writer.add_frame(frame.row, frame.frame)
-
-    def _get_large(self, found: RemoteFound) -> None:
-        try:
-            moved = self.task.advance
-            fetch_large(self.storage, found, self._keep_large, jobs=self.jobs, received=self._receive, moved=moved)
-            self.count += 1
-        except MissingKey:  # found out again in the end, by what the store lacks
-            pass
-        except CorruptError:
-            self.bad.add(found.oid)
-
-    def _keep_large(self, row: Row, payload: Iterator[bytes]) -> None:
-        decoder = Decoder()
-        if self.loose and row.kind is ObjectKind.BLOB:
-            self.writer.add_loose(row.oid, decoder.decode_stream(row, payload))
-        else:
-            self.writer.add_frame_stream(row, decoder.verified_payload(row, payload))
 
     def _receive(self, size: int) -> None:
         self.received += size

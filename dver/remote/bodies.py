@@ -1,37 +1,54 @@
-"""What is uploaded: local packs as they are, packs made of frames from several, loose blobs. All verified on the way.
+"""What is uploaded: local packs as they are, and packs made of frames, of pieces of loose blobs, and of new recipes.
 
-These run in the threads of the upload: no database, each opens the files it needs, and stops soon once told to.
+All is verified on the way. These run in the threads of the upload: no database, each opens the files it needs, and
+stops soon once told to.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Lock
 from typing import Final, NamedTuple
 
-from xxhash import xxh3_64
-
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.oid import Oid
-from dver.formats import pack
+from dver.formats import pack, recipe
 from dver.formats.pack import Codec, ObjectKind, Row
-from dver.remote.storage import FileBody
+from dver.formats.recipe import Recipe
 from dver.store.codec import Decoder, Encoder, corrupt
 from dver.store.frames import Found, neighbours
-from dver.store.packs import ContentHash, PackReader, PackWriter
-from dver.store.writer import OWN_PACK, encoded_pieces
+from dver.store.loosechunks import Place
+from dver.store.packs import PackReader, PackWriter
 
 _PIECE: Final = 4 << 20
 _ONE_AT_A_TIME: Final = Lock()
 """Held while many small frames are verified: threads that pass Python's own lock to and fro take twice as long."""
 
 
-class Source(NamedTuple):
+class FromPack(NamedTuple):
     """Frames in one local pack."""
 
     path: Path
     found: tuple[Found, ...]
+
+
+class FromLoose(NamedTuple):
+    """Chunks of the loose blob at `path`."""
+
+    path: Path
+    places: tuple[Place, ...]
+
+
+class NewRecipe(NamedTuple):
+    """A loose blob, as the list of its chunks."""
+
+    oid: Oid
+    recipe: Recipe
+
+
+Source = FromPack | FromLoose | NewRecipe
 
 
 class Stopped(RemoteError):
@@ -67,7 +84,7 @@ def whole_pack_rows(path: Path, name: Oid) -> list[Row]:
 
 
 def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
-    """The local pack at `path` from its first byte to its last; each frame is verified before, or as, it is yielded."""
+    """The local pack at `path` from its first byte to its last; each frame is verified before it is yielded."""
     try:
         reader = PackReader(path)
     except FileNotFoundError:
@@ -77,14 +94,7 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
         if header != pack.HEADER:
             raise CorruptError(f"the pack {path.name} is damaged", why="it does not begin as a pack does")
         yield header
-        decoder = Decoder()
         for run in _runs(rows):
-            if run[0].raw_size >= OWN_PACK:
-                if reader.header(run[0].offset) != run[0]:
-                    raise corrupt(run[0].oid)
-                yield pack.frame_header_bytes(run[0])
-                yield from decoder.verified_payload(run[0], reader.payload_pieces(run[0]))
-                continue
             data = reader.read(run[0].offset, run[-1].end - run[0].offset)
             with _ONE_AT_A_TIME:
                 _verify(run, data)
@@ -94,61 +104,54 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
 
 
 def build_pack(sources: Sequence[Source], writer: PackWriter) -> Oid:
-    """Copy the frames of `sources` into `writer`, each verified; seals it and returns the pack's name."""
-    decoder = Decoder()
+    """Write all of `sources`, each verified, with `writer`; seal the pack and return its name."""
     for source in sources:
         try:
-            reader = PackReader(source.path)
+            _write(source, writer)
         except FileNotFoundError:
             raise _removed() from None
-        with reader:
-            for run in neighbours(source.found):
-                if len(run) == 1 and run[0].raw_size >= OWN_PACK:
-                    row = _large_row(reader, run[0])
-                    writer.add_frame_stream(row, decoder.verified_payload(row, reader.payload_pieces(row)))
-                    continue
-                data = reader.read(run[0].offset, run[-1].end - run[0].offset)
-                with _ONE_AT_A_TIME:
-                    for row, frame in _opened(decoder, run, data):
-                        writer.add_frame(row, frame)
     return writer.seal(durable=False)
 
 
-def build_loose_pack(oid: Oid, path: Path, writer: PackWriter) -> Oid:
-    """A pack of one frame, from the loose blob `oid` at `path`: compressed if a sample says that it pays."""
-    content = ContentHash()
-    try:
-        first = next(FileBody(path).chunks(), b"")
-    except FileNotFoundError:
-        raise _removed() from None
-    codec = Codec.ZSTD if Encoder().pays(first) else Codec.RAW
-    pieces = encoded_pieces(codec, FileBody(path).chunks(), content)
-    if writer.add_payload_stream(ObjectKind.BLOB, codec, pieces, content) != oid:
-        raise corrupt(oid)
-    return writer.seal(durable=False)
+def _write(source: Source, writer: PackWriter) -> None:
+    if isinstance(source, NewRecipe):
+        payload = recipe.encode(source.recipe.chunks)
+        writer.add(source.oid, ObjectKind.BLOB, Codec.CHUNKED, source.recipe.size, payload)
+    elif isinstance(source, FromPack):
+        _copy_frames(source, writer)
+    else:
+        _cut_out(source, writer)
 
 
-def _opened(decoder: Decoder, run: Sequence[Found], data: bytes) -> Iterator[tuple[Row, memoryview]]:
-    view = memoryview(data)
-    start = run[0].offset
-    for one in run:
-        frame = view[one.offset - start : one.end - start]
-        row, _ = decoder.open_frame(one.row(), frame)
-        yield row, frame
+def _copy_frames(source: FromPack, writer: PackWriter) -> None:
+    decoder = Decoder()
+    with PackReader(source.path) as reader:
+        for run in neighbours(source.found):
+            start = run[0].offset
+            view = memoryview(reader.read(start, run[-1].end - start))
+            with _ONE_AT_A_TIME:
+                for one in run:
+                    frame = view[one.offset - start : one.end - start]
+                    row, _ = decoder.open_frame(one.row(), frame)
+                    writer.add_frame(row, frame)
 
 
-def _large_row(reader: PackReader, found: Found) -> Row:
-    row = reader.header(found.offset)
-    if row._replace(checksum=0) != found.row():
-        raise corrupt(found.oid)
-    return row
+def _cut_out(source: FromLoose, writer: PackWriter) -> None:
+    encoder = Encoder()
+    with open(source.path, "rb", buffering=0) as file:
+        for place in source.places:
+            content = os.pread(file.fileno(), place.size, place.offset)
+            if Oid.of(content) != place.oid:
+                raise corrupt(place.blob)
+            codec, payload = encoder.encode(content)
+            writer.add(place.oid, ObjectKind.BLOB, codec, len(content), payload)
 
 
 def _runs(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Frames in the order of the pack, a few MiB at a time; a large one alone."""
+    """Frames in the order of the pack, a few MiB at a time."""
     run: list[Row] = []
     for row in sorted(rows, key=lambda row: row.offset):
-        if run and (row.raw_size >= OWN_PACK or run[0].raw_size >= OWN_PACK or row.end - run[0].offset > _PIECE):
+        if run and row.end - run[0].offset > _PIECE:
             yield run
             run = []
         run.append(row)
@@ -165,16 +168,7 @@ def _verify(run: Sequence[Row], data: bytes) -> None:
     view = memoryview(data)
     start = run[0].offset
     for row in run:
-        at = row.offset - start
-        header = pack.frame_header_bytes(row)
-        body = at + len(header)
-        payload = view[body : body + row.stored_size]
-        if view[at:body] != header or len(payload) != row.stored_size:
-            raise corrupt(row.oid)
-        summed = xxh3_64(payload)
-        summed.update(header[: pack.FIELDS_SIZE])
-        if summed.intdigest() != row.checksum:
-            raise corrupt(row.oid)
+        pack.check_frame(row, view[row.offset - start : row.end - start])
 
 
 def _removed() -> MissingObjectError:

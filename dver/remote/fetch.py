@@ -8,23 +8,30 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from dver.core.batches import batched
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.oid import Oid
-from dver.core.progress import SILENT, Progress
+from dver.core.progress import SILENT, Progress, Task
 from dver.formats import tree
-from dver.formats.pack import ObjectKind
+from dver.formats.pack import Codec, ObjectKind
+from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded
-from dver.remote.blobs import BlobGetter, is_large
-from dver.remote.mirror import Mirror, RemoteFound
-from dver.remote.pool import JOBS
+from dver.remote.assembly import Assembler, Assembly
+from dver.remote.blobs import BlobGetter
+from dver.remote.catalog import Catalog
+from dver.remote.mirror import RemoteFound
 from dver.remote.ranges import Frame, fetch_frames
-from dver.remote.storage import MissingKey, Storage
-from dver.store.closure import Missing, Root, find_missing, named, tree_reader, walk
+from dver.store.closure import Missing, Root, StoreReader, find_missing, named, walk
+from dver.store.codec import decode_recipe
 from dver.store.compare import join
-from dver.store.loose import LinkMode, can_reflink
+from dver.store.loose import LinkMode
 from dver.store.store import Store
-from dver.store.writer import LARGE, StoreWriter
+from dver.store.writer import StoreWriter
+
+_CHUNKS_AT_ONCE: Final = 64
+"""Chunks of loose blobs that are read together: some MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +55,26 @@ class FetchPlan:
     """Is something wanted that cannot be had?"""
     damaged: frozenset[Oid] = frozenset()
     """Objects of which neither the store nor the remote has a good copy, as far as is known yet."""
-    replaces: bool = False
-    """Are there damaged objects in the store that will be replaced?"""
+    recipes: tuple[Frame, ...] = ()
+    """Of large blobs whose chunks are to be kept in packs: to be kept too, once these are here."""
+    assemblies: tuple[Assembly, ...] = ()
+    """Large blobs to be put together as loose files."""
+    loose: bool = False
+    """Are large blobs kept loose?"""
+    lacking: int = 0
+    """Bytes of the assemblies' chunks that are not here, about."""
     trees: int = 0
     bytes_received: int = 0
 
     @property
     def objects(self) -> int:
         """How many objects are still to be got."""
-        return len(self.blobs)
+        return len(self.blobs) + len(self.recipes) + len(self.assemblies)
 
     @property
     def size(self) -> int:
         """Bytes that are still to be received, about."""
-        return sum([one.stored_size for one in self.blobs])
+        return sum([one.stored_size for one in self.blobs]) + self.lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +109,13 @@ class FetchResult:
 def plan_fetch(
     wants: Sequence[Want],
     store: Store,
-    storage: Storage,
-    mirror: Mirror,
+    catalog: Catalog,
     *,
-    jobs: int = JOBS,
+    link_mode: LinkMode = LinkMode.AUTO,
     damaged: Collection[Oid] = (),
 ) -> FetchPlan:
-    """Find out what `wants` reach and the store lacks. Gets the trees it needs for that, and refreshes `mirror`, but
-    sends no request at all if nothing is lacking.
+    """Find out what `wants` reach and the store lacks. Gets the trees and recipes it needs for that, and refreshes the
+    catalogue, but sends no request at all if nothing is lacking.
 
     `damaged` are objects whose copy in the store is known to be bad: they count as absent. Raises UsageError for a
     `sub` that does not exist, RemoteError.
@@ -112,16 +124,22 @@ def plan_fetch(
     pending = [want for want in wants if want.oid not in complete]
     if not pending:
         return FetchPlan()
+    # A loose copy would not be seen beside a damaged one in a pack.
+    loose = not damaged and link_mode.wants_loose(store.scratch)
     with StoreWriter(store) as writer:
-        getter = _Trees(store, storage, mirror, writer, jobs, bad=set(damaged))
+        getter = _Getter(store, catalog, writer, loose=loose, bad=set(damaged))
         roots = tuple(getter.resolve(want) for want in pending)
         blobs = tuple(getter.blobs_below(roots))
+        lacking = getter.lacking_chunks()
     return FetchPlan(
         roots,
         blobs,
         incomplete=getter.lost or bool(getter.bad),
         damaged=frozenset(getter.bad),
-        replaces=bool(damaged),
+        recipes=tuple(getter.recipe_frames),
+        assemblies=tuple(getter.assemblies),
+        loose=loose,
+        lacking=lacking,
         trees=getter.count,
         bytes_received=getter.received,
     )
@@ -130,10 +148,8 @@ def plan_fetch(
 def fetch(
     wants: Sequence[Want],
     store: Store,
-    storage: Storage,
-    mirror: Mirror,
+    catalog: Catalog,
     *,
-    jobs: int = JOBS,
     progress: Progress = SILENT,
     link_mode: LinkMode = LinkMode.AUTO,
     damaged: Collection[Oid] = (),
@@ -142,57 +158,72 @@ def fetch(
 
     Raises UsageError, RemoteError; what came before stays in the store.
     """
-    plan = plan_fetch(wants, store, storage, mirror, jobs=jobs, damaged=damaged)
-    return fetch_planned(plan, store, storage, jobs=jobs, progress=progress, link_mode=link_mode)
+    plan = plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
+    result = fetch_planned(plan, store, catalog, progress=progress)
+    if not result.missing:
+        return result
+    before = catalog.state()
+    catalog.refresh()
+    if catalog.state() == before:
+        return result
+    # A gc has put packs together meanwhile: what was not where the catalogue said is elsewhere now.
+    plan = plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
+    again = fetch_planned(plan, store, catalog, progress=progress)
+    return replace(
+        again, objects=result.objects + again.objects, bytes_received=result.bytes_received + again.bytes_received
+    )
 
 
-def fetch_planned(
-    plan: FetchPlan,
-    store: Store,
-    storage: Storage,
-    *,
-    jobs: int = JOBS,
-    progress: Progress = SILENT,
-    link_mode: LinkMode = LinkMode.AUTO,
-) -> FetchResult:
+def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> FetchResult:
     """Carry out `plan`."""
     done = FetchResult(plan.trees, plan.bytes_received)
     lost: Sequence[Missing] = ()
     bad = set(plan.damaged)
-    if plan.blobs:
-        # A loose copy would not be seen beside a damaged one in a pack.
-        loose = not plan.replaces and _loose_pays(plan.blobs, store, link_mode)
-        with progress.task("download", total=plan.size) as task, StoreWriter(store) as writer:
-            getter = BlobGetter(storage, writer, jobs, task, loose)
-            getter.get(plan.blobs)
-        bad |= getter.bad
-        done = FetchResult(plan.trees + getter.count, plan.bytes_received + getter.received)
-    if plan.incomplete or done.objects < plan.trees + len(plan.blobs):
-        lost = find_missing(plan.roots, tree_reader(store, set()), lambda _, oids: store.present(oids) - bad)
+    if plan.objects:
+        with progress.task("download", total=plan.size) as task:
+            blobs, assembler = _get(plan, store, catalog, task)
+        bad |= blobs.bad | assembler.bad
+        done = FetchResult(
+            plan.trees + blobs.count + assembler.count, plan.bytes_received + blobs.received + assembler.received
+        )
+    if plan.incomplete or done.objects < plan.trees + plan.objects:
+        lost = find_missing(plan.roots, StoreReader(store, set()), lambda _, oids: store.present(oids) - bad)
+        bad |= _made_of(store, lost, bad)
     if not lost:
         store.mark_complete([root.oid for root in plan.roots])
     missing, corrupt = (tuple(one for one in lost if (one.oid in bad) is wrong) for wrong in (False, True))
     return replace(done, missing=missing, corrupt=corrupt)
 
 
-def _loose_pays(blobs: Sequence[RemoteFound], store: Store, mode: LinkMode) -> bool:
-    """Should large blobs be kept loose: can the workspace share their disk space?"""
-    if mode is LinkMode.COPY or not any(one.raw_size > LARGE for one in blobs):
-        return False
-    return mode.shares_file or can_reflink(store.scratch)
+def _get(plan: FetchPlan, store: Store, catalog: Catalog, task: Task) -> tuple[BlobGetter, Assembler]:
+    with StoreWriter(store) as writer:
+        blobs = BlobGetter(catalog.storage, writer, catalog.jobs, task, plan.loose)
+        blobs.get(plan.blobs)
+    blobs.keep_recipes(plan.recipes)
+    assembler = Assembler(store, catalog.storage, catalog.locate, catalog.jobs, task)
+    assembler.get(plan.assemblies)
+    return blobs, assembler
+
+
+def _made_of(store: Store, lost: Sequence[Missing], bad: set[Oid]) -> set[Oid]:
+    """Those of `lost` that have chunks in `bad`."""
+    recipes = store.recipes([one.oid for one in lost]) if bad else ()
+    return {oid for oid, found in recipes if isinstance(found, Recipe) and not bad.isdisjoint(found.oids)}
 
 
 @dataclass(slots=True)
-class _Trees:
-    """Reads trees, from the store if it has them, else from the remote; these it keeps."""
+class _Getter:
+    """Reads trees and recipes, from the store if it has them, else from the remote; see `closure.Reader`."""
 
     store: Store
-    storage: Storage
-    mirror: Mirror
+    catalog: Catalog
     writer: StoreWriter
-    jobs: int
+    loose: bool
+    """Are large blobs put together as loose files, so that their recipes need not be kept?"""
     bad: set[Oid]
     """Objects of which no good copy was found yet."""
+    assemblies: list[Assembly] = field(default_factory=list)
+    recipe_frames: list[Frame] = field(default_factory=list)
     count: int = 0
     received: int = 0
     lost: bool = False
@@ -216,23 +247,34 @@ class _Trees:
         return root
 
     def blobs_below(self, roots: Sequence[Root]) -> list[RemoteFound]:
-        """Where the blobs lie that the store lacks. Sets `lost` if there are some that cannot be had."""
+        """Where the blobs and chunks lie that the store lacks. Sets `lost` if there are some that cannot be had.
+
+        Chunks that are in loose blobs here are kept at once.
+        """
         lacking: list[Oid] = []
         pairs = [(root.oid, root.kind) for root in roots]
-        for batch in walk(pairs, self.read, lambda _, oids: self._complete(oids)):
+        for batch in walk(pairs, self, lambda _, oids: self._complete(oids)):
             if batch.kind is ObjectKind.BLOB:
                 here = self.store.present(batch.oids) - self.bad
                 lacking += [oid for oid in batch.oids if oid not in here]
+        lacking = self._not_in_loose(lacking)
         found = self._locate(lacking) if lacking else []
-        self.bad.difference_update([one.oid for one in found])
         self.lost = self.lost or len(found) < len(lacking)
-        return found
+        frames = [one for one in found if one.codec is not Codec.CHUNKED]
+        self.bad.difference_update([one.oid for one in frames])
+        return frames
 
-    def read(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        """See `dver.store.closure.TreeReader`."""
+    def lacking_chunks(self) -> int:
+        """Bytes of the chunks of `assemblies` that are not known to be here."""
+        chunks = {chunk.oid: chunk.size for one in self.assemblies for chunk in one.recipe.chunks}
+        here = self.store.present(chunks) | {place.oid for place in self.store.loose_chunks.find(chunks)}
+        return sum([size for oid, size in chunks.items() if oid not in here])
+
+    def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
+        """See `Reader`."""
         answered = set()
         good = [oid for oid in oids if oid not in self.bad]
-        for oid, content in tree_reader(self.store, self.bad)(good):
+        for oid, content in StoreReader(self.store, self.bad).trees(good):
             answered.add(oid)
             yield oid, content
         for oid in oids:
@@ -241,27 +283,70 @@ class _Trees:
                 yield oid, self._on_the_way[oid]
         rest = [oid for oid in oids if oid not in answered]
         if rest:
-            yield from self._from_remote(rest)
+            yield from self._trees_from_remote(rest)
+
+    def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
+        """See `Reader`. Of those that will be put together as loose files nothing is said: they need no chunks."""
+        suspect = self.bad.intersection(oids)
+        good = [oid for oid in oids if oid not in suspect]
+        yield from StoreReader(self.store, self.bad).recipes(good)
+        here = self.store.present(good) - self.bad
+        absent = [oid for oid in oids if oid not in here]
+        for oid, recipe in self._recipes_from_remote(absent) if absent else ():
+            if oid in suspect:
+                self.bad |= _damaged(self.store, recipe)
+            yield oid, recipe
 
     def _complete(self, oids: Sequence[Oid]) -> set[Oid]:
         return set() if self.bad else self.store.complete(oids)
 
-    def _from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        found = [one for one in self._locate(oids) if not is_large(one)]
+    def _trees_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         lacking = set(oids)
-        for oid, frame in fetch_frames(self.storage, found, jobs=self.jobs, received=self._receive):
-            if isinstance(frame, MissingKey):
-                continue
+        found = [one for one in self._locate(oids) if one.codec is not Codec.CHUNKED]
+        for frame in self._frames(found):
             content = _decoded(frame)
-            if isinstance(frame, CorruptError) or content is None:
-                self.bad.add(oid)
+            if content is None:
+                self.bad.add(frame.row.oid)
                 continue
-            lacking.discard(oid)
-            self.bad.discard(oid)
-            self.writer.add_frame(frame.row, frame.frame)
-            self.count += 1
-            yield oid, content
+            lacking.discard(frame.row.oid)
+            self._keep(frame)
+            yield frame.row.oid, content
         self.lost = self.lost or bool(lacking)
+
+    def _recipes_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
+        found = [one for one in self._locate(oids) if one.codec is Codec.CHUNKED]
+        lacking = len(found)
+        for frame in self._frames(found):
+            lacking -= 1
+            recipe = decode_recipe(frame.row, frame.content)
+            if self.loose:
+                self.assemblies.append(Assembly(frame.row.oid, recipe))
+            else:
+                self.recipe_frames.append(frame)
+                yield frame.row.oid, recipe
+        self.lost = self.lost or lacking > 0
+
+    def _frames(self, found: Sequence[RemoteFound]) -> Iterator[Frame]:
+        """The good ones of the frames `found`; the others are noted as bad."""
+        for oid, frame in fetch_frames(self.catalog.storage, found, jobs=self.catalog.jobs, received=self._receive):
+            if isinstance(frame, Frame):
+                self.bad.discard(oid)
+                yield frame
+            elif isinstance(frame, CorruptError):
+                self.bad.add(oid)
+
+    def _keep(self, frame: Frame) -> None:
+        self.writer.add_frame(frame.row, frame.frame)
+        self.count += 1
+
+    def _not_in_loose(self, oids: Sequence[Oid]) -> list[Oid]:
+        """Keep those of `oids` that are chunks of loose blobs here; returns the others."""
+        kept: set[Oid] = set()
+        for batch in batched(self.store.loose_chunks.find(oids), _CHUNKS_AT_ONCE):
+            contents = dict(self.store.loose_chunks.contents(batch))
+            self.writer.add_blobs(contents.items())
+            kept.update(contents)
+        return [oid for oid in oids if oid not in kept]
 
     def _entry(self, oid: Oid, name: bytes) -> Entry | Oid | None:
         """The entry `name` of the directory `oid`; None if it has none; the oid of a tree that cannot be had."""
@@ -277,23 +362,27 @@ class _Trees:
 
     def _read_one(self, oid: Oid) -> Leaf | Sharded | None:
         if oid not in self._on_the_way:
-            self._on_the_way.update(self.read([oid]))
+            self._on_the_way.update(self.trees([oid]))
         return self._on_the_way.get(oid)
 
     def _locate(self, oids: Sequence[Oid]) -> list[RemoteFound]:
         if not self._refreshed:
-            self.mirror.refresh(self.storage, jobs=self.jobs)
+            self.catalog.refresh()
             self._refreshed = True
-        return self.mirror.locate(oids)
+        return self.catalog.locate(oids)
 
     def _receive(self, size: int) -> None:
         self.received += size
 
 
-def _decoded(frame: Frame | CorruptError) -> Leaf | Sharded | None:
-    """The tree in `frame`; None for a frame that is damaged, or none of a tree."""
-    if isinstance(frame, CorruptError):
-        return None
+def _damaged(store: Store, recipe: Recipe) -> set[Oid]:
+    """The chunks of `recipe` that are in the store, and damaged there."""
+    found = [one for one in store.locate(set(recipe.oids)) if one.codec is not Codec.CHUNKED]
+    return {one.oid for one, content in store.read_all(found) if isinstance(content, CorruptError)}
+
+
+def _decoded(frame: Frame) -> Leaf | Sharded | None:
+    """The tree in `frame`; None if there is none."""
     try:
         return tree.decode(frame.content)
     except CorruptError:

@@ -85,10 +85,10 @@ class Mirror:
         Raises RemoteError; CorruptError for indexes that are damaged, once all others have been read.
         """
         listed = {name for info in storage.list(INDEXES) if (name := parse_index_key(info.key)) is not None}
-        if self._names() - listed:
+        if self.names() - listed:
             # Somebody removed indexes, and packs with them perhaps: what the rest lists is all that counts.
             self.forget()
-        unknown = sorted(listed - self._names())
+        unknown = sorted(listed - self.names())
         damaged: list[Oid] = []
 
         def fetched(name: Oid) -> tuple[Oid, bytes | None]:
@@ -158,7 +158,8 @@ class Mirror:
         found.sort(key=itemgetter(0, 1))
         return found
 
-    def _names(self) -> set[Oid]:
+    def names(self) -> set[Oid]:
+        """The indexes that are known here."""
         rows = self._database.rows("SELECT name FROM remote_indexes WHERE remote = ?", (self._remote,))
         return {Oid(name) for (name,) in rows}
 

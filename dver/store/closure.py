@@ -1,31 +1,41 @@
-"""What a root reaches: every tree, shard and blob below it, each once, asked for in bulk and never one by one."""
+"""What a root reaches: trees, shards, blobs and chunks below it, each once, asked for in bulk and never one by one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Final, NamedTuple, Protocol
 
+from dver.core.batches import batched
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import tree
-from dver.formats.pack import ObjectKind
+from dver.formats.pack import Codec, ObjectKind
+from dver.formats.recipe import Recipe
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.store.compare import join
-from dver.store.store import IN_MEMORY_MAX, Store
+from dver.store.store import Store
 
 BATCH: Final = 10_000
 """Objects that are asked about at once."""
 NAMED: Final = 10
 """Objects that an error names before it only counts."""
 
-T = TypeVar("T")
-
-TreeReader = Callable[[Sequence[Oid]], Iterable[tuple[Oid, Leaf | Sharded]]]
-"""Answers with those of the trees that it can read, in any order."""
 Known = Callable[[ObjectKind, Sequence[Oid]], set[Oid]]
 """Answers with those of the objects that are somewhere. A blob may have the bytes of a tree: hence the kind."""
+
+
+class Reader(Protocol):
+    """Tells what is directly below objects."""
+
+    def trees(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Leaf | Sharded]]:
+        """Those of the trees that can be read, in any order."""
+        ...
+
+    def recipes(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Recipe]]:
+        """Of those of the blobs that are kept as chunks, the recipes that can be read, in any order."""
+        ...
 
 
 class Root(NamedTuple):
@@ -52,10 +62,10 @@ class Missing(NamedTuple):
     size: int
 
 
-def walk(roots: Iterable[tuple[Oid, ObjectKind]], read_trees: TreeReader, skip: Known) -> Iterator[Batch]:
-    """All that `roots` reach, each object once: trees level by level, then blobs.
+def walk(roots: Iterable[tuple[Oid, ObjectKind]], reader: Reader, skip: Known) -> Iterator[Batch]:
+    """All that `roots` reach, each object once: trees level by level, then blobs, each batch before its chunks.
 
-    What `skip` knows is left out, with all below it. A tree is yielded before it is read; one that `read_trees` does
+    What `skip` knows is left out, with all below it. An object is yielded before it is read; one that `reader` does
     not answer with is not gone into.
     """
     seen_trees: set[Oid] = set()
@@ -71,13 +81,16 @@ def walk(roots: Iterable[tuple[Oid, ObjectKind]], read_trees: TreeReader, skip: 
         below: list[Oid] = []
         for batch in _unknown(ObjectKind.TREE, level, skip):
             yield Batch(ObjectKind.TREE, batch)
-            for _, found in read_trees(batch):
+            for _, found in reader.trees(batch):
                 trees, files = children(found)
                 below += _fresh(trees, seen_trees)
                 blobs += _fresh(files, seen_blobs)
         level = below
     for batch in _unknown(ObjectKind.BLOB, blobs, skip):
         yield Batch(ObjectKind.BLOB, batch)
+        chunks = (oid for _, recipe in reader.recipes(batch) for oid in _fresh(recipe.oids, seen_blobs))
+        for part in _unknown(ObjectKind.BLOB, chunks, skip):
+            yield Batch(ObjectKind.BLOB, part)
 
 
 def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
@@ -88,13 +101,11 @@ def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
     return directories, [entry.oid for entry in found.entries if entry.kind is not Kind.DIRECTORY]
 
 
-def find_missing(
-    roots: Iterable[Root], read_trees: TreeReader, present: Known, *, closed: bool = False
-) -> list[Missing]:
-    """What `roots` reach and `present` does not know, by path.
+def find_missing(roots: Iterable[Root], reader: Reader, present: Known, *, closed: bool = False) -> list[Missing]:
+    """What `roots` reach and `present` does not know, by path. A blob that lacks chunks is listed, with their size.
 
-    With `closed`, a tree that is present vouches for all below it, and those that are not are gone into, as far as
-    `read_trees` can; without it, those that are present are gone into.
+    With `closed`, an object that is present vouches for all below it, and those that are not are gone into, as far as
+    `reader` can; without it, those that are present are gone into.
     """
     lost: list[Missing] = []
     seen: set[tuple[ObjectKind, Oid]] = set()
@@ -110,51 +121,69 @@ def find_missing(
                 for oid in present(kind, [one.oid for one in fresh.values() if one.kind is kind])
             }
             lost += [Missing(one.path, one.oid, one.size) for key, one in fresh.items() if key not in known]
-            entered = {one.oid: one for key, one in fresh.items() if one.kind is ObjectKind.TREE}
+            entered = {one.oid: one for one in fresh.values() if one.kind is ObjectKind.TREE}
             wanted = [oid for oid in entered if ((ObjectKind.TREE, oid) in known) is not closed]
-            for oid, found in read_trees(wanted):
+            for oid, found in reader.trees(wanted):
                 below += _named_children(entered[oid], found)
+            if not closed:
+                blobs = {one.oid: one for key, one in fresh.items() if one.kind is ObjectKind.BLOB and key in known}
+                lost += _lacking_chunks(blobs, reader, present)
         level = below
     return sorted(lost)
 
 
+def _lacking_chunks(blobs: Mapping[Oid, Root], reader: Reader, present: Known) -> Iterator[Missing]:
+    for oid, recipe in reader.recipes(list(blobs)):
+        chunks = dict(recipe.chunks)
+        here = {one for batch in batched(chunks, BATCH) for one in present(ObjectKind.BLOB, batch)}
+        if absent := [size for one, size in chunks.items() if one not in here]:
+            yield Missing(blobs[oid].path, oid, sum(absent))
+
+
 def missing_from(store: Store, roots: Iterable[Root]) -> list[Missing]:
-    """What `roots` reach and the store does not hold, by path. Raises CorruptError for a tree that is damaged.
+    """What `roots` reach and the store lacks, by path. Raises CorruptError for a tree or recipe that is damaged.
 
     A tree that is missing is listed alone, since what is below it cannot be known.
     """
     asked = list(roots)
     complete = store.complete([one.oid for one in asked])
     return find_missing(
-        [one for one in asked if one.oid not in complete], tree_reader(store), lambda _, oids: store.present(oids)
+        [one for one in asked if one.oid not in complete], StoreReader(store), lambda _, oids: store.present(oids)
     )
 
 
-def tree_reader(store: Store, damaged: set[Oid] | None = None) -> TreeReader:
-    """A reader of the store's trees. One that is damaged raises CorruptError, or is put into `damaged` if given."""
+class StoreReader:
+    """Reads trees and recipes of `store`. One that is damaged raises CorruptError, or goes to `damaged` if given."""
 
-    def read(oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        located = store.locate(oids)
-        huge = [(one, CorruptError(f"object {one.oid} is no tree")) for one in located if one.raw_size > IN_MEMORY_MAX]
-        rest = store.read_all([one for one in located if one.raw_size <= IN_MEMORY_MAX])
-        for found, content in chain(huge, rest):
+    def __init__(self, store: Store, damaged: set[Oid] | None = None) -> None:
+        self._store = store
+        self._damaged = damaged
+
+    def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
+        """See `Reader`."""
+        located = self._store.locate(oids)
+        chunked = [(one, CorruptError(f"object {one.oid} is no tree")) for one in located if one.codec is Codec.CHUNKED]
+        rest = self._store.read_all([one for one in located if one.codec is not Codec.CHUNKED])
+        for found, content in chain(chunked, rest):
             try:
                 if isinstance(content, CorruptError):
                     raise content
                 yield found.oid, tree.decode(content)
-            except CorruptError:
-                if damaged is None:
-                    raise
-                damaged.add(found.oid)
+            except CorruptError as error:
+                self._note(found.oid, error)
 
-    return read
+    def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
+        """See `Reader`."""
+        for oid, found in self._store.recipes(oids):
+            if isinstance(found, CorruptError):
+                self._note(oid, found)
+            else:
+                yield oid, found
 
-
-def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The same values in lists of `size`, but for a shorter last one."""
-    rest = iter(values)
-    while batch := list(islice(rest, size)):
-        yield batch
+    def _note(self, oid: Oid, error: CorruptError) -> None:
+        if self._damaged is None:
+            raise error
+        self._damaged.add(oid)
 
 
 def named(missing: Sequence[Missing]) -> str:
@@ -185,7 +214,7 @@ def _fresh(oids: Sequence[Oid], seen: set[Oid]) -> list[Oid]:
     return fresh
 
 
-def _unknown(kind: ObjectKind, oids: Sequence[Oid], skip: Known) -> Iterator[list[Oid]]:
+def _unknown(kind: ObjectKind, oids: Iterable[Oid], skip: Known) -> Iterator[list[Oid]]:
     for batch in batched(oids, BATCH):
         known = skip(kind, batch)
         if rest := [oid for oid in batch if oid not in known]:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
@@ -47,6 +47,10 @@ CREATE TABLE packs (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB UNIQUE NOT N
 CREATE TABLE objects (
     oid BLOB PRIMARY KEY, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
     offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE loose_blobs (id INTEGER PRIMARY KEY, oid BLOB UNIQUE NOT NULL);
+CREATE TABLE loose_chunks (
+    oid BLOB PRIMARY KEY, blob INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE directories (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;

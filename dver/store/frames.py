@@ -10,7 +10,8 @@ from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
-from dver.store.codec import Decoder, corrupt
+from dver.formats.recipe import Recipe
+from dver.store.codec import Decoder, corrupt, decode_recipe
 from dver.store.packs import PackReader
 
 _OPEN_PACKS: Final = 64
@@ -74,11 +75,11 @@ class FrameReader:
         return reader
 
     def content(self, found: Found) -> bytes:
-        """The content of a small object, checked against its oid."""
-        return self._decode(found, memoryview(self.pack(found.pack).read(found.offset, found.row().frame_size)))
+        """The content of an object that is not chunked, checked against its oid."""
+        return self._decoder.decode(found.row(), self._payload(found, self._frame(found)))
 
     def contents(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
-        """The contents of small objects, in the order of `found`: neighbours are read with one call.
+        """The contents of objects that are not chunked, in the order of `found`: neighbours are read with one call.
 
         A damaged object yields its error, and the others follow.
         """
@@ -87,24 +88,27 @@ class FrameReader:
             data = memoryview(self.pack(run[0].pack).read(start, run[-1].end - start))
             for one in run:
                 try:
-                    yield one, self._decode(one, data[one.offset - start : one.end - start])
+                    payload = self._payload(one, data[one.offset - start : one.end - start])
+                    yield one, self._decoder.decode(one.row(), payload)
                 except CorruptError as error:
                     yield one, error
 
-    def stream(self, found: Found) -> Iterator[bytes]:
-        """The content of an object piece by piece; a CorruptError with the last one takes it all back."""
-        reader = self.pack(found.pack)
-        row = reader.header(found.offset)
-        if row._replace(checksum=0) != found.row():
-            raise corrupt(found.oid)
-        return self._decoder.decode_stream(row, reader.payload_pieces(row))
+    def recipe(self, found: Found) -> Recipe:
+        """The recipe of a chunked blob, checked against its frame's checksum."""
+        row, payload = self._decoder.open_frame(found.row(), self._frame(found))
+        return decode_recipe(row, payload)
 
-    def _decode(self, found: Found, frame: memoryview) -> bytes:
+    def _frame(self, found: Found) -> memoryview:
         row = found.row()
-        # Comparing bytes is several times faster than decoding the header, for the thousands of a checkout.
-        if frame[: pack.FIELDS_SIZE] != pack.frame_fields(row):
+        if not pack.fits_in_memory(row):
             raise corrupt(found.oid)
-        return self._decoder.decode(row, frame[_HEADER:])
+        return memoryview(self.pack(found.pack).read(found.offset, row.frame_size))
+
+    def _payload(self, found: Found, frame: memoryview) -> memoryview:
+        # Comparing bytes is several times faster than decoding the header, for the thousands of a checkout.
+        if frame[: pack.FIELDS_SIZE] != pack.frame_fields(found.row()):
+            raise corrupt(found.oid)
+        return frame[_HEADER:]
 
 
 def neighbours(found: Sequence[Found]) -> Iterator[Sequence[Found]]:

@@ -37,6 +37,10 @@ class LinkMode(Enum):
         """Is the workspace's file the store's own, so that it must be read-only?"""
         return self in (LinkMode.HARDLINK, LinkMode.SYMLINK)
 
+    def wants_loose(self, folder: Path) -> bool:
+        """Should large blobs be kept loose in a store whose disk is that of `folder`: can the workspace share them?"""
+        return self.shares_file or (self is not LinkMode.COPY and can_reflink(folder))
+
 
 class LooseBlobs:
     """The folder `root` of loose blobs, fanned out by the first byte of their oid."""
@@ -62,6 +66,10 @@ class LooseBlobs:
             self._folders = self._folders or set()
         folders = self._folders
         return {oid for oid in oids if oid.hex()[:2] in folders and self.path(oid).is_file()} if folders else set()
+
+    def size(self, oids: Iterable[Oid]) -> int:
+        """Bytes of the blobs `oids`, which are here."""
+        return sum([self.path(oid).stat().st_size for oid in oids])
 
     def all(self) -> Iterator[Oid]:
         """Every blob that is here."""

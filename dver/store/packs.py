@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
-
-from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError
 from dver.core.fsutil import create_temporary, fsync_dir, name_place
@@ -19,7 +16,6 @@ from dver.formats.pack import Codec, ObjectKind, Row
 
 SUFFIX: Final = ".pack"
 _BUFFER: Final = 1 << 20
-_PIECE: Final = 4 << 20
 
 
 def pack_file_name(name: Oid) -> str:
@@ -74,41 +70,6 @@ class PackWriter:
         oid, kind, codec, _, raw_size, stored_size, checksum = row
         self._file.write(frame)
         self.rows.append(Row(oid, kind, codec, self.size, raw_size, stored_size, checksum))
-
-    def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
-        """The same for a frame that is too large for memory; its checksum is compared on the way.
-
-        On an error the pack must be discarded.
-        """
-        checked = xxh3_64()
-        written = 0
-        header = pack.frame_header_bytes(row)
-        self._file.write(header)
-        for piece in pieces:
-            self._file.write(piece)
-            checked.update(piece)
-            written += len(piece)
-        if written != row.stored_size or pack.checksum_of(row, checked) != row.checksum:
-            raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
-        self.rows.append(row._replace(offset=self.size))
-
-    def add_payload_stream(self, kind: ObjectKind, codec: Codec, payload: Iterable[bytes], content: ContentHash) -> Oid:
-        """Append an object piece by piece. `content` has seen all of the raw bytes once `payload` is exhausted."""
-        summed = xxh3_64()
-        stored = 0
-        self._file.write(bytes(pack.FRAME_HEADER_SIZE))
-        for piece in payload:
-            self._file.write(piece)
-            summed.update(piece)
-            stored += len(piece)
-        header, checksum = pack.frame_header_streamed(
-            content.oid(), kind, codec, content.size, stored_size=stored, payload_hash=summed
-        )
-        self._file.seek(self.size)
-        self._file.write(header)
-        self._file.seek(0, os.SEEK_END)
-        self.rows.append(Row(content.oid(), kind, codec, self.size, content.size, stored, checksum))
-        return content.oid()
 
     def _append(self, row: Row, header: bytes | memoryview, payload: bytes | memoryview) -> None:
         self._file.write(header)
@@ -203,17 +164,3 @@ class PackReader:
     def read(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`; fewer where the pack ends early."""
         return os.pread(self._fd, length, offset)
-
-    def header(self, offset: int) -> Row:
-        """The frame header at `offset`, decoded."""
-        return pack.decode_frame_header(os.pread(self._fd, pack.FRAME_HEADER_SIZE, offset), offset)
-
-    def payload_pieces(self, row: Row) -> Iterator[bytes]:
-        """The payload of a large frame, piece by piece."""
-        at, end = row.offset + pack.FRAME_HEADER_SIZE, row.end
-        while at < end:
-            piece = os.pread(self._fd, min(_PIECE, end - at), at)
-            if not piece:
-                raise CorruptError(f"a truncated pack: object {row.oid} ends early")
-            yield piece
-            at += len(piece)

@@ -9,19 +9,25 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
+from blake3 import blake3
 from xxhash import xxh3_64_hexdigest
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.recipe import Chunk, Recipe
+from dver.store.codec import corrupt
 from dver.store.database import Database
 from dver.store.frames import Found, FrameReader
 from dver.store.loose import LooseBlobs
+from dver.store.loosechunks import LooseChunks
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
 
-IN_MEMORY_MAX: Final = 64 << 20
-"""Bytes of the largest object that `Store.read` returns whole; trees are far smaller, larger blobs are streamed."""
+_AT_ONCE: Final = 16
+"""Chunks that are read together: some MiB."""
+_WHERE: Final = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
+_WHERE_CHUNKED: Final = f"{_WHERE} AND codec = {Codec.CHUNKED:d}"
 _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
 
@@ -34,6 +40,7 @@ class Store:
         self.packs = root / "packs"
         self.scratch = root / "tmp"
         self.loose = LooseBlobs(root / "loose")
+        self.loose_chunks = LooseChunks(database, self.loose)
         self.database = database
         self._names: dict[int, Oid] | None = None
         self._generation = database.generation
@@ -60,15 +67,16 @@ class Store:
 
     def locate(self, oids: Iterable[Oid]) -> list[Found]:
         """Where those of `oids` lie that are in packs, in the order in which a disk reads best."""
-        oids = list(oids)
-        query = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
+        return self._located(_WHERE, list(oids))
+
+    def _located(self, query: str, oids: list[Oid]) -> list[Found]:
         rows = self._select(query, oids)
         try:
             found = [Found(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows]
             found.sort(key=itemgetter(0, 1))
         except (TypeError, IndexError):  # no values that anybody has written
             self.database.begin_again()
-            return self.locate(oids)
+            return self._located(query, oids)
         return found
 
     def tally(self, oids: Iterable[Oid]) -> dict[int, tuple[int, int]]:
@@ -107,23 +115,19 @@ class Store:
     # -- reading
 
     def read(self, oid: Oid) -> bytes:
-        """The content of an object. Raises MissingObjectError or CorruptError."""
-        for found in self._find(oid):
-            return self.read_found(found)
-        return b"".join(self.loose.pieces(oid))
+        """The content of an object, in memory whole. Raises MissingObjectError or CorruptError."""
+        return b"".join(self.stream(oid))
 
     def read_found(self, found: Found) -> bytes:
-        """The content of an object that `locate` found, checked against its oid."""
+        """The content of an object that `locate` found and that is not chunked, checked against its oid."""
         with self._explaining():
-            if found.raw_size > IN_MEMORY_MAX:
-                return b"".join(self._frames.stream(found))
             try:
                 return self._frames.content(found)
             except CorruptError as error:
                 return self._from_elsewhere(found, error)
 
     def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
-        """The contents of small objects that `locate` found: see `FrameReader.contents`."""
+        """The contents of objects that `locate` found and that are not chunked: see `FrameReader.contents`."""
         with self._explaining():
             for one, content in self._frames.contents(found):
                 if isinstance(content, CorruptError):
@@ -133,16 +137,63 @@ class Store:
                         content = error
                 yield one, content
 
+    def recipes(self, oids: Iterable[Oid]) -> Iterator[tuple[Oid, Recipe | CorruptError]]:
+        """The recipes of those of `oids` that are kept as chunks. A damaged one yields its error."""
+        for found in self._located(_WHERE_CHUNKED, list(oids)):
+            try:
+                yield found.oid, self._recipe(found)
+            except CorruptError as error:
+                yield found.oid, error
+
     def stream(self, oid: Oid) -> Iterator[bytes]:
-        """The content of an object piece by piece; a CorruptError with the last one takes it all back."""
+        """The content of an object piece by piece; a CorruptError with the last one takes it all back.
+
+        Raises MissingObjectError, for a chunk that is not here even after the first pieces.
+        """
         for found in self._find(oid):
-            with self._explaining():
-                try:
-                    return self._frames.stream(found)
-                except CorruptError:
-                    self.filled_again(oid)
-                    return self._frames.stream(next(iter(self.locate((oid,))), found))
+            if found.codec is Codec.CHUNKED:
+                return self.assembled(oid, self._recipe(found))
+            return iter((self.read_found(found),))
         return self.loose.pieces(oid)
+
+    def _recipe(self, found: Found) -> Recipe:
+        with self._explaining():
+            try:
+                return self._frames.recipe(found)
+            except CorruptError:
+                self.filled_again(found.oid)
+                return self._frames.recipe(next(iter(self.locate((found.oid,))), found))
+
+    def assembled(self, oid: Oid, recipe: Recipe) -> Iterator[bytes]:
+        """The blob `oid`, piece by piece, of chunks in packs; a CorruptError with the last one takes it all back."""
+        hasher = blake3(max_threads=blake3.AUTO)
+        for start in range(0, len(recipe.chunks), _AT_ONCE):
+            wanted = recipe.chunks[start : start + _AT_ONCE]
+            contents = self._chunks({chunk.oid for chunk in wanted})
+            pieces = [contents.get(chunk.oid) or self._chunk(oid, chunk) for chunk in wanted]
+            piece = b"".join(pieces)
+            if [len(one) for one in pieces] != [chunk.size for chunk in wanted]:
+                raise corrupt(oid)
+            hasher.update(piece)
+            yield piece
+        if hasher.digest() != oid:
+            raise corrupt(oid)
+
+    def _chunks(self, oids: set[Oid]) -> dict[Oid, bytes]:
+        found = [one for one in self.locate(oids) if one.codec is not Codec.CHUNKED]
+        contents = {}
+        for one, content in self.read_all(found):
+            if isinstance(content, CorruptError):
+                raise content
+            contents[one.oid] = content
+        return contents
+
+    def _chunk(self, oid: Oid, chunk: Chunk) -> bytes:
+        """A chunk of the blob `oid` that was not found at the first look."""
+        for found in self._find(chunk.oid):
+            if found.codec is not Codec.CHUNKED:
+                return self.read_found(found)
+        raise corrupt(oid)
 
     def tree(self, oid: Oid) -> list[tree.Entry]:
         """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one."""
@@ -150,9 +201,8 @@ class Store:
 
     def _read_tree(self, oid: Oid) -> bytes:
         for found in self._find(oid):
-            if found.raw_size > IN_MEMORY_MAX:
-                raise CorruptError(f"object {oid} is no tree", why=f"it has {found.raw_size:,} bytes")
-            return self.read_found(found)
+            if found.codec is not Codec.CHUNKED:
+                return self.read_found(found)
         raise CorruptError(f"object {oid} is no tree", why="it is kept as a large file is")
 
     def _from_elsewhere(self, found: Found, error: CorruptError) -> bytes:

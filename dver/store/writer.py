@@ -6,26 +6,29 @@ import fcntl
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
 from types import TracebackType
 from typing import Final, Self
 
+from dver.core.batches import batched
 from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.fsutil import clear_leftovers, create_temporary, name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
+from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
-from dver.store.codec import LEVEL, Encoder
+from dver.formats.recipe import Chunk
+from dver.store.chunking import cut
+from dver.store.codec import Encoder
 from dver.store.loose import LinkMode, reflink
 from dver.store.packs import ContentHash, PackWriter
 from dver.store.store import Store
 
 LARGE: Final = 1 << 20
-"""Bytes from which on a blob is large: kept loose where that saves space."""
-OWN_PACK: Final = TARGET_SIZE // 4
-"""Bytes from which on a frame gets a pack of its own, so that packs of small objects stay small."""
+"""Bytes beyond which a blob is large: kept loose where that saves space, and as chunks elsewhere."""
+_CHUNKS_AT_ONCE: Final = 32
+"""Chunks that are looked up together: some MiB."""
 _TREES_BUFFERED: Final = 8 << 20
 _KEEPS: Final = (KeyboardInterrupt, RemoteError, MissingObjectError, CorruptError)
 """After these the disk is well, and what was written is kept."""
@@ -102,7 +105,7 @@ class StoreWriter:
     # -- large blobs
 
     def add_large(self, source: int, mode: LinkMode, *, path: bytes) -> Oid:
-        """Keep the open file `source` at `path`, as a loose blob where `mode` and the disk allow it, or as a frame.
+        """Keep the open file `source` at `path`, as a loose blob where `mode` and the disk allow it, or as chunks.
 
         A hard link makes the file at `path` itself read-only.
         """
@@ -117,23 +120,27 @@ class StoreWriter:
         return self.add_stream(read_pieces(source))
 
     def add_stream(self, pieces: Iterable[bytes]) -> Oid:
-        """Keep a large blob, whose hash is not known yet, as a frame in a pack of its own."""
-        with PackWriter(self.store.scratch) as own:
-            content = ContentHash()
-            rest = iter(pieces)
-            first = next(rest, b"")
-            codec = Codec.ZSTD if self._encoder.pays(first) else Codec.RAW
-            payload = encoded_pieces(codec, chain((first,), rest), content)
-            oid = own.add_payload_stream(ObjectKind.BLOB, codec, payload, content)
-            if oid not in self.store:
-                self._place(own)
-            return oid
+        """Keep a large blob, whose hash is not known yet, as chunks and their recipe."""
+        content = ContentHash()
+        chunks: list[Chunk] = []
+        for batch in batched(cut(_hashed(pieces, content)), _CHUNKS_AT_ONCE):
+            named = [(Oid.of(chunk), chunk) for chunk in batch]
+            self.add_blobs(named)
+            chunks += [Chunk(oid, len(chunk)) for oid, chunk in named]
+        oid = content.oid()
+        if len(chunks) > 1:  # a single chunk is the blob
+            self._add_recipe(oid, chunks)
+        elif not chunks:
+            self.add_blobs([(oid, b"")])
+        return oid
 
-    def add_frame_stream(self, row: Row, pieces: Iterable[bytes]) -> None:
-        """Keep a large frame from elsewhere verbatim; the caller verifies the content on the way."""
-        with PackWriter(self.store.scratch) as own:
-            own.add_frame_stream(row, pieces)
-            self._place(own)
+    def _add_recipe(self, oid: Oid, chunks: Sequence[Chunk]) -> None:
+        if self.lacking((oid,)):
+            payload = recipe.encode(chunks)
+            size = sum([chunk.size for chunk in chunks])
+            self._current().add(oid, ObjectKind.BLOB, Codec.CHUNKED, size, payload)
+            self._in_pack.add(oid)
+            self._close_full_pack()
 
     def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
         """Keep a large blob from elsewhere as a loose one; `pieces` raises with the last one if it is not `oid`."""
@@ -251,17 +258,3 @@ def _hashed(pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:
 
 def _exhaust(pieces: Iterable[bytes]) -> None:
     deque(pieces, maxlen=0)
-
-
-def encoded_pieces(codec: Codec, pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:
-    """The payload of a large object whose raw bytes are `pieces`; `content` sees all of these on the way."""
-    pieces = _hashed(pieces, content)
-    if codec is Codec.RAW:
-        yield from pieces
-        return
-    import zstandard
-
-    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
-    for piece in pieces:
-        yield compressor.compress(piece)
-    yield compressor.flush()

@@ -10,6 +10,7 @@ from typing import Final
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Task
+from dver.formats.pack import Codec
 from dver.formats.tree import Entry, Kind
 from dver.store.frames import Found
 from dver.store.loose import LinkMode, reflink
@@ -52,7 +53,7 @@ class FileMaker:
             by_oid.setdefault(entry.oid, []).append(entry)
         small: list[Found] = []
         for found in self._store.locate(by_oid):
-            if found.raw_size > _STREAMED:
+            if found.codec is Codec.CHUNKED or found.raw_size > _STREAMED:
                 for entry in by_oid.pop(found.oid):
                     if entry.kind is Kind.SYMLINK:
                         self._made.failures.append((entry, _no_target(entry)))

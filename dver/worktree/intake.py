@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from dver.core.crew import Crew, share
 from dver.core.fsutil import read_pieces
+from dver.core.hashing import hash_file
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Task
 from dver.store.database import Database
@@ -184,13 +185,3 @@ def _read_small(candidate: Candidate) -> tuple[Taken, bytes]:
         return Oid(blake3(content).digest())
 
     return open_unchanged(candidate, read), content
-
-
-def hash_file(fd: int, task: Task | None = None) -> Oid:
-    """The oid of an open file."""
-    hasher = blake3(max_threads=blake3.AUTO)
-    for piece in read_pieces(fd):
-        hasher.update(piece)
-        if task is not None:
-            task.advance(len(piece))
-    return Oid(hasher.digest())

@@ -6,11 +6,11 @@ import os
 import stat
 from collections.abc import Iterator
 
+from dver.core.hashing import hash_file
 from dver.core.oid import Oid
 from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.store.writer import LARGE
-from dver.worktree.intake import hash_file
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
 

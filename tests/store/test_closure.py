@@ -11,8 +11,9 @@ from datasets import Clone, files, put_dataset
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
+from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded, decode, encode_leaf, write_directory
-from dver.store.closure import Batch, Root, find_missing, missing_from, named, tree_reader, walk
+from dver.store.closure import Batch, Root, StoreReader, find_missing, missing_from, named, walk
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 
@@ -27,7 +28,7 @@ def nothing(_: ObjectKind, __: Sequence[Oid]) -> set[Oid]:
 
 
 def walked(store: Store, *roots: Root) -> list[Batch]:
-    return list(walk([(root.oid, root.kind) for root in roots], tree_reader(store), nothing))
+    return list(walk([(root.oid, root.kind) for root in roots], StoreReader(store), nothing))
 
 
 def drop_packs(store: Store) -> None:
@@ -52,7 +53,7 @@ def test_a_walk_reaches_everything_once_and_trees_before_blobs(store: Store) -> 
 def test_what_is_skipped_is_left_out_with_all_below_it(store: Store) -> None:
     root = put_dataset(store, {"a/x": b"in a", "b/y": b"in b"})
     skipped = next(entry.oid for entry in store.tree(root.oid) if entry.name == b"a")
-    found = walk([(root.oid, root.kind)], tree_reader(store), lambda _, oids: {skipped} & set(oids))
+    found = walk([(root.oid, root.kind)], StoreReader(store), lambda _, oids: {skipped} & set(oids))
     oids = [oid for batch in found for oid in batch.oids]
     assert skipped not in oids
     assert Oid.of(b"in a") not in oids
@@ -67,7 +68,7 @@ def test_skip_is_asked_in_bulk(store: Store) -> None:
         asked.append(len(oids))
         return set()
 
-    list(walk([(root.oid, root.kind)], tree_reader(store), skip))
+    list(walk([(root.oid, root.kind)], StoreReader(store), skip))
     assert asked == [1, 50, 500]
 
 
@@ -116,7 +117,7 @@ def test_a_tree_that_is_present_vouches_for_the_rest_where_that_is_so(store: Sto
     root = put_dataset(store, {"a/x": b"x", "b/y": b"y"})
     inner = {entry.name: entry.oid for entry in store.tree(root.oid)}
     remote = {inner[b"a"]}
-    lost = find_missing([root], tree_reader(store), lambda _, oids: remote & set(oids), closed=True)
+    lost = find_missing([root], StoreReader(store), lambda _, oids: remote & set(oids), closed=True)
     assert [one.path for one in lost] == [b"data", b"data/b", b"data/b/y"]
 
 
@@ -129,7 +130,7 @@ def test_a_damaged_tree_is_an_error_unless_the_caller_collects_them(store: Store
     with pytest.raises(CorruptError):
         missing_from(store, [root])
     damaged: set[Oid] = set()
-    assert list(tree_reader(store, damaged)([root.oid])) == []
+    assert list(StoreReader(store, damaged).trees([root.oid])) == []
     assert damaged == {root.oid}
 
 
@@ -145,8 +146,14 @@ def test_complete_roots_are_remembered_until_a_pack_vanishes(store: Store) -> No
 def test_only_the_first_few_missing_are_named() -> None:
     leaf = Leaf(tuple(Entry(b"f%02d" % number, Kind.FILE, Oid.of(b"%d" % number), 1) for number in range(13)))
     root = Root(Oid.of(b"tree"), ObjectKind.TREE, b"data")
-    lost = find_missing(
-        [root], lambda oids: [(oid, leaf) for oid in oids], lambda kind, oids: {*oids} if kind is root.kind else set()
-    )
+
+    class OneLeaf:
+        def trees(self, oids: Sequence[Oid]) -> list[tuple[Oid, Leaf | Sharded]]:
+            return [(oid, leaf) for oid in oids]
+
+        def recipes(self, oids: Sequence[Oid]) -> list[tuple[Oid, Recipe]]:
+            return []
+
+    lost = find_missing([root], OneLeaf(), lambda kind, oids: {*oids} if kind is root.kind else set())
     assert named(lost) == ", ".join(f"data/f{number:02}" for number in range(10)) + " and 3 more"
     assert named(lost[:1]) == "data/f00"

@@ -13,7 +13,7 @@ from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.codec import Decoder, Encoder
-from dver.store.packs import ContentHash, PackReader, PackWriter, pack_file_name, parse_pack_file_name
+from dver.store.packs import PackReader, PackWriter, pack_file_name, parse_pack_file_name
 
 CONTENTS = [b"", b"hello", b"text " * 500, os.urandom(2000)]
 
@@ -39,10 +39,8 @@ def test_a_pack_gives_back_what_was_put_in(written: tuple[Path, Oid, list[Row]])
     with PackReader(path) as reader:
         assert reader.rows(name) == rows
         for row in rows:
-            assert reader.header(row.offset) == row
             payload = pack.check_frame(row, reader.read(row.offset, row.frame_size))
             assert Oid.of(decoder.decode(row, payload)) == row.oid
-            assert Oid.of(b"".join(decoder.decode_stream(row, reader.payload_pieces(row)))) == row.oid
     assert {row.codec for row in rows} == {Codec.RAW, Codec.ZSTD}
 
 
@@ -62,53 +60,14 @@ def test_a_pack_that_is_not_moved_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_large_object_is_written_piece_by_piece_with_its_hash_at_the_end(tmp_path: Path) -> None:
-    pieces = [os.urandom(1000) for _ in range(5)]
-    content = ContentHash()
-
-    def hashed():
-        for piece in pieces:
-            content.update(piece)
-            yield piece
-
-    with PackWriter(tmp_path) as writer:
-        oid = writer.add_payload_stream(ObjectKind.BLOB, Codec.RAW, hashed(), content)
-        assert oid == Oid.of(b"".join(pieces))
-        name = writer.seal()
-        path = writer.move_to(tmp_path, name)
-    with PackReader(path) as reader:
-        (row,) = reader.rows(name)
-        assert b"".join(Decoder().decode_stream(row, reader.payload_pieces(row))) == b"".join(pieces)
-
-
 def test_what_an_interruption_left_behind_the_last_whole_frame_is_cut_off(tmp_path: Path) -> None:
-    def broken():
-        yield b"some bytes"
-        raise KeyboardInterrupt
-
     with PackWriter(tmp_path) as writer:
         writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
-        with pytest.raises(KeyboardInterrupt):
-            writer.add_payload_stream(ObjectKind.BLOB, Codec.RAW, broken(), ContentHash())
+        writer._file.write(b"half a frame")  # as if Ctrl-C had come between header and payload
         name = writer.seal()
         path = writer.move_to(tmp_path, name)
     with PackReader(path) as reader:
         assert [row.oid for row in reader.rows(name)] == [Oid.of(b"x")]
-
-
-def test_a_frame_from_elsewhere_is_compared_on_the_way(written: tuple[Path, Oid, list[Row]], tmp_path: Path) -> None:
-    path, _, rows = written
-    with PackReader(path) as reader:
-        row = max(rows, key=lambda row: row.stored_size)
-        good = b"".join(reader.payload_pieces(row))
-        for payload, fine in ((good, True), (good[:-1], False), (good[:-1] + b"?", False), (good + b"?", False)):
-            with PackWriter(tmp_path / "other") as writer:
-                if fine:
-                    writer.add_frame_stream(row, [payload])
-                    assert [one.oid for one in writer.rows] == [row.oid]
-                else:
-                    with pytest.raises(CorruptError):
-                        writer.add_frame_stream(row, [payload])
 
 
 def cut(content: bytes) -> bytes:

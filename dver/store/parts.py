@@ -1,0 +1,81 @@
+"""Loose blobs that are being put together: files with holes, filled in any order, kept until they are whole.
+
+A part is called by what it will be and by the recipe it follows, so that whoever goes on after an interruption finds
+it. It has no journal: which chunks are in it is told by hashing them. Two processes that fill the same part write the
+same bytes to the same places, each checked before it is written, so neither needs to know of the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from xxhash import xxh3_64_hexdigest
+
+from dver.core.hashing import hash_file
+from dver.core.oid import Oid
+from dver.formats import recipe as recipe_format
+from dver.formats.recipe import Chunk, Recipe
+from dver.store.codec import corrupt
+from dver.store.loose import LooseBlobs
+
+SUFFIX: Final = ".part"
+
+
+class Part:
+    """The loose blob `oid` while it is put together in the folder `scratch`. To be used in a `with` block."""
+
+    def __init__(self, scratch: Path, oid: Oid, recipe: Recipe) -> None:
+        self.oid = oid
+        self.recipe = recipe
+        scratch.mkdir(parents=True, exist_ok=True)
+        followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks))
+        self.path = scratch / f"{oid.hex()}-{followed}{SUFFIX}"
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._begun = os.fstat(self._fd).st_size > 0
+        os.ftruncate(self._fd, recipe.size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+    def lacking(self) -> Iterator[tuple[int, Chunk]]:
+        """The chunks that are not in it yet, each with its offset."""
+        offset = 0
+        for chunk in self.recipe.chunks:
+            if not self._begun or Oid.of(os.pread(self._fd, chunk.size, offset)) != chunk.oid:
+                yield offset, chunk
+            offset += chunk.size
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Put a chunk, which the caller has verified, in its place."""
+        view = memoryview(content)
+        while view:
+            written = os.pwrite(self._fd, view, offset)
+            view, offset = view[written:], offset + written
+
+    def finish(self, loose: LooseBlobs) -> None:
+        """Move the whole blob to its place. Raises CorruptError, and gives the part up, if it is not what it should be:
+        then its recipe lied."""
+        if hash_file(self._fd) != self.oid:
+            self.give_up()
+            raise corrupt(self.oid)
+        with suppress(FileNotFoundError):  # another process has just finished it
+            loose.adopt(self.path, self.oid)
+
+    def give_up(self) -> None:
+        """Throw away what there is."""
+        self.path.unlink(missing_ok=True)
+
+
+def is_part(name: str) -> bool:
+    """Is this the name of a part?"""
+    return name.endswith(SUFFIX)
