@@ -9,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from datasets import Clone
 
 from dver.core.oid import Oid
-from dver.formats import pack, pointer, remote_index, tree
+from dver.formats import pack, pointer, recipe, remote_index, tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
+from dver.formats.recipe import Chunk
 from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind
 from dver.store.codec import Decoder
@@ -121,3 +123,19 @@ def test_index_objects_are_read_and_written_as_ever() -> None:
     assert found.packs == tuple(sorted(packs))
     assert found.objects == tuple(sorted(objects))
     assert remote_index.encode([Oid.of(b"a tree"), HELLO], sorted(packs), objects) == read("remote.index")
+
+
+def test_recipes_are_read_and_written_as_ever() -> None:
+    content = (FROZEN.parent / "format-v2/blob.recipe").read_bytes()
+    chunks = (Chunk(Oid.of(b"first half, "), 12), Chunk(Oid.of(b"second half\n"), 12))
+    assert recipe.decode(content).chunks == chunks
+    assert recipe.encode(chunks) == content
+
+
+def test_packs_with_chunked_blobs_are_read_as_ever(tmp_path: Path) -> None:
+    content = (FROZEN.parent / "format-v2/chunked.pack").read_bytes()
+    _, name = pack.decode_trailer(content[-pack.TRAILER_SIZE :])
+    store = Clone(tmp_path).store
+    store.packs.mkdir(parents=True)
+    (store.packs / f"{name.hex()}.pack").write_bytes(content)
+    assert store.read(Oid.of(b"first half, second half\n")) == b"first half, second half\n"
