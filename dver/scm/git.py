@@ -33,6 +33,7 @@ _PATHSPEC_MODES: Final = ("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICA
 _UNUSUAL: Final = re.compile(rb"(?i)worktree|objectformat|\bbare\b(?![ \t]*=[ \t]*false\b)")
 """Settings in a repository's own configuration by which a `.git` directory is not simply that of its parent."""
 
+_WARNING: Final = re.compile(rb"(?m)^(?:warning|error|fatal): ")
 _NO_REPOSITORY_FIX: Final = "go to your project, or make it a Git repository: git init"
 _BARE_FIX: Final = "go to a clone that has its files checked out"
 
@@ -89,11 +90,13 @@ def run(
     stdin: bytes = b"",
     literal: bool = True,
     ok: Container[int] = (0,),
+    strict: bool = False,
 ) -> bytes:
     """What `git *args` prints, run at the top of the worktree.
 
     `stdin` is what git reads. With `literal`, pathspecs are plain paths; without, they may have magic. `ok` are the
-    exit codes that are answers. Raises RepositoryError with git's own reason.
+    exit codes that are answers. `strict` takes a warning for a failure: git may have left out what it cannot read.
+    Raises RepositoryError with git's own reason.
     """
     try:
         done = subprocess.run(
@@ -106,7 +109,7 @@ def run(
         )
     except FileNotFoundError as error:
         raise _missing(git.worktree) from error
-    if done.returncode not in ok:
+    if done.returncode not in ok or (strict and _WARNING.search(done.stderr)):
         raise failure(args, done.stderr)
     return done.stdout
 
@@ -156,7 +159,7 @@ def _reason(stderr: bytes) -> str | None:
     lines = [line for line in os.fsdecode(stderr).splitlines() if line.strip() and not line.startswith("hint:")]
     errors = [line for line in lines if line.startswith(("error:", "fatal:"))]
     chosen = errors[0] if errors else lines[-1] if lines else None
-    return chosen and chosen.removeprefix("fatal: ").removeprefix("error: ")
+    return chosen and chosen.removeprefix("fatal: ").removeprefix("error: ").removeprefix("warning: ")
 
 
 def _remedy(why: str | None) -> str | None:

@@ -128,6 +128,21 @@ def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b""
     return found
 
 
+def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
+    """The pointers of each of `commits` that are not in the one before it in the list: commit, path, blob."""
+    lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
+    args: list[Arg] = ["diff-tree", "--stdin", "-r", *_RAW, *_glob(b"")]
+    fields = iter(run(git, args, stdin="".join(lines).encode(), literal=False).split(b"\0"))
+    commit = ""
+    for head in fields:
+        if not head.startswith(b":"):
+            commit = head.decode()
+            continue
+        for path, change in _changes(b"\0".join((head, next(fields)))):
+            if change.new is not None:
+                yield commit, path, change.new
+
+
 def read_blobs(git: GitRepo, ids: Iterable[str]) -> dict[str, bytes]:
     """The contents of Git's blobs `ids`. Raises CorruptError for one that is absent or over MAX_BLOB bytes."""
     wanted = list(dict.fromkeys(ids))
