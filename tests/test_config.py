@@ -46,7 +46,7 @@ def test_without_files_there_are_defaults_and_no_toml_parser(
     monkeypatch.setitem(sys.modules, "tomllib", None)
     put(paths, "project", "# Settings of this project.\n\n  # None yet.")
     config = load(paths)
-    assert config.items() == [Item("cache.link", "auto", "default", secret=False)]
+    assert config.items() == [Item(key, value, "default", secret=False) for key, value in sorted(DEFAULTS.items())]
     assert (config.cache_dir, config.cache_link, config.default_remote, config.jobs) == (None, "auto", None, None)
     assert config.remote_names == []
 
@@ -56,7 +56,7 @@ def test_the_nearer_file_wins_and_the_environment_over_all(paths: ConfigPaths) -
     put(paths, "project", "[core]\njobs = 2\nremote = 'p'\n[cache]\nlink = 'symlink'\n")
     put(paths, "local", "[core]\njobs = 3\nremote = 'l'\n")
     config = load(paths, DVER_CORE_JOBS="4", DVER_CACHE_LINK="")
-    found = {item.key: (item.value, item.origin) for item in config.items()}
+    found = {item.key: (item.value, item.origin) for item in config.items() if item.origin != "default"}
     assert found == {
         "cache.dir": ("g", "global"),
         "cache.link": ("symlink", "project"),
@@ -173,6 +173,8 @@ def test_a_file_that_is_not_utf8_is_reported_with_its_line(paths: ConfigPaths) -
         ("[core]\njobs = '1'\n", "core.jobs"),
         ("[core.jobs]\nx = 1\n", "core.jobs"),
         ("[cache]\nlink = 'magic'\n", "cache.link"),
+        ("[gc]\ngrace = 14\n", "gc.grace"),
+        ("[gc]\ngrace = 'soon'\n", "gc.grace"),
         ("[remote]\nurl = 'x'\n", "remote.url"),
         ("[remote.'a b']\nurl = 'x'\n", "remote.a b"),
         ("[remote.'']\nurl = 'x'\n", "remote."),
@@ -219,6 +221,8 @@ def test_an_unknown_key_is_refused_with_a_close_match(paths: ConfigPaths, key: s
         ("core.jobs", "8", 8),
         ("cache.link", "hardlink", "hardlink"),
         ("cache.dir", "/mnt/a b 'c' \"d\" \\ é", "/mnt/a b 'c' \"d\" \\ é"),
+        ("cache.shared", "group", "group"),
+        ("gc.grace", "0d", "0d"),
         ("remote.origin.anonymous", "true", True),
         ("remote.origin.anonymous", "False", False),
         ("remote.origin.url", "s3://bucket/prefix", "s3://bucket/prefix"),
@@ -241,6 +245,15 @@ def test_a_typed_value_gets_the_type_of_its_key(paths: ConfigPaths, key: str, te
         ("core.jobs", "many"),
         ("core.jobs", "9" * 5000),
         ("cache.link", "magic"),
+        ("cache.shared", "yes"),
+        ("gc.grace", "14"),
+        ("gc.grace", "d"),
+        ("gc.grace", "-1d"),
+        ("gc.grace", "1.5d"),
+        ("gc.grace", "14 d"),
+        ("gc.grace", "14d\n"),
+        ("gc.grace", "\u0663d"),
+        ("gc.grace", "9999999d"),
         ("cache.dir", ""),
         ("cache.dir", "  "),
         ("remote.origin.anonymous", "perhaps"),
@@ -253,6 +266,16 @@ def test_a_value_that_does_not_fit_is_refused(paths: ConfigPaths, key: str, text
         edit(paths, "local", key, text)
     assert error.value.why
     assert not paths.local_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0d", 0), ("30m", 1800), ("12h", 43200), ("14d", 1209600), ("2w", 1209600)]
+)
+def test_the_grace_is_a_number_of_seconds(paths: ConfigPaths, text: str, seconds: int) -> None:
+    assert load(paths).gc_grace == 14 * 86400
+    edit(paths, "project", "gc.grace", text)
+    assert load(paths).gc_grace == seconds
+    assert load(paths, DVER_GC_GRACE="1m").gc_grace == 60
 
 
 COMMENTED = """\

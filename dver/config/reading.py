@@ -20,6 +20,7 @@ from dver.config.schema import (
     Value,
     did_you_mean,
     parse_value,
+    seconds,
     spec_of,
 )
 from dver.core.errors import RepositoryError, UsageError
@@ -120,6 +121,16 @@ class Config:
     def cache_link(self) -> str:
         """`cache.link`: one of auto, reflink, hardlink, symlink, copy."""
         return str(self.get("cache.link"))
+
+    @property
+    def cache_shared(self) -> str:
+        """`cache.shared`: one of no, group, all."""
+        return str(self.get("cache.shared"))
+
+    @property
+    def gc_grace(self) -> int:
+        """`gc.grace`, in seconds."""
+        return seconds(str(self.get("gc.grace")))
 
     @property
     def default_remote(self) -> str | None:

@@ -24,12 +24,27 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         "how large files get from the store into the workspace",
         choices=("auto", "reflink", "hardlink", "symlink", "copy"),
     ),
+    SettingSpec(
+        "cache.shared",
+        str,
+        "who else may use the store: what dver makes there gets the permissions for it, whatever the umask",
+        choices=("no", "group", "all"),
+    ),
     SettingSpec("core.remote", str, "the remote that is meant where none is named"),
     SettingSpec("core.jobs", int, "how many files or transfers are worked on at once", minimum=1),
+    SettingSpec(
+        "gc.grace",
+        str,
+        "how long what gc removed can be brought back, and what others are given to notice",
+        pattern=r"[0-9]{1,6}[mhdw]",
+        expected="a duration: a number and m, h, d or w, such as 14d",
+    ),
 )
 """All settings but those of remotes, which are `dver.core.remote_schema.SETTINGS`."""
 
-DEFAULTS: Final[Mapping[str, Value]] = {"cache.link": "auto"}
+DEFAULTS: Final[Mapping[str, Value]] = {"cache.link": "auto", "cache.shared": "no", "gc.grace": "14d"}
+
+_SECONDS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 BY_KEY: Final = {spec.name: spec for spec in KEYS} | {f"remote.NAME.{spec.name}": spec for spec in SETTINGS}
 REMOTE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -68,6 +83,11 @@ def parse_value(key: str, spec: SettingSpec, text: str) -> Value:
         shown = "" if spec.secret else f", not {text!r}"
         raise UsageError(f"{key} cannot have this value", why=f"expected {problem}{shown}", fix=f"it means: {spec.doc}")
     return value
+
+
+def seconds(duration: str) -> int:
+    """What a setting such as `14d`, `12h`, `30m` or `0d` stands for, in seconds. It has been checked before."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def _unknown(key: str, general: str, parts: list[str]) -> NoReturn:

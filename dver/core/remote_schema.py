@@ -6,6 +6,7 @@ may import the other. Named tuples, because this module is on the way of every s
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 
@@ -19,6 +20,9 @@ class SettingSpec(NamedTuple):
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     """The smallest value allowed, for whole numbers."""
+    pattern: str = ""
+    """What a text must match whole; `expected` says it in words."""
+    expected: str = ""
 
 
 SETTINGS: Final[tuple[SettingSpec, ...]] = (
@@ -56,4 +60,6 @@ def problem_with(spec: SettingSpec, value: object) -> str | None:
         return "one of " + ", ".join(spec.choices)
     if spec.minimum is not None and isinstance(value, int) and value < spec.minimum:
         return f"at least {spec.minimum}"
+    if spec.pattern and isinstance(value, str) and not re.fullmatch(spec.pattern, value):
+        return spec.expected
     return None

@@ -70,7 +70,9 @@ def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, pro
     listed = run("config", "list", cwd=project, env={"DVER_CACHE_LINK": "copy"}).out
     assert [line.split() for line in listed.splitlines()] == [
         ["cache.link", "copy", "environment"],
+        ["cache.shared", "no", "default"],
         ["core.jobs", "7", "project"],
+        ["gc.grace", "14d", "default"],
         ["remote.origin.secret_access_key", "********", "local"],
     ]
     assert "hush" not in run("config", "list", "--json", cwd=project).out
