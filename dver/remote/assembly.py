@@ -61,6 +61,8 @@ class Assembler:
     def _fill(self, parts: Sequence[Part]) -> None:
         gaps: dict[Oid, list[_Gap]] = {}
         for part in parts:
+            if donor := self.store.loose_chunks.donor(part.recipe):
+                part.begin_as(donor)
             for offset, chunk in part.lacking():
                 gaps.setdefault(chunk.oid, []).append(_Gap(part, offset))
         self._fill_from_here(gaps)

@@ -6,8 +6,11 @@ A cache in the index database, filled when a blob is fetched or pushed: what it 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import accumulate, groupby
+from pathlib import Path
 from typing import NamedTuple
 
 from dver.core.oid import Oid
@@ -63,12 +66,25 @@ class LooseChunks:
         here = self._loose.present({place.blob for place in places})
         return sorted(place for place in places if place.blob in here)
 
+    def donor(self, recipe: Recipe) -> Path | None:
+        """The loose blob that has most of `recipe`'s bytes at the very same place, if that is half of them or more."""
+        offsets = dict(zip(recipe.oids, accumulate((chunk.size for chunk in recipe.chunks), initial=0), strict=False))
+        shared: Counter[Oid] = Counter()
+        for place in self.find(offsets):
+            if place.offset == offsets[place.oid]:
+                shared[place.blob] += place.size
+        for blob, size in shared.most_common(1):
+            if 2 * size >= recipe.size:
+                return self._loose.path(blob)
+        return None
+
     def contents(self, places: Iterable[Place]) -> Iterator[tuple[Oid, bytes]]:
         """The chunks at `places`, verified. What is not there any more is left out: an outdated note, or a damaged
         blob, which whoever needs that one will notice.
         """
-        for place in places:
-            with suppress(OSError), open(self._loose.path(place.blob), "rb", buffering=0) as file:
-                content = os.pread(file.fileno(), place.size, place.offset)
-                if Oid.of(content) == place.oid:
-                    yield place.oid, content
+        for blob, group in groupby(places, key=lambda place: place.blob):
+            with suppress(OSError), open(self._loose.path(blob), "rb", buffering=0) as file:
+                for place in group:
+                    content = os.pread(file.fileno(), place.size, place.offset)
+                    if Oid.of(content) == place.oid:
+                        yield place.oid, content

@@ -21,7 +21,7 @@ from dver.core.oid import Oid
 from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.codec import corrupt
-from dver.store.loose import LooseBlobs
+from dver.store.loose import LooseBlobs, reflink
 
 SUFFIX: Final = ".part"
 
@@ -46,6 +46,14 @@ class Part:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._fd)
+
+    def begin_as(self, donor: Path) -> None:
+        """Begin with the content of the file `donor`, sharing its blocks, if nothing has come yet and the disk can."""
+        if self._begun:
+            return
+        with suppress(OSError), open(donor, "rb") as file:
+            self._begun = reflink(file.fileno(), self._fd)
+        os.ftruncate(self._fd, self.recipe.size)
 
     def lacking(self) -> Iterator[tuple[int, Chunk]]:
         """The chunks that are not in it yet, each with its offset."""

@@ -201,6 +201,20 @@ def test_chunks_of_loose_blobs_serve_a_store_that_keeps_chunks(spy: Spy, source:
     assert clone.store.read(second.oid) == content + b"more"
 
 
+@pytest.mark.parametrize("size", [6 * MIB, 12 * MIB, 20 * MIB])
+def test_a_version_that_was_edited_in_place_begins_as_the_one_before(
+    spy: Spy, source: Clone, clone: Clone, size: int
+) -> None:
+    content = noise(12 * MIB)
+    edited = (content[: 4 * MIB] + noise(1000, 1) + content[4 * MIB + 1000 :] + noise(8 * MIB, 2))[:size]
+    first, second = put(source, content, LinkMode.SYMLINK), put(source, edited, LinkMode.SYMLINK)
+    source.push(spy, first, second)
+    get(clone, spy, first, LinkMode.SYMLINK)
+    assert get(clone, spy, second, LinkMode.SYMLINK).error() is None
+    assert clone.store.read(second.oid) == edited
+    assert clone.store.read(first.oid) == content
+
+
 class Failing:
     """Fails the `n`-th read of a pack."""
 
