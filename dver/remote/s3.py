@@ -33,6 +33,7 @@ from dver.remote.storage import (
     checked_key,
     checked_range,
     regrouped,
+    reserve,
     short_read,
 )
 
@@ -45,7 +46,6 @@ PART: Final = 8 * 2**20
 _PARTS_IN_FLIGHT: Final = 2
 _MOST_PARTS: Final = 9_000  # the protocol's limit is 10,000
 _PIECE: Final = 2**18
-_RESERVE: Final = 64 * 2**20  # a server's word is not taken for more memory than this
 
 
 class S3Storage:
@@ -291,8 +291,7 @@ def _joined(body: Body) -> bytes | memoryview:
 
 async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
     buffer = io.BytesIO()
-    # The buffer at its final size from the start: grown piece by piece it would end up to an eighth too large.
-    _reserve(buffer, min(answer["ContentLength"], _RESERVE))
+    reserve(buffer, answer["ContentLength"])
     async with answer["Body"] as stream:
         while piece := await stream.read(_PIECE):
             pulse.beat()
@@ -300,13 +299,6 @@ async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
             meter.at(buffer.tell())
     buffer.truncate()
     return buffer.getvalue()
-
-
-def _reserve(buffer: io.BytesIO, size: int) -> None:
-    if size > 0:
-        buffer.seek(size - 1)
-        buffer.write(b"\0")
-        buffer.seek(0)
 
 
 def _checked(url: str, key: str, answer: dict[str, Any], content: bytes, *, start: int, length: int | None) -> bytes:

@@ -79,7 +79,8 @@ def _check_url(name: str, url: str) -> None:
     match = _AUTHORITY.match(url)
     user, at, _ = match[1].rpartition("@") if match else ("", "", "")
     is_s3 = url.startswith(("s3:", "s3a:"))
-    if at and (is_s3 or ":" in user):
+    is_web = url.startswith(("http:", "https:"))
+    if at and (is_s3 or is_web or ":" in user):
         raise RepositoryError(
             f"the url of the remote {name!r} has credentials in it",
             why="urls are committed to Git and shown in messages",
@@ -87,8 +88,14 @@ def _check_url(name: str, url: str) -> None:
             if is_s3
             else "take the password out of the url; use a key file or the environment",
         )
-    if (typo := _ONE_SLASH.match(url)) or (is_s3 and not (match and match[1])):
-        scheme = typo[1] if typo else "s3"
+    if is_web and set("?#").intersection(url):
+        raise RepositoryError(
+            f"the url of the remote {name!r} cannot be used: it goes on after a ? or #",
+            why="the names of what is there are added to it; and what comes after a ? may be a secret",
+            fix=f"name the folder alone: `dver remote set {name} url https://HOST/FOLDER`",
+        )
+    if (typo := _ONE_SLASH.match(url)) or ((is_s3 or is_web) and not (match and match[1])):
+        scheme = typo[1] if typo else url.partition(":")[0]
         raise RepositoryError(
             f"the url of the remote {name!r} cannot be used: {url!r}",
             why=f"a url of this kind starts with {scheme}:// and a name",

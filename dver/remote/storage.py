@@ -8,6 +8,7 @@ A *key* is one or more names joined by `/`, such as `packs/ab/abcd.pack`. Keys a
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,7 @@ from dver.remote import pace
 CHUNK: Final = 8 * 2**20
 """Bytes read from a file at a time."""
 
+_RESERVE: Final = 64 * 2**20
 RESERVED: Final = ".dver-"
 """Names that start so are a storage's own temporary files: no key has such a part, `list` shows none."""
 
@@ -228,6 +230,17 @@ def regrouped(chunks: Iterable[bytes], size: int) -> Iterator[memoryview]:
                 piece, filled = memoryview(mmap.mmap(-1, size)), 0
     if filled:
         yield piece[:filled]
+
+
+def reserve(buffer: io.BytesIO, size: int) -> None:
+    """Give `buffer` its final size from the start: grown piece by piece it would end up to an eighth too large.
+
+    Truncate it at its position when all is written. A server's word is not taken for more than 64 MiB.
+    """
+    if size > 0:
+        buffer.seek(min(size, _RESERVE) - 1)
+        buffer.write(b"\0")
+        buffer.seek(0)
 
 
 def short_read(url: str, key: str, *, wanted: int, got: int) -> RemoteError:

@@ -1,8 +1,9 @@
-"""Storages to test: a folder, fsspec's memory, and S3 by two servers."""
+"""Storages to test: a folder, fsspec's memory, and S3 by two servers; and the web servers by which they are read."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,51 @@ import pytest
 
 from dver.remote.connect import connect
 from dver.remote.settings import parse
-from dver.remote.storage import Storage
+from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
 
 KINDS = ["file", "memory", "s3-rclone", "s3-moto"]
+PUBLISHED = ["http-static", "http-bucket"]
+
+
+class Published:
+    """What is put into one storage is read through another: the way of a public remote."""
+
+    def __init__(self, behind: Storage, front: Storage) -> None:
+        self.behind = behind
+        self.front = front
+
+    @property
+    def url(self) -> str:
+        return self.front.url
+
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+        return self.behind.put(key, body, if_absent=if_absent, moved=moved)
+
+    def delete(self, key: str) -> None:
+        self.behind.delete(key)
+
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+        return self.front.get(key, start, length, moved=moved)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        return self.front.list(prefix)
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        return self.front.stat(key)
+
+    def probe(self) -> Capabilities:
+        return self.front.probe()
 
 
 @pytest.fixture(params=KINDS)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """An empty remote of each kind."""
+    return make_storage(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=KINDS + PUBLISHED)
+def readable(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty remote of each kind that can be read, those among them that only others can write to."""
     return make_storage(request.param, request, tmp_path)
 
 
@@ -34,4 +72,20 @@ def make_storage(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> S
         "s3-rclone": lambda: request.getfixturevalue("s3_server").table(),
         "s3-moto": lambda: request.getfixturevalue("moto_server").table(),
     }
+    if kind in PUBLISHED:
+        return publish(kind, request, tmp_path)
     return connect(parse("origin", tables[kind]()), base=tmp_path)
+
+
+def publish(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Published:
+    if kind == "http-bucket":
+        server = request.getfixturevalue("public_bucket")
+        table = server.table()
+        url = f"{server.endpoint_url}/{table['url'].removeprefix('s3://')}"
+    else:
+        server = request.getfixturevalue("web_server")
+        name = uuid.uuid4().hex
+        (server.folder / name).mkdir()
+        table, url = {"url": str(server.folder / name)}, f"{server.url}/{name}"
+    behind, front = (connect(parse("origin", one), base=tmp_path) for one in (table, {"url": url}))
+    return Published(behind, front)

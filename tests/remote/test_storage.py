@@ -51,24 +51,24 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3, "PART", 5 * MIB)
 
 
-def test_what_was_put_is_got(storage: Storage) -> None:
-    assert storage.put("packs/one.pack", BytesBody(b"content")) is True
-    assert storage.get("packs/one.pack") == b"content"
-    assert storage.stat("packs/one.pack") == ObjectInfo("packs/one.pack", 7)
+def test_what_was_put_is_got(readable: Storage) -> None:
+    assert readable.put("packs/one.pack", BytesBody(b"content")) is True
+    assert readable.get("packs/one.pack") == b"content"
+    assert readable.stat("packs/one.pack") == ObjectInfo("packs/one.pack", 7)
 
 
-def test_an_empty_object_is_an_object(storage: Storage) -> None:
-    storage.put("empty", BytesBody(b""))
-    assert storage.get("empty") == b""
-    assert storage.get("empty", 0, 10) == b""
-    assert storage.stat("empty") == ObjectInfo("empty", 0)
-    assert list(storage.list()) == [ObjectInfo("empty", 0)]
+def test_an_empty_object_is_an_object(readable: Storage) -> None:
+    readable.put("empty", BytesBody(b""))
+    assert readable.get("empty") == b""
+    assert readable.get("empty", 0, 10) == b""
+    assert readable.stat("empty") == ObjectInfo("empty", 0)
+    assert list(readable.list()) == [ObjectInfo("empty", 0)]
 
 
-def test_a_second_put_replaces_the_first(storage: Storage) -> None:
-    storage.put("a/key", BytesBody(b"first and longer"))
-    assert storage.put("a/key", BytesBody(b"second")) is True
-    assert storage.get("a/key") == b"second"
+def test_a_second_put_replaces_the_first(readable: Storage) -> None:
+    readable.put("a/key", BytesBody(b"first and longer"))
+    assert readable.put("a/key", BytesBody(b"second")) is True
+    assert readable.get("a/key") == b"second"
 
 
 def test_put_if_absent_leaves_what_is_there(storage: Storage) -> None:
@@ -113,44 +113,44 @@ def test_racing_puts_if_absent_have_one_winner_where_the_remote_can_tell(storage
         (4, 0, b""),
     ],
 )
-def test_ranges_are_cut_like_slices(storage: Storage, start: int, length: int | None, expected: bytes) -> None:
-    storage.put("digits", BytesBody(b"0123456789"))
-    assert storage.get("digits", start, length) == expected
+def test_ranges_are_cut_like_slices(readable: Storage, start: int, length: int | None, expected: bytes) -> None:
+    readable.put("digits", BytesBody(b"0123456789"))
+    assert readable.get("digits", start, length) == expected
 
 
 @pytest.mark.parametrize(("start", "length"), [(-1, None), (0, -1)])
-def test_a_range_that_cannot_be_is_refused(storage: Storage, start: int, length: int) -> None:
+def test_a_range_that_cannot_be_is_refused(readable: Storage, start: int, length: int) -> None:
     with pytest.raises(ValueError, match="not a range"):
-        storage.get("digits", start, length)
+        readable.get("digits", start, length)
 
 
 @pytest.mark.parametrize(("start", "length"), [(0, None), (3, 4), (0, 0)])
-def test_a_missing_key_is_said_to_be_missing(storage: Storage, start: int, length: int | None) -> None:
+def test_a_missing_key_is_said_to_be_missing(readable: Storage, start: int, length: int | None) -> None:
     with pytest.raises(MissingKey) as caught:
-        storage.get("packs/none", start, length)
+        readable.get("packs/none", start, length)
     assert caught.value.key == "packs/none"
-    assert storage.url in caught.value.what
+    assert readable.url in caught.value.what
     assert caught.value.fix
 
 
-def test_a_folder_of_keys_is_not_an_object(storage: Storage) -> None:
-    storage.put("folder/key", BytesBody(b"x"))
-    assert storage.stat("folder") is None
+def test_a_folder_of_keys_is_not_an_object(readable: Storage) -> None:
+    readable.put("folder/key", BytesBody(b"x"))
+    assert readable.stat("folder") is None
     with pytest.raises(MissingKey):
-        storage.get("folder")
-    assert keys(storage) == {"folder/key"}
+        readable.get("folder")
+    assert keys(readable) == {"folder/key"}
 
 
-def test_what_lies_below_an_object_is_missing(storage: Storage) -> None:
-    storage.put("key", BytesBody(b"x"))
-    assert storage.stat("key/below") is None
-    storage.delete("key/below")
+def test_what_lies_below_an_object_is_missing(readable: Storage) -> None:
+    readable.put("key", BytesBody(b"x"))
+    assert readable.stat("key/below") is None
+    readable.delete("key/below")
     with pytest.raises(MissingKey):
-        storage.get("key/below")
+        readable.get("key/below")
 
 
-def test_stat_of_what_is_not_there_is_none(storage: Storage) -> None:
-    assert storage.stat("nothing") is None
+def test_stat_of_what_is_not_there_is_none(readable: Storage) -> None:
+    assert readable.stat("nothing") is None
 
 
 def test_deleted_is_gone_and_deleting_again_is_fine(storage: Storage) -> None:
@@ -162,29 +162,29 @@ def test_deleted_is_gone_and_deleting_again_is_fine(storage: Storage) -> None:
     storage.delete("never/was")
 
 
-def test_list_of_an_empty_remote_is_empty(storage: Storage) -> None:
-    assert list(storage.list()) == []
-    assert list(storage.list("packs/")) == []
+def test_list_of_an_empty_remote_is_empty(readable: Storage) -> None:
+    assert list(readable.list()) == []
+    assert list(readable.list("packs/")) == []
 
 
-def test_list_takes_a_plain_prefix(storage: Storage) -> None:
+def test_list_takes_a_plain_prefix(readable: Storage) -> None:
     for key in ("packs/aa/1", "packs/ab/2", "packs/ab/22", "packs2/3", "index/4", "top"):
-        storage.put(key, BytesBody(key.encode()))
-    assert keys(storage) == {"packs/aa/1", "packs/ab/2", "packs/ab/22", "packs2/3", "index/4", "top"}
-    assert keys(storage, "packs/") == {"packs/aa/1", "packs/ab/2", "packs/ab/22"}
-    assert keys(storage, "packs/a") == {"packs/aa/1", "packs/ab/2", "packs/ab/22"}
-    assert keys(storage, "packs/ab/2") == {"packs/ab/2", "packs/ab/22"}
-    assert keys(storage, "packs") == {"packs/aa/1", "packs/ab/2", "packs/ab/22", "packs2/3"}
-    assert keys(storage, "to") == {"top"}
-    assert keys(storage, "none/") == set()
-    assert {info.size for info in storage.list("index/")} == {7}
+        readable.put(key, BytesBody(key.encode()))
+    assert keys(readable) == {"packs/aa/1", "packs/ab/2", "packs/ab/22", "packs2/3", "index/4", "top"}
+    assert keys(readable, "packs/") == {"packs/aa/1", "packs/ab/2", "packs/ab/22"}
+    assert keys(readable, "packs/a") == {"packs/aa/1", "packs/ab/2", "packs/ab/22"}
+    assert keys(readable, "packs/ab/2") == {"packs/ab/2", "packs/ab/22"}
+    assert keys(readable, "packs") == {"packs/aa/1", "packs/ab/2", "packs/ab/22", "packs2/3"}
+    assert keys(readable, "to") == {"top"}
+    assert keys(readable, "none/") == set()
+    assert {info.size for info in readable.list("index/")} == {7}
 
 
-def test_list_goes_on_after_the_first_thousand(storage: Storage) -> None:
+def test_list_goes_on_after_the_first_thousand(readable: Storage) -> None:
     expected = {f"many/{number:04d}" for number in range(1050)}
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: storage.put(key, BytesBody(b".")), expected))
-    listed = [info.key for info in storage.list("many/")]
+        list(pool.map(lambda key: readable.put(key, BytesBody(b".")), expected))
+    listed = [info.key for info in readable.list("many/")]
     assert len(listed) == len(expected)
     assert set(listed) == expected
 
@@ -208,32 +208,32 @@ def test_list_goes_on_after_the_first_thousand(storage: Storage) -> None:
         "{a}",
     ],
 )
-def test_keys_may_hold_any_printable_character(storage: Storage, key: str) -> None:
-    storage.put(f"nasty/{key}", BytesBody(key.encode()))
-    assert storage.get(f"nasty/{key}") == key.encode()
-    assert keys(storage) == {f"nasty/{key}"}
-    assert storage.put(f"nasty/{key}", BytesBody(b""), if_absent=True) is False
-    storage.delete(f"nasty/{key}")
-    assert keys(storage) == set()
+def test_keys_may_hold_any_printable_character(readable: Storage, key: str) -> None:
+    readable.put(f"nasty/{key}", BytesBody(key.encode()))
+    assert readable.get(f"nasty/{key}") == key.encode()
+    assert keys(readable) == {f"nasty/{key}"}
+    assert readable.put(f"nasty/{key}", BytesBody(b""), if_absent=True) is False
+    readable.delete(f"nasty/{key}")
+    assert keys(readable) == set()
 
 
 @pytest.mark.parametrize("key", ["", "/abs", "a//b", "a/", "..", "a/../b", "./a", "a\nb", "a\0b", "a\\b", ".dver-x/y"])
-def test_what_is_no_key_is_refused(storage: Storage, key: str) -> None:
-    for call in (storage.get, storage.stat, storage.delete, lambda key: storage.put(key, BytesBody(b""))):
+def test_what_is_no_key_is_refused(readable: Storage, key: str) -> None:
+    for call in (readable.get, readable.stat, readable.delete, lambda key: readable.put(key, BytesBody(b""))):
         with pytest.raises(ValueError, match="not a key"):
             call(key)
 
 
-def test_a_body_of_twenty_megabytes_arrives_whole(storage: Storage, small_parts: None) -> None:
+def test_a_body_of_twenty_megabytes_arrives_whole(readable: Storage, small_parts: None) -> None:
     pieces = [os.urandom(MIB + number) for number in range(20)]
     source = Source(pieces)
-    storage.put("large", source)
+    readable.put("large", source)
     content = b"".join(pieces)
-    assert storage.get("large") == content
-    assert storage.get("large", 7 * MIB, 3 * MIB) == content[7 * MIB : 10 * MIB]
-    assert keys(storage) == {"large"}
-    assert storage.put("large", source, if_absent=True) is False
-    assert storage.put("other", source, if_absent=True) is True
+    assert readable.get("large") == content
+    assert readable.get("large", 7 * MIB, 3 * MIB) == content[7 * MIB : 10 * MIB]
+    assert keys(readable) == {"large"}
+    assert readable.put("large", source, if_absent=True) is False
+    assert readable.put("other", source, if_absent=True) is True
 
 
 @pytest.mark.parametrize("megabytes", [1, 20])
@@ -285,15 +285,15 @@ def test_a_body_that_changes_its_length_is_refused(storage: Storage, claimed: in
     assert storage.stat("key") is None
 
 
-def test_many_threads_at_once(storage: Storage) -> None:
+def test_many_threads_at_once(readable: Storage) -> None:
     def work(number: int) -> bool:
         content = number.to_bytes(2, "big") * 5000
-        storage.put(f"t/{number % 7}/{number}", BytesBody(content))
-        return storage.get(f"t/{number % 7}/{number}", 5000, 3000) == content[5000:8000]
+        readable.put(f"t/{number % 7}/{number}", BytesBody(content))
+        return readable.get(f"t/{number % 7}/{number}", 5000, 3000) == content[5000:8000]
 
     with ThreadPoolExecutor(12) as pool:
         assert all(pool.map(work, range(60)))
-    assert len(keys(storage, "t/")) == 60
+    assert len(keys(readable, "t/")) == 60
 
 
 def test_probe_finds_a_writable_remote_and_leaves_nothing(storage: Storage) -> None:
