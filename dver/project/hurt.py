@@ -1,0 +1,216 @@
+"""Whom a bad object hurts: the paths of tracked data that need it, and the commits that these are in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.oid import Oid
+from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Kind, Leaf, Sharded
+from dver.project.targets import data_of, decode
+from dver.repo import Repository
+from dver.scm import pointers, revisions
+from dver.scm.naming import Commits, commits_with, name_commits
+from dver.scm.pointers import PointerFile
+from dver.store.closure import BATCH, Root
+from dver.store.compare import join
+
+PATHS: Final = 20
+"""Paths that are named for one object in one version before they are only counted."""
+
+TreeReader = Callable[[Sequence[Oid]], Iterable[tuple[Oid, Leaf | Sharded]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A pointer somewhere in the history or the workspace. `blob` is its id in Git."""
+
+    path: bytes
+    """Of the pointer file."""
+    blob: str
+    pointer: Pointer
+
+    @property
+    def root(self) -> Root:
+        """What it points at."""
+        return Root(self.pointer.oid, self.pointer.kind, data_of(self.path), self.pointer.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Hurt:
+    """A path that needs an object, and the commits in which it does. `here` is set for the pointer on disk."""
+
+    path: bytes
+    commits: Commits
+    below: bool = False
+    """Is all below the path hurt, since its list is the object?"""
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A pointer that cannot be read."""
+
+    path: bytes
+    why: str
+    commits: Commits
+    here: bool = False
+
+
+@dataclass(slots=True)
+class History:
+    """Every pointer that this clone may need."""
+
+    commits: list[revisions.CommitId]
+    versions: list[Version]
+    here: frozenset[tuple[bytes, str]]
+    """Those on disk or in the index."""
+    malformed: list[tuple[bytes, str, str]] = field(default_factory=list)
+    """Path, blob in Git, and why it cannot be read."""
+
+    @property
+    def roots(self) -> list[Root]:
+        """What all of them point at, each object once."""
+        return list({(one.root.oid, one.root.kind): one.root for one in reversed(self.versions)}.values())
+
+
+def history(repo: Repository) -> History:
+    """The pointers of all refs, of the index and of the workspace. Raises CorruptError where Git itself is damaged."""
+    commits = revisions.commits(repo.git, all_commits=True)
+    blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
+    scan = pointers.scan(repo.git, repo.prefix)
+    here = {(path, blob) for side in (scan.index, scan.worktree) for path, one in side.items() for blob in _blobs(one)}
+    asked = {(path, blob) for path, ids in blobs.items() for blob in ids} | here
+    on_disk = {one.blob: one.content for one in scan.worktree.values() if one.content is not None}
+    contents = {**pointers.read_blobs(repo.git, {blob for _, blob in asked} - on_disk.keys()), **on_disk}
+    found = History(commits, [], frozenset(here))
+    for path, blob in sorted(asked):
+        try:
+            found.versions.append(Version(path, blob, decode(repo, path, contents[blob])))
+        except ConflictError as error:  # a merge that is not finished is no damage
+            if (path, blob) not in here:
+                found.malformed.append((path, blob, error.why or error.what))
+        except CorruptError as error:
+            found.malformed.append((path, blob, error.why or error.what))
+    return found
+
+
+def malformed(repo: Repository, found: History) -> tuple[Malformed, ...]:
+    """The pointers that cannot be read, and where they are."""
+    keys = [(path, blob) for path, blob, _ in found.malformed]
+    names = _named(repo, found, keys)
+    return tuple(
+        Malformed(path, why, names[path, blob], (path, blob) in found.here) for path, blob, why in found.malformed
+    )
+
+
+def find_hurt(
+    repo: Repository, found: History, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
+) -> dict[Oid, list[Hurt]]:
+    """Whom each of the `bad` objects hurts. `via` has the blobs that are made of bad chunks, with these; `read` is
+    asked for trees, many at a time, and need not answer with all."""
+    if not bad:
+        return {}
+    graph = _Graph(bad, via)
+    graph.load([(one.root.oid, one.root.kind) for one in found.versions], read)
+    hurts = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
+    names = _named(repo, found, {(one.path, one.blob) for one, _, _ in hurts})
+    by_oid: dict[Oid, dict[tuple[bytes, Commits], Hurt]] = defaultdict(dict)
+    for one, path, oid in hurts:
+        key = one.path, one.blob
+        hurt = Hurt(path, names[key], graph.is_tree(oid), key in found.here)
+        by_oid[oid][path, hurt.commits] = hurt
+    return {oid: list(listed.values()) for oid, listed in by_oid.items()}
+
+
+def _blobs(one: PointerFile) -> Iterator[str]:
+    yield one.blob
+    yield from one.sides.values()
+
+
+def _named(repo: Repository, found: History, keys: Iterable[tuple[bytes, str]]) -> dict[tuple[bytes, str], Commits]:
+    return name_commits(repo.git, commits_with(repo.git, found.commits, keys))
+
+
+class _Graph:
+    """The trees below some roots, as far as they may lead to bad objects."""
+
+    def __init__(self, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]]) -> None:
+        self._bad = bad
+        self._via = via
+        self._below: dict[Oid, list[tuple[bytes, Oid, bool]]] = {}
+        """For each tree its directories, and its files that are bad; a shard has no name."""
+        self._trees: set[Oid] = set()
+        self._hot: dict[Oid, bool] = {}
+
+    def is_tree(self, oid: Oid) -> bool:
+        """Was `oid` met as a tree?"""
+        return oid in self._trees
+
+    def load(self, roots: Iterable[tuple[Oid, ObjectKind]], read: TreeReader) -> None:
+        """Read all trees that the roots reach."""
+        level = list(dict.fromkeys(oid for oid, kind in roots if kind is ObjectKind.TREE))
+        while level:
+            self._trees.update(level)
+            below: list[Oid] = []
+            for start in range(0, len(level), BATCH):
+                for oid, tree in read([one for one in level[start : start + BATCH] if one not in self._bad]):
+                    children = list(self._children(tree))
+                    self._below[oid] = children
+                    below += [child for _, child, is_tree in children if is_tree]
+            level = [oid for oid in dict.fromkeys(below) if oid not in self._trees]
+
+    def paths_below(self, root: Root) -> Iterator[tuple[bytes, Oid]]:
+        """The paths at or below `root` that need a bad object, and the object; at most PATHS for each object."""
+        counts: dict[Oid, int] = defaultdict(int)
+        stack = [(root.path, root.oid, root.kind is ObjectKind.TREE)]
+        while stack:
+            path, oid, is_tree = stack.pop()
+            for one in self._costs(oid):
+                counts[one] += 1
+                if counts[one] <= PATHS:
+                    yield path, one
+            if is_tree:
+                below = self._below.get(oid, ())
+                stack += [
+                    (join(path, name) if name else path, child, tree)
+                    for name, child, tree in reversed(below)
+                    if not tree or self._is_hot(child)
+                ]
+
+    def _costs(self, oid: Oid) -> Iterator[Oid]:
+        if oid in self._bad:
+            yield oid
+        yield from sorted(self._via.get(oid, ()))
+
+    def _is_hot(self, top: Oid) -> bool:
+        """Is there anything bad in or below a tree?"""
+        stack = [top]
+        while stack:
+            oid = stack[-1]
+            if oid in self._hot:
+                stack.pop()
+                continue
+            below = self._below.get(oid, ())
+            unknown = [child for _, child, tree in below if tree and child not in self._hot]
+            if unknown:
+                stack += unknown
+                continue
+            self._hot[oid] = oid in self._bad or any(not tree or self._hot[child] for _, child, tree in below)
+            stack.pop()
+        return self._hot[top]
+
+    def _children(self, tree: Leaf | Sharded) -> Iterator[tuple[bytes, Oid, bool]]:
+        if isinstance(tree, Sharded):
+            yield from ((b"", shard.oid, True) for shard in tree.shards)
+            return
+        for entry in tree.entries:
+            if entry.kind is Kind.DIRECTORY:
+                yield entry.name, entry.oid, True
+            elif entry.oid in self._bad or entry.oid in self._via:
+                yield entry.name, entry.oid, False
