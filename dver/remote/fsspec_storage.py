@@ -50,8 +50,6 @@ _PACKAGES: Final = {
     "sftp": "dver[ssh]",
     "ssh": "dver[ssh]",
     "webdav": "dver[webdav]",
-    "http": "dver[http]",
-    "https": "dver[http]",
     "smb": "smbprotocol",
     "oss": "ossfs",
     "oci": "ocifs",

@@ -18,6 +18,7 @@ from dver.formats.pack import Row
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.bodies import Stopped, Watched, build_pack, whole_pack_pieces, whole_pack_rows
 from dver.remote.catalog import Catalog
+from dver.remote.listing import refresh_listing
 from dver.remote.mirror import pack_key
 from dver.remote.pool import UPLOADS, in_parallel
 from dver.remote.push_plan import NewPack, PushPlan, Upload, WholePack
@@ -48,6 +49,7 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
         sent = sender.send_all(plan.uploads, jobs=catalog.jobs)
     index = _index([root.oid for root in plan.roots], [(one.ref, one.rows) for one in sent])
     size = catalog.publish(index)
+    refresh_listing(catalog.storage)
     moved = [one for one in sent if one.moved]
     return PushResult(len(plan.roots), len(index.objects), size + sum(one.ref.size for one in moved), len(moved))
 
@@ -107,11 +109,14 @@ class _Sender:
 
     def _put(self, ref: PackRef, rows: list[Row], body: Watched) -> _Sent:
         key = pack_key(ref.name)
-        if self.storage.stat(key) == ObjectInfo(key, ref.size):
+        there = self.storage.stat(key)
+        if there == ObjectInfo(key, ref.size):
             self.task.advance(ref.size)
             return _Sent(ref, rows, moved=False)
-        self.storage.put(key, body, moved=self.task.advance)
-        return _Sent(ref, rows, moved=True)
+        # Where the server can tell, a pack that another push completes meanwhile is not replaced by itself: buckets
+        # that keep versions would keep both. One of another size is damaged, and is replaced.
+        moved = self.storage.put(key, body, if_absent=there is None, moved=self.task.advance)
+        return _Sent(ref, rows, moved)
 
 
 def _index(roots: Sequence[Oid], packs: Sequence[tuple[PackRef, Sequence[Row]]]) -> RemoteIndex:

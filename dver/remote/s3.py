@@ -61,6 +61,8 @@ class S3Storage:
         place = Place(name=settings.name, url=self._url, bucket=bucket, server=server)
         self._client: Final = Client(settings, place, timeout=timeout, policy=policy)
         self._conditional: bool | None = None
+        self._absent: set[str] = set()
+        """Keys that `stat` did not find, so that a put that follows need not look again."""
 
     @property
     def url(self) -> str:
@@ -74,8 +76,9 @@ class S3Storage:
         if not if_absent:
             self._send(key, where, body, {}, moved)
             return True
-        if not self._conditional and self.stat(key) is not None:
+        if not self._conditional and not self._just_absent(key) and self.stat(key) is not None:
             return False
+        self._absent.discard(key)
         if self._conditional is not False:
             try:
                 self._send(key, where, body, {"IfNoneMatch": "*"}, moved)
@@ -138,6 +141,7 @@ class S3Storage:
             return ObjectInfo(key, self._client.call(work, f"look for {key!r}"))
         except S3Error as error:
             if error.code in NO_OBJECT:
+                self._absent.add(key)
                 return None
             raise
 
@@ -174,6 +178,14 @@ class S3Storage:
 
     def _where(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
+
+    def _just_absent(self, key: str) -> bool:
+        """Has a look just shown that there is nothing under `key`? True but once."""
+        try:
+            self._absent.remove(key)
+        except KeyError:
+            return False
+        return True
 
     def _page(self, request: dict[str, Any]) -> dict[str, Any]:
         async def work(client: Any, pulse: Pulse) -> dict[str, Any]:

@@ -91,6 +91,23 @@ def test_a_lost_answer_to_a_conditional_write_means_it_is_there(faulty_s3: Fault
     assert faulty_s3.objects["new"] == b"content"
 
 
+def test_who_has_just_looked_need_not_look_again(faulty_s3: FaultyS3) -> None:
+    storage = faulty(faulty_s3)
+    assert storage.stat("new") is None
+    assert storage.put("new", BytesBody(b"one"), if_absent=True) is True
+    assert faulty_s3.seen == ["HEAD", "PUT"]
+    assert storage.put("new", BytesBody(b"two"), if_absent=True) is False
+    assert faulty_s3.objects["new"] == b"one"
+
+
+def test_a_server_with_conditional_writes_refuses_the_second_of_two_who_looked(faulty_s3: FaultyS3) -> None:
+    first, second = faulty(faulty_s3), faulty(faulty_s3)
+    assert first.stat("new") is second.stat("new") is None
+    assert first.put("new", BytesBody(b"one"), if_absent=True) is True
+    assert second.put("new", BytesBody(b"two"), if_absent=True) is False
+    assert faulty_s3.objects["new"] == b"one"
+
+
 @pytest.mark.parametrize("fault", ["reset", "truncate", "cut"])
 def test_a_short_answer_is_never_delivered(faulty_s3: FaultyS3, fault: str) -> None:
     storage = faulty(faulty_s3, *[fault] * 4)
