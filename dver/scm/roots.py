@@ -1,4 +1,4 @@
-"""What a clone may still need: the pointers of every commit that Git keeps, and of the index and files of all worktrees.
+"""What a clone may still need: the pointers of every commit that Git keeps, and of all worktrees' indexes and files.
 
 A few git processes, whatever the number of commits. What cannot be read raises an error that names it: whoever deletes
 what nobody needs must know all that somebody does.
@@ -254,5 +254,5 @@ def _unreadable(what: str, why: str) -> RepositoryError:
     return RepositoryError(
         f"{_CANNOT}{what} cannot be read",
         why=why,
-        fix="see what is wrong with `git fsck` and `git reflog expire --stale-fix --all`; until then nothing is removed",
+        fix="look for the damage with `git fsck`, mend reflogs with `git reflog expire --stale-fix --all`",
     )

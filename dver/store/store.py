@@ -39,12 +39,14 @@ class Store:
         self.root = root
         self.packs = root / "packs"
         self.scratch = root / "tmp"
+        self.trash = root / "trash"
         self.loose = LooseBlobs(root / "loose")
         self.loose_chunks = LooseChunks(database, self.loose)
         self.database = database
         self._names: dict[int, Oid] | None = None
         self._generation = database.generation
         self._doubted = False
+        self._swept = b""
         self._frames = FrameReader(self.pack_place)
         self.damaged_packs: list[Path] = []
         """Packs whose footer cannot be read. What they hold counts as absent."""
@@ -93,8 +95,19 @@ class Store:
         return {Oid(oid) for (oid,) in self._select("SELECT oid FROM complete_roots WHERE oid IN {in}", roots)}
 
     def mark_complete(self, roots: Iterable[Oid]) -> None:
-        """Remember that `roots` are here with everything below them; forgotten as soon as a pack vanishes."""
-        self.database.write("INSERT OR IGNORE INTO complete_roots VALUES (?)", [(oid,) for oid in sorted(roots)])
+        """Remember that `roots` are here with everything below them; forgotten as soon as a gc takes something away."""
+        self._pack_names()
+        with self.database.transaction():
+            if self.last_gc() == self._swept:  # what was here when we looked may be gone otherwise
+                rows = [(oid,) for oid in sorted(roots)]
+                self.database.write("INSERT OR IGNORE INTO complete_roots VALUES (?)", rows)
+
+    def last_gc(self) -> bytes:
+        """The name of the gc that was the last to take something away; nothing if there was none."""
+        try:
+            return (self.trash / "last").read_bytes()
+        except FileNotFoundError:
+            return b""
 
     def pack_path(self, number: int) -> Path:
         """The file of the pack with the database id `number`."""
@@ -304,11 +317,14 @@ class Store:
         on_disk = self._packs_on_disk()
         self._names = {number: name for name, number in known.items() if name in on_disk}
         gone = [(number,) for name, number in known.items() if name not in on_disk]
-        if gone:
+        self._swept = self.last_gc()
+        swept = self._swept.decode("ascii", "replace")
+        if gone or self.database.rows("SELECT value FROM facts WHERE key = 'swept'") != [(swept,)]:
             with self.database.transaction():
                 self.database.write("DELETE FROM objects WHERE pack = ?", gone)
                 self.database.write("DELETE FROM packs WHERE id = ?", gone)
                 self.database.write("DELETE FROM complete_roots", [()])
+                self.database.write("INSERT OR REPLACE INTO facts VALUES ('swept', ?)", [(swept,)])
         self.damaged_packs.clear()
         for name in sorted(on_disk - known.keys()):
             self._learn(name)
@@ -356,10 +372,3 @@ class Store:
             raise MissingObjectError(
                 "a pack has just been removed from the store", why="another process did it", fix="try again"
             ) from None
-
-
-def missing(oid: Oid) -> MissingObjectError:
-    """The error for an object that the store does not hold."""
-    return MissingObjectError(
-        f"object {oid} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"
-    )

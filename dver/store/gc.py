@@ -1,0 +1,330 @@
+"""Taking out of the store what nobody needs: a plan made from data alone, and carrying it out.
+
+A pack without anything that is needed goes to the trash; one of which little is needed is written anew, and several
+small ones become one. Frames move verbatim. The order in which things happen, and what a crash leaves between any two
+of them, is written down in docs/format/store.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress, Task
+from dver.formats import pack
+from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
+from dver.store.closure import StoreReader, walk
+from dver.store.packs import PackReader, PackWriter, pack_file_name, parse_pack_file_name
+from dver.store.store import Store
+from dver.store.trash import OpenBatch, Roots, put_back_needed
+
+SMALL: Final = 8 << 20
+"""Bytes below which a pack is small."""
+SEVERAL: Final = 4
+"""Small packs from which on they are made into one: fewer are not worth the writing."""
+
+
+class PackContent(NamedTuple):
+    """A pack, and what its footer lists. `size` is that of the file, in bytes."""
+
+    name: Oid
+    size: int
+    rows: Sequence[Row]
+
+
+class LooseBlob(NamedTuple):
+    """A loose blob. `size` in bytes."""
+
+    oid: Oid
+    size: int
+
+
+class PackPlan(NamedTuple):
+    """What is in a pack. Sizes in bytes: of the file, and of the frames that are needed."""
+
+    name: Oid
+    size: int
+    live: int
+    live_size: int
+    dead: int
+    dead_recipes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GcPlan:
+    """What a gc will do. Everything that is not listed stays as it is."""
+
+    dead_packs: tuple[PackPlan, ...] = ()
+    """Packs of which nothing is needed."""
+    rewritten: tuple[PackPlan, ...] = ()
+    """Packs whose needed frames are written into new ones."""
+    dead_loose: tuple[LooseBlob, ...] = ()
+    kept: tuple[PackPlan, ...] = ()
+
+    @property
+    def objects(self) -> int:
+        """How many objects leave the store."""
+        return sum([one.dead for one in (*self.dead_packs, *self.rewritten)]) + len(self.dead_loose)
+
+    @property
+    def size(self) -> int:
+        """By how many bytes the store shrinks, about."""
+        packs = sum([one.size for one in self.dead_packs])
+        packs += sum([one.size - one.live_size for one in self.rewritten])
+        return packs + sum([one.size for one in self.dead_loose])
+
+    @property
+    def empty(self) -> bool:
+        """Is there nothing to do?"""
+        return not (self.dead_packs or self.rewritten or self.dead_loose)
+
+
+def plan_gc(
+    live: Container[Oid],
+    packs: Iterable[PackContent],
+    loose: Iterable[LooseBlob],
+    *,
+    stuck: Container[Oid] = (),
+) -> GcPlan:
+    """What to do with `packs` and `loose` blobs where `live` is needed. `stuck` packs cannot be written anew."""
+    contents = [_judge(one, live) for one in packs]
+    dead = [one for one in contents if not one.live]
+    movable = [one for one in contents if one.live and one.name not in stuck]
+    # A recipe that nobody needs must not stay without its chunks: whoever found it would take the blob for present.
+    wasteful = {one.name for one in movable if one.dead_recipes or 2 * one.live_size < one.size}
+    small = {one.name for one in movable if one.name not in wasteful and one.size < SMALL}
+    if len(small) + sum(one.name in wasteful and one.live_size < SMALL for one in movable) < SEVERAL:
+        small = set()
+    rewritten = [one for one in movable if one.name in wasteful or one.name in small]
+    going = {one.name for one in (*dead, *rewritten)}
+    return GcPlan(
+        tuple(dead),
+        tuple(rewritten),
+        tuple(one for one in loose if one.oid not in live),
+        tuple(one for one in contents if one.name not in going),
+    )
+
+
+def _judge(content: PackContent, live: Container[Oid]) -> PackPlan:
+    count = size = recipes = 0
+    for row in content.rows:
+        if row.oid in live:
+            count += 1
+            size += row.frame_size + pack.ROW_SIZE
+        elif row.codec is Codec.CHUNKED:
+            recipes += 1
+    return PackPlan(content.name, content.size, count, size, len(content.rows) - count, recipes)
+
+
+# -- looking
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What lay in the store at one moment. What came later is not this gc's to judge."""
+
+    packs: tuple[Oid, ...]
+    loose: tuple[Oid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """All that some roots reach. About a hundred bytes for each object."""
+
+    roots: frozenset[tuple[Oid, ObjectKind]]
+    live: set[Oid]
+    absent: tuple[tuple[Oid, ObjectKind], ...]
+    """What of it is not in the store. What lies below those is not known."""
+
+
+def take_inventory(store: Store) -> Inventory:
+    """What lies in the store. To be called before `find_needed`, and that before nothing else."""
+    store.refresh()
+    try:
+        names = sorted(name for name in map(parse_pack_file_name, os.listdir(store.packs)) if name is not None)
+    except FileNotFoundError:
+        names = []
+    return Inventory(tuple(names), tuple(store.loose.all()))
+
+
+def find_needed(store: Store, roots: Roots, *, progress: Progress = SILENT) -> Needed:
+    """What `roots` reach. Raises CorruptError for a tree, recipe or pack that cannot be read: it might need more."""
+    begin = frozenset(roots)
+    live: set[Oid] = set()
+    absent: list[tuple[Oid, ObjectKind]] = []
+    store.refresh()
+    with progress.task("find what is needed", unit="objects") as task:
+        for batch in walk(sorted(begin), StoreReader(store), lambda _, __: set()):
+            live.update(batch.oids)
+            here = store.present(batch.oids)
+            absent += [(oid, batch.kind) for oid in batch.oids if oid not in here]
+            task.advance(len(batch.oids))
+    if store.damaged_packs:
+        raise _unreadable(store.damaged_packs[0])
+    return Needed(begin, live, tuple(absent))
+
+
+def _unreadable(path: Path) -> CorruptError:
+    return CorruptError(
+        f"cannot tell what is in {os.fspath(path)!r}",
+        why="its footer is damaged, and directories in it may need more than is known; nothing was removed",
+        fix="`dver pull` gets what is missing by that; then move the damaged file out of the store",
+    )
+
+
+def contents(store: Store, inventory: Inventory) -> Iterator[PackContent]:
+    """What the packs of `inventory` hold, one after the other; those that have vanished are left out."""
+    for name in inventory.packs:
+        path = store.packs / pack_file_name(name)
+        try:
+            with PackReader(path) as reader:
+                rows = reader.rows(name)
+            yield PackContent(name, path.stat().st_size, rows)
+        except FileNotFoundError:
+            continue
+        except CorruptError as error:
+            raise _unreadable(path) from error
+
+
+def loose_blobs(store: Store, inventory: Inventory) -> Iterator[LooseBlob]:
+    """The loose blobs of `inventory` and their sizes."""
+    for oid in inventory.loose:
+        with suppress(FileNotFoundError):
+            yield LooseBlob(oid, store.loose.path(oid).stat().st_size)
+
+
+def plan_for(store: Store, inventory: Inventory, needed: Needed, stuck: Container[Oid] = ()) -> GcPlan:
+    """`plan_gc` for what lies in the store."""
+    return plan_gc(needed.live, contents(store, inventory), loose_blobs(store, inventory), stuck=stuck)
+
+
+# -- doing
+
+
+@dataclass(frozen=True, slots=True)
+class GcResult:
+    """What a gc has done."""
+
+    plan: GcPlan
+    damaged: tuple[Oid, ...] = ()
+    """Packs that could not be written anew, since a frame in them is damaged. They stay as they are."""
+
+
+def collect(
+    store: Store,
+    batch: OpenBatch,
+    inventory: Inventory,
+    needed: Needed,
+    *,
+    roots_now: Callable[[], Roots],
+    progress: Progress = SILENT,
+) -> GcResult:
+    """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
+    somebody has named more meanwhile; raises what it does."""
+    plan, replaced, damaged = _rewrite_all(store, inventory, needed, progress)
+    for name in (*(one.name for one in plan.dead_packs), *replaced):
+        batch.take_pack(name)
+    for blob in plan.dead_loose:
+        batch.take_loose(blob.oid)
+    batch.settle()
+    if not plan.empty or batch.orphans:
+        known = needed.roots if not batch.orphans else frozenset()
+        # What was not here when we looked may be by now, and lead to what was.
+        put_back_needed(store, [*needed.absent, *(root for root in roots_now() if root not in known)])
+    return GcResult(plan, tuple(sorted(damaged)))
+
+
+def _rewrite_all(
+    store: Store, inventory: Inventory, needed: Needed, progress: Progress
+) -> tuple[GcPlan, list[Oid], set[Oid]]:
+    """The plan that can be carried out; the packs whose needed frames are in new ones now; those that are damaged."""
+    damaged: set[Oid] = set()
+    while True:
+        plan = plan_for(store, inventory, needed, damaged)
+        broken, made = _rewrite(store, plan.rewritten, needed.live, progress)
+        if not broken:
+            # The same objects make the same pack: it is no old one then.
+            return plan, [one.name for one in plan.rewritten if one.name not in made], damaged
+        damaged |= broken
+        _need_chunks_of(store, broken, needed.live)
+
+
+def _need_chunks_of(store: Store, packs: Iterable[Oid], live: set[Oid]) -> None:
+    """`packs` stay, with recipes that nobody needs: so their chunks have to stay."""
+    for name in packs:
+        with suppress(FileNotFoundError), PackReader(store.packs / pack_file_name(name)) as reader:
+            recipes = [row.oid for row in reader.rows(name) if row.codec is Codec.CHUNKED]
+            for _, recipe in StoreReader(store, damaged=set()).recipes(recipes):
+                live.update(recipe.oids)
+
+
+def _rewrite(
+    store: Store, plans: Sequence[PackPlan], live: Container[Oid], progress: Progress
+) -> tuple[set[Oid], set[Oid]]:
+    """Copy the needed frames of packs into new ones. Returns the packs that are damaged, and the new ones."""
+    damaged: set[Oid] = set()
+    made: set[Oid] = set()
+    total = sum([one.live_size for one in plans])
+    with progress.task("rewrite", total=total) as task:
+        for group in _groups(plans):
+            made |= _rewrite_group(store, group, live, damaged, task)
+    return damaged, made
+
+
+def _groups(plans: Sequence[PackPlan]) -> Iterator[list[PackPlan]]:
+    """Packs whose needed frames fill about one pack."""
+    group: list[PackPlan] = []
+    size = 0
+    for one in plans:
+        if group and size + one.live_size > TARGET_SIZE:
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += one.live_size
+    if group:
+        yield group
+
+
+def _rewrite_group(
+    store: Store, group: Sequence[PackPlan], live: Container[Oid], damaged: set[Oid], task: Task
+) -> set[Oid]:
+    """Write one pack, trees first: they are read together. Frames lie in it as they lay before, so that what belongs
+    together stays together."""
+    rows: dict[Oid, tuple[bool, int, int, Row]] = {}
+    for at, one in enumerate(group):
+        with PackReader(store.packs / pack_file_name(one.name)) as reader:
+            for row in reader.rows(one.name):
+                if row.oid in live and row.oid not in rows:
+                    rows[row.oid] = (row.kind is not ObjectKind.TREE, at, row.offset, row)
+    with PackWriter(store.scratch) as writer:
+        for (_, at), run in groupby(sorted(rows.values()), key=itemgetter(0, 1)):
+            with PackReader(store.packs / pack_file_name(group[at].name)) as reader:
+                if sum([not _copied(reader, row, writer, task) for _, _, _, row in run]):
+                    damaged.add(group[at].name)
+        if damaged.intersection(one.name for one in group):
+            return set()
+        name = writer.seal()
+        store.packs.mkdir(parents=True, exist_ok=True)
+        writer.move_to(store.packs, name)
+    store.register(name, writer.rows)
+    return {name}
+
+
+def _copied(reader: PackReader, row: Row, writer: PackWriter, task: Task) -> bool:
+    """Copy a frame; False if it is damaged."""
+    frame = reader.read(row.offset, row.frame_size)
+    try:
+        pack.check_frame(row, frame)
+    except CorruptError:
+        return False
+    writer.add_frame(row, frame)
+    task.advance(row.frame_size)
+    return True
