@@ -17,10 +17,11 @@ from dver.formats import condemned, remote_index
 from dver.formats.condemned import Condemned
 from dver.formats.remote_index import Location, PackRef
 from dver.remote.catalog import Catalog
-from dver.remote.gc_look import Changed, Glance, condemned_key, glance, look
+from dver.remote.gc_look import Changed, look
 from dver.remote.gc_plan import list_name, merged_rows, new_lists, plan
 from dver.remote.gc_reach import Reach
 from dver.remote.gc_state import Needed, RemoteGcPlan, RemoteState, total
+from dver.remote.glance import Glance, condemned_key, glance
 from dver.remote.mirror import index_key, pack_key
 from dver.remote.pool import in_parallel
 from dver.remote.repack import NewPack, copy_frames
@@ -109,7 +110,7 @@ def execute_remote_gc(
         with progress.task("copy", total=sum([row.stored_size for row in found.copies])) as task:
             sizes = prepared.state.packs
             storage, jobs = catalog.storage, catalog.jobs
-            run.packs = list(copy_frames(found.copies, sizes, storage, store.scratch, jobs=jobs, task=task))
+            run.packs = list(copy_frames(found.copies, sizes, storage, store, jobs=jobs, task=task))
         run.merge()
         run.condemn()
         run.delete(progress)

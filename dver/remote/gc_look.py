@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from heapq import merge
 from typing import Final
@@ -15,45 +14,16 @@ from dver.formats import condemned, remote_index
 from dver.formats.condemned import Condemned
 from dver.formats.remote_index import RemoteIndex
 from dver.remote.gc_state import IndexFacts, Listed, RemoteState
-from dver.remote.mirror import INDEXES, PACKS, index_key, parse_index_key
+from dver.remote.glance import Glance, condemned_key, glance, parse_key
+from dver.remote.mirror import PACKS, index_key
 from dver.remote.pool import in_parallel
 from dver.remote.storage import MissingKey, Storage
 
-SUFFIX: Final = ".condemned"
 _PACK_SUFFIX: Final = ".pack"
 
 
 class Changed(Exception):
     """The remote is not what it was when the gc was planned: it has to be planned anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """What one list request shows: sizes of indexes, and names of condemned lists."""
-
-    indexes: dict[Oid, int]
-    lists: frozenset[Oid]
-
-    def is_still(self, earlier: Glance) -> bool:
-        """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
-        return self.lists == earlier.lists and self.indexes.keys() >= earlier.indexes.keys()
-
-
-def condemned_key(name: Oid) -> str:
-    """The key of the condemned list called `name`."""
-    return f"{INDEXES}{name.hex()}{SUFFIX}"
-
-
-def glance(storage: Storage) -> Glance:
-    """List `indexes/`."""
-    indexes: dict[Oid, int] = {}
-    lists: set[Oid] = set()
-    for info in storage.list(INDEXES):
-        if (name := parse_index_key(info.key)) is not None:
-            indexes[name] = info.size
-        elif (name := _parse(info.key, INDEXES, SUFFIX)) is not None:
-            lists.add(name)
-    return Glance(indexes, frozenset(lists))
 
 
 def look(storage: Storage, seen: Glance, *, jobs: int) -> tuple[Glance, RemoteState]:
@@ -62,13 +32,24 @@ def look(storage: Storage, seen: Glance, *, jobs: int) -> tuple[Glance, RemoteSt
     Raises RemoteError; CorruptError for an index or list that is damaged; Changed if something vanished meanwhile.
     """
     now = glance(storage)
-    lists = {name: _list(content, name) for name, content in _get(storage, sorted(now.lists), condemned_key, jobs)}
+    lists = read_lists(storage, now.lists, jobs=jobs)
     names = sorted(now.indexes)
     indexes = {name: _index(content, name) for name, content in _get(storage, names, index_key, jobs)}
     facts = [IndexFacts(name, now.indexes[name], one.roots, one.packs) for name, one in indexes.items()]
     # After the indexes: what they list is there, or somebody else is deleting.
-    packs = dict(_packs(storage))
+    packs = packs_there(storage)
     return now, RemoteState(tuple(facts), lists, packs, seen.lists, partial(_rows, indexes))
+
+
+def read_lists(storage: Storage, names: Iterable[Oid], *, jobs: int) -> dict[Oid, Condemned]:
+    """The condemned lists with these names. Raises Changed if one is gone, CorruptError for one that is damaged."""
+    return {name: _list(content, name) for name, content in _get(storage, sorted(names), condemned_key, jobs)}
+
+
+def packs_there(storage: Storage) -> dict[Oid, int]:
+    """All packs of the remote, and their sizes in bytes."""
+    found = {parse_key(info.key, PACKS, _PACK_SUFFIX): info.size for info in storage.list(PACKS)}
+    return {name: size for name, size in found.items() if name is not None}
 
 
 def _get(storage: Storage, names: Sequence[Oid], key: Callable[[Oid], str], jobs: int) -> Iterator[tuple[Oid, bytes]]:
@@ -94,12 +75,6 @@ def _index(content: bytes, name: Oid) -> RemoteIndex:
     return remote_index.decode(content)
 
 
-def _packs(storage: Storage) -> Iterator[tuple[Oid, int]]:
-    for info in storage.list(PACKS):
-        if (name := _parse(info.key, PACKS, _PACK_SUFFIX)) is not None:
-            yield name, info.size
-
-
 def _rows(indexes: dict[Oid, RemoteIndex]) -> Iterator[Listed]:
     return merge(*[_rows_of(name, index) for name, index in indexes.items()])
 
@@ -108,15 +83,6 @@ def _rows_of(name: Oid, index: RemoteIndex) -> Iterator[Listed]:
     packs = [ref.name for ref in index.packs]
     for oid, number, kind, codec, offset, raw_size, stored_size in index.objects:
         yield Listed(oid, name, packs[number], offset, kind, codec, raw_size, stored_size)
-
-
-def _parse(key: str, prefix: str, suffix: str) -> Oid | None:
-    stem = key.removeprefix(prefix).removesuffix(suffix)
-    if len(stem) != 64 or key != f"{prefix}{stem}{suffix}" or stem != stem.lower():
-        return None
-    with suppress(ValueError):
-        return Oid(bytes.fromhex(stem))
-    return None
 
 
 def _damaged(key: str) -> CorruptError:

@@ -11,7 +11,6 @@ from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.gc_state import Listed, Needed, RemoteState
-from dver.remote.mirror import RemoteFound
 from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
 from dver.store.closure import StoreReader, walk
@@ -79,7 +78,7 @@ class _Reader:
         """See `dver.store.closure.Reader`. A blob that was chunked in several ways has several, and keeps them all."""
         failures: dict[Oid, DverError] = {}
         for row, content in self._frames(self._recipes, oids, failures, every=True):
-            yield row.oid, decode_recipe(_found(row, 0).row(), content)
+            yield row.oid, decode_recipe(row.found(0).row(), content)
         _refuse(failures)
 
     def _frames(
@@ -93,7 +92,7 @@ class _Reader:
         turn = 0
         while wanted:
             rows = {oid: places[turn] for oid, places in wanted.items() if turn < len(places)}
-            found = sorted([_found(row, self._sizes[row.pack]) for row in rows.values()])
+            found = sorted([row.found(self._sizes[row.pack]) for row in rows.values()])
             for oid, frame in fetch_frames(self._storage, found, jobs=self._jobs, received=_ignore):
                 if isinstance(frame, Frame):
                     good.add(oid)
@@ -109,10 +108,6 @@ class _Reader:
 def _places(rows: Sequence[Listed]) -> list[Listed]:
     """One row for each frame: several indexes may list it."""
     return list({(row.pack, row.offset): row for row in rows}.values())
-
-
-def _found(row: Listed, pack_size: int) -> RemoteFound:
-    return RemoteFound(row.pack, row.offset, row.oid, pack_size, row.kind, row.codec, row.raw_size, row.stored_size)
 
 
 def _refuse(failures: dict[Oid, DverError]) -> None:

@@ -10,6 +10,7 @@ from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
 from dver.formats.pack import FRAME_HEADER_SIZE, ROW_SIZE, Codec, ObjectKind
 from dver.formats.remote_index import PackRef
+from dver.remote.mirror import RemoteFound
 
 
 class Listed(NamedTuple):
@@ -28,6 +29,12 @@ class Listed(NamedTuple):
     def size(self) -> int:
         """What it takes in a pack: frame and row."""
         return FRAME_HEADER_SIZE + self.stored_size + ROW_SIZE
+
+    def found(self, pack_size: int) -> RemoteFound:
+        """The same for those who fetch."""
+        return RemoteFound(
+            self.pack, self.offset, self.oid, pack_size, self.kind, self.codec, self.raw_size, self.stored_size
+        )
 
     @property
     def leads_on(self) -> bool:

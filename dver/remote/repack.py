@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError
@@ -19,6 +18,7 @@ from dver.remote.mirror import RemoteFound, pack_key
 from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import FileBody, MissingKey, Storage
 from dver.store.packs import PackWriter
+from dver.store.scratch import Scratch
 
 _NONCE_SIZE: Final = 16
 
@@ -31,18 +31,18 @@ class NewPack(NamedTuple):
 
 
 def copy_frames(
-    copies: Sequence[Listed], sizes: Mapping[Oid, int], storage: Storage, scratch: Path, *, jobs: int, task: Task
+    copies: Sequence[Listed], sizes: Mapping[Oid, int], storage: Storage, scratch: Scratch, *, jobs: int, task: Task
 ) -> Iterator[NewPack]:
     """Put the frames of `copies` into new packs, in their order. `sizes` are those of the old packs, in bytes.
 
     Raises RemoteError, MissingKey if an old pack is gone, CorruptError for a frame that is damaged.
     """
     for part in by_pack(copies):
-        with PackWriter(scratch) as writer:
+        with PackWriter(store.scratch) as writer:
             add_salt(writer, os.urandom(_NONCE_SIZE))
             # Within each, rows are sorted by pack and offset, as requests need them.
             for _, rows in groupby(part, key=lambda row: row.leads_on):
-                _add(writer, [_found(row, sizes) for row in rows], storage, jobs=jobs, task=task)
+                _add(writer, [row.found(sizes[row.pack]) for row in rows], storage, jobs=jobs, task=task)
             name = writer.seal(durable=False)
             body = FileBody(writer.path)
             storage.put(pack_key(name), body)
@@ -68,8 +68,3 @@ def _add(writer: PackWriter, found: Sequence[RemoteFound], storage: Storage, *, 
                 fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
             )
         writer.add_frame(frame.row, frame.frame)
-
-
-def _found(row: Listed, sizes: Mapping[Oid, int]) -> RemoteFound:
-    size = sizes[row.pack]
-    return RemoteFound(row.pack, row.offset, row.oid, size, row.kind, row.codec, row.raw_size, row.stored_size)

@@ -1,0 +1,56 @@
+"""What one list request tells of a remote: which indexes there are, and which condemned lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from dver.core.oid import Oid
+from dver.remote.mirror import INDEXES, parse_index_key
+from dver.remote.storage import ObjectInfo, Storage
+
+SUFFIX: Final = ".condemned"
+
+
+class Glance(NamedTuple):
+    """Sizes of indexes in bytes, and names of condemned lists."""
+
+    indexes: dict[Oid, int]
+    lists: frozenset[Oid]
+
+    def is_still(self, earlier: Glance) -> bool:
+        """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
+        return self.lists == earlier.lists and self.indexes.keys() >= earlier.indexes.keys()
+
+
+def glance(storage: Storage) -> Glance:
+    """List `indexes/`. Raises RemoteError."""
+    return glance_of(storage.list(INDEXES))
+
+
+def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
+    """The same of what a list request has answered."""
+    indexes: dict[Oid, int] = {}
+    lists: set[Oid] = set()
+    for info in infos:
+        if (name := parse_index_key(info.key)) is not None:
+            indexes[name] = info.size
+        elif (name := parse_key(info.key, INDEXES, SUFFIX)) is not None:
+            lists.add(name)
+    return Glance(indexes, frozenset(lists))
+
+
+def condemned_key(name: Oid) -> str:
+    """The key of the condemned list called `name`."""
+    return f"{INDEXES}{name.hex()}{SUFFIX}"
+
+
+def parse_key(key: str, prefix: str, suffix: str) -> Oid | None:
+    """The name in `key`, if it is a name between these two."""
+    stem = key.removeprefix(prefix).removesuffix(suffix)
+    if len(stem) != 64 or key != f"{prefix}{stem}{suffix}" or stem != stem.lower():
+        return None
+    with suppress(ValueError):
+        return Oid(bytes.fromhex(stem))
+    return None
