@@ -18,7 +18,7 @@ from dver.remote.mirror import RemoteFound, pack_key
 from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import FileBody, MissingKey, Storage
 from dver.store.packs import PackWriter
-from dver.store.scratch import Scratch
+from dver.store.store import Store
 
 _NONCE_SIZE: Final = 16
 
@@ -31,7 +31,7 @@ class NewPack(NamedTuple):
 
 
 def copy_frames(
-    copies: Sequence[Listed], sizes: Mapping[Oid, int], storage: Storage, scratch: Scratch, *, jobs: int, task: Task
+    copies: Sequence[Listed], sizes: Mapping[Oid, int], storage: Storage, store: Store, *, jobs: int, task: Task
 ) -> Iterator[NewPack]:
     """Put the frames of `copies` into new packs, in their order. `sizes` are those of the old packs, in bytes.
 
