@@ -10,16 +10,15 @@ by one small body or a few parts, whatever the size.
 from __future__ import annotations
 
 import io
-from collections import deque
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.core.errors import RemoteError
 from dver.core.fsutil import temporary_name
-from dver.remote.retry import Policy, TransientError
-from dver.remote.s3_client import Client, Pulse, Request, Upload
+from dver.remote.retry import Policy, TransientError, http_date
+from dver.remote.s3_client import Client, Pulse, Upload
 from dver.remote.s3_errors import NO_OBJECT, NO_RANGE, NOT_IMPLEMENTED, PRECONDITION, READ_ONLY, Place, S3Error
+from dver.remote.s3_multipart import MultipartPut, abandon, unfinished
 from dver.remote.storage import (
     RESERVED,
     Body,
@@ -29,6 +28,7 @@ from dver.remote.storage import (
     MissingKey,
     Moved,
     ObjectInfo,
+    Unfinished,
     checked_chunks,
     checked_key,
     checked_range,
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
 SINGLE_PUT: Final = 34 * 2**20
 """Bodies up to this many bytes are sent in one request: a pack of 32 MiB and what is added to it."""
-PART: Final = 8 * 2**20
-_PARTS_IN_FLIGHT: Final = 2
-_MOST_PARTS: Final = 9_000  # the protocol's limit is 10,000
 _PIECE: Final = 2**18
 
 
@@ -60,6 +57,7 @@ class S3Storage:
         server = settings.endpoint_url or "Amazon S3"
         place = Place(name=settings.name, url=self._url, bucket=bucket, server=server)
         self._client: Final = Client(settings, place, timeout=timeout, policy=policy)
+        self._skew: float | None = None
         self._conditional: bool | None = None
         self._absent: set[str] = set()
         """Keys that `stat` did not find, so that a put that follows need not look again."""
@@ -174,6 +172,23 @@ class S3Storage:
             # Where writing is allowed but deleting is not (an append-only bucket), four bytes stay.
             self._delete_if_allowed(key)
 
+    # -- what `dver remote check` asks ----------------------------------------------------------------------------
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the server's clock was ahead of ours at the last list; None if it did not tell."""
+        return self._skew
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """The uploads below this remote that were begun and never completed. Raises S3Error where that is not told."""
+        found = unfinished(self._client, self._bucket, self._prefix)
+        return [one._replace(key=one.key.removeprefix(self._prefix)) for one in found]
+
+    def abandon(self, upload: Unfinished) -> None:
+        """Have the server forget what has come of an upload."""
+        where = {"Bucket": self._bucket, "Key": self._prefix + upload.key, "UploadId": upload.id}
+        abandon(self._client, where)
+
     # -- requests ------------------------------------------------------------------------------------------------
 
     def _where(self, key: str) -> dict[str, Any]:
@@ -192,7 +207,11 @@ class S3Storage:
             answer: dict[str, Any] = await client.list_objects_v2(**request)
             return answer
 
-        return self._client.call(work, "list objects")
+        answer = self._client.call(work, "list objects")
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        if (there := http_date(headers.get("date", ""))) is not None:
+            self._skew = there - time.time()
+        return answer
 
     def _refuses_second(self, key: str, body: Body) -> bool:
         """Whether the server honours a conditional write to `key`, which exists."""
@@ -218,7 +237,8 @@ class S3Storage:
         if body.size <= SINGLE_PUT:
             self._send_whole(key, where | condition, body, moved)
         else:
-            self._send_parts(key, where, body, condition, moved)
+            put = MultipartPut(self._client, key, where, body, moved)
+            put.send(condition, is_there=lambda: self.stat(key) == ObjectInfo(key, body.size))
 
     def _send_whole(self, key: str, request: dict[str, Any], body: Body, moved: Moved | None) -> None:
         content, meter = _joined(body), Meter(moved)
@@ -227,69 +247,6 @@ class S3Storage:
             await client.put_object(Body=Upload(content, pulse, meter), **request)
 
         self._client.call(work, f"write {key!r}")
-
-    # -- multipart -----------------------------------------------------------------------------------------------
-
-    def _send_parts(
-        self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], moved: Moved | None
-    ) -> None:
-        async def create(client: Any, pulse: Pulse) -> str:
-            return str((await client.create_multipart_upload(**where))["UploadId"])
-
-        upload = where | {"UploadId": self._client.call(create, f"write {key!r}")}
-        try:
-            tags = self._upload_parts(key, upload, body, moved)
-            self._complete(key, upload | condition, tags, body.size)
-        except BaseException:
-            self._abort(upload)
-            raise
-
-    def _upload_parts(self, key: str, upload: dict[str, Any], body: Body, moved: Moved | None) -> Sequence[str]:
-        """Send all parts, a few at a time; their entity tags in order."""
-        size = max(PART, -(-body.size // _MOST_PARTS))
-        tags: list[str] = []
-        running: deque[Request[str]] = deque()
-        try:
-            for number, piece in enumerate(regrouped(checked_chunks(body), size), 1):
-                if len(running) == (_PARTS_IN_FLIGHT if size == PART else 1):
-                    tags.append(running.popleft().result())
-                running.append(self._begin_part(key, upload | {"PartNumber": number}, piece, moved))
-            while running:
-                tags.append(running.popleft().result())
-        finally:
-            for request in running:
-                request.cancel()
-        return tags
-
-    def _begin_part(self, key: str, request: dict[str, Any], piece: memoryview, moved: Moved | None) -> Request[str]:
-        meter = Meter(moved)
-
-        async def work(client: Any, pulse: Pulse) -> str:
-            return str((await client.upload_part(Body=Upload(piece, pulse, meter), **request))["ETag"])
-
-        return self._client.begin(work, f"write {key!r}")
-
-    def _complete(self, key: str, upload: dict[str, Any], tags: Sequence[str], size: int) -> None:
-        parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-
-        async def work(client: Any, pulse: Pulse) -> None:
-            await client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **upload)
-
-        try:
-            self._client.call(work, f"write {key!r}")
-        except S3Error as error:
-            # The answer to a first try was lost: the upload is gone because it is complete.
-            if error.code != "NoSuchUpload" or self.stat(key) != ObjectInfo(key, size):
-                raise
-
-    def _abort(self, upload: dict[str, Any]) -> None:
-        """Drop the parts sent so far. Best effort: the error that led here matters more."""
-
-        async def work(client: Any, pulse: Pulse) -> None:
-            await client.abort_multipart_upload(**upload)
-
-        with suppress(RemoteError):
-            self._client.call(work, "give up an upload")
 
 
 def _joined(body: Body) -> bytes | memoryview:

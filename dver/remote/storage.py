@@ -13,7 +13,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import RemoteError
 from dver.remote import pace
@@ -60,6 +60,14 @@ class Capabilities:
 
     writable: bool
     conditional_put: bool
+
+
+class Unfinished(NamedTuple):
+    """An upload that was begun and never completed: a push was killed, or is at work now. `begun`: Unix seconds."""
+
+    key: str
+    id: str
+    begun: float
 
 
 class Body(Protocol):

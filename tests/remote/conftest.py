@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dver.remote.connect import connect
+from dver.remote.s3 import S3Storage
 from dver.remote.settings import parse
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
 
@@ -60,9 +61,11 @@ def readable(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 
 @pytest.fixture(params=["s3-rclone", "s3-moto"])
-def s3_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+def s3_storage(request: pytest.FixtureRequest, tmp_path: Path) -> S3Storage:
     """An empty remote on each S3 server."""
-    return make_storage(request.param, request, tmp_path)
+    made = make_storage(request.param, request, tmp_path)
+    assert isinstance(made, S3Storage)
+    return made
 
 
 def make_storage(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Storage:

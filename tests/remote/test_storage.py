@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import RemoteError
-from dver.remote import s3
+from dver.remote import s3, s3_multipart
+from dver.remote.s3 import S3Storage
 from dver.remote.storage import BytesBody, FileBody, MissingKey, ObjectInfo, Storage, checked_key, regrouped
 
 MIB = 2**20
@@ -48,7 +50,7 @@ def keys(storage: Storage, prefix: str = "") -> set[str]:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Multipart uploads from 6 MiB on, so that they are tested without moving much."""
     monkeypatch.setattr(s3, "SINGLE_PUT", 6 * MIB)
-    monkeypatch.setattr(s3, "PART", 5 * MIB)
+    monkeypatch.setattr(s3_multipart, "PART", 5 * MIB)
 
 
 def test_what_was_put_is_got(readable: Storage) -> None:
@@ -317,6 +319,59 @@ def test_failed_multipart_uploads_leave_no_parts(
     if request.node.callspec.params["s3_storage"] == "s3-moto":
         with urllib.request.urlopen(f"{moto_server.endpoint_url}/bucket?uploads") as answer:  # type: ignore[attr-defined]
             assert b"<Upload>" not in answer.read()
+
+
+def test_an_upload_that_was_killed_is_taken_up_again(
+    s3_storage: S3Storage, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source([os.urandom(MIB) for _ in range(23)])
+    with monkeypatch.context() as killed:
+        killed.setattr(s3_multipart, "abandon", lambda *upload: None)
+        with pytest.raises(ZeroDivisionError):
+            s3_storage.put("large", Source(source.pieces, healthy=18))
+    (left,) = s3_storage.unfinished()
+    assert left.key == "large"
+    assert left.begun < time.time() + 60
+    begun: list[int] = []
+    real = s3_multipart.MultipartPut._begin_part
+
+    def count(put: s3_multipart.MultipartPut, request: dict[str, int], piece: memoryview) -> object:
+        begun.append(request["PartNumber"])
+        return real(put, request, piece)
+
+    monkeypatch.setattr(s3_multipart.MultipartPut, "_begin_part", count)
+    told: list[int] = []
+    assert s3_storage.put("large", source, moved=told.append) is True
+    assert s3_storage.get("large") == b"".join(source.pieces)
+    assert 3 in begun or 4 in begun
+    assert 1 not in begun
+    assert sum(told) == 23 * MIB
+    assert s3_storage.unfinished() == []
+
+
+def test_parts_of_something_else_are_sent_anew(
+    s3_storage: S3Storage, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(s3_multipart, "abandon", lambda *upload: None)
+        with pytest.raises(ZeroDivisionError):
+            s3_storage.put("large", Source([os.urandom(MIB)] * 30, healthy=25))
+    source = Source([os.urandom(MIB) for _ in range(12)])
+    s3_storage.put("large", source)
+    assert s3_storage.get("large") == b"".join(source.pieces)
+
+
+def test_an_unfinished_upload_can_be_abandoned(
+    s3_storage: S3Storage, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(s3_multipart, "abandon", lambda *upload: None)
+        with pytest.raises(ZeroDivisionError):
+            s3_storage.put("large", Source([os.urandom(MIB)] * 14, healthy=13))
+    (left,) = s3_storage.unfinished()
+    s3_storage.abandon(left)
+    s3_storage.abandon(left)
+    assert s3_storage.unfinished() == []
 
 
 def test_pieces_are_regrouped_without_loss() -> None:
