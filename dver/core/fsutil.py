@@ -100,6 +100,12 @@ def is_temporary(name: bytes) -> bool:
     return name.startswith(b".dver-") and _TEMPORARY.fullmatch(name) is not None
 
 
+def new_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> tuple[Path, int]:
+    """A new file of a temporary name in `folder`, open for reading and writing, and not locked."""
+    path = folder / temporary_name(stem)
+    return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+
 def create_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> tuple[Path, int]:
     """A new file of a temporary name in `folder`, open for reading and writing, and locked while it is open.
 
@@ -108,8 +114,7 @@ def create_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> t
     import fcntl
 
     while True:
-        path = folder / temporary_name(stem)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        path, fd = new_temporary(folder, stem, mode=mode)
         fcntl.flock(fd, fcntl.LOCK_SH)
         if os.fstat(fd).st_nlink:  # nobody took it for a leftover before it was locked
             return path, fd
@@ -121,6 +126,20 @@ def clear_leftovers(folder: Name) -> None:
     with suppress(FileNotFoundError), os.scandir(os.fsencode(folder)) as listing:
         for path in [entry.path for entry in listing if is_temporary(entry.name)]:
             _clear_unlocked(path)
+
+
+def is_unlocked(path: Name) -> bool:
+    """Does nobody hold a lock on the file or folder `path`?"""
+    import fcntl
+
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(fd)
+        return True
+    return False
 
 
 def _clear_unlocked(path: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -13,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
-from dver.core.fsutil import explain, is_temporary
+from dver.core.fsutil import explain
 from dver.core.words import some
 from dver.project.presence import presence_of
 from dver.project.targets import data_of, decode
 from dver.repo import Repository
 from dver.scm import index, pointers
 from dver.store.loose import LinkMode
+from dver.store.scratch import Scratch
 from dver.worktree.disk import probe
 
 if TYPE_CHECKING:
@@ -113,8 +113,11 @@ def check_store(repo: Repository) -> Iterator[Finding]:
             f"the pack {path.name[:12]}… is damaged, and what it holds counts as absent",
             f"move {path} elsewhere, then `dver fetch` what is missing",
         )
-    for folder, cure in ((store.scratch, "dver add"), (Path(os.fsdecode(repo.scratch)), "dver checkout")):
-        left = _abandoned(folder)
+    stage = Path(os.fsdecode(repo.scratch))
+    for folder, left, cure in (
+        (store.scratch.folder, store.scratch.leftovers(), "dver add"),
+        (stage, Scratch(stage).leftovers(), "dver checkout"),
+    ):
         if left:
             yield Finding(
                 Level.WARNING,
@@ -229,26 +232,3 @@ def _folders(folder: Path) -> list[Path]:
     with suppress(FileNotFoundError), os.scandir(folder) as listing:
         return [Path(entry.path) for entry in listing if entry.is_dir()]
     return []
-
-
-def _abandoned(folder: Path) -> int:
-    """How many temporary files in `folder` nobody holds the lock of."""
-    try:
-        names = [name for name in os.listdir(folder) if is_temporary(os.fsencode(name))]
-    except FileNotFoundError:
-        return 0
-    return sum(_is_abandoned(folder / name) for name in names)
-
-
-def _is_abandoned(path: Path) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return True

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from threading import Event
 
 from dver.core.oid import Oid
@@ -24,6 +23,7 @@ from dver.remote.pool import UPLOADS, in_parallel
 from dver.remote.push_plan import NewPack, PushPlan, Upload, WholePack
 from dver.remote.storage import FileBody, ObjectInfo, Storage
 from dver.store.packs import PackWriter
+from dver.store.scratch import Scratch
 from dver.store.store import Store
 
 
@@ -68,7 +68,7 @@ class _Sender:
     """Uploads packs from several threads."""
 
     storage: Storage
-    scratch: Path
+    scratch: Scratch
     task: Task
     stop: Event = field(default_factory=Event)
     failure: BaseException | None = None

@@ -8,7 +8,7 @@ import zstandard
 from blake3 import blake3
 from xxhash import xxh3_64
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.pack import FIELDS_SIZE, FRAME_HEADER_SIZE, IN_MEMORY_MAX, Codec, ObjectKind, Row, frame_fields
@@ -114,4 +114,11 @@ def corrupt(oid: Oid) -> CorruptError:
         f"object {oid} is damaged",
         why="its bytes do not match its hash: the disk, the network or a program changed them",
         fix="`dver pull` replaces it by a good copy from the remote",
+    )
+
+
+def missing(oid: Oid) -> MissingObjectError:
+    """The error for an object that the store does not hold."""
+    return MissingObjectError(
+        f"object {oid} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"
     )

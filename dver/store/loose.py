@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +16,12 @@ from blake3 import blake3
 
 from dver.core.fsutil import fsync_dir, temporary_name
 from dver.core.oid import Oid
-from dver.store.codec import corrupt
+from dver.store.codec import corrupt, missing
+from dver.store.scratch import Scratch, explaining
 
 PIECE: Final = 4 << 20
+_ASKED_ONE_BY_ONE: Final = 16
+"""Blobs that are looked for in one folder before it is listed: on a network disk each costs a request."""
 _FICLONE: Final = 0x40049409
 """ioctl_ficlone(2): make one file share the blocks of another, copied on write."""
 
@@ -37,17 +41,20 @@ class LinkMode(Enum):
         """Is the workspace's file the store's own, so that it must be read-only?"""
         return self in (LinkMode.HARDLINK, LinkMode.SYMLINK)
 
-    def wants_loose(self, folder: Path) -> bool:
-        """Should large blobs be kept loose in a store whose disk is that of `folder`: can the workspace share them?"""
-        return self.shares_file or (self is not LinkMode.COPY and can_reflink(folder))
+    def wants_loose(self, scratch: Scratch) -> bool:
+        """Should large blobs be kept loose in the store of `scratch`: can the workspace share them?"""
+        return self.shares_file or (self is not LinkMode.COPY and can_reflink(scratch))
 
 
 class LooseBlobs:
-    """The folder `root` of loose blobs, fanned out by the first byte of their oid."""
+    """The folder `root` of loose blobs, fanned out by the first byte of their oid; new ones come from `scratch`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, scratch: Scratch | None = None) -> None:
         self.root = root
+        self._scratch = scratch or Scratch(root.parent / "tmp")
         self._folders: set[str] | None = None
+        self._asked: dict[str, int] = {}
+        self._listed: dict[str, set[str]] = {}
 
     def path(self, oid: Oid) -> Path:
         """Where the blob `oid` is, or would be."""
@@ -57,6 +64,8 @@ class LooseBlobs:
     def refresh(self) -> None:
         """Forget what is known of the disk."""
         self._folders = None
+        self._asked.clear()
+        self._listed.clear()
 
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that are here. Asks the disk only where a folder exists that could hold one."""
@@ -65,7 +74,28 @@ class LooseBlobs:
                 self._folders = set(os.listdir(self.root))
             self._folders = self._folders or set()
         folders = self._folders
-        return {oid for oid in oids if oid.hex()[:2] in folders and self.path(oid).is_file()} if folders else set()
+        return {oid for oid in oids if self._is_in(folders, oid.hex())} if folders else set()
+
+    def _is_in(self, folders: set[str], text: str) -> bool:
+        folder, name = text[:2], text[2:]
+        if folder not in folders:
+            return False
+        if folder in self._listed:
+            return name in self._listed[folder]
+        self._asked[folder] = self._asked.get(folder, 0) + 1
+        if self._asked[folder] < _ASKED_ONE_BY_ONE:
+            return os.path.isfile(os.path.join(self.root, folder, name))
+        with suppress(FileNotFoundError):
+            self._listed[folder] = set(os.listdir(self.root / folder))
+        return name in self._listed.get(folder, ())
+
+    def is_of_others(self, oid: Oid, size: int) -> bool:
+        """Is the blob `oid` of `size` bytes here, and somebody else's file?"""
+        try:
+            status = os.stat(self.path(oid))
+        except FileNotFoundError:
+            return False
+        return status.st_uid != os.geteuid() and status.st_size == size
 
     def size(self, oids: Iterable[Oid]) -> int:
         """Bytes of the blobs `oids`, which are here."""
@@ -82,12 +112,19 @@ class LooseBlobs:
     def pieces(self, oid: Oid) -> Iterator[bytes]:
         """The content piece by piece; a CorruptError with the end of it takes it all back."""
         hasher = blake3(max_threads=blake3.AUTO)
-        with open(self.path(oid), "rb", buffering=0) as file:
+        with self.open(oid) as file:
             while piece := file.read(PIECE):
                 hasher.update(piece)
                 yield piece
         if hasher.digest() != oid:
             raise corrupt(oid)
+
+    def open(self, oid: Oid) -> FileIO:
+        """The file of the blob `oid`. Raises MissingObjectError if another process has just removed it."""
+        try:
+            return open(self.path(oid), "rb", buffering=0)
+        except FileNotFoundError:
+            raise missing(oid) from None
 
     def verify(self, oid: Oid) -> None:
         """Raise CorruptError unless the content matches its oid."""
@@ -97,19 +134,18 @@ class LooseBlobs:
     def adopt(self, file: Path, oid: Oid) -> None:
         """Move `file`, whose content is `oid`, into the store for good. It must lie on the store's disk."""
         target = self.path(oid)
-        target.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(file, os.O_RDONLY)
         try:
             os.fsync(fd)
-            with suppress(PermissionError):  # somebody else's file, in a shared store: its mode is theirs to choose
-                os.fchmod(fd, 0o444)
+            self._scratch.finish(fd)
         finally:
             os.close(fd)
-        os.replace(file, target)
-        fsync_dir(target.parent)
+        self._scratch.place(file, target)
         fsync_dir(self.root)
         if self._folders is not None:
             self._folders.add(target.parent.name)
+        if target.parent.name in self._listed:
+            self._listed[target.parent.name].add(target.name)
 
 
 def reflink(source: int, target: int) -> bool:
@@ -123,12 +159,12 @@ def reflink(source: int, target: int) -> bool:
     return True
 
 
-def can_reflink(folder: Path) -> bool:
-    """Can two files in `folder` share their blocks? Tried out, with two files that are gone afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / temporary_name("probe"), folder / temporary_name("probe")
+def can_reflink(scratch: Scratch) -> bool:
+    """Can two files of the store share their blocks? Tried out in `scratch`, with two that are gone afterwards."""
+    scratch.make()
+    paths = scratch / temporary_name("probe"), scratch / temporary_name("probe")
     try:
-        with open(paths[0], "x+b") as source, open(paths[1], "x+b") as target:
+        with explaining(scratch.folder), open(paths[0], "x+b") as source, open(paths[1], "x+b") as target:
             source.write(b"dver")
             source.flush()
             return reflink(source.fileno(), target.fileno())

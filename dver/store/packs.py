@@ -8,11 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from dver.core.errors import CorruptError
-from dver.core.fsutil import create_temporary, fsync_dir, name_place
+from dver.core.errors import CorruptError, LocalIOError
+from dver.core.fsutil import name_place
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
+from dver.store.scratch import Scratch
 
 SUFFIX: Final = ".pack"
 _BUFFER: Final = 1 << 20
@@ -34,14 +35,11 @@ def parse_pack_file_name(file_name: str) -> Oid | None:
 
 
 class PackWriter:
-    """A pack that is being written, in a temporary file of the folder `scratch`.
+    """A pack that is being written, in a temporary file of `scratch`."""
 
-    The temporary file is locked while it is written: one that nobody locks belonged to a process that died.
-    """
-
-    def __init__(self, scratch: Path) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
-        self.path, fd = create_temporary(scratch, "pack")
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+        self.path, fd = scratch.create("pack")
         self._file: BinaryIO = open(fd, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed by move_to and discard
         self._file.write(pack.HEADER)
         self.rows: list[Row] = []
@@ -92,10 +90,15 @@ class PackWriter:
     def move_to(self, folder: Path, name: Oid) -> Path:
         """Give a sealed pack its name in `folder`, for good."""
         target = folder / pack_file_name(name)
-        os.fchmod(self._file.fileno(), 0o444)
-        # Another process may have written the same pack: then both files hold the same bytes, and either may win.
-        os.replace(self.path, target)
-        fsync_dir(folder)
+        self._scratch.finish(self._file.fileno())
+        try:
+            self._scratch.place(self.path, target)
+        except FileNotFoundError:
+            raise LocalIOError(
+                "a pack vanished while it was being written",
+                why="nothing was written to it for a day, so another process took it for a leftover",
+                fix="run the same command again",
+            ) from None
         self._file.close()
         return target
 

@@ -2,7 +2,8 @@
 
 A part is called by what it will be and by the recipe it follows, so that whoever goes on after an interruption finds
 it. It has no journal: which chunks are in it is told by hashing them. Two processes that fill the same part write the
-same bytes to the same places, each checked before it is written, so neither needs to know of the other.
+same bytes to the same places, each checked before it is written, so neither needs to know of the other. In a store that
+others use, each user on each machine has parts of their own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.codec import corrupt
 from dver.store.loose import LooseBlobs, reflink
+from dver.store.scratch import Scratch, explaining
 
 SUFFIX: Final = ".part"
 
@@ -29,13 +31,14 @@ SUFFIX: Final = ".part"
 class Part:
     """The loose blob `oid` while it is put together in the folder `scratch`. To be used in a `with` block."""
 
-    def __init__(self, scratch: Path, oid: Oid, recipe: Recipe) -> None:
+    def __init__(self, scratch: Scratch, oid: Oid, recipe: Recipe) -> None:
         self.oid = oid
         self.recipe = recipe
-        scratch.mkdir(parents=True, exist_ok=True)
-        followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks))
+        scratch.make()
+        followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks) + scratch.whose)
         self.path = scratch / f"{oid.hex()}-{followed}{SUFFIX}"
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with explaining(scratch.folder):
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._begun = os.fstat(self._fd).st_size > 0
         os.ftruncate(self._fd, recipe.size)
 

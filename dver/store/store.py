@@ -17,12 +17,13 @@ from dver.core.oid import Oid
 from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk, Recipe
-from dver.store.codec import corrupt
+from dver.store.codec import corrupt, missing
 from dver.store.database import Database
 from dver.store.frames import Found, FrameReader
 from dver.store.loose import LooseBlobs
 from dver.store.loosechunks import LooseChunks
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
+from dver.store.scratch import PRIVATE, Scratch, Sharing
 
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
@@ -33,19 +34,20 @@ _CODECS: Final = tuple(Codec)
 
 
 class Store:
-    """Packs and loose blobs below the folder `root`, found through `database`."""
+    """Packs and loose blobs below the folder `root`, found through `database`; `sharing` tells who else uses them."""
 
-    def __init__(self, root: Path, database: Database) -> None:
+    def __init__(self, root: Path, database: Database, sharing: Sharing = PRIVATE) -> None:
         self.root = root
         self.packs = root / "packs"
-        self.scratch = root / "tmp"
+        self.scratch = Scratch(root / "tmp", sharing)
         self.trash = root / "trash"
-        self.loose = LooseBlobs(root / "loose")
+        self.loose = LooseBlobs(root / "loose", self.scratch)
         self.loose_chunks = LooseChunks(database, self.loose)
         self.database = database
         self._names: dict[int, Oid] | None = None
         self._generation = database.generation
         self._doubted = False
+        self._prepared = False
         self._swept = b""
         self._frames = FrameReader(self.pack_place)
         self.damaged_packs: list[Path] = []
@@ -54,6 +56,12 @@ class Store:
     def close(self) -> None:
         """Let go of all open packs."""
         self._frames.close()
+
+    def prepare(self) -> None:
+        """See that files can be made in the store, before the first one is. Raises LocalIOError."""
+        if not self._prepared:
+            self.scratch.check(self.packs)
+            self._prepared = True
 
     # -- what is here
 

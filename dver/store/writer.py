@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from dver.core.batches import batched
 from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
-from dver.core.fsutil import clear_leftovers, create_temporary, name_place, read_pieces, temporary_name, writing_to
+from dver.core.fsutil import name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
@@ -48,7 +47,7 @@ class StoreWriter:
         self._trees: list[tuple[Oid, bytes]] = []
         self._trees_size = 0
         self._queued: set[Oid] = set()
-        clear_leftovers(store.scratch)
+        store.scratch.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +143,8 @@ class StoreWriter:
 
     def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
         """Keep a large blob from elsewhere as a loose one; `pieces` raises with the last one if it is not `oid`."""
-        self.store.scratch.mkdir(parents=True, exist_ok=True)
-        path, fd = create_temporary(self.store.scratch, "loose")
+        self.store.prepare()
+        path, fd = self.store.scratch.create("loose")
         try:
             with open(fd, "wb") as file:
                 file.writelines(pieces)
@@ -156,8 +155,8 @@ class StoreWriter:
 
     def _add_loose(self, source: int, *, copy: bool) -> Oid | None:
         """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""
-        self.store.scratch.mkdir(parents=True, exist_ok=True)
-        path, fd = create_temporary(self.store.scratch, "loose")
+        self.store.prepare()
+        path, fd = self.store.scratch.create("loose")
         content = ContentHash()
         before, now = os.fstat(source), time.time_ns()
         try:
@@ -169,13 +168,14 @@ class StoreWriter:
                     file.flush()
                 else:
                     return None
-                self.store.loose.adopt(path, content.oid())
+                return self._adopt(path, content)
         finally:
             path.unlink(missing_ok=True)
-        return content.oid()
 
     def _add_hardlink(self, path: bytes) -> Oid | None:
-        self.store.scratch.mkdir(parents=True, exist_ok=True)
+        if os.lstat(path).st_uid != os.geteuid():
+            return None  # whose owner may write to it at any time
+        self.store.prepare()
         link = self.store.scratch / temporary_name("loose")
         try:
             os.link(path, link, follow_symlinks=False)
@@ -184,16 +184,21 @@ class StoreWriter:
         try:
             content = ContentHash()
             with open(link, "rb") as file:
-                with suppress(OSError):  # the user's own program may hold a lock on the file
-                    fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-                link.chmod(0o444)
+                self.store.scratch.hold(file.fileno())
+                self.store.scratch.finish(file.fileno())
                 _exhaust(_hashed(read_pieces(file.fileno()), content))
-                self.store.loose.adopt(link, content.oid())
+                return self._adopt(link, content)
         except FileNotFoundError:  # another process took the link for a leftover before it was locked
             return self._add_hardlink(path)
         finally:
             link.unlink(missing_ok=True)
-        return content.oid()
+
+    def _adopt(self, file: Path, content: ContentHash) -> Oid:
+        """Keep the finished `file` as a loose blob, unless somebody else has: theirs, which is the same, stays."""
+        oid = content.oid()
+        if not self.store.loose.is_of_others(oid, content.size):
+            self.store.loose.adopt(file, oid)
+        return oid
 
     # -- packs
 
@@ -213,6 +218,7 @@ class StoreWriter:
 
     def _current(self) -> PackWriter:
         if self._pack is None:
+            self.store.prepare()
             self._pack = PackWriter(self.store.scratch)
         return self._pack
 
@@ -228,7 +234,6 @@ class StoreWriter:
 
     def _place(self, writer: PackWriter) -> None:
         name = writer.seal()
-        self.store.packs.mkdir(parents=True, exist_ok=True)
         writer.move_to(self.store.packs, name)
         self.store.register(name, writer.rows)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from dver.core.fsutil import temporary_name
 from dver.store.loose import LinkMode, reflink
+from dver.store.scratch import Scratch, explaining
 
 _COMPOSED: Final = "caf\u00e9"
 _DECOMPOSED: Final = "cafe\u0301"
@@ -26,13 +27,14 @@ class Disk:
     """Does a name come back with the very bytes it was given, and are é and e + ´ two files?"""
 
 
-def probe(workspace: Path, store: Path) -> Disk:
-    """Try it out in two folders that are gone afterwards. Raises OSError where nothing can be written."""
-    store.mkdir(parents=True, exist_ok=True)
+def probe(workspace: Path, store: Scratch) -> Disk:
+    """Try it out in two folders that are gone afterwards. Raises OSError or DverError where nothing can be written."""
+    store.make()
     here, there = workspace / temporary_name("probe"), store / temporary_name("probe")
     try:
         here.mkdir()
-        there.mkdir()
+        with explaining(store.folder):
+            there.mkdir()
         source = there / "source"
         source.write_bytes(b"dver")
         links = frozenset(mode for mode in _TRIES if _can_link(mode, source, here / mode.value))

@@ -135,15 +135,12 @@ class FileMaker:
     def _reflink(self, target: bytes, entry: Entry) -> bool:
         if self._mode is LinkMode.COPY:
             return False
-        source = os.open(self._store.loose.path(entry.oid), os.O_RDONLY)
-        try:
+        with self._store.loose.open(entry.oid) as source:
             fd = os.open(target, _WRITE, _permissions(entry))
             try:
-                done = reflink(source, fd)
+                done = reflink(source.fileno(), fd)
             finally:
                 os.close(fd)
-        finally:
-            os.close(source)
         if not done:
             os.unlink(target)
             return False

@@ -54,5 +54,8 @@ def _replace(file: bytes, source: bytes, mode: LinkMode, stage: bytes) -> None:
     if mode is LinkMode.SYMLINK:
         os.symlink(source, link)
     else:
-        os.link(source, link)
+        try:
+            os.link(source, link)
+        except OSError:  # another disk, or somebody else's file: the system may forbid links to those
+            return
     os.replace(link, file)

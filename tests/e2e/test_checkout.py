@@ -24,6 +24,7 @@ from dver.formats.tree import Entry, Kind
 from dver.project.restore import Restored
 from dver.store.loose import can_reflink
 from dver.store.packs import PackWriter
+from dver.store.scratch import Scratch
 from dver.worktree.plan import Kept, Why
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/sub/deep": b"deep"}
@@ -331,7 +332,7 @@ def test_where_the_disk_can_reflink_large_files_share_their_blocks(tmp_path: Pat
     project.add("data")
     with project.opened() as repo:
         loose = list(repo.store.loose.all())
-    assert bool(loose) is can_reflink(tmp_path)
+    assert bool(loose) is can_reflink(Scratch(tmp_path))
 
 
 def test_a_linked_file_whose_object_is_gone_is_told_and_never_recorded(tmp_path: Path, run: Run) -> None:

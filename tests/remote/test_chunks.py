@@ -25,6 +25,7 @@ from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.packs import PackWriter
 from dver.store.parts import is_part
+from dver.store.scratch import Scratch
 from dver.store.writer import StoreWriter
 
 MIB = 1 << 20
@@ -76,7 +77,7 @@ def on_remote(spy: Spy) -> int:
 
 
 def parts(clone: Clone) -> list[Path]:
-    return [path for path in clone.store.scratch.glob("*") if is_part(path.name)]
+    return [path for path in clone.store.scratch.folder.glob("*") if is_part(path.name)]
 
 
 # -- what is sent
@@ -291,7 +292,7 @@ def test_a_recipe_that_lies_is_found_out(spy: Spy, clone: Clone, tmp_path: Path,
     """Somebody who can write to the bucket lists other chunks in the recipe of a blob."""
     good, evil = noise(2 * MIB, 1), noise(2 * MIB, 2)
     halves = [evil[:MIB], evil[MIB:]]
-    with PackWriter(tmp_path) as writer:
+    with PackWriter(Scratch(tmp_path)) as writer:
         for half in halves:
             writer.add(Oid.of(half), ObjectKind.BLOB, Codec.RAW, MIB, half)
         payload = recipe.encode([recipe.Chunk(Oid.of(half), MIB) for half in halves])

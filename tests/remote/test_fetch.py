@@ -150,7 +150,7 @@ def test_large_blobs_are_streamed(spy: Spy, source: Clone, clone: Clone, mode: L
     assert result.error() is None
     assert b"".join(clone.store.stream(oid)) == content
     assert clone.store.loose.present([oid]) == ({oid} if mode is LinkMode.SYMLINK else set())
-    assert list(clone.store.scratch.glob("*")) == []
+    assert list(clone.store.scratch.folder.glob("*")) == []
 
 
 def test_medium_blobs_become_loose_where_the_workspace_links_to_them(spy: Spy, source: Clone, clone: Clone) -> None:
@@ -239,7 +239,7 @@ def test_a_damaged_large_blob_is_not_delivered(
     result = fetch([Want(oid, ObjectKind.BLOB, b"big")], clone.store, clone.catalog(spy), link_mode=mode)
     assert [one.path for one in result.corrupt] == [b"big"]
     assert oid not in clone.store
-    assert [path for path in clone.store.scratch.glob("*") if not is_part(path.name)] == []
+    assert [path for path in clone.store.scratch.folder.glob("*") if not is_part(path.name)] == []
 
 
 def test_a_pack_that_is_gone_is_told_with_the_paths(spy: Spy, source: Clone, clone: Clone) -> None:

@@ -223,7 +223,7 @@ def test_a_flipped_bit_does_not_travel(
     with pytest.raises(CorruptError, match="blake3:"):
         clone.push(spy, root)
     assert keys(spy) == set()
-    assert list(clone.store.scratch.iterdir()) == []
+    assert list(clone.store.scratch.folder.iterdir()) == []
 
 
 def test_a_flipped_bit_in_a_chunk_does_not_travel(spy: Spy, clone: Clone) -> None:

@@ -282,7 +282,7 @@ def test_what_is_deleted_for_good_is_gone_at_once(clone: Clone) -> None:
     collect(clone.store, [])
     assert trash.delete(clone.store, batch_of(clone.store)) > 20 * 300
     assert not trash.batches(clone.store.trash)
-    assert not list(clone.store.scratch.iterdir())
+    assert not list(clone.store.scratch.folder.iterdir())
 
 
 def test_roots_that_appear_while_things_are_moved_get_all_they_need_back(clone: Clone) -> None:

@@ -14,6 +14,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, encode_leaf, write_directory
 from dver.store.database import Database
 from dver.store.loose import LinkMode, LooseBlobs, can_reflink, reflink
+from dver.store.scratch import Scratch
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
 
@@ -80,7 +81,7 @@ def test_an_error_leaves_no_object_half_kept_and_no_temporary_file(store: Store)
 
     with pytest.raises(OSError, match="No space"):
         failing()
-    assert list(store.scratch.iterdir()) == []
+    assert list(store.scratch.folder.iterdir()) == []
     keep(store, b"one")
     assert store.read(Oid.of(b"one")) == b"one"
 
@@ -94,7 +95,7 @@ def test_after_ctrl_c_what_was_kept_stays(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert store.read(Oid.of(b"one")) == b"one"
-    assert list(store.scratch.iterdir()) == []
+    assert list(store.scratch.folder.iterdir()) == []
 
 
 def test_another_process_s_pack_is_found_after_a_refresh(store: Store, tmp_path: Path) -> None:
@@ -179,9 +180,9 @@ def test_large_blobs_are_kept_whatever_the_mode(mode: LinkMode, store: Store, tm
     assert b"".join(store.stream(oid)) == content
     assert store.read(oid) == content
     loose = store.loose.present([oid])
-    shares = mode.shares_file or (mode is not LinkMode.COPY and can_reflink(tmp_path))
+    shares = mode.shares_file or (mode is not LinkMode.COPY and can_reflink(Scratch(tmp_path)))
     assert bool(loose) is shares
-    assert list(store.scratch.iterdir()) == []
+    assert list(store.scratch.folder.iterdir()) == []
     assert file.read_bytes() == content
     assert (file.stat().st_nlink > 1) is (mode is LinkMode.HARDLINK)
 
@@ -218,6 +219,6 @@ def test_a_reflink_is_a_copy_or_is_refused(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"x" * 10_000)
     with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("x+b") as target:
         done = reflink(source.fileno(), target.fileno())
-        assert done is can_reflink(tmp_path)
+        assert done is can_reflink(Scratch(tmp_path))
         assert target.read() == (b"x" * 10_000 if done else b"")
     assert sorted(os.listdir(tmp_path)) == ["source", "target"]

@@ -1,0 +1,238 @@
+"""Making files of a store: where they are written, who else may use them, and how those are known that nobody finishes.
+
+A file is written under a temporary name in the folder `tmp/`, gets its permissions, and is then renamed to its place.
+Whoever dies on the way leaves it there, and a later writer takes it away. How that one knows that it is left over is
+the only thing that depends on whose store it is:
+
+- The clone's own store is used from one machine. Who writes a file holds a lock on it; what nobody locks is left over.
+- A store outside of the clone may be on a network disk, where locks are slow, missing, or outlive their process. There
+  none is ever taken: what nobody has touched for a day is left over.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dver.core.errors import DverError, LocalIOError
+from dver.core.fsutil import (
+    clear_leftovers,
+    create_temporary,
+    explain,
+    fsync_dir,
+    is_temporary,
+    is_unlocked,
+    new_temporary,
+    temporary_name,
+)
+from dver.core.words import typed
+
+DAY: Final = 86_400
+FINISHED: Final = 0o444
+"""The mode of a file in the store: nobody writes to it again, and who may read it is for the folders to say."""
+FOLDER_BITS: Final = {"no": 0, "group": 0o2070, "all": 0o2075}
+"""What `cache.shared` adds to the mode that the umask leaves of a new folder. With 2000, what is made in it gets its
+group."""
+
+
+class Sharing(NamedTuple):
+    """Who else uses a store."""
+
+    folder_bits: int = 0
+    """Permissions that new folders get whatever the umask: one of FOLDER_BITS."""
+    clone: Path | None = None
+    """The Git directory of this clone, if others may use the store as well; None if it is this clone's own."""
+
+    @property
+    def locks(self) -> bool:
+        """May files be locked: is the store used by this clone only?"""
+        return self.clone is None
+
+
+PRIVATE: Final = Sharing()
+
+
+class Scratch:
+    """The folder in which files of a store are made. It is there once the first one is."""
+
+    def __init__(self, folder: Path, sharing: Sharing = PRIVATE) -> None:
+        self.folder = folder
+        self.sharing = sharing
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.folder)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    def make(self) -> None:
+        """Have the folder exist."""
+        self.make_folder(self.folder)
+
+    def create(self, stem: str) -> tuple[Path, int]:
+        """A new file under a temporary name, open for reading and writing, for as long as which it is not cleared."""
+        self.make()
+        with explaining(self.folder):
+            return create_temporary(self.folder, stem) if self.sharing.locks else new_temporary(self.folder, stem)
+
+    def hold(self, fd: int) -> None:
+        """Keep the open file `fd`, which was not made by `create`, from being cleared; as far as that is possible."""
+        if self.sharing.locks:
+            import fcntl
+
+            with suppress(OSError):  # the user's own program may hold a lock on the file
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    def finish(self, fd: int) -> None:
+        """Give the open file `fd` the mode that it has in the store. Somebody else's keeps its own."""
+        if os.fstat(fd).st_uid == os.geteuid():
+            os.fchmod(fd, FINISHED)
+
+    def place(self, file: Path, target: Path) -> None:
+        """Rename the finished `file` to `target`, for good. Raises FileNotFoundError if it was cleared meanwhile."""
+        self.make_folder(target.parent)
+        with explaining(target.parent):
+            # Another process may have made the same: then both files hold the same bytes, and either may win.
+            os.replace(file, target)
+        fsync_dir(target.parent)
+
+    def make_folder(self, folder: Path) -> None:
+        """Have `folder` exist, and those above it. Those that are new get their permissions before their names, so that
+        nobody else comes upon one that is closed."""
+        if folder.is_dir():
+            return
+        self.make_folder(folder.parent)
+        made = folder.parent / temporary_name("folder")
+        with explaining(folder.parent):
+            os.mkdir(made)
+            try:
+                if self.sharing.folder_bits:
+                    os.chmod(made, os.stat(made).st_mode & 0o7777 | self.sharing.folder_bits)
+                os.rename(made, folder)
+            except OSError:
+                os.rmdir(made)
+                if not folder.is_dir():  # and was not made by another process just now
+                    raise
+
+    @property
+    def whose(self) -> bytes:
+        """What tells files of this user on this machine from those of others; nothing where there are no others."""
+        return b"" if self.sharing.locks else f"{os.geteuid()}@{os.uname().nodename}".encode()
+
+    def check(self, *folders: Path) -> None:
+        """Have `folders` exist, and see that files can be made there. Raises LocalIOError."""
+        for folder in (self.folder, *folders):
+            self.make_folder(folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise denied(folder)
+
+    # -- what was left over
+
+    def clear(self) -> None:
+        """Delete what was left over. Nothing is said about what cannot be deleted."""
+        if self.sharing.locks:
+            clear_leftovers(self.folder)
+            return
+        for path in self._aged():
+            _delete(path)
+
+    def leftovers(self) -> int:
+        """How many files are left over."""
+        if not self.sharing.locks:
+            return len(self._aged())
+        return sum(map(is_unlocked, self._temporary()))
+
+    def _aged(self) -> list[Path]:
+        """Temporary files that nobody has touched for a day."""
+        import time
+
+        # ctime, as a hard link has the mtime of the user's file.
+        touched = {path: at for path in self._temporary() if (at := _ctime(path)) is not None}
+        if all(at > time.time() - DAY for at in touched.values()):
+            return []
+        now = self._now()
+        return [path for path, at in touched.items() if at <= now - DAY]
+
+    def _now(self) -> float:
+        """What the clock of the disk says, which on a network is not ours. Nothing is old if it cannot be asked."""
+        try:
+            path, fd = new_temporary(self.folder, "now")
+        except OSError:
+            return 0.0
+        try:
+            return os.fstat(fd).st_ctime
+        finally:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+
+    def _temporary(self) -> list[Path]:
+        with suppress(OSError):
+            return [self.folder / name for name in os.listdir(self.folder) if is_temporary(os.fsencode(name))]
+        return []
+
+
+@contextmanager
+def explaining(folder: Path) -> Iterator[None]:
+    """Have the error tell who may write to `folder`, if nobody but others may."""
+    try:
+        yield
+    except PermissionError as error:
+        if os.access(folder, os.W_OK | os.X_OK):
+            raise
+        raise denied(folder) from error
+
+
+def denied(folder: Path) -> DverError:
+    """The error for a folder of a store that this user may not write to."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return explain(OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(folder)))
+    status = os.stat(folder)
+    owner, group, mode = _user(status.st_uid), _group(status.st_gid), status.st_mode & 0o7777
+    place = typed(os.fspath(folder))
+    if status.st_uid == os.geteuid():
+        fix = f"chmod u+rwx {place}"
+    elif mode & 0o030 == 0o030:
+        fix = f"become a member of the group {group}, or use a store of your own: dver config set --local cache.dir DIR"
+    else:
+        fix = f"have {owner} run: chmod g+rwxs {place}, and have `cache.shared` be group for all who use the store"
+    return LocalIOError(
+        f"cannot write to the folder {os.fspath(folder)!r} of the store",
+        why=f"it belongs to {owner}, its group is {group} and its mode {mode:04o}",
+        fix=fix,
+    )
+
+
+def _delete(path: Path) -> None:
+    import shutil
+
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _ctime(path: Path) -> float | None:
+    with suppress(OSError):
+        return os.lstat(path).st_ctime
+    return None
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    with suppress(KeyError):
+        return pwd.getpwuid(number).pw_name
+    return f"user {number}"
+
+
+def _group(number: int) -> str:
+    import grp
+
+    with suppress(KeyError):
+        return grp.getgrgid(number).gr_name
+    return f"number {number}"
