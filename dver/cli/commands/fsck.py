@@ -139,7 +139,9 @@ def _tell_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: b
     else:
         fate = "lost" if result.repaired or dry_run else "damaged"
     ctx.say(f"{one.oid.short}: {fate}")
-    lines = [_hurt(hurt) for hurt in one.hurt] or ["  nothing in the history needs it"]
+    hidden = any(hurt.below for other in result.bad for hurt in other.hurt)
+    unknown = "  perhaps below one of the damaged directories" if hidden else "  nothing in the history needs it"
+    lines = [_hurt(hurt) for hurt in one.hurt] or [unknown]
     _list(ctx, lines)
 
 
