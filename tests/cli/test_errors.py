@@ -96,6 +96,6 @@ def test_a_write_that_fails_is_told_with_its_place(run: Run, git_repo: Path, ver
         (git_repo / "big").unlink()
     script = 'ulimit -f 1000; exec "$0" -m dver "$1" big'
     process = subprocess.run(["sh", "-c", script, sys.executable, verb], cwd=git_repo, capture_output=True, text=True)
-    place = git_repo if verb == "checkout" else git_repo / ".git/dver/store/tmp"
+    place = git_repo if verb == "checkout" else git_repo / ".git/dver/store"
     assert process.returncode == 8
     assert process.stderr.startswith(f"error: cannot write to '{place}'\nwhy: no file may be that large there\nfix: ")
