@@ -22,6 +22,7 @@ from dver.remote.gc_plan import list_name, merged_rows, new_lists, plan
 from dver.remote.gc_reach import Reach
 from dver.remote.gc_state import Needed, RemoteGcPlan, RemoteState, total
 from dver.remote.glance import Glance, condemned_key, glance
+from dver.remote.listing import refresh_listing
 from dver.remote.mirror import index_key, pack_key
 from dver.remote.pool import in_parallel
 from dver.remote.repack import NewPack, copy_frames
@@ -114,6 +115,7 @@ def execute_remote_gc(
         run.merge()
         run.condemn()
         run.delete(progress)
+        refresh_listing(catalog.storage)
     return RemoteGcResult(
         condemned_packs=len(found.condemned_packs),
         condemned_size=total(found.condemned_packs),
