@@ -12,7 +12,7 @@ from dver.config.files import parse_toml, read_file
 from dver.config.reading import ConfigPaths
 from dver.config.schema import Scope, Value, check_remote_name, parse_value, spec_of
 from dver.core.errors import RepositoryError, UsageError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.remote_schema import SettingSpec
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     if parse_toml(path, text) != expected.unwrap():
         raise _unsafe(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(path.parent)
     write_atomic(path, text)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 from dver.scm.git import discover
@@ -39,10 +39,12 @@ def init(cwd: Path) -> InitResult:
         raise ConflictError(f"{os.fspath(folder)!r} is in the way", why="it is no folder", fix="move it elsewhere")
     existed = (folder / "config.toml").exists()
     folder.mkdir(exist_ok=True)
+    clear_leftovers(folder)
     if not existed:
         write_atomic(folder / "config.toml", _CONFIG)
     repo = Repository(root, git)
     path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
-    if not existed and not index.ignored(git, [path]):
+    # One that was there may be what an earlier init was interrupted at.
+    if not (existed and index.tracked_under(git, path)) and not index.ignored(git, [path]):
         index.stage(git, [path])
     return InitResult(root, existed)

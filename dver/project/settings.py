@@ -27,17 +27,20 @@ def apply(repo: Repository, scope: Scope, changes: Sequence[Change]) -> None:
 
 
 def staged(repo: Repository, change: Callable[[], T]) -> T:
-    """Run `change`, then stage the project's configuration if Git tracks it and it is another one now."""
+    """Run `change`, then stage the project's configuration if Git tracks it."""
     path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
     before = _content(repo, path)
+    done = False
     try:
-        return change()
+        result = change()
+        done = True
+        return result
     finally:
         repo.__dict__.pop("config", None)  # read it again
         after = _content(repo, path)
         # A file that is new is staged as `dver init` would have done it; one that Git does not track is left to it.
         wanted = index.tracked_under(repo.git, path) if before is not None else not index.ignored(repo.git, [path])
-        if after is not None and after != before and wanted:
+        if after is not None and (done or after != before) and wanted:
             index.stage(repo.git, [path])
 
 

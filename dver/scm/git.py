@@ -162,12 +162,12 @@ def _reason(stderr: bytes) -> str | None:
     return chosen and chosen.removeprefix("fatal: ").removeprefix("error: ").removeprefix("warning: ")
 
 
-def _remedy(why: str | None) -> str | None:
+def _remedy(why: str | None) -> str:
     if why and "dubious ownership" in why:
         return "if you trust its owner: git config --global --add safe.directory DIRECTORY"
     if why and ".lock'" in why:
         return "wait for the other git command to end, then run the same command again"
-    return None
+    return "see whether `git status` works here, then run the same command again"
 
 
 def _walk_up(directory: str) -> tuple[str, str] | None:
