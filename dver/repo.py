@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dver.remote.storage import Storage
     from dver.store.database import Database
     from dver.store.loose import LinkMode
+    from dver.store.scratch import Sharing
     from dver.store.store import Store
     from dver.worktree.placed import Placed
     from dver.worktree.scan import Intake, Snapshot
@@ -146,7 +147,18 @@ class Repository:
         """The store."""
         from dver.store.store import Store
 
-        return Store(self.store_root, self.database)
+        store = Store(self.store_root, self.database, self.sharing)
+        store.attend()
+        return store
+
+    @property
+    def sharing(self) -> Sharing:
+        """Who else uses the store."""
+        from dver.store.clones import is_shared
+        from dver.store.scratch import FOLDER_BITS, Sharing
+
+        others = self.config.cache_dir is not None or is_shared(self.store_root)
+        return Sharing(FOLDER_BITS[self.config.cache_shared], self.git.common_dir if others else None)
 
     @cached_property
     def stat_cache(self) -> StatCache:

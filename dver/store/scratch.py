@@ -191,7 +191,7 @@ def denied(folder: Path) -> DverError:
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return explain(OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(folder)))
     status = os.stat(folder)
-    owner, group, mode = _user(status.st_uid), _group(status.st_gid), status.st_mode & 0o7777
+    owner, group, mode = user_name(status.st_uid), _group(status.st_gid), status.st_mode & 0o7777
     place = typed(os.fspath(folder))
     if status.st_uid == os.geteuid():
         fix = f"chmod u+rwx {place}"
@@ -222,7 +222,8 @@ def _ctime(path: Path) -> float | None:
     return None
 
 
-def _user(number: int) -> str:
+def user_name(number: int) -> str:
+    """The name of the user with a number, or that number."""
     import pwd
 
     with suppress(KeyError):

@@ -12,11 +12,12 @@ from typing import Any, Final
 from blake3 import blake3
 from xxhash import xxh3_64_hexdigest
 
-from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk, Recipe
+from dver.store import clones
 from dver.store.codec import corrupt, missing
 from dver.store.database import Database
 from dver.store.frames import Found, FrameReader
@@ -58,10 +59,20 @@ class Store:
         self._frames.close()
 
     def prepare(self) -> None:
-        """See that files can be made in the store, before the first one is. Raises LocalIOError."""
+        """See that files can be made in the store, and that this clone stands in its register, before the first one is.
+
+        Raises LocalIOError.
+        """
         if not self._prepared:
             self.scratch.check(self.packs)
+            clones.note(self.root, self.scratch)
             self._prepared = True
+
+    def attend(self) -> None:
+        """Have this clone stand in the register of a store that is there, if that can be written."""
+        if self.root.is_dir():
+            with suppress(OSError, LocalIOError):
+                clones.note(self.root, self.scratch)
 
     # -- what is here
 

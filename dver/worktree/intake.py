@@ -18,6 +18,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Task
 from dver.store.database import Database
 from dver.store.loose import LinkMode
+from dver.store.scratch import PRIVATE, Sharing
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.scan import Candidate, Taken, open_unchanged
@@ -118,26 +119,27 @@ class KeepInStore:
         return taken
 
 
-def keeping_crew(root: Path, database: Path) -> Crew:
-    """Processes that help to keep files in the store at `root`.
+def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> Crew:
+    """Processes that help to keep files in the store at `root`, which is used as `sharing` says.
 
     To be made before this process opens `database`: SQLite must not be used in a process that was forked later.
     """
-    return Crew(lambda: _Keeper(root, database))
+    return Crew(lambda: _Keeper(root, database, sharing))
 
 
 class _Keeper:
     """A member of the crew: keeps its share of the files, in packs of its own."""
 
-    def __init__(self, root: Path, database: Path) -> None:
+    def __init__(self, root: Path, database: Path, sharing: Sharing) -> None:
         self._root = root
         self._database = database
+        self._sharing = sharing
         self._writer: StoreWriter | None = None
 
     def do(self, job: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """See `Worker`."""
         if self._writer is None:
-            self._writer = StoreWriter(Store(self._root, Database(self._database)))
+            self._writer = StoreWriter(Store(self._root, Database(self._database), self._sharing))
         with SILENT.task("hash") as task:
             taken = keep_small(self._writer, [Candidate(*one) for one in job], task)
         return [(bytes(one.oid), one.key) for one in taken]
