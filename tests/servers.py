@@ -188,6 +188,8 @@ class FaultyS3:
 
     objects: dict[str, bytes] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Verbs that are not allowed."""
     seen: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
     endpoint_url: str = ""
@@ -236,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, work: Callable[[str], None]) -> None:
         state = self.state
         state.seen.append(self.command)
-        fault = state.next_fault()
+        fault = "denied" if self.command in state.refused else state.next_fault()
         if fault == "hang":
             state.released.wait(60)
             self.close_connection = True
@@ -281,6 +283,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _get(self, fault: str) -> None:
         content = self.state.objects.get(self._key())
+        if "list-type=2" in self.path:
+            self._answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+            return
         if content is None:
             self._refuse(404, "NoSuchKey")
             return

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dver.config import Origin, Scope, check_remote_name, remove_remote
 from dver.core.errors import ConflictError, UsageError
 from dver.project import settings
 from dver.project.targets import in_worktree
 from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.remote.examine import Examined
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +40,22 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found out about a remote that can be reached; see `dver.remote.storage.Capabilities`."""
+    """What was found out about a remote that can be reached and read."""
 
     name: str
     url: str
-    writable: bool
-    conditional_put: bool
+    found: Examined
 
 
 def add(repo: Repository, name: str, url: str, *, default: bool = False, scope: Scope = "project") -> Remote:
     """Call the place `url` the remote `name`; with `default` it is the one that is meant where none is named.
 
     A relative folder counts from the project's root. Nothing is sent. Raises ConflictError where there is a remote of
-    this name, RepositoryError for a url that cannot be used.
+    this name elsewhere, RepositoryError for a url that cannot be used.
     """
     check_remote_name(name)
     known = repo.config.get(f"remote.{name}.url")
-    if known is not None:
+    if known not in (None, url):  # the same again completes what was interrupted
         raise ConflictError(
             f"there is a remote {name!r} already",
             why=f"its url is {known}",
@@ -104,14 +107,16 @@ def default(repo: Repository) -> Remote | None:
     return None if name is None else _remote(repo, name)
 
 
-def check(repo: Repository, name: str | None = None) -> Checked:
-    """Find out whether the remote `name`, or the default one, can be read and written.
+def check(repo: Repository, name: str | None = None, *, abort_uploads: bool = False) -> Checked:
+    """Find out what the remote `name`, or the default one, can do; see `dver.remote.examine`.
 
-    Writes, reads and deletes one tiny key. Raises RemoteError where it cannot even be read.
+    With `abort_uploads`, those begun more than a day ago and never completed are dropped there. Raises RemoteError
+    where it cannot be reached or read.
     """
+    from dver.remote.examine import examine
+
     chosen = repo.remote_settings(name)
-    found = repo.connect(chosen.name).probe()
-    return Checked(chosen.name, chosen.url, found.writable, found.conditional_put)
+    return Checked(chosen.name, chosen.url, examine(repo.connect(chosen.name), abort_uploads=abort_uploads))
 
 
 def _check_url(repo: Repository, name: str, url: str) -> None:

@@ -185,8 +185,13 @@ class FsspecStorage:
             if isinstance(error.__cause__, _READ_ONLY):
                 return Capabilities(writable=False, conditional_put=False)
             raise
-        self.delete(key)
-        return Capabilities(writable=True, conditional_put=False)
+        try:
+            self.delete(key)
+        except RemoteError as error:
+            if not isinstance(error.__cause__, _READ_ONLY):
+                raise
+            return Capabilities(writable=True, conditional_put=False)
+        return Capabilities(writable=True, conditional_put=False, deletable=True)
 
     # -- paths ---------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class HttpStorage:
         self._url: Final = settings.url.rstrip("/")
         self._root: Final = quote(self._url, safe="/%:@!$&'()*+,;=~-._[]")
         self._client: Final = Client(settings.name, self._root, timeout=timeout, policy=policy)
+        self._sends_ranges: bool | None = None
         self._lister: Final = Lister(self._client, self._root, settings, self.stat)
 
     @property
@@ -50,6 +51,11 @@ class HttpStorage:
     def clock_skew(self) -> float | None:
         """Seconds by which the server's clock was ahead of ours at the last answer; None if it did not tell."""
         return self._client.skew
+
+    @property
+    def sends_ranges(self) -> bool | None:
+        """Does the server send the part asked for alone? None before it was asked."""
+        return self._sends_ranges
 
     def __repr__(self) -> str:
         return f"HttpStorage({self._url!r})"
@@ -72,6 +78,8 @@ class HttpStorage:
 
         def take(answer: Answer) -> bytes | None:
             meter.at(0)
+            if answer.status in (200, 206) and not whole:
+                self._sends_ranges = bool(answer.header("Content-Range"))
             if self._is_absent(key, answer):
                 return None
             return b"" if answer.status == 416 else self._content(key, answer, start, length, meter)

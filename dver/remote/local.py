@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -25,6 +25,7 @@ from dver.remote.storage import (
     MissingKey,
     Moved,
     ObjectInfo,
+    Unfinished,
     checked_chunks,
     checked_key,
     checked_range,
@@ -34,6 +35,7 @@ from dver.remote.storage import (
 _TEMPORARY: Final = f"{RESERVED}tmp"
 _STALE_SECONDS: Final = 24 * 3600
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
+_NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
 # Disks without hard links (FAT, some network shares) say one of these.
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -130,10 +132,24 @@ class LocalStorage:
             if os.path.isdir(self._root) and isinstance(error.__cause__, OSError):
                 return Capabilities(writable=False, conditional_put=False)
             raise
-        try:
-            return Capabilities(writable=True, conditional_put=self._can_link(self._path(key)))
-        finally:
-            self.delete(key)
+        can_link = self._can_link(self._path(key))
+        self.delete(key)
+        return Capabilities(writable=True, conditional_put=can_link, deletable=True)
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """The temporary files of puts: those at work, and what killed ones left, which a put sweeps after a day."""
+        found: list[Unfinished] = []
+        folder = os.path.join(self._root, _TEMPORARY)
+        with self._explained("read"), suppress(*_NO_FOLDER), os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found.append(Unfinished("", entry.name, entry.stat().st_mtime))
+        return found
+
+    def abandon(self, upload: Unfinished) -> None:
+        """Delete the temporary file of a put."""
+        with self._explained("delete from"), suppress(FileNotFoundError):
+            os.unlink(os.path.join(self._root, _TEMPORARY, upload.id))
 
     # -- names ---------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ class S3Storage:
         place = Place(name=settings.name, url=self._url, bucket=bucket, server=server)
         self._client: Final = Client(settings, place, timeout=timeout, policy=policy)
         self._skew: float | None = None
+        self._sends_ranges: bool | None = None
         self._conditional: bool | None = None
         self._absent: set[str] = set()
         """Keys that `stat` did not find, so that a put that follows need not look again."""
@@ -103,6 +104,7 @@ class S3Storage:
 
         async def work(client: Any, pulse: Pulse) -> bytes:
             answer = await client.get_object(**request)
+            self._sends_ranges = self._sends_ranges if whole else "ContentRange" in answer
             content = await _drain(answer, pulse, meter)
             content = _checked(self.url, key, answer, content, start=start, length=length)
             meter.at(len(content))
@@ -165,12 +167,13 @@ class S3Storage:
             if error.code in READ_ONLY:
                 return Capabilities(writable=False, conditional_put=False)
             raise
+        deletable = False
         try:
             self._conditional = self._refuses_second(key, body)
-            return Capabilities(writable=True, conditional_put=self._conditional)
         finally:
             # Where writing is allowed but deleting is not (an append-only bucket), four bytes stay.
-            self._delete_if_allowed(key)
+            deletable = self._delete_if_allowed(key)
+        return Capabilities(writable=True, conditional_put=self._conditional, deletable=deletable)
 
     # -- what `dver remote check` asks ----------------------------------------------------------------------------
 
@@ -178,6 +181,11 @@ class S3Storage:
     def clock_skew(self) -> float | None:
         """Seconds by which the server's clock was ahead of ours at the last list; None if it did not tell."""
         return self._skew
+
+    @property
+    def sends_ranges(self) -> bool | None:
+        """Does the server send the part asked for alone? None before it was asked."""
+        return self._sends_ranges
 
     def unfinished(self) -> Sequence[Unfinished]:
         """The uploads below this remote that were begun and never completed. Raises S3Error where that is not told."""
@@ -224,12 +232,14 @@ class S3Storage:
                 raise
         return False
 
-    def _delete_if_allowed(self, key: str) -> None:
+    def _delete_if_allowed(self, key: str) -> bool:
         try:
             self.delete(key)
         except S3Error as error:
             if error.code not in READ_ONLY:
                 raise
+            return False
+        return True
 
     def _send(
         self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], moved: Moved | None

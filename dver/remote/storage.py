@@ -60,6 +60,7 @@ class Capabilities:
 
     writable: bool
     conditional_put: bool
+    deletable: bool = False
 
 
 class Unfinished(NamedTuple):

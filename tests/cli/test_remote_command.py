@@ -101,8 +101,30 @@ def test_remove_names_the_pointers_that_still_ask_for_the_remote(run: Run, proje
 def test_check_of_a_folder(run: Run, project: Path, tmp_path: Path) -> None:
     run("remote", "add", "origin", tmp_path / "share", cwd=project)
     found = run("remote", "check", "--json", cwd=project).json
-    assert found == {"name": "origin", "url": str(tmp_path / "share"), "writable": True, "conditional_put": True}
-    assert "reachable" in run("remote", "check", "origin", cwd=project).out
+    assert (found["name"], found["url"]) == ("origin", str(tmp_path / "share"))
+    assert all(found[key] is True for key in ("writable", "deletable", "conditional_put", "ranges"))
+    assert (found["indexes"], found["unfinished"], found["clock_skew"]) == (0, 0, None)
+    assert found["latency"] > 0 < found["upload_rate"]
+    shown = run("remote", "check", "origin", cwd=project).out
+    assert [line.split("  ")[1].strip() for line in shown.splitlines()[1:]] == [
+        "reachable", "readable", "writable", "deletable", "conditional writes", "ranges", "indexes",
+        "unfinished uploads",
+    ]  # fmt: skip
+    assert list((tmp_path / "share").rglob("probe-*")) == []
+
+
+def test_check_tells_of_what_killed_pushes_left_and_drops_it_if_told_to(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
+    run("remote", "add", "origin", tmp_path / "share", cwd=project)
+    run("remote", "check", cwd=project)  # sweeps what is old at the first put, before it looks
+    left = tmp_path / "share/.dver-tmp"
+    assert run("remote", "check", "--json", cwd=project).json["unfinished"] == 0
+    fresh = left / ".dver-put-1-aa"
+    fresh.write_bytes(b"half")
+    found = run("remote", "check", "--abort-uploads", "--json", cwd=project).json
+    assert (found["unfinished"], found["abandoned"]) == (1, 0)
+    assert fresh.exists()
 
 
 def test_check_of_a_folder_that_is_not_mounted_exits_with_seven(run: Run, project: Path, tmp_path: Path) -> None:

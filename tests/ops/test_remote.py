@@ -25,7 +25,10 @@ def test_the_same_repository_sees_what_was_just_changed(repo: Repository, tmp_pa
     added = remote.add(repo, "origin", "../share", default=True)
     assert added == remote.Remote("origin", "../share", True, "project", tmp_path / "share")
     assert remote.listed(repo) == [added]
-    assert remote.check(repo) == remote.Checked("origin", "../share", writable=True, conditional_put=True)
+    checked = remote.check(repo)
+    assert (checked.name, checked.url) == ("origin", "../share")
+    assert checked.found.writable
+    assert checked.found.conditional_put
     assert remote.remove(repo, "origin").files == (repo.config_paths.project_file,)
     assert remote.default(repo) is None
 
@@ -58,4 +61,4 @@ def test_a_server_with_conditional_writes_is_told_from_one_without(
         monkeypatch.setenv(name, value)
     remote.add(repo, "moto", f"s3://{moto_server.bucket}/x")
     remote.change(repo, "moto", "endpoint_url", moto_server.endpoint_url)
-    assert remote.check(repo, "moto").conditional_put
+    assert remote.check(repo, "moto").found.conditional_put

@@ -408,7 +408,7 @@ def test_a_folder_without_hard_links_still_takes_a_put_if_absent(
 
     monkeypatch.setattr(os, "link", no_links)
     storage = LocalStorage(tmp_path)
-    assert storage.probe() == Capabilities(writable=True, conditional_put=False)
+    assert storage.probe() == Capabilities(writable=True, conditional_put=False, deletable=True)
     assert storage.put("key", BytesBody(b"one"), if_absent=True) is True
     assert storage.put("key", BytesBody(b"two"), if_absent=True) is False
     assert storage.get("key") == b"one"

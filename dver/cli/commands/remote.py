@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.ops import remote
 from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.remote.examine import Examined
 
 _local = click.option(
     "--local", is_flag=True, help="In this clone's own file, which Git never sees: the place for secrets."
@@ -142,32 +147,79 @@ def default_command(ctx: Context, *, name: str | None, local: bool) -> int | Non
     name="check",
     examples=[
         ("dver remote check", "The default remote."),
-        ("dver remote check nas", "Exits with 7 if it cannot be reached."),
+        ("dver remote check nas", "Exits with 7 if it cannot be reached or read."),
+        ("dver remote check --abort-uploads", "Drop what killed pushes left there more than a day ago."),
     ],
 )
 @click.argument("name", required=False)
+@click.option("--abort-uploads", is_flag=True, help="Drop uploads that were begun over a day ago and never completed.")
 @options.json_option
 @click.pass_obj
-def check_command(ctx: Context, *, name: str | None, as_json: bool) -> None:
-    """Find out whether a remote can be reached and written to.
+def check_command(ctx: Context, *, name: str | None, abort_uploads: bool, as_json: bool) -> None:
+    """Find out what a remote can do, and how fast it is.
 
-    Writes, reads and deletes one tiny object. A remote that can only be read is good for pull, not for push.
+    Writes, reads and deletes objects of its own: a tiny one, and one of a MiB. A remote that can only be read is good
+    for pull, not for push.
     """
     with Repository.open(ctx.cwd) as repo:
-        found = remote.check(repo, name)
+        checked = remote.check(repo, name, abort_uploads=abort_uploads)
+    found = checked.found
     if as_json:
-        ctx.emit_json(found)
+        ctx.emit_json({"name": checked.name, "url": checked.url, **asdict(found)})
         return
+    ctx.say(f"{ctx.style.cyan(checked.name)}  {terminal.printable(checked.url)}")
+    ctx.table(_capabilities(ctx, found), indent=2)
+    if found.clock_skew is not None and abs(found.clock_skew) > _SKEW_SECONDS:
+        ctx.warn("the clocks differ: S3 refuses requests from a quarter of an hour on; `timedatectl set-ntp true`")
+    if found.oldest_upload is not None and found.oldest_upload > _DAY:
+        ctx.warn(
+            "killed pushes left uploads that may cost money: add a lifecycle rule that deletes incomplete multipart"
+            " uploads, or run `dver remote check --abort-uploads`"
+        )
+
+
+_SKEW_SECONDS = 60.0
+_DAY = 24 * 3600.0
+
+
+def _capabilities(ctx: Context, found: Examined) -> list[tuple[str, str]]:
     good, bad = ctx.style.green("yes"), ctx.style.yellow("no")
-    ctx.say(f"{ctx.style.cyan(found.name)}  {terminal.printable(found.url)}")
-    ctx.table(
-        [
-            ("reachable", good),
-            ("writable", good if found.writable else f"{bad}: pull works, push will not"),
-            ("conditional writes", good if found.conditional_put else f"{bad}: dver looks before it writes"),
-        ],
-        indent=2,
-    )
+    unknown = "not known: there is nothing to read yet"
+    rows = [
+        ("reachable", f"{good}, {1000 * found.latency:.3g} ms a request"),
+        ("readable", good + _rate(found.download_rate)),
+        ("writable", good + _rate(found.upload_rate) if found.writable else f"{bad}: pull works, push will not"),
+    ]
+    if found.writable:
+        deletable = good if found.deletable else f"{bad}: push works, gc of the remote will not"
+        conditional = good if found.conditional_put else f"{bad}: dver looks before it writes, which is as safe"
+        rows += [("deletable", deletable), ("conditional writes", conditional)]
+    whole = f"{bad}: to get a part, all before it is fetched too"
+    rows.append(("ranges", unknown if found.ranges is None else good if found.ranges else whole))
+    rows.append(("indexes", f"{found.indexes:,}"))
+    if found.clock_skew is not None:
+        rows.append(("clock", _clock(found.clock_skew)))
+    if found.unfinished is not None:
+        rows.append(("unfinished uploads", _uploads(found)))
+    return rows
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f", {terminal.human_size(round(rate))} a second"
+
+
+def _clock(skew: float) -> str:
+    if abs(skew) < 2:
+        return "agrees with this machine's"
+    return f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
+
+
+def _uploads(found: Examined) -> str:
+    text = f"{found.unfinished:,}" if found.unfinished else "none"
+    if found.oldest_upload is not None:
+        age = found.oldest_upload
+        text += f", the oldest begun {age / _DAY:.0f} days ago" if age > 2 * _DAY else f", begun {age / 3600:.1f} h ago"
+    return text + (f"; {found.abandoned:,} dropped" if found.abandoned else "")
 
 
 def _described(added: remote.Remote) -> str:
