@@ -35,6 +35,8 @@ def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
         at = _POSITION.search(str(error))
         where = f", line {at[1]}, column {at[2]}" if at else ""
         raise _broken(path, where, _POSITION.sub("", str(error))) from error
+    except ValueError as error:  # of a number with thousands of digits
+        raise _broken(path, "", "a number in it is too long") from error
     except RecursionError as error:
         raise _broken(path, "", "it is nested too deeply") from error
 
