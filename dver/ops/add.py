@@ -15,12 +15,13 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, read_directory
 from dver.project.partial import completed
-from dver.project.pointerfiles import write_pointers
+from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, Tracked, containing, data_path, entry_of, in_worktree, pointer_of, select
 from dver.project.tracking import check_inside, check_trackable
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.store.graft import graft
+from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 from dver.worktree.intake import HashOnly, KeepInStore, keeping_crew
 from dver.worktree.relink import share_with_store
@@ -76,13 +77,14 @@ def add(
     """
     if remote is not None:
         repo.remote_settings(remote)
-    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path) as crew:
+    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
         tracked = in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
         present = [request for request in requests if _is_there(repo, request)]
-        added = _take(repo, tracked, present, None if dry_run else crew, remote=remote, progress=progress)
-        if not dry_run:
-            _record(repo, added)
+        if dry_run:
+            added = _take(repo, tracked, present, None, remote=remote, progress=progress)
+        else:
+            added = _keep(repo, tracked, present, crew, remote=remote, progress=progress)
     absent = tuple(request.path for request in requests if request not in present)
     return AddResult(tuple(added), dry_run, absent)
 
@@ -138,6 +140,32 @@ class _NewTrees:
         return read_directory(lambda wanted: self._new.get(wanted) or self._store.read(wanted), oid)
 
 
+def _keep(
+    repo: Repository,
+    tracked: Mapping[bytes, Tracked],
+    requests: Sequence[_Request],
+    crew: Crew,
+    *,
+    remote: str | None,
+    progress: Progress,
+) -> list[Added]:
+    """Take all that is requested into the store, and name it in pointers."""
+    tries_left = TRIES
+    while True:
+        watch = Watch(repo.store)
+        added = _take(repo, tracked, requests, crew, remote=remote, progress=progress)
+        tries_left -= 1
+        try:
+            _record(repo, added, watch)
+            break
+        except SweptError:
+            if not tries_left:
+                raise
+    whole = {one.path for one in requests if one.target is None or not one.target.inside}
+    repo.store.mark_complete(one.pointer.oid for one in added if one.path in whole - repo.partial)
+    return added
+
+
 def _take(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
@@ -157,9 +185,6 @@ def _take(
         trees = _NewTrees(repo, intake)
         for request in requests:
             _take_one(repo, request, entries, trees, progress)
-    if crew is not None:
-        whole = {one.path for one in requests if one.target is None or not one.target.inside}
-        repo.store.mark_complete(entry.oid for path, entry in entries.items() if path in whole - repo.partial)
     added = []
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None
@@ -186,8 +211,8 @@ def _take_one(
     entries[target.tracked.path] = graft(top, target.inside, found, read=trees.read, emit=trees.emit)
 
 
-def _record(repo: Repository, added: Sequence[Added]) -> None:
-    write_pointers(repo, {one.path: one.pointer for one in added})
+def _record(repo: Repository, added: Sequence[Added], watch: Watch) -> None:
+    write_pointers(repo, {one.path: one.pointer for one in added}, watch)
     if repo.link_mode.shares_file:
         for one in added:
             place = repo.absolute(one.path)

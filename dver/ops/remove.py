@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from dver.core.words import some
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.project.lookup import explaining, nothing_at
-from dver.project.pointerfiles import write_pointers
+from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, entry_of, in_worktree, pointer_of, select
 from dver.repo import Repository
 from dver.store.graft import directory
+from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
@@ -54,6 +56,7 @@ def remove(
         targets = _outermost(select(repo, in_worktree(repo), paths, cwd))
         parts = [target for target in targets if target.inside]
         wholes = [target.path for target in targets if not target.inside]
+        watch = Watch(repo.store)
         rewritten = _without(repo, parts)
         doomed = [target.path for target in targets if data or target.inside]
         plan = _plan(repo, doomed, force=force, progress=progress)
@@ -61,10 +64,24 @@ def remove(
         apply_plan(plan, Destination(repo.top, repo.scratch, repo.link_mode), repo.store, repo.stat_cache)
         # What no pointer names is the user's own from now on, and no checkout's to take away.
         repo.note_placed(dict.fromkeys(wholes, ()))
-        write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)})
+        rewritten = _write(repo, parts, rewritten, wholes, watch)
         placed = repo.placed
         repo.note_placed({path: (entry_of(path, one),) for path, one in rewritten.items() if path in placed})
     return RemoveResult(tuple(wholes), tuple(target.path for target in parts), files_in(plan.remove))
+
+
+def _write(
+    repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], watch: Watch
+) -> dict[bytes, Pointer]:
+    """Write the pointers that changed; `rewritten` again, if a gc has deleted their trees meanwhile."""
+    for _ in range(TRIES):
+        with suppress(SweptError):
+            write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
+            return rewritten
+        watch = Watch(repo.store)
+        rewritten = _without(repo, parts)
+    write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
+    return rewritten
 
 
 def _outermost(targets: Sequence[Target]) -> list[Target]:

@@ -11,6 +11,7 @@ from dver.project.history import by_remote, object_kind
 from dver.project.targets import Target
 from dver.remote.fetch import FetchResult, Want, fetch, plan_fetch
 from dver.repo import Repository
+from dver.store.trash import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,14 @@ def get_targets(
     """
     if not damaged and not _lacking(repo, targets):
         return ()
-    groups = by_remote(repo, targets, remote)
-    return tuple(
+    watch = Watch(repo.store)
+    got = tuple(
         _plan_from(repo, name, group, jobs) if dry_run else _get_from(repo, name, group, jobs, damaged, progress)
-        for name, group in groups.items()
+        for name, group in by_remote(repo, targets, remote).items()
     )
+    # A gc beside it may have seen some of it before what leads there.
+    watch.lacking((target.tracked.pointer.oid, target.tracked.pointer.kind) for target in targets)
+    return got
 
 
 def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:

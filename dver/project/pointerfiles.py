@@ -1,26 +1,52 @@
-"""Writing pointer files, the `.gitignore` lines beside them, and both into Git's index: all of it or nothing."""
+"""Writing pointer files, the `.gitignore` lines beside them, and both into Git's index: all of it or nothing.
+
+Whoever names objects in pointers that no pointer named before makes a `Watch` before it looks at the store, and hands
+it over here: so a gc beside it takes away nothing that a pointer names.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from dver.core.errors import DverError
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
 from dver.core.fsutil import clear_leftovers, fsync_dir, write_atomic
+from dver.core.oid import Oid
+from dver.core.words import count
 from dver.formats import pointer as pointer_format
+from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
 from dver.scm import gitignore, index
+from dver.store.trash import Watch
+
+TRIES: Final = 10
+"""How often a command that meets with `SweptError` begins again."""
 
 
-def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None]) -> None:
+class SweptError(MissingObjectError):
+    """A gc has deleted, for good, objects that were about to be named. Begin again: they are not in the store now."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__(
+            f"{count(lost, 'object')} were deleted by a gc while pointers to them were written",
+            why="its grace period is so short that nothing could be put back; no pointer was changed",
+            fix="run the same command again",
+        )
+
+
+def write_pointers(
+    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], watch: Watch | None = None
+) -> None:
     """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
 
-    Bytes are a whole pointer file, as an older version has it; in other ones, what a person has added stays. After
-    an error, or Ctrl-C, everything is as it was.
+    Bytes are a whole pointer file, as an older version has it; in other ones, what a person has added stays. What a gc
+    took away since `watch` was made is put back. After an error, or Ctrl-C, everything is as it was. Raises SweptError
+    where a new pointer names what is deleted for good.
     """
     for folder in {os.path.dirname(path) for path in pointers}:
         clear_leftovers(repo.absolute(folder))
@@ -33,9 +59,30 @@ def write_pointers(repo: Repository, pointers: Mapping[bytes, Pointer | bytes | 
             else:
                 change.delete(path)
         change.stage()
+        if watch is not None:
+            _see_that_all_is_there(watch, pointers.values(), change.old_pointers())
     except BaseException:
         change.take_back()
         raise
+
+
+def _see_that_all_is_there(
+    watch: Watch, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
+) -> None:
+    lost = watch.lacking([(one.oid, one.kind) for one in pointers if isinstance(one, Pointer)])
+    if lost:
+        lost -= watch.lacking(_roots_of(before))  # what was never fetched
+    if lost:
+        raise SweptError(len(lost))
+    watch.lacking(_roots_of(one for one in pointers if isinstance(one, bytes)))
+
+
+def _roots_of(contents: Iterable[bytes]) -> Iterator[tuple[Oid, ObjectKind]]:
+    """What older versions of pointers name, of which not all has to be here."""
+    for content in contents:
+        with suppress(CorruptError, ConflictError):
+            pointer = pointer_format.decode(content)
+            yield pointer.oid, pointer.kind
 
 
 class _Change:
@@ -85,6 +132,10 @@ class _Change:
         else:
             self._written.discard(ignore_file)
             self._deleted.add(ignore_file)
+
+    def old_pointers(self) -> list[bytes]:
+        """The pointer files as they were."""
+        return [content for name, content in self._before.items() if content is not None and name.endswith(SUFFIX)]
 
     def stage(self) -> None:
         """Put all of it into Git's index."""

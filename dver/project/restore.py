@@ -20,6 +20,7 @@ from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import read_blobs
 from dver.store.compare import find
+from dver.store.trash import Watch
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.materialise import Lost
@@ -58,6 +59,7 @@ def check_out(
 
     Data that dver has put here and that no pointer names any more goes. Call it within `repo.exclusive()`.
     """
+    watch = Watch(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd) if rev is None else []
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
@@ -65,7 +67,7 @@ def check_out(
     if rev is not None:
         whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside}
         contents = read_blobs(repo.git, set(whole.values()))
-        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()})
+        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, watch)
     return restored
 
 

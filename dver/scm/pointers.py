@@ -136,7 +136,7 @@ def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, byt
     commit = ""
     for head in fields:
         if not head.startswith(b":"):
-            commit = head.decode()
+            commit = head.decode().strip()
             continue
         for path, change in _changes(b"\0".join((head, next(fields)))):
             if change.new is not None:

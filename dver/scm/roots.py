@@ -48,6 +48,8 @@ class GitRoots:
     """The contents of the pointer files on disk."""
     git_dirs: tuple[Path, ...]
     """The Git directory of each worktree."""
+    folders: tuple[Path, ...]
+    """The folder of each worktree that has one."""
 
 
 class _Tip(NamedTuple):
@@ -81,7 +83,13 @@ def read_roots(git: GitRepo) -> GitRoots:
             if pointer.content is not None
         )
     blobs.pop(pointers.blob_id(git, b""), None)  # `git add --intent-to-add` lists files as empty ones
-    return GitRoots(tuple(commits), blobs, files, tuple(one.git.git_dir for one in found))
+    return GitRoots(
+        tuple(commits),
+        blobs,
+        files,
+        tuple(one.git.git_dir for one in found),
+        tuple(one.git.worktree for one in found if one.has_files),
+    )
 
 
 def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> dict[str, bytes]:

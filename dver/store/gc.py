@@ -312,7 +312,6 @@ def _rewrite_group(
         if damaged.intersection(one.name for one in group):
             return set()
         name = writer.seal()
-        store.packs.mkdir(parents=True, exist_ok=True)
         writer.move_to(store.packs, name)
     store.register(name, writer.rows)
     return {name}

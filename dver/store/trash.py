@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import clear_leftovers, fsync_dir, temporary_name, write_atomic
 from dver.core.oid import Oid
+from dver.core.words import typed
 from dver.formats.pack import Codec, ObjectKind
 from dver.store.closure import StoreReader, walk
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
@@ -36,7 +37,7 @@ _NAME: Final = re.compile(rf"(\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}})({re.escape(_UNFINI
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _LAST: Final = "last"
 _DEAD_AFTER: Final = 86_400
-"""Seconds after which an unfinished batch belongs to no living process, where the disk knows no locks."""
+"""Seconds after which an unfinished batch of another machine is taken for that of a process that was killed."""
 
 
 class Batch(NamedTuple):
@@ -56,6 +57,11 @@ class Batch(NamedTuple):
     def loose(self) -> Path:
         """The folder of its loose blobs."""
         return self.path / "loose"
+
+    @property
+    def owner(self) -> Path:
+        """The file that tells whose it is while it is unfinished, where there are no locks."""
+        return self.path / "owner"
 
     def pack_names(self) -> list[Oid]:
         """The packs in it."""
@@ -151,7 +157,7 @@ class OpenBatch:
     def _take(self, source: Path, target: Path) -> bool:
         if not self._touched:
             write_atomic(self.batch.path.parent / _LAST, self.batch.name.encode())
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._store.scratch.make_folder(target.parent)
         self._touched.update((source.parent, target.parent, target.parent.parent, self.batch.path))
         return _rename(source, target)
 
@@ -162,8 +168,9 @@ def open_batch(store: Store) -> Iterator[OpenBatch]:
 
     It is finished when the block ends without an error; otherwise the next run does that, if anything is in it.
     """
-    store.trash.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(store.trash)
+    store.scratch.make_folder(store.trash)
+    if store.scratch.sharing.locks:
+        clear_leftovers(store.trash)
     with ExitStack() as stack:
         batch = _new_batch(store, stack)
         opened = OpenBatch(store, batch)
@@ -174,17 +181,22 @@ def open_batch(store: Store) -> Iterator[OpenBatch]:
             for orphan in opened.orphans:
                 _finish(orphan)
         finally:
-            with suppress(OSError):  # nothing was moved
-                batch.path.rmdir()
+            _discard_empty(batch)
 
 
 def _new_batch(store: Store, stack: ExitStack) -> Batch:
+    """A folder that shows from the first moment that somebody is at work on it."""
     while True:
         now = int(time.time())
         name = f"{time.strftime(_TIME, time.gmtime(now))}-{os.urandom(4).hex()}"
         batch = Batch(store.trash / (name + _UNFINISHED), name, now, False)
-        batch.path.mkdir()
-        if stack.enter_context(_held(batch, unlocked_is_ours=True)):  # nobody took it for a dead one's before
+        making = batch._replace(path=store.trash / temporary_name("batch"))
+        store.scratch.make_folder(making.path)
+        if store.scratch.sharing.locks:
+            stack.enter_context(_held(making))
+        else:
+            write_atomic(making.owner, _me())
+        if _rename(making.path, batch.path):  # nobody took it for left over before it was locked
             fsync_dir(store.trash)
             return batch
 
@@ -193,45 +205,67 @@ def _adopt(store: Store, own: Batch, stack: ExitStack) -> list[Batch]:
     """The batches of runs that were killed."""
     found = [batch for batch in batches(store.trash) if not batch.finished and batch.name != own.name]
     for batch in found:
-        old = time.time() - batch.made > _DEAD_AFTER
-        if not stack.enter_context(_held(batch, unlocked_is_ours=old)) and batch.path.exists():
+        locks = store.scratch.sharing.locks
+        if not (stack.enter_context(_held(batch)) if locks else _is_dead(batch)) and batch.path.exists():
             raise ConflictError(
                 "another gc is at work on this store",
                 why=f"it fills {os.fspath(batch.path)!r}",
-                fix="wait until it has ended, then run the same command again",
+                fix="wait until it has ended" + ("" if locks else f"; if it was killed: rm {typed(str(batch.owner))}"),
             )
     return [batch for batch in found if batch.path.exists()]
 
 
 @contextmanager
-def _held(batch: Batch, *, unlocked_is_ours: bool) -> Iterator[bool]:
-    """Is the batch ours alone while the block runs? Where the disk knows no locks, `unlocked_is_ours` says it."""
+def _held(batch: Batch) -> Iterator[bool]:
+    """Is the batch ours alone while the block runs? The lock ends with its process."""
     try:
         fd = os.open(batch.path, os.O_RDONLY)
     except FileNotFoundError:
         yield False
         return
     try:
-        yield _lock(fd, otherwise=unlocked_is_ours) and batch.path.exists()
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield batch.path.exists()
     finally:
         os.close(fd)
 
 
-def _lock(fd: int, *, otherwise: bool) -> bool:
+def _me() -> bytes:
+    """By which it shows, on a disk without locks, whose batch it is."""
+    return f"{os.getpid()}@{os.uname().nodename}".encode()
+
+
+def _is_dead(batch: Batch) -> bool:
+    """Has the process ended that fills the batch? Of one on another machine only its age tells."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        pid, _, node = batch.owner.read_bytes().decode("utf-8", "replace").partition("@")
+    except FileNotFoundError:
+        return True
+    if node != os.uname().nodename or not pid.isdecimal():
+        return time.time() - batch.made > _DEAD_AFTER
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
         return False
-    except OSError:  # a network disk that knows no locks
-        return otherwise
-    return True
+    return int(pid) == os.getpid()
+
+
+def _discard_empty(batch: Batch) -> None:
+    """Delete a batch into which nothing was moved, or of which all has been put back."""
+    if not any(batch.pack_names()) and not any(batch.loose_oids()):
+        _delete_tree(batch.path)
 
 
 def _finish(batch: Batch) -> None:
-    try:
-        batch.path.rmdir()  # nothing was moved, or all of it has been put back
-    except OSError:
-        _rename(batch.path, batch.path.with_name(batch.name))
+    batch.owner.unlink(missing_ok=True)
+    _discard_empty(batch)
+    _rename(batch.path, batch.path.with_name(batch.name))
     fsync_dir(batch.path.parent)
 
 
@@ -320,7 +354,7 @@ def _put_pack_back(store: Store, batch: Batch, name: Oid) -> list[Oid]:
     recipes: list[Oid] = []
     with suppress(FileNotFoundError, CorruptError), PackReader(batch.packs / pack_file_name(name)) as reader:
         recipes = [row.oid for row in reader.rows(name) if row.codec is Codec.CHUNKED]
-    store.packs.mkdir(parents=True, exist_ok=True)
+    store.scratch.make_folder(store.packs)
     _rename(batch.packs / pack_file_name(name), store.packs / pack_file_name(name))
     fsync_dir(store.packs)
     return recipes
@@ -328,7 +362,7 @@ def _put_pack_back(store: Store, batch: Batch, name: Oid) -> list[Oid]:
 
 def _put_loose_back(store: Store, batch: Batch, oid: Oid) -> bool:
     target = store.loose.path(oid)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    store.scratch.make_folder(target.parent)
     moved = _rename(batch.loose_path(oid), target)
     fsync_dir(target.parent)
     return moved
