@@ -103,14 +103,24 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
     yield footer + pack.encode_trailer(footer)
 
 
-def build_pack(sources: Sequence[Source], writer: PackWriter) -> Oid:
-    """Write all of `sources`, each verified, with `writer`; seal the pack and return its name."""
+def build_pack(sources: Sequence[Source], writer: PackWriter, *, salt: bytes = b"") -> Oid:
+    """Write all of `sources`, each verified, with `writer`; seal the pack and return its name. See `add_salt`."""
+    if salt:
+        add_salt(writer, salt)
     for source in sources:
         try:
             _write(source, writer)
         except FileNotFoundError:
             raise _removed() from None
     return writer.seal(durable=False)
+
+
+def add_salt(writer: PackWriter, salt: bytes) -> None:
+    """Give the pack a name that it would not have otherwise: a frame that nothing reaches, and that holds `salt`.
+
+    The name of a pack that was condemned must not come back: somebody may still be about to delete it.
+    """
+    writer.add(Oid.of(salt), ObjectKind.BLOB, Codec.RAW, len(salt), salt)
 
 
 def _write(source: Source, writer: PackWriter) -> None:

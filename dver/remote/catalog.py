@@ -8,6 +8,7 @@ from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import ObjectKind
 from dver.formats.remote_index import RemoteIndex
+from dver.remote.glance import Glance, glance_of
 from dver.remote.mirror import Mirror, RemoteFound, index_key
 from dver.remote.pool import JOBS
 from dver.remote.storage import BytesBody, Storage
@@ -20,10 +21,14 @@ class Catalog:
         self.mirror = mirror
         self.storage = storage
         self.jobs = jobs
+        self.glance: Glance = Glance({}, frozenset())
+        """What the last refresh has seen of indexes and condemned lists."""
+        self.condemned: frozenset[Oid] = frozenset()
+        """What the condemned lists name: no new pack or index may be called so."""
 
     def refresh(self) -> None:
         """Catch up with the remote. Raises RemoteError, CorruptError for damaged indexes."""
-        self.mirror.refresh(self.storage, jobs=self.jobs)
+        self.glance = glance_of(self.mirror.refresh(self.storage, jobs=self.jobs))
 
     def state(self) -> frozenset[Oid]:
         """What the last refresh saw: compared with an earlier one, it tells whether anything has changed since."""
@@ -48,7 +53,7 @@ class Catalog:
     def publish(self, index: RemoteIndex) -> int:
         """Put `index` on the remote, whose packs are there. Returns its size in bytes."""
         content = remote_index.encode(index.roots, index.packs, index.objects)
-        name = Oid.of(content)
+        name = remote_index.name_of(content)
         self.storage.put(index_key(name), BytesBody(content))
         self.mirror.add(name, index)
         return len(content)

@@ -34,7 +34,7 @@ class SafeCatalog(Catalog):
     def __init__(self, catalog: Catalog, store: Store, shown: Glance, state: RemoteState) -> None:
         super().__init__(catalog.mirror, catalog.storage, jobs=catalog.jobs)
         self.glance = shown
-        self.lists = state.lists
+        self.condemned = listed_names(state.lists.values())
         self._store = store
         self._sizes = state.packs
         self._reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)
@@ -84,9 +84,9 @@ def look_again(before: Glance, packs: Collection[Oid], store: Store, catalog: Ca
     return None
 
 
-def listed_names(lists: Iterable[Condemned]) -> set[Oid]:
+def listed_names(lists: Iterable[Condemned]) -> frozenset[Oid]:
     """All packs and indexes that `lists` name: no new one may be called so."""
-    return {name for one in lists for name in (*one.packs, *one.indexes)}
+    return frozenset(name for one in lists for name in (*one.packs, *one.indexes))
 
 
 def safe_rows(state: RemoteState, now: int) -> Iterable[Listed]:

@@ -18,7 +18,7 @@ from dver.formats import remote_index
 from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind, Row
 from dver.formats.remote_index import RemoteIndex
 from dver.remote.pool import JOBS, in_parallel
-from dver.remote.storage import MissingKey, Storage
+from dver.remote.storage import MissingKey, ObjectInfo, Storage
 from dver.store.database import Database
 
 INDEXES: Final = "indexes/"
@@ -79,12 +79,13 @@ class Mirror:
         # Made from the key alone, so that a database that was begun again in between cannot mix up two remotes.
         self._remote: Final = xxh3_64_intdigest(remote_key.encode("utf-8", "surrogateescape")) >> 1
 
-    def refresh(self, storage: Storage, *, jobs: int = JOBS) -> None:
-        """Catch up with the remote: one list, and the indexes not seen before.
+    def refresh(self, storage: Storage, *, jobs: int = JOBS) -> list[ObjectInfo]:
+        """Catch up with the remote: one list, and the indexes not seen before. Returns what was listed.
 
         Raises RemoteError; CorruptError for indexes that are damaged, once all others have been read.
         """
-        listed = {name for info in storage.list(INDEXES) if (name := parse_index_key(info.key)) is not None}
+        infos = list(storage.list(INDEXES))
+        listed = {name for info in infos if (name := parse_index_key(info.key)) is not None}
         if self.names() - listed:
             # Somebody removed indexes, and packs with them perhaps: what the rest lists is all that counts.
             self.forget()
@@ -103,6 +104,7 @@ class Mirror:
                     damaged.append(name)
         if damaged:
             raise _damaged(storage, damaged)
+        return infos
 
     def add(self, name: Oid, index: RemoteIndex) -> None:
         """The remote now has `index` under `name`."""

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.core.progress import Task
-from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.pack import Row
 from dver.formats.remote_index import PackRef
+from dver.remote.bodies import add_salt
 from dver.remote.gc_plan import by_pack
 from dver.remote.gc_state import Listed
 from dver.remote.mirror import RemoteFound, pack_key
@@ -47,14 +48,6 @@ def copy_frames(
             body = FileBody(writer.path)
             storage.put(pack_key(name), body)
             yield NewPack(PackRef(name, body.size), writer.rows)
-
-
-def add_salt(writer: PackWriter, salt: bytes) -> None:
-    """Give the pack a name that no other has: a frame that nothing reaches, and that holds `salt`.
-
-    The name of a pack that was condemned once must not come back: somebody may still be about to delete it.
-    """
-    writer.add(Oid.of(salt), ObjectKind.BLOB, Codec.RAW, len(salt), salt)
 
 
 def _add(writer: PackWriter, found: Sequence[RemoteFound], storage: Storage, *, jobs: int, task: Task) -> None:
