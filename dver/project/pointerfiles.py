@@ -93,6 +93,7 @@ class _Change:
         self._before: dict[bytes, bytes | None] = {}
         self._written: set[bytes] = set()
         self._deleted: set[bytes] = set()
+        self._doomed: list[bytes] = []
         self._staging = False
 
     def write(self, path: bytes, pointer: Pointer | bytes) -> None:
@@ -109,11 +110,10 @@ class _Change:
         self._written.add(name)
 
     def delete(self, path: bytes) -> None:
-        """Delete the pointer of the data at `path`."""
+        """Delete the pointer of the data at `path`, once all else is done: killed before, the same command finds it."""
         name = path + SUFFIX
         if self._remember(name) is not None:
-            self._file(name).unlink()
-            fsync_dir(self._file(name).parent)
+            self._doomed.append(name)
         self._deleted.add(name)
 
     def ignore_data(self, path: bytes, *, wanted: bool) -> None:
@@ -138,10 +138,13 @@ class _Change:
         return [content for name, content in self._before.items() if content is not None and name.endswith(SUFFIX)]
 
     def stage(self) -> None:
-        """Put all of it into Git's index."""
+        """Put all of it into Git's index, and delete what is to go."""
         self._staging = True
         index.stage(self._repo.git, sorted(self._written))
         index.remove_cached(self._repo.git, sorted(self._deleted))
+        for name in self._doomed:
+            self._file(name).unlink()
+            fsync_dir(self._file(name).parent)
 
     def take_back(self) -> None:
         """Make every file what it was, and stage that if the other was perhaps staged."""

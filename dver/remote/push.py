@@ -75,6 +75,7 @@ def _send(
     plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[Oid], progress: Progress
 ) -> tuple[PushResult, set[Oid]]:
     """Upload packs, none of a name in `taken`, and the index that lists them. The result, and the packs' names."""
+    store.scratch.clear()
     with progress.task("upload", total=plan.size) as task:
         sender = _Sender(catalog.storage, store.scratch, task, taken)
         sent = sender.send_all(plan.uploads, jobs=catalog.jobs)

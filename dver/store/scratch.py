@@ -106,17 +106,26 @@ class Scratch:
         if folder.is_dir():
             return
         self.make_folder(folder.parent)
-        made = folder.parent / temporary_name("folder")
         with explaining(folder.parent):
-            os.mkdir(made)
             try:
-                if self.sharing.folder_bits:
-                    os.chmod(made, os.stat(made).st_mode & 0o7777 | self.sharing.folder_bits)
-                os.rename(made, folder)
+                self._make_one(folder)
             except OSError:
-                os.rmdir(made)
                 if not folder.is_dir():  # and was not made by another process just now
                     raise
+        fsync_dir(folder.parent)
+
+    def _make_one(self, folder: Path) -> None:
+        if not self.sharing.folder_bits:
+            os.mkdir(folder)
+            return
+        made = folder.parent / temporary_name("folder")
+        os.mkdir(made)
+        try:
+            os.chmod(made, os.stat(made).st_mode & 0o7777 | self.sharing.folder_bits)
+            os.rename(made, folder)
+        except OSError:
+            os.rmdir(made)
+            raise
 
     @property
     def whose(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from dver.worktree.materialise import Lost, Materialiser
 from dver.worktree.plan import CheckoutPlan, Kept, Why, bytes_in
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
+
+_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY)
+"""A directory that cannot be removed for these has something new in it, is gone, or has a disk mounted on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,12 @@ def _unlink(path: bytes) -> None:
 
 
 def _rmdir(path: bytes, cache: StatCache) -> None:
-    with suppress(OSError):  # something new appeared in it: it stays
+    try:
         os.rmdir(path)
+    except OSError as error:
+        if error.errno not in _STAYS:
+            raise
+    else:
         cache.forget(path)
 
 

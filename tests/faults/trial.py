@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from faults import checks
 from faults.inject import GROWING, Mode, Notes, Site, cut_power
 from faults.runner import HANGS, Ended, apart, dver
 from faults.scenarios import Case, Scenario
+from workspaces import Content
 
 FAULTS = tuple(mode for mode in Mode if mode is not Mode.COUNT)
 _POINTER_FILES = (".dver", ".gitignore")
@@ -76,7 +77,7 @@ class Trial:
         cut_power(case.folder, notes, fault.mode)
         problems = [*self._how_it_ended(case, fault, ended), *self._still_well(case, ended)]
         if not problems:
-            problems = list(self._again(case))
+            problems = list(self._again(case, fault))
         if problems:
             return Failure(self.scenario.name, str(fault), (*problems, f"it had ended so: {ended}"), case.folder)
         shutil.rmtree(case.folder)
@@ -132,14 +133,15 @@ class Trial:
         for name in now.files:
             if os.fsdecode(name).endswith(_POINTER_FILES):
                 allowed = (self.before.files.get(name), self.after.files.get(name))
-                if now.files[name] not in allowed:
+                if not _is_whole(name, now.files[name], allowed):
                     yield f"{os.fsdecode(name)} is half written: {now.files[name]}"
         yield from apart(lambda: checks.remote_problems(case.remote))
 
-    def _complete(self, case: Case) -> Iterator[str]:
-        """What holds once the command has succeeded."""
+    def _complete(self, case: Case, *, left: bool = False) -> Iterator[str]:
+        """What holds once the command has succeeded. With `left`, it had nothing to do, and so nothing to clear."""
         yield from self._differs(case, "")
-        yield from checks.leftovers(case.folder / self.scenario.where)
+        if not left:
+            yield from checks.leftovers(case.folder / self.scenario.where)
         lost, problems = apart(lambda: checks.dangling(case.folder / self.scenario.where))
         if lost != self.fetched:
             yield from problems or ["more was fetched than should be"]
@@ -151,15 +153,32 @@ class Trial:
     def _differs(self, case: Case, intro: str) -> Iterator[str]:
         return (f"{intro} {one}".strip() for one in self.after.differs(self._state(case)))
 
-    def _again(self, case: Case) -> Iterator[str]:
+    def _again(self, case: Case, fault: Fault) -> Iterator[str]:
         """The same command, run again, completes."""
+        if fault.mode in (Mode.POWER, Mode.POWER_NAMES):
+            yield from self._without_emptied(case)
         done = not self.after.differs(self._state(case))
         ended = self._command(case)
         if ended.rc != self.scenario.rc and not done:
             yield f"run again, it ended so: {ended}"
             return
-        problems = [*self._still_well(case, ended), *self._complete(case)]
+        problems = [*self._still_well(case, ended), *self._complete(case, left=ended.rc != self.scenario.rc)]
         yield from (f"after another run: {one}" for one in problems)
+
+    def _without_emptied(self, case: Case) -> Iterator[str]:
+        """Files of the workspace are not synced, as Git's are not: what a power cut has emptied is told from what was
+        there, and comes back once it is deleted."""
+        now = self._state(case)
+        known = (self.before.files, self.after.files)
+        emptied = [
+            name
+            for name, content in now.files.items()
+            if content in (("file", b""), ("executable", b"")) and content not in (one.get(name) for one in known)
+        ]
+        if emptied and now.status == self.after.status:
+            yield f"dver status does not see that {emptied} are empty now"
+        for name in emptied:
+            (case.folder / self.scenario.where / os.fsdecode(name)).unlink()
 
     def _pulled(self, case: Case) -> Iterator[str]:
         fresh = case.folder / "fresh"
@@ -170,3 +189,11 @@ class Trial:
         tip = {one for place, (one, _) in checks.pointers(fresh)[0].items() if place.startswith("pointer data")}
         if lost & tip:
             yield f"a fresh clone lacks {problems}"
+
+
+def _is_whole(name: bytes, found: Content, allowed: Sequence[Content | None]) -> bool:
+    """Is a pointer what it was or what it is to be, and a `.gitignore` made of whole lines of both?"""
+    if found in allowed:
+        return True
+    lines = {line for one in allowed if one for line in one[1].splitlines(keepends=True)}
+    return os.path.basename(name) == b".gitignore" and set(found[1].splitlines(keepends=True)) <= lines
