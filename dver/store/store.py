@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any, Final
 from blake3 import blake3
 from xxhash import xxh3_64_hexdigest
 
+from dver.core.batches import batched
 from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats import tree
@@ -28,6 +30,8 @@ from dver.store.scratch import PRIVATE, Scratch, Sharing
 
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
+_LEARNT_AT_ONCE: Final = 256
+"""Packs that become known in one transaction: one each would take longer, and a long one keeps other processes out."""
 _WHERE: Final = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
 _WHERE_CHUNKED: Final = f"{_WHERE} AND codec = {Codec.CHUNKED:d}"
 _KINDS: Final = tuple(ObjectKind)
@@ -137,11 +141,13 @@ class Store:
         return self.pack_name(number), self.pack_path(number)
 
     def pack_name(self, number: int) -> Oid:
-        """The name of the pack with the database id `number`."""
+        """The name of the pack with the database id `number`. Raises FileNotFoundError if it has been removed."""
         name = self._pack_names().get(number)
         if name is None:  # another process has just added the pack
             self.refresh()
-            name = self._pack_names()[number]
+            name = self._pack_names().get(number)
+        if name is None:
+            raise FileNotFoundError(errno.ENOENT, "this pack has been removed")
         return name
 
     # -- reading
@@ -152,22 +158,42 @@ class Store:
 
     def read_found(self, found: Found) -> bytes:
         """The content of an object that `locate` found and that is not chunked, checked against its oid."""
-        with self._explaining():
-            try:
-                return self._frames.content(found)
-            except CorruptError as error:
-                return self._from_elsewhere(found, error)
+        try:
+            return self._frames.content(found)
+        except CorruptError as error:
+            return self._from_elsewhere(found, error)
+        except FileNotFoundError:
+            ((_, content),) = self._moved([found])
+            if isinstance(content, CorruptError):
+                raise content from None
+            return content
 
     def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
         """The contents of objects that `locate` found and that are not chunked: see `FrameReader.contents`."""
-        with self._explaining():
+        done = 0
+        try:
             for one, content in self._frames.contents(found):
                 if isinstance(content, CorruptError):
                     try:
                         content = self._from_elsewhere(one, content)
                     except CorruptError as error:
                         content = error
+                done += 1
                 yield one, content
+        except FileNotFoundError:
+            yield from self._moved(found[done:])
+
+    def _moved(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
+        """The contents of objects that were at `found` until another process, a gc, took their pack away: it has put
+        into other packs what is needed."""
+        self.refresh()
+        wanted = {one.oid: one for one in found}
+        with self._explaining():
+            here = [one for one in self.locate(wanted) if one.codec is not Codec.CHUNKED]
+            for one, content in self._frames.contents(here):
+                yield wanted.pop(one.oid), content
+        for oid, one in wanted.items():
+            yield one, self.read(oid)
 
     def recipes(self, oids: Iterable[Oid]) -> Iterator[tuple[Oid, Recipe | CorruptError]]:
         """The recipes of those of `oids` that are kept as chunks. A damaged one yields its error."""
@@ -189,12 +215,14 @@ class Store:
         return self.loose.pieces(oid)
 
     def _recipe(self, found: Found) -> Recipe:
+        try:
+            return self._frames.recipe(found)
+        except CorruptError:
+            self.filled_again(found.oid)
+        except FileNotFoundError:
+            self.refresh()
         with self._explaining():
-            try:
-                return self._frames.recipe(found)
-            except CorruptError:
-                self.filled_again(found.oid)
-                return self._frames.recipe(next(iter(self.locate((found.oid,))), found))
+            return self._frames.recipe(next(iter(self.locate((found.oid,))), found))
 
     def assembled(self, oid: Oid, recipe: Recipe) -> Iterator[bytes]:
         """The blob `oid`, piece by piece, of chunks in packs; a CorruptError with the last one takes it all back."""
@@ -345,8 +373,10 @@ class Store:
                 self.database.write("DELETE FROM complete_roots", [()])
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('swept', ?)", [(swept,)])
         self.damaged_packs.clear()
-        for name in sorted(on_disk - known.keys()):
-            self._learn(name)
+        for names in batched(sorted(on_disk - known.keys()), _LEARNT_AT_ONCE):
+            with self.database.transaction():
+                for name in names:
+                    self._learn(name)
         return self._names
 
     def _learn(self, name: Oid) -> None:
