@@ -28,6 +28,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Set up and get help": {
         "config": "Read and change settings.",
+        "gc": "Remove data that no commit needs any more.",
         "fsck": "Verify every byte that is stored, and repair what is damaged.",
         "doctor": "Examine this installation, disk and project.",
         "completion": "Print the script that completes dver in your shell.",

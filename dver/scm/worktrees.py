@@ -33,9 +33,17 @@ def worktrees(git: GitRepo) -> list[Worktree]:
     return found
 
 
+def clone_at(common_dir: Path) -> GitRepo:
+    """Another clone on this machine, by its common Git directory. Raises RepositoryError if git cannot use it."""
+    if not (common_dir / "HEAD").is_file():
+        raise RepositoryError(f"there is no Git directory {os.fspath(common_dir)!r}", why="it was moved or deleted")
+    git = GitRepo(common_dir, common_dir, common_dir, explicit=True)
+    return replace(git, object_format=run(git, ["rev-parse", "--show-object-format"]).decode().strip())
+
+
 def _main(git: GitRepo) -> Worktree:
     """The main worktree, or, of a bare clone, its HEAD and whatever index it may have."""
-    if git.git_dir == git.common_dir:
+    if git.git_dir == git.common_dir != git.worktree:
         return Worktree(git, True)
     settings = dict(_core_settings(git))
     at_home = replace(git, git_dir=git.common_dir, worktree=git.common_dir, explicit=True)

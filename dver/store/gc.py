@@ -68,6 +68,7 @@ class GcPlan:
     """Packs whose needed frames are written into new ones."""
     dead_loose: tuple[LooseBlob, ...] = ()
     kept: tuple[PackPlan, ...] = ()
+    kept_loose: tuple[LooseBlob, ...] = ()
 
     @property
     def objects(self) -> int:
@@ -105,11 +106,13 @@ def plan_gc(
         small = set()
     rewritten = [one for one in movable if one.name in wasteful or one.name in small]
     going = {one.name for one in (*dead, *rewritten)}
+    files = list(loose)
     return GcPlan(
         tuple(dead),
         tuple(rewritten),
-        tuple(one for one in loose if one.oid not in live),
+        tuple(one for one in files if one.oid not in live),
         tuple(one for one in contents if one.name not in going),
+        tuple(one for one in files if one.oid in live),
     )
 
 
@@ -199,6 +202,12 @@ def loose_blobs(store: Store, inventory: Inventory) -> Iterator[LooseBlob]:
     for oid in inventory.loose:
         with suppress(FileNotFoundError):
             yield LooseBlob(oid, store.loose.path(oid).stat().st_size)
+
+
+def dead_objects(store: Store, inventory: Inventory, live: Container[Oid]) -> Iterator[Row]:
+    """The objects in the packs of `inventory` that are not `live`."""
+    for one in contents(store, inventory):
+        yield from (row for row in one.rows if row.oid not in live)
 
 
 def plan_for(store: Store, inventory: Inventory, needed: Needed, stuck: Container[Oid] = ()) -> GcPlan:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import ConflictError, CorruptError
-from dver.core.fsutil import clear_leftovers, fsync_dir, temporary_name, write_atomic
+from dver.core.fsutil import clear_leftovers, fsync_dir, temporary_name
 from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats.pack import Codec, ObjectKind
@@ -156,7 +156,7 @@ class OpenBatch:
 
     def _take(self, source: Path, target: Path) -> bool:
         if not self._touched:
-            write_atomic(self.batch.path.parent / _LAST, self.batch.name.encode())
+            self._store.scratch.write(self.batch.path.parent / _LAST, self.batch.name.encode())
         self._store.scratch.make_folder(target.parent)
         self._touched.update((source.parent, target.parent, target.parent.parent, self.batch.path))
         return _rename(source, target)
@@ -195,7 +195,7 @@ def _new_batch(store: Store, stack: ExitStack) -> Batch:
         if store.scratch.sharing.locks:
             stack.enter_context(_held(making))
         else:
-            write_atomic(making.owner, _me())
+            store.scratch.write(making.owner, _me())
         if _rename(making.path, batch.path):  # nobody took it for left over before it was locked
             fsync_dir(store.trash)
             return batch
@@ -279,6 +279,7 @@ def put_back(store: Store, batch: Batch) -> list[Oid]:
         recipes += _put_pack_back(store, batch, name)
     for oid in batch.loose_oids():
         _put_loose_back(store, batch, oid)
+    _discard_empty(batch)
     store.refresh()
     return recipes
 
@@ -339,6 +340,8 @@ def _find_and_put_back(store: Store, absent: set[Oid]) -> list[Oid] | None:
                 recipes += _put_pack_back(store, batch, name)
                 absent -= held
                 found = True
+        if batch.finished:
+            _discard_empty(batch)
     return recipes if found else None
 
 

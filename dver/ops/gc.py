@@ -1,0 +1,342 @@
+"""`dver gc`: take out of the store, or off a remote, what nobody needs; and bring it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import chain
+
+from dver.core.errors import RepositoryError, UsageError
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress
+from dver.core.words import some
+from dver.formats.pack import ObjectKind
+from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
+from dver.project.unneeded import Unneeded, name_unneeded
+from dver.remote.gc import prepare_remote_gc, remote_gc
+from dver.remote.gc_state import total
+from dver.repo import Repository
+from dver.scm.revisions import is_shallow
+from dver.scm.roots import read_roots
+from dver.scm.upstream import unknown_tips
+from dver.scm.worktrees import clone_at
+from dver.store import clones, trash
+from dver.store.closure import Root
+from dver.store.gc import GcPlan, GcResult, collect, find_needed, plan_for, take_inventory
+from dver.store.trash import OpenBatch, open_batch
+
+Roots = set[tuple[Oid, ObjectKind]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrashBatch:
+    """What one gc has moved to the trash. `size` in bytes, times in Unix seconds."""
+
+    name: str
+    size: int
+    made: int
+    expires: int
+    """From then on it may be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Why the rest is kept: where pointers were read."""
+
+    commits: int
+    pointers: int
+    worktrees: int
+    clones: int
+    """Clones that use this store, this one among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What a gc did, or with a dry run would do. Sizes in bytes."""
+
+    dry_run: bool
+    objects: int
+    size: int
+    packs: int
+    """Packs that go as a whole."""
+    rewritten: int
+    """Packs of which only what is needed stays."""
+    files: int
+    """Large files that go."""
+    kept_objects: int
+    kept_size: int
+    reasons: Reasons
+    damaged: tuple[str, ...] = ()
+    """Packs that stay as they are, since something in them is damaged."""
+    unneeded: tuple[Unneeded, ...] = ()
+    """In a dry run, what goes, by name as far as names are known."""
+    deleted: tuple[TrashBatch, ...] = ()
+    """What was, or would be, deleted for good."""
+    trash: tuple[TrashBatch, ...] = ()
+    """What is in the trash now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """What was brought back."""
+
+    batches: tuple[TrashBatch, ...]
+
+
+def gc(repo: Repository, *, dry_run: bool = False, grace: int | None = None, progress: Progress = SILENT) -> GcReport:
+    """Move to the trash what no clone that uses the store may still need, and delete what was there for longer than
+    `grace` seconds, by default `gc.grace`.
+
+    Raises RepositoryError that names what of Git cannot be read, CorruptError for what cannot be read in the store;
+    then nothing was moved. ConflictError if another gc is at work.
+    """
+    grace = repo.config.gc_grace if grace is None else grace
+    with nullcontext() if dry_run else open_batch(repo.store) as batch:
+        inventory = take_inventory(repo.store)
+        needs = _needs(repo)
+        roots = _roots(repo, needs)
+        if inventory.loose:
+            folders = chain.from_iterable(one.git.folders for one in needs)
+            roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders, repo.store.loose.root))
+        needed = find_needed(repo.store, roots, progress=progress)
+        if batch is None:
+            result = GcResult(plan_for(repo.store, inventory, needed))
+            unneeded = name_unneeded(repo, needs[0].git.commits, inventory, needed.live)
+            deleted = _due(repo, grace)
+        else:
+            result = collect(
+                repo.store,
+                batch,
+                inventory,
+                needed,
+                roots_now=lambda: _roots(repo, _needs(repo)),
+                progress=progress,
+            )
+            unneeded = ()
+            deleted = _delete_due(repo, grace, batch)
+    return _report(repo, result, needs, grace, unneeded, deleted, dry_run=dry_run)
+
+
+def restore(repo: Repository, name: str | None = None) -> RestoreReport:
+    """Bring back what is in the trash: the batch `name`, or all. Raises UsageError if there is no such batch."""
+    with open_batch(repo.store) as opened:
+        found = [one for one in trash.batches(repo.store.trash) if one.name != opened.batch.name]
+        chosen = [one for one in found if name in (None, one.name)]
+        if name is not None and not chosen:
+            known = ", ".join(one.name for one in found) or "none"
+            raise UsageError(
+                f"no batch in the trash is called {name!r}", why=f"there are: {known}", fix="dver gc --dry-run"
+            )
+        restored = tuple(_described(one, 0) for one in chosen)
+        recipes: list[Oid] = []
+        for one in chosen:
+            recipes += trash.put_back(repo.store, one)
+        # Their chunks may have gone with another batch, later.
+        trash.put_back_needed(repo.store, [(oid, ObjectKind.BLOB) for oid in recipes])
+    return RestoreReport(restored)
+
+
+def forget(repo: Repository, place: str) -> int:
+    """Take the clone at `place` out of the register of the store; the number of its entries. Raises UsageError."""
+    gone = clones.forget(repo.store_root, repo.root / place)
+    if not gone:
+        known = ", ".join(str(one.git_dir) for one in clones.listed(repo.store_root)) or "none"
+        raise UsageError(f"no clone at {place!r} uses this store", why=f"the register has: {known}")
+    return len(gone)
+
+
+# -- a remote
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteReport:
+    """What a gc of a remote did, or with a dry run would do. Sizes in bytes, `next_due` in Unix seconds."""
+
+    remote: str
+    url: str
+    dry_run: bool
+    condemned_packs: int
+    condemned_size: int
+    copied_size: int
+    """Of what is needed in packs that are mostly not: it is written anew."""
+    deleted_packs: int
+    deleted_size: int
+    next_due: int | None
+    """When the first of what is condemned may be deleted, by a gc then; None if nothing is."""
+
+
+def gc_remote(
+    repo: Repository,
+    name: str | None,
+    *,
+    dry_run: bool = False,
+    grace: int | None = None,
+    offline: bool = False,
+    progress: Progress = SILENT,
+) -> RemoteReport:
+    """Condemn what this clone's Git history does not need of the remote `name`, and delete what was condemned for long.
+
+    Others may have pushed commits of which this clone does not know: so its Git remotes are asked first, unless
+    `offline` is set. Raises RepositoryError where it does not know enough, RemoteError.
+    """
+    grace = repo.config.gc_grace if grace is None else grace
+    _refuse_partial_knowledge(repo, offline=offline)
+
+    def roots() -> list[Root]:
+        return [Root(oid, kind) for oid, kind in with_kinds(repo.store, needs_of(repo.git).roots)]
+
+    catalog = repo.catalog(name)
+    chosen, url = repo.remote_settings(name).name, catalog.storage.url
+    if not dry_run:
+        done = remote_gc(roots, repo.store, catalog, grace=grace, progress=progress)
+        return RemoteReport(
+            chosen,
+            url,
+            dry_run,
+            done.condemned_packs,
+            done.condemned_size,
+            done.copied_size,
+            done.deleted_packs,
+            done.deleted_size,
+            done.next_due,
+        )
+    plan = prepare_remote_gc(roots, repo.store, catalog, grace=grace).plan
+    return RemoteReport(
+        chosen,
+        url,
+        dry_run,
+        len(plan.condemned_packs),
+        total(plan.condemned_packs),
+        sum([row.stored_size for row in plan.copies]),
+        len(plan.deleted_packs),
+        total(plan.deleted_packs),
+        plan.next_due,
+    )
+
+
+def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
+    if is_shallow(repo.git):
+        raise RepositoryError(
+            "this clone is shallow, and does not know what older commits need",
+            why="their data would be taken off the remote",
+            fix="get all of the history: git fetch --unshallow --tags; or collect in a full clone",
+        )
+    if offline:
+        return
+    unknown = unknown_tips(repo.git, read_roots(repo.git).commits)
+    if unknown:
+        names = some([f"{tip.remote} {tip.ref.removeprefix('refs/heads/')}" for tip in unknown])
+        raise RepositoryError(
+            f"this clone does not have all commits of its Git remotes: {names}",
+            why="the data that they need would be taken off the remote",
+            fix="git fetch --all --tags, then run the same command again",
+        )
+
+
+# -- what is needed
+
+
+def _needs(repo: Repository) -> list[CloneNeeds]:
+    """What this clone needs, and all others that use the store."""
+    return [needs_of(repo.git), *(_needs_of_other(one) for one in _others(repo))]
+
+
+def _others(repo: Repository) -> list[clones.Clone]:
+    found = {one.git_dir: one for one in clones.listed(repo.store_root)}
+    return [one for place, one in found.items() if place != repo.git.common_dir]
+
+
+def _needs_of_other(clone: clones.Clone) -> CloneNeeds:
+    try:
+        if clone.state is not clones.State.HERE:
+            raise RepositoryError("it cannot be looked into", why=_WHY[clone.state].format(clone))
+        return needs_of(clone_at(clone.git_dir))
+    except RepositoryError as error:
+        raise RepositoryError(
+            f"cannot tell what the clone {str(clone.git_dir)!r} needs, which uses this store too",
+            why=error.why or error.what,
+            fix=f"run `dver gc` where it can be read; or, if it is gone for good: dver gc --forget {clone.git_dir}",
+        ) from error
+
+
+_WHY = {
+    clones.State.GONE: "there is nothing at that place any more",
+    clones.State.CLOSED: "it belongs to {0.user}, and may not be read",
+    clones.State.ELSEWHERE: "it is on the machine {0.host}",
+}
+
+
+def _roots(repo: Repository, needs: Sequence[CloneNeeds]) -> Roots:
+    return with_kinds(repo.store, frozenset().union(*(one.roots for one in needs)))
+
+
+# -- the trash
+
+
+def _delete_due(repo: Repository, grace: int, opened: OpenBatch) -> tuple[TrashBatch, ...]:
+    """Delete what is old enough: all that is needed is back, so this run's own batch may go as well."""
+    gone = []
+    for one in _old(repo, grace):
+        if one.finished or one.name in (opened.batch.name, *(orphan.name for orphan in opened.orphans)):
+            gone.append(_described(one, grace))
+            trash.delete(repo.store, one)
+    return tuple(one for one in gone if one.size)
+
+
+def _due(repo: Repository, grace: int) -> tuple[TrashBatch, ...]:
+    return tuple(_described(one, grace) for one in _old(repo, grace))
+
+
+def _old(repo: Repository, grace: int) -> list[trash.Batch]:
+    now = time.time()
+    # A clock that was set back must not keep anything for ever where no grace is wanted.
+    return [one for one in trash.batches(repo.store.trash) if not grace or one.made + grace <= now]
+
+
+def _described(batch: trash.Batch, grace: int) -> TrashBatch:
+    return TrashBatch(batch.name, batch.size(), batch.made, batch.made + grace)
+
+
+def _report(
+    repo: Repository,
+    result: GcResult,
+    needs: Sequence[CloneNeeds],
+    grace: int,
+    unneeded: tuple[Unneeded, ...],
+    deleted: tuple[TrashBatch, ...],
+    *,
+    dry_run: bool,
+) -> GcReport:
+    plan = result.plan
+    names = {one.name for one in deleted}
+    return GcReport(
+        dry_run=dry_run,
+        objects=plan.objects,
+        size=plan.size,
+        packs=len(plan.dead_packs),
+        rewritten=len(plan.rewritten),
+        files=len(plan.dead_loose),
+        kept_objects=_kept_objects(plan),
+        kept_size=_kept_size(plan),
+        reasons=Reasons(
+            commits=sum(len(one.git.commits) for one in needs),
+            pointers=sum(len(one.git.blobs) for one in needs),
+            worktrees=sum(len(one.git.git_dirs) for one in needs),
+            clones=len(needs),
+        ),
+        damaged=tuple(one.hex() for one in result.damaged),
+        unneeded=unneeded,
+        deleted=deleted,
+        trash=tuple(_described(one, grace) for one in trash.batches(repo.store.trash) if one.name not in names),
+    )
+
+
+def _kept_objects(plan: GcPlan) -> int:
+    return sum(one.live for one in (*plan.kept, *plan.rewritten)) + len(plan.kept_loose)
+
+
+def _kept_size(plan: GcPlan) -> int:
+    whole = sum(one.size for one in plan.kept) + sum(one.live_size for one in plan.rewritten)
+    return whole + sum(one.size for one in plan.kept_loose)
