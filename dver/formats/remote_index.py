@@ -1,23 +1,28 @@
-"""Index objects: what one push put on a remote (docs/format/index.md).
+"""Index objects: which packs a remote holds, and where in them each object lies (docs/format/index.md).
 
 An index lists packs, the objects in them, and the roots that are complete on the remote now that those packs are
-there. It is written last, so what it lists can be relied on. Its name on the remote is the BLAKE3 of its bytes.
+there. It is written last, so what it lists can be relied on.
 
     head      magic, version, counts
     roots     32 bytes each, sorted
     packs     name and size in bytes, sorted by name
-    fan-out   256 × u32: rows whose oid begins with a byte of at most i
+    buckets   for each the number of rows up to its end, and the XXH3 of its rows
     rows      62 bytes each, sorted by oid
+
+A row's bucket is what the first bits of its oid say. The index's name is the BLAKE3 of all before the rows. So a client
+that wants ten objects of ten million reads that part and ten buckets by range, and can vouch for all of it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from struct import Struct, pack, unpack
+from struct import Struct, unpack
 from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
 
 from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
@@ -26,14 +31,22 @@ from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, Codec, ObjectKind
 from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVIX"
-VERSION: Final = 1
+VERSION: Final = 2
+BUCKET_ROWS: Final = 512
+"""Rows that a bucket has at most, on average."""
 
-_HEAD: Final = Struct("<III")
+_COUNTS_1: Final = Struct("<III")
+_FANOUT_1: Final = 256
+_COUNTS: Final = Struct("<BIII")
 _PACK: Final = Struct("<32sQ")
+_BUCKET: Final = Struct("<IQ")
 _ROW: Final = Struct("<32sIBBQQQ")
-_FANOUT: Final = 256
 _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
+
+FIXED_SIZE: Final = len(MAGIC) + 1 + _COUNTS.size
+"""Bytes at the front that tell how long the head is."""
+ROW_SIZE: Final = _ROW.size
 
 
 class PackRef(NamedTuple):
@@ -60,6 +73,14 @@ class Location(NamedTuple):
         return self.offset + FRAME_HEADER_SIZE + self.stored_size
 
 
+class Bucket(NamedTuple):
+    """Some rows. `start` and `size` are those of their bytes in the index."""
+
+    start: int
+    size: int
+    checksum: int
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteIndex:
     """The content of one index object."""
@@ -69,59 +90,205 @@ class RemoteIndex:
     objects: tuple[Location, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All of an index but its rows."""
+
+    roots: tuple[Oid, ...]
+    packs: tuple[PackRef, ...]
+    buckets: tuple[Bucket, ...]
+    name: Oid
+    size: int
+    """Bytes before the rows."""
+    rows: int
+    encoded: bytes
+
+    def bucket_of(self, oid: Oid) -> int:
+        """The number of the bucket that `oid` is in, if it is in the index."""
+        return _bucket_number(oid, len(self.buckets).bit_length() - 1)
+
+    @property
+    def total(self) -> int:
+        """Bytes of the whole index."""
+        return self.size + self.rows * ROW_SIZE
+
+
 def encode(roots: Sequence[Oid], packs: Sequence[PackRef], objects: Sequence[Location]) -> bytes:
     """The bytes of an index. `packs` must be sorted by name, since `objects` count in them."""
-    rows = sorted(objects)
+    rows = [_ROW.pack(*row) for row in sorted(objects)]
+    return encode_head(roots, packs, rows) + b"".join(rows)
+
+
+def encode_row(row: Location) -> bytes:
+    """The bytes of one row."""
+    return _ROW.pack(*row)
+
+
+def encode_head(roots: Sequence[Oid], packs: Sequence[PackRef], rows: Sequence[bytes]) -> bytes:
+    """All that goes before `rows`, which are encoded and sorted."""
+    bits = _bits(len(rows))
     complete = sorted(set(roots))
-    firsts = [row.oid[0] for row in rows]
+    ends = [0] * (1 << bits)
+    for row in rows:
+        ends[_bucket_number(row, bits)] += 1
+    parts = []
+    at = 0
+    for count in ends:
+        parts.append(_BUCKET.pack(at + count, xxh3_64_intdigest(b"".join(rows[at : at + count]))))
+        at += count
     return b"".join(
         (
             MAGIC,
             bytes((VERSION,)),
-            _HEAD.pack(len(complete), len(packs), len(rows)),
+            _COUNTS.pack(bits, len(complete), len(packs), len(rows)),
             b"".join(complete),
             b"".join([_PACK.pack(*ref) for ref in packs]),
-            pack(f"<{_FANOUT}I", *[bisect_right(firsts, byte) for byte in range(_FANOUT)]),
-            b"".join([_ROW.pack(*row) for row in rows]),
+            b"".join(parts),
         )
     )
 
 
-def decode(content: bytes | memoryview) -> RemoteIndex:
-    """The index that `content` encodes. Raises CorruptError for anything that `encode` would not have written."""
+def name_of(content: bytes | memoryview) -> Oid:
+    """What the index with these bytes is called. Raises CorruptError if that cannot be told."""
+    view = memoryview(content)
+    return Oid.of(view if is_version_1(view) else view[: head_size(view)])
+
+
+def is_version_1(content: bytes | memoryview) -> bool:
+    """Does the index that begins with `content` have the first version's form, which is read only whole?"""
+    return bytes(content[: len(MAGIC) + 1]) == MAGIC + b"\x01"
+
+
+def head_size(content: bytes | memoryview) -> int:
+    """How many bytes the head of the index has that begins with `content`, at least FIXED_SIZE bytes of it.
+
+    Raises CorruptError for what is no index of this version.
+    """
     cursor = Cursor(content, "index")
     cursor.expect(MAGIC, VERSION)
-    root_count, pack_count, row_count = cursor.unpack(_HEAD)
+    bits, roots, packs, rows = cursor.unpack(_COUNTS)
+    if bits != _bits(rows):
+        raise CorruptError("an index with a wrong number of buckets")
+    return FIXED_SIZE + OID_SIZE * roots + _PACK.size * packs + (_BUCKET.size << bits)
+
+
+def decode_head(content: bytes | memoryview) -> Head:
+    """The head that `content`, all of it, encodes. Raises CorruptError."""
+    size = head_size(content)
+    cursor = Cursor(content, "index")
+    cursor.expect(MAGIC, VERSION)
+    bits, root_count, pack_count, rows = cursor.unpack(_COUNTS)
     roots = _decode_roots(cursor, root_count)
-    packs = tuple(PackRef(Oid(name), size) for name, size in _PACK.iter_unpack(cursor.take(_PACK.size * pack_count)))
-    fanout = unpack(f"<{_FANOUT}I", cursor.take(4 * _FANOUT))
-    body = cursor.take(_ROW.size * row_count)
+    packs = _decode_packs(cursor, pack_count)
+    table = list(_BUCKET.iter_unpack(cursor.take(_BUCKET.size << bits)))
     cursor.finish()
-    try:
-        rows = tuple(
-            [
-                Location(Oid(oid), number, _KINDS[kind], _CODECS[codec], offset, raw, stored)
-                for oid, number, kind, codec, offset, raw, stored in _ROW.iter_unpack(body)
-            ]
-        )
-    except IndexError:
-        raise CorruptError("an index with an object of an unknown kind or codec", fix="upgrade dver") from None
-    _check(roots, packs, rows, fanout)
-    return RemoteIndex(roots, packs, rows)
+    buckets = []
+    before = 0
+    for end, checksum in table:
+        if end < before:
+            raise CorruptError("an index whose buckets are not sorted")
+        buckets.append(Bucket(size + before * ROW_SIZE, (end - before) * ROW_SIZE, checksum))
+        before = end
+    if before != rows:
+        raise CorruptError("an index whose buckets do not hold all rows")
+    return Head(roots, packs, tuple(buckets), Oid.of(content), size, rows, bytes(content))
+
+
+def decode_bucket(head: Head, number: int, content: bytes | memoryview) -> list[Location]:
+    """The rows in the bucket `number`, whose bytes are `content`. Raises CorruptError unless `head` vouches for them."""
+    bucket = head.buckets[number]
+    if len(content) != bucket.size or xxh3_64_intdigest(content) != bucket.checksum:
+        raise CorruptError("a damaged index", why=f"bucket {number} does not match its checksum")
+    rows = _decode_rows(content)
+    _check_rows(rows, head.packs)
+    if any(head.bucket_of(row.oid) != number for row in rows):
+        raise CorruptError("an index with an object in a wrong bucket")
+    return rows
+
+
+def decode(content: bytes | memoryview) -> RemoteIndex:
+    """The index that `content` encodes. Raises CorruptError for anything that `encode` would not have written."""
+    view = memoryview(content)
+    if is_version_1(view):
+        return _decode_version_1(view)
+    size = head_size(view)
+    if size > len(view):
+        raise CorruptError("a truncated index", why=f"{size} bytes expected, {len(view)} found")
+    head = decode_head(view[:size])
+    if len(view) != head.total:
+        raise CorruptError("a truncated index", why=f"{head.total} bytes expected, {len(view)} found")
+    return RemoteIndex(head.roots, head.packs, tuple(_all_rows(head, view)))
+
+
+def decode_named(name: Oid, content: bytes | memoryview) -> RemoteIndex:
+    """The same of an index that is called `name`. Raises CorruptError if it should not be called so, too."""
+    if name_of(content) != name:
+        raise CorruptError("a damaged index", why="its bytes do not match its name")
+    return decode(content)
+
+
+def _all_rows(head: Head, content: memoryview) -> Iterator[Location]:
+    for number, bucket in enumerate(head.buckets):
+        yield from decode_bucket(head, number, content[bucket.start : bucket.start + bucket.size])
+
+
+def _bits(rows: int) -> int:
+    """How many bits of the oid choose the bucket, in an index of so many rows."""
+    bits = 0
+    while rows > BUCKET_ROWS << bits:
+        bits += 1
+    return bits
+
+
+def _bucket_number(oid: bytes, bits: int) -> int:
+    return int.from_bytes(oid[:4], "big") >> 32 - bits
+
+
+def _decode_version_1(content: memoryview) -> RemoteIndex:
+    """What the first version wrote: a fan-out table instead of buckets, and nothing that vouches for a part alone."""
+    cursor = Cursor(content, "index")
+    cursor.expect(MAGIC, 1)
+    root_count, pack_count, row_count = cursor.unpack(_COUNTS_1)
+    roots = _decode_roots(cursor, root_count)
+    packs = _decode_packs(cursor, pack_count)
+    fanout = unpack(f"<{_FANOUT_1}I", cursor.take(4 * _FANOUT_1))
+    rows = _decode_rows(cursor.take(ROW_SIZE * row_count))
+    cursor.finish()
+    _check_rows(rows, packs)
+    firsts = [row.oid[0] for row in rows]
+    if any(fanout[byte] != bisect_right(firsts, byte) for byte in range(_FANOUT_1)):
+        raise CorruptError("an index with a wrong fan-out table")
+    return RemoteIndex(roots, packs, tuple(rows))
 
 
 def _decode_roots(cursor: Cursor, count: int) -> tuple[Oid, ...]:
     column = bytes(cursor.take(OID_SIZE * count))
-    return tuple(Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE))
+    roots = tuple(Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE))
+    if any(a >= b for a, b in pairwise(roots)):
+        raise CorruptError("an index whose roots are not sorted")
+    return roots
 
 
-def _check(
-    roots: tuple[Oid, ...], packs: tuple[PackRef, ...], rows: tuple[Location, ...], fanout: tuple[int, ...]
-) -> None:
-    if any(a >= b for a, b in pairwise(roots)) or any(a.name >= b.name for a, b in pairwise(packs)):
-        raise CorruptError("an index whose roots or packs are not sorted")
+def _decode_packs(cursor: Cursor, count: int) -> tuple[PackRef, ...]:
+    packs = tuple(PackRef(Oid(name), size) for name, size in _PACK.iter_unpack(cursor.take(_PACK.size * count)))
+    if any(a.name >= b.name for a, b in pairwise(packs)):
+        raise CorruptError("an index whose packs are not sorted")
     if any(ref.size > SIZE_MAX for ref in packs):
         raise CorruptError("an index with a pack larger than any disk")
+    return packs
+
+
+def _decode_rows(content: bytes | memoryview) -> list[Location]:
+    try:
+        return [
+            Location(Oid(oid), number, _KINDS[kind], _CODECS[codec], offset, raw, stored)
+            for oid, number, kind, codec, offset, raw, stored in _ROW.iter_unpack(content)
+        ]
+    except IndexError:
+        raise CorruptError("an index with an object of an unknown kind or codec", fix="upgrade dver") from None
+
+
+def _check_rows(rows: Sequence[Location], packs: Sequence[PackRef]) -> None:
     if any(a.oid >= b.oid for a, b in pairwise(rows)):
         raise CorruptError("an index whose objects are not sorted")
     for row in rows:
@@ -129,6 +296,3 @@ def _check(
             raise CorruptError(f"an index that places object {row.oid} outside of its pack")
         if row.raw_size > SIZE_MAX:
             raise CorruptError(f"an index with object {row.oid}, larger than any disk")
-    firsts = [row.oid[0] for row in rows]
-    if any(fanout[byte] != bisect_right(firsts, byte) for byte in range(_FANOUT)):
-        raise CorruptError("an index with a wrong fan-out table")

@@ -132,7 +132,7 @@ def execute_remote_gc(
 def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, now: int) -> PreparedGc:
     seen = glance(catalog.storage)
     wanted = [(root.oid, root.kind) for root in roots()]
-    shown, state = look(catalog.storage, seen, jobs=catalog.jobs)
+    shown, state = look(catalog.storage, seen, store, jobs=catalog.jobs)
     reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)
     live = reach.of(wanted)
     reached = None
@@ -231,7 +231,7 @@ class _Run:
         more = (row.oid for row in rows if row.oid not in self._plan.merged_roots)
         while True:
             content = remote_index.encode(sorted(roots), packs, objects)
-            name = Oid.of(content)
+            name = remote_index.name_of(content)
             if name not in taken:
                 return name, content
             # A name that was condemned must not come back. All that is live is complete, and may be called a root.

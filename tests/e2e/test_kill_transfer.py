@@ -49,8 +49,7 @@ def _verify_remote(remote: Path) -> None:
         if file.suffix != ".idx":
             continue
         content = file.read_bytes()
-        assert Oid.of(content).hex() == file.stem
-        index = remote_index.decode(content)
+        index = remote_index.decode_named(Oid(bytes.fromhex(file.stem)), content)
         for found in index.objects:
             assert packs[index.packs[found.pack].name][found.oid] == found.offset
 

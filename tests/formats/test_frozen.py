@@ -111,18 +111,34 @@ def test_frames_are_written_as_ever() -> None:
         assert checksum == row.checksum
 
 
-def test_index_objects_are_read_and_written_as_ever() -> None:
-    packs = (PackRef(Oid(bytes(32)), 1000), PackRef(Oid.of(b"pack"), 5_000_000_000))
-    objects = [
-        Location(HELLO, 0, ObjectKind.BLOB, Codec.RAW, 16, 6, 6),
-        Location(Oid.of(TEXT), 1, ObjectKind.BLOB, Codec.ZSTD, 4_000_000_000, len(TEXT), 70),
-        Location(Oid.of(b"a tree"), 1, ObjectKind.TREE, Codec.RAW, 16, 300, 300),
-    ]
+INDEXED_PACKS = tuple(sorted((PackRef(Oid(bytes(32)), 1000), PackRef(Oid.of(b"pack"), 5_000_000_000))))
+INDEXED = [
+    Location(HELLO, 0, ObjectKind.BLOB, Codec.RAW, 16, 6, 6),
+    Location(Oid.of(TEXT), 1, ObjectKind.BLOB, Codec.ZSTD, 4_000_000_000, len(TEXT), 70),
+    Location(Oid.of(b"a tree"), 1, ObjectKind.TREE, Codec.RAW, 16, 300, 300),
+]
+CHUNKED = Location(Oid.of(b"big"), 1, ObjectKind.BLOB, Codec.CHUNKED, 500, 3_000_000_000, 4000)
+MANY = [Location(Oid.of(b"%d" % n), 0, ObjectKind.BLOB, Codec.RAW, 16 + n % 100, 6, 6) for n in range(1500)]
+
+
+def test_index_objects_of_version_1_are_read_as_ever() -> None:
     found = remote_index.decode(read("remote.index"))
     assert found.roots == tuple(sorted([HELLO, Oid.of(b"a tree")]))
-    assert found.packs == tuple(sorted(packs))
-    assert found.objects == tuple(sorted(objects))
-    assert remote_index.encode([Oid.of(b"a tree"), HELLO], sorted(packs), objects) == read("remote.index")
+    assert found.packs == INDEXED_PACKS
+    assert found.objects == tuple(sorted(INDEXED))
+    assert remote_index.name_of(read("remote.index")) == Oid.of(read("remote.index"))
+
+
+def test_index_objects_are_read_and_written_as_ever() -> None:
+    content = (FROZEN.parent / "format-v2/remote.index").read_bytes()
+    found = remote_index.decode(content)
+    assert found.roots == tuple(sorted([HELLO, Oid.of(b"a tree")]))
+    assert found.packs == INDEXED_PACKS
+    assert found.objects == tuple(sorted([*INDEXED, CHUNKED, *MANY]))
+    assert remote_index.encode(found.roots, found.packs, found.objects) == content
+    head = remote_index.decode_head(content[: remote_index.head_size(content)])
+    assert len(head.buckets) == 4
+    assert head.name == remote_index.name_of(content)
 
 
 def test_recipes_are_read_and_written_as_ever() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -11,7 +12,20 @@ from strategies import damaged, indexes
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import MAGIC, VERSION, Location, PackRef, RemoteIndex, decode, encode
+from dver.formats.remote_index import (
+    MAGIC,
+    VERSION,
+    Location,
+    PackRef,
+    RemoteIndex,
+    decode,
+    decode_bucket,
+    decode_head,
+    decode_named,
+    encode,
+    head_size,
+    name_of,
+)
 
 
 def encoded(index: RemoteIndex) -> bytes:
@@ -53,10 +67,10 @@ def test_a_pack_larger_than_any_disk_is_refused() -> None:
         decode(encode([], [PACK._replace(size=2**63)], [PLACE]))
 
 
-def test_a_wrong_fan_out_table_is_refused() -> None:
+def test_a_wrong_bucket_table_is_refused() -> None:
     content = bytearray(encode([], [PACK], [PLACE]))
     content[len(content) - 62 - 4] ^= 1
-    with pytest.raises(CorruptError, match="fan-out"):
+    with pytest.raises(CorruptError, match="damaged"):
         decode(bytes(content))
 
 
@@ -64,3 +78,51 @@ def test_a_newer_index_is_refused_with_the_remedy() -> None:
     with pytest.raises(CorruptError) as caught:
         decode(MAGIC + bytes((VERSION + 1,)) + bytes(2000))
     assert caught.value.fix == "upgrade dver"
+
+
+def test_buckets_grow_in_number_with_the_rows() -> None:
+    for rows, buckets in ((0, 1), (512, 1), (513, 2), (1024, 2), (1025, 4), (5000, 16)):
+        objects = [PLACE._replace(oid=Oid.of(b"%d" % number)) for number in range(rows)]
+        content = encode([], [PACK], objects)
+        head = decode_head(content[: head_size(content)])
+        assert len(head.buckets) == buckets
+        assert head.total == len(content)
+
+
+@given(indexes())
+def test_a_bucket_can_be_read_alone(index: RemoteIndex) -> None:
+    content = encoded(index)
+    head = decode_head(content[: head_size(content)])
+    assert (head.roots, head.packs, head.name) == (index.roots, index.packs, name_of(content))
+    for row in index.objects:
+        number = head.bucket_of(row.oid)
+        bucket = head.buckets[number]
+        assert row in decode_bucket(head, number, content[bucket.start : bucket.start + bucket.size])
+
+
+def test_a_damaged_bucket_is_noticed_alone() -> None:
+    objects = [PLACE._replace(oid=Oid.of(b"%d" % number)) for number in range(3000)]
+    content = encode([], [PACK], objects)
+    head = decode_head(content[: head_size(content)])
+    for number, bucket in enumerate(head.buckets):
+        part = bytearray(content[bucket.start : bucket.start + bucket.size])
+        part[len(part) // 2] ^= 1
+        with pytest.raises(CorruptError):
+            decode_bucket(head, number, part)
+
+
+def test_a_wrong_name_is_refused() -> None:
+    content = encode([], [PACK], [PLACE])
+    assert decode_named(name_of(content), content) == decode(content)
+    with pytest.raises(CorruptError, match="damaged"):
+        decode_named(Oid.of(b"another"), content)
+
+
+def test_counts_that_promise_more_than_there_is_cost_no_memory() -> None:
+    content = MAGIC + bytes((VERSION, 23)) + b"\xff" * 12 + bytes(100)
+    tracemalloc.start()
+    for read in (decode, decode_head, head_size):
+        with suppress(CorruptError):
+            read(content)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()

@@ -278,7 +278,7 @@ def test_an_index_that_lies_about_an_object_is_found_out(spy: Spy, source: Clone
     victim = Oid.of(b"good content")
     row = Location(victim, 0, ObjectKind.BLOB, found.codec, found.offset, found.raw_size, found.stored_size)
     content = remote_index.encode([], [PackRef(found.pack, found.pack_size)], [row])
-    spy.put(index_key(Oid.of(content)), BytesBody(content))
+    spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     result = clone.fetch(spy, Root(victim, ObjectKind.BLOB, b"good"))
     assert [one.path for one in result.corrupt] == [b"good"]
     assert victim not in clone.store
@@ -289,7 +289,7 @@ def test_an_index_that_promises_a_huge_object_does_not_exhaust_memory(spy: Spy, 
     size = 2**50
     row = Location(victim, 0, ObjectKind.BLOB, Codec.RAW, 100, size, size)
     content = remote_index.encode([], [PackRef(victim, 2**52)], [row])
-    spy.put(index_key(Oid.of(content)), BytesBody(content))
+    spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     spy.put(pack_key(victim), BytesBody(bytes(1000)))
     for kind in ObjectKind:
         result = clone.fetch(spy, Root(victim, kind, b"x"))

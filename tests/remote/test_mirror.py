@@ -30,8 +30,8 @@ def put_index(storage: Storage, *texts: str, roots: tuple[str, ...] = ()) -> Oid
     """An index that lists `texts`, as if they lay in one pack, one after the other."""
     rows = [Location(oid(text), 0, ObjectKind.BLOB, Codec.RAW, 100 + 100 * at, 5, 5) for at, text in enumerate(texts)]
     content = remote_index.encode([oid(root) for root in roots], [PackRef(oid("".join(texts)), 10_000)], rows)
-    storage.put(index_key(Oid.of(content)), BytesBody(content))
-    return Oid.of(content)
+    storage.put(index_key(remote_index.name_of(content)), BytesBody(content))
+    return remote_index.name_of(content)
 
 
 def test_a_refresh_reads_each_index_once(tmp_path: Path, spy: Spy) -> None:
@@ -97,7 +97,7 @@ def test_a_damaged_index_is_named_and_the_others_are_read(tmp_path: Path, spy: S
 def test_an_index_under_its_right_name_that_says_nonsense_is_refused(tmp_path: Path, spy: Spy) -> None:
     outside = Location(oid("one"), 0, ObjectKind.BLOB, Codec.RAW, 100, 5, 5)
     content = remote_index.encode([], [PackRef(oid("pack"), 50)], [outside])
-    spy.put(index_key(Oid.of(content)), BytesBody(content))
+    spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     clone = Clone(tmp_path / "a")
     with pytest.raises(CorruptError):
         clone.mirror.refresh(spy)
