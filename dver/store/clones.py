@@ -70,16 +70,7 @@ def note(root: Path, scratch: Scratch) -> None:
         if abs(time.time() - path.stat().st_mtime) < DAY:
             return
     entry = Entry(os.fspath(git_dir), os.uname().nodename, user_name(os.geteuid()), mark, int(time.time()))
-    temporary, fd = scratch.create("clone")
-    try:
-        with open(fd, "wb") as file:
-            file.write(encode(entry))
-            file.flush()
-            os.fsync(fd)
-            scratch.finish(fd)
-        scratch.place(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    scratch.write(path, encode(entry))
 
 
 def listed(root: Path) -> list[Clone]:

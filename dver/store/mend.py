@@ -127,7 +127,7 @@ class Mender:
     def set_aside(self, path: Path) -> None:
         """Move a damaged file to the trash."""
         folder = self._aside / DAMAGED
-        folder.mkdir(parents=True, exist_ok=True)
+        self._store.scratch.make_folder(folder)
         with suppress(FileNotFoundError):  # gc has moved it, too
             os.rename(path, folder / path.name)
         fsync_dir(folder)

@@ -100,6 +100,19 @@ class Scratch:
             os.replace(file, target)
         fsync_dir(target.parent)
 
+    def write(self, target: Path, content: bytes) -> None:
+        """Have the file `target` be one that holds `content`, durably: readers see the old or the new, never a part."""
+        file, fd = self.create("tmp")
+        try:
+            with open(fd, "wb") as writing:
+                writing.write(content)
+                writing.flush()
+                os.fsync(fd)
+                self.finish(fd)
+                self.place(file, target)
+        finally:
+            file.unlink(missing_ok=True)
+
     def make_folder(self, folder: Path) -> None:
         """Have `folder` exist, and those above it. Those that are new get their permissions before their names, so that
         nobody else comes upon one that is closed."""
