@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dver.remote.pace import MOST, Controller, Pace
@@ -50,7 +50,7 @@ def in_parallel(
         for item in items:
             while len(running) >= (ahead or window.limit):
                 yield running.popleft().result()
-            window.wait_for_room()
+            window.wait_for_room(running)
             running.append(window.submit(pool, item))
         while running:
             yield running.popleft().result()
@@ -68,7 +68,7 @@ class _Fixed:
         self._work: Final = work
         self.limit: Final = jobs
 
-    def wait_for_room(self) -> None:
+    def wait_for_room(self, running: Collection[Any]) -> None:
         """The pool keeps waiting what has no thread yet."""
 
     def submit(self, pool: Any, item: Any) -> Any:
@@ -81,24 +81,23 @@ class _Adaptive:
     def __init__(self, work: Callable[[Any], Any], pace: Pace) -> None:
         self._work: Final = work
         self._pace: Final = pace
-        self._unfinished: set[Any] = set()
 
     @property
     def limit(self) -> int:
         return self._pace.limit
 
-    def wait_for_room(self) -> None:
-        """Wait until fewer run than may."""
+    def wait_for_room(self, running: Collection[Any]) -> None:
+        """Wait until fewer run than may. Some of `running` have ended, and wait to be taken."""
         from concurrent.futures import FIRST_COMPLETED, wait
 
-        self._unfinished = {future for future in self._unfinished if not future.done()}
-        while len(self._unfinished) >= self._pace.limit:
-            self._unfinished = wait(self._unfinished, return_when=FIRST_COMPLETED).not_done
+        while len(running) >= self.limit:
+            unfinished = [future for future in running if not future.done()]
+            if len(unfinished) < self.limit:
+                return
+            wait(unfinished, return_when=FIRST_COMPLETED)
 
     def submit(self, pool: Any, item: Any) -> Any:
-        future = pool.submit(self._transfer, item)
-        self._unfinished.add(future)
-        return future
+        return pool.submit(self._transfer, item)
 
     def _transfer(self, item: Any) -> Any:
         with self._pace.transfer():
