@@ -77,7 +77,7 @@ def look_again(before: Glance, packs: Collection[Oid], store: Store, catalog: Ca
             shown = glance(catalog.storage)
             if shown.is_still(before) or _harmless(before, shown, packs, catalog):
                 return None
-            return SafeCatalog(catalog, store, *look(catalog.storage, shown, jobs=catalog.jobs))
+            return SafeCatalog(catalog, store, *look(catalog.storage, shown, store, jobs=catalog.jobs))
         except Changed:
             if turn == _TRIES - 1:
                 raise

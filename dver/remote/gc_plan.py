@@ -248,26 +248,23 @@ class _Planner:
         packs = {name for one in lists for name in one.packs if name in self._state.packs}
         indexes = {name for one in lists for name in one.indexes if name in self._indexes}
         due = _Due(packs, indexes, set(), set())
-        if reached is not None and (packs or indexes):
+        if reached is not None and indexes:
             self._spare(due, reached)
+        # An index is never there without its packs, or readers would look for objects in what is gone.
+        stay = {ref.name for name in self._indexes.keys() - due.indexes for ref in self._indexes[name].packs}
+        due.packs_again |= due.packs & stay
+        due.packs -= stay
         return due
 
     def _spare(self, due: _Due, reached: Needed) -> None:
-        """Take out of `due` what holds the last copy, or the last mention, of something that is reached."""
+        """Take out of `due` the indexes without which something that is reached could not be found."""
         for _, rows in _groups(self._state):
             wanted = [row for row in rows if reached.holds(row) and row.pack in self._readable]
-            if not wanted or any(self._live.holds(row) for row in wanted):
-                continue
-            if any(row.listed_by not in due.indexes and row.pack not in due.packs for row in wanted):
+            if not wanted or any(self._live.holds(row) or row.listed_by not in due.indexes for row in wanted):
                 continue
             one = min(wanted)
-            if one.listed_by in due.indexes:
-                due.indexes.remove(one.listed_by)
-                due.indexes_again.add(one.listed_by)
-            # An index is never there without its packs.
-            listed = {ref.name for ref in self._indexes[one.listed_by].packs}
-            due.packs_again |= listed & due.packs
-            due.packs -= listed
+            due.indexes.remove(one.listed_by)
+            due.indexes_again.add(one.listed_by)
 
     def _new_list(self, packs: _Packs, merged: set[Oid], due: _Due) -> Condemned:
         from_future = [one for one in self._state.lists.values() if one.at - self._now > FAR]
