@@ -1,6 +1,6 @@
-"""Looking up objects in large indexes, of which only the heads were copied: bucket by bucket, by range.
+"""Reading indexes from a remote: small ones whole, of large ones the head, and then the buckets that are asked for.
 
-Where so many buckets are wanted that the whole index is no more work, its rows are copied in large pieces instead.
+Where so many buckets are wanted that the whole index is no more work, all of its rows are copied instead.
 """
 
 from __future__ import annotations
@@ -9,80 +9,107 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Final, NamedTuple
 
+from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.remote_index import Head, Location
-from dver.remote.mirror import Mirror, index_key
+from dver.remote.mirror import Mirror, Partial, index_key
 from dver.remote.pool import in_parallel
 from dver.remote.storage import Storage
 
+SMALL: Final = 1 << 20
+"""Bytes of an index that is copied whole as soon as it is seen."""
+_HEAD_SHARE: Final = 400
+"""What part of a large index is read in the hope that it holds the head."""
 _REQUEST: Final = 1 << 20
 """What a request costs, in bytes that could be received meanwhile."""
 _GAP: Final = 64 << 10
-"""Bytes between two buckets that are read for nothing rather than making another request."""
-_PIECE: Final = 8 << 20
-"""Bytes of rows that are read, and held in memory, together."""
+"""Bytes between two buckets that are read along rather than making another request."""
+_PIECE: Final = 2 << 20
+"""Bytes of rows that are read together: decoded, they take seven times as much memory."""
+_AT_ONCE: Final = 8
+"""Requests under way, so that what waits to be decoded is bounded too."""
 
 
-class _Run(NamedTuple):
-    """Buckets that one request gets."""
+def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
+    """The index under `key`, which has `size` bytes; of a large one the head alone, read by range.
 
-    start: int
-    end: int
-    numbers: Sequence[int]
+    Raises MissingKey, RemoteError, CorruptError.
+    """
+    if size <= SMALL:
+        return storage.get(key)
+    # Heads are some thousandths of their index: mostly, this is the only request.
+    content = storage.get(key, 0, max(SMALL // 16, size // _HEAD_SHARE))
+    if remote_index.is_version_1(content):
+        return storage.get(key)
+    length = remote_index.head_size(content)
+    if length > size:
+        raise CorruptError("an index with a head larger than itself")
+    if length > len(content):
+        content += storage.get(key, len(content), length - len(content))
+    head = remote_index.decode_head(content[:length])
+    if head.total != size:
+        raise CorruptError("an index of a wrong size")
+    return head
 
 
-def look_up(oids: Sequence[Oid], head: Head, mirror: Mirror, storage: Storage, *, jobs: int) -> None:
-    """Copy into `mirror` where those of `oids` lie that the index with `head` lists.
+def look_up(oids: Iterable[Oid], index: Partial, mirror: Mirror, storage: Storage, *, jobs: int) -> None:
+    """Copy into `mirror` the buckets of `index` that `oids` would be in, unless they are there.
 
     Raises MissingKey if the index is gone, CorruptError if it is damaged, RemoteError.
     """
-    wanted = sorted({head.bucket_of(oid) for oid in oids})
-    runs = list(_runs(head, wanted, gap=_GAP))
-    whole = len(runs) * _REQUEST + sum(run.end - run.start for run in runs) > head.total - head.size
-    if whole:
-        runs = list(_runs(head, range(len(head.buckets)), gap=_GAP))
-    asked = set(oids)
-    for rows in _read(head, runs, storage, jobs=jobs):
-        mirror.add_rows(head, rows if whole else [row for row in rows if row.oid in asked])
-    if whole:
-        mirror.has_all_rows(head.name)
+    head = index.head
+    wanted = {head.bucket_of(oid) for oid in oids} - index.copied
+    runs = list(_runs(head, sorted(wanted)))
+    rest = sorted(set(range(len(head.buckets))) - index.copied)
+    if sum([run.size + _REQUEST for run in runs]) > sum([head.buckets[number].size for number in rest]) + _REQUEST:
+        runs = list(_runs(head, rest))
+    for buckets in _read(head, runs, storage, jobs=jobs):
+        mirror.add_buckets(index, buckets)
 
 
-def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[list[Location]]:
+class _Run(NamedTuple):
+    """Buckets that one request gets: all from `first` to `last`."""
+
+    start: int
+    size: int
+    first: int
+    last: int
+
+
+def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[dict[int, list[Location]]]:
     """The rows in the buckets of `runs`, a run at a time."""
     key = index_key(head.name)
 
     def get(run: _Run) -> tuple[_Run, bytes]:
-        return run, storage.get(key, run.start, run.end - run.start)
+        return run, storage.get(key, run.start, run.size)
 
-    with closing(in_parallel(get, runs, jobs=jobs)) as answers:
+    with closing(in_parallel(get, runs, jobs=jobs, most=_AT_ONCE)) as answers:
         for run, content in answers:
-            view = memoryview(content)
-            rows: list[Location] = []
-            for number in run.numbers:
-                bucket = head.buckets[number]
-                at = bucket.start - run.start
-                rows += remote_index.decode_bucket(head, number, view[at : at + bucket.size])
-            yield rows
+            yield dict(_decoded(head, run, memoryview(content)))
 
 
-def _runs(head: Head, numbers: Iterable[int], *, gap: int) -> Iterator[_Run]:
-    """The requests for the buckets `numbers`, which are sorted."""
-    run: list[int] = []
-    for number in numbers:
+def _decoded(head: Head, run: _Run, content: memoryview) -> Iterator[tuple[int, list[Location]]]:
+    for number in range(run.first, run.last + 1):
         bucket = head.buckets[number]
-        if run:
-            first, last = head.buckets[run[0]], head.buckets[run[-1]]
-            far = bucket.start - last.start - last.size > gap
-            if far or bucket.start + bucket.size - first.start > _PIECE:
-                yield _run(head, run)
-                run = []
-        run.append(number)
-    if run:
-        yield _run(head, run)
+        at = bucket.start - run.start
+        yield number, remote_index.decode_bucket(head, number, content[at : at + bucket.size])
 
 
-def _run(head: Head, numbers: list[int]) -> _Run:
-    last = head.buckets[numbers[-1]]
-    return _Run(head.buckets[numbers[0]].start, last.start + last.size, tuple(numbers))
+def _runs(head: Head, numbers: Sequence[int]) -> Iterator[_Run]:
+    """The requests for the buckets `numbers`, which are sorted."""
+    first = 0
+    for at in range(1, len(numbers) + 1):
+        start, end = head.buckets[numbers[first]].start, _end(head, numbers[at - 1])
+        if (
+            at == len(numbers)
+            or head.buckets[numbers[at]].start - end > _GAP
+            or _end(head, numbers[at]) - start > _PIECE
+        ):
+            yield _Run(start, end - start, numbers[first], numbers[at - 1])
+            first = at
+
+
+def _end(head: Head, number: int) -> int:
+    bucket = head.buckets[number]
+    return bucket.start + bucket.size

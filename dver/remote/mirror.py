@@ -1,35 +1,33 @@
 """What this clone knows of a remote: its index objects, copied into the index database.
 
-All but `refresh` answer from the database, without a request. What they say may be out of date; a `refresh` away.
+Everything here answers from the database, without a request. What it says may be out of date: `Catalog.refresh` catches
+up.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from dver.core.errors import CorruptError
+from dver.core.batches import batched
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind, Row
 from dver.formats.remote_index import Head, Location, PackRef, RemoteIndex
-from dver.remote.pool import JOBS, in_parallel
-from dver.remote.storage import MissingKey, ObjectInfo, Storage
 from dver.store.database import Database
 
 INDEXES: Final = "indexes/"
 INDEX_SUFFIX: Final = ".idx"
 PACKS: Final = "packs/"
 
-SMALL: Final = 1 << 20
-"""Bytes of an index that is copied whole as soon as it is seen."""
-_HEAD_SHARE: Final = 400
-"""What part of a large index is read in the hope that it holds the head."""
+_BATCH: Final = 10_000
+"""Rows that are on their way into the database at once."""
 _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
 
@@ -76,6 +74,34 @@ def parse_index_key(key: str) -> Oid | None:
     return None
 
 
+@dataclass(slots=True)
+class Partial:
+    """A large index, of whose rows only those in some buckets are here. `number` is what the database calls it."""
+
+    number: int
+    head: Head
+    copied: set[int]
+
+    @property
+    def complete(self) -> bool:
+        """Are all rows here by now?"""
+        return len(self.copied) == len(self.head.buckets)
+
+
+_LISTED: Final = (
+    " FROM remote_objects AS o"
+    # In this order: SQLite, which does not know how many there are of what, would begin with the indexes.
+    " CROSS JOIN remote_indexes AS i ON i.id = o.listed_by"
+    " CROSS JOIN remote_packs AS p ON p.listed_by = o.listed_by AND p.number = o.pack"
+    " WHERE i.remote = ?"
+)
+_STAYING: Final = f"SELECT o.oid{_LISTED} AND NOT i.condemned AND NOT p.condemned"
+_PLACES: Final = (
+    "SELECT p.name, o.offset, o.oid, p.size, o.kind, o.codec, o.raw_size, o.stored_size, i.condemned OR p.condemned"
+    f"{_LISTED} AND o.oid IN {{in}}"
+)
+
+
 class Mirror:
     """The copy of one remote's indexes in `database`. `remote_key` says which: its url and endpoint, not its name.
 
@@ -89,220 +115,156 @@ class Mirror:
 
     # -- keeping up with the remote
 
-    def refresh(self, storage: Storage, *, jobs: int = JOBS) -> list[ObjectInfo]:
-        """Catch up with the remote: one list, and the indexes not seen before. Returns what was listed.
-
-        Raises RemoteError; CorruptError for indexes that are damaged, once all others have been read.
-        """
-        infos = list(storage.list(INDEXES))
-        listed = {name: info.size for info in infos if (name := parse_index_key(info.key)) is not None}
-        if self.names() - listed.keys():
-            # Somebody removed indexes, and packs with them perhaps: what the rest lists is all that counts.
-            self.forget()
-        unknown = sorted(listed.keys() - self.names())
-        damaged: list[Oid] = []
-
-        def fetched(name: Oid) -> tuple[Oid, bytes | Head | CorruptError | None]:
-            try:
-                return name, fetch_index(storage, index_key(name), listed[name])
-            except MissingKey:  # removed since it was listed
-                return name, None
-            except CorruptError as error:
-                if error.fix:  # of a newer version: nothing is wrong with it
-                    raise
-                return name, error
-
-        with closing(in_parallel(fetched, unknown, jobs=jobs)) as answers:
-            for name, found in answers:
-                if found is not None and not self._take(name, found):
-                    damaged.append(name)
-        if damaged:
-            raise _damaged(storage, damaged)
-        return infos
-
     def add(self, name: Oid, index: RemoteIndex) -> None:
         """The remote now has `index` under `name`."""
         with self._database.transaction():
-            numbers = self._add_packs(index.packs)
-            self._add_rows(index.objects, numbers)
-            self._add_index(name, index.roots, None)
+            number = self._add_index(name, index.roots, index.packs, None)
+            if number is not None:
+                self._add_rows(number, index.objects)
 
-    def add_head(self, head: Head, encoded: bytes) -> None:
+    def add_head(self, head: Head) -> None:
         """The remote now has an index of which only the head is to be copied."""
         with self._database.transaction():
-            self._add_packs(head.packs)
-            self._add_index(head.name, head.roots, encoded)
+            self._add_index(head.name, head.roots, head.packs, head.encoded)
 
-    def add_rows(self, head: Head, rows: Iterable[Location]) -> None:
-        """Some rows of the index with `head`, which was added before."""
+    def add_buckets(self, index: Partial, buckets: Mapping[int, Sequence[Location]]) -> None:
+        """All rows of some buckets of `index`."""
         with self._database.transaction():
-            self._add_rows(rows, self._add_packs(head.packs))
+            query = "SELECT 1 FROM remote_indexes WHERE id = ? AND name = ?"
+            if not self._database.rows(query, (index.number, bytes(index.head.name))):
+                return  # another process has dropped it meanwhile
+            for rows in buckets.values():
+                self._add_rows(index.number, rows)
+            index.copied.update(buckets)
+            self._database.write(
+                "INSERT OR IGNORE INTO remote_buckets VALUES (?, ?)", [(index.number, bucket) for bucket in buckets]
+            )
+            if index.complete:
+                self._database.write("UPDATE remote_indexes SET head = NULL WHERE id = ?", [(index.number,)])
+                self._database.write("DELETE FROM remote_buckets WHERE listed_by = ?", [(index.number,)])
 
-    def has_all_rows(self, name: Oid) -> None:
-        """All rows of the index `name` have been added."""
-        query = "UPDATE remote_indexes SET head = NULL WHERE remote = ? AND name = ?"
-        self._database.write(query, [(self._remote, bytes(name))])
+    def partials(self) -> list[Partial]:
+        """The indexes whose rows are not all here, the largest first."""
+        query = "SELECT id, head FROM remote_indexes WHERE remote = ? AND head IS NOT NULL"
+        found = [
+            Partial(number, remote_index.decode_head(head), self._copied(number))
+            for number, head in self._database.rows(query, (self._remote,))
+        ]
+        return sorted(found, key=lambda one: -one.head.rows)
 
-    def heads(self) -> list[Head]:
-        """Of the indexes whose rows are not all here, the heads."""
-        query = "SELECT head FROM remote_indexes WHERE remote = ? AND head IS NOT NULL"
-        return [remote_index.decode_head(content) for (content,) in self._database.rows(query, (self._remote,))]
+    def drop(self, names: Iterable[Oid]) -> None:
+        """These indexes are gone, and what only they listed does not count any more."""
+        with self._database.transaction():
+            query = "SELECT id FROM remote_indexes WHERE remote = ? AND name IN {in}"
+            numbers = list(self._database.rows_in(query, names, before=(self._remote,)))
+            if not numbers:
+                return
+            for table in ("buckets", "packs"):
+                self._database.write(f"DELETE FROM remote_{table} WHERE listed_by = ?", numbers)  # noqa: S608
+            self._database.write("DELETE FROM remote_indexes WHERE id = ?", numbers)
+            for table in ("roots", "objects"):  # sorted by oid: one pass through each
+                self._database.write(
+                    f"DELETE FROM remote_{table} WHERE listed_by NOT IN (SELECT id FROM remote_indexes)",  # noqa: S608
+                    [()],
+                )
 
     def note_condemned(self, lists: Mapping[Oid, Iterable[Oid]]) -> None:
         """These condemned lists are on the remote, and no others: the packs and indexes that each names."""
-        rows = [(self._remote, bytes(one), bytes(name)) for one, names in lists.items() for name in names]
+        # A list's own name stands for one that names nothing.
+        rows = [(self._remote, bytes(one), bytes(name)) for one, names in lists.items() for name in {one, *names}]
+        of_remote = "SELECT id FROM remote_indexes WHERE remote = ?"
+        named = "name IN (SELECT name FROM remote_condemned WHERE remote = ?)"
+        change = f"SET condemned = NOT condemned WHERE condemned != ({named})"
         with self._database.transaction():
             self._database.write("DELETE FROM remote_condemned WHERE remote = ?", [(self._remote,)])
             self._database.write("INSERT OR IGNORE INTO remote_condemned VALUES (?, ?, ?)", rows)
+            both = [(self._remote, self._remote)]
+            self._database.write(f"UPDATE remote_indexes {change} AND remote = ?", both)
+            self._database.write(f"UPDATE remote_packs {change} AND listed_by IN ({of_remote})", both)
 
     def condemned(self) -> dict[Oid, set[Oid]]:
         """The packs and indexes that each condemned list names."""
         lists: dict[Oid, set[Oid]] = {}
         query = "SELECT list, name FROM remote_condemned WHERE remote = ?"
         for one, name in self._database.rows(query, (self._remote,)):
-            lists.setdefault(Oid(one), set()).add(Oid(name))
+            lists.setdefault(Oid(one), set()).update([Oid(name)] if name != one else [])
         return lists
 
-    def forget(self) -> None:
-        """Drop all that is known of this remote."""
-        with self._database.transaction():
-            for table in ("indexes", "roots", "packs", "objects", "condemned"):
-                self._database.write(f"DELETE FROM remote_{table} WHERE remote = ?", [(self._remote,)])  # noqa: S608
-
     # -- what is there
-
-    def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that an index names as a root: it and all it reaches is there, and stays there."""
-        query = "SELECT oid, listed_by FROM remote_roots WHERE remote = ? AND oid IN {in}"
-        leaving = self._leaving()
-        rows = self._database.rows_in(query, oids, before=(self._remote,))
-        return {Oid(oid) for oid, listed_by in rows if listed_by not in leaving}
-
-    def present(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are there, whatever their kind, and stay there."""
-        query = "SELECT oid, pack FROM remote_objects WHERE remote = ? AND oid IN {in}"
-        return self._staying(self._database.rows_in(query, oids, before=(self._remote,)))
-
-    def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        """Those of `oids` that are there as a `kind`, and stay there: with a tree or recipe, all that it reaches."""
-        query = "SELECT oid, pack FROM remote_objects WHERE remote = ? AND kind = ? AND oid IN {in}"
-        return self._staying(self._database.rows_in(query, oids, before=(self._remote, kind)))
-
-    def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
-        """Where those of `oids` lie that are there, each once, by pack and offset.
-
-        Of several places the one in the pack that serves most of `oids` is chosen; those that are condemned come last.
-        """
-        packs = self._database.rows("SELECT id, name, size FROM remote_packs WHERE remote = ?", (self._remote,))
-        names = {number: (Oid(name), size) for number, name, size in packs}
-        query = (
-            "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM remote_objects"
-            " WHERE remote = ? AND oid IN {in}"
-        )
-        found = []
-        for row in self._one_of_each(list(self._database.rows_in(query, oids, before=(self._remote,)))):
-            number, offset, oid, kind, codec, raw, stored = row
-            name, size = names[number]
-            found.append(RemoteFound(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored))
-        found.sort(key=itemgetter(0, 1))
-        return found
 
     def names(self) -> set[Oid]:
         """The indexes that are known here."""
         rows = self._database.rows("SELECT name FROM remote_indexes WHERE remote = ?", (self._remote,))
         return {Oid(name) for (name,) in rows}
 
-    def _one_of_each(self, rows: list[Any]) -> Iterable[Any]:
-        best: dict[bytes, Any] = {}
-        if len({row[2] for row in rows}) == len(rows):
-            return rows
-        useful = Counter(row[0] for row in rows)
-        leaving = self._leaving_packs()
-        for row in sorted(rows, key=lambda row: (row[0] in leaving, -useful[row[0]], row[0])):
-            best.setdefault(row[2], row)
-        return best.values()
-
-    def _staying(self, rows: Iterable[tuple[bytes, int]]) -> set[Oid]:
-        leaving = self._leaving_packs()
-        return {Oid(oid) for oid, pack in rows if pack not in leaving}
-
-    def _leaving(self) -> set[bytes]:
-        """The names of packs and indexes that a gc has condemned."""
-        rows = self._database.rows("SELECT name FROM remote_condemned WHERE remote = ?", (self._remote,))
-        return {name for (name,) in rows}
-
-    def _leaving_packs(self) -> set[int]:
-        query = "SELECT id FROM remote_packs JOIN remote_condemned USING (remote, name) WHERE remote_packs.remote = ?"
-        return {number for (number,) in self._database.rows(query, (self._remote,))}
-
-    def _take(self, name: Oid, found: bytes | Head | CorruptError) -> bool:
-        """Add the index `name`; False if what was found is not what that name stands for."""
-        if isinstance(found, CorruptError):
-            return False
-        if isinstance(found, Head):
-            if found.name != name:
-                return False
-            self.add_head(found, found.encoded)
-            return True
-        try:
-            self.add(name, remote_index.decode_named(name, found))
-        except CorruptError as error:
-            if error.fix:  # of a newer version: nothing is wrong with it
-                raise
-            return False
-        return True
-
-    def _add_index(self, name: Oid, roots: Iterable[Oid], head: bytes | None) -> None:
-        rows = [(self._remote, bytes(oid), bytes(name)) for oid in roots]
-        self._database.write("INSERT OR IGNORE INTO remote_roots VALUES (?, ?, ?)", rows)
-        row = (self._remote, bytes(name), head)
-        self._database.write("INSERT OR REPLACE INTO remote_indexes VALUES (?, ?, ?)", [row])
-
-    def _add_packs(self, refs: Sequence[PackRef]) -> list[int]:
-        """Note packs; their numbers in the database, in order."""
-        rows = [(self._remote, bytes(ref.name), ref.size) for ref in refs]
-        self._database.write("INSERT OR IGNORE INTO remote_packs (remote, name, size) VALUES (?, ?, ?)", rows)
-        query = "SELECT name, id FROM remote_packs WHERE remote = ? AND name IN {in}"
-        found = self._database.rows_in(query, [ref.name for ref in refs], before=(self._remote,))
-        numbers: dict[bytes, int] = dict(found)
-        return [numbers[ref.name] for ref in refs]
-
-    def _add_rows(self, rows: Iterable[Location], numbers: Sequence[int]) -> None:
-        self._database.write(
-            "INSERT OR IGNORE INTO remote_objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            # Plain bytes and numbers: SQLite looks for an adapter for everything else.
-            [
-                (self._remote, bytes(oid), numbers[number], int(kind), int(codec), offset, raw_size, stored_size)
-                for oid, number, kind, codec, offset, raw_size, stored_size in rows
-            ],
+    def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that an index names as a root: it and all it reaches is there, and stays there."""
+        query = (
+            "SELECT r.oid FROM remote_roots AS r CROSS JOIN remote_indexes AS i ON i.id = r.listed_by"
+            " WHERE i.remote = ? AND NOT i.condemned AND r.oid IN {in}"
         )
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, oids, before=(self._remote,))}
+
+    def present(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that are there, whatever their kind, and stay there."""
+        query = f"{_STAYING} AND o.oid IN {{in}}"
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, oids, before=(self._remote,))}
+
+    def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
+        """Those of `oids` that are there as a `kind`, and stay there: with a tree or recipe, all that it reaches."""
+        query = f"{_STAYING} AND o.kind = ? AND o.oid IN {{in}}"
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, oids, before=(self._remote, int(kind)))}
+
+    def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
+        """Where those of `oids` lie that are there, each once, by pack and offset.
+
+        Of several places the one in the pack that serves most of `oids` is chosen; those that are condemned come last.
+        """
+        rows = _one_of_each(list(self._database.rows_in(_PLACES, oids, before=(self._remote,))))
+        found = [
+            RemoteFound(Oid(name), offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
+            for name, offset, oid, size, kind, codec, raw, stored, _ in rows
+        ]
+        found.sort(key=itemgetter(0, 1))
+        return found
+
+    # -- tables
+
+    def _copied(self, number: int) -> set[int]:
+        rows = self._database.rows("SELECT bucket FROM remote_buckets WHERE listed_by = ?", (number,))
+        return {bucket for (bucket,) in rows}
+
+    def _add_index(self, name: Oid, roots: Iterable[Oid], packs: Sequence[PackRef], head: bytes | None) -> int | None:
+        """Note an index; its number in the database, or None if it is there already."""
+        if name in self.names():
+            return None
+        query = "INSERT INTO remote_indexes (remote, name, head) VALUES (?, ?, ?)"
+        self._database.write(query, [(self._remote, bytes(name), head)])
+        query = "SELECT id FROM remote_indexes WHERE remote = ? AND name = ?"
+        number: int = self._database.rows(query, (self._remote, bytes(name)))[0][0]
+        self._database.write("INSERT OR IGNORE INTO remote_roots VALUES (?, ?)", [(bytes(r), number) for r in roots])
+        rows = [(number, at, bytes(ref.name), ref.size) for at, ref in enumerate(packs)]
+        self._database.write("INSERT INTO remote_packs (listed_by, number, name, size) VALUES (?, ?, ?, ?)", rows)
+        return number
+
+    def _add_rows(self, number: int, rows: Iterable[Location]) -> None:
+        for part in batched(rows, _BATCH):
+            self._database.write(
+                "INSERT OR IGNORE INTO remote_objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                # Plain bytes and numbers: SQLite looks for an adapter for everything else.
+                [
+                    (bytes(oid), number, pack, int(kind), int(codec), offset, raw_size, stored_size)
+                    for oid, pack, kind, codec, offset, raw_size, stored_size in part
+                ],
+            )
 
 
-def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
-    """The index under `key`, which has `size` bytes; of a large one the head alone, read by range.
-
-    Raises MissingKey, RemoteError, CorruptError.
-    """
-    if size <= SMALL:
-        return storage.get(key)
-    # Heads are some thousandths of their index: mostly, this is the only request.
-    content = storage.get(key, 0, max(SMALL // 16, size // _HEAD_SHARE))
-    if remote_index.is_version_1(content):
-        return storage.get(key)
-    length = remote_index.head_size(content)
-    if length > size:
-        raise CorruptError("an index with a head larger than itself")
-    if length > len(content):
-        content += storage.get(key, len(content), length - len(content))
-    head = remote_index.decode_head(content[:length])
-    if head.total != size:
-        raise CorruptError("an index of a wrong size")
-    return head
-
-
-def _damaged(storage: Storage, names: Sequence[Oid]) -> CorruptError:
-    return CorruptError(
-        f"{len(names)} of the indexes on {storage.url} are damaged: {index_key(names[0])}",
-        why="their bytes do not match their name: the disk, the network or a program changed them",
-        fix=f"delete them there, then `dver push` from a clone that has the data ({', '.join(map(index_key, names))})",
-    )
+def _one_of_each(rows: list[Any]) -> Iterable[Any]:
+    """For each object the row by which it is best read."""
+    if len({row[2] for row in rows}) == len(rows):
+        return rows
+    useful = Counter([name for name, _ in {(row[0], row[2]) for row in rows}])
+    best: dict[bytes, Any] = {}
+    for row in sorted(rows, key=lambda row: (row[8], -useful[row[0]], row)):
+        best.setdefault(row[2], row)
+    return best.values()

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
@@ -56,20 +56,23 @@ CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE directories (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE complete_roots (oid BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE remote_indexes (
-    remote INTEGER NOT NULL, name BLOB NOT NULL, head BLOB, PRIMARY KEY (remote, name)
+    id INTEGER PRIMARY KEY AUTOINCREMENT, remote INTEGER NOT NULL, name BLOB NOT NULL, head BLOB,
+    condemned INTEGER NOT NULL DEFAULT 0, UNIQUE (remote, name)
+);
+CREATE TABLE remote_buckets (
+    listed_by INTEGER NOT NULL, bucket INTEGER NOT NULL, PRIMARY KEY (listed_by, bucket)
 ) WITHOUT ROWID;
-CREATE TABLE remote_roots (
-    remote INTEGER NOT NULL, oid BLOB NOT NULL, listed_by BLOB NOT NULL, PRIMARY KEY (remote, oid, listed_by)
+CREATE TABLE remote_roots (oid BLOB NOT NULL, listed_by INTEGER NOT NULL, PRIMARY KEY (oid, listed_by)) WITHOUT ROWID;
+CREATE TABLE remote_packs (
+    listed_by INTEGER NOT NULL, number INTEGER NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL,
+    condemned INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (listed_by, number)
+) WITHOUT ROWID;
+CREATE TABLE remote_objects (
+    oid BLOB NOT NULL, listed_by INTEGER NOT NULL, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
+    offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL, PRIMARY KEY (oid, listed_by)
 ) WITHOUT ROWID;
 CREATE TABLE remote_condemned (
     remote INTEGER NOT NULL, list BLOB NOT NULL, name BLOB NOT NULL, PRIMARY KEY (remote, list, name)
-) WITHOUT ROWID;
-CREATE TABLE remote_packs (
-    id INTEGER PRIMARY KEY, remote INTEGER NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL, UNIQUE (remote, name)
-);
-CREATE TABLE remote_objects (
-    remote INTEGER NOT NULL, oid BLOB NOT NULL, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
-    offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL, PRIMARY KEY (remote, oid, pack)
 ) WITHOUT ROWID;
 """
 _TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"

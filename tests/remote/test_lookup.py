@@ -16,7 +16,8 @@ from dver.remote.catalog import Catalog
 from dver.remote.fetch import Want, fetch
 from dver.remote.glance import condemned_key
 from dver.remote.local import LocalStorage
-from dver.remote.mirror import SMALL, index_key, pack_key
+from dver.remote.lookup import SMALL
+from dver.remote.mirror import index_key, pack_key
 from dver.remote.storage import BytesBody, Moved
 
 ROWS = 60_000
@@ -111,7 +112,7 @@ def test_what_is_looked_up_is_what_the_index_says(spy: Counting, clone: Clone) -
     before = len(spy.calls)
     assert catalog.present(some) == set(some[:2])
     assert len(spy.calls) == before  # asked before
-    assert clone.mirror.heads() != []
+    assert clone.mirror.partials() != []
 
 
 def test_whoever_asks_for_much_copies_the_index_whole(spy: Counting, clone: Clone) -> None:
@@ -120,7 +121,7 @@ def test_whoever_asks_for_much_copies_the_index_whole(spy: Counting, clone: Clon
     catalog.refresh()
     wanted = noise()[::7]
     assert catalog.present([*wanted, Oid.of(b"absent")]) == set(wanted)
-    assert clone.mirror.heads() == []
+    assert clone.mirror.partials() == []
     assert len(spy.made("get")) <= 3
     clone.open()
     spy.calls.clear()

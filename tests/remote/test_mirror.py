@@ -12,6 +12,7 @@ from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef
+from dver.remote.catalog import Catalog
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, Mirror, index_key, pack_key, parse_index_key
 from dver.remote.storage import BytesBody, Storage
@@ -37,9 +38,9 @@ def put_index(storage: Storage, *texts: str, roots: tuple[str, ...] = ()) -> Oid
 def test_a_refresh_reads_each_index_once(tmp_path: Path, spy: Spy) -> None:
     clone = Clone(tmp_path / "a")
     names = [put_index(spy, "one", "two", roots=("r",)), put_index(spy, "three")]
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     clone.open()
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     assert sorted(spy.made("get")) == sorted(map(index_key, names))
     assert spy.made("list") == [INDEXES, INDEXES]
     wanted = [oid("one"), oid("three"), oid("four")]
@@ -52,7 +53,7 @@ def test_objects_are_located_by_pack_and_offset(tmp_path: Path, spy: Spy) -> Non
     clone = Clone(tmp_path / "a")
     put_index(spy, "one", "two", "three")
     put_index(spy, "four")
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     found = clone.mirror.locate(map(oid, ["four", "three", "two", "one", "none"]))
     assert [(one.pack, one.offset) for one in found] == sorted((one.pack, one.offset) for one in found)
     assert {one.oid for one in found} == set(map(oid, ["one", "two", "three", "four"]))
@@ -62,10 +63,10 @@ def test_objects_are_located_by_pack_and_offset(tmp_path: Path, spy: Spy) -> Non
 def test_two_remotes_are_not_mixed_up(tmp_path: Path, spy: Spy) -> None:
     clone = Clone(tmp_path / "a")
     put_index(spy, "one", roots=("one",))
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     other = Mirror(clone.store.database, "another remote")
     assert other.present([oid("one")]) == set()
-    other.refresh(Spy(LocalStorage(tmp_path / "empty")))
+    Catalog(other, Spy(LocalStorage(tmp_path / "empty"))).refresh()
     assert clone.mirror.present([oid("one")]) == {oid("one")}
 
 
@@ -73,9 +74,9 @@ def test_an_index_that_vanished_takes_what_only_it_listed_along(tmp_path: Path, 
     clone = Clone(tmp_path / "a")
     gone = put_index(spy, "one", "both", roots=("r",))
     put_index(spy, "two", "both")
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     spy.delete(index_key(gone))
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     assert clone.mirror.present(map(oid, ["one", "two", "both"])) == {oid("two"), oid("both")}
     assert clone.mirror.has_roots([oid("r")]) == set()
 
@@ -89,7 +90,7 @@ def test_a_damaged_index_is_named_and_the_others_are_read(tmp_path: Path, spy: S
     flipped = content[:-1] + bytes((content[-1] ^ 1,))
     spy.put(index_key(bad), BytesBody(flipped if damage is None else damage))
     with pytest.raises(CorruptError) as caught:
-        clone.mirror.refresh(spy)
+        clone.catalog(spy).refresh()
     assert index_key(bad) in caught.value.what
     assert clone.mirror.present(map(oid, ["one", "two"])) == {oid("two")}
 
@@ -100,7 +101,7 @@ def test_an_index_under_its_right_name_that_says_nonsense_is_refused(tmp_path: P
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     clone = Clone(tmp_path / "a")
     with pytest.raises(CorruptError):
-        clone.mirror.refresh(spy)
+        clone.catalog(spy).refresh()
     assert clone.mirror.present([oid("one")]) == set()
 
 
@@ -109,7 +110,7 @@ def test_an_index_of_a_newer_version_says_upgrade(tmp_path: Path, spy: Spy) -> N
     content = content[:4] + bytes((remote_index.VERSION + 1,)) + content[5:]
     spy.put(index_key(Oid.of(content)), BytesBody(content))
     with pytest.raises(CorruptError) as caught:
-        Clone(tmp_path / "a").mirror.refresh(spy)
+        Clone(tmp_path / "a").catalog(spy).refresh()
     assert caught.value.fix == "upgrade dver"
 
 
@@ -117,7 +118,7 @@ def test_other_files_on_the_remote_are_left_alone(tmp_path: Path, spy: Spy) -> N
     clone = Clone(tmp_path / "a")
     for key in ("indexes/README", f"indexes/{'0' * 64}", f"indexes/{'g' * 64}.idx", "packs/x", "notes.txt"):
         spy.put(key, BytesBody(b"mine"))
-    clone.mirror.refresh(spy)
+    clone.catalog(spy).refresh()
     assert spy.made("get") == []
 
 
