@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -203,6 +206,7 @@ class FaultyS3:
 
 _REFUSALS = {
     "busy": (503, "SlowDown"),
+    "patience": (503, "SlowDown"),
     "broken": (500, "InternalError"),
     "denied": (403, "AccessDenied"),
     "skewed": (403, "RequestTimeTooSkewed"),
@@ -246,16 +250,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         elif fault in _REFUSALS:
             self._drain()
-            self._refuse(*_REFUSALS[fault])
+            self._refuse(*_REFUSALS[fault], **({"Retry_After": "7"} if fault == "patience" else {}))
         else:
             work(fault)
 
     def _drain(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def _refuse(self, status: int, code: str) -> None:
+    def _refuse(self, status: int, code: str, **headers: str) -> None:
         text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>because of {code}</Message></Error>"
-        self._answer(status, text.encode())
+        self._answer(status, text.encode(), **headers)
 
     def _answer(self, status: int, content: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -297,20 +301,24 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "cut":
             # A whole answer, as far as HTTP goes; but not all that was asked for.
             content = content[: len(content) // 2]
-        if fault in ("reset", "truncate"):
-            self._break_off(status, content, headers, reset=fault == "reset")
+        if fault in ("reset", "truncate", "hang-within", "chunked-cut"):
+            self._break_off(status, content, headers, fault)
         else:
             self._answer(status, content, **headers)
 
-    def _break_off(self, status: int, content: bytes, headers: dict[str, str], *, reset: bool) -> None:
+    def _break_off(self, status: int, content: bytes, headers: dict[str, str], fault: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(content)))
+        chunked = fault == "chunked-cut"
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(content)))))
         self.end_headers()
+        self.wfile.write(b"%x\r\n" % len(content) if chunked else b"")
         self.wfile.write(content[: len(content) // 2])
         self.wfile.flush()
-        if reset:
+        if fault == "hang-within":
+            self.state.released.wait(60)
+        if fault == "reset":
             time.sleep(0.05)
             self._reset()
         self.close_connection = True
@@ -338,9 +346,18 @@ class _Server(ThreadingHTTPServer):
 @pytest.fixture
 def faulty_s3() -> Iterator[FaultyS3]:
     """A server that fails as told, in a thread of the test's own process."""
+    with faulty() as state:
+        yield state
+
+
+@contextmanager
+def faulty(tls: ssl.SSLContext | None = None) -> Iterator[FaultyS3]:
+    """The same, while the block runs; with `tls` by https."""
     state = FaultyS3()
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
-    state.endpoint_url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    state.endpoint_url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -350,3 +367,39 @@ def faulty_s3() -> Iterator[FaultyS3]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+# -- TLS -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of nobody's for 127.0.0.1, with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def tls_of(certificate: Path) -> ssl.SSLContext:
+    """For a server that shows this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context

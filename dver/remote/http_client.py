@@ -7,7 +7,6 @@ proxy's, to that proxy. Queries of addresses, which may be signatures, are in no
 
 from __future__ import annotations
 
-import errno
 import http.client
 import io
 import socket
@@ -24,7 +23,7 @@ from dver import __version__
 from dver.core.errors import DverError, LocalIOError, RemoteError
 from dver.core.fsutil import explain
 from dver.remote.http_proxy import Target, proxy_headers, target_of
-from dver.remote.retry import Policy, Retrier, TransientError, UnreachableError, asked_pause, http_date
+from dver.remote.retry import OUT_OF_FILES, Policy, Retrier, TransientError, UnreachableError, asked_pause, http_date
 from dver.remote.storage import Meter, reserve
 
 T = TypeVar("T")
@@ -36,7 +35,6 @@ _SMALL: Final = 2**16
 _REDIRECTS: Final = 5
 _REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class HttpError(RemoteError):
@@ -203,7 +201,7 @@ class Client:
                 raise self._untrusted(target, error) from error
             if isinstance(error, UnicodeError):  # names of hosts have rules of their own
                 raise self._unreachable(host, socket.gaierror()) from error
-            if isinstance(error, OSError) and error.errno not in _OUT_OF_FILES:
+            if isinstance(error, OSError) and error.errno not in OUT_OF_FILES:
                 raise self._unreachable(host, error) from error
             raise
         connection.sock.settimeout(self._timeout)
@@ -278,7 +276,7 @@ class Client:
             raise self._translated(error, action) from error
 
     def _translated(self, error: OSError | http.client.HTTPException, action: str) -> DverError:
-        if isinstance(error, OSError) and error.errno in _OUT_OF_FILES:
+        if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
             reason = explain(error)
             return LocalIOError(f"cannot {action} on {self._server}", why=reason.why, fix=reason.fix)
         if isinstance(error, TimeoutError):

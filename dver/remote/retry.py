@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from dver.core.errors import RemoteError
 from dver.remote.pace import report_slow
 
 T = TypeVar("T")
+
+OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+"""What a socket says where this process, or the machine, has too many files open: not the remote's fault."""
 
 
 class TransientError(RemoteError):
@@ -56,9 +60,9 @@ class Policy:
 class Retrier:
     """Calls functions again while they raise TransientError. One per remote; safe to use from many threads."""
 
-    def __init__(self, policy: Policy, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, policy: Policy, *, pause: Callable[[float], None] | None = None) -> None:
         self._policy: Final = policy
-        self._pause: Final = pause
+        self._pause: Final = pause or time.sleep
         self._answered = False
 
     def __call__(self, attempt: Callable[[], T]) -> T:

@@ -270,7 +270,7 @@ def _joined(body: Body) -> bytes | memoryview:
 
 async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
     buffer = io.BytesIO()
-    reserve(buffer, answer["ContentLength"])
+    reserve(buffer, answer.get("ContentLength", 0))
     async with answer["Body"] as stream:
         while piece := await stream.read(_PIECE):
             pulse.beat()
@@ -287,10 +287,10 @@ def _checked(url: str, key: str, answer: dict[str, Any], content: bytes, *, star
         rest = max(0, total - start)
         wanted = rest if length is None else min(rest, length)
     else:
-        # A server that does not do ranges sends the whole.
-        if len(content) == answer["ContentLength"]:
+        # A server that does not do ranges sends the whole; one that sends it in chunks does not say how long it is.
+        wanted = answer.get("ContentLength", len(content))
+        if len(content) == wanted:
             return content[start : None if length is None else start + length]
-        wanted = answer["ContentLength"]
     if len(content) != wanted:
         broken = short_read(url, key, wanted=wanted, got=len(content))
         raise TransientError(broken.what, why=broken.why, fix=broken.fix)

@@ -171,6 +171,7 @@ class Client:
 
         async def run() -> T:
             client = await session.set_session()
+            pulse.beat()  # to set up the session takes a while
             return await work(client, pulse)
 
         return asyncio.run_coroutine_threadsafe(run(), session.loop)

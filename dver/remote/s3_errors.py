@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dver.core.errors import RemoteError
-from dver.remote.retry import TransientError, UnreachableError
+from dver.core.errors import DverError, LocalIOError, RemoteError
+from dver.core.fsutil import explain
+from dver.remote.retry import OUT_OF_FILES, TransientError, UnreachableError, asked_pause
 
 PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 PASSING_CODES: Final = frozenset(
@@ -64,7 +65,7 @@ def expected() -> tuple[type[Exception], ...]:
     return (OSError, ValueError, BotoCoreError, ClientError, ResponseParserError, aiohttp.ClientError)
 
 
-def translate(error: Exception, place: Place, action: str) -> RemoteError:
+def translate(error: Exception, place: Place, action: str) -> DverError:
     """The error to raise in place of `error`, which came up when trying to `action` ("read 'x'")."""
     response: dict[str, Any] | None = getattr(error, "response", None)
     if isinstance(response, dict) and "Error" in response:
@@ -88,11 +89,15 @@ def _refused(response: dict[str, Any], place: Place, action: str) -> RemoteError
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = message if code in message else f"{code}: {message}"
     if code in PASSING_CODES or (status in PASSING_STATUS and code not in _REASONS):
-        return TransientError(
+        busy = TransientError(
             f"cannot {action} on {place.url}",
             why=f"{place.server} is busy or out of order: {said}",
             fix="wait a little, then run the same command again",
         )
+        busy.retry_after = asked_pause(
+            response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
+        )
+        return busy
     why, fix = _reason(code, place) or (f"{place.server} refused: {said}", "see the server's message above")
     return S3Error(f"cannot {action} on {place.url}", why=why, fix=fix, code=code)
 
@@ -140,10 +145,14 @@ def _reason(code: str, place: Place) -> tuple[str, str] | None:
     return why.format_map(words), fix.format_map(words)
 
 
-def _broken(error: Exception, place: Place, action: str) -> RemoteError:
+def _broken(error: Exception, place: Place, action: str) -> DverError:
     """There was no answer, or half of one, or no request to begin with."""
     from botocore import exceptions as boto
 
+    inner = _innermost(error)
+    if isinstance(inner, OSError) and inner.errno in OUT_OF_FILES:
+        reason = explain(inner)
+        return LocalIOError(f"cannot {action} on {place.url}", why=reason.why, fix=reason.fix)
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
         return _without_credentials(error, place)
     if isinstance(error, boto.ProfileNotFound):
@@ -189,10 +198,15 @@ def _unreachable(error: Exception, place: Place) -> RemoteError:
 
 
 def _reason_of(error: Exception) -> str:
-    """The innermost cause in one line: botocore wraps what the socket said."""
-    inner: BaseException = error
+    """The innermost cause in one line."""
+    inner = _innermost(error)
+    return " ".join(str(inner).split()) or type(inner).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What the socket said: botocore and aiohttp wrap it."""
+    inner = error
     while isinstance(nested := getattr(inner, "kwargs", {}).get("error"), BaseException) or (nested := inner.__cause__):
         inner = nested
-    if reason := getattr(inner, "os_error", None):
-        inner = reason
-    return " ".join(str(inner).split()) or type(inner).__name__
+    reason = getattr(inner, "os_error", None)
+    return reason if isinstance(reason, BaseException) else inner

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from servers import FaultyS3, S3Server, free_port
+import servers
+from servers import FaultyS3, S3Server, free_port, tls_of
 
-from dver.core.errors import RemoteError
+from dver.core.errors import LocalIOError, RemoteError
 from dver.remote.connect import connect
 from dver.remote.fsspec_storage import FsspecStorage
 from dver.remote.local import LocalStorage
-from dver.remote.retry import Policy, Retrier, TransientError, UnreachableError
+from dver.remote.retry import Policy, Retrier, TransientError, UnreachableError, asked_pause
 from dver.remote.s3 import S3Storage
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody, Capabilities, MissingKey, Storage
@@ -28,8 +33,12 @@ QUICK = Policy(attempts=4, base=0.01, cap=0.02)
 def faulty(server: FaultyS3, *faults: str, timeout: float = 20.0) -> S3Storage:
     """A storage on `server`, whose next requests meet `faults`."""
     server.objects["key"] = b"0123456789" * 100_000
+    storage = S3Storage(parse("origin", server.table()), timeout=timeout, policy=QUICK)
+    if timeout < 1:  # to set up the session takes longer, on a machine that has much to do
+        storage.stat("key")
+        server.seen.clear()
     server.faults.extend(faults)
-    return S3Storage(parse("origin", server.table()), timeout=timeout, policy=QUICK)
+    return storage
 
 
 def s3_remote(server: S3Server, **changes: object) -> Storage:
@@ -50,14 +59,16 @@ def refusal(storage: Storage) -> RemoteError:
 # -- failures that pass ----------------------------------------------------------------------------------------------
 
 
+PASSING = ("busy", "broken", "reset", "truncate", "chunked-cut", "hang", "hang-within")
+
+
 # A "cut" answer to a request without a range cannot be told from a shorter object: hence not among the first.
 @pytest.mark.parametrize(
     ("bounds", "fault"),
-    [((0, None), fault) for fault in ("busy", "broken", "reset", "truncate", "hang")]
-    + [((5, 500_000), fault) for fault in ("busy", "broken", "reset", "truncate", "hang", "cut")],
+    [((0, None), fault) for fault in PASSING] + [((5, 500_000), fault) for fault in (*PASSING, "cut")],
 )
 def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tuple[int, int | None], fault: str) -> None:
-    storage = faulty(faulty_s3, fault, fault, timeout=0.3)
+    storage = faulty(faulty_s3, fault, fault, timeout=0.4)
     content = faulty_s3.objects["key"]
     start, length = bounds
     wanted = content[start : None if length is None else start + length]
@@ -69,7 +80,7 @@ def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tupl
 
 @pytest.mark.parametrize("fault", ["busy", "reset", "lost", "hang"])
 def test_a_write_that_fails_twice_is_made_again(faulty_s3: FaultyS3, fault: str) -> None:
-    storage = faulty(faulty_s3, fault, fault, timeout=0.3)
+    storage = faulty(faulty_s3, fault, fault, timeout=0.4)
     content = os.urandom(3 * MIB)
     told: list[int] = []
     assert storage.put("new", BytesBody(content), moved=told.append) is True
@@ -77,8 +88,49 @@ def test_a_write_that_fails_twice_is_made_again(faulty_s3: FaultyS3, fault: str)
     assert sum(told) == len(content)
 
 
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_failure_that_stays_is_told_with_the_number_of_tries(faulty_s3: FaultyS3, fault: str) -> None:
+    storage = faulty(faulty_s3, *[fault] * 4, timeout=0.4)
+    with pytest.raises(TransientError) as caught:
+        storage.get("key")
+    assert "4 tries" in (caught.value.why or "")
+    assert caught.value.fix
+    assert faulty_s3.seen == ["GET"] * 4
+
+
+def test_a_server_that_asks_for_patience_gets_it(faulty_s3: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    storage = S3Storage(parse("origin", faulty_s3.table()), policy=QUICK)
+    monkeypatch.undo()
+    faulty_s3.objects["key"] = b"content"
+    faulty_s3.faults += ["patience", "busy", "patience"]
+    assert storage.get("key") == b"content"
+    assert [7 <= pause < 8 for pause in pauses] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"), [("3", 3), ("900", 60), ("", 0), ("soon", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("-5", 0)]
+)
+def test_a_pause_is_as_long_as_asked_for_within_reason(asked: str, pause: float) -> None:
+    pauses: list[float] = []
+    failures = [TransientError("busy")]
+    failures[0].retry_after = asked_pause(asked)
+
+    def attempt() -> None:
+        if failures:
+            raise failures.pop()
+
+    Retrier(Policy(base=0, patience=60), pause=pauses.append)(attempt)
+    assert pauses == [pytest.approx(pause, rel=0.11)]
+
+
+def test_a_date_to_come_back_at_is_understood() -> None:
+    assert 50 < asked_pause(formatdate(time.time() + 60, usegmt=True)) <= 61
+
+
 def test_a_server_that_stops_taking_bytes_is_noticed(faulty_s3: FaultyS3) -> None:
-    storage = faulty(faulty_s3, *["hang"] * 4, timeout=0.3)
+    storage = faulty(faulty_s3, *["hang"] * 4, timeout=0.4)
     with pytest.raises(TransientError) as caught:
         storage.put("new", BytesBody(bytes(24 * MIB)))
     assert "went silent" in caught.value.what
@@ -244,6 +296,43 @@ def test_nobody_listening_is_told() -> None:
     error = refusal(s3_remote(S3Server(address)))
     assert address in error.what
     assert "network" in (error.fix or "")
+
+
+def test_a_name_that_leads_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*args: object, **more: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = refusal(S3Storage(parse("origin", S3Server("http://nowhere.example").table()), policy=QUICK))
+    assert "nowhere.example" in error.what
+    assert "2 tries" in (error.why or "")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_at_once(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with servers.faulty(tls_of(certificate)) as server:
+        error = refusal(S3Storage(parse("origin", server.table()), policy=QUICK))
+        assert "trusted" in error.what
+        assert "AWS_CA_BUNDLE" in (error.fix or "")
+        monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(certificate))
+        server.objects["key"] = b"content"
+        assert S3Storage(parse("origin", server.table()), policy=QUICK).get("key") == b"content"
+
+
+def test_too_many_open_files_is_this_machines_trouble(faulty_s3: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = faulty(faulty_s3)
+    storage.stat("key")
+
+    def none_left(*args: object, **more: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", none_left)
+    faulty_s3.faults.append("reset")  # so that the connection that is open will not do
+    with pytest.raises(LocalIOError) as caught:
+        storage.get("key")
+    assert "files" in (caught.value.why or "")
+    assert caught.value.fix
 
 
 def test_an_endpoint_that_is_no_url_is_told() -> None:
