@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from datasets import Clone, Spy, files, put_dataset, read_dataset
 
-from dver.core.errors import RemoteError
+from dver.core.errors import CorruptError, MissingObjectError, RemoteError
+from dver.core.oid import Oid
+from dver.formats import remote_index
+from dver.formats.condemned import Condemned, encode
+from dver.formats.pack import ObjectKind
+from dver.formats.remote_index import RemoteIndex
+from dver.remote import gc_look
 from dver.remote.gc import RemoteGcResult, prepare_remote_gc, remote_gc
+from dver.remote.gc_look import packs_there
+from dver.remote.gc_plan import SEVERAL, list_name
 from dver.remote.gc_state import RemoteGcPlan
+from dver.remote.glance import condemned_key
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, PACKS
-from dver.remote.storage import Body, Moved, Storage
+from dver.remote.storage import Body, BytesBody, Moved, Storage
 from dver.store.closure import Root
+from dver.store.loose import LinkMode
+from dver.store.writer import StoreWriter
 
 MIB = 2**20
 GRACE = 14 * 86_400
@@ -193,3 +206,166 @@ def test_whenever_a_gc_breaks_off_all_that_is_needed_is_there_and_the_next_one_g
         scene.collect(scene.storage(), START + later)
         scene.check(f"c{later}")
     scene.check_clean(START + later)
+
+
+# -- what a pusher sees
+
+
+def condemn(storage: Storage, *, packs: Iterable[Oid] = (), indexes: Iterable[Oid] = (), at: int = START) -> None:
+    one = Condemned(at, tuple(sorted(packs)), tuple(sorted(indexes)), GRACE)
+    storage.put(condemned_key(list_name(one)), BytesBody(encode(at, one.packs, one.indexes, grace=GRACE)))
+
+
+def test_what_is_condemned_is_pushed_again_under_another_name(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    dataset = files(10, size=MIB)
+    root = put_dataset(clone.store, dataset)
+    clone.push(spy, root)
+    before = keys(spy)
+    collect(clone, spy)
+    result = clone.push(spy, root)
+    assert result.objects >= len(dataset)
+    fresh = keys(spy, PACKS) - before
+    assert len(fresh) == result.packs > 0
+    assert clone.push(spy, root).roots == 0
+    collect(clone, spy, root, at=START + GRACE)
+    assert keys(spy, PACKS) == fresh
+    check_fetch(tmp_path / "b", spy, root, dataset)
+
+
+def test_an_index_that_comes_after_a_list_does_not_bring_back_what_the_list_names(spy: Spy, clone: Clone) -> None:
+    root = put_dataset(clone.store, {"x": b"x"})
+    clone.push(spy, root)
+    (pack,) = packs_there(spy)
+    condemn(spy, packs=[pack])
+    catalog = clone.catalog(spy)
+    catalog.refresh()
+    assert catalog.present([root.oid]) == set()
+    # Another clone has planned its push before the list was there, and lists the pack as well.
+    other = Oid.of(b"another root")
+    (index,) = (remote_index.decode(spy.get(key)) for key in keys(spy, INDEXES) if key.endswith(".idx"))
+    catalog.publish(RemoteIndex((other,), index.packs, index.objects))
+    catalog.refresh()
+    assert catalog.present([root.oid]) == set()
+    assert catalog.known(ObjectKind.TREE, [root.oid]) == set()
+
+
+def test_a_reader_still_finds_what_is_condemned(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    dataset = files(10)
+    root = put_dataset(clone.store, dataset)
+    clone.push(spy, root)
+    collect(clone, spy)
+    check_fetch(tmp_path / "b", spy, root, dataset)
+
+
+# -- refusals
+
+
+def test_objects_that_an_index_promises_and_that_are_gone_stop_everything(spy: Spy, clone: Clone) -> None:
+    root = put_dataset(clone.store, files(10))
+    clone.push(spy, root)
+    for key in keys(spy, PACKS):
+        spy.delete(key)
+    before = keys(spy)
+    with pytest.raises(MissingObjectError, match="packs are gone"):
+        collect(clone, spy, root)
+    assert keys(spy) == before
+
+
+def test_a_root_without_its_objects_stops_everything(spy: Spy, clone: Clone) -> None:
+    root = put_dataset(clone.store, files(10))
+    clone.push(spy, root)
+    for key in keys(spy, INDEXES):
+        spy.delete(key)
+    clone.catalog(spy).publish(RemoteIndex((root.oid,), (), ()))
+    with pytest.raises(MissingObjectError, match="an index promises them"):
+        collect(clone, spy, root)
+
+
+def test_what_was_never_pushed_is_no_obstacle(spy: Spy, clone: Clone) -> None:
+    pushed, local = put_dataset(clone.store, files(10)), put_dataset(clone.store, files(5, seed=9), "local")
+    clone.push(spy, pushed)
+    nowhere = Root(Oid.of(b"of another clone"), ObjectKind.TREE, b"elsewhere")
+    assert collect(clone, spy, pushed, local, nowhere) == RemoteGcResult()
+
+
+def test_a_damaged_tree_stops_everything(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    root = put_dataset(clone.store, files(10))
+    clone.push(spy, root)
+    (key,) = keys(spy, PACKS)
+    content = bytearray(spy.get(key))
+    content[100] ^= 1
+    spy.put(key, BytesBody(bytes(content)))
+    with pytest.raises(CorruptError, match="nothing was collected"):
+        collect(Clone(tmp_path / "b"), spy, root)
+    assert keys(spy, PACKS) == {key}
+
+
+def test_a_damaged_frame_is_not_copied(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    roots = [put_dataset(clone.store, {"x": b"%d" % number * 100}, str(number)) for number in range(SEVERAL)]
+    for root in roots:
+        clone.push(spy, root)
+    key = min(keys(spy, PACKS))
+    content = bytearray(spy.get(key))
+    content[-300] ^= 1  # in the last frame, that of the blob
+    spy.put(key, BytesBody(bytes(content)))
+    before = keys(spy)
+    with pytest.raises(CorruptError, match="nothing was collected"):
+        collect(clone, spy, *roots)
+    assert keys(spy, INDEXES) == {one for one in before if one.startswith(INDEXES)}
+
+
+def test_a_damaged_index_stops_everything(spy: Spy, clone: Clone) -> None:
+    root = put_dataset(clone.store, files(10))
+    clone.push(spy, root)
+    (key,) = keys(spy, INDEXES)
+    content = bytearray(spy.get(key))
+    content[-20] ^= 1
+    spy.put(key, BytesBody(bytes(content)))
+    with pytest.raises(CorruptError, match="is damaged"):
+        collect(clone, spy, root)
+
+
+def test_a_clone_that_has_nothing_collects_as_well(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    kept, dropped = files(10, size=MIB), files(10, size=MIB, seed=2)
+    keep, drop = put_dataset(clone.store, kept, "keep"), put_dataset(clone.store, dropped, "drop")
+    clone.push(spy, keep)
+    clone.push(spy, drop)
+    bare = Clone(tmp_path / "bare")
+    collect(bare, spy, keep)
+    assert collect(bare, spy, keep, at=START + GRACE).deleted_packs > 0
+    check_fetch(tmp_path / "b", spy, keep, kept)
+
+
+def test_chunks_of_a_large_file_stay_though_this_clone_keeps_it_in_one_piece(
+    tmp_path: Path, spy: Spy, clone: Clone
+) -> None:
+    content = random.Random(5).randbytes(6 * MIB)
+    source = tmp_path / "source"
+    source.write_bytes(content)
+    with StoreWriter(clone.store) as writer, source.open("rb") as file:
+        oid = writer.add_large(file.fileno(), LinkMode.SYMLINK, path=bytes(source))
+    assert clone.store.loose.present([oid])
+    root = Root(oid, ObjectKind.BLOB, b"big", len(content))
+    clone.push(spy, root)
+    small = [put_dataset(clone.store, {"x": b"%d" % number}, str(number)) for number in range(SEVERAL)]
+    for one in small:
+        clone.push(spy, one)
+    for at in (START, START + GRACE):
+        collect(clone, spy, root, *small, at=at)
+    fresh = Clone(tmp_path / "b")
+    assert fresh.fetch(spy, root).error() is None
+    assert fresh.store.read(oid) == content
+
+
+def test_indexes_that_do_not_fit_in_memory_are_read_from_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spy: Spy, clone: Clone
+) -> None:
+    monkeypatch.setattr(gc_look, "_IN_MEMORY", 1000)
+    dataset = files(40)
+    keep = put_dataset(clone.store, dataset, "keep")
+    clone.push(spy, keep)
+    clone.push(spy, put_dataset(clone.store, files(40, seed=2), "drop"))
+    collect(clone, spy, keep)
+    assert collect(clone, spy, keep, at=START + GRACE).deleted_packs > 0
+    check_fetch(tmp_path / "b", spy, keep, dataset)
+    assert list(clone.store.root.glob("tmp/*")) == []

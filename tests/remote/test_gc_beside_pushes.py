@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,23 +18,17 @@ import pytest
 from datasets import Clone, put_dataset, read_dataset
 
 from dver.core.errors import RemoteError
-from dver.core.oid import Oid
-from dver.formats.pack import ObjectKind
 from dver.remote import confirm
-from dver.remote.catalog import Catalog
-from dver.remote.confirm import listed_names
 from dver.remote.gc import remote_gc
-from dver.remote.gc_look import Changed, look
-from dver.remote.gc_state import Listed
-from dver.remote.glance import glance
-from dver.remote.mirror import RemoteFound
+from dver.remote.gc_plan import FAR
 from dver.remote.push import push
 from dver.remote.push_plan import plan_push
 from dver.remote.storage import Body, Capabilities, MissingKey, Moved, ObjectInfo
 from dver.store.closure import Root
-from dver.store.store import Store
 
 NOW = 1_800_000_000.0
+ROUNDS = int(os.environ.get("DVER_GC_ROUNDS", "25"))
+"""Each is one way to interleave some hundreds of requests."""
 
 
 class Stage:
@@ -130,39 +124,6 @@ class Shelf:
         return Capabilities(writable=True, conditional_put=True)
 
 
-class FreshCatalog(Catalog):
-    """What a pusher may rely on, read anew from the remote at each refresh."""
-
-    store: Store
-
-    def refresh(self) -> None:
-        while True:
-            try:
-                self.glance, state = look(self.storage, glance(self.storage), self.store, jobs=1)
-                break
-            except Changed:
-                continue
-        self.condemned = listed_names(state.lists.values())
-        rows = [row for row in state.rows() if not self.condemned & {row.pack, row.listed_by}]
-        self.rows = {row.oid: row for row in rows}
-        self.roots = {r for one in state.indexes if one.name not in self.condemned for r in one.roots}
-
-    rows: dict[Oid, Listed]
-    roots: set[Oid]
-
-    def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        return {oid for oid in oids if oid in self.rows and self.rows[oid].kind is kind}
-
-    def present(self, oids: Iterable[Oid]) -> set[Oid]:
-        return self.rows.keys() & set(oids)
-
-    def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
-        return sorted(self.rows[oid].found(0) for oid in self.present(oids))
-
-    def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
-        return self.roots & set(oids)
-
-
 def gets_through(action: Callable[[], object]) -> bool:
     """Do it. False if it gave up because the others were too many."""
     try:
@@ -184,7 +145,10 @@ class Play:
     git: dict[Root, dict[str, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.now = NOW
         self.chance = random.Random(self.seed)
+        # Without any grace, or with one that jumps of the clock take up: long before, just before, and after.
+        self.grace = self.chance.choice((0, 3 * FAR))
         self.stage = Stage(self.seed)
         # Few contents, so that what one clone lets go is what another one pushes.
         self.pool = [b"%d" % number * 50 for number in range(12)]
@@ -198,8 +162,7 @@ class Play:
             clone = Clone(self.folder / name)
             for dataset in datasets:
                 root = put_dataset(clone.store, dataset)
-                catalog = FreshCatalog(clone.mirror, self.shelf, jobs=1)
-                catalog.store = clone.store
+                catalog = clone.catalog(self.shelf, jobs=1)
                 catalog.refresh()
                 if gets_through(partial(push, plan_push([root], clone.store, catalog), clone.store, catalog)):
                     self.git[root] = dataset  # what `git push` does: nothing happens on the remote in between
@@ -207,7 +170,7 @@ class Play:
         return part
 
     def forgetful(self, rounds: int) -> Callable[[], None]:
-        """Somebody who deletes branches."""
+        """Somebody who deletes branches, while time goes by."""
 
         def part() -> None:
             chance = random.Random(self.seed + 1)
@@ -215,15 +178,21 @@ class Play:
                 self.stage.step()
                 if self.git and chance.random() < 0.5:
                     del self.git[chance.choice(sorted(self.git))]
+                if chance.random() < 0.3:
+                    self.now += chance.choice((FAR // 2, FAR, 3 * FAR)) if self.grace else 0
 
         return part
 
     def collector(self, name: str, rounds: int) -> Callable[[], None]:
         def part() -> None:
             clone = Clone(self.folder / name)
-            catalog = Catalog(clone.mirror, self.shelf, jobs=1)
+            catalog = clone.catalog(self.shelf, jobs=1)
             for _ in range(rounds):
-                gets_through(lambda: remote_gc(lambda: list(self.git), clone.store, catalog, grace=0, now=lambda: NOW))
+                gets_through(
+                    lambda: remote_gc(
+                        lambda: list(self.git), clone.store, catalog, grace=self.grace, now=lambda: self.now
+                    )
+                )
 
         return part
 
@@ -235,19 +204,22 @@ class Play:
             assert read_dataset(fresh.store, root.oid) == dataset
         clone = Clone(self.folder / "last")
         for _ in range(4):
-            remote_gc(lambda: list(self.git), clone.store, clone.catalog(self.shelf), grace=0, now=lambda: NOW)
+            self.now += 3 * FAR
+            remote_gc(
+                lambda: list(self.git), clone.store, clone.catalog(self.shelf), grace=self.grace, now=lambda: self.now
+            )
         fresh = Clone(self.folder / "fresher")
         assert fresh.fetch(self.shelf, *self.git).error() is None
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(ROUNDS))
 def test_what_was_pushed_stays_whatever_gcs_do_meanwhile(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One clock, and names that are the same each time.
-    monkeypatch.setattr(confirm, "time", lambda: NOW)
-    monkeypatch.setattr(os, "urandom", random.Random(seed).randbytes)
     play = Play(tmp_path, seed)
+    monkeypatch.setattr(confirm, "time", lambda: play.now)
+    monkeypatch.setattr(os, "urandom", random.Random(seed).randbytes)
     parts = [play.pusher(f"p{number}", [play.dataset() for _ in range(3)]) for number in range(3)]
     parts += [play.collector(f"g{number}", 6) for number in range(2)]
     parts.append(play.forgetful(60))
