@@ -248,6 +248,9 @@ def collect(
         known = needed.roots if not batch.orphans else frozenset()
         # What was not here when we looked may be by now, and lead to what was.
         put_back_needed(store, [*needed.absent, *(root for root in roots_now() if root not in known)])
+    for one in plan.rewritten:
+        if not one.dead and one.name in replaced:
+            batch.drop_pack(one.name)
     return GcResult(plan, tuple(sorted(damaged)))
 
 

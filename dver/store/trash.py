@@ -79,9 +79,8 @@ class Batch(NamedTuple):
         return self.loose / oid.hex()[:2] / oid.hex()[2:]
 
     def size(self) -> int:
-        """Bytes in it."""
-        sizes = [_size(self.packs / pack_file_name(name)) for name in self.pack_names()]
-        return sum(sizes) + sum([_size(self.loose_path(oid)) for oid in self.loose_oids()])
+        """Bytes in it, those of damaged files that a repair has put there included."""
+        return sum([_size(Path(place, name)) for place, _, names in os.walk(self.path) for name in names])
 
 
 class Stamp(NamedTuple):
@@ -147,6 +146,10 @@ class OpenBatch:
     def take_loose(self, oid: Oid) -> bool:
         """Move a loose blob here; False if it is gone."""
         return self._take(self._store.loose.path(oid), self.batch.loose_path(oid))
+
+    def drop_pack(self, name: Oid) -> None:
+        """Delete a pack that was moved here: all that it has is in other packs."""
+        (self.batch.packs / pack_file_name(name)).unlink(missing_ok=True)
 
     def settle(self) -> None:
         """Make durable what was moved, and look again at what is in the store."""
@@ -258,7 +261,7 @@ def _is_dead(batch: Batch) -> bool:
 
 def _discard_empty(batch: Batch) -> None:
     """Delete a batch into which nothing was moved, or of which all has been put back."""
-    if not any(batch.pack_names()) and not any(batch.loose_oids()):
+    if not any(names for _, _, names in os.walk(batch.path)):
         _delete_tree(batch.path)
 
 

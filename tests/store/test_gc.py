@@ -183,6 +183,7 @@ def test_many_small_packs_become_one(clone: Clone) -> None:
     assert len(packs_in(clone.store)) == 6
     collect(clone.store, roots)
     assert len(packs_in(clone.store)) == 1
+    assert not trash.batches(clone.store.trash)  # nothing is lost by that which could be brought back
     assert not missing_from(clone.store, roots)
     collect(clone.store, roots)
     assert len(packs_in(clone.store)) == 1

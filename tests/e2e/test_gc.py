@@ -1,0 +1,280 @@
+"""gc by the real command line: beside other commands, killed at random moments, and against a remote."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from killing import KILLS, moments, run_and_kill, timed
+from support import Result, Run, git, run_dver
+from workspaces import Project
+
+from dver.project.targets import in_worktree
+from dver.store.closure import Root, missing_from
+
+VARIANTS = 5
+
+
+def fill(root: Path, variant: int, *, own: int = 40) -> None:
+    """One of a few versions of `data`; a part of each is in all of them."""
+    shutil.rmtree(root / "data", ignore_errors=True)
+    for number in range(100):
+        path = root / f"data/d{number % 7}/f{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seed = number if number >= own else f"{number} of {variant}"
+        path.write_bytes(random.Random(seed).randbytes(500))
+    (root / "data/large").write_bytes(random.Random(variant).randbytes(3_000_000))
+
+
+def assert_all_there(project: Project) -> None:
+    """Every pointer on disk stands for data that is complete."""
+    with project.opened() as repo:
+        roots = [Root(one.pointer.oid, one.pointer.kind, one.path) for one in in_worktree(repo).values()]
+        assert roots
+        assert missing_from(repo.store, roots) == []
+
+
+def in_background(work: Callable[[], Result]) -> Callable[[], list[Result]]:
+    """Do `work` again and again, until what this returns is called: then all results."""
+    results: list[Result] = []
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            results.append(work())
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+
+    def end() -> list[Result]:
+        stop.set()
+        thread.join(timeout=120)
+        return results
+
+    return end
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.make(tmp_path / "repo")
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+def test_adds_beside_gcs_that_delete_at_once_lose_nothing(project: Project, link: str) -> None:
+    run_dver("config", "set", "--local", "cache.link", link, cwd=project.root)
+    end = in_background(lambda: run_dver("gc", "--grace", "0d", cwd=project.root, rc=None))
+    try:
+        for turn in range(20):
+            # What was deleted two turns ago is needed again: it must not be taken for present.
+            fill(project.root, random.Random(turn).randrange(VARIANTS))
+            run_dver("add", "data", cwd=project.root)
+            assert_all_there(project)
+    finally:
+        results = end()
+    assert {result.rc for result in results} == {0}, [result.err for result in results if result.rc]
+    assert len(results) > 5
+    run_dver("checkout", cwd=project.root)
+    assert project.is_unchanged()
+
+
+def test_a_clone_that_shares_the_store_loses_nothing_by_the_gc_of_another(project: Project, tmp_path: Path) -> None:
+    fill(project.root, 0)
+    run_dver("config", "set", "--local", "cache.dir", tmp_path / "store", cwd=project.root)
+    project.save("data")
+    other = project.clone(tmp_path / "other")
+    run_dver("checkout", cwd=other.root)
+    end = in_background(lambda: run_dver("gc", "--grace", "0d", cwd=project.root, rc=None))
+    try:
+        for turn in range(10):
+            fill(other.root, turn % 3 + 1)
+            run_dver("add", "data", cwd=other.root)
+            assert_all_there(other)
+            if turn % 3 == 2:
+                other.commit()
+    finally:
+        results = end()
+    assert {result.rc for result in results} == {0}, [result.err for result in results if result.rc]
+    run_dver("check", "--all-commits", cwd=other.root)
+    run_dver("check", "--all-commits", cwd=project.root)
+
+
+def test_gc_killed_at_any_moment_loses_nothing_and_is_completed_by_the_next(project: Project) -> None:
+    fill(project.root, 0)
+    project.save("data")
+    fill(project.root, 1)
+    project.save("data")
+    fill(project.root, 2)
+    run_dver("add", "data", cwd=project.root)
+    project.git("checkout", "--quiet", "HEAD", "data.dver")
+    duration = timed("gc", "--grace", "0d", cwd=project.root)
+    killed = 0
+    for turn, moment in enumerate(moments(duration)[: KILLS // 4]):
+        fill(project.root, 10 + turn)
+        run_dver("add", "data", cwd=project.root)
+        project.git("reset", "--quiet", "--hard")
+        grace = "0d" if turn % 2 else "14d"
+        killed += run_and_kill(["gc", "--grace", grace], project.root, moment)
+        run_dver("check", "--all-commits", cwd=project.root)
+        assert_all_there(project)
+        if turn % 5 == 4:
+            # What it had moved already may be needed after all.
+            fill(project.root, 10 + turn)
+            run_dver("add", "data", cwd=project.root)
+            assert_all_there(project)
+            project.git("reset", "--quiet", "--hard")
+        run_dver("gc", "--grace", grace, cwd=project.root)
+        assert not list((project.store / "trash").glob("*.unfinished"))
+        run_dver("check", "--all-commits", cwd=project.root)
+    run_dver("gc", "--grace", "0d", cwd=project.root)
+    run_dver("gc", "--grace", "0d", cwd=project.root)
+    run_dver("check", "--all-commits", cwd=project.root)
+    assert not list((project.store / "trash").glob("2*"))
+    shutil.rmtree(project.root / "data")
+    run_dver("checkout", cwd=project.root)
+    assert not project.leftovers()
+    assert killed >= KILLS // 12, "hardly any process was killed while it ran: the moments are badly chosen"
+
+
+def test_everything_that_git_holds_on_to_survives_two_gcs_in_a_row(project: Project, tmp_path: Path) -> None:
+    """One version each for: a branch, a tag, the stash, a reflog, another worktree, the index, the disk."""
+    commits = {}
+    fill(project.root, 0, own=100)
+    base = project.save("data")
+    for number, place in enumerate(("branch", "tag", "reflog"), 1):
+        project.git("checkout", "--quiet", "--detach", base)
+        fill(project.root, number, own=100)
+        commits[place] = project.save("data")
+    project.git("branch", "kept", commits["branch"])
+    project.git("tag", "-a", "-m", "kept", "v1", commits["tag"])
+    project.git("checkout", "--quiet", "main")
+    git("worktree", "add", "--quiet", "--detach", tmp_path / "second", cwd=project.root)
+    second = Project(tmp_path / "second")
+    fill(second.root, 4, own=100)
+    run_dver("add", "data", cwd=second.root)
+    fill(project.root, 5, own=100)
+    run_dver("add", "data", cwd=project.root)
+    project.git("stash", "--quiet")
+    fill(project.root, 6, own=100)
+    run_dver("add", "data", cwd=project.root)
+    for _ in range(2):
+        assert run_dver("gc", "--grace", "0d", "--json", cwd=project.root).json["objects"] == 0
+    for commit in commits.values():
+        run_dver("check", "--rev", commit, cwd=project.root)
+    assert_all_there(second)
+    assert_all_there(project)
+    project.git("reset", "--quiet", "--hard")
+    project.git("stash", "pop", "--quiet")
+    assert_all_there(project)
+
+
+def test_the_command_tells_what_it_does_and_brings_it_back(project: Project) -> None:
+    fill(project.root, 0)
+    project.save("data")
+    fill(project.root, 1)
+    lost = project.save("data", message="To be lost")
+    project.git("reset", "--quiet", "--hard", "HEAD~1")
+    run_dver("checkout", "--force", cwd=project.root)
+    shutil.rmtree(project.root / ".git/logs")
+    (project.root / ".git/ORIG_HEAD").unlink()
+    planned = run_dver("gc", "--dry-run", cwd=project.root)
+    assert planned.out.startswith("would move ")
+    assert f"last in commit {lost[:12]}" in planned.out
+    assert "needed by 3 commits and 1 worktree" in planned.out
+    assert run_dver("gc", "--dry-run", "--json", cwd=project.root).json["unneeded"][0]["path"] == "data"
+    done = run_dver("gc", cwd=project.root)
+    assert done.out.startswith("moved ")
+    assert "dver gc --restore" in done.err
+    run_dver("check", "--rev", lost, cwd=project.root, rc=1)
+    assert run_dver("gc", "--restore", cwd=project.root).out.startswith("brought back ")
+    run_dver("check", "--rev", lost, cwd=project.root)
+    assert run_dver("gc", "--restore", cwd=project.root).out == "the trash is empty\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--grace", "soon"), ("--offline",), ("--restore", "x", "--dry-run"), ("--forget", "nowhere"), ("--restore", "x")],
+)
+def test_arguments_that_make_no_sense_are_refused(project: Project, arguments: tuple[str, ...]) -> None:
+    result = run_dver("gc", *arguments, cwd=project.root, rc=2)
+    assert result.err.startswith("error: ")
+
+
+# -- a remote
+
+
+@pytest.fixture
+def shared(project: Project, tmp_path: Path) -> Project:
+    """A project with a Git remote and a data remote, both folders, and one version pushed."""
+    git("init", "--quiet", "--bare", tmp_path / "origin.git", cwd=tmp_path)
+    project.git("remote", "add", "origin", tmp_path / "origin.git")
+    run_dver("remote", "add", "-d", "store", tmp_path / "remote", cwd=project.root)
+    fill(project.root, 0)
+    project.save("data")
+    run_dver("push", cwd=project.root)
+    project.git("push", "--quiet", "-u", "origin", "main")
+    return project
+
+
+def test_a_remote_is_collected_and_what_is_needed_can_still_be_pulled(
+    run: Run, shared: Project, tmp_path: Path
+) -> None:
+    fill(shared.root, 1)
+    shared.save("data")
+    run("push", cwd=shared.root)
+    shared.git("reset", "--quiet", "--hard", "HEAD~1")
+    shutil.rmtree(shared.root / ".git/logs")
+    (shared.root / ".git/ORIG_HEAD").unlink()
+    run("checkout", "--force", cwd=shared.root)
+    before = size_of(tmp_path / "remote")
+    assert run("gc", "--remote", "store", "--dry-run", cwd=shared.root).out.startswith("would condemn")
+    assert size_of(tmp_path / "remote") == before
+    assert run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root).out.startswith("condemned")
+    run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
+    assert size_of(tmp_path / "remote") < before - 2_000_000
+    git("clone", "--quiet", tmp_path / "origin.git", tmp_path / "fresh", cwd=tmp_path)
+    run("pull", cwd=tmp_path / "fresh")
+    assert_all_there(Project(tmp_path / "fresh"))
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_remote_is_not_collected_where_commits_of_others_are_not_known(
+    run: Run, shared: Project, tmp_path: Path
+) -> None:
+    git("clone", "--quiet", tmp_path / "origin.git", tmp_path / "other", cwd=tmp_path)
+    other = Project(tmp_path / "other")
+    run("pull", cwd=other.root)
+    fill(other.root, 1)
+    other.save("data")
+    run("push", cwd=other.root)
+    other.git("push", "--quiet", "origin", "main:theirs")
+    refused = run("gc", "--remote", "store", cwd=shared.root, rc=3)
+    assert "theirs" in refused.err
+    assert "git fetch --all" in refused.err
+    shared.git("fetch", "--quiet", "--all")
+    run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
+    run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
+    run("check", "--remote", cwd=other.root)
+
+
+def test_a_remote_is_not_collected_by_a_shallow_clone_or_one_that_cannot_ask(
+    run: Run, shared: Project, tmp_path: Path
+) -> None:
+    shared.commit("Another")
+    shared.git("push", "--quiet", "origin", "main")
+    origin = tmp_path / "origin.git"
+    git("clone", "--quiet", "--depth=1", origin.as_uri(), tmp_path / "shallow", cwd=tmp_path)
+    refused = run("gc", "--remote", "store", cwd=tmp_path / "shallow", rc=3)
+    assert "--unshallow" in refused.err
+    origin.rename(tmp_path / "unplugged")
+    refused = run("gc", "--remote", "store", cwd=shared.root, rc=3)
+    assert "--offline" in refused.err
+    run("gc", "--remote", "store", "--offline", cwd=shared.root)
+    assert os.listdir(tmp_path / "remote")
