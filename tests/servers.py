@@ -191,8 +191,8 @@ class FaultyS3:
 
     objects: dict[str, bytes] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    """Verbs that are not allowed."""
+    standing: dict[str, str] = field(default_factory=dict)
+    """The fault that each request with this verb meets."""
     seen: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
     endpoint_url: str = ""
@@ -242,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, work: Callable[[str], None]) -> None:
         state = self.state
         state.seen.append(self.command)
-        fault = "denied" if self.command in state.refused else state.next_fault()
+        fault = state.standing.get(self.command) or state.next_fault()
         if fault == "hang":
             state.released.wait(60)
             self.close_connection = True

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from dver.core.errors import RemoteError
+from dver.core.errors import LocalIOError, RemoteError
 from dver.core.fsutil import explain, fsync_dir, temporary_name
+from dver.remote.retry import OUT_OF_FILES
 from dver.remote.storage import (
     RESERVED,
     Body,
@@ -291,12 +292,13 @@ class LocalStorage:
 
     @contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
-        """Turn the operating system's errors about the remote's folder into RemoteError."""
+        """Turn the operating system's errors about the remote's folder into RemoteError, or LocalIOError."""
         try:
             yield
         except OSError as error:
             reason = explain(error)
-            raise RemoteError(f"cannot {verb} the remote {self._root!r}", why=reason.why, fix=reason.fix) from error
+            kind = LocalIOError if error.errno in OUT_OF_FILES else RemoteError
+            raise kind(f"cannot {verb} the remote {self._root!r}", why=reason.why, fix=reason.fix) from error
 
 
 def _write_all(fd: int, content: bytes) -> None:

@@ -80,14 +80,14 @@ def test_an_empty_remote_that_can_only_be_read_tells_little(tmp_path: Path) -> N
 
 
 def test_where_deleting_is_not_allowed_nothing_large_is_written(faulty_s3: FaultyS3) -> None:
-    faulty_s3.refused.append("DELETE")
+    faulty_s3.standing["DELETE"] = "denied"
     found = examine(S3Storage(parse("origin", faulty_s3.table()), policy=Policy(attempts=2, base=0.01)))
     assert (found.writable, found.deletable) == (True, False)
     assert sum(map(len, faulty_s3.objects.values())) < 100
 
 
 def test_where_writing_is_not_allowed_reading_is_still_examined(faulty_s3: FaultyS3) -> None:
-    faulty_s3.refused.append("PUT")
+    faulty_s3.standing["PUT"] = "denied"
     found = examine(S3Storage(parse("origin", faulty_s3.table())))
     assert (found.writable, found.deletable, found.conditional_put) == (False, False, False)
 
