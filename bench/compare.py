@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from measure import CommandError, middle
+from tables import aligned
 from tools import Dvc, Dver, Tool, environment, find
 from works import Bench, Record, many_small, one_big, s3, start
 
@@ -164,13 +165,7 @@ def _table(record: Record) -> tuple[list[str], bool]:
         met = met and outcome != MISSED
         shown = ["" if count is None else f"{count:,}" for count in counts]
         rows.append([work, "objects on the remote", *shown, "", "", str(OBJECTS_BAR) if judged else "", outcome])
-    return _aligned(rows), met
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows]
-    return [lines[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *lines[1:]]
+    return aligned(rows), met
 
 
 def _seconds(wall: float) -> str:
