@@ -133,11 +133,11 @@ def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
     return payload
 
 
-def fits_in_memory(row: Row) -> bool:
-    """May the frame of `row`, and what it encodes, be held in memory? No other is written, and none is believed."""
-    if row.codec is Codec.CHUNKED:
-        return row.stored_size <= RECIPE_MAX
-    return max(row.raw_size, row.stored_size) <= IN_MEMORY_MAX
+def fits_in_memory(codec: Codec, raw_size: int, stored_size: int) -> bool:
+    """May such a frame, and what it encodes, be held in memory? No other is written, and none is believed."""
+    if codec is Codec.CHUNKED:
+        return stored_size <= RECIPE_MAX
+    return raw_size <= IN_MEMORY_MAX and stored_size <= IN_MEMORY_MAX
 
 
 def encode_footer(rows: Sequence[Row]) -> bytes:
@@ -183,7 +183,7 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
             raise CorruptError("a pack footer whose frames do not follow one another")
         if row.raw_size > SIZE_MAX or row.end > SIZE_MAX:
             raise CorruptError(f"object {row.oid} is larger than any disk")
-        if not fits_in_memory(row):
+        if not fits_in_memory(row.codec, row.raw_size, row.stored_size):
             raise CorruptError(f"object {row.oid} does not fit in memory, and is not chunked", fix="upgrade dver")
         if row.codec is Codec.RAW and row.raw_size != row.stored_size:
             raise CorruptError(f"object {row.oid} has two different sizes")

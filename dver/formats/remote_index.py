@@ -195,7 +195,7 @@ def decode_head(content: bytes | memoryview) -> Head:
 
 
 def decode_bucket(head: Head, number: int, content: bytes | memoryview) -> list[Location]:
-    """The rows in the bucket `number`, whose bytes are `content`. Raises CorruptError unless `head` vouches for them."""
+    """The rows in the bucket `number`, whose bytes are `content`. Raises CorruptError if `head` says otherwise."""
     bucket = head.buckets[number]
     if len(content) != bucket.size or xxh3_64_intdigest(content) != bucket.checksum:
         raise CorruptError("a damaged index", why=f"bucket {number} does not match its checksum")

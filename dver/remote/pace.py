@@ -19,7 +19,7 @@ from typing import Final
 
 START: Final = 4
 MOST: Final = 32
-"""Transfers at once, at most: this times the 8 MiB of a request is what is held in memory."""
+"""Transfers at once, at most: this times the 4 MiB of a request is what is held in memory."""
 
 LOOK_SECONDS: Final = 0.25
 """A look at the throughput takes at least this long, and as many finished transfers as there are at once…"""

@@ -16,7 +16,7 @@ from dver.store.codec import Decoder, corrupt
 
 GAP: Final = 512 << 10
 """Bytes between two frames that are read for nothing rather than making another request."""
-RANGE: Final = 8 << 20
+RANGE: Final = 4 << 20
 """Bytes of one request, unless a single frame is larger: what is held in memory is at most this times the jobs, and
 one more."""
 
@@ -66,7 +66,12 @@ def fetch_frames(
     `received` is told of the bytes of each answer; `moved` as `Storage.get` has it. Raises RemoteError.
     """
     decoder = Decoder()
-    yield from ((one.oid, corrupt(one.oid)) for one in found if not fits_in_memory(one.row()))
+    credible = []
+    for one in found:
+        if fits_in_memory(one.codec, one.raw_size, one.stored_size):
+            credible.append(one)
+        else:
+            yield one.oid, corrupt(one.oid)
 
     def get(part: Range) -> tuple[Range, bytes | MissingKey]:
         try:
@@ -74,8 +79,7 @@ def fetch_frames(
         except MissingKey as error:
             return part, error
 
-    wanted = list(ranges([one for one in found if fits_in_memory(one.row())]))
-    with closing(in_parallel(get, wanted, jobs=jobs)) as answers:
+    with closing(in_parallel(get, list(ranges(credible)), jobs=jobs)) as answers:
         for part, data in answers:
             if isinstance(data, MissingKey):
                 yield from ((one.oid, data) for one in part.frames)

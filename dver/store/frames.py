@@ -99,10 +99,9 @@ class FrameReader:
         return decode_recipe(row, payload)
 
     def _frame(self, found: Found) -> memoryview:
-        row = found.row()
-        if not pack.fits_in_memory(row):
+        if not pack.fits_in_memory(found.codec, found.raw_size, found.stored_size):
             raise corrupt(found.oid)
-        return memoryview(self.pack(found.pack).read(found.offset, row.frame_size))
+        return memoryview(self.pack(found.pack).read(found.offset, found.end - found.offset))
 
     def _payload(self, found: Found, frame: memoryview) -> memoryview:
         # Comparing bytes is several times faster than decoding the header, for the thousands of a checkout.

@@ -58,6 +58,8 @@ class LooseChunks:
 
     def find(self, oids: Iterable[Oid]) -> list[Place]:
         """Where those of `oids` lie that are known to be in a loose blob that is here, in reading order."""
+        if not self._database.rows("SELECT 1 FROM loose_chunks LIMIT 1"):
+            return []
         query = (
             "SELECT loose_blobs.oid, offset, size, loose_chunks.oid FROM loose_chunks"
             " JOIN loose_blobs ON loose_blobs.id = blob WHERE loose_chunks.oid IN {in}"

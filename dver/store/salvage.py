@@ -139,7 +139,7 @@ def _frame_at(reader: PackReader, at: int, end: int, decoder: Decoder) -> Row | 
     """The frame that begins at `at`, if one does and it is whole."""
     try:
         row = pack.decode_frame_header(_read(reader, at, FRAME_HEADER_SIZE), at)
-        if row.end > end or not pack.fits_in_memory(row):
+        if row.end > end or not pack.fits_in_memory(row.codec, row.raw_size, row.stored_size):
             return None
         return decoder.open_frame(row, _read(reader, at, row.frame_size))[0]
     except CorruptError:

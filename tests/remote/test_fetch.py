@@ -362,10 +362,10 @@ def test_neighbours_share_a_request_and_distant_ones_do_not(source: Clone, spy: 
     located = source.mirror.locate(map(Oid.of, files(600, size=20_000).values()))
     parts = list(ranges(located))
     assert [one for part in parts for one in part.frames] == located
-    assert len(parts) == 2
+    assert len(parts) == 3
     assert all(part.end - part.start <= RANGE for part in parts)
     near, far = located[::2], located[::30]
-    assert len(list(ranges(near))) == 2
+    assert len(list(ranges(near))) == 3
     assert len(list(ranges(far))) == len(far)
     assert 20_000 < GAP < 29 * 20_000
     assert list(ranges([])) == []
