@@ -13,13 +13,14 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Recipe
+from dver.project.findings import BadObject, FsckResult
 from dver.project.healing import other_store, store_sources, workspace_sources
-from dver.project.hurt import History, Hurt, Malformed, find_hurt, history, malformed
+from dver.project.hurt import History, Hurt, find_hurt, history, malformed
 from dver.project.targets import is_at_or_below
 from dver.remote.copies import RemoteSource
 from dver.repo import Repository
 from dver.store.closure import Missing, StoreReader, find_missing
-from dver.store.damage import Damage, Part, StoreReport
+from dver.store.damage import Part, StoreReport
 from dver.store.fsck import check_store
 from dver.store.mend import Mender
 from dver.store.packs import parse_pack_file_name
@@ -27,50 +28,6 @@ from dver.store.sources import Source
 
 _ROUNDS: Final = 100
 """How many levels of directories that are missing altogether are looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadObject:
-    """An object that is damaged, and whom that hurts. `source` is where a good copy was found."""
-
-    oid: Oid
-    hurt: tuple[Hurt, ...] = ()
-    source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FsckResult:
-    """What was looked at, what was found, and what became of it. `size` is in bytes of what was read."""
-
-    where: str
-    """"store", or the remote's name."""
-    packs: int
-    loose: int
-    objects: int
-    size: int
-    damages: tuple[Damage, ...] = ()
-    bad: tuple[BadObject, ...] = ()
-    malformed: tuple[Malformed, ...] = ()
-    incomplete: tuple[Missing, ...] = ()
-    """Objects that are not here, and were perhaps never fetched: no damage."""
-    strays: tuple[str, ...] = ()
-    """Files that do not belong here, or that nothing lists: no damage."""
-    repaired: bool = False
-    """Was a repair carried out?"""
-    recovered: tuple[BadObject, ...] = ()
-    """Objects that were incomplete, and were found elsewhere on this machine."""
-    unreachable: tuple[str, ...] = ()
-    """Remotes that could not be asked for good copies, and why."""
-
-    @property
-    def lost(self) -> tuple[BadObject, ...]:
-        """Damaged objects of which no good copy was found, or looked for."""
-        return tuple(one for one in self.bad if one.source is None)
-
-    @property
-    def is_well(self) -> bool:
-        """Is nothing damaged, or not any more?"""
-        return not self.malformed and (not self.damages or (self.repaired and not self.lost))
 
 
 def fsck(
@@ -143,6 +100,18 @@ def _incomplete(repo: Repository, found: History, bad: frozenset[Oid]) -> tuple[
     return tuple(one for one in missing if one.oid not in bad)
 
 
+def _gaps(repo: Repository, missing: Sequence[Missing]) -> tuple[dict[Oid, list[bytes]], dict[Oid, Recipe]]:
+    """The objects that are lacking, with the paths that need them, and the recipes of which chunks are."""
+    listed = [one.oid for one in missing]
+    recipes = {oid: one for oid, one in repo.store.recipes(listed) if isinstance(one, Recipe)}
+    gaps: dict[Oid, list[bytes]] = {}
+    for one in missing:
+        needed = set(recipes[one.oid].oids) if one.oid in recipes else {one.oid}
+        for oid in needed - repo.store.present(needed):
+            gaps.setdefault(oid, []).append(one.path)
+    return gaps, recipes
+
+
 def _recipes_with(repo: Repository, bad: frozenset[Oid]) -> dict[Oid, Recipe]:
     if not bad:
         return {}
@@ -159,13 +128,17 @@ class _Sources:
     remote: Sequence[RemoteSource]
     elsewhere: Path | None
     """Another store."""
+    gaps: frozenset[Oid]
+    """Objects that are missing."""
 
     @classmethod
     def of(cls, repo: Repository, looked: _Looked, elsewhere: Path | None, remotes: Sequence[RemoteSource]) -> _Sources:
         """Those that may have what `looked` tells of."""
-        paths: dict[Oid, list[bytes]] = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
-        for one in looked.incomplete:
-            paths.setdefault(one.oid, []).append(one.path)
+        gaps, unfinished = _gaps(repo, looked.incomplete)
+        paths = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
+        for oid, needed_at in gaps.items():
+            paths[oid] = [*paths.get(oid, ()), *needed_at]
+        recipes = {**looked.recipes, **unfinished}
         tracked = {one.root.path for one in looked.history.versions if one.root.kind is ObjectKind.TREE}
         needed = {path for listed in paths.values() for path in listed}
         roots = {root for root in tracked if any(is_at_or_below(path, root) for path in needed)}
@@ -173,10 +146,10 @@ class _Sources:
         stores += [("the trash", folder) for folder in sorted((repo.store.root / "trash").glob("*/"))]
         stores += [(os.fspath(elsewhere), elsewhere)] if elsewhere is not None else []
         local = [
-            *store_sources(stores, looked.recipes),
-            *workspace_sources(repo, paths, looked.recipes, roots),
+            *store_sources(stores, set(paths), recipes),
+            *workspace_sources(repo, paths, recipes, roots),
         ]
-        return cls(local, remotes, elsewhere)
+        return cls(local, remotes, elsewhere, frozenset(gaps))
 
     @property
     def all(self) -> Sequence[Source]:
@@ -193,7 +166,7 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
     """Where good copies are, as far as can be told without getting them."""
     bad = _having(_lost_of(report), sources.all)
     bad |= _having({one.oid for one in result.bad} - bad.keys(), sources.all) if report.unsure else {}
-    incomplete = _having({one.oid for one in result.incomplete}, sources.local)
+    incomplete = _having(set(sources.gaps), sources.local)
     bad |= dict.fromkeys(report.stranded, "the store")
     return replace(
         result,
@@ -227,6 +200,9 @@ def _repair(
     incomplete = _fill_gaps(repo, mender, looked, sources, with_remotes=report.unsure)
     damaged = {one.oid for one in result.bad}
     repaired = dict.fromkeys(_lost_of(report) - mender.lost, "the store")  # only a header was damaged
+    if report.unsure:  # large files of which only chunks were missing, and have come
+        came = damaged - report.bad - {one.oid for one in incomplete}
+        repaired |= dict.fromkeys(came, mender.repaired[-1].source if mender.repaired else "the store")
     repaired |= dict.fromkeys(report.stranded, "the store") | {one.oid: one.source for one in mender.repaired}
     return replace(
         result,
@@ -248,7 +224,7 @@ def _fill_gaps(
             break
         sources = _Sources.of(repo, replace(looked, incomplete=missing), sources.elsewhere, sources.remote)
         chosen = sources.all if with_remotes else sources.local
-        if not mender.fill({one.oid for one in missing}, chosen, repo.link_mode):
+        if not mender.fill(sources.gaps, chosen, repo.link_mode):
             break
         missing = _incomplete(repo, looked.history, frozenset())  # a directory that came leads to what is in it
     return missing

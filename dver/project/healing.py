@@ -38,15 +38,20 @@ def workspace_sources(
     return [FileSource(WORKSPACE, places), TreeSource(WORKSPACE, trees)]
 
 
-def store_sources(stores: Iterable[tuple[str, Path]], recipes: Mapping[Oid, Recipe]) -> Iterator[Source]:
-    """What `stores`, given by label and folder, may have; chunks in their loose blobs included."""
+def store_sources(
+    stores: Iterable[tuple[str, Path]], wanted: Iterable[Oid], recipes: Mapping[Oid, Recipe]
+) -> Iterator[Source]:
+    """What `stores`, given by label and folder, may have of the `wanted` objects; chunks in loose blobs included."""
     offsets = _offsets(recipes)
     for label, root in stores:
         loose = LooseBlobs(root / "loose")
         yield StoreSource(label, root)
         places = {
-            oid: [Place(os.fsencode(loose.path(blob)), offset, size) for blob, offset, size in found]
-            for oid, found in offsets.items()
+            oid: [
+                Place(os.fsencode(loose.path(oid))),
+                *(Place(os.fsencode(loose.path(blob)), offset, size) for blob, offset, size in offsets.get(oid, ())),
+            ]
+            for oid in wanted
         }
         yield FileSource(label, places)
 

@@ -39,6 +39,8 @@ class Part(Enum):
     """On a remote: listed, but not there, or not of the stated size."""
     LISTING = "listing"
     """On a remote: an index says of a pack what is not so."""
+    PROMISE = "promise"
+    """On a remote: an index lists what needs things that no index lists."""
 
 
 @dataclass(frozen=True, slots=True)

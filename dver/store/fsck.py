@@ -23,6 +23,7 @@ from dver.store.damage import WINDOW, Damage, Part, StoreReport, Unit, listing, 
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
 from dver.store.salvage import by_offset, is_newer, runs, salvage, size_of
 from dver.store.store import Store
+from dver.store.verify import verify
 
 _UNREADABLE: Final = frozenset(
     {errno.EIO, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENXIO, getattr(errno, "EUCLEAN", errno.EIO)}
@@ -165,10 +166,11 @@ def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int
         size += run[-1].end - run[0].offset
         for row in run:
             start = row.offset - run[0].offset
-            why_not = why or _verify(row, data[start : start + row.frame_size], decoder, sharded)
-            if why_not is not None:
-                part = Part.TREE if why_not.startswith(_NO_TREE) else Part.FRAME
-                damages.append((file, part.value, why_not, bytes(row.oid), row.offset))
+            found = verify(row, data[start : start + row.frame_size], decoder)
+            if found.part is not None:
+                damages.append((file, found.part.value, why or found.why, bytes(row.oid), row.offset))
+            elif isinstance(found.below, Sharded):
+                sharded.append(bytes(row.oid))
     return len(rows), size, damages, sharded
 
 
@@ -179,30 +181,6 @@ def _read_run(reader: PackReader, run: Sequence[Row]) -> tuple[memoryview, str |
         if error.errno not in _UNREADABLE:
             raise
         return memoryview(b""), f"the disk cannot read it: {error.strerror}"
-
-
-_NO_TREE: Final = "no tree: "
-
-
-def _verify(row: Row, frame: memoryview, decoder: Decoder, sharded: list[bytes]) -> str | None:
-    """What is wrong with a frame; None if nothing is. Adds trees that are lists of shards to `sharded`."""
-    try:
-        pack.check_frame(row, frame)
-        _, content = decoder.open_frame(row, frame)
-    except CorruptError as error:
-        if is_newer(error):
-            raise
-        return error.why or error.what
-    if row.kind is not ObjectKind.TREE:
-        return None
-    try:
-        if isinstance(tree.decode(content), Sharded):
-            sharded.append(bytes(row.oid))
-    except CorruptError as error:
-        if is_newer(error):
-            raise
-        return _NO_TREE + error.what
-    return None
 
 
 def _check_loose(store: Store, oid: Oid, found: _Found) -> None:

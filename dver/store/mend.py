@@ -168,9 +168,15 @@ def _keep_large(writer: StoreWriter, oid: Oid, loose: bool, pieces: Iterator[byt
 def as_before(row: Row, copy: Copy) -> tuple[Codec, bytes]:
     """`copy` encoded as it was in the frame of `row`, if that can be found out; else as it is."""
     for codec, payload in _encodings(row, copy):
-        if pack.frame_header(row.oid, row.kind, codec, row.raw_size, payload)[1] == row.checksum:
+        if _is_as_before(row, codec, payload):
             return codec, payload
     return copy.codec, copy.payload
+
+
+def _is_as_before(row: Row, codec: Codec, payload: bytes) -> bool:
+    if not row.checksum:  # it is not known
+        return (codec, len(payload)) == (row.codec, row.stored_size)
+    return pack.frame_header(row.oid, row.kind, codec, row.raw_size, payload)[1] == row.checksum
 
 
 def _encodings(row: Row, copy: Copy) -> Iterator[tuple[Codec, bytes]]:

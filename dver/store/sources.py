@@ -13,8 +13,10 @@ from blake3 import blake3
 from dver.core.errors import CorruptError
 from dver.core.fsutil import read_pieces
 from dver.core.oid import Oid
-from dver.formats import pack
+from dver.formats import pack, recipe
 from dver.formats.pack import IN_MEMORY_MAX, Codec, ObjectKind, Row
+from dver.formats.recipe import Chunk
+from dver.store.chunking import cut
 from dver.store.codec import Decoder, Encoder, corrupt, decode_recipe
 from dver.store.loose import LooseBlobs
 from dver.store.packs import PackReader, parse_pack_file_name
@@ -83,15 +85,29 @@ class FileSource:
             place = self._find(oid)
             if place is None:
                 continue
-            content = _read(place)
-            if len(content) <= IN_MEMORY_MAX and Oid.of(content) == oid:
-                codec, payload = self._encoder.encode(content)
-                yield oid, Copy(ObjectKind.BLOB, codec, len(content), payload)
+            copy = self._copy(oid, place)
+            if copy is not None:
+                yield oid, copy
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
         """See `Source`."""
         place = self._find(oid)
         return _verified(oid, _pieces(place)) if place is not None else None
+
+    def _copy(self, oid: Oid, place: Place) -> Copy | None:
+        """The object at `place`: a large one as the recipe of its chunks."""
+        hasher = blake3(max_threads=blake3.AUTO)
+        chunks: list[Chunk] = []
+        last = b""
+        for last in cut(_noted(_pieces(place), hasher)):
+            chunks.append(Chunk(Oid.of(last), len(last)))
+        if hasher.digest() != oid:  # it was changed meanwhile
+            return None
+        if len(chunks) > 1:
+            size = sum([chunk.size for chunk in chunks])
+            return Copy(ObjectKind.BLOB, Codec.CHUNKED, size, recipe.encode(chunks))
+        codec, payload = self._encoder.encode(last)
+        return Copy(ObjectKind.BLOB, codec, len(last), payload)
 
     def _find(self, oid: Oid) -> Place | None:
         for place in self._places.get(oid, ()):
@@ -262,10 +278,14 @@ def _hash(pieces: Iterable[bytes]) -> bytes:
     return hasher.digest()
 
 
-def _verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    hasher = blake3(max_threads=blake3.AUTO)
+def _noted(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
     for piece in pieces:
         hasher.update(piece)
         yield piece
+
+
+def _verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    hasher = blake3(max_threads=blake3.AUTO)
+    yield from _noted(pieces, hasher)
     if hasher.digest() != oid:
         raise corrupt(oid)

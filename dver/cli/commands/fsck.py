@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
 import click
@@ -10,7 +11,9 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.core.errors import CorruptError
-from dver.ops.fsck import BadObject, FsckResult, fsck
+from dver.ops.fsck import fsck
+from dver.ops.fsck_remote import fsck_remote
+from dver.project.findings import BadObject, FsckResult
 from dver.project.hurt import Hurt, Malformed
 from dver.repo import Repository
 from dver.scm.naming import Commits
@@ -18,6 +21,9 @@ from dver.store.damage import Damage
 
 _SHOWN: Final = 10
 """Lines of one kind before the rest is only counted, unless -v is given."""
+
+_DEFAULT: Final = "(default)"
+"""What `--remote` without a name stands for: no remote can be called so."""
 
 
 class _Share(click.ParamType[float]):
@@ -46,7 +52,13 @@ class _Share(click.ParamType[float]):
         ("dver fsck --repair --from /mnt/backup/project", "Look for good copies in another clone, too."),
     ]
 )
-@click.option("--remote", metavar="NAME", help="Look at the remote NAME, instead of the store.")
+@click.option(
+    "--remote",
+    is_flag=False,
+    flag_value=_DEFAULT,
+    metavar="[NAME]",
+    help="Look at the remote NAME, or the default one, instead of the store.",
+)
 @click.option("--sample", type=_Share(), default=1.0, metavar="PERCENT", help="Read only a random part, such as 5%.")
 @click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part as another time.")
 @click.option("--repair", is_flag=True, help="Replace what is damaged by good copies from wherever they are.")
@@ -77,7 +89,8 @@ def command(
         raise click.UsageError("--dry-run and --from are for --repair")
     chosen = seed if seed is not None else int.from_bytes(os.urandom(4), "little")
     with Repository.open(ctx.cwd) as repo:
-        result = fsck(
+        check = fsck if remote is None else partial(fsck_remote, name=None if remote == _DEFAULT else remote)
+        result = check(
             repo,
             cwd=ctx.cwd,
             fraction=sample,
@@ -99,8 +112,14 @@ def command(
 def _tell(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
     _list(ctx, [_damage(one) for one in result.damages])
     _list(ctx, [_malformed(one) for one in result.malformed])
-    for one in result.bad:
+    shown = result.bad if ctx.verbose else result.bad[:_SHOWN]
+    for one in shown:
         _tell_object(ctx, one, result, dry_run=dry_run)
+    if len(shown) < len(result.bad):
+        ctx.say(f"and {terminal.count(len(result.bad) - len(shown), 'more object')} (-v lists them)")
+    if result.taken_off:
+        off = terminal.count(result.taken_off, "object")
+        ctx.say(f"taken off the list of {result.where}: {off}; `dver push` in a clone that has them sends them again")
     if result.recovered:
         found = "could be found" if dry_run else "were found"
         ctx.say(f"{terminal.count(len(result.recovered), 'missing object')} {found} on this machine")

@@ -104,9 +104,7 @@ def _tell(ctx: Context, report: GcReport) -> None:
     if not report.objects and not report.rewritten:
         ctx.say("nothing to remove: all that is in the store is needed")
     elif not report.objects:
-        ctx.say(
-            f"{would}{'join' if would else 'joined'} {terminal.count(report.rewritten, 'small pack')} into one"
-        )
+        ctx.say(f"{would}{'join' if would else 'joined'} {terminal.count(report.rewritten, 'small pack')} into one")
     else:
         what = f"{terminal.count(report.objects, 'object')}, {terminal.human_size(report.size)}"
         ctx.say(f"{would}{'move' if would else 'moved'} {what} to the trash")
