@@ -171,7 +171,7 @@ class _Checker:
             if job.windows is None and self._storage.get(pack_key(job.name), 0, len(pack.HEADER)) != pack.HEADER:
                 found.damages.append(_of(job, Part.HEADER, "it does not begin as a pack does"))
             chosen = rows if job.windows is None else [row for row in rows if row.offset // RANGE in job.windows]
-            for run in runs([row for row in chosen if fits_in_memory(row)], RANGE):
+            for run in runs([row for row in chosen if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
                 self._read(job, run, found)
         except MissingKey:
             found.damages.append(_of(job, Part.PACK, "it has just been deleted"))

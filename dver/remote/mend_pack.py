@@ -117,7 +117,7 @@ class PackMender:
 
     def _collect(self, writer: PackWriter, name: Oid, rows: Sequence[Row]) -> None:
         """Write the frames of `rows`, in their order."""
-        for run in runs([row for row in rows if fits_in_memory(row)], RANGE):
+        for run in runs([row for row in rows if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
             frames = dict(self._good(name, run))
             copies = gather(self._sources, [row.oid for row in run if row.oid not in frames])
             for row in run:
