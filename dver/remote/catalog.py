@@ -68,13 +68,13 @@ class Catalog:
         """Those of `oids` that are there with all that they reach, as an index promises."""
         return self.mirror.has_roots(oids)
 
-    def publish(self, index: RemoteIndex) -> int:
-        """Put `index` on the remote, whose packs are there. Returns its size in bytes."""
+    def publish(self, index: RemoteIndex) -> tuple[Oid, int]:
+        """Put `index` on the remote, whose packs are there. Returns its name, and its size in bytes."""
         content = remote_index.encode(index.roots, index.packs, index.objects)
         name = remote_index.name_of(content)
         self.storage.put(index_key(name), BytesBody(content))
         self.mirror.add(name, index)
-        return len(content)
+        return name, len(content)
 
     # -- looking up
 

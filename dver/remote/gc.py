@@ -134,7 +134,8 @@ def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, now: int)
     wanted = [(root.oid, root.kind) for root in roots()]
     shown, state = look(catalog.storage, seen, store, jobs=catalog.jobs)
     reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)
-    live = reach.of(wanted)
+    # What the remote has as a tree counts as one as well: who calls may not know, and it only keeps more.
+    live = reach.of({*wanted, *reach.named([oid for oid, _ in wanted])})
     reached = None
     if state.due(now):
         reached = reach.of(reach.named(_visible_roots(state)), live)

@@ -11,9 +11,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import Final
+from typing import Final, NamedTuple
 
-from dver.core.errors import RemoteError
+from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats.pack import Row
@@ -22,7 +22,7 @@ from dver.remote.bodies import FromPack, Stopped, Watched, build_pack, whole_pac
 from dver.remote.catalog import Catalog
 from dver.remote.confirm import look_again
 from dver.remote.listing import refresh_listing
-from dver.remote.mirror import pack_key
+from dver.remote.mirror import index_key, pack_key
 from dver.remote.pool import UPLOADS, in_parallel
 from dver.remote.push_plan import NewPack, PushPlan, Upload, WholePack, plan_uploads
 from dver.remote.storage import FileBody, ObjectInfo, Storage
@@ -44,26 +44,37 @@ class PushResult:
     bytes_sent: int = 0
     packs: int = 0
 
+    def plus(self, more: PushResult) -> PushResult:
+        """Both, of one push."""
+        sent = self.bytes_sent + more.bytes_sent
+        return PushResult(self.roots, self.objects + more.objects, sent, self.packs + more.packs)
+
 
 def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushResult:
     """Carry out `plan`. Run again after any failure, it skips the packs that are already there.
 
-    Raises RemoteError; CorruptError if an object in the store is damaged: then nothing of this push is listed.
+    Raises RemoteError; CorruptError if an object in the store is damaged: then nothing of this push is listed;
+    MissingObjectError if a gc takes away meanwhile what is not in the store: likewise.
     """
     if not plan.roots:
         return PushResult()
     before = catalog.glance
-    result, packs = _send(plan, store, catalog, catalog.condemned, progress)
+    put = _put_all(plan, store, catalog, catalog.condemned, progress)
+    result, packs, indexes = put.result, put.packs, [put.listing]
     for _ in range(_LOOKS):
         safe = look_again(before, packs, store, catalog)
         if safe is None:
             return result
-        again = PushPlan(plan.roots, plan_uploads(plan.roots, store, safe, progress=progress))
-        more, added = _send(again, store, catalog, safe.condemned, progress)
-        before, packs = safe.glance, packs | added
-        result = PushResult(
-            result.roots, result.objects, result.bytes_sent + more.bytes_sent, result.packs + more.packs
-        )
+        try:
+            again = PushPlan(plan.roots, plan_uploads(plan.roots, store, safe, progress=progress))
+        except MissingObjectError:
+            _take_back(indexes, catalog)
+            raise
+        put = _put_all(again, store, catalog, safe.condemned, progress)
+        before, packs = safe.glance, packs | put.packs
+        indexes.append(put.listing)
+        result = result.plus(put.result)
+    _take_back(indexes, catalog)
     raise RemoteError(
         f"{catalog.storage.url} is being changed all the time",
         why="other clones collect garbage there at this moment, with hardly any grace",
@@ -71,20 +82,35 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
     )
 
 
-def _send(
-    plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[Oid], progress: Progress
-) -> tuple[PushResult, set[Oid]]:
-    """Upload packs, none of a name in `taken`, and the index that lists them. The result, and the packs' names."""
+class _Put(NamedTuple):
+    """What is on the remote now: `packs` by name."""
+
+    result: PushResult
+    packs: frozenset[Oid]
+    listing: Oid
+    """The name of the index."""
+
+
+def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[Oid], progress: Progress) -> _Put:
+    """Upload packs, none of a name in `taken`, and the index that lists them."""
     store.scratch.clear()
     with progress.task("upload", total=plan.size) as task:
         sender = _Sender(catalog.storage, store.scratch, task, taken)
         sent = sender.send_all(plan.uploads, jobs=catalog.jobs)
     index = _index([root.oid for root in plan.roots], [(one.ref, one.rows) for one in sent])
-    size = catalog.publish(index)
+    name, size = catalog.publish(index)
     refresh_listing(catalog.storage)
     moved = [one for one in sent if one.moved]
     size += sum(one.ref.size for one in moved)
-    return PushResult(len(plan.roots), len(index.objects), size, len(moved)), {one.ref.name for one in sent}
+    result = PushResult(len(plan.roots), len(index.objects), size, len(moved))
+    return _Put(result, frozenset(one.ref.name for one in sent), name)
+
+
+def _take_back(indexes: Sequence[Oid], catalog: Catalog) -> None:
+    """Delete indexes that promise what was taken away meanwhile, and cannot be sent again."""
+    for name in indexes:
+        catalog.storage.delete(index_key(name))
+    refresh_listing(catalog.storage)
 
 
 @dataclass(frozen=True, slots=True)
