@@ -229,6 +229,9 @@ class _Getter:
     lost: bool = False
     """Was there something that cannot be had?"""
     _refreshed: bool = False
+    _asked: set[Oid] = field(default_factory=set)
+    """Blobs of which `_found` tells where the remote has them, if it has."""
+    _found: list[RemoteFound] = field(default_factory=list)
     _on_the_way: dict[Oid, Leaf | Sharded] = field(default_factory=dict)
 
     def resolve(self, want: Want) -> Root:
@@ -258,9 +261,12 @@ class _Getter:
                 here = self.store.present(batch.oids) - self.bad
                 lacking += [oid for oid in batch.oids if oid not in here]
         lacking = self._not_in_loose(lacking)
-        found = self._locate(lacking) if lacking else []
-        self.lost = self.lost or len(found) < len(lacking)
-        frames = [one for one in found if one.codec is not Codec.CHUNKED]
+        chunks = [oid for oid in lacking if oid not in self._asked]
+        found = [*self._found, *(self._locate(chunks) if chunks else [])]
+        wanted = set(lacking)
+        frames = sorted(one for one in found if one.codec is not Codec.CHUNKED and one.oid in wanted)
+        known = {one.oid for one in found}
+        self.lost = self.lost or not wanted <= known
         self.bad.difference_update([one.oid for one in frames])
         return frames
 
@@ -314,7 +320,10 @@ class _Getter:
         self.lost = self.lost or bool(lacking)
 
     def _recipes_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
-        found = [one for one in self._locate(oids) if one.codec is Codec.CHUNKED]
+        located = self._locate(oids)
+        self._asked.update(oids)
+        self._found += located
+        found = [one for one in located if one.codec is Codec.CHUNKED]
         lacking = len(found)
         for frame in self._frames(found):
             lacking -= 1
