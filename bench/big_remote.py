@@ -25,7 +25,8 @@ from datasets import Clone  # noqa: E402
 from dver.core.oid import Oid  # noqa: E402
 from dver.formats.pack import ObjectKind  # noqa: E402
 from dver.formats.tree import Entry, Kind, write_directory  # noqa: E402
-from dver.remote.fetch import Want, fetch  # noqa: E402
+from dver.remote.fetch import fetch  # noqa: E402
+from dver.remote.fetch_plan import Want  # noqa: E402
 from dver.remote.local import LocalStorage  # noqa: E402
 from dver.store.closure import Root  # noqa: E402
 from dver.store.writer import StoreWriter  # noqa: E402

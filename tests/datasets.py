@@ -11,7 +11,8 @@ from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.catalog import Catalog
-from dver.remote.fetch import FetchResult, Want, fetch
+from dver.remote.fetch import FetchResult, fetch
+from dver.remote.fetch_plan import Want
 from dver.remote.mirror import Mirror
 from dver.remote.push import PushResult, push
 from dver.remote.push_plan import plan_push

@@ -9,7 +9,8 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.project.history import by_remote, object_kind
 from dver.project.targets import Target
-from dver.remote.fetch import FetchResult, Want, fetch, plan_fetch
+from dver.remote.fetch import FetchResult, fetch
+from dver.remote.fetch_plan import Want, plan_fetch
 from dver.repo import Repository
 from dver.store.trash import Watch
 

@@ -11,7 +11,8 @@ from datasets import Clone
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, write_directory
-from dver.remote.fetch import Want, fetch
+from dver.remote.fetch import fetch
+from dver.remote.fetch_plan import Want
 from dver.remote.local import LocalStorage
 from dver.store.closure import Root
 from dver.store.writer import StoreWriter

@@ -14,7 +14,8 @@ from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
-from dver.remote.fetch import FetchResult, Want, fetch, plan_fetch
+from dver.remote.fetch import FetchResult, fetch
+from dver.remote.fetch_plan import Want, plan_fetch
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import PACKS, pack_key
 from dver.remote.push_plan import plan_push

@@ -15,7 +15,8 @@ from dver.formats import remote_index
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind, write_directory
-from dver.remote.fetch import FetchResult, Want, fetch, fetch_planned, plan_fetch
+from dver.remote.fetch import FetchResult, fetch, fetch_planned
+from dver.remote.fetch_plan import Want, plan_fetch
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, index_key, pack_key
 from dver.remote.ranges import GAP, RANGE, ranges

@@ -13,7 +13,8 @@ from dver.formats import condemned, remote_index
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.catalog import Catalog
-from dver.remote.fetch import Want, fetch
+from dver.remote.fetch import fetch
+from dver.remote.fetch_plan import Want
 from dver.remote.glance import condemned_key
 from dver.remote.local import LocalStorage
 from dver.remote.lookup import SMALL
