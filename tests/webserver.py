@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import ssl
 import struct
@@ -53,6 +54,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._serve()
+
+    def do_CONNECT(self) -> None:
+        """As a proxy does: pass on what comes, both ways, until one side ends."""
+        self.state.seen.append(f"CONNECT {self.path}")
+        self.state.told.append(dict(self.headers.items()))
+        if self.state.faults:
+            self._answer(int(self.state.faults.pop(0)))
+            return
+        host, _, port = self.path.partition(":")
+        with socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            ends = {self.connection: there, there: self.connection}
+            while ready := select.select(list(ends), [], [], 60)[0]:
+                if not all(_passed_on(end, ends[end]) for end in ready):
+                    break
+        self.close_connection = True
 
     def _serve(self) -> None:
         state = self.state
@@ -195,6 +213,12 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
         except (OSError, ValueError):
             self.close_connection = True
+
+
+def _passed_on(source: socket.socket, target: socket.socket) -> bool:
+    piece = source.recv(PIECE)
+    target.sendall(piece)
+    return bool(piece)
 
 
 class _Server(ThreadingHTTPServer):

@@ -186,6 +186,29 @@ def test_a_safe_connection_is_never_left_for_an_open_one(
     assert web.seen == []
 
 
+def test_a_safe_connection_goes_through_a_proxy(web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTPS_PROXY", web.url.replace("//", "//user:pass@"))
+    with running(Web({f"top/{KEY}": CONTENT}), tls_of(certificate)) as safe:
+        storage = storage_of(safe)
+        assert storage.get(KEY, 0, 100) == storage.get(KEY, 0, 100) == CONTENT[:100]
+        assert web.seen == [f"CONNECT {safe.url.removeprefix('https://')}"]
+        assert web.told[0]["Proxy-Authorization"] == "Basic dXNlcjpwYXNz"
+        assert "Proxy-Authorization" not in safe.told[0]
+
+
+def test_a_proxy_that_refuses_is_told(web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTPS_PROXY", web.url.replace("//", "//user:hush@"))
+    web.faults += ["407", "407"]
+    with running(Web({f"top/{KEY}": CONTENT}), tls_of(certificate)) as safe:
+        error = refusal(storage_of(safe))
+    assert "407" in (error.why or "")
+    assert "prox" in (error.fix or "")
+    assert "hush" not in f"{error.what}{error.why}{error.fix}"
+
+
 def test_a_server_that_speaks_no_tls_is_told(web: Web) -> None:
     storage = HttpStorage(parse("pub", {"url": web.url.replace("http:", "https:")}), policy=QUICK)
     assert "trusted" in refusal(storage).what
