@@ -62,6 +62,7 @@ def fsck(
         malformed(repo, looked.history),
         () if report.unsure else looked.incomplete,
         report.strays,
+        warnings=looked.history.warnings,
     )
     if not repair or not (report.damages or looked.incomplete):
         return result
@@ -172,7 +173,7 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
         result,
         bad=tuple(replace(one, source=bad.get(one.oid)) for one in result.bad),
         recovered=tuple(BadObject(oid, (), source) for oid, source in sorted(incomplete.items())),
-        unreachable=sources.unreachable,
+        warnings=(*result.warnings, *sources.unreachable),
     )
 
 
@@ -210,7 +211,7 @@ def _repair(
         bad=tuple(replace(one, source=repaired.get(one.oid)) for one in result.bad),
         incomplete=tuple(one for one in incomplete if one.oid not in damaged),
         recovered=tuple(BadObject(one.oid, (), one.source) for one in mender.repaired if one.oid not in damaged),
-        unreachable=sources.unreachable,
+        warnings=(*result.warnings, *sources.unreachable),
     )
 
 

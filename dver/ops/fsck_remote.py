@@ -69,6 +69,7 @@ def fsck_remote(
         report.damages,
         tuple(BadObject(oid, tuple(looked.hurt.get(oid, ()))) for oid in sorted(report.bad)),
         strays=tuple(garbage),
+        warnings=looked.warnings,
     )
     if not repair or not report.damages:
         return result
@@ -82,7 +83,7 @@ def fsck_remote(
     sources: list[Source] = [own, *_local(repo, looked, report, elsewhere), *remotes]
     done = _planned(result, sources) if dry_run else _repair(repo, catalog, result, report, sources)
     failed = tuple(f"{one.label}: {one.failure.what}" for one in remotes if one.failure is not None)
-    return replace(done, unreachable=failed)
+    return replace(done, warnings=(*done.warnings, *failed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class _Looked:
     recipes: Mapping[Oid, Recipe]
     tracked: frozenset[bytes]
     """Directories that are tracked, in any version."""
+    warnings: tuple[str, ...] = ()
 
 
 def _look(repo: Repository, catalog: Catalog, report: RemoteReport) -> _Looked:
@@ -104,7 +106,7 @@ def _look(repo: Repository, catalog: Catalog, report: RemoteReport) -> _Looked:
     reader = _Trees(repo, catalog, report.survey)
     hurt = find_hurt(repo, found, report.bad, via, reader.trees)
     tracked = {one.root.path for one in found.versions if one.root.kind is ObjectKind.TREE}
-    return _Looked(hurt, recipes, frozenset(tracked))
+    return _Looked(hurt, recipes, frozenset(tracked), found.warnings)
 
 
 def _recipes_with(catalog: Catalog, report: RemoteReport) -> Iterator[tuple[Oid, Recipe]]:

@@ -42,8 +42,8 @@ class FsckResult:
     """Objects that were incomplete, and were found elsewhere on this machine."""
     taken_off: int = 0
     """On a remote: objects that are not listed any more, so that the next push sends them again."""
-    unreachable: tuple[str, ...] = ()
-    """Remotes that could not be asked for good copies, and why."""
+    warnings: tuple[str, ...] = ()
+    """What could not be looked at, or asked for good copies, and why."""
 
     @property
     def lost(self) -> tuple[BadObject, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dver.core.errors import ConflictError, CorruptError
+from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
@@ -17,6 +18,7 @@ from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.naming import Commits, commits_with, name_commits
 from dver.scm.pointers import PointerFile
+from dver.scm.roots import GitRoots, read_pointer_blobs, read_roots
 from dver.store.closure import BATCH, Root
 from dver.store.compare import join
 
@@ -72,6 +74,8 @@ class History:
     """Those on disk or in the index."""
     malformed: list[tuple[bytes, str, str]] = field(default_factory=list)
     """Path, blob in Git, and why it cannot be read."""
+    warnings: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
 
     @property
     def roots(self) -> list[Root]:
@@ -80,24 +84,56 @@ class History:
 
 
 def history(repo: Repository) -> History:
-    """The pointers of all refs, of the index and of the workspace. Raises CorruptError where Git itself is damaged."""
-    commits = revisions.commits(repo.git, all_commits=True)
-    blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
-    scan = pointers.scan(repo.git, repo.prefix)
+    """The pointers of all that Git keeps: refs, reflogs, what is in progress, and every worktree's index and files.
+
+    Where a part of that cannot be read, `warnings` says so. Raises CorruptError, RepositoryError where Git is damaged.
+    """
+    warnings: tuple[str, ...] = ()
+    try:
+        roots = read_roots(repo.git)
+        commits, others, files = list(roots.commits), roots.blobs, _in_worktrees(repo, roots)
+    except RepositoryError as error:
+        warnings = (f"{error.what}: {error.why}" if error.why else error.what,)
+        commits, others, files = revisions.commits(repo.git, all_commits=True), {}, {}
+    scan = pointers.scan(repo.git)
+    files.update({(path, one.blob): one.content for path, one in scan.worktree.items() if one.content is not None})
     here = {(path, blob) for side in (scan.index, scan.worktree) for path, one in side.items() for blob in _blobs(one)}
-    asked = {(path, blob) for path, ids in blobs.items() for blob in ids} | here
-    on_disk = {one.blob: one.content for one in scan.worktree.values() if one.content is not None}
-    contents = {**pointers.read_blobs(repo.git, {blob for _, blob in asked} - on_disk.keys()), **on_disk}
-    found = History(commits, [], frozenset(here))
+    past = pointers.pointers_of_commits(repo.git, commits)
+    asked = {(path, blob) for path, ids in past.items() for blob in ids} | here | files.keys()
+    seen = {blob for _, blob in asked}
+    asked |= {(path, blob) for blob, path in others.items() if blob not in seen}
+    on_disk = {blob: content for (_, blob), content in files.items()}
+    wanted = {blob: path for path, blob in asked if blob not in on_disk}
+    found = History(commits, [], frozenset(here), warnings=warnings)
+    _decode_all(repo, found, asked, {**read_pointer_blobs(repo.git, wanted), **on_disk})
+    return found
+
+
+def _in_worktrees(repo: Repository, roots: GitRoots) -> dict[tuple[bytes, str], bytes]:
+    """The pointer files of all worktrees, by path and blob, with their contents."""
+    folders = sorted(map(os.fsencode, roots.folders), key=len, reverse=True)
+    found = {}
+    for file, content in roots.files.items():
+        path = os.fsencode(file)
+        top = next((folder for folder in folders if path.startswith(folder + b"/")), b"")
+        found[path[len(top) + 1 :], pointers.blob_id(repo.git, content)] = content
+    return found
+
+
+def _decode_all(
+    repo: Repository, found: History, asked: Iterable[tuple[bytes, str]], contents: Mapping[str, bytes]
+) -> None:
     for path, blob in sorted(asked):
+        if blob not in contents:
+            found.malformed.append((path, blob, "it is larger than any pointer"))
+            continue
         try:
             found.versions.append(Version(path, blob, decode(repo, path, contents[blob])))
         except ConflictError as error:  # a merge that is not finished is no damage
-            if (path, blob) not in here:
+            if (path, blob) not in found.here:
                 found.malformed.append((path, blob, error.why or error.what))
         except CorruptError as error:
             found.malformed.append((path, blob, error.why or error.what))
-    return found
 
 
 def malformed(repo: Repository, found: History) -> tuple[Malformed, ...]:

@@ -378,3 +378,27 @@ def test_the_command_line_tells_and_exits_with_6(project: Project, run: Run) -> 
     run("fsck", "--dry-run", cwd=project.root, rc=2)
     shutil.rmtree(project.store)
     run("fsck", "--repair", "--from", "nowhere", cwd=project.root, rc=2)
+
+
+def test_what_only_a_reflog_or_a_stash_or_another_worktree_needs_is_named(tmp_path: Path) -> None:
+    project = make(tmp_path / "repo", "copy")
+    project.git("worktree", "add", "--quiet", tmp_path / "beside", "v1")
+    (tmp_path / "beside/data").mkdir()
+    (tmp_path / "beside/data/only").write_bytes(b"only beside\n")
+    Project(tmp_path / "beside").add("data")
+    write(project.root, {"data/stashed": b"stashed away\n"})
+    project.add("data")
+    project.git("stash", "--quiet")
+    write(project.root, {"data/stashed": b"forgotten, too\n"})
+    project.save("data", message="forgotten")
+    project.git("reset", "--quiet", "--hard", "HEAD^")
+    sizes = {len(b"only beside\n"), len(b"stashed away\n"), len(b"forgotten, too\n")}
+    for path in packs_of(project):
+        for row in rows_of(path):
+            if row.raw_size in sizes:
+                flip(path, row.offset + pack.FRAME_HEADER_SIZE)
+    found = look(project)
+    assert {hurt.path for bad in found.bad for hurt in bad.hurt} == {b"data/only", b"data/stashed"}
+    assert len(found.bad) == 3
+    assert all(bad.hurt for bad in found.bad)
+    assert not found.warnings

@@ -303,4 +303,4 @@ def test_the_command_line_tells_and_exits_with_6(project: Project, remote: Path,
     result = run("fsck", "--remote", "origin", cwd=project.root, rc=6)
     assert f"damaged frame in packs/{path.name}" in result.out
     assert "repaired from the store" in run("fsck", "--remote", "--repair", cwd=project.root).out
-    run("fsck", "--remote", "nowhere", cwd=project.root, rc=3)
+    run("fsck", "--remote", "nowhere", cwd=project.root, rc=2)

@@ -130,7 +130,7 @@ def _tell(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
     if result.strays:
         ctx.say("nothing needs these files:")
         _list(ctx, [f"  {terminal.printable(one)}" for one in result.strays])
-    for failure in result.unreachable:
+    for failure in result.warnings:
         ctx.warn(terminal.printable(failure))
     ctx.say(_summary(ctx, result))
 
