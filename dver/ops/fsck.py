@@ -198,8 +198,9 @@ def _repair(
         if one.file.startswith("loose/") and one.oid is not None:
             mender.mend_loose(one.oid)
     mender.fill(mender.lost, sources.all, repo.link_mode)
+    mender.drop([blob for blob, recipe in looked.recipes.items() if not mender.lost.isdisjoint(recipe.oids)])
     incomplete = _fill_gaps(repo, mender, looked, sources, with_remotes=report.unsure)
-    damaged = {one.oid for one in result.bad}
+    damaged = {one.oid for one in result.bad} | mender.lost
     repaired = dict.fromkeys(_lost_of(report) - mender.lost, "the store")  # only a header was damaged
     if report.unsure:  # large files of which only chunks were missing, and have come
         came = damaged - report.bad - {one.oid for one in incomplete}

@@ -74,6 +74,12 @@ class Mender:
             self._store.refresh()
             self._store.present(())  # forgets the pack that is gone
 
+    def drop(self, blobs: Collection[Oid]) -> None:
+        """Take the recipes of `blobs` out of the store: their chunks are lost, and a recipe vouches for its chunks."""
+        self._wrong |= set(blobs)
+        for name in sorted({self._store.pack_name(one.pack) for one in self._store.locate(blobs)}):
+            self.mend_pack(name)
+
     def mend_loose(self, oid: Oid) -> None:
         """Replace a damaged loose blob. One of which there is no good copy stays: the workspace may be linked to it."""
         path = self._store.loose.path(oid)

@@ -402,3 +402,21 @@ def test_what_only_a_reflog_or_a_stash_or_another_worktree_needs_is_named(tmp_pa
     assert len(found.bad) == 3
     assert all(bad.hurt for bad in found.bad)
     assert not found.warnings
+
+
+def test_a_recipe_goes_with_its_lost_chunk_so_that_the_file_can_be_added_again(tmp_path: Path) -> None:
+    project = make(tmp_path / "repo", "copy")
+    shutil.move(project.root / "data", tmp_path / "data")
+    (project.root / "alone.bin").unlink()
+    rows = [(row, path) for path in packs_of(project) for row in rows_of(path)]
+    row, path = max(rows, key=lambda one: one[0].stored_size)
+    flip(path, row.end - 1)
+    assert [bad.oid for bad in look(project, repair=True).lost] == [row.oid]
+    after = look(project)
+    assert not after.damages
+    assert {one.path for one in after.incomplete} <= {b"data/sub/big", b"alone.bin"}
+    assert after.incomplete
+    shutil.move(tmp_path / "data", project.root / "data")
+    write(project.root, {"alone.bin": V2["alone.bin"]})
+    project.add("data", "alone.bin")
+    assert not [one for one in look(project).incomplete if one.path == b"alone.bin"]
