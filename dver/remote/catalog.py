@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
+from typing import TypeVar
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
@@ -15,6 +17,8 @@ from dver.remote.lookup import fetch_index, look_up
 from dver.remote.mirror import Mirror, Partial, RemoteFound, index_key
 from dver.remote.pool import JOBS, in_parallel
 from dver.remote.storage import BytesBody, MissingKey, Storage
+
+T = TypeVar("T")
 
 
 class Catalog:
@@ -33,6 +37,8 @@ class Catalog:
         self._partials: list[Partial] | None = None
         self._vanished = False
         """Was an index gone when it was to be read?"""
+        self._generation: int | None = None
+        """Of the mirror, when it was caught up with the remote."""
 
     def refresh(self) -> None:
         """Catch up with the remote: one list request, and what is new.
@@ -62,11 +68,12 @@ class Catalog:
         if self._vanished:  # a gc has just put indexes together
             self._catch_up()
             self._search(wanted, self._listed)
-        return self.mirror.locate(wanted)
+        return self._surely(lambda: self.mirror.locate(wanted))
 
     def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that are there with all that they reach, as an index promises."""
-        return self.mirror.has_roots(oids)
+        wanted = list(oids)
+        return self._surely(lambda: self.mirror.has_roots(wanted))
 
     def publish(self, index: RemoteIndex) -> tuple[Oid, int]:
         """Put `index` on the remote, whose packs are there. Returns its name, and its size in bytes."""
@@ -80,14 +87,22 @@ class Catalog:
 
     def _search(self, oids: Sequence[Oid], ask: Callable[[Sequence[Oid]], set[Oid]]) -> set[Oid]:
         """What `ask` finds of `oids` in the mirror. Where that is not all, large indexes are read as far as needed."""
-        found = ask(oids)
+        found = self._surely(lambda: ask(oids))
         for index in self._incomplete():
             rest = [oid for oid in oids if oid not in found]
             if not rest:
                 break
             if self._look_up(rest, index):
-                found |= ask(rest)
+                found |= self._surely(partial(ask, rest))
         return found
+
+    def _surely(self, ask: Callable[[], T]) -> T:
+        """What `ask` answers; once more if the mirror was lost over that, and had to be made anew."""
+        found = ask()
+        if self._generation is None or self._generation == self.mirror.generation:
+            return found
+        self._catch_up()
+        return ask()
 
     def _look_up(self, oids: Sequence[Oid], index: Partial) -> bool:
         """Copy what `index` says of `oids`; False if it is gone."""
@@ -115,6 +130,14 @@ class Catalog:
     # -- catching up
 
     def _catch_up(self) -> Glance:
+        """Make the mirror one of what is on the remote now, in a whole database."""
+        while True:
+            self._generation = self.mirror.generation
+            shown = self._copy()
+            if self._generation == self.mirror.generation:
+                return shown
+
+    def _copy(self) -> Glance:
         shown = glance(self.storage)
         known = self.mirror.names()
         self.mirror.drop(known - shown.indexes.keys())

@@ -113,14 +113,18 @@ class Mirror:
         # Made from the key alone, so that a database that was begun again in between cannot mix up two remotes.
         self._remote: Final = xxh3_64_intdigest(remote_key.encode("utf-8", "surrogateescape")) >> 1
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever the database had to be begun again: all that was known is forgotten then."""
+        return self._database.generation
+
     # -- keeping up with the remote
 
     def add(self, name: Oid, index: RemoteIndex) -> None:
         """The remote now has `index` under `name`."""
         with self._database.transaction():
-            number = self._add_index(name, index.roots, index.packs, None)
-            if number is not None:
-                self._add_rows(number, index.objects)
+            self._add_index(name, index.roots, index.packs, None)
+            self._add_rows(self._number(name), index.objects)
 
     def add_head(self, head: Head) -> None:
         """The remote now has an index of which only the head is to be copied."""
@@ -130,8 +134,7 @@ class Mirror:
     def add_buckets(self, index: Partial, buckets: Mapping[int, Sequence[Location]]) -> None:
         """All rows of some buckets of `index`."""
         with self._database.transaction():
-            query = "SELECT 1 FROM remote_indexes WHERE id = ? AND name = ?"
-            if not self._database.rows(query, (index.number, bytes(index.head.name))):
+            if not self._database.rows("SELECT 1 FROM remote_indexes WHERE id = ?", (index.number,)):
                 return  # another process has dropped it meanwhile
             for rows in buckets.values():
                 self._add_rows(index.number, rows)
@@ -154,11 +157,10 @@ class Mirror:
 
     def drop(self, names: Iterable[Oid]) -> None:
         """These indexes are gone, and what only they listed does not count any more."""
+        numbers = [(self._number(name),) for name in names]
+        if not numbers:
+            return
         with self._database.transaction():
-            query = "SELECT id FROM remote_indexes WHERE remote = ? AND name IN {in}"
-            numbers = list(self._database.rows_in(query, names, before=(self._remote,)))
-            if not numbers:
-                return
             for table in ("buckets", "packs"):
                 self._database.write(f"DELETE FROM remote_{table} WHERE listed_by = ?", numbers)  # noqa: S608
             self._database.write("DELETE FROM remote_indexes WHERE id = ?", numbers)
@@ -234,18 +236,20 @@ class Mirror:
         rows = self._database.rows("SELECT bucket FROM remote_buckets WHERE listed_by = ?", (number,))
         return {bucket for (bucket,) in rows}
 
-    def _add_index(self, name: Oid, roots: Iterable[Oid], packs: Sequence[PackRef], head: bytes | None) -> int | None:
-        """Note an index; its number in the database, or None if it is there already."""
-        if name in self.names():
-            return None
-        query = "INSERT INTO remote_indexes (remote, name, head) VALUES (?, ?, ?)"
-        self._database.write(query, [(self._remote, bytes(name), head)])
-        query = "SELECT id FROM remote_indexes WHERE remote = ? AND name = ?"
-        number: int = self._database.rows(query, (self._remote, bytes(name)))[0][0]
+    def _number(self, name: Oid) -> int:
+        """What the database calls the index `name`. Made from the name, so that rows that are left over, of an index
+        that was dropped or of a database that was begun again, are never taken for those of another.
+        """
+        return xxh3_64_intdigest(self._remote.to_bytes(8, "little") + name) >> 1
+
+    def _add_index(self, name: Oid, roots: Iterable[Oid], packs: Sequence[PackRef], head: bytes | None) -> None:
+        number = self._number(name)
+        query = "INSERT OR IGNORE INTO remote_indexes (id, remote, name, head) VALUES (?, ?, ?, ?)"
+        self._database.write(query, [(number, self._remote, bytes(name), head)])
         self._database.write("INSERT OR IGNORE INTO remote_roots VALUES (?, ?)", [(bytes(r), number) for r in roots])
         rows = [(number, at, bytes(ref.name), ref.size) for at, ref in enumerate(packs)]
-        self._database.write("INSERT INTO remote_packs (listed_by, number, name, size) VALUES (?, ?, ?, ?)", rows)
-        return number
+        query = "INSERT OR IGNORE INTO remote_packs (listed_by, number, name, size) VALUES (?, ?, ?, ?)"
+        self._database.write(query, rows)
 
     def _add_rows(self, number: int, rows: Iterable[Location]) -> None:
         for part in batched(rows, _BATCH):

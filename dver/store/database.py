@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
@@ -56,8 +56,8 @@ CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE directories (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE complete_roots (oid BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE remote_indexes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, remote INTEGER NOT NULL, name BLOB NOT NULL, head BLOB,
-    condemned INTEGER NOT NULL DEFAULT 0, UNIQUE (remote, name)
+    id INTEGER PRIMARY KEY, remote INTEGER NOT NULL, name BLOB NOT NULL, head BLOB,
+    condemned INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE remote_buckets (
     listed_by INTEGER NOT NULL, bucket INTEGER NOT NULL, PRIMARY KEY (listed_by, bucket)

@@ -220,3 +220,55 @@ def test_a_list_that_is_gone_condemns_nothing(spy: Counting, clone: Clone) -> No
 def test_small_and_large_are_what_they_are_called() -> None:
     assert ROWS * remote_index.ROW_SIZE > 3 * SMALL
     assert pack_key(Oid(bytes(32))).startswith("packs/")
+
+
+def test_rows_of_a_condemned_index_do_not_count_though_their_pack_stays(spy: Counting, clone: Clone) -> None:
+    old = put(spy, small(["a", "b"], "pack"))
+    put(spy, small(["b"], "pack", roots=["s"]))
+    condemn(spy, packs=[], indexes=[old])
+    catalog = clone.catalog(spy)
+    catalog.refresh()
+    a, b = Oid.of(b"a"), Oid.of(b"b")
+    assert catalog.present([a, b]) == catalog.known(ObjectKind.BLOB, [a, b]) == {b}
+    assert {found.oid for found in catalog.locate([a, b])} == {a, b}
+
+
+def test_a_pusher_compares_with_what_was_there_before_an_index_vanished(spy: Counting, clone: Clone) -> None:
+    first = put(spy, large_index())
+    catalog = clone.catalog(spy)
+    catalog.refresh()
+    before = catalog.glance
+    spy.inner.delete(index_key(first))
+    put(spy, large_index(first=100))
+    some = noise()[:2]
+    assert catalog.known(ObjectKind.BLOB, some) == set()
+    assert len(catalog.locate(some)) == 2
+    assert catalog.glance == before
+
+
+def test_an_index_that_vanished_is_dropped_alone(spy: Counting, clone: Clone) -> None:
+    gone = put(spy, small(["a", "b"], "one", roots=["r"]))
+    large = put(spy, large_index())
+    catalog = clone.catalog(spy)
+    catalog.refresh()
+    assert len(catalog.present(noise())) == ROWS
+    spy.inner.delete(index_key(gone))
+    spy.calls.clear()
+    catalog.refresh()
+    assert catalog.state() == {large}
+    assert catalog.present([Oid.of(b"a"), noise()[0]]) == {noise()[0]}
+    assert catalog.has_roots([Oid.of(b"r")]) == set()
+    assert spy.made("get") == []
+
+
+def test_a_mirror_that_breaks_in_the_middle_is_made_anew(spy: Counting, clone: Clone) -> None:
+    put(spy, small(["a"], "one", roots=["r"]))
+    put(spy, large_index())
+    catalog = clone.catalog(spy)
+    catalog.refresh()
+    some = noise()[:3]
+    for ask in (catalog.present, lambda oids: {found.oid for found in catalog.locate(oids)}):
+        clone.store.database.begin_again()
+        assert ask([*some, Oid.of(b"a")]) == {*some, Oid.of(b"a")}
+    clone.store.database.begin_again()
+    assert catalog.has_roots([Oid.of(b"r")]) == {Oid.of(b"r")}
