@@ -145,7 +145,12 @@ def unfinished(client: Client, bucket: str, prefix: str) -> list[Unfinished]:
 
     found: list[Unfinished] = []
     while True:
-        page = client.call(work, "look for unfinished uploads")
+        try:
+            page = client.call(work, "look for unfinished uploads")
+        except S3Error as error:
+            if error.code == _GONE:  # what rclone says where there was none ever
+                return found
+            raise
         named = [one for one in page.get("Uploads", ()) if one["Key"].startswith(prefix)]
         found += [Unfinished(one["Key"], one["UploadId"], one["Initiated"].timestamp()) for one in named]
         after = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}

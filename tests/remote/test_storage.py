@@ -361,6 +361,10 @@ def test_parts_of_something_else_are_sent_anew(
     assert s3_storage.get("large") == b"".join(source.pieces)
 
 
+def test_where_no_upload_was_begun_none_is_unfinished(s3_storage: S3Storage) -> None:
+    assert s3_storage.unfinished() == []
+
+
 def test_an_unfinished_upload_can_be_abandoned(
     s3_storage: S3Storage, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
