@@ -2,18 +2,22 @@
 # make test     install what the tests need and run them (PYTEST_ARGS="-k add" and the like; JOBS=2)
 # make check    lint, types, layers and tests: what CI runs
 # make docs     write docs/cli.md from the commands
+# make faults   break every command off at each of its writes, and see that nothing is lost (FAULTS_ARGS; minutes)
+# make soak     let ten clones push beside a gc, round after round (ROUNDS=200, SOAK_ARGS="--seed 7"; hours)
+# make fuzz     feed the decoders what no encoder writes, for longer than the tests do
 # make bench    compare with DVC (BENCH_ARGS)
 # Needs git, make and Python 3.11 or later; everything else is installed into .venv. PYTHON=… chooses the interpreter.
 
 VENV ?= .venv
 JOBS ?= 2
+ROUNDS ?= 200
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers check docs bench format clean
+.PHONY: help demo test lint types layers check docs bench faults soak fuzz format clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -43,6 +47,15 @@ format: $(VENV)/.installed-lint
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m dver.cli.reference docs/cli.md
+
+faults: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m faults --jobs $(JOBS) $(FAULTS_ARGS)
+
+soak: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS) $(SOAK_ARGS)
+
+fuzz: $(VENV)/.installed-test
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) -o timeout=0 tests/formats/test_fuzz.py $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python bench/compare.py $(BENCH_ARGS)

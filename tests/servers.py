@@ -61,7 +61,13 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """An S3 server that checks signatures, and ignores conditions on writes."""
-    home = tmp_path_factory.mktemp("rclone")
+    with serve_rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@contextmanager
+def serve_rclone(home: Path) -> Iterator[S3Server]:
+    """Serve a bucket in the folder `home` by rclone while the block runs."""
     served = home / "served"
     (served / BUCKET).mkdir(parents=True)
 

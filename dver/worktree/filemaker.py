@@ -57,6 +57,8 @@ class FileMaker:
                 for entry in by_oid.pop(found.oid):
                     if entry.kind is Kind.SYMLINK:
                         self._made.failures.append((entry, _no_target(entry)))
+                    elif entry.size != found.raw_size:
+                        self._made.failures.append((entry, _another_size(entry, found.raw_size)))
                     else:
                         self._stream(entry)
             else:
@@ -155,6 +157,13 @@ class FileMaker:
 def _no_target(entry: Entry) -> CorruptError:
     return CorruptError(
         f"object {entry.oid} is no link's target", why="it is empty, too long, or has a zero byte: no dver wrote that"
+    )
+
+
+def _another_size(entry: Entry, size: int) -> CorruptError:
+    """Found out before anything is written: a recipe that names one chunk a million times would fill the disk."""
+    return CorruptError(
+        f"object {entry.oid} has {size} bytes", why=f"where it is listed it has {entry.size}: no dver wrote that"
     )
 
 

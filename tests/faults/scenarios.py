@@ -195,6 +195,55 @@ def _behind(case: Case) -> None:
     write(case.folder / "clone", {"data/mine": WORK["data/mine"], "data/a/two": WORK["data/a/two"]})
 
 
+def _littered(case: Case) -> None:
+    """A store with what no commit needs, in packs of its own and beside what is needed."""
+    case.second()
+    write(case.repo, {"data/a/one": noise(41), "data/never": noise(42, LARGE)})
+    case.dver("add", "data")
+    case.git("checkout", "--quiet", "HEAD", "--", "data.dver")
+    case.dver("checkout", "--force")
+    (case.repo / "data/never").unlink(missing_ok=True)
+    write(case.repo, NOTES)
+
+
+def _trashed(case: Case) -> None:
+    _littered(case)
+    case.dver("gc")
+
+
+def _littered_remote(case: Case) -> None:
+    """A remote with data of a branch that is gone."""
+    case.second()
+    case.dver("push")
+    case.git("checkout", "--quiet", "-b", "gone")
+    write(case.repo, {"data/a/one": noise(51), "data/gone": noise(52, LARGE)})
+    case.save("v3")
+    case.dver("push")
+    case.git("checkout", "--quiet", "main")
+    case.git("branch", "-D", "gone")
+    case.git("tag", "-d", "v3")
+    case.git("reflog", "expire", "--expire=all", "--all")
+    case.dver("checkout")
+    case.clone("fresh")
+
+
+def _condemned(case: Case) -> None:
+    """The same, of which a first gc has condemned what is not needed."""
+    _littered_remote(case)
+    case.dver("gc", "--remote", "origin", "--grace", "0d")
+
+
+def _damaged(case: Case) -> None:
+    """A store with a flipped bit in a frame, of which the workspace has the content."""
+    case.first()
+    (file,) = (case.repo / ".git/dver/store/packs").iterdir()
+    content = file.read_bytes()
+    at = content.index(noise(1))
+    file.chmod(0o644)
+    file.write_bytes(content[:at] + bytes((content[at] ^ 1,)) + content[at + 1 :])
+    file.chmod(0o444)
+
+
 SCENARIOS = (
     Scenario("init", ("init",), Case.begin),
     Scenario("remote add", ("remote", "add", "backup", "../backup"), Case.first),
@@ -223,4 +272,10 @@ SCENARIOS = (
         work=KEPT,
         rc=4,
     ),
+    Scenario("gc", ("gc",), _littered, work=NOTES),
+    Scenario("gc for good", ("gc", "--grace", "0d"), _littered, work=NOTES),
+    Scenario("gc --restore", ("gc", "--restore"), _trashed, work=NOTES),
+    Scenario("gc --remote", ("gc", "--remote", "origin", "--grace", "0d"), _littered_remote, sends=True),
+    Scenario("gc --remote again", ("gc", "--remote", "origin", "--grace", "0d"), _condemned, sends=True),
+    Scenario("fsck --repair", ("fsck", "--repair"), _damaged),
 )

@@ -1,0 +1,12 @@
+"""A short form of `make soak`: see `tests/soak`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from servers import S3Server
+from soak.__main__ import soak
+
+
+def test_clones_push_at_once_beside_a_gc_and_nothing_is_lost(s3_server: S3Server, tmp_path: Path) -> None:
+    soak(tmp_path, s3_server, clones=4, rounds=range(1, 3), seed=2026)
