@@ -111,7 +111,7 @@ def check_store(repo: Repository) -> Iterator[Finding]:
             Level.PROBLEM,
             "store",
             f"the pack {path.name[:12]}… is damaged, and what it holds counts as absent",
-            f"move {path} elsewhere, then `dver fetch` what is missing",
+            "`dver fsck --repair` saves what is whole, and looks for good copies of the rest",
         )
     stage = Path(os.fsdecode(repo.scratch))
     for folder, left, cure in (

@@ -15,7 +15,7 @@ from workspaces import Project, listing, write
 from dver.formats import pack
 from dver.store.packs import PackReader, parse_pack_file_name
 
-KILLS = 12
+KILLS = 8
 FILES = {f"data/{number:03}": random.Random(number).randbytes(3000) for number in range(60)}
 LARGE = {"data/large": random.Random(-1).randbytes(5 << 20)}
 
@@ -27,6 +27,7 @@ def project(tmp_path: Path, run: Run) -> Project:
     write(made.root, {**FILES, **LARGE, ".git/dver/config.toml": b'[cache]\nlink = "copy"\n'})
     made.save("data")
     run("remote", "add", "-d", "origin", tmp_path / "remote", cwd=made.root)
+    made.commit("Say where the data is")
     run("push", cwd=made.root)
     return made
 
