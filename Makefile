@@ -6,6 +6,7 @@
 # make soak     let ten clones push beside a gc, round after round (ROUNDS=200, SOAK_ARGS="--seed 7"; hours)
 # make fuzz     feed the decoders what no encoder writes, for longer than the tests do
 # make bench    compare with DVC (BENCH_ARGS)
+# make bench-storage  what changes, a million files and a large one cost (DEDUP_ARGS, SCALE_ARGS; 10 GB, an hour)
 # Needs git, make and Python 3.11 or later; everything else is installed into .venv. PYTHON=… chooses the interpreter.
 
 VENV ?= .venv
@@ -17,7 +18,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers check docs bench faults soak fuzz format clean
+.PHONY: help demo test lint types layers check docs bench bench-storage faults soak fuzz format clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -59,6 +60,12 @@ fuzz: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python bench/compare.py $(BENCH_ARGS)
+
+bench-storage: $(VENV)/.installed-bench
+	mkdir -p build
+	$(BIN)/python bench/dedup.py $(DEDUP_ARGS)
+	$(BIN)/python bench/scale.py $(or $(SCALE_ARGS),build --files 10000,100000,1000000 --large-mb 5000)
+	$(BIN)/python bench/big_remote.py build
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -91,7 +91,7 @@ def _same(one: Path, other: Path) -> None:
 def requests(root: Path, tool: Dver, count: int, length: int, rclone: str) -> list[str]:
     """The same files to an S3 server and back, with what passes counted."""
     rows = [["Step", "Time", "Requests", "Sent", "Received", "Memory"]]
-    with _emptied(root / "s3"), serving(rclone, root / "s3/buckets") as (bucket, key):
+    with _emptied(root / "s3"), serving(rclone, root / "s3/buckets") as (bucket, key):  # noqa: SIM117 -- one is in the other
         with counting(bucket.endpoint_url) as (url, counted):
             tool = Dver(tool.name, tool.program, {**tool.env, **key})
             repo, clone = root / "s3/repo", root / "s3/clone"
