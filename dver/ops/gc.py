@@ -103,7 +103,7 @@ def gc(repo: Repository, *, dry_run: bool = False, grace: int | None = None, pro
         needed = find_needed(repo.store, roots, progress=progress)
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))
-            unneeded = name_unneeded(repo, needs[0].git.commits, inventory, needed.live)
+            unneeded = name_unneeded(repo, needs[0].git.commits, inventory, needed)
             deleted = _due(repo, grace)
         else:
             result = collect(

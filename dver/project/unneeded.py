@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +42,7 @@ class Unneeded:
 
 
 def name_unneeded(
-    repo: Repository, needed: Sequence[CommitId], inventory: Inventory, live: Collection[Oid]
+    repo: Repository, needed: Sequence[CommitId], inventory: Inventory, live: Container[Oid]
 ) -> tuple[Unneeded, ...]:
     """All that is not `live`, by the outermost things that can be told of it. `needed` are the commits that count."""
     dead = {row.oid: (row.kind, row.raw_size) for row in dead_objects(repo.store, inventory, live)}

@@ -16,12 +16,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dver.core.batches import batched
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats import pack
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
-from dver.store.closure import StoreReader, walk
+from dver.store.closure import BATCH, StoreReader, children
+from dver.store.oidset import OidList, OidSet
 from dver.store.packs import PackReader, PackWriter, pack_file_name, parse_pack_file_name
 from dver.store.store import Store
 from dver.store.trash import OpenBatch, Roots, put_back_needed
@@ -138,14 +140,30 @@ class Inventory:
     loose: tuple[Oid, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Needed:
-    """All that some roots reach. About a hundred bytes for each object."""
+    """All that `roots` reach. About a hundred bytes for each object."""
 
-    roots: frozenset[tuple[Oid, ObjectKind]]
-    live: set[Oid]
-    absent: tuple[tuple[Oid, ObjectKind], ...]
-    """What of it is not in the store. What lies below those is not known."""
+    def __init__(self, roots: frozenset[tuple[Oid, ObjectKind]]) -> None:
+        self.roots = roots
+        # Apart, since a file may have the bytes of a directory, and what is in that is needed where it is one.
+        self.trees = OidSet()
+        self.blobs = OidSet()
+        self._absent = {kind: OidList() for kind in ObjectKind}
+
+    def __contains__(self, oid: object) -> bool:
+        return oid in self.blobs or oid in self.trees
+
+    def __len__(self) -> int:
+        return len(self.trees) + len(self.blobs)
+
+    def note_absent(self, kind: ObjectKind, oids: Iterable[Oid]) -> None:
+        """Some of it is not in the store, so what lies below is not known."""
+        self._absent[kind].extend(oids)
+
+    @property
+    def absent(self) -> Iterator[tuple[Oid, ObjectKind]]:
+        """What of it is not in the store."""
+        return ((oid, kind) for kind, oids in self._absent.items() for oid in oids)
 
 
 def take_inventory(store: Store) -> Inventory:
@@ -160,19 +178,45 @@ def take_inventory(store: Store) -> Inventory:
 
 def find_needed(store: Store, roots: Roots, *, progress: Progress = SILENT) -> Needed:
     """What `roots` reach. Raises CorruptError for a tree, recipe or pack that cannot be read: it might need more."""
-    begin = frozenset(roots)
-    live: set[Oid] = set()
-    absent: list[tuple[Oid, ObjectKind]] = []
+    needed = Needed(frozenset(roots))
     store.refresh()
     with progress.task("find what is needed", unit="objects") as task:
-        for batch in walk(sorted(begin), StoreReader(store), lambda _, __: set()):
-            live.update(batch.oids)
-            here = store.present(batch.oids)
-            absent += [(oid, batch.kind) for oid in batch.oids if oid not in here]
-            task.advance(len(batch.oids))
+        # Not `closure.walk`, which holds on to all blobs until it has read all trees.
+        level = needed.trees.fresh(sorted(oid for oid, kind in needed.roots if kind is ObjectKind.TREE))
+        blobs = needed.blobs.fresh(sorted(oid for oid, kind in needed.roots if kind is ObjectKind.BLOB))
+        while level or blobs:
+            below: list[Oid] = []
+            for batch in batched(level, BATCH):
+                _note(store, needed, ObjectKind.TREE, batch, task)
+                for _, found in StoreReader(store).trees(batch):
+                    trees, files = children(found)
+                    below += needed.trees.fresh(trees)
+                    blobs += needed.blobs.fresh(files)
+                    if len(blobs) >= BATCH:
+                        _need_blobs(store, needed, blobs, task)
+                        blobs = []
+            _need_blobs(store, needed, blobs, task)
+            level, blobs = below, []
     if store.damaged_packs:
         raise _unreadable(store.damaged_packs[0])
-    return Needed(begin, live, tuple(absent))
+    return needed
+
+
+def _need_blobs(store: Store, needed: Needed, oids: Iterable[Oid], task: Task) -> None:
+    """Need `oids`, which are new, and the chunks of those that have any."""
+    pending = list(oids)
+    while pending:
+        batch, pending = pending[:BATCH], pending[BATCH:]
+        _note(store, needed, ObjectKind.BLOB, batch, task)
+        for _, recipe in StoreReader(store).recipes(batch):
+            # A file may be a chunk of another as well, so chunks are looked into like files.
+            pending += needed.blobs.fresh(recipe.oids)
+
+
+def _note(store: Store, needed: Needed, kind: ObjectKind, oids: Sequence[Oid], task: Task) -> None:
+    here = store.present(oids)
+    needed.note_absent(kind, (oid for oid in oids if oid not in here))
+    task.advance(len(oids))
 
 
 def _unreadable(path: Path) -> CorruptError:
@@ -212,7 +256,7 @@ def dead_objects(store: Store, inventory: Inventory, live: Container[Oid]) -> It
 
 def plan_for(store: Store, inventory: Inventory, needed: Needed, stuck: Container[Oid] = ()) -> GcPlan:
     """`plan_gc` for what lies in the store."""
-    return plan_gc(needed.live, contents(store, inventory), loose_blobs(store, inventory), stuck=stuck)
+    return plan_gc(needed, contents(store, inventory), loose_blobs(store, inventory), stuck=stuck)
 
 
 # -- doing
@@ -261,21 +305,21 @@ def _rewrite_all(
     damaged: set[Oid] = set()
     while True:
         plan = plan_for(store, inventory, needed, damaged)
-        broken, made = _rewrite(store, plan.rewritten, needed.live, progress)
+        broken, made = _rewrite(store, plan.rewritten, needed, progress)
         if not broken:
             # The same objects make the same pack: it is no old one then.
             return plan, [one.name for one in plan.rewritten if one.name not in made], damaged
         damaged |= broken
-        _need_chunks_of(store, broken, needed.live)
+        _need_chunks_of(store, broken, needed)
 
 
-def _need_chunks_of(store: Store, packs: Iterable[Oid], live: set[Oid]) -> None:
+def _need_chunks_of(store: Store, packs: Iterable[Oid], needed: Needed) -> None:
     """`packs` stay, with recipes that nobody needs: so their chunks have to stay."""
     for name in packs:
         with suppress(FileNotFoundError), PackReader(store.packs / pack_file_name(name)) as reader:
             recipes = [row.oid for row in reader.rows(name) if row.codec is Codec.CHUNKED]
             for _, recipe in StoreReader(store, damaged=set()).recipes(recipes):
-                live.update(recipe.oids)
+                needed.blobs.fresh(recipe.oids)
 
 
 def _rewrite(

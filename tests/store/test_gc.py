@@ -312,7 +312,7 @@ def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone)
     roots = [(root.oid, root.kind)]
     with trash.open_batch(clone.store) as batch:
         inventory, needed = gc.take_inventory(clone.store), gc.find_needed(clone.store, roots)
-        assert needed.absent == ((root.oid, ObjectKind.TREE),)
+        assert list(needed.absent) == [(root.oid, ObjectKind.TREE)]
         away.rename(path)  # with all trees
         late.rename(clone.store.packs / late.name)
         gc.collect(clone.store, batch, inventory, needed, roots_now=lambda: roots)

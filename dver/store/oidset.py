@@ -1,0 +1,54 @@
+"""Millions of oids in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from dver.core.oid import SIZE, Oid
+
+_PREFIX: Final = 16
+"""Bytes of an oid that are kept: nobody can make two objects that share as many."""
+_PARTS: Final = 16
+
+
+class OidSet:
+    """A set to which is only added: about a hundred bytes for each oid, where a set of them takes twice that."""
+
+    def __init__(self) -> None:
+        # In parts, so that what a set needs to grow is little beside the whole.
+        self._parts: list[set[int]] = [set() for _ in range(_PARTS)]
+
+    def __contains__(self, oid: object) -> bool:
+        return isinstance(oid, bytes) and int.from_bytes(oid[:_PREFIX], "big") in self._parts[oid[0] % _PARTS]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def fresh(self, oids: Iterable[Oid]) -> list[Oid]:
+        """Those of `oids` that were not in it, in order and each once; from now on they are."""
+        parts, found = self._parts, []
+        for oid in oids:
+            part, number = parts[oid[0] % _PARTS], int.from_bytes(oid[:_PREFIX], "big")
+            if number not in part:
+                part.add(number)
+                found.append(oid)
+        return found
+
+
+class OidList:
+    """A list to which is only added: 32 bytes for each oid."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._bytes) // SIZE
+
+    def __iter__(self) -> Iterator[Oid]:
+        for at in range(0, len(self._bytes), SIZE):
+            yield Oid(self._bytes[at : at + SIZE])
+
+    def extend(self, oids: Iterable[Oid]) -> None:
+        """Add `oids` at the end."""
+        self._bytes += b"".join(oids)
