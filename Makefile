@@ -61,7 +61,7 @@ fuzz: $(VENV)/.installed-test
 bench: $(VENV)/.installed-bench
 	$(BIN)/python bench/compare.py $(BENCH_ARGS)
 
-bench-storage: $(VENV)/.installed-bench
+bench-storage: $(VENV)/.installed-bench $(VENV)/.installed-test
 	mkdir -p build
 	$(BIN)/python bench/dedup.py $(DEDUP_ARGS)
 	$(BIN)/python bench/scale.py $(or $(SCALE_ARGS),build --files 10000,100000,1000000 --large-mb 5000)

@@ -1,0 +1,32 @@
+"""The benches run, at small sizes, and the bars that are about bytes hold there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+def run(script: str, folder: Path, *arguments: str) -> str:
+    command = [sys.executable, os.fspath(BENCH / script), os.fspath(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("change", ["1 KB put into noise", "appended to a CSV", "one layer", "another branch"])
+def test_a_change_costs_about_what_changed(tmp_path: Path, change: str) -> None:
+    told = run("dedup.py", tmp_path, "--tools", "none", "--scale", "0.15", "--only", change)
+    assert change in told
+
+
+def test_many_small_files_and_a_large_one_are_measured(tmp_path: Path) -> None:
+    told = run("scale.py", tmp_path, "--files", "200", "--large-mb", "20", "--s3-files", "100")
+    assert "| pull into a clone" in told
+    assert "| objects on the remote | 3 " in told
+    assert "| second push " in told
