@@ -121,6 +121,8 @@ class _Change:
         folder, name = os.path.split(path)
         ignore_file = os.path.join(folder, b".gitignore")
         if not wanted and not self._file(ignore_file).exists():
+            # It may be what a killed command has deleted already.
+            self._deleted.update(index.tracked_under(self._repo.git, ignore_file))
             return
         self._file(ignore_file).parent.mkdir(parents=True, exist_ok=True)
         self._remember(ignore_file)
