@@ -160,6 +160,15 @@ class Repository:
         others = self.config.cache_dir is not None or is_shared(self.store_root)
         return Sharing(FOLDER_BITS[self.config.cache_shared], self.git.common_dir if others else None)
 
+    @property
+    def former_store(self) -> Path | None:
+        """A store of this clone, not the one in use, that has something in it: what was used before `cache.dir` was
+        set, or set to another place."""
+        from dver.store.scratch import is_store
+
+        own = self.shared_folder / "store"
+        return own if own != self.store_root and is_store(own) else self.store.former()
+
     @cached_property
     def stat_cache(self) -> StatCache:
         """The stat cache."""
@@ -282,9 +291,15 @@ class Repository:
 
     def blob_behind_link(self, target: bytes) -> Oid | None:
         """The blob that a link made by `cache.link = symlink` stands for."""
-        loose = os.fsencode(self.store.loose.root) + b"/"
-        if not target.startswith(loose):
-            return None
-        with suppress(ValueError):
-            return Oid(bytes.fromhex(target[len(loose) :].replace(b"/", b"").decode("ascii", "replace")))
+        for root in self._linked_roots:
+            if target.startswith(root):
+                with suppress(ValueError):
+                    return Oid(bytes.fromhex(target[len(root) :].replace(b"/", b"").decode("ascii", "replace")))
         return None
+
+    @cached_property
+    def _linked_roots(self) -> list[bytes]:
+        """Where links to loose blobs lead: into the store, and into the one that was used before."""
+        former = self.former_store
+        roots = [self.store.loose.root, *([former / "loose"] if former else [])]
+        return [os.fsencode(root) + b"/" for root in roots]

@@ -8,6 +8,7 @@ from typing import Final
 from dver.cli import terminal
 from dver.cli.context import Context
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
+from dver.core.words import typed
 from dver.project.restore import Restored
 
 _NAMED: Final = 10
@@ -63,6 +64,9 @@ def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], 
     _more(ctx, len(restored.lost))
     get = f"dver pull --rev {rev}" if rev else "dver pull"
     ctx.note(f"  `{get}` gets it from the remote")
+    if restored.former_store is not None:
+        place = terminal.printable(typed(str(restored.former_store)))
+        ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")
 
 
 def _more(ctx: Context, number: int) -> None:

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Final
 
 from dver.config import Config, ConfigPaths, Item, Scope, Value, edit, spec_of
-from dver.core.errors import RepositoryError
+from dver.core.errors import DverError, RepositoryError
 from dver.project import settings
 from dver.repo import Repository
+from dver.store.scratch import is_store
 
 MASK: Final = "********"
 """What is shown in place of a secret."""
 _NOWHERE: Final = Path(os.devnull)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A store that was in use until a setting changed, and how many objects are in it."""
+
+    root: Path
+    objects: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class Changed:
     key: str
     value: Value | None
     file: Path
+    left: LeftBehind | None = None
+    """What the store in use until now has, if this has changed which one that is."""
 
 
 def get(cwd: Path, key: str, *, scope: Scope | None = None) -> Value | None:
@@ -43,14 +54,24 @@ def change(cwd: Path, key: str, value: str | None, *, scope: Scope = "project") 
 
     Raises UsageError for an unknown key, a value that does not fit, and a secret anywhere but in the clone's own file.
     """
+    left = None
     if scope == "global":
         paths = _paths(cwd, scope)
         edit(paths, scope, key, value)
     else:
         with Repository.open(cwd) as repo:
             paths = repo.config_paths
+            before = _store_in_use(repo) if key == "cache.dir" else None
             settings.apply(repo, scope, [(key, value)])
-    return Changed(key, None if value is None else get(cwd, key, scope=scope), paths.file(scope))
+            left = before if before and before.root != repo.store_root else None
+    return Changed(key, None if value is None else get(cwd, key, scope=scope), paths.file(scope), left)
+
+
+def _store_in_use(repo: Repository) -> LeftBehind | None:
+    try:
+        return LeftBehind(repo.store_root, repo.store.count()) if is_store(repo.store_root) else None
+    except (DverError, OSError):  # a place that cannot be used is what the setting is changed for
+        return None
 
 
 def _items(cwd: Path, scope: Scope | None) -> list[Item]:

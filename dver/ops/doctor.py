@@ -14,6 +14,7 @@ from dver import __version__
 from dver.core.errors import RepositoryError
 from dver.project import health
 from dver.project.health import Finding, Level, guarded
+from dver.project.teamstore import check_shared_store
 from dver.repo import Repository
 from dver.scm import git
 
@@ -62,6 +63,7 @@ def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Fin
         return  # without the configuration nobody knows where the store and the remotes are
     yield from guarded("disk", lambda: health.check_disk(repo))
     yield from guarded("store", lambda: health.check_store(repo))
+    yield from guarded("store", lambda: check_shared_store(repo))
     yield from guarded("pointers", lambda: health.check_pointers(repo))
     if not offline:
         yield from guarded("remote", lambda: health.check_remotes(repo, seconds=seconds))

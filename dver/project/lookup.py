@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,11 @@ def explaining(repo: Repository, target: Target, *, rev: str | None = None) -> I
         yield
     except MissingObjectError as error:
         fetch = f"dver fetch{_at(rev)} {typed(path)}"
-        raise MissingObjectError(
-            f"the content of {path!r} is not in the store", why="it was never fetched, or it was removed", fix=fetch
-        ) from error
+        why = "it was never fetched, or it was removed"
+        former = repo.former_store
+        if former is not None:
+            why = f"it may be in the store that was used before, {os.fspath(former)!r}"
+            fetch += f"; or dver fsck --repair --from {typed(os.fspath(former))}"
+        raise MissingObjectError(f"the content of {path!r} is not in the store", why=why, fix=fetch) from error
     except CorruptError as error:
         raise CorruptError(f"the store's copy of {path!r} is damaged", why=error.what, fix=error.fix) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dver.core.errors import CorruptError, MissingObjectError
@@ -49,6 +49,8 @@ class Restored:
     """Unsaved work that was left alone."""
     lost: tuple[Lost, ...]
     """Content that is not in the store, or damaged there."""
+    former_store: Path | None = None
+    """Where lost content may be: the store that was used before this one."""
 
 
 def check_out(
@@ -97,7 +99,7 @@ def restore(
     if root is None and not lost:
         _note(repo, wishes, placed, finished=True)
         repo.note_partial({wish.path: False for wish in wishes if wish.whole is None})
-    return _summary(plans, lost)
+    return replace(_summary(plans, lost), former_store=repo.former_store if lost else None)
 
 
 def _wish(repo: Repository, target: Target) -> Wish:

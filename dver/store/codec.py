@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Final
 
 import zstandard
@@ -10,6 +12,7 @@ from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
+from dver.core.words import typed
 from dver.formats import recipe
 from dver.formats.pack import FIELDS_SIZE, FRAME_HEADER_SIZE, IN_MEMORY_MAX, Codec, ObjectKind, Row, frame_fields
 from dver.formats.recipe import Recipe
@@ -117,8 +120,14 @@ def corrupt(oid: Oid) -> CorruptError:
     )
 
 
-def missing(oid: Oid) -> MissingObjectError:
-    """The error for an object that the store does not hold."""
+def missing(oid: Oid, former: Path | None = None) -> MissingObjectError:
+    """The error for an object that the store does not hold. `former` is the store that was used before."""
+    if former is not None:
+        return MissingObjectError(
+            f"object {oid} is not in the store",
+            why=f"it may be in the store that was used before, {os.fspath(former)!r}",
+            fix=f"dver fsck --repair --from {typed(os.fspath(former))}   (or `dver fetch`, from the remote)",
+        )
     return MissingObjectError(
         f"object {oid} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"
     )

@@ -197,6 +197,11 @@ class Scratch:
         return []
 
 
+def is_store(root: Path) -> bool:
+    """Is there a store at `root`, with anything in it?"""
+    return any((root / name).is_dir() and any((root / name).iterdir()) for name in ("packs", "loose"))
+
+
 @contextmanager
 def explaining(folder: Path) -> Iterator[None]:
     """Have the error tell who may write to `folder`, if nobody but others may."""

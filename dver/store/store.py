@@ -26,7 +26,7 @@ from dver.store.frames import Found, FrameReader
 from dver.store.loose import LooseBlobs
 from dver.store.loosechunks import LooseChunks
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
-from dver.store.scratch import PRIVATE, Scratch, Sharing
+from dver.store.scratch import PRIVATE, Scratch, Sharing, is_store
 
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
@@ -103,6 +103,12 @@ class Store:
             self.database.begin_again()
             return self._located(query, oids)
         return found
+
+    def count(self) -> int:
+        """How many objects are here. Those that are both in a pack and loose count twice."""
+        self._pack_names()
+        ((packed,),) = self.database.rows("SELECT count(*) FROM objects")
+        return int(packed) + sum(1 for _ in self.loose.all())
 
     def tally(self, oids: Iterable[Oid]) -> dict[int, tuple[int, int]]:
         """How many of `oids` each pack (by database id) holds, and their stored bytes."""
@@ -284,10 +290,17 @@ class Store:
             raise self._absent(oid)
         return found
 
+    def former(self) -> Path | None:
+        """The store that was used before this one, if it is still there."""
+        for (text,) in self.database.rows("SELECT value FROM facts WHERE key = 'store before'"):
+            if text != os.fspath(self.root) and is_store(Path(text)):
+                return Path(text)
+        return None
+
     def _absent(self, oid: Oid) -> MissingObjectError | CorruptError:
         """The error for an object that is not found, which may be because its pack is damaged."""
         if not self.damaged_packs:
-            return missing(oid)
+            return missing(oid, self.former())
         return CorruptError(
             f"object {oid} is not in the store, or in a pack that is damaged",
             why=f"the list of what is in {os.fspath(self.damaged_packs[0])!r} cannot be read",
@@ -411,6 +424,7 @@ class Store:
                 self.database.write("DELETE FROM packs", [()])
                 self.database.write("DELETE FROM complete_roots", [()])
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
+                self.database.write("INSERT OR REPLACE INTO facts VALUES ('store before', ?)", rows)
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from dver.core.errors import ConflictError, MissingObjectError, UsageError
 from dver.core.fsutil import GrowingError, is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
+from dver.core.words import typed
 from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
 from dver.worktree.ignore import Ignore
 from dver.worktree.statcache import (
@@ -241,13 +242,26 @@ class Scanner:
         stored = self._store_link(target)
         if stored is not None:
             if self._intake.lacking(lambda: [stored]):
-                raise MissingObjectError(
-                    f"{os.fsdecode(path)!r} is a link to an object that is no longer in the store",
-                    why="so its content is nowhere",
-                    fix="`dver fetch` gets it, if it was pushed; or put the file itself in the place of the link",
-                )
+                raise _not_kept(path, target)
             return Entry(name, Kind.FILE, stored, os.stat(path).st_size if os.path.exists(path) else 0)
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
+
+
+def _not_kept(path: bytes, target: bytes) -> MissingObjectError:
+    """The error for a link to a loose blob that the store does not have."""
+    shown = repr(os.fsdecode(path))
+    if os.path.exists(path):
+        store = os.fsdecode(os.path.dirname(os.path.dirname(os.path.dirname(target))))
+        return MissingObjectError(
+            f"{shown} is a link to an object that is not in the store",
+            why=f"it is in the one that was used before, {store!r}",
+            fix=f"dver fsck --repair --from {typed(store)}",
+        )
+    return MissingObjectError(
+        f"{shown} is a link to an object that is no longer in the store",
+        why="so its content is nowhere",
+        fix="`dver fetch` gets it, if it was pushed; or put the file itself in the place of the link",
+    )
 
 
 def open_unchanged(

@@ -12,7 +12,8 @@ from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.config import KEYS, Scope, Value
 from dver.core.remote_schema import SETTINGS
-from dver.ops.config import change, get, listed
+from dver.core.words import typed
+from dver.ops.config import LeftBehind, change, get, listed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +75,7 @@ def set_command(ctx: Context, *, key: str, value: str, scope: Scope | None) -> N
     """Change one setting; in the project's file unless told otherwise."""
     changed = change(ctx.cwd, key, value, scope=scope or "project")
     ctx.note(f"set {key} in {terminal.printable(changed.file)}")
+    _tell_left(ctx, changed.left)
 
 
 @command.command(
@@ -86,6 +88,7 @@ def unset_command(ctx: Context, *, key: str, scope: Scope | None) -> None:
     """Take one setting out; of the project's file unless told otherwise."""
     changed = change(ctx.cwd, key, None, scope=scope or "project")
     ctx.note(f"unset {key} in {terminal.printable(changed.file)}")
+    _tell_left(ctx, changed.left)
 
 
 @command.command(
@@ -105,6 +108,13 @@ def list_command(ctx: Context, *, scope: Scope | None, as_json: bool) -> None:
         ctx.emit_json(items)
         return
     ctx.table((item.key, terminal.printable(_as_typed(item.value)), ctx.style.dim(item.origin)) for item in items)
+
+
+def _tell_left(ctx: Context, left: LeftBehind | None) -> None:
+    if left is not None and left.objects:
+        place = terminal.printable(typed(str(left.root)))
+        ctx.note(f"{terminal.count(left.objects, 'object')} stay in the store used until now, {place}")
+        ctx.note(f"  `dver fsck --repair --from {place}` brings what is needed of them to the new one")
 
 
 def _as_typed(value: Value) -> str:
