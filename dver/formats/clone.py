@@ -5,7 +5,6 @@ Like a condemned list, one is parsed by its one shape: there is nothing to nest 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -48,6 +47,8 @@ def encode(entry: Entry) -> bytes:
     """The bytes of an entry. ValueError for what `decode` would not take."""
     if not MARK.fullmatch(entry.mark) or not 0 <= entry.seen <= SEEN_MAX or not _is_path(entry.git_dir):
         raise ValueError(f"no entry of a clone can be {entry}")
+    import json  # seldom needed, and every command comes by here
+
     git_dir, host, user = map(json.dumps, (entry.git_dir, entry.host, entry.user))
     head = f'{{"version":{VERSION},"git_dir":{git_dir},"host":{host},"user":{user}'
     content = f'{head},"mark":"{entry.mark}","seen":{entry.seen}}}\n'.encode("ascii")
@@ -73,6 +74,8 @@ def decode(content: bytes) -> Entry:
             fix="upgrade dver",
         )
     if match is not None and match[6] is not None:
+        import json
+
         try:
             git_dir, host, user = (json.loads(match[number]) for number in (2, 3, 4))
             entry = Entry(git_dir, host, user, match[5].decode("ascii"), int(match[6]))
