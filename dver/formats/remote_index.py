@@ -201,7 +201,7 @@ def decode_bucket(head: Head, number: int, content: bytes | memoryview) -> list[
         raise CorruptError("a damaged index", why=f"bucket {number} does not match its checksum")
     rows = _decode_rows(content)
     _check_rows(rows, head.packs)
-    if any(head.bucket_of(row.oid) != number for row in rows):
+    if any(head.bucket_of(row.oid) != number for row in rows[:1] + rows[-1:]):  # they are sorted
         raise CorruptError("an index with an object in a wrong bucket")
     return rows
 

@@ -21,6 +21,8 @@ SMALL: Final = 1 << 20
 """Bytes of an index that is copied whole as soon as it is seen."""
 _HEAD_SHARE: Final = 400
 """What part of a large index is read in the hope that it holds the head."""
+_MOST: Final = 512 << 20
+"""Bytes of the largest head that is believed, and of the largest index of version 1."""
 _REQUEST: Final = 1 << 20
 """What a request costs, in bytes that could be received meanwhile."""
 _GAP: Final = 64 << 10
@@ -39,12 +41,13 @@ def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
     if size <= SMALL:
         return storage.get(key)
     # Heads are some thousandths of their index: mostly, this is the only request.
-    content = storage.get(key, 0, max(SMALL // 16, size // _HEAD_SHARE))
-    if remote_index.is_version_1(content):
+    content = storage.get(key, 0, min(_MOST, max(SMALL // 16, size // _HEAD_SHARE)))
+    old = remote_index.is_version_1(content)
+    length = size if old else remote_index.head_size(content)
+    if length > size or length > _MOST:
+        raise CorruptError(f"an index of {size:,} bytes with a head of {length:,}")
+    if old:
         return storage.get(key)
-    length = remote_index.head_size(content)
-    if length > size:
-        raise CorruptError("an index with a head larger than itself")
     if length > len(content):
         content += storage.get(key, len(content), length - len(content))
     head = remote_index.decode_head(content[:length])

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
@@ -92,13 +91,14 @@ _LISTED: Final = (
     " FROM remote_objects AS o"
     # In this order: SQLite, which does not know how many there are of what, would begin with the indexes.
     " CROSS JOIN remote_indexes AS i ON i.id = o.listed_by"
-    " CROSS JOIN remote_packs AS p ON p.listed_by = o.listed_by AND p.number = o.pack"
-    " WHERE i.remote = ?"
 )
-_STAYING: Final = f"SELECT o.oid{_LISTED} AND NOT i.condemned AND NOT p.condemned"
+_STAYING: Final = (
+    f"SELECT o.oid{_LISTED} CROSS JOIN remote_packs AS p ON p.listed_by = o.listed_by AND p.number = o.pack"
+    " WHERE i.remote = ? AND NOT i.condemned AND NOT p.condemned"
+)
 _PLACES: Final = (
-    "SELECT p.name, o.offset, o.oid, p.size, o.kind, o.codec, o.raw_size, o.stored_size, i.condemned OR p.condemned"
-    f"{_LISTED} AND o.oid IN {{in}}"
+    "SELECT o.listed_by, o.pack, i.condemned, o.offset, o.oid, o.kind, o.codec, o.raw_size, o.stored_size"
+    f"{_LISTED} WHERE i.remote = ? AND o.oid IN {{in}}"
 )
 
 
@@ -205,29 +205,46 @@ class Mirror:
             "SELECT r.oid FROM remote_roots AS r CROSS JOIN remote_indexes AS i ON i.id = r.listed_by"
             " WHERE i.remote = ? AND NOT i.condemned AND r.oid IN {in}"
         )
-        return {Oid(oid) for (oid,) in self._database.rows_in(query, oids, before=(self._remote,))}
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote,))}
 
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that are there, whatever their kind, and stay there."""
         query = f"{_STAYING} AND o.oid IN {{in}}"
-        return {Oid(oid) for (oid,) in self._database.rows_in(query, oids, before=(self._remote,))}
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote,))}
 
     def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
         """Those of `oids` that are there as a `kind`, and stay there: with a tree or recipe, all that it reaches."""
         query = f"{_STAYING} AND o.kind = ? AND o.oid IN {{in}}"
-        return {Oid(oid) for (oid,) in self._database.rows_in(query, oids, before=(self._remote, int(kind)))}
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote, int(kind)))}
 
     def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
         """Where those of `oids` lie that are there, each once, by pack and offset.
 
         Of several places the one in the pack that serves most of `oids` is chosen; those that are condemned come last.
         """
-        rows = _one_of_each(list(self._database.rows_in(_PLACES, oids, before=(self._remote,))))
-        found = [
-            RemoteFound(Oid(name), offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
-            for name, offset, oid, size, kind, codec, raw, stored, _ in rows
-        ]
-        found.sort(key=itemgetter(0, 1))
+        # Sorted, since the tables are: neighbours are read from the disk together.
+        rows = list(self._database.rows_in(_PLACES, sorted(set(oids)), before=(self._remote,)))
+        packs = self._packs({(row[0], row[1]) for row in rows})
+        places = []
+        for listed_by, number, leaves, offset, oid, kind, codec, raw, stored in rows:
+            if (listed_by, number) not in packs:
+                continue  # the database was begun again in between
+            name, size, goes = packs[listed_by, number]
+            found = RemoteFound(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
+            places.append((bool(leaves or goes), found))
+        if len({found.oid for _, found in places}) < len(places):
+            places = _one_of_each(places)
+        order = {name: at for at, name in enumerate(sorted({name for name, _, _ in packs.values()}))}
+        return sorted([found for _, found in places], key=lambda found: (order[found.pack], found.offset))
+
+    def _packs(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[Oid, int, bool]]:
+        """Names and sizes of packs, and whether they are condemned, by the numbers of their index and their own."""
+        query = "SELECT name, size, condemned FROM remote_packs WHERE listed_by = ? AND number = ?"
+        names: dict[bytes, Oid] = {}
+        found = {}
+        for both in numbers:
+            for name, size, condemned in self._database.rows(query, both):
+                found[both] = (names.setdefault(name, Oid(name)), size, bool(condemned))
         return found
 
     # -- tables
@@ -263,12 +280,10 @@ class Mirror:
             )
 
 
-def _one_of_each(rows: list[Any]) -> Iterable[Any]:
-    """For each object the row by which it is best read."""
-    if len({row[2] for row in rows}) == len(rows):
-        return rows
-    useful = Counter([name for name, _ in {(row[0], row[2]) for row in rows}])
-    best: dict[bytes, Any] = {}
-    for row in sorted(rows, key=lambda row: (row[8], -useful[row[0]], row)):
-        best.setdefault(row[2], row)
-    return best.values()
+def _one_of_each(places: Iterable[tuple[bool, RemoteFound]]) -> list[tuple[bool, RemoteFound]]:
+    """For each object the place where it is best read."""
+    useful = Counter([pack for pack, _ in {(found.pack, found.oid) for _, found in places}])
+    best: dict[Oid, tuple[bool, RemoteFound]] = {}
+    for place in sorted(places, key=lambda place: (place[0], -useful[place[1].pack], place[1])):
+        best.setdefault(place[1].oid, place)
+    return list(best.values())
