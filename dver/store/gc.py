@@ -282,6 +282,7 @@ def collect(
 ) -> GcResult:
     """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
     somebody has named more meanwhile; raises what it does."""
+    store.scratch.clear()
     plan, replaced, damaged = _rewrite_all(store, inventory, needed, progress)
     for name in (*(one.name for one in plan.dead_packs), *replaced):
         batch.take_pack(name)
