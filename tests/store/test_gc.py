@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -389,3 +390,81 @@ def test_what_was_complete_is_looked_at_again_after_a_gc(clone: Clone) -> None:
     other.store.mark_complete([Oid.of(content)])  # too late: it does not know what the gc took away
     other.open()
     assert not other.store.complete([Oid.of(content)])
+
+
+# -- crashes
+
+STEPS = ("rename", "replace", "unlink", "rmdir", "mkdir", "fsync")
+
+
+def killed_at(step: int, work: Callable[[], None]) -> bool:
+    """Do `work` in a process that is gone before its file operation numbered `step`. Was there such a one?"""
+    pid = os.fork()
+    if pid == 0:
+        left = step
+
+        def counting(act: Callable[..., object]) -> Callable[..., object]:
+            def counted(*args: object, **named: object) -> object:
+                nonlocal left
+                if not left:
+                    os._exit(9)
+                left -= 1
+                return act(*args, **named)
+
+            return counted
+
+        code = 1
+        try:
+            for name in STEPS:
+                setattr(os, name, counting(getattr(os, name)))
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, 9)
+    return os.waitstatus_to_exitcode(status) == 9
+
+
+def test_a_gc_that_is_killed_before_any_file_operation_loses_nothing_and_is_completed(tmp_path: Path) -> None:
+    first = Clone(tmp_path / "first")
+    kept = [put_dataset(first.store, files(4, seed=seed)) for seed in range(4)]
+    kept.append(put_large(first.store, 1, 2 << 20))
+    dropped = [put_dataset(first.store, files(4, seed=9)), put_large(first.store, 2, 2 << 20)]
+    loose = os.urandom(1000)
+    with StoreWriter(first.store) as writer:
+        writer.add_loose(Oid.of(loose), [loose])
+        writer.add_blobs([(Oid.of(one), one) for one in files(30, seed=6).values()])
+        kept.append(put_into(writer, files(3, seed=5)))
+    first.store.database.close()
+
+    def collect_and_delete(folder: Path) -> None:
+        store = Clone(folder).store
+        collect(store, kept)
+        for batch in trash.batches(store.trash):
+            trash.delete(store, batch)
+
+    step = 0
+    while True:
+        folder = tmp_path / f"at{step}"
+        shutil.copytree(tmp_path / "first", folder)
+        killed = killed_at(step, lambda folder=folder: collect_and_delete(folder))
+        store = Clone(folder).store
+        assert not missing_from(store, kept), step
+        if any(not batch.finished for batch in trash.batches(store.trash)):
+            # What was not needed and is named now is put back.
+            assert not trash.Watch(store).lacking([(root.oid, root.kind) for root in dropped]), step
+            assert not missing_from(store, dropped), step
+        collect_and_delete(folder)
+        store = Clone(folder).store
+        assert not missing_from(store, kept), step
+        assert not store.present([*(root.oid for root in dropped), Oid.of(loose)]), step
+        assert not trash.batches(store.trash), step
+        StoreWriter(store)  # clears what is left over
+        assert not list(folder.glob("store/tmp/*")), step
+        assert {path.name for path in store.trash.iterdir()} <= {"last"}, step
+        shutil.rmtree(folder)
+        if not killed:
+            break
+        step += 1
+    assert step > 30
