@@ -29,6 +29,7 @@ _LOCATING: Final = (
 )
 """Variables that change where git finds a repository."""
 
+_HARMLESS: Final = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "protocol.allow": "never"}
 _PATHSPEC_MODES: Final = ("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_LITERAL_PATHSPECS")
 _UNUSUAL: Final = re.compile(rb"(?i)worktree|objectformat|\bbare\b(?![ \t]*=[ \t]*false\b)")
 """Settings in a repository's own configuration by which a `.git` directory is not simply that of its parent."""
@@ -50,6 +51,8 @@ class GitRepo:
     object_format: str = "sha1"
     explicit: bool = False
     """Named by the environment, so every git process has to be told."""
+    foreign: bool = False
+    """Perhaps somebody else's: nothing that its configuration names is run, and nothing is fetched."""
 
 
 def discover(cwd: Path) -> GitRepo:
@@ -144,6 +147,11 @@ def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
     if git.explicit:
         # They may be relative to the directory we were started in, and git is run at the top.
         env.update(GIT_DIR=str(git.git_dir), GIT_WORK_TREE=str(git.worktree), GIT_COMMON_DIR=str(git.common_dir))
+    if git.foreign:
+        number = int(env.get("GIT_CONFIG_COUNT") or 0)
+        env.update(GIT_NO_LAZY_FETCH="1", GIT_CONFIG_COUNT=str(number + len(_HARMLESS)))
+        for at, (key, value) in enumerate(_HARMLESS.items(), number):
+            env.update({f"GIT_CONFIG_KEY_{at}": key, f"GIT_CONFIG_VALUE_{at}": value})
     return env
 
 

@@ -34,10 +34,13 @@ def worktrees(git: GitRepo) -> list[Worktree]:
 
 
 def clone_at(common_dir: Path) -> GitRepo:
-    """Another clone on this machine, by its common Git directory. Raises RepositoryError if git cannot use it."""
+    """Another clone on this machine, by its common Git directory, which may be somebody else's.
+
+    Raises RepositoryError if git cannot use it.
+    """
     if not (common_dir / "HEAD").is_file():
         raise RepositoryError(f"there is no Git directory {os.fspath(common_dir)!r}", why="it was moved or deleted")
-    git = GitRepo(common_dir, common_dir, common_dir, explicit=True)
+    git = GitRepo(common_dir, common_dir, common_dir, explicit=True, foreign=True)
     return replace(git, object_format=run(git, ["rev-parse", "--show-object-format"]).decode().strip())
 
 

@@ -14,6 +14,7 @@ from dver.core.errors import RepositoryError
 from dver.core.oid import Oid
 from dver.scm import roots
 from dver.scm.git import discover
+from dver.scm.worktrees import clone_at
 
 
 def pointer(name: str) -> str:
@@ -346,6 +347,31 @@ def test_few_processes_whatever_the_number_of_commits(repo: Path, monkeypatch: p
     monkeypatch.setattr(subprocess.Popen, "__init__", noting)
     assert needed(repo) == {"one", "two", "three"}
     assert len(started) <= 7
+
+
+def test_another_clone_is_read_without_running_what_its_configuration_names(repo: Path, tmp_path: Path) -> None:
+    hook = tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho\n")
+    hook.chmod(0o755)
+    git("config", "core.fsmonitor", hook, cwd=repo)
+    git("status", cwd=repo)
+    (tmp_path / "ran").unlink()  # git itself has run it
+    git("worktree", "add", "--quiet", "--detach", tmp_path / "second", cwd=repo)
+    put(tmp_path / "second", "two")
+    put(repo, "three", "untracked.dver")
+    (tmp_path / "ran").unlink(missing_ok=True)
+    other = clone_at(repo / ".git")
+    found = roots.read_roots(other)
+    contents = [*roots.read_pointer_blobs(other, found.blobs).values(), *found.files.values()]
+    assert {pointer(name).encode() for name in ("one", "two", "three")} == set(contents)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_clone_that_is_bare_or_gone(repo: Path, tmp_path: Path) -> None:
+    git("clone", "--quiet", "--bare", repo, tmp_path / "bare.git", cwd=tmp_path)
+    assert len(roots.read_roots(clone_at(tmp_path / "bare.git")).blobs) == 1
+    with pytest.raises(RepositoryError, match="nowhere"):
+        clone_at(tmp_path / "nowhere")
 
 
 def test_unreachable_commits_tell_who_used_a_pointer_last(repo: Path) -> None:
