@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError
-from dver.core.fsutil import fsync_dir, write_atomic
+from dver.core.fsutil import create_temporary, fsync_dir
 from dver.formats.clone import MARK, SIZE_MAX, Entry, decode, encode
-from dver.store.scratch import DAY, Scratch, explaining, user_name
+from dver.store.scratch import DAY, FINISHED, Scratch, explaining, user_name
 
 FOLDER: Final = "clones"
 _MARK_FILE: Final = "clone"
@@ -151,10 +151,31 @@ def _own_mark(git_dir: Path) -> str:
             return mark
     path = git_dir / "dver" / _MARK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, os.urandom(16).hex().encode("ascii") + b"\n")
-    mark = _read_mark(git_dir)  # another process may have been as quick
+    temporary, fd = create_temporary(path.parent)
+    try:
+        with open(fd, "wb") as file:
+            file.write(os.urandom(16).hex().encode("ascii") + b"\n")
+            file.flush()
+            os.fsync(fd)
+            os.fchmod(fd, FINISHED)
+            _give_name(temporary, path, git_dir)
+    finally:
+        temporary.unlink(missing_ok=True)
+    mark = _read_mark(git_dir)
     assert mark is not None
     return mark
+
+
+def _give_name(temporary: Path, path: Path, git_dir: Path) -> None:
+    """Name the mark, unless another process has been quicker: a clone has one."""
+    try:
+        os.link(temporary, path)
+    except OSError:  # it is there, or the disk has no hard links
+        with suppress(OSError):
+            if _read_mark(git_dir) is not None:
+                return
+        os.replace(temporary, path)
+    fsync_dir(path.parent)
 
 
 def _read_mark(git_dir: Path) -> str | None:

@@ -74,7 +74,7 @@ class Scratch:
         self.make_folder(self.folder)
 
     def create(self, stem: str) -> tuple[Path, int]:
-        """A new file under a temporary name, open for reading and writing, for as long as which it is not cleared."""
+        """A new file under a temporary name, open for reading and writing."""
         self.make()
         with explaining(self.folder):
             return create_temporary(self.folder, stem) if self.sharing.locks else new_temporary(self.folder, stem)

@@ -73,8 +73,8 @@ class Store:
             self._prepared = True
 
     def attend(self) -> None:
-        """Have this clone stand in the register of a store that is there, if that can be written."""
-        if self.root.is_dir():
+        """Have this clone stand in the register of a store that others have begun, if that can be written."""
+        if self.packs.is_dir() or self.loose.root.is_dir():
             with suppress(OSError, LocalIOError):
                 clones.note(self.root, self.scratch)
 

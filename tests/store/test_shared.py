@@ -322,6 +322,9 @@ def test_a_reader_stands_in_the_register_where_it_can_and_reads_where_it_cannot(
     assert len(entries(root)) == 2
     open_store(tmp_path / "none", make_clone(tmp_path, "c")).attend()
     assert not (tmp_path / "none").exists()
+    (tmp_path / "home").mkdir()
+    open_store(tmp_path / "home", make_clone(tmp_path, "d")).attend()
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_a_clone_that_is_gone_or_moved_or_copied_is_recognised(tmp_path: Path) -> None:
@@ -341,6 +344,44 @@ def test_a_clone_that_is_gone_or_moved_or_copied_is_recognised(tmp_path: Path) -
         "copied": State.HERE,
         "copy": State.HERE,
     }
+
+
+def test_a_clone_has_one_mark_that_all_may_read_and_a_damaged_one_is_made_again(tmp_path: Path) -> None:
+    root, git_dir = tmp_path / "store", make_clone(tmp_path, "a")
+    before = os.umask(0o077)
+    try:
+        keep(open_store(root, git_dir), b"one")
+    finally:
+        os.umask(before)
+    mark = git_dir / "dver" / "clone"
+    assert mode(mark) == 0o444
+    first = mark.read_bytes()
+    (entries(root)[0]).unlink()
+    keep(open_store(root, git_dir), b"two")
+    assert mark.read_bytes() == first
+    mark.unlink()
+    mark.write_bytes(b"scribbles")
+    keep(open_store(root, git_dir), b"three")
+    assert len(mark.read_bytes()) == 33
+    assert {clone.git_dir for clone in listed(root)} == {git_dir}
+
+
+_MARKER = """
+import sys
+from pathlib import Path
+from dver.store.clones import note
+from dver.store.scratch import Scratch, Sharing
+root, git_dir = map(Path, sys.argv[1:])
+note(root, Scratch(root / "tmp", Sharing(0, git_dir)))
+"""
+
+
+def test_processes_that_use_a_store_first_at_once_make_one_entry(tmp_path: Path) -> None:
+    root, git_dir = tmp_path / "store", make_clone(tmp_path, "a")
+    command = [sys.executable, "-c", _MARKER, os.fspath(root), os.fspath(git_dir)]
+    processes = [subprocess.Popen(command) for _ in range(6)]
+    assert [process.wait(60) for process in processes] == [0] * 6
+    assert len(entries(root)) == 1
 
 
 def on_another_host(entry: Path) -> None:
