@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from dver.core.errors import RemoteError
 from dver.formats import listing
+from dver.remote.retry import TransientError
 from dver.remote.storage import BytesBody, ObjectInfo, Storage
 
 LISTING_KEY: Final = "catalog"
@@ -18,20 +20,28 @@ LISTED: Final = "indexes/"
 _ROUNDS: Final = 10
 
 
-def refresh_listing(storage: Storage, listed: Iterable[ObjectInfo] | None = None) -> None:
+def refresh_listing(storage: Storage, listed: Iterable[ObjectInfo] | None = None) -> bool:
     """Write down what lies below `indexes/`; to be called by whoever has put or deleted something there.
 
     `listed` is what a list request has just shown, after that; without it one is made. Then the remote is listed once
     more, and the listing written again if it lacks something: of several who write at once, the last one has it all.
-    Raises RemoteError.
+
+    False if the remote refuses to have it written: no push fails for that, as nobody who can list needs it. Raises
+    RemoteError where the connection fails.
     """
     known = _sizes(storage.list(LISTED) if listed is None else listed)
     for _ in range(_ROUNDS):  # each round more means that somebody else has pushed meanwhile, and writes it as well
-        storage.put(LISTING_KEY, BytesBody(listing.encode(known)))
+        try:
+            storage.put(LISTING_KEY, BytesBody(listing.encode(known)))
+        except TransientError:
+            raise
+        except RemoteError:
+            return False
         now = _sizes(storage.list(LISTED))
         if now.keys() <= known.keys():
-            return
+            break
         known = now
+    return True
 
 
 def _sizes(listed: Iterable[ObjectInfo]) -> dict[str, int]:

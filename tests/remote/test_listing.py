@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from servers import FaultyS3
+
 from dver.formats import listing
 from dver.remote.listing import LISTING_KEY, refresh_listing
 from dver.remote.local import LocalStorage
+from dver.remote.s3 import S3Storage
+from dver.remote.settings import parse
 from dver.remote.storage import Body, BytesBody, Moved, ObjectInfo, Storage
 
 
@@ -81,3 +85,10 @@ def test_a_file_that_dver_never_wrote_is_left_out(tmp_path: Path) -> None:
     storage.put("indexes/below/x", BytesBody(b""))
     refresh_listing(storage)
     assert set(listed(storage)) == {"one.idx"}
+
+
+def test_a_remote_that_takes_no_listing_is_as_good_without(faulty_s3: FaultyS3) -> None:
+    storage = S3Storage(parse("origin", faulty_s3.table()))
+    assert refresh_listing(storage)
+    faulty_s3.standing["PUT"] = "denied"
+    assert not refresh_listing(storage)
