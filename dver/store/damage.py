@@ -11,13 +11,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dver.core.fsutil import is_temporary
 from dver.core.oid import Oid
 from dver.store.packs import pack_file_name, parse_pack_file_name
 from dver.store.store import Store
 
 WINDOW: Final = 4 << 20
 """Bytes of a pack that a sample takes or leaves together: the frames that begin in them."""
-_FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash"})
+_FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash", "clones"})
 
 
 class Part(Enum):
@@ -146,7 +147,8 @@ def _files(
 
 
 def _names(folder: Path) -> list[str]:
+    """What is in `folder`, but for what somebody is making at this moment."""
     try:
-        return sorted(os.listdir(folder))
+        return sorted(name for name in os.listdir(folder) if not is_temporary(os.fsencode(name)))
     except FileNotFoundError:
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -216,8 +217,9 @@ def _check_shards(store: Store, found: _Found) -> None:
 def _check_recipes(store: Store, found: _Found, fraction: float, seed: int, progress: Progress) -> None:
     """Blobs that are kept as chunks: is what the chunks make together what the oid names?"""
     rows = store.database.rows("SELECT oid, raw_size FROM objects WHERE codec = ?", (int(Codec.CHUNKED),))
-    units = [Unit(Oid(oid), -1, size) for oid, size in sorted(rows)]
-    chosen = sample(units, fraction, seed)
+    chance = random.Random(seed)
+    # By chance alone, and perhaps none: a single large file may be most of the store.
+    chosen = [Unit(Oid(oid), -1, size) for oid, size in sorted(rows) if fraction >= 1 or chance.random() < fraction]
     bad = found.bad
     with progress.task("assemble", total=sum(one.size for one in chosen)) as task:
         for one in chosen:

@@ -159,7 +159,7 @@ def _tell_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: b
         fate = "lost" if result.repaired or dry_run else "damaged"
     ctx.say(f"{one.oid.short}: {fate}")
     hidden = any(hurt.below for other in result.bad for hurt in other.hurt)
-    unknown = "  perhaps below one of the damaged directories" if hidden else "  nothing in the history needs it"
+    unknown = "  perhaps below one of the damaged directories" if hidden else "  no pointer of this clone needs it"
     lines = [_hurt(hurt) for hurt in one.hurt] or [unknown]
     _list(ctx, lines)
 
