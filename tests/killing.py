@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support import run_dver
 
-KILLS = 50
+KILLS = 16
 
 
 def run_and_kill(arguments: Sequence[str], cwd: Path, after: float) -> bool:
