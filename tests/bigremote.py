@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import overload
 
 from datasets import Spy
 
 from dver.core.oid import Oid
-from dver.formats import pack, remote_index
+from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import ROW_SIZE, Location, PackRef
+from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind, totals, write_directory
+from dver.remote.draft import IndexDraft
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import index_key, pack_key
 from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
@@ -108,20 +106,11 @@ def put_index(
     folder: Path, roots: Sequence[Oid], packs: Sequence[PackRef], rows: Iterable[Location], scratch: Path
 ) -> Oid:
     """Write an index of any number of rows, sorted, to the remote in `folder`."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    file = scratch / "rows"
-    with file.open("wb") as out:
-        out.writelines(map(remote_index.encode_row, rows))
-    with file.open("rb") as spooled, mmap(spooled.fileno(), 0, access=ACCESS_READ) as mapped:
-        head = remote_index.encode_head(roots, packs, _Rows(mapped))
-        name = Oid.of(head)
-        target = folder / index_key(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            out.write(head)
-            shutil.copyfileobj(spooled, out, 1 << 20)
-    file.unlink()
-    return name
+    with IndexDraft(Scratch(scratch)) as draft:
+        draft.add(rows)
+        body = draft.body(roots, packs)
+        LocalStorage(folder).put(index_key(body.name), body)
+        return body.name
 
 
 def made_up_rows(made: random.Random, count: int, packs: Sequence[int]) -> Iterator[Location]:
@@ -205,24 +194,3 @@ def _put_pack(
 
 def _placed(row: pack.Row, number: int) -> Location:
     return Location(row.oid, number, row.kind, row.codec, row.offset, row.raw_size, row.stored_size)
-
-
-class _Rows(Sequence[bytes]):
-    """The rows in a file, none of which is in memory for long."""
-
-    def __init__(self, mapped: mmap) -> None:
-        self._mapped = mapped
-
-    def __len__(self) -> int:
-        return len(self._mapped) // ROW_SIZE
-
-    @overload
-    def __getitem__(self, at: int) -> bytes: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[bytes]: ...
-    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        if not 0 <= at < len(self):
-            raise IndexError(at)
-        return self._mapped[at * ROW_SIZE : (at + 1) * ROW_SIZE]

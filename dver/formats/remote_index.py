@@ -16,7 +16,7 @@ that wants ten objects of ten million reads that part and ten buckets by range, 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from struct import Struct, unpack
@@ -115,37 +115,43 @@ class Head:
 
 def encode(roots: Sequence[Oid], packs: Sequence[PackRef], objects: Sequence[Location]) -> bytes:
     """The bytes of an index. `packs` must be sorted by name, since `objects` count in them."""
-    rows = [_ROW.pack(*row) for row in sorted(objects)]
-    return encode_head(roots, packs, rows) + b"".join(rows)
+    rows = encode_rows(sorted(objects))
+    return encode_head(roots, packs, rows) + rows
 
 
-def encode_row(row: Location) -> bytes:
-    """The bytes of one row."""
-    return _ROW.pack(*row)
+def encode_rows(rows: Iterable[Location]) -> bytes:
+    """The bytes of some rows, in their order."""
+    return b"".join([_ROW.pack(*row) for row in rows])
 
 
-def encode_head(roots: Sequence[Oid], packs: Sequence[PackRef], rows: Sequence[bytes]) -> bytes:
-    """All that goes before `rows`, which are encoded and sorted."""
-    bits = _bits(len(rows))
+def encode_head(roots: Sequence[Oid], packs: Sequence[PackRef], rows: bytes | memoryview) -> bytes:
+    """All that goes before `rows`, which are encoded and sorted; they may be a file that is mapped into memory."""
+    view = memoryview(rows)
+    count = len(view) // ROW_SIZE
+    bits = _bits(count)
     complete = sorted(set(roots))
-    ends = [0] * (1 << bits)
-    for row in rows:
-        ends[_bucket_number(row, bits)] += 1
-    parts = []
-    at = 0
-    for count in ends:
-        parts.append(_BUCKET.pack(at + count, xxh3_64_intdigest(b"".join(rows[at : at + count]))))
-        at += count
     return b"".join(
         (
             MAGIC,
             bytes((VERSION,)),
-            _COUNTS.pack(bits, len(complete), len(packs), len(rows)),
+            _COUNTS.pack(bits, len(complete), len(packs), count),
             b"".join(complete),
             b"".join([_PACK.pack(*ref) for ref in packs]),
-            b"".join(parts),
+            b"".join([_BUCKET.pack(end, checksum) for end, checksum in _buckets(view, count, bits)]),
         )
     )
+
+
+def _buckets(rows: memoryview, count: int, bits: int) -> Iterator[tuple[int, int]]:
+    """For each bucket how many rows there are up to its end, and the checksum of its rows."""
+
+    def bucket(at: int) -> int:
+        return _bucket_number(rows[at * ROW_SIZE : at * ROW_SIZE + 4], bits)
+
+    end = 0
+    for number in range(1 << bits):
+        start, end = end, bisect_right(range(count), number, lo=end, key=bucket)
+        yield end, xxh3_64_intdigest(rows[start * ROW_SIZE : end * ROW_SIZE])
 
 
 def name_of(content: bytes | memoryview) -> Oid:
@@ -240,7 +246,7 @@ def _bits(rows: int) -> int:
     return bits
 
 
-def _bucket_number(oid: bytes, bits: int) -> int:
+def _bucket_number(oid: bytes | memoryview, bits: int) -> int:
     return int.from_bytes(oid[:4], "big") >> 32 - bits
 
 

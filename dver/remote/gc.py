@@ -6,21 +6,22 @@ The order of all that is done here, and what is left if it ends early, is in doc
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.formats import condemned, remote_index
+from dver.formats import condemned
 from dver.formats.condemned import Condemned
 from dver.formats.remote_index import Location, PackRef
 from dver.remote.catalog import Catalog
+from dver.remote.draft import IndexBody, IndexDraft
 from dver.remote.gc_look import Changed, look
 from dver.remote.gc_plan import list_name, merged_rows, new_lists, plan
 from dver.remote.gc_reach import Reach
-from dver.remote.gc_state import Needed, RemoteGcPlan, RemoteState, total
+from dver.remote.gc_state import Listed, Needed, RemoteGcPlan, RemoteState, total
 from dver.remote.glance import Glance, condemned_key, glance
 from dver.remote.listing import refresh_listing
 from dver.remote.mirror import index_key, pack_key
@@ -174,6 +175,7 @@ class _Run:
         self._live = prepared.live
         self._catalog = catalog
         self._storage = catalog.storage
+        self._scratch = store.scratch
         self.packs: list[NewPack] = []
 
     def merge(self) -> None:
@@ -181,12 +183,13 @@ class _Run:
         self._check()
         if not self._plan.merges:
             return
-        name, content = self._merged_index()
-        self._storage.put(index_key(name), BytesBody(content))
+        with IndexDraft(self._scratch) as draft:
+            body = self._merged_index(draft)
+            self._storage.put(index_key(body.name), body)
         try:
             self._check()
         except Changed:
-            self._storage.delete(index_key(name))
+            self._storage.delete(index_key(body.name))
             raise
 
     def condemn(self) -> None:
@@ -211,30 +214,31 @@ class _Run:
         for name in self._plan.deleted_lists:
             self._storage.delete(condemned_key(name))
 
-    def _merged_index(self) -> tuple[Oid, bytes]:
-        """The name and the bytes of the new index."""
+    def _merged_index(self, draft: IndexDraft) -> IndexBody:
+        """The new index, whose rows are written into `draft`."""
         moved = {row.oid: (made.ref.name, row.offset) for made in self.packs for row in made.rows}
         sizes = {**self._state.packs, **{made.ref.name: made.ref.size for made in self.packs}}
-        rows = []
-        for row in merged_rows(self._plan, self._state, self._live):
-            pack, offset = moved.get(row.oid, (row.pack, row.offset))
-            rows.append(row._replace(pack=pack, offset=offset))
-        names = sorted({row.pack for row in rows})
+
+        def rows() -> Iterator[Listed]:
+            for row in merged_rows(self._plan, self._state, self._live):
+                pack, offset = moved.get(row.oid, (row.pack, row.offset))
+                yield row._replace(pack=pack, offset=offset)
+
+        names = sorted({row.pack for row in rows()})
         numbers = {name: number for number, name in enumerate(names)}
-        objects = [
+        draft.add(
             Location(one.oid, numbers[one.pack], one.kind, one.codec, one.offset, one.raw_size, one.stored_size)
-            for one in rows
-        ]
+            for one in rows()
+        )
         packs = [PackRef(name, sizes[name]) for name in names]
         taken = {index.name for index in self._state.indexes}
         taken.update(name for one in self._state.lists.values() for name in one.indexes)
         roots = list(self._plan.merged_roots)
-        more = (row.oid for row in rows if row.oid not in self._plan.merged_roots)
+        more = (row.oid for row in rows() if row.oid not in self._plan.merged_roots)
         while True:
-            content = remote_index.encode(sorted(roots), packs, objects)
-            name = remote_index.name_of(content)
-            if name not in taken:
-                return name, content
+            body = draft.body(roots, packs)
+            if body.name not in taken:
+                return body
             # A name that was condemned must not come back. All that is live is complete, and may be called a root.
             roots.append(next(more))
 
