@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from dver.core.clock import would_show
+from dver.core.clock import TICK_NS, would_show
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.progress import Task
 from dver.formats.tree import Entry, Kind
@@ -16,6 +17,18 @@ from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.worktree.filemaker import FileMaker
 from dver.worktree.statcache import Record, directory_key, key_fields, make_record
+
+_WORTH_A_TICK: Final = 16 << 20
+"""Bytes that take longer to hash again than the clock takes to move on."""
+
+
+class _Made(NamedTuple):
+    """A directory that was made: its record, when its last file was written, in ns, and the bytes of its own files."""
+
+    path: bytes
+    record: Record
+    newest: int
+    own_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,7 @@ class Materialiser:
     mode: LinkMode
     task: Task
     lost: list[Lost] = field(default_factory=list)
-    _records: list[tuple[bytes, Record, int]] = field(default_factory=list)
-    """Stat cache records of the directories made: path, record, and when its last file was written, in ns."""
+    _made: list[_Made] = field(default_factory=list)
 
     def directory(self, staged: bytes, path: bytes, entry: Entry) -> bool:
         """Make the directory `entry` at `staged`, which will be called `path`. False if what is in it is not known:
@@ -67,15 +79,20 @@ class Materialiser:
         place now.
 
         Nobody can have reached the files yet. Once they are in place, a change within a tick of the clock after they
-        were written would not show in their ctime: where that is possible, the directory is read again next time.
+        were written would not show in their ctime: where that is possible, the directory is read again next time. That
+        may be much to read, so for large files the tick is waited for.
         """
         now = time.time_ns()
-        settled = [(path, record) for path, record, newest in self._records if would_show(newest, now)]
-        self._records.clear()
+        if any(made.own_size >= _WORTH_A_TICK and not would_show(made.newest, now) for made in self._made):
+            time.sleep(2 * TICK_NS / 1e9)
+            now = time.time_ns()
+        settled = [(made.path, made.record) for made in self._made if would_show(made.newest, now)]
+        self._made.clear()
         return settled
 
     def _remember(self, path: bytes, entry: Entry, entries: Sequence[Entry], keys: dict[bytes, bytes]) -> None:
         all_keys = [directory_key(one.oid) if one.kind is Kind.DIRECTORY else keys[one.name] for one in entries]
         record = make_record(entry.oid, entries, all_keys, size=entry.size, files=entry.files)
         newest = max((key_fields(key).ctime for key in keys.values()), default=0)
-        self._records.append((path, record, newest))
+        own_size = sum([one.size for one in entries if one.kind is not Kind.DIRECTORY])
+        self._made.append(_Made(path, record, newest, own_size))

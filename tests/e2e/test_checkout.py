@@ -72,6 +72,17 @@ def test_the_summary_counts_files(project: Project) -> None:
     assert (restored.created, restored.updated, restored.removed) == (1, 2, 1)
 
 
+def test_a_large_file_that_was_just_written_is_known_without_being_read_again(project: Project) -> None:
+    write(project.root, {"data/large": bytes(17 << 20)})
+    project.save("data")
+    shutil.rmtree(project.root / "data")
+    with project.opened() as repo:
+        repo.database.write("DELETE FROM directories", [()])
+    project.checkout()
+    with project.opened() as repo:
+        assert repo.stat_cache.get(os.fsencode(project.root / "data")) is not None
+
+
 def test_files_that_do_not_change_are_not_touched(project: Project) -> None:
     before = (project.root / "data/same").stat()
     project.switch("v1")
