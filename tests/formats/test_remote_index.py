@@ -126,3 +126,14 @@ def test_counts_that_promise_more_than_there_is_cost_no_memory() -> None:
             read(content)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
+
+
+@given(damaged(indexes().map(encoded)))
+def test_damaged_parts_of_an_index_are_refused_or_belong_to_another_valid_one(content: bytes) -> None:
+    with suppress(CorruptError):
+        size = head_size(content)
+        head = decode_head(content[:size])
+        rows: list[Location] = []
+        for number, bucket in enumerate(head.buckets):
+            rows += decode_bucket(head, number, content[bucket.start : bucket.start + bucket.size])
+        assert encode(head.roots, head.packs, rows)[: head.total] == content[: head.total]

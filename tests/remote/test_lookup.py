@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,15 @@ def test_a_mirror_that_breaks_in_the_middle_is_made_anew(spy: Counting, clone: C
         assert ask([*some, Oid.of(b"a")]) == {*some, Oid.of(b"a")}
     clone.store.database.begin_again()
     assert catalog.has_roots([Oid.of(b"r")]) == {Oid.of(b"r")}
+
+
+@pytest.mark.parametrize("counts", [(0, 2**32 - 1, 0, 0), (23, 0, 0, 2**32 - 1), (0, 0, 50_000, 1)])
+def test_a_large_index_that_promises_more_than_it_has_is_refused(
+    spy: Counting, clone: Clone, counts: tuple[int, ...]
+) -> None:
+    content = remote_index.MAGIC + bytes((remote_index.VERSION,)) + struct.pack("<BIII", *counts) + bytes(2 * SMALL)
+    name = Oid.of(b"lie")
+    spy.inner.put(index_key(name), BytesBody(content))
+    with pytest.raises(CorruptError, match=index_key(name)):
+        clone.catalog(spy).refresh()
+    assert spy.received <= 2 * len(content)
