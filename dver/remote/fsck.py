@@ -85,6 +85,7 @@ def check_remote(
     damages += unsound
     present = found.objects()
     damages += _absent_roots(found, present)
+    sound |= _unlisted(found)
     chosen = sample([*_units(sound)], fraction, seed)
     work = _jobs(found, sound, chosen)
     objects = size = 0
@@ -131,6 +132,12 @@ def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
     return sound, damages
 
 
+def _unlisted(found: Survey) -> dict[Oid, int]:
+    """Packs that no index lists, perhaps because theirs is damaged: then a repair lists them."""
+    unlisted = set(found.garbage) - found.condemned if found.damaged else set()
+    return {name: found.packs[name] for name in unlisted}
+
+
 def _absent_roots(found: Survey, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
     for name, index in found.indexes.items():
         for root in index.roots:
@@ -168,7 +175,11 @@ class _Checker:
         found = _Found()
         try:
             rows = self._rows(job, found)
-            if job.windows is None and self._storage.get(pack_key(job.name), 0, len(pack.HEADER)) != pack.HEADER:
+            if (
+                rows
+                and job.windows is None
+                and self._storage.get(pack_key(job.name), 0, len(pack.HEADER)) != pack.HEADER
+            ):
                 found.damages.append(_of(job, Part.HEADER, "it does not begin as a pack does"))
             chosen = rows if job.windows is None else [row for row in rows if row.offset // RANGE in job.windows]
             for run in runs([row for row in chosen if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
@@ -184,7 +195,8 @@ class _Checker:
         except CorruptError as error:
             if is_newer(error):
                 raise
-            found.damages.append(_of(job, Part.FOOTER, error.why or error.what))
+            if job.listed:  # else it may be anything
+                found.damages.append(_of(job, Part.FOOTER, error.why or error.what))
             return [one.row() for one in job.listed]
         there = {row.offset: row._replace(checksum=0) for row in rows}
         wrong = [one for one in job.listed if there.get(one.offset) != one.row()]

@@ -98,13 +98,12 @@ class Relister:
 
     def _add_unlisted(self) -> None:
         """Packs that no index lists any more, since theirs is damaged."""
-        for name in self._found.garbage:
+        for name in set(self._found.garbage) - self._dropped - self._found.condemned:
             try:
                 rows = remote_footer(self._catalog.storage, name, self._found.packs[name])
             except (CorruptError, MissingKey):
                 continue
-            if name not in self._found.condemned:
-                self._add_placed([(PackRef(name, self._found.packs[name]), rows)])
+            self._add_placed([(PackRef(name, self._found.packs[name]), rows)])
 
     def _add_placed(self, packs: Iterable[tuple[PackRef, Sequence[Row]]]) -> list[Node]:
         added = []

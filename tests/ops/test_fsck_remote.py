@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from servers import S3Server
 from support import Run, git
 from workspaces import Project, listing, write
 
@@ -20,6 +21,7 @@ from dver.ops.fsck_remote import fsck_remote
 from dver.ops.push import push
 from dver.project.findings import FsckResult
 from dver.project.history import Scope
+from dver.remote.storage import BytesBody
 from dver.store.damage import Part
 from dver.store.packs import PackReader, parse_pack_file_name
 
@@ -304,3 +306,33 @@ def test_the_command_line_tells_and_exits_with_6(project: Project, remote: Path,
     assert f"damaged frame in packs/{path.name}" in result.out
     assert "repaired from the store" in run("fsck", "--remote", "--repair", cwd=project.root).out
     run("fsck", "--remote", "nowhere", cwd=project.root, rc=2)
+
+
+@pytest.mark.parametrize("server", ["s3_server", "moto_server"])
+def test_a_bucket_is_repaired(
+    project: Project, server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: S3Server = request.getfixturevalue(server)
+    for key, value in running.credentials().items():
+        monkeypatch.setenv(key, value)
+    with project.opened() as repo:
+        remotes.remove(repo, "origin")
+        remotes.add(repo, "origin", str(running.table()["url"]), default=True)
+        remotes.change(repo, "origin", "endpoint_url", running.endpoint_url)
+    project.commit("Another remote")
+    push_all(project)
+    with project.opened() as repo:
+        storage = repo.connect("origin")
+        packs = sorted(info.key for info in storage.list("packs/"))
+        content = bytearray(storage.get(packs[0]))
+        content[len(content) // 2] ^= 1
+        storage.put(packs[0], BytesBody(bytes(content)))
+        (index,) = [info.key for info in storage.list("indexes/") if info.key.endswith(".idx")]
+        storage.put(index, BytesBody(storage.get(index)[:-1]))
+        if len(packs) > 1:
+            storage.delete(packs[1])
+    assert not look(project).is_well
+    assert look(project, repair=True).is_well
+    after = look(project)
+    assert (after.is_well, after.damages) == (True, ())
+    assert is_pushed(project)
