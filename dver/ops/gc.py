@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.core.words import some
+from dver.core.words import some, typed
 from dver.formats.pack import ObjectKind
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
@@ -138,12 +140,12 @@ def restore(repo: Repository, name: str | None = None) -> RestoreReport:
     return RestoreReport(restored)
 
 
-def forget(repo: Repository, place: str) -> int:
+def forget(repo: Repository, place: Path) -> int:
     """Take the clone at `place` out of the register of the store; the number of its entries. Raises UsageError."""
-    gone = clones.forget(repo.store_root, repo.root / place)
+    gone = clones.forget(repo.store_root, place)
     if not gone:
         known = ", ".join(str(one.git_dir) for one in clones.listed(repo.store_root)) or "none"
-        raise UsageError(f"no clone at {place!r} uses this store", why=f"the register has: {known}")
+        raise UsageError(f"no clone at {os.fspath(place)!r} uses this store", why=f"the register has: {known}")
     return len(gone)
 
 
@@ -254,10 +256,11 @@ def _needs_of_other(clone: clones.Clone) -> CloneNeeds:
             raise RepositoryError("it cannot be looked into", why=_WHY[clone.state].format(clone))
         return needs_of(clone_at(clone.git_dir))
     except RepositoryError as error:
+        forgetting = f"dver gc --forget {typed(os.fspath(clone.git_dir))}"
         raise RepositoryError(
-            f"cannot tell what the clone {str(clone.git_dir)!r} needs, which uses this store too",
+            f"cannot tell what the clone {os.fspath(clone.git_dir)!r} needs, which uses this store too",
             why=error.why or error.what,
-            fix=f"run `dver gc` where it can be read; or, if it is gone for good: dver gc --forget {clone.git_dir}",
+            fix=f"run `dver gc` where it can be read; or, if it is gone for good: {forgetting}",
         ) from error
 
 

@@ -68,7 +68,7 @@ def command(
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
         if clone is not None:
-            count = forget(repo, clone)
+            count = forget(repo, ctx.cwd / clone)
             ctx.say(f"forgot {terminal.printable(clone)} ({terminal.count(count, 'entry', 'entries')})")
             return
         if batch is not None:
