@@ -294,10 +294,13 @@ def put_back_needed(store: Store, roots: Roots) -> set[Oid]:
     """
     wanted = list(roots)
     while True:
+        before = stamp(store)
         store.refresh()
         absent = _absent(store, wanted)
-        recipes = _find_and_put_back(store, absent) if absent else None
+        recipes = _find_and_put_back(store, set(absent)) if absent else None
         if recipes is None:
+            if absent and stamp(store) != before:
+                continue  # a batch got its finished name while we looked into it
             return absent
         # A pack comes back as a whole, and a recipe must not be here without its chunks.
         wanted += [(oid, ObjectKind.BLOB) for oid in recipes]
@@ -334,7 +337,7 @@ def _find_and_put_back(store: Store, absent: set[Oid]) -> list[Oid] | None:
     recipes: list[Oid] = []
     found = False
     for batch in reversed(batches(store.trash)):
-        for oid in [oid for oid in absent if batch.loose_path(oid).exists()]:
+        for oid in absent.intersection(batch.loose_oids()):
             found |= _put_loose_back(store, batch, oid)
             absent.discard(oid)
         for name in batch.pack_names():
