@@ -124,6 +124,11 @@ def encode_rows(rows: Iterable[Location]) -> bytes:
     return b"".join([_ROW.pack(*row) for row in rows])
 
 
+def plain_rows(encoded: bytes | memoryview) -> Iterator[tuple[bytes | int, ...]]:
+    """The fields of rows that `encode_rows` has encoded, or `decode_bucket` has checked, as a table keeps them."""
+    return _ROW.iter_unpack(encoded)
+
+
 def encode_head(roots: Sequence[Oid], packs: Sequence[PackRef], rows: bytes | memoryview) -> bytes:
     """All that goes before `rows`, which are encoded and sorted; they may be a file that is mapped into memory."""
     view = memoryview(rows)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_index
-from dver.formats.remote_index import Head, Location
+from dver.formats.remote_index import Head
 from dver.remote.mirror import Mirror, Partial, index_key
 from dver.remote.pool import in_parallel
 from dver.remote.storage import Storage
@@ -28,7 +28,7 @@ _REQUEST: Final = 1 << 20
 _GAP: Final = 64 << 10
 """Bytes between two buckets that are read along rather than making another request."""
 _PIECE: Final = 2 << 20
-"""Bytes of rows that are read together: decoded, they take seven times as much memory."""
+"""Bytes of rows that are read together."""
 _AT_ONCE: Final = 8
 """Requests under way, so that what waits to be decoded is bounded too."""
 
@@ -80,8 +80,8 @@ class _Run(NamedTuple):
     last: int
 
 
-def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[dict[int, list[Location]]]:
-    """The rows in the buckets of `runs`, a run at a time."""
+def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[dict[int, memoryview]]:
+    """The rows in the buckets of `runs`, encoded and checked, a run at a time."""
     key = index_key(head.name)
 
     def get(run: _Run) -> tuple[_Run, bytes]:
@@ -89,14 +89,16 @@ def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> I
 
     with closing(in_parallel(get, runs, jobs=jobs, most=_AT_ONCE)) as answers:
         for run, content in answers:
-            yield dict(_decoded(head, run, memoryview(content)))
+            yield dict(_checked(head, run, memoryview(content)))
 
 
-def _decoded(head: Head, run: _Run, content: memoryview) -> Iterator[tuple[int, list[Location]]]:
+def _checked(head: Head, run: _Run, content: memoryview) -> Iterator[tuple[int, memoryview]]:
     for number in range(run.first, run.last + 1):
         bucket = head.buckets[number]
         at = bucket.start - run.start
-        yield number, remote_index.decode_bucket(head, number, content[at : at + bucket.size])
+        rows = content[at : at + bucket.size]
+        remote_index.decode_bucket(head, number, rows)
+        yield number, rows
 
 
 def _runs(head: Head, numbers: Sequence[int]) -> Iterator[_Run]:

@@ -14,11 +14,10 @@ from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from dver.core.batches import batched
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind, Row
-from dver.formats.remote_index import Head, Location, PackRef, RemoteIndex
+from dver.formats.remote_index import Head, PackRef, RemoteIndex
 from dver.store.database import Database
 
 INDEXES: Final = "indexes/"
@@ -100,6 +99,10 @@ _PLACES: Final = (
     "SELECT o.listed_by, o.pack, i.condemned, o.offset, o.oid, o.kind, o.codec, o.raw_size, o.stored_size"
     f"{_LISTED} WHERE i.remote = ? AND o.oid IN {{in}}"
 )
+_INSERT: Final = (
+    "INSERT OR IGNORE INTO remote_objects (oid, pack, kind, codec, offset, raw_size, stored_size, listed_by)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, {:d})"
+)
 
 
 class Mirror:
@@ -120,19 +123,20 @@ class Mirror:
 
     # -- keeping up with the remote
 
-    def add(self, name: Oid, index: RemoteIndex) -> None:
-        """The remote now has `index` under `name`."""
+    def add(self, name: Oid, index: RemoteIndex, rows: bytes | memoryview | None = None) -> None:
+        """The remote now has `index` under `name`. `rows` are its objects, if they are encoded already."""
+        encoded = remote_index.encode_rows(index.objects) if rows is None else rows
         with self._database.transaction():
             self._add_index(name, index.roots, index.packs, None)
-            self._add_rows(self._number(name), index.objects)
+            self._add_rows(self._number(name), encoded)
 
     def add_head(self, head: Head) -> None:
         """The remote now has an index of which only the head is to be copied."""
         with self._database.transaction():
             self._add_index(head.name, head.roots, head.packs, head.encoded)
 
-    def add_buckets(self, index: Partial, buckets: Mapping[int, Sequence[Location]]) -> None:
-        """All rows of some buckets of `index`."""
+    def add_buckets(self, index: Partial, buckets: Mapping[int, memoryview]) -> None:
+        """All rows of some buckets of `index`, encoded, and checked."""
         with self._database.transaction():
             if not self._database.rows("SELECT 1 FROM remote_indexes WHERE id = ?", (index.number,)):
                 return  # another process has dropped it meanwhile
@@ -268,16 +272,13 @@ class Mirror:
         query = "INSERT OR IGNORE INTO remote_packs (listed_by, number, name, size) VALUES (?, ?, ?, ?)"
         self._database.write(query, rows)
 
-    def _add_rows(self, number: int, rows: Iterable[Location]) -> None:
-        for part in batched(rows, _BATCH):
-            self._database.write(
-                "INSERT OR IGNORE INTO remote_objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                # Plain bytes and numbers: SQLite looks for an adapter for everything else.
-                [
-                    (bytes(oid), number, pack, int(kind), int(codec), offset, raw_size, stored_size)
-                    for oid, pack, kind, codec, offset, raw_size, stored_size in part
-                ],
-            )
+    def _add_rows(self, number: int, encoded: bytes | memoryview) -> None:
+        # With the number in it, the rows are what is bound, and no other object is made of them.
+        query = _INSERT.format(number)
+        step = _BATCH * remote_index.ROW_SIZE
+        view = memoryview(encoded)
+        for at in range(0, len(view), step):
+            self._database.write(query, remote_index.plain_rows(view[at : at + step]))
 
 
 def _one_of_each(places: Iterable[tuple[bool, RemoteFound]]) -> list[tuple[bool, RemoteFound]]:
