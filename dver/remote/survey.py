@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import condemned as condemned_format
 from dver.formats import pack, remote_index
@@ -87,12 +87,24 @@ def survey(storage: Storage, *, jobs: int) -> Survey:
                     raise
                 damaged[name] = error.why or error.what
     # After the indexes: what they list is there, unless it was deleted.
-    packs = packs_there(storage)
+    packs = _packs_of(storage, indexes, jobs)
     gone = seen.indexes.keys() - glance(storage).indexes.keys()
     for name in gone:
         indexes.pop(name, None)
         damaged.pop(name, None)
     return Survey(seen, indexes, damaged, damaged_lists, packs, condemned)
+
+
+def _packs_of(storage: Storage, indexes: Mapping[Oid, RemoteIndex], jobs: int) -> dict[Oid, int]:
+    """The packs that are there. Where nothing can be listed, as behind some web servers, those of `indexes` are asked
+    for one by one."""
+    try:
+        return packs_there(storage)
+    except RemoteError:
+        names = sorted({ref.name for index in indexes.values() for ref in index.packs})
+        with closing(in_parallel(lambda name: storage.stat(pack_key(name)), names, jobs=jobs)) as answers:
+            found = list(answers)
+        return {name: info.size for name, info in zip(names, found, strict=True) if info is not None}
 
 
 def _condemned(storage: Storage, seen: Glance) -> tuple[frozenset[Oid], dict[Oid, str]]:

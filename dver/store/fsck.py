@@ -163,25 +163,25 @@ def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int
     decoder = Decoder()
     size = 0
     for run in runs(rows):
-        data, why = _read_run(reader, run)
         size += run[-1].end - run[0].offset
-        for row in run:
-            start = row.offset - run[0].offset
-            found = verify(row, data[start : start + row.frame_size], decoder)
+        for row, frame in zip(run, _frames(reader, run), strict=True):
+            found = verify(row, frame, decoder)
             if found.part is not None:
-                damages.append((file, found.part.value, why or found.why, bytes(row.oid), row.offset))
+                damages.append((file, found.part.value, found.why, bytes(row.oid), row.offset))
             elif isinstance(found.below, Sharded):
                 sharded.append(bytes(row.oid))
     return len(rows), size, damages, sharded
 
 
-def _read_run(reader: PackReader, run: Sequence[Row]) -> tuple[memoryview, str | None]:
-    try:
-        return memoryview(reader.read(run[0].offset, run[-1].end - run[0].offset)), None
-    except OSError as error:
-        if error.errno not in _UNREADABLE:
-            raise
-        return memoryview(b""), f"the disk cannot read it: {error.strerror}"
+def _frames(reader: PackReader, run: Sequence[Row]) -> Iterator[memoryview]:
+    """The frames of `run`, read together, or where the disk cannot read them all, each by itself."""
+    start, size = run[0].offset, run[-1].end - run[0].offset
+    data = memoryview(reader.read(start, size))
+    for row in run:
+        if len(data) == size:
+            yield data[row.offset - start : row.end - start]
+        else:
+            yield memoryview(reader.read(row.offset, row.frame_size))
 
 
 def _check_loose(store: Store, oid: Oid, found: _Found) -> None:

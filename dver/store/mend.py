@@ -67,6 +67,8 @@ class Mender:
                 self._write(reader, writer, left, copies)
                 if writer.rows:
                     new = writer.seal()
+                    if path.is_dir():  # it would be in the way
+                        self.set_aside(path)
                     writer.move_to(self._store.packs, new)
                     self._store.register(new, writer.rows)
         if new != name:

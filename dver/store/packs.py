@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from dver.store.scratch import Scratch
 
 SUFFIX: Final = ".pack"
 _BUFFER: Final = 1 << 20
+_DAMAGED: Final = (errno.EIO, errno.EISDIR)
+"""What the system says where a pack is damaged, and another one may be good."""
 
 
 def pack_file_name(name: Oid) -> str:
@@ -151,12 +154,12 @@ class PackReader:
     def rows(self, name: Oid) -> list[Row]:
         """The footer's rows. Raises CorruptError unless the footer is the one that `name` vouches for."""
         size = os.fstat(self._fd).st_size
-        tail = os.pread(self._fd, pack.TRAILER_SIZE, max(0, size - pack.TRAILER_SIZE))
+        tail = self.read(max(0, size - pack.TRAILER_SIZE), pack.TRAILER_SIZE)
         length, stated = pack.decode_trailer(tail)
         start = size - pack.TRAILER_SIZE - length
         if start < len(pack.HEADER):
             raise CorruptError("a truncated pack", why=f"{size} bytes cannot hold a footer of {length}")
-        footer = os.pread(self._fd, length, start)
+        footer = self.read(start, length)
         if stated != name or Oid.of(footer) != name:
             raise CorruptError("a pack whose footer is damaged", why="its hash is not the pack's name")
         rows = pack.decode_footer(footer)
@@ -165,5 +168,10 @@ class PackReader:
         return rows
 
     def read(self, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset`; fewer where the pack ends early."""
-        return os.pread(self._fd, length, offset)
+        """`length` bytes from `offset`; fewer where the pack ends early, or the disk cannot read on."""
+        try:
+            return os.pread(self._fd, length, offset)
+        except OSError as error:
+            if error.errno not in _DAMAGED:
+                raise
+            return b""

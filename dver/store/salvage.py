@@ -3,7 +3,6 @@ looking for them from the first byte to the last."""
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -41,7 +40,7 @@ def salvage(
     """
     try:
         rows = reader.rows(name)
-    except (CorruptError, OSError) as error:
+    except CorruptError as error:
         if is_newer(error):
             raise
         return _without_footer(reader, name, remembered, wrong)
@@ -57,7 +56,7 @@ def salvage(
 def read_frame(reader: PackReader, row: Row) -> bytes | None:
     """The frame of `row`, whose checksum is known, as it has to be; None if its payload is damaged. A damaged header
     is made again."""
-    payload = _read(reader, row.offset + FRAME_HEADER_SIZE, row.stored_size)
+    payload = reader.read(row.offset + FRAME_HEADER_SIZE, row.stored_size)
     frame = pack.frame_header_bytes(row) + payload
     try:
         pack.check_frame(row, frame)
@@ -86,16 +85,6 @@ def by_offset(rows: Sequence[Row]) -> list[Row]:
 def is_newer(error: Exception) -> bool:
     """Is this no damage, but what a newer version of dver has written?"""
     return isinstance(error, CorruptError) and error.fix == "upgrade dver"
-
-
-def _read(reader: PackReader, offset: int, length: int) -> bytes:
-    """What can be read; nothing where the disk cannot."""
-    try:
-        return reader.read(offset, length)
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        return b""
 
 
 def size_of(reader: PackReader) -> int:
@@ -138,10 +127,10 @@ def _without_footer(reader: PackReader, name: Oid, remembered: Sequence[Row], wr
 def _frame_at(reader: PackReader, at: int, end: int, decoder: Decoder) -> Row | None:
     """The frame that begins at `at`, if one does and it is whole."""
     try:
-        row = pack.decode_frame_header(_read(reader, at, FRAME_HEADER_SIZE), at)
+        row = pack.decode_frame_header(reader.read(at, FRAME_HEADER_SIZE), at)
         if row.end > end or not pack.fits_in_memory(row.codec, row.raw_size, row.stored_size):
             return None
-        return decoder.open_frame(row, _read(reader, at, row.frame_size))[0]
+        return decoder.open_frame(row, reader.read(at, row.frame_size))[0]
     except CorruptError:
         return None
 
@@ -149,7 +138,7 @@ def _frame_at(reader: PackReader, at: int, end: int, decoder: Decoder) -> Row | 
 def _next_candidate(reader: PackReader, at: int, end: int) -> int:
     """Where the next bytes are with which a frame might begin; `end` if there are none."""
     while at < end:
-        piece = _read(reader, at, RUN)
+        piece = reader.read(at, RUN)
         found = piece.find(_MAGIC)
         if found >= 0:
             return at + found

@@ -420,3 +420,17 @@ def test_a_recipe_goes_with_its_lost_chunk_so_that_the_file_can_be_added_again(t
     write(project.root, {"alone.bin": V2["alone.bin"]})
     project.add("data", "alone.bin")
     assert not [one for one in look(project).incomplete if one.path == b"alone.bin"]
+
+
+def test_what_is_no_file_is_found_and_replaced(pushed: Project) -> None:
+    good = listing(pushed.store / "packs")
+    spoilt = [*packs_of(pushed), *(pushed.store / "loose").glob("*/*")]
+    for path in spoilt:
+        path.unlink()
+        path.mkdir()
+    found = look(pushed)
+    assert {one.file for one in found.damages} == {os.fspath(path.relative_to(pushed.store)) for path in spoilt}
+    assert look(pushed, repair=True).is_well
+    after = look(pushed)
+    assert (after.damages, after.incomplete) == ((), ())
+    assert listing(pushed.store / "packs") == good

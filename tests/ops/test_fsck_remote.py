@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from servers import S3Server
 from support import Run, git
+from webserver import Web, running
 from workspaces import Project, listing, write
 
 from dver.formats import pack
@@ -18,6 +19,7 @@ from dver.ops import remote as remotes
 from dver.ops.check import check
 from dver.ops.fetch import fetch
 from dver.ops.fsck_remote import fsck_remote
+from dver.ops.gc import gc_remote
 from dver.ops.push import push
 from dver.project.findings import FsckResult
 from dver.project.history import Scope
@@ -336,3 +338,35 @@ def test_a_bucket_is_repaired(
     after = look(project)
     assert (after.is_well, after.damages) == (True, ())
     assert is_pushed(project)
+
+
+def test_a_remote_behind_a_web_server_that_lists_nothing_is_looked_at(project: Project, remote: Path) -> None:
+    with running(Web()) as web:
+        web.files = {f"p/{os.fsdecode(name)}": one[1] for name, one in listing(remote).items() if one[0] == "file"}
+        with project.opened() as repo:
+            remotes.add(repo, "pub", f"{web.url}/p")
+        with project.opened() as repo:
+            assert fsck_remote(repo, "pub", cwd=project.root).is_well
+            gone = next(name for name in web.files if name.endswith(".pack"))
+            del web.files[gone]
+            found = fsck_remote(repo, "pub", cwd=project.root)
+    assert gone.removeprefix("p/") in {one.file for one in found.damages}
+
+
+def test_a_remote_is_well_after_each_gc(project: Project, remote: Path, tmp_path: Path) -> None:
+    write(project.root, {"data/dropped": b"dropped soon\n"})
+    project.save("data", message="dropped")
+    push_all(project)
+    project.git("reset", "--quiet", "--hard", "HEAD^")
+    project.git("reflog", "expire", "--expire=now", "--all")
+    for grace in (1000, 0, 0):
+        with project.opened() as repo:
+            gc_remote(repo, "origin", grace=grace, offline=True)
+        found = look(project)
+        assert (found.is_well, found.damages) == (True, ()), grace
+    for path in packs_of(remote):
+        row = next(row for row in rows_of(path) if row.raw_size > 16)
+        flip(path, payload_of(row))
+    assert look(project, repair=True).is_well
+    assert not look(project).damages
+    assert_pulled(project, tmp_path / "out")
