@@ -141,7 +141,7 @@ def test_a_clone_goes_on_after_another_has_collected_garbage(run: Run, added: Pa
     git("commit", "-qam", "More", cwd=bob)
     with Repository.open(added) as repo:
         assert repo.store.count() > 100  # its database knows all packs as they are now
-    run("gc", "--grace", "0d", cwd=bob) if "--grace" in run("gc", "--help", cwd=bob).out else run("gc", cwd=bob)
+    run("gc", "--grace", "0d", cwd=bob)
     shutil.rmtree(added / "data")
     run("checkout", cwd=added)
     run("check", cwd=added)
@@ -291,7 +291,7 @@ def test_doctor_tells_who_uses_a_store_and_what_is_closed_to_others(run: Run, ad
     assert "dver gc --forget" in told
 
 
-def test_the_team_reads_what_a_member_with_a_strict_umask_has_added(project: Path) -> None:
+def test_the_team_reads_what_a_member_with_a_strict_umask_has_added() -> None:
     """With different users where the tests run as root, and with permission bits alone elsewhere."""
     with tempfile.TemporaryDirectory(prefix="dver-test-team-") as name:
         team = Path(name)
