@@ -218,7 +218,7 @@ def main() -> int:
     met = True
     with _emptied(work):
         tools = _tools(work, options.tools.split(","))
-        rows = [["Change", "Files", "Changed", "Pushed", "Of it", "Stored", "Bar", ""]]
+        rows = [["Change", "Files", "Changed", "Pushed", "Ratio", "Stored", "Bar", ""]]
         rows[0] += [f"{tool.name} pushed" for tool in tools[1:]]
         for case in chosen:
             outcomes = [_one(case, tool, work) for tool in tools]

@@ -32,7 +32,7 @@ def small(root: Path, tool: Dver, counts: Sequence[int], length: int) -> list[st
     """`counts` files of `length` bytes, a thousand to a folder: one row a step, one column a count."""
     taken = {count: _one_count(root / f"{count}", tool, count, length) for count in counts}
     rows = [["Step", *(f"{count:,} files" for count in counts)]]
-    rows[0] += [f"processor time a 100,000, of {count:,}" for count in counts] + [f"memory, {max(counts):,}"]
+    rows[0] += [f"CPU per 100,000 of {count:,}" for count in counts] + [f"memory, {max(counts):,}"]
     for step in taken[counts[0]][0]:
         samples = [taken[count][0][step] for count in counts]
         each = [sample.cpu / count * 100_000 for sample, count in zip(samples, counts, strict=True)]
