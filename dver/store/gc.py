@@ -30,6 +30,8 @@ from dver.store.trash import OpenBatch, Roots, put_back_needed
 
 SMALL: Final = 8 << 20
 """Bytes below which a pack is small."""
+_LOOKS: Final = 4
+"""How often a plan is made anew, since more is needed by now, before what came last is put back instead."""
 SEVERAL: Final = 4
 """Small packs from which on they are made into one: fewer are not worth the writing."""
 
@@ -143,8 +145,8 @@ class Inventory:
 class Needed:
     """All that `roots` reach. About a hundred bytes for each object."""
 
-    def __init__(self, roots: frozenset[tuple[Oid, ObjectKind]]) -> None:
-        self.roots = roots
+    def __init__(self) -> None:
+        self.roots: frozenset[tuple[Oid, ObjectKind]] = frozenset()
         # Apart, since a file may have the bytes of a directory, and what is in that is needed where it is one.
         self.trees = OidSet()
         self.blobs = OidSet()
@@ -178,12 +180,20 @@ def take_inventory(store: Store) -> Inventory:
 
 def find_needed(store: Store, roots: Roots, *, progress: Progress = SILENT) -> Needed:
     """What `roots` reach. Raises CorruptError for a tree, recipe or pack that cannot be read: it might need more."""
-    needed = Needed(frozenset(roots))
+    needed = Needed()
+    need_more(store, needed, roots, progress=progress)
+    return needed
+
+
+def need_more(store: Store, needed: Needed, roots: Roots, *, progress: Progress = SILENT) -> bool:
+    """Need `roots` too, and what they reach. Were any of them new? Raises what `find_needed` does."""
+    new = frozenset(roots) - needed.roots
+    needed.roots |= new
     store.refresh()
     with progress.task("find what is needed", unit="objects") as task:
         # Not `closure.walk`, which holds on to all blobs until it has read all trees.
-        level = needed.trees.fresh(sorted(oid for oid, kind in needed.roots if kind is ObjectKind.TREE))
-        blobs = needed.blobs.fresh(sorted(oid for oid, kind in needed.roots if kind is ObjectKind.BLOB))
+        level = needed.trees.fresh(sorted(oid for oid, kind in new if kind is ObjectKind.TREE))
+        blobs = needed.blobs.fresh(sorted(oid for oid, kind in new if kind is ObjectKind.BLOB))
         while level or blobs:
             below: list[Oid] = []
             for batch in batched(level, BATCH):
@@ -199,7 +209,7 @@ def find_needed(store: Store, roots: Roots, *, progress: Progress = SILENT) -> N
             level, blobs = below, []
     if store.damaged_packs:
         raise _unreadable(store.damaged_packs[0])
-    return needed
+    return bool(new)
 
 
 def _need_blobs(store: Store, needed: Needed, oids: Iterable[Oid], task: Task) -> None:
@@ -283,16 +293,23 @@ def collect(
     """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
     somebody has named more meanwhile; raises what it does."""
     store.scratch.clear()
-    plan, replaced, damaged = _rewrite_all(store, inventory, needed, progress)
+    looks = 0
+    while True:
+        known = needed.roots
+        plan, replaced, damaged = _rewrite_all(store, inventory, needed, progress)
+        looks += 1
+        # The later the look, the less is taken away for a moment from a command that has just named it.
+        if plan.empty or not need_more(store, needed, roots_now()) or looks == _LOOKS:
+            break
     for name in (*(one.name for one in plan.dead_packs), *replaced):
         batch.take_pack(name)
     for blob in plan.dead_loose:
         batch.take_loose(blob.oid)
     batch.settle()
     if not plan.empty or batch.orphans:
-        known = needed.roots if not batch.orphans else frozenset()
+        late = {*roots_now()} if batch.orphans else {*roots_now()} - known
         # What was not here when we looked may be by now, and lead to what was.
-        put_back_needed(store, [*needed.absent, *(root for root in roots_now() if root not in known)])
+        put_back_needed(store, [*needed.absent, *late])
     for one in plan.rewritten:
         if not one.dead and one.name in replaced:
             batch.drop_pack(one.name)

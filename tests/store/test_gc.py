@@ -101,12 +101,16 @@ def clone(tmp_path: Path) -> Clone:
 
 
 def collect(store: Store, roots: Sequence[Root], late: Sequence[Root] = (), *, crash: bool = False) -> gc.GcResult:
-    """One gc that needs `roots`; of `late` ones it hears when all is moved."""
+    """One gc that needs `roots`; of `late` ones it hears when all is moved. Then a `crash` ends it."""
+
+    looks = 0
 
     def roots_now() -> list[tuple[Oid, ObjectKind]]:
-        if crash:
+        nonlocal looks
+        looks += 1
+        if crash and looks == 2:
             raise KeyboardInterrupt
-        return [(root.oid, root.kind) for root in (*roots, *late)]
+        return [(root.oid, root.kind) for root in (*roots, *(late if looks == 2 else ()))]
 
     with trash.open_batch(store) as batch:
         inventory = gc.take_inventory(store)
@@ -293,6 +297,15 @@ def test_roots_that_appear_while_things_are_moved_get_all_they_need_back(clone: 
     collect(clone.store, [], late=[root, large])
     assert read_dataset(clone.store, root.oid) == dataset
     assert b"".join(clone.store.stream(large.oid))
+
+
+def test_roots_that_appear_before_anything_is_moved_stay(clone: Clone) -> None:
+    root = put_dataset(clone.store, files(20, seed=1))
+    with trash.open_batch(clone.store) as batch:
+        inventory, needed = gc.take_inventory(clone.store), gc.find_needed(clone.store, [])
+        result = gc.collect(clone.store, batch, inventory, needed, roots_now=lambda: [(root.oid, root.kind)])
+    assert result.plan.empty
+    assert clone.store.last_gc() == b""
 
 
 def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone) -> None:
