@@ -12,6 +12,7 @@ from dver.core.errors import CorruptError, UsageError
 from dver.core.oid import Oid
 from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind
+from dver.formats.reading import SIZE_MAX
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded
 from dver.remote.assembly import Assembly
@@ -23,7 +24,7 @@ from dver.store.codec import decode_recipe
 from dver.store.compare import join
 from dver.store.loose import LinkMode
 from dver.store.store import Store
-from dver.store.writer import StoreWriter
+from dver.store.writer import LARGE, StoreWriter
 
 _CHUNKS_AT_ONCE: Final = 64
 """Chunks of loose blobs that are read together: some MiB."""
@@ -133,6 +134,8 @@ class _Getter:
     """Blobs of which `_found` tells where the remote has them, if it has."""
     _found: list[RemoteFound] = field(default_factory=list)
     _on_the_way: dict[Oid, Leaf | Sharded] = field(default_factory=dict)
+    _sizes: dict[Oid, int] = field(default_factory=dict)
+    """Bytes that large blobs have where they are listed. A recipe for more is a lie, which would fill the disk."""
 
     def resolve(self, want: Want) -> Root:
         """The object at `want.sub`; the last one on the way to it that can be had, if that is not the whole way."""
@@ -155,6 +158,7 @@ class _Getter:
         Chunks that are in loose blobs here are kept at once.
         """
         lacking: list[Oid] = []
+        self._sizes.update((root.oid, root.size or SIZE_MAX) for root in roots if root.kind is ObjectKind.BLOB)
         pairs = [(root.oid, root.kind) for root in roots]
         for batch in walk(pairs, self, lambda _, oids: self._complete(oids)):
             if batch.kind is ObjectKind.BLOB:
@@ -178,6 +182,14 @@ class _Getter:
 
     def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         """See `Reader`."""
+        for oid, content in self._trees(oids):
+            if isinstance(content, Leaf):
+                large = [entry for entry in content.entries if entry.size > LARGE and entry.kind is not Kind.DIRECTORY]
+                for entry in large:
+                    self._sizes[entry.oid] = max(entry.size, self._sizes.get(entry.oid, 0))
+            yield oid, content
+
+    def _trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         answered = set()
         good = [oid for oid in oids if oid not in self.bad]
         for oid, content in StoreReader(self.store, self.bad).trees(good):
@@ -228,6 +240,9 @@ class _Getter:
         for frame in self._frames(found):
             lacking -= 1
             recipe = decode_recipe(frame.row, frame.content)
+            if recipe.size > self._sizes.get(frame.row.oid, LARGE):
+                self.bad.add(frame.row.oid)
+                continue
             if self.loose:
                 self.assemblies.append(Assembly(frame.row.oid, recipe))
             else:
