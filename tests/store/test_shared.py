@@ -396,6 +396,7 @@ def test_a_clone_of_another_machine_is_recognised_by_its_mark_alone(tmp_path: Pa
     keep(open_store(root, git_dir), b"one")
     on_another_host(entries(root)[0])
     assert [clone.state for clone in listed(root)] == [State.HERE]
+    (git_dir / "dver" / "clone").unlink()
     (git_dir / "dver" / "clone").write_text("0" * 32)
     assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
     subprocess.run(["rm", "-r", git_dir], check=True)
