@@ -147,9 +147,11 @@ def missing_from(store: Store, roots: Iterable[Root]) -> list[Missing]:
     """
     asked = list(roots)
     complete = store.complete([one.oid for one in asked])
-    return find_missing(
-        [one for one in asked if one.oid not in complete], StoreReader(store), lambda _, oids: store.present(oids)
-    )
+    unsure = [one for one in asked if one.oid not in complete]
+    lost = find_missing(unsure, StoreReader(store), lambda _, oids: store.present(oids))
+    if lost and store.rescue([(one.oid, one.kind) for one in unsure]):
+        lost = find_missing(unsure, StoreReader(store), lambda _, oids: store.present(oids))
+    return lost
 
 
 class StoreReader:

@@ -28,6 +28,8 @@ from dver.store.loosechunks import LooseChunks
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
 from dver.store.scratch import PRIVATE, Scratch, Sharing, is_store
 
+UNFINISHED: Final = ".unfinished"
+"""What the name of a folder in the trash ends with while a gc fills it."""
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
 _LEARNT_AT_ONCE: Final = 256
@@ -286,9 +288,22 @@ class Store:
             return found
         if self.filled_again(oid):
             found = self.locate((oid,))
-        if not found:
+        if not found and self.rescue([(oid, ObjectKind.BLOB)]):
+            found = self.locate((oid,))
+        if not found and not self.loose.present((oid,)):
             raise self._absent(oid)
         return found
+
+    def rescue(self, roots: Iterable[tuple[Oid, ObjectKind]]) -> bool:
+        """Put back what `roots` need, if a gc that is at work, or was killed, has taken it before it looked a last time
+        at what is needed. Is there such a gc? Only what is missing is worth the question."""
+        with suppress(FileNotFoundError):
+            if any(name.endswith(UNFINISHED) for name in os.listdir(self.trash)):
+                from dver.store.trash import put_back_needed  # which reads trees and recipes from stores
+
+                put_back_needed(self, roots)
+                return True
+        return False
 
     def former(self) -> Path | None:
         """The store that was used before this one, if it is still there."""

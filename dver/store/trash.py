@@ -28,12 +28,11 @@ from dver.core.words import typed
 from dver.formats.pack import Codec, ObjectKind
 from dver.store.closure import StoreReader, walk
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
-from dver.store.store import Store
+from dver.store.store import UNFINISHED, Store
 
 Roots = Iterable[tuple[Oid, ObjectKind]]
 
-_UNFINISHED: Final = ".unfinished"
-_NAME: Final = re.compile(rf"(\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}})({re.escape(_UNFINISHED)})?")
+_NAME: Final = re.compile(rf"(\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}})({re.escape(UNFINISHED)})?")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _LAST: Final = "last"
 _DEAD_AFTER: Final = 86_400
@@ -192,7 +191,7 @@ def _new_batch(store: Store, stack: ExitStack) -> Batch:
     while True:
         now = int(time.time())
         name = f"{time.strftime(_TIME, time.gmtime(now))}-{os.urandom(4).hex()}"
-        batch = Batch(store.trash / (name + _UNFINISHED), name, now, False)
+        batch = Batch(store.trash / (name + UNFINISHED), name, now, False)
         making = batch._replace(path=store.trash / temporary_name("batch"))
         store.scratch.make_folder(making.path)
         if store.scratch.sharing.locks:

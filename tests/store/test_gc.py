@@ -355,6 +355,18 @@ def test_a_gc_that_died_before_it_looked_again_is_finished_by_the_next(clone: Cl
     assert dropped.oid not in clone.store
 
 
+def test_what_a_killed_gc_has_taken_is_still_found(clone: Clone) -> None:
+    dataset = files(20, seed=1)
+    root, large = put_dataset(clone.store, dataset), put_large(clone.store, 1)
+    with pytest.raises(KeyboardInterrupt):
+        collect(clone.store, [], crash=True)
+    shutil.copytree(clone.folder, clone.folder / "again")
+    assert not missing_from(clone.store, [root, large])
+    other = Clone(clone.folder / "again").store
+    assert b"".join(other.stream(large.oid))
+    assert read_dataset(other, root.oid) == dataset
+
+
 # -- beside a command that names objects
 
 
