@@ -140,9 +140,12 @@ class Trial:
                     yield f"{os.fsdecode(name)} is half written: {now.files[name]}"
         yield from apart(lambda: checks.remote_problems(case.remote))
 
-    def _complete(self, case: Case, *, left: bool = False) -> Iterator[str]:
-        """What holds once the command has succeeded. With `left`, it had nothing to do, and so nothing to clear."""
-        yield from self._differs(case, "")
+    def _complete(self, case: Case, *, left: bool = False, cut: bool = False) -> Iterator[str]:
+        """What holds once the command has succeeded. With `left`, it had nothing to do, and so nothing to clear. After
+        the power was `cut`, files may have stayed that were to go: what is not sure to be dver's is left to the user.
+        """
+        if not (cut and self._is_only_more(checks.state(case.folder / self.scenario.where))):
+            yield from self._differs(case, "")
         if not left:
             yield from checks.leftovers(case.folder / self.scenario.where)
         lost, problems = apart(lambda: checks.dangling(case.folder / self.scenario.where))
@@ -170,7 +173,8 @@ class Trial:
             if not more and now.files != self.after.files:
                 yield f"run again, it ended so: {ended}"
             return
-        problems = [*self._still_well(case, ended), *self._complete(case, left=done)]
+        cut = fault.mode in (Mode.POWER, Mode.POWER_NAMES)
+        problems = [*self._still_well(case, ended), *self._complete(case, left=done, cut=cut)]
         yield from (f"after another run: {one}" for one in problems)
 
     def _is_only_more(self, now: checks.State) -> bool:
