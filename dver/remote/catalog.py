@@ -80,7 +80,7 @@ class Catalog:
         content = remote_index.encode(index.roots, index.packs, index.objects)
         name = remote_index.name_of(content)
         self.storage.put(index_key(name), BytesBody(content))
-        self.mirror.add(name, index)
+        self.mirror.add(name, index, memoryview(content)[remote_index.head_size(content) :])
         return name, len(content)
 
     # -- looking up
