@@ -193,7 +193,7 @@ def scene_made(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 @pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("at", range(CALLS))
+@pytest.mark.parametrize("at", range(CALLS - 1))  # the last one is the listing's, which no gc fails for
 def test_whenever_a_gc_breaks_off_all_that_is_needed_is_there_and_the_next_one_goes_on(
     tmp_path: Path, scene_made: Scene, at: int, late: bool
 ) -> None:
