@@ -21,7 +21,7 @@ from strategies import condemned_lists, damaged, entries, indexes, oids, pointer
 from dver.config.files import parse_toml
 from dver.core.errors import DverError
 from dver.core.oid import Oid
-from dver.formats import condemned, listing, pack, pointer, recipe, remote_index, tree
+from dver.formats import clone, condemned, listing, pack, pointer, recipe, remote_index, tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import CHUNK_MAX, Chunk
 from dver.formats.tree import Leaf, Shard
@@ -114,6 +114,30 @@ TARGETS = {
     "listing": Target(NAMES.map(listing.encode), lambda content: listing.encode(listing.decode(content))),
     "configuration": Target(st.just(TOML), toml_read),
 }
+
+
+def register_again(content: bytes) -> bytes:
+    return clone.encode(clone.decode(content))
+
+
+def head_of(index: remote_index.RemoteIndex) -> bytes:
+    content = remote_index.encode(index.roots, index.packs, index.objects)
+    return content[: remote_index.head_size(content)]
+
+
+WORDS = st.text(alphabet='aé "\\/.\u2028', max_size=20)
+TARGETS["index head"] = Target(indexes().map(head_of), lambda content: remote_index.decode_head(content).encoded)
+TARGETS["clone in the register"] = Target(
+    st.builds(
+        clone.Entry,
+        WORDS.map(lambda path: f"/{path}"),
+        WORDS,
+        WORDS,
+        st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
+        st.integers(0, clone.SEEN_MAX),
+    ).map(clone.encode),
+    register_again,
+)
 
 LIES = [bytes(4), b"\xff" * 4, b"\xff\xff\xff\x7f", b"\1" + bytes(7), b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"9" * 30]
 
