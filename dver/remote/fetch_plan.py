@@ -235,14 +235,13 @@ class _Getter:
         located = self._locate(oids)
         self._asked.update(oids)
         self._found += located
-        found = [one for one in located if one.codec is Codec.CHUNKED]
+        chunked = [one for one in located if one.codec is Codec.CHUNKED]
+        found = [one for one in chunked if one.raw_size <= self._sizes.get(one.oid, LARGE)]
+        self.bad.update({one.oid for one in chunked} - {one.oid for one in found})
         lacking = len(found)
         for frame in self._frames(found):
             lacking -= 1
             recipe = decode_recipe(frame.row, frame.content)
-            if recipe.size > self._sizes.get(frame.row.oid, LARGE):
-                self.bad.add(frame.row.oid)
-                continue
             if self.loose:
                 self.assemblies.append(Assembly(frame.row.oid, recipe))
             else:
