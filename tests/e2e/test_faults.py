@@ -11,7 +11,7 @@ import pytest
 from faults.inject import Mode, Notes, cut_power
 
 TESTS = Path(__file__).parents[1]
-EVERY = 50
+EVERY = 150
 
 WRITER = """
 import os, sys
