@@ -42,7 +42,8 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     reasons = (ROOT / "docs" / "decisions" / "dependencies.md").read_text().lower()
     for requirement in project["dependencies"]:
-        name, bound = re.fullmatch(r"([\w.-]+)(>=[\d.]+(?:,<[\d.]+)?)", requirement).groups()  # a lower bound is required
+        # A lower bound is required.
+        name, bound = re.fullmatch(r"([\w.-]+)(>=[\d.]+(?:,<[\d.]+)?)", requirement).groups()
         assert f"**{name.lower()}**" in reasons, f"{name}{bound} is not in docs/decisions/dependencies.md"
 
 
