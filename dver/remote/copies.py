@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from blake3 import blake3
-
 from dver.core.batches import batched
 from dver.core.errors import CorruptError, RemoteError
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.pack import FRAME_HEADER_SIZE, Codec
@@ -57,7 +56,7 @@ class RemoteSource:
         return None
 
     def _chunks(self, oid: Oid, copy: Copy) -> Iterator[bytes]:
-        hasher = blake3(max_threads=blake3.AUTO)
+        hasher = large_hash()
         for batch in batched(recipe.decode(copy.payload).oids, _CHUNKS_AT_ONCE):
             contents = {chunk: found.content() for chunk, found in self.copies(set(batch))}
             for chunk in batch:

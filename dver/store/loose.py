@@ -12,9 +12,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from blake3 import blake3
-
 from dver.core.fsutil import fsync_dir, temporary_name
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.store.codec import corrupt, missing
 from dver.store.scratch import Scratch, explaining
@@ -111,7 +110,7 @@ class LooseBlobs:
 
     def pieces(self, oid: Oid) -> Iterator[bytes]:
         """The content piece by piece; a CorruptError with the end of it takes it all back."""
-        hasher = blake3(max_threads=blake3.AUTO)
+        hasher = large_hash()
         with self.open(oid) as file:
             while piece := file.read(PIECE):
                 hasher.update(piece)

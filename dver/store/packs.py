@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, Self
 
 from dver.core.errors import CorruptError, LocalIOError
 from dver.core.fsutil import name_place
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
@@ -117,9 +118,7 @@ class ContentHash:
     """The oid and size of content that passes by in pieces."""
 
     def __init__(self) -> None:
-        from blake3 import blake3
-
-        self._hash = blake3(max_threads=blake3.AUTO)
+        self._hash = large_hash()
         self.size = 0
 
     def update(self, piece: bytes | memoryview) -> None:

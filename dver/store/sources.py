@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from dver.core.errors import CorruptError
 from dver.core.fsutil import read_pieces
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import pack, recipe
 from dver.formats.pack import IN_MEMORY_MAX, Codec, ObjectKind, Row
@@ -96,7 +97,7 @@ class FileSource:
 
     def _copy(self, oid: Oid, place: Place) -> Copy | None:
         """The object at `place`: a large one as the recipe of its chunks."""
-        hasher = blake3(max_threads=blake3.AUTO)
+        hasher = large_hash()
         chunks: list[Chunk] = []
         last = b""
         for last in cut(_noted(_pieces(place), hasher)):
@@ -272,7 +273,7 @@ def _pieces(place: Place) -> Iterator[bytes]:
 
 
 def _hash(pieces: Iterable[bytes]) -> bytes:
-    hasher = blake3(max_threads=blake3.AUTO)
+    hasher = large_hash()
     for piece in pieces:
         hasher.update(piece)
     return hasher.digest()
@@ -285,7 +286,7 @@ def _noted(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
 
 
 def _verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    hasher = blake3(max_threads=blake3.AUTO)
+    hasher = large_hash()
     yield from _noted(pieces, hasher)
     if hasher.digest() != oid:
         raise corrupt(oid)

@@ -10,11 +10,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from blake3 import blake3
 from xxhash import xxh3_64_hexdigest
 
 from dver.core.batches import batched
 from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind, Row
@@ -234,7 +234,7 @@ class Store:
 
     def assembled(self, oid: Oid, recipe: Recipe) -> Iterator[bytes]:
         """The blob `oid`, piece by piece, of chunks in packs; a CorruptError with the last one takes it all back."""
-        hasher = blake3(max_threads=blake3.AUTO)
+        hasher = large_hash()
         for start in range(0, len(recipe.chunks), _AT_ONCE):
             wanted = recipe.chunks[start : start + _AT_ONCE]
             contents = self._chunks({chunk.oid for chunk in wanted})
