@@ -157,7 +157,7 @@ def test_a_store_that_cannot_be_written_is_read_and_an_add_changes_nothing(run: 
         read_only.run("checkout", cwd=bob)
         assert files_of(bob / "data") == files_of(added / "data")
         before = (bob / "data.dver").read_bytes()
-        read_only.run("status", cwd=bob)  # which trusts what the checkout had just written, and an add then need not read
+        read_only.run("status", cwd=bob)  # it trusts what the checkout had just written: an add need not read that
         read_only.run("add", "data", cwd=bob)  # nothing new: nothing to write
         (bob / "data" / "new.csv").write_text("new\n")
         (bob / "other").write_text("other\n")
