@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import select
+import selectors
 import socket
 import ssl
 import struct
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 PAGE_SIZE = 3
@@ -59,17 +60,24 @@ class _Handler(BaseHTTPRequestHandler):
         """As a proxy does: pass on what comes, both ways, until one side ends."""
         self.state.seen.append(f"CONNECT {self.path}")
         self.state.told.append(dict(self.headers.items()))
-        if self.state.faults:
-            self._answer(int(self.state.faults.pop(0)))
+        fault = self.state.faults.pop(0) if self.state.faults else ""
+        if fault.isdigit():
+            self._answer(int(fault))
+            return
+        if fault == "cut":
+            self._answer(200)
+            self.close_connection = True
             return
         host, _, port = self.path.partition(":")
         with socket.create_connection((host, int(port))) as there:
             self.send_response(200)
             self.end_headers()
-            ends = {self.connection: there, there: self.connection}
-            while ready := select.select(list(ends), [], [], 60)[0]:
-                if not all(_passed_on(end, ends[end]) for end in ready):
-                    break
+            with selectors.DefaultSelector() as ends:  # select() takes no file from the 1,024th on
+                ends.register(self.connection, selectors.EVENT_READ, there)
+                ends.register(there, selectors.EVENT_READ, self.connection)
+                while ready := ends.select(60):
+                    if not all(_passed_on(key.fileobj, key.data) for key, _ in ready):
+                        break
         self.close_connection = True
 
     def _serve(self) -> None:
@@ -215,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-def _passed_on(source: socket.socket, target: socket.socket) -> bool:
+def _passed_on(source: Any, target: socket.socket) -> bool:
     piece = source.recv(PIECE)
     target.sendall(piece)
     return bool(piece)

@@ -197,7 +197,7 @@ class Client:
             connection.connect()
         except BaseException as error:
             connection.close()
-            if isinstance(error, ssl.SSLError):
+            if isinstance(error, ssl.SSLError) and not isinstance(error, _HUNG_UP):
                 raise self._untrusted(target, error) from error
             if isinstance(error, UnicodeError):  # names of hosts have rules of their own
                 raise self._unreachable(host, socket.gaierror()) from error
@@ -295,6 +295,8 @@ class Client:
         why = f"there is no server of the name {host!r}" if isinstance(error, socket.gaierror) else _reason_of(error)
         if isinstance(error, TimeoutError):
             why = "it does not answer"
+        if isinstance(error, _HUNG_UP):
+            why = "it hung up while a secure connection was being made"
         return UnreachableError(
             f"cannot reach {host if host != urlsplit('//' + self._server).hostname else self._server}",
             why=why,
@@ -309,6 +311,8 @@ class Client:
         )
 
 
+_HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+"""Errors of TLS that say nothing about whom we talk to."""
 _REFUSALS: Final[dict[int, tuple[str, str]]] = {
     401: ("it wants a password, and dver reads public addresses only ({said})", "use an address that needs none"),
     403: ("it is not public, or it is missing where nobody may list ({said})", "check the address, and what is public"),

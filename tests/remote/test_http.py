@@ -198,6 +198,21 @@ def test_a_safe_connection_goes_through_a_proxy(web: Web, certificate: Path, mon
         assert "Proxy-Authorization" not in safe.told[0]
 
 
+def test_a_secure_connection_that_breaks_off_as_it_is_made_is_made_again(
+    web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTPS_PROXY", web.url)
+    web.faults += ["cut"]
+    with running(Web({f"top/{KEY}": CONTENT}), tls_of(certificate)) as safe:
+        storage = storage_of(safe)
+        assert storage.get(KEY) == CONTENT
+        web.faults += ["cut"] * 99
+        error = refusal(storage_of(safe))
+    assert "hung up" in (error.why or "")
+
+
 def test_a_proxy_that_refuses_is_told(web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv("HTTPS_PROXY", web.url.replace("//", "//user:hush@"))
