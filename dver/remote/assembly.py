@@ -56,13 +56,14 @@ class Assembler:
         """Put all of `assemblies` together; those for which something is missing or damaged are left as parts."""
         for group in _groups(assemblies):
             with ExitStack() as stack:
-                self._fill([stack.enter_context(Part(self.store.scratch, *one)) for one in group])
+                self._fill([stack.enter_context(self._part(one)) for one in group])
+
+    def _part(self, one: Assembly) -> Part:
+        return Part(self.store.scratch, one.oid, one.recipe, self.store.loose_chunks.donor(one.recipe))
 
     def _fill(self, parts: Sequence[Part]) -> None:
         gaps: dict[Oid, list[_Gap]] = {}
         for part in parts:
-            if donor := self.store.loose_chunks.donor(part.recipe):
-                part.begin_as(donor)
             for offset, chunk in part.lacking():
                 gaps.setdefault(chunk.oid, []).append(_Gap(part, offset))
         self._fill_from_here(gaps)

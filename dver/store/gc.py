@@ -25,6 +25,7 @@ from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.store.closure import BATCH, StoreReader, children
 from dver.store.oidset import OidList, OidSet
 from dver.store.packs import PackReader, PackWriter, pack_file_name, parse_pack_file_name
+from dver.store.parts import clear_parts
 from dver.store.store import Store
 from dver.store.trash import OpenBatch, Roots, put_back_needed
 
@@ -293,6 +294,7 @@ def collect(
     """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
     somebody has named more meanwhile; raises what it does."""
     store.scratch.clear()
+    clear_parts(store.scratch)
     looks = 0
     while True:
         known = needed.roots

@@ -1,14 +1,16 @@
 """Loose blobs that are being put together: files with holes, filled in any order, kept until they are whole.
 
 A part is called by what it will be and by the recipe it follows, so that whoever goes on after an interruption finds
-it. It has no journal: which chunks are in it is told by hashing them. Two processes that fill the same part write the
-same bytes to the same places, each checked before it is written, so neither needs to know of the other. In a store that
-others use, each user on each machine has parts of their own.
+it. It has no journal: which chunks are in it is told by hashing them. While a process fills it, it has a name that no
+other process will ever use: so what is moved to its place is what was filled, whoever else puts the same together.
+In a store that others use, each user on each machine has parts of their own.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +25,7 @@ from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.codec import corrupt
 from dver.store.loose import LooseBlobs, reflink
-from dver.store.scratch import Scratch, explaining
+from dver.store.scratch import DAY, Scratch, explaining
 
 SUFFIX: Final = ".part"
 
@@ -31,16 +33,17 @@ SUFFIX: Final = ".part"
 class Part:
     """The loose blob `oid` while it is put together in the folder `scratch`. To be used in a `with` block."""
 
-    def __init__(self, scratch: Scratch, oid: Oid, recipe: Recipe) -> None:
+    def __init__(self, scratch: Scratch, oid: Oid, recipe: Recipe, donor: Path | None = None) -> None:
+        """One that was left over, or one that begins with the content of the file `donor`, if the disk can share."""
         self.oid = oid
         self.recipe = recipe
-        scratch.make()
         followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks) + scratch.whose)
-        self.path = scratch / f"{oid.hex()}-{followed}{SUFFIX}"
+        stem = f"{oid.hex()}-{followed}"
+        self._released = scratch / f"{stem}{SUFFIX}"
+        self.path = scratch / f"{stem}-{os.getpid()}-{os.urandom(6).hex()}{SUFFIX}"
         with explaining(scratch.folder):
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._begun = os.fstat(self._fd).st_size > 0
-        os.ftruncate(self._fd, recipe.size)
+            self._begun = self._claim(stem)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC) if self._begun else self._make(scratch, donor)
 
     def __enter__(self) -> Self:
         return self
@@ -49,14 +52,30 @@ class Part:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._fd)
+        with suppress(FileNotFoundError):  # it is finished, or was given up
+            os.rename(self.path, self._released)
 
-    def begin_as(self, donor: Path) -> None:
-        """Begin with the content of the file `donor`, sharing its blocks, if nothing has come yet and the disk can."""
-        if self._begun:
-            return
-        with suppress(OSError), open(donor, "rb") as file:
-            self._begun = reflink(file.fileno(), self._fd)
-        os.ftruncate(self._fd, self.recipe.size)
+    def _claim(self, stem: str) -> bool:
+        """Take over a part that nobody fills any more, if there is one."""
+        for name in _left_over(self.path.parent, stem):
+            with suppress(FileNotFoundError):  # another process was quicker
+                os.rename(self.path.with_name(name), self.path)
+                return True
+        return False
+
+    def _make(self, scratch: Scratch, donor: Path | None) -> int:
+        made, fd = scratch.create("part")
+        try:
+            if donor is not None:
+                with suppress(OSError), open(donor, "rb") as file:
+                    self._begun = reflink(file.fileno(), fd)
+            os.ftruncate(fd, self.recipe.size)
+            os.rename(made, self.path)
+        except BaseException:
+            os.close(fd)
+            made.unlink(missing_ok=True)
+            raise
+        return fd
 
     def lacking(self) -> Iterator[tuple[int, Chunk]]:
         """The chunks that are not in it yet, each with its offset."""
@@ -79,14 +98,40 @@ class Part:
         if hash_file(self._fd) != self.oid:
             self.give_up()
             raise corrupt(self.oid)
-        with suppress(FileNotFoundError):  # another process has just finished it
-            loose.adopt(self.path, self.oid)
+        loose.adopt(self.path, self.oid)
 
     def give_up(self) -> None:
         """Throw away what there is."""
         self.path.unlink(missing_ok=True)
 
 
+def clear_parts(scratch: Scratch) -> None:
+    """Delete parts that nobody has gone on with for a day. Nothing is said about what cannot be deleted."""
+    for name in _left_over(scratch.folder, r"[0-9a-f]{64}-[0-9a-f]{16}"):
+        with suppress(OSError):
+            if (scratch / name).stat().st_mtime < time.time() - DAY:
+                (scratch / name).unlink()
+
+
 def is_part(name: str) -> bool:
     """Is this the name of a part?"""
     return name.endswith(SUFFIX)
+
+
+def _left_over(folder: Path, stem: str) -> Iterator[str]:
+    """Names of parts in `folder` that begin as the pattern `stem` says: those that were released, and those whose
+    process is gone without having done that."""
+    named = re.compile(stem + r"(?:-(\d{1,9})-[0-9a-f]{12})?" + re.escape(SUFFIX))
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(folder)):
+            if (match := named.fullmatch(name)) and (match[1] is None or not _is_alive(int(match[1]))):
+                yield name
+
+
+def _is_alive(pid: int) -> bool:
+    with suppress(PermissionError):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.remote.assembly import Assembly
 from dver.remote.fetch import FetchResult, fetch
 from dver.remote.fetch_plan import Want, plan_fetch
 from dver.remote.local import LocalStorage
@@ -25,8 +29,8 @@ from dver.store.chunking import MAXIMUM
 from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.packs import PackWriter
-from dver.store.parts import is_part
-from dver.store.scratch import Scratch
+from dver.store.parts import Part, clear_parts, is_part
+from dver.store.scratch import DAY, Scratch
 from dver.store.writer import StoreWriter
 
 MIB = 1 << 20
@@ -260,13 +264,63 @@ def test_a_part_that_holds_something_else_is_filled_anew(spy: Spy, source: Clone
     source.push(spy, root)
     plan = plan_fetch([Want(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
     get(clone, spy, root, LinkMode.SYMLINK)
-    from dver.store.parts import Part
-
     with Part(clone.store.scratch, *plan.assemblies[0]) as part:
         part.write(0, b"nonsense" * 10_000)
     clone.store.loose.path(root.oid).unlink()
     assert get(clone, spy, root, LinkMode.SYMLINK, damaged=()).error() is None
     assert clone.store.read(root.oid) == content
+
+
+def first_assembly(spy: Spy, source: Clone, clone: Clone, content: bytes) -> Assembly:
+    root = put(source, content, LinkMode.COPY)
+    source.push(spy, root)
+    plan = plan_fetch([Want(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
+    return plan.assemblies[0]
+
+
+def test_two_who_put_the_same_together_do_not_get_into_each_others_way(spy: Spy, source: Clone, clone: Clone) -> None:
+    content = noise(8 * MIB)
+    one = first_assembly(spy, source, clone, content)
+    with Part(clone.store.scratch, *one) as first, Part(clone.store.scratch, *one) as second:
+        first.write(0, content)
+        second.write(0, content)
+        first.finish(clone.store.loose)
+        with Part(clone.store.scratch, *one):  # which begins again where the first one was
+            second.finish(clone.store.loose)
+    assert clone.store.read(one.oid) == content
+    assert len(parts(clone)) == 1
+
+
+def test_a_part_is_taken_over_from_a_process_that_was_killed_and_not_from_one_that_lives(
+    spy: Spy, source: Clone, clone: Clone
+) -> None:
+    content = noise(8 * MIB)
+    one = first_assembly(spy, source, clone, content)
+    with Part(clone.store.scratch, *one) as part:
+        part.write(0, content[:MIB])
+        (alive,) = parts(clone)
+        with Part(clone.store.scratch, *one) as other:
+            assert sum(chunk.size for _, chunk in other.lacking()) == len(content)
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        dead = alive.rename(alive.with_name(alive.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")))
+        for path in set(parts(clone)) - {dead}:
+            path.unlink()
+        with Part(clone.store.scratch, *one) as other:
+            assert sum(chunk.size for _, chunk in other.lacking()) < len(content)
+        assert not dead.exists()
+
+
+def test_a_part_that_nobody_goes_on_with_is_cleared_after_a_day(spy: Spy, source: Clone, clone: Clone) -> None:
+    one = first_assembly(spy, source, clone, noise(8 * MIB))
+    with Part(clone.store.scratch, *one):
+        pass
+    (left,) = parts(clone)
+    clear_parts(clone.store.scratch)
+    assert left.exists()
+    os.utime(left, (0, time.time() - DAY - 1))
+    clear_parts(clone.store.scratch)
+    assert not left.exists()
 
 
 # -- damage and lies
