@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from dver.core.fsutil import fsync_dir, temporary_name
+from dver.core.fsutil import fsync_dir
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.store.codec import corrupt, missing
@@ -160,13 +160,12 @@ def reflink(source: int, target: int) -> bool:
 
 def can_reflink(scratch: Scratch) -> bool:
     """Can two files of the store share their blocks? Tried out in `scratch`, with two that are gone afterwards."""
-    scratch.make()
-    paths = scratch / temporary_name("probe"), scratch / temporary_name("probe")
+    (one, source), (other, target) = scratch.create("probe"), scratch.create("probe")
     try:
-        with explaining(scratch.folder), open(paths[0], "x+b") as source, open(paths[1], "x+b") as target:
-            source.write(b"dver")
-            source.flush()
-            return reflink(source.fileno(), target.fileno())
+        with explaining(scratch.folder):
+            os.write(source, b"dver")
+            return reflink(source, target)
     finally:
-        for path in paths:
+        for path, fd in ((one, source), (other, target)):
+            os.close(fd)
             path.unlink(missing_ok=True)

@@ -135,9 +135,8 @@ class Mender:
     def set_aside(self, path: Path) -> None:
         """Move a damaged file to the trash."""
         folder = self._aside / DAMAGED
-        self._store.scratch.make_folder(folder)
         with suppress(FileNotFoundError):  # gc has moved it, too
-            os.rename(path, folder / path.name)
+            self._store.scratch.within(folder, lambda: os.rename(path, folder / path.name))
         fsync_dir(folder)
         fsync_dir(path.parent)
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from dver.core.errors import DverError, LocalIOError
 from dver.core.fsutil import (
@@ -31,12 +31,15 @@ from dver.core.fsutil import (
 )
 from dver.core.words import typed
 
+T = TypeVar("T")
+
 DAY: Final = 86_400
 FINISHED: Final = 0o444
 """The mode of a file in the store: nobody writes to it again, and who may read it is for the folders to say."""
 FOLDER_BITS: Final = {"no": 0, "group": 0o2070, "all": 0o2075}
 """What `cache.shared` adds to the mode that the umask leaves of a new folder. With 2000, what is made in it gets its
 group."""
+_TRIES: Final = 8
 
 
 class Sharing(NamedTuple):
@@ -69,15 +72,11 @@ class Scratch:
     def __truediv__(self, name: str) -> Path:
         return self.folder / name
 
-    def make(self) -> None:
-        """Have the folder exist."""
-        self.make_folder(self.folder)
-
     def create(self, stem: str) -> tuple[Path, int]:
         """A new file under a temporary name, open for reading and writing."""
-        self.make()
+        create = create_temporary if self.sharing.locks else new_temporary
         with explaining(self.folder):
-            return create_temporary(self.folder, stem) if self.sharing.locks else new_temporary(self.folder, stem)
+            return self.within(self.folder, lambda: create(self.folder, stem))
 
     def hold(self, fd: int) -> None:
         """Keep the open file `fd`, which was not made by `create`, from being cleared; as far as that is possible."""
@@ -94,10 +93,9 @@ class Scratch:
 
     def place(self, file: Path, target: Path) -> None:
         """Rename the finished `file` to `target`, for good. Raises FileNotFoundError if it was cleared meanwhile."""
-        self.make_folder(target.parent)
         with explaining(target.parent):
             # Another process may have made the same: then both files hold the same bytes, and either may win.
-            os.replace(file, target)
+            self.within(target.parent, lambda: os.replace(file, target))
         fsync_dir(target.parent)
 
     def write(self, target: Path, content: bytes) -> None:
@@ -118,14 +116,24 @@ class Scratch:
         nobody else comes upon one that is closed."""
         if folder.is_dir():
             return
-        self.make_folder(folder.parent)
         with explaining(folder.parent):
             try:
-                self._make_one(folder)
+                self.within(folder.parent, lambda: self._make_one(folder))
             except OSError:
                 if not folder.is_dir():  # and was not made by another process just now
                     raise
         fsync_dir(folder.parent)
+
+    def within(self, folder: Path, action: Callable[[], T]) -> T:
+        """Have `folder` exist, do `action`, which makes something in it, and return what that does.
+
+        A folder that is new and empty may be replaced by that of another process, which found it missing too.
+        """
+        for _ in range(_TRIES):
+            self.make_folder(folder)
+            with suppress(FileNotFoundError):
+                return action()
+        return action()
 
     def _make_one(self, folder: Path) -> None:
         if not self.sharing.folder_bits:

@@ -28,6 +28,7 @@ from dver.core.words import typed
 from dver.formats.pack import Codec, ObjectKind
 from dver.store.closure import StoreReader, walk
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
+from dver.store.scratch import Scratch
 from dver.store.store import UNFINISHED, Store
 
 Roots = Iterable[tuple[Oid, ObjectKind]]
@@ -159,9 +160,8 @@ class OpenBatch:
     def _take(self, source: Path, target: Path) -> bool:
         if not self._touched:
             self._store.scratch.write(self.batch.path.parent / _LAST, self.batch.name.encode())
-        self._store.scratch.make_folder(target.parent)
         self._touched.update((source.parent, target.parent, target.parent.parent, self.batch.path))
-        return _rename(source, target)
+        return _rename(self._store.scratch, source, target)
 
 
 @contextmanager
@@ -179,9 +179,9 @@ def open_batch(store: Store) -> Iterator[OpenBatch]:
         try:
             opened.orphans = _adopt(store, batch, stack)
             yield opened
-            _finish(batch)
+            _finish(batch, store.scratch)
             for orphan in opened.orphans:
-                _finish(orphan)
+                _finish(orphan, store.scratch)
         finally:
             _discard_empty(batch)
 
@@ -198,7 +198,7 @@ def _new_batch(store: Store, stack: ExitStack) -> Batch:
             stack.enter_context(_held(making))
         else:
             store.scratch.write(making.owner, _me())
-        if _rename(making.path, batch.path):  # nobody took it for left over before it was locked
+        if _rename(store.scratch, making.path, batch.path):  # nobody took it for left over before it was locked
             fsync_dir(store.trash)
             return batch
 
@@ -264,10 +264,10 @@ def _discard_empty(batch: Batch) -> None:
         _delete_tree(batch.path)
 
 
-def _finish(batch: Batch) -> None:
+def _finish(batch: Batch, scratch: Scratch) -> None:
     batch.owner.unlink(missing_ok=True)
     _discard_empty(batch)
-    _rename(batch.path, batch.path.with_name(batch.name))
+    _rename(scratch, batch.path, batch.path.with_name(batch.name))
     fsync_dir(batch.path.parent)
 
 
@@ -308,10 +308,9 @@ def put_back_needed(store: Store, roots: Roots) -> set[Oid]:
 def delete(store: Store, batch: Batch) -> int:
     """Delete a batch for good; the bytes that it had."""
     size = batch.size()
-    store.scratch.make()
     # By one rename: what is left of a batch that was deleted in part must never come back. There it is nobody's.
     doomed = store.scratch / temporary_name("trash")
-    if not _rename(batch.path, doomed):
+    if not _rename(store.scratch, batch.path, doomed):
         return 0
     fsync_dir(batch.path.parent)
     _delete_tree(doomed)
@@ -362,16 +361,14 @@ def _put_pack_back(store: Store, batch: Batch, name: Oid) -> list[Oid]:
     recipes: list[Oid] = []
     with suppress(FileNotFoundError, CorruptError), PackReader(batch.packs / pack_file_name(name)) as reader:
         recipes = [row.oid for row in reader.rows(name) if row.codec is Codec.CHUNKED]
-    store.scratch.make_folder(store.packs)
-    _rename(batch.packs / pack_file_name(name), store.packs / pack_file_name(name))
+    _rename(store.scratch, batch.packs / pack_file_name(name), store.packs / pack_file_name(name))
     fsync_dir(store.packs)
     return recipes
 
 
 def _put_loose_back(store: Store, batch: Batch, oid: Oid) -> bool:
     target = store.loose.path(oid)
-    store.scratch.make_folder(target.parent)
-    moved = _rename(batch.loose_path(oid), target)
+    moved = _rename(store.scratch, batch.loose_path(oid), target)
     fsync_dir(target.parent)
     return moved
 
@@ -379,10 +376,10 @@ def _put_loose_back(store: Store, batch: Batch, oid: Oid) -> bool:
 # -- files
 
 
-def _rename(source: Path, target: Path) -> bool:
+def _rename(scratch: Scratch, source: Path, target: Path) -> bool:
     """Move a file or folder; False if somebody else was quicker."""
     try:
-        os.rename(source, target)
+        scratch.within(target.parent, lambda: os.rename(source, target))
     except FileNotFoundError:
         return False
     return True

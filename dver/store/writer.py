@@ -176,16 +176,17 @@ class StoreWriter:
         if os.lstat(path).st_uid != os.geteuid():
             return None  # whose owner may write to it at any time
         self.store.prepare()
-        link = self.store.scratch / temporary_name("loose")
+        scratch = self.store.scratch
+        link = scratch / temporary_name("loose")
         try:
-            os.link(path, link, follow_symlinks=False)
+            scratch.within(scratch.folder, lambda: os.link(path, link, follow_symlinks=False))
         except OSError:  # another disk, or one without hard links
             return None
         try:
             content = ContentHash()
             with open(link, "rb") as file:
-                self.store.scratch.hold(file.fileno())
-                self.store.scratch.finish(file.fileno())
+                scratch.hold(file.fileno())
+                scratch.finish(file.fileno())
                 _exhaust(_hashed(read_pieces(file.fileno()), content))
                 return self._adopt(link, content)
         except FileNotFoundError:  # another process took the link for a leftover before it was locked

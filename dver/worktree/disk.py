@@ -29,12 +29,11 @@ class Disk:
 
 def probe(workspace: Path, store: Scratch) -> Disk:
     """Try it out in two folders that are gone afterwards. Raises OSError or DverError where nothing can be written."""
-    store.make()
     here, there = workspace / temporary_name("probe"), store / temporary_name("probe")
     try:
         here.mkdir()
         with explaining(store.folder):
-            there.mkdir()
+            store.within(store.folder, there.mkdir)
         source = there / "source"
         source.write_bytes(b"dver")
         links = frozenset(mode for mode in _TRIES if _can_link(mode, source, here / mode.value))

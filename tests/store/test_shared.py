@@ -107,11 +107,36 @@ def test_a_folder_has_its_permissions_before_it_has_its_name(tmp_path: Path, mon
     monkeypatch.setattr(os, "rename", lambda *names: (seen.append(mode(Path(names[0]))), rename(*names)))
     before = os.umask(0o077)
     try:
-        Scratch(tmp_path / "a" / "b", Sharing(FOLDER_BITS["group"], tmp_path)).make()
+        Scratch(tmp_path, Sharing(FOLDER_BITS["group"], tmp_path)).make_folder(tmp_path / "a" / "b")
     finally:
         os.umask(before)
     assert [one & 0o770 for one in seen] == [0o770, 0o770]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b"]
+
+
+def test_a_new_folder_that_another_process_replaces_by_its_own_is_used_all_the_same(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    others = [tmp_path / "one", tmp_path / "two"]
+    for other in others:
+        other.mkdir()
+
+    def write() -> int:
+        folder = os.open(store, os.O_RDONLY | os.O_DIRECTORY)
+        if others:
+            others.pop().rename(store)  # which takes the place of an empty one, and that is then a dead end
+        try:
+            return os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=folder)
+        finally:
+            os.close(folder)
+
+    os.close(Scratch(store).within(store, write))
+    assert not others
+    assert os.listdir(store) == ["file"]
+
+
+def test_what_is_gone_is_not_looked_for_for_ever(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Scratch(tmp_path).within(tmp_path / "new", lambda: os.rename(tmp_path / "gone", tmp_path / "new" / "file"))
 
 
 def test_users_keep_and_read_in_one_store_whatever_their_umasks(team: Path) -> None:
