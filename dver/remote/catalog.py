@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
@@ -19,6 +19,13 @@ from dver.remote.pool import JOBS, in_parallel
 from dver.remote.storage import BytesBody, MissingKey, Storage
 
 T = TypeVar("T")
+
+
+class Listing(NamedTuple):
+    """An index that was put. `size` is in bytes."""
+
+    name: Oid
+    size: int
 
 
 class Catalog:
@@ -75,13 +82,15 @@ class Catalog:
         wanted = list(oids)
         return self._surely(lambda: self.mirror.has_roots(wanted))
 
-    def publish(self, index: RemoteIndex) -> tuple[Oid, int]:
-        """Put `index` on the remote, whose packs are there. Returns its name, and its size in bytes."""
+    def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> Listing | None:
+        """Put `index` on the remote, whose packs are there. None, and nothing done, if its name is in `taken`."""
         content = remote_index.encode(index.roots, index.packs, index.objects)
         name = remote_index.name_of(content)
+        if name in taken:
+            return None
         self.storage.put(index_key(name), BytesBody(content))
         self.mirror.add(name, index, memoryview(content)[remote_index.head_size(content) :])
-        return name, len(content)
+        return Listing(name, len(content))
 
     # -- looking up
 

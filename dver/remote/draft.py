@@ -61,6 +61,11 @@ class IndexDraft:
             while encoded:
                 encoded = encoded[os.write(self._fd, encoded) :]
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return os.fstat(self._fd).st_size // remote_index.ROW_SIZE
+
     def body(self, roots: Sequence[Oid], packs: Sequence[PackRef]) -> IndexBody:
         """The index of all rows. `packs` must be sorted by name, since the rows count in them."""
         size = os.fstat(self._fd).st_size

@@ -5,21 +5,21 @@ The order of all that is done here, and what is left if it ends early, is in doc
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Final
 
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.formats import condemned
-from dver.formats.condemned import Condemned
 from dver.formats.remote_index import Location, PackRef
 from dver.remote.catalog import Catalog
 from dver.remote.draft import IndexBody, IndexDraft
 from dver.remote.gc_look import Changed, look
-from dver.remote.gc_plan import list_name, merged_rows, new_lists, plan
+from dver.remote.gc_plan import merged_rows, new_lists, plan
 from dver.remote.gc_reach import Reach
 from dver.remote.gc_state import Listed, Needed, RemoteGcPlan, RemoteState, total
 from dver.remote.glance import Glance, condemned_key, glance
@@ -27,7 +27,8 @@ from dver.remote.listing import refresh_listing
 from dver.remote.mirror import index_key, pack_key
 from dver.remote.pool import in_parallel
 from dver.remote.repack import NewPack, copy_frames
-from dver.remote.storage import BytesBody, MissingKey
+from dver.remote.storage import MissingKey
+from dver.remote.withdraw import put_list, withdraw
 from dver.store.closure import Root
 from dver.store.store import Store
 
@@ -117,6 +118,7 @@ def execute_remote_gc(
         run.condemn()
         run.delete(progress)
         refresh_listing(catalog.storage)
+        found = run.plan
     return RemoteGcResult(
         condemned_packs=len(found.condemned_packs),
         condemned_size=total(found.condemned_packs),
@@ -169,41 +171,46 @@ class _Run:
     """Carries out one plan, step by step."""
 
     def __init__(self, prepared: PreparedGc, store: Store, catalog: Catalog) -> None:
-        self._plan = prepared.plan
+        self.plan = prepared.plan
         self._glance = prepared.glance
         self._state = prepared.state
         self._live = prepared.live
         self._catalog = catalog
         self._storage = catalog.storage
-        self._scratch = store.scratch
+        self._store = store
         self.packs: list[NewPack] = []
 
     def merge(self) -> None:
         """Steps 5 to 7: the merged index, unless the remote is another one by now."""
         self._check()
-        if not self._plan.merges:
+        if not self.plan.merges:
             return
-        with IndexDraft(self._scratch) as draft:
+        with IndexDraft(self._store.scratch) as draft:
             body = self._merged_index(draft)
-            self._storage.put(index_key(body.name), body)
+            if body is not None:
+                self._storage.put(index_key(body.name), body)
+        if body is None:
+            self._move_one_pack()
+            self.merge()
+            return
         try:
             self._check()
         except Changed:
-            self._storage.delete(index_key(body.name))
+            withdraw([body.name], self._storage, now=self.plan.now, grace=self.plan.grace)
             raise
 
     def condemn(self) -> None:
         """Steps 8 and 9: new lists, and old ones without what is freed."""
-        for one in new_lists(self._plan):
-            self._put_list(one)
-        for old, one in self._plan.restated:
-            self._put_list(one)
+        for one in new_lists(self.plan):
+            put_list(one, self._storage)
+        for old, one in self.plan.restated:
+            put_list(one, self._storage)
             self._storage.delete(condemned_key(old))
 
     def delete(self, progress: Progress) -> None:
         """Steps 10 to 12."""
-        keys = [index_key(name) for name in self._plan.deleted_indexes]
-        keys += [pack_key(ref.name) for ref in self._plan.deleted_packs]
+        keys = [index_key(name) for name in self.plan.deleted_indexes]
+        keys += [pack_key(ref.name) for ref in self.plan.deleted_packs]
         with progress.task("delete", total=len(keys), unit="objects") as task:
             for start in range(0, len(keys), _AT_ONCE):
                 if not self._due_lists() <= glance(self._storage).lists:
@@ -211,19 +218,13 @@ class _Run:
                 part = keys[start : start + _AT_ONCE]
                 for _ in in_parallel(self._storage.delete, part, jobs=self._catalog.jobs):
                     task.advance(1)
-        for name in self._plan.deleted_lists:
+        for name in self.plan.deleted_lists:
             self._storage.delete(condemned_key(name))
 
-    def _merged_index(self, draft: IndexDraft) -> IndexBody:
-        """The new index, whose rows are written into `draft`."""
-        moved = {row.oid: (made.ref.name, row.offset) for made in self.packs for row in made.rows}
+    def _merged_index(self, draft: IndexDraft) -> IndexBody | None:
+        """The new index, whose rows are written into `draft`. None if it can have no name that is not condemned."""
         sizes = {**self._state.packs, **{made.ref.name: made.ref.size for made in self.packs}}
-
-        def rows() -> Iterator[Listed]:
-            for row in merged_rows(self._plan, self._state, self._live):
-                pack, offset = moved.get(row.oid, (row.pack, row.offset))
-                yield row._replace(pack=pack, offset=offset)
-
+        rows = self._rows
         names = sorted({row.pack for row in rows()})
         numbers = {name: number for number, name in enumerate(names)}
         draft.add(
@@ -233,26 +234,45 @@ class _Run:
         packs = [PackRef(name, sizes[name]) for name in names]
         taken = {index.name for index in self._state.indexes}
         taken.update(name for one in self._state.lists.values() for name in one.indexes)
-        roots = list(self._plan.merged_roots)
-        more = (row.oid for row in rows() if row.oid not in self._plan.merged_roots)
+        # A name that was condemned must not come back, and two gcs that see the same had better not write the same: if
+        # one then withdraws it, it is the other's as well. All that is live is complete, and may be called a root.
+        named = set(self.plan.merged_roots)
+        skipped = int.from_bytes(os.urandom(8)) % max(1, draft.rows)
+        more = (row.oid for row in chain(islice(rows(), skipped, None), rows()) if row.oid not in named)
         while True:
-            body = draft.body(roots, packs)
-            if body.name not in taken:
+            another = set(islice(more, 1)) - named
+            body = draft.body(sorted(named := named | another), packs)
+            if body.name not in taken or not draft.rows:  # without rows it hides nothing if it is hidden itself
                 return body
-            # A name that was condemned must not come back. All that is live is complete, and may be called a root.
-            roots.append(next(more))
+            if not another:
+                return None
+
+    def _rows(self) -> Iterator[Listed]:
+        """The rows of the merged index, in the order of oids."""
+        moved = {row.oid: (made.ref.name, row.offset) for made in self.packs for row in made.rows}
+        for row in merged_rows(self.plan, self._state, self._live):
+            pack, offset = moved.get(row.oid, (row.pack, row.offset))
+            yield row._replace(pack=pack, offset=offset)
+
+    def _move_one_pack(self) -> None:
+        """Copy what is live in the smallest pack into one that is like no other, and condemn the old one."""
+        there = self._state.packs
+        rows = [row for row in self._rows() if row.pack in there]
+        ref = min((PackRef(row.pack, there[row.pack]) for row in rows), key=lambda ref: (ref.size, ref.name))
+        copies = sorted([row for row in rows if row.pack == ref.name], key=lambda row: row.offset)
+        with SILENT.task("copy") as task:
+            self.packs += copy_frames(copies, there, self._storage, self._store, jobs=self._catalog.jobs, task=task)
+        self.plan = replace(
+            self.plan, copies=(*self.plan.copies, *copies), condemned_packs=(*self.plan.condemned_packs, ref)
+        )
 
     def _due_lists(self) -> set[Oid]:
         lists = self._state.lists.items()
-        return {name for name, one in lists if name in self._state.seen and one.due <= self._plan.now}
+        return {name for name, one in lists if name in self._state.seen and one.due <= self.plan.now}
 
     def _check(self) -> None:
         if not glance(self._storage).is_still(self._glance):
             raise Changed
-
-    def _put_list(self, one: Condemned) -> None:
-        content = condemned.encode(one.at, one.packs, one.indexes, grace=one.grace)
-        self._storage.put(condemned_key(list_name(one)), BytesBody(content))
 
 
 def _restless(catalog: Catalog) -> RemoteError:

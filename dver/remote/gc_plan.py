@@ -27,6 +27,8 @@ SMALL_INDEX: Final = 64 << 20
 SEVERAL: Final = 4
 LEAST_LIVE: Final = 0.5
 """A pack is written anew if less than this part of it is live."""
+LEAST_FREED: Final = 16 << 10
+"""And if that frees as many bytes: what is around the objects of a tiny pack is more than they are."""
 FAR: Final = 3600
 """Seconds by which clocks may disagree: nobody carries out a list that long before it is due."""
 
@@ -204,7 +206,7 @@ class _Planner:
                     (freed if due - self._now > FAR else copied).add(name)
             elif not home:
                 condemned.add(name)
-            elif home < LEAST_LIVE * size:
+            elif home < min(LEAST_LIVE * size, size - LEAST_FREED):
                 copied.add(name)
             elif size < SMALL_PACK:
                 small.add(name)

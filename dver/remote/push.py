@@ -6,11 +6,13 @@ uploaded is found again under the same name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
+from time import time
 from typing import Final, NamedTuple
 
 from dver.core.errors import MissingObjectError, RemoteError
@@ -22,15 +24,18 @@ from dver.remote.bodies import FromPack, Stopped, Watched, build_pack, whole_pac
 from dver.remote.catalog import Catalog
 from dver.remote.confirm import look_again
 from dver.remote.listing import refresh_listing
-from dver.remote.mirror import index_key, pack_key
+from dver.remote.mirror import pack_key
 from dver.remote.pool import UPLOADS, in_parallel
 from dver.remote.push_plan import NewPack, PushPlan, Upload, WholePack, plan_uploads
 from dver.remote.storage import FileBody, ObjectInfo, Storage
+from dver.remote.withdraw import withdraw
+from dver.store.closure import Root
 from dver.store.frames import found_in
 from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
 from dver.store.store import Store
 
+_SALT_SIZE: Final = 16
 _LOOKS: Final = 10
 """How often a push is mended that gcs interfere with."""
 
@@ -68,13 +73,13 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
         try:
             again = PushPlan(plan.roots, plan_uploads(plan.roots, store, safe, progress=progress))
         except MissingObjectError:
-            _take_back(indexes, catalog)
+            _withdraw(indexes, catalog)
             raise
         put = _put_all(again, store, catalog, safe.condemned, progress)
         before, packs = safe.glance, packs | put.packs
         indexes.append(put.listing)
         result = result.plus(put.result)
-    _take_back(indexes, catalog)
+    _withdraw(indexes, catalog)
     raise RemoteError(
         f"{catalog.storage.url} is being changed all the time",
         why="other clones collect garbage there at this moment, with hardly any grace",
@@ -92,24 +97,27 @@ class _Put(NamedTuple):
 
 
 def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[Oid], progress: Progress) -> _Put:
-    """Upload packs, none of a name in `taken`, and the index that lists them."""
+    """Upload packs and the index that lists them, none of a name in `taken`."""
     store.scratch.clear()
     with progress.task("upload", total=plan.size) as task:
         sender = _Sender(catalog.storage, store.scratch, task, taken)
         sent = sender.send_all(plan.uploads, jobs=catalog.jobs)
-    index = _index([root.oid for root in plan.roots], [(one.ref, one.rows) for one in sent])
-    name, size = catalog.publish(index)
+        index = _index(plan.roots, sent)
+        listing = catalog.publish(index, taken)
+        while listing is None:
+            sent.append(_Sender(catalog.storage, store.scratch, task).send_salt())
+            index = _index(plan.roots, sent)
+            listing = catalog.publish(index, taken)
     refresh_listing(catalog.storage)
     moved = [one for one in sent if one.moved]
-    size += sum(one.ref.size for one in moved)
+    size = listing.size + sum(one.ref.size for one in moved)
     result = PushResult(len(plan.roots), len(index.objects), size, len(moved))
-    return _Put(result, frozenset(one.ref.name for one in sent), name)
+    return _Put(result, frozenset(one.ref.name for one in sent), listing.name)
 
 
-def _take_back(indexes: Sequence[Oid], catalog: Catalog) -> None:
-    """Delete indexes that promise what was taken away meanwhile, and cannot be sent again."""
-    for name in indexes:
-        catalog.storage.delete(index_key(name))
+def _withdraw(indexes: Iterable[Oid], catalog: Catalog) -> None:
+    """Take back indexes that promise what was taken away meanwhile, and cannot be sent again."""
+    withdraw(indexes, catalog.storage, now=int(time()))
     refresh_listing(catalog.storage)
 
 
@@ -173,6 +181,10 @@ class _Sender:
             body = Watched(file.size, file.chunks, self.stop)
             return self._put(PackRef(name, file.size), writer.rows, body)
 
+    def send_salt(self) -> _Sent:
+        """Upload a pack that holds nothing but what makes it unlike any other."""
+        return self._send_new(NewPack((), 0, 0), os.urandom(_SALT_SIZE))
+
     def _put(self, ref: PackRef, rows: list[Row], body: Watched) -> _Sent:
         key = pack_key(ref.name)
         there = self.storage.stat(key)
@@ -185,13 +197,15 @@ class _Sender:
         return _Sent(ref, rows, moved)
 
 
-def _index(roots: Sequence[Oid], packs: Sequence[tuple[PackRef, Sequence[Row]]]) -> RemoteIndex:
+def _index(roots: Iterable[Root], packs: Iterable[_Sent]) -> RemoteIndex:
     """An index of `packs`; an object in two of them is listed in the first by name."""
-    by_name = sorted(packs, key=lambda item: item[0].name)
+    by_name = sorted(packs, key=lambda one: one.ref.name)
     listed: dict[Oid, Location] = {}
-    for number, (_, rows) in enumerate(by_name):
-        for oid, kind, codec, offset, raw, stored, _ in rows:
+    for number, pack in enumerate(by_name):
+        for oid, kind, codec, offset, raw, stored, _ in pack.rows:
             listed.setdefault(oid, Location(oid, number, kind, codec, offset, raw, stored))
     return RemoteIndex(
-        tuple(sorted(roots)), tuple(ref for ref, _ in by_name), tuple(listed[oid] for oid in sorted(listed))
+        tuple(sorted(root.oid for root in roots)),
+        tuple(one.ref for one in by_name),
+        tuple(listed[oid] for oid in sorted(listed)),
     )

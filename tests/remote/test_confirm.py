@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 import pytest
 from datasets import Clone, Spy, files, put_dataset, read_dataset
 
-from dver.core.errors import MissingObjectError
+from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.formats.remote_index import RemoteIndex
-from dver.remote.catalog import Catalog
+from dver.remote.catalog import Catalog, Listing
 from dver.remote.gc import remote_gc
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, PACKS
 from dver.remote.push import PushResult, push
 from dver.remote.push_plan import plan_push
+from dver.remote.storage import ObjectInfo
+from dver.remote.withdraw import withdraw
 from dver.store.closure import Root
 
 MIB = 2**20
@@ -103,11 +105,11 @@ def test_packs_that_are_deleted_while_the_push_is_under_way_are_sent_again(tmp_p
     catalog = clone.catalog(spy)
 
     class Late(Catalog):
-        def publish(self, index: RemoteIndex) -> tuple[Oid, int]:
+        def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> Listing | None:
             if not spy.made("delete"):
                 for _ in range(2):
                     collect(tmp_path / "g", spy, grace=0)
-            return super().publish(index)
+            return super().publish(index, taken)
 
     late = Late(catalog.mirror, spy)
     late.refresh()
@@ -130,4 +132,32 @@ def test_what_cannot_be_sent_again_is_an_error_and_is_not_promised(tmp_path: Pat
     partial.store.refresh()
     with pytest.raises(MissingObjectError):
         push_around(partial, spy, root, lambda: collect(tmp_path / "g", spy, grace=0))
-    assert Clone(tmp_path / "c").catalog(spy).has_roots([root.oid]) == set()
+    catalog = Clone(tmp_path / "c").catalog(spy)
+    catalog.refresh()
+    assert catalog.has_roots([root.oid]) == set()
+
+
+def test_what_others_have_built_on_a_push_that_gave_up_stays(tmp_path: Path, spy: Spy) -> None:
+    restless, other = Clone(tmp_path / "a"), Clone(tmp_path / "b")
+    root = put_dataset(restless.store, SHARED)
+    built = put_dataset(other.store, SHARED | {"new": b"new"})
+
+    class Restless(Spy):
+        """Whenever one looks again, a gc has been there; and after the first index, the other push."""
+
+        def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+            puts = [key for key in self.made("put") if key.startswith(INDEXES)]
+            if puts and prefix == INDEXES:
+                withdraw([Oid.of(b"%d" % len(self.calls))], spy, now=int(time.time()), grace=0)
+                if not built_upon:
+                    built_upon.append(other.push(spy, built))
+            return super().list(prefix)
+
+    built_upon: list[PushResult] = []
+    with pytest.raises(RemoteError, match="all the time"):
+        restless.push(Restless(spy.inner), root)
+    assert built_upon[0].bytes_sent < MIB
+    check_fetch(tmp_path / "c", spy, built)
+    for _ in range(3):
+        collect(tmp_path / "g", spy, built, grace=0)
+    check_fetch(tmp_path / "d", spy, built)

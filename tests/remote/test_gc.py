@@ -14,7 +14,7 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import remote_index
-from dver.formats.condemned import Condemned, encode
+from dver.formats.condemned import Condemned, decode, encode
 from dver.formats.pack import ObjectKind
 from dver.formats.remote_index import RemoteIndex
 from dver.remote import gc_look
@@ -24,7 +24,7 @@ from dver.remote.gc_plan import SEVERAL, list_name
 from dver.remote.gc_state import RemoteGcPlan
 from dver.remote.glance import condemned_key
 from dver.remote.local import LocalStorage
-from dver.remote.mirror import INDEXES, PACKS
+from dver.remote.mirror import INDEXES, PACKS, index_key
 from dver.remote.storage import Body, BytesBody, Moved, Storage
 from dver.store.closure import Root
 from dver.store.loose import LinkMode
@@ -247,6 +247,92 @@ def test_an_index_that_comes_after_a_list_does_not_bring_back_what_the_list_name
     catalog.refresh()
     assert catalog.present([root.oid]) == set()
     assert catalog.known(ObjectKind.TREE, [root.oid]) == set()
+
+
+def index_names(storage: Storage) -> set[Oid]:
+    return {Oid(bytes.fromhex(key[len(INDEXES) : -4])) for key in keys(storage, INDEXES) if key.endswith(".idx")}
+
+
+def test_an_index_that_was_condemned_is_written_again_under_another_name(
+    tmp_path: Path, spy: Spy, clone: Clone
+) -> None:
+    root = put_dataset(clone.store, {"x": b"x"})
+    clone.push(spy, root)
+    (old,) = index_names(spy)
+    condemn(spy, indexes=[old])
+    assert clone.push(spy, root).roots == 1
+    assert len(index_names(spy) - {old}) == 1
+    assert clone.push(spy, root).roots == 0
+    collect(clone, spy, root, at=START + GRACE)
+    assert old not in index_names(spy)
+    assert len(names_of_visible(spy)) == 1
+    check_fetch(tmp_path / "b", spy, root, {"x": b"x"})
+
+
+def test_a_merged_index_never_gets_a_condemned_name(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    """One object has one merged index that may name it as its root: with another object gone, it comes up again."""
+    content = Oid.of(b"x")
+    with StoreWriter(clone.store) as writer:
+        writer.add_blobs([(content, b"x")])
+    root = Root(content, ObjectKind.BLOB, b"x", 1)
+    clone.push(spy, root)
+    (first,) = index_names(spy)
+    (pack,) = packs_there(spy)
+    condemn(spy, indexes=[first])
+    for day in range(3):
+        collect(clone, spy, root, at=START + 1 + day)
+        assert len(index_names(spy) - {first}) == 1
+    catalog = Clone(tmp_path / "b").catalog(spy)
+    catalog.refresh()
+    assert catalog.has_roots([content]) == {content}
+    collect(clone, spy, root, at=START + 2 * GRACE)
+    assert pack not in packs_there(spy)
+    assert first not in index_names(spy)
+    assert Clone(tmp_path / "c").fetch(spy, root).error() is None
+
+
+def test_two_gcs_that_see_the_same_write_indexes_of_different_names(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+    datasets = [files(40, size=100 + number) for number in range(SEVERAL)]
+    roots = [put_dataset(clone.store, dataset, f"d{number}") for number, dataset in enumerate(datasets)]
+    for root in roots:
+        clone.push(spy, root)
+    shutil.copytree(tmp_path / "remote", tmp_path / "same")
+    same = LocalStorage(tmp_path / "same")
+    for storage in (spy, same):
+        collect(clone, storage, *roots)
+    merged = [names_of_visible(storage) for storage in (spy, same)]
+    assert [len(one) for one in merged] == [1, 1]
+    assert merged[0] != merged[1]
+
+
+def names_of_visible(storage: Storage) -> set[Oid]:
+    lists = [decode(storage.get(key)) for key in keys(storage, INDEXES) if key.endswith(".condemned")]
+    return index_names(storage) - {name for one in lists for name in one.indexes}
+
+
+def test_a_merged_index_that_others_overtook_is_condemned_and_stays(tmp_path: Path, clone: Clone) -> None:
+    """Another may have built on it, or have written the very same."""
+    roots = [put_dataset(clone.store, files(3, size=100 + number), f"d{number}") for number in range(SEVERAL)]
+    inner = LocalStorage(tmp_path / "remote")
+    for root in roots:
+        clone.push(inner, root)
+    before = index_names(inner)
+
+    class Overtaken(Spy):
+        def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+            put = super().put(key, body, if_absent=if_absent, moved=moved)
+            if len(self.made("put")) == 1 and key.endswith(".idx"):
+                condemn(inner, indexes=[Oid.of(b"what another gc condemned")])
+            return put
+
+    spy = Overtaken(inner)
+    collect(clone, spy, *roots)
+    (overtaken,) = (key for key in spy.made("put")[:1])
+    assert spy.made("delete") == []
+    assert overtaken in keys(inner)
+    (visible,) = names_of_visible(inner)
+    assert index_key(visible) != overtaken
+    assert visible not in before
 
 
 def test_a_reader_still_finds_what_is_condemned(tmp_path: Path, spy: Spy, clone: Clone) -> None:
