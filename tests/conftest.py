@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ pytest_plugins = ["servers"]
 
 _KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SYSTEMROOT", "COVERAGE_PROCESS_START", "PYTHONHASHSEED")
 _KEPT_PREFIXES = ("PYTEST_", "DVER_TEST_", "HYPOTHESIS_")
+
+_MANY_FILES = 256
 
 _GIT_CONFIG = """\
 [user]
@@ -39,6 +42,15 @@ def env(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="dver-test-home-", ignore_cleanup_errors=True) as home:
         _isolate(monkeypatch, Path(home))
         yield Path(home)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_open_files() -> Iterator[None]:
+    """Stores hold on to themselves and to their files until the garbage collector comes by, which with so many objects
+    it seldom does."""
+    yield
+    if len(os.listdir("/dev/fd")) > _MANY_FILES:
+        gc.collect()
 
 
 def _isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
