@@ -44,7 +44,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(home)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def few_open_files() -> Iterator[None]:
     """Stores hold on to themselves and to their files until the garbage collector comes by, which with so many objects
     it seldom does."""

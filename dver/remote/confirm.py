@@ -70,7 +70,7 @@ def look_again(before: Glance, packs: Collection[Oid], store: Store, catalog: Ca
 
     `before` is what was there when the push was planned, `packs` are the names of those that it has put. Otherwise what
     the remote safely has: whatever is not in that has to be pushed again, under names that none of its `lists` has.
-    Raises RemoteError.
+    Raises RemoteError; Changed if the remote never holds still.
     """
     for turn in range(_TRIES):
         try:

@@ -23,6 +23,7 @@ from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.bodies import FromPack, Stopped, Watched, build_pack, whole_pack_pieces, whole_pack_rows
 from dver.remote.catalog import Catalog
 from dver.remote.confirm import look_again
+from dver.remote.gc_look import Changed
 from dver.remote.listing import refresh_listing
 from dver.remote.mirror import pack_key
 from dver.remote.pool import UPLOADS, in_parallel
@@ -67,7 +68,10 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
     put = _put_all(plan, store, catalog, catalog.condemned, progress)
     result, packs, indexes = put.result, put.packs, [put.listing]
     for _ in range(_LOOKS):
-        safe = look_again(before, packs, store, catalog)
+        try:
+            safe = look_again(before, packs, store, catalog)
+        except Changed:
+            break
         if safe is None:
             return result
         try:

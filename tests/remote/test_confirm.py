@@ -15,7 +15,7 @@ from dver.formats.remote_index import RemoteIndex
 from dver.remote.catalog import Catalog, Listing
 from dver.remote.gc import remote_gc
 from dver.remote.local import LocalStorage
-from dver.remote.mirror import INDEXES, PACKS
+from dver.remote.mirror import INDEXES, PACKS, index_key
 from dver.remote.push import PushResult, push
 from dver.remote.push_plan import plan_push
 from dver.remote.storage import ObjectInfo
@@ -161,3 +161,21 @@ def test_what_others_have_built_on_a_push_that_gave_up_stays(tmp_path: Path, spy
     for _ in range(3):
         collect(tmp_path / "g", spy, built, grace=0)
     check_fetch(tmp_path / "d", spy, built)
+
+
+def test_a_remote_that_never_holds_still_ends_a_push_with_an_error(tmp_path: Path, spy: Spy) -> None:
+    clone = Clone(tmp_path / "a")
+
+    class Restless(Spy):
+        """Lists an index that is gone when it is read, and a list that was not there before."""
+
+        def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+            found = [*super().list(prefix)]
+            if prefix == INDEXES and any(key.startswith(INDEXES) for key in self.made("put")):
+                withdraw([Oid.of(b"%d" % len(self.calls))], spy, now=int(time.time()), grace=0)
+                found.append(ObjectInfo(index_key(Oid.of(b"gone")), 100))
+            return iter(found)
+
+    with pytest.raises(RemoteError, match="all the time"):
+        clone.push(Restless(spy.inner), put_dataset(clone.store, SHARED))
+    assert 0 < clone.push(spy, put_dataset(clone.store, SHARED)).bytes_sent < MIB  # the packs are there
