@@ -136,11 +136,13 @@ class PackReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY)
+        # A file object and no bare descriptor: whoever forgets a store lets go of its packs.
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+        self._fd = self._file.fileno()
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._fd)
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
