@@ -25,10 +25,23 @@ def run_and_kill(arguments: Sequence[str], cwd: Path, after: float) -> bool:
     return process.wait() == -signal.SIGKILL
 
 
-def moments(duration: float) -> list[float]:
-    """When to kill a command that takes so many seconds: anywhere between its start and shortly after its end."""
-    made = random.Random(int(duration * 1000))
-    return [made.uniform(0.05, duration * 1.1) for _ in range(KILLS)]
+class Killer:
+    """Kills commands anywhere between their start and shortly after their end."""
+
+    def __init__(self, duration: float) -> None:
+        """`duration`: the seconds that the command takes, as far as is known."""
+        self.killed = 0
+        """How many were still at work."""
+        self._longest = duration * 1.1
+        self._chance = random.Random(7)
+
+    def kill(self, arguments: Sequence[str], cwd: Path) -> None:
+        """Start dver, and kill it at some moment."""
+        moment = self._chance.uniform(0.05, self._longest)
+        if run_and_kill(arguments, cwd, moment):
+            self.killed += 1
+        else:  # it was busier here when the duration was measured
+            self._longest = moment
 
 
 def timed(*arguments: str, cwd: Path) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from killing import KILLS, moments, run_and_kill, timed
+from killing import KILLS, Killer, timed
 from support import Run, git, make_git_repo
 
 from dver.store.codec import Decoder
@@ -63,30 +63,29 @@ def repo(run: Run, tmp_path: Path) -> Path:
 
 def test_add_killed_at_any_moment_is_completed_by_the_next_add(run: Run, repo: Path, tmp_path: Path) -> None:
     _fill(repo / "data", seed=0, changed=())
-    duration = timed("add", "data", cwd=repo)
+    killer = Killer(timed("add", "data", cwd=repo))
     run("add", "data", cwd=repo)
-    killed = 0
-    for round_number, moment in enumerate(moments(duration)):
+    for round_number in range(KILLS):
         # From nothing every time: an empty store, no pointer, no index database.
         git("reset", "-q", "--hard", cwd=repo)
         shutil.rmtree(repo / ".git" / "dver")
-        killed += run_and_kill(["add", "data"], repo, moment)
+        killer.kill(["add", "data"], repo)
         run("add", "data", cwd=repo)
         _verify_store(repo)
         if round_number % 10 == 0:
             run("checkout", "--to", tmp_path / f"out{round_number}", cwd=repo)
             _assert_same(repo / "data", tmp_path / f"out{round_number}" / "data")
-    assert killed >= KILLS // 3, "hardly any process was killed while it ran: the moments are badly chosen"
+    assert killer.killed >= KILLS // 3
 
 
 def test_a_pointer_never_dangles_when_add_is_killed(run: Run, repo: Path) -> None:
     _fill(repo / "data", seed=0, changed=())
     run("add", "data", cwd=repo)
     git("commit", "-qm", "v1", cwd=repo)
-    duration = timed("add", "data", cwd=repo)
-    for round_number, moment in enumerate(moments(duration)[:15]):
+    killer = Killer(timed("add", "data", cwd=repo))
+    for round_number in range(KILLS):
         _fill(repo / "data", seed=round_number, changed=range(0, 1200, 7))
-        run_and_kill(["add", "data"], repo, moment)
+        killer.kill(["add", "data"], repo)
         # The pointer is the old one or the new one, and either is complete.
         git("add", "data.dver", cwd=repo)
         git("commit", "-qm", "kill", "--allow-empty", cwd=repo)
@@ -106,21 +105,20 @@ def test_checkout_killed_at_any_moment_is_completed_by_the_next_checkout(run: Ru
     (repo / "data" / "only-in-2").mkdir()
     (repo / "data" / "only-in-2" / "file").write_text("2\n")
     git("checkout", "-q", "v1", cwd=repo)
-    duration = timed("checkout", cwd=repo)
-    killed = 0
-    for round_number, moment in enumerate(moments(duration)):
+    killer = Killer(timed("checkout", cwd=repo))
+    for round_number in range(KILLS):
         version = round_number % 2 + 1
         git("checkout", "-q", f"v{version}", cwd=repo)
         if round_number % 5 == 4:
             shutil.rmtree(repo / "data")
-        killed += run_and_kill(["checkout"], repo, moment)
+        killer.kill(["checkout"], repo)
         run("checkout", cwd=repo)
         _assert_same(tmp_path / f"v{version}", repo / "data")
         _assert_no_leftovers(repo)
         if round_number % 5 == 0:
             assert run("status", "--exit-code", cwd=repo).out == "data is clean\n"
     _verify_store(repo)
-    assert killed >= KILLS // 3, "hardly any process was killed while it ran: the moments are badly chosen"
+    assert killer.killed >= KILLS // 3
 
 
 def test_a_killed_checkout_never_harms_unsaved_work(run: Run, repo: Path) -> None:
@@ -132,7 +130,8 @@ def test_a_killed_checkout_never_harms_unsaved_work(run: Run, repo: Path) -> Non
     work = {repo / "data/d1/f1": b"changed in v1", repo / "data/d2/f2": b"changed in v2", repo / "data/mine": b"new"}
     for path, content in work.items():
         path.write_bytes(content)
-    for round_number, moment in enumerate(moments(0.5)[:10]):
+    killer = Killer(0.5)
+    for round_number in range(10):
         git("checkout", "-q", f"v{1 + round_number % 2}", cwd=repo)
-        run_and_kill(["checkout"], repo, moment)
+        killer.kill(["checkout"], repo)
         assert {path: path.read_bytes() for path in work} == work

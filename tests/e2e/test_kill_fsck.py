@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from killing import run_and_kill, timed
+from killing import Killer, timed
 from support import Run, git
 from workspaces import Project, listing, write
 
@@ -56,18 +56,17 @@ def test_a_repair_killed_at_any_moment_is_completed_by_the_next(
     shutil.copytree(place, good)
     chance = random.Random(7)
     spoil(place / "packs", chance)
-    duration = timed(*arguments, cwd=project.root)
-    killed = 0
+    killer = Killer(timed(*arguments, cwd=project.root))
     for _ in range(KILLS):
         shutil.rmtree(place)
         shutil.copytree(good, place)
         spoil(place / "packs", chance)
-        killed += run_and_kill(arguments, project.root, chance.uniform(0.2, duration))
+        killer.kill(arguments, project.root)
         run(*arguments, cwd=project.root)
         run(*arguments[:1], *arguments[2:], cwd=project.root)
         packs = {name: one for name, one in listing(place / "packs").items() if one[0] == "file"}
         assert packs == listing(good / "packs")
-    assert killed
+    assert killer.killed
     git("clone", "--quiet", project.root, tmp_path / "clone", cwd=tmp_path)
     run("pull", cwd=tmp_path / "clone")
     found = listing(tmp_path / "clone/data")

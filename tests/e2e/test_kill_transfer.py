@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from killing import KILLS, moments, run_and_kill, timed
+from killing import KILLS, Killer, timed
 from support import Run, git, make_git_repo, run_dver
 
 from dver.core.oid import Oid
@@ -57,17 +57,16 @@ def _verify_remote(remote: Path) -> None:
 def test_push_killed_at_any_moment_is_completed_by_the_next_push(env: Path, tmp_path: Path, run: Run) -> None:
     repo, remote = tmp_path / "repo", tmp_path / "remote"
     _build(repo)
-    duration = timed("push", cwd=repo)
-    killed = 0
-    for moment in moments(duration):
+    killer = Killer(timed("push", cwd=repo))
+    for _ in range(KILLS):
         shutil.rmtree(remote)
-        killed += run_and_kill(["push"], repo, moment)
+        killer.kill(["push"], repo)
         if (remote / "indexes").exists():
             _verify_remote(remote)
         run("push", cwd=repo)
         _verify_remote(remote)
         run("check", "--remote", cwd=repo)
-    assert killed >= KILLS // 3, "hardly any process was killed while it ran: the moments are badly chosen"
+    assert killer.killed >= KILLS // 3
 
 
 def test_pull_killed_at_any_moment_is_completed_by_the_next_pull(env: Path, tmp_path: Path, run: Run) -> None:
@@ -76,12 +75,11 @@ def test_pull_killed_at_any_moment_is_completed_by_the_next_pull(env: Path, tmp_
     run("push", cwd=repo)
     clone = tmp_path / "clone"
     git("clone", "-q", repo, clone, cwd=tmp_path)
-    duration = timed("pull", cwd=clone)
-    killed = 0
-    for moment in moments(duration):
+    killer = Killer(timed("pull", cwd=clone))
+    for _ in range(KILLS):
         shutil.rmtree(clone)
         git("clone", "-q", repo, clone, cwd=tmp_path)
-        killed += run_and_kill(["pull"], clone, moment)
+        killer.kill(["pull"], clone)
         run("pull", cwd=clone)
         done = subprocess.run(
             ["diff", "-r", os.fspath(repo / "data"), os.fspath(clone / "data")], capture_output=True, check=False
@@ -90,4 +88,4 @@ def test_pull_killed_at_any_moment_is_completed_by_the_next_pull(env: Path, tmp_
         assert run("status", "--exit-code", cwd=clone).out == "data is clean\n"
         leftovers = [path for path in clone.rglob(".dver-*") if path.name != ".dver"]
         assert not leftovers
-    assert killed >= KILLS // 3, "hardly any process was killed while it ran: the moments are badly chosen"
+    assert killer.killed >= KILLS // 3
