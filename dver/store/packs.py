@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -136,13 +137,13 @@ class PackReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # A file object and no bare descriptor: whoever forgets a store lets go of its packs.
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115
-        self._fd = self._file.fileno()
+        self._fd = os.open(path, os.O_RDONLY)
+        # Whoever forgets a store lets go of its packs. No file object, as that refuses to open what is no file.
+        self._close = weakref.finalize(self, os.close, self._fd)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        self._close()
 
     def __enter__(self) -> Self:
         return self
