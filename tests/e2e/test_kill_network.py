@@ -53,7 +53,6 @@ def test_a_push_to_a_server_that_is_killed_is_completed_by_the_next(
         storage = connect(parse("origin", {**s3_server.table(), "url": url}), base=tmp_path)
         assert isinstance(storage, S3Storage)
         assert storage.unfinished() == []
-        assert storage.stat("catalog") is not None
 
 
 def test_a_pull_through_a_web_server_that_is_killed_is_completed_by_the_next(
