@@ -19,7 +19,7 @@ from dver import __version__
 from dver.cli import options
 from dver.cli.context import Context, OutputClosedError, unwritten
 from dver.cli.errors import abandon, report
-from dver.cli.verbs import SECTIONS, SUMMARIES
+from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES
 from dver.core.errors import DverError
 
 
@@ -30,9 +30,9 @@ class _Dver(options.Group):
         return list(SUMMARIES)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in SUMMARIES:
+        if name not in SUMMARIES and name not in HIDDEN:
             return None
-        command = import_module(f"dver.cli.commands.{name}").command
+        command = import_module(f"dver.cli.commands.{name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         command.name = name
         return command
@@ -40,7 +40,7 @@ class _Dver(options.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in SUMMARIES and not ctx.resilient_parsing:
+        if args[0] not in SUMMARIES and args[0] not in HIDDEN and not ctx.resilient_parsing:
             ctx.fail(_no_such_verb(args[0]))
         return super().resolve_command(ctx, args)
 

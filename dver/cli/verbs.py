@@ -38,3 +38,6 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
 }
 
 SUMMARIES: Final[dict[str, str]] = {verb: text for verbs in SECTIONS.values() for verb, text in verbs.items()}
+
+HIDDEN: Final = frozenset(("hook", "merge-driver", "diff-driver", "textconv"))
+"""Verbs that Git runs, not people: no help lists them."""

@@ -1,0 +1,83 @@
+"""`dver hook`: what the scripts that `dver install` puts into Git's hooks run. Arguments and input are Git's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.project.projects import projects_of
+from dver.repo import Repository
+from dver.scm.git import discover
+
+
+@options.group()
+def command() -> None:
+    """Do what one of Git's hooks is for.
+
+    Git runs it, through the scripts that `dver install` puts in place.
+    """
+
+
+command.hidden = True
+
+
+def each_project(ctx: Context) -> Iterator[Repository]:
+    """Every project of the Git repository that the hook runs in, opened one after the other.
+
+    Hooks run at the top of the worktree, and the projects may be in folders of it.
+    """
+    git = discover(ctx.cwd)
+    for root in projects_of(git):
+        with Repository(root, git, cwd=git.worktree) as repo:
+            yield repo
+
+
+@command.command(name="pre-commit")
+@click.pass_obj
+def pre_commit(ctx: Context) -> int | None:
+    """Refuse a commit that would be inconsistent."""
+    return None
+
+
+@command.command(name="pre-push")
+@click.argument("remote")
+@click.argument("url")
+@click.pass_obj
+def pre_push(ctx: Context, *, remote: str, url: str) -> int | None:
+    """Push the data of the commits that Git is about to push; REMOTE and URL are Git's."""
+    return None
+
+
+@command.command(name="post-checkout")
+@click.argument("previous")
+@click.argument("new")
+@click.argument("flag")
+@click.pass_obj
+def post_checkout(ctx: Context, *, previous: str, new: str, flag: str) -> None:
+    """Bring data to the pointers after `git checkout`, `switch`, `clone` or `worktree add`."""
+
+
+@command.command(name="post-merge")
+@click.argument("squash")
+@click.pass_obj
+def post_merge(ctx: Context, *, squash: str) -> None:
+    """Bring data to the pointers after `git merge` and `git pull`."""
+
+
+@command.command(name="post-rewrite")
+@click.argument("verb")
+@click.argument("extra", nargs=-1)
+@click.pass_obj
+def post_rewrite(ctx: Context, *, verb: str, extra: tuple[str, ...]) -> None:
+    """Bring data to the pointers after `git rebase` and `git commit --amend`."""
+
+
+@command.command(name="post-index-change")
+@click.argument("worktree_updated")
+@click.argument("skipworktree_updated")
+@click.pass_obj
+def post_index_change(ctx: Context, *, worktree_updated: str, skipworktree_updated: str) -> None:
+    """Bring data to the pointers after whatever else changed files: `git stash`, `git reset --hard`, and so on."""

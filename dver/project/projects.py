@@ -1,0 +1,37 @@
+"""The projects of one Git repository: hooks run at its top, and there may be several, each in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from dver.project.targets import is_at_or_below
+from dver.repo import PROJECT_FOLDER
+from dver.scm.git import GitRepo, run
+
+_FOLDER: Final = os.fsencode(PROJECT_FOLDER)
+_FILES: Final = b":(glob)**/" + _FOLDER + b"/*"
+
+
+def projects_of(git: GitRepo) -> list[Path]:
+    """The folders of all projects in this worktree, outer ones first: those in Git's index, and one at the top that is
+    only on disk. One git process."""
+    output = run(git, ["ls-files", "-z", "--", _FILES], literal=False)
+    return roots_in(git, output.split(b"\0")[:-1])
+
+
+def roots_in(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
+    """The folders of the projects to which the files `paths`, relative to the top of the worktree, belong."""
+    prefixes = {
+        os.path.dirname(folder) for path in paths if os.path.basename(folder := os.path.dirname(path)) == _FOLDER
+    }
+    if (git.worktree / PROJECT_FOLDER).is_dir():
+        prefixes.add(b"")
+    return [git.worktree / os.fsdecode(prefix) for prefix in sorted(prefixes)]
+
+
+def owner(path: bytes, prefixes: Iterable[bytes]) -> bytes | None:
+    """The one of the projects in the folders `prefixes` that `path` belongs to: the innermost around it."""
+    return max((prefix for prefix in prefixes if is_at_or_below(path, prefix)), key=len, default=None)
