@@ -94,18 +94,20 @@ def run(
     literal: bool = True,
     ok: Container[int] = (0,),
     strict: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> bytes:
     """What `git *args` prints, run at the top of the worktree.
 
     `stdin` is what git reads. With `literal`, pathspecs are plain paths; without, they may have magic. `ok` are the
     exit codes that are answers. `strict` takes a warning for a failure: git may have left out what it cannot read.
+    `env` are variables besides.
     Raises RepositoryError with git's own reason.
     """
     try:
         done = subprocess.run(
             ["git", *args],
             cwd=git.worktree,
-            env=environment(git, literal=literal),
+            env={**environment(git, literal=literal), **(env or {})},
             input=stdin,
             capture_output=True,
             check=False,

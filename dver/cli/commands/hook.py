@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import click
 
-from dver.cli import options
+from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.core.errors import DverError
 from dver.project.projects import projects_of
 from dver.repo import Repository
 from dver.scm.git import discover
@@ -22,6 +24,11 @@ def command() -> None:
 
 
 command.hidden = True
+
+
+def read_input() -> bytes:
+    """What Git writes to the hook."""
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()
 
 
 def each_project(ctx: Context) -> Iterator[Repository]:
@@ -48,6 +55,19 @@ def pre_commit(ctx: Context) -> int | None:
 @click.pass_obj
 def pre_push(ctx: Context, *, remote: str, url: str) -> int | None:
     """Push the data of the commits that Git is about to push; REMOTE and URL are Git's."""
+    from dver.ops.pre_push import pre_push as send_data
+
+    try:
+        result = send_data(ctx.cwd, remote if remote != url else None, read_input(), progress=ctx.progress)
+    except DverError as error:
+        ctx.warn("the git push is stopped: the data of its commits is not on the remote")
+        raise error
+    for pointer in result.unreadable:
+        ctx.warn(f"{terminal.printable(pointer.file.path)} in commit {pointer.file.commit[:10]} cannot be read")
+    for one in result.remotes:
+        if one.roots:
+            amount = f"{terminal.count(one.objects, 'object')}, {terminal.human_size(one.size)}"
+            ctx.note(f"dver: pushed {amount} to {one.remote} ({terminal.printable(one.url)})")
     return None
 
 

@@ -7,8 +7,9 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.scope import transfer_options
-from dver.ops.push import PushedTo, push
+from dver.ops.push import push
 from dver.project.history import Scope
+from dver.project.sending import PushedTo
 from dver.repo import Repository
 
 

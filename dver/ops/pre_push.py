@@ -1,0 +1,65 @@
+"""The pre-push hook: what commits that are pushed need goes to the remotes first, or they are not pushed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import MissingObjectError
+from dver.core.progress import SILENT, Progress
+from dver.project.outgoing import Brought, brought_by, by_remote, nowhere, refuse_unreadable
+from dver.project.projects import owner, projects_of
+from dver.project.sending import PushedTo, send_roots
+from dver.repo import Repository
+from dver.scm import outgoing
+from dver.scm.git import GitRepo, discover
+
+
+@dataclass(frozen=True, slots=True)
+class PrePushResult:
+    """What the hook did. Where no commit brings a pointer, no remote was asked for anything."""
+
+    remotes: tuple[PushedTo, ...] = ()
+    unreadable: tuple[Brought, ...] = ()
+    """Pointers that only older ones of the commits have, and for which nothing is sent."""
+
+
+def pre_push(cwd: Path, git_remote: str | None, lines: bytes, *, progress: Progress = SILENT) -> PrePushResult:
+    """Send the data of exactly the commits that Git is about to send to `git_remote`, None for one without a name.
+
+    `lines` are Git's. Raises a DverError if anything that these commits need cannot be on its remote afterwards.
+    """
+    git = discover(cwd)
+    updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
+    brought = brought_by(git, outgoing.new_commits(git, git_remote, updates))
+    sent: list[PushedTo] = []
+    unreadable: list[Brought] = []
+    tips = outgoing.commits_of(git, updates) if any(one.pointer is None for one in brought) else []
+    for root, group in _by_project(git, brought).items():
+        with Repository(root, git, cwd=git.worktree) as repo:
+            unreadable += refuse_unreadable(repo, group, tips)
+            sent += [_send(repo, name, some, progress) for name, some in by_remote(repo, group).items()]
+    return PrePushResult(tuple(sent), tuple(unreadable))
+
+
+def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Brought]]:
+    """Pointers by the folder of their project. That of a branch that is not checked out may not be there: the top then
+    stands for it, since this clone's own settings count for all projects."""
+    if not brought:
+        return {}
+    top = os.fsencode(git.worktree)
+    prefixes = [os.fsencode(root)[len(top) + 1 :] for root in projects_of(git)]
+    groups: dict[Path, list[Brought]] = {}
+    for one in brought:
+        prefix = owner(one.file.path, prefixes) or b""
+        groups.setdefault(git.worktree / os.fsdecode(prefix), []).append(one)
+    return groups
+
+
+def _send(repo: Repository, name: str, brought: Sequence[Brought], progress: Progress) -> PushedTo:
+    try:
+        return send_roots(repo, name, [one.root for one in brought], progress=progress)
+    except MissingObjectError as error:
+        raise nowhere(repo, name, brought) from error

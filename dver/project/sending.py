@@ -1,0 +1,44 @@
+"""Sending the data of roots to a remote: the step that `push` and the pre-push hook share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dver.core.progress import SILENT, Progress
+from dver.remote.push import push as send
+from dver.remote.push_plan import plan_push
+from dver.repo import Repository
+from dver.store.closure import Root
+
+
+@dataclass(frozen=True, slots=True)
+class PushedTo:
+    """What went, or with a dry run would go, to one remote. Sizes are in bytes."""
+
+    remote: str
+    url: str
+    roots: int
+    objects: int
+    packs: int
+    size: int
+
+
+def send_roots(
+    repo: Repository,
+    name: str,
+    roots: Iterable[Root],
+    *,
+    jobs: int | None = None,
+    dry_run: bool = False,
+    progress: Progress = SILENT,
+) -> PushedTo:
+    """Upload to the remote `name` what it lacks of all that `roots` reach. Raises what `plan_push` and `push` do."""
+    catalog = repo.catalog(name, jobs=jobs)
+    catalog.refresh()
+    plan = plan_push(roots, repo.store, catalog, progress=progress)
+    url = catalog.storage.url
+    if dry_run:
+        return PushedTo(name, url, len(plan.roots), plan.objects, len(plan.uploads), plan.size)
+    sent = send(plan, repo.store, catalog, progress=progress)
+    return PushedTo(name, url, sent.roots, sent.objects, sent.packs, sent.bytes_sent)
