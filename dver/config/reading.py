@@ -21,6 +21,7 @@ from dver.config.schema import (
     did_you_mean,
     parse_value,
     seconds,
+    size_in_bytes,
     spec_of,
 )
 from dver.core.errors import RepositoryError, UsageError
@@ -131,6 +132,16 @@ class Config:
     def gc_grace(self) -> int:
         """`gc.grace`, in seconds."""
         return seconds(str(self.get("gc.grace")))
+
+    @property
+    def adds_at_commit(self) -> bool:
+        """Is `hooks.pre_commit` add, and not check?"""
+        return self.get("hooks.pre_commit") == "add"
+
+    @property
+    def max_file_size(self) -> int:
+        """`hooks.max_file_size`, in bytes."""
+        return size_in_bytes(str(self.get("hooks.max_file_size")))
 
     @property
     def default_remote(self) -> str | None:

@@ -39,11 +39,31 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         pattern=r"[0-9]{1,6}[mhdw]",
         expected="a duration: a number and m, h, d or w, such as 14d",
     ),
+    SettingSpec(
+        "hooks.max_file_size",
+        str,
+        "from which size on a file may not be committed to Git itself",
+        pattern=r"[0-9]{1,9}(B|kB|KB|MB|GB|TB)",
+        expected="a size: a number and B, kB, MB, GB or TB, such as 10MB",
+    ),
+    SettingSpec(
+        "hooks.pre_commit",
+        str,
+        "what happens at a commit to data that changed while its pointer did not",
+        choices=("check", "add"),
+    ),
 )
 """All settings but those of remotes, which are `dver.core.remote_schema.SETTINGS`."""
 
-DEFAULTS: Final[Mapping[str, Value]] = {"cache.link": "auto", "cache.shared": "no", "gc.grace": "14d"}
+DEFAULTS: Final[Mapping[str, Value]] = {
+    "cache.link": "auto",
+    "cache.shared": "no",
+    "gc.grace": "14d",
+    "hooks.max_file_size": "10MB",
+    "hooks.pre_commit": "check",
+}
 
+_BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 BY_KEY: Final = {spec.name: spec for spec in KEYS} | {f"remote.NAME.{spec.name}": spec for spec in SETTINGS}
@@ -88,6 +108,12 @@ def parse_value(key: str, spec: SettingSpec, text: str) -> Value:
 def seconds(duration: str) -> int:
     """What a setting such as `14d`, `12h`, `30m` or `0d` stands for, in seconds. It has been checked before."""
     return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+def size_in_bytes(text: str) -> int:
+    """What a setting such as `10MB` stands for, in bytes; units are decimal. It has been checked before."""
+    number = text.rstrip("BbkKMGT")
+    return int(number) * _BYTES[text[len(number) :].upper()]
 
 
 def _unknown(key: str, general: str, parts: list[str]) -> NoReturn:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from dver.project.targets import is_at_or_below
 from dver.repo import PROJECT_FOLDER
 from dver.scm.git import GitRepo, run
+from dver.scm.staged import Staged
 
 _FOLDER: Final = os.fsencode(PROJECT_FOLDER)
 _FILES: Final = b":(glob)**/" + _FOLDER + b"/*"
@@ -35,3 +36,13 @@ def roots_in(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
 def owner(path: bytes, prefixes: Iterable[bytes]) -> bytes | None:
     """The one of the projects in the folders `prefixes` that `path` belongs to: the innermost around it."""
     return max((prefix for prefix in prefixes if is_at_or_below(path, prefix)), key=len, default=None)
+
+
+def by_project(git: GitRepo, roots: Iterable[Path], staged: Staged) -> Iterator[tuple[Path, Staged]]:
+    """What is `staged` of each of the projects in the folders `roots`."""
+    top = os.fsencode(git.worktree)
+    places = {os.fsencode(root)[len(top) + 1 :]: root for root in roots}
+    owners = {path: owner(path, places) for path in (*staged.files, *staged.deleted)}
+    for prefix, root in places.items():
+        files = {path: file for path, file in staged.files.items() if owners[path] == prefix}
+        yield root, Staged(files, frozenset(path for path in staged.deleted if owners[path] == prefix))

@@ -7,7 +7,8 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.ops.add import Added, AddResult, add
+from dver.ops.add import AddResult, add
+from dver.project.adding import Added
 from dver.repo import Repository
 
 

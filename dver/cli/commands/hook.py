@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.core.errors import DverError
-from dver.project.projects import projects_of
+from dver.core.words import typed
+from dver.project.projects import by_project, projects_of
 from dver.repo import Repository
 from dver.scm.git import discover
+
+if TYPE_CHECKING:
+    from dver.ops.pre_commit import PreCommitResult
 
 
 @options.group()
@@ -46,7 +52,44 @@ def each_project(ctx: Context) -> Iterator[Repository]:
 @click.pass_obj
 def pre_commit(ctx: Context) -> int | None:
     """Refuse a commit that would be inconsistent."""
-    return None
+    from dver.ops.pre_commit import pre_commit as look
+    from dver.scm.staged import staged
+
+    git = discover(ctx.cwd)
+    roots = projects_of(git)
+    if not roots:
+        return None
+    cwd = git.worktree / os.environ.get("GIT_PREFIX", "")  # where the user stands: Git runs hooks at the top
+    refused = False
+    for root, part in by_project(git, roots, staged(git)):
+        with Repository(root, git, cwd=cwd) as repo:
+            refused = _tell(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
+    if refused:
+        ctx.note("dver: nothing was committed. To commit in spite of it, once: git commit --no-verify")
+    return 1 if refused else None
+
+
+def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
+    """Say what the hook found; is the commit refused?"""
+    for problem in result.problems:
+        ctx.note(f"dver: {terminal.printable(repo.shown(problem.path))}: {_line(problem.what)}")
+        for label, text in (("why", problem.why), ("fix", problem.fix)):
+            if text:
+                ctx.note(f"    {label}: {_line(text)}")
+    for path in result.changed:
+        shown = repo.shown(path)
+        ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(typed(shown))}")
+    for path in result.behind:
+        shown = repo.shown(path)
+        ctx.warn(f"{terminal.printable(shown)} is not what its pointer says: dver checkout {_line(typed(shown))}")
+    for path in result.added:
+        ctx.note(f"dver: added {terminal.printable(repo.shown(path))}")
+    return bool(result.problems)
+
+
+def _line(text: str) -> str:
+    """`text` as it is, if it is one line of harmless text."""
+    return text if text.isprintable() else terminal.printable(text)
 
 
 @command.command(name="pre-push")

@@ -1,0 +1,79 @@
+"""The pre-commit hook: refuses a commit that would be inconsistent, and tells of data that changed beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dver.core.progress import SILENT, Progress
+from dver.project.adding import Request, keep
+from dver.project.guard import Problem, read_staged, too_large, tracked_twice, without_data
+from dver.project.hurried import changed_data
+from dver.project.targets import SUFFIX, Target, data_of, in_worktree
+from dver.repo import Repository
+from dver.scm.index import tracked_under
+from dver.scm.pointers import in_index, is_pointer_path
+from dver.scm.staged import Staged, also_in_real_index, contents_of
+from dver.worktree.intake import keeping_crew
+
+
+@dataclass(frozen=True, slots=True)
+class PreCommitResult:
+    """What was found. Paths are relative to the top of the Git worktree."""
+
+    problems: tuple[Problem, ...]
+    """Why the commit must not be made."""
+    changed: tuple[bytes, ...] = ()
+    """Data that was made from what its pointer says, differs from it now, and was not added."""
+    behind: tuple[bytes, ...] = ()
+    """Data that differs from its pointer, and did so before it was changed, if it was: it may be an older version."""
+    added: tuple[bytes, ...] = ()
+    """Such data that was added, and is part of the commit."""
+
+
+def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT) -> PreCommitResult:
+    """Look at what of the commit `staged` is in this project; with `hooks.pre_commit` set to add, add what changed.
+
+    Changed data is told of as far as a moment suffices to see it: see `project/hurried.py`.
+    """
+    problems = _problems(repo, staged)
+    if problems:
+        return PreCommitResult(tuple(sorted(problems)))
+    changed = changed_data(repo)
+    behind = tuple(one.path for one in changed if not one.from_pointer)
+    own = tuple(one.path for one in changed if one.from_pointer)
+    if not own or not repo.config.adds_at_commit:
+        return PreCommitResult((), own, behind)
+    return PreCommitResult((), (), behind, tuple(_add(repo, own, progress)))
+
+
+def _problems(repo: Repository, staged: Staged) -> list[Problem]:
+    files = staged.files
+    if not files:
+        return []
+    pointers = {path: file for path, file in files.items() if is_pointer_path(path)}
+    others = [file for path, file in files.items() if path not in pointers]
+    contents = contents_of(repo.git, pointers.values()) if pointers else {}
+    tracked, problems = read_staged(repo, pointers.values(), contents)
+    problems += without_data(repo, tracked, pointers)
+    problems += too_large(repo, others)
+    in_git = [file.path for file in others]
+    if tracked:
+        in_git += tracked_under(repo.git, *tracked)
+    return problems + tracked_twice(repo, map(data_of, in_index(repo.git, repo.prefix)), in_git)
+
+
+def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
+    """Add the data at `paths`, and stage its pointers for this commit."""
+    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
+        tracked = in_worktree(repo)
+        requests = [Request(path, Target(tracked[path])) for path in paths if path in tracked]
+        added = keep(repo, tracked, requests, crew, remote=None, progress=progress)
+    written = [name for one in added for name in (one.path + SUFFIX, _ignore_file(one.path))]
+    also_in_real_index(repo.git, sorted(set(written)))
+    return [one.path for one in added]
+
+
+def _ignore_file(path: bytes) -> bytes:
+    return os.path.join(os.path.dirname(path), b".gitignore")

@@ -1,0 +1,109 @@
+"""Which data has changed since it was recorded, as far as that can be told in a moment."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from dver.core.errors import DverError
+from dver.core.oid import Oid
+from dver.core.progress import Task
+from dver.formats.pack import ObjectKind
+from dver.project.partial import completed
+from dver.project.targets import Tracked, load
+from dver.repo import Repository
+from dver.scm.pointers import PointerFile, in_index
+from dver.store.compare import same
+from dver.worktree.intake import HashOnly
+from dver.worktree.scan import Candidate, Taken
+from dver.worktree.statcache import key_fields
+
+SECONDS: Final = 0.05
+"""How long to look."""
+FILES: Final = 10_000
+"""How many files one directory may have to be looked at: a folder is listed in one go, whatever the time."""
+HASHED: Final = 4 << 20
+"""How many bytes are hashed."""
+
+
+class _OutOfTimeError(Exception):
+    """It cannot be told in so short a time."""
+
+
+class Changed(NamedTuple):
+    """Data that is not what its pointer on disk says. `path` is relative to the top of the Git worktree."""
+
+    path: bytes
+    from_pointer: bool
+    """Was it made from what the pointer says? Else the pointer has changed, too, and the data did not follow."""
+
+
+def changed_data(repo: Repository) -> list[Changed]:
+    """The data that has surely changed, of that which could be looked at."""
+    return [
+        Changed(one.path, any(same(entry, one.entry) for entry in repo.placed.get(one.path, ())))
+        for one in _differing(repo)
+    ]
+
+
+def _differing(repo: Repository) -> Iterator[Tracked]:
+    until = time.monotonic() + SECONDS
+    intake = _Hurried(until)
+    for pointer_path in sorted(in_index(repo.git, repo.prefix)):
+        if time.monotonic() > until:
+            return
+        try:
+            one = _on_disk(repo, pointer_path)
+            if one is not None and _differs(repo, one, intake):
+                yield one
+        except (DverError, OSError, _OutOfTimeError):
+            continue  # whatever is wrong with it, a commit is not the moment to say so
+
+
+def _on_disk(repo: Repository, pointer_path: bytes) -> Tracked | None:
+    try:
+        with open(repo.absolute(pointer_path), "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        return None
+    (one,) = load(repo, {pointer_path: PointerFile("", content)}).values()
+    return one
+
+
+def _differs(repo: Repository, one: Tracked, intake: _Hurried) -> bool:
+    try:
+        status = os.lstat(repo.absolute(one.path))
+    except FileNotFoundError:
+        return False
+    if one.pointer.kind is ObjectKind.BLOB and stat.S_ISREG(status.st_mode) and status.st_size != one.pointer.size:
+        return True  # for certain, however large it is
+    if one.pointer.files > FILES:
+        return False
+    snapshot = repo.scan(one.path, intake)
+    if snapshot is None or same(one.entry, snapshot.root):
+        return False
+    return not same(one.entry, completed(repo, one.path, one.entry, snapshot)[0])
+
+
+class _Hurried(HashOnly):
+    """Gives up when time is up, or when there is too much to hash."""
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self._bytes_left = HASHED
+
+    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+        """See `Intake`."""
+        self._bytes_left -= sum(key_fields(one.key).size for one in candidates)
+        if self._bytes_left < 0:
+            raise _OutOfTimeError
+        return super().files(candidates, task)
+
+    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+        """See `Intake`. It is asked for every folder."""
+        if time.monotonic() > self._until:
+            raise _OutOfTimeError
+        return set()
