@@ -72,15 +72,26 @@ def rewrite(existing: bytes, pointer: Pointer) -> bytes:
     """`existing` with the fields of `pointer` in place of its own: comments and unknown keys survive."""
     if _CANONICAL.fullmatch(existing):
         return encode(pointer)
-    _load(existing)
+    wanted = {key: value for key, value in _load(existing).items() if key not in _OWN_KEYS}
+    return with_fields(existing, {**wanted, **_own_fields(pointer)})
+
+
+def fields_of(content: bytes) -> dict[str, object]:
+    """All keys of a pointer file and their values, those of the user among them. Raises what `decode` does."""
+    fields = _load(content)
+    _build(fields)
+    return fields
+
+
+def with_fields(existing: bytes, wanted: Mapping[str, object]) -> bytes:
+    """`existing` with exactly the keys and values `wanted`: the comments of those that stay survive."""
     yaml = _yaml("rt")
     document = yaml.load(existing)
-    own = _own_fields(pointer)
-    for key in _OWN_KEYS:
-        if key in own and document.get(key) != own[key]:
-            document[key] = own[key]
-        elif key not in own:
-            document.pop(key, None)
+    for key in [key for key in document if key not in wanted]:
+        del document[key]
+    for key, value in wanted.items():
+        if key not in document or document[key] != value:
+            document[key] = value
     out = BytesIO()
     yaml.dump(document, out)
     return out.getvalue()

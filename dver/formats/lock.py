@@ -1,0 +1,369 @@
+"""`dver.lock`: what stages last produced (docs/format/lock.md).
+
+It is YAML, of which this reads its own form only, line by line: so there is nothing in it that a stranger could make
+large or ambiguous, and thousands of stages are read in a blink. What is not plain is written as JSON is, which is YAML.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Never
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.oid import Oid
+from dver.formats.pack import ObjectKind
+from dver.formats.reading import SIZE_MAX
+
+NAME: Final = "dver.lock"
+VERSION: Final = 1
+MAX_SIZE: Final = 64 << 20
+"""Bytes that a lock file may have."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+-]*")
+_YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n", re.IGNORECASE)
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_CONFLICT: Final = re.compile(r"(?m)^(<{7,}|>{7,})( |$)")
+_KEYED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"#:][^\s":]*)):(?: (.+))?')
+_INTEGER_DIGITS: Final = 19
+_DEPTH: Final = 50
+_END: Final = "version: 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A dependency or an output as it was. `size` is in bytes, `path` relative to the folder of the lock file."""
+
+    path: str
+    kind: ObjectKind
+    oid: Oid
+    size: int
+    files: int = 1
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage last ran, on what, and what came of it."""
+
+    cmd: str | tuple[str, ...]
+    deps: tuple[Item, ...] = ()
+    outs: tuple[Item, ...] = ()
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Value by key by file. Values are what JSON can say: no float that is not finite, no integer beyond 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock file: what each stage last produced."""
+
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+
+
+def encode(lock: Lock) -> bytes:
+    """The bytes of `lock`. Raises CorruptError for a value that cannot be written."""
+    return _file([encode_stage(name, lock.stages[name]) for name in sorted(lock.stages)])
+
+
+def encode_stage(name: str, stage: Stage) -> str:
+    """The lines of one stage, as they stand in the file."""
+    return "".join(line + "\n" for line in _stage_lines(name, stage))
+
+
+def decode(content: bytes) -> Lock:
+    """The lock that `content` holds. Raises ConflictError for merge markers, CorruptError for whatever `encode` would
+    not have written, with the line where that is known."""
+    if len(content) > MAX_SIZE:
+        raise CorruptError("a lock file that is too large", why=f"{len(content)} bytes, at most {MAX_SIZE} are read")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptError("a lock file that is no text", why=f"byte {error.start} is not UTF-8") from None
+    if _CONFLICT.search(text):
+        raise ConflictError(
+            "a lock file with merge conflict markers",
+            why="both sides changed what a stage produced",
+            fix="take the lines of one side, or run `dver repro`; then `git add` it",
+        )
+    lock = _Parser(text.split("\n")).lock()
+    again = encode(lock)
+    if again != content:
+        raise _other_form(content, again)
+    return lock
+
+
+def merge(base: bytes | None, ours: bytes, theirs: bytes, *, marker_size: int = 7) -> tuple[bytes, tuple[str, ...]]:
+    """Three lock files, merged stage by stage, and the stages that both sides changed, each in its own way.
+
+    Markers stand around those stages alone, `marker_size` characters long. `base` is None if both sides added the
+    file. Raises what `decode` does.
+    """
+    old = decode(base).stages if base is not None else {}
+    mine, other = decode(ours).stages, decode(theirs).stages
+    blocks, conflicts = [], []
+    for name in sorted(mine.keys() | other.keys()):
+        before, left, right = (_block(name, stages) for stages in (old, mine, other))
+        if left == right or before == right:
+            blocks.append(left)
+        elif before == left:
+            blocks.append(right)
+        else:
+            blocks.append(in_markers(left, right, marker_size))
+            conflicts.append(name)
+    return _file([block for block in blocks if block]), tuple(conflicts)
+
+
+def in_markers(ours: str, theirs: str, size: int) -> str:
+    """Both sides of a conflict, between markers as Git writes them."""
+    return f"{'<' * size} ours\n{ours}{'=' * size}\n{theirs}{'>' * size} theirs\n"
+
+
+def _block(name: str, stages: Mapping[str, Stage]) -> str:
+    return encode_stage(name, stages[name]) if name in stages else ""
+
+
+# -- writing
+
+
+def _file(blocks: Sequence[str]) -> bytes:
+    return f"stages:{'' if blocks else ' {}'}\n{''.join(blocks)}{_END}\n".encode()
+
+
+def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
+    yield f"  {_key(name)}:"
+    if isinstance(stage.cmd, str):
+        yield f"    cmd: {_json(stage.cmd)}"
+    else:
+        yield "    cmd:" if stage.cmd else "    cmd: []"
+        yield from (f"    - {_json(line)}" for line in stage.cmd)
+    for key, items in (("deps", stage.deps), ("outs", stage.outs)):
+        if items:
+            yield f"    {key}:"
+            for item in sorted(items, key=lambda one: one.path):
+                yield from _item_lines(item)
+    files = {file: values for file, values in stage.params.items() if values}
+    if files:
+        yield "    params:"
+        for file in sorted(files):
+            yield f"      {_key(file)}:"
+            yield from (f"        {_key(key)}: {_json(files[file][key])}" for key in sorted(files[file]))
+
+
+def _item_lines(item: Item) -> Iterator[str]:
+    yield f"    - path: {_key(item.path)}"
+    if item.executable:
+        yield "      executable: true"
+    if item.kind is ObjectKind.TREE:
+        yield f"      files: {item.files}"
+    yield f"      kind: {item.kind.name.lower()}"
+    yield f"      oid: {item.oid}"
+    yield f"      size: {item.size}"
+
+
+def _key(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) and not _YAML_WORDS.fullmatch(text) else _json(text)
+
+
+def _json(value: object) -> str:
+    _refuse_the_large(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    except (ValueError, TypeError) as error:
+        raise CorruptError("a value that no lock file can hold", why=str(error)) from None
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _refuse_the_large(value: object, depth: int = 0) -> None:
+    if isinstance(value, int) and not -SIZE_MAX - 1 <= value <= SIZE_MAX:
+        raise CorruptError("a value that no lock file can hold", why="an integer of more than 64 bits")
+    if depth > _DEPTH:
+        raise CorruptError("a value that no lock file can hold", why=f"it is nested more than {_DEPTH} times")
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            _refuse_the_large(one, depth + 1)
+    elif isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise CorruptError("a value that no lock file can hold", why="a key that is not text")
+        for one in value.values():
+            _refuse_the_large(one, depth + 1)
+
+
+# -- reading
+
+
+@dataclass(slots=True)
+class _Parser:
+    """Reads the lines of a lock file one after the other."""
+
+    lines: Sequence[str]
+    at: int = 0
+
+    def lock(self) -> Lock:
+        stages: dict[str, Stage] = {}
+        head = self.take()
+        if head == "stages:":
+            while (name := self.key(2)) is not None:
+                self.once(name, stages)
+                stages[name] = self.stage(name)
+        elif head != "stages: {}":
+            self.fail("expected `stages:`", back=1)
+        self.version()
+        return Lock(stages)
+
+    def stage(self, name: str) -> Stage:
+        fields: dict[str, Any] = {}
+        readers: dict[str, Callable[[str], Any]] = {
+            "cmd": self.cmd,
+            "deps": self.items,
+            "outs": self.items,
+            "params": self.params,
+        }
+        while (found := self.keyed(4)) is not None:
+            key, text = found
+            self.once(key, fields)
+            if key not in readers:
+                self.fail(f"a stage has no `{key[:80]}`", back=1)
+            fields[key] = readers[key](text)
+        if "cmd" not in fields:
+            self.fail(f"the stage {name[:80]!r} has no `cmd`")
+        return Stage(**fields)
+
+    def cmd(self, text: str) -> str | tuple[str, ...]:
+        if text == "[]":
+            return ()
+        if text:
+            return self.text(text)
+        found = []
+        while self.peek().startswith("    - "):
+            found.append(self.text(self.take()[6:]))
+        return tuple(found)
+
+    def items(self, text: str) -> tuple[Item, ...]:
+        if text:
+            self.fail("expected a list", back=1)
+        found: dict[str, Item] = {}
+        while self.peek().startswith("    - path: "):
+            path = self.named(self.take().removeprefix("    - path: "))
+            self.once(path, found)
+            found[path] = self.item(path)
+        return tuple(found.values())
+
+    def item(self, path: str) -> Item:
+        fields: dict[str, str] = {}
+        while (found := self.keyed(6)) is not None:
+            self.once(found[0], fields)
+            fields[found[0]] = found[1]
+        kind = fields.get("kind", "")
+        wanted = {"kind", "oid", "size"} | ({"files"} if kind == "tree" else set())
+        if kind not in ("tree", "blob") or not wanted <= fields.keys() or fields.keys() - wanted - {"executable"}:
+            self.fail(f"{path[:80]!r} needs `kind` (blob or tree), `oid`, `size`, and `files` if it is a tree")
+        try:
+            oid = Oid.parse(fields["oid"])
+        except CorruptError as error:
+            self.fail(f"{path[:80]!r}: {error.what}")
+        files = self.number(fields["files"]) if kind == "tree" else 1
+        executable = "executable" in fields
+        return Item(path, ObjectKind[kind.upper()], oid, self.number(fields["size"]), files, executable)
+
+    def params(self, text: str) -> dict[str, dict[str, Any]]:
+        if text:
+            self.fail("expected a mapping", back=1)
+        files: dict[str, dict[str, Any]] = {}
+        while (file := self.key(6)) is not None:
+            self.once(file, files)
+            values = files[file] = {}
+            while (found := self.keyed(8)) is not None:
+                self.once(found[0], values)
+                values[found[0]] = self.value(found[1])
+        return files
+
+    def version(self) -> None:
+        line = self.take()
+        found = re.fullmatch(r"version: (\d{1,9})", line)
+        if found and int(found[1]) > VERSION:
+            why = f"this dver reads up to {VERSION}"
+            raise CorruptError(f"a lock file of version {found[1]}", why=why, fix="upgrade dver")
+        if line != _END or self.lines[self.at :] != [""]:
+            self.fail(f"expected a stage, or `{_END}` and the end", back=1)
+
+    # lines and what is in them
+
+    def peek(self) -> str:
+        return self.lines[self.at] if self.at < len(self.lines) else ""
+
+    def take(self) -> str:
+        line = self.peek()
+        self.at += 1
+        return line
+
+    def key(self, indent: int) -> str | None:
+        found = self.keyed(indent)
+        if found is not None and found[1]:
+            self.fail("expected no value here", back=1)
+        return found[0] if found else None
+
+    def keyed(self, indent: int) -> tuple[str, str] | None:
+        """The key of the next line, if it is indented so, and the text after it."""
+        line = self.peek()
+        if not line.startswith(" " * indent) or line[indent : indent + 1] in (" ", "-", ""):
+            return None
+        match = _KEYED.fullmatch(line, indent)
+        self.at += 1
+        if match is None:
+            self.fail("expected a key and a colon", back=1)
+        return self.named(match[1]), match[2] or ""
+
+    def named(self, text: str) -> str:
+        return self.text(text) if text.startswith('"') else text
+
+    def text(self, text: str) -> str:
+        value = self.value(text)
+        if not isinstance(value, str):
+            self.fail("expected text in double quotes", back=1)
+        return value
+
+    def value(self, text: str) -> Any:
+        try:
+            return json.loads(text, parse_constant=self.refuse, parse_int=self.integer, object_pairs_hook=self.mapping)
+        except (ValueError, RecursionError):
+            self.fail("expected a value as JSON writes it", back=1)
+
+    def mapping(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            self.once(key, found)
+            found[key] = value
+        return found
+
+    def integer(self, text: str) -> int:
+        if len(text.lstrip("-")) > _INTEGER_DIGITS:
+            self.fail("an integer of more than 64 bits", back=1)
+        return int(text)
+
+    def number(self, text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > SIZE_MAX:
+            self.fail("expected a whole number", back=1)
+        return int(text)
+
+    def refuse(self, text: str) -> Never:
+        self.fail(f"{text} is no value", back=1)
+
+    def once(self, key: str, known: Mapping[str, Any]) -> None:
+        if key in known:
+            self.fail(f"{key[:80]!r} is there twice", back=1)
+
+    def fail(self, why: str, *, back: int = 0) -> Never:
+        raise CorruptError("a lock file that cannot be read", why=f"line {self.at + 1 - back}: {why}", fix=_FIX)
+
+
+_FIX: Final = "restore it with `git checkout HEAD -- dver.lock`, or delete it and run `dver repro`"
+
+
+def _other_form(content: bytes, again: bytes) -> CorruptError:
+    """The error for a file that says something in another form than ours; it names the first line of it."""
+    pairs = zip(content.split(b"\n"), again.split(b"\n"), strict=False)
+    line = next((at for at, (found, wanted) in enumerate(pairs, 1) if found != wanted), 1)
+    why = f"line {line}: not as dver writes it, or not in order"
+    return CorruptError("a lock file that cannot be read", why=why, fix=_FIX)
