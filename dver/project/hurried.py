@@ -21,7 +21,7 @@ from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Candidate, Taken
 from dver.worktree.statcache import key_fields
 
-SECONDS: Final = 0.05
+SECONDS: Final = 0.03
 """How long to look."""
 FILES: Final = 10_000
 """How many files one directory may have to be looked at: a folder is listed in one go, whatever the time."""
