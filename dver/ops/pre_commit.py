@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dver.core.progress import SILENT, Progress
-from dver.project.adding import Request, keep
 from dver.project.guard import Problem, read_staged, too_large, tracked_twice, without_data
 from dver.project.hurried import changed_data
-from dver.project.targets import SUFFIX, Target, data_of, in_worktree
+from dver.project.lockguard import is_lock_path, lock_problems
+from dver.project.targets import SUFFIX, Target, data_of, in_worktree, load
 from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import in_index, is_pointer_path
 from dver.scm.staged import Staged, also_in_real_index, contents_of
-from dver.worktree.intake import keeping_crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,21 @@ def _problems(repo: Repository, staged: Staged) -> list[Problem]:
     in_git = [file.path for file in others]
     if tracked:
         in_git += tracked_under(repo.git, *tracked)
-    return problems + tracked_twice(repo, map(data_of, in_index(repo.git, repo.prefix)), in_git)
+    index = in_index(repo.git, repo.prefix)
+    problems += tracked_twice(repo, map(data_of, index), in_git)
+    if locks := [file for file in others if is_lock_path(file.path)]:
+        # Those that are staged and cannot be read have been told of.
+        beside = load(repo, {path: one for path, one in index.items() if path not in files}) | tracked
+        problems += lock_problems(repo, locks, beside, list(files))
+    return problems
 
 
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
     """Add the data at `paths`, and stage its pointers for this commit."""
+    # With what writes to the store: a commit that adds nothing need not wait for that.
+    from dver.project.adding import Request, keep
+    from dver.worktree.intake import keeping_crew
+
     with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
         tracked = in_worktree(repo)
         requests = [Request(path, Target(tracked[path])) for path in paths if path in tracked]

@@ -36,7 +36,7 @@ def pre_push(cwd: Path, git_remote: str | None, lines: bytes, *, progress: Progr
     brought = brought_by(git, outgoing.new_commits(git, git_remote, updates))
     sent: list[PushedTo] = []
     unreadable: list[Brought] = []
-    tips = outgoing.commits_of(git, updates) if any(one.pointer is None for one in brought) else []
+    tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []
     for root, group in _by_project(git, brought).items():
         with Repository(root, git, cwd=git.worktree) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
@@ -60,6 +60,6 @@ def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Bro
 
 def _send(repo: Repository, name: str, brought: Sequence[Brought], progress: Progress) -> PushedTo:
     try:
-        return send_roots(repo, name, [one.root for one in brought], progress=progress)
+        return send_roots(repo, name, [root for one in brought for root in one.roots], progress=progress)
     except MissingObjectError as error:
         raise nowhere(repo, name, brought) from error

@@ -58,23 +58,26 @@ def without_data(
     lacking = [one for one in tracked.values() if one.pointer.oid not in here]
     if not lacking:
         return []
-    known = _missing(repo, _before(repo, lacking))
+    known = missing(repo, _roots(_before(repo, lacking)))
     return [
         _no_data(repo, one)
         for one in lacking
-        if _missing(repo, [one]) - known and not was_committed(repo.git, files[one.pointer_path])
+        if missing(repo, _roots([one])) - known and not was_committed(repo.git, files[one.pointer_path])
     ]
 
 
-def _missing(repo: Repository, tracked: Iterable[Tracked]) -> set[Oid]:
-    """What is reached from `tracked`, and is neither in the store nor on a remote, as far as is known here."""
+def missing(repo: Repository, roots: Iterable[Root]) -> set[Oid]:
+    """What `roots` reach, and is neither in the store nor on a remote, as far as is known here."""
     mirrors = [repo.mirror(name) for name in repo.config.remote_names]
 
     def known(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
         return repo.store.present(oids).union(*(mirror.known(kind, oids) for mirror in mirrors))
 
-    roots = [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size) for one in tracked]
     return {one.oid for one in find_missing(roots, StoreReader(repo.store), known)}
+
+
+def _roots(tracked: Iterable[Tracked]) -> list[Root]:
+    return [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size) for one in tracked]
 
 
 def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:

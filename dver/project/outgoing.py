@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.words import count, some
+from dver.formats import lock as lock_format
 from dver.formats import pointer as pointer_format
 from dver.formats.pack import ObjectKind
-from dver.formats.pointer import Pointer
+from dver.project.lockguard import NAME as LOCK_NAME
+from dver.project.lockguard import is_lock_path, outs_of
 from dver.project.targets import data_of, decode
 from dver.repo import Repository
-from dver.scm.git import GitRepo
+from dver.scm.git import GitRepo, run
 from dver.scm.outgoing import NewFile, new_files
-from dver.scm.pointers import in_commit, is_pointer_path, read_blobs
+from dver.scm.pointers import is_pointer_path, read_blobs
 from dver.scm.revisions import CommitId
 from dver.store.closure import Root, StoreReader, find_missing
 
@@ -28,50 +30,76 @@ _SHORT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A pointer file that is new in a commit. `pointer` is None where `content` cannot be read."""
+    """A pointer or lock file that is new in a commit."""
 
     file: NewFile
     content: bytes
-    pointer: Pointer | None
-
-    @property
-    def root(self) -> Root:
-        """The data that the pointer stands for."""
-        assert self.pointer is not None
-        return Root(self.pointer.oid, self.pointer.kind, data_of(self.file.path), self.pointer.size)
+    readable: bool
+    roots: tuple[Root, ...] = ()
+    """The data to push that it stands for."""
+    remote: str | None = None
+    """Where that belongs, if not on the default remote."""
 
 
 def brought_by(git: GitRepo, commits: Sequence[CommitId]) -> list[Brought]:
-    """The pointers that are new in `commits`, each version of each path once, with the first commit that has it."""
+    """The pointers and locks that are new in `commits`, each version of each path once, with the first commit that has
+    it."""
     versions: dict[tuple[bytes, str], NewFile] = {}
-    for file in new_files(git, commits, _POINTERS):
-        if is_pointer_path(file.path):
+    for file in new_files(git, commits, _POINTERS, b"**/" + LOCK_NAME):
+        if is_pointer_path(file.path) or is_lock_path(file.path):
             versions.setdefault((file.path, file.blob), file)
-    contents = read_blobs(git, [file.blob for file in versions.values()])
-    return [Brought(file, contents[file.blob], _read(contents[file.blob])) for file in versions.values()]
+    contents = read_blobs(git, [file.blob for file in versions.values() if is_pointer_path(file.path)])
+    return [
+        _pointer(file, contents[file.blob]) if is_pointer_path(file.path) else _lock(git, file)
+        for file in versions.values()
+    ]
+
+
+def _pointer(file: NewFile, content: bytes) -> Brought:
+    try:
+        pointer = pointer_format.decode(content)
+    except (CorruptError, ConflictError):
+        return Brought(file, content, readable=False)
+    root = Root(pointer.oid, pointer.kind, data_of(file.path), pointer.size)
+    return Brought(file, content, readable=True, roots=(root,) if pointer.push else (), remote=pointer.remote)
+
+
+def _lock(git: GitRepo, file: NewFile) -> Brought:
+    content = run(git, ["cat-file", "blob", file.blob])
+    try:
+        lock = lock_format.decode(content)
+    except (CorruptError, ConflictError):
+        return Brought(file, content, readable=False)
+    return Brought(file, content, readable=True, roots=tuple(outs_of(git, file.commit, file.path, lock)))
 
 
 def refuse_unreadable(repo: Repository, brought: Iterable[Brought], tips: Iterable[str]) -> list[Brought]:
-    """Raise CorruptError or ConflictError for a pointer that cannot be read and that one of the commits `tips` has.
+    """Raise CorruptError or ConflictError for a file that cannot be read and that one of the commits `tips` has.
 
     Returns the others that cannot be read: later commits have mended them.
     """
-    unreadable = [one for one in brought if one.pointer is None]
-    if not unreadable:
-        return []
-    last = {(path, file.blob) for tip in tips for path, file in in_commit(repo.git, tip, repo.prefix).items()}
+    unreadable = [one for one in brought if not one.readable]
     for one in unreadable:
-        if (one.file.path, one.file.blob) in last:
+        if not any(_has(repo.git, tip, one.file) for tip in tips):
+            continue
+        if is_pointer_path(one.file.path):
             decode(repo, one.file.path, one.content)
+        lock_format.decode(one.content)
     return unreadable
 
 
+def _has(git: GitRepo, commit: str, file: NewFile) -> bool:
+    """Does `commit` have this very version of the file?"""
+    found = run(git, ["rev-parse", "--verify", "-q", os.fsencode(commit) + b":" + file.path], ok=(0, 1, 128))
+    return found.strip() == file.blob.encode()
+
+
 def by_remote(repo: Repository, brought: Iterable[Brought]) -> dict[str, list[Brought]]:
-    """Pointers whose data is to be pushed, by the remote that it belongs on. Raises RepositoryError where none is."""
+    """What has data to be pushed, by the remote that it belongs on. Raises RepositoryError where there is none."""
     groups: dict[str, list[Brought]] = {}
     for one in brought:
-        if one.pointer is not None and one.pointer.push:
-            groups.setdefault(one.pointer.remote or repo.remote_settings().name, []).append(one)
+        if one.roots:
+            groups.setdefault(one.remote or repo.remote_settings().name, []).append(one)
     return groups
 
 
@@ -83,17 +111,12 @@ def nowhere(repo: Repository, name: str, brought: Sequence[Brought]) -> MissingO
         return repo.store.present(oids) | catalog.known(kind, oids)
 
     reader = StoreReader(repo.store)
-    lost = [one for one in brought if find_missing([one.root], reader, somewhere)] or list(brought)
-    places = [f"{repo.shown(one.root.path)} in commit {one.file.commit[:_SHORT]}" for one in lost]
-    commits = sorted({one.file.commit for one in lost})
+    pairs = [(one.file.commit, root) for one in brought for root in one.roots]
+    lost = [(commit, root) for commit, root in pairs if find_missing([root], reader, somewhere)] or pairs
+    places = [f"{repo.shown(root.path)} in commit {commit[:_SHORT]}" for commit, root in lost]
+    commits = {commit for commit, _ in lost}
     return MissingObjectError(
         f"the data of {count(len(commits), 'commit')} cannot be pushed: {some(places)}",
         why=f"it is neither in the store nor on {name}",
         fix="`dver fetch -r` another remote that has it, or push from a clone that does",
     )
-
-
-def _read(content: bytes) -> Pointer | None:
-    with suppress(CorruptError, ConflictError):
-        return pointer_format.decode(content)
-    return None

@@ -41,14 +41,19 @@ def staged(git: GitRepo) -> Staged:
 
     It is that of the index that Git's environment names, as hooks of `git commit -a` and `git commit PATH` need it.
     """
-    bases = [revisions.head(git) or _EMPTY_TREE[git.object_format], *_sources(git)]
-    first, *others = [_against(git, base) for base in bases]
+    first, *others = [_against(git, base) for base in bases(git) or [_EMPTY_TREE[git.object_format]]]
     new = {path: blob for path, blob in first.items() if all(other.get(path, "") == blob for other in others)}
     sizes = _sizes(git, {blob for blob in new.values() if blob is not None})
     files = {
         path: StagedFile(path, blob, sizes[blob]) for path, blob in new.items() if blob is not None and blob in sizes
     }
     return Staged(files, frozenset(path for path, blob in new.items() if blob is None))
+
+
+def bases(git: GitRepo) -> list[str]:
+    """The commits that the next one is made of: HEAD, and in a merge or a cherry-pick the others. None at the start."""
+    commit = revisions.head(git)
+    return [] if commit is None else [commit, *_sources(git)]
 
 
 def contents_of(git: GitRepo, files: Iterable[StagedFile]) -> dict[str, bytes]:
