@@ -11,6 +11,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "remove": "Stop tracking data.",
         "move": "Move or rename tracked data.",
         "checkout": "Bring data to what the pointers, or a revision, say.",
+        "resolve": "End conflicts of data that two branches changed.",
         "unlock": "Make linked files safe to edit.",
     },
     "Look at data": {

@@ -112,6 +112,20 @@ def plan_fetch(
     )
 
 
+def fetch_trees(roots: Sequence[Oid], store: Store, catalog: Catalog) -> bool:
+    """Get the trees at and below `roots` that the store lacks, and nothing else. False if some cannot be had.
+
+    Raises RemoteError.
+    """
+    with StoreWriter(store) as writer:
+        getter = _Getter(store, catalog, writer, loose=False, bad=set())
+        pairs = [(oid, ObjectKind.TREE) for oid in roots]
+        for batch in walk(pairs, getter, lambda _, oids: store.complete(oids)):
+            if batch.kind is ObjectKind.BLOB:
+                break
+    return not getter.lost
+
+
 @dataclass(slots=True)
 class _Getter:
     """Reads trees and recipes, from the store if it has them, else from the remote; see `closure.Reader`."""

@@ -46,6 +46,12 @@ def tracked_under(git: GitRepo, *paths: bytes) -> list[bytes]:
     return list(found)
 
 
+def unmerged_files(git: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
+    """Those of the files `paths` that are in conflict in the index."""
+    entries = run(git, ["ls-files", "-u", "-z", "--", *paths]).split(b"\0")[:-1]
+    return {entry.partition(b"\t")[2] for entry in entries}
+
+
 def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
     """Those of `paths` that Git's ignore rules exclude, tracked or not, and the rule that decides."""
     # The prefix keeps a name that starts with a colon from being read as pathspec magic.

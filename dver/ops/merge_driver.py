@@ -1,0 +1,92 @@
+"""What Git runs to merge a pointer or a lock file that both sides changed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import ConflictError, DverError
+from dver.core.fsutil import write_atomic
+from dver.core.words import some, typed
+from dver.formats import lock
+from dver.project.merging import merge_pointers, read_sides, told
+from dver.project.targets import data_of
+from dver.repo import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class DriverResult:
+    """How a merge went. With a conflict, the file has both sides between Git's markers."""
+
+    conflict: DverError | None = None
+    """What is in conflict, or kept the merge from being made; and what to do."""
+
+    @property
+    def clean(self) -> bool:
+        """Was all merged?"""
+        return self.conflict is None
+
+
+def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path: bytes, cwd: Path) -> DriverResult:
+    """Merge three versions of the file `path`, which is relative to `cwd`, the top of the worktree, into `ours`.
+
+    The files are Git's temporary ones; an empty `base` means that both sides added the file. Whatever goes wrong is a
+    conflict: Git must not take one side for the merge.
+    """
+    contents = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
+    try:
+        is_lock = os.path.basename(path) == lock.NAME.encode()
+        content, conflict = (_merge_lock if is_lock else _merge_pointer)(contents, marker_size, path, cwd)
+    except DverError as error:
+        content, conflict = _in_markers(contents[1], contents[2], marker_size), error
+    write_atomic(ours, content, durable=False)
+    return DriverResult(conflict)
+
+
+Three = tuple[bytes, bytes, bytes]
+
+
+def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) -> tuple[bytes, DverError | None]:
+    with Repository.open(_nearest_folder(cwd, path)) as repo:
+        sides = read_sides(repo, data_of(path), contents)
+        merged = merge_pointers(repo, sides)
+        if merged.content is not None and merged.clean:
+            return merged.content, None
+        shown = repo.shown(sides.path)
+        conflict = ConflictError(
+            f"two versions of {shown!r} cannot be merged",
+            why=told(repo, sides, merged),
+            fix=f"dver resolve {typed(shown)} --ours, --theirs or --union",
+        )
+    return _in_markers(contents[1], contents[2], marker_size), conflict
+
+
+def _merge_lock(contents: Three, marker_size: int, path: bytes, _cwd: Path) -> tuple[bytes, DverError | None]:
+    base, ours, theirs = contents
+    content, stages = lock.merge(base or None, ours, theirs, marker_size=marker_size)
+    if not stages:
+        return content, None
+    shown = os.fsdecode(path)
+    return content, ConflictError(
+        f"two versions of {shown!r} cannot be merged",
+        why=f"both sides changed what these stages produced: {some(stages)}",
+        fix=f"take the lines of one side, or run `dver repro`; then git add {typed(shown)}",
+    )
+
+
+def _in_markers(ours: bytes, theirs: bytes, size: int) -> bytes:
+    lines = b"<" * size + b" ours\n", _ended(ours), b"=" * size + b"\n", _ended(theirs), b">" * size + b" theirs\n"
+    return b"".join(lines)
+
+
+def _ended(content: bytes) -> bytes:
+    return content if not content or content.endswith(b"\n") else content + b"\n"
+
+
+def _nearest_folder(cwd: Path, path: bytes) -> Path:
+    """The folder of `path`, or the next one above it that is there."""
+    folder = Path(os.fsdecode(os.path.join(os.fsencode(cwd), os.path.dirname(path))))
+    while not folder.is_dir() and folder != cwd:
+        folder = folder.parent
+    return folder

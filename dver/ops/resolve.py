@@ -1,0 +1,205 @@
+"""`dver resolve`: end the conflicts of data that two branches changed, all of it or file by file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import ConflictError, UsageError
+from dver.core.progress import SILENT, Progress
+from dver.core.words import typed
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry
+from dver.project.conflicts import Decisions, Unmerged, read_decisions, unmerged, write_decisions
+from dver.project.merging import MergedPointer, full_path, merge_sides
+from dver.project.pointerfiles import write_pointers
+from dver.project.restore import Restored, Wish, restore
+from dver.project.targets import SUFFIX, data_path, entry_of, is_at_or_below, pointer_of
+from dver.repo import Repository
+from dver.scm.index import unmerged_files
+from dver.store.merge import Choice, Conflict, kept_names
+from dver.store.trash import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """A path of the workspace that is still in conflict, and what it is on each side; None for nothing."""
+
+    path: bytes
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveResult:
+    """What became of the conflicts that were asked about."""
+
+    open: tuple[OpenConflict, ...] = ()
+    keys: tuple[tuple[bytes, str], ...] = ()
+    """Data paths, and the keys of their pointers that are still in conflict."""
+    resolved: tuple[bytes, ...] = ()
+    """Data whose pointer was written and staged."""
+    written: tuple[bytes, ...] = ()
+    """Files with one side's version, to look at."""
+    restored: Restored | None = None
+    """What was done in the workspace."""
+
+
+def resolve(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    choice: Choice | None = None,
+    both: bool = False,
+    progress: Progress = SILENT,
+) -> ResolveResult:
+    """Decide the conflicts at `paths`, or at all of them, by `choice`; without one, say which there are.
+
+    A path may be tracked data, its pointer, a place inside of it, or a folder. What is decided is remembered until all
+    of a pointer's conflicts are; then the pointer is written and staged, and the data checked out. A pointer of which
+    nothing is in conflict any more is so ended without a choice, too. `both` only writes both versions into the
+    workspace. Raises UsageError for a path without a conflict.
+    """
+    with repo.exclusive():
+        session = _Session(repo, choice, progress)
+        found = _chosen(repo, unmerged(repo), paths, cwd)
+        results = [session.look(one, inside, both=both) for one, inside in found]
+    return ResolveResult(
+        open=tuple(one for result in results for one in result.open),
+        keys=tuple(one for result in results for one in result.keys),
+        resolved=tuple(one for result in results for one in result.resolved),
+        written=tuple(one for result in results for one in result.written),
+        restored=_joined([result.restored for result in results if result.restored is not None]),
+    )
+
+
+def _chosen(
+    repo: Repository, conflicted: Sequence[Unmerged], paths: Sequence[str], cwd: Path
+) -> list[tuple[Unmerged, bytes]]:
+    """The conflicted data that `paths` mean, each with the place inside of it, empty for all of it."""
+    if not paths:
+        return [(one, b"") for one in conflicted]
+    found: dict[tuple[bytes, bytes], tuple[Unmerged, bytes]] = {}
+    for text in paths:
+        path = data_path(repo, text, cwd)
+        for name in (path, path.removesuffix(SUFFIX)):
+            here = [(one, name[len(one.path) + 1 :]) for one in conflicted if is_at_or_below(name, one.path)]
+            here += [(one, b"") for one in conflicted if is_at_or_below(one.path, name) and one.path != name]
+            found.update({(one.path, inside): (one, inside) for one, inside in here})
+            if here:
+                break
+        else:
+            listed = ", ".join(repo.shown(one.path) for one in conflicted)
+            why = f"in conflict: {listed}" if listed else "no pointer is in conflict"
+            raise UsageError(f"nothing is in conflict at {text!r}", why=why, fix="`dver resolve` lists all conflicts")
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One run of the command."""
+
+    repo: Repository
+    choice: Choice | None
+    progress: Progress
+
+    def look(self, conflicted: Unmerged, inside: bytes, *, both: bool) -> ResolveResult:
+        """Do what is asked about one pointer."""
+        watch = Watch(self.repo.store)
+        decisions = read_decisions(self.repo, conflicted)
+        undecided = merge_sides(self.repo, conflicted.sides)
+        meant = [one for one in undecided.data.conflicts if is_at_or_below(one.path, inside)]
+        if inside and not meant:
+            raise UsageError(
+                f"{self.repo.shown(full_path(conflicted.path, inside))!r} is not in conflict",
+                why="both sides have the same, or only one of them changed it",
+                fix=f"`dver resolve {typed(self.repo.shown(conflicted.path))}` lists what is",
+            )
+        if both:
+            return self.write_both(conflicted, meant, decisions)
+        if self.choice is not None:
+            decisions.files.update({one.path: self.choice for one in meant})
+            decisions.keys = decisions.keys or (None if inside else self.choice)
+        merged = merge_sides(
+            self.repo, conflicted.sides, choose=lambda one: decisions.files.get(one.path), prefer=decisions.keys
+        )
+        if not merged.clean:
+            write_decisions(self.repo, conflicted, decisions)
+            return self.still_open(conflicted, inside, merged)
+        return self.finish(conflicted, merged, decisions, watch)
+
+    def still_open(self, conflicted: Unmerged, inside: bytes, merged: MergedPointer) -> ResolveResult:
+        opened = (self.told(conflicted, one) for one in merged.data.conflicts)
+        return ResolveResult(open=tuple(opened), keys=tuple((conflicted.path, key) for key in merged.keys))
+
+    def told(self, conflicted: Unmerged, one: Conflict) -> OpenConflict:
+        return OpenConflict(full_path(conflicted.path, one.path), one.base, one.ours, one.theirs)
+
+    def write_both(self, conflicted: Unmerged, meant: Sequence[Conflict], decisions: Decisions) -> ResolveResult:
+        """Write both versions of what is in conflict beside it."""
+        wishes = []
+        for one in meant:
+            for entry, side in ((one.ours, b".ours"), (one.theirs, b".theirs")):
+                path = full_path(conflicted.path, one.path) + side
+                if entry is not None:
+                    wishes.append(Wish(path, entry._replace(name=os.path.basename(path))))
+        restored = restore(self.repo, wishes, progress=self.progress)
+        written = tuple(wish.path for wish in wishes)
+        decisions.written = sorted({*decisions.written, *written})
+        write_decisions(self.repo, conflicted, decisions)
+        opened = tuple(self.told(conflicted, one) for one in meant)
+        return ResolveResult(open=opened, written=written, restored=restored)
+
+    def finish(self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, watch: Watch) -> ResolveResult:
+        """Write the pointer, stage it, and bring the data."""
+        path, repo = conflicted.path, self.repo
+        _refuse_conflicted_ignore_file(repo, path)
+        wanted: dict[bytes, Pointer | bytes | None] = {path: merged.content}
+        entries: dict[bytes, Entry | None] = {path: merged.data.entry}
+        if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
+            entries = _union(conflicted)
+            wanted = {at: pointer_of(one) if one is not None else None for at, one in entries.items()}
+        write_pointers(repo, wanted, watch)
+        write_decisions(repo, conflicted, None)
+        if decisions.written:
+            restore(repo, [Wish(one, None) for one in decisions.written], progress=self.progress)
+        restored = restore(repo, [Wish(at, one) for at, one in entries.items()], progress=self.progress)
+        return ResolveResult(resolved=tuple(at for at, one in wanted.items() if one is not None), restored=restored)
+
+
+def _union(conflicted: Unmerged) -> dict[bytes, Entry | None]:
+    """Both versions of data that is in conflict as a whole, as data of their own."""
+    folder, name = os.path.split(conflicted.path)
+    places = [os.path.join(folder, one) for one in kept_names(name)]
+    sides = (conflicted.sides.ours, conflicted.sides.theirs)
+    both = {place: entry_of(place, side[1]) for place, side in zip(places, sides, strict=True) if side is not None}
+    return {conflicted.path: None, **both}
+
+
+def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
+    # The line of the data goes into it, and it is staged with the pointer: markers in it would be taken for settled.
+    name = os.path.join(os.path.dirname(path), b".gitignore")
+    if unmerged_files(repo.git, [name]):
+        shown = repo.shown(name)
+        raise ConflictError(
+            f"{shown!r} is in conflict itself",
+            why="the data's line in it is staged together with the pointer",
+            fix=f"keep the lines of both sides in it, then `git add {typed(shown)}`, then the same command again",
+        )
+
+
+def _joined(parts: Sequence[Restored]) -> Restored | None:
+    if not parts:
+        return None
+    return Restored(
+        created=sum(one.created for one in parts),
+        updated=sum(one.updated for one in parts),
+        removed=sum(one.removed for one in parts),
+        kept=tuple(kept for one in parts for kept in one.kept),
+        lost=tuple(lost for one in parts for lost in one.lost),
+        former_store=next((one.former_store for one in parts if one.former_store), None),
+    )

@@ -1,0 +1,101 @@
+"""Pointers that Git could not merge, and what was decided about them so far."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.fsutil import write_atomic
+from dver.project.merging import Sides, read_sides
+from dver.project.targets import data_of
+from dver.repo import Repository
+from dver.scm.pointers import in_index, read_blobs
+from dver.store.merge import Choice
+
+_FILE: Final = "merge.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """A pointer in conflict in Git's index. `blobs` are the ids of its versions there, by stage."""
+
+    path: bytes
+    """Of the data."""
+    blobs: Mapping[int, str]
+    sides: Sides
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What was decided about one pointer so far."""
+
+    files: dict[bytes, Choice] = field(default_factory=dict)
+    """By path relative to the data; empty for the data as a whole."""
+    keys: Choice | None = None
+    """For keys of the pointer."""
+    written: list[bytes] = field(default_factory=list)
+    """Files with one side's version that were written to be looked at."""
+
+
+def unmerged(repo: Repository) -> list[Unmerged]:
+    """The pointers in conflict in Git's index, by path. Raises CorruptError for a side that is no pointer."""
+    files = {path: file for path, file in in_index(repo.git, repo.prefix).items() if file.sides}
+    contents = read_blobs(repo.git, {blob for file in files.values() for blob in file.sides.values()})
+    found = []
+    for path, file in sorted(files.items()):
+        three = [contents[file.sides[stage]] if stage in file.sides else None for stage in (1, 2, 3)]
+        found.append(Unmerged(data_of(path), file.sides, _sides(repo, data_of(path), three)))
+    return found
+
+
+def _sides(repo: Repository, path: bytes, three: list[bytes | None]) -> Sides:
+    # Where branches have crossed, Git makes the base by a merge of its own, which may have been in conflict.
+    with suppress(ConflictError, CorruptError):
+        return read_sides(repo, path, three)
+    return read_sides(repo, path, [None, *three[1:]])
+
+
+def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
+    """What was decided about `conflicted`; nothing, if that was about another merge."""
+    kept = _read(repo).get(os.fsdecode(conflicted.path))
+    if not isinstance(kept, dict) or kept.get("blobs") != _blobs(conflicted):
+        return Decisions()
+    return Decisions(
+        files={os.fsencode(path): Choice(choice) for path, choice in kept["files"].items()},
+        keys=Choice(kept["keys"]) if kept["keys"] else None,
+        written=[os.fsencode(path) for path in kept["written"]],
+    )
+
+
+def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions | None) -> None:
+    """Remember what is decided about `conflicted`; None once the conflict is ended."""
+    kept = _read(repo)
+    before = dict(kept)
+    kept.pop(os.fsdecode(conflicted.path), None)
+    if decisions is not None and (decisions.files or decisions.keys or decisions.written):
+        kept[os.fsdecode(conflicted.path)] = {
+            "blobs": _blobs(conflicted),
+            "files": {os.fsdecode(path): choice.value for path, choice in sorted(decisions.files.items())},
+            "keys": decisions.keys.value if decisions.keys else None,
+            "written": [os.fsdecode(path) for path in decisions.written],
+        }
+    if kept != before:
+        repo.worktree_folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
+
+
+def _read(repo: Repository) -> dict[str, Any]:
+    try:
+        kept = json.loads((repo.worktree_folder / _FILE).read_bytes())
+    except (FileNotFoundError, ValueError):  # what is lost is decided again
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _blobs(conflicted: Unmerged) -> list[str | None]:
+    return [conflicted.blobs.get(stage) for stage in (1, 2, 3)]

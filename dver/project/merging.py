@@ -1,0 +1,241 @@
+"""Merging pointers: the data that they stand for file by file, and the keys of the user one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.words import count, some, typed
+from dver.formats import pointer as pointer_format
+from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry
+from dver.project.history import object_kind
+from dver.project.targets import decode, entry_of, pointer_of
+from dver.remote.fetch_plan import fetch_trees
+from dver.repo import Repository
+from dver.scm.textmerge import merge_lines
+from dver.store.merge import Choice, Choose, Conflict, Merged, merge, undecided
+from dver.store.trash import Watch
+from dver.store.writer import StoreWriter
+
+_ABSENT: Final = object()
+
+Side = tuple[bytes, Pointer] | None
+"""A pointer file and what it says; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The three versions of one pointer. `path` is that of the data."""
+
+    path: bytes
+    base: Side
+    ours: Side
+    theirs: Side
+
+    @property
+    def entries(self) -> tuple[Entry | None, Entry | None, Entry | None]:
+        """The data of the three, as a directory would list it."""
+        base, ours, theirs = (entry_of(self.path, one[1]) if one else None for one in self._all())
+        return base, ours, theirs
+
+    @property
+    def pointers(self) -> list[Pointer]:
+        """Those of the three that are there."""
+        return [one[1] for one in self._all() if one is not None]
+
+    def _all(self) -> tuple[Side, Side, Side]:
+        return self.base, self.ours, self.theirs
+
+
+@dataclass(frozen=True, slots=True)
+class MergedPointer:
+    """What came of merging a pointer."""
+
+    data: Merged
+    content: bytes | None
+    """The pointer file; None with conflicts, and where nothing is left."""
+    keys: tuple[str, ...] = ()
+    """Keys of the user that both sides changed, each in its own way."""
+
+    @property
+    def clean(self) -> bool:
+        """Was everything merged or decided?"""
+        return not self.data.conflicts and not self.keys
+
+
+def read_sides(repo: Repository, path: bytes, contents: Sequence[bytes | None]) -> Sides:
+    """The versions of the pointer of the data `path`: base, ours and theirs.
+
+    A base that is itself the remains of a conflict, as Git makes them where branches have crossed, raises
+    ConflictError; so do sides with markers. CorruptError for what is no pointer.
+    """
+    name = path + pointer_format.SUFFIX.encode()
+    base, ours, theirs = ((one, decode(repo, name, one)) if one else None for one in contents)
+    return Sides(path, base, ours, theirs)
+
+
+def merge_pointers(
+    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
+) -> MergedPointer:
+    """Merge three versions of a pointer; `choose` decides conflicting files, `prefer` conflicting keys.
+
+    New trees are durable in the store when it returns. Trees that are not here are fetched. Raises MissingObjectError
+    where that is impossible.
+    """
+    watch = Watch(repo.store)
+    merged = _with_what_it_needs(repo, sides, lambda: _merge_data(repo, sides, choose))
+    if merged.entry is None:
+        return MergedPointer(merged, None)
+    _, ours, theirs = sides.entries
+    watch.lacking([(merged.entry.oid, object_kind(merged.entry))])
+    _note_complete(repo, merged.entry, [one for one in (ours, theirs) if one is not None])
+    content, keys = _merge_files(sides, merged.entry, prefer)
+    return MergedPointer(merged, content, keys)
+
+
+def merge_sides(
+    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
+) -> MergedPointer:
+    """`merge_pointers`; where one side has no pointer at all, the data is in conflict as a whole."""
+    base, ours, theirs = sides.entries
+    if ours is not None and theirs is not None:
+        return merge_pointers(repo, sides, choose=choose, prefer=prefer)
+    conflict = Conflict(b"", base, ours, theirs)
+    choice = choose(conflict)
+    if choice is None:
+        return MergedPointer(Merged(None, (conflict,)), None)
+    present = sides.ours or sides.theirs
+    wanted = sides.theirs if choice is Choice.THEIRS else sides.ours if choice is Choice.OURS else present
+    return MergedPointer(Merged(entry_of(sides.path, wanted[1]) if wanted else None), wanted[0] if wanted else None)
+
+
+def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> Merged:
+    new: dict[Oid, bytes] = {}
+
+    def read(oid: Oid) -> Sequence[Entry]:
+        return repo.store.tree(oid)
+
+    merged = merge(*sides.entries, read=read, emit=new.__setitem__, choose=choose)
+    if new:
+        with StoreWriter(repo.store) as writer:
+            for oid in writer.lacking(new):
+                writer.add_tree(oid, new[oid])
+    return merged
+
+
+def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Merged]) -> Merged:
+    """What `attempt` answers; if a tree is not here, then after getting it."""
+    try:
+        return attempt()
+    except MissingObjectError:
+        _fetch_trees(repo, sides)
+    try:
+        return attempt()
+    except MissingObjectError as error:
+        raise MissingObjectError(
+            f"a directory that the merge needs is not in the store: {repo.shown(sides.path)!r}",
+            why="the remote does not have it either",
+            fix=f"have it pushed from where it was added; then: dver resolve {typed(repo.shown(sides.path))}",
+        ) from error
+
+
+def _fetch_trees(repo: Repository, sides: Sides) -> None:
+    trees = [one for one in sides.pointers if one.kind is ObjectKind.TREE]
+    for remote in {one.remote for one in trees}:
+        try:
+            fetch_trees([one.oid for one in trees if one.remote == remote], repo.store, repo.catalog(remote))
+        except DverError as error:
+            raise MissingObjectError(
+                f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
+                why=f"they cannot be fetched: {error.what}",
+                fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}",
+            ) from error
+
+
+def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> None:
+    """What is made of two directories that are all here is all here."""
+    oids = [one.oid for one in sides]
+    if len(repo.store.complete(oids)) == len(set(oids)):
+        repo.store.mark_complete([entry.oid])
+
+
+# -- pointer files
+
+
+def _merge_files(sides: Sides, entry: Entry, prefer: Choice | None) -> tuple[bytes | None, tuple[str, ...]]:
+    """The merged pointer file, and the keys of the user that conflict; with `prefer`, none does."""
+    present = [_pointing_to(one, entry) if one is not None else None for one in (sides.base, sides.ours, sides.theirs)]
+    base, ours, theirs = present
+    if ours is None or theirs is None:
+        return ours or theirs, ()
+    if ours == theirs or base == theirs:
+        return ours, ()
+    if base == ours:
+        return theirs, ()
+    fields = [pointer_format.fields_of(one) if one is not None else {} for one in (base, ours, theirs)]
+    conflicts: list[str] = []
+    wanted = _merge_keys(fields[0], fields[1], fields[2], "", conflicts, prefer)
+    if conflicts:
+        return None, tuple(conflicts)
+    # Git's own merge keeps the comments of both sides. It counts only if it says the same as the merge key by key.
+    text = merge_lines(base, ours, theirs) if base is not None else None
+    if text is not None:
+        with suppress(CorruptError, ConflictError):
+            if pointer_format.fields_of(text) == wanted:
+                return text, ()
+    return pointer_format.with_fields(ours, wanted), ()
+
+
+def _pointing_to(side: tuple[bytes, Pointer], entry: Entry) -> bytes:
+    content, pointer = side
+    return pointer_format.rewrite(content, pointer_of(entry, like=pointer))
+
+
+def _merge_keys(
+    base: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    above: str,
+    conflicts: list[str],
+    prefer: Choice | None,
+) -> dict[str, Any]:
+    """Mappings merged key by key, those in them too. Names of conflicting keys go to `conflicts`."""
+    merged: dict[str, Any] = {}
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
+        old, left, right = (one.get(key, _ABSENT) for one in (base, ours, theirs))
+        if left == right or old == right:
+            value = left
+        elif old == left:
+            value = right
+        elif isinstance(left, dict) and isinstance(right, dict):
+            value = _merge_keys(old if isinstance(old, dict) else {}, left, right, f"{above}{key}.", conflicts, prefer)
+        elif prefer is not None:
+            value = right if prefer is Choice.THEIRS else left
+        else:
+            conflicts.append(f"{above}{key}")
+            continue
+        if value is not _ABSENT:
+            merged[key] = value
+    return merged
+
+
+def told(repo: Repository, sides: Sides, merged: MergedPointer) -> str:
+    """One line about what is in conflict."""
+    parts = []
+    if merged.data.conflicts:
+        paths = [repo.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
+        parts.append(some(paths))
+    if merged.keys:
+        parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({some(merged.keys)})")
+    return "both sides changed " + ", and ".join(parts)
+
+
+def full_path(path: bytes, inside: bytes) -> bytes:
+    """The place `inside` of the data at `path`."""
+    return path + b"/" + inside if inside else path

@@ -1,0 +1,328 @@
+"""Real Git merges pointers and lock files through the merge driver, and `dver resolve` ends what it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from support import Run, git, make_git_repo
+from workspaces import listing, write
+
+from dver.core.oid import Oid
+from dver.formats import lock, pointer
+from dver.formats.lock import Item, Lock, Stage
+from dver.formats.pack import ObjectKind
+
+BASE = {"a.csv": b"a\n", "b.csv": b"b\n", "in/c.csv": b"c\n"}
+
+
+def use_driver(repo: Path) -> None:
+    driver = f"'{sys.executable}' -m dver merge-driver %O %A %B %L %P"
+    git("config", "merge.dver.driver", driver, cwd=repo)
+    (repo / ".git" / "info" / "attributes").write_text("*.dver merge=dver\ndver.lock merge=dver\n")
+
+
+@pytest.fixture
+def repo(run: Run, tmp_path: Path) -> Path:
+    repo = make_git_repo(tmp_path / "a repo")
+    run("init", cwd=repo)
+    use_driver(repo)
+    commit(run, repo, BASE, "Base")
+    git("branch", "-q", "other", cwd=repo)
+    return repo
+
+
+def commit(run: Run, repo: Path, files: Mapping[str, bytes], message: str) -> None:
+    """Make `files` all of the data, and commit that."""
+    shutil.rmtree(repo / "data", ignore_errors=True)
+    write(repo / "data", files)
+    run("add", "data", cwd=repo)
+    git("add", "-A", cwd=repo)
+    git("commit", "-qm", message, cwd=repo)
+
+
+def diverge(run: Run, repo: Path, ours: Mapping[str, bytes], theirs: Mapping[str, bytes]) -> None:
+    """Commit `theirs` on the branch other, and `ours` on main, where we are."""
+    git("checkout", "-q", "other", cwd=repo)
+    commit(run, repo, theirs, "Theirs")
+    git("checkout", "-q", "main", cwd=repo)
+    commit(run, repo, ours, "Ours")
+
+
+def files(repo: Path) -> dict[str, bytes]:
+    """The data in the workspace."""
+    return {os.fsdecode(path): one[1] for path, one in listing(repo / "data").items() if one[0] != "directory"}
+
+
+def unmerged(repo: Path) -> str:
+    return git("ls-files", "-u", cwd=repo)
+
+
+def conflicting(run: Run, repo: Path) -> None:
+    """Leave a merge in which a.csv and in/c.csv are in conflict, and all else is merged."""
+    diverge(
+        run,
+        repo,
+        {**BASE, "a.csv": b"ours\n", "in/c.csv": b"our c\n", "mine": b"m\n"},
+        {**BASE, "a.csv": b"theirs\n", "in/c.csv": b"their c\n", "yours": b"y\n"},
+    )
+    git("merge", "-q", "other", cwd=repo, rc=1)
+
+
+@pytest.mark.parametrize(
+    "command", [("merge", "-q", "--no-edit", "other"), ("rebase", "-q", "other"), ("cherry-pick", "other")]
+)
+def test_files_that_each_branch_added_are_merged(run: Run, repo: Path, command: tuple[str, ...]) -> None:
+    diverge(run, repo, {**BASE, "mine": b"m\n", "a.csv": b"A\n"}, {"a.csv": b"a\n", "moved/c.csv": b"c\n"})
+    git(*command, cwd=repo)
+    run("checkout", cwd=repo)
+    assert files(repo) == {"a.csv": b"A\n", "moved/c.csv": b"c\n", "mine": b"m\n"}
+    assert git("status", "--porcelain", cwd=repo) == ""
+    run("status", "--exit-code", cwd=repo)
+    run("fsck", cwd=repo)
+
+
+def test_a_stash_is_popped_onto_changed_data(run: Run, repo: Path) -> None:
+    write(repo / "data", {"stashed": b"s\n"})
+    run("add", "data", cwd=repo)
+    git("stash", "-q", cwd=repo)
+    run("checkout", cwd=repo)
+    commit(run, repo, {**BASE, "mine": b"m\n"}, "Ours")
+    git("stash", "pop", "-q", cwd=repo)
+    run("checkout", cwd=repo)
+    assert files(repo) == {**BASE, "mine": b"m\n", "stashed": b"s\n"}
+
+
+def test_a_stash_in_conflict_is_resolved(run: Run, repo: Path) -> None:
+    write(repo / "data", {"a.csv": b"stashed\n"})
+    run("add", "data", cwd=repo)
+    git("stash", "-q", cwd=repo)
+    run("checkout", cwd=repo)
+    commit(run, repo, {**BASE, "a.csv": b"committed\n"}, "Ours")
+    git("stash", "pop", "-q", cwd=repo, rc=1)
+    run("resolve", "data", "--theirs", cwd=repo)
+    assert files(repo) == {**BASE, "a.csv": b"stashed\n"}
+    assert unmerged(repo) == ""
+
+
+@pytest.mark.parametrize("command", [("rebase", "-q", "other"), ("cherry-pick", "other")])
+def test_a_conflict_in_a_rebase_or_cherry_pick_is_resolved(run: Run, repo: Path, command: tuple[str, ...]) -> None:
+    diverge(run, repo, {**BASE, "a.csv": b"main\n"}, {**BASE, "a.csv": b"other\n"})
+    git(*command, cwd=repo, rc=1)
+    run("resolve", "data", "--theirs", cwd=repo)
+    git("-c", "core.editor=true", command[0], "--continue", cwd=repo)
+    picked = b"main\n" if command[0] == "rebase" else b"other\n"
+    assert files(repo) == {**BASE, "a.csv": picked}
+
+
+def test_branches_that_both_added_the_data_are_joined(run: Run, repo: Path) -> None:
+    git("checkout", "-q", "--orphan", "new", cwd=repo)
+    commit(run, repo, {"new": b"n\n"}, "New")
+    git("merge", "-q", "--no-edit", "--allow-unrelated-histories", "main", cwd=repo)
+    run("checkout", cwd=repo)
+    assert files(repo) == {**BASE, "new": b"n\n"}
+
+
+def test_a_conflict_leaves_both_pointers_between_markers_and_says_how_to_end_it(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "a.csv": b"ours\n"}, {**BASE, "a.csv": b"theirs\n"})
+    sides = [git("show", f"{rev}:data.dver", cwd=repo) for rev in ("main", "other")]
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    text = (repo / "data.dver").read_text()
+    assert text == f"<<<<<<< ours\n{sides[0]}=======\n{sides[1]}>>>>>>> theirs\n"
+    told = run("resolve", cwd=repo)
+    assert "data/a.csv" in told.out
+    assert "--ours" in told.err
+    assert files(repo)["a.csv"] == b"ours\n"
+
+
+@pytest.mark.parametrize(
+    ("choice", "wanted"),
+    [
+        ("--ours", {"a.csv": b"ours\n", "in/c.csv": b"our c\n"}),
+        ("--theirs", {"a.csv": b"theirs\n", "in/c.csv": b"their c\n"}),
+        (
+            "--union",
+            {
+                "a.ours.csv": b"ours\n",
+                "a.theirs.csv": b"theirs\n",
+                "in/c.ours.csv": b"our c\n",
+                "in/c.theirs.csv": b"their c\n",
+            },
+        ),
+    ],
+)
+def test_all_conflicts_of_data_are_decided_at_once(
+    run: Run, repo: Path, choice: str, wanted: Mapping[str, bytes]
+) -> None:
+    conflicting(run, repo)
+    run("resolve", "data.dver", choice, cwd=repo)
+    assert files(repo) == {"b.csv": b"b\n", "mine": b"m\n", "yours": b"y\n", **wanted}
+    assert unmerged(repo) == ""
+    git("commit", "-qm", "Merged", cwd=repo)
+    run("status", "--exit-code", cwd=repo)
+    run("fsck", cwd=repo)
+
+
+def test_conflicts_are_decided_one_by_one_from_where_the_user_stands(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    told = run("resolve", "c.csv", "--theirs", cwd=repo / "data" / "in")
+    assert "a.csv" in told.out
+    assert unmerged(repo)
+    run("resolve", "data/a.csv", "--ours", cwd=repo)
+    assert unmerged(repo) == ""
+    assert files(repo) == {
+        "a.csv": b"ours\n", "b.csv": b"b\n", "in/c.csv": b"their c\n", "mine": b"m\n", "yours": b"y\n"
+    }  # fmt: skip
+
+
+def test_decisions_of_an_aborted_merge_are_not_those_of_the_next(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    run("resolve", "data/a.csv", "--theirs", cwd=repo)
+    git("merge", "--abort", cwd=repo)
+    commit(run, repo, {**BASE, "a.csv": b"newer\n", "in/c.csv": b"c2\n"}, "Newer")
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    run("resolve", "data/in", "--ours", cwd=repo)
+    assert "data/a.csv" in run("resolve", cwd=repo).out
+
+
+def test_both_versions_can_be_looked_at_and_go_when_all_is_decided(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    run("resolve", "data/a.csv", "--both", cwd=repo)
+    assert (repo / "data" / "a.csv.ours").read_bytes() == b"ours\n"
+    assert (repo / "data" / "a.csv.theirs").read_bytes() == b"theirs\n"
+    assert unmerged(repo)
+    run("resolve", "data", "--theirs", cwd=repo)
+    assert not {"a.csv.ours", "a.csv.theirs"} & files(repo).keys()
+    run("status", "--exit-code", cwd=repo)
+
+
+def test_resolve_names_what_is_not_in_conflict(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    assert "not in conflict" in run("resolve", "data/b.csv", "--ours", cwd=repo, rc=2).err
+    assert "nothing is in conflict" in run("resolve", "README", "--ours", cwd=repo, rc=2).err
+    assert "more than one" in run("resolve", "data", "--ours", "--theirs", cwd=repo, rc=2).err
+    assert "no path" in run("resolve", "--ours", cwd=repo, rc=2).err
+    assert unmerged(repo)
+
+
+def test_data_that_one_branch_untracked_is_decided_as_a_whole(run: Run, repo: Path) -> None:
+    git("checkout", "-q", "other", cwd=repo)
+    commit(run, repo, {**BASE, "a.csv": b"theirs\n"}, "Theirs")
+    git("checkout", "-q", "main", cwd=repo)
+    run("checkout", cwd=repo)
+    run("remove", "data", cwd=repo)
+    git("commit", "-qam", "Remove", cwd=repo)
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    assert "deleted" in run("resolve", cwd=repo).out
+    run("resolve", "data", "--theirs", cwd=repo)
+    assert unmerged(repo) == ""
+    assert files(repo) == {**BASE, "a.csv": b"theirs\n"}
+
+
+def test_a_file_in_conflict_is_kept_twice(run: Run, repo: Path) -> None:
+    for branch in ("other", "main"):
+        git("checkout", "-q", branch, cwd=repo)
+        (repo / "model.bin").write_text(branch)
+        run("add", "model.bin", cwd=repo)
+        git("commit", "-qm", branch, cwd=repo)
+        (repo / "model.bin").unlink()
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    run("resolve", "model.bin", "--union", cwd=repo)
+    assert (repo / "model.ours.bin").read_text() == "main"
+    assert (repo / "model.theirs.bin").read_text() == "other"
+    assert not (repo / "model.bin.dver").exists()
+    assert unmerged(repo) == ""
+
+
+def test_keys_and_comments_of_the_user_are_merged_with_the_data(run: Run, repo: Path) -> None:
+    git("checkout", "-q", "other", cwd=repo)
+    commit(run, repo, {**BASE, "yours": b"y\n"}, "Theirs")
+    (repo / "data.dver").write_text("# theirs\n" + (repo / "data.dver").read_text() + "meta:\n  a: 1\n")
+    git("commit", "-qam", "Note", cwd=repo)
+    git("checkout", "-q", "main", cwd=repo)
+    commit(run, repo, {**BASE, "mine": b"m\n"}, "Ours")
+    (repo / "data.dver").write_text((repo / "data.dver").read_text() + "desc: Ours  # ours\nmeta:\n  b: 2\n")
+    git("commit", "-qam", "Note", cwd=repo)
+    git("merge", "-q", "--no-edit", "other", cwd=repo)
+    merged = pointer.decode((repo / "data.dver").read_bytes())
+    assert (merged.desc, dict(merged.meta), merged.files) == ("Ours", {"a": 1, "b": 2}, 5)
+    assert "# ours" in (repo / "data.dver").read_text()
+
+
+def test_a_key_that_both_changed_is_a_conflict_and_resolved(run: Run, repo: Path) -> None:
+    for branch in ("other", "main"):
+        git("checkout", "-q", branch, cwd=repo)
+        (repo / "data.dver").write_text((repo / "data.dver").read_text() + f"desc: {branch}\n")
+        git("commit", "-qam", branch, cwd=repo)
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    assert "desc" in run("resolve", cwd=repo).out
+    run("resolve", "data", "--theirs", cwd=repo)
+    assert pointer.decode((repo / "data.dver").read_bytes()).desc == "other"
+    assert unmerged(repo) == ""
+
+
+def _clone_without_data(run: Run, repo: Path) -> Path:
+    """A clone that has neither trees nor files, and a remote that has all."""
+    run("remote", "add", "-d", "origin", repo.parent / "remote", cwd=repo)
+    git("commit", "-qam", "Remote", cwd=repo)
+    run("push", "--all-branches", cwd=repo)
+    clone = repo.parent / "clone"
+    git("clone", "-q", repo, clone, cwd=repo.parent)
+    use_driver(clone)
+    git("branch", "-q", "other", "origin/other", cwd=clone)
+    return clone
+
+
+def test_trees_that_are_not_here_are_fetched_and_no_data(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
+    clone = _clone_without_data(run, repo)
+    git("merge", "-q", "--no-edit", "other", cwd=clone)
+    assert pointer.decode((clone / "data.dver").read_bytes()).files == 5
+    run("cat", "data/mine", cwd=clone, rc=5)
+    run("pull", cwd=clone)
+    assert files(clone) == {**BASE, "mine": b"m\n", "yours": b"y\n"}
+
+
+def test_a_merge_that_lacks_trees_and_cannot_fetch_them_is_a_conflict_until_it_can(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
+    clone = _clone_without_data(run, repo)
+    (repo.parent / "remote").rename(repo.parent / "away")
+    git("merge", "-q", "other", cwd=clone, rc=1)
+    assert (clone / "data.dver").read_text().startswith("<<<<<<< ours\n")
+    assert "dver resolve data" in run("resolve", "data", "--ours", cwd=clone, rc=5).err
+    (repo.parent / "away").rename(repo.parent / "remote")
+    run("resolve", "data", cwd=clone, rc=None)
+    assert unmerged(clone) == ""
+    run("pull", cwd=clone)
+    assert files(clone) == {**BASE, "mine": b"m\n", "yours": b"y\n"}
+
+
+def test_lock_files_are_merged_stage_by_stage(repo: Path) -> None:
+    item = Item("data", ObjectKind.TREE, Oid.of(b"data"), 10, 3)
+
+    def write_lock(**stages: str) -> None:
+        content = lock.encode(Lock({name: Stage(cmd, deps=(item,)) for name, cmd in stages.items()}))
+        (repo / "dver.lock").write_bytes(content)
+        git("add", "dver.lock", cwd=repo)
+        git("commit", "-qm", "Lock", cwd=repo)
+
+    write_lock(a="1", b="1")
+    git("branch", "-f", "other", cwd=repo)
+    write_lock(a="2", b="1", c="ours")
+    git("checkout", "-q", "other", cwd=repo)
+    write_lock(a="1", b="2")
+    git("checkout", "-q", "main", cwd=repo)
+    git("merge", "-q", "--no-edit", "other", cwd=repo)
+    merged = lock.decode((repo / "dver.lock").read_bytes())
+    assert {name: stage.cmd for name, stage in merged.stages.items()} == {"a": "2", "b": "2", "c": "ours"}
+    write_lock(a="3", b="2")
+    git("checkout", "-q", "other", cwd=repo)
+    write_lock(a="4", b="2")
+    git("merge", "-q", "main", cwd=repo, rc=1)
+    text = (repo / "dver.lock").read_text()
+    assert text.startswith('stages:\n<<<<<<< ours\n  a:\n    cmd: "4"\n')
+    assert text.count("  b:\n") == 1
