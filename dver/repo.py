@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from dver.store.loose import LinkMode
     from dver.store.scratch import Sharing
     from dver.store.store import Store
+    from dver.worktree.followed import Followed
     from dver.worktree.placed import Placed
-    from dver.worktree.scan import Intake, Snapshot
+    from dver.worktree.scan import Intake, Scanner, Snapshot
     from dver.worktree.statcache import StatCache
 
 PROJECT_FOLDER: Final = ".dver"
@@ -226,12 +228,20 @@ class Repository:
         self, path: bytes, intake: Intake, *, root: bytes | None = None, progress: Progress = SILENT
     ) -> Snapshot | None:
         """What there is at the data path `path`, in the workspace or below the folder `root`."""
+        return self._scanner(intake, progress).scan((root or self.top) + b"/" + path, os.path.basename(path))
+
+    def look(
+        self, folder: bytes, names: Sequence[bytes], intake: Intake, *, progress: Progress = SILENT
+    ) -> Snapshot | None:
+        """What there is under `names` in the folder at the data path `folder`: a directory with only these."""
+        return self._scanner(intake, progress).look(self.absolute(folder), names)
+
+    def _scanner(self, intake: Intake, progress: Progress) -> Scanner:
         from dver.worktree.ignore import Ignore
         from dver.worktree.scan import Scanner
 
         ignore = Ignore(os.fsencode(self.root))
-        scanner = Scanner(self.stat_cache, intake, ignore=ignore, store_link=self.blob_behind_link, progress=progress)
-        return scanner.scan((root or self.top) + b"/" + path, os.path.basename(path))
+        return Scanner(self.stat_cache, intake, ignore=ignore, store_link=self.blob_behind_link, progress=progress)
 
     def trees(self, snapshots: Sequence[Snapshot]) -> Callable[[Oid], Sequence[Entry]]:
         """A reader of directories that are in the store, or that were only scanned."""
@@ -275,6 +285,27 @@ class Repository:
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
 
+    @property
+    def followed(self) -> Followed:
+        """What the pointers said when data last followed them in this worktree."""
+        from dver.worktree.followed import read_followed
+
+        return read_followed(self._followed_file)
+
+    def note_followed(self, changes: Mapping[bytes, Entry | None]) -> None:
+        """Remember that data at some paths has followed its pointer, or tried to."""
+        from dver.worktree.followed import mark_of
+
+        before = self.followed
+        marks = {**before.marks, **{path: mark_of(entry) if entry else "" for path, entry in changes.items()}}
+        self.set_followed(replace(before, marks={path: mark for path, mark in marks.items() if mark}))
+
+    def set_followed(self, followed: Followed) -> None:
+        """Write down what `followed` says."""
+        from dver.worktree.followed import write_followed
+
+        write_followed(self._followed_file, followed)
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """No other process changes this worktree's data while the block runs."""
@@ -284,6 +315,12 @@ class Repository:
     @property
     def _partial_file(self) -> Path:
         return self.worktree_folder / "partial.json"
+
+    @property
+    def _followed_file(self) -> Path:
+        from dver.worktree.followed import FILE
+
+        return self.git.git_dir / FILE
 
     @property
     def _placed_file(self) -> Path:

@@ -380,4 +380,5 @@ def test_every_setting_is_documented() -> None:
         assert spec.doc in rows[name]
         assert ("secret" in rows[name].split("|")[2]) is spec.secret
         assert all(f"`{choice}`" in rows[name] for choice in spec.choices)
-        assert str(DEFAULTS.get(name, "")) in rows[name]
+        default = DEFAULTS.get(name, "")
+        assert (str(default).lower() if isinstance(default, bool) else str(default)) in rows[name]

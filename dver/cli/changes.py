@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dver.cli import terminal
@@ -23,7 +23,7 @@ def shown(repo: Repository, path: bytes) -> str:
 
 def lines(repo: Repository, changes: Iterable[Change], style: terminal.Style) -> list[str]:
     """One line a change: a letter as in `git status`, the path, and sizes."""
-    return [_line(repo, change, style) for change in changes]
+    return [line(change, style, lambda path: shown(repo, path)) for change in changes]
 
 
 def summary(changes: Sequence[Change]) -> str:
@@ -32,12 +32,13 @@ def summary(changes: Sequence[Change]) -> str:
     return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
-def _line(repo: Repository, change: Change, style: terminal.Style) -> str:
+def line(change: Change, style: terminal.Style, show: Callable[[bytes], str]) -> str:
+    """How one change is told; `show` makes text of paths."""
     letter = _LETTERS[change.status.value]
     paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
-    name = shown(repo, change.path)
+    name = show(change.path)
     if change.old_path is not None:
-        name = f"{shown(repo, change.old_path)} -> {name}"
+        name = f"{show(change.old_path)} -> {name}"
     return f"{paint(letter)} {name}{_detail(change)}"
 
 

@@ -46,6 +46,12 @@ def report(error: BaseException) -> int:
     return described.exit_code
 
 
+def in_one_line(error: BaseException) -> str:
+    """What `error` says, for those who go on after it: what is wrong, and why."""
+    described = _describe(error)
+    return _one_line(f"{described.what}: {described.why}" if described.why else described.what)
+
+
 def _describe(error: BaseException) -> _Report:
     if isinstance(error, DverError):
         return _Report(error.what, error.why, error.fix, error.exit_code)

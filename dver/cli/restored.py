@@ -23,8 +23,10 @@ def exit_code_of(restored: Restored) -> int:
     return ConflictError.exit_code if any(kept.blocks for kept in restored.kept) else 0
 
 
-def tell_restored(ctx: Context, restored: Restored, *, shown: Callable[[bytes], str], rev: str | None = None) -> None:
-    """Print what was done, what was kept, and what is missing."""
+def tell_restored(
+    ctx: Context, restored: Restored, *, shown: Callable[[bytes], str], rev: str | None = None, label: str = "files"
+) -> None:
+    """Print what was done, what was kept, and what is missing; `label` begins the first line."""
     parts = [
         f"{number:,} {word}"
         for number, word in (
@@ -36,7 +38,7 @@ def tell_restored(ctx: Context, restored: Restored, *, shown: Callable[[bytes], 
     ]
     unchanged = not parts and not restored.lost and not restored.kept
     if parts or unchanged:
-        ctx.say("files: " + ", ".join(parts) if parts else "everything is up to date")
+        ctx.say(f"{label}: " + ", ".join(parts) if parts else "everything is up to date")
     _tell_kept(ctx, restored, shown)
     _tell_lost(ctx, restored, shown, rev)
 

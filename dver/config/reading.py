@@ -134,6 +134,11 @@ class Config:
         return seconds(str(self.get("gc.grace")))
 
     @property
+    def hooks_fetch(self) -> bool:
+        """`hooks.fetch`."""
+        return bool(self.get("hooks.fetch"))
+
+    @property
     def adds_at_commit(self) -> bool:
         """Is `hooks.pre_commit` add, and not check?"""
         return self.get("hooks.pre_commit") == "add"

@@ -39,6 +39,7 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         pattern=r"[0-9]{1,6}[mhdw]",
         expected="a duration: a number and m, h, d or w, such as 14d",
     ),
+    SettingSpec("hooks.fetch", bool, "whether Git's hooks download what the new pointers need and the store lacks"),
     SettingSpec(
         "hooks.max_file_size",
         str,
@@ -59,6 +60,7 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "cache.link": "auto",
     "cache.shared": "no",
     "gc.grace": "14d",
+    "hooks.fetch": False,
     "hooks.max_file_size": "10MB",
     "hooks.pre_commit": "check",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.project.targets import is_at_or_below
-from dver.repo import PROJECT_FOLDER
+from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm.git import GitRepo, run
 from dver.scm.staged import Staged
 
@@ -21,6 +21,22 @@ def projects_of(git: GitRepo) -> list[Path]:
     only on disk. One git process."""
     output = run(git, ["ls-files", "-z", "--", _FILES], literal=False)
     return roots_in(git, output.split(b"\0")[:-1])
+
+
+def all_projects(git: GitRepo) -> Iterator[Repository]:
+    """All projects in this worktree, opened one after the other, for who knows an object but not whose it is."""
+    for root in dict.fromkeys((*projects_of(git), git.worktree)):
+        with Repository(root, git) as repo:
+            yield repo
+
+
+def project_around(git: GitRepo, path: bytes) -> Repository:
+    """The project that `path`, relative to the top of the worktree, is in by what is on disk; else one at the top."""
+    folder = git.worktree / os.fsdecode(os.path.dirname(path))
+    for root in (folder, *folder.parents):
+        if root == git.worktree or (root / PROJECT_FOLDER).is_dir():
+            return Repository(root, git)
+    return Repository(git.worktree, git)
 
 
 def roots_in(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import CorruptError, MissingObjectError
@@ -89,17 +89,24 @@ def restore(
     placed = repo.placed if root is None else {}
     if root is None:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
-        _note(repo, wishes, placed, finished=False)
+        note(repo, wishes, placed, finished=False)
         _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
     plans = [_plan(repo, wish, placed, force=force, root=root, progress=progress) for wish in wishes]
-    destination = Destination(root or repo.top, repo.scratch, repo.link_mode)
+    destination = destination_of(repo, root)
     lost: list[Lost] = []
     for plan in plans:
         lost += apply_plan(plan, destination, repo.store, repo.stat_cache, progress=progress)
     if root is None and not lost:
-        _note(repo, wishes, placed, finished=True)
+        note(repo, wishes, placed, finished=True)
         repo.note_partial({wish.path: False for wish in wishes if wish.whole is None})
-    return replace(_summary(plans, lost), former_store=repo.former_store if lost else None)
+    if root is None:
+        repo.note_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
+    return summary(repo, plans, lost)
+
+
+def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
+    """Where plans are carried out: in the folder `root`, or in the workspace."""
+    return Destination(root or repo.top, repo.scratch, repo.link_mode)
 
 
 def _wish(repo: Repository, target: Target) -> Wish:
@@ -138,7 +145,8 @@ def _bases(repo: Repository, wish: Wish, placed: Mapping[bytes, tuple[Entry, ...
     return tuple(entry for entry in found if entry is not None)
 
 
-def _note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: bool) -> None:
+def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: bool) -> None:
+    """Note in placed.json what `restore` puts at its places, beside what was `placed` there until it has `finished`."""
     changes: Placed = {}
     for wish in wishes:
         if wish.whole is not None:
@@ -161,7 +169,8 @@ def _each_once(*entries: Entry) -> tuple[Entry, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def _summary(plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
+def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
+    """What carrying out `plans` did, in files, and what was `lost`."""
     replaced = {path for plan in plans for path, _ in plan.replace}
     unknown = {path for plan in plans for path, _, _ in plan.unknown}
     not_updated = sum(one.path in replaced for one in lost)
@@ -172,4 +181,5 @@ def _summary(plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
         removed=sum(len(plan.remove) for plan in plans),
         kept=tuple(kept for plan in plans for kept in plan.keep),
         lost=tuple(lost),
+        former_store=repo.former_store if lost else None,
     )

@@ -89,6 +89,12 @@ def in_worktree(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
     return dict(_read_worktree(git, {path for path in output.split(b"\0") if is_pointer_path(path)}))
 
 
+def on_disk(git: GitRepo, index: Iterable[bytes], known: Iterable[bytes]) -> dict[bytes, PointerFile]:
+    """The pointer files on disk that are in Git's `index`, or `known` for another reason. Runs no process, so what Git
+    does not track and nobody knows is not found."""
+    return dict(_read_worktree(git, {*index, *known}))
+
+
 def in_commit(git: GitRepo, commit: str, under: bytes = b"") -> dict[bytes, PointerFile]:
     """The pointer files in the tree of `commit` (an id), in or below `under`."""
     # A comparison with nothing, unlike ls-tree, can leave out the paths we do not want on git's side.

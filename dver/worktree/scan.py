@@ -121,16 +121,42 @@ class Scanner:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        return self._snapshot(lambda task: self._scan_top(path, name, status, task))
+
+    def look(self, folder: bytes, names: Sequence[bytes]) -> Snapshot | None:
+        """The snapshot of a directory that has only those of `names` that there are in the directory at the absolute
+        path `folder`; None if there is none. What is ignored counts as well: it was asked for by name."""
+        if not os.path.isdir(folder):
+            return None
+        return self._snapshot(lambda task: self._look(folder, names, task))
+
+    def _snapshot(self, scan: Callable[[Task], Entry]) -> Snapshot:
         self._directories = {}
         try:
             with self._progress.task("hash", total=0) as task:
-                root = self._scan_top(path, name, status, task)
+                root = scan(task)
         except OSError as error:
             if error.errno in _CHANGED and isinstance(error.filename, (str, bytes)):
                 raise _changing(os.fsdecode(error.filename)) from error
             raise
         self._cache.flush()
         return Snapshot(root, self._directories)
+
+    def _look(self, path: bytes, names: Sequence[bytes], task: Task) -> Entry:
+        now = time.time_ns()
+        found: list[bytes] = []
+        keys: list[bytes] = []
+        below: dict[bytes, Record] = {}
+        for name in sorted(names):
+            with suppress(FileNotFoundError):
+                status = os.lstat(path + b"/" + name)
+                if stat.S_ISDIR(status.st_mode):
+                    below[name] = self._directory(path + b"/" + name, task)
+                keys.append(directory_key(below[name].oid) if name in below else stat_key(status))
+                found.append(name)
+        record = self._read_again(_Folder(path, found, keys, below, now), self._cache.get(path), task)
+        self._directories[record.oid] = record
+        return record.entry(os.path.basename(path))
 
     def _scan_top(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
         if kind_of_mode(status.st_mode) is Kind.DIRECTORY:

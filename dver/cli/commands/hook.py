@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +12,13 @@ from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.core.errors import DverError
 from dver.core.words import typed
-from dver.project.projects import by_project, projects_of
-from dver.repo import Repository
 from dver.scm.git import discover
+from dver.worktree.followed import has_followed
 
 if TYPE_CHECKING:
     from dver.ops.pre_commit import PreCommitResult
+    from dver.repo import Repository
+    from dver.scm.git import GitRepo
 
 
 @options.group()
@@ -37,15 +37,30 @@ def read_input() -> bytes:
     return b"" if sys.stdin is None else sys.stdin.buffer.read()
 
 
-def each_project(ctx: Context) -> Iterator[Repository]:
-    """Every project of the Git repository that the hook runs in, opened one after the other.
+def bring_data(ctx: Context, *, after_index: bool = True) -> None:
+    """Bring data to what the pointers on disk say, and tell of it.
 
-    Hooks run at the top of the worktree, and the projects may be in folders of it.
+    With `after_index`, Git has changed its index for all that it did, and another hook may have done this already.
+
+    What goes wrong is told in one line and is no failure: HEAD has moved, and Git would report one of its own.
     """
-    git = discover(ctx.cwd)
-    for root in projects_of(git):
-        with Repository(root, git, cwd=git.worktree) as repo:
-            yield repo
+    try:
+        git = discover(ctx.cwd)
+        if not (after_index and has_followed(git.git_dir)):
+            _follow(ctx, git)
+    except (DverError, OSError, RecursionError, MemoryError) as error:
+        from dver.cli.errors import in_one_line
+
+        ctx.warn(f"dver: data does not follow its pointers: {in_one_line(error)} (`dver checkout` tries again)")
+
+
+def _follow(ctx: Context, git: GitRepo) -> None:
+    from dver.cli.followed import tell_followed
+    from dver.ops.follow import follow
+
+    result = follow(git, progress=ctx.progress)
+    if result is not None:
+        tell_followed(ctx, result)
 
 
 @command.command(name="pre-commit")
@@ -53,6 +68,8 @@ def each_project(ctx: Context) -> Iterator[Repository]:
 def pre_commit(ctx: Context) -> int | None:
     """Refuse a commit that would be inconsistent."""
     from dver.ops.pre_commit import pre_commit as look
+    from dver.project.projects import by_project, projects_of
+    from dver.repo import Repository
     from dver.scm.staged import staged
 
     git = discover(ctx.cwd)
@@ -120,7 +137,8 @@ def pre_push(ctx: Context, *, remote: str, url: str) -> int | None:
 @click.argument("flag")
 @click.pass_obj
 def post_checkout(ctx: Context, *, previous: str, new: str, flag: str) -> None:
-    """Bring data to the pointers after `git checkout`, `switch`, `clone` or `worktree add`."""
+    """Bring data to the pointers after `git checkout`, `switch`, `restore`, `clone` or `worktree add`."""
+    bring_data(ctx, after_index=flag == "1")  # `git restore` may write files alone
 
 
 @command.command(name="post-merge")
@@ -128,6 +146,7 @@ def post_checkout(ctx: Context, *, previous: str, new: str, flag: str) -> None:
 @click.pass_obj
 def post_merge(ctx: Context, *, squash: str) -> None:
     """Bring data to the pointers after `git merge` and `git pull`."""
+    bring_data(ctx)
 
 
 @command.command(name="post-rewrite")
@@ -136,6 +155,7 @@ def post_merge(ctx: Context, *, squash: str) -> None:
 @click.pass_obj
 def post_rewrite(ctx: Context, *, verb: str, extra: tuple[str, ...]) -> None:
     """Bring data to the pointers after `git rebase` and `git commit --amend`."""
+    bring_data(ctx)
 
 
 @command.command(name="post-index-change")
@@ -144,3 +164,5 @@ def post_rewrite(ctx: Context, *, verb: str, extra: tuple[str, ...]) -> None:
 @click.pass_obj
 def post_index_change(ctx: Context, *, worktree_updated: str, skipworktree_updated: str) -> None:
     """Bring data to the pointers after whatever else changed files: `git stash`, `git reset --hard`, and so on."""
+    if worktree_updated == "1":
+        bring_data(ctx)

@@ -1,0 +1,118 @@
+"""What Git's hooks run after a checkout, a merge, a rebase and the like: data follows the pointers on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dver.core.errors import ConflictError, CorruptError, DverError
+from dver.core.progress import SILENT, Progress
+from dver.project.following import FollowPlan, plan_following
+from dver.project.getting import get_targets
+from dver.project.projects import owner, projects_of
+from dver.project.restore import Restored, Wish
+from dver.project.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
+from dver.project.update import together, update
+from dver.repo import Repository
+from dver.scm import pointers
+from dver.scm.git import GitRepo
+from dver.scm.index import tracked_under
+from dver.scm.pointers import PointerFile
+from dver.worktree.followed import Followed, index_signature
+
+
+@dataclass(frozen=True, slots=True)
+class FollowResult:
+    """What was done; paths are relative to the top of the Git worktree."""
+
+    restored: Restored
+    unread: tuple[CorruptError, ...] = ()
+    """Why pointers cannot be read, but for those that Git could not merge."""
+    not_fetched: tuple[DverError, ...] = ()
+    """Why data could not be fetched that `hooks.fetch` asks for."""
+
+
+def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
+    """Bring the data of all projects in this worktree to what the pointers on disk say.
+
+    Only data whose pointer says something else than when data last followed it is looked at, and of that only what
+    differs. Work that is saved nowhere is kept. None where there was nothing to do. Waits for another dver that changes
+    this worktree's data.
+    """
+    signature = index_signature(git.git_dir)
+    with Repository(git.worktree, git) as top:
+        index = pointers.in_index(git)
+        if not (index or top.placed or top.followed.marks):
+            return None
+        with top.exclusive():
+            return _follow(top, index, signature, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The pointers on disk: those that can be read, and by data path those whose data stays as it is."""
+
+    tracked: Mapping[bytes, Tracked]
+    undecided: frozenset[bytes]
+    unread: tuple[CorruptError, ...]
+
+
+def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str, progress: Progress) -> FollowResult:
+    followed, placed = top.followed, top.placed
+    known = (path + SUFFIX for path in (*placed, *followed.marks))
+    seen = _read(top, pointers.on_disk(top.git, index, known))
+    unmerged = {data_of(path) for path, file in index.items() if file.sides}
+    entries = {path: one.entry for path, one in seen.tracked.items()}
+    plan = plan_following(entries, seen.undecided | (unmerged - entries.keys()), followed.marks, placed)
+    parts, errors = [], []
+    for repo, bring, gone in _by_project(top, plan):
+        with repo:
+            errors += _fetch(repo, [seen.tracked[path] for path in bring], progress)
+            wishes = [*(Wish(path, plan.bring[path]) for path in bring), *(Wish(path, None) for path in gone)]
+            parts.append(update(repo, wishes, progress=progress))
+    top.set_followed(Followed(plan.marks, signature))
+    return FollowResult(together(parts), seen.unread, tuple(errors))
+
+
+def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
+    tracked: dict[bytes, Tracked] = {}
+    conflicted: list[bytes] = []
+    unread: dict[bytes, CorruptError] = {}
+    for path, file in files.items():
+        try:
+            tracked.update(load(top, {path: file}))
+        except ConflictError:
+            conflicted.append(path)
+        except CorruptError as error:
+            unread[path] = error
+    return _Look(tracked, frozenset(map(data_of, (*conflicted, *unread))), tuple(unread.values()))
+
+
+def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository, list[bytes], list[bytes]]]:
+    """What is to be brought, and what is to go, in each project. A project's folder may be gone, its data not yet."""
+    roots = projects_of(top.git) if plan.bring or plan.gone else []
+    by_prefix = {Repository(root, top.git).prefix: root for root in roots}
+    owners = {path: owner(path, by_prefix) for path in (*plan.bring, *plan.gone)}
+    gone = _not_tracked_by_git(top, plan.gone)
+    for prefix in sorted({owners[path] or b"" for path in (*plan.bring, *gone)}):
+        bring = [path for path in plan.bring if owners[path] == prefix]
+        leaving = [path for path in gone if (owners[path] or b"") == prefix]
+        if bring or leaving:
+            yield Repository(by_prefix.get(prefix, top.root), top.git), bring, leaving
+
+
+def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
+    """Another branch may have the very same files in Git: then they are Git's, and stay."""
+    theirs = tracked_under(top.git, *gone)
+    return [path for path in gone if not any(is_at_or_below(one, path) for one in theirs)]
+
+
+def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> list[DverError]:
+    whole = [Target(one) for one in tracked if one.path not in repo.partial]
+    if not whole or not repo.config.hooks_fetch:
+        return []
+    try:
+        results = get_targets(repo, whole, progress=progress)
+    except DverError as error:  # without a network, what is here already is brought nevertheless
+        return [error]
+    return [failure for one in results if (failure := one.result.error()) is not None]

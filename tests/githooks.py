@@ -1,0 +1,31 @@
+"""Git hooks and drivers for tests: small scripts that run this very dver. Importable from every test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from support import git
+
+FOLLOWING = ("post-checkout", "post-merge", "post-rewrite", "post-index-change")
+
+
+def put_dver_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program `dver` in the new `folder`, which comes first on the PATH."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dver").write_text(f'#!/bin/sh\nexec {sys.executable} -m dver "$@"\n')
+    (folder / "dver").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder / "dver"
+
+
+def write_hooks(repo: Path, names: Iterable[str] = FOLLOWING) -> None:
+    """Have Git run `dver hook NAME` in the repository `repo`."""
+    folder = Path(git("rev-parse", "--path-format=absolute", "--git-path", "hooks", cwd=repo).strip())
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text(f'#!/bin/sh\nexec dver hook {name} "$@"\n')
+        (folder / name).chmod(0o755)
