@@ -100,12 +100,13 @@ def _no_data(repo: Repository, one: Tracked) -> Problem:
 
 
 def too_large(repo: Repository, files: Iterable[StagedFile]) -> list[Problem]:
-    """A problem for each file that is larger than `hooks.max_file_size`."""
+    """A problem for each file that is larger than `hooks.max_file_size`, and that Git does not have already, by
+    another name or on another branch."""
     limit = repo.config.max_file_size
-    return [_too_large(repo, file, limit) for file in files if file.size > limit]
+    return [_too_large(repo, file) for file in files if file.size > limit and not was_committed(repo.git, file)]
 
 
-def _too_large(repo: Repository, file: StagedFile, limit: int) -> Problem:
+def _too_large(repo: Repository, file: StagedFile) -> Problem:
     shown = typed(repo.shown(file.path))
     return Problem(
         file.path,

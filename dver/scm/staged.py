@@ -12,7 +12,7 @@ from dver.scm.git import Arg, GitRepo, run
 from dver.scm.pointers import MAX_BLOB, read_blobs
 
 _REGULAR: Final = b"100"
-_SOURCES: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD")
+_SOURCES: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 """Files of the Git directory that name commits from which what is staged may come, besides HEAD."""
 _EMPTY_TREE: Final = {
     "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -37,7 +37,7 @@ class Staged(NamedTuple):
 
 
 def staged(git: GitRepo) -> Staged:
-    """What is staged against HEAD, and in a merge or a cherry-pick against the other commits too.
+    """What is staged against HEAD, and in a merge, a cherry-pick or a rebase against the other commits too.
 
     It is that of the index that Git's environment names, as hooks of `git commit -a` and `git commit PATH` need it.
     """
@@ -51,7 +51,8 @@ def staged(git: GitRepo) -> Staged:
 
 
 def bases(git: GitRepo) -> list[str]:
-    """The commits that the next one is made of: HEAD, and in a merge or a cherry-pick the others. None at the start."""
+    """The commits that the next one is made of: HEAD, and in a merge, a cherry-pick or a rebase the others. There are
+    none before the first commit."""
     commit = revisions.head(git)
     return [] if commit is None else [commit, *_sources(git)]
 
@@ -63,9 +64,8 @@ def contents_of(git: GitRepo, files: Iterable[StagedFile]) -> dict[str, bytes]:
 
 
 def was_committed(git: GitRepo, file: StagedFile) -> bool:
-    """Has any commit that a ref of this clone reaches the very same file at this path?"""
-    args: list[Arg] = ["log", "-1", "--all", "--format=%H", f"--find-object={file.blob}", "--", file.path]
-    return bool(run(git, args))
+    """Has any commit that a ref of this clone reaches the very same content, whatever it is called there?"""
+    return bool(run(git, ["log", "-1", "--all", "--format=%H", f"--find-object={file.blob}"]))
 
 
 def also_in_real_index(git: GitRepo, paths: Sequence[bytes]) -> None:

@@ -157,6 +157,37 @@ def test_a_large_file_that_was_committed_before_does_not_stand_in_the_way(run: R
     _commit(cwd=repo)
 
 
+def test_pointers_and_large_files_may_be_renamed_and_squashed(run: Run, repo: Path) -> None:
+    (repo / "big").write_bytes(bytes(1001))
+    git("add", "big", cwd=repo)
+    _commit(cwd=repo)
+    run("config", "set", "hooks.max_file_size", "1kB", cwd=repo)
+    shutil.rmtree(repo / ".git/dver")
+    git("mv", "big", "bigger", cwd=repo)
+    git("mv", "data.dver", "moved.dver", cwd=repo)
+    _commit(cwd=repo)
+    git("switch", "-qc", "side", "HEAD~2", cwd=repo)
+    git("merge", "-q", "--squash", "main", cwd=repo)
+    _commit(cwd=repo)
+
+
+def test_variables_that_name_the_repository_are_heeded(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repo / "gone.dver").write_text(_pointer())
+    git("add", "gone.dver", cwd=repo)
+    monkeypatch.setenv("GIT_DIR", os.fspath(repo / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", os.fspath(repo))
+    assert "gone.dver" in _commit(cwd=repo.parent, rc=1)
+
+
+def test_a_bare_environment_is_enough(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repo / "gone.dver").write_text(_pointer())
+    git("add", "gone.dver", cwd=repo)
+    for name in os.environ:
+        if name not in ("PATH", "GIT_CONFIG_GLOBAL"):
+            monkeypatch.delenv(name)
+    assert "gone.dver" in _commit(cwd=repo, rc=1)
+
+
 def test_a_path_that_git_and_dver_track_is_refused(repo: Path) -> None:
     git("add", "-f", "data", cwd=repo)
     shown = _commit(cwd=repo, rc=1)
