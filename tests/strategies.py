@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dver.core.oid import Oid
 from dver.formats.condemned import AT_MAX, Condemned
+from dver.formats.lock import Item, Lock, Stage
 from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.reading import SIZE_MAX
@@ -101,3 +102,34 @@ def damaged(draw: st.DrawFn, contents: st.SearchStrategy[bytes]) -> bytes:
             case _:
                 content[at : at + 8] = draw(st.sampled_from((b"\xff" * 8, bytes(8), b"\xff" * 7 + b"\x7f")))
     return bytes(content)
+
+
+_texts = st.text(max_size=12)
+_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 63), SIZE_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def _items(draw: st.DrawFn) -> tuple[Item, ...]:
+    found = []
+    for path in sorted(draw(st.sets(_texts, max_size=3))):
+        kind = draw(st.sampled_from(ObjectKind))
+        files = draw(sizes) if kind is ObjectKind.TREE else 1
+        found.append(Item(path, kind, draw(oids), draw(sizes), files, draw(st.booleans())))
+    return tuple(found)
+
+
+@st.composite
+def locks(draw: st.DrawFn) -> Lock:
+    """A lock file."""
+    cmds = st.one_of(_texts, st.lists(_texts, max_size=3).map(tuple))
+    params = st.dictionaries(_texts, st.dictionaries(_texts, _values, min_size=1, max_size=3), max_size=2)
+    names = draw(st.sets(_texts, max_size=3))
+    return Lock({name: Stage(draw(cmds), draw(_items()), draw(_items()), draw(params)) for name in sorted(names)})

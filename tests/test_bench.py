@@ -30,3 +30,8 @@ def test_many_small_files_and_a_large_one_are_measured(tmp_path: Path) -> None:
     assert "| pull into a clone" in told
     assert "| objects on the remote | 3 " in told
     assert "| second push " in told
+
+
+def test_a_merge_is_measured(tmp_path: Path) -> None:
+    told = run("merge.py", tmp_path, "--files", "200", "--folders", "20", "--changes", "4")
+    assert "| 15 | 5 |" in told  # the root and four folders, on three sides

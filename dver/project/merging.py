@@ -138,10 +138,12 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
     try:
         return attempt()
     except MissingObjectError as error:
+        shown = typed(repo.shown(sides.path))
         raise MissingObjectError(
             f"a directory that the merge needs is not in the store: {repo.shown(sides.path)!r}",
             why="the remote does not have it either",
-            fix=f"have it pushed from where it was added; then: dver resolve {typed(repo.shown(sides.path))}",
+            fix=f"have it pushed from where it was added (dver push --all-commits), then: dver resolve {shown}; "
+            f"or take one side whole: git checkout --ours -- {shown}.dver",
         ) from error
 
 

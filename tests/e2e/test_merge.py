@@ -197,6 +197,7 @@ def test_both_versions_can_be_looked_at_and_go_when_all_is_decided(run: Run, rep
     assert unmerged(repo)
     run("resolve", "data", "--theirs", cwd=repo)
     assert not {"a.csv.ours", "a.csv.theirs"} & files(repo).keys()
+    git("commit", "-qm", "Merged", cwd=repo)
     run("status", "--exit-code", cwd=repo)
 
 
@@ -269,7 +270,7 @@ def _clone_without_data(run: Run, repo: Path) -> Path:
     """A clone that has neither trees nor files, and a remote that has all."""
     run("remote", "add", "-d", "origin", repo.parent / "remote", cwd=repo)
     git("commit", "-qam", "Remote", cwd=repo)
-    run("push", "--all-branches", cwd=repo)
+    run("push", "--all-commits", cwd=repo)
     clone = repo.parent / "clone"
     git("clone", "-q", repo, clone, cwd=repo.parent)
     use_driver(clone)

@@ -12,7 +12,8 @@ import pytest
 from datasets import Clone
 
 from dver.core.oid import Oid
-from dver.formats import pack, pointer, recipe, remote_index, tree
+from dver.formats import lock, pack, pointer, recipe, remote_index, tree
+from dver.formats.lock import Item, Lock, Stage
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.recipe import Chunk
@@ -52,6 +53,27 @@ def test_the_oid_of_known_bytes_stays_the_same() -> None:
 def test_pointers_are_read_and_written_as_ever(name: str, value: Pointer) -> None:
     assert pointer.decode(read(name)) == value
     assert pointer.encode(value) == read(name)
+
+
+LOCK = Lock(
+    {
+        "prepare": Stage(
+            ("python clean.py", 'python split.py --by "day"'),
+            deps=(
+                Item("a name with spaces, \u00e9", ObjectKind.BLOB, HELLO, 6),
+                Item("raw", ObjectKind.TREE, HELLO, 9, 2),
+            ),
+            outs=(Item("run.sh", ObjectKind.BLOB, HELLO, 6, executable=True),),
+            params={"params.yaml": {"on": [True, None, "yes"], "split.ratio": 0.2, "seeds": {"a": -1, "b": 1e-05}}},
+        ),
+        "train: 1": Stage("python train.py"),
+    }
+)
+
+
+def test_locks_are_read_and_written_as_ever() -> None:
+    assert lock.decode(read("stages.lock")) == LOCK
+    assert lock.encode(LOCK) == read("stages.lock")
 
 
 def test_a_pointer_that_a_person_edited_is_read_and_rewritten_as_ever() -> None:

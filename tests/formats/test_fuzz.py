@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import condemned_lists, damaged, entries, indexes, oids, pointers, rows
+from strategies import condemned_lists, damaged, entries, indexes, locks, oids, pointers, rows
 
 from dver.config.files import parse_toml
 from dver.core.errors import DverError
 from dver.core.oid import Oid
-from dver.formats import clone, condemned, listing, pack, pointer, recipe, remote_index, tree
+from dver.formats import clone, condemned, listing, lock, pack, pointer, recipe, remote_index, tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import CHUNK_MAX, Chunk
 from dver.formats.tree import Leaf, Shard
@@ -95,6 +95,7 @@ NAMES = st.dictionaries(st.from_regex(r"[0-9a-f]{8}\.(idx|condemned)", fullmatch
 
 TARGETS = {
     "pointer": Target(pointers().map(pointer.encode), pointer_again),
+    "lock": Target(locks().map(lock.encode), lambda content: lock.encode(lock.decode(content))),
     "tree": Target(entries().map(tree.encode_leaf), tree_again),
     "shards": Target(st.just(tree.encode_sharded(SHARDS)), tree_again),
     "footer": Target(rows().map(pack.encode_footer), lambda content: pack.encode_footer(pack.decode_footer(content))),

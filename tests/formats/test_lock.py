@@ -1,0 +1,191 @@
+"""Lock files: one form, whatever is in them, and merged stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import damaged, locks
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.oid import Oid
+from dver.formats.lock import MAX_SIZE, Item, Lock, Stage, decode, encode, encode_stage, merge
+from dver.formats.pack import ObjectKind
+
+OID = Oid.of(b"data")
+STAGE = Stage("python train.py", deps=(Item("data", ObjectKind.TREE, OID, 12, 3),))
+TEXT = f"""\
+stages:
+  prepare:
+    cmd:
+    - "python clean.py --all"
+    - "python split.py"
+    deps:
+    - path: clean.py
+      kind: blob
+      oid: {OID}
+      size: 120
+    - path: data/raw
+      files: 3
+      kind: tree
+      oid: {OID}
+      size: 12
+    outs:
+    - path: run.sh
+      executable: true
+      kind: blob
+      oid: {OID}
+      size: 5
+    params:
+      params.yaml:
+        "on": [true, null]
+        split.ratio: 0.2
+  "train: 1":
+    cmd: "python train.py"
+version: 1
+"""
+
+
+@given(locks())
+def test_a_lock_survives_encoding(lock: Lock) -> None:
+    assert decode(encode(lock)) == lock
+    assert encode(decode(encode(lock))) == encode(lock)
+
+
+@given(locks())
+def test_a_yaml_library_reads_the_same(lock: Lock) -> None:
+    from ruamel.yaml import YAML
+
+    document = YAML(typ="safe", pure=True).load(encode(lock))
+    assert document["version"] == 1
+    for name, stage in lock.stages.items():
+        found = document["stages"][name]
+        assert found["cmd"] == (stage.cmd if isinstance(stage.cmd, str) else list(stage.cmd))
+        assert [one["path"] for one in found.get("deps", [])] == [one.path for one in stage.deps]
+        assert [one["oid"] for one in found.get("outs", [])] == [str(one.oid) for one in stage.outs]
+        assert list(found.get("params", {})) == sorted(stage.params)
+
+
+@given(damaged(locks().map(encode)))
+def test_a_damaged_lock_is_refused_or_is_another_one(content: bytes) -> None:
+    try:
+        lock = decode(content)
+    except (CorruptError, ConflictError):
+        return
+    assert encode(lock) == content
+
+
+def test_the_form_is_this() -> None:
+    lock = decode(TEXT.encode())
+    assert encode(lock) == TEXT.encode()
+    assert lock.stages["prepare"].params == {"params.yaml": {"split.ratio": 0.2, "on": [True, None]}}
+    assert lock.stages["prepare"].outs == (Item("run.sh", ObjectKind.BLOB, OID, 5, executable=True),)
+    assert lock.stages["train: 1"].cmd == "python train.py"
+
+
+def test_a_lock_without_stages_is_this() -> None:
+    assert encode(Lock()) == b"stages: {}\nversion: 1\n"
+    assert decode(b"stages: {}\nversion: 1\n") == Lock()
+
+
+def test_items_are_sorted_whatever_their_order() -> None:
+    items = tuple(Item(path, ObjectKind.BLOB, OID, 1) for path in ("b", "a"))
+    assert encode(Lock({"s": Stage("x", deps=items)})) == encode(Lock({"s": Stage("x", deps=items[::-1])}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("version: 1", "version: 2", "version 2"),
+        ("version: 1\n", "", "line 28"),
+        ("    deps:\n    - path: clean", "    deps: *all\n    - path: clean", "line 6"),
+        ("size: 120", "size: 99999999999999999999", "line 10: expected a whole number"),
+        ("0.2", "9" * 5000, "more than 64 bits"),
+        ("0.2", "NaN", "NaN is no value"),
+        ("0.2", "!!python/object x", "as JSON writes it"),
+        ("0.2", "[" * 100_000, "as JSON writes it"),
+        ("0.2", '{"a": 1, "a": 2}', "'a' is there twice"),
+        ('        "on": [true, null]\n', "        split.ratio: 0.2\n", "is there twice"),
+        ('  "train: 1":', "  prepare:", "'prepare' is there twice"),
+        ("kind: tree", "kind: link", "needs `kind`"),
+        (f"oid: {OID}", "oid: blake3:00", "not an object id"),
+        ("    outs:", "    results:", "has no `results`"),
+        ('    cmd: "python train.py"\n', "", "has no `cmd`"),
+        ('"python split.py"', "python split.py", "as JSON writes it"),
+        ("  prepare:", "  prepare: x", "expected no value"),
+        ("executable: true", "executable: yes", "line 18: not as dver writes it"),
+        ("\n", "\r\n", "line 1"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(old: str, new: str, told: str) -> None:
+    with pytest.raises(CorruptError) as error:
+        decode(TEXT.replace(old, new, -1 if old == "\n" else 1).encode())
+    assert told in f"{error.value.what} {error.value.why}"
+
+
+def test_what_is_no_text_or_too_large_or_conflicted_is_refused() -> None:
+    with pytest.raises(CorruptError, match="no text"):
+        decode(b"\xff")
+    with pytest.raises(CorruptError, match="too large"):
+        decode(b" " * (MAX_SIZE + 1))
+    with pytest.raises(ConflictError):
+        decode(b"stages:\n<<<<<<< ours\n")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1 << 64, {1: 2}, object()])
+def test_values_that_cannot_be_written_are_refused(value: object) -> None:
+    with pytest.raises(CorruptError):
+        encode(Lock({"s": Stage("x", params={"f": {"k": value}})}))
+
+
+# -- merging
+
+
+def merged(base: Lock | None, ours: Lock, theirs: Lock) -> tuple[bytes, tuple[str, ...]]:
+    return merge(encode(base) if base is not None else None, encode(ours), encode(theirs))
+
+
+def stages(**commands: str) -> Lock:
+    return Lock({name: replace(STAGE, cmd=command) for name, command in commands.items()})
+
+
+def test_stages_that_only_one_side_changed_are_its() -> None:
+    content, conflicts = merged(stages(a="1", b="1", c="1"), stages(a="2", b="1", d="4"), stages(a="1", b="2", c="1"))
+    assert conflicts == ()
+    assert decode(content) == stages(a="2", b="2", d="4")
+
+
+def test_both_added_the_file() -> None:
+    assert merged(None, stages(a="1"), stages(b="2")) == (encode(stages(a="1", b="2")), ())
+    assert merged(None, Lock(), Lock()) == (encode(Lock()), ())
+
+
+def test_markers_stand_around_the_stage_alone() -> None:
+    content, conflicts = merged(stages(a="1", b="1"), stages(a="2", b="1"), stages(a="3", b="2"))
+    ours, theirs, rest = (
+        encode_stage(name, replace(STAGE, cmd=cmd)) for name, cmd in (("a", "2"), ("a", "3"), ("b", "2"))
+    )
+    wanted = f"stages:\n<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n{rest}version: 1\n"
+    assert (content.decode(), conflicts) == (wanted, ("a",))
+    with pytest.raises(ConflictError):
+        decode(content)
+
+
+def test_a_stage_that_one_side_deleted_and_the_other_changed_is_a_conflict() -> None:
+    content, conflicts = merged(stages(a="1"), Lock(), stages(a="2"))
+    assert conflicts == ("a",)
+    assert b"<<<<<<< ours\n=======\n  a:\n" in content
+
+
+@given(locks(), locks(), locks(), st.booleans())
+def test_a_merge_without_conflicts_is_a_lock(base: Lock, ours: Lock, theirs: Lock, added: bool) -> None:
+    content, conflicts = merged(None if added else base, ours, theirs)
+    if conflicts:
+        with pytest.raises(ConflictError):
+            decode(content)
+    else:
+        assert decode(content).stages.keys() <= ours.stages.keys() | theirs.stages.keys()
+    assert merged(base, ours, base) == (encode(ours), ())
+    assert merged(base, base, theirs) == (encode(theirs), ())
