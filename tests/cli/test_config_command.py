@@ -73,6 +73,7 @@ def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, pro
         ["cache.shared", "no", "default"],
         ["core.jobs", "7", "project"],
         ["gc.grace", "14d", "default"],
+        ["hooks.fetch", "false", "default"],
         ["hooks.max_file_size", "10MB", "default"],
         ["hooks.pre_commit", "check", "default"],
         ["remote.origin.secret_access_key", "********", "local"],
