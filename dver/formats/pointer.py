@@ -142,7 +142,7 @@ def _load(content: bytes) -> dict[str, object]:
         raise ConflictError(
             "a pointer with merge conflict markers",
             why="Git could not merge two versions of the data",
-            fix="choose one with `git checkout --ours` or `--theirs`, then `git add` it",
+            fix="see `dver resolve`, which lists what is in conflict and ends it",
         )
     from ruamel.yaml.error import YAMLError
 
