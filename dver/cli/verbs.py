@@ -28,6 +28,8 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "check": "Say whether all that a commit needs is there.",
     },
     "Set up and get help": {
+        "install": "Have Git run dver, so that data follows.",
+        "uninstall": "Take back what install did.",
         "config": "Read and change settings.",
         "gc": "Remove data that no commit needs any more.",
         "fsck": "Verify every byte that is stored, and repair what is damaged.",

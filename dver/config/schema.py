@@ -40,6 +40,7 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         expected="a duration: a number and m, h, d or w, such as 14d",
     ),
     SettingSpec("hooks.fetch", bool, "whether Git's hooks download what the new pointers need and the store lacks"),
+    SettingSpec("hooks.install", bool, "whether `dver init` puts hooks and drivers in place"),
     SettingSpec(
         "hooks.max_file_size",
         str,
@@ -61,6 +62,7 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "cache.shared": "no",
     "gc.grace": "14d",
     "hooks.fetch": False,
+    "hooks.install": True,
     "hooks.max_file_size": "10MB",
     "hooks.pre_commit": "check",
 }

@@ -9,6 +9,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError
 from dver.core.fsutil import clear_leftovers, write_atomic
+from dver.project.installing import InstallResult, install_into
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 from dver.scm.git import discover
@@ -21,14 +22,16 @@ _CONFIG: Final = b"""\
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
-    """The project's folder, and whether it was one before."""
+    """The project's folder, whether it was one before, and what was set up for Git; None if nothing was to be."""
 
     root: Path
     existed: bool
+    installed: InstallResult | None = None
 
 
-def init(cwd: Path) -> InitResult:
-    """Make the directory `cwd` a project. Doing it again is harmless.
+def init(cwd: Path, *, hooks: bool = True) -> InitResult:
+    """Make the directory `cwd` a project. Doing it again is harmless. With `hooks`, and unless the setting
+    `hooks.install` is false, Git's hooks and drivers are put in place.
 
     Raises RepositoryError where there is no Git repository, ConflictError where `.dver` is something else.
     """
@@ -47,4 +50,5 @@ def init(cwd: Path) -> InitResult:
     # One that was there may be what an earlier init was interrupted at.
     if not (existed and index.tracked_under(git, path)) and not index.ignored(git, [path]):
         index.stage(git, [path])
-    return InitResult(root, existed)
+    wanted = hooks and repo.config.get("hooks.install") is not False
+    return InitResult(root, existed, install_into(git) if wanted else None)

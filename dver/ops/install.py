@@ -1,0 +1,13 @@
+"""`dver install`: have Git run dver where that keeps data and pointers together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dver.project.installing import InstallResult, install_into
+from dver.scm.git import discover
+
+
+def install(cwd: Path) -> InstallResult:
+    """Put hooks, drivers and attributes in place in the clone that `cwd` is in. Doing it again is harmless."""
+    return install_into(discover(cwd))
