@@ -165,7 +165,9 @@ class World:
         """Edit and commit."""
         self.edit(checkout)
         self.stage(checkout)
-        checkout.git("commit", "-q", "-m", f"Commit {self._number()}", *args)
+        # Git asks whether there is anything to commit before it asks its hooks.
+        empty = ["--allow-empty"] if checkout.adds_itself else []
+        checkout.git("commit", "-q", "-m", f"Commit {self._number()}", *empty, *args)
 
     # -- history
 
@@ -200,13 +202,13 @@ class World:
 
     def _apply(self, checkout: Checkout, verb: str, commit: str, *args: str) -> None:
         # No merges: which side is meant would have to be said; and not the first commit, which sets the project up.
-        if checkout.has(f"{commit}~1") and not checkout.has(f"{commit}^2"):
+        if checkout.has(f"{commit}~2") and not checkout.has(f"{commit}^2"):
             checkout.git(verb, *args, commit)
             self._finish(checkout, verb)
 
     def amend(self, checkout: Checkout) -> None:
         """Change the last commit."""
-        if checkout.has("HEAD~1") and not checkout.has("HEAD^2"):
+        if checkout.has("HEAD~2") and not checkout.has("HEAD^2"):
             self.commit(checkout, "--amend")
 
     def reset(self, checkout: Checkout) -> None:
