@@ -293,12 +293,14 @@ class Repository:
         return read_followed(self._followed_file)
 
     def note_followed(self, changes: Mapping[bytes, Entry | None]) -> None:
-        """Remember that data at some paths has followed its pointer, or tried to."""
+        """Remember what data at some paths has followed, be it as far as it could; None for nothing."""
         from dver.worktree.followed import mark_of
 
         before = self.followed
         marks = {**before.marks, **{path: mark_of(entry) if entry else "" for path, entry in changes.items()}}
-        self.set_followed(replace(before, marks={path: mark for path, mark in marks.items() if mark}))
+        marks = {path: mark for path, mark in marks.items() if mark}
+        if marks != before.marks:
+            self.set_followed(replace(before, marks=marks, index=""))
 
     def set_followed(self, followed: Followed) -> None:
         """Write down what `followed` says."""

@@ -158,6 +158,8 @@ def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: 
             changes[wish.path] = new if finished else _each_once(*placed.get(wish.path, ()), *new)
     if changes:
         repo.note_placed(changes)
+        if not finished:  # killed in the middle, it has followed no pointer
+            repo.note_followed(dict.fromkeys(changes))
 
 
 def _note_parts(repo: Repository, wishes: Sequence[Wish]) -> None:

@@ -59,7 +59,10 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
     others = [wish for wish in wishes if wish.path not in quick and wish.path not in repo.partial]
     done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
-    return together([done, *(_update_one(repo, wish, placed[wish.path], progress) for wish in quick.values())])
+    note(repo, list(quick.values()), placed, finished=False)
+    parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
+    note(repo, [wish for path, wish in quick.items() if not parts[path].lost], placed, finished=True)
+    return together([done, *parts.values()])
 
 
 def together(parts: Sequence[Restored]) -> Restored:
@@ -83,14 +86,11 @@ def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
 
 def _update_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> Restored:
     assert wish.entry is not None
-    note(repo, [wish], {wish.path: there}, finished=False)
     found = _Differences(partial=wish.path in repo.partial)
     folder, name = os.path.split(wish.path)
     _compare(repo, found, _Place(folder, name, there[-1], wish.entry))
     plan = _plan(repo, wish.path, found, there, progress)
     lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
-    if not lost:
-        note(repo, [wish], {wish.path: there}, finished=True)
     return summary(repo, [plan], lost)
 
 

@@ -341,3 +341,15 @@ def test_git_dir_and_work_tree_may_be_named_by_the_environment(
     monkeypatch.setenv("GIT_WORK_TREE", str(repo))
     _git(tmp_path, "checkout", "-q", "old")
     assert _has(repo / "data") == OLD
+
+
+def test_a_hook_that_was_interrupted_is_made_up_for_by_the_next(repo: Repo) -> None:
+    obstacle = repo / ".git" / "dver" / "stage"
+    shutil.rmtree(obstacle, ignore_errors=True)
+    obstacle.write_text("no folder")  # so that a checkout fails in the middle
+    said = _git(repo, "checkout", "-q", "old")
+    assert "data does not follow its pointers" in said
+    obstacle.unlink()
+    (repo / "data" / "b").write_text("b")  # as if it had come so far
+    _git(repo, "checkout", "-q", "main")
+    assert _has(repo / "data") == NEW
