@@ -48,7 +48,9 @@ Three = tuple[bytes, bytes, bytes]
 
 
 def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) -> tuple[bytes, DverError | None]:
-    with Repository.open(_nearest_folder(cwd, path)) as repo:
+    found = Repository.open(_nearest_folder(cwd, path))
+    # Where the user stands is not known: messages name paths as seen from the project's folder.
+    with Repository(found.root, found.git) as repo:
         sides = read_sides(repo, data_of(path), contents)
         merged = merge_pointers(repo, sides)
         if merged.content is not None and merged.clean:

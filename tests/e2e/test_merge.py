@@ -327,3 +327,68 @@ def test_lock_files_are_merged_stage_by_stage(repo: Path) -> None:
     text = (repo / "dver.lock").read_text()
     assert text.startswith('stages:\n<<<<<<< ours\n  a:\n    cmd: "4"\n')
     assert text.count("  b:\n") == 1
+
+
+def test_a_project_in_a_folder_is_merged_in_a_second_worktree(run: Run, tmp_path: Path) -> None:
+    top = make_git_repo(tmp_path / "mono")
+    use_driver(top)
+    (top / "sub").mkdir()
+    run("init", cwd=top / "sub")
+    commit(run, top / "sub", BASE, "Base")
+    git("branch", "-q", "other", cwd=top)
+    commit(run, top / "sub", {**BASE, "mine": b"m\n", "a.csv": b"ours\n"}, "Ours")
+    git("worktree", "add", "-q", tmp_path / "second", "other", cwd=top)
+    second = tmp_path / "second" / "sub"
+    commit(run, second, {**BASE, "yours": b"y\n"}, "Theirs")
+    git("merge", "-q", "--no-edit", "main", cwd=second)
+    run("checkout", cwd=second)
+    assert files(second) == {**BASE, "a.csv": b"ours\n", "mine": b"m\n", "yours": b"y\n"}
+
+
+def test_a_renamed_directory_takes_the_other_sides_changes_with_it(run: Run, repo: Path) -> None:
+    diverge(run, repo, {"a.csv": b"a\n", "b.csv": b"b\n", "moved/c.csv": b"c\n"}, {**BASE, "in/c.csv": b"their c\n"})
+    git("merge", "-q", "--no-edit", "other", cwd=repo)
+    run("checkout", cwd=repo)
+    assert files(repo) == {"a.csv": b"a\n", "b.csv": b"b\n", "moved/c.csv": b"their c\n"}
+
+
+def test_what_cannot_be_read_is_a_conflict_with_both_sides_and_no_traceback(run: Run, repo: Path) -> None:
+    names = ["base", "ours", "theirs"]
+    for name in names:
+        (repo / name).write_text(f"{name}: no pointer")
+    told = run("merge-driver", *names, "9", "gone/data.dver", cwd=repo, rc=1)
+    assert "cannot read the pointer" in told.err
+    wanted = "<<<<<<<<< ours\nours: no pointer\n=========\ntheirs: no pointer\n>>>>>>>>> theirs\n"
+    assert (repo / "ours").read_text() == wanted
+    assert (repo / "theirs").read_text() == "theirs: no pointer"
+
+
+def test_a_gitignore_in_conflict_is_settled_first(run: Run, repo: Path) -> None:
+    for branch in ("other", "main"):
+        git("checkout", "-q", branch, cwd=repo)
+        commit(run, repo, {**BASE, "a.csv": branch.encode()}, branch)
+        (repo / ".gitignore").write_text(f"/data\n{branch}\n")
+        git("commit", "-qam", branch, cwd=repo)
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    assert "git add .gitignore" in run("resolve", "data", "--ours", cwd=repo, rc=4).err
+    (repo / ".gitignore").write_text("/data\nmain\nother\n")
+    git("add", ".gitignore", cwd=repo)
+    run("resolve", "data", "--ours", cwd=repo)
+    assert unmerged(repo) == ""
+
+
+def test_a_killed_or_deleted_note_of_decisions_costs_only_the_decisions(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    run("resolve", "data/a.csv", "--theirs", cwd=repo)
+    note = repo / ".git" / "dver" / "merge.json"
+    note.write_text("{half")
+    assert "2 conflicts" in run("resolve", cwd=repo).out
+
+
+def test_a_merge_that_git_made_without_the_driver_is_made_by_resolve(run: Run, repo: Path) -> None:
+    git("config", "--unset", "merge.dver.driver", cwd=repo)
+    diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
+    git("merge", "-q", "other", cwd=repo, rc=1)
+    run("resolve", cwd=repo)
+    assert files(repo) == {**BASE, "mine": b"m\n", "yours": b"y\n"}
+    assert unmerged(repo) == ""

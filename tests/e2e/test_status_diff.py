@@ -119,7 +119,7 @@ def test_a_pointer_in_an_unfinished_merge_is_a_conflict(project: Project, run: R
     report = project.status()
     assert report.conflicts == (b"data.dver",)
     assert not report.is_clean
-    assert "--ours" in run("status", cwd=project.root).out
+    assert "dver resolve" in run("status", cwd=project.root).out
 
 
 def test_status_of_some_paths_leaves_out_the_others(project: Project) -> None:

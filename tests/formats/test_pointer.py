@@ -134,7 +134,7 @@ def test_merge_markers_are_a_conflict_that_says_how_to_choose() -> None:
     with pytest.raises(ConflictError) as caught:
         decode(b"<<<<<<< HEAD\n" + ours + b"=======\n" + theirs + b">>>>>>> other\n")
     assert caught.value.fix
-    assert "git checkout --ours" in caught.value.fix
+    assert "dver resolve" in caught.value.fix
 
 
 def test_a_newer_version_or_another_hash_asks_for_an_upgrade() -> None:

@@ -42,7 +42,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: b
 
 def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
     for path in report.conflicts:
-        ctx.say(f"conflict: {shown(repo, path)}  (choose with `git checkout --ours` or `--theirs`, then `git add`)")
+        ctx.say(f"conflict: {shown(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
     for title, chosen, describe in _sections(ctx, repo):
         found = [one for one in report.paths if chosen(one)]
         if found:
