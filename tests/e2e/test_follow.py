@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from githooks import put_dver_on_path, write_hooks
+from githooks import FOLLOWING, put_dver_on_path, write_hooks
 from support import Run, git, make_git_repo
 
 Repo = Path
@@ -298,7 +298,11 @@ def test_a_failure_is_one_line_of_each_hook_and_no_failure_of_git(repo: Repo) ->
     assert _has(repo / "data") == OLD
 
 
-def test_an_aborted_rebase_ends_with_the_data_of_the_branch(run: Run, repo: Repo) -> None:
+@pytest.mark.parametrize("backend", ["--merge", "--apply"])
+def test_an_aborted_rebase_ends_with_the_data_of_the_branch(run: Run, repo: Repo, backend: str) -> None:
+    for hook in FOLLOWING:
+        (repo / ".git" / "hooks" / hook).unlink()
+    run("install", cwd=repo)
     _put(repo, code="main")
     git("add", "code", cwd=repo)
     git("commit", "-qm", "Code", cwd=repo)
@@ -306,7 +310,7 @@ def test_an_aborted_rebase_ends_with_the_data_of_the_branch(run: Run, repo: Repo
     _put(repo, code="topic")
     git("add", "code", cwd=repo)
     git("commit", "-qm", "Other code", cwd=repo)
-    _git(repo, "rebase", "-q", "main", rc=1)
+    _git(repo, "rebase", "-q", backend, "main", rc=1)
     assert _has(repo / "data") == NEW
     _git(repo, "rebase", "--abort")
     assert _has(repo / "data") == OLD
