@@ -679,7 +679,7 @@ def test_a_pointer_with_merge_markers_says_how_to_choose(project: Project, run: 
     text = (project.root / "data.dver").read_text()
     (project.root / "data.dver").write_text(f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")
     result = run("checkout", cwd=project.root, rc=4)
-    assert "--ours" in result.err
+    assert "dver resolve" in result.err
     assert contents(project) == flat(V2)
 
 
