@@ -58,7 +58,7 @@ class _Work:
         """Make the two commits, called old and new."""
         self.repo.mkdir()
         self.run("git", "init", "-q")
-        self.dver("init")
+        self.dver("init", "--no-hooks")
         places = [self.repo / "data" / ("" if flat else str(at // _PER_FOLDER)) / str(at) for at in range(files)]
         for place in places:
             place.parent.mkdir(parents=True, exist_ok=True)
