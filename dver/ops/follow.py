@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dver.core.collector import no_collector
 from dver.core.errors import ConflictError, CorruptError, DverError
 from dver.core.progress import SILENT, Progress
 from dver.project.following import FollowPlan, plan_following
@@ -44,7 +45,7 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
         index = pointers.in_index(git)
         if not (index or top.placed or top.followed.marks):
             return None
-        with top.exclusive():
+        with top.exclusive(), no_collector():
             return _follow(top, index, signature, progress)
 
 

@@ -7,14 +7,13 @@ its new place.
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from dver.core.collector import no_collector
 from dver.core.oid import Oid
 from dver.formats.tree import NAME_MAX, Entry, Kind
 from dver.store.compare import Status, TreeReader, compare, join, same
@@ -73,21 +72,8 @@ def merge(
 
     `emit` takes the encoded trees that are new. The result bears the name of `ours`, or of `theirs` if that is absent.
     """
-    with _no_collector():
+    with no_collector():
         return _merge(base, ours, theirs, read, emit, choose)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Python's collector of cycles goes through all entries again and again, though there are no cycles among them: it
-    would take more than half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _merge(
