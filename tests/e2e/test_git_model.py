@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -260,7 +259,10 @@ class World:
         """The same side of every conflict, in both."""
         side: Side = self.chance.choice(("ours", "theirs"))
         for name in sorted(set(git("diff", "--name-only", "--diff-filter=U", cwd=checkout.real).splitlines())):
-            run_dver("resolve", name.removesuffix(".dver"), f"--{side}", cwd=checkout.real)
+            done = run_dver("resolve", name.removesuffix(".dver"), f"--{side}", cwd=checkout.real, rc=None)
+            if done.rc:  # what the other clone has added is not here yet
+                assert done.rc == 5, done.err
+                run_dver("pull", cwd=checkout.real)
         _take_side(checkout.twin, side)
         assert not checkout.unmerged()
 
@@ -338,7 +340,7 @@ def _take_side(twin: Path, side: Side) -> None:
 
 
 @pytest.fixture
-def world(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> World:
     """Two clones of one project, set up, with their twins."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -356,8 +358,7 @@ def world(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: py
     run("config", "set", "--local", "hooks.pre_commit", "add", cwd=second.real)
     run("pull", cwd=second.real)
     world.checkouts.append(second)
-    yield world
-    shutil.rmtree(tmp_path / "real", ignore_errors=True)
+    return world
 
 
 def _begin(run: Run, world: World, first: Checkout) -> None:
