@@ -34,12 +34,12 @@ class PreCommitResult:
 def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT) -> PreCommitResult:
     """Look at what of the commit `staged` is in this project; with `hooks.pre_commit` set to add, add what changed.
 
-    Changed data is told of as far as a moment suffices to see it: see `project/hurried.py`.
+    Changed data that is not to be added is told of as far as a moment suffices to see it: see `project/hurried.py`.
     """
     problems = _problems(repo, staged)
     if problems:
         return PreCommitResult(tuple(sorted(problems)))
-    changed = changed_data(repo)
+    changed = changed_data(repo, thorough=repo.config.adds_at_commit)
     behind = tuple(one.path for one in changed if not one.from_pointer)
     own = tuple(one.path for one in changed if one.from_pointer)
     if not own or not repo.config.adds_at_commit:

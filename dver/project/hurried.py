@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 from dver.core.errors import DverError
@@ -41,23 +42,31 @@ class Changed(NamedTuple):
     """Was it made from what the pointer says? Else the pointer has changed, too, and the data did not follow."""
 
 
-def changed_data(repo: Repository) -> list[Changed]:
-    """The data that has surely changed, of that which could be looked at."""
+class _Limits(NamedTuple):
+    """How much may be looked at: see the constants above."""
+
+    until: float
+    files: float
+    hashed: float
+
+
+def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
+    """The data that has surely changed, of that which could be looked at: all of it, if that is to be `thorough`."""
+    limits = _Limits(inf, inf, inf) if thorough else _Limits(time.monotonic() + SECONDS, FILES, HASHED)
     return [
         Changed(one.path, any(same(entry, one.entry) for entry in repo.placed.get(one.path, ())))
-        for one in _differing(repo)
+        for one in _differing(repo, limits)
     ]
 
 
-def _differing(repo: Repository) -> Iterator[Tracked]:
-    until = time.monotonic() + SECONDS
-    intake = _Hurried(until)
+def _differing(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
+    intake = _Hurried(limits)
     for pointer_path in sorted(in_index(repo.git, repo.prefix)):
-        if time.monotonic() > until:
+        if time.monotonic() > limits.until:
             return
         try:
             one = _on_disk(repo, pointer_path)
-            if one is not None and _differs(repo, one, intake):
+            if one is not None and _differs(repo, one, intake, limits):
                 yield one
         except (DverError, OSError, _OutOfTimeError):
             continue  # whatever is wrong with it, a commit is not the moment to say so
@@ -73,14 +82,14 @@ def _on_disk(repo: Repository, pointer_path: bytes) -> Tracked | None:
     return one
 
 
-def _differs(repo: Repository, one: Tracked, intake: _Hurried) -> bool:
+def _differs(repo: Repository, one: Tracked, intake: _Hurried, limits: _Limits) -> bool:
     try:
         status = os.lstat(repo.absolute(one.path))
     except FileNotFoundError:
         return False
     if one.pointer.kind is ObjectKind.BLOB and stat.S_ISREG(status.st_mode) and status.st_size != one.pointer.size:
         return True  # for certain, however large it is
-    if one.pointer.files > FILES:
+    if one.pointer.files > limits.files:
         return False
     snapshot = repo.scan(one.path, intake)
     if snapshot is None or same(one.entry, snapshot.root):
@@ -91,9 +100,9 @@ def _differs(repo: Repository, one: Tracked, intake: _Hurried) -> bool:
 class _Hurried(HashOnly):
     """Gives up when time is up, or when there is too much to hash."""
 
-    def __init__(self, until: float) -> None:
-        self._until = until
-        self._bytes_left = HASHED
+    def __init__(self, limits: _Limits) -> None:
+        self._until = limits.until
+        self._bytes_left = limits.hashed
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """See `Intake`."""

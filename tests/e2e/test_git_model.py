@@ -188,7 +188,11 @@ class World:
 
     def rebase(self, checkout: Checkout) -> None:
         """Rebase on another branch."""
-        checkout.git("rebase", "-q", self._branch(checkout, remote=True))
+        self._rebase_on(checkout, self._branch(checkout, remote=True))
+
+    def _rebase_on(self, checkout: Checkout, branch: str) -> None:
+        # Git takes commits for the same that differ in modes only, and pointers do not differ like that.
+        checkout.git("rebase", "-q", "--reapply-cherry-picks", branch)
         self._finish(checkout, "rebase")
 
     def cherry_pick(self, checkout: Checkout) -> None:
@@ -281,9 +285,12 @@ class World:
         """Pull the branch that is checked out, as a merge or a rebase."""
         branch = checkout.branch()
         if branch and checkout.has(f"origin/{branch}"):
-            verb = self.chance.choice(("merge", "rebase"))
-            checkout.git("pull", "-q", "--no-edit", f"--rebase={str(verb == 'rebase').lower()}", "origin", branch)
-            self._finish(checkout, verb)
+            if self.chance.random() < 0.5:
+                checkout.git("pull", "-q", "--no-edit", "--no-rebase", "origin", branch)
+                self._finish(checkout, "merge")
+            else:
+                assert checkout.git("fetch", "-q")
+                self._rebase_on(checkout, f"origin/{branch}")
 
     def worktree(self, checkout: Checkout) -> None:
         """Make another worktree, or take one away."""
