@@ -65,11 +65,13 @@ def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
     kept = _read(repo).get(os.fsdecode(conflicted.path))
     if not isinstance(kept, dict) or kept.get("blobs") != _blobs(conflicted):
         return Decisions()
-    return Decisions(
-        files={os.fsencode(path): Choice(choice) for path, choice in kept["files"].items()},
-        keys=Choice(kept["keys"]) if kept["keys"] else None,
-        written=[os.fsencode(path) for path in kept["written"]],
-    )
+    with suppress(ValueError, KeyError, AttributeError, TypeError):  # as another dver may have written it
+        return Decisions(
+            files={os.fsencode(path): Choice(choice) for path, choice in kept["files"].items()},
+            keys=Choice(kept["keys"]) if kept["keys"] else None,
+            written=[os.fsencode(path) for path in kept["written"]],
+        )
+    return Decisions()
 
 
 def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions | None) -> None:

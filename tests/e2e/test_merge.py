@@ -392,3 +392,35 @@ def test_a_merge_that_git_made_without_the_driver_is_made_by_resolve(run: Run, r
     run("resolve", cwd=repo)
     assert files(repo) == {**BASE, "mine": b"m\n", "yours": b"y\n"}
     assert unmerged(repo) == ""
+
+
+def test_resolve_tells_json(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    told = run("resolve", "--json", cwd=repo).json
+    assert [one["path"] for one in told["open"]] == ["data/a.csv", "data/in/c.csv"]
+    assert run("resolve", "data", "--ours", "--json", cwd=repo).json["resolved"] == ["data"]
+
+
+def test_branches_that_crossed_are_merged(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
+    git("branch", "-q", "mine", cwd=repo)
+    git("merge", "-q", "--no-edit", "other", cwd=repo)
+    git("checkout", "-q", "other", cwd=repo)
+    git("merge", "-q", "--no-edit", "mine", cwd=repo)
+    commit(run, repo, {**BASE, "mine": b"m\n", "yours": b"y2\n"}, "Other again")
+    git("checkout", "-q", "main", cwd=repo)
+    commit(run, repo, {**BASE, "mine": b"m2\n", "yours": b"y\n"}, "Main again")
+    git("merge", "-q", "--no-edit", "other", cwd=repo)
+    run("checkout", cwd=repo)
+    assert files(repo) == {**BASE, "mine": b"m2\n", "yours": b"y2\n"}
+
+
+def test_data_is_pushed_and_collected_after_a_merge_as_after_any_commit(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
+    git("merge", "-q", "--no-edit", "other", cwd=repo)
+    run("checkout", cwd=repo)
+    run("remote", "add", "-d", "origin", "../remote", cwd=repo)
+    run("push", cwd=repo)
+    run("check", "--remote", cwd=repo)
+    run("gc", cwd=repo, rc=None)
+    run("fsck", cwd=repo)
