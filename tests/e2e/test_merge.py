@@ -29,7 +29,7 @@ def use_driver(repo: Path) -> None:
 @pytest.fixture
 def repo(run: Run, tmp_path: Path) -> Path:
     repo = make_git_repo(tmp_path / "a repo")
-    run("init", cwd=repo)
+    run("init", "--no-hooks", cwd=repo)
     use_driver(repo)
     commit(run, repo, BASE, "Base")
     git("branch", "-q", "other", cwd=repo)
@@ -303,7 +303,7 @@ def test_a_merge_that_lacks_trees_and_cannot_fetch_them_is_a_conflict_until_it_c
 
 
 def test_lock_files_are_merged_stage_by_stage(repo: Path) -> None:
-    item = Item("data", ObjectKind.TREE, Oid.of(b"data"), 10, 3)
+    item = Item("input", ObjectKind.TREE, Oid.of(b"input"), 10, 3)
 
     def write_lock(**stages: str) -> None:
         content = lock.encode(Lock({name: Stage(cmd, deps=(item,)) for name, cmd in stages.items()}))
@@ -333,7 +333,7 @@ def test_a_project_in_a_folder_is_merged_in_a_second_worktree(run: Run, tmp_path
     top = make_git_repo(tmp_path / "mono")
     use_driver(top)
     (top / "sub").mkdir()
-    run("init", cwd=top / "sub")
+    run("init", "--no-hooks", cwd=top / "sub")
     commit(run, top / "sub", BASE, "Base")
     git("branch", "-q", "other", cwd=top)
     commit(run, top / "sub", {**BASE, "mine": b"m\n", "a.csv": b"ours\n"}, "Ours")
@@ -386,7 +386,7 @@ def test_a_killed_or_deleted_note_of_decisions_costs_only_the_decisions(run: Run
 
 
 def test_a_merge_that_git_made_without_the_driver_is_made_by_resolve(run: Run, repo: Path) -> None:
-    git("config", "--unset", "merge.dver.driver", cwd=repo)
+    git("config", "--remove-section", "merge.dver", cwd=repo)
     diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
     git("merge", "-q", "other", cwd=repo, rc=1)
     run("resolve", cwd=repo)
