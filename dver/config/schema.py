@@ -40,7 +40,11 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         expected="a duration: a number and m, h, d or w, such as 14d",
     ),
     SettingSpec("hooks.fetch", bool, "whether Git's hooks download what the new pointers need and the store lacks"),
-    SettingSpec("hooks.install", bool, "whether `dver init` puts hooks and drivers in place"),
+    SettingSpec(
+        "hooks.install",
+        bool,
+        "whether `dver init` puts Git's hooks and drivers in place, and `dver doctor` asks for them",
+    ),
     SettingSpec(
         "hooks.max_file_size",
         str,

@@ -65,6 +65,7 @@ def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Fin
     yield from guarded("store", lambda: health.check_store(repo))
     yield from guarded("store", lambda: check_shared_store(repo))
     yield from guarded("pointers", lambda: health.check_pointers(repo))
+    yield from guarded("hooks", lambda: health.check_hooks(repo))
     if not offline:
         yield from guarded("remote", lambda: health.check_remotes(repo, seconds=seconds))
 

@@ -150,9 +150,14 @@ def own_program() -> str | None:
     return beside if os.access(beside, os.X_OK) else shutil.which("dver")
 
 
+def lacking_settings(git: GitRepo) -> list[str]:
+    """The settings that are not as `drivers` has them."""
+    return [key for key, value in drivers().items() if gitconfig.read_local(git, key) != value]
+
+
 def set_drivers(git: GitRepo) -> list[str]:
     """Write the settings that are not as they should be; returns their names."""
-    written = [key for key, value in drivers().items() if gitconfig.read_local(git, key) != value]
+    written = lacking_settings(git)
     for key in written:
         gitconfig.write(git, key, drivers()[key])
     return written

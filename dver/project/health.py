@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
 from dver.core.fsutil import explain
 from dver.core.words import some
+from dver.project import githooks
+from dver.project.githooks import HOOKS, HookState
 from dver.project.presence import presence_of
 from dver.project.targets import data_of, decode
 from dver.repo import Repository
@@ -162,6 +164,27 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
             f"not ignored by Git, so that `git add .` would take it: {_names(repo, open_to_git)}",
             "`dver add` it again, which writes the line in .gitignore",
         )
+
+
+def check_hooks(repo: Repository) -> Iterator[Finding]:
+    """Git's hooks and drivers, and the lines that name the drivers; nothing where the user does not want them."""
+    if not repo.config.get("hooks.install"):
+        return
+    setup = githooks.look(repo.git)
+    if setup.elsewhere:
+        wrong = [f"{name} does not call dver" for name in HOOKS if name not in setup.called]
+        fix = f'add to each hook in {setup.folder}: dver hook NAME "$@"'
+    else:
+        wrong = [f"{name}: {state.value}" for name, state in setup.hooks.items() if state is not HookState.OURS]
+        fix = "dver install"
+    if wrong:
+        yield Finding(Level.WARNING, "hooks", f"not in place: {', '.join(wrong)}", fix)
+    if lacking := githooks.lacking_settings(repo.git):
+        yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", "dver install")
+    if githooks.lacking_attributes(repo.root):
+        yield Finding(Level.WARNING, "hooks", "the drivers are not named in .gitattributes", "dver install")
+    if not wrong and not lacking:
+        yield Finding(Level.OK, "hooks", f"in place in {setup.folder}")
 
 
 def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:

@@ -67,13 +67,14 @@ def test_an_unknown_setting_and_a_value_that_does_not_fit_are_refused(run: Run, 
 def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, project: Path) -> None:
     run("config", "set", "--local", "remote.origin.secret_access_key", "hush", cwd=project)
     run("config", "set", "core.jobs", "7", cwd=project)
-    listed = run("config", "list", cwd=project, env={"DVER_CACHE_LINK": "copy"}).out
+    listed = run("config", "list", cwd=project, env={"DVER_CACHE_LINK": "copy", "DVER_HOOKS_INSTALL": ""}).out
     assert [line.split() for line in listed.splitlines()] == [
         ["cache.link", "copy", "environment"],
         ["cache.shared", "no", "default"],
         ["core.jobs", "7", "project"],
         ["gc.grace", "14d", "default"],
         ["hooks.fetch", "false", "default"],
+        ["hooks.install", "true", "default"],
         ["hooks.max_file_size", "10MB", "default"],
         ["hooks.pre_commit", "check", "default"],
         ["remote.origin.secret_access_key", "********", "local"],

@@ -25,7 +25,8 @@ def test_init_twice_changes_nothing(run: Run, git_repo: Path) -> None:
 
 def test_init_in_a_subfolder_makes_that_the_project(run: Run, git_repo: Path) -> None:
     (git_repo / "sub").mkdir()
-    assert run("init", "--json", cwd=git_repo / "sub").json == {"root": str(git_repo / "sub"), "existed": False}
+    result = run("init", "--json", cwd=git_repo / "sub").json
+    assert result == {"root": str(git_repo / "sub"), "existed": False, "installed": None}
     assert (git_repo / "sub/.dver/config.toml").is_file()
 
 

@@ -176,7 +176,7 @@ class World:
 
     def switch(self, checkout: Checkout) -> None:
         """Check out another branch, or a commit without one; Git refuses what another worktree has."""
-        if self.chance.random() < 0.2 and checkout.has("HEAD~2"):
+        if self.chance.random() < 0.2 and checkout.has("HEAD~3"):
             checkout.git("checkout", "-q", "--detach", "HEAD~2")
         else:
             checkout.git("checkout", "-q", self._branch(checkout))
@@ -371,6 +371,7 @@ def world(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: py
 def _begin(run: Run, world: World, first: Checkout) -> None:
     _configure(first)
     run("init", cwd=first.real)
+    run("install", cwd=first.real)
     run("remote", "add", "-d", "store", world.folder / "remote", cwd=first.real)
     run("config", "set", "hooks.fetch", "true", cwd=first.real)
     for top in first.worktrees:

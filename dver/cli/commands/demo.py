@@ -205,6 +205,7 @@ def _environment(root: Path) -> dict[str, str]:
     return {
         **kept,
         **person,
+        "DVER_HOOKS_INSTALL": "false",  # it shows what each verb does, some of which Git's hooks would do before
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",

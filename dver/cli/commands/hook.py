@@ -10,7 +10,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.core.errors import DverError
+from dver.core.errors import DverError, UsageError
 from dver.core.words import typed
 from dver.scm.git import discover
 from dver.worktree.followed import has_followed
@@ -110,15 +110,20 @@ def _line(text: str) -> str:
 
 
 @command.command(name="pre-push")
-@click.argument("remote")
-@click.argument("url")
+@click.argument("remote", required=False)
+@click.argument("url", required=False)
 @click.pass_obj
-def pre_push(ctx: Context, *, remote: str, url: str) -> int | None:
-    """Push the data of the commits that Git is about to push; REMOTE and URL are Git's."""
+def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None:
+    """Push the data of the commits that Git is about to push; REMOTE and URL are Git's.
+
+    Without them, the pre-commit framework tells in the environment what is pushed.
+    """
     from dver.ops.pre_push import pre_push as send_data
 
+    lines = read_input() if remote is not None else _told_by_framework()
+    remote, url = remote or os.environ.get("PRE_COMMIT_REMOTE_NAME"), url or os.environ.get("PRE_COMMIT_REMOTE_URL")
     try:
-        result = send_data(ctx.cwd, remote if remote != url else None, read_input(), progress=ctx.progress)
+        result = send_data(ctx.cwd, remote if remote != url else None, lines, progress=ctx.progress)
     except DverError as error:
         ctx.warn("the git push is stopped: the data of its commits is not on the remote")
         raise error
@@ -131,12 +136,22 @@ def pre_push(ctx: Context, *, remote: str, url: str) -> int | None:
     return None
 
 
+def _told_by_framework() -> bytes:
+    """What Git writes to a pre-push hook, of the one ref that the pre-commit framework runs it for."""
+    names = ("PRE_COMMIT_LOCAL_BRANCH", "PRE_COMMIT_TO_REF", "PRE_COMMIT_REMOTE_BRANCH", "PRE_COMMIT_FROM_REF")
+    local, new, remote, old = (os.environ.get(name) for name in names)
+    new = new or local  # of a branch all of whose history is new, only the name is told
+    if not new:
+        raise UsageError("nobody says what is pushed", why="Git tells its hook, which this is for", fix="git push")
+    return os.fsencode(f"{local or 'HEAD'} {new} {remote or 'HEAD'} {old or '0' * 40}\n")
+
+
 @command.command(name="post-checkout")
-@click.argument("previous")
-@click.argument("new")
-@click.argument("flag")
+@click.argument("previous", required=False)
+@click.argument("new", required=False)
+@click.argument("flag", default="1")
 @click.pass_obj
-def post_checkout(ctx: Context, *, previous: str, new: str, flag: str) -> None:
+def post_checkout(ctx: Context, *, previous: str | None, new: str | None, flag: str) -> None:
     """Bring data to the pointers after `git checkout`, `switch`, `restore`, `clone` or `worktree add`."""
     bring_data(ctx, after_index=flag == "1")  # `git restore` may write files alone
 

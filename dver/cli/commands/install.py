@@ -19,7 +19,7 @@ from dver.ops.install import install
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, as_json: bool) -> None:
-    """Have Git run dver, so that data follows what you do with Git.
+    """Have Git run dver, so that data follows.
 
     Puts hooks in place: data follows checkouts, merges, rebases and stashes; commits that nobody could check out are
     refused; data is pushed before the commits that need it. Configures the drivers that merge and compare pointers, and
