@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dver.core.errors import ConflictError
 from dver.core.fsutil import write_atomic
 from dver.project.projects import projects_of
 from dver.scm import gitconfig, index
@@ -24,9 +25,16 @@ from dver.scm.gitignore import edit
 
 HOOKS: Final = ("pre-commit", "post-checkout", "post-merge", "post-rewrite", "post-index-change", "pre-push")
 ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
-_SECTIONS: Final = ("dver", "merge.dver", "diff.dver")
+_SETTINGS: Final = (
+    "dver.program",
+    "merge.dver.name",
+    "merge.dver.driver",
+    "diff.dver.command",
+    "diff.dver.textconv",
+)
 _MARK: Final = b"# Put here by `dver install`"
 _KEPT: Final = ".before-dver"
+_EDITED: Final = ".edited"
 _ATTRIBUTES_FILE: Final = ".gitattributes"
 
 
@@ -87,36 +95,51 @@ def look(git: GitRepo) -> Setup:
 
 
 def plan_install(setup: Setup) -> list[Step]:
-    """What is to be done so that all hooks are there. Nothing where the folder is not this clone's."""
+    """What is to be done so that all hooks are there. Nothing where the folder is not this clone's.
+
+    Raises ConflictError where a hook would have to be kept, and one of that name is kept already.
+    """
     if setup.elsewhere:
         return []
     steps = {HookState.ABSENT: Action.WRITE, HookState.CHANGED: Action.WRITE, HookState.FOREIGN: Action.KEEP_AND_WRITE}
-    return [Step(name, steps[state]) for name, state in setup.hooks.items() if state in steps]
+    planned = [Step(name, steps[state]) for name, state in setup.hooks.items() if state in steps]
+    for name, action in planned:
+        if action is Action.KEEP_AND_WRITE and name in setup.kept:
+            raise ConflictError(
+                f"another program has replaced dver's hook {name}, and {name + _KEPT} is there from before",
+                why=f"only one of them can run before dver's, in {setup.folder}",
+                fix="delete the one that is not needed, or put both into one; then `dver install`",
+            )
+    return planned
 
 
 def plan_uninstall(setup: Setup) -> list[Step]:
-    """What is to be done so that all is as it was before."""
+    """What is to be done so that all is as it was before. A hook that another program has put in the place of dver's
+    stays, and so does the one from before."""
     if setup.elsewhere:
         return []
-    ours = [name for name, state in setup.hooks.items() if state in (HookState.OURS, HookState.CHANGED)]
-    return [Step(name, Action.BRING_BACK if name in setup.kept else Action.REMOVE) for name in ours]
+    ours = {name for name, state in setup.hooks.items() if state in (HookState.OURS, HookState.CHANGED)}
+    gone = {name for name, state in setup.hooks.items() if state is HookState.ABSENT} & setup.kept
+    found = [name for name in HOOKS if name in ours | gone]
+    return [Step(name, Action.BRING_BACK if name in setup.kept else Action.REMOVE) for name in found]
 
 
 def carry_out(steps: Iterable[Step], folder: Path) -> None:
-    """Do all `steps` in the folder of hooks. Raises OSError."""
+    """Do all `steps` in the folder of hooks. What somebody has edited is set aside. Raises OSError."""
     for name, action in steps:
         path, kept = folder / name, folder / (name + _KEPT)
-        if action is Action.REMOVE:
-            path.unlink()
-            continue
-        if action is Action.BRING_BACK:
-            os.replace(kept, path)
-            continue
         folder.mkdir(parents=True, exist_ok=True)
         if action is Action.KEEP_AND_WRITE:
             os.replace(path, kept)
-        write_atomic(path, script(name), durable=False)
-        path.chmod(0o755)
+        elif _read(path) not in (None, script(name)):
+            os.replace(path, _free(folder, name + _EDITED))
+        if action is Action.REMOVE:
+            path.unlink(missing_ok=True)
+        elif action is Action.BRING_BACK:
+            os.replace(kept, path)
+        else:
+            write_atomic(path, script(name), durable=False)
+            path.chmod(0o755)
 
 
 def script(name: str) -> bytes:
@@ -165,8 +188,8 @@ def set_drivers(git: GitRepo) -> list[str]:
 
 def drop_drivers(git: GitRepo) -> None:
     """Take all these settings away."""
-    for section in _SECTIONS:
-        gitconfig.drop_section(git, section)
+    for key in _SETTINGS:
+        gitconfig.unset(git, key)
 
 
 def set_attributes(git: GitRepo) -> list[Path]:
@@ -199,6 +222,12 @@ def _state(path: Path, content: bytes | None) -> HookState:
     if _MARK not in content:
         return HookState.FOREIGN
     return HookState.OURS if content == script(path.name) and os.access(path, os.X_OK) else HookState.CHANGED
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A path in `folder` where nothing is yet: that of `name`, or of that with a number."""
+    names = (name, *(f"{name}.{number}" for number in range(2, 1000)))
+    return next(path for path in (folder / one for one in names) if not os.path.lexists(path))
 
 
 def _read(path: Path) -> bytes | None:

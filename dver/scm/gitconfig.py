@@ -25,10 +25,9 @@ def write(git: GitRepo, key: str, value: str) -> None:
     run(git, ["config", "--local", "--replace-all", key, value])
 
 
-def drop_section(git: GitRepo, section: str) -> None:
-    """Take `section`, such as `merge.dver`, out of this clone's own configuration, if it is there."""
-    if run(git, ["config", "--local", "--get-regexp", f"^{section}\\."], ok=(0, 1)):
-        run(git, ["config", "--local", "--remove-section", section])
+def unset(git: GitRepo, key: str) -> None:
+    """Take `key` out of this clone's own configuration, if it is there. Raises RepositoryError."""
+    run(git, ["config", "--local", "--unset-all", key], ok=(0, 5))
 
 
 def hooks_folder(git: GitRepo) -> Path:

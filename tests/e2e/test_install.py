@@ -97,6 +97,30 @@ def test_uninstall_leaves_what_was_there_before(run: Run, tmp_path: Path) -> Non
     assert run("uninstall", cwd=repo).rc == 0
 
 
+def test_no_hook_of_anybody_is_lost(run: Run, tmp_path: Path) -> None:
+    repo = make_git_repo(tmp_path / "repo")
+    hooks = repo / ".git/hooks"
+    write_hook(hooks, "pre-commit", "echo first")
+    run("init", cwd=repo)
+    git("config", "dver.mine", "1", cwd=repo)
+    write_hook(hooks, "pre-commit", "echo second")  # as another program does that knows of no others
+    result = run("install", cwd=repo, rc=4)
+    assert "pre-commit.before-dver" in result.err
+    assert "second" in (hooks / "pre-commit").read_text()
+    assert "first" in (hooks / "pre-commit.before-dver").read_text()
+    (hooks / "pre-commit").unlink()
+    (hooks / "post-merge").write_text((hooks / "post-merge").read_text() + "echo edited\n")
+    run("install", cwd=repo)
+    assert "edited" in (hooks / "post-merge.edited").read_text()
+    (hooks / "post-merge").write_text((hooks / "post-merge").read_text() + "echo again\n")
+    (hooks / "pre-commit").unlink()
+    run("uninstall", cwd=repo)
+    assert "again" in (hooks / "post-merge.edited.2").read_text()
+    assert "first" in (hooks / "pre-commit").read_text()
+    assert hooks_in(repo) == {"pre-commit", "post-merge.edited", "post-merge.edited.2"}
+    assert git("config", "dver.mine", cwd=repo) == "1\n"
+
+
 def test_a_hook_that_was_there_runs_first_with_its_arguments_and_input(run: Run, tmp_path: Path, repo: Path) -> None:
     run("uninstall", cwd=repo)
     git("checkout", "-q", "--", ".", cwd=repo)
@@ -121,7 +145,8 @@ def test_a_hook_that_was_there_runs_first_with_its_arguments_and_input(run: Run,
 def test_hooks_find_dver_where_the_path_has_none(repo: Path) -> None:
     """As for a graphical client that was started from a desktop."""
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": os.environ["HOME"]}
-    assert git("config", "dver.program", cwd=repo).strip() == os.path.join(os.path.dirname(sys.executable), "dver")
+    program = git("config", "dver.program", cwd=repo).strip()
+    assert os.path.samefile(program, Path(sys.executable).parent / "dver")
     done = subprocess.run(["git", "checkout", "-q", "main"], cwd=repo, env=env, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"dver: files: 1 updated\n")
     assert data(repo) == "one\n"
