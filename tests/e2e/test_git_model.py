@@ -266,7 +266,7 @@ class World:
             done = run_dver("resolve", name.removesuffix(".dver"), f"--{side}", cwd=checkout.real, rc=None)
             if done.rc:  # what the other clone has added is not here yet
                 assert done.rc == 5, done.err
-                run_dver("pull", cwd=checkout.real)
+                run_dver("pull", name.removesuffix(".dver"), cwd=checkout.real)
         _take_side(checkout.twin, side)
         assert not checkout.unmerged()
 
