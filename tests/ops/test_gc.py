@@ -281,11 +281,11 @@ def test_a_second_gc_at_the_same_time_is_refused(project: Project) -> None:
 def test_an_add_beside_a_gc_that_deletes_at_once_begins_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dver.ops import add
+    from dver.project import adding
 
     fill(project, "one", large=True)
     calls = []
-    take = add._take
+    take = adding.take
 
     def take_and_sweep(*args: object, **named: object) -> object:
         found = take(*args, **named)
@@ -293,23 +293,23 @@ def test_an_add_beside_a_gc_that_deletes_at_once_begins_again(
             calls.append(collect(project, grace=0))
         return found
 
-    monkeypatch.setattr(add, "_take", take_and_sweep)
+    monkeypatch.setattr(adding, "take", take_and_sweep)
     project.add("data")
     assert calls[0].objects
     assert is_complete(project, project.commit())
 
 
 def test_an_add_beside_a_gc_takes_back_what_that_took(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dver.ops import add
+    from dver.project import adding
 
     fill(project, "one")
-    record = add._record
+    record = adding._record
 
     def sweep_and_record(*args: object) -> None:
         collect(project)
         record(*args)
 
-    monkeypatch.setattr(add, "_record", sweep_and_record)
+    monkeypatch.setattr(adding, "_record", sweep_and_record)
     project.add("data")
     assert is_complete(project, project.commit())
 
