@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import ConflictError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.project.projects import projects_of
 from dver.scm import gitconfig, index
 from dver.scm.git import GitRepo
@@ -195,6 +195,8 @@ def drop_drivers(git: GitRepo) -> None:
 def set_attributes(git: GitRepo) -> list[Path]:
     """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed."""
     files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
+    for file in files:
+        clear_leftovers(file.parent)
     changed = [file for file in files if edit(file, add=ATTRIBUTES)]
     index.stage(git, [_relative(git, file) for file in changed])
     return changed

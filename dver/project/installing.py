@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import LocalIOError
-from dver.core.fsutil import explain
+from dver.core.fsutil import clear_leftovers, explain
 from dver.project import githooks
 from dver.project.githooks import Action, Step
 from dver.scm.git import GitRepo
@@ -33,6 +33,7 @@ def install_into(git: GitRepo) -> InstallResult:
     """Put hooks, drivers and attributes in place. Doing it again is harmless. Raises LocalIOError, ConflictError."""
     try:
         setup = githooks.look(git)
+        clear_leftovers(setup.folder)
         steps = githooks.plan_install(setup)
         githooks.carry_out(steps, setup.folder)
         attributes = githooks.set_attributes(git)
