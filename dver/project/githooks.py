@@ -194,11 +194,14 @@ def drop_drivers(git: GitRepo) -> None:
 
 def set_attributes(git: GitRepo) -> list[Path]:
     """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed."""
-    files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
-    for file in files:
-        clear_leftovers(file.parent)
-    changed = [file for file in files if edit(file, add=ATTRIBUTES)]
-    index.stage(git, [_relative(git, file) for file in changed])
+    changed = []
+    for root in projects_of(git):
+        clear_leftovers(root)
+        file = root / _ATTRIBUTES_FILE
+        # An install that was killed may have written the lines, and not staged them.
+        if edit(file, add=ATTRIBUTES) or _lacks_attributes(index.content(git, _relative(git, file))):
+            index.stage(git, [_relative(git, file)])
+            changed.append(file)
     return changed
 
 
@@ -210,7 +213,10 @@ def drop_attributes(git: GitRepo) -> list[Path]:
 
 def lacking_attributes(root: Path) -> bool:
     """Is a line missing from the `.gitattributes` of the project at `root`?"""
-    content = _read(root / _ATTRIBUTES_FILE) or b""
+    return _lacks_attributes(_read(root / _ATTRIBUTES_FILE) or b"")
+
+
+def _lacks_attributes(content: bytes) -> bool:
     return not set(ATTRIBUTES) <= set(content.replace(b"\r\n", b"\n").split(b"\n"))
 
 

@@ -30,6 +30,11 @@ def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
         run(git, ["add", "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed)
 
 
+def content(git: GitRepo, path: bytes) -> bytes:
+    """What Git's index has at `path`; nothing if it has no such file, or several versions of it in a conflict."""
+    return run(git, ["cat-file", "blob", b":" + path], ok=(0, 128))
+
+
 def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:
     """Take the files `paths` out of the index, whatever state they are in; the files on disk stay."""
     listed = b"".join(path + b"\0" for path in paths)
