@@ -11,9 +11,9 @@ from dver.core.progress import SILENT, Progress
 from dver.project.following import FollowPlan, plan_following
 from dver.project.getting import get_targets
 from dver.project.projects import owner, projects_of
-from dver.project.restore import Restored, Wish
+from dver.project.restore import Restored, Wish, together
 from dver.project.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
-from dver.project.update import together, update
+from dver.project.update import update
 from dver.repo import Repository
 from dver.scm import pointers
 from dver.scm.git import GitRepo

@@ -15,7 +15,7 @@ from dver.formats.tree import Entry
 from dver.project.conflicts import Decisions, Unmerged, read_decisions, unmerged, write_decisions
 from dver.project.merging import MergedPointer, full_path, merge_sides
 from dver.project.pointerfiles import write_pointers
-from dver.project.restore import Restored, Wish, restore
+from dver.project.restore import Restored, Wish, restore, together
 from dver.project.targets import SUFFIX, data_path, entry_of, is_at_or_below, pointer_of
 from dver.repo import Repository
 from dver.scm.index import unmerged_files
@@ -68,12 +68,13 @@ def resolve(
         session = _Session(repo, choice, progress)
         found = _chosen(repo, unmerged(repo), paths, cwd)
         results = [session.look(one, inside, both=both) for one, inside in found]
+    restored = [result.restored for result in results if result.restored is not None]
     return ResolveResult(
         open=tuple(one for result in results for one in result.open),
         keys=tuple(one for result in results for one in result.keys),
         resolved=tuple(one for result in results for one in result.resolved),
         written=tuple(one for result in results for one in result.written),
-        restored=_joined([result.restored for result in results if result.restored is not None]),
+        restored=together(restored) if restored else None,
     )
 
 
@@ -190,16 +191,3 @@ def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
             why="the data's line in it is staged together with the pointer",
             fix=f"keep the lines of both sides in it, then `git add {typed(shown)}`, then the same command again",
         )
-
-
-def _joined(parts: Sequence[Restored]) -> Restored | None:
-    if not parts:
-        return None
-    return Restored(
-        created=sum(one.created for one in parts),
-        updated=sum(one.updated for one in parts),
-        removed=sum(one.removed for one in parts),
-        kept=tuple(kept for one in parts for kept in one.kept),
-        lost=tuple(lost for one in parts for lost in one.lost),
-        former_store=next((one.former_store for one in parts if one.former_store), None),
-    )

@@ -21,7 +21,7 @@ from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.project.projects import projects_of
 from dver.scm import gitconfig, index
 from dver.scm.git import GitRepo
-from dver.scm.gitignore import edit
+from dver.scm.gitignore import edit, lines
 
 HOOKS: Final = ("pre-commit", "post-checkout", "post-merge", "post-rewrite", "post-index-change", "pre-push")
 ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
@@ -175,15 +175,19 @@ def own_program() -> str | None:
 
 def lacking_settings(git: GitRepo) -> list[str]:
     """The settings that are not as `drivers` has them."""
-    return [key for key, value in drivers().items() if gitconfig.read_local(git, key) != value]
+    return list(_lacking(git))
 
 
 def set_drivers(git: GitRepo) -> list[str]:
     """Write the settings that are not as they should be; returns their names."""
-    written = lacking_settings(git)
-    for key in written:
-        gitconfig.write(git, key, drivers()[key])
-    return written
+    lacking = _lacking(git)
+    for key, value in lacking.items():
+        gitconfig.write(git, key, value)
+    return list(lacking)
+
+
+def _lacking(git: GitRepo) -> dict[str, str]:
+    return {key: value for key, value in drivers().items() if gitconfig.read_local(git, key) != value}
 
 
 def drop_drivers(git: GitRepo) -> None:
@@ -217,7 +221,7 @@ def lacking_attributes(root: Path) -> bool:
 
 
 def _lacks_attributes(content: bytes) -> bool:
-    return not set(ATTRIBUTES) <= set(content.replace(b"\r\n", b"\n").split(b"\n"))
+    return not set(ATTRIBUTES) <= lines(content)
 
 
 def _relative(git: GitRepo, file: Path) -> bytes:

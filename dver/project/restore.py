@@ -185,3 +185,15 @@ def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost
         lost=tuple(lost),
         former_store=repo.former_store if lost else None,
     )
+
+
+def together(parts: Sequence[Restored]) -> Restored:
+    """What several steps did, as one."""
+    return Restored(
+        created=sum(part.created for part in parts),
+        updated=sum(part.updated for part in parts),
+        removed=sum(part.removed for part in parts),
+        kept=tuple(kept for part in parts for kept in part.kept),
+        lost=tuple(lost for part in parts for lost in part.lost),
+        former_store=next((part.former_store for part in parts if part.former_store), None),
+    )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
-from dver.project.restore import Restored, Wish, destination_of, note, restore, summary
+from dver.project.restore import Restored, Wish, destination_of, note, restore, summary, together
 from dver.repo import Repository
 from dver.store.compare import find, join, paired, same
 from dver.worktree.apply import apply_plan
@@ -63,18 +63,6 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
     parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
     note(repo, [wish for path, wish in quick.items() if not parts[path].lost], placed, finished=True)
     return together([done, *parts.values()])
-
-
-def together(parts: Sequence[Restored]) -> Restored:
-    """What several steps did, as one."""
-    return Restored(
-        created=sum(part.created for part in parts),
-        updated=sum(part.updated for part in parts),
-        removed=sum(part.removed for part in parts),
-        kept=tuple(kept for part in parts for kept in part.kept),
-        lost=tuple(lost for part in parts for lost in part.lost),
-        former_store=next((part.former_store for part in parts if part.former_store), None),
-    )
 
 
 def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:

@@ -8,12 +8,6 @@ from pathlib import Path
 from dver.scm.git import GitRepo, run
 
 
-def read(git: GitRepo, key: str) -> str | None:
-    """The value in force of Git's setting `key`, if it has one."""
-    found = run(git, ["config", "--get", "-z", key], ok=(0, 1))
-    return os.fsdecode(found[:-1]) if found else None
-
-
 def read_local(git: GitRepo, key: str) -> str | None:
     """The value of `key` in this clone's own configuration."""
     found = run(git, ["config", "--local", "--get", "-z", key], ok=(0, 1))

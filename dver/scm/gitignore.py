@@ -38,7 +38,7 @@ def pattern(name: bytes) -> bytes:
 
 def add_line(content: bytes, line: bytes) -> bytes:
     """`content` with `line` at its end, unless it is there already; with the line endings that it has."""
-    if line in _lines(content):
+    if line in lines(content):
         return content
     ending = b"\r\n" if b"\r\n" in content and content.count(b"\n") == content.count(b"\r\n") else b"\n"
     if content and not content.endswith(b"\n"):
@@ -90,5 +90,6 @@ def _bare(raw: bytes) -> bytes:
     return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _lines(content: bytes) -> set[bytes]:
+def lines(content: bytes) -> set[bytes]:
+    """The lines without their endings."""
     return {_bare(raw) for raw in _split(content)}

@@ -110,11 +110,6 @@ def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> 
     return dict(_changes(run(git, args, literal=False)))
 
 
-def changed_between(git: GitRepo, old: str, new: str, under: bytes = b"") -> dict[bytes, Change]:
-    """How pointer files differ between two commits: what changed between them is all that is read."""
-    return dict(_changes(run(git, ["diff-tree", "-r", *_RAW, old, new, *_glob(under)], literal=False)))
-
-
 def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b"") -> dict[bytes, set[str]]:
     """All blobs that each pointer file is in any of `commits` (ids). Quick if neighbours in the list are alike.
 

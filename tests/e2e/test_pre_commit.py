@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from githooks import put_dver_on_path, write_hooks
 from support import Run, git, make_git_repo
 
 HEX = "ab" * 32
@@ -17,23 +17,14 @@ HEX = "ab" * 32
 @pytest.fixture
 def repo(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with the hook in place, and `data` committed."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    _executable(programs / "dver", f'#!/bin/sh\nexec {sys.executable} -m dver "$@"\n')
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
     repo = make_git_repo(tmp_path / "repo")
     run("init", cwd=repo)
-    (repo / ".git/hooks").mkdir(exist_ok=True)
-    _executable(repo / ".git/hooks/pre-commit", '#!/bin/sh\nexec dver hook pre-commit "$@"\n')
+    write_hooks(repo, ["pre-commit"])
     (repo / "data").write_text("one\n")
     run("add", "data", cwd=repo)
     git("commit", "-qm", "Data", cwd=repo)
     return repo
-
-
-def _executable(path: Path, text: str) -> None:
-    path.write_text(text)
-    path.chmod(0o755)
 
 
 def _commit(*args: str | bytes, cwd: Path, rc: int = 0) -> str:
@@ -265,7 +256,7 @@ def test_a_submodule_is_a_repository_like_any_other(run: Run, repo: Path) -> Non
     outer = make_git_repo(repo.with_name("outer"))
     git("submodule", "--quiet", "add", repo, "inner", cwd=outer)
     inner = outer / "inner"
-    _executable(outer / ".git/modules/inner/hooks/pre-commit", '#!/bin/sh\nexec dver hook pre-commit "$@"\n')
+    write_hooks(inner, ["pre-commit"])
     (inner / "gone.dver").write_text(_pointer())
     git("add", "-A", cwd=inner)
     assert "gone.dver" in _commit(cwd=inner, rc=1)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from githooks import put_dver_on_path, write_hooks
 from support import Run, git, make_git_repo
-
-SCRIPT = '#!/bin/sh\nexec dver hook pre-push "$@"\n'
 
 
 @pytest.fixture
 def repo(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one committed version of `data`, a Git remote, and no dver remote."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    _executable(programs / "dver", f'#!/bin/sh\nexec {sys.executable} -m dver "$@"\n')
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
     repo = make_git_repo(tmp_path / "repo")
     run("init", cwd=repo)
     git("init", "-q", "--bare", tmp_path / "git", cwd=tmp_path)
     git("remote", "add", "origin", tmp_path / "git", cwd=repo)
-    (repo / ".git/hooks").mkdir(exist_ok=True)
-    _executable(repo / ".git/hooks/pre-push", SCRIPT)
+    write_hooks(repo, ["pre-push"])
     _version(run, repo, "one")
     return repo
 
@@ -36,11 +30,6 @@ def remote(run: Run, repo: Path, tmp_path: Path) -> Path:
     run("remote", "add", "-d", "origin", "../remote", cwd=repo)
     git("commit", "-qm", "A remote", cwd=repo)
     return tmp_path / "remote"
-
-
-def _executable(path: Path, text: str) -> None:
-    path.write_text(text)
-    path.chmod(0o755)
 
 
 def _version(run: Run, repo: Path, text: str, name: str = "data") -> None:
