@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,3 +30,14 @@ def write_hooks(repo: Path, names: Iterable[str] = FOLLOWING) -> None:
     for name in names:
         (folder / name).write_text(f'#!/bin/sh\nexec dver hook {name} "$@"\n')
         (folder / name).chmod(0o755)
+
+
+def git_says(repo: Path, *args: str | os.PathLike[str], rc: int = 0, **env: str) -> str:
+    """What `git ARGS...` and its hooks print in `repo`, with the variables `env`; asserts the exit code `rc`."""
+    done = subprocess.run(
+        ["git", *args], cwd=repo, env={**os.environ, **env}, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
+    )
+    said = os.fsdecode(done.stdout + done.stderr)
+    assert done.returncode == rc, f"git {args} exited with {done.returncode}\n{said}"
+    assert "Traceback" not in said
+    return said

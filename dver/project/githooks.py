@@ -23,7 +23,15 @@ from dver.scm import gitconfig, index
 from dver.scm.git import GitRepo
 from dver.scm.gitignore import edit, lines
 
-HOOKS: Final = ("pre-commit", "post-checkout", "post-merge", "post-rewrite", "post-index-change", "pre-push")
+HOOKS: Final = (
+    "pre-commit",
+    "post-checkout",
+    "post-merge",
+    "post-rewrite",
+    "post-index-change",
+    "post-applypatch",
+    "pre-push",
+)
 ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
 _SETTINGS: Final = (
     "dver.program",

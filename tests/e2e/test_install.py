@@ -12,7 +12,15 @@ import pytest
 from githooks import put_dver_on_path
 from support import Run, git, make_git_repo
 
-HOOKS = {"pre-commit", "post-checkout", "post-merge", "post-rewrite", "post-index-change", "pre-push"}
+HOOKS = {
+    "pre-commit",
+    "post-checkout",
+    "post-merge",
+    "post-rewrite",
+    "post-index-change",
+    "post-applypatch",
+    "pre-push",
+}
 
 
 @pytest.fixture(autouse=True)

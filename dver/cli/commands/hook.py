@@ -173,6 +173,13 @@ def post_rewrite(ctx: Context, *, verb: str, extra: tuple[str, ...]) -> None:
     bring_data(ctx)
 
 
+@command.command(name="post-applypatch")
+@click.pass_obj
+def post_applypatch(ctx: Context) -> None:
+    """Bring data to the pointers after a patch that `git am` has applied."""
+    bring_data(ctx)
+
+
 @command.command(name="post-index-change")
 @click.argument("worktree_updated")
 @click.argument("skipworktree_updated")

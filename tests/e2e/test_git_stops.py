@@ -1,0 +1,156 @@
+"""Where Git stops in a rebase, a bisection, a series of patches: the data is that of the commit it is at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from githooks import git_says, put_dver_on_path
+from support import git, make_git_repo, run_dver
+
+VERSIONS = ("one", "two", "three", "four")
+
+
+@pytest.fixture(autouse=True)
+def wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Other tests do without hooks."""
+    monkeypatch.delenv("DVER_HOOKS_INSTALL")
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test leaves the repository that all of them copy."""
+    return tmp_path_factory.mktemp("template") / "repo"
+
+
+@pytest.fixture
+def repo(template: Path, tmp_path: Path) -> Path:
+    """A project whose `data`, and a file of code, have one version in each of four commits."""
+    if not template.exists():
+        make_git_repo(template)
+        run_dver("init", cwd=template)
+        git("commit", "-qm", "Project", cwd=template)
+        for text in VERSIONS:
+            _commit(template, text)
+    shutil.copytree(template, tmp_path / "repo", symlinks=True)
+    return tmp_path / "repo"
+
+
+def _commit(repo: Path, text: str) -> None:
+    (repo / "data").mkdir(exist_ok=True)
+    (repo / "data" / "x").write_text(text)
+    (repo / f"{text}.py").write_text(text)
+    run_dver("add", "data", cwd=repo)
+    git("add", f"{text}.py", cwd=repo)
+    git("commit", "-qm", text, cwd=repo)
+
+
+def _interactively(repo: Path, todo: str, base: str = "HEAD~4", rc: int = 0) -> str:
+    """Rebase with the list `todo`, in which words stand for commits by their subjects."""
+    subjects = dict(line.split(" ") for line in git("log", "--format=%s %h", "-4", cwd=repo).splitlines())
+    lines = [" ".join(subjects.get(word, word) for word in line.split()) for line in todo.split(",")]
+    (repo / ".git" / "todo").write_text("".join(f"{line}\n" for line in lines))
+    return git_says(repo, "rebase", "-i", base, rc=rc, GIT_SEQUENCE_EDITOR=f"cp '{repo}/.git/todo'", GIT_EDITOR="true")
+
+
+def _data(repo: Path) -> str:
+    return (repo / "data" / "x").read_text()
+
+
+def test_at_each_edit_stop_of_a_rebase_the_data_is_that_of_its_commit(repo: Path) -> None:
+    _interactively(repo, "edit one,pick two,edit three,pick four")
+    assert _data(repo) == "one"
+    git_says(repo, "rebase", "--continue")
+    assert _data(repo) == "three"
+    git_says(repo, "rebase", "--continue")
+    assert _data(repo) == "four"
+    assert git_says(repo, "status", "--porcelain") == ""
+
+
+def test_data_that_is_changed_and_amended_at_an_edit_stop_is_part_of_that_commit(repo: Path) -> None:
+    git("branch", "before", cwd=repo)
+    _interactively(repo, "edit one,break")
+    (repo / "data" / "x").write_text("better")
+    run_dver("add", "data", cwd=repo)
+    git_says(repo, "commit", "-q", "--amend", "--no-edit")
+    git_says(repo, "rebase", "--continue")
+    assert _data(repo) == "better"
+    git_says(repo, "rebase", "--abort")
+    assert _data(repo) == "four"
+
+
+def test_a_rebase_that_is_aborted_at_a_break_or_a_failed_command_goes_back_to_the_data(repo: Path) -> None:
+    for todo, rc in (("pick one,break,pick two", 0), ("pick one,pick two,exec false,pick three", 1)):
+        _interactively(repo, todo, rc=rc)
+        assert _data(repo) != "four"
+        git_says(repo, "rebase", "--abort")
+        assert _data(repo) == "four"
+
+
+def test_commands_of_a_rebase_see_the_data_of_each_commit(repo: Path) -> None:
+    git_says(repo, "rebase", "-q", "--force-rebase", "--exec", "cat data/x >> .git/seen; echo >> .git/seen", "HEAD~4")
+    assert (repo / ".git" / "seen").read_text().split() == [*VERSIONS]
+
+
+def test_commits_that_are_reworded_squashed_and_dropped_leave_the_data_of_the_last(repo: Path) -> None:
+    said = _interactively(repo, "reword one,squash two,fixup three,drop four")
+    assert _data(repo) == "three"
+    assert "warning" not in said
+    assert git("log", "--format=%s", "HEAD~1..", cwd=repo).split() == ["one"]
+    run_dver("check", cwd=repo)
+
+
+def test_a_rebase_that_stops_at_a_conflict_of_code_has_the_data_so_far(repo: Path) -> None:
+    git_says(repo, "checkout", "-q", "-b", "topic", "HEAD~2")
+    (repo / "two.py").write_text("topic")
+    git("commit", "-qam", "topic", cwd=repo)
+    git_says(repo, "checkout", "-q", "main")
+    (repo / "two.py").write_text("main")
+    git("commit", "-qam", "main", cwd=repo)
+    git_says(repo, "rebase", "topic", rc=1)
+    assert _data(repo) == "four"
+    (repo / "two.py").write_text("both")
+    git("add", "two.py", cwd=repo)
+    git_says(repo, "rebase", "--continue", GIT_EDITOR="true")
+    assert _data(repo) == "four"
+
+
+def test_merges_are_rebased_with_their_data(repo: Path) -> None:
+    git_says(repo, "checkout", "-q", "-b", "side", "HEAD~1")
+    (repo / "side.py").write_text("side")
+    git("add", "side.py", cwd=repo)
+    git("commit", "-qm", "side", cwd=repo)
+    git_says(repo, "merge", "-q", "--no-edit", "main")
+    command = "cat data/x >> .git/seen; echo >> .git/seen"
+    git_says(repo, "rebase", "-q", "--rebase-merges", "--force-rebase", "--exec", command, "HEAD~4")
+    assert sorted((repo / ".git" / "seen").read_text().split()) == sorted([*VERSIONS[1:], "three", "four"])
+    assert _data(repo) == "four"
+
+
+def test_patches_that_are_applied_bring_their_data(repo: Path) -> None:
+    git_says(repo, "format-patch", "-q", "-2", "-o", ".git/patches")
+    git_says(repo, "reset", "-q", "--hard", "HEAD~2")
+    patches = sorted(str(path) for path in (repo / ".git" / "patches").iterdir())
+    git_says(repo, "am", "-q", patches[0])
+    assert _data(repo) == "three"
+    git_says(repo, "reset", "-q", "--hard", "HEAD~1")
+    (repo / "four.py").write_text("in the way")
+    git("add", "four.py", cwd=repo)
+    git("commit", "-qm", "In the way", cwd=repo)
+    git_says(repo, "am", "-q", "-3", *patches, rc=128)
+    assert _data(repo) == "four"
+    git_says(repo, "am", "--abort")
+    assert _data(repo) == "two"
+
+
+def test_a_bisection_by_hand_and_its_end_bring_the_data(repo: Path) -> None:
+    git_says(repo, "bisect", "start", "main", "main~4")
+    seen = []
+    while (subject := git("log", "-1", "--format=%s", cwd=repo).strip()) not in seen:
+        assert _data(repo) == subject
+        seen.append(subject)
+        git_says(repo, "bisect", "bad" if subject in VERSIONS[2:] else "good")
+    git_says(repo, "bisect", "reset")
+    assert _data(repo) == "four"
