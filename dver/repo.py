@@ -14,8 +14,10 @@ from dver.core.errors import RepositoryError
 from dver.core.fsutil import locked
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
+from dver.core.words import typed
 from dver.formats.tree import Entry
 from dver.scm.git import GitRepo, discover
+from dver.scm.index import tracked_under
 
 # The parts are imported when they are made: with SQLite, zstd and the rest they take a third of the time of a command
 # that needs none of them, such as `dver status` where nothing is tracked.
@@ -57,11 +59,7 @@ class Repository:
                 return cls(folder, git, cwd=here)
             if folder == git.worktree:
                 break
-        raise RepositoryError(
-            f"{os.fspath(cwd)!r} is in no dver project",
-            why=f"neither it nor a folder above it, up to {os.fspath(git.worktree)!r}, has a {PROJECT_FOLDER} folder",
-            fix="make the Git repository a dver project with `dver init`",
-        )
+        raise _no_project(cwd, git)
 
     def __enter__(self) -> Self:
         return self
@@ -342,3 +340,23 @@ class Repository:
         former = self.former_store
         roots = [self.store.loose.root, *([former / "loose"] if former else [])]
         return [os.fsencode(root) + b"/" for root in roots]
+
+
+def _no_project(cwd: Path, git: GitRepo) -> RepositoryError:
+    if (git.git_dir / "info" / "sparse-checkout").exists() and (folder := _left_out(Path(os.path.realpath(cwd)), git)):
+        return RepositoryError(
+            f"the project's folder {os.fspath(folder)!r} is not checked out",
+            why="the sparse checkout leaves it out, and the settings are in it",
+            fix=f"git sparse-checkout add {typed(os.path.relpath(folder, cwd))}",
+        )
+    return RepositoryError(
+        f"{os.fspath(cwd)!r} is in no dver project",
+        why=f"neither it nor a folder above it, up to {os.fspath(git.worktree)!r}, has a {PROJECT_FOLDER} folder",
+        fix="make the Git repository a dver project with `dver init`",
+    )
+
+
+def _left_out(here: Path, git: GitRepo) -> Path | None:
+    """The nearest project folder at or above `here` that Git tracks."""
+    above = [folder / PROJECT_FOLDER for folder in (here, *here.parents) if folder.is_relative_to(git.worktree)]
+    return next((one for one in above if tracked_under(git, os.fsencode(one.relative_to(git.worktree)))), None)

@@ -29,6 +29,9 @@ _LOCATING: Final = (
 )
 """Variables that change where git finds a repository."""
 
+_SUPER_PREFIX: Final = "GIT_INTERNAL_SUPER_PREFIX"
+"""Set for hooks of submodules by Git before 2.40, most of whose commands then refuse to run."""
+
 _HARMLESS: Final = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "protocol.allow": "never"}
 _PATHSPEC_MODES: Final = ("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_LITERAL_PATHSPECS")
 _UNUSUAL: Final = re.compile(rb"(?i)worktree|objectformat|\bbare\b(?![ \t]*=[ \t]*false\b)")
@@ -142,7 +145,7 @@ def conversation(git: GitRepo, args: Sequence[Arg]) -> Iterator[subprocess.Popen
 
 def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
     """The variables for a git process: English messages, no lock for the sake of speed, exact paths."""
-    env = {name: value for name, value in os.environ.items() if name not in _PATHSPEC_MODES}
+    env = {name: value for name, value in os.environ.items() if name not in (*_PATHSPEC_MODES, _SUPER_PREFIX)}
     env.update(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
     if literal:
         env["GIT_LITERAL_PATHSPECS"] = "1"
@@ -243,7 +246,7 @@ def _read(path: str) -> bytes:
 
 def _ask_git(cwd: Path) -> GitRepo:
     questions = ("--show-object-format", "--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
-    env = {**os.environ, "LC_ALL": "C"}
+    env = {name: value for name, value in os.environ.items() if name != _SUPER_PREFIX} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(["git", "rev-parse", *questions], cwd=cwd, env=env, capture_output=True, check=False)
     except (FileNotFoundError, NotADirectoryError) as error:
