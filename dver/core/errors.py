@@ -61,3 +61,15 @@ class LocalIOError(DverError):
     """This machine's disk is full, read-only, or out of open files."""
 
     exit_code = 8
+
+
+class PipelineError(DverError):
+    """A pipeline that cannot be used: a `dver.yaml` with a mistake, stages that contradict each other."""
+
+    exit_code = 9
+
+
+class StageError(DverError):
+    """A stage failed, or left something undone."""
+
+    exit_code = 10

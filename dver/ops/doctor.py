@@ -18,8 +18,8 @@ from dver.project.teamstore import check_shared_store
 from dver.repo import Repository
 from dver.scm import git
 
-_NEEDED: Final = ("blake3", "click", "fsspec", "GitPython", "pathspec", "ruamel.yaml", "s3fs", "tomlkit", "tqdm")
-_NEEDED_TOO: Final = ("xxhash", "zstandard")
+_NEEDED: Final = ("blake3", "click", "fsspec", "GitPython", "pathspec", "PyYAML", "ruamel.yaml", "s3fs", "tomlkit")
+_NEEDED_TOO: Final = ("tqdm", "xxhash", "zstandard")
 _OLDEST_GIT: Final = (2, 31)
 _PATIENCE: Final = 20.0
 

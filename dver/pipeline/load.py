@@ -1,0 +1,135 @@
+"""Reading a `dver.yaml`: variables are put in their places, foreach and matrix become stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+from dver.pipeline import variables
+from dver.pipeline.fields import mapping, path, text
+from dver.pipeline.interpolate import as_text, substitute
+from dver.pipeline.schema import STAGE_KEYS, read_stage, read_top_files, read_top_plots
+from dver.pipeline.stage import FILE_NAME, PipelineFile, Stage
+from dver.pipeline.variables import ReadFile
+from dver.pipeline.yamltree import Node, parse, wrong
+
+_TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
+_NAME: Final = re.compile(r"[\w-][\w -]*")
+_GROUP_JOINT: Final = "@"
+_MATRIX_JOINT: Final = "-"
+
+
+def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME) -> PipelineFile:
+    """What the file `name` with this `content` says; `read` gives the files that it names. Raises PipelineError."""
+    root = parse(content, name)
+    found = mapping(root, name, _TOP_KEYS)
+    known = variables.of_file(found.get("vars"), read)
+    stages = found.get("stages")
+    loader = _Loader(known, read)
+    made: dict[str, Stage] = {}
+    if stages is not None and stages.value is not None:
+        for group, node in mapping(stages, "`stages`").items():
+            if not _NAME.fullmatch(group):
+                why = f"{group!r} is no name for a stage"
+                raise wrong(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-` and `_`")
+            for stage in loader.stages(group, node):
+                made[stage.name] = stage
+    top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
+    return PipelineFile(
+        stages=made,
+        params=read_top_files(top.get("params"), "`params`"),
+        metrics=read_top_files(top.get("metrics"), "`metrics`"),
+        plots=read_top_plots(top.get("plots")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Reads the stages of one file."""
+
+    known: Mapping[str, Any]
+    read: ReadFile
+
+    def stages(self, name: str, node: Node) -> Iterator[Stage]:
+        """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members."""
+        found = mapping(node, f"stage {name!r}")
+        if "foreach" in found or "do" in found:
+            yield from self.foreach(name, node)
+        elif "matrix" in found:
+            yield from self.matrix(name, node)
+        else:
+            yield self.one(name, node, self.known)
+
+    def one(self, name: str, node: Node, known: Mapping[str, Any], group: str | None = None) -> Stage:
+        """One stage; `known` are the variables of its own place."""
+        found = mapping(node, f"stage {name!r}", STAGE_KEYS)
+        if "vars" in found:
+            known = variables.of_stage(known, found["vars"], self.wdir(found, known), self.read)
+        values = {key: substitute(one, known, command=key == "cmd") for key, one in found.items() if key != "vars"}
+        return read_stage(name, Node(values, node.mark, node.keys), group=group)
+
+    def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:
+        if "wdir" not in found:
+            return "."
+        node = substitute(found["wdir"], known)
+        return path(text(node, "`wdir`"), ".", node.mark, "`wdir`")
+
+    def foreach(self, name: str, node: Node) -> Iterator[Stage]:
+        """A stage for each element of a list, as `item`, or of a mapping, as `key` and `item`."""
+        found = mapping(node, f"stage {name!r}", ("foreach", "do"))
+        for key in ("foreach", "do"):
+            if key not in found:
+                raise wrong(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
+        over = substitute(found["foreach"], self.known, whole=True)
+        for key, known in _members(over):
+            yield self.one(f"{name}{_GROUP_JOINT}{key}", found["do"], {**self.known, **known}, name)
+
+    def matrix(self, name: str, node: Node) -> Iterator[Stage]:
+        """A stage for each combination of the values of all axes, as `item.AXIS`."""
+        found = mapping(node, f"stage {name!r}", ("matrix", *STAGE_KEYS))
+        axes = mapping(found["matrix"], "`matrix`")
+        values = {axis: self.axis(axis, one) for axis, one in axes.items()}
+        template = Node({key: one for key, one in found.items() if key != "matrix"}, node.mark, node.keys)
+        for chosen in product(*(one.items() for one in values.values())):
+            item = dict(zip(values, (value for _, value in chosen), strict=True))
+            key = _MATRIX_JOINT.join(name for name, _ in chosen)
+            yield self.one(f"{name}{_GROUP_JOINT}{key}", template, {**self.known, "item": item, "key": key}, name)
+
+    def axis(self, name: str, node: Node) -> dict[str, Any]:
+        """The values of an axis by the names that they have in stages: their own, or where they are compound
+        that of the axis with a number."""
+        over = substitute(node, self.known, whole=True)
+        if not isinstance(over.value, tuple):
+            raise wrong(node.mark, f"`matrix`: expected a list for {name!r}, not {over.kind}")
+        if not over.value:
+            raise wrong(node.mark, f"`matrix`: {name!r} has no values")
+        named = {}
+        for position, one in enumerate(over.value):
+            value = one.plain()
+            key = f"{name}{position}" if isinstance(value, (list, dict)) else as_text(value)
+            if key in named:
+                raise wrong(one.mark, f"`matrix`: {key!r} is there twice in {name!r}")
+            named[key] = value
+        return named
+
+
+def _members(over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The members of a foreach: their keys, and the variables that each brings."""
+    if isinstance(over.value, Mapping):
+        for key, one in over.value.items():
+            yield key, {"key": key, "item": one.plain()}
+        return
+    if not isinstance(over.value, tuple):
+        raise wrong(over.mark, f"`foreach`: expected a list or a mapping, not {over.kind}")
+    compound = any(isinstance(one.value, (tuple, Mapping)) for one in over.value)
+    seen = set()
+    for position, one in enumerate(over.value):
+        value = one.plain()
+        key = str(position) if compound else as_text(value)
+        if key in seen:
+            raise wrong(one.mark, f"`foreach`: {key!r} is there twice")
+        seen.add(key)
+        yield key, {"item": value}

@@ -1,0 +1,237 @@
+"""From YAML whose variables are in their places to stages: every key and type is checked (docs/format/dver-yaml.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from dver.pipeline import fields
+from dver.pipeline.fields import flag, items, mapping, optional_text, path, scalar_text, text
+from dver.pipeline.stage import (
+    PARAMS_FILE,
+    Dependency,
+    Output,
+    Params,
+    Plot,
+    Resources,
+    Role,
+    Stage,
+    TopPlot,
+)
+from dver.pipeline.yamltree import Node, wrong
+
+STAGE_KEYS: Final = (
+    "cmd",
+    "wdir",
+    "deps",
+    "params",
+    "outs",
+    "metrics",
+    "plots",
+    "vars",
+    "env",
+    "resources",
+    "retry",
+    "timeout",
+    "frozen",
+    "always_changed",
+    "deterministic",
+    "tolerance",
+    "desc",
+    "meta",
+)
+_OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta")
+_PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
+_RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
+
+
+def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
+    """The stage that `node` defines. Raises PipelineError with the place of the mistake."""
+    found = mapping(node, f"stage {name!r}", STAGE_KEYS)
+    if "cmd" not in found:
+        raise wrong(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
+    wdir = path(text(found["wdir"], "`wdir`"), ".", found["wdir"].mark, "`wdir`") if "wdir" in found else "."
+    retry, timeout = found.get("retry"), found.get("timeout")
+    return Stage(
+        name=name,
+        cmd=_command(found["cmd"]),
+        mark=node.keys.get("cmd", node.mark),
+        wdir=wdir,
+        deps=tuple(_dependencies(found.get("deps"), wdir)),
+        params=tuple(_params(found.get("params"), wdir)),
+        outs=tuple(_outputs(found, wdir)),
+        env=_environment(found.get("env")),
+        resources=_resources(found.get("resources")),
+        retry=fields.whole_number(retry, "`retry`") if retry is not None else 0,
+        timeout=fields.duration(timeout, "`timeout`") if timeout is not None else None,
+        frozen=flag(found, "frozen", False),
+        always_changed=flag(found, "always_changed", False),
+        deterministic=flag(found, "deterministic", True),
+        tolerance=_tolerance(found.get("tolerance")),
+        desc=optional_text(found, "desc"),
+        meta=found["meta"].plain() if "meta" in found else None,
+        group=group,
+    )
+
+
+def read_top_files(node: Node | None, what: str) -> tuple[str, ...]:
+    """The list of files at the top, under `params` or `metrics`."""
+    return tuple(path(text(one, what), ".", one.mark, what) for one in items(node, what))
+
+
+def read_top_plots(node: Node | None) -> tuple[TopPlot, ...]:
+    """What is under `plots` at the top: files, or ids with how they are drawn."""
+    if node is not None and isinstance(node.value, Mapping):  # an older form: one mapping instead of a list of them
+        return tuple(_top_plots(node))
+    return tuple(plot for one in items(node, "`plots`") for plot in _top_plots(one))
+
+
+def _top_plots(node: Node) -> Iterator[TopPlot]:
+    if isinstance(node.value, str):
+        yield TopPlot(text(node, "`plots`"), Plot(), node.mark)
+        return
+    for name, one in mapping(node, "`plots`").items():
+        yield TopPlot(name, _plot(one) if one.value is not None else Plot(), node.keys.get(name, node.mark))
+
+
+def _command(node: Node) -> str | tuple[str, ...]:
+    if isinstance(node.value, tuple):
+        if not node.value:
+            raise wrong(node.mark, "`cmd`: expected a command, not an empty list")
+        return tuple(text(one, "`cmd`").strip() for one in node.value)
+    return text(node, "`cmd`").strip()
+
+
+def _dependencies(node: Node | None, wdir: str) -> Iterator[Dependency]:
+    seen: dict[str, Node] = {}
+    for one in items(node, "`deps`"):
+        found = path(text(one, "`deps`"), wdir, one.mark, "`deps`")
+        _once(found, one, seen, "`deps`")
+        yield Dependency(found, one.mark)
+
+
+def _once(found: str, node: Node, seen: dict[str, Node], what: str) -> None:
+    if found in seen:
+        raise wrong(node.mark, f"{what}: {found!r} is there twice; first in line {seen[found].mark.line}")
+    seen[found] = node
+
+
+def _params(node: Node | None, wdir: str) -> Iterator[Params]:
+    default: list[str] = []
+    for one in items(node, "`params`"):
+        if not isinstance(one.value, Mapping):
+            default.append(scalar_text(one, "`params`"))
+            continue
+        for file, keys in one.value.items():
+            mark = one.keys.get(file, one.mark)
+            names = tuple(scalar_text(key, "`params`") for key in items(keys, "`params`"))
+            yield Params(path(file, wdir, mark, "`params`"), names, mark)
+    if default and node is not None:
+        yield Params(path(PARAMS_FILE, wdir, node.mark, "`params`"), tuple(dict.fromkeys(default)), node.mark)
+
+
+def _outputs(found: Mapping[str, Node], wdir: str) -> Iterator[Output]:
+    seen: dict[str, Node] = {}
+    for role in Role:
+        what = f"`{role.value}`"
+        for one in items(found.get(role.value), what):
+            for name, options in _named(one, what):
+                output = _output(name, options, role, wdir, one)
+                _once(output.path, one, seen, what)
+                yield output
+
+
+def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
+    if not isinstance(node.value, Mapping):
+        yield text(node, what), None
+        return
+    yield from mapping(node, what).items()
+
+
+def _output(name: str, options: Node | None, role: Role, wdir: str, node: Node) -> Output:
+    what = f"{name!r}"
+    mark = node.keys.get(name, node.mark)
+    place = path(name, wdir, mark, f"`{role.value}`")
+    if options is None or options.value is None:
+        return Output(place, role, mark)
+    known = _OUTPUT_KEYS + (_PLOT_KEYS if role is Role.PLOTS else ())
+    several = options.value if isinstance(options.value, tuple) and role is Role.PLOTS else (options,)
+    first = mapping(several[0], what, known) if several else {}
+    remote = first.get("remote")
+    return Output(
+        place,
+        role,
+        mark,
+        cache=flag(first, "cache", True),
+        persist=flag(first, "persist", False),
+        push=flag(first, "push", True),
+        remote=text(remote, "`remote`") if remote is not None and remote.value is not None else None,
+        desc=optional_text(first, "desc"),
+        plots=tuple(_plot(one, known) for one in several) if role is Role.PLOTS else (),
+    )
+
+
+def _plot(node: Node, known: tuple[str, ...] = _PLOT_KEYS) -> Plot:
+    found = mapping(node, "a plot", known)
+    return Plot(
+        x=_column(found.get("x")),
+        y=_columns(found.get("y")),
+        x_label=optional_text(found, "x_label"),
+        y_label=optional_text(found, "y_label"),
+        title=optional_text(found, "title"),
+        template=optional_text(found, "template"),
+        header=flag(found, "header", True),
+    )
+
+
+def _column(node: Node | None) -> str | Mapping[str, str] | None:
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, Mapping):
+        return {file: scalar_text(one, "`x`") for file, one in node.value.items()}
+    return scalar_text(node, "`x`")
+
+
+def _columns(node: Node | None) -> str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None:
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, Mapping):
+        return {file: _one_or_more(one) for file, one in node.value.items()}
+    return _one_or_more(node)
+
+
+def _one_or_more(node: Node) -> str | tuple[str, ...]:
+    if isinstance(node.value, tuple):
+        return tuple(scalar_text(one, "`y`") for one in node.value)
+    return scalar_text(node, "`y`")
+
+
+def _environment(node: Node | None) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for one in items(node, "`env`"):
+        pairs = one.value.items() if isinstance(one.value, Mapping) else [(text(one, "`env`"), None)]
+        for name, value in pairs:
+            if "=" in name or not name:
+                why = f"`env`: {name!r} is no name of a variable"
+                raise wrong(one.mark, why, fix="write `- NAME` or `- NAME: value`")
+            found[name] = scalar_text(value, "`env`") if value is not None and value.value is not None else None
+    return found
+
+
+def _resources(node: Node | None) -> Resources:
+    if node is None:
+        return Resources()
+    found = mapping(node, "`resources`", _RESOURCE_KEYS)
+    return Resources(
+        cpus=fields.number(found["cpus"], "`cpus`") if "cpus" in found else 1,
+        gpus=fields.number(found["gpus"], "`gpus`") if "gpus" in found else 0,
+        memory=fields.size(found["memory"], "`memory`") if "memory" in found else 0,
+    )
+
+
+def _tolerance(node: Node | None) -> float | Mapping[str, float]:
+    if node is None:
+        return 0.0
+    if isinstance(node.value, Mapping):
+        return {key: fields.number(one, f"`tolerance` of {key!r}") for key, one in node.value.items()}
+    return fields.number(node, "`tolerance`")

@@ -1,0 +1,161 @@
+"""Files of parameters: YAML, TOML, JSON and Python, read as one mapping of values that JSON could say."""
+
+from __future__ import annotations
+
+import ast
+import json
+import posixpath
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date, datetime, time
+from typing import Any, Final, Never
+
+from dver.core.errors import PipelineError
+from dver.pipeline import yamltree
+from dver.pipeline.yamltree import Mark, wrong
+
+_ABSENT: Final = object()
+
+
+def parse_values(content: bytes, name: str) -> dict[str, Any]:
+    """The values in the file `name`, whose suffix says what it is: `.json`, `.toml`, `.py`, and YAML otherwise.
+
+    Dates become text. Of Python, assignments of literals count: those of the module, and by class those of its body and
+    of `self` in its `__init__`. Nothing is executed. Raises PipelineError.
+    """
+    if len(content) > yamltree.MAX_SIZE:
+        why = f"{len(content):,} bytes; at most {yamltree.MAX_SIZE:,} are read"
+        raise PipelineError(f"{name} is too large", why=why)
+    readers: dict[str, Callable[[bytes, str], Any]] = {".json": _json, ".toml": _toml, ".py": _python}
+    values = readers.get(posixpath.splitext(name)[1], _yaml)(content, name)
+    if not isinstance(values, dict):
+        raise PipelineError(f"{name}: expected a mapping, not {yamltree.kind_of(values)}")
+    return values
+
+
+def lookup(values: Mapping[str, Any], key: str) -> Any:
+    """The value at the dotted `key`; raises KeyError. A key that has dots itself is found, too."""
+    found = _lookup(values, key.split("."))
+    if found is _ABSENT:
+        raise KeyError(key)
+    return found
+
+
+def _lookup(values: Any, parts: list[str]) -> Any:
+    if not parts:
+        return values
+    if isinstance(values, list):
+        with suppress(ValueError, IndexError):
+            return _lookup(values[int(parts[0])], parts[1:])
+        return _ABSENT
+    if not isinstance(values, Mapping):
+        return _ABSENT
+    for length in range(1, len(parts) + 1):
+        key = ".".join(parts[:length])
+        if key in values and (found := _lookup(values[key], parts[length:])) is not _ABSENT:
+            return found
+    return _ABSENT
+
+
+def flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping, by its dotted key. An empty mapping is a value."""
+    for key, value in values.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _yaml(content: bytes, name: str) -> Any:
+    return yamltree.parse(content, name).plain()
+
+
+def _json(content: bytes, name: str) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise wrong(Mark(name, error.lineno, error.colno), error.msg) from None
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _toml(content: bytes, name: str) -> Any:
+    try:
+        return _without_dates(tomllib.loads(content.decode()))
+    except (ValueError, RecursionError) as error:  # tomllib's own errors are ValueErrors, as are those of decoding
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _without_dates(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_dates(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_dates(one) for one in value]
+    return value.isoformat() if isinstance(value, (datetime, date, time)) else value
+
+
+def _python(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        module = ast.parse(content)
+    except SyntaxError as error:
+        raise wrong(Mark(name, error.lineno or 1, error.offset or 1), error.msg) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+    return _assigned(module.body)
+
+
+def _assigned(body: list[ast.stmt]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            found[statement.name] = _assigned(statement.body)
+        elif isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            found.update(_assigned(statement.body))
+        else:
+            found.update(_values_of(statement))
+    return found
+
+
+def _values_of(statement: ast.stmt) -> Iterator[tuple[str, Any]]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets = [statement.target]
+    for target in targets:
+        name = _name_of(target)
+        # What is no literal is computed when the file is imported, and that is not for us to do.
+        with suppress(ValueError, TypeError, _NotPlainError):
+            assert isinstance(statement, (ast.Assign, ast.AnnAssign))
+            assert statement.value is not None
+            if name is not None:
+                yield name, _plain(ast.literal_eval(statement.value))
+
+
+def _name_of(target: ast.expr) -> str | None:
+    if isinstance(target, ast.Name):
+        return target.id
+    of_self = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+    return target.attr if of_self and isinstance(target, ast.Attribute) else None
+
+
+class _NotPlainError(Exception):
+    """A literal that JSON cannot say."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_key(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((_plain(one) for one in value), key=repr)
+    return value if value is None or isinstance(value, (str, int, float)) else _refuse()
+
+
+def _key(key: object) -> str:
+    return key if isinstance(key, str) else str(key)
+
+
+def _refuse() -> Never:
+    raise _NotPlainError
