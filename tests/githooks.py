@@ -32,6 +32,14 @@ def write_hooks(repo: Path, names: Iterable[str] = FOLLOWING) -> None:
         (folder / name).chmod(0o755)
 
 
+def write_hook(folder: Path, name: str, text: str) -> Path:
+    """A hook of somebody's own, which runs `text`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return folder / name
+
+
 def git_says(repo: Path, *args: str | os.PathLike[str], rc: int = 0, **env: str) -> str:
     """What `git ARGS...` and its hooks print in `repo`, with the variables `env`; asserts the exit code `rc`."""
     done = subprocess.run(

@@ -8,6 +8,7 @@ from dver.project.installing import InstallResult, install_into
 from dver.scm.git import discover
 
 
-def install(cwd: Path) -> InstallResult:
-    """Put hooks, drivers and attributes in place in the clone that `cwd` is in. Doing it again is harmless."""
-    return install_into(discover(cwd))
+def install(cwd: Path, *, hooks: bool = True) -> InstallResult:
+    """Put hooks, drivers and attributes in place in the clone that `cwd` is in; without `hooks`, only the latter. Doing
+    it again is harmless."""
+    return install_into(discover(cwd), hooks=hooks)

@@ -1,14 +1,12 @@
-"""What `dver install` sets up in a clone: hooks, drivers and attributes. What is to be done is planned first.
+"""The hooks that `dver install` puts in place. What is to be done is planned first.
 
-Hooks that were there before are kept beside dver's as `NAME.before-dver`, and run first.
+Hooks that were there before are kept beside dver's as `NAME.before-dver`, and run first. What the pre-commit framework
+runs for dver is left to it; where `core.hooksPath` names a folder of the user's, all is left to its scripts.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,11 +15,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import ConflictError
-from dver.core.fsutil import clear_leftovers, write_atomic
-from dver.project.projects import projects_of
-from dver.scm import gitconfig, index
+from dver.core.fsutil import write_atomic
+from dver.project import framework
+from dver.scm import gitconfig
 from dver.scm.git import GitRepo
-from dver.scm.gitignore import edit, lines
 
 HOOKS: Final = (
     "pre-commit",
@@ -32,18 +29,13 @@ HOOKS: Final = (
     "post-applypatch",
     "pre-push",
 )
-ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
-_SETTINGS: Final = (
-    "dver.program",
-    "merge.dver.name",
-    "merge.dver.driver",
-    "diff.dver.command",
-    "diff.dver.textconv",
-)
 _MARK: Final = b"# Put here by `dver install`"
 _KEPT: Final = ".before-dver"
 _EDITED: Final = ".edited"
-_ATTRIBUTES_FILE: Final = ".gitattributes"
+_LEGACY: Final = ".legacy"
+"""Where the pre-commit framework moves a hook that is there before it; it runs it, too."""
+_BESIDE_HUSKY: Final = ("post-index-change",)
+"""Hooks that husky 9 does not know: so they can be put into its folder, which is not in Git."""
 
 
 class HookState(Enum):
@@ -63,6 +55,7 @@ class Action(Enum):
     KEEP_AND_WRITE = "keep the one that is there, and write"
     REMOVE = "remove"
     BRING_BACK = "bring back the one that was there before"
+    REMOVE_MOVED = "remove the one that the pre-commit framework has moved aside"
 
 
 class Step(NamedTuple):
@@ -81,25 +74,67 @@ class Setup:
     elsewhere: bool
     """Does `core.hooksPath` lead out of the Git directory? Then these hooks belong to the project, or to all of the
     user's repositories, and are left alone."""
+    scripts: Path
+    """Where the user writes hooks: husky 9 has a folder of its own make Git run them."""
     hooks: Mapping[str, HookState]
-    kept: frozenset[str]
+    kept: frozenset[str] = frozenset()
     """Hooks that were there before and are kept."""
-    called: frozenset[str]
+    called: frozenset[str] = frozenset()
     """Hooks of others that run dver themselves."""
+    named: frozenset[str] = frozenset()
+    """Hooks that the pre-commit framework is to run for dver, by its configuration."""
+    framework: frozenset[str] = frozenset()
+    """Those of them that it does run."""
+    doubled: frozenset[str] = frozenset()
+    """Hooks of dver's that the framework has moved aside, and runs."""
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The hooks that dver puts in place itself."""
+        if self.elsewhere:
+            return _BESIDE_HUSKY if self.scripts != self.folder else ()
+        return tuple(name for name in HOOKS if name not in self.framework)
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """The hooks that the user has yet to have call dver."""
+        done = {*self.placed, *self.called, *self.framework}
+        return tuple(name for name in HOOKS if name not in done)
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The hooks that dver puts in place until the framework runs them, as it is to."""
+        return tuple(name for name in self.placed if name in self.named)
 
 
 def look(git: GitRepo) -> Setup:
     """What there is now. Raises RepositoryError, OSError."""
     folder = gitconfig.hooks_folder(git)
     elsewhere = Path(os.path.realpath(folder)) != Path(os.path.realpath(git.common_dir / "hooks"))
-    contents = {name: _read(folder / name) for name in HOOKS}
+    scripts = folder.parent if elsewhere and (folder / "h").exists() and folder.name == "_" else folder
+    named = framework.named(git.worktree).intersection(HOOKS)
     return Setup(
         folder,
         elsewhere,
-        {name: _state(folder / name, content) for name, content in contents.items()},
+        scripts,
+        {name: _state(folder / name, _read(folder / name)) for name in HOOKS},
         frozenset(name for name in HOOKS if (folder / (name + _KEPT)).exists()),
-        frozenset(name for name, text in contents.items() if text and f"dver hook {name}".encode() in text),
+        frozenset(name for name in HOOKS if _calls_dver(scripts / name, must_be_executable=scripts == folder)),
+        named,
+        frozenset(name for name in named if any(map(framework.is_script, map(_read, _places(folder, name))))),
+        frozenset(name for name in HOOKS if _MARK in (_read(folder / (name + _LEGACY)) or b"")),
     )
+
+
+def _places(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / name, folder / (name + _KEPT)
+
+
+def line_for(name: str) -> str:
+    """What a hook of the user's has to run."""
+    line = f'dver hook {name} "$@"'
+    # Git runs this one whenever it looks at files, and mostly nothing has changed.
+    return f'[ "$1" != 1 ] || {line}' if name == "post-index-change" else line
 
 
 def plan_install(setup: Setup) -> list[Step]:
@@ -107,10 +142,8 @@ def plan_install(setup: Setup) -> list[Step]:
 
     Raises ConflictError where a hook would have to be kept, and one of that name is kept already.
     """
-    if setup.elsewhere:
-        return []
     steps = {HookState.ABSENT: Action.WRITE, HookState.CHANGED: Action.WRITE, HookState.FOREIGN: Action.KEEP_AND_WRITE}
-    planned = [Step(name, steps[state]) for name, state in setup.hooks.items() if state in steps]
+    planned = [Step(name, steps[setup.hooks[name]]) for name in setup.placed if setup.hooks[name] in steps]
     for name, action in planned:
         if action is Action.KEEP_AND_WRITE and name in setup.kept:
             raise ConflictError(
@@ -118,18 +151,24 @@ def plan_install(setup: Setup) -> list[Step]:
                 why=f"only one of them can run before dver's, in {setup.folder}",
                 fix="delete the one that is not needed, or put both into one; then `dver install`",
             )
-    return planned
+    return [*_taking_away(setup, sorted(setup.framework)), *planned]
 
 
 def plan_uninstall(setup: Setup) -> list[Step]:
     """What is to be done so that all is as it was before. A hook that another program has put in the place of dver's
     stays, and so does the one from before."""
-    if setup.elsewhere:
-        return []
-    ours = {name for name, state in setup.hooks.items() if state in (HookState.OURS, HookState.CHANGED)}
-    gone = {name for name, state in setup.hooks.items() if state is HookState.ABSENT} & setup.kept
-    found = [name for name in HOOKS if name in ours | gone]
-    return [Step(name, Action.BRING_BACK if name in setup.kept else Action.REMOVE) for name in found]
+    names = HOOKS if not setup.elsewhere else setup.placed
+    gone = [name for name in names if setup.hooks[name] is HookState.ABSENT and name in setup.kept]
+    return [*_taking_away(setup, names), *(Step(name, Action.BRING_BACK) for name in gone)]
+
+
+def _taking_away(setup: Setup, names: Iterable[str]) -> list[Step]:
+    ours = [name for name in names if setup.hooks[name] in (HookState.OURS, HookState.CHANGED)]
+    moved = [name for name in HOOKS if name in setup.doubled]
+    return [
+        *(Step(name, Action.REMOVE_MOVED) for name in moved),
+        *(Step(name, Action.BRING_BACK if name in setup.kept else Action.REMOVE) for name in ours),
+    ]
 
 
 def carry_out(steps: Iterable[Step], folder: Path) -> None:
@@ -137,6 +176,9 @@ def carry_out(steps: Iterable[Step], folder: Path) -> None:
     for name, action in steps:
         path, kept = folder / name, folder / (name + _KEPT)
         folder.mkdir(parents=True, exist_ok=True)
+        if action is Action.REMOVE_MOVED:
+            _unmove(folder, name)
+            continue
         if action is Action.KEEP_AND_WRITE:
             os.replace(path, kept)
         elif _read(path) not in (None, script(name)):
@@ -150,6 +192,15 @@ def carry_out(steps: Iterable[Step], folder: Path) -> None:
             path.chmod(0o755)
 
 
+def _unmove(folder: Path, name: str) -> None:
+    """Have the framework run, in place of dver's hook, the one that was there before that, if any."""
+    kept, moved = folder / (name + _KEPT), folder / (name + _LEGACY)
+    if kept.exists() and framework.is_script(_read(folder / name)):
+        os.replace(kept, moved)
+    else:
+        moved.unlink(missing_ok=True)
+
+
 def script(name: str) -> bytes:
     """The script of the hook called `name`: in the package where it is installed, beside it where it is developed."""
     package = Path(__file__).resolve().parents[1]
@@ -159,89 +210,19 @@ def script(name: str) -> bytes:
     raise FileNotFoundError(f"the hook script {name!r} is missing from this installation")
 
 
-# -- drivers and attributes
-
-
-def drivers() -> dict[str, str]:
-    """The settings by which Git calls dver to merge and to compare, and by which hooks find it."""
-    program = own_program()
-    command = "dver" if program is None else shlex.quote(program)
-    found = {
-        "merge.dver.name": "dver: file by file",
-        "merge.dver.driver": f"{command} merge-driver %O %A %B %L %P",
-        "diff.dver.command": f"{command} diff-driver",
-        "diff.dver.textconv": f"{command} textconv",
-    }
-    return found if program is None else {"dver.program": program, **found}
-
-
-def own_program() -> str | None:
-    """The path of the program `dver` that belongs to this interpreter, or else of the first on the PATH."""
-    beside = os.path.join(os.path.dirname(sys.executable), "dver")
-    return beside if os.access(beside, os.X_OK) else shutil.which("dver")
-
-
-def lacking_settings(git: GitRepo) -> list[str]:
-    """The settings that are not as `drivers` has them."""
-    return list(_lacking(git))
-
-
-def set_drivers(git: GitRepo) -> list[str]:
-    """Write the settings that are not as they should be; returns their names."""
-    lacking = _lacking(git)
-    for key, value in lacking.items():
-        gitconfig.write(git, key, value)
-    return list(lacking)
-
-
-def _lacking(git: GitRepo) -> dict[str, str]:
-    return {key: value for key, value in drivers().items() if gitconfig.read_local(git, key) != value}
-
-
-def drop_drivers(git: GitRepo) -> None:
-    """Take all these settings away."""
-    for key in _SETTINGS:
-        gitconfig.unset(git, key)
-
-
-def set_attributes(git: GitRepo) -> list[Path]:
-    """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed."""
-    changed = []
-    for root in projects_of(git):
-        clear_leftovers(root)
-        file = root / _ATTRIBUTES_FILE
-        # An install that was killed may have written the lines, and not staged them.
-        if edit(file, add=ATTRIBUTES) or _lacks_attributes(index.content(git, _relative(git, file))):
-            index.stage(git, [_relative(git, file)])
-            changed.append(file)
-    return changed
-
-
-def drop_attributes(git: GitRepo) -> list[Path]:
-    """Take these lines away; the change is left to the user to commit, as others may still use them."""
-    files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
-    return [file for file in files if edit(file, remove=ATTRIBUTES)]
-
-
-def lacking_attributes(root: Path) -> bool:
-    """Is a line missing from the `.gitattributes` of the project at `root`?"""
-    return _lacks_attributes(_read(root / _ATTRIBUTES_FILE) or b"")
-
-
-def _lacks_attributes(content: bytes) -> bool:
-    return not set(ATTRIBUTES) <= lines(content)
-
-
-def _relative(git: GitRepo, file: Path) -> bytes:
-    return os.fsencode(file.relative_to(git.worktree))
-
-
 def _state(path: Path, content: bytes | None) -> HookState:
     if content is None:
         return HookState.FOREIGN if os.path.lexists(path) else HookState.ABSENT
     if _MARK not in content:
         return HookState.FOREIGN
     return HookState.OURS if content == script(path.name) and os.access(path, os.X_OK) else HookState.CHANGED
+
+
+def _calls_dver(path: Path, *, must_be_executable: bool) -> bool:
+    text = _read(path) or b""
+    lines = [line for line in text.splitlines() if f"dver hook {path.name}".encode() in line]
+    runs = any(not line.lstrip().startswith(b"#") for line in lines)
+    return runs and (os.access(path, os.X_OK) or not must_be_executable)
 
 
 def _free(folder: Path, name: str) -> Path:

@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
 from dver.core.fsutil import explain
 from dver.core.words import some
-from dver.project import githooks
-from dver.project.githooks import HOOKS, HookState
+from dver.project import drivers, githooks
+from dver.project.githooks import HookState, Setup
 from dver.project.presence import presence_of
 from dver.project.targets import data_of, decode
 from dver.repo import Repository
@@ -27,6 +27,8 @@ from dver.worktree.disk import probe
 if TYPE_CHECKING:
     from dver.formats.pointer import Pointer
     from dver.remote.storage import Capabilities, Storage
+
+_INSTALL: Final = "dver install"
 
 
 class Level(Enum):
@@ -171,20 +173,31 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
     if not repo.config.get("hooks.install"):
         return
     setup = githooks.look(repo.git)
-    if setup.elsewhere:
-        wrong = [f"{name} does not call dver" for name in HOOKS if name not in setup.called]
-        fix = f'add to each hook in {setup.folder}: dver hook NAME "$@"'
-    else:
-        wrong = [f"{name}: {state.value}" for name, state in setup.hooks.items() if state is not HookState.OURS]
-        fix = "dver install"
+    wrong = _wrong_hooks(setup) if drivers.wants_hooks(repo.git) else []
     if wrong:
+        fix = f"{_INSTALL}, which prints the line for each hook in {setup.scripts}" if setup.by_hand else _INSTALL
         yield Finding(Level.WARNING, "hooks", f"not in place: {', '.join(wrong)}", fix)
-    if lacking := githooks.lacking_settings(repo.git):
-        yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", "dver install")
-    if githooks.lacking_attributes(repo.root):
-        yield Finding(Level.WARNING, "hooks", "the drivers are not named in .gitattributes", "dver install")
+    if lacking := drivers.lacking_settings(repo.git):
+        yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", _INSTALL)
+    if drivers.lacking_attributes(repo.root):
+        yield Finding(Level.WARNING, "hooks", "the drivers are not named in .gitattributes", _INSTALL)
     if not wrong and not lacking:
-        yield Finding(Level.OK, "hooks", f"in place in {setup.folder}")
+        yield Finding(Level.OK, "hooks", _in_place(repo, setup))
+
+
+def _wrong_hooks(setup: Setup) -> list[str]:
+    return [
+        *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if setup.hooks[name] is not HookState.OURS),
+        *(f"{name} does not call dver" for name in setup.by_hand),
+        *(f"{name}: runs twice" for name in setup.placed if name in setup.doubled),
+    ]
+
+
+def _in_place(repo: Repository, setup: Setup) -> str:
+    if not drivers.wants_hooks(repo.git):
+        return "drivers in place; no hooks, by `dver install --no-hooks`"
+    left = f"; the pre-commit framework runs {', '.join(sorted(setup.framework))}" if setup.framework else ""
+    return f"in place in {setup.folder}{left}"
 
 
 def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:

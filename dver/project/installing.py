@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import LocalIOError
 from dver.core.fsutil import clear_leftovers, explain
-from dver.project import githooks
+from dver.project import drivers, githooks
 from dver.project.githooks import Action, Step
 from dver.scm.git import GitRepo
 
@@ -22,32 +23,52 @@ class InstallResult:
     """Hooks that were put there."""
     kept: tuple[str, ...] = ()
     """Hooks of others that were there, and that run first from now on."""
+    removed: tuple[str, ...] = ()
+    """Hooks of dver's that were taken away, since the pre-commit framework runs them."""
+    framework: tuple[str, ...] = ()
+    """Hooks that the framework runs for dver."""
+    pending: tuple[str, ...] = ()
+    """Hooks that it is to run by its configuration, and does not yet."""
     by_hand: tuple[str, ...] = ()
     """Hooks that the user has to have call dver, since `core.hooksPath` names a folder that is not this clone's own."""
+    scripts: Path | None = None
+    """Where such hooks are written."""
     settings: tuple[str, ...] = ()
     attributes: tuple[Path, ...] = ()
     """Files that were changed and staged."""
 
 
-def install_into(git: GitRepo) -> InstallResult:
-    """Put hooks, drivers and attributes in place. Doing it again is harmless. Raises LocalIOError, ConflictError."""
+def install_into(git: GitRepo, *, hooks: bool = True) -> InstallResult:
+    """Put hooks, drivers and attributes in place; without `hooks`, only the latter. Doing it again is harmless.
+
+    Raises LocalIOError, ConflictError.
+    """
     try:
         setup = githooks.look(git)
         clear_leftovers(setup.folder)
-        steps = githooks.plan_install(setup)
+        steps = githooks.plan_install(setup) if hooks else []
         githooks.carry_out(steps, setup.folder)
-        attributes = githooks.set_attributes(git)
+        attributes = drivers.set_attributes(git)
     except OSError as error:
         raise _cannot(error) from error
-    settings = githooks.set_drivers(git)
+    settings = drivers.set_drivers(git)
+    drivers.want_hooks(git, wanted=hooks)
     return InstallResult(
         setup.folder,
-        tuple(step.name for step in steps),
-        tuple(step.name for step in steps if step.action is Action.KEEP_AND_WRITE),
-        tuple(name for name in githooks.HOOKS if name not in setup.called) if setup.elsewhere else (),
+        _names(steps, Action.WRITE, Action.KEEP_AND_WRITE),
+        _names(steps, Action.KEEP_AND_WRITE),
+        _names(steps, Action.REMOVE, Action.BRING_BACK, Action.REMOVE_MOVED),
+        tuple(sorted(setup.framework)) if hooks else (),
+        setup.pending if hooks else (),
+        setup.by_hand if hooks else (),
+        setup.scripts,
         tuple(settings),
         tuple(attributes),
     )
+
+
+def _names(steps: Sequence[Step], *actions: Action) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(step.name for step in steps if step.action in actions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +89,10 @@ def uninstall_from(git: GitRepo) -> UninstallResult:
         setup = githooks.look(git)
         steps = githooks.plan_uninstall(setup)
         githooks.carry_out(steps, setup.folder)
-        attributes = githooks.drop_attributes(git)
+        attributes = drivers.drop_attributes(git)
     except OSError as error:
         raise _cannot(error) from error
-    githooks.drop_drivers(git)
+    drivers.drop_drivers(git)
     by_hand = sorted(setup.called) if setup.elsewhere else []
     return UninstallResult(setup.folder, tuple(steps), tuple(by_hand), tuple(attributes))
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from githooks import put_dver_on_path
+from githooks import put_dver_on_path, write_hook
 from support import Run, git, make_git_repo
 
 HOOKS = {
@@ -50,13 +50,6 @@ def repo(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def hooks_in(repo: Path) -> set[str]:
     folder = repo / ".git/hooks"
     return {path.name for path in folder.iterdir() if not path.name.endswith(".sample")}
-
-
-def write_hook(folder: Path, name: str, text: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-    (folder / name).chmod(0o755)
-    return folder / name
 
 
 def data(repo: Path) -> str:

@@ -56,6 +56,7 @@ def test_data_is_checked_pushed_and_follows_by_the_framework(
     command = [sys.executable, "-m", "pre_commit", "install", "--install-hooks"]
     done = subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "left to the pre-commit framework: post-checkout, post-merge, post-rewrite" in run("install", cwd=repo).out
     for text in ("one", "two"):
         (repo / "data").write_text(text)
         run("add", "data", cwd=repo)
@@ -65,6 +66,9 @@ def test_data_is_checked_pushed_and_follows_by_the_framework(
     assert (repo / "data").read_text() == "one"
     git("checkout", "-q", "main", cwd=repo)
     assert (repo / "data").read_text() == "two"
+    git("reset", "-q", "--hard", "HEAD~1", cwd=repo)  # for which the framework has no hook
+    assert (repo / "data").read_text() == "one"
+    git("reset", "-q", "--hard", "HEAD@{1}", cwd=repo)
     git("init", "-q", "--bare", tmp_path / "hub", cwd=tmp_path)
     git("push", "-q", tmp_path / "hub", "main", cwd=repo)
     run("check", "--remote", "--all-commits", cwd=repo)

@@ -1,0 +1,115 @@
+"""The settings and attributes by which Git calls dver to merge and to compare pointers."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from dver.core.fsutil import clear_leftovers
+from dver.project.projects import projects_of
+from dver.scm import gitconfig, index
+from dver.scm.git import GitRepo
+from dver.scm.gitignore import edit, lines
+
+ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
+_SETTINGS: Final = (
+    "dver.program",
+    "merge.dver.name",
+    "merge.dver.driver",
+    "diff.dver.command",
+    "diff.dver.textconv",
+)
+_NO_HOOKS: Final = "dver.hooks"
+_ATTRIBUTES_FILE: Final = ".gitattributes"
+
+
+def drivers() -> dict[str, str]:
+    """The settings by which Git calls dver to merge and to compare, and by which hooks find it."""
+    program = own_program()
+    command = "dver" if program is None else shlex.quote(program)
+    found = {
+        "merge.dver.name": "dver: file by file",
+        "merge.dver.driver": f"{command} merge-driver %O %A %B %L %P",
+        "diff.dver.command": f"{command} diff-driver",
+        "diff.dver.textconv": f"{command} textconv",
+    }
+    return found if program is None else {"dver.program": program, **found}
+
+
+def own_program() -> str | None:
+    """The path of the program `dver` that belongs to this interpreter, or else of the first on the PATH."""
+    beside = os.path.join(os.path.dirname(sys.executable), "dver")
+    return beside if os.access(beside, os.X_OK) else shutil.which("dver")
+
+
+def lacking_settings(git: GitRepo) -> list[str]:
+    """The settings that are not as `drivers` has them."""
+    return list(_lacking(git))
+
+
+def set_drivers(git: GitRepo) -> list[str]:
+    """Write the settings that are not as they should be; returns their names."""
+    lacking = _lacking(git)
+    for key, value in lacking.items():
+        gitconfig.write(git, key, value)
+    return list(lacking)
+
+
+def _lacking(git: GitRepo) -> dict[str, str]:
+    return {key: value for key, value in drivers().items() if gitconfig.read_local(git, key) != value}
+
+
+def wants_hooks(git: GitRepo) -> bool:
+    """Is dver to put hooks in place in this clone? Not where the user runs them by other means."""
+    return gitconfig.read_local(git, _NO_HOOKS) != "false"
+
+
+def want_hooks(git: GitRepo, *, wanted: bool) -> None:
+    """Remember whether dver is to put hooks in place."""
+    if wanted != wants_hooks(git):
+        gitconfig.unset(git, _NO_HOOKS) if wanted else gitconfig.write(git, _NO_HOOKS, "false")
+
+
+def drop_drivers(git: GitRepo) -> None:
+    """Take all these settings away."""
+    for key in (*_SETTINGS, _NO_HOOKS):
+        gitconfig.unset(git, key)
+
+
+def set_attributes(git: GitRepo) -> list[Path]:
+    """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed."""
+    changed = []
+    for root in projects_of(git):
+        clear_leftovers(root)
+        file = root / _ATTRIBUTES_FILE
+        # An install that was killed may have written the lines, and not staged them.
+        if edit(file, add=ATTRIBUTES) or _lacks_attributes(index.content(git, _relative(git, file))):
+            index.stage(git, [_relative(git, file)])
+            changed.append(file)
+    return changed
+
+
+def drop_attributes(git: GitRepo) -> list[Path]:
+    """Take these lines away; the change is left to the user to commit, as others may still use them."""
+    files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
+    return [file for file in files if edit(file, remove=ATTRIBUTES)]
+
+
+def lacking_attributes(root: Path) -> bool:
+    """Is a line missing from the `.gitattributes` of the project at `root`?"""
+    with suppress(FileNotFoundError):
+        return _lacks_attributes((root / _ATTRIBUTES_FILE).read_bytes())
+    return True
+
+
+def _lacks_attributes(content: bytes) -> bool:
+    return not set(ATTRIBUTES) <= lines(content)
+
+
+def _relative(git: GitRepo, file: Path) -> bytes:
+    return os.fsencode(file.relative_to(git.worktree))
