@@ -282,6 +282,9 @@ class Repository:
 
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
+        # Should the very same pointer come back, its data has to come anew.
+        if nothing := [path for path, entries in changes.items() if not entries]:
+            self.note_followed(dict.fromkeys(nothing))
 
     @property
     def followed(self) -> Followed:

@@ -92,6 +92,18 @@ def test_a_branch_without_data_keeps_what_is_saved_nowhere(repo: Repo) -> None:
     assert _has(repo / "data") == {"mine": "mine"}
 
 
+@pytest.mark.parametrize("verb", [("move", "data", "moved"), ("remove", "--data", "data")])
+def test_data_that_a_verb_took_away_comes_back_with_its_old_pointer(
+    run: Run, repo: Repo, verb: tuple[str, ...]
+) -> None:
+    _git(repo, "checkout", "old")
+    run(*verb, cwd=repo)
+    git("commit", "-qm", "Take it away", cwd=repo)
+    _git(repo, "reset", "--hard", "HEAD~1")
+    assert _has(repo / "data") == OLD
+    assert not (repo / "moved").exists()
+
+
 def test_a_detached_head_is_followed(repo: Repo) -> None:
     _git(repo, "checkout", "--detach", "old")
     assert _has(repo / "data") == OLD
