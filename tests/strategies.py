@@ -122,7 +122,8 @@ def _items(draw: st.DrawFn) -> tuple[Item, ...]:
     for path in sorted(draw(st.sets(_texts, max_size=3))):
         kind = draw(st.sampled_from(ObjectKind))
         files = draw(sizes) if kind is ObjectKind.TREE else 1
-        found.append(Item(path, kind, draw(oids), draw(sizes), files, draw(st.booleans())))
+        flags = draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
+        found.append(Item(path, kind, draw(oids), draw(sizes), files, *flags, draw(st.none() | _texts)))
     return tuple(found)
 
 
@@ -131,5 +132,6 @@ def locks(draw: st.DrawFn) -> Lock:
     """A lock file."""
     cmds = st.one_of(_texts, st.lists(_texts, max_size=3).map(tuple))
     params = st.dictionaries(_texts, st.dictionaries(_texts, _values, min_size=1, max_size=3), max_size=2)
-    names = draw(st.sets(_texts, max_size=3))
-    return Lock({name: Stage(draw(cmds), draw(_items()), draw(_items()), draw(params)) for name in sorted(names)})
+    env = st.dictionaries(_texts, st.none() | _texts, max_size=3)
+    names = sorted(draw(st.sets(_texts, max_size=3)))
+    return Lock({name: Stage(draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env)) for name in names})

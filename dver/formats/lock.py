@@ -29,12 +29,17 @@ _CONFLICT: Final = re.compile(r"(?m)^(<{7,}|>{7,})( |$)")
 _KEYED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"#:][^\s":]*)):(?: (.+))?')
 _INTEGER_DIGITS: Final = 19
 _DEPTH: Final = 50
+_OPTIONAL: Final = frozenset(("executable", "cache", "push", "remote"))
+"""What an item may have besides; the first three have one value only, which the comparison of bytes sees to."""
 _END: Final = "version: 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A dependency or an output as it was. `size` is in bytes, `path` relative to the folder of the lock file."""
+    """A dependency or an output as it was. `size` is in bytes, `path` relative to the folder of the lock file.
+
+    The last three say of an output what `dver.yaml` said of it when the stage was run.
+    """
 
     path: str
     kind: ObjectKind
@@ -42,6 +47,11 @@ class Item:
     size: int
     files: int = 1
     executable: bool = False
+    cache: bool = True
+    """Is its content in the store?"""
+    push: bool = True
+    remote: str | None = None
+    """Where it is pushed to, if not to the default remote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,8 @@ class Stage:
     outs: tuple[Item, ...] = ()
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Value by key by file. Values are what JSON can say: no float that is not finite, no integer beyond 64 bits."""
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    """Environment variables that count as dependencies; None for one that was not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +150,11 @@ def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
     else:
         yield "    cmd:" if stage.cmd else "    cmd: []"
         yield from (f"    - {_json(line)}" for line in stage.cmd)
-    for key, items in (("deps", stage.deps), ("outs", stage.outs)):
-        if items:
-            yield f"    {key}:"
-            for item in sorted(items, key=lambda one: one.path):
-                yield from _item_lines(item)
+    yield from _list_lines("deps", stage.deps)
+    if stage.env:
+        yield "    env:"
+        yield from (f"      {_key(name)}: {_json(stage.env[name])}" for name in sorted(stage.env))
+    yield from _list_lines("outs", stage.outs)
     files = {file: values for file, values in stage.params.items() if values}
     if files:
         yield "    params:"
@@ -151,14 +163,27 @@ def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
             yield from (f"        {_key(key)}: {_json(files[file][key])}" for key in sorted(files[file]))
 
 
+def _list_lines(key: str, items: Sequence[Item]) -> Iterator[str]:
+    if items:
+        yield f"    {key}:"
+        for item in sorted(items, key=lambda one: one.path):
+            yield from _item_lines(item)
+
+
 def _item_lines(item: Item) -> Iterator[str]:
     yield f"    - path: {_key(item.path)}"
+    if not item.cache:
+        yield "      cache: false"
     if item.executable:
         yield "      executable: true"
     if item.kind is ObjectKind.TREE:
         yield f"      files: {item.files}"
     yield f"      kind: {item.kind.name.lower()}"
     yield f"      oid: {item.oid}"
+    if not item.push:
+        yield "      push: false"
+    if item.remote is not None:
+        yield f"      remote: {_key(item.remote)}"
     yield f"      size: {item.size}"
 
 
@@ -217,6 +242,7 @@ class _Parser:
         readers: dict[str, Callable[[str], Any]] = {
             "cmd": self.cmd,
             "deps": self.items,
+            "env": self.env,
             "outs": self.items,
             "params": self.params,
         }
@@ -257,15 +283,33 @@ class _Parser:
             fields[found[0]] = found[1]
         kind = fields.get("kind", "")
         wanted = {"kind", "oid", "size"} | ({"files"} if kind == "tree" else set())
-        if kind not in ("tree", "blob") or not wanted <= fields.keys() or fields.keys() - wanted - {"executable"}:
+        if kind not in ("tree", "blob") or not wanted <= fields.keys() or fields.keys() - wanted - _OPTIONAL:
             self.fail(f"{path[:80]!r} needs `kind` (blob or tree), `oid`, `size`, and `files` if it is a tree")
         try:
             oid = Oid.parse(fields["oid"])
         except CorruptError as error:
             self.fail(f"{path[:80]!r}: {error.what}")
         files = self.number(fields["files"]) if kind == "tree" else 1
-        executable = "executable" in fields
-        return Item(path, ObjectKind[kind.upper()], oid, self.number(fields["size"]), files, executable)
+        return Item(
+            path,
+            ObjectKind[kind.upper()],
+            oid,
+            self.number(fields["size"]),
+            files,
+            executable="executable" in fields,
+            cache="cache" not in fields,
+            push="push" not in fields,
+            remote=self.named(fields["remote"]) if "remote" in fields else None,
+        )
+
+    def env(self, text: str) -> dict[str, str | None]:
+        if text:
+            self.fail("expected a mapping", back=1)
+        found: dict[str, str | None] = {}
+        while (pair := self.keyed(6)) is not None:
+            self.once(pair[0], found)
+            found[pair[0]] = None if pair[1] == "null" else self.text(pair[1])
+        return found
 
     def params(self, text: str) -> dict[str, dict[str, Any]]:
         if text:

@@ -223,7 +223,7 @@ def _resources(node: Node | None) -> Resources:
         return Resources()
     found = mapping(node, "`resources`", _RESOURCE_KEYS)
     return Resources(
-        cpus=fields.number(found["cpus"], "`cpus`") if "cpus" in found else 1,
+        cpus=fields.number(found["cpus"], "`cpus`") if "cpus" in found else 0,
         gpus=fields.number(found["gpus"], "`gpus`") if "gpus" in found else 0,
         memory=fields.size(found["memory"], "`memory`") if "memory" in found else 0,
     )

@@ -76,9 +76,9 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a stage takes of the machine while it runs. `memory` is in bytes, 0 if nothing is known."""
+    """What a stage takes of the machine while it runs; 0 where nothing is said. `memory` is in bytes."""
 
-    cpus: float = 1
+    cpus: float = 0
     gpus: float = 0
     memory: int = 0
 

@@ -53,7 +53,8 @@ def lock_problems(
 
 def outs_of(git: GitRepo, commit: str, lock_path: bytes, lock: Lock) -> Iterator[Root]:
     """The outputs whose data the lock file alone stands for in `commit`: neither Git has them, nor has a pointer."""
-    outs = {place_of(lock_path, item): item for stage in lock.stages.values() for item in stage.outs}
+    items = [item for stage in lock.stages.values() for item in stage.outs if item.cache and item.push]
+    outs = {place_of(lock_path, item): item for item in items}
     if not outs:
         return
     asked = [one for path in outs for one in (path, path + SUFFIX)]
@@ -103,7 +104,8 @@ def _disagreeing(
 
 
 def _without_data(repo: Repository, lock_path: bytes, fresh: Lock) -> Iterator[Problem]:
-    outs = {place_of(lock_path, item): item for stage in fresh.stages.values() for item in stage.outs}
+    items = [item for stage in fresh.stages.values() for item in stage.outs if item.cache]
+    outs = {place_of(lock_path, item): item for item in items}
     if not outs:
         return
     in_git = set(tracked_under(repo.git, *outs))  # outputs that are not cached are Git's

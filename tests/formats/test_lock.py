@@ -90,6 +90,23 @@ def test_a_lock_without_stages_is_this() -> None:
     assert decode(b"stages: {}\nversion: 1\n") == Lock()
 
 
+def test_what_dver_yaml_said_of_an_output_is_kept_and_nothing_of_the_default() -> None:
+    special = Item("b", ObjectKind.BLOB, OID, 1, cache=False, push=False, remote="archive")
+    text = encode(Lock({"s": Stage("x", outs=(Item("a", ObjectKind.BLOB, OID, 1), special))})).decode()
+    assert text.count("cache:") == text.count("push:") == text.count("remote:") == 1
+    assert decode(text.encode()).stages["s"].outs[1] == special
+    for line in ("      cache: false\n", "      push: false\n"):
+        with pytest.raises(CorruptError, match="cannot be read"):
+            decode(text.replace(line, line.replace("false", "true")).encode())
+
+
+def test_environment_variables_are_kept_those_that_are_not_set_too() -> None:
+    stage = Stage("x", env={"SEED": "1", "no": "null", "GONE": None})
+    text = encode(Lock({"s": stage})).decode()
+    assert '    env:\n      GONE: null\n      SEED: "1"\n      "no": "null"\n' in text
+    assert decode(text.encode()).stages["s"] == stage
+
+
 def test_items_are_sorted_whatever_their_order() -> None:
     items = tuple(Item(path, ObjectKind.BLOB, OID, 1) for path in ("b", "a"))
     assert encode(Lock({"s": Stage("x", deps=items)})) == encode(Lock({"s": Stage("x", deps=items[::-1])}))
