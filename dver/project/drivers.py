@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,11 +81,16 @@ def drop_drivers(git: GitRepo) -> None:
 
 
 def set_attributes(git: GitRepo) -> list[Path]:
-    """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed."""
+    """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed.
+
+    Those that a sparse checkout leaves out stay as they are.
+    """
     changed = []
     for root in projects_of(git):
         clear_leftovers(root)
         file = root / _ATTRIBUTES_FILE
+        if not root.is_dir() or _left_out(git, file):
+            continue
         # An install that was killed may have written the lines, and not staged them.
         if edit(file, add=ATTRIBUTES) or _lacks_attributes(index.content(git, _relative(git, file))):
             index.stage(git, [_relative(git, file)])
@@ -100,11 +104,16 @@ def drop_attributes(git: GitRepo) -> list[Path]:
     return [file for file in files if edit(file, remove=ATTRIBUTES)]
 
 
-def lacking_attributes(root: Path) -> bool:
+def lacking_attributes(git: GitRepo, root: Path) -> bool:
     """Is a line missing from the `.gitattributes` of the project at `root`?"""
-    with suppress(FileNotFoundError):
-        return _lacks_attributes((root / _ATTRIBUTES_FILE).read_bytes())
-    return True
+    file = root / _ATTRIBUTES_FILE
+    if _left_out(git, file):
+        return _lacks_attributes(index.content(git, _relative(git, file)))
+    return not file.exists() or _lacks_attributes(file.read_bytes())
+
+
+def _left_out(git: GitRepo, file: Path) -> bool:
+    return not file.exists() and index.left_out(git, _relative(git, file))
 
 
 def _lacks_attributes(content: bytes) -> bool:

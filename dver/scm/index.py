@@ -35,6 +35,11 @@ def content(git: GitRepo, path: bytes) -> bytes:
     return run(git, ["cat-file", "blob", b":" + path], ok=(0, 128))
 
 
+def left_out(git: GitRepo, path: bytes) -> bool:
+    """Does a sparse checkout leave out the file at `path`?"""
+    return run(git, ["ls-files", "-t", "-z", "--", path]).startswith(b"S ")
+
+
 def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:
     """Take the files `paths` out of the index, whatever state they are in; the files on disk stay."""
     listed = b"".join(path + b"\0" for path in paths)
