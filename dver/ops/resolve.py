@@ -162,7 +162,7 @@ class _Session:
         wanted: dict[bytes, Pointer | bytes | None] = {path: merged.content}
         entries: dict[bytes, Entry | None] = {path: merged.data.entry}
         if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
-            entries = _union(conflicted)
+            entries = _union(repo, conflicted)
             wanted = {at: pointer_of(one) if one is not None else None for at, one in entries.items()}
         write_pointers(repo, wanted, watch)
         write_decisions(repo, conflicted, None)
@@ -172,13 +172,22 @@ class _Session:
         return ResolveResult(resolved=tuple(at for at, one in wanted.items() if one is not None), restored=restored)
 
 
-def _union(conflicted: Unmerged) -> dict[bytes, Entry | None]:
+def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:
     """Both versions of data that is in conflict as a whole, as data of their own."""
     folder, name = os.path.split(conflicted.path)
-    places = [os.path.join(folder, one) for one in kept_names(name)]
+    places = [os.path.join(folder, one) for one in kept_names(name, _taken(repo, folder))]
     sides = (conflicted.sides.ours, conflicted.sides.theirs)
     both = {place: entry_of(place, side[1]) for place, side in zip(places, sides, strict=True) if side is not None}
     return {conflicted.path: None, **both}
+
+
+def _taken(repo: Repository, folder: bytes) -> set[bytes]:
+    """The names in `folder` that stand for something: tracked data, here or not, and files of the user."""
+    placed = repo.placed
+    names = os.listdir(repo.absolute(folder))
+    pointers = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+    # What dver has put there, and no pointer names, may go: in a rebase, data follows at the end only.
+    return pointers | {name for name in names if os.path.join(folder, name) not in placed}
 
 
 def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:

@@ -224,7 +224,8 @@ def test_data_that_one_branch_untracked_is_decided_as_a_whole(run: Run, repo: Pa
     assert files(repo) == {**BASE, "a.csv": b"theirs\n"}
 
 
-def test_a_file_in_conflict_is_kept_twice(run: Run, repo: Path) -> None:
+def add_models(run: Run, repo: Path) -> None:
+    """Leave a merge of two branches that each added model.bin."""
     for branch in ("other", "main"):
         git("checkout", "-q", branch, cwd=repo)
         (repo / "model.bin").write_text(branch)
@@ -232,11 +233,31 @@ def test_a_file_in_conflict_is_kept_twice(run: Run, repo: Path) -> None:
         git("commit", "-qm", branch, cwd=repo)
         (repo / "model.bin").unlink()
     git("merge", "-q", "other", cwd=repo, rc=1)
+
+
+def test_a_file_in_conflict_is_kept_twice(run: Run, repo: Path) -> None:
+    add_models(run, repo)
     run("resolve", "model.bin", "--union", cwd=repo)
     assert (repo / "model.ours.bin").read_text() == "main"
     assert (repo / "model.theirs.bin").read_text() == "other"
     assert not (repo / "model.bin.dver").exists()
     assert unmerged(repo) == ""
+
+
+def test_neither_of_the_two_takes_a_name_that_stands_for_something(run: Run, repo: Path) -> None:
+    (repo / "model.ours.bin").write_text("tracked")
+    run("add", "model.ours.bin", cwd=repo)
+    git("commit", "-qm", "Ours of old", cwd=repo)
+    git("branch", "-f", "other", cwd=repo)
+    (repo / "model.ours.bin").unlink()
+    (repo / "model.theirs2.bin").write_text("nobody's")
+    add_models(run, repo)
+    run("resolve", "model.bin", "--union", cwd=repo)
+    assert (repo / "model.ours3.bin").read_text() == "main"
+    assert (repo / "model.theirs3.bin").read_text() == "other"
+    assert (repo / "model.theirs2.bin").read_text() == "nobody's"
+    run("checkout", cwd=repo)
+    assert (repo / "model.ours.bin").read_text() == "tracked"
 
 
 def test_keys_and_comments_of_the_user_are_merged_with_the_data(run: Run, repo: Path) -> None:
