@@ -83,6 +83,9 @@ class Resources:
     memory: int = 0
 
 
+NO_RESOURCES: Final = Resources()
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One command with all that it reads and makes."""
@@ -97,7 +100,7 @@ class Stage:
     outs: tuple[Output, ...] = ()
     env: Mapping[str, str | None] = field(default_factory=dict)
     """Environment variables that count as dependencies: the value to be set, or None for the one that is set."""
-    resources: Resources = Resources()
+    resources: Resources = NO_RESOURCES
     retry: int = 0
     """How often a command that failed is run again."""
     timeout: float | None = None
