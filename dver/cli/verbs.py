@@ -27,6 +27,9 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "pull": "Download, and check out.",
         "check": "Say whether all that a commit needs is there.",
     },
+    "Run pipelines": {
+        "repro": "Run the stages that are out of date.",
+    },
     "Set up and get help": {
         "install": "Have Git run dver, so that data follows.",
         "uninstall": "Take back what install did.",

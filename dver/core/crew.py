@@ -108,6 +108,15 @@ class Crew:
         return _Member(pid, to, answers)
 
 
+def nobody() -> Crew:
+    """A crew without members, for where nobody may be forked: beside other threads."""
+    return Crew(_no_worker, size=1)
+
+
+def _no_worker() -> Worker:
+    raise AssertionError("a crew without members starts no worker")
+
+
 def share(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
     """`items` cut into as many runs of about the same length."""
     size, extra = divmod(len(items), parts)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dver.scm.git import GitRepo, run
+from dver.scm.git import Arg, GitRepo, run
 
+_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _ARGUMENT_BYTES: Final = 64 << 10
 """How much is handed to one process as arguments, far below what any system takes."""
 
@@ -89,3 +91,11 @@ def _batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
         size += len(path) + 1
     if batch:
         yield batch
+
+
+def files_called(git: GitRepo, name: bytes, under: bytes = b"") -> list[bytes]:
+    """The files called `name` in or below the folder `under` that Git tracks, or would track."""
+    folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""
+    pattern = b":(glob)" + folder + b"**/" + name
+    args: list[Arg] = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern]
+    return sorted(set(run(git, args, literal=False).split(b"\0")[:-1]))

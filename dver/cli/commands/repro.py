@@ -1,0 +1,115 @@
+"""`dver repro`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.context import Context
+from dver.cli.reasons import told
+from dver.core.errors import DverError, StageError
+from dver.ops.repro import Choice, plan_repro, repro
+from dver.pipeline.graph import Address
+from dver.pipeline.plan import Intent, Step
+from dver.pipeline.schedule import State
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver repro", "Bring all stages up to date."),
+        ("dver repro train -j 4", "The stage train and what it depends on, four at once."),
+        ("dver repro --dry-run", "Say what would be run, and why."),
+    ]
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Stages to run at once.")
+@click.option("-f", "--force", is_flag=True, help="Run stages that are up to date, too.")
+@click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on.")
+@click.option("--downstream", is_flag=True, help="The targets, and all that depends on them.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all that does not depend on it.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be run, and why; run nothing.")
+@click.option(
+    "--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones."
+)
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    targets: tuple[str, ...],
+    jobs: int,
+    force: bool,
+    single_item: bool,
+    downstream: bool,
+    keep_going: bool,
+    dry_run: bool,
+    no_run_cache: bool,
+    as_json: bool,
+) -> int:
+    """Run the stages that are out of date.
+
+    TARGET is a stage of dver.yaml, or an output of one; without any, all stages are meant. A stage is run if its
+    command, a dependency, a parameter or an output is not what dver.lock says; what another run has made of the same is
+    restored instead.
+    """
+    choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, jobs)
+    with Repository.open(ctx.cwd) as repo:
+        if dry_run:
+            steps = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
+            if as_json:
+                ctx.emit_json(steps)
+            else:
+                _tell_plan(ctx, steps)
+            return 0
+        watcher = _Lines(ctx)
+        result = repro(repo, choice, cwd=ctx.cwd, watcher=watcher, progress=ctx.progress)
+    if as_json:
+        ctx.emit_json({str(address): state.value for address, state in result.states.items()})
+    ran = sum(state is State.DONE for state in result.states.values())
+    if not as_json and not ran and not result.errors and State.RESTORED not in result.states.values():
+        ctx.say("everything is up to date" if result.states else "there are no stages: dver.yaml names none")
+    for error in list(result.errors.values())[:-1]:
+        ctx.warn(error.what)
+    if result.errors:
+        raise list(result.errors.values())[-1]
+    if not result.went_well:
+        raise StageError("not all stages were run")
+    return 0
+
+
+def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
+    todo = [one for one in steps if one.intent is not Intent.NOTHING]
+    for one in todo:
+        ctx.say(f"{one.intent.value} {terminal.printable(str(one.address))}")
+        for reason in one.reasons:
+            ctx.say(f"  {told(reason)}")
+    if not todo:
+        ctx.say("everything is up to date" if steps else "there are no stages: dver.yaml names none")
+
+
+class _Lines:
+    """Tells what happens line by line, each with the stage it is of."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._rest: dict[Address, bytes] = {}
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        if rest := self._rest.pop(address, b""):
+            self._line(address, rest)
+        if state in (State.RUNNING, State.RESTORED, State.FAILED, State.STOPPED):
+            self._ctx.note(f"{terminal.printable(str(address))}: {state.value}")
+
+    def said(self, address: Address, content: bytes) -> None:
+        *lines, rest = (self._rest.get(address, b"") + content).split(b"\n")
+        self._rest[address] = rest
+        for line in lines:
+            self._line(address, line)
+
+    def tick(self) -> None:
+        """Nothing is drawn."""
+
+    def _line(self, address: Address, line: bytes) -> None:
+        text = line.rpartition(b"\r")[2].decode(errors="replace")
+        self._ctx.note(f"{terminal.printable(str(address))} | {terminal.printable(text)}")

@@ -1,0 +1,129 @@
+"""`dver repro`: run the stages that are stale, in order, and record what they made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import DverError
+from dver.core.progress import SILENT, Progress
+from dver.pipeline.graph import Address
+from dver.pipeline.job import Runner
+from dver.pipeline.local import LocalRunner
+from dver.pipeline.plan import Step, plan, scope
+from dver.pipeline.schedule import Capacity, State, Task, Watcher, run_stages
+from dver.project.locks import Locks
+from dver.project.observing import Observer
+from dver.project.pipelines import Pipelines, load_pipelines, select_stages
+from dver.project.stages import places_of, reasons_of
+from dver.project.stagework import StageWork
+from dver.repo import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which stages are meant, and how they are run."""
+
+    targets: tuple[str, ...] = ()
+    single: bool = False
+    downstream: bool = False
+    force: bool = False
+    keep_going: bool = False
+    use_cache: bool = True
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReproResult:
+    """Where each stage is after the run."""
+
+    states: Mapping[Address, State]
+    errors: Mapping[Address, DverError]
+
+    @property
+    def went_well(self) -> bool:
+        """Is everything up to date now?"""
+        return not self.errors and State.WAITING not in self.states.values()
+
+
+class Silent:
+    """A watcher to whom nothing matters."""
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+
+    def said(self, address: Address, content: bytes) -> None:
+        """See `Watcher`."""
+
+    def tick(self) -> None:
+        """See `Watcher`."""
+
+
+def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> tuple[Step, ...]:
+    """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
+    pipelines, stages = _chosen(repo, choice, cwd)
+    observer, locks = Observer(repo, progress), Locks(repo)
+    observer.prefetch(places_of(pipelines.graph, stages))
+    stale = {one: reasons_of(observer, one, pipelines.graph.stages[one], locks.of(one)) for one in stages}
+    return plan(pipelines.graph, stages, stale, forced=stages if choice.force else ())
+
+
+def repro(
+    repo: Repository,
+    choice: Choice,
+    *,
+    cwd: Path,
+    watcher: Watcher | None = None,
+    runner: Runner | None = None,
+    progress: Progress = SILENT,
+) -> ReproResult:
+    """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
+    the result."""
+    pipelines, stages = _chosen(repo, choice, cwd)
+    graph = pipelines.graph
+    observer = Observer(repo, progress)
+    observer.prefetch(places_of(graph, stages))
+    forced = frozenset(stages) if choice.force else frozenset()
+    work = StageWork(
+        repo, pipelines, observer, Locks(repo), forced=forced, use_cache=choice.use_cache, progress=progress
+    )
+    heard = _Heard(watcher or Silent())
+    tasks = [Task(one, graph.upstream[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
+    try:
+        states = run_stages(
+            tasks,
+            work,
+            runner or LocalRunner(repo.worktree_folder / "stages"),
+            heard,
+            capacity=Capacity(choice.jobs),
+            keep_going=choice.keep_going,
+        )
+    finally:
+        work.write(force=True)
+    return ReproResult(states, heard.errors)
+
+
+def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tuple[Address, ...]]:
+    pipelines = load_pipelines(repo)
+    targets: Sequence[Address] = select_stages(repo, pipelines, choice.targets, cwd)
+    return pipelines, scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
+
+
+class _Heard:
+    """Passes on what happens, and keeps the errors."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self.errors: dict[Address, DverError] = {}
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        if error is not None:
+            self.errors[address] = error
+        self._watcher.changed(address, state, error)
+
+    def said(self, address: Address, content: bytes) -> None:
+        self._watcher.said(address, content)
+
+    def tick(self) -> None:
+        self._watcher.tick()

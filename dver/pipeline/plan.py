@@ -1,0 +1,76 @@
+"""What a run would do, stage by stage, and why. Pure: it is told what is stale, and finds out what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from dver.pipeline.graph import Address, Graph, reached
+from dver.pipeline.reasons import Always, Forced, Reason, Upstream
+
+
+class Intent(Enum):
+    """What is to be done about a stage."""
+
+    RUN = "run"
+    RESTORE = "restore"
+    """Its outputs can be put back from an earlier run of the same work."""
+    NOTHING = "up to date"
+    FROZEN = "frozen"
+    """It is stale, but not to be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage. `reasons` say why it is stale; there are none where nothing is to be done."""
+
+    address: Address
+    intent: Intent
+    reasons: tuple[Reason, ...] = ()
+
+
+def scope(
+    graph: Graph, targets: Sequence[Address], *, single: bool = False, downstream: bool = False
+) -> tuple[Address, ...]:
+    """The stages that a run for `targets` looks at, in order: all that they depend on, too; with `single` only they
+    themselves, with `downstream` they and what depends on them."""
+    links: Mapping[Address, Sequence[Address]] = graph.downstream() if downstream else graph.upstream
+    wanted = set(targets) if single else reached(targets, links)
+    return tuple(one for one in graph.order if one in wanted)
+
+
+def plan(
+    graph: Graph,
+    stages: Sequence[Address],
+    stale: Mapping[Address, tuple[Reason, ...]],
+    *,
+    forced: Collection[Address] = (),
+    restorable: Collection[Address] = (),
+) -> tuple[Step, ...]:
+    """What is to be done for `stages`, which are in order.
+
+    `stale` are the reasons of each by itself; whatever reads from a stage that is run may have to be run, too. Those
+    that are `restorable` need not, unless one before them is run.
+    """
+    running: set[Address] = set()
+    steps = []
+    for address in stages:
+        before = tuple(one for one in graph.upstream[address] if one in running)
+        reasons = (*((Forced(),) if address in forced else ()), *stale.get(address, ()))
+        if before:
+            reasons = (*reasons, Upstream(before))
+        intent = _intent(graph, address, reasons, address in restorable and not before)
+        if intent in (Intent.RUN, Intent.RESTORE):
+            running.add(address)
+        steps.append(Step(address, intent, reasons))
+    return tuple(steps)
+
+
+def _intent(graph: Graph, address: Address, reasons: tuple[Reason, ...], restorable: bool) -> Intent:
+    if not reasons:
+        return Intent.NOTHING
+    fresh = any(isinstance(one, (Always, Forced)) for one in reasons)
+    if graph.stages[address].frozen and not any(isinstance(one, Forced) for one in reasons):
+        return Intent.FROZEN
+    return Intent.RESTORE if restorable and not fresh else Intent.RUN

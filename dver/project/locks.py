@@ -1,0 +1,87 @@
+"""The lock files of a project: what each stage last produced, read once and written when something changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.fsutil import write_atomic
+from dver.formats import lock
+from dver.pipeline.graph import Address
+from dver.repo import Repository
+
+
+class Locks:
+    """The lock files beside the `dver.yaml` files of a project."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._stages: dict[str, dict[str, lock.Stage]] = {}
+        self._changed: set[str] = set()
+
+    def of(self, address: Address) -> lock.Stage | None:
+        """What a stage last produced. Raises CorruptError, ConflictError for a file that cannot be read."""
+        return self._file(address.folder).get(address.name)
+
+    def record(self, address: Address, stage: lock.Stage) -> None:
+        """Note what a stage has produced; `write` writes it down. Raises CorruptError for what no lock can hold."""
+        lock.encode_stage(address.name, stage)
+        if self.of(address) != stage:
+            self._file(address.folder)[address.name] = stage
+            self._changed.add(address.folder)
+
+    def write(self, known: Mapping[str, Iterable[str]]) -> list[Path]:
+        """Write the files that changed, without the stages that are not `known` by folder; returns them."""
+        written = []
+        for folder in sorted(self._changed):
+            names = set(known.get(folder, ()))
+            stages = {name: one for name, one in self._stages[folder].items() if name in names}
+            write_atomic(self._path(folder), lock.encode(lock.Lock(stages)))
+            written.append(self._path(folder))
+        self._changed.clear()
+        return written
+
+    def _file(self, folder: str) -> dict[str, lock.Stage]:
+        if folder not in self._stages:
+            self._stages[folder] = dict(self._read(self._path(folder)))
+        return self._stages[folder]
+
+    def _read(self, path: Path) -> Mapping[str, lock.Stage]:
+        try:
+            return lock.decode(path.read_bytes()).stages
+        except FileNotFoundError:
+            return {}
+        except (CorruptError, ConflictError) as error:
+            shown = self._repo.shown(os.fsencode(path.relative_to(self._repo.git.worktree)))
+            raise type(error)(f"cannot read {shown!r}", why=error.why, fix=error.fix) from error
+
+    def _path(self, folder: str) -> Path:
+        return self._repo.git.worktree / folder / lock.NAME
+
+
+class RunCache:
+    """What stages produced before, by the key of the work: each a lock file with one stage (docs/format/run.md)."""
+
+    _NAME = "run"
+
+    def __init__(self, repo: Repository) -> None:
+        self._folder = repo.store_root / "runs"
+
+    def get(self, key: str) -> lock.Stage | None:
+        """What came of the work called `key`, if it was ever done. What cannot be read was never there."""
+        with suppress(FileNotFoundError, CorruptError, ConflictError):
+            return lock.decode(self._path(key).read_bytes()).stages.get(self._NAME)
+        return None
+
+    def put(self, key: str, stage: lock.Stage) -> None:
+        """Keep what came of the work called `key`. The last one counts."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Lost in a power cut, the stage is run once more.
+        write_atomic(path, lock.encode(lock.Lock({self._NAME: stage})), durable=False)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / key

@@ -1,0 +1,114 @@
+"""The stages of a project: every `dver.yaml` in it, read, and the graph of all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from dver.core.errors import PipelineError, UsageError
+from dver.pipeline.graph import Address, Graph, build
+from dver.pipeline.load import load
+from dver.pipeline.stage import FILE_NAME, PipelineFile, Stage
+from dver.project.targets import data_path, is_at_or_below
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.scm.index import files_called
+
+_NAME = os.fsencode(FILE_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """All stages of a project."""
+
+    files: Mapping[str, PipelineFile]
+    """By the folder that they are in, relative to the top of the Git worktree."""
+    graph: Graph
+
+
+def load_pipelines(repo: Repository) -> Pipelines:
+    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError."""
+    files = {folder: _load(repo, folder) for folder in _folders(repo)}
+    stages = {Address(folder, name): one for folder, file in files.items() for name, one in file.stages.items()}
+    return Pipelines(files, build(stages))
+
+
+def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str], cwd: Path) -> list[Address]:
+    """The stages that `targets` mean, in order, each once; all where there are none.
+
+    A target is a stage's name, the name before the `@` of a foreach or matrix, `FOLDER/dver.yaml:NAME`, a `dver.yaml`,
+    a folder with some below it, or an output. Raises UsageError for what is none of these.
+    """
+    graph = pipelines.graph
+    if not targets:
+        return list(graph.order)
+    here = os.fsdecode(data_path(repo, ".", cwd))
+    chosen = {address for text in targets for address in _meant(repo, graph, text, here, cwd)}
+    return [address for address in graph.order if address in chosen]
+
+
+def _folders(repo: Repository) -> list[str]:
+    found = []
+    for path in files_called(repo.git, _NAME, repo.prefix):
+        folder = os.path.dirname(path)
+        if os.path.isfile(repo.absolute(path)) and not _is_of_another_project(repo, folder):
+            found.append(os.fsdecode(folder))
+    return found
+
+
+def _is_of_another_project(repo: Repository, folder: bytes) -> bool:
+    while folder != repo.prefix and is_at_or_below(folder, repo.prefix):
+        if os.path.isdir(os.path.join(repo.absolute(folder), os.fsencode(PROJECT_FOLDER))):
+            return True
+        folder = os.path.dirname(folder)
+    return False
+
+
+def _load(repo: Repository, folder: str) -> PipelineFile:
+    above = repo.absolute(os.fsencode(folder)) if folder else repo.top
+    name = repo.shown(os.fsencode(os.path.join(folder, FILE_NAME)))
+    content = _read(above, _NAME)
+    if content is None:
+        raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")
+    return load(content, lambda path: _read(above, os.fsencode(path)), name=name)
+
+
+def _read(folder: bytes, path: bytes) -> bytes | None:
+    with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return Path(os.fsdecode(os.path.join(folder, path))).read_bytes()
+    return None
+
+
+def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
+    path, _, name = text.rpartition(":")
+    folder = os.path.dirname(os.fsdecode(data_path(repo, path, cwd))) if path else here
+    named = [one for one in graph.order if one.folder == folder and _answers_to(graph.stages[one], name or text)]
+    if named or path:
+        return named or _unknown(graph, text)
+    place = os.fsdecode(data_path(repo, text, cwd))
+    if os.path.basename(place) == FILE_NAME:
+        below = os.path.dirname(place)
+        return [one for one in graph.order if one.folder == below] or _unknown(graph, text)
+    made = [one for out, one in graph.producers.items() if out == place or place.startswith(out + "/")]
+    inside = [one for one in graph.order if os.path.isdir(os.path.join(cwd, text)) and _is_in(one.folder, place)]
+    return made or inside or _unknown(graph, text)
+
+
+def _is_in(folder: str, place: str) -> bool:
+    return place in ("", ".") or folder == place or folder.startswith(place + "/")
+
+
+def _answers_to(stage: Stage, name: str) -> bool:
+    return name in (stage.name, stage.group)
+
+
+def _unknown(graph: Graph, text: str) -> list[Address]:
+    known = [str(one) for one in graph.order]
+    near = get_close_matches(text, known, 1)
+    raise UsageError(
+        f"{text!r} is no stage, and no stage makes it",
+        fix=f"did you mean {near[0]!r}?" if near else "`dver stage list` lists all stages",
+    )

@@ -1,0 +1,109 @@
+"""What a stage runs on and makes, as it is in the workspace now: what the plan and the run compare with the lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from dver.core.errors import PipelineError
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.formats.pack import ObjectKind
+from dver.formats.tree import Entry, Kind
+from dver.pipeline.graph import Address, Graph, place_of
+from dver.pipeline.reasons import Inputs, Reason, staleness
+from dver.pipeline.stage import Output, Stage
+from dver.pipeline.values import lookup
+from dver.pipeline.yamltree import wrong
+from dver.project.observing import Observer
+
+
+def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
+    """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read."""
+    deps: dict[str, Item | None] = {}
+    for dep in stage.deps:
+        entry = observer.entry(place_of(address.folder, dep.path, dep.mark))
+        deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
+    return Inputs(deps, dict(_params(observer, address, stage)), _environment(stage))
+
+
+def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Item | None]:
+    """What there is now of what the stage makes."""
+    found: dict[str, Item | None] = {}
+    for out in stage.outs:
+        entry = observer.entry(place_of(address.folder, out.path, out.mark))
+        found[out.path] = item_of(out.path, entry, out) if entry is not None else None
+    return found
+
+
+def item_of(path: str, entry: Entry, out: Output | None = None) -> Item:
+    """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
+    tree = entry.kind is Kind.DIRECTORY
+    return Item(
+        path,
+        ObjectKind.TREE if tree else ObjectKind.BLOB,
+        entry.oid,
+        entry.size,
+        entry.files if tree else 1,
+        executable=entry.kind is Kind.EXECUTABLE,
+        cache=out.cache if out is not None else True,
+        push=out.push if out is not None else True,
+        remote=out.remote if out is not None else None,
+    )
+
+
+def entry_of_item(item: Item) -> Entry:
+    """An item of a lock file, as a directory would list it."""
+    name = os.fsencode(os.path.basename(item.path))
+    if item.kind is ObjectKind.TREE:
+        return Entry(name, Kind.DIRECTORY, item.oid, item.size, item.files)
+    return Entry(name, Kind.EXECUTABLE if item.executable else Kind.FILE, item.oid, item.size)
+
+
+def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
+    """Raise PipelineError for a parameter that is nowhere."""
+    for one in stage.params:
+        for key in one.keys:
+            if key not in inputs.params.get(one.file, {}):
+                raise wrong(
+                    one.mark,
+                    f"stage {stage.name!r} needs the parameter {key!r}, which is not in {one.file!r}",
+                    fix="write it there, or take it out of `params`",
+                )
+
+
+def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.Stage | None) -> tuple[Reason, ...]:
+    """Why the stage by itself is to be run; nothing if it is up to date. Raises what `inputs_of` does."""
+    return staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
+
+
+def places_of(graph: Graph, stages: Iterable[Address]) -> Iterator[str]:
+    """All places that `stages` read and make."""
+    for address in stages:
+        stage = graph.stages[address]
+        yield from (place_of(address.folder, one.path, one.mark) for one in stage.deps)
+        yield from (place_of(address.folder, one.path, one.mark) for one in stage.outs)
+
+
+def _params(observer: Observer, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for one in stage.params:
+        values = observer.values(place_of(address.folder, one.file, one.mark))
+        if values is None:
+            raise PipelineError(
+                f"{one.mark}: there is no file {one.file!r} for the parameters of stage {stage.name!r}",
+                fix="write it, or take it out of `params`",
+            )
+        yield one.file, dict(_chosen(values, one.keys)) if one.keys else values
+
+
+def _chosen(values: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for key in keys:
+        try:
+            yield key, lookup(values, key)
+        except KeyError:
+            continue
+
+
+def _environment(stage: Stage) -> dict[str, str | None]:
+    return {name: os.environ.get(name) if value is None else value for name, value in stage.env.items()}

@@ -1,0 +1,251 @@
+"""Doing what a stage needs: making room for it, restoring what an earlier run made, recording what it made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from dver.core.crew import nobody
+from dver.core.errors import MissingObjectError, StageError
+from dver.core.progress import Progress
+from dver.core.words import some, typed
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.formats.tree import Entry
+from dver.pipeline.graph import Address, Graph, place_of
+from dver.pipeline.job import Ended, Job
+from dver.pipeline.reasons import Inputs, run_key, staleness
+from dver.pipeline.schedule import State
+from dver.pipeline.stage import Output, Stage
+from dver.project.locks import Locks, RunCache
+from dver.project.observing import Observer
+from dver.project.pipelines import Pipelines
+from dver.project.restore import Wish, restore
+from dver.project.stages import entry_of_item, inputs_of, item_of, outs_of, refuse_missing_params
+from dver.repo import Repository
+from dver.scm import gitignore, index
+from dver.store.closure import Root, missing_from
+from dver.store.trash import Watch
+from dver.store.writer import StoreWriter
+from dver.worktree.apply import refuse_symlinked_parents
+from dver.worktree.intake import HashOnly, KeepInStore
+
+_WRITE_EVERY: Final = 0.5
+"""Seconds between two writes of lock files while stages end: a file of thousands of stages is not written for each.
+What a killed run had not written is in the run cache."""
+
+
+class StageWork:
+    """The scheduler's `Work`, in the workspace of `repo`."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        pipelines: Pipelines,
+        observer: Observer,
+        locks: Locks,
+        *,
+        forced: Collection[Address],
+        use_cache: bool,
+        progress: Progress,
+    ) -> None:
+        self._repo = repo
+        self._pipelines = pipelines
+        self._graph: Graph = pipelines.graph
+        self._observer = observer
+        self._locks = locks
+        self._forced = forced
+        self._runs = RunCache(repo) if use_cache else None
+        self._progress = progress
+        self._inputs: dict[Address, Inputs] = {}
+        """What running stages were started with."""
+        self._ignored: dict[bytes, list[bytes]] = {}
+        """Lines for `.gitignore`, by folder."""
+        self._written = time.monotonic()
+        self._watch = Watch(repo.store)
+
+    def prepare(self, address: Address) -> Job | State:
+        """See `Work`."""
+        stage = self._graph.stages[address]
+        if stage.frozen and address not in self._forced:
+            return State.UP_TO_DATE
+        inputs = inputs_of(self._observer, address, stage)
+        refuse_missing_params(stage, inputs)
+        _refuse_missing_deps(address, inputs)
+        lock.encode_stage(address.name, _lock_stage(stage, inputs, ()))
+        forced = address in self._forced
+        outs = outs_of(self._observer, address, stage)
+        if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
+            return State.UP_TO_DATE
+        if not forced and not stage.always_changed and self._restore(address, stage, inputs):
+            return State.RESTORED
+        self._inputs[address] = inputs
+        return self.again(address)
+
+    def again(self, address: Address) -> Job:
+        """See `Work`."""
+        stage = self._graph.stages[address]
+        for out in stage.outs:
+            self._make_room(address, out)
+        self._observer.forget(self._places(address))
+        cwd = os.path.join(self._repo.top, os.fsencode(place_of(address.folder, stage.wdir, stage.mark)))
+        if not os.path.isdir(cwd):
+            why = f"its `wdir` {stage.wdir!r} is no directory"
+            raise StageError(f"stage {str(address)!r} cannot be run", why=why, fix="make it, or name another")
+        return Job(
+            str(address),
+            stage.commands,
+            os.fsdecode(cwd),
+            env={name: value for name, value in stage.env.items() if value is not None},
+            deps=tuple(self._absolute(address, one.path) for one in stage.deps),
+            outs=tuple(self._absolute(address, one.path) for one in stage.outs),
+            resources=stage.resources,
+            timeout=stage.timeout,
+        )
+
+    def record(self, address: Address, ended: Ended) -> None:
+        """See `Work`."""
+        del ended
+        stage, inputs = self._graph.stages[address], self._inputs.pop(address)
+        places = self._places(address)
+        self._observer.forget([*places, *(self._place(address, one.path) for one in stage.deps)])
+        self._refuse_changed_deps(address, stage, inputs)
+        with self._repo.exclusive():
+            items = self._keep(address, stage)
+        made = _lock_stage(stage, inputs, items)
+        if self._runs is not None:
+            self._runs.put(run_key(stage, inputs), made)
+        self._note(address, stage, made)
+
+    def write(self, *, force: bool = False) -> None:
+        """Write the lock files, and what Git is to ignore; unless it is forced, only now and then."""
+        if not force and time.monotonic() - self._written < _WRITE_EVERY:
+            return
+        self._written = time.monotonic()
+        known: dict[str, list[str]] = {}
+        for address in self._graph.order:
+            known.setdefault(address.folder, []).append(address.name)
+        with self._repo.exclusive():
+            top = self._repo.git.worktree
+            changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
+            for folder, lines in self._ignored.items():
+                path = os.path.join(folder, b".gitignore")
+                if gitignore.edit(top / os.fsdecode(path), add=lines):
+                    changed.append(path)
+            self._ignored.clear()
+            index.stage(self._repo.git, changed)
+
+    def _restore(self, address: Address, stage: Stage, inputs: Inputs) -> bool:
+        """Put back what the same work made before, if all of it is at hand."""
+        key = run_key(stage, inputs)
+        before = self._runs.get(key) if self._runs is not None else None
+        if before is None or {one.path for one in before.outs} != {one.path for one in stage.outs}:
+            return False
+        if not all(one.cache and self._is_at_hand(one) for one in before.outs):
+            return False
+        wishes = [Wish(os.fsencode(self._place(address, one.path)), entry_of_item(one)) for one in before.outs]
+        for out in stage.outs:
+            self._make_room(address, out)
+        with self._repo.exclusive():
+            restored = restore(self._repo, wishes, force=True, progress=self._progress)
+        self._observer.forget(self._places(address))
+        if restored.lost:
+            return False
+        made = {one.path: one for one in before.outs}
+        items = [replace(made[one.path], cache=one.cache, push=one.push, remote=one.remote) for one in stage.outs]
+        self._note(address, stage, _lock_stage(stage, inputs, items))
+        return True
+
+    def _is_at_hand(self, item: Item) -> bool:
+        return not missing_from(self._repo.store, [Root(item.oid, item.kind, os.fsencode(item.path), item.size)])
+
+    def _keep(self, address: Address, stage: Stage) -> list[Item]:
+        """Take what the stage made into the store."""
+        found: dict[str, Entry | None] = {}
+        kept = [one for one in stage.outs if one.cache]
+        left = [one for one in stage.outs if not one.cache]
+        with StoreWriter(self._repo.store) as writer, KeepInStore(writer, self._repo.link_mode, nobody()) as intake:
+            for out in kept:
+                found[out.path] = self._scan(address, out, intake)
+        for out in left:
+            found[out.path] = self._scan(address, out, HashOnly())
+        missing = [out.path for out in stage.outs if found[out.path] is None]
+        if missing:
+            raise StageError(
+                f"stage {str(address)!r} did not make {some(missing)}",
+                why="its command ended well, and nothing is there",
+                fix="let the command write it, or take it out of the stage",
+            )
+        return [item_of(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
+
+    def _scan(self, address: Address, out: Output, intake: HashOnly | KeepInStore) -> Entry | None:
+        folder, name = os.path.split(os.fsencode(self._place(address, out.path)))
+        snapshot = self._repo.look(folder, [name], intake, progress=self._progress)
+        entries = snapshot.tree(snapshot.root.oid) if snapshot is not None else None
+        return entries[0] if entries else None
+
+    def _note(self, address: Address, stage: Stage, made: lock.Stage) -> None:
+        self._locks.record(address, made)
+        for out in stage.outs:
+            if out.cache:
+                folder, name = os.path.split(os.fsencode(self._place(address, out.path)))
+                self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
+        lost = self._watch.lacking([(one.oid, one.kind) for one in made.outs if one.cache])
+        if lost:
+            raise MissingObjectError(
+                f"a gc deleted what stage {str(address)!r} just made",
+                why="its grace period is too short",
+                fix="run again",
+            )
+        self.write()
+
+    def _refuse_changed_deps(self, address: Address, stage: Stage, before: Inputs) -> None:
+        after = inputs_of(self._observer, address, stage)
+        changed = [path for path, item in before.deps.items() if after.deps[path] != item]
+        changed += [file for file, values in before.params.items() if after.params[file] != values]
+        if changed:
+            raise StageError(
+                f"stage {str(address)!r} ran while what it reads changed: {some(changed)}",
+                why="so nobody can say what its outputs were made of, and they are not recorded",
+                fix=f"dver repro {typed(str(address))}; or if the command itself changes it, make it no dependency",
+            )
+
+    def _make_room(self, address: Address, out: Output) -> None:
+        """Take the output of the last run away, unless it is to persist; and see that there is a folder for it."""
+        place = os.fsencode(self._place(address, out.path))
+        refuse_symlinked_parents(self._repo.top, place)
+        path = self._repo.absolute(place)
+        if not out.persist:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+
+    def _place(self, address: Address, path: str) -> str:
+        return place_of(address.folder, path, self._graph.stages[address].mark)
+
+    def _places(self, address: Address) -> list[str]:
+        return [self._place(address, one.path) for one in self._graph.stages[address].outs]
+
+    def _absolute(self, address: Address, path: str) -> str:
+        return os.fsdecode(self._repo.absolute(os.fsencode(self._place(address, path))))
+
+
+def _refuse_missing_deps(address: Address, inputs: Inputs) -> None:
+    missing = [path for path, item in inputs.deps.items() if item is None]
+    if missing:
+        raise StageError(
+            f"stage {str(address)!r} needs {some(missing)}, and it is not there",
+            why="no stage makes it, and it is not in the workspace",
+            fix="get it (dver pull, git checkout), or take it out of `deps`",
+        )
+
+
+def _lock_stage(stage: Stage, inputs: Inputs, outs: Sequence[Item]) -> lock.Stage:
+    deps = sorted((one for one in inputs.deps.values() if one is not None), key=lambda one: one.path)
+    params = {file: values for file, values in inputs.params.items() if values}
+    return lock.Stage(stage.cmd, tuple(deps), tuple(sorted(outs, key=lambda one: one.path)), params, inputs.env)
