@@ -134,4 +134,9 @@ def locks(draw: st.DrawFn) -> Lock:
     params = st.dictionaries(_texts, st.dictionaries(_texts, _values, min_size=1, max_size=3), max_size=2)
     env = st.dictionaries(_texts, st.none() | _texts, max_size=3)
     names = sorted(draw(st.sets(_texts, max_size=3)))
-    return Lock({name: Stage(draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env)) for name in names})
+    return Lock(
+        {
+            name: Stage(draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env), draw(_texts))
+            for name in names
+        }
+    )

@@ -13,6 +13,7 @@ from dver.pipeline.reasons import (
     DependencyChanged,
     DependencyMissing,
     EnvChanged,
+    FolderChanged,
     Forced,
     NeverRun,
     OutputChanged,
@@ -33,6 +34,8 @@ def told(reason: Reason) -> str:
             return "it never ran"
         case CommandChanged(old, new):
             return f"its command changed: {_value(old)} -> {_value(new)}"
+        case FolderChanged(old, new):
+            return f"it is run in another folder: {printable(old)} -> {printable(new)}"
         case DependencyChanged(path, None, _):
             return f"new dependency: {printable(path)}"
         case DependencyChanged(path, _, None):

@@ -65,6 +65,8 @@ class Stage:
     """Value by key by file. Values are what JSON can say: no float that is not finite, no integer beyond 64 bits."""
     env: Mapping[str, str | None] = field(default_factory=dict)
     """Environment variables that count as dependencies; None for one that was not set."""
+    wdir: str = "."
+    """Where the command ran, relative to the folder of the lock file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,12 @@ def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
         yield "    env:"
         yield from (f"      {_key(name)}: {_json(stage.env[name])}" for name in sorted(stage.env))
     yield from _list_lines("outs", stage.outs)
+    yield from _params_lines(stage)
+    if stage.wdir != ".":
+        yield f"    wdir: {_key(stage.wdir)}"
+
+
+def _params_lines(stage: Stage) -> Iterator[str]:
     files = {file: values for file, values in stage.params.items() if values}
     if files:
         yield "    params:"
@@ -245,6 +253,7 @@ class _Parser:
             "env": self.env,
             "outs": self.items,
             "params": self.params,
+            "wdir": self.named,
         }
         while (found := self.keyed(4)) is not None:
             key, text = found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -36,6 +36,14 @@ class CommandChanged:
 
     old: str | tuple[str, ...]
     new: str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChanged:
+    """The command is run in another folder."""
+
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ class Forced:
 Reason = (
     NeverRun
     | CommandChanged
+    | FolderChanged
     | DependencyChanged
     | DependencyMissing
     | ParamChanged
@@ -149,6 +158,8 @@ def staleness(
     found: list[Reason] = [Always()] if stage.always_changed else []
     if last.cmd != stage.cmd:
         found.append(CommandChanged(last.cmd, stage.cmd))
+    if last.wdir != stage.wdir:
+        found.append(FolderChanged(last.wdir, stage.wdir))
     found += _changed_deps(last, inputs)
     found += _changed_params(last, inputs)
     found += _changed_env(last, inputs)
@@ -156,21 +167,31 @@ def staleness(
     return tuple(found)
 
 
-def run_key(stage: Stage, inputs: Inputs) -> str:
-    """The name of what `stage` does with these inputs: 64 hex digits, the same for the same work wherever it is done.
+def recorded(stage: Stage, inputs: Inputs, outs: Iterable[Item] = ()) -> lock.Stage:
+    """The lock's entry of a run of `stage` with these inputs, which made `outs`."""
+    return lock.Stage(
+        stage.cmd,
+        tuple(sorted((one for one in inputs.deps.values() if one is not None), key=lambda one: one.path)),
+        tuple(sorted(outs, key=lambda one: one.path)),
+        {file: values for file, values in inputs.params.items() if values},
+        inputs.env,
+        stage.wdir,
+    )
 
-    The folder of the `dver.yaml` is no part of it, nor is the order of dependencies and outputs.
+
+def run_key(run: lock.Stage, outs: Iterable[str]) -> str:
+    """The name of the work of making `outs` from the inputs of `run`: 64 hex digits, the same wherever it is done.
+
+    The folder of the `dver.yaml` is no part of it, nor is what came of the work.
     """
     # What is written here names runs of years: a new field has to be left out where it says nothing.
     said = {
-        "cmd": stage.cmd,
-        "wdir": stage.wdir,
-        "deps": sorted(
-            [path, str(item.oid), item.executable] for path, item in inputs.deps.items() if item is not None
-        ),
-        "params": {file: dict(values) for file, values in inputs.params.items()},
-        "env": dict(inputs.env),
-        "outs": sorted(one.path for one in stage.outs),
+        "cmd": run.cmd,
+        "wdir": run.wdir,
+        "deps": sorted([item.path, str(item.oid), item.executable] for item in run.deps),
+        "params": {file: dict(values) for file, values in run.params.items()},
+        "env": dict(run.env),
+        "outs": sorted(outs),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import write_atomic
-from dver.formats import lock
+from dver.formats import lock, record
+from dver.formats.record import RunRecord
 from dver.pipeline.graph import Address
 from dver.repo import Repository
 
@@ -63,7 +64,8 @@ class Locks:
 
 
 class RunCache:
-    """What stages produced before, by the key of the work: each a lock file with one stage (docs/format/run.md)."""
+    """What stages produced before, by the key of the work: a lock file with one stage, and beside it the record of the
+    run (docs/format/run.md)."""
 
     _NAME = "run"
 
@@ -76,12 +78,18 @@ class RunCache:
             return lock.decode(self._path(key).read_bytes()).stages.get(self._NAME)
         return None
 
-    def put(self, key: str, stage: lock.Stage) -> None:
-        """Keep what came of the work called `key`. The last one counts."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Lost in a power cut, the stage is run once more.
-        write_atomic(path, lock.encode(lock.Lock({self._NAME: stage})), durable=False)
+    def record(self, key: str) -> RunRecord | None:
+        """What is known of the run that did the work called `key`."""
+        with suppress(FileNotFoundError, CorruptError):
+            return record.decode(self._path(key, record.SUFFIX).read_bytes())
+        return None
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / key
+    def put(self, key: str, stage: lock.Stage, run: RunRecord) -> None:
+        """Keep what came of the work called `key`, and how. The last one counts."""
+        self._path(key).parent.mkdir(parents=True, exist_ok=True)
+        # Lost in a power cut, the stage is run once more.
+        write_atomic(self._path(key, record.SUFFIX), record.encode(run), durable=False)
+        write_atomic(self._path(key), lock.encode(lock.Lock({self._NAME: stage})), durable=False)
+
+    def _path(self, key: str, suffix: str = "") -> Path:
+        return self._folder / key[:2] / (key + suffix)

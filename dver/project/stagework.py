@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from dver.core.crew import nobody
@@ -19,7 +20,7 @@ from dver.formats.lock import Item
 from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Ended, Job
-from dver.pipeline.reasons import Inputs, run_key, staleness
+from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
 from dver.project.locks import Locks, RunCache
@@ -27,6 +28,7 @@ from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines
 from dver.project.restore import Wish, restore
 from dver.project.stages import entry_of_item, inputs_of, item_of, outs_of, refuse_missing_params
+from dver.project.surroundings import Surroundings, look_around
 from dver.repo import Repository
 from dver.scm import gitignore, index
 from dver.store.closure import Root, missing_from
@@ -77,7 +79,7 @@ class StageWork:
         inputs = inputs_of(self._observer, address, stage)
         refuse_missing_params(stage, inputs)
         _refuse_missing_deps(address, inputs)
-        lock.encode_stage(address.name, _lock_stage(stage, inputs, ()))
+        lock.encode_stage(address.name, recorded(stage, inputs))
         forced = address in self._forced
         outs = outs_of(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
@@ -85,7 +87,12 @@ class StageWork:
         if not forced and not stage.always_changed and self._restore(address, stage, inputs):
             return State.RESTORED
         self._inputs[address] = inputs
+        _ = self._surroundings  # as they are before the first command runs
         return self.again(address)
+
+    @cached_property
+    def _surroundings(self) -> Surroundings:
+        return look_around(self._repo)
 
     def again(self, address: Address) -> Job:
         """See `Work`."""
@@ -110,16 +117,19 @@ class StageWork:
 
     def record(self, address: Address, ended: Ended) -> None:
         """See `Work`."""
-        del ended
         stage, inputs = self._graph.stages[address], self._inputs.pop(address)
         places = self._places(address)
         self._observer.forget([*places, *(self._place(address, one.path) for one in stage.deps)])
         self._refuse_changed_deps(address, stage, inputs)
         with self._repo.exclusive():
             items = self._keep(address, stage)
-        made = _lock_stage(stage, inputs, items)
+        made = recorded(stage, inputs, items)
         if self._runs is not None:
-            self._runs.put(run_key(stage, inputs), made)
+            self._runs.put(
+                run_key(made, [one.path for one in stage.outs]),
+                made,
+                self._surroundings.record(str(address), ended, inputs),
+            )
         self._note(address, stage, made)
 
     def write(self, *, force: bool = False) -> None:
@@ -142,7 +152,7 @@ class StageWork:
 
     def _restore(self, address: Address, stage: Stage, inputs: Inputs) -> bool:
         """Put back what the same work made before, if all of it is at hand."""
-        key = run_key(stage, inputs)
+        key = run_key(recorded(stage, inputs), [one.path for one in stage.outs])
         before = self._runs.get(key) if self._runs is not None else None
         if before is None or {one.path for one in before.outs} != {one.path for one in stage.outs}:
             return False
@@ -158,7 +168,7 @@ class StageWork:
             return False
         made = {one.path: one for one in before.outs}
         items = [replace(made[one.path], cache=one.cache, push=one.push, remote=one.remote) for one in stage.outs]
-        self._note(address, stage, _lock_stage(stage, inputs, items))
+        self._note(address, stage, recorded(stage, inputs, items))
         return True
 
     def _is_at_hand(self, item: Item) -> bool:
@@ -243,9 +253,3 @@ def _refuse_missing_deps(address: Address, inputs: Inputs) -> None:
             why="no stage makes it, and it is not in the workspace",
             fix="get it (dver pull, git checkout), or take it out of `deps`",
         )
-
-
-def _lock_stage(stage: Stage, inputs: Inputs, outs: Sequence[Item]) -> lock.Stage:
-    deps = sorted((one for one in inputs.deps.values() if one is not None), key=lambda one: one.path)
-    params = {file: values for file, values in inputs.params.items() if values}
-    return lock.Stage(stage.cmd, tuple(deps), tuple(sorted(outs, key=lambda one: one.path)), params, inputs.env)

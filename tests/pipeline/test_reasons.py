@@ -18,12 +18,14 @@ from dver.pipeline.reasons import (
     DependencyChanged,
     DependencyMissing,
     EnvChanged,
+    FolderChanged,
     Inputs,
     NeverRun,
     OutputChanged,
     OutputMissing,
     OutputsDiffer,
     ParamChanged,
+    recorded,
     run_key,
     staleness,
 )
@@ -48,6 +50,10 @@ OUTS = {"x": item("x")}
 LAST = lock.Stage("run", tuple(INPUTS.deps.values()), (item("x"),), INPUTS.params, INPUTS.env)  # type: ignore[arg-type]
 
 
+def key(found: Stage, inputs: Inputs) -> str:
+    return run_key(recorded(found, inputs), [one.path for one in found.outs])
+
+
 def test_a_stage_that_nothing_changed_for_has_no_reason() -> None:
     assert staleness(stage(), LAST, INPUTS, OUTS) == ()
 
@@ -55,7 +61,7 @@ def test_a_stage_that_nothing_changed_for_has_no_reason() -> None:
 def test_the_order_of_dependencies_means_nothing() -> None:
     turned = replace(INPUTS, deps=dict(reversed(INPUTS.deps.items())))
     assert staleness(stage(), LAST, turned, OUTS) == ()
-    assert run_key(stage(), turned) == run_key(stage(), INPUTS)
+    assert key(stage(), turned) == key(stage(), INPUTS)
 
 
 def test_a_stage_that_never_ran_says_so_and_what_it_lacks() -> None:
@@ -67,6 +73,10 @@ def test_a_stage_that_never_ran_says_so_and_what_it_lacks() -> None:
 @pytest.mark.parametrize("cmd", ["run ", "run  it", ("run",)])
 def test_another_command_is_a_reason_even_if_only_its_spaces_changed(cmd: str | tuple[str, ...]) -> None:
     assert staleness(stage(cmd=cmd), LAST, INPUTS, OUTS) == (CommandChanged("run", cmd),)
+
+
+def test_another_folder_is_a_reason() -> None:
+    assert staleness(stage(wdir="sub"), LAST, INPUTS, OUTS) == (FolderChanged(".", "sub"),)
 
 
 def test_dependencies_that_changed_came_or_went_are_reasons() -> None:
@@ -119,8 +129,8 @@ def test_a_stage_that_always_changed_says_so() -> None:
 
 
 def test_the_same_work_has_the_same_key_wherever_it_is() -> None:
-    assert run_key(stage(name="other", desc="other", retry=5), INPUTS) == run_key(stage(), INPUTS)
-    assert len(run_key(stage(), INPUTS)) == 64
+    assert key(stage(name="other", desc="other", retry=5), INPUTS) == key(stage(), INPUTS)
+    assert len(key(stage(), INPUTS)) == 64
 
 
 @pytest.mark.parametrize(
@@ -137,7 +147,7 @@ def test_the_same_work_has_the_same_key_wherever_it_is() -> None:
     ],
 )
 def test_other_work_has_another_key(changed: dict[str, Any], inputs: dict[str, Any]) -> None:
-    assert run_key(stage(**changed), replace(INPUTS, **inputs)) != run_key(stage(), INPUTS)
+    assert key(stage(**changed), replace(INPUTS, **inputs)) != key(stage(), INPUTS)
 
 
 def test_addresses_tell_where_a_stage_is() -> None:

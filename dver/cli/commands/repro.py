@@ -29,9 +29,7 @@ from dver.repo import Repository
 @click.option("--downstream", is_flag=True, help="The targets, and all that depends on them.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all that does not depend on it.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be run, and why; run nothing.")
-@click.option(
-    "--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones."
-)
+@click.option("--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones.")
 @options.json_option
 @click.pass_obj
 def command(

@@ -1,0 +1,106 @@
+"""Where a run happens: the commit, the machine, the Python and its packages. Looked up when a stage is first run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver import __version__
+from dver.formats.record import RunRecord
+from dver.pipeline.job import Ended
+from dver.pipeline.reasons import Inputs
+from dver.pipeline.values import flatten
+from dver.repo import Repository
+from dver.scm import revisions
+from dver.scm.git import run
+
+_PATIENCE: Final = 20.0
+"""Seconds that a program may take to say its version."""
+_ASK_PYTHON: Final = """\
+import json, platform
+from importlib.metadata import distributions
+found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
+print(json.dumps([platform.python_version(), found]))
+"""
+_ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all stages of one `dver repro` have in common."""
+
+    commit: str | None
+    dirty: bool
+    user: str | None
+    python: str | None
+    packages: Mapping[str, str]
+    gpus: tuple[str, ...]
+
+    def record(self, name: str, ended: Ended, inputs: Inputs) -> RunRecord:
+        """The record of one run."""
+        return RunRecord(
+            stage=name,
+            started=ended.started,
+            ended=ended.ended,
+            commit=self.commit,
+            dirty=self.dirty,
+            user=self.user,
+            host=platform.node() or None,
+            platform=platform.platform(),
+            cpus=os.cpu_count(),
+            gpus=self.gpus,
+            python=self.python,
+            packages=self.packages,
+            seeds=dict(_seeds(inputs)),
+            peak_memory=ended.peak_memory or None,
+            dver=__version__,
+        )
+
+
+def look_around(repo: Repository) -> Surroundings:
+    """Ask Git, Python and the driver of graphics cards. Whoever does not answer is not known."""
+    python, packages = _python()
+    return Surroundings(
+        commit=revisions.head(repo.git),
+        dirty=bool(run(repo.git, ["status", "--porcelain", "-z", "--untracked-files=no"])),
+        user=_user(repo),
+        python=python,
+        packages=packages,
+        gpus=tuple(line.strip() for line in _answer(_ASK_GPUS).splitlines() if line.strip()),
+    )
+
+
+def _user(repo: Repository) -> str | None:
+    ident = run(repo.git, ["var", "GIT_AUTHOR_IDENT"], ok=(0, 128)).decode(errors="replace")
+    return f"{ident.rpartition('>')[0]}>" if ">" in ident else None
+
+
+def _python() -> tuple[str | None, dict[str, str]]:
+    answer = _answer((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
+    if not answer:
+        return None, {}
+    version, packages = json.loads(answer)
+    return version, packages
+
+
+def _answer(command: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _seeds(inputs: Inputs) -> list[tuple[str, Any]]:
+    return [
+        (f"{file}:{key}", value)
+        for file, values in inputs.params.items()
+        for key, value in flatten(values)
+        if "seed" in key.rpartition(".")[2].lower()
+    ]
