@@ -29,6 +29,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Run pipelines": {
         "repro": "Run the stages that are out of date.",
+        "lineage": "Say from what an output was made.",
     },
     "Set up and get help": {
         "install": "Have Git run dver, so that data follows.",

@@ -50,6 +50,7 @@ class RunRecord:
     dver: str | None = None
 
 
+_REQUIRED: Final = frozenset(("stage", "started", "ended"))
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "stage": (str,),
     "started": (int, float),
@@ -65,7 +66,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 def encode(record: RunRecord) -> bytes:
     """The bytes of `record`; what is not known is left out."""
-    said = {name: value for name, value in asdict(record).items() if value not in (None, (), {}, False)}
+    said = {name: value for name, value in asdict(record).items() if value or name in _REQUIRED}
     return (json.dumps({**said, "version": VERSION}, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -85,6 +86,6 @@ def decode(content: bytes) -> RunRecord:
     known = {one.name for one in fields(RunRecord)}
     values = {name: value for name, value in said.items() if name in known}
     wrong = [name for name, value in values.items() if not isinstance(value, _TYPES.get(name, (str,)))]
-    if wrong or not {"stage", "started", "ended"} <= values.keys():
+    if wrong or not _REQUIRED <= values.keys():
         raise CorruptError("a run record with impossible values", why=", ".join(wrong) or "it names no stage or times")
     return RunRecord(**{**values, "gpus": tuple(map(str, values.get("gpus", ())))})

@@ -73,7 +73,7 @@ def build(stages: Mapping[Address, Stage]) -> Graph:
         for out in stage.outs:
             _claim(stages, producers, address, out)
     _refuse_nested(stages, producers)
-    made = _Made(producers)
+    made = Producers(producers)
     upstream = {address: _upstream(address, stage, made) for address, stage in stages.items()}
     return Graph(stages, upstream, producers, _sorted(stages, upstream))
 
@@ -122,22 +122,25 @@ def _parents(place: str) -> Iterator[str]:
         yield place
 
 
-class _Made:
-    """What stages make, by place: who makes what is at, above or below a place."""
+class Producers:
+    """What stages make, by place: who makes what is at, above or below one."""
 
     def __init__(self, producers: Mapping[str, Address]) -> None:
         self._producers = producers
         self._places = sorted(producers)
 
-    def meets(self, place: str) -> Iterator[Address]:
-        """Who makes the place, something in it, or what it is in."""
+    def of(self, place: str) -> tuple[Address, ...]:
+        """Who makes what is at a place, or matches a pattern: it, something in it, or what it is in; each once."""
+        return tuple(dict.fromkeys(self._matches(place) if is_pattern(place) else self._meets(place)))
+
+    def _meets(self, place: str) -> Iterator[Address]:
         for one in (place, *_parents(place)):
             if one in self._producers:
                 yield self._producers[one]
         yield from (self._producers[one] for one in self._below(place))
 
-    def matches(self, pattern: str) -> Iterator[Address]:
-        """Who makes what a pattern may stand for, as far as can be said before it is made."""
+    def _matches(self, pattern: str) -> Iterator[Address]:
+        """As far as can be said before it is made."""
         fixed = _fixed_part(pattern)
         for one in (fixed, *_parents(fixed)):
             if one in self._producers:
@@ -176,11 +179,11 @@ def _may_match(place: Sequence[str], pattern: Sequence[str]) -> bool:
     return len(place) <= len(pattern)
 
 
-def _upstream(address: Address, stage: Stage, made: _Made) -> tuple[Address, ...]:
+def _upstream(address: Address, stage: Stage, made: Producers) -> tuple[Address, ...]:
     found: dict[Address, None] = {}
     for one in _reads(stage):
         place = place_of(address.folder, one.path, one.mark)
-        for other in made.matches(place) if is_pattern(place) else made.meets(place):
+        for other in made.of(place):
             if other == address:
                 raise wrong(one.mark, f"stage {str(address)!r} reads {one.path!r}, which it makes itself")
             found[other] = None

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support import Run, git, make_git_repo
+
+STAGES = """\
+stages:
+  prepare:
+    cmd: cat raw/* > clean.txt
+    deps: [raw]
+    outs: [clean.txt]
+  train:
+    matrix: {size: [s, l]}
+    cmd: cat clean.txt code.sh > model-${item.size}.bin
+    deps: [clean.txt, code.sh]
+    params: [train.seed]
+    outs: ["model-${item.size}.bin"]
+  report:
+    cmd: ls model-*.bin > report.txt
+    deps: ["model-*.bin"]
+    outs: [report.txt]
+"""
+
+
+@pytest.fixture
+def repo(run: Run, tmp_path: Path) -> Path:
+    """A project with data, code, parameters and three kinds of stages, all run and committed."""
+    repo = make_git_repo(tmp_path / "repo")
+    run("init", cwd=repo)
+    (repo / "raw").mkdir()
+    (repo / "raw/a").write_text("a\n")
+    run("add", "raw", cwd=repo)
+    (repo / "code.sh").write_text("code\n")
+    (repo / "params.yaml").write_text("train:\n  seed: 7\n")
+    (repo / "dver.yaml").write_text(STAGES)
+    git("add", "-A", cwd=repo)
+    git("commit", "-qm", "Stages", cwd=repo)
+    run("repro", cwd=repo)
+    git("add", "-A", cwd=repo)
+    git("commit", "-qm", "Results", cwd=repo)
+    return repo
+
+
+def told(run: Run, repo: Path, *args: str) -> str:
+    return run("lineage", *args, cwd=repo).out
+
+
+def test_a_report_is_traced_to_data_code_and_parameters(run: Run, repo: Path) -> None:
+    text = told(run, repo, "report.txt")
+    for line in (
+        "report.txt  was made by report",
+        "  ran     ls model-*.bin > report.txt",
+        "model-s.bin  was made by train@s",
+        "  with    train.seed = 7  (params.yaml)",
+        "clean.txt  was made by prepare",
+    ):
+        assert line in text.splitlines()
+    assert "made by train@l, train@s)" in text
+    assert "(data)" in text
+    assert "code.sh" in text
+    assert "(in Git)" in text
+    assert text.index("was made by report") < text.index("was made by train@s") < text.index("was made by prepare")
+
+
+def test_the_record_of_the_run_is_told(run: Run, repo: Path) -> None:
+    found = json.loads(told(run, repo, "clean.txt", "--json"))["stages"]
+    record = found[0]["record"]
+    assert record["stage"] == "prepare"
+    assert record["commit"] == git("rev-parse", "HEAD~1", cwd=repo).strip()
+    assert record["python"]
+    assert record["packages"]
+    assert record["started"] <= record["ended"]
+    train = json.loads(told(run, repo, "model-s.bin", "--json"))["stages"][0]
+    assert train["record"]["seeds"] == {"params.yaml:train.seed": 7}
+
+
+def test_an_older_revision_tells_its_own_story(run: Run, repo: Path) -> None:
+    (repo / "params.yaml").write_text("train:\n  seed: 8\n")
+    run("repro", cwd=repo)
+    assert "train.seed = 8" in told(run, repo, "model-s.bin")
+    assert "train.seed = 7" in told(run, repo, "model-s.bin", "--rev", "HEAD")
+
+
+def test_another_clone_knows_the_lineage_without_the_records(run: Run, repo: Path) -> None:
+    clone = repo.with_name("clone")
+    git("clone", "-q", repo, clone, cwd=repo)
+    text = told(run, clone, "report.txt")
+    assert "was made by prepare" in text
+    assert "no record of this run is here" in text
+
+
+def test_a_diagram_has_all_stages(run: Run, repo: Path) -> None:
+    lines = told(run, repo, "report.txt", "--mermaid").splitlines()
+    assert lines[0] == "flowchart TD"
+    assert sum("-->" in line for line in lines) == 7
+    assert any('-->|"clean.txt"|' in line for line in lines)
+
+
+def test_what_no_stage_made_has_no_lineage(run: Run, repo: Path) -> None:
+    shown = run("lineage", "code.sh", cwd=repo, rc=2).err
+    assert "no stage made 'code.sh'" in shown
+    assert "no stage made" in run("lineage", "report.txt", "--rev", "HEAD~1", cwd=repo, rc=2).err
+
+
+def test_a_lock_that_cannot_be_read_is_named(run: Run, repo: Path) -> None:
+    (repo / "dver.lock").write_text("stages: 5\n")
+    assert "cannot read 'dver.lock'" in run("lineage", "report.txt", cwd=repo, rc=6).err
