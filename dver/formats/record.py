@@ -86,6 +86,6 @@ def decode(content: bytes) -> RunRecord:
     known = {one.name for one in fields(RunRecord)}
     values = {name: value for name, value in said.items() if name in known}
     wrong = [name for name, value in values.items() if not isinstance(value, _TYPES.get(name, (str,)))]
-    if wrong or not _REQUIRED <= values.keys():
+    if wrong or not values.keys() >= _REQUIRED:
         raise CorruptError("a run record with impossible values", why=", ".join(wrong) or "it names no stage or times")
     return RunRecord(**{**values, "gpus": tuple(map(str, values.get("gpus", ())))})
