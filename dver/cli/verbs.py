@@ -30,6 +30,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Run pipelines": {
         "repro": "Run the stages that are out of date.",
         "lineage": "Say from what an output was made.",
+        "verify": "Run a stage again, apart, and compare.",
     },
     "Set up and get help": {
         "install": "Have Git run dver, so that data follows.",

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from dver.core.errors import PipelineError
+from dver.core.errors import PipelineError, StageError
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.pipeline.graph import Address, Graph, place_of
+from dver.pipeline.job import Job
 from dver.pipeline.reasons import Inputs, Reason, staleness
 from dver.pipeline.stage import Output, Stage
 from dver.pipeline.values import lookup
 from dver.pipeline.yamltree import wrong
 from dver.project.observing import Observer
+from dver.repo import Repository
+from dver.worktree.apply import refuse_symlinked_parents
 
 
 def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
@@ -84,6 +89,44 @@ def places_of(graph: Graph, stages: Iterable[Address]) -> Iterator[str]:
         stage = graph.stages[address]
         yield from (place_of(address.folder, one.path, one.mark) for one in stage.deps)
         yield from (place_of(address.folder, one.path, one.mark) for one in stage.outs)
+
+
+def make_room(repo: Repository, address: Address, out: Output) -> None:
+    """Take the output of the last run away, unless it is to persist; and see that there is a folder for it.
+
+    Raises UsageError where the way there leads through a symbolic link.
+    """
+    place = os.fsencode(place_of(address.folder, out.path, out.mark))
+    refuse_symlinked_parents(repo.top, place)
+    path = repo.absolute(place)
+    if not out.persist:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+
+
+def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
+    """What a runner gets to run the stage. Raises StageError if its folder is not there."""
+
+    def absolute(path: str) -> str:
+        return os.path.join(os.fsdecode(repo.top), place_of(address.folder, path, stage.mark))
+
+    if not os.path.isdir(absolute(stage.wdir)):
+        raise StageError(
+            f"stage {str(address)!r} cannot be run",
+            why=f"its `wdir` {stage.wdir!r} is no directory",
+            fix="make it, or name another",
+        )
+    return Job(
+        str(address),
+        stage.commands,
+        os.path.normpath(absolute(stage.wdir)),
+        env={name: value for name, value in stage.env.items() if value is not None},
+        deps=tuple(absolute(one.path) for one in stage.deps),
+        outs=tuple(absolute(one.path) for one in stage.outs),
+        resources=stage.resources,
+        timeout=stage.timeout,
+    )
 
 
 def _params(observer: Observer, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -27,14 +25,13 @@ from dver.project.locks import Locks, RunCache
 from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines
 from dver.project.restore import Wish, restore
-from dver.project.stages import entry_of_item, inputs_of, item_of, outs_of, refuse_missing_params
+from dver.project.stages import entry_of_item, inputs_of, item_of, job_of, make_room, outs_of, refuse_missing_params
 from dver.project.surroundings import Surroundings, look_around
 from dver.repo import Repository
 from dver.scm import gitignore, index
 from dver.store.closure import Root, missing_from
 from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
-from dver.worktree.apply import refuse_symlinked_parents
 from dver.worktree.intake import HashOnly, KeepInStore
 
 _WRITE_EVERY: Final = 0.5
@@ -98,22 +95,9 @@ class StageWork:
         """See `Work`."""
         stage = self._graph.stages[address]
         for out in stage.outs:
-            self._make_room(address, out)
+            make_room(self._repo, address, out)
         self._observer.forget(self._places(address))
-        cwd = os.path.join(self._repo.top, os.fsencode(place_of(address.folder, stage.wdir, stage.mark)))
-        if not os.path.isdir(cwd):
-            why = f"its `wdir` {stage.wdir!r} is no directory"
-            raise StageError(f"stage {str(address)!r} cannot be run", why=why, fix="make it, or name another")
-        return Job(
-            str(address),
-            stage.commands,
-            os.fsdecode(cwd),
-            env={name: value for name, value in stage.env.items() if value is not None},
-            deps=tuple(self._absolute(address, one.path) for one in stage.deps),
-            outs=tuple(self._absolute(address, one.path) for one in stage.outs),
-            resources=stage.resources,
-            timeout=stage.timeout,
-        )
+        return job_of(self._repo, address, stage)
 
     def record(self, address: Address, ended: Ended) -> None:
         """See `Work`."""
@@ -160,7 +144,7 @@ class StageWork:
             return False
         wishes = [Wish(os.fsencode(self._place(address, one.path)), entry_of_item(one)) for one in before.outs]
         for out in stage.outs:
-            self._make_room(address, out)
+            make_room(self._repo, address, out)
         with self._repo.exclusive():
             restored = restore(self._repo, wishes, force=True, progress=self._progress)
         self._observer.forget(self._places(address))
@@ -225,24 +209,11 @@ class StageWork:
                 fix=f"dver repro {typed(str(address))}; or if the command itself changes it, make it no dependency",
             )
 
-    def _make_room(self, address: Address, out: Output) -> None:
-        """Take the output of the last run away, unless it is to persist; and see that there is a folder for it."""
-        place = os.fsencode(self._place(address, out.path))
-        refuse_symlinked_parents(self._repo.top, place)
-        path = self._repo.absolute(place)
-        if not out.persist:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-
     def _place(self, address: Address, path: str) -> str:
         return place_of(address.folder, path, self._graph.stages[address].mark)
 
     def _places(self, address: Address) -> list[str]:
         return [self._place(address, one.path) for one in self._graph.stages[address].outs]
-
-    def _absolute(self, address: Address, path: str) -> str:
-        return os.fsdecode(self._repo.absolute(os.fsencode(self._place(address, path))))
 
 
 def _refuse_missing_deps(address: Address, inputs: Inputs) -> None:
