@@ -32,6 +32,10 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "lineage": "Say from what an output was made.",
         "verify": "Run a stage again, apart, and compare.",
     },
+    "Compare runs": {
+        "params": "Compare the parameters of two revisions.",
+        "metrics": "Show and compare metrics of any revisions.",
+    },
     "Set up and get help": {
         "install": "Have Git run dver, so that data follows.",
         "uninstall": "Take back what install did.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
-from dver.core.errors import PipelineError, UsageError
+from dver.core.errors import DverError, PipelineError, UsageError
 from dver.pipeline.graph import Address, Graph, build
 from dver.pipeline.load import load
 from dver.pipeline.stage import FILE_NAME, PipelineFile, Stage
@@ -18,6 +19,7 @@ from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm.index import files_called
 
 _NAME = os.fsencode(FILE_NAME)
+_PROJECT = os.fsencode(PROJECT_FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,40 @@ def load_pipelines(repo: Repository) -> Pipelines:
     return Pipelines(files, build(stages))
 
 
+def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverError]:
+    """What each `dver.yaml` of the project says, by its folder, or why it cannot be read."""
+    return {folder: _or_error(partial(_load, repo, folder)) for folder in _folders(repo)}
+
+
+def pipelines_of_commit(
+    repo: Repository, paths: Iterable[bytes], read: Callable[[bytes], bytes | None], is_folder: Callable[[bytes], bool]
+) -> dict[str, PipelineFile | DverError]:
+    """The same of a commit whose `dver.yaml` files are at `paths`; `read` gives its files."""
+
+    def load_one(path: bytes) -> PipelineFile:
+        folder = os.path.dirname(path)
+        name = repo.shown(path)
+        return load(read(path) or b"", lambda one: read(_joined(folder, one)), name=name)
+
+    found: dict[str, PipelineFile | DverError] = {}
+    for path in paths:
+        folder = os.path.dirname(path)
+        if not _is_of_another_project(repo, folder, lambda one: is_folder(os.path.join(one, _PROJECT))):
+            found[os.fsdecode(folder)] = _or_error(partial(load_one, path))
+    return found
+
+
+def _joined(folder: bytes, path: str) -> bytes:
+    return os.path.normpath(os.path.join(folder, os.fsencode(path)))
+
+
+def _or_error(read: Callable[[], PipelineFile]) -> PipelineFile | DverError:
+    try:
+        return read()
+    except DverError as error:
+        return error
+
+
 def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str], cwd: Path) -> list[Address]:
     """The stages that `targets` mean, in order, each once; all where there are none.
 
@@ -51,17 +87,20 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
 
 
 def _folders(repo: Repository) -> list[str]:
+    def is_project(folder: bytes) -> bool:
+        return os.path.isdir(os.path.join(repo.absolute(folder), _PROJECT))
+
     found = []
     for path in files_called(repo.git, _NAME, repo.prefix):
         folder = os.path.dirname(path)
-        if os.path.isfile(repo.absolute(path)) and not _is_of_another_project(repo, folder):
+        if os.path.isfile(repo.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
             found.append(os.fsdecode(folder))
     return found
 
 
-def _is_of_another_project(repo: Repository, folder: bytes) -> bool:
+def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:
     while folder != repo.prefix and is_at_or_below(folder, repo.prefix):
-        if os.path.isdir(os.path.join(repo.absolute(folder), os.fsencode(PROJECT_FOLDER))):
+        if is_project(folder):
             return True
         folder = os.path.dirname(folder)
     return False

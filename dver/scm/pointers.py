@@ -29,7 +29,7 @@ _BATCH: Final = 500
 """Ids asked for at a time: few enough that question and answer never wait for each other on a full pipe."""
 _GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _RAW: Final[tuple[Arg, ...]] = ("--raw", "-z", "--no-renames", "--no-abbrev")
-_EMPTY_TREE: Final = {
+EMPTY_TREE: Final = {
     "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
@@ -98,14 +98,14 @@ def on_disk(git: GitRepo, index: Iterable[bytes], known: Iterable[bytes]) -> dic
 def in_commit(git: GitRepo, commit: str, under: bytes = b"") -> dict[bytes, PointerFile]:
     """The pointer files in the tree of `commit` (an id), in or below `under`."""
     # A comparison with nothing, unlike ls-tree, can leave out the paths we do not want on git's side.
-    args: list[Arg] = ["diff-tree", "-r", *_RAW, _EMPTY_TREE[git.object_format], commit, *_glob(under)]
+    args: list[Arg] = ["diff-tree", "-r", *_RAW, EMPTY_TREE[git.object_format], commit, *_glob(under)]
     changes = _changes(run(git, args, literal=False))
     return {path: PointerFile(change.new) for path, change in changes if change.new is not None}
 
 
 def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> dict[bytes, Change]:
     """How pointer files differ between the commit `head` (None before the first one) and the index."""
-    tree = head or _EMPTY_TREE[git.object_format]
+    tree = head or EMPTY_TREE[git.object_format]
     args: list[Arg] = ["diff-index", "--cached", *_RAW, tree, *_glob(under)]
     return dict(_changes(run(git, args, literal=False)))
 

@@ -1,0 +1,54 @@
+"""`dver params`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, tables
+from dver.cli.context import Context
+from dver.cli.measures import tell_compared
+from dver.ops.params import params_diff
+from dver.project.sides import WORKSPACE
+from dver.repo import Repository
+
+
+@options.group(
+    examples=[
+        ("dver params diff", "What changed since the last commit."),
+        ("dver params diff v1 main", "Compare two revisions."),
+    ]
+)
+def command() -> None:
+    """Compare the parameters of two revisions.
+
+    Parameters are the values in params.yaml, in the files that `params` at the top of dver.yaml names, and those that
+    stages name.
+    """
+
+
+@command.command(
+    name="diff",
+    examples=[
+        ("dver params diff", "HEAD and the workspace."),
+        ("dver params diff main feature --md", "Two branches, for a pull request."),
+        ("dver params diff v1 --targets params.yaml", "One file."),
+    ],
+)
+@click.argument("old", default="HEAD", metavar="[A]")
+@click.argument("new", default=WORKSPACE, metavar="[B]")
+@click.option("--targets", multiple=True, metavar="PATH", help="Only this file, or the files below this folder.")
+@click.option("--deps", is_flag=True, help="Only parameters that stages depend on.")
+@click.option("--all", "every", is_flag=True, help="Also those that are the same.")
+@tables.form_options
+@click.pass_obj
+def diff_command(
+    ctx: Context, *, old: str, new: str, targets: tuple[str, ...], deps: bool, every: bool, form: str
+) -> None:
+    """Say which parameters differ between A and B.
+
+    A is HEAD unless given, B the workspace, which can also be called `workspace`. What each revision's own dver.yaml
+    names is compared.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        found = params_diff(repo, cwd=ctx.cwd, old=old, new=new, targets=targets, only_stages=deps)
+    tell_compared(ctx, found, "Param", form=form, every=every, precision=None)

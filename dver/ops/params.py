@@ -1,0 +1,29 @@
+"""`dver params diff`: how parameters differ between two revisions, or a revision and the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dver.project.measures import Compared, compared, narrowed, params_of, values_of
+from dver.project.sides import WORKSPACE, Problem, named_sides, open_sides
+from dver.repo import Repository
+
+
+def params_diff(
+    repo: Repository,
+    *,
+    cwd: Path,
+    old: str = "HEAD",
+    new: str = WORKSPACE,
+    targets: Sequence[str] = (),
+    only_stages: bool = False,
+) -> Compared:
+    """All parameters at `old` and `new`, side by side. Raises UsageError for an unknown revision; what cannot be read
+    is told in the result."""
+    problems: list[Problem] = []
+    named = [one for rev in (old, new) for one in named_sides(repo, [rev])]
+    with open_sides(repo, named) as sides:
+        wanted = [narrowed(repo, params_of(side, problems, only_stages=only_stages), targets, cwd) for side in sides]
+        before, after = (values_of(repo, side, one, problems) for side, one in zip(sides, wanted, strict=True))
+    return compared(before, after, problems)
