@@ -1,8 +1,9 @@
-"""What Git's hooks run after a checkout, a merge, a rebase and the like: data follows the pointers on disk."""
+"""What Git's hooks run after a checkout, a merge, a rebase and the like: data follows pointers and locks on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dver.core.collector import no_collector
@@ -18,7 +19,7 @@ from dver.repo import Repository
 from dver.scm import pointers
 from dver.scm.git import GitRepo
 from dver.scm.index import tracked_under
-from dver.scm.pointers import PointerFile
+from dver.scm.pointers import LOCK_NAME, PointerFile, is_lock_path
 from dver.worktree.followed import Followed, index_signature
 
 
@@ -28,15 +29,15 @@ class FollowResult:
 
     restored: Restored
     unread: tuple[CorruptError, ...] = ()
-    """Why pointers cannot be read, but for those that Git could not merge."""
+    """Why pointers and locks cannot be read, but for those that Git could not merge."""
     not_fetched: tuple[DverError, ...] = ()
     """Why data could not be fetched that `hooks.fetch` asks for."""
 
 
 def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
-    """Bring the data of all projects in this worktree to what the pointers on disk say.
+    """Bring the data of all projects in this worktree to what the pointers and locks on disk say.
 
-    Only data whose pointer says something else than when data last followed it is looked at, and of that only what
+    Only data of which they say something else than when data last followed it is looked at, and of that only what
     differs. Work that is saved nowhere is kept. None where there was nothing to do. Waits for another dver that changes
     this worktree's data.
     """
@@ -51,20 +52,27 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The pointers on disk: those that can be read, and by data path those whose data stays as it is."""
+    """What the pointers and locks on disk name, as far as they can be read."""
 
     tracked: Mapping[bytes, Tracked]
     undecided: frozenset[bytes]
+    """Data that stays as it is."""
+    broken: bool
+    """Is there a lock of which nobody can say what it names?"""
     unread: tuple[CorruptError, ...]
 
 
 def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str, progress: Progress) -> FollowResult:
     followed, placed = top.followed, top.placed
-    known = (path + SUFFIX for path in (*placed, *followed.marks))
-    seen = _read(top, pointers.on_disk(top.git, index, known))
-    unmerged = {data_of(path) for path, file in index.items() if file.sides}
+    known = {*placed, *followed.marks}
+    files = pointers.on_disk(top.git, index, _sources(known))
+    seen = _read(top, files)
+    unmerged = [path for path, file in index.items() if file.sides]
     entries = {path: one.entry for path, one in seen.tracked.items()}
-    plan = plan_following(entries, seen.undecided | (unmerged - entries.keys()), followed.marks, placed)
+    undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
+    if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
+        undecided = undecided | (known - entries.keys())
+    plan = plan_following(entries, undecided, followed.marks, placed)
     parts, errors = [], []
     for repo, bring, gone in _by_project(top, plan):
         with repo:
@@ -75,18 +83,37 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     return FollowResult(together(parts), seen.unread, tuple(errors))
 
 
+def _sources(known: Iterable[bytes]) -> Iterator[bytes]:
+    """Where the pointer or the lock may be that names data which is `known`."""
+    folders = set()
+    for path in known:
+        yield path + SUFFIX
+        folder = os.path.dirname(path)
+        while folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    yield from (os.path.join(folder, LOCK_NAME) for folder in folders)
+
+
 def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
     tracked: dict[bytes, Tracked] = {}
+    twice: set[bytes] = set()
     conflicted: list[bytes] = []
     unread: dict[bytes, CorruptError] = {}
     for path, file in files.items():
         try:
-            tracked.update(load(top, {path: file}))
+            found = load(top, {path: file})
         except ConflictError:
             conflicted.append(path)
         except CorruptError as error:
             unread[path] = error
-    return _Look(tracked, frozenset(map(data_of, (*conflicted, *unread))), tuple(unread.values()))
+        else:
+            twice |= found.keys() & tracked.keys()
+            tracked.update(found)
+    bad = (*conflicted, *unread)
+    undecided = twice.union(map(data_of, bad))
+    certain = {path: one for path, one in tracked.items() if path not in twice}
+    return _Look(certain, frozenset(undecided), any(map(is_lock_path, bad)), tuple(unread.values()))
 
 
 def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository, list[bytes], list[bytes]]]:

@@ -126,7 +126,7 @@ def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> No
 
 def _carry_out(repo: Repository, one: Tracked, new: bytes, *, has_data: bool) -> None:
     pointer_file = Path(os.fsdecode(repo.absolute(new + SUFFIX)))
-    content = Path(os.fsdecode(repo.absolute(one.pointer_path))).read_bytes()
+    content = Path(os.fsdecode(repo.absolute(one.source))).read_bytes()
     if has_data:
         _rename(repo, one.path, new)
     try:

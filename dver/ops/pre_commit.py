@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from dver.core.progress import SILENT, Progress
 from dver.project.guard import Problem, read_staged, too_large, tracked_twice, without_data
 from dver.project.hurried import changed_data
-from dver.project.lockguard import is_lock_path, lock_problems
+from dver.project.lockguard import lock_problems, meetings, outputs_of, read_locks
 from dver.project.targets import SUFFIX, Target, data_of, in_worktree, load
 from dver.repo import Repository
 from dver.scm.index import tracked_under
-from dver.scm.pointers import in_index, is_pointer_path
+from dver.scm.pointers import in_index, is_lock_path, is_pointer_path
 from dver.scm.staged import Staged, also_in_real_index, contents_of
 
 
@@ -52,20 +52,26 @@ def _problems(repo: Repository, staged: Staged) -> list[Problem]:
     if not files:
         return []
     pointers = {path: file for path, file in files.items() if is_pointer_path(path)}
+    locks, broken = read_locks(repo, [file for path, file in files.items() if is_lock_path(path)])
     others = [file for path, file in files.items() if path not in pointers]
     contents = contents_of(repo.git, pointers.values()) if pointers else {}
     tracked, problems = read_staged(repo, pointers.values(), contents)
-    problems += without_data(repo, tracked, pointers)
+    problems += [*broken, *without_data(repo, tracked, pointers)]
     problems += too_large(repo, others)
+    outputs = {one.path: one for lock in locks for one in lock.outputs}
     in_git = [file.path for file in others]
-    if tracked:
-        in_git += tracked_under(repo.git, *tracked)
+    if tracked or outputs:
+        in_git += tracked_under(repo.git, *tracked, *outputs)
     index = in_index(repo.git, repo.prefix)
-    problems += tracked_twice(repo, map(data_of, index), in_git)
-    if locks := [file for file in others if is_lock_path(file.path)]:
-        # Those that are staged and cannot be read have been told of.
-        beside = load(repo, {path: one for path, one in index.items() if path not in files}) | tracked
-        problems += lock_problems(repo, locks, beside, list(files))
+    # Those that are staged and cannot be read have been told of.
+    beside = {path: one for path, one in index.items() if path not in files}
+    made = outputs_of(repo, beside)
+    makers = {path: one.maker for path, one in (made | outputs).items()}
+    problems += tracked_twice(repo, {**dict.fromkeys(map(data_of, filter(is_pointer_path, index))), **makers}, in_git)
+    problems += meetings(repo, tracked.values(), made)
+    if locks:
+        named = load(repo, {path: one for path, one in beside.items() if is_pointer_path(path)})
+        problems += lock_problems(repo, locks, named | made | tracked)
     return problems
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dver.core.errors import MissingObjectError
 from dver.core.progress import SILENT, Progress
-from dver.project.outgoing import Brought, brought_by, by_remote, nowhere, refuse_unreadable
+from dver.project.outgoing import Brought, ToSend, brought_by, by_remote, nowhere, refuse_unreadable
 from dver.project.projects import owner, projects_of
 from dver.project.sending import PushedTo, send_roots
 from dver.repo import Repository
@@ -23,7 +23,7 @@ class PrePushResult:
 
     remotes: tuple[PushedTo, ...] = ()
     unreadable: tuple[Brought, ...] = ()
-    """Pointers that only older ones of the commits have, and for which nothing is sent."""
+    """Pointers and locks that only older ones of the commits have, and for which nothing is sent."""
 
 
 def pre_push(cwd: Path, git_remote: str | None, lines: bytes, *, progress: Progress = SILENT) -> PrePushResult:
@@ -58,8 +58,8 @@ def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Bro
     return groups
 
 
-def _send(repo: Repository, name: str, brought: Sequence[Brought], progress: Progress) -> PushedTo:
+def _send(repo: Repository, name: str, wanted: Sequence[ToSend], progress: Progress) -> PushedTo:
     try:
-        return send_roots(repo, name, [root for one in brought for root in one.roots], progress=progress)
+        return send_roots(repo, name, [one.root for one in wanted], progress=progress)
     except MissingObjectError as error:
-        raise nowhere(repo, name, brought) from error
+        raise nowhere(repo, name, wanted) from error

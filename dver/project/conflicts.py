@@ -14,7 +14,7 @@ from dver.core.fsutil import write_atomic
 from dver.project.merging import Sides, read_sides
 from dver.project.targets import data_of
 from dver.repo import Repository
-from dver.scm.pointers import in_index, read_blobs
+from dver.scm.pointers import in_index, is_pointer_path, read_blobs
 from dver.store.merge import Choice
 
 _FILE: Final = "merge.json"
@@ -44,7 +44,8 @@ class Decisions:
 
 def unmerged(repo: Repository) -> list[Unmerged]:
     """The pointers in conflict in Git's index, by path. Raises CorruptError for a side that is no pointer."""
-    files = {path: file for path, file in in_index(repo.git, repo.prefix).items() if file.sides}
+    index = in_index(repo.git, repo.prefix)
+    files = {path: file for path, file in index.items() if file.sides and is_pointer_path(path)}
     contents = read_blobs(repo.git, {blob for file in files.values() for blob in file.sides.values()})
     found = []
     for path, file in sorted(files.items()):

@@ -9,6 +9,7 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats.pack import ObjectKind
+from dver.project.lockfiles import Maker
 from dver.project.presence import presence_of
 from dver.project.targets import Tracked, in_commit, load
 from dver.repo import Repository
@@ -62,7 +63,7 @@ def without_data(
     return [
         _no_data(repo, one)
         for one in lacking
-        if missing(repo, _roots([one])) - known and not was_committed(repo.git, files[one.pointer_path])
+        if missing(repo, _roots([one])) - known and not was_committed(repo.git, files[one.source])
     ]
 
 
@@ -92,7 +93,7 @@ def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:
 def _no_data(repo: Repository, one: Tracked) -> Problem:
     shown = typed(repo.shown(one.path))
     return Problem(
-        one.pointer_path,
+        one.source,
         "its data is not in the store",
         "nobody could check this commit out: the data is on no remote that is known here either",
         f"dver add {shown}, if you have the data; dver fetch {shown}, if others pushed it",
@@ -116,29 +117,33 @@ def _too_large(repo: Repository, file: StagedFile) -> Problem:
     )
 
 
-def tracked_twice(repo: Repository, data: Iterable[bytes], in_git: Sequence[bytes]) -> list[Problem]:
-    """A problem for each of the paths `data`, which dver tracks, that one of the files `in_git` is, or lies below."""
-    places = set(data)
+def tracked_twice(repo: Repository, data: Mapping[bytes, Maker | None], in_git: Sequence[bytes]) -> list[Problem]:
+    """A problem for each of the paths `data`, which dver tracks, that one of the files `in_git` is, or lies below.
+    `data` has the stage of what is an output."""
     found: dict[bytes, bytes] = {}
     for path in in_git:
-        for place in _ancestors(path):
-            if place in places:
+        for place in ancestors(path):
+            if place in data:
                 found.setdefault(place, path)
-    return [_twice(repo, place, path) for place, path in sorted(found.items())]
+    return [_twice(repo, place, path, data[place]) for place, path in sorted(found.items())]
 
 
-def _twice(repo: Repository, place: bytes, path: bytes) -> Problem:
+def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> Problem:
     shown = typed(repo.shown(place))
     recursive = "" if place == path else "-r "
+    why, leaving = f"the pointer {repo.shown(place)}.dver stands for it already", f"dver remove {shown}"
+    if maker is not None:
+        why = f"it is an output of stage {maker.address}, which {repo.shown(maker.lock)} names"
+        leaving = "say `cache: false` of it in dver.yaml, then dver repro"
     return Problem(
         path,
         "it is tracked by Git and by dver",
-        f"the pointer {repo.shown(place)}.dver stands for it already",
-        f"git rm -q {recursive}--cached -- {shown}, or, to leave it to Git: dver remove {shown}",
+        why,
+        f"git rm -q {recursive}--cached -- {shown}, or, to leave it to Git: {leaving}",
     )
 
 
-def _ancestors(path: bytes) -> list[bytes]:
-    """`path` itself, and the folders that it lies in."""
+def ancestors(path: bytes) -> list[bytes]:
+    """The folders that `path` lies in, and `path` itself."""
     parts = path.split(b"/")
     return [b"/".join(parts[:length]) for length in range(1, len(parts) + 1)]

@@ -17,7 +17,7 @@ from dver.core.words import some
 from dver.project import drivers, githooks
 from dver.project.githooks import HookState, Setup
 from dver.project.presence import presence_of
-from dver.project.targets import data_of, decode
+from dver.project.targets import Tracked, named_in, shared
 from dver.repo import Repository
 from dver.scm import index, pointers
 from dver.store.loose import LinkMode
@@ -25,7 +25,6 @@ from dver.store.scratch import Scratch
 from dver.worktree.disk import probe
 
 if TYPE_CHECKING:
-    from dver.formats.pointer import Pointer
     from dver.remote.storage import Capabilities, Storage
 
 _INSTALL: Final = "dver install"
@@ -132,13 +131,19 @@ def check_store(repo: Repository) -> Iterator[Finding]:
 
 
 def check_pointers(repo: Repository) -> Iterator[Finding]:
-    """Pointers that cannot be read, data that is not in the store, or that Git keeps as well."""
-    good: dict[bytes, Pointer] = {}
+    """Pointers and locks that cannot be read; data that two of them name, that is absent, or that Git keeps as well."""
+    named: dict[bytes, Tracked] = {}
     for path, file in sorted(pointers.in_worktree(repo.git, repo.prefix).items()):
         try:
-            good[data_of(path)] = decode(repo, path, file.content or b"")
+            found = named_in(repo, path, file.blob, file.content or b"")
         except (CorruptError, ConflictError) as error:
             yield problem("pointers", error)
+            continue
+        for one in found:
+            if one.path in named:
+                yield problem("pointers", shared(repo, named[one.path], one))
+            named[one.path] = one
+    good = {path: one.pointer for path, one in named.items()}
     yield Finding(Level.OK, "pointers", f"readable: {len(good)}")
     present = presence_of(repo, list(good.values())).in_store
     absent = [path for path, pointer in good.items() if pointer.oid not in present]

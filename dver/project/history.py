@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import UsageError
+from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.project.lookup import at_revision, entry_at
@@ -16,8 +17,8 @@ from dver.project.targets import (
     Tracked,
     data_of,
     data_path,
-    decode,
     is_at_or_below,
+    named_in,
     select,
 )
 from dver.repo import Repository
@@ -41,7 +42,7 @@ class Scope:
 
 
 CURRENT: Final = Scope()
-"""The pointers on disk."""
+"""The pointers and locks on disk."""
 
 
 def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[Target]:
@@ -93,13 +94,17 @@ def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
         revs=[scope.rev] if scope.rev else [],
     )
     blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
-    contents = pointers.read_blobs(repo.git, {blob for ids in blobs.values() for blob in ids})
-    versions: dict[tuple[bytes, bytes], Tracked] = {}
+    places: dict[str, list[bytes]] = {}
     for path, ids in sorted(blobs.items()):
         for blob in sorted(ids):
-            pointer = decode(repo, path, contents[blob])
-            versions[data_of(path), pointer.oid] = Tracked(data_of(path), pointer, blob)
-    return list(versions.values())
+            places.setdefault(blob, []).append(path)
+    locks = LockVersions()
+    versions: dict[tuple[bytes, bytes], Tracked] = {}
+    for blob, content in pointers.each_blob(repo.git, places, pointers.most_bytes(blobs)):
+        for path in places[blob]:
+            for one in named_in(repo, path, blob, content, locks.decode):
+                versions[one.path, one.pointer.oid] = one
+    return [versions[key] for key in sorted(versions)]
 
 
 def _within(tracked: Tracked, path: bytes) -> list[Target]:

@@ -16,7 +16,7 @@ from dver.formats.pack import ObjectKind
 from dver.project.partial import completed
 from dver.project.targets import Tracked, load
 from dver.repo import Repository
-from dver.scm.pointers import PointerFile, in_index
+from dver.scm.pointers import PointerFile, in_index, is_pointer_path
 from dver.store.compare import same
 from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Candidate, Taken
@@ -61,7 +61,7 @@ def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
 
 def _differing(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
     intake = _Hurried(limits)
-    for pointer_path in sorted(in_index(repo.git, repo.prefix)):
+    for pointer_path in sorted(filter(is_pointer_path, in_index(repo.git, repo.prefix))):
         if time.monotonic() > limits.until:
             return
         try:

@@ -6,14 +6,15 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
+from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
-from dver.formats.pointer import Pointer
 from dver.formats.tree import Kind, Leaf, Sharded
-from dver.project.targets import data_of, decode
+from dver.project.targets import named_in
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.naming import Commits, commits_with, name_commits
@@ -30,17 +31,14 @@ TreeReader = Callable[[Sequence[Oid]], Iterable[tuple[Oid, Leaf | Sharded]]]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A pointer somewhere in the history or the workspace. `blob` is its id in Git."""
+    """A pointer, or an output in a lock, somewhere in the history or the workspace. `blobs` are ids in Git."""
 
     path: bytes
-    """Of the pointer file."""
-    blob: str
-    pointer: Pointer
-
-    @property
-    def root(self) -> Root:
-        """What it points at."""
-        return Root(self.pointer.oid, self.pointer.kind, data_of(self.path), self.pointer.size)
+    """Of the pointer or lock file."""
+    blobs: tuple[str, ...]
+    """The versions of that file which say so: several ones of a lock."""
+    root: Root
+    """What it points at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Hurt:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A pointer that cannot be read."""
+    """A pointer or lock that cannot be read."""
 
     path: bytes
     why: str
@@ -66,7 +64,7 @@ class Malformed:
 
 @dataclass(slots=True)
 class History:
-    """Every pointer that this clone may need."""
+    """Every pointer and lock that this clone may need."""
 
     commits: list[revisions.CommitId]
     versions: list[Version]
@@ -105,7 +103,10 @@ def history(repo: Repository) -> History:
     on_disk = {blob: content for (_, blob), content in files.items()}
     wanted = {blob: path for path, blob in asked if blob not in on_disk}
     found = History(commits, [], frozenset(here), warnings=warnings)
-    _decode_all(repo, found, asked, {**read_pointer_blobs(repo.git, wanted), **on_disk})
+    places: dict[str, list[bytes]] = {}
+    for path, blob in sorted(asked):
+        places.setdefault(blob, []).append(path)
+    _decode_all(repo, found, places, chain(on_disk.items(), read_pointer_blobs(repo.git, wanted)))
     return found
 
 
@@ -121,19 +122,34 @@ def _in_worktrees(repo: Repository, roots: GitRoots) -> dict[tuple[bytes, str], 
 
 
 def _decode_all(
-    repo: Repository, found: History, asked: Iterable[tuple[bytes, str]], contents: Mapping[str, bytes]
+    repo: Repository, found: History, places: dict[str, list[bytes]], contents: Iterable[tuple[str, bytes]]
 ) -> None:
-    for path, blob in sorted(asked):
-        if blob not in contents:
-            found.malformed.append((path, blob, "it is larger than any pointer"))
-            continue
-        try:
-            found.versions.append(Version(path, blob, decode(repo, path, contents[blob])))
-        except ConflictError as error:  # a merge that is not finished is no damage
-            if (path, blob) not in found.here:
+    """Read all files that are at `places`, by blob, into `found`."""
+    locks = LockVersions()
+    versions: dict[tuple[bytes, Root], list[str]] = {}
+    for blob, content in contents:
+        for path in places.pop(blob, ()):
+            try:
+                for one in named_in(repo, path, blob, content, locks.decode):
+                    root = Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size)
+                    versions.setdefault((path, root), []).append(blob)
+            except ConflictError as error:  # a merge that is not finished is no damage
+                if (path, blob) not in found.here:
+                    found.malformed.append((path, blob, error.why or error.what))
+            except CorruptError as error:
                 found.malformed.append((path, blob, error.why or error.what))
-        except CorruptError as error:
-            found.malformed.append((path, blob, error.why or error.what))
+    found.malformed += [
+        (path, blob, "it is larger than any pointer") for blob, paths in places.items() for path in paths
+    ]
+    found.malformed.sort()
+    found.versions += [
+        Version(path, tuple(blobs), root) for (path, root), blobs in sorted(versions.items(), key=_place)
+    ]
+
+
+def _place(version: tuple[tuple[bytes, Root], list[str]]) -> tuple[bytes, bytes, Oid]:
+    (path, root), _ = version
+    return path, root.path, root.oid
 
 
 def malformed(repo: Repository, found: History) -> tuple[Malformed, ...]:
@@ -155,11 +171,11 @@ def find_hurt(
     graph = _Graph(bad, via)
     graph.load([(one.root.oid, one.root.kind) for one in found.versions], read)
     hurts = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
-    names = _named(repo, found, {(one.path, one.blob) for one, _, _ in hurts})
+    names = _commits_of(repo, found, {one for one, _, _ in hurts})
     by_oid: dict[Oid, dict[tuple[bytes, Commits], Hurt]] = defaultdict(dict)
     for one, path, oid in hurts:
-        key = one.path, one.blob
-        hurt = Hurt(path, names[key], graph.is_tree(oid), key in found.here)
+        here = any((one.path, blob) in found.here for blob in one.blobs)
+        hurt = Hurt(path, names[one], graph.is_tree(oid), here)
         by_oid[oid][path, hurt.commits] = hurt
     return {oid: list(listed.values()) for oid, listed in by_oid.items()}
 
@@ -171,6 +187,17 @@ def _blobs(one: PointerFile) -> Iterator[str]:
 
 def _named(repo: Repository, found: History, keys: Iterable[tuple[bytes, str]]) -> dict[tuple[bytes, str], Commits]:
     return name_commits(repo.git, commits_with(repo.git, found.commits, keys))
+
+
+def _commits_of(repo: Repository, found: History, versions: Iterable[Version]) -> dict[Version, Commits]:
+    """What people call the commits that have each of the versions."""
+    listed = list(versions)
+    commits = commits_with(repo.git, found.commits, {(one.path, blob) for one in listed for blob in one.blobs})
+    groups = {
+        one: list(dict.fromkeys(each for blob in one.blobs for each in commits[one.path, blob])) for one in listed
+    }
+    order = {commit: at for at, commit in enumerate(found.commits)}
+    return name_commits(repo.git, {one: sorted(group, key=order.__getitem__) for one, group in groups.items()})
 
 
 class _Graph:

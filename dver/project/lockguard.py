@@ -1,67 +1,82 @@
-"""Lock files in commits: whether they can be read, agree with what is beside them, and have their data."""
+"""Lock files that are staged: whether they can be read, agree with what is beside them, and have their data."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats import lock as lock_format
 from dver.formats.lock import Item, Lock
-from dver.project.guard import Problem, missing
-from dver.project.targets import SUFFIX, Tracked
+from dver.project.guard import Problem, ancestors, missing
+from dver.project.lockfiles import place_of, read
+from dver.project.targets import Tracked, load, named_in, shared
 from dver.repo import Repository
 from dver.scm.git import GitRepo, run
-from dver.scm.index import tracked_under
+from dver.scm.pointers import PointerFile, is_lock_path, read_blobs
 from dver.scm.staged import StagedFile, bases
 from dver.store.closure import Root
 
-NAME = os.fsencode(lock_format.NAME)
+
+class StagedLock(NamedTuple):
+    """A lock file that is staged and can be read, and the outputs that it names."""
+
+    path: bytes
+    lock: Lock
+    outputs: tuple[Tracked, ...]
 
 
-def is_lock_path(path: bytes) -> bool:
-    """Is `path` that of a lock file?"""
-    return os.path.basename(path) == NAME
-
-
-def place_of(lock_path: bytes, item: Item) -> bytes:
-    """Where the output or dependency `item` of a lock file is, relative to the top of the Git worktree."""
-    return os.path.normpath(os.path.join(os.path.dirname(lock_path), os.fsencode(item.path)))
-
-
-def lock_problems(
-    repo: Repository, locks: Iterable[StagedFile], pointers: Mapping[bytes, Tracked], staged: Sequence[bytes]
-) -> list[Problem]:
-    """What is wrong with the lock files that are staged. `pointers` are those of the index, by the path of their data;
-    `staged` all paths that are staged."""
+def read_locks(repo: Repository, files: Iterable[StagedFile]) -> tuple[list[StagedLock], list[Problem]]:
+    """The lock files among what is staged, and a problem for each that cannot be read."""
+    found: list[StagedLock] = []
     problems: list[Problem] = []
-    for file in locks:
+    for file in files:
         try:
-            lock = lock_format.decode(run(repo.git, ["cat-file", "blob", file.blob]))
+            content = read_blobs(repo.git, [file.blob], lock_format.MAX_SIZE)[file.blob]
+            outputs = tuple(named_in(repo, file.path, file.blob, content))
+            found.append(StagedLock(file.path, read(repo, file.path, content), outputs))
         except (CorruptError, ConflictError) as error:
-            problems.append(Problem(file.path, f"it is {error.what}", error.why, error.fix))
-            continue
-        before = [_at(repo.git, base, file.path) for base in bases(repo.git)]
-        fresh = Lock({name: stage for name, stage in lock.stages.items() if _is_new(name, lock, before)})
-        problems += _disagreeing(repo, file.path, _comparable(file.path, lock, fresh, staged), pointers)
-        problems += _without_data(repo, file.path, fresh)
+            problems.append(Problem(file.path, error.what, error.why, error.fix))
+    return found, problems
+
+
+def lock_problems(repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, Tracked]) -> list[Problem]:
+    """What is wrong with the lock files that are staged. `tracked` is what else the index has, by the path of the
+    data."""
+    problems: list[Problem] = []
+    for one in locks:
+        before = [_at(repo.git, base, one.path) for base in bases(repo.git)]
+        fresh = Lock({name: stage for name, stage in one.lock.stages.items() if _is_new(name, one.lock, before)})
+        problems += meetings(repo, one.outputs, tracked)
+        problems += _disagreeing(repo, one.path, fresh, tracked)
+        problems += _without_data(repo, one, fresh)
     return problems
 
 
-def outs_of(git: GitRepo, commit: str, lock_path: bytes, lock: Lock) -> Iterator[Root]:
-    """The outputs whose data the lock file alone stands for in `commit`: neither Git has them, nor has a pointer."""
-    items = [item for stage in lock.stages.values() for item in stage.outs if item.cache and item.push]
-    outs = {place_of(lock_path, item): item for item in items}
-    if not outs:
-        return
-    asked = [one for path in outs for one in (path, path + SUFFIX)]
-    known = set(run(git, ["ls-tree", "-z", "--name-only", commit, "--", *asked]).split(b"\0"))
-    for path, item in outs.items():
-        if path not in known and path + SUFFIX not in known:
-            yield Root(item.oid, item.kind, path, item.size)
+def outputs_of(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
+    """The outputs that the lock files among `files` name, as far as these can be read: what is not staged does not
+    stand against a commit."""
+    found: dict[bytes, Tracked] = {}
+    for path, file in files.items():
+        with suppress(CorruptError, ConflictError):
+            found.update(load(repo, {path: file}) if is_lock_path(path) else {})
+    return found
+
+
+def meetings(repo: Repository, staged: Iterable[Tracked], beside: Mapping[bytes, Tracked]) -> Iterator[Problem]:
+    """A problem for data that is, contains or lies in what a file `beside` names: one of both is an output."""
+    around = {folder: one for path, one in beside.items() for folder in ancestors(path)}
+    for one in staged:
+        others = [around.get(one.path), *(beside.get(folder) for folder in ancestors(one.path)[:-1])]
+        for other in others:
+            if other is not None:
+                error = shared(repo, other, one)
+                yield Problem(one.source, error.what, error.why, error.fix)
+                break
 
 
 def _is_new(name: str, lock: Lock, before: Iterable[Lock]) -> bool:
@@ -76,25 +91,15 @@ def _at(git: GitRepo, commit: str, path: bytes) -> Lock:
     return Lock()
 
 
-def _comparable(path: bytes, lock: Lock, fresh: Lock, staged: Sequence[bytes]) -> Iterator[tuple[str, Item]]:
-    """What has to agree with its pointer: all that stages name that were run, and the outputs of others whose pointer
-    is staged with the lock. (A dependency that changed since only means that a stage is to be run again.)"""
-    beside = set(staged)
-    for name, stage in lock.stages.items():
-        if name in fresh.stages:
-            yield from ((name, item) for item in (*stage.deps, *stage.outs))
-        else:
-            yield from ((name, item) for item in stage.outs if place_of(path, item) + SUFFIX in beside)
-
-
 def _disagreeing(
-    repo: Repository, lock_path: bytes, items: Iterable[tuple[str, Item]], pointers: Mapping[bytes, Tracked]
+    repo: Repository, lock_path: bytes, fresh: Lock, tracked: Mapping[bytes, Tracked]
 ) -> Iterator[Problem]:
-    for name, item in items:
-        place = place_of(lock_path, item)
-        other = pointers.get(place)
-        if other is not None and (other.pointer.oid, other.pointer.kind) != (item.oid, item.kind):
-            pointer = repo.shown(other.pointer_path)
+    """Dependencies with another content than their pointer has. (Of a stage that was not run: one that changed since
+    only means that it is to be run again.)"""
+    for name, item in ((name, item) for name, stage in fresh.stages.items() for item in stage.deps):
+        other = tracked.get(_place(lock_path, item))
+        if other is not None and other.maker is None and not _agree(other, item):
+            pointer = repo.shown(other.source)
             yield Problem(
                 lock_path,
                 f"stage {name} and the pointer {pointer} tell of different content",
@@ -103,18 +108,23 @@ def _disagreeing(
             )
 
 
-def _without_data(repo: Repository, lock_path: bytes, fresh: Lock) -> Iterator[Problem]:
-    items = [item for stage in fresh.stages.values() for item in stage.outs if item.cache]
-    outs = {place_of(lock_path, item): item for item in items}
-    if not outs:
-        return
-    in_git = set(tracked_under(repo.git, *outs))  # outputs that are not cached are Git's
-    roots = [Root(item.oid, item.kind, path, item.size) for path, item in outs.items() if path not in in_git]
-    for root in roots:
-        if missing(repo, [root]):
-            shown = repo.shown(root.path)
+def _place(lock_path: bytes, item: Item) -> bytes:
+    with suppress(CorruptError):
+        return place_of(lock_path, item)
+    return b""  # nothing that is tracked
+
+
+def _agree(other: Tracked, item: Item) -> bool:
+    return (other.pointer.oid, other.pointer.kind) == (item.oid, item.kind)
+
+
+def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[Problem]:
+    for one in lock.outputs:
+        new = one.maker is not None and one.maker.stage in fresh.stages
+        if new and missing(repo, [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size)]):
+            shown = repo.shown(one.path)
             yield Problem(
-                lock_path,
+                lock.path,
                 f"the data of the output {shown} is not in the store",
                 "it is on no remote that is known here either",
                 f"dver fetch {typed(shown)}, or run its stage again",

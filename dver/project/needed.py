@@ -1,4 +1,6 @@
-"""What a clone may still need of the store, by the pointers of its whole Git repository: for who deletes the rest."""
+"""What a clone may still need of the store, by the pointers and locks of its whole Git repository: for who deletes the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,12 @@ from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats import pointer as pointer_format
+from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind
+from dver.project.lockfiles import outs_of
 from dver.scm.git import GitRepo
+from dver.scm.pointers import is_lock_path
 from dver.scm.roots import GitRoots, read_pointer_blobs, read_roots
 from dver.store.store import Store
 from dver.worktree.placed import read_placed
@@ -36,40 +41,46 @@ class CloneNeeds:
 
 
 def needs_of(git: GitRepo) -> CloneNeeds:
-    """All that the pointers name which the clone of `git` may still need, and what dver has put into its worktrees.
+    """All that the pointers and locks name which the clone of `git` may still need, and what dver has put into its
+    worktrees.
 
     Raises RepositoryError that names what cannot be read.
     """
     found = read_roots(git)
     roots: set[NeededRoot] = set()
-    for blob, content in read_pointer_blobs(git, found.blobs).items():
-        roots.update(roots_in(content, os.fsdecode(found.blobs[blob])))
+    locks = LockVersions()
+    for blob, content in read_pointer_blobs(git, found.blobs):
+        roots.update(roots_in(content, found.blobs[blob], locks))
     for path, content in found.files.items():
-        roots.update(roots_in(content, os.fspath(path)))
+        roots.update(roots_in(content, os.fsencode(path), locks))
     for git_dir in found.git_dirs:
         roots.update(_placed_in(git_dir))
     return CloneNeeds(frozenset(roots), found)
 
 
-def roots_in(content: bytes, name: str) -> Iterator[NeededRoot]:
-    """What the pointer `content` names. One with conflict markers, or other mistakes, names every oid that is in it.
+def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot]:
+    """What the pointer or lock `content`, the file `path`, names. One with conflict markers, or other mistakes, names
+    every oid that is in it.
 
-    Raises RepositoryError, with the `name` of the file, for one that names nothing, or was written by a newer dver.
+    Raises RepositoryError for a pointer that names nothing, and for what was written by a newer dver.
     """
+    lock = is_lock_path(path)
     try:
+        if lock:
+            return {(item.oid, item.kind) for _, item in outs_of(locks.decode(content))}
         pointer = pointer_format.decode(content)
+        return {(pointer.oid, pointer.kind)}
     except (CorruptError, ConflictError) as error:
         found = _OID.findall(content)
         newer = error.fix == "upgrade dver"
-        if newer or (not found and _POINTER_LIKE.search(content)):
+        if newer or (not found and not lock and _POINTER_LIKE.search(content)):
+            name = os.fsdecode(path)
             raise RepositoryError(
-                f"cannot tell what the pointer {name!r} needs",
+                f"cannot tell what the {'lock' if lock else 'pointer'} {name!r} needs",
                 why=error.what,
                 fix="upgrade dver" if newer else f"if it is broken for good: git rm -f -- {typed(name)}",
             ) from error
-        yield from ((Oid(bytes.fromhex(digits.decode())), None) for digits in found)
-    else:
-        yield pointer.oid, pointer.kind
+        return {(Oid(bytes.fromhex(digits.decode())), None) for digits in found}
 
 
 def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[tuple[Oid, ObjectKind]]:

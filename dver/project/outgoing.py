@@ -10,20 +10,19 @@ from typing import Final
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.words import count, some
-from dver.formats import lock as lock_format
 from dver.formats import pointer as pointer_format
+from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
-from dver.project.lockguard import NAME as LOCK_NAME
-from dver.project.lockguard import is_lock_path, outs_of
-from dver.project.targets import data_of, decode
+from dver.formats.pointer import Pointer
+from dver.project.lockfiles import outs_of, place_of, pointer_to
+from dver.project.targets import data_of, named_in
 from dver.repo import Repository
 from dver.scm.git import GitRepo, run
 from dver.scm.outgoing import NewFile, new_files
-from dver.scm.pointers import is_pointer_path, read_blobs
+from dver.scm.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
 from dver.scm.revisions import CommitId
 from dver.store.closure import Root, StoreReader, find_missing
 
-_POINTERS: Final = b"**/*.dver"
 _SHORT: Final = 10
 """Digits of a commit in a message."""
 
@@ -34,43 +33,47 @@ class Brought:
 
     file: NewFile
     content: bytes
+    """Nothing where it could be read."""
     readable: bool
-    roots: tuple[Root, ...] = ()
-    """The data to push that it stands for."""
-    remote: str | None = None
-    """Where that belongs, if not on the default remote."""
+    data: tuple[tuple[bytes, Pointer], ...] = ()
+    """What it names, and at which path."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """Data that a commit brings."""
+
+    commit: CommitId
+    root: Root
 
 
 def brought_by(git: GitRepo, commits: Sequence[CommitId]) -> list[Brought]:
     """The pointers and locks that are new in `commits`, each version of each path once, with the first commit that has
     it."""
     versions: dict[tuple[bytes, str], NewFile] = {}
-    for file in new_files(git, commits, _POINTERS, b"**/" + LOCK_NAME):
-        if is_pointer_path(file.path) or is_lock_path(file.path):
+    for file in new_files(git, commits, *PATTERNS):
+        if names_data(file.path):
             versions.setdefault((file.path, file.blob), file)
-    contents = read_blobs(git, [file.blob for file in versions.values() if is_pointer_path(file.path)])
-    return [
-        _pointer(file, contents[file.blob]) if is_pointer_path(file.path) else _lock(git, file)
-        for file in versions.values()
-    ]
+    by_blob: dict[str, list[NewFile]] = {}
+    for file in versions.values():
+        by_blob.setdefault(file.blob, []).append(file)
+    locks = LockVersions()
+    found: dict[NewFile, Brought] = {}
+    for blob, content in each_blob(git, by_blob, most_bytes(path for path, _ in versions)):
+        found.update((file, _brought(file, content, locks)) for file in by_blob[blob])
+    return [found[file] for file in versions.values()]
 
 
-def _pointer(file: NewFile, content: bytes) -> Brought:
+def _brought(file: NewFile, content: bytes, locks: LockVersions) -> Brought:
     try:
-        pointer = pointer_format.decode(content)
+        if is_lock_path(file.path):
+            items = [item for _, item in outs_of(locks.decode(content))]
+            data = [(place_of(file.path, item), pointer_to(item)) for item in items]
+        else:
+            data = [(data_of(file.path), pointer_format.decode(content))]
     except (CorruptError, ConflictError):
         return Brought(file, content, readable=False)
-    root = Root(pointer.oid, pointer.kind, data_of(file.path), pointer.size)
-    return Brought(file, content, readable=True, roots=(root,) if pointer.push else (), remote=pointer.remote)
-
-
-def _lock(git: GitRepo, file: NewFile) -> Brought:
-    content = run(git, ["cat-file", "blob", file.blob])
-    try:
-        lock = lock_format.decode(content)
-    except (CorruptError, ConflictError):
-        return Brought(file, content, readable=False)
-    return Brought(file, content, readable=True, roots=tuple(outs_of(git, file.commit, file.path, lock)))
+    return Brought(file, b"", readable=True, data=tuple(data))
 
 
 def refuse_unreadable(repo: Repository, brought: Iterable[Brought], tips: Iterable[str]) -> list[Brought]:
@@ -82,9 +85,7 @@ def refuse_unreadable(repo: Repository, brought: Iterable[Brought], tips: Iterab
     for one in unreadable:
         if not any(_has(repo.git, tip, one.file) for tip in tips):
             continue
-        if is_pointer_path(one.file.path):
-            decode(repo, one.file.path, one.content)
-        lock_format.decode(one.content)
+        named_in(repo, one.file.path, one.file.blob, one.content)
     return unreadable
 
 
@@ -94,16 +95,19 @@ def _has(git: GitRepo, commit: str, file: NewFile) -> bool:
     return found.strip() == file.blob.encode()
 
 
-def by_remote(repo: Repository, brought: Iterable[Brought]) -> dict[str, list[Brought]]:
-    """What has data to be pushed, by the remote that it belongs on. Raises RepositoryError where there is none."""
-    groups: dict[str, list[Brought]] = {}
+def by_remote(repo: Repository, brought: Iterable[Brought]) -> dict[str, list[ToSend]]:
+    """What is to be pushed, by the remote that it belongs on. Raises RepositoryError where there is none."""
+    groups: dict[str, list[ToSend]] = {}
     for one in brought:
-        if one.roots:
-            groups.setdefault(one.remote or repo.remote_settings().name, []).append(one)
+        for path, pointer in one.data:
+            if pointer.push:
+                root = Root(pointer.oid, pointer.kind, path, pointer.size)
+                name = pointer.remote or repo.remote_settings().name
+                groups.setdefault(name, []).append(ToSend(one.file.commit, root))
     return groups
 
 
-def nowhere(repo: Repository, name: str, brought: Sequence[Brought]) -> MissingObjectError:
+def nowhere(repo: Repository, name: str, wanted: Sequence[ToSend]) -> MissingObjectError:
     """The error for data that is neither in the store nor, by what is known here, on the remote `name`."""
     catalog = repo.catalog(name)
 
@@ -111,10 +115,9 @@ def nowhere(repo: Repository, name: str, brought: Sequence[Brought]) -> MissingO
         return repo.store.present(oids) | catalog.known(kind, oids)
 
     reader = StoreReader(repo.store)
-    pairs = [(one.file.commit, root) for one in brought for root in one.roots]
-    lost = [(commit, root) for commit, root in pairs if find_missing([root], reader, somewhere)] or pairs
-    places = [f"{repo.shown(root.path)} in commit {commit[:_SHORT]}" for commit, root in lost]
-    commits = {commit for commit, _ in lost}
+    lost = [one for one in wanted if find_missing([one.root], reader, somewhere)] or wanted
+    places = [f"{repo.shown(one.root.path)} in commit {one.commit[:_SHORT]}" for one in lost]
+    commits = {one.commit for one in lost}
     return MissingObjectError(
         f"the data of {count(len(commits), 'commit')} cannot be pushed: {some(places)}",
         why=f"it is neither in the store nor on {name}",

@@ -56,10 +56,10 @@ class Restored:
 def check_out(
     repo: Repository, paths: Sequence[str], *, cwd: Path, rev: str | None, force: bool, progress: Progress
 ) -> Restored:
-    """Bring the data at `paths`, or all of it, to what its pointers say: those on disk, or those of the commit `rev`,
-    which then become those on disk and in the index.
+    """Bring the data at `paths`, or all of it, to what pointers and locks say: those on disk, or those of the commit
+    `rev`, whose pointers then become those on disk and in the index. (Lock files are Git's, and stay.)
 
-    Data that dver has put here and that no pointer names any more goes. Call it within `repo.exclusive()`.
+    Data that dver has put here and that nothing names any more goes. Call it within `repo.exclusive()`.
     """
     watch = Watch(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
@@ -67,7 +67,7 @@ def check_out(
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
     restored = restore(repo, wishes, force=force, progress=progress)
     if rev is not None:
-        whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside}
+        whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
         contents = read_blobs(repo.git, set(whole.values()))
         write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, watch)
     return restored
@@ -114,7 +114,7 @@ def _wish(repo: Repository, target: Target) -> Wish:
 
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
-    """Data that dver has put here, and that no pointer names any more: another branch was checked out since."""
+    """Data that dver has put here, and that nothing names any more: another branch was checked out since."""
     tracked = in_worktree(repo)
     folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
     for path in repo.placed:

@@ -1,39 +1,45 @@
-"""From the paths that a user types to tracked data: pointers, and places inside of tracked directories."""
+"""From the paths that a user types to tracked data: what pointers and locks name, and places inside of that."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.words import typed
+from dver.formats import lock as lock_format
 from dver.formats import pointer as pointer_format
+from dver.formats.lock import Lock
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind, forbidden_name
+from dver.project.lockfiles import Maker, outputs_in
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import pointers, revisions
-from dver.scm.pointers import PointerFile
+from dver.scm.pointers import PointerFile, is_lock_path
 
 SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """Data that a pointer stands for. `path` is the data's, relative to the top of the Git worktree."""
+    """Data that a pointer or a lock file names. `path` is the data's, relative to the top of the Git worktree."""
 
     path: bytes
     pointer: Pointer
+    """For an output: what a pointer to it would say."""
     blob: str
-    """The pointer file's id in Git."""
+    """The id in Git of the file that names it."""
+    maker: Maker | None = None
+    """For the output of a stage: which one, and the lock file that names it."""
 
     @property
-    def pointer_path(self) -> bytes:
-        """Where the pointer file is."""
-        return self.path + SUFFIX
+    def source(self) -> bytes:
+        """The file that names it: its pointer, or the lock."""
+        return self.maker.lock if self.maker is not None else self.path + SUFFIX
 
     @property
     def entry(self) -> Entry:
@@ -88,29 +94,85 @@ def is_at_or_below(path: bytes, folder: bytes) -> bool:
     return not folder or path == folder or path.startswith(folder + b"/")
 
 
-# -- pointers, wherever they are
+# -- pointers and locks, wherever they are
 
 
 def in_worktree(repo: Repository) -> dict[bytes, Tracked]:
-    """What the pointer files on disk say."""
+    """What the pointer and lock files on disk say."""
     return load(repo, pointers.in_worktree(repo.git, repo.prefix))
 
 
 def in_commit(repo: Repository, commit: str) -> dict[bytes, Tracked]:
-    """What the pointer files of `commit` (an id) say."""
+    """What the pointer and lock files of `commit` (an id) say."""
     return load(repo, pointers.in_commit(repo.git, commit, repo.prefix))
 
 
 def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
-    """Decode pointer files, by the path of their data."""
-    unread = [file.blob for file in files.values() if file.content is None]
-    contents = pointers.read_blobs(repo.git, unread) if unread else {}
-    tracked = {}
+    """Decode pointer and lock files, by the path of their data. Raises CorruptError, ConflictError that name the file
+    which cannot be read, and ConflictError for data that two of them name."""
+    unread = {path: file.blob for path, file in files.items() if file.content is None}
+    contents = pointers.read_blobs(repo.git, unread.values(), pointers.most_bytes(unread)) if unread else {}
+    tracked: dict[bytes, Tracked] = {}
+    outputs: list[Tracked] = []
     for path, file in sorted(files.items()):
         content = file.content if file.content is not None else contents[file.blob]
-        _refuse_bad_place(repo, path)
-        tracked[data_of(path)] = Tracked(data_of(path), decode(repo, path, content), file.blob)
-    return tracked
+        for one in named_in(repo, path, file.blob, content):
+            if one.path in tracked:
+                raise shared(repo, tracked[one.path], one)
+            tracked[one.path] = one
+            if one.maker is not None:
+                outputs.append(one)
+    for one in outputs:
+        _refuse_nested(repo, tracked, one)
+    return dict(sorted(tracked.items())) if outputs else tracked
+
+
+def named_in(
+    repo: Repository, path: bytes, blob: str, content: bytes, decode_lock: Callable[[bytes], Lock] = lock_format.decode
+) -> list[Tracked]:
+    """The data that one pointer or lock file names. Raises CorruptError, ConflictError that name the file."""
+    if is_lock_path(path):
+        found = outputs_in(repo, path, content, decode_lock)
+        return [Tracked(one.path, one.pointer, blob, one.maker) for one in found]
+    _refuse_bad_place(repo, path)
+    return [Tracked(data_of(path), decode(repo, path, content), blob)]
+
+
+def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
+    """The error for data of which two files tell."""
+    made = next((each for each in (one, other) if each.maker is not None), one)
+    same_place = one.path == other.path
+    places = repo.shown(one.path) if same_place else f"{repo.shown(one.path)} and {repo.shown(other.path)} in it"
+    stage = made.maker.address if made.maker is not None else ""
+    if one.source == other.source:
+        return ConflictError(
+            f"two stages of {repo.shown(one.source)!r} have made {places}",
+            why="each output has one stage that makes it",
+            fix=f"take the stage that does not make it any more out of {typed(repo.shown(one.source))}",
+        )
+    return ConflictError(
+        f"both {repo.shown(one.source)!r} and {repo.shown(other.source)!r} tell what {places} should be",
+        why=f"it is an output of stage {stage!r}, and data is either made by a stage or tracked by itself",
+        fix=_choosing(repo, one, other),
+    )
+
+
+def _choosing(repo: Repository, *both: Tracked) -> str:
+    """How to have only one of two files tell what something should be."""
+    pointer = next((one for one in both if one.maker is None), None)
+    lock = next(one.source for one in both if one.maker is not None)
+    ending = f"take its stage out of the dver.yaml and of {typed(repo.shown(lock))}"
+    if pointer is None:
+        return ending
+    return f"git rm --cached -- {typed(repo.shown(pointer.source))} and delete that file; or {ending}"
+
+
+def _refuse_nested(repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked) -> None:
+    folder = os.path.dirname(one.path)
+    while folder:
+        if folder in tracked:
+            raise shared(repo, tracked[folder], one)
+        folder = os.path.dirname(folder)
 
 
 def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
@@ -245,4 +307,6 @@ def _not_tracked(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes
 
     near = get_close_matches(repo.shown(path), [repo.shown(one) for one in tracked], n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
-    return UsageError(f"{text!r} is not tracked", why="no pointer stands for it or for anything in it", fix=fix)
+    return UsageError(
+        f"{text!r} is not tracked", why="neither a pointer nor a lock names it or anything in it", fix=fix
+    )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from dver.core.batches import batched
 from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
-from dver.formats import pointer as pointer_format
+from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
-from dver.formats.pointer import Pointer
 from dver.formats.tree import Leaf
-from dver.project.targets import data_of
+from dver.project.targets import Tracked, named_in
 from dver.repo import Repository
 from dver.scm.revisions import CommitId
 from dver.scm.roots import last_uses, read_pointer_blobs, unreachable_commits
@@ -34,7 +34,7 @@ class Unneeded:
     size: int
     """Bytes of content; some of it may be needed by other data, and stays."""
     path: bytes | None = None
-    """Where a pointer had it."""
+    """Where a pointer or a lock had it."""
     commit: str | None = None
     """The last commit that had it there; Git has not deleted that yet."""
     names: tuple[bytes, ...] = ()
@@ -57,23 +57,20 @@ def name_unneeded(
 
 
 def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unneeded]:
-    """What pointers in commits name that Git has not deleted yet, the newest first."""
+    """What pointers and locks in commits name that Git has not deleted yet, the newest first."""
     uses = last_uses(repo.git, unreachable_commits(repo.git, needed))
+    locks = LockVersions()
+    named: dict[str, list[Tracked]] = {}
     try:
-        contents = read_pointer_blobs(repo.git, {blob: path for path, blob in uses})
+        paths = {blob: path for path, blob in uses}
+        for blob, content in read_pointer_blobs(repo.git, paths):
+            with suppress(CorruptError, ConflictError):
+                named[blob] = named_in(repo, paths[blob], blob, content, locks.decode)
     except RepositoryError:  # Git is about to delete them: nothing depends on it
         return
-    for (path, blob), commit in uses.items():
-        pointer = _decoded(contents.get(blob, b""))
-        if pointer is not None:
-            yield Unneeded(pointer.oid, pointer.kind, pointer.size, data_of(path), commit)
-
-
-def _decoded(content: bytes) -> Pointer | None:
-    try:
-        return pointer_format.decode(content)
-    except (CorruptError, ConflictError):
-        return None
+    for (_, blob), commit in uses.items():
+        for one in named.get(blob, ()):
+            yield Unneeded(one.pointer.oid, one.pointer.kind, one.pointer.size, one.path, commit)
 
 
 def _below(store: Store, roots: Collection[tuple[Oid, ObjectKind]]) -> set[Oid]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 from dver.scm.git import GitRepo, run
 from dver.scm.pointers import in_commit
@@ -21,6 +21,7 @@ _AT_ONCE: Final = 200
 
 Version = tuple[bytes, str]
 """The path of a file, and its blob in Git."""
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def commits_with(git: GitRepo, commits: Sequence[CommitId], wanted: Iterable[Ver
     return found
 
 
-def name_commits(git: GitRepo, groups: Mapping[Version, Sequence[CommitId]]) -> dict[Version, Commits]:
+def name_commits(git: GitRepo, groups: Mapping[Key, Sequence[CommitId]]) -> dict[Key, Commits]:
     """What people call each of these groups of commits."""
     tips = _tips(git) if groups else {}
     chosen = {key: sorted(commits, key=lambda one: one not in tips)[:SHOWN] for key, commits in groups.items()}

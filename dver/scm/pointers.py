@@ -1,7 +1,7 @@
-"""Finding pointer files: in the index, in the worktree, in a commit, in many commits.
+"""Finding files that name data, pointers and locks: in the index, in the worktree, in a commit, in many commits.
 
-Paths are bytes, relative to the top of the Git worktree, `/`-separated. Each function runs one git process however
-many pointers there are. Blob ids are git's, as hexadecimal text.
+What is said of pointer files here goes for lock files, too. Paths are bytes, relative to the top of the Git worktree,
+`/`-separated. Each function runs one git process however many files there are. Blob ids are git's, as hexadecimal text.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from itertools import pairwise
 from typing import IO, Final
 
 from dver.core.errors import CorruptError
+from dver.formats import lock
 from dver.formats.pointer import SUFFIX
 from dver.scm.git import Arg, GitRepo, conversation, run
 
 MAX_BLOB: Final = 1 << 20
-"""Bytes that a blob may have to be read: pointers and lock files are far smaller."""
+"""Bytes that a blob may have to be read: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
+LOCK_NAME: Final = os.fsencode(lock.NAME)
 
 _SUFFIX: Final = os.fsencode(SUFFIX)
+PATTERNS: Final = (b"**/*" + _SUFFIX, b"**/" + LOCK_NAME)
+"""What files that name data are called, for `:(glob)`. (A file called just `.dver` is none.)"""
 _REGULAR: Final = b"100"
 _BATCH: Final = 500
 """Ids asked for at a time: few enough that question and answer never wait for each other on a full pipe."""
@@ -66,6 +70,21 @@ def is_pointer_path(path: bytes) -> bool:
     return path.endswith(_SUFFIX) and path.rpartition(b"/")[2] != _SUFFIX
 
 
+def is_lock_path(path: bytes) -> bool:
+    """Is `path` named like a lock file?"""
+    return path == LOCK_NAME or path.endswith(b"/" + LOCK_NAME)
+
+
+def names_data(path: bytes) -> bool:
+    """Is `path` named like a file that names data, a pointer or a lock?"""
+    return is_pointer_path(path) or is_lock_path(path)
+
+
+def most_bytes(paths: Iterable[bytes]) -> int:
+    """The bytes that the largest of the files `paths` may have to be read."""
+    return lock.MAX_SIZE if any(map(is_lock_path, paths)) else MAX_BLOB
+
+
 def scan(git: GitRepo, under: bytes = b"") -> Scan:
     """The pointer files in the index and in the worktree, in or below the directory `under`.
 
@@ -86,7 +105,7 @@ def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
 def in_worktree(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
     """The pointer files on disk, tracked by Git or not (but not ignored), in or below `under`."""
     output = run(git, ["ls-files", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
-    return dict(_read_worktree(git, {path for path in output.split(b"\0") if is_pointer_path(path)}))
+    return dict(_read_worktree(git, {path for path in output.split(b"\0") if names_data(path)}))
 
 
 def on_disk(git: GitRepo, index: Iterable[bytes], known: Iterable[bytes]) -> dict[bytes, PointerFile]:
@@ -144,16 +163,19 @@ def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, byt
                 yield commit, path, change.new
 
 
-def read_blobs(git: GitRepo, ids: Iterable[str]) -> dict[str, bytes]:
-    """The contents of Git's blobs `ids`. Raises CorruptError for one that is absent or over MAX_BLOB bytes."""
+def read_blobs(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> dict[str, bytes]:
+    """The contents of Git's blobs `ids`. Raises CorruptError for one that is absent or over `limit` bytes."""
+    return dict(each_blob(git, ids, limit))
+
+
+def each_blob(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> Iterator[tuple[str, bytes]]:
+    """What `read_blobs` returns, one after the other: all versions of a lock file may be too much for the memory."""
     wanted = list(dict.fromkeys(ids))
-    contents: dict[str, bytes] = {}
     if not wanted:
-        return contents
+        return
     with conversation(git, ["cat-file", "--batch"]) as process:
         for start in range(0, len(wanted), _BATCH):
-            contents.update(_ask(process, wanted[start : start + _BATCH]))
-    return contents
+            yield from _ask(process, wanted[start : start + _BATCH], limit)
 
 
 def blob_id(git: GitRepo, content: bytes) -> str:
@@ -165,9 +187,9 @@ def blob_id(git: GitRepo, content: bytes) -> str:
 
 
 def _glob(under: bytes) -> list[Arg]:
-    """The arguments that limit git to names ending in the suffix, in or below `under`."""
+    """The arguments that limit git to files that name data, in or below `under`."""
     directory = _GLOB_SPECIAL.sub(rb"\\\1", under.rstrip(b"/"))
-    return [b"--", b":(glob)" + (directory + b"/" if directory else b"") + b"**/*" + _SUFFIX]
+    return [b"--", *(b":(glob)" + (directory + b"/" if directory else b"") + pattern for pattern in PATTERNS)]
 
 
 def _listing(under: bytes) -> list[Arg]:
@@ -178,7 +200,7 @@ def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
     """Of `ls-files -t`: the lines of tracked files without their tag, and the paths of others."""
     lines = output.split(b"\0")[:-1]
     tracked = [line[2:] for line in lines if not line.startswith(b"? ")]
-    return tracked, [line[2:] for line in lines if line.startswith(b"? ") and is_pointer_path(line)]
+    return tracked, [line[2:] for line in lines if line.startswith(b"? ") and names_data(line[2:])]
 
 
 def _index_entries(entries: Iterable[bytes]) -> dict[bytes, PointerFile]:
@@ -186,7 +208,7 @@ def _index_entries(entries: Iterable[bytes]) -> dict[bytes, PointerFile]:
     for entry in entries:
         head, _, path = entry.partition(b"\t")
         mode, blob, stage = head.split(b" ")
-        if mode.startswith(_REGULAR) and is_pointer_path(path):
+        if mode.startswith(_REGULAR) and names_data(path):
             found[path] = _with_stage(found.get(path), blob.decode(), int(stage))
     return found
 
@@ -207,12 +229,12 @@ def _read_worktree(git: GitRepo, paths: Iterable[bytes]) -> Iterator[tuple[bytes
         if directory not in real:
             # A directory that became a symbolic link has nothing of ours: what is behind it is another place.
             real[directory] = os.path.realpath(directory) == directory
-        content = _read_regular(full) if real[directory] else None
+        content = _read_regular(full, most_bytes([path])) if real[directory] else None
         if content is not None:
             yield path, PointerFile(blob_id(git, content), content)
 
 
-def _read_regular(path: bytes) -> bytes | None:
+def _read_regular(path: bytes, limit: int) -> bytes | None:
     """The content of the file `path`; None for what is absent or no regular file, which a FIFO is not."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -224,19 +246,27 @@ def _read_regular(path: bytes) -> bytes | None:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             return None
-        content = os.read(fd, MAX_BLOB + 1)
+        content = _read_all(fd, limit + 1)
     finally:
         os.close(fd)
-    if len(content) > MAX_BLOB:
-        raise _too_large(os.fsdecode(path), status.st_size)
+    if len(content) > limit:
+        raise _too_large(os.fsdecode(path), status.st_size, limit)
     return content
+
+
+def _read_all(fd: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    while limit > 0 and (part := os.read(fd, min(limit, MAX_BLOB))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
 
 
 def _changes(output: bytes) -> Iterator[tuple[bytes, Change]]:
     """Parse `--raw -z`: `:mode mode id id status`, then the path, each ended by a zero byte."""
     fields = output.split(b"\0")
     for head, path in zip(fields[0::2], fields[1::2], strict=False):
-        if is_pointer_path(path):
+        if names_data(path):
             old_mode, new_mode, old, new, _ = head[1:].split(b" ")
             change = Change(_side(old_mode, old), _side(new_mode, new))
             if change != Change(None, None):
@@ -247,17 +277,17 @@ def _side(mode: bytes, blob: bytes) -> str | None:
     return blob.decode() if mode.startswith(_REGULAR) else None
 
 
-def _ask(process: subprocess.Popen[bytes], ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def _ask(process: subprocess.Popen[bytes], ids: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
     if process.stdin is None or process.stdout is None:
         raise ValueError("the process was started without pipes")
     with suppress(BrokenPipeError):  # git has died, and its missing answer is reported below
         process.stdin.write("".join(f"{blob}\n" for blob in ids).encode())
         process.stdin.flush()
     for blob in ids:
-        yield blob, _answer(process.stdout, blob)
+        yield blob, _answer(process.stdout, blob, limit)
 
 
-def _answer(stream: IO[bytes], blob: str) -> bytes:
+def _answer(stream: IO[bytes], blob: str, limit: int) -> bytes:
     head = stream.readline().split()
     if len(head) != 3 or head[1] != b"blob":
         raise CorruptError(
@@ -266,14 +296,16 @@ def _answer(stream: IO[bytes], blob: str) -> bytes:
             fix="see what is wrong with the repository: git fsck",
         )
     size = int(head[2])
-    if size > MAX_BLOB:
-        raise _too_large(f"Git's blob {blob}", size)
+    if size > limit:
+        raise _too_large(f"Git's blob {blob}", size, limit)
     return stream.read(size + 1)[:-1]
 
 
-def _too_large(name: str, size: int) -> CorruptError:
+def _too_large(name: str, size: int, limit: int) -> CorruptError:
+    if limit > MAX_BLOB:
+        return CorruptError(f"{name} is no lock file", why=f"it has {size} bytes, a lock at most {limit}")
     return CorruptError(
         f"{name} is no pointer",
-        why=f"it has {size} bytes, a pointer at most {MAX_BLOB}",
+        why=f"it has {size} bytes, a pointer at most {limit}",
         fix=f"rename it: names that end in {SUFFIX} are for pointers",
     )

@@ -1,4 +1,5 @@
-"""What a clone may still need: the pointers of every commit that Git keeps, and of all worktrees' indexes and files.
+"""What a clone may still need: the pointers and locks of every commit that Git keeps, and of all worktrees' indexes and
+files.
 
 A few git processes, whatever the number of commits. What cannot be read raises an error that names it: whoever deletes
 what nobody needs must know all that somebody does.
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError, RepositoryError
-from dver.formats.pointer import MAX_SIZE
+from dver.formats import lock, pointer
 from dver.scm import pointers
 from dver.scm.git import GitRepo, run
 from dver.scm.pointers import PointerFile
@@ -74,13 +75,13 @@ def read_roots(git: GitRepo) -> GitRoots:
     for one in found:
         with _explaining(f"the index and the pointers of the worktree {os.fspath(one.git.worktree)!r}"):
             index, on_disk = _pointers_of(one)
-        for path, pointer in index.items():
-            blobs.update(dict.fromkeys((pointer.blob, *pointer.sides.values()), path))
+        for path, file in index.items():
+            blobs.update(dict.fromkeys((file.blob, *file.sides.values()), path))
         top = os.fsencode(one.git.worktree)
         files.update(
-            (Path(os.fsdecode(os.path.join(top, path))), pointer.content)
-            for path, pointer in on_disk.items()
-            if pointer.content is not None
+            (Path(os.fsdecode(os.path.join(top, path))), file.content)
+            for path, file in on_disk.items()
+            if file.content is not None
         )
     blobs.pop(pointers.blob_id(git, b""), None)  # `git add --intent-to-add` lists files as empty ones
     return GitRoots(
@@ -92,8 +93,8 @@ def read_roots(git: GitRepo) -> GitRoots:
     )
 
 
-def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The contents of those of `blobs`, by path for messages, that are small enough to be pointers.
+def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """The contents of those of `blobs`, by path for messages, that are small enough to be pointers or locks.
 
     Raises RepositoryError that names one which cannot be read.
     """
@@ -102,10 +103,10 @@ def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> dict[str, by
         if size is None:
             path = os.fsdecode(blobs[blob])
             raise _unreadable(f"the pointer {path!r}", f"Git's blob {blob} is absent or damaged")
-        if size <= MAX_SIZE:
+        if size <= (lock.MAX_SIZE if pointers.is_lock_path(blobs[blob]) else pointer.MAX_SIZE):
             small.append(blob)
     with _explaining("the pointers of the history"):
-        return pointers.read_blobs(git, small)
+        yield from pointers.each_blob(git, small, lock.MAX_SIZE)
 
 
 def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[CommitId]:
@@ -124,8 +125,8 @@ def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, st
     """For each pointer, by path and blob id, the first of `commits` that has it."""
     found: dict[tuple[bytes, str], CommitId] = {}
     if commits:
-        for path, pointer in pointers.in_commit(git, commits[0]).items():
-            found[path, pointer.blob] = commits[0]
+        for path, one in pointers.in_commit(git, commits[0]).items():
+            found[path, one.blob] = commits[0]
     for commit, path, blob in pointers.new_in_each(git, commits):
         found.setdefault((path, blob), CommitId(commit))
     return found

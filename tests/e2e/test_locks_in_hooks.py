@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,12 @@ GONE = Oid.of(b"gone")
 
 @pytest.fixture
 def repo(run: Run, git_repo: Path) -> Path:
-    """A project with the tracked files `dep` and `out`."""
+    """A project with the tracked file `dep`, and the file `out`, which is in the store."""
     run("init", cwd=git_repo)
     for name in ("dep", "out"):
         (git_repo / name).write_text(name)
         run("add", name, cwd=git_repo)
+    run("remove", "out", cwd=git_repo)
     git("commit", "-qm", "Data", cwd=git_repo)
     return git_repo
 
@@ -37,7 +39,7 @@ def _oid(repo: Path, name: str) -> Oid:
 
 
 def _write(repo: Path, *, dep: Oid | None = None, out: Oid | None = None, more: tuple[Item, ...] = ()) -> None:
-    stage = Stage("make", (_item("dep", dep or _oid(repo, "dep")),), (_item("out", out or _oid(repo, "out")), *more))
+    stage = Stage("make", (_item("dep", dep or _oid(repo, "dep")),), (_item("out", out or Oid.of(b"out")), *more))
     (repo / "dver.lock").write_bytes(encode(Lock({"train": stage})))
     git("add", "dver.lock", cwd=repo)
 
@@ -51,12 +53,32 @@ def test_a_lock_that_agrees_with_its_pointers_is_fine(run: Run, repo: Path) -> N
     assert _pre_commit(run, repo, 0) == ""
 
 
-@pytest.mark.parametrize("side", ["dep", "out"])
-def test_a_lock_that_disagrees_with_a_pointer_is_refused(run: Run, repo: Path, side: str) -> None:
-    _write(repo, **{side: GONE})
+def test_a_lock_that_disagrees_with_a_pointer_is_refused(run: Run, repo: Path) -> None:
+    _write(repo, dep=GONE)
     shown = _pre_commit(run, repo, 1)
-    assert f"stage train and the pointer {side}.dver tell of different content" in shown
-    assert f"git add -- dver.lock {side}.dver" in shown
+    assert "stage train and the pointer dep.dver tell of different content" in shown
+    assert "git add -- dver.lock dep.dver" in shown
+
+
+@pytest.mark.parametrize("lock_first", [True, False])
+def test_an_output_that_has_a_pointer_is_refused_whichever_comes_second(run: Run, repo: Path, lock_first: bool) -> None:
+    _write(repo)
+    pointer = (repo / "dep.dver").read_text()
+    if lock_first:
+        git("commit", "-qm", "Lock", cwd=repo)
+        (repo / "out.dver").write_text(pointer)
+        git("add", "out.dver", cwd=repo)
+    else:
+        git("reset", "-q", cwd=repo)
+        (repo / "out.dver").write_text(pointer)
+        git("add", "out.dver", cwd=repo)
+        git("commit", "-qm", "Pointer", cwd=repo)
+        git("add", "dver.lock", cwd=repo)
+    shown = _pre_commit(run, repo, 1)
+    assert shown.count("tell what out should be") == 1
+    assert "'out.dver'" in shown
+    assert "'dver.lock'" in shown
+    assert "it is an output of stage 'train'" in shown
 
 
 def test_a_dependency_that_changed_since_a_stage_ran_is_no_problem(run: Run, repo: Path) -> None:
@@ -76,12 +98,41 @@ def _stage_of(repo: Path) -> Stage:
     return read((repo / "dver.lock").read_bytes()).stages["train"]
 
 
-def test_an_output_that_is_nowhere_is_refused_unless_git_has_it(run: Run, repo: Path) -> None:
+def test_an_output_that_is_nowhere_is_refused_unless_it_is_left_to_git(run: Run, repo: Path) -> None:
     _write(repo, more=(_item("plot", GONE),))
     assert "the data of the output plot is not in the store" in _pre_commit(run, repo, 1)
+    _write(repo, more=(replace(_item("plot", GONE), cache=False),))
     (repo / "plot").write_text("gone")
     git("add", "plot", cwd=repo)
     assert _pre_commit(run, repo, 0) == ""
+
+
+def test_an_output_that_git_has_too_is_refused(run: Run, repo: Path) -> None:
+    git("add", "-f", "out", cwd=repo)
+    _write(repo)
+    shown = _pre_commit(run, repo, 1)
+    assert "out: it is tracked by Git and by dver" in shown
+    assert "it is an output of stage train, which dver.lock names" in shown
+
+
+def test_a_lock_with_an_output_outside_of_the_repository_is_refused(run: Run, repo: Path) -> None:
+    for path in ("../x", ".git/config", "/etc/passwd", ".dver/x", "\ud800"):
+        _write(repo, more=(_item(path, Oid.of(b"out")),))
+        assert "so no data can be there" in _pre_commit(run, repo, 1)
+
+
+def test_each_output_is_pushed_to_the_remote_it_belongs_on_and_some_to_none(run: Run, repo: Path) -> None:
+    for name in ("first", "second"):
+        run("remote", "add", *(["-d"] if name == "first" else []), name, f"../{name}", cwd=repo)
+    (repo / "other").write_text("other")
+    run("add", "other", cwd=repo)
+    run("remove", "other", cwd=repo)
+    other = replace(_item("other", Oid.of(b"other"), 5), remote="second")
+    _write(repo, more=(other, replace(_item("secret", GONE), push=False)))
+    git("commit", "-qam", "Lock", cwd=repo)
+    said = _push(run, repo)
+    assert "to first" in said
+    assert "to second" in said
 
 
 def test_a_lock_that_is_malformed_or_conflicted_is_refused(run: Run, repo: Path) -> None:

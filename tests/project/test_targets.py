@@ -127,5 +127,5 @@ def test_the_pointers_of_a_commit_and_of_the_disk_are_told_apart(project: Projec
         (old,) = targets.in_commit(repo, first).values()
         (new,) = targets.in_worktree(repo).values()
     assert (old.pointer.size, new.pointer.size) == (3, 5)
-    assert new.pointer_path == b"data.dver"
+    assert new.source == b"data.dver"
     assert pointer_format.encode(new.pointer) == (project.root / "data.dver").read_bytes()

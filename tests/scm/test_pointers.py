@@ -101,7 +101,8 @@ def test_what_is_only_called_like_a_pointer_is_left_out(repo: GitRepo) -> None:
     write(repo, b".dver", b"no name")
     write(repo, b"dir.dver/file", b"a directory")
     write(repo, b"dver.yaml", b"stages")
-    write(repo, b"dver.lock", b"lock")
+    write(repo, b"my.dver.lock", b"no lock")
+    write(repo, b"sub/dver.lock/file", b"a directory")
     os.symlink("README", repo.worktree / "link.dver")
     os.mkfifo(repo.worktree / "pipe.dver")
     assert in_worktree(repo) == {}

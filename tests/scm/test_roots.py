@@ -37,7 +37,7 @@ def needed(repo: Path) -> set[str]:
     """The names that `pointer` was given, of all that the clone needs."""
     here = discover(repo)
     found = roots.read_roots(here)
-    contents = [*roots.read_pointer_blobs(here, found.blobs).values(), *found.files.values()]
+    contents = [*dict(roots.read_pointer_blobs(here, found.blobs)).values(), *found.files.values()]
     return {name for name in NAMES for content in contents if str(Oid.of(name.encode())).encode() in content}
 
 
@@ -362,7 +362,7 @@ def test_another_clone_is_read_without_running_what_its_configuration_names(repo
     (tmp_path / "ran").unlink(missing_ok=True)
     other = clone_at(repo / ".git")
     found = roots.read_roots(other)
-    contents = [*roots.read_pointer_blobs(other, found.blobs).values(), *found.files.values()]
+    contents = [*dict(roots.read_pointer_blobs(other, found.blobs)).values(), *found.files.values()]
     assert {pointer(name).encode() for name in ("one", "two", "three")} == set(contents)
     assert not (tmp_path / "ran").exists()
 
@@ -382,7 +382,7 @@ def test_unreachable_commits_tell_who_used_a_pointer_last(repo: Path) -> None:
     gone = roots.unreachable_commits(here, roots.read_roots(here).commits)
     assert set(gone) == set(lost)
     used = {
-        (path, roots.read_pointer_blobs(here, {blob: path})[blob]): by
+        (path, dict(roots.read_pointer_blobs(here, {blob: path}))[blob]): by
         for (path, blob), by in roots.last_uses(here, gone).items()
     }
     assert used == {(b"data.dver", pointer(name).encode()): by for name, by in zip(("two", "three"), lost, strict=True)}
