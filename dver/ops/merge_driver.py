@@ -1,4 +1,4 @@
-"""What Git runs to merge a pointer or a lock file that both sides changed."""
+"""What Git runs to merge a pointer, a lock file or a `.gitignore` that both sides changed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dver.formats import lock
 from dver.project.merging import merge_pointers, read_sides, told
 from dver.project.targets import data_of
 from dver.repo import Repository
+from dver.scm import gitignore
+from dver.scm.ignoremerge import merge_ignore_files
+from dver.scm.textmerge import merge_in_markers
 
 
 @dataclass(frozen=True, slots=True)
 class DriverResult:
     """How a merge went. With a conflict, the file has both sides between Git's markers."""
 
+    clean: bool
+    """Was all merged?"""
     conflict: DverError | None = None
-    """What is in conflict, or kept the merge from being made; and what to do."""
-
-    @property
-    def clean(self) -> bool:
-        """Was all merged?"""
-        return self.conflict is None
+    """What is in conflict, or kept the merge from being made, and what to do; None where what Git says will do."""
 
 
 def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path: bytes, cwd: Path) -> DriverResult:
@@ -35,16 +35,30 @@ def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path
     conflict: Git must not take one side for the merge.
     """
     contents = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
+    name = os.path.basename(path)
     try:
-        is_lock = os.path.basename(path) == lock.NAME.encode()
-        content, conflict = (_merge_lock if is_lock else _merge_pointer)(contents, marker_size, path, cwd)
+        if name == gitignore.FILE:
+            content, clean = _merge_ignore_file(contents, marker_size)
+            write_atomic(ours, content, durable=False)
+            return DriverResult(clean)
+        merge = _merge_lock if name == lock.NAME.encode() else _merge_pointer
+        content, conflict = merge(contents, marker_size, path, cwd)
     except DverError as error:
         content, conflict = _in_markers(contents[1], contents[2], marker_size), error
     write_atomic(ours, content, durable=False)
-    return DriverResult(conflict)
+    return DriverResult(conflict is None, conflict)
 
 
 Three = tuple[bytes, bytes, bytes]
+
+
+def _merge_ignore_file(contents: Three, marker_size: int) -> tuple[bytes, bool]:
+    """As Git merges text; but the lines that `dver add` wrote on both sides at one place are no conflict."""
+    content = merge_ignore_files(*contents)
+    if content is not None:
+        return content, True
+    content = merge_in_markers(*contents, marker_size=marker_size)
+    return contents[1] if content is None else content, False
 
 
 def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) -> tuple[bytes, DverError | None]:

@@ -180,7 +180,7 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
     if lacking := drivers.lacking_settings(repo.git):
         yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", _INSTALL)
     if drivers.lacking_attributes(repo.git, repo.root):
-        yield Finding(Level.WARNING, "hooks", "the drivers are not named in .gitattributes", _INSTALL)
+        yield Finding(Level.WARNING, "hooks", "the drivers are not all named in .gitattributes", _INSTALL)
     if not wrong and not lacking:
         yield Finding(Level.OK, "hooks", _in_place(repo, setup))
 

@@ -62,6 +62,11 @@ def unmerged_files(git: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
     return {entry.partition(b"\t")[2] for entry in entries}
 
 
+def attribute(git: GitRepo, name: str, path: bytes) -> bytes:
+    """The value of the attribute `name` of `path` (gitattributes(5)): also `unspecified`, `set` and `unset`."""
+    return run(git, ["check-attr", "-z", name, "--", path]).split(b"\0")[2]
+
+
 def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
     """Those of `paths` that Git's ignore rules exclude, tracked or not, and the rule that decides."""
     # The prefix keeps a name that starts with a colon from being read as pathspec magic.
