@@ -186,10 +186,11 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
 
 
 def _wrong_hooks(setup: Setup) -> list[str]:
+    ours = {name for name in setup.placed if setup.hooks[name] is HookState.OURS}
     return [
-        *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if setup.hooks[name] is not HookState.OURS),
+        *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if name not in ours),
         *(f"{name} does not call dver" for name in setup.by_hand),
-        *(f"{name}: runs twice" for name in setup.placed if name in setup.doubled),
+        *(f"{name}: runs twice" for name in sorted(setup.doubled & (setup.framework | ours))),
     ]
 
 

@@ -89,7 +89,8 @@ def test_no_hook_runs_twice_whichever_was_installed_first(run: Run, repo: Path) 
     said = run("install", cwd=repo)
     assert "pre-commit install -t pre-commit -t post-merge && dver install" in said.err
     _write_framework(repo, "pre-commit", "post-merge")
-    assert "runs twice" not in run("install", cwd=repo).out
+    assert "runs twice" in _doctor(run, repo)
+    assert "taken away from" in run("install", cwd=repo).out
     assert (hooks / "pre-commit").read_text() == FRAMEWORK
     assert "the user's own" in (hooks / "pre-commit.legacy").read_text()  # which the framework runs first
     assert not {"post-merge.legacy", "pre-commit.before-dver"} & _hooks(repo)
@@ -120,6 +121,8 @@ def test_drivers_alone_are_set_up_where_hooks_are_run_by_other_means(run: Run, r
     assert "in place in" in _doctor(run, repo)
     (repo / ".git/hooks/pre-push").unlink()
     assert "pre-push: absent" in _doctor(run, repo)
+    assert "taken away from" in run("install", "--no-hooks", cwd=repo).out
+    assert _hooks(repo) == set()
 
 
 @pytest.mark.parametrize("version", [8, 9])
