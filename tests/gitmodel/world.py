@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +54,9 @@ class World:
     def edit(self, checkout: Checkout) -> None:
         """Change, add, rename and delete some files of the data, and add some code."""
         here = editable(files(checkout.twin))
-        for _ in range(self.chance.randrange(1, 5)):
+        # One change for certain: what Git and dver take for none differs, as with empty directories.
+        checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}", self.content(100))
+        for _ in range(self.chance.randrange(4)):
             self._edit_one(checkout, here)
         if self.sometimes(0.3):
             checkout.write("model.bin", self.content(3_000))
@@ -68,7 +71,7 @@ class World:
         if what == "rename":
             self._rename(checkout)
         elif what == "ignored":
-            checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}.skip", self.content(10))
+            checkout.write(f"data/{self.number()}.skip", self.content(10))
         elif what == "new" or not here:
             checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}", self.content(100))
         else:
@@ -82,6 +85,7 @@ class World:
             file = top / path
             if what == "delete":
                 file.unlink(missing_ok=True)
+                drop_empty(file.parent)
             elif file.exists():
                 file.chmod(file.stat().st_mode ^ 0o111)
 
@@ -151,6 +155,14 @@ def rename(checkout: Checkout, old: str, new: str) -> None:
     for top in checkout.worktrees:
         (top / new).parent.mkdir(parents=True, exist_ok=True)
         (top / old).rename(top / new)
+        drop_empty((top / old).parent)
+
+
+def drop_empty(folder: Path) -> None:
+    """Delete the folder if nothing is in it, and those around it, as Git would: dver keeps empty ones."""
+    with suppress(OSError):
+        folder.rmdir()
+        drop_empty(folder.parent)
 
 
 def write_unsaved(checkout: Checkout, path: str, content: bytes) -> None:
