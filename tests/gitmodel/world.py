@@ -13,8 +13,8 @@ from gitmodel.checkout import Checkout, Files, files, write
 FOLDERS = ("data", "data/a", "data/b b", "data/ä/deep")
 LASTING = ("data/keep", "data/once/")
 """What is never changed; files in `data/once/` are only renamed, so that renames can meet anything."""
-_FILE = re.compile(r"(bin/)?[^/]+\.bin")
-_SET = re.compile(r"(sets/|set)\d+(?=/)")
+_FILE = re.compile(r"model\.bin|bin/\d+/[^/]+\.bin")
+_SET = re.compile(r"sets/\d+/\d+(?=/)")
 
 
 @dataclass
@@ -145,7 +145,10 @@ def tracked_files(found: Files) -> list[str]:
 
 
 def wholes(found: Files) -> list[str]:
-    """What was tracked later on, and can be moved and removed: directories that are never changed, and files."""
+    """What was tracked later on, and can be moved and removed: directories that are never changed, and files.
+
+    Each is in a folder of its own, so that `.gitignore`, which the twin has not, changes with its pointer only.
+    """
     sets = {match[0] for path in found if (match := _SET.match(path))}
     return sorted(sets | {path for path in tracked_files(found) if path.startswith("bin/")})
 
