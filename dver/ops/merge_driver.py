@@ -10,7 +10,7 @@ from dver.core.errors import ConflictError, DverError
 from dver.core.fsutil import write_atomic
 from dver.core.words import some, typed
 from dver.formats import lock
-from dver.project.merging import merge_pointers, read_sides, told
+from dver.project.merging import merge_sides, read_sides, told
 from dver.project.targets import data_of
 from dver.repo import Repository
 from dver.scm import gitignore
@@ -66,7 +66,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
     # Where the user stands is not known: messages name paths as seen from the project's folder.
     with Repository(found.root, found.git) as repo:
         sides = read_sides(repo, data_of(path), contents)
-        merged = merge_pointers(repo, sides)
+        merged = merge_sides(repo, sides)
         if merged.content is not None and merged.clean:
             return merged.content, None
         shown = repo.shown(sides.path)
@@ -87,7 +87,7 @@ def _merge_lock(contents: Three, marker_size: int, path: bytes, _cwd: Path) -> t
     return content, ConflictError(
         f"two versions of {shown!r} cannot be merged",
         why=f"both sides changed what these stages produced: {some(stages)}",
-        fix=f"take the lines of one side, or run `dver repro`; then git add {typed(shown)}",
+        fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
     )
 
 

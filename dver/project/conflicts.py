@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import write_atomic
 from dver.project.merging import Sides, read_sides
 from dver.project.targets import data_of
@@ -49,15 +48,8 @@ def unmerged(repo: Repository) -> list[Unmerged]:
     found = []
     for path, file in sorted(files.items()):
         three = [contents[file.sides[stage]] if stage in file.sides else None for stage in (1, 2, 3)]
-        found.append(Unmerged(data_of(path), file.sides, _sides(repo, data_of(path), three)))
+        found.append(Unmerged(data_of(path), file.sides, read_sides(repo, data_of(path), three)))
     return found
-
-
-def _sides(repo: Repository, path: bytes, three: list[bytes | None]) -> Sides:
-    # Where branches have crossed, Git makes the base by a merge of its own, which may have been in conflict.
-    with suppress(ConflictError, CorruptError):
-        return read_sides(repo, path, three)
-    return read_sides(repo, path, [None, *three[1:]])
 
 
 def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dver.scm.git import GitRepo, run
+from dver.scm.git import Arg, GitRepo, run
 
 _ARGUMENT_BYTES: Final = 64 << 10
 """How much is handed to one process as arguments, far below what any system takes."""
@@ -65,6 +65,17 @@ def unmerged_files(git: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
 def attribute(git: GitRepo, name: str, path: bytes) -> bytes:
     """The value of the attribute `name` of `path` (gitattributes(5)): also `unspecified`, `set` and `unset`."""
     return run(git, ["check-attr", "-z", name, "--", path]).split(b"\0")[2]
+
+
+def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
+    """The files in conflict in or below `under`: blob by stage, 1 the ancestor, 2 ours, 3 theirs."""
+    found: dict[bytes, dict[int, str]] = {}
+    where: list[Arg] = ["--", under] if under else []
+    for entry in run(git, ["ls-files", "-u", "-z", *where]).split(b"\0")[:-1]:
+        fields, _, path = entry.partition(b"\t")
+        _, blob, stage = fields.split()
+        found.setdefault(path, {})[int(stage)] = blob.decode()
+    return found
 
 
 def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
