@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import ConflictError, DverError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.words import some, typed
 from dver.formats import lock
 from dver.project.merging import merge_sides, read_sides, told
@@ -34,6 +34,7 @@ def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path
     The files are Git's temporary ones; an empty `base` means that both sides added the file. Whatever goes wrong is a
     conflict: Git must not take one side for the merge.
     """
+    clear_leftovers(ours.parent)
     contents = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
     name = os.path.basename(path)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +12,24 @@ from dver.core.progress import SILENT, Progress
 from dver.core.words import typed
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
-from dver.project.conflicts import Decisions, Unmerged, read_decisions, unmerged, write_decisions
+from dver.project.conflicts import (
+    Decisions,
+    Unmerged,
+    cut_short,
+    ending_of,
+    forget,
+    read_decisions,
+    unmerged,
+    write_decisions,
+)
 from dver.project.lockmerge import UnmergedLock, merge_lock, unmerged_locks, write_lock
 from dver.project.merging import MergedPointer, full_path, merge_sides, take_whole
 from dver.project.pointerfiles import write_pointers
 from dver.project.restore import Restored, Wish, restore, together
-from dver.project.targets import SUFFIX, data_path, entry_of, is_at_or_below, pointer_of
+from dver.project.targets import SUFFIX, data_of, data_path, decode, entry_of, is_at_or_below, pointer_of
 from dver.repo import Repository
 from dver.scm.index import unmerged_files
+from dver.scm.pointers import on_disk
 from dver.store.merge import Choice, Conflict, kept_names
 from dver.store.trash import Watch
 
@@ -81,11 +91,14 @@ def resolve(
     """
     with repo.exclusive():
         session = _Session(repo, choice, progress)
-        found, locks = _chosen(repo, unmerged(repo), unmerged_locks(repo), paths, cwd)
+        conflicted = unmerged(repo)
+        ended = session.end_what_was_cut_short(conflicted)
+        found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
         twofold = both or choice is Choice.UNION
         if twofold:
             _refuse_named_locks(repo, locks, paths, cwd)
-        results = [session.look(one, inside, both=both) for one, inside in found]
+        results = [ended]
+        results += [session.look(one, inside, both=both) for one, inside in found]
         results += [session.look_at_lock(one, None if twofold else choice) for one in locks]
     restored = [result.restored for result in results if result.restored is not None]
     return ResolveResult(
@@ -101,7 +114,12 @@ def resolve(
 
 
 def _chosen(
-    repo: Repository, conflicted: Sequence[Unmerged], locks: Sequence[UnmergedLock], paths: Sequence[str], cwd: Path
+    repo: Repository,
+    conflicted: Sequence[Unmerged],
+    locks: Sequence[UnmergedLock],
+    ended: Sequence[bytes],
+    paths: Sequence[str],
+    cwd: Path,
 ) -> tuple[list[tuple[Unmerged, bytes]], list[UnmergedLock]]:
     """What `paths` mean: the conflicted data, each with the place inside of it, empty for all of it; and lock files."""
     if not paths:
@@ -119,7 +137,7 @@ def _chosen(
             if here:
                 break
         else:
-            if not meant:
+            if not meant and not any(is_at_or_below(path.removesuffix(SUFFIX), one) for one in ended):
                 raise _nothing_at(repo, text, [*(one.path for one in conflicted), *(one.path for one in locks)])
     return list(found.values()), list(found_locks.values())
 
@@ -183,6 +201,25 @@ class _Session:
             return self.still_open(conflicted, inside, merged)
         return self.finish(conflicted, merged, decisions, watch)
 
+    def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> Restored:
+        """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
+        if written:
+            restore(self.repo, [Wish(one, None) for one in written], progress=self.progress)
+        return restore(self.repo, [Wish(at, one) for at, one in entries.items()], progress=self.progress)
+
+    def end_what_was_cut_short(self, conflicted: Sequence[Unmerged]) -> ResolveResult:
+        """Bring the data of pointers that a killed run has staged, as they say by now."""
+        resolved, restored = [], []
+        for path in cut_short(self.repo, conflicted):
+            ending, written = ending_of(self.repo, path)
+            entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
+            for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
+                entries[data_of(name)] = entry_of(data_of(name), decode(self.repo, name, file.content or b""))
+            restored.append(self.bring(entries, written))
+            forget(self.repo, path)
+            resolved.append(path)
+        return ResolveResult(resolved=tuple(resolved), restored=together(restored) if restored else None)
+
     def look_at_lock(self, one: UnmergedLock, choice: Choice | None) -> ResolveResult:
         """Do what is asked about one lock file."""
         merged = merge_lock(self.repo, one, choice)
@@ -222,11 +259,12 @@ class _Session:
         if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
             entries = _union(repo, conflicted)
             wanted = {at: pointer_of(one) if one is not None else None for at, one in entries.items()}
+        # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
+        decisions.ending = list(entries)
+        write_decisions(repo, conflicted, decisions)
         write_pointers(repo, wanted, watch)
+        restored = self.bring(entries, decisions.written)
         write_decisions(repo, conflicted, None)
-        if decisions.written:
-            restore(repo, [Wish(one, None) for one in decisions.written], progress=self.progress)
-        restored = restore(repo, [Wish(at, one) for at, one in entries.items()], progress=self.progress)
         return ResolveResult(resolved=tuple(at for at, one in wanted.items() if one is not None), restored=restored)
 
 

@@ -114,6 +114,8 @@ class Trial:
             yield "it hangs"
         if "Traceback" in ended.err or "internal error" in ended.err:
             yield "it ended by a bug"
+        if self.scenario.warns and "warning: " in ended.err:
+            return
         if ended.rc in (0, self.scenario.rc):
             if ended.rc == 0 or fault.mode in (Mode.ERROR, Mode.FULL):
                 yield from self._differs(case, "it said that all is well, but")
