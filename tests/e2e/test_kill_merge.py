@@ -1,4 +1,4 @@
-"""The merge driver, `dver resolve` and the hook that follows, killed at random moments: no wrong merge, nothing lost."""
+"""The merge driver, `dver resolve` and the following hook, killed at random: no wrong merge, and nothing lost."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_killed_resolve_is_run_again_to_the_same_end(run: Run, repo: Path) -> 
 
 
 def test_a_killed_hook_leaves_what_the_next_one_completes(run: Run, repo: Path) -> None:
-    first, second = {**BASE, **MANY}, {"a.csv": b"new\n", **{name: b"changed\n" for name in MANY}}
+    first, second = {**BASE, **MANY}, {"a.csv": b"new\n", **dict.fromkeys(MANY, b"changed\n")}
     commit(run, repo, second, "Second")
     (repo / "data" / "unsaved").write_bytes(b"work\n")
     killer = Killer(timed("status", cwd=repo) + 0.3)
