@@ -14,10 +14,9 @@ from dver.formats import pointer as pointer_format
 from dver.formats.markers import versions
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry
+from dver.formats.tree import Entry, Leaf
 from dver.project.history import object_kind
 from dver.project.targets import decode, entry_of, pointer_of
-from dver.remote.fetch_plan import fetch_trees
 from dver.repo import Repository
 from dver.scm.textmerge import merge_lines
 from dver.store.merge import Choice, Choose, Conflict, Merged, merge, undecided
@@ -148,9 +147,10 @@ def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
 
 def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> Merged:
     new: dict[Oid, bytes] = {}
+    shards: dict[Oid, Leaf] = {}
 
     def read(oid: Oid) -> Sequence[Entry]:
-        return repo.store.tree(oid)
+        return repo.store.tree(oid, shards)
 
     merged = merge(*sides.entries, read=read, emit=new.__setitem__, choose=choose)
     if new:
@@ -179,6 +179,8 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
 
 
 def _fetch_trees(repo: Repository, sides: Sides) -> None:
+    from dver.remote.fetch_plan import fetch_trees  # a merge that lacks nothing does not wait for it
+
     trees = [one for one in sides.pointers if one.kind is ObjectKind.TREE]
     for remote in {one.remote for one in trees}:
         try:
