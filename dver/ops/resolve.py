@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dver.core.errors import ConflictError, MissingObjectError, UsageError
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.core.words import typed
 from dver.formats.pointer import Pointer
@@ -28,7 +29,7 @@ from dver.project.pointerfiles import write_pointers
 from dver.project.restore import Restored, Wish, restore, together
 from dver.project.targets import SUFFIX, data_of, data_path, decode, entry_of, is_at_or_below, pointer_of
 from dver.repo import Repository
-from dver.scm.index import unmerged_files
+from dver.scm.index import put_unmerged, unmerged_files
 from dver.scm.pointers import on_disk
 from dver.store.merge import Choice, Conflict, kept_names
 from dver.store.trash import Watch
@@ -214,7 +215,10 @@ class _Session:
             ending, written = ending_of(self.repo, path)
             entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
             for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
-                entries[data_of(name)] = entry_of(data_of(name), decode(self.repo, name, file.content or b""))
+                at = data_of(name)
+                entries.pop(at)  # where the pointer cannot be read, the data stays as it is
+                with suppress(ConflictError, CorruptError):
+                    entries[at] = entry_of(at, decode(self.repo, name, file.content or b""))
             restored.append(self.bring(entries, written))
             forget(self.repo, path)
             resolved.append(path)
@@ -262,7 +266,12 @@ class _Session:
         # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
         decisions.ending = list(entries)
         write_decisions(repo, conflicted, decisions)
-        write_pointers(repo, wanted, watch)
+        try:
+            write_pointers(repo, wanted, watch)
+        except BaseException:
+            with suppress(DverError):  # the error that brought us here says more
+                put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
+            raise
         restored = self.bring(entries, decisions.written)
         write_decisions(repo, conflicted, None)
         return ResolveResult(resolved=tuple(at for at, one in wanted.items() if one is not None), restored=restored)

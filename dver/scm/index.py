@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +76,13 @@ def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
         _, blob, stage = fields.split()
         found.setdefault(path, {})[int(stage)] = blob.decode()
     return found
+
+
+def put_unmerged(git: GitRepo, path: bytes, sides: Mapping[int, str]) -> None:
+    """Have the file `path` in conflict again, between the blobs `sides`, by stage."""
+    lines = [b"0 " + b"0" * len(next(iter(sides.values()))) + b"\t" + path]
+    lines += [b"100644 %s %d\t%s" % (blob.encode(), stage, path) for stage, blob in sorted(sides.items())]
+    run(git, ["update-index", "-z", "--index-info"], stdin=b"".join(line + b"\0" for line in lines))
 
 
 def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:

@@ -367,6 +367,17 @@ def test_a_merge_that_git_made_without_the_driver_is_made_by_resolve(run: Run, r
     assert unmerged(repo) == ""
 
 
+def test_a_resolve_that_git_refuses_leaves_the_conflict(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    before = unmerged(repo)
+    (repo / ".git" / "index.lock").touch()
+    assert "index.lock" in run("resolve", "data", "--ours", cwd=repo, rc=3).err
+    (repo / ".git" / "index.lock").unlink()
+    assert unmerged(repo) == before
+    run("resolve", "data", "--ours", cwd=repo)
+    assert unmerged(repo) == ""
+
+
 def test_resolve_tells_json(run: Run, repo: Path) -> None:
     conflicting(run, repo)
     told = run("resolve", "--json", cwd=repo).json

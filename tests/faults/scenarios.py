@@ -119,6 +119,8 @@ class Scenario:
     """The exit code where nothing fails."""
     warns: bool = False
     """It ends with 0 whatever happens, and warns, as hooks do that must not stop Git."""
+    mend: tuple[str, ...] = ()
+    """What brings back files that a power cut emptied when all was done, if the command itself has no more to do."""
     sends: bool = False
     """A clone `fresh` must be able to pull all that the remote has been promised."""
 
@@ -318,8 +320,8 @@ SCENARIOS = (
     Scenario("gc --restore", ("gc", "--restore"), _trashed, work=NOTES),
     Scenario("gc --remote", ("gc", "--remote", "origin", "--grace", "0d"), _littered_remote, sends=True),
     Scenario("gc --remote again", ("gc", "--remote", "origin", "--grace", "0d"), _condemned, sends=True),
-    Scenario("resolve", ("resolve", "data", "--theirs"), _in_conflict, work=NOTES),
-    Scenario("resolve union", ("resolve", "data", "--union"), _in_conflict, work=NOTES),
+    Scenario("resolve", ("resolve", "data", "--theirs"), _in_conflict, work=NOTES, mend=("checkout",)),
+    Scenario("resolve union", ("resolve", "data", "--union"), _in_conflict, work=NOTES, mend=("checkout",)),
     Scenario(
         "merge-driver",
         ("merge-driver", ".merge_base", ".merge_ours", ".merge_theirs", "7", "data.dver"),
