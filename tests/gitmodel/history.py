@@ -84,7 +84,7 @@ def reset(world: World, checkout: Checkout) -> None:
 
 def stash(world: World, checkout: Checkout) -> None:
     """Put work aside, and take it up again, perhaps elsewhere."""
-    world.edit(checkout)
+    world.edit(checkout, renames=False)  # a stash cannot be told the strategy by which it is merged
     world.add(checkout)
     checkout.git("add", "-A")
     if checkout.git("diff", "--cached", "--quiet"):

@@ -51,13 +51,13 @@ class World:
 
     # -- work
 
-    def edit(self, checkout: Checkout) -> None:
+    def edit(self, checkout: Checkout, *, renames: bool = True) -> None:
         """Change, add, rename and delete some files of the data, and add some code."""
         here = editable(files(checkout.twin))
         # One change for certain: what Git and dver take for none differs, as with empty directories.
         checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}", self.content(100))
         for _ in range(self.chance.randrange(4)):
-            self._edit_one(checkout, here)
+            self._edit_one(checkout, here, renames=renames)
         if self.sometimes(0.3):
             checkout.write("model.bin", self.content(3_000))
         for path in tracked_files(files(checkout.twin)):
@@ -66,10 +66,11 @@ class World:
         if self.sometimes(0.4):
             checkout.write(f"code/{self.number()}.py", self.content(10))
 
-    def _edit_one(self, checkout: Checkout, here: list[str]) -> None:
+    def _edit_one(self, checkout: Checkout, here: list[str], *, renames: bool) -> None:
         what = self.chance.choice(("new", "new", "change", "change", "delete", "mode", "rename", "ignored"))
         if what == "rename":
-            self._rename(checkout)
+            if renames:
+                self._rename(checkout)
         elif what == "ignored":
             checkout.write(f"data/{self.number()}.skip", self.content(10))
         elif what == "new" or not here:
