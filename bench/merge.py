@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dver.core.oid import Oid
-from dver.formats.tree import Entry, Kind
+from dver.formats.tree import Entry, Kind, Leaf
 from dver.store.database import Database
 from dver.store.graft import directory
 from dver.store.merge import merge
@@ -54,10 +54,11 @@ def measure(root: Path, three: Sequence[Entry]) -> tuple[float, int, int, int]:
     """Seconds, bytes of memory, trees read and trees written."""
     store = open_store(root)
     read: list[Oid] = []
+    shards: dict[Oid, Leaf] = {}
 
     def reading(oid: Oid) -> Sequence[Entry]:
         read.append(oid)
-        return store.tree(oid)
+        return store.tree(oid, shards)
 
     start = time.perf_counter()
     new: dict[Oid, bytes] = {}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def write_hook(folder: Path, name: str, text: str) -> Path:
     (folder / name).write_text(f"#!/bin/sh\n{text}\n")
     (folder / name).chmod(0o755)
     return folder / name
+
+
+def dver(*args: str | os.PathLike[str], cwd: Path, rc: int = 0) -> None:
+    """`dver ARGS...` in this process: what only prepares a test, or looks at its end, need not start another."""
+    from dver.cli.main import main
+
+    with chdir(cwd):
+        assert main([os.fspath(arg) for arg in args]) == rc, f"dver {args}"
 
 
 def git_says(repo: Path, *args: str | os.PathLike[str], rc: int = 0, **env: str) -> str:

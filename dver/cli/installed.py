@@ -20,6 +20,8 @@ def tell_installed(ctx: Context, result: InstallResult) -> None:
         ctx.say(f"hooks in {folder}: {', '.join(result.written)}")
     if result.kept:
         ctx.say(f"kept, and run first: {', '.join(f'{name}.before-dver' for name in result.kept)}")
+    if result.removed:
+        ctx.say(f"taken away from {folder}: {', '.join(result.removed)}")
     if result.framework:
         ctx.say(f"left to the pre-commit framework: {', '.join(result.framework)}")
     if result.settings:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Never
+from typing import Any, Final, Literal, Never
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
+from dver.formats.markers import versions
 from dver.formats.pack import ObjectKind
 from dver.formats.reading import SIZE_MAX
 
@@ -108,25 +110,48 @@ def decode(content: bytes) -> Lock:
     return lock
 
 
-def merge(base: bytes | None, ours: bytes, theirs: bytes, *, marker_size: int = 7) -> tuple[bytes, tuple[str, ...]]:
+def merge(
+    base: bytes | None,
+    ours: bytes,
+    theirs: bytes,
+    *,
+    marker_size: int = 7,
+    prefer: Literal["ours", "theirs"] | None = None,
+) -> tuple[bytes, tuple[str, ...]]:
     """Three lock files, merged stage by stage, and the stages that both sides changed, each in its own way.
 
     Markers stand around those stages alone, `marker_size` characters long. `base` is None if both sides added the
-    file. Raises what `decode` does.
+    file, and may itself have markers, as where branches have crossed. With `prefer`, the stages in conflict are as that
+    side has them. Raises what `decode` does.
     """
-    old = decode(base).stages if base is not None else {}
+    bases = _bases(base)
     mine, other = decode(ours).stages, decode(theirs).stages
     blocks, conflicts = [], []
     for name in sorted(mine.keys() | other.keys()):
-        before, left, right = (_block(name, stages) for stages in (old, mine, other))
-        if left == right or before == right:
+        left, right = (_block(name, stages) for stages in (mine, other))
+        before = {_block(name, stages) for stages in bases}
+        if left == right or before == {right}:
             blocks.append(left)
-        elif before == left:
+        elif before == {left}:
             blocks.append(right)
+        elif prefer is not None:
+            blocks.append(left if prefer == "ours" else right)
         else:
             blocks.append(in_markers(left, right, marker_size))
             conflicts.append(name)
     return _file([block for block in blocks if block]), tuple(conflicts)
+
+
+def _bases(base: bytes | None) -> list[Mapping[str, Stage]]:
+    """What the base may have been: several versions if it is in conflict itself, none if they cannot be read."""
+    if base is None:
+        return [{}]
+    try:
+        return [decode(base).stages]
+    except ConflictError:
+        with suppress(ConflictError, CorruptError):
+            return [decode(one).stages for one in versions(base) or ()]
+    return []
 
 
 def in_markers(ours: str, theirs: str, size: int) -> str:

@@ -7,7 +7,7 @@ new file in a flat directory of a million changes one shard and the list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate, pairwise
@@ -148,8 +148,14 @@ def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]
     return _emit(encode_sharded(shards), emit)
 
 
-def read_directory(read: Callable[[Oid], bytes], oid: Oid) -> list[Entry]:
-    """All entries of the directory `oid`, whose tree objects `read` returns. Raises CorruptError."""
+def read_directory(
+    read: Callable[[Oid], bytes], oid: Oid, shards: MutableMapping[Oid, Leaf] | None = None
+) -> list[Entry]:
+    """All entries of the directory `oid`, whose tree objects `read` returns. Raises CorruptError.
+
+    Who reads several versions of one directory hands over `shards`, an empty mapping at first: so what they have in
+    common is read once.
+    """
     found = decode(read(oid))
     if isinstance(found, Leaf):
         if len(found.entries) > LEAF_MAX:
@@ -157,9 +163,12 @@ def read_directory(read: Callable[[Oid], bytes], oid: Oid) -> list[Entry]:
         return list(found.entries)
     entries: list[Entry] = []
     for shard in found.shards:
-        part = decode(read(shard.oid))
+        known = shards.get(shard.oid) if shards is not None else None
+        part = known or decode(read(shard.oid))
         if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
             raise CorruptError(f"tree {oid} lists a shard that is another one")
+        if shards is not None:
+            shards[shard.oid] = part
         entries += part.entries
     if [len(run) for run in cut(entries)] != [shard.entries for shard in found.shards]:
         raise CorruptError(f"tree {oid} is cut at the wrong names")

@@ -9,6 +9,6 @@ from dver.scm.git import discover
 
 
 def install(cwd: Path, *, hooks: bool = True) -> InstallResult:
-    """Put hooks, drivers and attributes in place in the clone that `cwd` is in; without `hooks`, only the latter. Doing
-    it again is harmless."""
+    """Put hooks, drivers and attributes in place in the clone that `cwd` is in; without `hooks`, the hooks are taken
+    away. Doing it again is harmless."""
     return install_into(discover(cwd), hooks=hooks)

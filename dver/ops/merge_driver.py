@@ -1,4 +1,4 @@
-"""What Git runs to merge a pointer or a lock file that both sides changed."""
+"""What Git runs to merge a pointer, a lock file or a `.gitignore` that both sides changed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import ConflictError, DverError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.words import some, typed
 from dver.formats import lock
-from dver.project.merging import merge_pointers, read_sides, told
+from dver.project.merging import merge_sides, read_sides, told
 from dver.project.targets import data_of
 from dver.repo import Repository
+from dver.scm import gitignore
+from dver.scm.ignoremerge import merge_ignore_files
+from dver.scm.textmerge import merge_in_markers
 
 
 @dataclass(frozen=True, slots=True)
 class DriverResult:
     """How a merge went. With a conflict, the file has both sides between Git's markers."""
 
+    clean: bool
+    """Was all merged?"""
     conflict: DverError | None = None
-    """What is in conflict, or kept the merge from being made; and what to do."""
-
-    @property
-    def clean(self) -> bool:
-        """Was all merged?"""
-        return self.conflict is None
+    """What is in conflict, or kept the merge from being made, and what to do; None where what Git says will do."""
 
 
 def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path: bytes, cwd: Path) -> DriverResult:
@@ -34,17 +34,32 @@ def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path
     The files are Git's temporary ones; an empty `base` means that both sides added the file. Whatever goes wrong is a
     conflict: Git must not take one side for the merge.
     """
+    clear_leftovers(ours.parent)
     contents = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
+    name = os.path.basename(path)
     try:
-        is_lock = os.path.basename(path) == lock.NAME.encode()
-        content, conflict = (_merge_lock if is_lock else _merge_pointer)(contents, marker_size, path, cwd)
+        if name == gitignore.FILE:
+            content, clean = _merge_ignore_file(contents, marker_size)
+            write_atomic(ours, content, durable=False)
+            return DriverResult(clean)
+        merge = _merge_lock if name == lock.NAME.encode() else _merge_pointer
+        content, conflict = merge(contents, marker_size, path, cwd)
     except DverError as error:
         content, conflict = _in_markers(contents[1], contents[2], marker_size), error
     write_atomic(ours, content, durable=False)
-    return DriverResult(conflict)
+    return DriverResult(conflict is None, conflict)
 
 
 Three = tuple[bytes, bytes, bytes]
+
+
+def _merge_ignore_file(contents: Three, marker_size: int) -> tuple[bytes, bool]:
+    """As Git merges text; but the lines that `dver add` wrote on both sides at one place are no conflict."""
+    content = merge_ignore_files(*contents)
+    if content is not None:
+        return content, True
+    content = merge_in_markers(*contents, marker_size=marker_size)
+    return contents[1] if content is None else content, False
 
 
 def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) -> tuple[bytes, DverError | None]:
@@ -52,7 +67,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
     # Where the user stands is not known: messages name paths as seen from the project's folder.
     with Repository(found.root, found.git) as repo:
         sides = read_sides(repo, data_of(path), contents)
-        merged = merge_pointers(repo, sides)
+        merged = merge_sides(repo, sides)
         if merged.content is not None and merged.clean:
             return merged.content, None
         shown = repo.shown(sides.path)
@@ -73,7 +88,7 @@ def _merge_lock(contents: Three, marker_size: int, path: bytes, _cwd: Path) -> t
     return content, ConflictError(
         f"two versions of {shown!r} cannot be merged",
         why=f"both sides changed what these stages produced: {some(stages)}",
-        fix=f"take the lines of one side, or run `dver repro`; then git add {typed(shown)}",
+        fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
     )
 
 

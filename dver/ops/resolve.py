@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dver.core.errors import ConflictError, UsageError
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.core.words import typed
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
-from dver.project.conflicts import Decisions, Unmerged, read_decisions, unmerged, write_decisions
-from dver.project.merging import MergedPointer, full_path, merge_sides
+from dver.project.conflicts import (
+    Decisions,
+    Unmerged,
+    cut_short,
+    ending_of,
+    forget,
+    read_decisions,
+    unmerged,
+    write_decisions,
+)
+from dver.project.lockmerge import UnmergedLock, merge_lock, unmerged_locks, write_lock
+from dver.project.merging import MergedPointer, full_path, merge_sides, take_whole
 from dver.project.pointerfiles import write_pointers
 from dver.project.restore import Restored, Wish, restore, together
-from dver.project.targets import SUFFIX, data_path, entry_of, is_at_or_below, pointer_of
+from dver.project.targets import SUFFIX, data_of, data_path, decode, entry_of, is_at_or_below, pointer_of
 from dver.repo import Repository
-from dver.scm.index import unmerged_files
+from dver.scm.index import put_unmerged, unmerged_files
+from dver.scm.pointers import on_disk
 from dver.store.merge import Choice, Conflict, kept_names
 from dver.store.trash import Watch
 
@@ -34,6 +46,14 @@ class OpenConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLock:
+    """A lock file that is still in conflict, and the stages that are; none where one side deleted the file."""
+
+    path: bytes
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ResolveResult:
     """What became of the conflicts that were asked about."""
 
@@ -46,6 +66,11 @@ class ResolveResult:
     """Files with one side's version, to look at."""
     restored: Restored | None = None
     """What was done in the workspace."""
+    whole: tuple[bytes, ...] = ()
+    """Data of which one side was taken whole, as directories that a merge needs are not to be had."""
+    locks: tuple[OpenLock, ...] = ()
+    resolved_locks: tuple[bytes, ...] = ()
+    """Lock files that were written and staged."""
 
 
 def resolve(
@@ -62,12 +87,20 @@ def resolve(
     A path may be tracked data, its pointer, a place inside of it, or a folder. What is decided is remembered until all
     of a pointer's conflicts are; then the pointer is written and staged, and the data checked out. A pointer of which
     nothing is in conflict any more is so ended without a choice, too. `both` only writes both versions into the
-    workspace. Raises UsageError for a path without a conflict.
+    workspace. In a lock file, which can be named too, ours or theirs decides the stages in conflict.
+    Raises UsageError for a path without a conflict.
     """
     with repo.exclusive():
         session = _Session(repo, choice, progress)
-        found = _chosen(repo, unmerged(repo), paths, cwd)
-        results = [session.look(one, inside, both=both) for one, inside in found]
+        conflicted = unmerged(repo)
+        ended = session.end_what_was_cut_short(conflicted)
+        found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
+        twofold = both or choice is Choice.UNION
+        if twofold:
+            _refuse_named_locks(repo, locks, paths, cwd)
+        results = [ended]
+        results += [session.look(one, inside, both=both) for one, inside in found]
+        results += [session.look_at_lock(one, None if twofold else choice) for one in locks]
     restored = [result.restored for result in results if result.restored is not None]
     return ResolveResult(
         open=tuple(one for result in results for one in result.open),
@@ -75,18 +108,29 @@ def resolve(
         resolved=tuple(one for result in results for one in result.resolved),
         written=tuple(one for result in results for one in result.written),
         restored=together(restored) if restored else None,
+        whole=tuple(one for result in results for one in result.whole),
+        locks=tuple(one for result in results for one in result.locks),
+        resolved_locks=tuple(one for result in results for one in result.resolved_locks),
     )
 
 
 def _chosen(
-    repo: Repository, conflicted: Sequence[Unmerged], paths: Sequence[str], cwd: Path
-) -> list[tuple[Unmerged, bytes]]:
-    """The conflicted data that `paths` mean, each with the place inside of it, empty for all of it."""
+    repo: Repository,
+    conflicted: Sequence[Unmerged],
+    locks: Sequence[UnmergedLock],
+    ended: Sequence[bytes],
+    paths: Sequence[str],
+    cwd: Path,
+) -> tuple[list[tuple[Unmerged, bytes]], list[UnmergedLock]]:
+    """What `paths` mean: the conflicted data, each with the place inside of it, empty for all of it; and lock files."""
     if not paths:
-        return [(one, b"") for one in conflicted]
+        return [(one, b"") for one in conflicted], list(locks)
     found: dict[tuple[bytes, bytes], tuple[Unmerged, bytes]] = {}
+    found_locks: dict[bytes, UnmergedLock] = {}
     for text in paths:
         path = data_path(repo, text, cwd)
+        meant = {one.path: one for one in locks if is_at_or_below(one.path, path)}
+        found_locks.update(meant)
         for name in (path, path.removesuffix(SUFFIX)):
             here = [(one, name[len(one.path) + 1 :]) for one in conflicted if is_at_or_below(name, one.path)]
             here += [(one, b"") for one in conflicted if is_at_or_below(one.path, name) and one.path != name]
@@ -94,10 +138,27 @@ def _chosen(
             if here:
                 break
         else:
-            listed = ", ".join(repo.shown(one.path) for one in conflicted)
-            why = f"in conflict: {listed}" if listed else "no pointer is in conflict"
-            raise UsageError(f"nothing is in conflict at {text!r}", why=why, fix="`dver resolve` lists all conflicts")
-    return list(found.values())
+            if not meant and not any(is_at_or_below(path.removesuffix(SUFFIX), one) for one in ended):
+                raise _nothing_at(repo, text, [*(one.path for one in conflicted), *(one.path for one in locks)])
+    return list(found.values()), list(found_locks.values())
+
+
+def _nothing_at(repo: Repository, text: str, conflicted: Sequence[bytes]) -> UsageError:
+    listed = ", ".join(repo.shown(one) for one in conflicted)
+    why = f"in conflict: {listed}" if listed else "no pointer is in conflict"
+    return UsageError(f"nothing is in conflict at {text!r}", why=why, fix="`dver resolve` lists all conflicts")
+
+
+def _refuse_named_locks(repo: Repository, locks: Sequence[UnmergedLock], paths: Sequence[str], cwd: Path) -> None:
+    named = {data_path(repo, text, cwd) for text in paths}
+    for one in locks:
+        if one.path in named:
+            shown = repo.shown(one.path)
+            raise UsageError(
+                f"both versions of {shown!r} cannot be kept",
+                why="a stage has produced one thing or the other",
+                fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +173,20 @@ class _Session:
         """Do what is asked about one pointer."""
         watch = Watch(self.repo.store)
         decisions = read_decisions(self.repo, conflicted)
-        undecided = merge_sides(self.repo, conflicted.sides)
+        try:
+            undecided = merge_sides(self.repo, conflicted.sides)
+        except MissingObjectError:
+            if inside or self.choice not in (Choice.OURS, Choice.THEIRS):
+                raise
+            whole = take_whole(conflicted.sides, self.choice)
+            return replace(self.finish(conflicted, whole, decisions, watch), whole=(conflicted.path,))
         meant = [one for one in undecided.data.conflicts if is_at_or_below(one.path, inside)]
         if inside and not meant:
             raise UsageError(
                 f"{self.repo.shown(full_path(conflicted.path, inside))!r} is not in conflict",
-                why="both sides have the same, or only one of them changed it",
+                why="the data is in conflict as a whole"
+                if any(not one.path for one in undecided.data.conflicts)
+                else "both sides have the same, or only one of them changed it",
                 fix=f"`dver resolve {typed(self.repo.shown(conflicted.path))}` lists what is",
             )
         if both:
@@ -132,6 +201,36 @@ class _Session:
             write_decisions(self.repo, conflicted, decisions)
             return self.still_open(conflicted, inside, merged)
         return self.finish(conflicted, merged, decisions, watch)
+
+    def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> Restored:
+        """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
+        if written:
+            restore(self.repo, [Wish(one, None) for one in written], progress=self.progress)
+        return restore(self.repo, [Wish(at, one) for at, one in entries.items()], progress=self.progress)
+
+    def end_what_was_cut_short(self, conflicted: Sequence[Unmerged]) -> ResolveResult:
+        """Bring the data of pointers that a killed run has staged, as they say by now."""
+        resolved, restored = [], []
+        for path in cut_short(self.repo, conflicted):
+            ending, written = ending_of(self.repo, path)
+            entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
+            for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
+                at = data_of(name)
+                entries.pop(at)  # where the pointer cannot be read, the data stays as it is
+                with suppress(ConflictError, CorruptError):
+                    entries[at] = entry_of(at, decode(self.repo, name, file.content or b""))
+            restored.append(self.bring(entries, written))
+            forget(self.repo, path)
+            resolved.append(path)
+        return ResolveResult(resolved=tuple(resolved), restored=together(restored) if restored else None)
+
+    def look_at_lock(self, one: UnmergedLock, choice: Choice | None) -> ResolveResult:
+        """Do what is asked about one lock file."""
+        merged = merge_lock(self.repo, one, choice)
+        if not merged.clean:
+            return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
+        write_lock(self.repo, one.path, merged.content)
+        return ResolveResult(resolved_locks=(one.path,))
 
     def still_open(self, conflicted: Unmerged, inside: bytes, merged: MergedPointer) -> ResolveResult:
         opened = (self.told(conflicted, one) for one in merged.data.conflicts)
@@ -164,11 +263,17 @@ class _Session:
         if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
             entries = _union(repo, conflicted)
             wanted = {at: pointer_of(one) if one is not None else None for at, one in entries.items()}
-        write_pointers(repo, wanted, watch)
+        # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
+        decisions.ending = list(entries)
+        write_decisions(repo, conflicted, decisions)
+        try:
+            write_pointers(repo, wanted, watch)
+        except BaseException:
+            with suppress(DverError):  # the error that brought us here says more
+                put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
+            raise
+        restored = self.bring(entries, decisions.written)
         write_decisions(repo, conflicted, None)
-        if decisions.written:
-            restore(repo, [Wish(one, None) for one in decisions.written], progress=self.progress)
-        restored = restore(repo, [Wish(at, one) for at, one in entries.items()], progress=self.progress)
         return ResolveResult(resolved=tuple(at for at, one in wanted.items() if one is not None), restored=restored)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import write_atomic
 from dver.project.merging import Sides, read_sides
 from dver.project.targets import data_of
@@ -40,6 +39,8 @@ class Decisions:
     """For keys of the pointer."""
     written: list[bytes] = field(default_factory=list)
     """Files with one side's version that were written to be looked at."""
+    ending: list[bytes] = field(default_factory=list)
+    """Once all is decided: data whose pointers are being written, and then the data itself."""
 
 
 def unmerged(repo: Repository) -> list[Unmerged]:
@@ -50,15 +51,8 @@ def unmerged(repo: Repository) -> list[Unmerged]:
     found = []
     for path, file in sorted(files.items()):
         three = [contents[file.sides[stage]] if stage in file.sides else None for stage in (1, 2, 3)]
-        found.append(Unmerged(data_of(path), file.sides, _sides(repo, data_of(path), three)))
+        found.append(Unmerged(data_of(path), file.sides, read_sides(repo, data_of(path), three)))
     return found
-
-
-def _sides(repo: Repository, path: bytes, three: list[bytes | None]) -> Sides:
-    # Where branches have crossed, Git makes the base by a merge of its own, which may have been in conflict.
-    with suppress(ConflictError, CorruptError):
-        return read_sides(repo, path, three)
-    return read_sides(repo, path, [None, *three[1:]])
 
 
 def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
@@ -71,6 +65,7 @@ def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
             files={os.fsencode(path): Choice(choice) for path, choice in kept["files"].items()},
             keys=Choice(kept["keys"]) if kept["keys"] else None,
             written=[os.fsencode(path) for path in kept["written"]],
+            ending=[os.fsencode(path) for path in kept.get("ending", [])],
         )
     return Decisions()
 
@@ -80,15 +75,37 @@ def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions
     kept = _read(repo)
     before = dict(kept)
     kept.pop(os.fsdecode(conflicted.path), None)
-    if decisions is not None and (decisions.files or decisions.keys or decisions.written):
+    if decisions is not None and any((decisions.files, decisions.keys, decisions.written, decisions.ending)):
         kept[os.fsdecode(conflicted.path)] = {
             "blobs": _blobs(conflicted),
             "files": {os.fsdecode(path): choice.value for path, choice in sorted(decisions.files.items())},
             "keys": decisions.keys.value if decisions.keys else None,
             "written": [os.fsdecode(path) for path in decisions.written],
+            "ending": [os.fsdecode(path) for path in decisions.ending],
         }
     if kept != before:
         repo.worktree_folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
+
+
+def cut_short(repo: Repository, conflicted: Sequence[Unmerged]) -> list[bytes]:
+    """Paths that are not in conflict any more, and whose data a killed `dver resolve` has not brought yet, perhaps."""
+    still = {one.path for one in conflicted}
+    found = [path for path, kept in _read(repo).items() if isinstance(kept, dict) and kept.get("ending")]
+    return [path for path in map(os.fsencode, sorted(found)) if path not in still]
+
+
+def ending_of(repo: Repository, path: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Of such a path: the data to bring, and files to take away."""
+    kept = _read(repo)[os.fsdecode(path)]
+    ending, written = ([os.fsencode(one) for one in kept.get(key, [])] for key in ("ending", "written"))
+    return ending, written
+
+
+def forget(repo: Repository, path: bytes) -> None:
+    """Nothing is to be done about `path` any more."""
+    kept = _read(repo)
+    if kept.pop(os.fsdecode(path), None) is not None:
         write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
 
 

@@ -13,9 +13,11 @@ from dver.core.fsutil import clear_leftovers
 from dver.project.projects import projects_of
 from dver.scm import gitconfig, index
 from dver.scm.git import GitRepo
-from dver.scm.gitignore import edit, lines
+from dver.scm.gitignore import FILE, edit, lines
 
-ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
+_ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
+_IGNORE_FILE: Final = b".gitignore merge=dver"
+"""So that two branches which each tracked data beside each other merge; unless the user merges it otherwise."""
 _SETTINGS: Final = (
     "dver.program",
     "merge.dver.name",
@@ -91,8 +93,9 @@ def set_attributes(git: GitRepo) -> list[Path]:
         file = root / _ATTRIBUTES_FILE
         if not root.is_dir() or _left_out(git, file):
             continue
+        wanted = _wanted(git, root)
         # An install that was killed may have written the lines, and not staged them.
-        if edit(file, add=ATTRIBUTES) or _lacks_attributes(index.content(git, _relative(git, file))):
+        if edit(file, add=wanted) or not set(wanted) <= lines(index.content(git, _relative(git, file))):
             index.stage(git, [_relative(git, file)])
             changed.append(file)
     return changed
@@ -101,23 +104,27 @@ def set_attributes(git: GitRepo) -> list[Path]:
 def drop_attributes(git: GitRepo) -> list[Path]:
     """Take these lines away; the change is left to the user to commit, as others may still use them."""
     files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
-    return [file for file in files if edit(file, remove=ATTRIBUTES)]
+    return [file for file in files if edit(file, remove=(*_ATTRIBUTES, _IGNORE_FILE))]
 
 
 def lacking_attributes(git: GitRepo, root: Path) -> bool:
     """Is a line missing from the `.gitattributes` of the project at `root`?"""
     file = root / _ATTRIBUTES_FILE
+    content = b""
     if _left_out(git, file):
-        return _lacks_attributes(index.content(git, _relative(git, file)))
-    return not file.exists() or _lacks_attributes(file.read_bytes())
+        content = index.content(git, _relative(git, file))
+    elif file.exists():
+        content = file.read_bytes()
+    return not set(_wanted(git, root)) <= lines(content)
 
 
 def _left_out(git: GitRepo, file: Path) -> bool:
     return not file.exists() and index.left_out(git, _relative(git, file))
 
 
-def _lacks_attributes(content: bytes) -> bool:
-    return not set(ATTRIBUTES) <= lines(content)
+def _wanted(git: GitRepo, root: Path) -> tuple[bytes, ...]:
+    merge = index.attribute(git, "merge", _relative(git, root / os.fsdecode(FILE)))
+    return (*_ATTRIBUTES, _IGNORE_FILE) if merge in (b"unspecified", b"dver") else _ATTRIBUTES
 
 
 def _relative(git: GitRepo, file: Path) -> bytes:

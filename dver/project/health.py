@@ -185,16 +185,17 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
     if lacking := drivers.lacking_settings(repo.git):
         yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", _INSTALL)
     if drivers.lacking_attributes(repo.git, repo.root):
-        yield Finding(Level.WARNING, "hooks", "the drivers are not named in .gitattributes", _INSTALL)
+        yield Finding(Level.WARNING, "hooks", "the drivers are not all named in .gitattributes", _INSTALL)
     if not wrong and not lacking:
         yield Finding(Level.OK, "hooks", _in_place(repo, setup))
 
 
 def _wrong_hooks(setup: Setup) -> list[str]:
+    ours = {name for name in setup.placed if setup.hooks[name] is HookState.OURS}
     return [
-        *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if setup.hooks[name] is not HookState.OURS),
+        *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if name not in ours),
         *(f"{name} does not call dver" for name in setup.by_hand),
-        *(f"{name}: runs twice" for name in setup.placed if name in setup.doubled),
+        *(f"{name}: runs twice" for name in sorted(setup.doubled & (setup.framework | ours))),
     ]
 
 

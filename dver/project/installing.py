@@ -24,7 +24,7 @@ class InstallResult:
     kept: tuple[str, ...] = ()
     """Hooks of others that were there, and that run first from now on."""
     removed: tuple[str, ...] = ()
-    """Hooks of dver's that were taken away, since the pre-commit framework runs them."""
+    """Hooks of dver's that were taken away: the pre-commit framework runs them, or the user wants none."""
     framework: tuple[str, ...] = ()
     """Hooks that the framework runs for dver."""
     pending: tuple[str, ...] = ()
@@ -39,14 +39,14 @@ class InstallResult:
 
 
 def install_into(git: GitRepo, *, hooks: bool = True) -> InstallResult:
-    """Put hooks, drivers and attributes in place; without `hooks`, only the latter. Doing it again is harmless.
+    """Put hooks, drivers and attributes in place; without `hooks`, these are taken away. Doing it again is harmless.
 
     Raises LocalIOError, ConflictError.
     """
     try:
         setup = githooks.look(git)
         clear_leftovers(setup.folder)
-        steps = githooks.plan_install(setup) if hooks else []
+        steps = githooks.plan_install(setup) if hooks else githooks.plan_uninstall(setup)
         githooks.carry_out(steps, setup.folder)
         attributes = drivers.set_attributes(git)
     except OSError as error:

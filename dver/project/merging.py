@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.words import count, some, typed
 from dver.formats import pointer as pointer_format
+from dver.formats.markers import versions
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry
+from dver.formats.tree import Entry, Leaf
 from dver.project.history import object_kind
 from dver.project.targets import decode, entry_of, pointer_of
-from dver.remote.fetch_plan import fetch_trees
 from dver.repo import Repository
 from dver.scm.textmerge import merge_lines
 from dver.store.merge import Choice, Choose, Conflict, Merged, merge, undecided
@@ -37,6 +37,10 @@ class Sides:
     base: Side
     ours: Side
     theirs: Side
+    crossed: bool = False
+    """Is the base itself in conflict, as Git makes it where branches have crossed? It is then `base` or `other`, or
+    none is known."""
+    other: Side = None
 
     @property
     def entries(self) -> tuple[Entry | None, Entry | None, Entry | None]:
@@ -46,8 +50,8 @@ class Sides:
 
     @property
     def pointers(self) -> list[Pointer]:
-        """Those of the three that are there."""
-        return [one[1] for one in self._all() if one is not None]
+        """Those that are there."""
+        return [one[1] for one in (*self._all(), self.other) if one is not None]
 
     def _all(self) -> tuple[Side, Side, Side]:
         return self.base, self.ours, self.theirs
@@ -72,12 +76,19 @@ class MergedPointer:
 def read_sides(repo: Repository, path: bytes, contents: Sequence[bytes | None]) -> Sides:
     """The versions of the pointer of the data `path`: base, ours and theirs.
 
-    A base that is itself the remains of a conflict, as Git makes them where branches have crossed, raises
-    ConflictError; so do sides with markers. CorruptError for what is no pointer.
+    Raises ConflictError for sides with markers, CorruptError for what is no pointer.
     """
     name = path + pointer_format.SUFFIX.encode()
-    base, ours, theirs = ((one, decode(repo, name, one)) if one else None for one in contents)
-    return Sides(path, base, ours, theirs)
+    base, *both = contents
+    ours, theirs = ((one, decode(repo, name, one)) if one else None for one in both)
+    if not base:
+        return Sides(path, None, ours, theirs)
+    with suppress(ConflictError, CorruptError):
+        return Sides(path, (base, decode(repo, name, base)), ours, theirs)
+    first = second = None
+    with suppress(ConflictError, CorruptError):
+        first, second = [(one, decode(repo, name, one)) for one in versions(base) or ()] or (None, None)
+    return Sides(path, first, ours, theirs, crossed=True, other=second)
 
 
 def merge_pointers(
@@ -102,24 +113,44 @@ def merge_pointers(
 def merge_sides(
     repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
 ) -> MergedPointer:
-    """`merge_pointers`; where one side has no pointer at all, the data is in conflict as a whole."""
+    """`merge_pointers`; where one side has no pointer at all, the data is in conflict as a whole. So it is where it is
+    not known what both sides come from, unless that makes no difference."""
     base, ours, theirs = sides.entries
     if ours is not None and theirs is not None:
-        return merge_pointers(repo, sides, choose=choose, prefer=prefer)
+        if not sides.crossed:
+            return merge_pointers(repo, sides, choose=choose, prefer=prefer)
+        merged = _merge_from_either(repo, sides)
+        if merged is not None:
+            return merged
     conflict = Conflict(b"", base, ours, theirs)
     choice = choose(conflict)
     if choice is None:
         return MergedPointer(Merged(None, (conflict,)), None)
+    return take_whole(sides, choice)
+
+
+def take_whole(sides: Sides, choice: Choice) -> MergedPointer:
+    """The pointer of one side, as it is; with `Choice.UNION` the one that there is. Reads no data."""
     present = sides.ours or sides.theirs
     wanted = sides.theirs if choice is Choice.THEIRS else sides.ours if choice is Choice.OURS else present
     return MergedPointer(Merged(entry_of(sides.path, wanted[1]) if wanted else None), wanted[0] if wanted else None)
 
 
+def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
+    """What a merge from the one base and from the other both lead to, without a conflict; else None."""
+    if sides.base is None or sides.other is None:
+        return None
+    bases = (sides.base, sides.other)
+    one, two = (merge_pointers(repo, replace(sides, base=base, crossed=False, other=None)) for base in bases)
+    return one if one.clean and two.clean and one.content == two.content else None
+
+
 def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> Merged:
     new: dict[Oid, bytes] = {}
+    shards: dict[Oid, Leaf] = {}
 
     def read(oid: Oid) -> Sequence[Entry]:
-        return repo.store.tree(oid)
+        return repo.store.tree(oid, shards)
 
     merged = merge(*sides.entries, read=read, emit=new.__setitem__, choose=choose)
     if new:
@@ -143,11 +174,13 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
             f"a directory that the merge needs is not in the store: {repo.shown(sides.path)!r}",
             why="the remote does not have it either",
             fix=f"have it pushed from where it was added (dver push --all-commits), then: dver resolve {shown}; "
-            f"or take one side whole: git checkout --ours -- {shown}.dver",
+            "or take one side whole, with --ours or --theirs",
         ) from error
 
 
 def _fetch_trees(repo: Repository, sides: Sides) -> None:
+    from dver.remote.fetch_plan import fetch_trees  # a merge that lacks nothing does not wait for it
+
     trees = [one for one in sides.pointers if one.kind is ObjectKind.TREE]
     for remote in {one.remote for one in trees}:
         try:
@@ -156,7 +189,8 @@ def _fetch_trees(repo: Repository, sides: Sides) -> None:
             raise MissingObjectError(
                 f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
                 why=f"they cannot be fetched: {error.what}",
-                fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}",
+                fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}; "
+                "or take one side whole, with --ours or --theirs",
             ) from error
 
 
@@ -235,7 +269,8 @@ def told(repo: Repository, sides: Sides, merged: MergedPointer) -> str:
         parts.append(some(paths))
     if merged.keys:
         parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({some(merged.keys)})")
-    return "both sides changed " + ", and ".join(parts)
+    unsure = "; branches have crossed, and what both come from is in conflict itself" if sides.crossed else ""
+    return "both sides changed " + ", and ".join(parts) + unsure
 
 
 def full_path(path: bytes, inside: bytes) -> bytes:

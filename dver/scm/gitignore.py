@@ -14,10 +14,14 @@ from typing import Final
 from dver.core.errors import ConflictError
 from dver.core.fsutil import write_atomic
 
+FILE: Final = b".gitignore"
+
 _SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _TRAILING_SPACES: Final = re.compile(rb" +\Z")
 _LINE_FEED: Final = b"[\t-\v]"
 """A line cannot hold a line feed, but a range of characters around it can match one, and little else."""
+_PATTERN: Final = re.compile(rb"/(?:[^\\*?\[/]|\\[\\*?\[ ]|\[[\r]\]|\[\t-\v\])+")
+"""A line that `pattern` may have written."""
 
 
 def escape(name: bytes) -> bytes:
@@ -79,6 +83,17 @@ def _replace(path: Path, before: bytes | None, after: bytes) -> bool:
     else:
         path.unlink()
     return True
+
+
+def merge_sets(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Three versions of some lines merged as sets: what one side removed is gone, what either added is there once, ours
+    first. None unless each line is one that `pattern` writes, as the order of others may mean something."""
+    old, mine, other = ({_bare(raw): raw for raw in _split(text)} for text in (base, ours, theirs))
+    if not all(_PATTERN.fullmatch(line) for line in (*old, *mine, *other)):
+        return None
+    kept = [raw for line, raw in mine.items() if line in other or line not in old]
+    added = [raw for line, raw in other.items() if line not in mine and line not in old]
+    return b"".join(kept + added)
 
 
 def _split(content: bytes) -> list[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,6 +62,29 @@ def unmerged_files(git: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
     """Those of the files `paths` that are in conflict in the index."""
     entries = run(git, ["ls-files", "-u", "-z", "--", *paths]).split(b"\0")[:-1]
     return {entry.partition(b"\t")[2] for entry in entries}
+
+
+def attribute(git: GitRepo, name: str, path: bytes) -> bytes:
+    """The value of the attribute `name` of `path` (gitattributes(5)): also `unspecified`, `set` and `unset`."""
+    return run(git, ["check-attr", "-z", name, "--", path]).split(b"\0")[2]
+
+
+def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
+    """The files in conflict in or below `under`: blob by stage, 1 the ancestor, 2 ours, 3 theirs."""
+    found: dict[bytes, dict[int, str]] = {}
+    where: list[Arg] = ["--", under] if under else []
+    for entry in run(git, ["ls-files", "-u", "-z", *where]).split(b"\0")[:-1]:
+        fields, _, path = entry.partition(b"\t")
+        _, blob, stage = fields.split()
+        found.setdefault(path, {})[int(stage)] = blob.decode()
+    return found
+
+
+def put_unmerged(git: GitRepo, path: bytes, sides: Mapping[int, str]) -> None:
+    """Have the file `path` in conflict again, between the blobs `sides`, by stage."""
+    lines = [b"0 " + b"0" * len(next(iter(sides.values()))) + b"\t" + path]
+    lines += [b"100644 %s %d\t%s" % (blob.encode(), stage, path) for stage, blob in sorted(sides.items())]
+    run(git, ["update-index", "-z", "--index-info"], stdin=b"".join(line + b"\0" for line in lines))
 
 
 def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:

@@ -160,7 +160,10 @@ class _Merging:
         for name in left.keys() | right.keys():
             mine, other = left.get(name), right.get(name)
             # The same as in `merge`, here without a call for each of the many names that nobody touched.
-            children[name] = mine if mine == other else self.merge(join(path, name), old.get(name), mine, other)
+            if mine is other or mine == other:
+                children[name] = mine
+            else:
+                children[name] = self.merge(join(path, name), old.get(name), mine, other)
         return _Folder(children, fixed)
 
     def _children(self, entry: Entry | None) -> dict[bytes, Entry]:
@@ -291,8 +294,13 @@ def _sealed(name: bytes, found: _Found, emit: Callable[[Oid, bytes], None]) -> E
     """What was merged as an entry called `name`; None for nothing."""
     if not isinstance(found, _Folder):
         return found if found is None or found.name == name else found._replace(name=name)
-    sealed = (_sealed(key, found.children[key], emit) for key in sorted(found.children))
-    entries = [one for one in sealed if one is not None]
+    entries = []
+    for key in sorted(found.children):
+        child = found.children[key]
+        # Most are as they were, and need no call each.
+        sealed = child if isinstance(child, Entry) and child.name == key else _sealed(key, child, emit)
+        if sealed is not None:
+            entries.append(sealed)
     return directory(name, entries, emit) if entries or found.fixed else None
 
 

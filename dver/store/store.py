@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
@@ -263,9 +263,12 @@ class Store:
                 return self.read_found(found)
         raise corrupt(oid)
 
-    def tree(self, oid: Oid) -> list[tree.Entry]:
-        """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one."""
-        return tree.read_directory(self._read_tree, oid)
+    def tree(self, oid: Oid, shards: MutableMapping[Oid, tree.Leaf] | None = None) -> list[tree.Entry]:
+        """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one.
+
+        With `shards`, those that are known already are not read again.
+        """
+        return tree.read_directory(self._read_tree, oid, shards)
 
     def _read_tree(self, oid: Oid) -> bytes:
         for found in self._find(oid):

@@ -24,7 +24,7 @@ from githooks import put_dver_on_path
 from gitmodel.begin import begin, look_at_all
 from gitmodel.steps import step
 
-STEPS = int(os.environ.get("DVER_GIT_STEPS", "20"))
+STEPS = int(os.environ.get("DVER_GIT_STEPS", "16"))
 SEED = os.environ.get("DVER_GIT_SEED")
 SEEDS = [int(SEED)] if SEED else range(int(os.environ.get("DVER_GIT_SEEDS", "2")))
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from githooks import git_says, put_dver_on_path
+from githooks import dver, git_says, put_dver_on_path
 from support import Run, git, make_git_repo, run_dver
 
 
@@ -27,11 +27,11 @@ def folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.delenv("DVER_HOOKS_INSTALL")
     if not template.exists():
         repo = make_git_repo(template / "repo")
-        run_dver("init", cwd=repo)
-        run_dver("remote", "add", "-d", "store", "../store", cwd=repo)
+        dver("init", cwd=repo)
+        dver("remote", "add", "-d", "store", "../store", cwd=repo)
         for text in ("one", "two"):
             _commit(repo, text)
-        run_dver("push", "--all-commits", cwd=repo)
+        dver("push", "--all-commits", cwd=repo)
         git("clone", "-q", "--bare", repo, template / "hub", cwd=repo)
         shutil.copytree(repo / ".git" / "hooks", template / "git" / "hooks")
         shutil.rmtree(repo)
@@ -50,7 +50,7 @@ def hub(folder: Path) -> Path:
 def _commit(repo: Path, text: str) -> None:
     (repo / "data").mkdir(exist_ok=True)
     (repo / "data" / "x").write_text(text)
-    run_dver("add", "data", cwd=repo)
+    dver("add", "data", cwd=repo)
     git("commit", "-qm", text, cwd=repo)
 
 
@@ -64,41 +64,31 @@ def _data(repo: Path) -> str | None:
     return file.read_text() if file.exists() else None
 
 
-def _is_pushed(repo: Path) -> bool:
-    return run_dver("check", "--remote", cwd=repo, rc=None).rc == 0
+def _is_pushed(repo: Path, *, rc: int = 0) -> None:
+    dver("check", "--remote", cwd=repo, rc=rc)
 
 
-@pytest.fixture
-def above(folder: Path, hub: Path) -> Path:
-    """A repository with the project as a submodule, at a commit for each of its versions."""
+def test_a_submodule_is_updated_with_its_data_and_pushed_from_above(folder: Path, hub: Path) -> None:
     above = make_git_repo(folder / "above")
     git("clone", "-q", "--bare", above, folder / "above.git", cwd=above)
     git("remote", "add", "origin", folder / "above.git", cwd=above)
     git("submodule", "--quiet", "add", hub, "s ub", cwd=above)
     sub = above / "s ub"
-    run_dver("config", "set", "--local", "remote.store.url", folder / "store", cwd=sub)
+    dver("config", "set", "--local", "remote.store.url", folder / "store", cwd=sub)
     for rev in ("HEAD~1", "main"):
-        git("checkout", "-q", rev, cwd=sub)
+        git_says(sub, "checkout", "-q", rev)
         git("commit", "-qam", rev, cwd=above)
-    return above
-
-
-def test_submodules_are_updated_with_their_data(above: Path) -> None:
     git_says(above, "checkout", "-q", "HEAD~1")
     git_says(above, "submodule", "update")
-    assert _data(above / "s ub") == "one"
+    assert _data(sub) == "one"
     git_says(above, "checkout", "-q", "--recurse-submodules", "main")
-    assert _data(above / "s ub") == "two"
-
-
-def test_a_push_from_above_takes_the_data_of_a_submodule_along(above: Path, hub: Path) -> None:
-    sub = above / "s ub"
+    assert _data(sub) == "two"
     git("checkout", "-q", "main", cwd=sub)
     _commit(sub, "three")
     git("commit", "-qam", "three", cwd=above)
-    assert not _is_pushed(sub)
+    _is_pushed(sub, rc=1)
     git_says(above, "push", "-q", "--recurse-submodules=on-demand", "origin", "main")
-    assert _is_pushed(sub)
+    _is_pushed(sub)
     assert git("rev-parse", "main", cwd=hub) == git("rev-parse", "main", cwd=sub)
 
 
@@ -108,13 +98,13 @@ def test_a_commit_and_a_push_may_be_about_several_projects(folder: Path) -> None
     one, two = repo / "één", repo / "t wo"
     for project in (one, two):
         project.mkdir()
-        run_dver("init", "--no-hooks", cwd=project)
-        run_dver("remote", "add", "-d", "store", folder / f"store {project.name}", cwd=project)
+        dver("init", "--no-hooks", cwd=project)
+        dver("remote", "add", "-d", "store", folder / f"store {project.name}", cwd=project)
     for text in ("1", "2"):
         for project in (one, two):
             (project / "data").mkdir(exist_ok=True)
             (project / "data" / "x").write_text(text)
-            run_dver("add", "data", cwd=project)
+            dver("add", "data", cwd=project)
         git_says(one, "commit", "-qm", text)
     git_says(two, "checkout", "-q", "HEAD~1")
     assert (_data(one), _data(two)) == ("1", "1")
@@ -122,7 +112,7 @@ def test_a_commit_and_a_push_may_be_about_several_projects(folder: Path) -> None
     assert (_data(one), _data(two)) == ("1", "2")
     git_says(one, "push", "-q", folder / "empty", "main")
     for project in (one, two):
-        run_dver("check", "--remote", "--rev", "main~1", "--rev", "main", cwd=project)
+        dver("check", "--remote", "--all-commits", cwd=project)
         (project / "gone.dver").write_text(f"kind: blob\noid: blake3:{'ab' * 32}\nsize: 4\nversion: 1\n")
     git("add", "-A", cwd=repo)
     said = git_says(two, "commit", "-qm", "Gone", rc=1)
@@ -137,7 +127,7 @@ def test_a_bare_repository_is_refused_and_takes_pushes(run: Run, folder: Path, h
     clone = _clone(hub)
     _commit(clone, "three")
     git_says(clone, "push", "-q", "origin", "main")
-    assert _is_pushed(clone)
+    _is_pushed(clone)
 
 
 def test_a_shallow_clone_is_worked_in_and_deepened(hub: Path) -> None:
@@ -145,16 +135,21 @@ def test_a_shallow_clone_is_worked_in_and_deepened(hub: Path) -> None:
     assert _data(clone) == "two"
     _commit(clone, "three")
     git_says(clone, "push", "-q", "origin", "main")
-    assert _is_pushed(clone)
+    _is_pushed(clone)
     git_says(clone, "fetch", "-q", "--unshallow")
     git_says(clone, "checkout", "-q", "main~2")
     assert _data(clone) == "one"
 
 
-def test_a_clone_without_a_checkout_gets_its_data_by_the_first_one(hub: Path) -> None:
+def test_a_clone_without_a_checkout_and_an_orphan_branch_get_data_by_the_next_checkout(hub: Path) -> None:
     empty = _clone(hub, "--no-checkout")
-    run_dver("install", cwd=empty)
+    dver("install", cwd=empty)
     git_says(empty, "checkout", "-q", "main")
+    assert _data(empty) == "two"
+    git_says(empty, "switch", "-q", "--orphan", "fresh")
+    assert _data(empty) is None
+    git_says(empty, "commit", "-q", "--allow-empty", "-m", "Fresh")
+    git_says(empty, "switch", "-q", "-c", "again", "main")
     assert _data(empty) == "two"
 
 
@@ -165,7 +160,7 @@ def test_a_sparse_checkout_has_the_data_of_what_is_checked_out(hub: Path) -> Non
         for file in (inside, outside):
             file.parent.mkdir(exist_ok=True)
             file.write_text(text)
-        run_dver("add", "in/set", "out/set", cwd=clone)
+        dver("add", "in/set", "out/set", cwd=clone)
         git("commit", "-qm", text, cwd=clone)
     git_says(clone, "sparse-checkout", "set", "--cone", "in")
     fix = run_dver("status", cwd=clone / "in", rc=3).err.split("fix: ")[1]  # the settings are in a folder, too
@@ -174,15 +169,15 @@ def test_a_sparse_checkout_has_the_data_of_what_is_checked_out(hub: Path) -> Non
     assert inside.read_text() == "1"
     assert not outside.exists()
     inside.write_text("3")
-    run_dver("add", "in/set", cwd=clone)
+    dver("add", "in/set", cwd=clone)
     assert "warning" not in git_says(clone, "commit", "-qam", "3")
     assert git("show", "--format=", "--name-only", cwd=clone).split() == ["in/set.dver"]
     git_says(clone, "push", "-q", "origin", "HEAD:refs/heads/sparse")
-    run_dver("check", "--remote", cwd=clone)
+    dver("check", "--remote", cwd=clone)
     git_says(clone, "sparse-checkout", "set", "--no-cone", "/in/", "/.dver/", "!*.py")
     git_says(clone, "checkout", "-q", "main")
     assert inside.read_text() == "2"
-    run_dver("install", cwd=clone)
+    dver("install", cwd=clone)
     assert not (clone / ".gitattributes").exists()
     assert "not named in .gitattributes" not in run_dver("doctor", "--offline", cwd=clone).out
     assert git("status", "--porcelain", cwd=clone) == ""
@@ -194,16 +189,7 @@ def test_a_worktree_without_a_branch_commits_and_goes(hub: Path) -> None:
     assert _data(other) == "one"
     _commit(other, "own")
     git_says(other, "push", "-q", "origin", "HEAD:refs/heads/own")
-    assert _is_pushed(other)
+    _is_pushed(other)
     git_says(clone, "worktree", "remove", other)
     assert not other.exists()
-    assert _data(clone) == "two"
-
-
-def test_an_orphan_branch_begins_without_data(hub: Path) -> None:
-    clone = _clone(hub)
-    git_says(clone, "switch", "-q", "--orphan", "fresh")
-    assert _data(clone) is None
-    git_says(clone, "commit", "-q", "--allow-empty", "-m", "Fresh")
-    git_says(clone, "switch", "-q", "-c", "again", "main")
     assert _data(clone) == "two"

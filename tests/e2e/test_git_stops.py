@@ -1,4 +1,4 @@
-"""Where Git stops on its way (rebase, bisect, am), and where it takes a part along (stash, reset): data follows."""
+"""Where Git stops on its way (rebase, am), and where it takes a part along (stash, reset): data follows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from githooks import git_says, put_dver_on_path
-from support import git, make_git_repo, run_dver
+from githooks import dver, git_says, put_dver_on_path
+from support import git, make_git_repo
 
 VERSIONS = ("one", "two", "three", "four")
 
@@ -30,7 +30,7 @@ def repo(template: Path, tmp_path: Path) -> Path:
     """A project whose `data`, and a file of code, have one version in each of four commits."""
     if not template.exists():
         make_git_repo(template)
-        run_dver("init", cwd=template)
+        dver("init", cwd=template)
         git("commit", "-qm", "Project", cwd=template)
         for text in VERSIONS:
             _commit(template, text)
@@ -43,7 +43,7 @@ def _commit(repo: Path, text: str) -> None:
     (repo / "data").mkdir(exist_ok=True)
     (repo / "data" / "x").write_text(text)
     (repo / f"{text}.py").write_text(text)
-    run_dver("add", "data", cwd=repo)
+    dver("add", "data", cwd=repo)
     git("add", f"{text}.py", cwd=repo)
     git("commit", "-qm", text, cwd=repo)
 
@@ -66,7 +66,7 @@ def test_at_each_edit_stop_of_a_rebase_the_data_is_that_of_its_commit(repo: Path
     git_says(repo, "rebase", "--continue")
     assert _data(repo) == "three"
     (repo / "data" / "x").write_text("better")
-    run_dver("add", "data", cwd=repo)
+    dver("add", "data", cwd=repo)
     git_says(repo, "commit", "-q", "--amend", "--no-edit")
     assert "Merge conflict in data.dver" in git_says(repo, "rebase", "--continue", rc=1)
     assert _data(repo) == "better"
@@ -87,7 +87,7 @@ def test_commits_that_are_reworded_squashed_and_dropped_leave_the_data_of_the_la
     assert _data(repo) == "three"
     assert "warning" not in said
     assert git("log", "--format=%s", "HEAD~1..", cwd=repo).split() == ["one"]
-    run_dver("check", cwd=repo)
+    dver("check", cwd=repo)
 
 
 def test_a_rebase_that_stops_at_a_conflict_of_code_has_the_data_so_far(repo: Path) -> None:
@@ -133,23 +133,12 @@ def test_patches_that_are_applied_bring_their_data(repo: Path) -> None:
     assert _data(repo) == "two"
 
 
-def test_a_bisection_by_hand_and_its_end_bring_the_data(repo: Path) -> None:
-    git_says(repo, "bisect", "start", "main", "main~4")
-    seen = []
-    while (subject := git("log", "-1", "--format=%s", cwd=repo).strip()) not in seen:
-        assert _data(repo) == subject
-        seen.append(subject)
-        git_says(repo, "bisect", "bad" if subject in VERSIONS[2:] else "good")
-    git_says(repo, "bisect", "reset")
-    assert _data(repo) == "four"
-
-
 def test_a_stash_of_one_path_and_one_that_conflicts(repo: Path) -> None:
     (repo / "data" / "x").write_text("mine")
     (repo / "one.py").write_text("mine")
-    run_dver("add", "data", cwd=repo)
+    dver("add", "data", cwd=repo)
     git_says(repo, "stash", "push", "-q", "--", "data.dver")
-    run_dver("checkout", cwd=repo)  # for a part, Git runs no hook that tells that files have changed
+    dver("checkout", cwd=repo)  # for a part, Git runs no hook that tells that files have changed
     assert (_data(repo), (repo / "one.py").read_text()) == ("four", "mine")
     git_says(repo, "checkout", "-q", "HEAD~1")
     assert "Merge conflict in data.dver" in git_says(repo, "stash", "pop", rc=1)
@@ -166,7 +155,7 @@ def test_a_pull_that_rebases_and_stashes_by_itself(repo: Path) -> None:
     git("add", "mine.py", cwd=repo)
     git("commit", "-qm", "mine", cwd=repo)
     (repo / "other").write_text("other")
-    run_dver("add", "other", cwd=repo)
+    dver("add", "other", cwd=repo)
     git_says(repo, "pull", "-q", "--rebase", "--autostash", "origin", "main")
     assert (_data(repo), (repo / "other").read_text()) == ("four", "other")
     assert "A  other.dver" in git("status", "--porcelain", cwd=repo)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from merging import BASE, clone_without_data, commit, diverge, files, unmerged, use_driver
 from support import Run, git, make_git_repo
-from workspaces import listing, write
+from workspaces import write
 
 from dver.core.oid import Oid
 from dver.formats import lock, pointer
 from dver.formats.lock import Item, Lock, Stage
 from dver.formats.pack import ObjectKind
-
-BASE = {"a.csv": b"a\n", "b.csv": b"b\n", "in/c.csv": b"c\n"}
-
-
-def use_driver(repo: Path) -> None:
-    driver = f"'{sys.executable}' -m dver merge-driver %O %A %B %L %P"
-    git("config", "merge.dver.driver", driver, cwd=repo)
-    (repo / ".git" / "info" / "attributes").write_text("*.dver merge=dver\ndver.lock merge=dver\n")
 
 
 @pytest.fixture
@@ -34,32 +24,6 @@ def repo(run: Run, tmp_path: Path) -> Path:
     commit(run, repo, BASE, "Base")
     git("branch", "-q", "other", cwd=repo)
     return repo
-
-
-def commit(run: Run, repo: Path, files: Mapping[str, bytes], message: str) -> None:
-    """Make `files` all of the data, and commit that."""
-    shutil.rmtree(repo / "data", ignore_errors=True)
-    write(repo / "data", files)
-    run("add", "data", cwd=repo)
-    git("add", "-A", cwd=repo)
-    git("commit", "-qm", message, cwd=repo)
-
-
-def diverge(run: Run, repo: Path, ours: Mapping[str, bytes], theirs: Mapping[str, bytes]) -> None:
-    """Commit `theirs` on the branch other, and `ours` on main, where we are."""
-    git("checkout", "-q", "other", cwd=repo)
-    commit(run, repo, theirs, "Theirs")
-    git("checkout", "-q", "main", cwd=repo)
-    commit(run, repo, ours, "Ours")
-
-
-def files(repo: Path) -> dict[str, bytes]:
-    """The data in the workspace."""
-    return {os.fsdecode(path): one[1] for path, one in listing(repo / "data").items() if one[0] != "directory"}
-
-
-def unmerged(repo: Path) -> str:
-    return git("ls-files", "-u", cwd=repo)
 
 
 def conflicting(run: Run, repo: Path) -> None:
@@ -287,21 +251,9 @@ def test_a_key_that_both_changed_is_a_conflict_and_resolved(run: Run, repo: Path
     assert unmerged(repo) == ""
 
 
-def _clone_without_data(run: Run, repo: Path) -> Path:
-    """A clone that has neither trees nor files, and a remote that has all."""
-    run("remote", "add", "-d", "origin", repo.parent / "remote", cwd=repo)
-    git("commit", "-qam", "Remote", cwd=repo)
-    run("push", "--all-commits", cwd=repo)
-    clone = repo.parent / "clone"
-    git("clone", "-q", repo, clone, cwd=repo.parent)
-    use_driver(clone)
-    git("branch", "-q", "other", "origin/other", cwd=clone)
-    return clone
-
-
 def test_trees_that_are_not_here_are_fetched_and_no_data(run: Run, repo: Path) -> None:
     diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
-    clone = _clone_without_data(run, repo)
+    clone = clone_without_data(run, repo)
     git("merge", "-q", "--no-edit", "other", cwd=clone)
     assert pointer.decode((clone / "data.dver").read_bytes()).files == 5
     run("cat", "data/mine", cwd=clone, rc=5)
@@ -311,11 +263,11 @@ def test_trees_that_are_not_here_are_fetched_and_no_data(run: Run, repo: Path) -
 
 def test_a_merge_that_lacks_trees_and_cannot_fetch_them_is_a_conflict_until_it_can(run: Run, repo: Path) -> None:
     diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
-    clone = _clone_without_data(run, repo)
+    clone = clone_without_data(run, repo)
     (repo.parent / "remote").rename(repo.parent / "away")
     git("merge", "-q", "other", cwd=clone, rc=1)
     assert (clone / "data.dver").read_text().startswith("<<<<<<< ours\n")
-    assert "dver resolve data" in run("resolve", "data", "--ours", cwd=clone, rc=5).err
+    assert "dver resolve data; or take one side whole" in run("resolve", cwd=clone, rc=5).err
     (repo.parent / "away").rename(repo.parent / "remote")
     run("resolve", "data", cwd=clone, rc=None)
     assert unmerged(clone) == ""
@@ -412,6 +364,17 @@ def test_a_merge_that_git_made_without_the_driver_is_made_by_resolve(run: Run, r
     git("merge", "-q", "other", cwd=repo, rc=1)
     run("resolve", cwd=repo)
     assert files(repo) == {**BASE, "mine": b"m\n", "yours": b"y\n"}
+    assert unmerged(repo) == ""
+
+
+def test_a_resolve_that_git_refuses_leaves_the_conflict(run: Run, repo: Path) -> None:
+    conflicting(run, repo)
+    before = unmerged(repo)
+    (repo / ".git" / "index.lock").touch()
+    assert "index.lock" in run("resolve", "data", "--ours", cwd=repo, rc=3).err
+    (repo / ".git" / "index.lock").unlink()
+    assert unmerged(repo) == before
+    run("resolve", "data", "--ours", cwd=repo)
     assert unmerged(repo) == ""
 
 

@@ -117,6 +117,10 @@ class Scenario:
     """Files below `where` that are saved nowhere: they must be left alone."""
     rc: int = 0
     """The exit code where nothing fails."""
+    warns: bool = False
+    """It ends with 0 whatever happens, and warns, as hooks do that must not stop Git."""
+    mend: tuple[str, ...] = ()
+    """What brings back files that a power cut emptied when all was done, if the command itself has no more to do."""
     sends: bool = False
     """A clone `fresh` must be able to pull all that the remote has been promised."""
 
@@ -233,6 +237,45 @@ def _condemned(case: Case) -> None:
     case.dver("gc", "--remote", "origin", "--grace", "0d")
 
 
+def _diverged(case: Case) -> None:
+    """Two branches of which each has changed other files, and both one."""
+    case.first()
+    case.git("branch", "other")
+    write(case.repo, {"data/a/one": noise(61), "data/ours": noise(62)})
+    case.save("ours")
+    case.git("checkout", "--quiet", "other")
+    write(case.repo, {"data/a/one": noise(63), "data/theirs": noise(64)})
+    (case.repo / "data/b/three").unlink()
+    case.save("theirs")
+    case.git("checkout", "--quiet", "main")
+    case.dver("checkout")
+    write(case.repo, NOTES)
+
+
+def _in_conflict(case: Case) -> None:
+    _diverged(case)
+    subprocess.run(["git", "merge", "other"], cwd=case.repo, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
+def _in_driver(case: Case) -> None:
+    """What Git puts in place before it calls the driver, with nothing in conflict."""
+    case.first()
+    for name in ("base", "ours", "theirs"):
+        if name != "base":
+            write(case.repo, {f"data/{name}": name.encode()})
+            case.dver("add", "data")
+        shutil.copy(case.repo / "data.dver", case.repo / f".merge_{name}")
+        case.git("checkout", "--quiet", "v1", "--", "data.dver")
+        case.dver("checkout", "--force")
+    write(case.repo, NOTES)
+
+
+def _moved_back(case: Case) -> None:
+    case.second()
+    write(case.repo, KEPT)
+    case.git("-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "v1")
+
+
 def _damaged(case: Case) -> None:
     """A store with a flipped bit in a frame, of which the workspace has the content."""
     case.first()
@@ -277,5 +320,14 @@ SCENARIOS = (
     Scenario("gc --restore", ("gc", "--restore"), _trashed, work=NOTES),
     Scenario("gc --remote", ("gc", "--remote", "origin", "--grace", "0d"), _littered_remote, sends=True),
     Scenario("gc --remote again", ("gc", "--remote", "origin", "--grace", "0d"), _condemned, sends=True),
+    Scenario("resolve", ("resolve", "data", "--theirs"), _in_conflict, work=NOTES, mend=("checkout",)),
+    Scenario("resolve union", ("resolve", "data", "--union"), _in_conflict, work=NOTES, mend=("checkout",)),
+    Scenario(
+        "merge-driver",
+        ("merge-driver", ".merge_base", ".merge_ours", ".merge_theirs", "7", "data.dver"),
+        _in_driver,
+        work=NOTES,
+    ),
+    Scenario("hook post-checkout", ("hook", "post-checkout", "0", "0", "1"), _moved_back, work=KEPT, warns=True),
     Scenario("fsck --repair", ("fsck", "--repair"), _damaged),
 )

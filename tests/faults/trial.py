@@ -114,6 +114,8 @@ class Trial:
             yield "it hangs"
         if "Traceback" in ended.err or "internal error" in ended.err:
             yield "it ended by a bug"
+        if self.scenario.warns and "warning: " in ended.err:
+            return
         if ended.rc in (0, self.scenario.rc):
             if ended.rc == 0 or fault.mode in (Mode.ERROR, Mode.FULL):
                 yield from self._differs(case, "it said that all is well, but")
@@ -168,6 +170,9 @@ class Trial:
         ended = self._command(case)
         if ended.rc != self.scenario.rc and not done:
             # Deletions are not synced: after a power cut, what a command had deleted may be there again.
+            if self.scenario.mend and fault.mode in (Mode.POWER, Mode.POWER_NAMES):
+                dver(self.scenario.mend, case.folder / self.scenario.where, scratch=self.folder)
+                now = self._state(case)
             more = fault.mode is Mode.POWER_NAMES and self._is_only_more(now)
             # Between a pointer and `git add`, all is done but that: Git shows it as a change that is not staged.
             if not more and now.files != self.after.files:

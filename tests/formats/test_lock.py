@@ -196,6 +196,23 @@ def test_a_stage_that_one_side_deleted_and_the_other_changed_is_a_conflict() -> 
     assert b"<<<<<<< ours\n=======\n  a:\n" in content
 
 
+def test_one_side_decides_the_stages_in_conflict_and_no_others() -> None:
+    three = [encode(one) for one in (stages(a="1", b="1"), stages(a="2", b="1"), stages(a="3", b="2"))]
+    assert merge(*three, prefer="ours") == (encode(stages(a="2", b="2")), ())
+    assert merge(*three, prefer="theirs") == (encode(stages(a="3", b="2")), ())
+
+
+def test_a_base_in_conflict_is_no_reason_to_take_a_side() -> None:
+    base, conflicts = merged(stages(a="0", b="1"), stages(a="1", b="1"), stages(a="2", b="1"))
+    assert conflicts == ("a",)
+    content, conflicts = merge(base, encode(stages(a="1", b="3")), encode(stages(a="2", b="1")))
+    assert conflicts == ("a",)
+    assert encode_stage("b", replace(STAGE, cmd="3")) in content.decode()
+    assert merge(base, encode(stages(a="1")), encode(stages(a="1", b="1"))) == (encode(stages(a="1")), ())
+    nothing_known = b"<<<<<<< x\n=======\n>>>>>>> y\n"
+    assert merge(nothing_known, encode(stages(a="1")), encode(stages(a="1", b="1")))[1] == ("b",)
+
+
 @given(locks(), locks(), locks(), st.booleans())
 def test_a_merge_without_conflicts_is_a_lock(base: Lock, ours: Lock, theirs: Lock, added: bool) -> None:
     content, conflicts = merged(None if added else base, ours, theirs)

@@ -82,6 +82,22 @@ def test_a_directory_of_any_size_survives(count: int) -> None:
     assert (len(objects) == 1) is (count <= LEAF_MAX)
 
 
+def test_what_versions_of_a_large_directory_have_in_common_is_read_once() -> None:
+    listed = many(40_000)
+    changed = [*listed[:-1], listed[-1]._replace(size=listed[-1].size + 1)]
+    (old, objects), (new, others) = kept(listed), kept(changed)
+    read: list[Oid] = []
+
+    def reading(oid: Oid) -> bytes:
+        read.append(oid)
+        return {**objects, **others}[oid]
+
+    shards: dict[Oid, Leaf] = {}
+    assert read_directory(reading, old, shards) == listed
+    assert read_directory(reading, new, shards) == changed
+    assert sorted(read) == sorted({*objects, *others})
+
+
 def test_one_new_file_in_a_large_directory_costs_one_shard_and_the_list() -> None:
     listed = many(40_000)
     _, before = kept(listed)

@@ -39,9 +39,6 @@ def _first_commit(folder: Path, first: Checkout) -> None:
     first.dver("remote", "add", "-d", "store", str(folder / "remote"))
     first.dver("config", "set", "--local", "hooks.fetch", "true")
     (first.real / ".dverignore").write_text("*.skip\n")
-    for name in ("sets", "bin"):  # never emptied: one side would delete them, where the other adds a line
-        (first.real / name).mkdir()
-        (first.real / name / ".gitignore").write_text("# Data\n")
     for name in ("data/keep", "data/1", "data/a/2", "model.bin"):
         first.write(name, b"\0" + name.encode())
     first.dver("add", "data", "model.bin")

@@ -67,9 +67,9 @@ def decide(world: World, checkout: Checkout, verb: str) -> None:
 
 
 def _choices(world: World, checkout: Checkout, path: str) -> tuple[str, ...]:
-    in_directory = path.startswith("data/")
-    # Where pointers stay in their places, a tracked file does not become two; and see `_change`.
-    return _CHOICES if (not checkout.unsaved if in_directory else world.moves) else _CHOICES[:2]
+    # Files with pointers of their own become two where others may move, too, and beside no others; and see `_change`.
+    union = not checkout.unsaved if path.startswith("data/") else world.moves and path.startswith("bin/")
+    return _CHOICES if union else _CHOICES[:2]
 
 
 def _change(world: World, checkout: Checkout, paths: list[str]) -> None:

@@ -84,7 +84,7 @@ def reset(world: World, checkout: Checkout) -> None:
 
 def stash(world: World, checkout: Checkout) -> None:
     """Put work aside, and take it up again, perhaps elsewhere."""
-    world.edit(checkout)
+    world.edit(checkout, renames=False)  # a stash cannot be told the strategy by which it is merged
     world.add(checkout)
     checkout.git("add", "-A")
     if checkout.git("diff", "--cached", "--quiet"):
@@ -134,15 +134,13 @@ def rename_beside(world: World, checkout: Checkout) -> None:
 def move_beside(world: World, checkout: Checkout) -> None:
     """Move a directory on a branch while it is changed here: Git follows the pointer, and in the twin the directory."""
     checkout.git("update-ref", "refs/begun", "HEAD")
-    old, new = f"sets/{world.number()}", f"sets/{world.number()}"
+    old, new = (f"sets/{number}/{number}" for number in (world.number(), world.number()))
     for name in ("1", "2", "deep/3", "deep/4"):
         checkout.write(f"{old}/{name}", world.content(100))
     _commit_whole(world, checkout, old)
     branch = f"branch{world.number()}"
     assert checkout.git("checkout", "-q", "-b", branch)
-    checkout.dver("move", old, new)
-    checkout.says("mv", old, new)
-    assert checkout.git("commit", "-q", "-m", f"Move {old}")
+    _move(checkout, old, new)
     assert checkout.git("checkout", "-q", "-")
     checkout.write(f"{old}/1", world.content(100))
     checkout.write(f"{old}/deep/5", world.content(100))
@@ -174,9 +172,9 @@ def _take_over(world: World, checkout: Checkout, branch: str, directories: str) 
 def track(world: World, checkout: Checkout) -> None:
     """Begin to track a directory, or a file."""
     number = world.number()
-    kind = world.chance.choice(("sets/", "set", "bin/") if world.moves else ("sets/", "set"))
-    path = f"bin/{number}.bin" if kind == "bin/" else f"{kind}{number}"
-    for name in [""] if kind == "bin/" else ["/1", "/deep/2"]:
+    a_file = world.moves and world.sometimes(0.3)
+    path = f"bin/{number}/{number}.bin" if a_file else f"sets/{number}/{number}"
+    for name in [""] if a_file else ["/1", "/deep/2"]:
         checkout.write(path + name, world.content(100))
     _commit_whole(world, checkout, path)
 
@@ -185,14 +183,16 @@ def move(world: World, checkout: Checkout) -> None:
     """Move data with its pointer."""
     here = wholes(files(checkout.twin))
     if here and world.moves:
-        old = world.chance.choice(here)
-        number = world.number()
-        new = f"bin/{number}.bin" if old.endswith(".bin") else world.chance.choice((f"sets/{number}", f"set{number}"))
-        for top in checkout.worktrees:
-            (top / new).parent.mkdir(exist_ok=True)
-        checkout.dver("move", old, new)
-        checkout.says("mv", old, new)
-        assert checkout.git("commit", "-q", "-m", f"Move {number}")
+        old, number = world.chance.choice(here), world.number()
+        _move(checkout, old, f"bin/{number}/{number}.bin" if old.endswith(".bin") else f"sets/{number}/{number}")
+
+
+def _move(checkout: Checkout, old: str, new: str) -> None:
+    for top in checkout.worktrees:
+        (top / new).parent.mkdir(parents=True)
+    checkout.dver("move", old, new)
+    checkout.says("mv", old, new)
+    assert checkout.git("commit", "-q", "-m", f"Move {old}")
 
 
 def remove(world: World, checkout: Checkout) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from gitmodel.checkout import Checkout, Files, files, write
 FOLDERS = ("data", "data/a", "data/b b", "data/ä/deep")
 LASTING = ("data/keep", "data/once/")
 """What is never changed; files in `data/once/` are only renamed, so that renames can meet anything."""
-_FILE = re.compile(r"(bin/)?[^/]+\.bin")
-_SET = re.compile(r"(sets/|set)\d+(?=/)")
+_FILE = re.compile(r"model\.bin|bin/\d+/[^/]+\.bin")
+_SET = re.compile(r"sets/\d+/\d+(?=/)")
 
 
 @dataclass
@@ -50,11 +51,13 @@ class World:
 
     # -- work
 
-    def edit(self, checkout: Checkout) -> None:
+    def edit(self, checkout: Checkout, *, renames: bool = True) -> None:
         """Change, add, rename and delete some files of the data, and add some code."""
         here = editable(files(checkout.twin))
-        for _ in range(self.chance.randrange(1, 5)):
-            self._edit_one(checkout, here)
+        # One change for certain: what Git and dver take for none differs, as with empty directories.
+        checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}", self.content(100))
+        for _ in range(self.chance.randrange(4)):
+            self._edit_one(checkout, here, renames=renames)
         if self.sometimes(0.3):
             checkout.write("model.bin", self.content(3_000))
         for path in tracked_files(files(checkout.twin)):
@@ -63,12 +66,13 @@ class World:
         if self.sometimes(0.4):
             checkout.write(f"code/{self.number()}.py", self.content(10))
 
-    def _edit_one(self, checkout: Checkout, here: list[str]) -> None:
+    def _edit_one(self, checkout: Checkout, here: list[str], *, renames: bool) -> None:
         what = self.chance.choice(("new", "new", "change", "change", "delete", "mode", "rename", "ignored"))
         if what == "rename":
-            self._rename(checkout)
+            if renames:
+                self._rename(checkout)
         elif what == "ignored":
-            checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}.skip", self.content(10))
+            checkout.write(f"data/{self.number()}.skip", self.content(10))
         elif what == "new" or not here:
             checkout.write(f"{self.chance.choice(FOLDERS)}/{self.number()}", self.content(100))
         else:
@@ -82,6 +86,7 @@ class World:
             file = top / path
             if what == "delete":
                 file.unlink(missing_ok=True)
+                drop_empty(file.parent)
             elif file.exists():
                 file.chmod(file.stat().st_mode ^ 0o111)
 
@@ -141,7 +146,10 @@ def tracked_files(found: Files) -> list[str]:
 
 
 def wholes(found: Files) -> list[str]:
-    """What was tracked later on, and can be moved and removed: directories that are never changed, and files."""
+    """What was tracked later on, and can be moved and removed: directories that are never changed, and files.
+
+    Each is in a folder of its own, so that `.gitignore`, which the twin has not, changes with its pointer only.
+    """
     sets = {match[0] for path in found if (match := _SET.match(path))}
     return sorted(sets | {path for path in tracked_files(found) if path.startswith("bin/")})
 
@@ -151,6 +159,14 @@ def rename(checkout: Checkout, old: str, new: str) -> None:
     for top in checkout.worktrees:
         (top / new).parent.mkdir(parents=True, exist_ok=True)
         (top / old).rename(top / new)
+        drop_empty((top / old).parent)
+
+
+def drop_empty(folder: Path) -> None:
+    """Delete the folder if nothing is in it, and those around it, as Git would: dver keeps empty ones."""
+    with suppress(OSError):
+        folder.rmdir()
+        drop_empty(folder.parent)
 
 
 def write_unsaved(checkout: Checkout, path: str, content: bytes) -> None:

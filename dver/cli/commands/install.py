@@ -17,7 +17,7 @@ from dver.ops.install import install
         ("dver install --json", "Say what was done, for a program."),
     ]
 )
-@click.option("--no-hooks", is_flag=True, help="Set up the drivers only, and put no hook in place.")
+@click.option("--no-hooks", is_flag=True, help="Set up the drivers only; take away hooks of dver's.")
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, no_hooks: bool, as_json: bool) -> None:

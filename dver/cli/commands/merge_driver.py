@@ -21,7 +21,7 @@ from dver.ops.merge_driver import merge_driver
 @click.argument("path")
 @click.pass_obj
 def command(ctx: Context, *, base: str, ours: str, theirs: str, marker_size: int, path: str) -> int:
-    """Merge two versions of a pointer, or of a lock file.
+    """Merge two versions of a pointer, a lock file or a .gitignore.
 
     Git runs it, with the names of temporary files; the merged one takes the place of OURS. The exit code is 1 with
     conflicts.
@@ -30,8 +30,7 @@ def command(ctx: Context, *, base: str, ours: str, theirs: str, marker_size: int
     result = merge_driver(*files, marker_size=marker_size, path=os.fsencode(path), cwd=ctx.cwd)
     if result.conflict is not None:
         report(result.conflict)
-        return 1
-    return 0
+    return 0 if result.clean else 1
 
 
 command.hidden = True

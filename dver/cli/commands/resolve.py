@@ -37,7 +37,8 @@ def command(
 
     After a `git merge`, `rebase`, `cherry-pick` or `stash pop`, only files that both sides changed are left. PATH is
     data in conflict, or a file in it; once all its conflicts are decided, the pointer is staged, and the data checked
-    out. Without an option, the conflicts are listed. In a rebase, ours is what you rebase onto.
+    out. PATH may also be a dver.lock, of which --ours or --theirs decides the stages in conflict. Without an option,
+    the conflicts are listed. In a rebase, ours is what you rebase onto.
     """
     flags = {Choice.OURS: ours, Choice.THEIRS: theirs, Choice.UNION: union}
     chosen = [choice for choice, wanted in flags.items() if wanted]
@@ -58,8 +59,10 @@ def command(
 def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
     for path in result.written:
         ctx.say(f"wrote {shown(repo, path)}")
-    for path in result.resolved:
+    for path in (*result.resolved, *result.resolved_locks):
         ctx.say(f"resolved {shown(repo, path)}")
+    for path in result.whole:
+        ctx.note(f"took one side of {shown(repo, path)} whole: directories that a merge needs are not to be had")
     if result.restored is not None and not result.written:
         tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
     if result.open:
@@ -68,11 +71,17 @@ def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
             ctx.say(f"  {shown(repo, one.path)}  (ours: {_side(one.ours)}, theirs: {_side(one.theirs)})")
     for path, key in result.keys:
         ctx.say(f"  {shown(repo, path)}.dver: both sides changed the key {terminal.printable(key)}")
+    for lock in result.locks:
+        stages = ", ".join(map(terminal.printable, lock.stages))
+        what = f"both sides changed {stages}" if stages else "one side deleted it"
+        ctx.say(f"  {shown(repo, lock.path)}: {what}")
     if result.open:
         ctx.note(f"to decide one: dver resolve {typed(repo.shown(result.open[0].path))} --ours, --theirs or --union")
     elif result.keys:
         ctx.note(f"to decide: dver resolve {typed(repo.shown(result.keys[0][0]))} --ours or --theirs")
-    elif not result.resolved and not result.written and result.restored is None:
+    elif result.locks:
+        ctx.note(f"to decide: dver resolve {typed(repo.shown(result.locks[0].path))} --ours or --theirs")
+    elif not result.resolved and not result.resolved_locks and not result.written and result.restored is None:
         ctx.note("nothing is in conflict")
 
 
