@@ -11,10 +11,9 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.words import typed
 from dver.formats import lock as lock_format
-from dver.project.lockguard import is_lock_path
 from dver.repo import Repository
 from dver.scm import index
-from dver.scm.pointers import read_blobs
+from dver.scm.pointers import is_lock_path, read_blobs
 from dver.store.merge import Choice
 
 
