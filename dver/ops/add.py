@@ -10,8 +10,8 @@ from pathlib import Path
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.project.adding import Added, Request, keep, take
-from dver.project.targets import Target, Tracked, containing, data_path, in_worktree, select
-from dver.project.tracking import check_inside, check_trackable
+from dver.project.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
+from dver.project.tracking import check_inside, check_trackable, refuse_outputs
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.worktree.intake import keeping_crew
@@ -57,7 +57,10 @@ def add(
 
 
 def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
-    return [Request(target.path, target) for target in select(repo, tracked, paths, cwd)]
+    found = select(repo, tracked, paths, cwd)
+    named = {data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
+    refuse_outputs(repo, [target for target in found if target.path in named])
+    return [Request(target.path, target) for target in found if target.tracked.maker is None]
 
 
 def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
@@ -69,6 +72,7 @@ def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequenc
     for text in paths:
         path = data_path(repo, text, cwd)
         target = containing(tracked, path)
+        refuse_outputs(repo, [target] if target is not None else [])
         if target is None or not target.inside:
             check_trackable(repo, tracked, path, text)
         else:

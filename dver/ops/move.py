@@ -16,7 +16,7 @@ from dver.formats.pack import ObjectKind
 from dver.project.lookup import place_of
 from dver.project.pointerfiles import write_pointers
 from dver.project.targets import SUFFIX, Tracked, below, containing, data_path, in_worktree
-from dver.project.tracking import check_free
+from dver.project.tracking import check_free, refuse_outputs
 from dver.repo import Repository
 from dver.scm import index
 from dver.store.compare import join, same
@@ -66,6 +66,7 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
             why="it has no pointer of its own that could be moved",
             fix=f"rename the file with mv, then `dver add {typed(whole)}`; its content is not stored again",
         )
+    refuse_outputs(repo, [target])
     return target.tracked
 
 

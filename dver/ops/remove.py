@@ -16,6 +16,7 @@ from dver.formats.tree import Entry, Kind
 from dver.project.lookup import explaining, nothing_at
 from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, entry_of, in_worktree, pointer_of, select
+from dver.project.tracking import refuse_outputs
 from dver.repo import Repository
 from dver.store.graft import directory
 from dver.store.trash import Watch
@@ -54,6 +55,7 @@ def remove(
     """
     with repo.exclusive():
         targets = _outermost(select(repo, in_worktree(repo), paths, cwd))
+        refuse_outputs(repo, targets)
         parts = [target for target in targets if target.inside]
         wholes = [target.path for target in targets if not target.inside]
         watch = Watch(repo.store)

@@ -15,7 +15,7 @@ from dver.pipeline.plan import Step, plan, scope
 from dver.pipeline.schedule import Capacity, State, Task, Watcher, run_stages
 from dver.project.locks import Locks
 from dver.project.observing import Observer
-from dver.project.pipelines import Pipelines, load_pipelines, select_stages
+from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.project.stages import places_of, reasons_of
 from dver.project.stagework import StageWork
 from dver.repo import Repository
@@ -107,7 +107,9 @@ def repro(
 def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tuple[Address, ...]]:
     pipelines = load_pipelines(repo)
     targets: Sequence[Address] = select_stages(repo, pipelines, choice.targets, cwd)
-    return pipelines, scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
+    chosen = scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
+    refuse_tracked(repo, pipelines.graph, chosen)
+    return pipelines, chosen
 
 
 class _Heard:

@@ -1,21 +1,23 @@
-"""`dver status`: HEAD, the index, the pointers on disk and the data, compared with each other, without any network."""
+"""`dver status`: HEAD, the index, the files on disk that name data and the data, compared, without any network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dver.core.errors import UsageError
+from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
+from dver.project.lockfiles import Maker
 from dver.project.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import Change as GitChange
-from dver.scm.pointers import PointerFile
+from dver.scm.pointers import PointerFile, is_lock_path
 
 if TYPE_CHECKING:
     from dver.project.presence import Presence
@@ -61,6 +63,10 @@ class PathStatus:
     """Is all that the pointer stands for in the store?"""
     on_remote: bool | None
     """Is it on its remote, as far as is known here? None where it has no remote."""
+    stage: str | None = None
+    """For an output: the stage that makes it, as a user names it."""
+    lock: bytes | None = None
+    """For an output: the lock file that, in place of a pointer, says what it should be."""
 
     @property
     def is_clean(self) -> bool:
@@ -74,7 +80,7 @@ class StatusReport:
 
     paths: tuple[PathStatus, ...]
     conflicts: tuple[bytes, ...]
-    """Pointers in an unfinished merge."""
+    """Pointers and locks in an unfinished merge."""
 
     @property
     def is_clean(self) -> bool:
@@ -88,25 +94,64 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
     conflicts = tuple(sorted(path for path, file in pointer_scan.index.items() if file.sides))
     disk = load(repo, {path: file for path, file in pointer_scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.prefix)
-    places = _Places(
-        disk=disk,
-        index={data_of(path): file for path, file in pointer_scan.index.items() if not file.sides},
-        staged={data_of(path): change for path, change in changed.items() if path not in conflicts},
-    )
+    index = {path: file.blob for path, file in pointer_scan.index.items() if not file.sides}
+    staged = {path: change for path, change in changed.items() if path not in conflicts}
+    places = _places(repo, disk, index, staged)
     wanted = _wanted(repo, places, paths, cwd)
     return StatusReport(_look(repo, wanted, places, progress) if wanted else (), conflicts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """What is known of each data path, place by place."""
+    """What is known of each data path, place by place. Versions are blobs of pointers, or what locks say of outputs."""
 
     disk: Mapping[bytes, Tracked]
-    index: Mapping[bytes, PointerFile]
+    index: Mapping[bytes, str]
     staged: Mapping[bytes, GitChange]
+    makers: Mapping[bytes, Maker]
+    """Of outputs, wherever a lock names them."""
 
     def all(self) -> list[bytes]:
         return sorted({*self.disk, *self.index, *self.staged})
+
+
+def _places(
+    repo: Repository, disk: Mapping[bytes, Tracked], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
+) -> _Places:
+    """All that is known, by data path; `index` and `staged` are by the path of the file."""
+    locks = sorted({path for path in (*index, *staged) if is_lock_path(path)})
+    blobs = {data_of(path): blob for path, blob in index.items() if not is_lock_path(path)}
+    changes = {data_of(path): change for path, change in staged.items() if not is_lock_path(path)}
+    made = {path: one for path, one in disk.items() if one.maker is not None}
+    for lock in locks:
+        now = _outputs(repo, made, lock, index.get(lock))
+        before = _outputs(repo, made, lock, staged[lock].old) if lock in staged else now
+        blobs.update({path: _version(one) for path, one in now.items()})
+        changes.update(_changes(before, now))
+        made = {**before, **now, **made}
+    return _Places(disk, blobs, changes, {path: one.maker for path, one in made.items() if one.maker is not None})
+
+
+def _outputs(repo: Repository, made: Mapping[bytes, Tracked], lock: bytes, blob: str | None) -> dict[bytes, Tracked]:
+    """The outputs that the version `blob` of a lock file names, if it can be read. `made` are those that are known."""
+    if blob is None:
+        return {}
+    here = {path: one for path, one in made.items() if one.maker and one.maker.lock == lock and one.blob == blob}
+    with suppress(CorruptError, ConflictError):
+        return here or load(repo, {lock: PointerFile(blob)})
+    return {}
+
+
+def _changes(before: Mapping[bytes, Tracked], now: Mapping[bytes, Tracked]) -> Iterator[tuple[bytes, GitChange]]:
+    for path in {**before, **now}:
+        old, new = (_version(side[path]) if path in side else None for side in (before, now))
+        if old != new:
+            yield path, GitChange(old, new)
+
+
+def _version(one: Tracked) -> str:
+    """What differs where a pointer, or what a lock says of an output, does."""
+    return one.blob if one.maker is None else repr(one.pointer)
 
 
 def _wanted(repo: Repository, places: _Places, texts: Sequence[str], cwd: Path) -> list[bytes]:
@@ -116,6 +161,9 @@ def _wanted(repo: Repository, places: _Places, texts: Sequence[str], cwd: Path) 
     for text in texts:
         path = data_path(repo, text, cwd)
         path = path.removesuffix(SUFFIX) or path
+        if is_lock_path(path):
+            chosen += [one for one in places.all() if one in places.makers and places.makers[one].lock == path]
+            continue
         here = [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
         if not here:
             raise UsageError(f"{text!r} is not tracked", fix="`dver ls` lists what is tracked")
@@ -137,9 +185,11 @@ def _look(repo: Repository, wanted: Sequence[bytes], places: _Places, progress: 
 def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
     disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
     staged = _state(change.old, change.new) if change else None
-    unstaged = _state(index.blob if index else None, disk.blob if disk else None)
+    unstaged = _state(index, _version(disk) if disk else None)
+    maker = places.makers.get(path)
+    stage, lock = (maker.address, maker.lock) if maker is not None else (None, None)
     if disk is None:
-        return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, in_store=True, on_remote=None)
+        return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage, lock)
     found, changes = examine(path, disk.pointer)
     data = DataState.ABSENT if not found else DataState.UNCHANGED if changes == () else DataState.MODIFIED
     return PathStatus(
@@ -151,6 +201,8 @@ def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) ->
         disk.pointer,
         in_store=disk.pointer.oid in presence.in_store,
         on_remote=presence.on_remote(disk.pointer),
+        stage=stage,
+        lock=lock,
     )
 
 

@@ -36,6 +36,11 @@ class Locks:
 
     def write(self, known: Mapping[str, Iterable[str]]) -> list[Path]:
         """Write the files that changed, without the stages that are not `known` by folder; returns them."""
+        # Another stage, perhaps of another file, may make now what one made that is gone.
+        for folder in known:
+            with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
+                self._file(folder)
+        self._changed.update(folder for folder, stages in self._stages.items() if stages.keys() - known.get(folder, ()))
         written = []
         for folder in sorted(self._changed):
             names = set(known.get(folder, ()))

@@ -11,10 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from dver.core.errors import DverError, PipelineError, UsageError
-from dver.pipeline.graph import Address, Graph, build
+from dver.core.words import typed
+from dver.pipeline.graph import Address, Graph, build, place_of
 from dver.pipeline.load import load
-from dver.pipeline.stage import FILE_NAME, PipelineFile, Stage
-from dver.project.targets import data_path, is_at_or_below
+from dver.pipeline.stage import FILE_NAME, Output, PipelineFile, Stage
+from dver.pipeline.yamltree import wrong
+from dver.project.targets import SUFFIX, data_path, is_at_or_below
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm.index import files_called
 
@@ -84,6 +86,27 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
     here = os.fsdecode(data_path(repo, ".", cwd))
     chosen = {address for text in targets for address in _meant(repo, graph, text, here, cwd)}
     return [address for address in graph.order if address in chosen]
+
+
+def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
+    """Raise PipelineError for an output of one of `stages` that is tracked by itself, or lies in what is."""
+    free: set[bytes] = set()
+    for address in stages:
+        for out in graph.stages[address].outs:
+            place = os.fsencode(place_of(address.folder, out.path, out.mark))
+            while place and place not in free:
+                if os.path.isfile(repo.absolute(place + SUFFIX)):
+                    raise _tracked(repo, address, out, repo.shown(place))
+                free.add(place)
+                place = os.path.dirname(place)
+
+
+def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> PipelineError:
+    return wrong(
+        out.mark,
+        f"stage {str(address)!r} makes {out.path!r}, and the pointer {shown + '.dver'!r} tells what that should be",
+        fix=f"`dver remove {typed(shown)}` leaves the data to the stage; or take it out of the stage",
+    )
 
 
 def _folders(repo: Repository) -> list[str]:

@@ -65,6 +65,8 @@ class StageWork:
         """What running stages were started with."""
         self._ignored: dict[bytes, list[bytes]] = {}
         """Lines for `.gitignore`, by folder."""
+        self._placed: dict[bytes, tuple[Entry, ...]] = {}
+        """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
         self._written = time.monotonic()
         self._watch = Watch(repo.store)
 
@@ -121,9 +123,9 @@ class StageWork:
         if not force and time.monotonic() - self._written < _WRITE_EVERY:
             return
         self._written = time.monotonic()
-        known: dict[str, list[str]] = {}
+        known: dict[str, list[str]] = {folder: [] for folder in self._pipelines.files}
         for address in self._graph.order:
-            known.setdefault(address.folder, []).append(address.name)
+            known[address.folder].append(address.name)
         with self._repo.exclusive():
             top = self._repo.git.worktree
             changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
@@ -133,6 +135,14 @@ class StageWork:
                     changed.append(path)
             self._ignored.clear()
             index.stage(self._repo.git, changed)
+            # After the locks: what no lock names yet, a checkout would take away.
+            self._note_placed()
+
+    def _note_placed(self) -> None:
+        if self._placed:
+            self._repo.note_placed(self._placed)
+            self._repo.note_partial(dict.fromkeys(self._placed, False))
+            self._placed = {}
 
     def _restore(self, address: Address, stage: Stage, inputs: Inputs) -> bool:
         """Put back what the same work made before, if all of it is at hand."""
@@ -185,9 +195,11 @@ class StageWork:
 
     def _note(self, address: Address, stage: Stage, made: lock.Stage) -> None:
         self._locks.record(address, made)
-        for out in stage.outs:
-            if out.cache:
-                folder, name = os.path.split(os.fsencode(self._place(address, out.path)))
+        for item in made.outs:
+            place = os.fsencode(self._place(address, item.path))
+            self._placed[place] = (entry_of_item(item),) if item.cache else ()
+            if item.cache:
+                folder, name = os.path.split(place)
                 self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
         lost = self._watch.lacking([(one.oid, one.kind) for one in made.outs if one.cache])
         if lost:

@@ -159,12 +159,11 @@ def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
 
 def _choosing(repo: Repository, *both: Tracked) -> str:
     """How to have only one of two files tell what something should be."""
-    pointer = next((one for one in both if one.maker is None), None)
-    lock = next(one.source for one in both if one.maker is not None)
-    ending = f"take its stage out of the dver.yaml and of {typed(repo.shown(lock))}"
+    pointer = next((repo.shown(one.source) for one in both if one.maker is None), None)
     if pointer is None:
-        return ending
-    return f"git rm --cached -- {typed(repo.shown(pointer.source))} and delete that file; or {ending}"
+        return "`dver repro` drops stages that are gone; where there is no dver.yaml any more, git rm its dver.lock"
+    lock = next(repo.shown(one.source) for one in both if one.maker is not None)
+    return f"git rm -f -- {typed(pointer)}; or take the stage out of the dver.yaml and its lines out of {typed(lock)}"
 
 
 def _refuse_nested(repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, UsageError
@@ -43,6 +43,21 @@ def check_inside(repo: Repository, target: Target, text: str) -> None:
         if reason := forbidden_name(name):
             raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the data")
     refuse_symlinked_parents(repo.top, target.path)
+
+
+def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
+    """Raise UsageError for a target that a stage makes: its lock file, not a pointer, says what it should be."""
+    for target in targets:
+        maker = target.tracked.maker
+        if maker is not None:
+            whole = repo.shown(target.tracked.path)
+            raise UsageError(
+                f"{repo.shown(target.path)!r} is " + ("in " if target.inside else "") + f"an output of stage "
+                f"{maker.address!r}",
+                why=f"{repo.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
+                fix=f"`dver repro {typed(maker.address)}` makes it again, `dver commit {typed(maker.address)}` records "
+                "it as it is; to make it anew elsewhere, or no longer, change dver.yaml",
+            )
 
 
 def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
@@ -86,11 +101,19 @@ def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverErr
 def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
     around = containing(tracked, os.path.dirname(path))
     if around is not None:
+        refuse_outputs(repo, [Target(around.tracked)])
         whole = repo.shown(around.tracked.path)
         raise ConflictError(
             f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {typed(whole)}` first"
         )
     inside = below(tracked, path)
+    made = [one for one in inside if one.maker is not None]
+    if made:
+        raise ConflictError(
+            f"{text!r} contains what stages make",
+            why=some([repo.shown(one.path) for one in made]),
+            fix="add what else is in it by itself, or have the stages make it elsewhere",
+        )
     if inside:
         raise ConflictError(
             f"{text!r} contains data that is tracked by itself",

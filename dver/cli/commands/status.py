@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import click
 
@@ -12,6 +13,7 @@ from dver.cli.context import Context
 from dver.ops.status import DataState, PathStatus, StatusReport, status
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
+from dver.scm.pointers import is_lock_path
 
 
 @options.command(
@@ -28,8 +30,8 @@ from dver.repo import Repository
 def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     """Say what changed, and what to do about it.
 
-    Compares the pointers in HEAD, in the index and on disk, and the data itself. No network is used: what is on the
-    remote is what the last push, fetch or pull saw there.
+    Compares the pointers and locks in HEAD, in the index and on disk, and the data itself. No network is used: what is
+    on the remote is what the last push, fetch or pull saw there.
     """
     with Repository.open(ctx.cwd) as repo:
         report = status(repo, paths, cwd=ctx.cwd, progress=ctx.progress)
@@ -42,7 +44,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: b
 
 def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
     for path in report.conflicts:
-        ctx.say(f"conflict: {shown(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
+        ctx.say(f"conflict: {shown(repo, path)}  ({_LOCK_WAY_OUT if is_lock_path(path) else _WAY_OUT})")
     for title, chosen, describe in _sections(ctx, repo):
         found = [one for one in report.paths if chosen(one)]
         if found:
@@ -56,6 +58,15 @@ def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
         ctx.say("data is clean")
 
 
+_WAY_OUT: Final = "`dver resolve` lists what both sides changed, and ends it"
+_LOCK_WAY_OUT: Final = "take the lines of one side, or delete both and `dver repro`; then `git add` it"
+
+
+def _source(repo: Repository, one: PathStatus) -> str:
+    """The pointer, or the output and the lock that names it."""
+    return shown(repo, one.path + SUFFIX) if one.lock is None else f"{shown(repo, one.path)} in {shown(repo, one.lock)}"
+
+
 Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterable[str]]]
 
 
@@ -64,14 +75,19 @@ def _sections(ctx: Context, repo: Repository) -> list[Section]:
         return [shown(repo, one.path)]
 
     def pointer(state: Callable[[PathStatus], object]) -> Callable[[PathStatus], list[str]]:
-        return lambda one: [f"{getattr(state(one), 'value', '')}: {shown(repo, one.path + SUFFIX)}"]
+        return lambda one: [f"{getattr(state(one), 'value', '')}: {_source(repo, one)}"]
 
     return [
         ("Staged for commit (`git commit`)", lambda one: one.staged is not None, pointer(lambda one: one.staged)),
         ("Not staged (`git add`)", lambda one: one.unstaged is not None, pointer(lambda one: one.unstaged)),
         (
             "Data changed (`dver add -u` records it, `dver checkout` takes it back)",
-            lambda one: one.data is DataState.MODIFIED,
+            lambda one: one.data is DataState.MODIFIED and one.stage is None,
+            lambda one: _modified(ctx, repo, one),
+        ),
+        (
+            "Outputs changed (`dver repro` makes them anew, `dver commit` records them, `dver checkout` takes it back)",
+            lambda one: one.data is DataState.MODIFIED and one.stage is not None,
             lambda one: _modified(ctx, repo, one),
         ),
         ("Not in the workspace (`dver checkout`)", lambda one: one.data is DataState.ABSENT, name),
