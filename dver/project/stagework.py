@@ -83,7 +83,7 @@ class StageWork:
         outs = outs_of(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
             return State.UP_TO_DATE
-        if not forced and not stage.always_changed and self._restore(address, stage, inputs):
+        if not forced and _is_repeatable(stage) and self._restore(address, stage, inputs):
             return State.RESTORED
         self._inputs[address] = inputs
         _ = self._surroundings  # as they are before the first command runs
@@ -110,7 +110,7 @@ class StageWork:
         with self._repo.exclusive():
             items = self._keep(address, stage)
         made = recorded(stage, inputs, items)
-        if self._runs is not None:
+        if self._runs is not None and _is_repeatable(stage):
             self._runs.put(
                 run_key(made, [one.path for one in stage.outs]),
                 made,
@@ -226,6 +226,12 @@ class StageWork:
 
     def _places(self, address: Address) -> list[str]:
         return [self._place(address, one.path) for one in self._graph.stages[address].outs]
+
+
+def _is_repeatable(stage: Stage) -> bool:
+    """Can what came of it be put back instead of running it? A stage without outputs is run for something else, and of
+    one without inputs nobody knows what it depends on."""
+    return bool(stage.outs) and bool(stage.deps or stage.params or stage.env) and not stage.always_changed
 
 
 def _refuse_missing_deps(address: Address, inputs: Inputs) -> None:
