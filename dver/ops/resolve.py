@@ -23,6 +23,7 @@ from dver.project.conflicts import (
     unmerged,
     write_decisions,
 )
+from dver.project.lockfiles import outputs_in
 from dver.project.lockmerge import UnmergedLock, merge_lock, unmerged_locks, write_lock
 from dver.project.merging import MergedPointer, full_path, merge_sides, take_whole
 from dver.project.pointerfiles import write_pointers
@@ -230,7 +231,10 @@ class _Session:
         if not merged.clean:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
         write_lock(self.repo, one.path, merged.content)
-        return ResolveResult(resolved_locks=(one.path,))
+        outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
+        wishes = [Wish(made.path, entry_of(made.path, made.pointer)) for made in outputs]
+        restored = restore(self.repo, wishes, progress=self.progress) if wishes else None
+        return ResolveResult(resolved_locks=(one.path,), restored=restored)
 
     def still_open(self, conflicted: Unmerged, inside: bytes, merged: MergedPointer) -> ResolveResult:
         opened = (self.told(conflicted, one) for one in merged.data.conflicts)

@@ -169,7 +169,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
             Level.WARNING,
             "pointers",
             f"not ignored by Git, so that `git add .` would take it: {_names(repo, open_to_git)}",
-            "`dver add` it again, which writes the line in .gitignore",
+            "`dver add` it again, or `dver repro` what a stage makes, which writes the line in .gitignore",
         )
 
 

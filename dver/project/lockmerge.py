@@ -41,7 +41,8 @@ class MergedLock:
 def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
     """The lock files of the project that are in conflict in Git's index, by path."""
     files = {path: sides for path, sides in index.unmerged(repo.git, repo.prefix).items() if is_lock_path(path)}
-    contents = read_blobs(repo.git, {blob for sides in files.values() for blob in sides.values()})
+    blobs = {blob for sides in files.values() for blob in sides.values()}
+    contents = read_blobs(repo.git, blobs, lock_format.MAX_SIZE)
     return [
         UnmergedLock(path, *(contents[sides[stage]] if stage in sides else None for stage in (1, 2, 3)))
         for path, sides in sorted(files.items())

@@ -75,6 +75,7 @@ class RunCache:
     _NAME = "run"
 
     def __init__(self, repo: Repository) -> None:
+        self._repo = repo
         self._folder = repo.store_root / "runs"
 
     def get(self, key: str) -> lock.Stage | None:
@@ -91,7 +92,7 @@ class RunCache:
 
     def put(self, key: str, stage: lock.Stage, run: RunRecord) -> None:
         """Keep what came of the work called `key`, and how. The last one counts."""
-        self._path(key).parent.mkdir(parents=True, exist_ok=True)
+        self._repo.store.scratch.make_folder(self._path(key).parent)  # open to those who share the store
         # Lost in a power cut, the stage is run once more.
         write_atomic(self._path(key, record.SUFFIX), record.encode(run), durable=False)
         write_atomic(self._path(key), lock.encode(lock.Lock({self._NAME: stage})), durable=False)

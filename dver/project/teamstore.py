@@ -69,8 +69,8 @@ def _check_clones(repo: Repository) -> Iterator[Finding]:
 def _folders(root: Path) -> Iterator[Path]:
     yield root
     for name in sorted(os.listdir(root)):
-        if name in ("packs", "tmp", "clones", "trash", "loose") and (root / name).is_dir():
+        if name in ("packs", "tmp", "clones", "trash", "loose", "runs") and (root / name).is_dir():
             yield root / name
-    loose = root / "loose"
-    if loose.is_dir() and os.access(loose, os.R_OK | os.X_OK):
-        yield from (path for path in sorted(loose.iterdir()) if stat.S_ISDIR(path.lstat().st_mode))
+    for spread in (root / "loose", root / "runs"):
+        if spread.is_dir() and os.access(spread, os.R_OK | os.X_OK):
+            yield from (path for path in sorted(spread.iterdir()) if stat.S_ISDIR(path.lstat().st_mode))

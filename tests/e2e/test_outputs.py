@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,24 @@ def test_gc_takes_what_no_lock_names_any_more_although_the_run_cache_does(run: R
     assert here(repo) == made_of("two")
 
 
+def test_the_run_cache_of_a_shared_store_is_open_to_others_and_stands_in_nobodys_way(run: Run, repo: Path) -> None:
+    store = repo.parent / "store"
+    run("config", "set", "cache.dir", "../store", cwd=repo)
+    run("config", "set", "cache.shared", "group", cwd=repo)
+    old = os.umask(0o077)
+    try:
+        run("repro", "--force", cwd=repo)
+    finally:
+        os.umask(old)
+    assert all(folder.stat().st_mode & 0o070 == 0o070 for folder in (store / "runs", *(store / "runs").iterdir()))
+    collect(run, repo)
+    assert "closed to others" not in run("doctor", "--offline", cwd=repo, rc=None).out
+    assert here(repo) == made_of("two")
+    (repo / "model").unlink()
+    run("checkout", "model", cwd=repo)
+    assert here(repo) == made_of("two")
+
+
 def test_remote_gc_keeps_outputs(run: Run, repo: Path) -> None:
     run("push", "--all-commits", cwd=repo)
     for _ in range(2):
@@ -238,6 +257,25 @@ def test_outputs_stay_while_their_lock_is_in_conflict_or_broken(hooked: Path) ->
         git_says(hooked, "checkout", "-q", "-b", f"b{len(text)}")
         git_says(hooked, "reset", "-q", "--hard")
         assert here(hooked) == made_of("two")
+
+
+def test_outputs_follow_what_is_decided_about_their_stage(run: Run, hooked: Path) -> None:
+    (hooked / ".gitattributes").write_text("*.dver merge=dver\ndver.lock merge=dver\n")
+    git("config", "merge.dver.driver", "dver merge-driver %O %A %B %L %P", cwd=hooked)
+    git("add", "-A", cwd=hooked)
+    git("commit", "-qm", "Drivers", cwd=hooked)
+    git_says(hooked, "checkout", "-q", "-b", "other")
+    make(run, hooked, "three")
+    git_says(hooked, "checkout", "-q", "main")
+    make(run, hooked, "four")
+    git_says(hooked, "merge", "other", rc=1)
+    assert here(hooked) == made_of("four")
+    assert "conflict: dver.lock" in run("status", cwd=hooked).out
+    run("resolve", ".", "--theirs", cwd=hooked)
+    assert here(hooked) == made_of("three")
+    git_says(hooked, "checkout", "--theirs", "score")
+    git_says(hooked, "commit", "-qam", "Merged", "--no-verify")
+    assert run("status", "--exit-code", cwd=hooked).rc == 0
 
 
 # -- looking

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 import click
 
@@ -13,7 +12,6 @@ from dver.cli.context import Context
 from dver.ops.status import DataState, PathStatus, StatusReport, status
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
-from dver.scm.pointers import is_lock_path
 
 
 @options.command(
@@ -44,7 +42,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: b
 
 def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
     for path in report.conflicts:
-        ctx.say(f"conflict: {shown(repo, path)}  ({_LOCK_WAY_OUT if is_lock_path(path) else _WAY_OUT})")
+        ctx.say(f"conflict: {shown(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
     for title, chosen, describe in _sections(ctx, repo):
         found = [one for one in report.paths if chosen(one)]
         if found:
@@ -56,10 +54,6 @@ def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
         ctx.say("nothing is tracked yet; `dver add PATH` begins")
     elif report.is_clean:
         ctx.say("data is clean")
-
-
-_WAY_OUT: Final = "`dver resolve` lists what both sides changed, and ends it"
-_LOCK_WAY_OUT: Final = "take the lines of one side, or delete both and `dver repro`; then `git add` it"
 
 
 def _source(repo: Repository, one: PathStatus) -> str:
