@@ -35,6 +35,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Compare runs": {
         "params": "Compare the parameters of two revisions.",
         "metrics": "Show and compare metrics of any revisions.",
+        "plots": "Draw plots of any revisions.",
     },
     "Set up and get help": {
         "install": "Have Git run dver, so that data follows.",

@@ -1,0 +1,40 @@
+"""Vega: its JavaScript for the page, and pictures drawn without a browser. From a package that is an extra, since it
+is large (docs/decisions/dependencies.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dver.core.errors import PipelineError, RepositoryError
+
+_SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
+_SCALE: Final = 2.0
+
+
+def javascript() -> str:
+    """What defines `vegaEmbed` in a page. Takes a second or two. Raises RepositoryError without the extra."""
+    found: str = _engine().javascript_bundle(_SNIPPET)
+    return found
+
+
+def to_png(spec: Mapping[str, Any], name: str) -> bytes:
+    """The picture of a chart. It may name data of its own, but nothing is loaded. Raises PipelineError for what cannot
+    be drawn."""
+    engine = _engine()
+    try:
+        found: bytes = engine.vegalite_to_png(json.dumps(spec), scale=_SCALE, allowed_base_urls=[])
+    except ValueError as error:
+        raise PipelineError(f"{name!r} cannot be drawn", why=str(error).strip().split("\n")[0]) from error
+    return found
+
+
+def _engine() -> Any:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise RepositoryError(
+            "charts need the package vl-convert-python", why="it is not installed", fix="pip install 'dver[plots]'"
+        ) from error
+    return vl_convert

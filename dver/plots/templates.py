@@ -1,0 +1,258 @@
+"""Templates: Vega-Lite with anchors (`<DVER_DATA>`, `<DVER_X>` …) where data and names are put in.
+
+The anchors of DVC's templates (`<DVC_METRIC_DATA>` …) mean the same, so that the template of a user of DVC works
+as it is. docs/pipelines.md lists them all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from dver.core.errors import PipelineError
+from dver.pipeline.yamltree import kind_of
+from dver.plots.chart import REV, SERIES, Chart
+
+SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
+DEFAULT: Final = "linear"
+
+_ANCHOR: Final = re.compile(r"<(DVC_METRIC|DVER)_([A-Z_]+)>")
+_SPECIAL: Final = re.compile(r"([\\.\[\]'\"])")
+_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#7f7f7f")
+"""Colours that the colour-blind can tell apart, too (after Okabe and Ito)."""
+_DASHES: Final = ([1, 0], [8, 4], [2, 2], [8, 2, 2, 2], [4, 4], [12, 3])
+_LEGEND: Final = {"symbolOpacity": 1}
+_DASH_LEGEND: Final = {
+    **_LEGEND,
+    "symbolType": "stroke",
+    "symbolStrokeColor": "gray",
+    "symbolStrokeWidth": 2,
+    "symbolSize": 500,
+}
+_SHAPES: Final = ("circle", "square", "triangle", "diamond", "cross")
+_SIZE: Final = 300
+_DROP: Final = object()
+"""In the place of an anchor that says nothing here: the key that it is the value of is left out."""
+
+
+def _spec(**parts: Any) -> dict[str, Any]:
+    title = {"text": "<DVER_TITLE>", "anchor": "middle"}
+    return {"$schema": SCHEMA, "data": {"values": "<DVER_DATA>"}, "title": title, **parts}
+
+
+def _axes(x: str = "<DVER_X_KIND>", y: str = "<DVER_Y_KIND>", *, zero: bool = False) -> dict[str, Any]:
+    scale = {"scale": {"zero": zero}}
+    return {
+        "x": {"field": "<DVER_X>", "type": x, "title": "<DVER_X_LABEL>", **scale},
+        "y": {"field": "<DVER_Y>", "type": y, "title": "<DVER_Y_LABEL>", **scale},
+        "color": "<DVER_COLOR>",
+        "tooltip": "<DVER_TOOLTIP>",
+    }
+
+
+_SIZED: Final = {"width": "<DVER_PLOT_WIDTH>", "height": "<DVER_PLOT_HEIGHT>"}
+_ZOOM: Final = {"params": ["<DVER_ZOOM_AND_PAN>"]}
+_DASHED: Final = {"strokeDash": "<DVER_STROKE_DASH>"}
+
+
+def _bar(x: str, y: str, offset: str, sort: str | None = None) -> dict[str, Any]:
+    axes = _axes(x, y, zero=True)
+    named = "x" if x == "nominal" else "y"
+    axes[named] = {**_unscaled(axes[named]), "sort": sort}
+    beside = {offset: {"field": REV, "sort": None}, "column": "<DVER_COLUMN>"}
+    return _spec(**_SIZED, mark="bar", encoding={**axes, **beside})
+
+
+def _unscaled(axis: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: one for key, one in axis.items() if key != "scale"}
+
+
+def _confusion(shown: str, steps: Sequence[Mapping[str, Any]], form: str) -> dict[str, Any]:
+    """How often each x came with each y; `steps` make of the `count` what is `shown`, in the `form`."""
+    cells = [
+        {"aggregate": [{"op": "count", "as": "count"}], "groupby": "<DVER_GROUP_BY_CELL>"},
+        {"impute": "count", "key": "<DVER_X>", "value": 0, "groupby": "<DVER_GROUP_BY_Y>"},
+        *steps,
+        {"joinaggregate": [{"op": "max", "field": shown, "as": "highest"}], "groupby": "<DVER_GROUP_BY>"},
+    ]
+    axes = _axes("nominal", "nominal")
+    color = {"field": shown, "type": "quantitative", "title": None, "scale": {"scheme": "blues"}}
+    dark_on_light = {"test": f"datum.{shown} < datum.highest / 2", "value": "black"}
+    number = {"field": shown, "type": "quantitative", "format": form}
+    layer = [
+        {"mark": "rect", "encoding": {"color": color, "tooltip": [*_NAMED, number]}},
+        {"mark": "text", "encoding": {"text": number, "color": {"condition": dark_on_light, "value": "white"}}},
+    ]
+    encoding = {name: _unscaled(axes[name]) for name in ("x", "y")}
+    return _spec(
+        facet={"column": {"field": REV, "sort": None, "title": None}, "row": "<DVER_ROW>"},
+        spec={**_SIZED, "transform": cells, "encoding": encoding, "layer": layer},
+    )
+
+
+_NAMED: Final = ({"field": "<DVER_X>", "title": "<DVER_X_LABEL>"}, {"field": "<DVER_Y>", "title": "<DVER_Y_LABEL>"})
+_SHARE: Final[Sequence[Mapping[str, Any]]] = (
+    {"joinaggregate": [{"op": "sum", "field": "count", "as": "all"}], "groupby": "<DVER_GROUP_BY_Y>"},
+    {"calculate": "datum.all > 0 ? datum.count / datum.all : 0", "as": "share"},
+)
+_SMOOTHING: Final = {"input": "range", "min": 0.02, "max": 1, "step": 0.02}
+
+BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "linear": _spec(
+        **_SIZED,
+        encoding=_axes(),
+        layer=[{**_ZOOM, "mark": "line", "encoding": _DASHED}, {"mark": {"type": "circle", "size": 14, "opacity": 1}}],
+    ),
+    "simple": _spec(**_SIZED, mark="line", encoding={**_axes(), **_DASHED}),
+    "scatter": _spec(**_SIZED, **_ZOOM, mark="point", encoding={**_axes(), "shape": "<DVER_SHAPE>"}),
+    "scatter_jitter": _spec(
+        **_SIZED,
+        transform=[{"calculate": "random()", "as": f"dver_jitter_{axis}"} for axis in "xy"],
+        mark="point",
+        encoding={
+            **_axes("nominal", "nominal"),
+            "xOffset": {"field": "dver_jitter_x", "type": "quantitative"},
+            "yOffset": {"field": "dver_jitter_y", "type": "quantitative"},
+            "shape": "<DVER_SHAPE>",
+        },
+    ),
+    "smooth": _spec(
+        **_SIZED,
+        params=[{"name": "smoothing", "value": 0.3, "bind": _SMOOTHING}],
+        encoding={**_axes(), **_DASHED},
+        layer=[
+            {"mark": {"type": "line", "opacity": 0.25}},
+            {
+                "transform": [
+                    {
+                        "loess": "<DVER_Y>",
+                        "on": "<DVER_X>",
+                        "groupby": "<DVER_GROUP_BY>",
+                        "bandwidth": {"signal": "smoothing"},
+                    }
+                ],
+                "mark": "line",
+            },
+        ],
+    ),
+    "bar": _bar("nominal", "quantitative", "xOffset"),
+    "bar_horizontal": _bar("quantitative", "nominal", "yOffset"),
+    "bar_horizontal_sorted": _bar("quantitative", "nominal", "yOffset", "-x"),
+    "confusion": _confusion("count", (), "d"),
+    "confusion_normalized": _confusion("share", _SHARE, ".2f"),
+}
+
+
+def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
+    """The user's template `name`. Raises PipelineError for what is none."""
+    try:
+        found = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise PipelineError(f"{name}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+    if not isinstance(found, dict):
+        raise PipelineError(f"{name}: expected a mapping, not {kind_of(found)}")
+    if "DATA" not in [name for _, name in _ANCHOR.findall(content.decode("utf-8", "replace"))]:
+        fix = 'write "data": {"values": "<DVER_DATA>"} in it'
+        raise PipelineError(f"{name} has no place for the data", fix=fix)
+    return found
+
+
+def built_in(name: str) -> Mapping[str, Any]:
+    """The template called `name`. Raises PipelineError if there is none."""
+    if name not in BUILT_IN:
+        near = get_close_matches(name, BUILT_IN, 1)
+        known = f"there are {', '.join(BUILT_IN)}, and those in .dver/plots/"
+        raise PipelineError(f"there is no template {name!r}", fix=f"did you mean {near[0]!r}?" if near else known)
+    return BUILT_IN[name]
+
+
+def fill(template: Mapping[str, Any], chart: Chart) -> dict[str, Any]:
+    """A Vega-Lite specification: the template with the chart in it."""
+    filled = _filled(template, _anchors(chart))
+    assert isinstance(filled, dict)
+    return filled
+
+
+def _filled(node: Any, anchors: Mapping[str, Any]) -> Any:
+    if isinstance(node, Mapping):
+        pairs = {key: _filled(one, anchors) for key, one in node.items()}
+        return {key: one for key, one in pairs.items() if one is not _DROP}
+    if isinstance(node, list):
+        return [one for one in (_filled(one, anchors) for one in node) if one is not _DROP]
+    if not isinstance(node, str):
+        return node
+    whole = _ANCHOR.fullmatch(node)
+    if whole:
+        return _value(whole, anchors)
+
+    def told(match: re.Match[str]) -> str:
+        value = _value(match, anchors)
+        return "" if value is _DROP else value if isinstance(value, str) else json.dumps(value)
+
+    return _ANCHOR.sub(told, node)
+
+
+def _value(match: re.Match[str], anchors: Mapping[str, Any]) -> Any:
+    """What an anchor stands for; itself if that is nothing. In DVC's templates colours mean revisions, always."""
+    family, name = match[1], match[2]
+    return anchors.get(f"{family}_{name}", anchors.get(name, match[0]))
+
+
+def _anchors(chart: Chart) -> dict[str, Any]:
+    x, y = escaped(chart.x), escaped(chart.y)
+    many = len(chart.series) > 1
+    twice = many and len(chart.revs) > 1  # revisions have the colours, so lines have to differ in something else
+    dash = {**_scale(SERIES, chart, _DASHES), "legend": _DASH_LEGEND}
+    shape = _scale(SERIES, chart, _SHAPES)
+    group = [REV, *([SERIES] if many else [])]
+    facet = {"field": SERIES, "sort": None, "title": None} if many else _DROP
+    fields = [REV, *([SERIES] if many else []), chart.x, chart.y]
+    titles = {chart.x: chart.x_label, chart.y: chart.y_label, SERIES: "series"}
+    return {
+        "DATA": list(chart.rows),
+        "TITLE": chart.title,
+        "X": x,
+        "Y": y,
+        "X_LABEL": chart.x_label,
+        "Y_LABEL": chart.y_label,
+        "X_KIND": chart.x_kind,
+        "Y_KIND": chart.y_kind,
+        "PLOT_WIDTH": _SIZE,
+        "PLOT_HEIGHT": _SIZE,
+        "ZOOM_AND_PAN": {"name": "grid", "select": "interval", "bind": "scales"},
+        "DVC_METRIC_COLOR": _scale(REV, chart, _COLORS),
+        "COLOR": _scale(SERIES if many and not twice else REV, chart, _COLORS),
+        "STROKE_DASH": dash if twice else _DROP,
+        "SHAPE": shape if twice else _DROP,
+        "DVC_METRIC_STROKE_DASH": dash if many else _DROP,
+        "DVC_METRIC_SHAPE": shape if many else _DROP,
+        "TOOLTIP": [{"field": escaped(one), "title": titles.get(one, one)} for one in dict.fromkeys(fields)],
+        "GROUP_BY": group,
+        "GROUP_BY_X": [*group, x],
+        "GROUP_BY_Y": [*group, y],
+        "GROUP_BY_CELL": [*group, x, y],
+        "PIVOT_FIELD": " + '::' + ".join(f"datum.{one}" for one in group),
+        "ROW": facet,
+        "COLUMN": facet,
+    }
+
+
+def _scale(field: str, chart: Chart, values: tuple[Any, ...]) -> dict[str, Any]:
+    domain = chart.revs if field == REV else chart.series
+    return {
+        "field": field,
+        "type": "nominal",
+        "title": None,
+        "legend": _LEGEND,
+        "scale": {"domain": list(domain), "range": [values[at % len(values)] for at in range(len(domain))]},
+    }
+
+
+def escaped(name: str) -> str:
+    """The name of a column as Vega takes it for a name, not for a path."""
+    return _SPECIAL.sub(r"\\\1", name)
