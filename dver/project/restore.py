@@ -79,15 +79,18 @@ def restore(
     *,
     force: bool = False,
     root: bytes | None = None,
+    notes: bool = True,
     progress: Progress = SILENT,
 ) -> Restored:
     """Bring each place to what is wished for, below the folder `root`, or in the workspace.
 
-    Unsaved work is kept unless `force` is set. Call it within `repo.exclusive()`.
+    Unsaved work is kept unless `force` is set. Without `notes`, the caller notes what was put where in the workspace.
+    Call it within `repo.exclusive()`.
     """
     clear_leftovers(repo.scratch)
-    placed = repo.placed if root is None else {}
-    if root is None:
+    notes = notes and root is None
+    placed = repo.placed if notes else {}
+    if notes:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
         note(repo, wishes, placed, finished=False)
         _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
@@ -96,10 +99,10 @@ def restore(
     lost: list[Lost] = []
     for plan in plans:
         lost += apply_plan(plan, destination, repo.store, repo.stat_cache, progress=progress)
-    if root is None and not lost:
+    if notes and not lost:
         note(repo, wishes, placed, finished=True)
         repo.note_partial({wish.path: False for wish in wishes if wish.whole is None})
-    if root is None:
+    if notes:
         repo.note_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
     return summary(repo, plans, lost)
 

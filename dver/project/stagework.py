@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from dver.core.crew import nobody
 from dver.core.errors import MissingObjectError, StageError
+from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.core.words import some, typed
 from dver.formats import lock
 from dver.formats.lock import Item
+from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Ended, Job
 from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
+from dver.project.history import object_kind
 from dver.project.locks import Locks, RunCache
 from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines
@@ -139,10 +142,12 @@ class StageWork:
             self._note_placed()
 
     def _note_placed(self) -> None:
-        if self._placed:
-            self._repo.note_placed(self._placed)
-            self._repo.note_partial(dict.fromkeys(self._placed, False))
-            self._placed = {}
+        made, self._placed = self._placed, {}
+        if made:
+            self._repo.note_placed(made)
+            self._repo.note_partial(dict.fromkeys(made, False))
+            # From now on a gc sees that they are needed. One that came before has them in the trash.
+            self._refuse_lost((one.oid, object_kind(one)) for entries in made.values() for one in entries)
 
     def _restore(self, address: Address, stage: Stage, inputs: Inputs) -> bool:
         """Put back what the same work made before, if all of it is at hand."""
@@ -156,7 +161,7 @@ class StageWork:
         for out in stage.outs:
             make_room(self._repo, address, out)
         with self._repo.exclusive():
-            restored = restore(self._repo, wishes, force=True, progress=self._progress)
+            restored = restore(self._repo, wishes, force=True, notes=False, progress=self._progress)
         self._observer.forget(self._places(address))
         if restored.lost:
             return False
@@ -201,14 +206,15 @@ class StageWork:
             if item.cache:
                 folder, name = os.path.split(place)
                 self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
-        lost = self._watch.lacking([(one.oid, one.kind) for one in made.outs if one.cache])
-        if lost:
-            raise MissingObjectError(
-                f"a gc deleted what stage {str(address)!r} just made",
-                why="its grace period is too short",
-                fix="run again",
-            )
         self.write()
+
+    def _refuse_lost(self, roots: Iterable[tuple[Oid, ObjectKind]]) -> None:
+        if self._watch.lacking(list(roots)):
+            raise MissingObjectError(
+                "a gc deleted what stages have just made",
+                why="its grace period is too short",
+                fix="dver repro --force",
+            )
 
     def _refuse_changed_deps(self, address: Address, stage: Stage, before: Inputs) -> None:
         after = inputs_of(self._observer, address, stage)
