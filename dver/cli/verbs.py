@@ -28,7 +28,10 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "check": "Say whether all that a commit needs is there.",
     },
     "Run pipelines": {
+        "stage": "Add stages to dver.yaml, and list them.",
         "repro": "Run the stages that are out of date.",
+        "freeze": "Say of stages that they are not to be run.",
+        "unfreeze": "Let frozen stages be run again.",
         "lineage": "Say from what an output was made.",
         "verify": "Run a stage again, apart, and compare.",
     },

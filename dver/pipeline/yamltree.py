@@ -248,3 +248,10 @@ def _resolved(text: str, mark: Mark) -> Scalar:
     if special:
         return math.nan if special[1] is None else -math.inf if special[1] == "-" else math.inf
     return text
+
+
+def resolves_to_text(text: str) -> bool:
+    """Is a plain scalar `text`, and not a number, a truth value or nothing? Its characters are not looked at."""
+    return text not in ("<<", "=") and isinstance(
+        _resolved(text, Mark("", 1, 1)) if len(text) <= _DIGITS else text, str
+    )

@@ -33,9 +33,13 @@ class Pipelines:
     graph: Graph
 
 
-def load_pipelines(repo: Repository) -> Pipelines:
-    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError."""
-    files = {folder: _load(repo, folder) for folder in _folders(repo)}
+def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = None) -> Pipelines:
+    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError.
+
+    `instead` are files, by folder, that are not what is on disk: what they are going to be.
+    """
+    planned = instead or {}
+    files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*_folders(repo), *planned})}
     stages = {Address(folder, name): one for folder, file in files.items() for name, one in file.stages.items()}
     return Pipelines(files, build(stages))
 
@@ -129,10 +133,10 @@ def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable
     return False
 
 
-def _load(repo: Repository, folder: str) -> PipelineFile:
+def _load(repo: Repository, folder: str, content: bytes | None = None) -> PipelineFile:
     above = repo.absolute(os.fsencode(folder)) if folder else repo.top
     name = repo.shown(os.fsencode(os.path.join(folder, FILE_NAME)))
-    content = _read(above, _NAME)
+    content = _read(above, _NAME) if content is None else content
     if content is None:
         raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")
     return load(content, lambda path: _read(above, os.fsencode(path)), name=name)

@@ -1,0 +1,26 @@
+"""`dver freeze`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.context import Context
+from dver.ops.freeze import freeze
+from dver.repo import Repository
+
+
+@options.command(examples=[("dver freeze prepare", "Run prepare no more, whatever changes.")])
+@click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
+@click.pass_obj
+def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
+    """Say of stages that they are not to be run.
+
+    Writes `frozen: true` into dver.yaml; the text that is there stays as it is. A foreach or matrix is frozen whole.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        changed = freeze(repo, stages, cwd=ctx.cwd, frozen=True)
+    for one in changed:
+        ctx.say(f"frozen: {terminal.printable(str(one))}")
+    if not changed:
+        ctx.note("nothing changed: they are frozen already")

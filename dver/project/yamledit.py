@@ -1,0 +1,46 @@
+"""Changing a `dver.yaml` of the project: only if all stages still fit together afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from dver.core.errors import PipelineError
+from dver.core.fsutil import write_atomic
+from dver.pipeline.stage import FILE_NAME
+from dver.project.pipelines import Pipelines, load_pipelines
+from dver.repo import Repository
+
+Change = Callable[[bytes, str], bytes]
+"""From the content of a file, and its name for people, to what it is to be."""
+
+
+def edit_pipeline(
+    repo: Repository, folder: str, change: Change, *, check: Callable[[Pipelines], None] | None = None
+) -> bytes:
+    """Have `change` make of the `dver.yaml` in `folder` what it is to be; nothing is written unless the graph of all
+    stages can be built then, and `check` has nothing against it. Returns the path of the file.
+
+    Raises PipelineError, and what the two raise.
+    """
+    path = os.path.join(os.fsencode(folder), os.fsencode(FILE_NAME))
+    file = Path(os.path.realpath(os.fsdecode(repo.absolute(path))))
+    content = b""
+    with suppress(FileNotFoundError):
+        content = _read(repo, path, file)
+    changed = change(content, repo.shown(path))
+    if changed != content:
+        pipelines = load_pipelines(repo, instead={folder: changed})
+        if check is not None:
+            check(pipelines)
+        write_atomic(file, changed)
+    return path
+
+
+def _read(repo: Repository, path: bytes, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except IsADirectoryError:
+        raise PipelineError(f"{repo.shown(path)} is a directory", fix="move it elsewhere") from None
