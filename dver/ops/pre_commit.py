@@ -29,6 +29,8 @@ class PreCommitResult:
     """Data that differs from its pointer, and did so before it was changed, if it was: it may be an older version."""
     added: tuple[bytes, ...] = ()
     """Such data that was added, and is part of the commit."""
+    remade: tuple[tuple[bytes, str], ...] = ()
+    """Outputs that are not what their lock says, and the stages that make them."""
 
 
 def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT) -> PreCommitResult:
@@ -39,12 +41,14 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     problems = _problems(repo, staged)
     if problems:
         return PreCommitResult(tuple(sorted(problems)))
-    changed = changed_data(repo, thorough=repo.config.adds_at_commit)
+    found = changed_data(repo, thorough=repo.config.adds_at_commit)
+    remade = tuple((one.path, one.maker.address) for one in found if one.maker is not None)
+    changed = [one for one in found if one.maker is None]
     behind = tuple(one.path for one in changed if not one.from_pointer)
     own = tuple(one.path for one in changed if one.from_pointer)
     if not own or not repo.config.adds_at_commit:
-        return PreCommitResult((), own, behind)
-    return PreCommitResult((), (), behind, tuple(_add(repo, own, progress)))
+        return PreCommitResult((), own, behind, remade=remade)
+    return PreCommitResult((), (), behind, tuple(_add(repo, own, progress)), remade)
 
 
 def _problems(repo: Repository, staged: Staged) -> list[Problem]:

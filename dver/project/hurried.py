@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
 
@@ -13,10 +14,11 @@ from dver.core.errors import DverError
 from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.pack import ObjectKind
+from dver.project.lockfiles import Maker
 from dver.project.partial import completed
 from dver.project.targets import Tracked, load
 from dver.repo import Repository
-from dver.scm.pointers import PointerFile, in_index, is_pointer_path
+from dver.scm.pointers import PointerFile, in_index
 from dver.store.compare import same
 from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Candidate, Taken
@@ -28,6 +30,8 @@ FILES: Final = 10_000
 """How many files one directory may have to be looked at: a folder is listed in one go, whatever the time."""
 HASHED: Final = 4 << 20
 """How many bytes are hashed."""
+NAMING: Final = 128 << 10
+"""How many bytes a pointer or lock may have to be read: of a lock, some hundred stages."""
 
 
 class _OutOfTimeError(Exception):
@@ -40,6 +44,8 @@ class Changed(NamedTuple):
     path: bytes
     from_pointer: bool
     """Was it made from what the pointer says? Else the pointer has changed, too, and the data did not follow."""
+    maker: Maker | None = None
+    """Of an output: the stage, whose lock takes the place of a pointer."""
 
 
 class _Limits(NamedTuple):
@@ -48,38 +54,38 @@ class _Limits(NamedTuple):
     until: float
     files: float
     hashed: float
+    naming: float
 
 
 def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
     """The data that has surely changed, of that which could be looked at: all of it, if that is to be `thorough`."""
-    limits = _Limits(inf, inf, inf) if thorough else _Limits(time.monotonic() + SECONDS, FILES, HASHED)
+    limits = _Limits(inf, inf, inf, inf)
+    if not thorough:
+        limits = _Limits(time.monotonic() + SECONDS, FILES, HASHED, NAMING)
     return [
-        Changed(one.path, any(same(entry, one.entry) for entry in repo.placed.get(one.path, ())))
+        Changed(one.path, any(same(entry, one.entry) for entry in repo.placed.get(one.path, ())), one.maker)
         for one in _differing(repo, limits)
     ]
 
 
 def _differing(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
     intake = _Hurried(limits)
-    for pointer_path in sorted(filter(is_pointer_path, in_index(repo.git, repo.prefix))):
+    for one in _on_disk(repo, limits):
         if time.monotonic() > limits.until:
             return
-        try:
-            one = _on_disk(repo, pointer_path)
-            if one is not None and _differs(repo, one, intake, limits):
+        # Whatever is wrong with it, a commit is not the moment to say so.
+        with suppress(DverError, OSError, _OutOfTimeError):
+            if _differs(repo, one, intake, limits):
                 yield one
-        except (DverError, OSError, _OutOfTimeError):
-            continue  # whatever is wrong with it, a commit is not the moment to say so
 
 
-def _on_disk(repo: Repository, pointer_path: bytes) -> Tracked | None:
-    try:
-        with open(repo.absolute(pointer_path), "rb") as file:
-            content = file.read()
-    except FileNotFoundError:
-        return None
-    (one,) = load(repo, {pointer_path: PointerFile("", content)}).values()
-    return one
+def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
+    for path in sorted(in_index(repo.git, repo.prefix)):
+        if time.monotonic() > limits.until:
+            return
+        with suppress(DverError, OSError), open(repo.absolute(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size <= limits.naming:
+                yield from load(repo, {path: PointerFile("", file.read())}).values()
 
 
 def _differs(repo: Repository, one: Tracked, intake: _Hurried, limits: _Limits) -> bool:

@@ -14,20 +14,26 @@ from dver.formats import lock as lock_format
 from dver.formats.lock import Item, Lock
 from dver.project.guard import Problem, ancestors, missing
 from dver.project.lockfiles import place_of, read
+from dver.project.presence import presence_of
 from dver.project.targets import Tracked, load, named_in, shared
 from dver.repo import Repository
 from dver.scm.git import GitRepo, run
 from dver.scm.pointers import PointerFile, is_lock_path, read_blobs
-from dver.scm.staged import StagedFile, bases
+from dver.scm.staged import StagedFile, bases, was_committed
 from dver.store.closure import Root
 
 
 class StagedLock(NamedTuple):
     """A lock file that is staged and can be read, and the outputs that it names."""
 
-    path: bytes
+    file: StagedFile
     lock: Lock
     outputs: tuple[Tracked, ...]
+
+    @property
+    def path(self) -> bytes:
+        """Where it is."""
+        return self.file.path
 
 
 def read_locks(repo: Repository, files: Iterable[StagedFile]) -> tuple[list[StagedLock], list[Problem]]:
@@ -38,7 +44,7 @@ def read_locks(repo: Repository, files: Iterable[StagedFile]) -> tuple[list[Stag
         try:
             content = read_blobs(repo.git, [file.blob], lock_format.MAX_SIZE)[file.blob]
             outputs = tuple(named_in(repo, file.path, file.blob, content))
-            found.append(StagedLock(file.path, read(repo, file.path, content), outputs))
+            found.append(StagedLock(file, read(repo, file.path, content), outputs))
         except (CorruptError, ConflictError) as error:
             problems.append(Problem(file.path, error.what, error.why, error.fix))
     return found, problems
@@ -119,9 +125,13 @@ def _agree(other: Tracked, item: Item) -> bool:
 
 
 def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[Problem]:
-    for one in lock.outputs:
-        new = one.maker is not None and one.maker.stage in fresh.stages
-        if new and missing(repo, [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size)]):
+    new = [one for one in lock.outputs if one.maker is not None and one.maker.stage in fresh.stages]
+    here = presence_of(repo, [one.pointer for one in new]).in_store
+    lacking = [one for one in new if one.pointer.oid not in here]
+    if lacking and was_committed(repo.git, lock.file):  # as after a revert, in a clone that never pulled it
+        return
+    for one in lacking:
+        if missing(repo, [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size)]):
             shown = repo.shown(one.path)
             yield Problem(
                 lock.path,

@@ -56,7 +56,7 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
                 f"{maker.address!r}",
                 why=f"{repo.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
                 fix=f"`dver repro {typed(maker.address)}` makes it again, `dver commit {typed(maker.address)}` records "
-                "it as it is; to make it anew elsewhere, or no longer, change dver.yaml",
+                "it as it is",
             )
 
 

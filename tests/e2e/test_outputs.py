@@ -315,6 +315,22 @@ def test_a_clone_says_that_outputs_are_not_there_yet(run: Run, repo: Path) -> No
     assert "Not in the workspace (`dver checkout`):\n  model\n  out\n" in said
 
 
+def test_a_commit_beside_a_changed_output_goes_on_and_says_so(run: Run, repo: Path) -> None:
+    (repo / "model").write_text("by hand")
+    (repo / "code").write_text("")
+    run("config", "set", "hooks.pre_commit", "add", cwd=repo)
+    git("add", "code", cwd=repo)
+    assert "model is not what stage train made: dver repro model" in run("hook", "pre-commit", cwd=repo).err
+    assert not (repo / "model.dver").exists()
+
+
+def test_a_revert_of_what_was_never_pulled_is_not_refused(run: Run, repo: Path) -> None:
+    git("remote", "add", "origin", repo, cwd=repo)
+    clone = clone_of(repo)
+    git("revert", "-n", "HEAD", cwd=clone)
+    assert run("hook", "pre-commit", cwd=clone).err == ""
+
+
 # -- refusals
 
 

@@ -99,6 +99,9 @@ def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
     for path in result.behind:
         shown = repo.shown(path)
         ctx.warn(f"{terminal.printable(shown)} is not what its pointer says: dver checkout {_line(typed(shown))}")
+    for path, stage in result.remade:
+        shown = repo.shown(path)
+        ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: dver repro {_line(typed(shown))}")
     for path in result.added:
         ctx.note(f"dver: added {terminal.printable(repo.shown(path))}")
     return bool(result.problems)
