@@ -23,8 +23,9 @@ def test_a_stage_that_is_added_is_run(run: Run, project: Path) -> None:
 
 
 def test_all_that_can_be_said_of_a_stage_is_written(run: Run, project: Path) -> None:
-    said = """-d raw -p lr,train.depth -p other.toml: -p more.json:a,b -o out -O plain --outs-persist kept
-    --outs-persist-no-cache both -m m.json -M n.json --plots p.csv --plots-no-cache q.csv -w sub --env SEED --env MODE=a=b
+    said = """-d raw -p lr,train.depth -p other.toml: -p more.json:a,b -o out -O plain
+    --outs-persist kept --outs-persist-no-cache both -m m.json -M n.json --plots p.csv --plots-no-cache q.csv
+    -w sub --env SEED --env MODE=a=b
     --resources cpus=2,memory=8GB --resources gpus=0.5 --retry 2 --timeout 1h30m --always-changed --desc text"""
     run("stage", "add", "-n", "train", *said.split(), "python train.py -d x > log", cwd=project)
     assert (project / "dver.yaml").read_text() == (
