@@ -14,16 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
-from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError, UsageError
+from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.words import typed
-from dver.formats import lock
 from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Entry, Kind
 from dver.pipeline.stage import PipelineFile
 from dver.project.history import Scope
+from dver.project.lockfiles import outputs_in
 from dver.project.pipelines import pipelines_of_commit, pipelines_of_workspace
-from dver.project.stages import entry_of_item
-from dver.project.targets import Target, Tracked, containing, in_commit
+from dver.project.targets import Target, Tracked, containing, entry_of, in_commit
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.commits import CommitReader, TooLargeError, paths_called, tips
@@ -243,20 +242,11 @@ class CommitSide:
     @cached_property
     def _outs(self) -> Mapping[str, Entry]:
         """What the lock files of the commit name, by its place."""
-        found: dict[str, Entry] = {}
-        for path in self._locks:
-            folder = os.fsdecode(os.path.dirname(path))
-            for stage in self._lock(path).values():
-                for item in stage.outs:
-                    found[os.path.normpath(os.path.join(folder, item.path))] = entry_of_item(item)
-        return found
-
-    def _lock(self, path: bytes) -> Mapping[str, lock.Stage]:
-        try:
-            return lock.decode(self._content(path) or b"").stages
-        except (CorruptError, ConflictError) as error:
-            what = f"cannot read {self._shown(os.fsdecode(path))!r} at {self.name}"
-            raise type(error)(what, why=error.why or error.what, fix=error.fix) from error
+        return {
+            os.fsdecode(made.path): entry_of(made.path, made.pointer)
+            for path in self._locks
+            for made in outputs_in(self._repo, path, self._content(path) or b"")
+        }
 
     @cached_property
     def _tracked(self) -> Mapping[bytes, Tracked]:

@@ -171,6 +171,6 @@ def test_the_completion_of_bash_is_a_script_that_bash_accepts(run: Run) -> None:
 
 def test_a_shell_is_offered_verbs_and_options(run: Run) -> None:
     asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
-    assert run(env={**asked, "COMP_WORDS": "dver ver"}).out == "plain,version\n"
+    assert run(env={**asked, "COMP_WORDS": "dver vers"}).out == "plain,version\n"
     assert run(env={**asked, "COMP_WORDS": "dver version --j", "COMP_CWORD": "2"}).out == "plain,--json\n"
     assert "plain,--version" in run(env={**asked, "COMP_WORDS": "dver --v"}).out

@@ -253,3 +253,7 @@ def test_another_project_inside_is_left_alone(project: Project, run: Run) -> Non
     project.git("add", "-Af", "inner")
     project.commit("inner")
     assert "m.json" not in run("metrics", "show", "--rev", "HEAD", cwd=project.root).out
+
+
+def test_one_form_at_a_time(project: Project, run: Run) -> None:
+    assert "exclude each other" in run("metrics", "show", "--json", "--csv", cwd=project.root, rc=2).err
