@@ -110,9 +110,7 @@ class StageWork:
         places = self._places(address)
         self._observer.forget([*places, *(self._place(address, one.path) for one in stage.deps)])
         self._refuse_changed_deps(address, stage, inputs)
-        with self._repo.exclusive():
-            items = self._keep(address, stage)
-        made = recorded(stage, inputs, items)
+        made = self._taken(address, stage, inputs)
         if self._runs is not None and _is_repeatable(stage):
             self._runs.put(
                 run_key(made, [one.path for one in stage.outs]),
@@ -120,6 +118,19 @@ class StageWork:
                 self._surroundings.record(str(address), ended, inputs),
             )
         self._note(address, stage, made)
+
+    def record_as_it_is(self, address: Address) -> None:
+        """Take in what there is of a stage as if it had just made it: no run stands behind it, so that the run cache
+        learns nothing. Raises StageError for what is not there, and what `prepare` raises."""
+        stage = self._graph.stages[address]
+        inputs = inputs_of(self._observer, address, stage)
+        refuse_missing_params(stage, inputs)
+        _refuse_missing_deps(address, inputs)
+        self._note(address, stage, self._taken(address, stage, inputs))
+
+    def _taken(self, address: Address, stage: Stage, inputs: Inputs) -> lock.Stage:
+        with self._repo.exclusive():
+            return recorded(stage, inputs, self._keep(address, stage))
 
     def write(self, *, force: bool = False) -> None:
         """Write the lock files, and what Git is to ignore; unless it is forced, only now and then."""

@@ -101,8 +101,9 @@ def test_what_is_in_the_file_stays_byte_for_byte(run: Run, project: Path) -> Non
         (["b", "-o", "made/in", "x"], 9, "is inside of 'made'"),
         (["b", "-d", "made", "-o", "raw", "x"], 9, "in a circle"),
         (["b", "-o", "../out", "x"], 9, "outside of the repository"),
-        (["b", "-o", "tracked", "x"], 4, "is tracked by itself"),
-        (["b", "-o", "tracked/in", "x"], 4, "is tracked by itself"),
+        (["b", "-o", "tracked", "x"], 9, "the pointer 'tracked.dver'"),
+        (["b", "-o", "tracked/in", "x"], 9, "the pointer 'tracked.dver'"),
+        (["b", "-o", "folder", "x"], 9, "in which 'folder/tracked' is tracked by itself"),
         (["a/b", "-o", "out", "x"], 9, "is no name for a stage"),
         (["b", "--timeout", "soon", "x"], 9, "expected a duration"),
         (["b", "--resources", "disk=3", "x"], 2, "is no resource"),
@@ -114,7 +115,9 @@ def test_what_is_in_the_file_stays_byte_for_byte(run: Run, project: Path) -> Non
 def test_with_a_mistake_nothing_is_written(run: Run, project: Path, args: list[str], rc: int, told: str) -> None:
     (project / "dver.yaml").write_text("stages:\n  a: {cmd: x, deps: [raw], outs: [made]}\n")
     (project / "tracked").write_text("t\n")
-    run("add", "tracked", cwd=project)
+    (project / "folder").mkdir()
+    (project / "folder/tracked").write_text("t\n")
+    run("add", "tracked", "folder/tracked", cwd=project)
     before = (project / "dver.yaml").read_bytes()
     assert told in run("stage", "add", *args, cwd=project, rc=rc).err
     assert (project / "dver.yaml").read_bytes() == before

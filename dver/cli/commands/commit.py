@@ -1,0 +1,66 @@
+"""`dver commit`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dver.cli import options, terminal
+from dver.cli.context import Context
+from dver.cli.reasons import told
+from dver.core.errors import ConflictError
+from dver.core.words import typed
+from dver.ops.commit import commit
+from dver.pipeline.graph import Address
+from dver.pipeline.reasons import Reason
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver commit train", "What train makes is right as it is: the lock records it."),
+        ("dver commit -f", "All stages, even if what they read has changed since they ran."),
+    ]
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option("-f", "--force", is_flag=True, help="Do not ask, even if what a stage reads has changed.")
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Record what stages have made as it is, without running them.
+
+    For outputs that were changed by hand, and for stages of which it is known that a change (a comment in the code, a
+    renamed file) makes no difference: dver.lock then says what there is. Where more than outputs changed, it is asked
+    for each stage. TARGET is a stage or an output; without any, all stages are meant.
+    """
+
+    def confirm(stage: Address, reasons: tuple[Reason, ...]) -> bool:
+        return force or _asked(stage, reasons)
+
+    with Repository.open(ctx.cwd) as repo:
+        result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, progress=ctx.progress)
+    if as_json:
+        ctx.emit_json(
+            {name: [str(one) for one in getattr(result, name)] for name in ("recorded", "refused", "missing")}
+        )
+        return
+    for one in result.recorded:
+        ctx.say(f"recorded: {terminal.printable(str(one))}")
+    for one in result.missing:
+        ctx.note(f"left out, since not all that it makes is there: {terminal.printable(str(one))}")
+    if not (result.recorded or result.missing or result.refused):
+        ctx.note("nothing to record: the lock says what there is")
+
+
+def _asked(stage: Address, reasons: tuple[Reason, ...]) -> bool:
+    name = terminal.printable(str(stage))
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConflictError(
+            f"stage {name!r} has not run since: {told(reasons[0])}",
+            why="its outputs may be made of something else than what would be recorded",
+            fix=f"dver repro {typed(str(stage))}, or `dver commit -f {typed(str(stage))}` if it makes no difference",
+        )
+    for reason in reasons:
+        click.echo(f"  {told(reason)}", err=True)
+    return click.confirm(f"Record stage {name} as it is?", err=True)

@@ -1,0 +1,89 @@
+"""`dver commit`: record what stages have made as it is, without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import StageError
+from dver.core.progress import SILENT, Progress
+from dver.core.words import some, typed
+from dver.pipeline.graph import Address, Graph
+from dver.pipeline.reasons import Always, NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
+from dver.project.locks import Locks
+from dver.project.observing import Observer
+from dver.project.pipelines import load_pipelines, refuse_tracked, select_stages
+from dver.project.stages import outs_of, places_of, reasons_of
+from dver.project.stagework import StageWork
+from dver.repo import Repository
+
+_OF_OUTPUTS = (NeverRun, OutputChanged, OutputMissing, OutputsDiffer)
+
+Confirm = Callable[[Address, tuple[Reason, ...]], bool]
+"""Asked before a stage is recorded whose inputs, too, are others than when it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What came of it, stage by stage; those that were up to date are left out."""
+
+    recorded: tuple[Address, ...] = ()
+    refused: tuple[Address, ...] = ()
+    """Nobody wanted them to be recorded."""
+    missing: tuple[Address, ...] = ()
+    """Not all of their outputs are there."""
+
+
+def commit(
+    repo: Repository, targets: Sequence[str], *, cwd: Path, confirm: Confirm, progress: Progress = SILENT
+) -> CommitResult:
+    """Record outputs and dependencies, as they are, of those of the stages that `targets` mean (of all without any)
+    that differ from the lock.
+
+    Where the command, a dependency, a parameter or the environment changed, `confirm` is asked. Raises StageError for
+    targets whose outputs are not there, PipelineError, UsageError.
+    """
+    pipelines = load_pipelines(repo)
+    graph = pipelines.graph
+    chosen = select_stages(repo, pipelines, targets, cwd)
+    refuse_tracked(repo, graph, chosen)
+    observer, locks = Observer(repo, progress), Locks(repo)
+    observer.prefetch(places_of(graph, chosen))
+    found = {one: _reasons(observer, graph, locks, one) for one in chosen}
+    absent = {one: _absent(observer, graph, one) for one in chosen if found[one]}
+    if targets:
+        _refuse_absent(absent)
+    present = [one for one, paths in absent.items() if not paths]
+    wanted = [one for one in present if _concerns_outputs_only(found[one]) or confirm(one, found[one])]
+    work = StageWork(repo, pipelines, observer, locks, forced=(), use_cache=False, progress=progress)
+    try:
+        for one in wanted:
+            work.record_as_it_is(one)
+    finally:
+        work.write(force=True)
+    refused = tuple(one for one in present if one not in wanted)
+    return CommitResult(tuple(wanted), refused, tuple(one for one, paths in absent.items() if paths))
+
+
+def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tuple[Reason, ...]:
+    found = reasons_of(observer, one, graph.stages[one], locks.of(one))
+    return tuple(reason for reason in found if not isinstance(reason, Always))
+
+
+def _absent(observer: Observer, graph: Graph, one: Address) -> list[str]:
+    return [path for path, item in outs_of(observer, one, graph.stages[one]).items() if item is None]
+
+
+def _concerns_outputs_only(reasons: Iterable[Reason]) -> bool:
+    return all(isinstance(one, _OF_OUTPUTS) for one in reasons)
+
+
+def _refuse_absent(absent: Mapping[Address, Sequence[str]]) -> None:
+    for one, paths in absent.items():
+        if paths:
+            raise StageError(
+                f"stage {str(one)!r} makes {some(paths)}, and it is not there",
+                why="only what is there can be recorded",
+                fix=f"dver repro {typed(str(one))}",
+            )
