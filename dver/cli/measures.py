@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from dver.cli import tables, terminal
 from dver.cli.context import Context
 from dver.pipeline.comparing import ABSENT, Change
 from dver.project.measures import Compared, Shown
 from dver.project.sides import WORKSPACE, Problem
+
+_SHOWN: Final = 20
+"""Files that could not be read that are named before they are only counted."""
 
 
 def tell_compared(ctx: Context, found: Compared, word: str, *, form: str, every: bool, precision: int | None) -> None:
@@ -48,10 +51,13 @@ def tell_shown(ctx: Context, found: Shown, *, form: str, precision: int) -> None
 
 def tell_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool) -> None:
     """Warn of what could not be read; raise the last error if it was `nothing` that could."""
-    for one in problems[:-1] if nothing else problems:
+    told_of = problems[:-1] if nothing else problems
+    for one in told_of[:_SHOWN]:
         where = "" if one.side in one.error.what else f" ({_at(one.side)})"
         told = [one.error.what + where, *(part for part in (one.error.why, one.error.fix) if part)]
         ctx.warn("; ".join(told))
+    if len(told_of) > _SHOWN:
+        ctx.warn(f"{terminal.count(len(told_of) - _SHOWN, 'more file')} could not be read")
     if nothing and problems:
         raise problems[-1].error
 

@@ -97,7 +97,7 @@ def tell_csv(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[Any]])
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_field(one) for one in row] for row in rows)
-    ctx.write_bytes(text.getvalue().encode("utf-8", "surrogateescape"))
+    ctx.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def fits(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

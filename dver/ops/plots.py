@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import ConflictError, UsageError
+from dver.core.errors import ConflictError, PipelineError, UsageError
 from dver.core.fsutil import write_atomic
 from dver.core.words import typed
 from dver.pipeline.stage import Plot
-from dver.plots.page import MARK, Drawn, page
+from dver.plots.page import MARK, Drawn, Plotted, page
 from dver.project.history import CURRENT, Scope
 from dver.project.plotting import Gatherer, Plots
 from dver.project.sides import WORKSPACE, named_sides, open_sides, sides_in
@@ -25,6 +26,14 @@ _INDEX: Final = "index.html"
 _OWN: Final = b"# made by dver plots\n*\n"
 """The `.gitignore` of a folder that is ours: what is in it may be written over."""
 _UNFIT: Final = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files that were written, and why some charts were not."""
+
+    paths: tuple[Path, ...]
+    errors: tuple[PipelineError, ...] = ()
 
 
 def plots_show(
@@ -58,8 +67,8 @@ def plots_diff(
         return Gatherer(repo, cwd, style).gather(sides, targets)
 
 
-def write_page(found: Plots, to: Path) -> Path:
-    """Write the page, to a file called `….html` or into a folder, and return where it is.
+def write_page(found: Plots, to: Path) -> Written:
+    """Write the page, to a file called `….html` or into a folder.
 
     Raises ConflictError where something else would be written over, RepositoryError without the extra `plots`.
     """
@@ -74,37 +83,43 @@ def write_page(found: Plots, to: Path) -> Path:
     else:
         path = _own_folder(to) / _INDEX
     write_atomic(path, content, durable=False)
-    return path
+    return Written((path,))
 
 
-def write_pictures(found: Plots, to: Path) -> tuple[Path, ...]:
-    """Write each chart as a PNG file into the folder `to`, and pictures as they are. Raises as `write_page`, and
-    PipelineError for a chart that cannot be drawn."""
+def write_pictures(found: Plots, to: Path) -> Written:
+    """Write each chart as a PNG file into the folder `to`, and pictures as they are. A chart that cannot be drawn is
+    told in the result. Raises as `write_page`."""
     if to.suffix.lower() in (".html", ".htm"):
         raise UsageError(f"{os.fspath(to)!r} is to be a folder", why="each plot becomes a file of its own")
-    contents = list(_pictures(found))
+    taken: set[str] = set()
+    contents: dict[str, bytes] = {}
+    errors: list[PipelineError] = []
+    for one in found.plots:
+        try:
+            contents.update((_free(taken, stem, suffix), content) for stem, suffix, content in _files_of(one))
+        except PipelineError as error:
+            errors.append(error)
     folder = _own_folder(to)
-    for name, content in contents:
+    for name, content in contents.items():
         write_atomic(folder / name, content, durable=False)
-    return tuple(folder / name for name, _ in contents)
+    return Written(tuple(folder / name for name in contents), tuple(errors))
 
 
-def _pictures(found: Plots) -> Iterator[tuple[str, bytes]]:
+def _files_of(one: Plotted) -> Iterator[tuple[str, str, bytes]]:
+    """The name, the suffix and the content of each file that a plot becomes."""
     from dver.plots.engine import to_png
 
-    taken: set[str] = set()
-    for one in found.plots:
-        if isinstance(one, Drawn):
-            yield _free(taken, one.name, ".png"), to_png(one.spec, one.name)
-            continue
-        for picture in one.pictures:
-            stem, suffix = os.path.splitext(one.name)
-            yield _free(taken, f"{stem}-{picture.rev}", suffix.lower()), picture.content
+    if isinstance(one, Drawn):
+        yield one.name, ".png", to_png(one.spec, one.name)
+        return
+    for picture in one.pictures:
+        stem, suffix = os.path.splitext(one.name)
+        yield f"{stem}-{picture.rev}", suffix.lower(), picture.content
 
 
 def _free(taken: set[str], name: str, suffix: str) -> str:
     """A file name made of `name` that nothing has yet."""
-    stem = _UNFIT.sub("_", name).strip("._")[:100] or "plot"
+    stem = _UNFIT.sub("_", name).strip("._")[:50] or "plot"
     number, free = 1, stem + suffix
     while free.lower() in taken:
         number += 1

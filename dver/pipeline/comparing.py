@@ -14,6 +14,9 @@ class _Absent(Enum):
     ABSENT = "absent"
 
 
+_BITS: Final = 1024
+"""Of whole numbers that anybody means as a number; Python does not even write those of ten times as many."""
+
 ABSENT: Final = _Absent.ABSENT
 """In the place of a value that is not there, which `None` may be."""
 
@@ -40,7 +43,7 @@ class Change:
             grown: float = self.new - self.old
         except OverflowError:  # an integer that no float holds, and a float
             return None
-        return grown
+        return None if isinstance(grown, int) and grown.bit_length() > _BITS else grown
 
 
 def compare(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> tuple[Change, ...]:

@@ -29,6 +29,7 @@ def parse_values(content: bytes, name: str) -> dict[str, Any]:
         raise PipelineError(f"{name} is too large", why=why)
     readers: dict[str, Callable[[bytes, str], Any]] = {".json": _json, ".toml": _toml, ".py": _python}
     values = readers.get(posixpath.splitext(name)[1], _yaml)(content, name)
+    yamltree.refuse_deep(values, name)
     if not isinstance(values, dict):
         raise PipelineError(f"{name}: expected a mapping, not {yamltree.kind_of(values)}")
     return values

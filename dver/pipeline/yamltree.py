@@ -88,6 +88,22 @@ def wrong(mark: Mark, why: str, *, fix: str | None = None) -> PipelineError:
     return PipelineError(f"{mark}: {why}", fix=fix)
 
 
+def refuse_deep(value: object, name: str) -> None:
+    """Raise PipelineError for lists and mappings within each other that are more than MAX_DEPTH, whatever the format of
+    the file `name`: those who walk through them by recursion may rely on it."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise PipelineError(f"{name} is nested too deeply", why=f"at most {MAX_DEPTH} levels are read")
+
+
 def parse(content: bytes, name: str) -> Node:
     """The value in the YAML file `name`; an empty file is an empty mapping. Raises PipelineError."""
     import yaml

@@ -23,10 +23,11 @@ def to_png(spec: Mapping[str, Any], name: str) -> bytes:
     """The picture of a chart. It may name data of its own, but nothing is loaded. Raises PipelineError for what cannot
     be drawn."""
     engine = _engine()
+    text = json.dumps(spec, ensure_ascii=False).encode("utf-8", "replace").decode()  # without halves of characters
     try:
-        found: bytes = engine.vegalite_to_png(json.dumps(spec), scale=_SCALE, allowed_base_urls=[])
+        found: bytes = engine.vegalite_to_png(text, scale=_SCALE, allowed_base_urls=[])
     except ValueError as error:
-        raise PipelineError(f"{name!r} cannot be drawn", why=str(error).strip().split("\n")[0]) from error
+        raise PipelineError(f"{name!r} cannot be drawn", why=" ".join(str(error).split("\n")[:2]).strip()) from error
     return found
 
 

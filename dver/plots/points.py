@@ -43,6 +43,7 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
     else:
         fix = f"name it after what it is: {', '.join(sorted(DATA))}"
         raise PipelineError(f"{name} cannot be plotted", why="its name does not say what it is", fix=fix)
+    yamltree.refuse_deep(values, name)
     rows = _beside(_lists(values))
     if not rows:
         why = f"expected a list of mappings, not {kind_of(values)} without one"
@@ -69,7 +70,8 @@ def _separated(content: bytes, name: str, separator: str, *, header: bool) -> li
         raise PipelineError(f"{name} is no text", why=f"byte {error.start} is not UTF-8") from None
     except csv.Error as error:
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
-    names = lines.pop(0) if header and lines else [str(at) for at in range(max(map(len, lines), default=0))]
+    named = lines.pop(0) if header and lines else [""] * max(map(len, lines), default=0)
+    names = [one or str(at) for at, one in enumerate(named)]
     if not lines:
         raise PipelineError(f"{name} has no data points", why="it has no lines but that of its columns' names")
     columns = {

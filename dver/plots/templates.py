@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
-from dver.pipeline.yamltree import kind_of
+from dver.pipeline.yamltree import kind_of, refuse_deep
 from dver.plots.chart import REV, SERIES, Chart
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -154,6 +154,7 @@ def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
         raise PipelineError(f"{name}:{error.lineno}:{error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+    refuse_deep(found, name)
     if not isinstance(found, dict):
         raise PipelineError(f"{name}: expected a mapping, not {kind_of(found)}")
     if "DATA" not in [name for _, name in _ANCHOR.findall(content.decode("utf-8", "replace"))]:

@@ -91,8 +91,11 @@ class Gatherer:
         """The plots of the files of a directory, or the one of a file."""
         if definition.place is None:
             return [definition]
-        place = definition.place
-        below = self._tried(side, place, side.below, place)
+        try:
+            below = side.below(definition.place)
+        except DverError as error:
+            self.problems.append(Problem(side.name, definition.place, error))
+            return []
         if below is None:
             return [definition]
         return [definition.at(one) for one in below if is_image(one) or os.path.splitext(one)[1].lower() in DATA]

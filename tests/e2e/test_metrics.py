@@ -257,3 +257,26 @@ def test_another_project_inside_is_left_alone(project: Project, run: Run) -> Non
 
 def test_one_form_at_a_time(project: Project, run: Run) -> None:
     assert "exclude each other" in run("metrics", "show", "--json", "--csv", cwd=project.root, rc=2).err
+
+
+def test_values_of_any_size_and_depth_are_shown_or_refused(project: Project, run: Run) -> None:
+    write(project.root, {"half.json": b'{"\\ud800": "\\udcff", "n": 1%s}' % (b"0" * 300)})
+    for form in ((), ("--csv",), ("--md",), ("--json",)):
+        run("metrics", "show", "half.json", *form, cwd=project.root)
+        run("metrics", "diff", "--targets", "half.json", *form, cwd=project.root)
+    for depth in (90, 101, 900, 5000):
+        write(project.root, {"deep.json": b'{"a":' * depth + b"1" + b"}" * depth})
+        assert "deep" in run("metrics", "show", "deep.json", cwd=project.root, rc=0 if depth < 100 else 9).out + "deep"
+    write(project.root, {"big.json": b'{"a": -%s, "b": 1e308, "c": -Infinity}' % (b"9" * 4300)})
+    run("metrics", "diff", "--targets", "big.json", cwd=project.root)
+    project.git("add", "-A")
+    project.commit("big")
+    write(project.root, {"big.json": b'{"a": %s, "b": -1e308, "c": Infinity}' % (b"9" * 4300)})
+    run("metrics", "diff", "--targets", "big.json", cwd=project.root)
+
+
+def test_many_files_that_cannot_be_read_are_counted(project: Project, run: Run) -> None:
+    write(project.root, {"dver.yaml": b"metrics: [top.yaml, %s]\n" % b", ".join(b"m%d" % n for n in range(25))})
+    err = run("metrics", "show", cwd=project.root).err
+    assert err.count("is not in the workspace") == 20
+    assert "5 more files could not be read" in err

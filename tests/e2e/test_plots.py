@@ -221,3 +221,28 @@ def test_a_hostile_file_stays_data(project: Project, run: Run) -> None:
     page = project.root / "dver_plots/index.html"
     assert page.read_text().count("alert(1)") == page.read_text().count("alert(1)\\u003c")
     assert charts(page)[0]["title"]["text"] == evil
+
+
+def test_a_chart_that_cannot_be_drawn_spares_the_others(project: Project, run: Run) -> None:
+    broken = b'{"data": {"values": "<DVER_DATA>"}, "mark": {"nope": 1}}'
+    dver_yaml = STAGES.replace(b"title: Learning", b"template: broken")
+    write(project.root, {".dver/plots/broken.json": broken, "dver.yaml": dver_yaml})
+    result = run("plots", "show", "--png", "curve.csv", "classes.json", cwd=project.root)
+    assert result.out == "dver_plots/classes.json.png\n"
+    assert "'curve.csv' cannot be drawn" in result.err
+    assert run("plots", "show", "--png", "curve.csv", cwd=project.root, rc=9).out == ""
+
+
+def test_columns_of_any_name_can_be_drawn(project: Project, run: Run) -> None:
+    write(project.root, {"odd.csv": b'a.b,c[0],d\'e,,"q"""\n1,2,3,4,5\n', "half.json": b'[{"\\ud800": 1}]'})
+    columns = [part for name in ("c[0]", "d'e", "3", 'q"') for part in ("-y", name)]
+    run("plots", "show", "odd.csv", "-x", "a.b", *columns, "--png", cwd=project.root)
+    run("plots", "show", "half.json", "--png", cwd=project.root)
+
+
+def test_a_directory_of_too_many_files_is_one_problem(project: Project, run: Run) -> None:
+    write(project.root, {f"many/{number}.csv": b"a\n1\n" for number in range(1001)})
+    result = run("plots", "show", "many", "classes.json", "--json", cwd=project.root)
+    assert list(result.json) == ["classes.json"]
+    assert result.err.count("many") == 2
+    assert "too many files" in result.err

@@ -131,8 +131,13 @@ def _tell(ctx: Context, found: Plots, how: dict[str, Any]) -> None:
 
 
 def _write(ctx: Context, found: Plots, to: Path, *, png: bool, show: bool) -> None:
-    paths = write_pictures(found, to) if png else (write_page(found, to),)
-    for path in paths:
+    written = write_pictures(found, to) if png else write_page(found, to)
+    for path in written.paths:
         ctx.say(terminal.printable(os.path.relpath(path, ctx.cwd)))
-    if show and not webbrowser.open((paths[0] if len(paths) == 1 else paths[0].parent).absolute().as_uri()):
+    for error in written.errors if written.paths else written.errors[:-1]:
+        ctx.warn("; ".join(part for part in (error.what, error.why) if part))
+    if not written.paths and written.errors:
+        raise written.errors[-1]
+    shown = written.paths[0] if len(written.paths) == 1 else to
+    if show and not webbrowser.open(shown.absolute().as_uri()):
         ctx.warn("no browser could be opened")
