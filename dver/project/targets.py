@@ -231,7 +231,8 @@ def data_path(repo: Repository, text: str, cwd: Path) -> bytes:
 def select(repo: Repository, tracked: Mapping[bytes, Tracked], texts: Sequence[str], cwd: Path) -> list[Target]:
     """The tracked data that the paths `texts` mean, in order and each once; all of it where there are none.
 
-    A path may be the data's, its pointer's, one inside of a tracked directory, or a folder that holds tracked data.
+    A path may be the data's, its pointer's, one inside of a tracked directory, a folder that holds tracked data, or a
+    lock file, for all outputs that it names.
     """
     if not texts:
         return [Target(one) for one in tracked.values()]
@@ -289,6 +290,8 @@ def below(tracked: Mapping[bytes, Tracked], folder: bytes) -> list[Tracked]:
 def _select_one(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Iterable[Target]:
     if path.endswith(SUFFIX) and path.removesuffix(SUFFIX) in tracked:
         path = path.removesuffix(SUFFIX)
+    if made := [Target(one) for one in tracked.values() if one.maker is not None and one.source == path]:
+        return made
     target = containing(tracked, path) if path else None
     if target is not None:
         if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:

@@ -18,7 +18,7 @@ from dver.store.store import Store
 
 WINDOW: Final = 4 << 20
 """Bytes of a pack that a sample takes or leaves together: the frames that begin in them."""
-_FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash", "clones"})
+_FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash", "clones", "runs"})
 
 
 class Part(Enum):

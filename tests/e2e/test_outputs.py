@@ -203,6 +203,19 @@ def test_remote_gc_keeps_outputs(run: Run, repo: Path) -> None:
     run("fetch", "--all-commits", cwd=clone)
 
 
+def test_fsck_tells_which_outputs_of_which_commits_damage_hurts(run: Run, repo: Path) -> None:
+    git("checkout", "-q", "one", cwd=repo)
+    run("checkout", cwd=repo)
+    (old,) = (one["oid"] for one in json.loads(run("ls", "model", "--json", cwd=repo).out))
+    git("checkout", "-q", "main", cwd=repo)
+    run("checkout", cwd=repo)
+    for pack in (repo / ".git/dver/store/packs").glob("**/*.pack"):
+        pack.unlink()
+    found = json.loads(run("fsck", "--json", cwd=repo).out)
+    assert (old, "model") in {(one["oid"], one["path"]) for one in found["incomplete"]}
+    assert found["strays"] == []
+
+
 # -- following
 
 
@@ -288,6 +301,16 @@ def test_outputs_are_listed_printed_and_compared(run: Run, repo: Path) -> None:
     assert run("cat", "model", cwd=repo).out == "twotwo"
     assert run("cat", "out/a", "--rev", "one", cwd=repo).out == "one"
     assert "model" in run("diff", "one", "two", cwd=repo).out
+
+
+def test_a_lock_stands_for_all_outputs_that_it_names(run: Run, repo: Path) -> None:
+    (repo / "raw").write_text("changed")
+    for name in ("out", "model"):
+        shutil.rmtree(repo / name) if name == "out" else (repo / name).unlink()
+    run("checkout", "dver.lock", cwd=repo)
+    assert here(repo) == made_of("two")
+    found = json.loads(run("status", "dver.lock", "--json", cwd=repo).out)["paths"]
+    assert [one["path"] for one in found] == ["model", "out"]
 
 
 def test_status_tells_of_outputs_by_their_lock(run: Run, repo: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from support import git
 
 from dver.core.errors import CorruptError
+from dver.formats import lock
 from dver.scm.git import GitRepo, discover
 from dver.scm.pointers import (
     MAX_BLOB,
@@ -19,6 +20,7 @@ from dver.scm.pointers import (
     in_index,
     in_worktree,
     is_pointer_path,
+    new_in_each,
     pointers_of_commits,
     read_blobs,
     scan,
@@ -69,6 +71,28 @@ def blobs(found: dict[bytes, object]) -> dict[bytes, str]:
 )
 def test_a_pointer_is_known_by_its_name(path: bytes, is_one: bool) -> None:
     assert is_pointer_path(path) is is_one
+
+
+def test_locks_are_found_wherever_pointers_are(repo: GitRepo) -> None:
+    expected = {path: write(repo, path, path) for path in (b"dver.lock", b"a b/dver.lock", b"a b/x.dver")}
+    assert blobs(in_worktree(repo)) == expected
+    assert list(in_worktree(repo, b"a b")) == [b"a b/dver.lock", b"a b/x.dver"]
+    first = commit(repo)
+    assert blobs(in_index(repo)) == blobs(in_commit(repo, first)) == blobs(scan(repo).worktree) == expected
+    expected[b"dver.lock"] = write(repo, b"dver.lock", b"other")
+    git("add", "-A", cwd=repo.worktree)
+    assert list(changed_against_head(repo, first)) == [b"dver.lock"]
+    second = commit(repo)
+    assert len(pointers_of_commits(repo, [second, first])[b"dver.lock"]) == 2
+    assert [path for _, path, _ in new_in_each(repo, [second, first])] == [b"dver.lock"]
+
+
+def test_a_lock_may_be_larger_than_any_pointer(repo: GitRepo) -> None:
+    content = b"x" * (MAX_BLOB + 1)
+    blob = write(repo, b"dver.lock", content)
+    assert in_worktree(repo)[b"dver.lock"].content == content
+    git("add", "-A", cwd=repo.worktree)
+    assert read_blobs(repo, [blob], lock.MAX_SIZE) == {blob: content}
 
 
 def test_pointers_of_every_name_are_found_everywhere(repo: GitRepo) -> None:

@@ -115,7 +115,7 @@ def remove_command(ctx: Context, *, name: str, as_json: bool) -> None:
         return
     ctx.say(f"removed the remote {name}; the data on it stays")
     for path in removed.pointers:
-        ctx.warn(f"the pointer of {terminal.printable(path)} still asks for the remote {name}")
+        ctx.warn(f"{terminal.printable(path)} is still to go to the remote {name}, by its pointer or its stage")
 
 
 @command.command(
