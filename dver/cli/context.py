@@ -87,8 +87,20 @@ class Context:
 
         self._write(sys.stdout, encode(value))
 
-    def write_bytes(self, content: bytes) -> None:
-        """Write raw bytes to stdout, in order with what `say` printed."""
+    def pass_on(self, content: bytes) -> None:
+        """Write raw bytes to stderr at once, unless `-q` was given."""
+        if self.quiet or sys.stderr is None:
+            return
+        try:
+            with self._bars.hidden() if self._bars else nullcontext():
+                sys.stderr.flush()
+                sys.stderr.buffer.write(content)
+                sys.stderr.buffer.flush()
+        except OSError as error:
+            raise unwritten(error, "standard error") from error
+
+    def write_bytes(self, content: bytes, *, now: bool = False) -> None:
+        """Write raw bytes to stdout, in order with what `say` printed; with `now`, whoever reads sees them at once."""
         if sys.stdout is None:  # the shell closed it
             return
         try:
@@ -96,6 +108,8 @@ class Context:
             rest = memoryview(content)
             while rest:  # with PYTHONUNBUFFERED, as containers have it, a write may take only a part
                 rest = rest[sys.stdout.buffer.write(rest) :]
+            if now:
+                sys.stdout.buffer.flush()
         except OSError as error:
             raise unwritten(error) from error
 

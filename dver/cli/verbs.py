@@ -31,6 +31,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "stage": "Add stages to dver.yaml, and list them.",
         "repro": "Run the stages that are out of date.",
         "dag": "Draw how stages depend on each other.",
+        "logs": "Print what a run of a stage wrote.",
         "commit": "Record what stages have made as it is, without running them.",
         "freeze": "Say of stages that they are not to be run.",
         "unfreeze": "Let frozen stages be run again.",

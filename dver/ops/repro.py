@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from dver.pipeline.schedule import Capacity, State, Task, Watcher, run_stages
 from dver.project.locks import Locks
 from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.project.runlogs import RunLogs
 from dver.project.stages import places_of, reasons_of
 from dver.project.stagework import StageWork
 from dver.repo import Repository
@@ -75,20 +76,29 @@ def repro(
     *,
     cwd: Path,
     watcher: Watcher | None = None,
+    confirm: Callable[[Address], bool] | None = None,
     runner: Runner | None = None,
     progress: Progress = SILENT,
 ) -> ReproResult:
     """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
-    the result."""
+    the result. `confirm` is asked before a stage is run."""
     pipelines, stages = _chosen(repo, choice, cwd)
     graph = pipelines.graph
     observer = Observer(repo, progress)
     observer.prefetch(places_of(graph, stages))
     forced = frozenset(stages) if choice.force else frozenset()
     work = StageWork(
-        repo, pipelines, observer, Locks(repo), forced=forced, use_cache=choice.use_cache, progress=progress
+        repo,
+        pipelines,
+        observer,
+        Locks(repo),
+        forced=forced,
+        use_cache=choice.use_cache,
+        progress=progress,
+        confirm=confirm,
     )
-    heard = _Heard(watcher or Silent())
+    logs = RunLogs(repo)
+    heard = _Heard(watcher or Silent(), logs)
     tasks = [Task(one, graph.upstream[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
     try:
         states = run_stages(
@@ -100,6 +110,7 @@ def repro(
             keep_going=choice.keep_going,
         )
     finally:
+        logs.close()
         work.write(force=True)
     return ReproResult(states, heard.errors)
 
@@ -113,18 +124,24 @@ def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tup
 
 
 class _Heard:
-    """Passes on what happens, and keeps the errors."""
+    """Passes on what happens, and keeps the errors and what stages write."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, logs: RunLogs) -> None:
         self._watcher = watcher
+        self._logs = logs
         self.errors: dict[Address, DverError] = {}
 
     def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
         if error is not None:
             self.errors[address] = error
+        if state is State.RUNNING:
+            self._logs.begin(address)
+        else:
+            self._logs.end(address)
         self._watcher.changed(address, state, error)
 
     def said(self, address: Address, content: bytes) -> None:
+        self._logs.write(address, content)
         self._watcher.said(address, content)
 
     def tick(self) -> None:

@@ -32,8 +32,10 @@ class State(Enum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+    SKIPPED = "skipped"
+    """The user did not want it to be run."""
     BLOCKED = "blocked"
-    """A stage that it depends on failed."""
+    """A stage that it depends on failed, or was skipped."""
 
 
 OVER: Final = frozenset((State.UP_TO_DATE, State.RESTORED, State.DONE))
@@ -213,7 +215,7 @@ class _Schedule:
         if state in OVER:
             self.let_follow(task)
             return
-        self.closed = self.closed or not self.keep_going
+        self.closed = self.closed or not (self.keep_going or state is State.SKIPPED)
         blocked = [*self.followers[task.address]]
         while blocked:
             one = blocked.pop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -55,6 +55,7 @@ class StageWork:
         forced: Collection[Address],
         use_cache: bool,
         progress: Progress,
+        confirm: Callable[[Address], bool] | None = None,
     ) -> None:
         self._repo = repo
         self._pipelines = pipelines
@@ -64,6 +65,8 @@ class StageWork:
         self._forced = forced
         self._runs = RunCache(repo) if use_cache else None
         self._progress = progress
+        self._confirm = confirm
+        """Asked before a stage is run."""
         self._inputs: dict[Address, Inputs] = {}
         """What running stages were started with."""
         self._ignored: dict[bytes, list[bytes]] = {}
@@ -88,6 +91,8 @@ class StageWork:
             return State.UP_TO_DATE
         if not forced and _is_repeatable(stage) and self._restore(address, stage, inputs):
             return State.RESTORED
+        if self._confirm is not None and not self._confirm(address):
+            return State.SKIPPED
         self._inputs[address] = inputs
         _ = self._surroundings  # as they are before the first command runs
         return self.again(address)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.reasons import told
-from dver.core.errors import DverError, StageError
+from dver.cli.running import Questions, watching
+from dver.core.errors import StageError
 from dver.ops.repro import Choice, plan_repro, repro
-from dver.pipeline.graph import Address
 from dver.pipeline.plan import Intent, Step
 from dver.pipeline.schedule import State
 from dver.repo import Repository
@@ -30,6 +32,7 @@ from dver.repo import Repository
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all that does not depend on it.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be run, and why; run nothing.")
 @click.option("--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage that is to be run.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -43,6 +46,7 @@ def command(
     keep_going: bool,
     dry_run: bool,
     no_run_cache: bool,
+    interactive: bool,
     as_json: bool,
 ) -> int:
     """Run the stages that are out of date.
@@ -60,12 +64,18 @@ def command(
             else:
                 _tell_plan(ctx, steps)
             return 0
-        watcher = _Lines(ctx)
-        result = repro(repo, choice, cwd=ctx.cwd, watcher=watcher, progress=ctx.progress)
+        if interactive:
+            choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
+        confirm = Questions().ask if interactive else None
+        with watching(ctx, jobs=choice.jobs) as watcher:
+            result = repro(repo, choice, cwd=ctx.cwd, watcher=watcher, confirm=confirm, progress=ctx.progress)
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
+    skipped = sum(state is State.SKIPPED for state in result.states.values())
     ran = sum(state is State.DONE for state in result.states.values())
-    if not as_json and not ran and not result.errors and State.RESTORED not in result.states.values():
+    if skipped:
+        ctx.note(f"{terminal.count(skipped, 'stage')} not run, nor what depends on {'it' if skipped == 1 else 'them'}")
+    elif not as_json and not ran and not result.errors and State.RESTORED not in result.states.values():
         ctx.say("everything is up to date" if result.states else "there are no stages: dver.yaml names none")
     for error in list(result.errors.values())[:-1]:
         ctx.warn(error.what)
@@ -84,30 +94,3 @@ def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
             ctx.say(f"  {told(reason)}")
     if not todo:
         ctx.say("everything is up to date" if steps else "there are no stages: dver.yaml names none")
-
-
-class _Lines:
-    """Tells what happens line by line, each with the stage it is of."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._rest: dict[Address, bytes] = {}
-
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
-        if rest := self._rest.pop(address, b""):
-            self._line(address, rest)
-        if state in (State.RUNNING, State.RESTORED, State.FAILED, State.STOPPED):
-            self._ctx.note(f"{terminal.printable(str(address))}: {state.value}")
-
-    def said(self, address: Address, content: bytes) -> None:
-        *lines, rest = (self._rest.get(address, b"") + content).split(b"\n")
-        self._rest[address] = rest
-        for line in lines:
-            self._line(address, line)
-
-    def tick(self) -> None:
-        """Nothing is drawn."""
-
-    def _line(self, address: Address, line: bytes) -> None:
-        text = line.rpartition(b"\r")[2].decode(errors="replace")
-        self._ctx.note(f"{terminal.printable(str(address))} | {terminal.printable(text)}")
