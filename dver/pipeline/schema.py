@@ -184,11 +184,11 @@ def _plot(node: Node, known: tuple[str, ...] = _PLOT_KEYS) -> Plot:
     )
 
 
-def _column(node: Node | None) -> str | Mapping[str, str] | None:
+def _column(node: Node | None) -> str | Mapping[str, str | tuple[str, ...]] | None:
     if node is None or node.value is None:
         return None
     if isinstance(node.value, Mapping):
-        return {file: scalar_text(one, "`x`") for file, one in node.value.items()}
+        return {file: _one_or_more(one, "`x`") for file, one in node.value.items()}
     return scalar_text(node, "`x`")
 
 
@@ -200,10 +200,10 @@ def _columns(node: Node | None) -> str | tuple[str, ...] | Mapping[str, str | tu
     return _one_or_more(node)
 
 
-def _one_or_more(node: Node) -> str | tuple[str, ...]:
+def _one_or_more(node: Node, what: str = "`y`") -> str | tuple[str, ...]:
     if isinstance(node.value, tuple):
-        return tuple(scalar_text(one, "`y`") for one in node.value)
-    return scalar_text(node, "`y`")
+        return tuple(scalar_text(one, what) for one in node.value)
+    return scalar_text(node, what)
 
 
 def _environment(node: Node | None) -> dict[str, str | None]:

@@ -29,8 +29,8 @@ class Role(Enum):
 class Plot:
     """How a plot is drawn: which columns, under which names. What is None is up to the reader."""
 
-    x: str | Mapping[str, str] | None = None
-    """A column, or one for each file."""
+    x: str | Mapping[str, str | tuple[str, ...]] | None = None
+    """A column, or some for each file."""
     y: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     x_label: str | None = None
     y_label: str | None = None

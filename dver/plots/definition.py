@@ -101,7 +101,7 @@ def _of_top(folder: str, name: str, plot: Plot, mark: Mark) -> Definition:
 def _define(folder: str, name: str, plot: Plot, mark: Mark) -> Definition:
     xs: tuple[Columns, ...] = ()
     if isinstance(plot.x, Mapping):
-        xs = tuple(Columns(place_of(folder, file, mark), (column,)) for file, column in plot.x.items())
+        xs = tuple(Columns(place_of(folder, file, mark), _names(columns)) for file, columns in plot.x.items())
     if isinstance(plot.y, Mapping):
         ys = tuple(Columns(place_of(folder, file, mark), _names(columns)) for file, columns in plot.y.items())
         shown = posixpath.join(folder, name) if folder else name
@@ -116,5 +116,5 @@ def _names(columns: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] 
     return (columns,) if isinstance(columns, str) else columns
 
 
-def _column(x: str | Mapping[str, str] | None) -> str | None:
+def _column(x: str | Mapping[str, str | tuple[str, ...]] | None) -> str | None:
     return x if isinstance(x, str) else None

@@ -79,7 +79,7 @@ def _confusion(shown: str, steps: Sequence[Mapping[str, Any]], form: str) -> dic
         {"joinaggregate": [{"op": "max", "field": shown, "as": "highest"}], "groupby": "<DVER_GROUP_BY>"},
     ]
     axes = _axes("nominal", "nominal")
-    color = {"field": shown, "type": "quantitative", "title": None, "scale": {"scheme": "blues"}}
+    color = {"field": shown, "type": "quantitative", "title": None, "scale": {"scheme": "blues", "domainMin": 0}}
     dark_on_light = {"test": f"datum.{shown} < datum.highest / 2", "value": "black"}
     number = {"field": shown, "type": "quantitative", "format": form}
     layer = [

@@ -57,8 +57,12 @@ class Gatherer:
 
     def _keyed(self, side: Side, targets: Sequence[str]) -> Iterator[tuple[_Key, Definition]]:
         seen: dict[str, int] = {}
-        for definition in self._wanted(side, targets):
+        wanted = self._wanted(side, targets)
+        by_itself = {one.place for one in wanted}
+        for definition in wanted:
             for one in self._expanded(side, definition):
+                if one.place != definition.place and one.place in by_itself:
+                    continue  # of a directory, but named by itself, too, which says more of it
                 at = seen[one.name] = seen.get(one.name, -1) + 1
                 yield (one.name, at), restyled(one, self.style)
 

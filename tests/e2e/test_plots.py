@@ -166,6 +166,21 @@ def test_templates_of_the_user_are_found_by_name(project: Project, run: Run) -> 
     assert "no template" in run("plots", "show", "curve.csv", "-t", "../plots/mine", cwd=project.root, rc=9).err
 
 
+def test_a_template_that_comes_with_dver_is_a_beginning(project: Project, run: Run) -> None:
+    assert run("plots", "templates", cwd=project.root).out.splitlines()[:2] == ["linear", "simple"]
+    write(project.root, {".dver/plots/mine.json": run("plots", "templates", "simple", cwd=project.root).out.encode()})
+    both = [run("plots", "show", "classes.json", "-t", t, "--json", cwd=project.root).json for t in ("mine", "simple")]
+    assert both[0] == both[1]
+    assert "did you mean 'linear'" in run("plots", "templates", "liner", cwd=project.root, rc=9).err
+
+
+def test_a_file_of_a_directory_that_is_named_by_itself_is_one_plot(project: Project, run: Run) -> None:
+    write(project.root, {"dver.yaml": STAGES + b"- figures/sub/b.tsv: {title: B}\n"})
+    found = run("plots", "show", "--json", cwd=project.root).json
+    assert sorted(found) == ["classes.json", "curve.csv", "figures/sub/b.tsv"]
+    assert found["figures/sub/b.tsv"]["title"]["text"] == "B"
+
+
 def test_pictures_are_written_one_a_plot(project: Project, run: Run) -> None:
     lines = run("plots", "diff", "--png", "-o", "pictures", cwd=project.root).out.splitlines()
     assert lines == [

@@ -122,6 +122,16 @@ def test_x_may_come_from_another_file() -> None:
         lines_of(definition, "v1", {**files, "a.csv": [{"time": 1}]})
 
 
+def test_each_y_may_have_an_x_of_its_own() -> None:
+    (definition,) = defined("plots: [both: {x: {a.csv: [p, q]}, y: {a.csv: [r, s]}}]")
+    found = drawn(definition, v1={"a.csv": [{"p": 1, "q": 2, "r": 3, "s": 4}]})
+    assert xy(found) == [("v1", 1, 3), ("v1", 2, 4)]
+    assert found.x_label == "x"
+    (wrong,) = defined("plots: [both: {x: {a.csv: [p, q]}, y: {a.csv: [r, s, t]}}]")
+    with pytest.raises(PipelineError, match="2 columns for x and 3 for y"):
+        lines_of(wrong, "v1", {"a.csv": [{"p": 1}]})
+
+
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(PipelineError, match="no column 'nope'") as caught:
         lines_of(of_file("a.csv", Plot(y="nope")), "v1", {"a.csv": LOSS})

@@ -16,6 +16,7 @@ from dver.cli.measures import tell_problems
 from dver.ops.plots import FOLDER, plots_diff, plots_show, write_page, write_pictures
 from dver.pipeline.stage import Plot
 from dver.plots.page import Drawn
+from dver.plots.templates import BUILT_IN, built_in
 from dver.project.history import Scope
 from dver.project.plotting import Plots, only_chart
 from dver.project.sides import WORKSPACE
@@ -110,6 +111,24 @@ def diff_command(ctx: Context, /, *, old: str, new: str, targets: tuple[str, ...
     with Repository.open(ctx.cwd) as repo:
         found = plots_diff(repo, targets, cwd=ctx.cwd, old=old, new=new, style=_style(how))
     _tell(ctx, found, how)
+
+
+@command.command(
+    name="templates",
+    examples=[
+        ("dver plots templates", "Their names."),
+        ("dver plots templates linear > .dver/plots/mine.json", "A template of your own, to begin with."),
+    ],
+)
+@click.argument("name", required=False)
+@click.pass_obj
+def templates_command(ctx: Context, *, name: str | None) -> None:
+    """List the templates that come with dver, or print one."""
+    if name is not None:
+        ctx.emit_json(built_in(name))
+        return
+    for one in BUILT_IN:
+        ctx.say(one)
 
 
 def _style(how: dict[str, Any]) -> Plot:
