@@ -61,7 +61,7 @@ class Ended:
     """Seconds since the epoch, as is `ended`."""
     ended: float
     peak_memory: int = 0
-    """Bytes that the largest of its processes held at once; 0 if it is not known."""
+    """Bytes that the largest of its processes held at once; 0 if it is not known, or less than dver's own."""
 
 
 Event = Said | Ended

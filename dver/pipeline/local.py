@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import queue
+import resource
 import shutil
 import signal
 import subprocess
@@ -161,6 +162,7 @@ class _Running:
             except OSError as error:
                 self.events.put(Said(self.job.name, f"dver: cannot start: {error}\n".encode()))
                 return _NOT_STARTED, 0
+        inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         reader = threading.Thread(target=self.read, args=(process,), daemon=True)
         reader.start()
         # It is waited for twice: as long as it is not reaped, its number is its own, and safe to send signals to.
@@ -172,7 +174,8 @@ class _Running:
             process.returncode = os.waitstatus_to_exitcode(status)
             self.process = None
         reader.join(_LAST_WORDS)
-        return process.returncode, usage.ru_maxrss * _MAX_RSS_UNIT
+        # Linux counts the memory of whoever starts a program as the program's own: less than that is not known.
+        return process.returncode, usage.ru_maxrss * _MAX_RSS_UNIT if usage.ru_maxrss > inherited else 0
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -148,15 +148,27 @@ class Victim:
         return listing(self.repo / "data")
 
 
+MEASURE = """\
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[2:]).returncode
+with open(sys.argv[1], "w") as file:
+    print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=file)
+"""
+
+
 def run_measured(args: Sequence[str], cwd: Path) -> tuple[Result, int]:
-    """How `dver ARGS...` ended, and the bytes of memory that it had at most."""
+    """How `dver ARGS...` ended, and the bytes of memory that it had at most.
+
+    A small process starts it, since Linux counts the memory of whoever starts a program as the program's own.
+    """
+    measured = cwd.parent / "measured"
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
 
     with (cwd.parent / "out").open("w+b") as out, (cwd.parent / "err").open("w+b") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dver", *args],
+            [sys.executable, "-c", MEASURE, measured, sys.executable, "-m", "dver", *args],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -164,15 +176,15 @@ def run_measured(args: Sequence[str], cwd: Path) -> tuple[Result, int]:
             preexec_fn=limit,
             env={**os.environ, "MALLOC_ARENA_MAX": "2"},
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.wait() == 0
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(os.fsdecode(file.read()))
-    for name in ("out", "err"):
+    code, memory = map(int, measured.read_text().split())
+    for name in ("out", "err", "measured"):
         (cwd.parent / name).unlink()
-    return Result(process.returncode, *texts), usage.ru_maxrss << 10
+    return Result(code, *texts), memory << 10
 
 
 @pytest.fixture
