@@ -81,7 +81,7 @@ class Gatherer:
 
     def _meant(self, known: Sequence[Definition], text: str) -> list[Definition]:
         """What a target means: an id, a file, or what is below a folder; a file that nothing names, too."""
-        by_name = [one for one in known if one.place is None and one.name == text]
+        by_name = [one for one in known if one.place is None and self._shown(one) == text]
         if by_name:
             return by_name
         place = os.fsdecode(data_path(self.repo, text, self.cwd))
@@ -156,7 +156,10 @@ class Gatherer:
             return None
 
     def _shown(self, definition: Definition) -> str:
-        return self.repo.shown(os.fsencode(definition.place)) if definition.place is not None else definition.name
+        if definition.place is not None:
+            return self.repo.shown(os.fsencode(definition.place))
+        prefix = os.fsdecode(self.repo.prefix)
+        return definition.name.removeprefix(prefix + "/") if prefix else definition.name
 
 
 def only_chart(plots: Plots) -> Drawn:

@@ -147,7 +147,7 @@ class WorkspaceSide:
             return None
         found: list[str] = []
         for folder, folders, names in os.walk(top):
-            folders.sort()
+            folders[:] = sorted(one for one in folders if one != b".git")
             found += [os.fsdecode(os.path.relpath(os.path.join(folder, name), self._repo.top)) for name in names]
             _refuse_many(self._shown(place), found)
         return sorted(found)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Result, Run
+from support import Result, Run, git, make_git_repo
 from workspaces import Project, write
 
 STAGES = b"""\
@@ -229,6 +229,13 @@ def test_a_project_without_plots_says_so(tmp_path: Path, run: Run) -> None:
     assert "there are no plots" in run("plots", "show", cwd=project.root).err
 
 
+@pytest.mark.parametrize("name", ["''", ".", "/", "a\\0b", "'<b>'", "../x"])
+def test_plots_of_any_name_are_drawn_or_refused(project: Project, run: Run, name: str) -> None:
+    plots = f'plots: [{name}, {name}: {{y: {{curve.csv: acc}}}}, "{name}": {{x: {{curve.csv: step}}}}]\n'
+    write(project.root, {"dver.yaml": plots.encode()})
+    run("plots", "show", "-o", "page.html", cwd=project.root, rc=None)
+
+
 def test_a_hostile_file_stays_data(project: Project, run: Run) -> None:
     evil = "</script><script>alert(1)</script>"
     write(project.root, {"evil.csv": f"x,{evil}\n1,{evil}\n".encode()})
@@ -261,3 +268,21 @@ def test_a_directory_of_too_many_files_is_one_problem(project: Project, run: Run
     assert list(result.json) == ["classes.json"]
     assert result.err.count("many") == 2
     assert "too many files" in result.err
+
+
+def test_a_project_in_a_folder_of_the_repository_sees_its_own(tmp_path: Path, run: Run) -> None:
+    root = make_git_repo(tmp_path / "repo")
+    write(root, {"dver.yaml": b"metrics: [outer.json]\n", "outer.json": b'{"a": 1}', "in/params.yaml": b"lr: 1\n"})
+    write(root, {"in/dver.yaml": b"metrics: [m.json]\nplots: [a.csv, roc: {y: {a.csv: b}}]\n"})
+    write(root, {"in/m.json": b'{"a": 2}', "in/a.csv": b"a,b\n1,2\n"})
+    run("init", "-q", cwd=root / "in")
+    git("add", "-A", cwd=root)
+    git("commit", "-qm", "all", cwd=root)
+    for rev in ("HEAD", "workspace"):
+        found = run("metrics", "show", "--rev", rev, "--json", cwd=root / "in").json
+        assert found == {rev: {"m.json": {"a": 2}}}
+        assert list(run("plots", "show", "--rev", rev, "--json", cwd=root / "in").json) == ["a.csv", "roc"]
+        assert list(run("plots", "show", "--rev", rev, "roc", "--json", cwd=root / "in").json) == ["roc"]
+    assert run("params", "diff", "--all", "--json", cwd=root / "in").json == {
+        "params.yaml": {"lr": {"old": 1, "new": 1}}
+    }
