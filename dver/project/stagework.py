@@ -71,6 +71,8 @@ class StageWork:
         """What running stages were started with."""
         self._ignored: dict[bytes, list[bytes]] = {}
         """Lines for `.gitignore`, by folder."""
+        self._edited: list[bytes] = []
+        """The `.gitignore` files that have theirs, and are to be staged."""
         self._placed: dict[bytes, tuple[Entry, ...]] = {}
         """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
         self._written = time.monotonic()
@@ -113,7 +115,8 @@ class StageWork:
         """See `Work`."""
         stage, inputs = self._graph.stages[address], self._inputs.pop(address)
         places = self._places(address)
-        self._observer.forget([*places, *(self._place(address, one.path) for one in stage.deps)])
+        read = [*(one.path for one in stage.deps), *(one.file for one in stage.params)]
+        self._observer.forget([*places, *(self._place(address, one) for one in read)])
         self._refuse_changed_deps(address, stage, inputs)
         made = self._taken(address, stage, inputs)
         if self._runs is not None and _is_repeatable(stage):
@@ -148,14 +151,32 @@ class StageWork:
         with self._repo.exclusive():
             top = self._repo.git.worktree
             changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
-            for folder, lines in self._ignored.items():
-                path = os.path.join(folder, b".gitignore")
-                if gitignore.edit(top / os.fsdecode(path), add=lines):
-                    changed.append(path)
-            self._ignored.clear()
-            index.stage(self._repo.git, changed)
+            self._ignore(list(self._ignored))
+            index.stage(self._repo.git, [*changed, *self._edited])
+            self._edited.clear()
             # After the locks: what no lock names yet, a checkout would take away.
             self._note_placed()
+
+    def _ignore(self, folders: Iterable[bytes]) -> None:
+        """Have Git ignore what stages made in `folders`."""
+        for folder in folders:
+            path = os.path.join(folder, b".gitignore")
+            if gitignore.edit(self._repo.git.worktree / os.fsdecode(path), add=self._ignored.pop(folder)):
+                self._edited.append(path)
+
+    @cached_property
+    def _read(self) -> frozenset[bytes]:
+        """All places that stages read."""
+        return frozenset(
+            os.fsencode(place_of(address.folder, one.path, one.mark))
+            for address, stage in self._graph.stages.items()
+            for one in stage.deps
+        )
+
+    def _is_read(self, folder: bytes) -> bool:
+        while folder and folder not in self._read:
+            folder = os.path.dirname(folder)
+        return folder in self._read or b"." in self._read
 
     def _note_placed(self) -> None:
         made, self._placed = self._placed, {}
@@ -222,6 +243,11 @@ class StageWork:
             if item.cache:
                 folder, name = os.path.split(place)
                 self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
+        # Whoever reads a folder reads its `.gitignore`, too: it must not change after that.
+        if soon := [folder for folder in self._ignored if self._is_read(folder)]:
+            with self._repo.exclusive():
+                self._ignore(soon)
+            self._observer.forget(os.fsdecode(os.path.join(folder, b".gitignore")) for folder in soon)
         self.write()
 
     def _refuse_lost(self, roots: Iterable[tuple[Oid, ObjectKind]]) -> None:

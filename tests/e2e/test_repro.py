@@ -1,0 +1,281 @@
+"""`dver repro` through the real command line: what is run, what is recorded, and what happens when it ends early."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from killing import KILLS
+from support import Run, git
+
+from dver.formats import lock
+
+REPRO = [sys.executable, "-m", "dver", "-q", "repro"]
+
+
+@pytest.fixture
+def project(run: Run, git_repo: Path) -> Path:
+    run("init", cwd=git_repo)
+    (git_repo / "raw").write_text("raw\n")
+    git("add", "-A", cwd=git_repo)
+    git("commit", "-qm", "Project", cwd=git_repo)
+    return git_repo
+
+
+def write(project: Path, text: str) -> None:
+    (project / "dver.yaml").write_text(f"stages:\n{text}")
+
+
+def locked(project: Path) -> lock.Lock:
+    return lock.decode((project / "dver.lock").read_bytes())
+
+
+def what_repro_writes(project: Path) -> dict[str, bytes]:
+    files = [project / "dver.lock", *project.rglob(".gitignore"), *project.rglob("*.dver"), project / ".git/index"]
+    return {os.fspath(one): one.read_bytes() for one in files if one.is_file()}
+
+
+def is_up_to_date(run: Run, project: Path) -> bool:
+    return run("repro", "--dry-run", cwd=project).out == "everything is up to date\n"
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_outputs_are_removed_before_a_run_unless_they_persist(run: Run, project: Path) -> None:
+    write(
+        project,
+        """\
+  a:
+    cmd: mkdir -p fresh kept left; touch fresh/$N kept/$N left/$N
+    env: [N]
+    outs: [fresh, kept: {persist: true}, left: {cache: false}]
+""",
+    )
+    for number in "12":
+        run("repro", cwd=project, env={"N": number})
+    assert [len(list((project / name).iterdir())) for name in ("fresh", "kept", "left")] == [1, 2, 1]
+
+
+def test_a_link_in_the_place_of_an_output_is_removed_and_not_followed(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: mkdir out; echo a > out/a, outs: [out]}\n")
+    (project / "mine").mkdir()
+    (project / "mine/file").write_text("mine\n")
+    (project / "out").symlink_to("mine")
+    run("repro", cwd=project)
+    assert (project / "mine/file").read_text() == "mine\n"
+    assert not (project / "out").is_symlink()
+
+
+def test_an_output_that_was_not_made_is_an_error_and_nothing_is_recorded(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: touch made, deps: [raw], outs: [made, missing]}\n")
+    before = what_repro_writes(project)
+    error = run("repro", cwd=project, rc=10).err
+    assert "did not make missing" in error
+    assert what_repro_writes(project) == before
+
+
+def test_a_stage_that_fails_leaves_lock_pointers_and_gitignore_as_they_were(run: Run, project: Path) -> None:
+    write(
+        project,
+        "  a: {cmd: cp raw a, deps: [raw], outs: [a]}\n  b: {cmd: cp a b; test ! -e fail, deps: [a], outs: [b]}\n",
+    )
+    (project / "tracked").write_text("t\n")
+    run("add", "tracked", cwd=project)
+    run("repro", cwd=project)
+    (project / "fail").touch()
+    (project / "raw").write_text("other\n")
+    run("repro", "--single-item", "a", cwd=project)
+    before = what_repro_writes(project)
+    assert "stage 'b' failed" in run("repro", cwd=project, rc=10).err
+    assert what_repro_writes(project) == before
+    (project / "fail").unlink()
+    run("repro", cwd=project)
+    assert (project / "b").read_text() == "other\n"
+
+
+def test_after_a_failure_what_was_finished_is_recorded_and_the_rest_goes_on_if_wanted(run: Run, project: Path) -> None:
+    write(
+        project,
+        """\
+  a: {cmd: touch a, outs: [a]}
+  b: {cmd: 'false', deps: [a], outs: [b]}
+  c: {cmd: touch c, deps: [b], outs: [c]}
+  z: {cmd: touch z, outs: [z]}
+""",
+    )
+    run("repro", "--keep-going", cwd=project, rc=10)
+    assert set(locked(project).stages) == {"a", "z"}
+    assert not (project / "c").exists()
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "{cmd: cp raw out; echo more >> raw, deps: [raw], outs: [out]}",
+        "{cmd: touch out folder/new, deps: [folder], outs: [out]}",
+        "{cmd: touch out more.txt, deps: ['*.txt'], outs: [out]}",
+        "{cmd: 'touch out; echo \"lr: 2\" > params.yaml', params: [lr], outs: [out]}",
+    ],
+)
+def test_a_dependency_that_changes_during_the_run_is_noticed(run: Run, project: Path, stage: str) -> None:
+    (project / "folder").mkdir()
+    (project / "folder/file").touch()
+    (project / "some.txt").touch()
+    (project / "params.yaml").write_text("lr: 1\n")
+    write(project, f"  a: {stage}\n")
+    before = what_repro_writes(project)
+    assert "while what it reads changed" in run("repro", cwd=project, rc=10).err
+    assert what_repro_writes(project) == before
+
+
+def test_whitespace_in_a_command_counts_and_the_order_of_files_does_not(run: Run, project: Path) -> None:
+    def reasons(cmd: str, deps: str, outs: str) -> str:
+        write(project, f"  a: {{cmd: '{cmd}', deps: {deps}, outs: {outs}}}\n")
+        return run("repro", "--dry-run", cwd=project).out
+
+    (project / "more").touch()
+    reasons("touch a b", "[raw, more]", "[a, b]")
+    run("repro", cwd=project)
+    assert reasons("touch a b", "[more, raw]", "[b, a]") == "everything is up to date\n"
+    assert "its command changed" in reasons("touch a  b", "[raw, more]", "[a, b]")
+
+
+def test_a_hit_in_the_run_cache_whose_outputs_are_gone_is_no_hit(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: cat raw > out; echo ran >> runs, deps: [raw], outs: [out]}\n")
+    for content in ("one\n", "two\n", "one\n"):
+        (project / "raw").write_text(content)
+        run("repro", cwd=project)
+        assert (project / "out").read_text() == content
+    assert (project / "runs").read_text() == "ran\n" * 2
+    shutil.rmtree(project / ".git/dver/store")
+    (project / "raw").write_text("two\n")
+    run("repro", cwd=project)
+    assert (project / "out").read_text() == "two\n"
+    assert (project / "runs").read_text() == "ran\n" * 3
+
+
+def test_a_directory_that_holds_what_other_stages_make_comes_after_them(run: Run, project: Path) -> None:
+    write(
+        project,
+        """\
+  sum: {cmd: ls parts > sum, deps: [parts], outs: [sum]}
+  one: {cmd: touch parts/1, outs: [parts/1]}
+  two: {cmd: touch parts/2, outs: [parts/2]}
+""",
+    )
+    run("repro", "-j", "4", cwd=project)
+    assert (project / "sum").read_text() == "1\n2\n"
+    assert is_up_to_date(run, project)
+
+
+def test_stages_side_by_side_never_corrupt_the_lock_and_status_works_meanwhile(run: Run, project: Path) -> None:
+    write(
+        project,
+        """\
+  each:
+    matrix: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]}
+    cmd: sleep 0.$((RANDOM % 5)); echo ${item.n} > out${item.n}
+    outs: ["out${item.n}"]
+""",
+    )
+    process = subprocess.Popen([*REPRO, "-j", "8"], cwd=project)
+    while process.poll() is None:
+        run("status", cwd=project)
+        if (project / "dver.lock").exists():
+            locked(project)
+    assert process.returncode == 0
+    assert len(locked(project).stages) == 20
+    assert is_up_to_date(run, project)
+
+
+def test_two_schedulers_at_once_run_each_stage_once_at_a_time(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: touch begun; cat gate; touch out, outs: [out]}\n")
+    os.mkfifo(project / "gate")
+    first = subprocess.Popen(REPRO, cwd=project)
+    until((project / "begun").exists)
+    assert "is running already" in run("repro", cwd=project, rc=10).err
+    (project / "gate").write_text("")
+    assert first.wait() == 0
+    assert is_up_to_date(run, project)
+
+
+STOPPED = """\
+  done: {cmd: touch done, outs: [done]}
+  long:
+    cmd: |
+      trap 'echo asked >> asked; ANSWER' INT
+      echo $$ > begun
+      while true; do sleep 0.05; done
+    deps: [done]
+    outs: [long]
+  after: {cmd: touch after, deps: [long], outs: [after]}
+"""
+
+
+def test_ctrl_c_goes_to_the_stage_and_what_was_finished_is_recorded(run: Run, project: Path) -> None:
+    write(project, STOPPED.replace("ANSWER", "exit 1"))
+    process = subprocess.Popen(REPRO, cwd=project)
+    until((project / "begun").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert (project / "asked").read_text() == "asked\n"
+    assert set(locked(project).stages) == {"done"}
+    assert not (project / "after").exists()
+
+
+def test_a_second_ctrl_c_ends_a_stage_that_goes_on(run: Run, project: Path) -> None:
+    write(project, STOPPED.replace("ANSWER", "true"))
+    process = subprocess.Popen(REPRO, cwd=project)
+    until(lambda: (project / "begun").exists() and (project / "begun").read_text() != "")
+    process.send_signal(signal.SIGINT)
+    until((project / "asked").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((project / "begun").read_text()), 0)
+    assert set(locked(project).stages) == {"done"}
+
+
+CHAIN = "".join(
+    f"  s{number}: {{cmd: 'cat in{number} > in{number + 1}; echo {number} >> in{number + 1}', "
+    f"deps: [in{number}], outs: [in{number + 1}]}}\n"
+    for number in range(12)
+)
+
+
+def test_after_a_kill_at_any_moment_the_next_run_is_right(run: Run, project: Path) -> None:
+    write(project, CHAIN)
+    (project / "in0").write_text("begin\n")
+    began = time.monotonic()
+    run("repro", cwd=project)
+    took = time.monotonic() - began
+    chance = random.Random(5)
+    killed = 0
+    for number in range(KILLS):
+        (project / "in0").write_text(f"{number}\n")
+        process = subprocess.Popen([*REPRO, "-j", "2"], cwd=project)
+        try:
+            process.wait(chance.uniform(0.1, 1.2) * took)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += process.wait() != 0
+        if (project / "dver.lock").exists():
+            locked(project)
+        until(lambda: "is running already" not in run("repro", cwd=project, rc=None).err)
+        assert (project / "in12").read_text() == f"{number}\n" + "".join(f"{step}\n" for step in range(12))
+        assert is_up_to_date(run, project)
+        run("fsck", cwd=project)
+    assert killed
