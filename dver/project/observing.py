@@ -8,11 +8,14 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import Progress
-from dver.formats.tree import Entry
+from dver.formats.tree import Entry, Kind
 from dver.pipeline.graph import is_pattern
 from dver.pipeline.values import parse_values
+from dver.project.partial import completed
 from dver.repo import Repository
 from dver.store.graft import directory
 from dver.worktree.intake import HashOnly
@@ -71,7 +74,17 @@ class Observer:
 
     def _look(self, folder: bytes, names: Sequence[bytes]) -> dict[bytes, Entry]:
         snapshot = self._repo.look(folder, names, HashOnly(), progress=self._progress)
-        return {entry.name: entry for entry in _entries(snapshot)}
+        return {entry.name: self._whole(os.path.join(folder, entry.name), entry) for entry in _entries(snapshot)}
+
+    def _whole(self, path: bytes, entry: Entry) -> Entry:
+        """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
+        recorded = self._repo.placed.get(path, ()) if path in self._repo.partial else ()
+        if not recorded or recorded[-1].kind is not Kind.DIRECTORY:
+            return entry
+        snapshot = self._repo.scan(path, HashOnly(), progress=self._progress)
+        with suppress(MissingObjectError, CorruptError):
+            return completed(self._repo, path, recorded[-1], snapshot)[0] if snapshot is not None else entry
+        return entry
 
     def _matching(self, pattern: str) -> Entry | None:
         """The files that a pattern stands for, as a directory that has only them, at their places."""

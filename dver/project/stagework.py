@@ -22,7 +22,7 @@ from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Ended, Job
 from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.schedule import State
-from dver.pipeline.stage import Output, Stage
+from dver.pipeline.stage import Dependency, Output, Stage
 from dver.project.history import object_kind
 from dver.project.locks import Locks, RunCache
 from dver.project.observing import Observer
@@ -30,6 +30,7 @@ from dver.project.pipelines import Pipelines
 from dver.project.restore import Wish, restore
 from dver.project.stages import entry_of_item, inputs_of, item_of, job_of, make_room, outs_of, refuse_missing_params
 from dver.project.surroundings import Surroundings, look_around
+from dver.project.targets import is_at_or_below
 from dver.repo import Repository
 from dver.scm import gitignore, index
 from dver.store.closure import Root, missing_from
@@ -95,6 +96,7 @@ class StageWork:
             return State.RESTORED
         if self._confirm is not None and not self._confirm(address):
             return State.SKIPPED
+        self._refuse_parts(address, [*stage.deps, *(one for one in stage.outs if one.persist)])
         self._inputs[address] = inputs
         _ = self._surroundings  # as they are before the first command runs
         return self.again(address)
@@ -106,9 +108,7 @@ class StageWork:
     def again(self, address: Address) -> Job:
         """See `Work`."""
         stage = self._graph.stages[address]
-        for out in stage.outs:
-            make_room(self._repo, address, out)
-        self._observer.forget(self._places(address))
+        self._make_room(address, stage)
         return job_of(self._repo, address, stage)
 
     def record(self, address: Address, ended: Ended) -> None:
@@ -134,6 +134,7 @@ class StageWork:
         inputs = inputs_of(self._observer, address, stage)
         refuse_missing_params(stage, inputs)
         _refuse_missing_deps(address, inputs)
+        self._refuse_parts(address, [*stage.deps, *stage.outs])
         self._note(address, stage, self._taken(address, stage, inputs))
 
     def _taken(self, address: Address, stage: Stage, inputs: Inputs) -> lock.Stage:
@@ -195,8 +196,7 @@ class StageWork:
         if not all(one.cache and self._is_at_hand(one) for one in before.outs):
             return False
         wishes = [Wish(os.fsencode(self._place(address, one.path)), entry_of_item(one)) for one in before.outs]
-        for out in stage.outs:
-            make_room(self._repo, address, out)
+        self._make_room(address, stage)
         with self._repo.exclusive():
             restored = restore(self._repo, wishes, force=True, notes=False, progress=self._progress)
         self._observer.forget(self._places(address))
@@ -268,6 +268,33 @@ class StageWork:
                 why="so nobody can say what its outputs were made of, and they are not recorded",
                 fix=f"dver repro {typed(str(address))}; or if the command itself changes it, make it no dependency",
             )
+
+    def _make_room(self, address: Address, stage: Stage) -> None:
+        for out in stage.outs:
+            make_room(self._repo, address, out)
+        places = self._places(address)
+        if parts := self._parts(places):
+            with self._repo.exclusive():
+                self._repo.note_partial(dict.fromkeys(parts, False))
+        self._observer.forget(places)
+
+    def _refuse_parts(self, address: Address, paths: Iterable[Dependency | Output]) -> None:
+        """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
+        parts = self._parts(self._place(address, one.path) for one in paths)
+        if parts:
+            shown = [self._repo.shown(one) for one in parts]
+            raise StageError(
+                f"stage {str(address)!r} needs all of {some(shown)}",
+                why="only a part of it was ever checked out here",
+                fix=f"dver pull {' '.join(map(typed, shown))}",
+            )
+
+    def _parts(self, places: Iterable[str]) -> list[bytes]:
+        """The directories at or below any of `places` that are here only in part."""
+        if not self._repo.partial:
+            return []
+        folders = [os.fsencode(place) for place in places]
+        return [one for one in sorted(self._repo.partial) if any(is_at_or_below(one, folder) for folder in folders)]
 
     def _place(self, address: Address, path: str) -> str:
         return place_of(address.folder, path, self._graph.stages[address].mark)

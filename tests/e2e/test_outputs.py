@@ -123,6 +123,24 @@ def test_an_output_may_belong_nowhere_or_on_another_remote(run: Run, repo: Path)
     run("pull", "out", cwd=clone, rc=5)
 
 
+def test_an_output_that_is_here_in_part_is_up_to_date_and_nobody_records_the_part(run: Run, repo: Path) -> None:
+    run("push", cwd=repo)
+    clone = clone_of(repo)
+    run("pull", "out/a", "raw", "model", cwd=clone)
+    run("repro", cwd=clone)
+    assert (clone / "dver.lock").read_bytes() == (repo / "dver.lock").read_bytes()
+    assert not (clone / "out/b").exists()
+    (clone / "out/a").write_text("by hand")
+    said = run("commit", "split", cwd=clone, rc=None).err
+    assert "only a part of it was ever checked out here" in said
+    (clone / "dver.yaml").write_text(STAGES.replace("cat out/a out/b", "cat out/b out/a"))
+    (clone / "out/a").write_text("two")
+    assert "dver pull out" in run("repro", cwd=clone, rc=None).err
+    run("pull", "out", cwd=clone)
+    run("repro", cwd=clone)
+    assert here(clone) == made_of("two")
+
+
 # -- gc
 
 
