@@ -52,7 +52,8 @@ def test_a_stage_that_never_ran_is_recorded_with_what_it_would_have_made(run: Ru
 def test_what_a_stage_reads_is_recorded_only_if_that_is_wanted(run: Run, project: Path) -> None:
     (project / "raw").write_text("other\n")
     before = (project / "dver.lock").read_bytes()
-    assert "changed: raw" in run("commit", cwd=project, rc=4).err
+    assert "changed: raw" in run("commit", "copy", cwd=project, rc=4).err
+    assert "left as it was" in run("commit", cwd=project).err
     assert (project / "dver.lock").read_bytes() == before
     assert run("commit", "-f", cwd=project).out == "recorded: copy\n"
     assert is_clean(run, project)
@@ -64,3 +65,12 @@ def test_what_is_recorded_without_a_run_is_restored_for_no_other_run(run: Run, p
     (project / "copy").unlink()
     run("repro", cwd=project)
     assert (project / "copy").read_text() == "other\n"
+
+
+def test_what_reads_an_output_that_was_changed_by_hand_is_left_to_a_run(run: Run, project: Path) -> None:
+    (project / "copy").write_text("by hand\n")
+    result = run("commit", cwd=project)
+    assert (result.out, "what it reads has changed, too: more" in result.err) == ("recorded: copy\n", True)
+    run("repro", cwd=project)
+    assert (project / "copy").read_text() == "by hand\n"
+    assert (project / "twice").read_text() == "by hand\n" * 2

@@ -32,11 +32,12 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
 
     For outputs that were changed by hand, and for stages of which it is known that a change (a comment in the code, a
     renamed file) makes no difference: dver.lock then says what there is. Where more than outputs changed, it is asked
-    for each stage. TARGET is a stage or an output; without any, all stages are meant.
+    for each stage; without a terminal such stages are left as they are. TARGET is a stage or an output; without any,
+    all stages are meant.
     """
 
     def confirm(stage: Address, reasons: tuple[Reason, ...]) -> bool:
-        return force or _asked(stage, reasons)
+        return force or _asked(stage, reasons, named=bool(targets))
 
     with Repository.open(ctx.cwd) as repo:
         result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, progress=ctx.progress)
@@ -47,15 +48,20 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
         return
     for one in result.recorded:
         ctx.say(f"recorded: {terminal.printable(str(one))}")
+    for one in result.refused:
+        ctx.note(f"left as it was, since what it reads has changed, too: {terminal.printable(str(one))}")
     for one in result.missing:
         ctx.note(f"left out, since not all that it makes is there: {terminal.printable(str(one))}")
     if not (result.recorded or result.missing or result.refused):
         ctx.note("nothing to record: the lock says what there is")
 
 
-def _asked(stage: Address, reasons: tuple[Reason, ...]) -> bool:
+def _asked(stage: Address, reasons: tuple[Reason, ...], *, named: bool) -> bool:
+    """Does the user want it? Where nobody can be asked, a stage that was not named is left as it is."""
     name = terminal.printable(str(stage))
     if sys.stdin is None or not sys.stdin.isatty():
+        if not named:
+            return False
         raise ConflictError(
             f"stage {name!r} has not run since: {told(reasons[0])}",
             why="its outputs may be made of something else than what would be recorded",
