@@ -127,6 +127,14 @@ def test_before_each_stage_it_is_asked(project: Path, answers: bytes, made: str)
     assert ("not run" in shown) == (made != "abc")
 
 
+def test_whoever_gives_no_answer_stops_the_run(project: Path) -> None:
+    write(project, ASKED)
+    rc, shown = on_a_terminal(project, "repro", "--interactive", typed=b"y\n\x04")
+    assert rc == 130
+    assert "Traceback" not in shown
+    assert (project / "dver.lock").exists()
+
+
 def test_nobody_is_asked_without_a_terminal(run: Run, project: Path) -> None:
     write(project, ASKED)
     assert "no terminal" in run("repro", "--interactive", cwd=project, rc=2).err

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+
 import pytest
 
 from dver.core.errors import PipelineError
@@ -264,3 +267,67 @@ def test_any_text_is_read_as_what_it_was(text: str, flow: bool) -> None:
 def test_what_is_plain_stays_plain() -> None:
     for text in ("python train.py --lr 0.1 > out", "data/raw.csv", "models/${item.name}.bin"):
         assert scalar(text) == text
+
+
+_LINES = [
+    "stages:",
+    "stages: {}",
+    "stages: {a: {cmd: x}, }",
+    "'stages':",
+    "  a:",
+    "    cmd: x",
+    "    deps: [b]",
+    "  b: {cmd: y}",
+    "# c",
+    "  # c",
+    "    # c",
+    "",
+    "    desc: |",
+    "    desc: |+",
+    "    cmd: >-",
+    "      text",
+    "      ",
+    "    frozen: true",
+    "    frozen: false # x",
+    "vars: []",
+    "- x",
+    "---",
+    "...",
+    "  'q r': &a",
+    "  c: *a",
+    "    <<: *a",
+    '    desc: "two',
+    '      lines"',
+    "  ? x",
+    "  : cmd: z",
+    "    outs:",
+    "    - o",
+    "    - p: {cache: false}",
+    "  e: !!map",
+    "    foreach: [1]",
+    "    do:",
+    "      cmd: k",
+]
+
+
+def shared(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_the_file_looks_like_text_is_put_in_at_one_place_or_nothing_is_changed(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(200):
+        lines = ["stages:", "  a:", "    cmd: x", "  # c", "  b: {cmd: y}", "", "vars: []"]
+        for _ in range(chance.randrange(1, 6)):
+            lines.insert(chance.randrange(len(lines) + 1), chance.choice(_LINES))
+            del lines[chance.randrange(len(lines)) if chance.random() < 0.3 else len(lines) :]
+        text = chance.choice(["\n", "\r\n"]).join(lines) + chance.choice(["", "\n", "\n\n"])
+        with contextlib.suppress(PipelineError):
+            after = added(text)
+            begin = shared(text, after)
+            end = shared(text[begin:][::-1], after[begin:][::-1])
+            left = text[begin : len(text) - end]
+            assert left.split("#")[0].strip() in ("", "{}"), (text, after)
