@@ -21,7 +21,12 @@ class Locks:
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._stages: dict[str, dict[str, lock.Stage]] = {}
-        self._changed: set[str] = set()
+        self._noted: dict[str, dict[str, lock.Stage]] = {}
+        """What is to be written."""
+        self._first: dict[str, set[str]] = {}
+        """The stages that each file had when it was first read."""
+        self._seen: dict[str, _Signature] = {}
+        """What each file was like when it was last read or written."""
 
     def of(self, address: Address) -> lock.Stage | None:
         """What a stage last produced. Raises CorruptError, ConflictError for a file that cannot be read."""
@@ -32,28 +37,39 @@ class Locks:
         lock.encode_stage(address.name, stage)
         if self.of(address) != stage:
             self._file(address.folder)[address.name] = stage
-            self._changed.add(address.folder)
+            self._noted.setdefault(address.folder, {})[address.name] = stage
 
     def write(self, known: Mapping[str, Iterable[str]]) -> list[Path]:
-        """Write the files that changed, without the stages that are not `known` by folder; returns them."""
+        """Write the files that changed, without stages that were there and are not `known` by folder; returns them.
+
+        Another process may have written them meanwhile: what it recorded stays. Whoever writes has `repo.exclusive()`.
+        """
         # Another stage, perhaps of another file, may make now what one made that is gone.
         for folder in known:
             with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
                 self._file(folder)
-        self._changed.update(folder for folder, stages in self._stages.items() if stages.keys() - known.get(folder, ()))
-        written = []
-        for folder in sorted(self._changed):
-            names = set(known.get(folder, ()))
-            stages = {name: one for name, one in self._stages[folder].items() if name in names}
-            write_atomic(self._path(folder), lock.encode(lock.Lock(stages)))
-            written.append(self._path(folder))
-        self._changed.clear()
-        return written
+        gone = {folder: names.difference(known.get(folder, ())) for folder, names in self._first.items()}
+        changed = [folder for folder in sorted(self._stages) if self._noted.get(folder) or gone[folder]]
+        for folder in changed:
+            if _signature(self._path(folder)) != self._seen[folder]:
+                self._load(folder)
+            kept = {name: one for name, one in self._stages[folder].items() if name not in gone[folder]}
+            self._stages[folder] = {**kept, **self._noted.pop(folder, {})}
+            self._first[folder] -= gone[folder]
+            write_atomic(self._path(folder), lock.encode(lock.Lock(self._stages[folder])))
+            self._seen[folder] = _signature(self._path(folder))
+        return [self._path(folder) for folder in changed]
 
     def _file(self, folder: str) -> dict[str, lock.Stage]:
         if folder not in self._stages:
-            self._stages[folder] = dict(self._read(self._path(folder)))
+            self._load(folder)
+            self._first[folder] = set(self._stages[folder])
         return self._stages[folder]
+
+    def _load(self, folder: str) -> None:
+        path = self._path(folder)
+        self._seen[folder] = _signature(path)
+        self._stages[folder] = dict(self._read(path))
 
     def _read(self, path: Path) -> Mapping[str, lock.Stage]:
         try:
@@ -66,6 +82,18 @@ class Locks:
 
     def _path(self, folder: str) -> Path:
         return self._repo.git.worktree / folder / lock.NAME
+
+
+_Signature = tuple[int, int, int] | None
+
+
+def _signature(path: Path) -> _Signature:
+    """What another file at `path` would not share: its number, size and time of change; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class RunCache:

@@ -212,6 +212,22 @@ def test_two_schedulers_at_once_run_each_stage_once_at_a_time(run: Run, project:
     assert is_up_to_date(run, project)
 
 
+def test_runs_of_different_stages_at_once_keep_what_each_other_recorded(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: touch begun; cat gate; touch a, outs: [a]}\n  b: {cmd: touch b, outs: [b]}\n")
+    os.mkfifo(project / "gate")
+    first = subprocess.Popen([*REPRO, "a"], cwd=project)
+    until((project / "begun").exists)
+    with (project / "dver.yaml").open("a") as file:
+        file.write("  added: {cmd: touch c, outs: [c]}\n")
+    run("repro", "b", "added", cwd=project)
+    (project / "gate").write_text("")
+    assert first.wait() == 0
+    assert set(locked(project).stages) == {"a", "b", "added"}
+    write(project, "  b: {cmd: touch b, outs: [b]}\n  a2: {cmd: touch a, outs: [a]}\n")
+    run("repro", cwd=project)
+    assert set(locked(project).stages) == {"b", "a2"}
+
+
 STOPPED = """\
   done: {cmd: touch done, outs: [done]}
   long:
