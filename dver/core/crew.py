@@ -91,7 +91,7 @@ class Crew:
     def _fork(self, start: Callable[[], Worker]) -> _Member:
         jobs, to = os.pipe()
         answers, out = os.pipe()
-        pid = os.fork()
+        pid = _fork()
         if pid == 0:
             status = 1
             with suppress(BaseException):
@@ -132,9 +132,23 @@ def _possible(size: int | None) -> int:
     return min(size or len(os.sched_getaffinity(0)), MAX_SIZE)
 
 
+def _fork() -> int:
+    """`os.fork`, for the time of which Ctrl-C waits: Python would print a traceback and go on. In the child it still
+    waits afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
 def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
     # Ctrl-C reaches the whole group: the first process decides, and closes our pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     worker = start()
     while (message := _receive(jobs)) is not None:
         kind, body = message

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import queue
+import re
 import resource
 import shutil
 import signal
@@ -162,7 +163,7 @@ class _Running:
             except OSError as error:
                 self.events.put(Said(self.job.name, f"dver: cannot start: {error}\n".encode()))
                 return _NOT_STARTED, 0
-        inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        inherited = _own_peak()
         reader = threading.Thread(target=self.read, args=(process,), daemon=True)
         reader.start()
         # It is waited for twice: as long as it is not reaped, its number is its own, and safe to send signals to.
@@ -175,7 +176,8 @@ class _Running:
             self.process = None
         reader.join(_LAST_WORDS)
         # Linux counts the memory of whoever starts a program as the program's own: less than that is not known.
-        return process.returncode, usage.ru_maxrss * _MAX_RSS_UNIT if usage.ru_maxrss > inherited else 0
+        peak = usage.ru_maxrss * _MAX_RSS_UNIT
+        return process.returncode, peak if peak > inherited else 0
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -194,6 +196,16 @@ class _Running:
         with process.stdout as stream:
             while piece := os.read(stream.fileno(), _PIECE):
                 self.events.put(Said(self.job.name, piece))
+
+
+def _own_peak() -> int:
+    """Bytes that this process held at most."""
+    # `getrusage` would tell of the one that started this process, too.
+    with suppress(FileNotFoundError):
+        found = re.search(rb"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_bytes(), re.MULTILINE)
+        if found:
+            return int(found[1]) << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAX_RSS_UNIT
 
 
 def _signal(group: int, number: int) -> None:
