@@ -201,15 +201,16 @@ def _changed_deps(last: lock.Stage, inputs: Inputs) -> Iterator[Reason]:
     for path, item in inputs.deps.items():
         if item is None:
             yield DependencyMissing(path)
-        elif path not in before or not _same(before[path], item):
+        elif path not in before or not is_same(before[path], item):
             yield DependencyChanged(path, before.get(path), item)
     for path, item in before.items():
         if path not in inputs.deps:
             yield DependencyChanged(path, item, None)
 
 
-def _same(one: Item, other: Item) -> bool:
-    return (one.oid, one.kind, one.executable) == (other.oid, other.kind, other.executable)
+def is_same(one: Item, other: Item | None) -> bool:
+    """Have both the same content? Not if there is only one."""
+    return other is not None and (one.oid, one.kind, one.executable) == (other.oid, other.kind, other.executable)
 
 
 def _changed_params(last: lock.Stage, inputs: Inputs) -> Iterator[ParamChanged]:
@@ -245,5 +246,5 @@ def _changed_outs(stage: Stage, last: lock.Stage, outs: Mapping[str, Item | None
         item = outs.get(path)
         if item is None:
             yield OutputMissing(path)
-        elif path in before and not _same(before[path], item):
+        elif path in before and not is_same(before[path], item):
             yield OutputChanged(path)

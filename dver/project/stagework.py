@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -20,7 +20,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Ended, Job
-from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
+from dver.pipeline.reasons import Inputs, is_same, recorded, run_key, staleness
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Dependency, Output, Stage
 from dver.project.history import object_kind
@@ -92,7 +92,7 @@ class StageWork:
         outs = outs_of(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
             return State.UP_TO_DATE
-        if not forced and _is_repeatable(stage) and self._restore(address, stage, inputs):
+        if not forced and _is_repeatable(stage) and self._restore(address, stage, inputs, outs):
             return State.RESTORED
         if self._confirm is not None and not self._confirm(address):
             return State.SKIPPED
@@ -108,7 +108,7 @@ class StageWork:
     def again(self, address: Address) -> Job:
         """See `Work`."""
         stage = self._graph.stages[address]
-        self._make_room(address, stage)
+        self._make_room(address, stage.outs)
         return job_of(self._repo, address, stage)
 
     def record(self, address: Address, ended: Ended) -> None:
@@ -187,22 +187,37 @@ class StageWork:
             # From now on a gc sees that they are needed. One that came before has them in the trash.
             self._refuse_lost((one.oid, object_kind(one)) for entries in made.values() for one in entries)
 
-    def _restore(self, address: Address, stage: Stage, inputs: Inputs) -> bool:
-        """Put back what the same work made before, if all of it is at hand."""
-        key = run_key(recorded(stage, inputs), [one.path for one in stage.outs])
-        before = self._runs.get(key) if self._runs is not None else None
-        if before is None or {one.path for one in before.outs} != {one.path for one in stage.outs}:
-            return False
-        if not all(one.cache and self._is_at_hand(one) for one in before.outs):
-            return False
-        wishes = [Wish(os.fsencode(self._place(address, one.path)), entry_of_item(one)) for one in before.outs]
-        self._make_room(address, stage)
+    def _restore(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, Item | None]) -> bool:
+        """Put back what the same work made before, if all of it that is not here is at hand."""
+        for before in self._earlier(address, stage, inputs):
+            made = {one.path: one for one in before.outs}
+            lacking = [out for out in stage.outs if not is_same(made[out.path], outs[out.path])]
+            if all(made[one.path].cache and self._is_at_hand(made[one.path]) for one in lacking):
+                return self._put_back(address, stage, inputs, made, lacking)
+        return False
+
+    def _earlier(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:
+        """What came of the same work before: as the run cache knows it, and the lock, which others may have written."""
+        if self._runs is None:
+            return
+        names = sorted(one.path for one in stage.outs)
+        key = run_key(recorded(stage, inputs), names)
+        for before in (self._runs.get(key), self._locks.of(address)):
+            if before is None or sorted(one.path for one in before.outs) != names:
+                continue
+            if run_key(before, names) == key:
+                yield before
+
+    def _put_back(
+        self, address: Address, stage: Stage, inputs: Inputs, made: Mapping[str, Item], lacking: Sequence[Output]
+    ) -> bool:
+        wishes = [Wish(os.fsencode(self._place(address, one.path)), entry_of_item(made[one.path])) for one in lacking]
+        self._make_room(address, lacking)
         with self._repo.exclusive():
             restored = restore(self._repo, wishes, force=True, notes=False, progress=self._progress)
         self._observer.forget(self._places(address))
         if restored.lost:
             return False
-        made = {one.path: one for one in before.outs}
         items = [replace(made[one.path], cache=one.cache, push=one.push, remote=one.remote) for one in stage.outs]
         self._note(address, stage, recorded(stage, inputs, items))
         return True
@@ -269,10 +284,10 @@ class StageWork:
                 fix=f"dver repro {typed(str(address))}; or if the command itself changes it, make it no dependency",
             )
 
-    def _make_room(self, address: Address, stage: Stage) -> None:
-        for out in stage.outs:
+    def _make_room(self, address: Address, outs: Sequence[Output]) -> None:
+        for out in outs:
             make_room(self._repo, address, out)
-        places = self._places(address)
+        places = [self._place(address, one.path) for one in outs]
         if parts := self._parts(places):
             with self._repo.exclusive():
                 self._repo.note_partial(dict.fromkeys(parts, False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -295,3 +296,17 @@ def test_after_a_kill_at_any_moment_the_next_run_is_right(run: Run, project: Pat
         assert is_up_to_date(run, project)
         run("fsck", cwd=project)
     assert killed
+
+
+def test_outputs_that_a_lock_names_are_put_back_without_the_run_cache(run: Run, project: Path) -> None:
+    stamped = "cp raw made; date +%s%N > stamp"
+    write(project, f"  one: {{cmd: {stamped}, deps: [raw], outs: [made, stamp: {{cache: false}}]}}\n")
+    run("repro", cwd=project)
+    stamp = (project / "stamp").read_text()
+    shutil.rmtree(project / ".git/dver/store/runs")
+    (project / "made").unlink()
+    assert json.loads(run("repro", "--json", cwd=project).out) == {"one": "restored"}
+    assert (project / "made").read_text() == "raw\n"
+    assert (project / "stamp").read_text() == stamp
+    (project / "stamp").unlink()
+    assert json.loads(run("repro", "--json", cwd=project).out) == {"one": "done"}
