@@ -63,10 +63,10 @@ def decode(content: bytes | memoryview) -> Recipe:
     cursor.expect(MAGIC, VERSION)
     (count,) = cursor.unpack(_COUNT)
     raw_sizes = cursor.take(4 * count)
-    column = bytes(cursor.take(OID_SIZE * count))
+    column = cursor.take(OID_SIZE * count)  # no copy: a recipe may be as large as its blob is huge
     cursor.finish()
     sizes = unpack(f"<{count}I", raw_sizes)
     if not count or not min(sizes) or max(sizes) > CHUNK_MAX or sum(sizes) > SIZE_MAX:
         raise CorruptError("a recipe with no chunks, or with chunks of impossible sizes")
-    oids = [Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE)]
+    oids = (Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE))
     return Recipe(tuple(map(Chunk, oids, sizes)))
