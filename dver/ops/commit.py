@@ -61,7 +61,7 @@ def commit(
         for one in wanted:
             work.record_as_it_is(one)
     finally:
-        work.write(force=True)
+        work.write()
     refused = tuple(one for one in present if one not in wanted)
     return CommitResult(tuple(wanted), refused, tuple(one for one, paths in absent.items() if paths))
 

@@ -111,7 +111,7 @@ def repro(
         )
     finally:
         logs.close()
-        work.write(force=True)
+        work.write()
     return ReproResult(states, heard.errors)
 
 

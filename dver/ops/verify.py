@@ -23,9 +23,10 @@ from dver.pipeline.reasons import staleness
 from dver.pipeline.stage import Output, Role, Stage
 from dver.project.locks import Locks
 from dver.project.observing import Observer
+from dver.project.outputs import make_room
 from dver.project.pipelines import Pipelines, load_pipelines, select_stages
 from dver.project.restore import Wish, restore
-from dver.project.stages import entry_of_item, inputs_of, job_of, make_room, outs_of
+from dver.project.stages import entry_of_item, inputs_of, job_of, outs_of
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.scratchtree import scratch_worktree
@@ -144,8 +145,7 @@ class _Trial:
 
     def _run(self, address: Address, stage: Stage) -> None:
         runner = LocalRunner(self._repo.worktree_folder / "stages")
-        for out in stage.outs:
-            make_room(self._repo, address, out)
+        make_room(self._repo, address, stage.outs)
         try:
             runner.submit(job_of(self._repo, address, stage))
             said, ended = b"", None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, read_directory
+from dver.project.targets import is_at_or_below
 from dver.repo import Repository
 from dver.store.compare import TreeReader
 from dver.store.graft import overlay
@@ -37,3 +38,11 @@ def completed(
         return read_directory(new.__getitem__, oid) if oid in new else read(oid)
 
     return overlay(recorded, snapshot.root, read=read, emit=keep), read_new
+
+
+def parts_below(repo: Repository, places: Iterable[bytes]) -> list[bytes]:
+    """The directories at or below any of `places` of which only parts are here."""
+    if not repo.partial:
+        return []
+    folders = list(places)
+    return [one for one in sorted(repo.partial) if any(is_at_or_below(one, folder) for folder in folders)]

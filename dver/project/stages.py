@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from dver.core.errors import PipelineError, StageError
@@ -21,7 +19,6 @@ from dver.pipeline.values import lookup
 from dver.pipeline.yamltree import wrong
 from dver.project.observing import Observer
 from dver.repo import Repository
-from dver.worktree.apply import refuse_symlinked_parents
 
 
 def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
@@ -86,23 +83,23 @@ def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.St
 def places_of(graph: Graph, stages: Iterable[Address]) -> Iterator[str]:
     """All places that `stages` read and make."""
     for address in stages:
-        stage = graph.stages[address]
-        yield from (place_of(address.folder, one.path, one.mark) for one in stage.deps)
-        yield from (place_of(address.folder, one.path, one.mark) for one in stage.outs)
+        yield from dep_places(address, graph.stages[address])
+        yield from out_places(address, graph.stages[address].outs)
 
 
-def make_room(repo: Repository, address: Address, out: Output) -> None:
-    """Take the output of the last run away, unless it is to persist; and see that there is a folder for it.
+def dep_places(address: Address, stage: Stage) -> list[str]:
+    """Where the dependencies of a stage are, relative to the top of the Git worktree."""
+    return [place_of(address.folder, one.path, one.mark) for one in stage.deps]
 
-    Raises UsageError where the way there leads through a symbolic link.
-    """
-    place = os.fsencode(place_of(address.folder, out.path, out.mark))
-    refuse_symlinked_parents(repo.top, place)
-    path = repo.absolute(place)
-    if not out.persist:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+
+def param_places(address: Address, stage: Stage) -> list[str]:
+    """Where the files of its parameters are."""
+    return [place_of(address.folder, one.file, one.mark) for one in stage.params]
+
+
+def out_places(address: Address, outs: Iterable[Output]) -> list[str]:
+    """Where `outs` of a stage are."""
+    return [place_of(address.folder, one.path, one.mark) for one in outs]
 
 
 def job_of(repo: Repository, address: Address, stage: Stage) -> Job:

@@ -64,6 +64,9 @@ def test_what_is_recorded_without_a_run_is_restored_for_no_other_run(run: Run, p
     run("commit", "-f", cwd=project)
     (project / "copy").unlink()
     run("repro", cwd=project)
+    assert (project / "copy").read_text() == "raw\n"  # as the lock says
+    (project / "dver.lock").unlink()
+    run("repro", cwd=project)
     assert (project / "copy").read_text() == "other\n"
 
 

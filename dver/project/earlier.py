@@ -1,0 +1,84 @@
+"""What earlier runs of the same work made: finding it, and putting it back instead of running the stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dver.core.progress import Progress
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.pipeline.graph import Address, place_of
+from dver.pipeline.reasons import Inputs, is_same, recorded, run_key
+from dver.pipeline.stage import Output, Stage
+from dver.project.locks import Locks, RunCache
+from dver.project.outputs import make_room
+from dver.project.restore import Wish, restore
+from dver.project.stages import entry_of_item
+from dver.repo import Repository
+from dver.store.closure import Root, missing_from
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Work that was done before, of which all that is not in place is at hand."""
+
+    outs: Mapping[str, Item]
+    """All outputs, by path."""
+    lacking: tuple[Output, ...]
+    """Those that are not in place."""
+
+
+def find_hit(
+    repo: Repository,
+    runs: RunCache,
+    locks: Locks,
+    address: Address,
+    stage: Stage,
+    inputs: Inputs,
+    outs: Mapping[str, Item | None],
+) -> Hit | None:
+    """What came of the same work, as the run cache knows it, or the lock, which others may have written; `outs` are in
+    place now. None if nothing is known, or not all of it is at hand."""
+    if not is_repeatable(stage):
+        return None
+    for before in _earlier(runs, locks.of(address), stage, inputs):
+        made = {one.path: one for one in before.outs}
+        lacking = tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path]))
+        if all(made[one.path].cache and _is_at_hand(repo, made[one.path]) for one in lacking):
+            return Hit(made, lacking)
+    return None
+
+
+def put_back(repo: Repository, address: Address, stage: Stage, hit: Hit, progress: Progress) -> tuple[Item, ...] | None:
+    """Bring what is lacking into place. Returns the stage's outputs, or None if content turned out to be lost."""
+    make_room(repo, address, hit.lacking)
+    wishes = [
+        Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), entry_of_item(hit.outs[one.path]))
+        for one in hit.lacking
+    ]
+    with repo.exclusive():
+        restored = restore(repo, wishes, force=True, notes=False, progress=progress)
+    if restored.lost:
+        return None
+    # What `dver.yaml` says of them now may be something else than it was.
+    return tuple(replace(hit.outs[one.path], cache=one.cache, push=one.push, remote=one.remote) for one in stage.outs)
+
+
+def is_repeatable(stage: Stage) -> bool:
+    """Can what came of it be put back instead of running it? A stage without outputs is run for something else, and of
+    one without inputs nobody knows what it depends on."""
+    return bool(stage.outs) and bool(stage.deps or stage.params or stage.env) and not stage.always_changed
+
+
+def _earlier(runs: RunCache, last: lock.Stage | None, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:
+    names = sorted(one.path for one in stage.outs)
+    key = run_key(recorded(stage, inputs), names)
+    for before in (runs.get(key), last):
+        if before is not None and sorted(one.path for one in before.outs) == names and run_key(before, names) == key:
+            yield before
+
+
+def _is_at_hand(repo: Repository, item: Item) -> bool:
+    return not missing_from(repo.store, [Root(item.oid, item.kind, os.fsencode(item.path), item.size)])

@@ -1,0 +1,84 @@
+"""What stages make, on disk: making room for it before a run, taking it into the store after one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from dver.core.crew import nobody
+from dver.core.errors import StageError
+from dver.core.progress import Progress
+from dver.core.words import some, typed
+from dver.formats.lock import Item
+from dver.formats.tree import Entry
+from dver.pipeline.graph import Address, place_of
+from dver.pipeline.stage import Output, Stage
+from dver.project.partial import parts_below
+from dver.project.stages import item_of
+from dver.repo import Repository
+from dver.store.writer import StoreWriter
+from dver.worktree.apply import refuse_symlinked_parents
+from dver.worktree.intake import HashOnly, KeepInStore
+
+
+def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> None:
+    """Take what the last run made away, unless it is to persist; and see that there are folders for it.
+
+    Raises UsageError where the way there leads through a symbolic link.
+    """
+    places = [os.fsencode(place_of(address.folder, out.path, out.mark)) for out in outs]
+    for out, place in zip(outs, places, strict=True):
+        refuse_symlinked_parents(repo.top, place)
+        path = repo.absolute(place)
+        if not out.persist:
+            _remove(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    if parts := parts_below(repo, places):
+        with repo.exclusive():
+            repo.note_partial(dict.fromkeys(parts, False))
+
+
+def take_outputs(repo: Repository, address: Address, stage: Stage, progress: Progress) -> list[Item]:
+    """Take what `stage` made into the store, as far as it is to be kept there. Raises StageError for what is missing.
+
+    Whoever calls has `repo.exclusive()`.
+    """
+    found: dict[str, Entry | None] = {}
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+        for out in stage.outs:
+            found[out.path] = _scan(repo, address, out, intake if out.cache else HashOnly(), progress)
+    missing = [path for path, entry in found.items() if entry is None]
+    if missing:
+        raise StageError(
+            f"stage {str(address)!r} did not make {some(missing)}",
+            why="its command ended well, and nothing is there",
+            fix="let the command write it, or take it out of the stage",
+        )
+    return [item_of(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
+
+
+def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> None:
+    """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
+    if parts := parts_below(repo, map(os.fsencode, places)):
+        shown = [repo.shown(one) for one in parts]
+        raise StageError(
+            f"stage {str(address)!r} needs all of {some(shown)}",
+            why="only a part of it was ever checked out here",
+            fix=f"dver pull {' '.join(map(typed, shown))}",
+        )
+
+
+def _remove(path: bytes) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+
+
+def _scan(
+    repo: Repository, address: Address, out: Output, intake: HashOnly | KeepInStore, progress: Progress
+) -> Entry | None:
+    folder, name = os.path.split(os.fsencode(place_of(address.folder, out.path, out.mark)))
+    snapshot = repo.look(folder, [name], intake, progress=progress)
+    entries = snapshot.tree(snapshot.root.oid) if snapshot is not None else None
+    return entries[0] if entries else None

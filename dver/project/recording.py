@@ -1,0 +1,117 @@
+"""Writing down what stages made: in locks, in Git's index and `.gitignore`, and in what dver knows it put where."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final
+
+from dver.core.errors import MissingObjectError
+from dver.formats import lock
+from dver.formats.tree import Entry
+from dver.pipeline.graph import Address, place_of
+from dver.pipeline.stage import Stage
+from dver.project.history import object_kind
+from dver.project.locks import Locks
+from dver.project.observing import Observer
+from dver.project.pipelines import Pipelines
+from dver.project.stages import entry_of_item
+from dver.repo import Repository
+from dver.scm import gitignore, index
+from dver.store.trash import Watch
+
+_WRITE_EVERY: Final = 0.5
+"""Seconds between two writes of lock files while stages end: a file of thousands of stages is not written for each.
+What a killed run had not written is in the run cache."""
+
+
+class Recorder:
+    """Notes what stages made, stage by stage, and writes it down now and then. Made before the first object is."""
+
+    def __init__(self, repo: Repository, pipelines: Pipelines, observer: Observer, locks: Locks) -> None:
+        self._repo = repo
+        self._pipelines = pipelines
+        self._observer = observer
+        self._locks = locks
+        self._ignored: dict[bytes, list[bytes]] = {}
+        """Lines for `.gitignore`, by folder."""
+        self._edited: list[bytes] = []
+        """The `.gitignore` files that have theirs, and are to be staged."""
+        self._placed: dict[bytes, tuple[Entry, ...]] = {}
+        """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
+        self._written = time.monotonic()
+        self._watch = Watch(repo.store)
+
+    def note(self, address: Address, stage: Stage, made: lock.Stage) -> None:
+        """Record what `stage` made."""
+        self._locks.record(address, made)
+        items = {item.path: item for item in made.outs}
+        for out in stage.outs:
+            place = os.fsencode(place_of(address.folder, out.path, out.mark))
+            self._placed[place] = (entry_of_item(items[out.path]),) if out.cache else ()
+            if out.cache:
+                folder, name = os.path.split(place)
+                self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
+        # Whoever reads a folder reads its `.gitignore`, too: it must not change after that.
+        if soon := [folder for folder in self._ignored if self._is_read(folder)]:
+            with self._repo.exclusive():
+                self._ignore(soon)
+            self._observer.forget(os.fsdecode(os.path.join(folder, b".gitignore")) for folder in soon)
+        self.write()
+
+    def write(self, *, force: bool = False) -> None:
+        """Write the lock files, and what Git is to ignore; unless it is forced, only now and then.
+
+        Raises MissingObjectError if a gc took away what stages have just made.
+        """
+        if not force and time.monotonic() - self._written < _WRITE_EVERY:
+            return
+        self._written = time.monotonic()
+        known: dict[str, list[str]] = {folder: [] for folder in self._pipelines.files}
+        for address in self._pipelines.graph.order:
+            known[address.folder].append(address.name)
+        with self._repo.exclusive():
+            top = self._repo.git.worktree
+            changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
+            self._ignore(list(self._ignored))
+            index.stage(self._repo.git, [*changed, *self._edited])
+            self._edited.clear()
+            # After the locks: what no lock names yet, a checkout would take away.
+            self._note_placed()
+
+    def _ignore(self, folders: Iterable[bytes]) -> None:
+        """Have Git ignore what stages made in `folders`."""
+        for folder in folders:
+            path = os.path.join(folder, b".gitignore")
+            if gitignore.edit(self._repo.git.worktree / os.fsdecode(path), add=self._ignored.pop(folder)):
+                self._edited.append(path)
+
+    @cached_property
+    def _read(self) -> frozenset[bytes]:
+        """All places that stages read."""
+        return frozenset(
+            os.fsencode(place_of(address.folder, one.path, one.mark))
+            for address, stage in self._pipelines.graph.stages.items()
+            for one in stage.deps
+        )
+
+    def _is_read(self, folder: bytes) -> bool:
+        while folder and folder not in self._read:
+            folder = os.path.dirname(folder)
+        return folder in self._read or b"." in self._read
+
+    def _note_placed(self) -> None:
+        made, self._placed = self._placed, {}
+        if not made:
+            return
+        self._repo.note_placed(made)
+        self._repo.note_partial(dict.fromkeys(made, False))
+        # From now on a gc sees that they are needed. One that came before has them in the trash.
+        if self._watch.lacking([(one.oid, object_kind(one)) for entries in made.values() for one in entries]):
+            raise MissingObjectError(
+                "a gc deleted what stages have just made",
+                why="its grace period is too short",
+                fix="dver repro --force",
+            )
