@@ -74,7 +74,10 @@ class Runner(Protocol):
         """Start `job`. Raises StageError if one of that name still runs, of this process or of another."""
 
     def poll(self, seconds: float) -> Sequence[Event]:
-        """What has happened since the last call, in order; waits for at most so many seconds if nothing has."""
+        """What has happened since the last call, in order; waits for at most so many seconds if nothing has.
+
+        `Ended` is the last that is heard of a job.
+        """
 
     def busy(self) -> bool:
         """Is there a job whose `Ended` is still to come?"""

@@ -115,6 +115,8 @@ class _Running:
     ending: Ending | None = None
     """Why it is ended, if it is."""
     process: subprocess.Popen[bytes] | None = None
+    over: bool = False
+    """Has its end been told? What it left behind may still write: nobody hears that."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread = field(init=False)
 
@@ -148,7 +150,9 @@ class _Running:
         fcntl.flock(self.guard, fcntl.LOCK_UN)
         os.close(self.guard)
         ending = self.ending or (Ending.FAILED if exit_code else Ending.DONE)
-        self.events.put(Ended(self.job.name, ending, exit_code, started, time.time(), peak))
+        with self.lock:
+            self.over = True
+            self.events.put(Ended(self.job.name, ending, exit_code, started, time.time(), peak))
 
     def is_ending(self) -> bool:
         return self.ending is not None
@@ -195,7 +199,9 @@ class _Running:
         assert process.stdout is not None
         with process.stdout as stream:
             while piece := os.read(stream.fileno(), _PIECE):
-                self.events.put(Said(self.job.name, piece))
+                with self.lock:
+                    if not self.over:
+                        self.events.put(Said(self.job.name, piece))
 
 
 def _own_peak() -> int:

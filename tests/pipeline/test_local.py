@@ -122,6 +122,15 @@ def test_what_keeps_the_output_open_does_not_keep_the_job(runner: LocalRunner, t
     os.kill(int(_appears(tmp_path / "pid")), signal.SIGKILL)
 
 
+def test_nobody_hears_what_is_written_after_the_end(runner: LocalRunner, tmp_path: Path) -> None:
+    late = "while [ ! -e ended ]; do sleep 0.02; done; echo late; echo > said"
+    runner.submit(job(tmp_path, f"({late}) & echo soon"))
+    assert ended(runner)[1] == {"stage": b"soon\n"}
+    (tmp_path / "ended").touch()
+    _appears(tmp_path / "said")
+    assert list(runner.poll(0.5)) == []
+
+
 def test_a_job_that_outlives_a_killed_dver_is_not_run_beside_itself(runner: LocalRunner, tmp_path: Path) -> None:
     code = f"""
 import time
