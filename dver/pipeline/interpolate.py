@@ -1,8 +1,8 @@
 """`${…}` in `dver.yaml`: variables put in their place.
 
-`${a.b[0]}` looks up a key, then a key, then a number in a list. A text that is nothing but one `${…}` becomes the
-value itself, with its type. Inside of other text lists and mappings cannot stand, except in a command, where a mapping
-becomes options (`--lr 0.1 --layers 64 32 --verbose`). `\\${` is `${` itself.
+`${a.b[0]}` looks up a key, then a key, then a number in a list; one below zero counts from its end. A text that is
+nothing but one `${…}` becomes the value itself, with its type. Inside of other text lists and mappings cannot stand,
+except in a command, where a mapping becomes options (`--lr 0.1 --layers 64 32 --verbose`). `\\${` is `${` itself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dver.pipeline.yamltree import Mark, Node, kind_of, wrong
 _EXPRESSION: Final = re.compile(r"(?<!\\)\$\{(.*?)\}")
 _PART: Final = r"[^.\[\]{}$]+"
 _PATH: Final = re.compile(rf"\s*{_PART}(?:\.{_PART}|\[{_PART}\])*\s*")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _ESCAPED: Final = re.compile(r"\\\$\{")
 
 Variables = Mapping[str, Any]
@@ -108,7 +109,7 @@ def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
             f"${{{expression}}}: there is no variable {part!r}",
             fix=f"did you mean {near[0]!r}?" if near else "define it in `vars`, or in params.yaml",
         )
-    if _is_list(found) and part.strip().isdecimal() and int(part) < len(found):
+    if _is_list(found) and _NUMBER.fullmatch(part.strip()) and -len(found) <= int(part) < len(found):
         return found[int(part)]
     raise wrong(mark, f"${{{expression}}}: there is no {part!r} in {kind_of(found)}")
 
@@ -134,12 +135,13 @@ def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark) 
         elif any(_is_compound(part) for part in one):
             raise wrong(mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which no option can say")
         else:
-            found += [f"--{name}", *(_argument(part) for part in one)] if one else []
+            found += [f"--{name}", *map(_argument, one)] if one else []
     return found
 
 
 def _argument(value: object) -> str:
-    return shlex.quote(value) if isinstance(value, str) else as_text(value)
+    # Within a list, DVC calls `true` by Python's name.
+    return shlex.quote(value) if isinstance(value, str) else str(value)
 
 
 def _is_list(value: object) -> bool:

@@ -17,7 +17,8 @@ from dver.pipeline.variables import ReadFile
 from dver.pipeline.yamltree import Node, parse, wrong
 
 _TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
-_NAME: Final = re.compile(r"[\w-][\w -]*")
+_NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
+"""What names of stages have not: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
 _MATRIX_JOINT: Final = "-"
 
@@ -32,9 +33,9 @@ def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME) -> PipelineFi
     made: dict[str, Stage] = {}
     if stages is not None and stages.value is not None:
         for group, node in mapping(stages, "`stages`").items():
-            if not _NAME.fullmatch(group):
+            if _NO_NAME.search(group):
                 why = f"{group!r} is no name for a stage"
-                raise wrong(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-` and `_`")
+                raise wrong(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
             for stage in loader.stages(group, node):
                 made[stage.name] = stage
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
@@ -83,8 +84,7 @@ class _Loader:
         for key in ("foreach", "do"):
             if key not in found:
                 raise wrong(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
-        over = substitute(found["foreach"], self.known, whole=True)
-        for key, known in _members(over):
+        for key, known in _members(found["foreach"], substitute(found["foreach"], self.known, whole=True)):
             yield self.one(f"{name}{_GROUP_JOINT}{key}", found["do"], {**self.known, **known}, name)
 
     def matrix(self, name: str, node: Node) -> Iterator[Stage]:
@@ -100,24 +100,22 @@ class _Loader:
 
     def axis(self, name: str, node: Node) -> dict[str, Any]:
         """The values of an axis by the names that they have in stages: their own, or where they are compound
-        that of the axis with a number."""
+        that of the axis with a number. Of a mapping, its keys are the values."""
         over = substitute(node, self.known, whole=True)
+        if isinstance(over.value, Mapping):
+            return {key: key for key in over.value}
         if not isinstance(over.value, tuple):
             raise wrong(node.mark, f"`matrix`: expected a list for {name!r}, not {over.kind}")
-        if not over.value:
-            raise wrong(node.mark, f"`matrix`: {name!r} has no values")
-        named = {}
+        named: dict[str, Any] = {}
         for position, one in enumerate(over.value):
-            value = one.plain()
-            key = f"{name}{position}" if isinstance(value, (list, dict)) else as_text(value)
-            if key in named:
-                raise wrong(one.mark, f"`matrix`: {key!r} is there twice in {name!r}")
-            named[key] = value
+            compound = isinstance(one.value, (tuple, Mapping))
+            key = f"{name}{position}" if compound else _name_of(one, _written(node, position))
+            _once(key, one, named, "`matrix`", f" in {name!r}")
         return named
 
 
-def _members(over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The members of a foreach: their keys, and the variables that each brings."""
+def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The members of a foreach, which was written as `node`: their keys, and the variables that each brings."""
     if isinstance(over.value, Mapping):
         for key, one in over.value.items():
             yield key, {"key": key, "item": one.plain()}
@@ -125,11 +123,26 @@ def _members(over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
     if not isinstance(over.value, tuple):
         raise wrong(over.mark, f"`foreach`: expected a list or a mapping, not {over.kind}")
     compound = any(isinstance(one.value, (tuple, Mapping)) for one in over.value)
-    seen = set()
+    named: dict[str, Any] = {}
     for position, one in enumerate(over.value):
-        value = one.plain()
-        key = str(position) if compound else as_text(value)
-        if key in seen:
-            raise wrong(one.mark, f"`foreach`: {key!r} is there twice")
-        seen.add(key)
+        key = str(position) if compound else _name_of(one, _written(node, position))
+        _once(key, one, named, "`foreach`")
+    for key, value in named.items():
         yield key, {"item": value}
+
+
+def _written(node: Node, position: int) -> Node:
+    """What stands in the file for the element of a list at `position`: it, or a variable for all of them."""
+    return node.value[position] if isinstance(node.value, tuple) else node
+
+
+def _name_of(one: Node, written: Node) -> str:
+    """The name that a value gives to a stage. DVC calls `true` by Python's name where it comes from a variable."""
+    return as_text(one.value) if one is written else str(one.value)
+
+
+def _once(key: str, one: Node, named: dict[str, Any], what: str, where: str = "") -> None:
+    """Name a value; the same twice is one."""
+    value = one.plain()
+    if named.setdefault(key, value) != value:
+        raise wrong(one.mark, f"{what}: {key!r} is there twice{where}, as {named[key]!r} and as {value!r}")

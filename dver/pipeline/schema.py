@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from dver.pipeline import fields
@@ -18,7 +19,7 @@ from dver.pipeline.stage import (
     Stage,
     TopPlot,
 )
-from dver.pipeline.yamltree import Node, wrong
+from dver.pipeline.yamltree import Mark, Node, wrong
 
 STAGE_KEYS: Final = (
     "cmd",
@@ -40,7 +41,7 @@ STAGE_KEYS: Final = (
     "desc",
     "meta",
 )
-_OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta")
+_OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
 _PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
 _RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
 
@@ -103,42 +104,45 @@ def _command(node: Node) -> str | tuple[str, ...]:
 
 
 def _dependencies(node: Node | None, wdir: str) -> Iterator[Dependency]:
-    seen: dict[str, Node] = {}
+    seen: set[str] = set()
     for one in items(node, "`deps`"):
         found = path(text(one, "`deps`"), wdir, one.mark, "`deps`")
-        _once(found, one, seen, "`deps`")
-        yield Dependency(found, one.mark)
-
-
-def _once(found: str, node: Node, seen: dict[str, Node], what: str) -> None:
-    if found in seen:
-        raise wrong(node.mark, f"{what}: {found!r} is there twice; first in line {seen[found].mark.line}")
-    seen[found] = node
+        if found not in seen:
+            seen.add(found)
+            yield Dependency(found, one.mark)
 
 
 def _params(node: Node | None, wdir: str) -> Iterator[Params]:
-    default: list[str] = []
+    """What is asked of each file, however often it is named. All of a file is more than some keys."""
+    asked: dict[str, dict[str, None]] = {}
+    whole: set[str] = set()
+    marks: dict[str, Mark] = {}
     for one in items(node, "`params`"):
-        if not isinstance(one.value, Mapping):
-            default.append(scalar_text(one, "`params`"))
-            continue
-        for file, keys in one.value.items():
+        named = one.value.items() if isinstance(one.value, Mapping) else [(PARAMS_FILE, Node((one,), one.mark))]
+        for file, keys in named:
             mark = one.keys.get(file, one.mark)
-            names = tuple(scalar_text(key, "`params`") for key in items(keys, "`params`"))
-            yield Params(path(file, wdir, mark, "`params`"), names, mark)
-    if default and node is not None:
-        yield Params(path(PARAMS_FILE, wdir, node.mark, "`params`"), tuple(dict.fromkeys(default)), node.mark)
+            place = path(file, wdir, mark, "`params`")
+            marks.setdefault(place, mark)
+            names = [scalar_text(key, "`params`") for key in items(keys, "`params`")]
+            asked.setdefault(place, {}).update(dict.fromkeys(names))
+            whole.update([] if names else [place])
+    for place, mark in marks.items():
+        yield Params(place, () if place in whole else tuple(asked[place]), mark)
 
 
 def _outputs(found: Mapping[str, Node], wdir: str) -> Iterator[Output]:
-    seen: dict[str, Node] = {}
+    seen: dict[str, Output] = {}
     for role in Role:
         what = f"`{role.value}`"
         for one in items(found.get(role.value), what):
             for name, options in _named(one, what):
                 output = _output(name, options, role, wdir, one)
-                _once(output.path, one, seen, what)
-                yield output
+                first = seen.setdefault(output.path, output)
+                if first is output:
+                    yield output
+                elif replace(first, mark=output.mark) != output:
+                    why = f"{what}: {output.path!r} is there twice; first in line {first.mark.line}"
+                    raise wrong(one.mark, why)
 
 
 def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:

@@ -104,7 +104,7 @@ def test_what_is_in_the_file_stays_byte_for_byte(run: Run, project: Path) -> Non
         (["b", "-o", "tracked", "x"], 9, "the pointer 'tracked.dver'"),
         (["b", "-o", "tracked/in", "x"], 9, "the pointer 'tracked.dver'"),
         (["b", "-o", "folder", "x"], 9, "in which 'folder/tracked' is tracked by itself"),
-        (["a/b", "-o", "out", "x"], 9, "is no name for a stage"),
+        (["a@b", "-o", "out", "x"], 9, "is no name for a stage"),
         (["b", "--timeout", "soon", "x"], 9, "expected a duration"),
         (["b", "--resources", "disk=3", "x"], 2, "is no resource"),
         (["b", "-p", "", "x"], 2, "names no parameter"),

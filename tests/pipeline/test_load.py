@@ -214,6 +214,26 @@ def test_a_large_matrix_is_read() -> None:
     assert len(read(f"stages:\n  m:\n    matrix: {axes}\n    cmd: m ${{item.a}} ${{item.b}}\n").stages) == 5000
 
 
+def test_a_truth_value_gives_the_name_that_dvc_gives() -> None:
+    assert list(members("{foreach: [true, '${train.deep}'], do: {cmd: 'fit ${item}'}}")) == ["fit@true", "fit@True"]
+    assert members("{matrix: {a: ['${train.quiet}']}, cmd: 'fit ${item.a}'}") == {"fit@False": "fit false"}
+
+
+def test_an_axis_without_values_makes_no_stages_and_one_of_a_mapping_has_its_keys() -> None:
+    assert read("stages:\n  fit: {matrix: {a: [], b: [1]}, cmd: fit}\n").stages == {}
+    assert members("{matrix: {a: '${train}'}, cmd: 'fit ${item.a}'}")["fit@deep"] == "fit deep"
+
+
+def test_what_is_listed_twice_counts_once() -> None:
+    found = stage(
+        "cmd: echo\ndeps: [a, ./a]\nouts: [b, b]\nparams: [x, {params.yaml: [y, x]}, {f.yaml: [z]}, {f.yaml: }]"
+    )
+    assert [one.path for one in found.deps] == ["a"]
+    assert paths(found) == ["b"]
+    assert params(found) == {"params.yaml": ("x", "y"), "f.yaml": ()}
+    assert list(members("{foreach: [a, a], do: {cmd: fit}}")) == ["fit@a"]
+
+
 # -- mistakes
 
 
@@ -227,7 +247,7 @@ def test_a_large_matrix_is_read() -> None:
         ("cmd: a\ndep: [a]", "4:5: stage 'one': there is no key 'dep'"),
         ("cmd: a\ndeps: a", "4:11: `deps`: expected a list, not text"),
         ("cmd: a\ndeps: [1]", "4:12: `deps`: expected text, not a number"),
-        ("cmd: a\ndeps: [a, ./a]", "4:15: `deps`: 'a' is there twice; first in line 4"),
+        ("cmd: a\nouts: [a, {./a: {cache: false}}]", "4:15: `outs`: 'a' is there twice; first in line 4"),
         ("cmd: a\ndeps: [/etc/passwd]", "4:12: `deps`: '/etc/passwd' is no relative path"),
         ("cmd: a\nouts: [s3://b/a]", "4:12: `outs`: 's3://b/a' is an address"),
         ("cmd: a\nouts: [a]\nmetrics: [a]", "5:15: `metrics`: 'a' is there twice; first in line 4"),
@@ -251,8 +271,8 @@ def test_a_large_matrix_is_read() -> None:
         ("foreach: [a]", "3:5: stage 'one' has no `do`"),
         ("do: {cmd: a}", "3:5: stage 'one' has no `foreach`"),
         ("foreach: 5\ndo: {cmd: a}", "3:14: `foreach`: expected a list or a mapping, not a number"),
-        ("foreach: [a, a]\ndo: {cmd: a}", "3:18: `foreach`: 'a' is there twice"),
-        ("matrix: {a: []}\ncmd: a", "3:17: `matrix`: 'a' has no values"),
+        ("foreach: [1, '1']\ndo: {cmd: a}", "3:18: `foreach`: '1' is there twice, as 1 and as '1'"),
+        ("matrix: {a: [1, '1']}\ncmd: a", "3:21: `matrix`: '1' is there twice in 'a', as 1 and as '1'"),
         ("matrix: {a: 1}\ncmd: a", "3:17: `matrix`: expected a list for 'a', not a number"),
     ],
 )
@@ -267,7 +287,7 @@ def test_a_mistake_in_a_stage_is_told_with_its_place(body: str, told: str) -> No
     [
         ("stage: {}\n", "1:1: dver.yaml: there is no key 'stage'"),
         ("stages: [a]\n", "1:9: `stages`: expected a mapping, not a list"),
-        ("stages:\n  a.b: {cmd: a}\n", "2:3: 'a.b' is no name for a stage"),
+        ("stages:\n  a@b: {cmd: a}\n", "2:3: 'a@b' is no name for a stage"),
         ("stages:\n  a: echo\n", "2:6: stage 'a': expected a mapping, not text"),
         ("- a\n", "1:1: dver.yaml: expected a mapping, not a list"),
         ("vars: {a: 1}\n", "1:7: expected a list of files and mappings, not a mapping"),
