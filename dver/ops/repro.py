@@ -13,6 +13,7 @@ from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
 from dver.pipeline.plan import Step, plan, scope
 from dver.pipeline.schedule import Capacity, State, Task, Watcher, run_stages
+from dver.pipeline.watchers import Errors, Silent
 from dver.project.locks import Locks
 from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
@@ -46,19 +47,6 @@ class ReproResult:
     def went_well(self) -> bool:
         """Is everything up to date now?"""
         return not self.errors and State.WAITING not in self.states.values()
-
-
-class Silent:
-    """A watcher to whom nothing matters."""
-
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
-        """See `Watcher`."""
-
-    def said(self, address: Address, content: bytes) -> None:
-        """See `Watcher`."""
-
-    def tick(self) -> None:
-        """See `Watcher`."""
 
 
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> tuple[Step, ...]:
@@ -98,7 +86,7 @@ def repro(
         confirm=confirm,
     )
     logs = RunLogs(repo)
-    heard = _Heard(watcher or Silent(), logs)
+    heard = Errors(_Logged(watcher or Silent(), logs))
     tasks = [Task(one, graph.upstream[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
     try:
         states = run_stages(
@@ -123,17 +111,14 @@ def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tup
     return pipelines, chosen
 
 
-class _Heard:
-    """Passes on what happens, and keeps the errors and what stages write."""
+class _Logged:
+    """Passes everything on, and keeps what stages write."""
 
     def __init__(self, watcher: Watcher, logs: RunLogs) -> None:
         self._watcher = watcher
         self._logs = logs
-        self.errors: dict[Address, DverError] = {}
 
     def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
-        if error is not None:
-            self.errors[address] = error
         if state is State.RUNNING:
             self._logs.begin(address)
         else:

@@ -17,10 +17,12 @@ from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
 from dver.pipeline.compare import Difference, beyond, read_numbers
 from dver.pipeline.graph import Address, place_of
-from dver.pipeline.job import Ended, Ending, Said
+from dver.pipeline.job import Ended, Job
 from dver.pipeline.local import LocalRunner
 from dver.pipeline.reasons import staleness
+from dver.pipeline.schedule import Capacity, Task, Watcher, run_stages
 from dver.pipeline.stage import Output, Role, Stage
+from dver.pipeline.watchers import Errors, Silent
 from dver.project.locks import Locks
 from dver.project.observing import Observer
 from dver.project.outputs import make_room
@@ -30,8 +32,6 @@ from dver.project.stages import entry_of_item, inputs_of, job_of, outs_of
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.scratchtree import scratch_worktree
-
-_TICK = 1.0
 
 
 class Outcome(Enum):
@@ -67,7 +67,9 @@ class VerifyResult:
         return not any(one.outcome in (Outcome.DIFFERENT, Outcome.MISSING) for one in self.outputs)
 
 
-def verify(repo: Repository, target: str, *, cwd: Path, progress: Progress = SILENT) -> VerifyResult:
+def verify(
+    repo: Repository, target: str, *, cwd: Path, watcher: Watcher | None = None, progress: Progress = SILENT
+) -> VerifyResult:
     """Run the stage `target` of HEAD again in a worktree of its own, on what `dver.lock` says it ran on.
 
     Raises UsageError for what is not one stage, StageError if it cannot be run so, or fails.
@@ -79,16 +81,19 @@ def verify(repo: Repository, target: str, *, cwd: Path, progress: Progress = SIL
     with scratch_worktree(repo.git, repo.worktree_folder / "verify", commit) as git:
         root = Path(git.worktree, os.fsdecode(repo.prefix))
         with Repository(root, git) as scratch:
-            return _Trial(scratch, load_pipelines(scratch), progress).of(target, Path(git.worktree, inside))
+            return _Trial(scratch, load_pipelines(scratch), watcher or Silent(), progress).of(
+                target, Path(git.worktree, inside)
+            )
 
 
 class _Trial:
     """A second run, in a worktree of its own."""
 
-    def __init__(self, repo: Repository, pipelines: Pipelines, progress: Progress) -> None:
+    def __init__(self, repo: Repository, pipelines: Pipelines, watcher: Watcher, progress: Progress) -> None:
         self._repo = repo
         self._pipelines = pipelines
         self._locks = Locks(repo)
+        self._watcher = watcher
         self._progress = progress
 
     def of(self, target: str, cwd: Path) -> VerifyResult:
@@ -144,24 +149,16 @@ class _Trial:
             )
 
     def _run(self, address: Address, stage: Stage) -> None:
+        heard = Errors(self._watcher)
         runner = LocalRunner(self._repo.worktree_folder / "stages")
-        make_room(self._repo, address, stage.outs)
-        try:
-            runner.submit(job_of(self._repo, address, stage))
-            said, ended = b"", None
-            while ended is None:
-                for event in runner.poll(_TICK):
-                    said += event.content if isinstance(event, Said) else b""
-                    ended = event if isinstance(event, Ended) else ended
-        finally:
-            runner.close()
-        if ended.ending is not Ending.DONE:
-            last = said.decode(errors="replace").strip().rpartition("\n")[2]
+        task = Task(address, retry=stage.retry)
+        run_stages([task], _Again(self._repo, stage), runner, heard, capacity=Capacity())
+        for error in heard.errors.values():
             raise StageError(
                 f"stage {str(address)!r} failed when it was run again",
-                why=f"exit code {ended.exit_code}: {last}" if last else f"exit code {ended.exit_code}",
+                why=error.why,
                 fix="name in `deps` all that it reads: nothing else is there, but for what is in Git",
-            )
+            ) from error
 
     def _metrics(self, address: Address, out: Output, last: lock.Stage) -> bytes | None:
         """The metrics of the first run: as Git has checked them out, or in the store."""
@@ -193,3 +190,21 @@ class _Trial:
     def _absolute(self, address: Address, out: Output) -> str:
         place = place_of(address.folder, out.path, out.mark)
         return os.fsdecode(self._repo.absolute(os.fsencode(place)))
+
+
+class _Again:
+    """The scheduler's `Work` for a stage that is run, whatever there is, and recorded nowhere."""
+
+    def __init__(self, repo: Repository, stage: Stage) -> None:
+        self._repo = repo
+        self._stage = stage
+
+    def prepare(self, address: Address) -> Job:
+        return self.again(address)
+
+    def again(self, address: Address) -> Job:
+        make_room(self._repo, address, self._stage.outs)
+        return job_of(self._repo, address, self._stage)
+
+    def record(self, address: Address, ended: Ended) -> None:
+        """Nothing: what was made is only looked at."""

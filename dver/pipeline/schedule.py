@@ -253,8 +253,8 @@ def _failure(task: Task, event: Ended, tried: int) -> StageError:
     if event.ending is Ending.TIMED_OUT:
         return StageError(
             f"stage {name!r} ran out of time{times}",
-            why=f"it was ended after {event.ended - event.started:,.0f} s; see: {log}",
-            fix="give it a larger `timeout`, or less to do",
+            why=f"it was ended after {event.ended - event.started:,.0f} s",
+            fix=f"give it a larger `timeout`, or less to do; what it wrote: {log}",
         )
     how = f"with exit code {event.exit_code}" if event.exit_code > 0 else f"by signal {-event.exit_code}"
     return StageError(f"stage {name!r} failed{times}", why=f"its command ended {how}", fix=f"see what it wrote: {log}")

@@ -78,6 +78,7 @@ def test_what_a_stage_reads_and_does_not_name_is_not_there(run: Run, repo: Path)
     stages(run, repo, "{cmd: cp secret out, outs: [out]}")
     shown = run("verify", "make", cwd=repo, rc=10).err
     assert "failed when it was run again" in shown
+    assert "make | cp: " in shown
     assert "name in `deps` all that it reads" in shown
 
 

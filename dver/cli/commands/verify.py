@@ -6,6 +6,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.running import watching
 from dver.ops.verify import Compared, verify
 from dver.repo import Repository
 
@@ -26,8 +27,8 @@ def command(ctx: Context, *, stage: str, as_json: bool) -> int:
     have to be identical, byte by byte; metrics may differ by the `tolerance` of the stage, and other outputs if it says
     `deterministic: false`. The workspace is left as it is. Exit code 1 if something differs that must not.
     """
-    with Repository.open(ctx.cwd) as repo:
-        result = verify(repo, stage, cwd=ctx.cwd, progress=ctx.progress)
+    with Repository.open(ctx.cwd) as repo, watching(ctx, jobs=1) as watcher:
+        result = verify(repo, stage, cwd=ctx.cwd, watcher=watcher, progress=ctx.progress)
     if as_json:
         ctx.emit_json(result)
     else:
