@@ -1,11 +1,20 @@
-"""Why a stage is to be run, in words."""
+"""What is to be done for stages, and why: in words, and as JSON."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
-from dver.cli.terminal import count, printable
+from dver.cli.changes import line, summary
+from dver.cli.jsontext import simplified
+from dver.cli.terminal import Style, count, human_size, printable
+from dver.formats.lock import Item
+from dver.formats.pack import ObjectKind
+from dver.pipeline.plan import Step
 from dver.pipeline.reasons import (
     ABSENT,
     Always,
@@ -24,7 +33,39 @@ from dver.pipeline.reasons import (
     Upstream,
 )
 
-_VALUE_WIDTH = 60
+if TYPE_CHECKING:
+    from dver.store.compare import Change
+
+_VALUE_WIDTH: Final = 60
+_NAMED: Final = 3
+"""Files of a directory that are named where not all are."""
+
+
+def step_lines(step: Step, *, every_file: Style | None = None) -> Iterator[str]:
+    """What is to be done for a stage, and below it why; with a style for them, all files of directories, too."""
+    yield f"{step.intent.value} {printable(str(step.address))}"
+    for reason in step.reasons:
+        yield f"  {told(reason)}"
+        if every_file is not None and isinstance(reason, (DependencyChanged, OutputChanged)):
+            for change in reason.files or ():
+                yield f"    {line(change, every_file, _shown)}"
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    """A step for programs: each reason says what it is, and has its own fields."""
+    return {
+        "stage": str(step.address),
+        "intent": step.intent.value,
+        "reasons": [_reason_json(one) for one in step.reasons],
+    }
+
+
+def _reason_json(reason: Reason) -> dict[str, Any]:
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(reason).__name__).lower()
+    values = {field.name: getattr(reason, field.name) for field in fields(reason)}
+    if isinstance(reason, Upstream):
+        values = {"stages": [str(one) for one in reason.stages]}
+    return {"reason": kind, **{name: simplified(one) for name, one in values.items() if one is not ABSENT}}
 
 
 def told(reason: Reason) -> str:
@@ -36,12 +77,8 @@ def told(reason: Reason) -> str:
             return f"its command changed: {_value(old)} -> {_value(new)}"
         case FolderChanged(old, new):
             return f"it is run in another folder: {printable(old)} -> {printable(new)}"
-        case DependencyChanged(path, None, _):
-            return f"new dependency: {printable(path)}"
-        case DependencyChanged(path, _, None):
-            return f"no dependency any more: {printable(path)}"
-        case DependencyChanged(path, _, _):
-            return f"changed: {printable(path)}"
+        case DependencyChanged():
+            return _dependency(reason)
         case DependencyMissing(path):
             return f"not there: {printable(path)}"
         case ParamChanged(file, key, old, new):
@@ -50,8 +87,8 @@ def told(reason: Reason) -> str:
             return f"environment variable {printable(name)}: {_value(old)} -> {_value(new)}"
         case OutputMissing(path):
             return f"output not there: {printable(path)}"
-        case OutputChanged(path):
-            return f"output is not as the stage left it: {printable(path)}"
+        case OutputChanged(path, old, new, files):
+            return f"output is not as the stage left it: {printable(path)}{_difference(old, new, files)}"
         case OutputsDiffer(added, gone):
             parts = [f"new output {printable(one)}" for one in added] + [f"{printable(one)} is none" for one in gone]
             return "its outputs are others: " + ", ".join(parts)
@@ -63,6 +100,33 @@ def told(reason: Reason) -> str:
             return "always_changed"
         case Forced():
             return "--force"
+
+
+def _dependency(reason: DependencyChanged) -> str:
+    name = printable(reason.path)
+    if reason.old is None:
+        return f"new dependency: {name}"
+    if reason.new is None:
+        return f"no dependency any more: {name}"
+    return f"changed: {name}{_difference(reason.old, reason.new, reason.files)}"
+
+
+def _difference(old: Item, new: Item, files: Sequence[Change] | None) -> str:
+    if files:
+        names = ", ".join(_shown(change.path) for change in files[:_NAMED])
+        more = ", …" if len(files) > _NAMED else ""
+        return f", {count(len(files), 'file')} ({summary(files)}): {names}{more}"
+    before, after = _measured(old), _measured(new)
+    return f" ({before} -> {after})" if before != after else ""
+
+
+def _measured(item: Item) -> str:
+    size = human_size(item.size)
+    return f"{count(item.files, 'file')}, {size}" if item.kind is ObjectKind.TREE else size
+
+
+def _shown(path: bytes) -> str:
+    return printable(os.fsdecode(path))
 
 
 def _value(value: Any) -> str:

@@ -14,6 +14,7 @@ from dver.formats.lock import Item
 from dver.pipeline.graph import Address
 from dver.pipeline.stage import Stage
 from dver.pipeline.values import flatten
+from dver.store.compare import Change
 
 
 class Absent(Enum):
@@ -53,6 +54,9 @@ class DependencyChanged:
     path: str
     old: Item | None
     new: Item | None
+    files: tuple[Change, ...] | None = None
+    """Of a directory what changed in it, with paths relative to it; None where nobody has looked, or the old one is not
+    known file by file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,10 @@ class OutputChanged:
     """An output is not as the stage left it."""
 
     path: str
+    old: Item
+    new: Item
+    files: tuple[Change, ...] | None = None
+    """As of `DependencyChanged`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,4 +255,4 @@ def _changed_outs(stage: Stage, last: lock.Stage, outs: Mapping[str, Item | None
         if item is None:
             yield OutputMissing(path)
         elif path in before and not is_same(before[path], item):
-            yield OutputChanged(path)
+            yield OutputChanged(path, before[path], item)

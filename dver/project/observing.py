@@ -1,22 +1,25 @@
 """What there is in the workspace at the places that stages read and make, hashed where the stat cache does not know it.
 
-Each place is looked at once, until it is said that something there may have changed.
+Each place is looked at once, until it is said that something there may have changed. What is remembered of a directory
+is its oid, not what is in it: that is looked at once more where it is asked for.
 """
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.oid import Oid
 from dver.core.progress import Progress
-from dver.formats.tree import Entry, Kind
+from dver.formats.tree import Entry, Kind, read_directory
 from dver.pipeline.graph import is_pattern
 from dver.pipeline.values import parse_values
 from dver.project.partial import completed
 from dver.repo import Repository
+from dver.store.compare import Change, TreeReader, compare, with_renames
 from dver.store.graft import directory
 from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Snapshot
@@ -25,11 +28,16 @@ from dver.worktree.scan import Snapshot
 class Observer:
     """Looks at places, which are paths relative to the top of the Git worktree, and remembers what is there."""
 
-    def __init__(self, repo: Repository, progress: Progress) -> None:
+    def __init__(
+        self, repo: Repository, progress: Progress, *, known: Mapping[str, Entry | None] | None = None
+    ) -> None:
         self._repo = repo
         self._progress = progress
-        self._known: dict[str, Entry | None] = {}
+        self._known: dict[str, Entry | None] = dict(known or {})
+        self._behind: dict[str, Entry | None] = {}
+        """What links lead to."""
         self._values: dict[str, dict[str, object] | None] = {}
+        self._differences: dict[tuple[str, Oid], tuple[Change, ...] | None] = {}
 
     def prefetch(self, places: Iterable[str]) -> None:
         """Look at many places at once: one look for each folder."""
@@ -47,10 +55,31 @@ class Observer:
         """What is at `place`, or what a pattern stands for; None for nothing."""
         if place not in self._known:
             if self._is_pattern(place):
-                self._known[place] = self._matching(place)
+                self._known[place] = self._matching(place)[0]
             else:
                 self.prefetch([place])
         return self._known[place]
+
+    def content(self, place: str) -> Entry | None:
+        """What is read at `place`: `entry`, or of a link what it leads to, which may lie anywhere."""
+        entry = self.entry(place)
+        if entry is None or entry.kind is not Kind.SYMLINK:
+            return entry
+        if place not in self._behind:
+            snapshot = self._behind_link(place)
+            self._behind[place] = snapshot.root if snapshot is not None else None
+        return self._behind[place]
+
+    def differences(self, place: str, old: Entry) -> tuple[Change, ...] | None:
+        """How what is read at `place` differs from what was there, file by file, with paths relative to it. None if
+        either is not known so closely. Costs another look, without hashing what has not changed since the last."""
+        key = place, old.oid
+        if key not in self._differences:
+            try:
+                self._differences[key] = self._compared(place, old)
+            except (MissingObjectError, CorruptError):
+                self._differences[key] = None
+        return self._differences[key]
 
     def values(self, place: str) -> dict[str, object] | None:
         """The values in the file of parameters at `place`; None if there is none. Raises PipelineError."""
@@ -68,26 +97,62 @@ class Observer:
         for known in (self._known, self._values):
             for place in [one for one in known if is_pattern(one) or _meets(one, changed)]:
                 del known[place]
+        self._behind.clear()
+        self._differences.clear()
 
     def _is_pattern(self, place: str) -> bool:
         return is_pattern(place) and not os.path.lexists(self._repo.absolute(os.fsencode(place)))
 
-    def _look(self, folder: bytes, names: Sequence[bytes]) -> dict[bytes, Entry]:
+    def _look(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None) -> dict[bytes, Entry]:
+        """What there is under `names` in the folder at a place; `seen` takes what its directories are read with."""
         snapshot = self._repo.look(folder, names, HashOnly(), progress=self._progress)
-        return {entry.name: self._whole(os.path.join(folder, entry.name), entry) for entry in _entries(snapshot)}
+        if snapshot is None:
+            return {}
+        if seen is not None:
+            seen.append(snapshot)
+        entries = snapshot.tree(snapshot.root.oid) or ()
+        return {entry.name: self._whole(os.path.join(folder, entry.name), entry) for entry in entries}
 
     def _whole(self, path: bytes, entry: Entry) -> Entry:
         """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
-        recorded = self._repo.placed.get(path, ()) if path in self._repo.partial else ()
-        if not recorded or recorded[-1].kind is not Kind.DIRECTORY:
+        if path not in self._repo.partial:
             return entry
         snapshot = self._repo.scan(path, HashOnly(), progress=self._progress)
         with suppress(MissingObjectError, CorruptError):
-            return completed(self._repo, path, recorded[-1], snapshot)[0] if snapshot is not None else entry
+            return self._completed(path, snapshot)[0] if snapshot is not None else entry
         return entry
 
-    def _matching(self, pattern: str) -> Entry | None:
-        """The files that a pattern stands for, as a directory that has only them, at their places."""
+    def _completed(self, path: bytes, snapshot: Snapshot) -> tuple[Entry, TreeReader]:
+        recorded = self._repo.placed.get(path, ()) if path in self._repo.partial else ()
+        if not recorded or recorded[-1].kind is not Kind.DIRECTORY:
+            return snapshot.root, self._repo.trees([snapshot])
+        return completed(self._repo, path, recorded[-1], snapshot)
+
+    def _behind_link(self, place: str) -> Snapshot | None:
+        """What the link at `place` leads to in the end; None if that is nowhere."""
+        real = os.path.realpath(self._repo.absolute(os.fsencode(place)))
+        if os.path.islink(real):  # it goes round in a circle
+            return None
+        return self._repo.scan(os.path.basename(real), HashOnly(), root=os.path.dirname(real), progress=self._progress)
+
+    def _compared(self, place: str, old: Entry) -> tuple[Change, ...]:
+        """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
+        path, read_old = os.fsencode(place), self._repo.store.tree
+        if old.kind is Kind.DIRECTORY:
+            read_old(old.oid)  # if it is not there, the rest need not be looked at
+        if self._is_pattern(place):
+            new, read_new = self._matching(place)
+            return tuple(with_renames(compare(old, new, read_old, read_new)))
+        is_link = os.path.islink(self._repo.absolute(path))
+        snapshot = self._behind_link(place) if is_link else self._repo.scan(path, HashOnly(), progress=self._progress)
+        if snapshot is None:
+            return tuple(compare(old, None, read_old, read_old))
+        found, read_new = self._completed(path, snapshot)
+        return tuple(with_renames(compare(old, found, read_old, read_new)))
+
+    def _matching(self, pattern: str) -> tuple[Entry | None, TreeReader]:
+        """The files that a pattern stands for, as a directory that has only them, at their places; and a reader of its
+        directories."""
         folders: dict[bytes, list[bytes]] = {}
         whole: bytes | None = None
         for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.top, recursive=True)):
@@ -97,22 +162,23 @@ class Observer:
                 whole = path
                 folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
         found: dict[bytes, Entry] = {}
+        seen: list[Snapshot] = []
         for folder, names in folders.items():
-            found.update((os.path.join(folder, name), one) for name, one in self._look(folder, names).items())
-        return _tree_of(b"", {tuple(path.split(b"/")): one for path, one in found.items()}) if found else None
+            found.update((os.path.join(folder, name), one) for name, one in self._look(folder, names, seen).items())
+        made: dict[Oid, bytes] = {}
+        parts = {tuple(path.split(b"/")): one for path, one in found.items()}
+        entry = _tree_of(b"", parts, made.__setitem__) if parts else None
+        below = self._repo.trees(seen)
+        return entry, lambda oid: read_directory(made.__getitem__, oid) if oid in made else below(oid)
 
 
-def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry]) -> Entry:
+def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
     """A directory with what was `found` at the places below it."""
     below: dict[bytes, dict[tuple[bytes, ...], Entry]] = {}
     for path, one in found.items():
         below.setdefault(path[0], {})[path[1:]] = one
-    entries = [inner[()] if () in inner else _tree_of(child, inner) for child, inner in sorted(below.items())]
-    return directory(name, entries, lambda _oid, _content: None)
-
-
-def _entries(snapshot: Snapshot | None) -> Sequence[Entry]:
-    return (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ()
+    entries = [inner[()] if () in inner else _tree_of(child, inner, emit) for child, inner in sorted(below.items())]
+    return directory(name, entries, emit)
 
 
 def _meets(place: str, changed: set[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dver.core.errors import PipelineError, StageError
@@ -13,7 +14,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Job
-from dver.pipeline.reasons import Inputs, Reason, staleness
+from dver.pipeline.reasons import DependencyChanged, Inputs, OutputChanged, Reason, staleness
 from dver.pipeline.stage import Output, Stage
 from dver.pipeline.values import lookup
 from dver.pipeline.yamltree import wrong
@@ -25,7 +26,7 @@ def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
     """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read."""
     deps: dict[str, Item | None] = {}
     for dep in stage.deps:
-        entry = observer.entry(place_of(address.folder, dep.path, dep.mark))
+        entry = observer.content(place_of(address.folder, dep.path, dep.mark))
         deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
     return Inputs(deps, dict(_params(observer, address, stage)), _environment(stage))
 
@@ -76,8 +77,19 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
 
 
 def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.Stage | None) -> tuple[Reason, ...]:
-    """Why the stage by itself is to be run; nothing if it is up to date. Raises what `inputs_of` does."""
-    return staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
+    """Why the stage by itself is to be run, file by file where that is known; nothing if it is up to date. Raises what
+    `inputs_of` does."""
+    found = staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
+    return tuple(_in_detail(observer, address, stage, one) for one in found)
+
+
+def _in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason) -> Reason:
+    match reason:
+        case DependencyChanged(path, Item() as old, Item() as new) | OutputChanged(path, old, new):
+            if new.kind is ObjectKind.TREE:
+                place = place_of(address.folder, path, stage.mark)
+                return replace(reason, files=observer.differences(place, entry_of_item(old)))
+    return reason
 
 
 def places_of(graph: Graph, stages: Iterable[Address]) -> Iterator[str]:

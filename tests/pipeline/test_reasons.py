@@ -119,7 +119,9 @@ def test_environment_variables_are_reasons() -> None:
 
 def test_outputs_that_are_gone_changed_or_others_are_reasons() -> None:
     assert staleness(stage(), LAST, INPUTS, {"x": None}) == (OutputMissing("x"),)
-    assert staleness(stage(), LAST, INPUTS, {"x": item("x", b"edited")}) == (OutputChanged("x"),)
+    assert staleness(stage(), LAST, INPUTS, {"x": item("x", b"edited")}) == (
+        OutputChanged("x", item("x"), item("x", b"edited")),
+    )
     other = load(b"stages: {one: {cmd: run, deps: [a, b], outs: [y]}}", {}.get).stages["one"]
     assert staleness(other, LAST, INPUTS, {"y": item("y")}) == (OutputsDiffer(("y",), ("x",)),)
 

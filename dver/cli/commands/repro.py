@@ -8,7 +8,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.reasons import told
+from dver.cli.reasons import step_json, step_lines
 from dver.cli.running import Questions, watching
 from dver.core.errors import StageError
 from dver.ops.repro import Choice, plan_repro, repro
@@ -60,7 +60,7 @@ def command(
         if dry_run:
             steps = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
             if as_json:
-                ctx.emit_json(steps)
+                ctx.emit_json([step_json(one) for one in steps])
             else:
                 _tell_plan(ctx, steps)
             return 0
@@ -89,8 +89,7 @@ def command(
 def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
     todo = [one for one in steps if one.intent is not Intent.NOTHING]
     for one in todo:
-        ctx.say(f"{one.intent.value} {terminal.printable(str(one.address))}")
-        for reason in one.reasons:
-            ctx.say(f"  {told(reason)}")
+        for line in step_lines(one, every_file=ctx.style if ctx.verbose else None):
+            ctx.say(line)
     if not todo:
         ctx.say("everything is up to date" if steps else "there are no stages: dver.yaml names none")
