@@ -12,9 +12,11 @@ from dver.pipeline.graph import Address
 from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
 from dver.pipeline.plan import Step, plan, scope
-from dver.pipeline.schedule import Capacity, State, Task, Watcher, run_stages
+from dver.pipeline.room import Capacity
+from dver.pipeline.schedule import State, Task, Watcher, run_stages
 from dver.pipeline.watchers import Errors, Silent
 from dver.project.locks import Locks
+from dver.project.machine import capacity
 from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.project.runlogs import RunLogs
@@ -75,6 +77,8 @@ def repro(
     observer = Observer(repo, progress)
     observer.prefetch(places_of(graph, stages))
     forced = frozenset(stages) if choice.force else frozenset()
+    here = runner is None  # another runner knows by itself what it has
+    room = capacity(choice.jobs, (graph.stages[one].resources for one in stages)) if here else Capacity(choice.jobs)
     work = StageWork(
         repo,
         pipelines,
@@ -84,7 +88,9 @@ def repro(
         use_cache=choice.use_cache,
         progress=progress,
         confirm=confirm,
+        capacity=room,
     )
+    work.refuse_too_large(stages, graph)
     logs = RunLogs(repo)
     heard = Errors(_Logged(watcher or Silent(), logs))
     tasks = [Task(one, graph.upstream[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
@@ -94,7 +100,7 @@ def repro(
             work,
             runner or LocalRunner(repo.worktree_folder / "stages"),
             heard,
-            capacity=Capacity(choice.jobs),
+            capacity=room,
             keep_going=choice.keep_going,
         )
     finally:

@@ -20,7 +20,8 @@ from dver.pipeline.graph import Address, place_of
 from dver.pipeline.job import Ended, Job
 from dver.pipeline.local import LocalRunner
 from dver.pipeline.reasons import staleness
-from dver.pipeline.schedule import Capacity, Task, Watcher, run_stages
+from dver.pipeline.room import Capacity
+from dver.pipeline.schedule import Task, Watcher, run_stages
 from dver.pipeline.stage import Output, Role, Stage
 from dver.pipeline.watchers import Errors, Silent
 from dver.project.locks import Locks

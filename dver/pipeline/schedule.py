@@ -6,8 +6,8 @@ records what came of it. All of it happens in one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Protocol
 
@@ -15,6 +15,7 @@ from dver.core.errors import DverError, StageError
 from dver.core.words import typed
 from dver.pipeline.graph import Address
 from dver.pipeline.job import Ended, Ending, Job, Runner, Said
+from dver.pipeline.room import DEVICES, Capacity, Room
 from dver.pipeline.stage import NO_RESOURCES, Resources
 
 _TICK: Final = 0.5
@@ -72,16 +73,6 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
-    """How much may run at once. `jobs` is a number of stages, the others what the machine has; 0 if unknown."""
-
-    jobs: int = 1
-    cpus: float = 0
-    gpus: float = 0
-    memory: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """A stage as the scheduler sees it."""
 
@@ -127,10 +118,12 @@ class _Schedule:
     waiting: dict[Address, int] = field(init=False)
     """Stages that are not begun, with how many they wait for."""
     followers: dict[Address, list[Task]] = field(init=False)
+    room: Room = field(init=False)
     ready: list[Task] = field(init=False)
     """Stages that wait for room only, in order."""
 
     def __post_init__(self) -> None:
+        self.room = Room(self.capacity)
         self.states = {one.address: State.WAITING for one in self.tasks}
         self.waiting = {one.address: sum(other in self.states for other in one.upstream) for one in self.tasks}
         self.followers = {one.address: [] for one in self.tasks}
@@ -147,27 +140,17 @@ class _Schedule:
                 self.listen()
 
     def start_what_fits(self) -> None:
-        while (task := next(self.fitting(), None)) is not None:
+        while (task := self.next_that_fits()) is not None:
             self.ready.remove(task)
             self.attempt(task, lambda: self.work.prepare(task.address))
             if self.running:
                 self.listen(0.0)
 
-    def fitting(self) -> Iterator[Task]:
-        """What may begin now. A stage that takes more than there is runs alone."""
-        if len(self.running) >= self.capacity.jobs or self.closed:
-            return
-        used = [one.resources for one in self.running.values()]
-        for task in self.ready:
-            if not self.running or all(
-                not has or not needs or sum(taken) + needs <= has
-                for has, needs, taken in (
-                    (self.capacity.cpus, task.resources.cpus, [one.cpus for one in used]),
-                    (self.capacity.gpus, task.resources.gpus, [one.gpus for one in used]),
-                    (self.capacity.memory, task.resources.memory, [one.memory for one in used]),
-                )
-            ):
-                yield task
+    def next_that_fits(self) -> Task | None:
+        """What may begin now."""
+        if self.closed or len(self.running) >= self.capacity.jobs:
+            return None
+        return next((one for one in self.ready if self.room.fits(one.resources)), None)
 
     def attempt(self, task: Task, prepare: Callable[[], Job | State]) -> None:
         try:
@@ -178,12 +161,22 @@ class _Schedule:
             # Noted before it begins: Ctrl-C may come at any moment, and what runs has to be known then.
             assert found.name == str(task.address)
             self.running[found.name] = task
-            self.runner.submit(found)
+            self.runner.submit(self.placed(task, found))
         except DverError as error:
-            self.running.pop(str(task.address), None)
+            self.over(str(task.address))
             self.finish(task, State.FAILED, error)
             return
         self.enter(task, State.RUNNING)
+
+    def placed(self, task: Task, job: Job) -> Job:
+        """`job` with graphics cards of its own, unless the stage says itself which it is to see."""
+        devices = self.room.take(job.name, task.resources)
+        return replace(job, env={DEVICES: ",".join(devices), **job.env}) if devices else job
+
+    def over(self, name: str) -> None:
+        """A job takes no room any more."""
+        self.room.leave(name)
+        self.running.pop(name, None)
 
     def listen(self, seconds: float = _TICK) -> None:
         """Hear what the jobs have to say."""
@@ -191,7 +184,9 @@ class _Schedule:
             if isinstance(event, Said):
                 self.watcher.said(self.running[event.job].address, event.content)
             else:
-                self.ended(self.running.pop(event.job), event)
+                task = self.running[event.job]
+                self.over(event.job)
+                self.ended(task, event)
         self.watcher.tick()
 
     def ended(self, task: Task, event: Ended) -> None:

@@ -130,7 +130,8 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
         str(address),
         stage.commands,
         os.path.normpath(absolute(stage.wdir)),
-        env={name: value for name, value in stage.env.items() if value is not None},
+        # All that counts as dependencies: a runner elsewhere has another environment.
+        env={name: value for name, value in _environment(stage).items() if value is not None},
         deps=tuple(absolute(one.path) for one in stage.deps),
         outs=tuple(absolute(one.path) for one in stage.outs),
         resources=stage.resources,

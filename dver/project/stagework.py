@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 from dver.core.errors import StageError
 from dver.core.progress import Progress
 from dver.core.words import some, typed
 from dver.formats import lock
-from dver.pipeline.graph import Address
+from dver.formats.lock import Item
+from dver.pipeline.graph import Address, Graph
 from dver.pipeline.job import Ended, Job
 from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
+from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
 from dver.project.earlier import Hit, find_hit, is_repeatable, put_back
@@ -39,6 +41,7 @@ class StageWork:
         use_cache: bool,
         progress: Progress,
         confirm: Callable[[Address], bool] | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
         self._repo = repo
         self._stages = pipelines.graph.stages
@@ -50,6 +53,7 @@ class StageWork:
         self._progress = progress
         self._confirm = confirm
         """Asked before a stage is run."""
+        self._capacity = capacity or Capacity()
         self._inputs: dict[Address, Inputs] = {}
         """What running stages were started with."""
 
@@ -63,10 +67,10 @@ class StageWork:
             outs = outs_of(self._observer, address, stage)
             if not staleness(stage, self._locks.of(address), inputs, outs):
                 return State.UP_TO_DATE
-            if self._runs is not None:
-                hit = find_hit(self._repo, self._runs, self._locks, address, stage, inputs, outs)
-                if hit is not None and self._restore(address, stage, inputs, hit):
-                    return State.RESTORED
+            hit = self._hit(address, stage, inputs, outs)
+            if hit is not None and self._restore(address, stage, inputs, hit):
+                return State.RESTORED
+        self._refuse_too_large(address)
         if self._confirm is not None and not self._confirm(address):
             return State.SKIPPED
         persisting = [one for one in stage.outs if one.persist]
@@ -74,6 +78,32 @@ class StageWork:
         self._inputs[address] = inputs
         _ = self._surroundings  # as they are before the first command runs
         return self.again(address)
+
+    def refuse_too_large(self, stages: Sequence[Address], graph: Graph) -> None:
+        """Raise StageError if one of `stages`, which are in order, is certain to be run, and wants more than this
+        machine has. Those that come after something restored are not: they may have been run elsewhere, too."""
+        if all(self._capacity.lacking(self._stages[one].resources) is None for one in stages):
+            return
+        fates: dict[Address, State] = {}
+        for address in stages:
+            before = [fates.get(one) for one in graph.upstream[address]]
+            if State.RUNNING in before or State.RESTORED not in before:
+                fates[address] = State.RUNNING if State.RUNNING in before else self._fate(address)
+            else:
+                fates[address] = State.RESTORED
+            if fates[address] is State.RUNNING:
+                self._refuse_too_large(address)
+
+    def _fate(self, address: Address) -> State:
+        """What is to become of a stage before which all is up to date."""
+        stage, forced = self._stages[address], address in self._forced
+        if stage.frozen and not forced:
+            return State.UP_TO_DATE
+        inputs, outs = inputs_of(self._observer, address, stage), outs_of(self._observer, address, stage)
+        if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
+            return State.UP_TO_DATE
+        hit = None if forced else self._hit(address, stage, inputs, outs)
+        return State.RUNNING if hit is None else State.RESTORED
 
     def again(self, address: Address) -> Job:
         """See `Work`."""
@@ -113,6 +143,23 @@ class StageWork:
     def _taken(self, address: Address, stage: Stage, inputs: Inputs) -> lock.Stage:
         with self._repo.exclusive():
             return recorded(stage, inputs, take_outputs(self._repo, address, stage, self._progress))
+
+    def _hit(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, Item | None]) -> Hit | None:
+        if self._runs is None:
+            return None
+        return find_hit(self._repo, self._runs, self._locks, address, stage, inputs, outs)
+
+    def _refuse_too_large(self, address: Address) -> None:
+        lacking = self._capacity.lacking(self._stages[address].resources)
+        if lacking is not None:
+            raise StageError(
+                f"stage {str(address)!r} cannot be run here",
+                why=f"it wants {lacking}",
+                fix="run it on a larger machine, or let its `resources` ask for less; graphics cards that dver does not "
+                "find can be named in CUDA_VISIBLE_DEVICES"
+                if "GPU" in lacking
+                else "run it on a larger machine, or let its `resources` ask for less",
+            )
 
     def _restore(self, address: Address, stage: Stage, inputs: Inputs, hit: Hit) -> bool:
         """Put back what the same work made before."""

@@ -72,7 +72,7 @@ def look_around(repo: Repository) -> Surroundings:
         user=_user(repo),
         python=python,
         packages=packages,
-        gpus=tuple(line.strip() for line in _answer(_ASK_GPUS).splitlines() if line.strip()),
+        gpus=tuple(line.strip() for line in answer_of(_ASK_GPUS).splitlines() if line.strip()),
     )
 
 
@@ -82,14 +82,15 @@ def _user(repo: Repository) -> str | None:
 
 
 def _python() -> tuple[str | None, dict[str, str]]:
-    answer = _answer((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
+    answer = answer_of((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
     if not answer:
         return None, {}
     version, packages = json.loads(answer)
     return version, packages
 
 
-def _answer(command: tuple[str, ...]) -> str:
+def answer_of(command: tuple[str, ...]) -> str:
+    """What a program says; nothing if it is not there, fails or does not answer."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):

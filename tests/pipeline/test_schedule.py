@@ -11,7 +11,8 @@ from jobs import MemoryRunner
 from dver.core.errors import DverError, StageError
 from dver.pipeline.graph import Address
 from dver.pipeline.job import Ended, Job, Said
-from dver.pipeline.schedule import Capacity, State, Task, run_stages
+from dver.pipeline.room import Capacity
+from dver.pipeline.schedule import State, Task, run_stages
 from dver.pipeline.stage import Resources
 
 
@@ -23,6 +24,7 @@ class Project:
     skip: Mapping[str, State] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     """Stages whose outputs cannot be recorded."""
+    env: Mapping[str, str] = field(default_factory=dict)
     runner: MemoryRunner = field(default_factory=MemoryRunner)
     heard: list[tuple[str, State]] = field(default_factory=list)
     errors: dict[str, DverError] = field(default_factory=dict)
@@ -38,7 +40,7 @@ class Project:
         return self.again(address)
 
     def again(self, address: Address) -> Job:
-        return Job(address.name, tuple(self.commands[address.name]), str(Path.cwd()))
+        return Job(address.name, tuple(self.commands[address.name]), str(Path.cwd()), self.env)
 
     def record(self, address: Address, ended: Ended) -> None:
         assert ended.exit_code == 0
@@ -60,7 +62,7 @@ class Project:
     def tick(self) -> None:
         """Nothing is drawn."""
 
-    def run(self, tasks: Sequence[Task], *, keep_going: bool = False, **capacity: float) -> dict[str, State]:
+    def run(self, tasks: Sequence[Task], *, keep_going: bool = False, **capacity: object) -> dict[str, State]:
         found = run_stages(
             tasks,
             self,
@@ -107,6 +109,46 @@ def test_as_many_run_at_once_as_are_allowed() -> None:
     project = Project({name: ["sleep 0.2"] for name in names})
     assert set(project.run([task(name) for name in names], jobs=3).values()) == {State.DONE}
     assert project.most == 3
+
+
+def devices_of(project: Project) -> dict[str, str | None]:
+    return {job.name: job.env.get("CUDA_VISIBLE_DEVICES") for job in project.runner.jobs}
+
+
+def test_stages_beside_each_other_get_graphics_cards_of_their_own() -> None:
+    project = Project({name: ["sleep 0.2"] for name in "abcd"})
+    tasks = [task(name, resources=Resources(gpus=1)) for name in "abc"]
+    project.run([*tasks, task("d")], jobs=4, gpus=2, devices=("4", "7"))
+    found = devices_of(project)
+    assert project.most == 3
+    assert sorted([found["a"] or "", found["b"] or ""]) == ["4", "7"]
+    assert found["c"] in ("4", "7")
+    assert found["d"] is None
+
+
+def test_halves_share_a_graphics_card_and_a_whole_one_waits_for_its_own() -> None:
+    project = Project({name: ["sleep 0.2"] for name in "abcd"})
+    wanted = {"a": 0.5, "b": 0.5, "c": 1, "d": 2}
+    project.run(
+        [task(name, resources=Resources(gpus=gpus)) for name, gpus in wanted.items()],
+        jobs=4,
+        gpus=2,
+        devices=("0", "1"),
+    )
+    assert devices_of(project) == {"a": "0", "b": "0", "c": "1", "d": "0,1"}
+    assert project.most == 3
+
+
+def test_a_stage_that_names_its_graphics_cards_keeps_them() -> None:
+    project = Project({"a": ["exit 0"]}, env={"CUDA_VISIBLE_DEVICES": "9"})
+    project.run([task("a", resources=Resources(gpus=1))], gpus=2, devices=("0", "1"))
+    assert devices_of(project) == {"a": "9"}
+
+
+def test_another_attempt_gets_a_graphics_card_too() -> None:
+    project = Project({"a": ["exit 3"]})
+    project.run([task("a", resources=Resources(gpus=1), retry=2)], gpus=1, devices=("5",))
+    assert [job.env for job in project.runner.jobs] == [{"CUDA_VISIBLE_DEVICES": "5"}] * 3
 
 
 @pytest.mark.parametrize("resource", ["cpus", "gpus", "memory"])
