@@ -152,13 +152,11 @@ class StageWork:
     def _refuse_too_large(self, address: Address) -> None:
         lacking = self._capacity.lacking(self._stages[address].resources)
         if lacking is not None:
+            unseen = "; graphics cards that dver does not find can be named in CUDA_VISIBLE_DEVICES"
             raise StageError(
                 f"stage {str(address)!r} cannot be run here",
                 why=f"it wants {lacking}",
-                fix="run it on a larger machine, or let its `resources` ask for less; graphics cards that dver does not "
-                "find can be named in CUDA_VISIBLE_DEVICES"
-                if "GPU" in lacking
-                else "run it on a larger machine, or let its `resources` ask for less",
+                fix="run it on a larger machine, or let its `resources` ask for less" + unseen * ("GPU" in lacking),
             )
 
     def _restore(self, address: Address, stage: Stage, inputs: Inputs, hit: Hit) -> bool:
