@@ -1,17 +1,20 @@
-"""`dver status`: HEAD, the index, the files on disk that name data and the data, compared, without any network."""
+"""`dver status`: HEAD, the index, the files on disk that name data and the data, compared, without any network; and the
+stages that are not up to date."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
+from dver.pipeline import FILE_NAME
 from dver.project.lockfiles import Maker
 from dver.project.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
 from dver.repo import Repository
@@ -20,10 +23,18 @@ from dver.scm.pointers import Change as GitChange
 from dver.scm.pointers import PointerFile, is_lock_path
 
 if TYPE_CHECKING:
+    from dver.core.errors import DverError
+    from dver.formats.tree import Entry
+    from dver.pipeline.graph import Address
+    from dver.pipeline.plan import Step
+    from dver.project.outlook import Prospect
     from dver.project.presence import Presence
     from dver.store.compare import Change
 
-_Examine = Callable[[bytes, Pointer], "tuple[bool, tuple[Change, ...] | None]"]
+_Examine = Callable[[bytes, Pointer], "tuple[Entry | None, tuple[Change, ...] | None]"]
+
+
+_STAGES: Final = os.fsencode(FILE_NAME)
 
 
 class PointerState(Enum):
@@ -76,29 +87,51 @@ class PathStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All tracked paths that were asked for."""
+    """All tracked paths, and all stages, that were asked for."""
 
     paths: tuple[PathStatus, ...]
     conflicts: tuple[bytes, ...]
     """Pointers and locks in an unfinished merge."""
+    stages: tuple[Step, ...] = ()
+    """Those that are not up to date, in order; data that is recorded and only not in the workspace is no reason."""
+    problems: tuple[DverError, ...] = ()
+    """What stands in the way of telling that of a stage, or of all."""
 
     @property
     def is_clean(self) -> bool:
-        """Is nothing changed anywhere?"""
-        return not self.conflicts and all(path.is_clean for path in self.paths)
+        """Is nothing changed anywhere, and nothing to be run?"""
+        return not self.conflicts and all(path.is_clean for path in self.paths) and self.is_reproduced
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Is there nothing that `repro` would run? Frozen stages it would not."""
+        return not self.problems and all(one.is_frozen for one in self.stages)
 
 
 def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: Progress = SILENT) -> StatusReport:
-    """The state of all tracked data, or of that at or below `paths`."""
-    pointer_scan = pointers.scan(repo.git, repo.prefix)
-    conflicts = tuple(sorted(path for path, file in pointer_scan.index.items() if file.sides))
-    disk = load(repo, {path: file for path, file in pointer_scan.worktree.items() if path not in conflicts})
+    """The state of all tracked data and all stages, or of what is at or below `paths`, which may name stages, too."""
+    scan = pointers.scan(repo.git, repo.prefix, also=_STAGES)
+    conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
+    disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.prefix)
-    index = {path: file.blob for path, file in pointer_scan.index.items() if not file.sides}
+    index = {path: file.blob for path, file in scan.index.items() if not file.sides}
     staged = {path: change for path, change in changed.items() if path not in conflicts}
     places = _places(repo, disk, index, staged)
-    wanted = _wanted(repo, places, paths, cwd)
-    return StatusReport(_look(repo, wanted, places, progress) if wanted else (), conflicts)
+    prospect = _prospect(repo) if scan.others else None
+    wanted, stages = _wanted(repo, places, prospect, paths, cwd)
+    known: dict[bytes, Entry | None] = {}
+    found = _look(repo, wanted, places, known, progress) if wanted else ()
+    if prospect is None:
+        return StatusReport(found, conflicts)
+    absent = {path for path in places.disk if not os.path.lexists(repo.absolute(path))}
+    outlook = prospect.outlook(stages if paths else None, known, absent, progress)
+    return StatusReport(found, conflicts, outlook.steps, outlook.problems)
+
+
+def _prospect(repo: Repository) -> Prospect:
+    from dver.project.outlook import Prospect  # not needed where there are no stages
+
+    return Prospect(repo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +145,10 @@ class _Places:
     """Of outputs, wherever a lock names them."""
 
     def all(self) -> list[bytes]:
-        return sorted({*self.disk, *self.index, *self.staged})
+        return sorted(self.known())
+
+    def known(self) -> set[bytes]:
+        return {*self.disk, *self.index, *self.staged}
 
 
 def _places(
@@ -154,32 +190,60 @@ def _version(one: Tracked) -> str:
     return one.blob if one.maker is None else repr(one.pointer)
 
 
-def _wanted(repo: Repository, places: _Places, texts: Sequence[str], cwd: Path) -> list[bytes]:
+def _wanted(
+    repo: Repository, places: _Places, prospect: Prospect | None, texts: Sequence[str], cwd: Path
+) -> tuple[list[bytes], list[Address]]:
+    """The tracked paths and the stages that `texts` mean; all paths where there are none."""
     if not texts:
-        return places.all()
-    chosen = []
+        return places.all(), []
+    chosen: list[bytes] = []
+    stages: list[Address] = []
     for text in texts:
         path = data_path(repo, text, cwd)
         path = path.removesuffix(SUFFIX) or path
-        if is_lock_path(path):
-            chosen += [one for one in places.all() if one in places.makers and places.makers[one].lock == path]
-            continue
-        here = [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
-        if not here:
-            raise UsageError(f"{text!r} is not tracked", fix="`dver ls` lists what is tracked")
+        here = _around(places, path)
+        around = prospect.around(path) if prospect is not None else []
+        if prospect is not None and not (here or around):
+            with suppress(UsageError):
+                around = prospect.named(text, cwd)
+                here = [one for address in around for one in prospect.makes(address) if one in places.known()]
+        if not (here or around):
+            raise _unknown(text, is_stage_possible=prospect is not None)
         chosen += here
-    return list(dict.fromkeys(chosen))
+        stages += around
+    return list(dict.fromkeys(chosen)), stages
 
 
-def _look(repo: Repository, wanted: Sequence[bytes], places: _Places, progress: Progress) -> tuple[PathStatus, ...]:
+def _around(places: _Places, path: bytes) -> list[bytes]:
+    """The tracked paths at, in or around `path`, or that the lock file `path` names."""
+    if is_lock_path(path):
+        return [one for one in places.all() if one in places.makers and places.makers[one].lock == path]
+    return [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
+
+
+def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:
+    if is_stage_possible:
+        return UsageError(
+            f"{text!r} is not tracked, and no stage", fix="`dver ls` lists data, `dver stage list` stages"
+        )
+    return UsageError(f"{text!r} is not tracked", fix="`dver ls` lists what is tracked")
+
+
+def _look(
+    repo: Repository, wanted: Sequence[bytes], places: _Places, known: dict[bytes, Entry | None], progress: Progress
+) -> tuple[PathStatus, ...]:
+    """The state of each path that is wanted; `known` takes what is there."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
     from dver.project.datastate import examine
     from dver.project.presence import presence_of
 
+    def look(path: bytes, pointer: Pointer) -> tuple[Entry | None, tuple[Change, ...] | None]:
+        found, changes = examine(repo, path, pointer, progress)
+        known[path] = found
+        return found, changes
+
     presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk])
-    return tuple(
-        _one(path, places, presence, lambda path, pointer: examine(repo, path, pointer, progress)) for path in wanted
-    )
+    return tuple(_one(path, places, presence, look) for path in wanted)
 
 
 def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
@@ -191,7 +255,7 @@ def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) ->
     if disk is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage, lock)
     found, changes = examine(path, disk.pointer)
-    data = DataState.ABSENT if not found else DataState.UNCHANGED if changes == () else DataState.MODIFIED
+    data = DataState.ABSENT if found is None else DataState.UNCHANGED if changes == () else DataState.MODIFIED
     return PathStatus(
         path,
         staged,

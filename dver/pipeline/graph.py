@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dver.core.errors import PipelineError
-from dver.pipeline.stage import FILE_NAME, Dependency, Output, Stage
+from dver.pipeline import FILE_NAME
+from dver.pipeline.stage import Dependency, Output, Stage
 from dver.pipeline.yamltree import Mark, wrong
 
 _WILD: Final = re.compile(r"[*?\[]")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
-from dver.pipeline import variables
+from dver.pipeline import FILE_NAME, variables
 from dver.pipeline.fields import mapping, path, text
 from dver.pipeline.interpolate import as_text, substitute
 from dver.pipeline.schema import STAGE_KEYS, read_stage, read_top_files, read_top_plots
-from dver.pipeline.stage import FILE_NAME, PipelineFile, Stage
+from dver.pipeline.stage import PipelineFile, Stage
 from dver.pipeline.variables import ReadFile
 from dver.pipeline.yamltree import Node, parse, wrong
 

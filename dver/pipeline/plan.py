@@ -29,6 +29,11 @@ class Step:
     intent: Intent
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def is_frozen(self) -> bool:
+        """Is it left as it is, stale or not?"""
+        return self.intent is Intent.FROZEN
+
 
 def scope(
     graph: Graph, targets: Sequence[Address], *, single: bool = False, downstream: bool = False

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from dver.pipeline.yamltree import Mark
 
-FILE_NAME: Final = "dver.yaml"
 PARAMS_FILE: Final = "params.yaml"
 """Where parameters and variables are looked for unless another file is named."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import Progress
 from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry
 from dver.project.partial import completed
 from dver.project.targets import entry_of
 from dver.repo import Repository
@@ -14,16 +15,16 @@ from dver.worktree.intake import HashOnly
 
 def examine(
     repo: Repository, path: bytes, pointer: Pointer, progress: Progress
-) -> tuple[bool, tuple[Change, ...] | None]:
-    """Is anything at `path`, and how does it differ from what `pointer` says? None where that cannot be read here."""
+) -> tuple[Entry | None, tuple[Change, ...] | None]:
+    """What is at `path`, and how does it differ from what `pointer` says? None where that cannot be read here."""
     snapshot = repo.scan(path, HashOnly(), progress=progress)
     recorded = entry_of(path, pointer)
     if snapshot is None:
-        return False, ()
+        return None, ()
     if same(recorded, snapshot.root):
-        return True, ()
+        return snapshot.root, ()
     try:
         found, read = completed(repo, path, recorded, snapshot)
-        return True, tuple(with_renames(compare(recorded, found, repo.store.tree, read, path=path)))
+        return found, tuple(with_renames(compare(recorded, found, repo.store.tree, read, path=path)))
     except (MissingObjectError, CorruptError):
-        return True, None
+        return snapshot.root, None

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dver.core.errors import DverError, UsageError
+from dver.pipeline import FILE_NAME
 from dver.pipeline.comparing import Change, compare, flat
 from dver.pipeline.graph import place_of
-from dver.pipeline.stage import FILE_NAME, PARAMS_FILE, PipelineFile, Role
+from dver.pipeline.stage import PARAMS_FILE, PipelineFile, Role
 from dver.pipeline.values import lookup, parse_values
 from dver.project.sides import NotThereError, Problem, Side
 from dver.project.targets import data_path, is_at_or_below

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.words import typed
+from dver.pipeline import FILE_NAME
 from dver.pipeline.graph import Address, Graph, build, place_of
 from dver.pipeline.load import load
-from dver.pipeline.stage import FILE_NAME, Output, PipelineFile, Stage
+from dver.pipeline.stage import Output, PipelineFile, Stage
 from dver.pipeline.yamltree import wrong
 from dver.project.targets import SUFFIX, data_path, is_at_or_below
 from dver.repo import PROJECT_FOLDER, Repository

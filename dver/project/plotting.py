@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from dver.core.errors import DverError, UsageError
-from dver.pipeline.stage import FILE_NAME, Plot
+from dver.pipeline import FILE_NAME
+from dver.pipeline.stage import Plot
 from dver.plots.chart import Line, chart, lines_of
 from dver.plots.definition import Definition, definitions, is_image, of_file, restyled
 from dver.plots.page import Drawn, Picture, Pictures, Plotted

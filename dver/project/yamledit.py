@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dver.core.errors import PipelineError
 from dver.core.fsutil import write_atomic
-from dver.pipeline.stage import FILE_NAME
+from dver.pipeline import FILE_NAME
 from dver.project.pipelines import Pipelines, load_pipelines
 from dver.repo import Repository
 

@@ -63,6 +63,8 @@ class Scan:
 
     index: Mapping[bytes, PointerFile]
     worktree: Mapping[bytes, PointerFile]
+    others: frozenset[bytes] = frozenset()
+    """Files with another name that was looked for, as far as they are in the worktree."""
 
 
 def is_pointer_path(path: bytes) -> bool:
@@ -85,15 +87,18 @@ def most_bytes(paths: Iterable[bytes]) -> int:
     return lock.MAX_SIZE if any(map(is_lock_path, paths)) else MAX_BLOB
 
 
-def scan(git: GitRepo, under: bytes = b"") -> Scan:
-    """The pointer files in the index and in the worktree, in or below the directory `under`.
+def scan(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> Scan:
+    """The pointer files in the index and in the worktree, in or below the directory `under`; and those called `also`.
 
     In the worktree: what Git tracks or might track, so neither ignored files nor symbolic links.
     """
-    output = run(git, ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
-    entries, untracked = _split(output)
+    patterns = (*PATTERNS, *((b"**/" + also,) if also else ()))
+    args: list[Arg] = ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", "-z", *_glob(under, patterns)]
+    entries, untracked = _split(run(git, args, literal=False))
     index = _index_entries(entries)
-    return Scan(index, dict(_read_worktree(git, {*index, *untracked})))
+    paths = {entry.partition(b"\t")[2] for entry in entries} | set(untracked)
+    others = (path for path in paths if os.path.basename(path) == also and os.path.isfile(_in(git, path)))
+    return Scan(index, dict(_read_worktree(git, {*index, *filter(names_data, untracked)})), frozenset(others))
 
 
 def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
@@ -186,10 +191,14 @@ def blob_id(git: GitRepo, content: bytes) -> str:
     return make(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def _glob(under: bytes) -> list[Arg]:
+def _in(git: GitRepo, path: bytes) -> bytes:
+    return os.path.join(os.fsencode(git.worktree), path)
+
+
+def _glob(under: bytes, patterns: Iterable[bytes] = PATTERNS) -> list[Arg]:
     """The arguments that limit git to files that name data, in or below `under`."""
     directory = _GLOB_SPECIAL.sub(rb"\\\1", under.rstrip(b"/"))
-    return [b"--", *(b":(glob)" + (directory + b"/" if directory else b"") + pattern for pattern in PATTERNS)]
+    return [b"--", *(b":(glob)" + (directory + b"/" if directory else b"") + pattern for pattern in patterns)]
 
 
 def _listing(under: bytes) -> list[Arg]:
@@ -200,7 +209,7 @@ def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
     """Of `ls-files -t`: the lines of tracked files without their tag, and the paths of others."""
     lines = output.split(b"\0")[:-1]
     tracked = [line[2:] for line in lines if not line.startswith(b"? ")]
-    return tracked, [line[2:] for line in lines if line.startswith(b"? ") and names_data(line[2:])]
+    return tracked, [line[2:] for line in lines if line.startswith(b"? ")]
 
 
 def _index_entries(entries: Iterable[bytes]) -> dict[bytes, PointerFile]:

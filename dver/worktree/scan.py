@@ -147,15 +147,22 @@ class Scanner:
         found: list[bytes] = []
         keys: list[bytes] = []
         below: dict[bytes, Record] = {}
+        known: dict[bytes, tuple[bytes, Entry]] = {}
         for name in sorted(names):
             with suppress(FileNotFoundError):
                 status = os.lstat(path + b"/" + name)
                 if stat.S_ISDIR(status.st_mode):
                     below[name] = self._directory(path + b"/" + name, task)
+                elif (single := self._cache.get(_slot(path + b"/" + name))) is not None:
+                    known.update(single.by_name())
                 keys.append(directory_key(below[name].oid) if name in below else stat_key(status))
                 found.append(name)
-        record = self._read_again(_Folder(path, found, keys, below, now), self._cache.get(path), task)
+        record = self._read_again(_Folder(path, found, keys, below, now), known, task)
         self._directories[record.oid] = record
+        for name, (key, entry) in record.by_name().items():
+            if name not in below and known.get(name) != (key, entry):
+                single = make_record(entry.oid, [entry], [key], size=entry.size, files=1)
+                self._cache.put(_slot(path + b"/" + name), single)
         return record.entry(os.path.basename(path))
 
     def _scan_top(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
@@ -164,11 +171,9 @@ class Scanner:
         return self._single(path, name, status, task)
 
     def _single(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
-        # A tracked file on its own is cached as if it were a directory of one: the same code, the same guarantees.
-        slot = path + b"/"
         folder = _Folder(os.path.dirname(path), [name], [stat_key(status)], {}, time.time_ns())
-        record = self._read_again(folder, self._cache.get(slot), task, as_directory=False)
-        self._cache.put(slot, record)
+        record = self._read_again(folder, _entries_of(self._cache.get(_slot(path))), task, as_directory=False)
+        self._cache.put(_slot(path), record)
         (entry,) = record.entries()
         return entry
 
@@ -181,7 +186,7 @@ class Scanner:
         )
         record = self._cache.get(path)
         if record is None or record.fingerprint != fingerprint(folder.keys, names) or self._lacks(record):
-            record = self._read_again(folder, record, task)
+            record = self._read_again(folder, _entries_of(record), task)
             self._cache.put(path, record)
         self._directories[record.oid] = record
         return record
@@ -210,10 +215,12 @@ class Scanner:
                     subdirectories.append(name)
         return names, keys, subdirectories
 
-    def _read_again(self, folder: _Folder, old: Record | None, task: Task, *, as_directory: bool = True) -> Record:
-        """The record of a folder in which something may have changed since `old`."""
+    def _read_again(
+        self, folder: _Folder, old: Mapping[bytes, tuple[bytes, Entry]], task: Task, *, as_directory: bool = True
+    ) -> Record:
+        """The record of a folder in which something may have changed since the keys and entries of `old`."""
         _refuse_bad_names(folder)
-        found = self._known(folder, old.by_name() if old else {})
+        found = self._known(folder, old)
         lacking = self._intake.lacking(lambda: [entry.oid for entry in found if entry is not None])
         unknown = [
             at
@@ -227,7 +234,7 @@ class Scanner:
         oid = write_directory(entries, self._intake.tree) if as_directory else entries[0].oid
         return make_record(oid, entries, folder.keys, size=size, files=files)
 
-    def _known(self, folder: _Folder, known: dict[bytes, tuple[bytes, Entry]]) -> list[Entry | None]:
+    def _known(self, folder: _Folder, known: Mapping[bytes, tuple[bytes, Entry]]) -> list[Entry | None]:
         """The entries of directories, which were scanned already, and of files that did not change."""
         entries: list[Entry | None] = []
         for name, key in zip(folder.names, folder.keys, strict=True):
@@ -271,6 +278,15 @@ class Scanner:
                 raise _not_kept(path, target)
             return Entry(name, Kind.FILE, stored, os.stat(path).st_size if os.path.exists(path) else 0)
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
+
+
+def _slot(path: bytes) -> bytes:
+    """Where the record of a file on its own is, which is that of a directory of one: the same code and guarantees."""
+    return path + b"/"
+
+
+def _entries_of(record: Record | None) -> dict[bytes, tuple[bytes, Entry]]:
+    return record.by_name() if record is not None else {}
 
 
 def _not_kept(path: bytes, target: bytes) -> MissingObjectError:

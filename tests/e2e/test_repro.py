@@ -310,3 +310,42 @@ def test_outputs_that_a_lock_names_are_put_back_without_the_run_cache(run: Run, 
     assert (project / "stamp").read_text() == stamp
     (project / "stamp").unlink()
     assert json.loads(run("repro", "--json", cwd=project).out) == {"one": "done"}
+
+
+def test_a_dry_run_says_which_files_of_a_directory_changed(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: ls data > x, deps: [data], outs: [x]}\n")
+    (project / "data/sub").mkdir(parents=True)
+    for name in ("kept", "edited", "gone", "sub/inner"):
+        (project / "data" / name).write_text(name)
+    run("add", "data", cwd=project)
+    run("repro", cwd=project)
+    (project / "data/edited").write_text("otherwise")
+    (project / "data/gone").unlink()
+    (project / "data/sub/inner").write_text("INNER")
+    (project / "data/new").write_text("new")
+    text = run("repro", "--dry-run", cwd=project).out
+    assert "changed: data, 4 files (1 added, 1 removed, 2 modified): edited, gone, new, …\n" in text
+    assert "    M sub/inner\n" in run("-v", "repro", "--dry-run", cwd=project).out
+    (step,) = run("repro", "--dry-run", "--json", cwd=project).json
+    assert (step["stage"], step["intent"]) == ("a", "run")
+    (reason,) = step["reasons"]
+    assert (reason["reason"], reason["path"]) == ("dependency_changed", "data")
+    assert {one["path"]: one["status"] for one in reason["files"]} == {
+        "edited": "modified",
+        "gone": "removed",
+        "new": "added",
+        "sub/inner": "modified",
+    }
+
+
+def test_a_dry_run_names_sizes_where_files_are_not_known(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: cp raw x, deps: [raw, 'src/*.py'], outs: [x]}\n")
+    (project / "src").mkdir()
+    (project / "src/a.py").write_text("1\n")
+    run("repro", "--no-run-cache", cwd=project)
+    shutil.rmtree(project / ".git/dver/store")
+    (project / "raw").write_text("more than that\n")
+    (project / "src/b.py").write_text("2\n")
+    text = run("repro", "--dry-run", cwd=project).out
+    assert "changed: raw (4 B -> 15 B)\n" in text
+    assert "changed: src/*.py (1 file, 2 B -> 2 files, 4 B)\n" in text

@@ -230,3 +230,125 @@ def test_data_that_is_not_checked_out_is_left_out_not_called_removed(project: Pr
     result = run("diff", cwd=project.root)
     assert result.out == ""
     assert "left out data" in result.err
+
+
+# -- stages
+
+
+TWO_STAGES = """\
+stages:
+  prepare: {cmd: mkdir clean && cp raw/* clean, deps: [raw], params: [keep], outs: [clean]}
+  train: {cmd: cat clean/* > model, deps: [clean], outs: [model]}
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, run: Run) -> Project:
+    made = Project.make(tmp_path / "pipeline")
+    (made.root / "dver.yaml").write_text(TWO_STAGES)
+    (made.root / "params.yaml").write_text("keep: 1\n")
+    (made.root / "raw").mkdir()
+    (made.root / "raw/a").write_text("a\n")
+    run("add", "raw", cwd=made.root)
+    run("repro", cwd=made.root)
+    made.git("add", "-A")
+    made.git("commit", "-qm", "Pipeline")
+    return made
+
+
+def test_stale_stages_are_told_with_their_reasons_as_a_dry_run_tells_them(pipeline: Project, run: Run) -> None:
+    assert run("status", "--exit-code", cwd=pipeline.root).out == "data is clean\n"
+    (pipeline.root / "params.yaml").write_text("keep: 2\n")
+    planned = run("repro", "--dry-run", cwd=pipeline.root).out
+    assert planned == "run prepare\n  parameter keep of params.yaml: 1 -> 2\nrun train\n  after prepare\n"
+    found = run("status", "--exit-code", cwd=pipeline.root, rc=1)
+    indented = "".join(f"  {line}\n" for line in planned.splitlines())
+    assert found.out == f"Stages out of date (`dver repro`):\n{indented}"
+    stages = run("status", "--json", cwd=pipeline.root).json["stages"]
+    assert stages == run("repro", "--dry-run", "--json", cwd=pipeline.root).json
+    assert stages[0]["reasons"] == [
+        {"reason": "param_changed", "file": "params.yaml", "key": "keep", "old": 1, "new": 2}
+    ]
+
+
+def test_changed_data_is_told_with_the_stages_that_read_it(pipeline: Project, run: Run) -> None:
+    (pipeline.root / "raw/b").write_text("b\n")
+    out = run("status", cwd=pipeline.root).out
+    assert "  raw  (1 added)\n" in out
+    assert "  run prepare\n    changed: raw, 1 file (1 added): b\n" in out
+
+
+def test_status_of_paths_and_stages_tells_of_the_stages_concerned(pipeline: Project, run: Run) -> None:
+    (pipeline.root / "params.yaml").write_text("keep: 2\n")
+    (pipeline.root / "model").write_text("edited\n")
+
+    def told(*args: str) -> tuple[list[str], list[str]]:
+        report = run("status", "--json", *args, cwd=pipeline.root).json
+        return [one["path"] for one in report["paths"]], [one["stage"] for one in report["stages"]]
+
+    assert told() == (["clean", "model", "raw"], ["prepare", "train"])
+    assert told("raw") == (["raw"], ["prepare"])
+    assert told("params.yaml") == ([], ["prepare"])
+    assert told("clean") == (["clean"], ["prepare", "train"])
+    assert told("train") == (["model"], ["train"])
+    assert told("dver.yaml:train") == (["model"], ["train"])
+    assert told("dver.lock") == (["clean", "model"], ["prepare", "train"])
+    assert "no stage" in run("status", "nothing", cwd=pipeline.root, rc=2).err
+
+
+def test_data_that_is_only_not_here_makes_no_stage_stale(pipeline: Project, run: Run) -> None:
+    for name in ("raw", "clean"):
+        shutil.rmtree(pipeline.root / name)
+    report = run("status", "--json", cwd=pipeline.root).json
+    assert report["stages"] == []
+    assert [one["path"] for one in report["paths"] if one["data"] == "absent"] == ["clean", "raw"]
+    assert run("status", "--json", "train", cwd=pipeline.root).json["stages"] == []
+
+
+def test_an_output_changed_by_hand_is_told_file_by_file_once(pipeline: Project, run: Run) -> None:
+    (pipeline.root / "clean/a").write_text("edited\n")
+    out = run("status", cwd=pipeline.root).out
+    assert "  clean  (1 modified)\n" in out
+    assert "  run prepare\n    output is not as the stage left it: clean" in out
+    assert "1 file (1 modified)" in out.partition("  run train\n")[2], "whoever reads it sees other files"
+    assert "1 file (" not in out.partition("  run train\n")[0]
+
+
+def test_a_dver_yaml_with_a_mistake_does_not_stop_the_status_of_data(pipeline: Project, run: Run) -> None:
+    (pipeline.root / "dver.yaml").write_text("stages:\n  a: {cmd: run, outsx: []}\n")
+    (pipeline.root / "raw/a").write_text("edited\n")
+    found = run("status", "--exit-code", cwd=pipeline.root, rc=1)
+    assert "  raw  (1 modified)\n" in found.out
+    assert "warning: dver.yaml:2:" in found.err
+    assert "outsx" in found.err
+    assert "outsx" in run("status", "--json", cwd=pipeline.root).json["problems"][0]
+
+
+def test_what_is_wrong_with_one_stage_does_not_hide_the_others(pipeline: Project, run: Run) -> None:
+    text = TWO_STAGES + "  other: {cmd: run, params: [none.yaml: [a]], outs: [x]}\n"
+    (pipeline.root / "dver.yaml").write_text(text.replace("cat clean", "cat ./clean"))
+    found = run("status", cwd=pipeline.root)
+    assert "run train\n    its command changed" in found.out
+    assert "none.yaml" in found.err
+
+
+def test_frozen_stages_and_those_that_always_run_do_not_count_as_changes(pipeline: Project, run: Run) -> None:
+    text = TWO_STAGES.replace("{cmd: mkdir", "{frozen: true, cmd: mkdir") + "  log: {cmd: date, always_changed: true}\n"
+    (pipeline.root / "dver.yaml").write_text(text)
+    run("repro", cwd=pipeline.root)
+    pipeline.git("commit", "-qam", "Log")
+    (pipeline.root / "params.yaml").write_text("keep: 2\n")
+    found = run("status", "--exit-code", cwd=pipeline.root)
+    assert "  frozen prepare\n    parameter keep of params.yaml: 1 -> 2\n" in found.out
+    assert "log" not in found.out
+    assert "train" not in found.out
+
+
+def test_many_stale_stages_are_counted(tmp_path: Path, run: Run) -> None:
+    made = Project.make(tmp_path / "many")
+    stages = "".join(f"  s{at}: {{cmd: echo {at}}}\n" for at in range(30))
+    (made.root / "dver.yaml").write_text(f"stages:\n{stages}")
+    out = run("status", cwd=made.root).out
+    assert out.count("it never ran") == 20
+    assert "  and 10 more stages (`dver status -v`)\n" in out
+    assert run("-v", "status", cwd=made.root).out.count("it never ran") == 30

@@ -193,3 +193,21 @@ def test_a_record_survives_and_a_damaged_one_counts_as_absent() -> None:
     for at in range(len(kept)):
         assert Record.decode(kept[:at] + bytes((kept[at] ^ 1,)) + kept[at + 1 :]) is None
         assert Record.decode(kept[:at]) is None
+
+
+def test_single_files_of_a_folder_are_read_once_whoever_looks_at_them(place: Place) -> None:
+    for name in ("a", "b", "c"):
+        (place.data / name).write_text(name)
+    settle()
+
+    def read(*names: bytes) -> list[str]:
+        place.intake.read.clear()
+        Scanner(place.cache, place.intake).look(os.fsencode(place.data), names)
+        return place.intake.read
+
+    assert read(b"a", b"b") == ["a", "b"]
+    assert read(b"b", b"c", b"gone") == ["c"]
+    assert Scanner(place.cache, place.intake).scan(os.fsencode(place.data / "c"), b"c") is not None
+    assert read(b"a", b"b", b"c") == []
+    (place.data / "b").write_text("other")
+    assert read(b"a", b"b", b"c") == ["b"]

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import Final
 
 import click
 
 from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
+from dver.cli.terminal import count
 from dver.ops.status import DataState, PathStatus, StatusReport, status
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
+
+_MOST: Final = 20
+"""Stages that are told of where not all are."""
 
 
 @options.command(
     examples=[
         ("dver status", "What changed, in short."),
         ("dver status -v data/", "Every file of data/ that changed."),
+        ("dver status train", "The stage train: is it up to date, and are its outputs?"),
         ("dver status --exit-code", "Exit with 1 if anything changed."),
     ]
 )
@@ -28,15 +35,19 @@ from dver.repo import Repository
 def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     """Say what changed, and what to do about it.
 
-    Compares the pointers and locks in HEAD, in the index and on disk, and the data itself. No network is used: what is
-    on the remote is what the last push, fetch or pull saw there.
+    Compares the pointers and locks in HEAD, in the index and on disk, and the data itself, and says which stages are
+    out of date, and why. No network is used: what is on the remote is what the last push, fetch or pull saw there.
+
+    PATH may also be a stage; with paths, stages are told of that make or read what is there.
     """
     with Repository.open(ctx.cwd) as repo:
         report = status(repo, paths, cwd=ctx.cwd, progress=ctx.progress)
         if as_json:
-            ctx.emit_json(report)
+            ctx.emit_json(_json(report))
         else:
             _tell(ctx, repo, report)
+        for problem in report.problems:
+            ctx.warn("\n".join(part for part in (problem.what, problem.why and f"why: {problem.why}") if part))
         return 1 if exit_code and not report.is_clean else 0
 
 
@@ -50,10 +61,36 @@ def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
             for one in found:
                 for line in describe(one):
                     ctx.say(f"  {line}")
-    if not report.paths and not report.conflicts:
+    _tell_stages(ctx, report)
+    if report.is_clean and not report.paths:
         ctx.say("nothing is tracked yet; `dver add PATH` begins")
     elif report.is_clean:
         ctx.say("data is clean")
+
+
+def _tell_stages(ctx: Context, report: StatusReport) -> None:
+    if not report.stages:
+        return
+    from dver.cli.reasons import step_lines  # with all that they are about, which is not needed without stages
+
+    steps = report.stages
+    ctx.say("Stages out of date (`dver repro`):")
+    for step in steps if ctx.verbose else steps[:_MOST]:
+        for line in step_lines(step, every_file=ctx.style if ctx.verbose else None):
+            ctx.say(f"  {line}")
+    if len(steps) > _MOST and not ctx.verbose:
+        ctx.say(f"  and {count(len(steps) - _MOST, 'more stage')} (`dver status -v`)")
+
+
+def _json(report: StatusReport) -> dict[str, object]:
+    from dver.cli.reasons import step_json
+
+    stages = [step_json(one) for one in report.stages]
+    problems = [one.what for one in report.problems]
+    return {field.name: getattr(report, field.name) for field in fields(report)} | {
+        "stages": stages,
+        "problems": problems,
+    }
 
 
 def _source(repo: Repository, one: PathStatus) -> str:
