@@ -325,7 +325,7 @@ def test_a_dry_run_says_which_files_of_a_directory_changed(run: Run, project: Pa
     (project / "data/new").write_text("new")
     text = run("repro", "--dry-run", cwd=project).out
     assert "changed: data, 4 files (1 added, 1 removed, 2 modified): edited, gone, new, …\n" in text
-    assert "    M sub/inner\n" in run("-v", "repro", "--dry-run", cwd=project).out
+    assert "    M sub/inner  (9 B -> 5 B)\n" in run("-v", "repro", "--dry-run", cwd=project).out
     (step,) = run("repro", "--dry-run", "--json", cwd=project).json
     assert (step["stage"], step["intent"]) == ("a", "run")
     (reason,) = step["reasons"]
