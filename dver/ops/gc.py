@@ -15,6 +15,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
 from dver.formats.pack import ObjectKind
+from dver.project.aside import forget_old
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
 from dver.remote.gc import prepare_remote_gc, remote_gc
@@ -118,6 +119,7 @@ def gc(repo: Repository, *, dry_run: bool = False, grace: int | None = None, pro
             )
             unneeded = ()
             deleted = _delete_due(repo, grace, batch)
+            forget_old(repo, grace)
     return _report(repo, result, needs, grace, unneeded, deleted, dry_run=dry_run)
 
 

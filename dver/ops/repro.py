@@ -15,6 +15,7 @@ from dver.pipeline.plan import Step, plan, scope
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State, Task, Watcher, run_stages
 from dver.pipeline.watchers import Errors, Silent
+from dver.project.aside import Spared
 from dver.project.locks import Locks
 from dver.project.machine import capacity
 from dver.project.observing import Observer
@@ -67,11 +68,13 @@ def repro(
     cwd: Path,
     watcher: Watcher | None = None,
     confirm: Callable[[Address], bool] | None = None,
+    spared: Callable[[Spared], None] = lambda _: None,
     runner: Runner | None = None,
     progress: Progress = SILENT,
 ) -> ReproResult:
     """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
-    the result. `confirm` is asked before a stage is run."""
+    the result. `confirm` is asked before a stage is run; `spared` hears of outputs that no run has made, when they are
+    moved out of the way."""
     pipelines, stages = _chosen(repo, choice, cwd)
     graph = pipelines.graph
     observer = Observer(repo, progress)
@@ -89,6 +92,7 @@ def repro(
         progress=progress,
         confirm=confirm,
         capacity=room,
+        spared=spared,
     )
     work.refuse_too_large(stages, graph)
     logs = RunLogs(repo)

@@ -16,6 +16,7 @@ from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
+from dver.project.aside import Aside, Spared
 from dver.project.earlier import Hit, find_hit, is_repeatable, put_back
 from dver.project.locks import Locks, RunCache
 from dver.project.observing import Observer
@@ -42,6 +43,7 @@ class StageWork:
         progress: Progress,
         confirm: Callable[[Address], bool] | None = None,
         capacity: Capacity | None = None,
+        spared: Callable[[Spared], None] = lambda _: None,
     ) -> None:
         self._repo = repo
         self._stages = pipelines.graph.stages
@@ -54,6 +56,7 @@ class StageWork:
         self._confirm = confirm
         """Asked before a stage is run."""
         self._capacity = capacity or Capacity()
+        self._aside = Aside(repo, observer, locks, spared)
         self._inputs: dict[Address, Inputs] = {}
         """What running stages were started with."""
 
@@ -68,8 +71,10 @@ class StageWork:
             if not staleness(stage, self._locks.of(address), inputs, outs):
                 return State.UP_TO_DATE
             hit = self._hit(address, stage, inputs, outs)
-            if hit is not None and self._restore(address, stage, inputs, hit):
-                return State.RESTORED
+            if hit is not None:
+                self._aside.spare(address, hit.lacking)
+                if self._restore(address, stage, inputs, hit):
+                    return State.RESTORED
         self._refuse_too_large(address)
         if self._confirm is not None and not self._confirm(address):
             return State.SKIPPED
@@ -77,6 +82,8 @@ class StageWork:
         refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, persisting)])
         self._inputs[address] = inputs
         _ = self._surroundings  # as they are before the first command runs
+        self._aside.spare(address, [one for one in stage.outs if not one.persist])
+        self._aside.begin(address)
         return self.again(address)
 
     def refuse_too_large(self, stages: Sequence[Address], graph: Graph) -> None:
@@ -123,6 +130,7 @@ class StageWork:
             key = run_key(made, [one.path for one in stage.outs])
             self._runs.put(key, made, self._surroundings.record(str(address), ended, inputs))
         self._recorder.note(address, stage, made)
+        self._aside.done(address)
 
     def record_as_it_is(self, address: Address) -> None:
         """Take in what there is of a stage as if it had just made it: no run stands behind it, so that the run cache
@@ -131,9 +139,12 @@ class StageWork:
         inputs = _ready_inputs(self._observer, address, stage)
         refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, stage.outs)])
         self._recorder.note(address, stage, self._taken(address, stage, inputs))
+        self._aside.done(address)
 
     def write(self) -> None:
-        """Write down all that was recorded. Raises MissingObjectError if a gc took it away."""
+        """Write down all that was recorded, when nothing runs any more. Raises MissingObjectError if a gc took it
+        away."""
+        self._aside.over()
         self._recorder.write(force=True)
 
     @cached_property
@@ -165,6 +176,7 @@ class StageWork:
         self._observer.forget(out_places(address, stage.outs))
         if items is not None:
             self._recorder.note(address, stage, recorded(stage, inputs, items))
+            self._aside.done(address)
         return items is not None
 
     def _make_room(self, address: Address, outs: Sequence[Output]) -> None:

@@ -116,6 +116,13 @@ def _batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
+def is_committed(git: GitRepo, path: bytes) -> bool:
+    """Does HEAD have just what is at `path`, a file or all of a directory?"""
+    if not run(git, ["ls-files", "-z", "--", path]):
+        return False
+    return not run(git, ["status", "--porcelain", "-z", "--ignored", "--untracked-files=all", "--", path])
+
+
 def files_called(git: GitRepo, name: bytes, under: bytes = b"") -> list[bytes]:
     """The files called `name` in or below the folder `under` that Git tracks, or would track."""
     folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""

@@ -349,3 +349,74 @@ def test_a_dry_run_names_sizes_where_files_are_not_known(run: Run, project: Path
     text = run("repro", "--dry-run", cwd=project).out
     assert "changed: raw (4 B -> 15 B)\n" in text
     assert "changed: src/*.py (1 file, 2 B -> 2 files, 4 B)\n" in text
+
+
+def aside(project: Path) -> dict[str, str]:
+    """What was put aside, by name."""
+    folder = project / ".git/dver/aside"
+    return {one.name: one.read_text() for one in sorted(folder.rglob("*")) if one.is_file()}
+
+
+def test_an_output_that_was_changed_by_hand_is_moved_out_of_the_way_and_not_deleted(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: mkdir x && cp raw x/made, deps: [raw], outs: [x]}\n")
+    run("repro", cwd=project)
+    (project / "x/made").write_text("by hand\n")
+    found = run("repro", cwd=project)
+    assert (project / "x/made").read_text() == "raw\n", "put back from the run cache"
+    warning = found.err.partition("warning: no run of a had made what was at x: it was moved to ")[2]
+    assert (project / warning.strip() / "made").read_text() == "by hand\n"
+    (project / "x/made").write_text("by hand again\n")
+    (project / "raw").write_text("new\n")
+    assert "warning: no run of a" in run("repro", cwd=project).err
+    assert (project / "x/made").read_text() == "new\n"
+    assert sorted(one.read_text() for one in (project / ".git/dver/aside").rglob("made")) == [
+        "by hand\n",
+        "by hand again\n",
+    ]
+    run("gc", "--grace", "0d", cwd=project)
+    assert aside(project) == {}
+
+
+def test_an_output_that_was_there_before_the_first_run_is_not_lost(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: cp raw x, deps: [raw], outs: [x]}\n")
+    (project / "x").write_text("of no run\n")
+    assert "warning: no run of a had made what was at x" in run("repro", cwd=project).err
+    assert aside(project) == {"x": "of no run\n"}
+
+
+def test_what_runs_have_made_and_what_git_has_is_not_put_aside(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: cp raw x && cp raw m, deps: [raw], outs: [x], metrics: [m: {cache: false}]}\n")
+    run("repro", cwd=project)
+    (project / "raw").write_text("new\n")
+    run("repro", cwd=project)
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "Run", cwd=project)
+    (project / "x").write_text("raw\n")  # as an earlier run made it: the store has it
+    (project / "m").write_text("in Git\n")
+    git("commit", "-qam", "Edit", cwd=project)
+    found = run("repro", "--no-run-cache", cwd=project)
+    assert "warning" not in found.err
+    assert aside(project) == {}
+
+
+def test_what_a_failed_run_left_is_not_put_aside_unless_it_was_changed_since(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: echo half > x; test -e ok, deps: [raw], outs: [x]}\n")
+    for _ in range(2):
+        assert "warning" not in run("repro", cwd=project, rc=10).err
+    time.sleep(0.05)
+    (project / "x").write_text("mended by hand\n")
+    assert "warning: no run of a" in run("repro", cwd=project, rc=10).err
+    (project / "ok").touch()
+    assert "warning" not in run("repro", cwd=project).err
+    assert aside(project) == {"x": "mended by hand\n"}
+    assert not list((project / ".git/dver/unfinished").iterdir())
+
+
+def test_what_a_killed_run_left_is_not_put_aside(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: echo half > x; test -e ok || sleep 1, deps: [raw], outs: [x]}\n")
+    with subprocess.Popen(REPRO, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: (project / "x").exists() and (project / "x").read_text() == "half\n")
+        process.kill()
+    (project / "ok").touch()
+    until(lambda: run("repro", cwd=project, rc=None).rc == 0)
+    assert aside(project) == {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import click
 
 from dver.cli import options, terminal
+from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.reasons import step_json, step_lines
 from dver.cli.running import Questions, watching
@@ -14,6 +16,7 @@ from dver.core.errors import StageError
 from dver.ops.repro import Choice, plan_repro, repro
 from dver.pipeline.plan import Intent, Step
 from dver.pipeline.schedule import State
+from dver.project.aside import Spared
 from dver.repo import Repository
 
 
@@ -67,8 +70,20 @@ def command(
         if interactive:
             choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
         confirm = Questions().ask if interactive else None
-        with watching(ctx, jobs=choice.jobs) as watcher:
-            result = repro(repo, choice, cwd=ctx.cwd, watcher=watcher, confirm=confirm, progress=ctx.progress)
+        spared: list[Spared] = []
+        try:
+            with watching(ctx, jobs=choice.jobs) as watcher:
+                result = repro(
+                    repo,
+                    choice,
+                    cwd=ctx.cwd,
+                    watcher=watcher,
+                    confirm=confirm,
+                    spared=spared.append,
+                    progress=ctx.progress,
+                )
+        finally:
+            _tell_spared(ctx, repo, spared)
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
     skipped = sum(state is State.SKIPPED for state in result.states.values())
@@ -84,6 +99,13 @@ def command(
     if not result.went_well:
         raise StageError("not all stages were run")
     return 0
+
+
+def _tell_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
+    for one in spared:
+        name, stage = shown(repo, one.path), terminal.printable(str(one.stage))
+        now = terminal.printable(os.path.relpath(one.now, ctx.cwd))
+        ctx.warn(f"no run of {stage} had made what was at {name}: it was moved to {now}")
 
 
 def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
