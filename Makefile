@@ -1,4 +1,4 @@
-# make demo     install dver into .venv and walk through a whole session
+# make demo     install dver into .venv and walk through two sessions: versions of data, and a pipeline that trains models
 # make test     install what the tests need and run them (PYTEST_ARGS="-k add" and the like; JOBS=2)
 # make check    lint, types, layers and tests: what CI runs
 # make docs     write docs/cli.md from the commands
@@ -23,9 +23,10 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 py
 help:
 	@sed -n 's/^# //p' Makefile
 
-demo: $(VENV)/.installed
-	@rm -rf build/demo && mkdir -p build
+demo: $(VENV)/.installed-demo
+	@rm -rf build/demo build/demo-pipeline && mkdir -p build
 	@$(BIN)/dver demo build/demo
+	@$(BIN)/dver demo --pipeline examples/digits build/demo-pipeline
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)

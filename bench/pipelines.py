@@ -148,7 +148,7 @@ def main() -> None:
         tools = _tools(home, dvc=not options.no_dvc)
         dver, file = tools[0]
         text = "stages:\n" + "".join(f"  s{n}: {{cmd: sleep 1}}\n" for n in range(12))
-        work = (dver, _project(dver, file, folder, text), ("repro", "-j", "4"))
+        work = (dver, _project(dver, file, folder, text), ("repro", "--force", "-j", "4"))
         _row("12 stages of one second, four at once", _measure([work], options.rounds))
         work = (dver, _project(dver, file, folder, matrix(5000)), ("repro", "--dry-run"))
         _row("a matrix of 5000: plan", _measure([work], options.rounds))

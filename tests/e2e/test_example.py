@@ -1,54 +1,72 @@
-"""The example in examples/digits, as a user would try it."""
+"""The example in examples/digits, as `dver demo --pipeline` walks through it."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import Run, git, make_git_repo
+from support import run_dver
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 STAGES = ["prepare", "featurise", "train@logistic", "train@forest", "evaluate@logistic", "evaluate@forest"]
 
 
-@pytest.fixture
-def repo(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example as a project of its own; `python` is the one that has scikit-learn."""
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    repo = make_git_repo(tmp_path / "digits")
-    shutil.copytree(EXAMPLE, repo, dirs_exist_ok=True)
-    run("init", cwd=repo)
-    git("add", "-A", cwd=repo)
-    git("commit", "-qm", "A pipeline", cwd=repo)
-    return repo
+@dataclass(frozen=True)
+class Told:
+    """The demo: its project, and what each command printed, in order."""
+
+    project: Path
+    commands: list[tuple[str, str]]
+
+    def outputs(self, command: str) -> list[str]:
+        """What `command` printed each time."""
+        return [printed for one, printed in self.commands if one == command]
 
 
-def accuracy(repo: Path, model: str) -> float:
-    return float(json.loads((repo / "results" / model / "metrics.json").read_text())["accuracy"])
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """One demo for all tests. As on a new machine: there is no home, no identity, no setting."""
+    root = tmp_path_factory.mktemp("demo")
+    bare = {"HOME": os.fspath(root / "nowhere"), "GIT_CONFIG_GLOBAL": os.fspath(root / "nowhere"), "NO_COLOR": "1"}
+    out = run_dver("demo", "--pipeline", EXAMPLE, root / "there", env=bare).out
+    parts = re.split(r"^project\$ (.+)\n", out, flags=re.MULTILINE)
+    return Told(root / "there" / "project", list(zip(parts[1::2], parts[2::2], strict=True)))
 
 
-def test_the_example_runs_and_runs_again_only_what_changed(run: Run, repo: Path) -> None:
-    states = json.loads(run("repro", "-j", "2", "--json", cwd=repo).out)
-    assert states == dict.fromkeys(STAGES, "done")
-    assert accuracy(repo, "logistic") > 0.9
-    assert accuracy(repo, "forest") > 0.9
-    assert "everything is up to date" in run("repro", cwd=repo).out
+def test_the_example_runs_all_its_stages_and_then_nothing(demo: Told) -> None:
+    (first,) = demo.outputs("dver repro -j 2")
+    begun = {line.removesuffix(": running") for line in first.splitlines() if line.endswith(": running")}
+    assert begun == set(STAGES)
+    assert demo.outputs("dver repro")[0].startswith("everything is up to date")
+    for model in ("logistic", "forest"):
+        metrics = json.loads((demo.project / "results" / model / "metrics.json").read_text())
+        assert metrics["accuracy"] > 0.9
 
-    params = repo / "params.yaml"
-    params.write_text(params.read_text().replace("trees: 60", "trees: 5"))
-    planned = run("repro", "--dry-run", cwd=repo).out
-    assert "parameter train.forest.trees of params.yaml: 60 -> 5" in planned
-    assert "logistic" not in planned
-    first = accuracy(repo, "forest")
-    states = json.loads(run("repro", "--json", cwd=repo).out)
-    assert [name for name, state in states.items() if state == "done"] == ["train@forest", "evaluate@forest"]
-    assert accuracy(repo, "forest") != first
 
-    params.write_text(params.read_text().replace("trees: 5", "trees: 60"))
-    states = json.loads(run("repro", "--json", cwd=repo).out)
-    assert states["train@forest"] == "restored"
-    assert accuracy(repo, "forest") == first
+def test_only_what_a_parameter_changes_is_run_again(demo: Told) -> None:
+    (plan,) = demo.outputs("dver repro --dry-run")
+    assert "parameter train.forest.trees of params.yaml: 60 -> 5" in plan
+    assert "logistic" not in plan
+    _, again, _ = demo.outputs("dver repro")
+    assert "train@forest: running" in again
+    assert "evaluate@forest: running" in again
+    assert "logistic" not in again
+    (differing,) = demo.outputs("dver metrics diff")
+    assert "results/forest/metrics.json" in differing
+    assert (demo.project / "dver_plots" / "index.html").stat().st_size > 10_000
+
+
+def test_what_was_trained_before_is_put_back(demo: Told) -> None:
+    *_, back = demo.outputs("dver repro")
+    assert "train@forest: restored" in back
+    assert demo.outputs("dver metrics diff HEAD~1 workspace")[0].startswith("no metrics differ")
+
+
+def test_the_model_is_traced_to_the_beginning(demo: Told) -> None:
+    (lineage,) = demo.outputs("dver lineage models/forest.joblib")
+    assert "with    seed = 20  (params.yaml)" in lineage
+    assert "src/prepare.py" in lineage
