@@ -46,7 +46,7 @@ def find_hit(
     for before in _earlier(runs, locks.of(address), stage, inputs):
         made = {one.path: one for one in before.outs}
         lacking = tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path]))
-        if all(made[one.path].cache and _is_at_hand(repo, made[one.path]) for one in lacking):
+        if all(_is_at_hand(repo, made[one.path]) for one in lacking):
             return Hit(made, lacking)
     return None
 

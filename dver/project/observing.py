@@ -14,7 +14,7 @@ from contextlib import suppress
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Progress
-from dver.formats.tree import Entry, Kind, read_directory
+from dver.formats.tree import Entry, Kind, read_directory, write_directory
 from dver.pipeline.graph import is_pattern
 from dver.pipeline.values import parse_values
 from dver.project.partial import completed
@@ -81,6 +81,20 @@ class Observer:
                 self._differences[key] = None
         return self._differences[key]
 
+    def trees(self, place: str) -> list[tuple[Oid, bytes]]:
+        """The directory that is read at `place` and those in it, encoded, so that they can be compared with later."""
+        found: list[tuple[Oid, bytes]] = []
+        with suppress(MissingObjectError, CorruptError):
+            entry, read = self._opened(place)
+            todo = [entry] if entry is not None else []
+            while todo:
+                one = todo.pop()
+                if one.kind is Kind.DIRECTORY:
+                    entries = read(one.oid)
+                    write_directory(entries, lambda oid, content: found.append((oid, content)))
+                    todo += entries
+        return found
+
     def values(self, place: str) -> dict[str, object] | None:
         """The values in the file of parameters at `place`; None if there is none. Raises PipelineError."""
         if place not in self._values:
@@ -135,20 +149,30 @@ class Observer:
             return None
         return self._repo.scan(os.path.basename(real), HashOnly(), root=os.path.dirname(real), progress=self._progress)
 
+    def _followed(self, path: bytes, link: Entry, seen: list[Snapshot]) -> Entry:
+        snapshot = self._behind_link(os.fsdecode(path))
+        if snapshot is None:
+            return link
+        seen.append(snapshot)
+        return snapshot.root._replace(name=link.name)
+
     def _compared(self, place: str, old: Entry) -> tuple[Change, ...]:
         """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
-        path, read_old = os.fsencode(place), self._repo.store.tree
+        read_old = self._repo.store.tree
         if old.kind is Kind.DIRECTORY:
             read_old(old.oid)  # if it is not there, the rest need not be looked at
+        new, read_new = self._opened(place)
+        return tuple(with_renames(compare(old, new, read_old, read_new)))
+
+    def _opened(self, place: str) -> tuple[Entry | None, TreeReader]:
+        """What is read at `place`, looked at once more, and a reader of its directories. Raises MissingObjectError,
+        CorruptError for what is only known from the store."""
         if self._is_pattern(place):
-            new, read_new = self._matching(place)
-            return tuple(with_renames(compare(old, new, read_old, read_new)))
+            return self._matching(place)
+        path = os.fsencode(place)
         is_link = os.path.islink(self._repo.absolute(path))
         snapshot = self._behind_link(place) if is_link else self._repo.scan(path, HashOnly(), progress=self._progress)
-        if snapshot is None:
-            return tuple(compare(old, None, read_old, read_old))
-        found, read_new = self._completed(path, snapshot)
-        return tuple(with_renames(compare(old, found, read_old, read_new)))
+        return self._completed(path, snapshot) if snapshot is not None else (None, self._repo.store.tree)
 
     def _matching(self, pattern: str) -> tuple[Entry | None, TreeReader]:
         """The files that a pattern stands for, as a directory that has only them, at their places; and a reader of its
@@ -164,7 +188,9 @@ class Observer:
         found: dict[bytes, Entry] = {}
         seen: list[Snapshot] = []
         for folder, names in folders.items():
-            found.update((os.path.join(folder, name), one) for name, one in self._look(folder, names, seen).items())
+            for name, one in self._look(folder, names, seen).items():
+                path = os.path.join(folder, name)
+                found[path] = self._followed(path, one, seen) if one.kind is Kind.SYMLINK else one
         made: dict[Oid, bytes] = {}
         parts = {tuple(path.split(b"/")): one for path, one in found.items()}
         entry = _tree_of(b"", parts, made.__setitem__) if parts else None

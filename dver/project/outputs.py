@@ -6,21 +6,28 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from dver.core.crew import nobody
 from dver.core.errors import StageError
+from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.core.words import some, typed
 from dver.formats.lock import Item
-from dver.formats.tree import Entry
+from dver.formats.tree import Entry, Kind
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.stage import Output, Stage
 from dver.project.partial import parts_below
 from dver.project.stages import item_of
 from dver.repo import Repository
-from dver.store.writer import StoreWriter
+from dver.store.compare import leaves
+from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.apply import refuse_symlinked_parents
 from dver.worktree.intake import HashOnly, KeepInStore
+from dver.worktree.scan import Snapshot
+
+_MOST_UNCACHED: Final = 16 << 20
+"""Bytes that an output which is not cached may have to be kept for the run cache all the same."""
 
 
 def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> None:
@@ -40,21 +47,42 @@ def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> Non
             repo.note_partial(dict.fromkeys(parts, False))
 
 
-def take_outputs(repo: Repository, address: Address, stage: Stage, progress: Progress) -> list[Item]:
-    """Take what `stage` made into the store, as far as it is to be kept there. Raises StageError for what is missing.
+def take_outputs(
+    repo: Repository,
+    address: Address,
+    stage: Stage,
+    progress: Progress,
+    *,
+    for_later: bool = False,
+    trees: Iterable[tuple[Oid, bytes]] = (),
+) -> list[Item]:
+    """Take what `stage` made into the store, as far as it is to be kept there; `for_later`, outputs that are not
+    cached, too, if they are small: so that the run cache can put them back. Raises StageError for what is missing.
 
-    Whoever calls has `repo.exclusive()`.
+    `trees`, encoded, are kept along with it. Whoever calls has `repo.exclusive()`.
     """
     found: dict[str, Entry | None] = {}
     with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+        for oid, content in trees:
+            writer.add_tree(oid, content)
         for out in stage.outs:
-            found[out.path] = _scan(repo, address, out, intake if out.cache else HashOnly(), progress)
+            snapshot = _scan(repo, address, out, intake if out.cache else HashOnly(), progress)
+            if for_later and not out.cache and not _is_link(_only(snapshot)) and _is_small(snapshot):
+                snapshot = _scan(repo, address, out, intake, progress)
+            found[out.path] = _only(snapshot)
     missing = [path for path, entry in found.items() if entry is None]
     if missing:
         raise StageError(
             f"stage {str(address)!r} did not make {some(missing)}",
             why="its command ended well, and nothing is there",
             fix="let the command write it, or take it out of the stage",
+        )
+    links = [out.path for out in stage.outs if out.cache and _is_link(found[out.path])]
+    if links:
+        raise StageError(
+            f"stage {str(address)!r} made a symbolic link of {some(links)}",
+            why="a link is no data: what it leads to may be elsewhere, or another on another machine",
+            fix="let the command write the file itself; or `cache: false` leaves the link to Git",
         )
     return [item_of(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
 
@@ -77,8 +105,24 @@ def _remove(path: bytes) -> None:
 
 def _scan(
     repo: Repository, address: Address, out: Output, intake: HashOnly | KeepInStore, progress: Progress
-) -> Entry | None:
+) -> Snapshot | None:
+    """A directory that has only what is at `out`."""
     folder, name = os.path.split(os.fsencode(place_of(address.folder, out.path, out.mark)))
-    snapshot = repo.look(folder, [name], intake, progress=progress)
+    return repo.look(folder, [name], intake, progress=progress)
+
+
+def _only(snapshot: Snapshot | None) -> Entry | None:
     entries = snapshot.tree(snapshot.root.oid) if snapshot is not None else None
     return entries[0] if entries else None
+
+
+def _is_link(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind is Kind.SYMLINK
+
+
+def _is_small(snapshot: Snapshot | None) -> bool:
+    """May Git's files be kept a second time? None of them is ever a link into the store, as large ones may be."""
+    if snapshot is None:
+        return False
+    sizes = (one.size for _, one in leaves(snapshot.root, lambda oid: snapshot.tree(oid) or ()))
+    return snapshot.root.size <= _MOST_UNCACHED and all(size <= LARGE for size in sizes)

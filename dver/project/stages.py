@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from dver.core.errors import PipelineError, StageError
+from dver.core.oid import Oid
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
@@ -20,6 +21,8 @@ from dver.pipeline.values import lookup
 from dver.pipeline.yamltree import wrong
 from dver.project.observing import Observer
 from dver.repo import Repository
+
+_LINK: Final = b"symbolic link "
 
 
 def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
@@ -43,10 +46,12 @@ def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Ite
 def item_of(path: str, entry: Entry, out: Output | None = None) -> Item:
     """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
     tree = entry.kind is Kind.DIRECTORY
+    # A lock has no word for a link, and nothing must take its text for the content of a file.
+    oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
     return Item(
         path,
         ObjectKind.TREE if tree else ObjectKind.BLOB,
-        entry.oid,
+        oid,
         entry.size,
         entry.files if tree else 1,
         executable=entry.kind is Kind.EXECUTABLE,

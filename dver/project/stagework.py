@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Final
 
 from dver.core.errors import StageError
+from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.core.words import some, typed
 from dver.formats import lock
 from dver.formats.lock import Item
-from dver.pipeline.graph import Address, Graph
+from dver.formats.pack import ObjectKind
+from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Ended, Job
 from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.room import Capacity
@@ -26,6 +29,9 @@ from dver.project.recording import Recorder
 from dver.project.stages import dep_places, inputs_of, job_of, out_places, outs_of, param_places, refuse_missing_params
 from dver.project.surroundings import Surroundings, look_around
 from dver.repo import Repository
+
+_MOST_FILES: Final = 100_000
+"""Of a directory whose list of files is kept, though it is nobody's data."""
 
 
 class StageWork:
@@ -125,8 +131,9 @@ class StageWork:
             [*out_places(address, stage.outs), *dep_places(address, stage), *param_places(address, stage)]
         )
         _refuse_changed(address, inputs, inputs_of(self._observer, address, stage))
-        made = self._taken(address, stage, inputs)
-        if self._runs is not None and is_repeatable(stage):
+        kept = self._runs is not None and is_repeatable(stage)
+        made = self._taken(address, stage, inputs, for_later=kept)
+        if self._runs is not None and kept:
             key = run_key(made, [one.path for one in stage.outs])
             self._runs.put(key, made, self._surroundings.record(str(address), ended, inputs))
         self._recorder.note(address, stage, made)
@@ -151,9 +158,21 @@ class StageWork:
     def _surroundings(self) -> Surroundings:
         return look_around(self._repo)
 
-    def _taken(self, address: Address, stage: Stage, inputs: Inputs) -> lock.Stage:
+    def _taken(self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False) -> lock.Stage:
+        trees = self._unknown_trees(address, stage, inputs) if for_later else ()
         with self._repo.exclusive():
-            return recorded(stage, inputs, take_outputs(self._repo, address, stage, self._progress))
+            outs = take_outputs(self._repo, address, stage, self._progress, for_later=for_later, trees=trees)
+            return recorded(stage, inputs, outs)
+
+    def _unknown_trees(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[tuple[Oid, bytes]]:
+        """Of the directories that the stage reads, those that are not in the store: only what is in them, so that one
+        can be told later which files changed. Nothing names them, and gc takes them away."""
+        for dep in stage.deps:
+            item = inputs.deps[dep.path]
+            if item is None or item.kind is not ObjectKind.TREE or item.files > _MOST_FILES:
+                continue
+            if not self._repo.store.present([item.oid]):
+                yield from self._observer.trees(place_of(address.folder, dep.path, dep.mark))
 
     def _hit(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, Item | None]) -> Hit | None:
         if self._runs is None:

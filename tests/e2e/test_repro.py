@@ -308,8 +308,48 @@ def test_outputs_that_a_lock_names_are_put_back_without_the_run_cache(run: Run, 
     assert json.loads(run("repro", "--json", cwd=project).out) == {"one": "restored"}
     assert (project / "made").read_text() == "raw\n"
     assert (project / "stamp").read_text() == stamp
-    (project / "stamp").unlink()
+
+
+def test_small_outputs_that_are_left_to_git_are_put_back_too(run: Run, project: Path) -> None:
+    stamped = "date +%s%N > stamp; mkdir more; cp stamp raw more"
+    outs = "[stamp: {cache: false}, more: {cache: false}]"
+    write(project, f"  one: {{cmd: {stamped}, params: [lr], metrics: {outs}}}\n")
+    files = ("stamp", "more/stamp", "more/raw")
+
+    def repro(lr: int) -> tuple[str, list[str]]:
+        (project / "params.yaml").write_text(f"lr: {lr}\n")
+        state = json.loads(run("repro", "--json", cwd=project).out)["one"]
+        return state, [(project / name).read_text() for name in files]
+
+    first, second = repro(1), repro(2)
+    assert (first[0], second[0]) == ("done", "done")
+    assert first[1] != second[1]
+    assert repro(1) == ("restored", first[1])
+    shutil.rmtree(project / "more")
+    assert repro(1) == ("restored", first[1])
+    assert not (project / ".gitignore").exists(), "they are no data of dver's"
+    assert run("ls", cwd=project).out == ""
+    run("gc", "--grace", "0d", cwd=project)
+    assert repro(2)[0] == "done", "nothing names their content but the run cache, so gc takes it"
+
+
+def test_large_outputs_that_are_left_to_git_are_not_kept_a_second_time(run: Run, project: Path) -> None:
+    write(project, "  one: {cmd: head -c 1100000 /dev/urandom > big, deps: [raw], outs: [big: {cache: false}]}\n")
+    run("repro", cwd=project)
+    assert sum(one.stat().st_size for one in (project / ".git/dver/store").rglob("*") if one.is_file()) < 100_000
+    (project / "big").unlink()
     assert json.loads(run("repro", "--json", cwd=project).out) == {"one": "done"}
+
+
+def test_an_output_that_is_a_link_is_refused_unless_it_is_left_to_git(run: Run, project: Path) -> None:
+    write(project, "  one: {cmd: ln -s raw made, deps: [raw], outs: [made]}\n")
+    assert "made a symbolic link of made" in run("repro", cwd=project, rc=10).err
+    write(project, "  one: {cmd: ln -s raw made, deps: [raw], outs: [made: {cache: false}]}\n")
+    run("repro", cwd=project)
+    assert is_up_to_date(run, project)
+    (project / "made").unlink()
+    run("repro", cwd=project)
+    assert (project / "made").is_symlink()
 
 
 def test_a_dry_run_says_which_files_of_a_directory_changed(run: Run, project: Path) -> None:
@@ -420,3 +460,29 @@ def test_what_a_killed_run_left_is_not_put_aside(run: Run, project: Path) -> Non
     (project / "ok").touch()
     until(lambda: run("repro", cwd=project, rc=None).rc == 0)
     assert aside(project) == {}
+
+
+def test_of_a_dependency_that_is_a_link_what_it_leads_to_is_read(run: Run, project: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "set/sub").mkdir(parents=True)
+    (elsewhere / "set/sub/a").write_text("a\n")
+    (elsewhere / "one").write_text("one\n")
+    (project / "data").symlink_to("set")
+    (project / "set").symlink_to(elsewhere / "set")
+    (project / "file").symlink_to(elsewhere / "one")
+    write(project, "  a: {cmd: cat data/sub/* file > x, deps: [data, file, 'f*le'], outs: [x]}\n")
+    run("repro", cwd=project)
+    assert is_up_to_date(run, project)
+    deps = {one.path: (one.kind.name, one.size) for one in locked(project).stages["a"].deps}
+    assert deps == {"data": ("TREE", 2), "file": ("BLOB", 4), "f*le": ("TREE", 4)}
+    (elsewhere / "set/sub/b").write_text("b\n")
+    told = run("repro", "--dry-run", cwd=project).out
+    assert told == "run a\n  changed: data, 1 file (1 added): sub/b\n"
+    run("repro", cwd=project)
+    assert (project / "x").read_text() == "a\nb\none\n"
+    (elsewhere / "one").write_text("other\n")
+    assert "changed: file (4 B -> 6 B)\n" in run("repro", "--dry-run", cwd=project).out
+    (elsewhere / "one").unlink()
+    assert "not there: file\n" in run("repro", "--dry-run", cwd=project).out
+    (elsewhere / "one").symlink_to(project / "file")
+    assert "needs file" in run("repro", cwd=project, rc=10).err
