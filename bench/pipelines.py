@@ -123,7 +123,7 @@ def _row(name: str, seconds: dict[str, float]) -> None:
 
 def _many(tools: Sequence[tuple[Tool, str]], folder: Path, stages: int, rounds: int) -> None:
     """All that is asked of many stages that are up to date."""
-    shapes = (("a chain", chain, lambda n: n), ("side by side", side_by_side, lambda _: 0))
+    shapes = (("in a chain", chain, lambda n: n), ("side by side", side_by_side, lambda _: 0))
     for title, write, reads in shapes:
         repos = []
         for tool, file in tools:
@@ -135,7 +135,7 @@ def _many(tools: Sequence[tuple[Tool, str]], folder: Path, stages: int, rounds: 
             ("status", ("status",)),
             ("the graph for Graphviz", ("dag", "--dot")),
         ):
-            _row(f"{stages} stages {title}: {what}", _measure([(*one, arguments) for one in repos], rounds))
+            _row(f"{stages} {title}: {what}", _measure([(*one, arguments) for one in repos], rounds))
 
 
 def main() -> None:

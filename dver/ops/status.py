@@ -234,11 +234,13 @@ def _look(
 ) -> tuple[PathStatus, ...]:
     """The state of each path that is wanted; `known` takes what is there."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
-    from dver.project.datastate import examine
+    from dver.project.datastate import examine, unchanged_files
     from dver.project.presence import presence_of
 
+    unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
+
     def look(path: bytes, pointer: Pointer) -> tuple[Entry | None, tuple[Change, ...] | None]:
-        found, changes = examine(repo, path, pointer, progress)
+        found, changes = (unchanged[path], ()) if path in unchanged else examine(repo, path, pointer, progress)
         known[path] = found
         return found, changes
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import Progress
+from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
 from dver.project.partial import completed
@@ -11,6 +15,23 @@ from dver.project.targets import entry_of
 from dver.repo import Repository
 from dver.store.compare import Change, compare, same, with_renames
 from dver.worktree.intake import HashOnly
+
+
+def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progress: Progress) -> dict[bytes, Entry]:
+    """The files among `pointers`, by path, that are as these say. One look for each folder: a look by itself costs more
+    than the file, which is felt where there are thousands."""
+    folders: dict[bytes, list[bytes]] = {}
+    for path, pointer in pointers.items():
+        if pointer.kind is ObjectKind.BLOB:
+            folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+    found: dict[bytes, Entry] = {}
+    for folder, names in folders.items():
+        snapshot = repo.look(folder, sorted(names), HashOnly(), progress=progress)
+        for entry in (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ():
+            path = os.path.join(folder, entry.name)
+            if same(entry_of(path, pointers[path]), entry):
+                found[path] = entry
+    return found
 
 
 def examine(
