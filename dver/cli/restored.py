@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from dver.cli import terminal
@@ -12,6 +12,7 @@ from dver.core.words import typed
 from dver.project.restore import Restored
 
 _NAMED: Final = 10
+_STAGES: Final = 3
 
 
 def exit_code_of(restored: Restored) -> int:
@@ -50,7 +51,16 @@ def _tell_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) 
     for kept in restored.kept[:_NAMED]:
         ctx.note(f"  {shown(kept.path)}  ({kept.why.value})")
     _more(ctx, len(restored.kept))
-    ctx.note("  `dver add` saves it, `dver checkout --force` gives it up")
+    ctx.note(f"  {' and '.join(_saving(restored.makers))} saves it, `dver checkout --force` gives it up")
+
+
+def _saving(makers: Sequence[str | None]) -> Iterator[str]:
+    """The commands that save data, and what stages make."""
+    if None in makers or not makers:
+        yield "`dver add`"
+    stages = [terminal.printable(typed(one)) for one in makers if one is not None]
+    if stages:
+        yield f"`dver commit {' '.join(stages) if len(stages) <= _STAGES else 'STAGE…'}`"
 
 
 def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], rev: str | None) -> None:

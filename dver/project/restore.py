@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.fsutil import clear_leftovers
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.project.history import Scope, targets_in
 from dver.project.lookup import entry_at
 from dver.project.pointerfiles import write_pointers
-from dver.project.targets import Target, Tracked, data_path, in_worktree, is_at_or_below
+from dver.project.targets import Target, Tracked, containing, data_path, in_worktree, is_at_or_below
 from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import read_blobs
@@ -51,6 +51,8 @@ class Restored:
     """Content that is not in the store, or damaged there."""
     former_store: Path | None = None
     """Where lost content may be: the store that was used before this one."""
+    makers: tuple[str | None, ...] = ()
+    """The stages that make what was kept, as a user names them; None among them for what no stage makes."""
 
 
 def check_out(
@@ -178,16 +180,28 @@ def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost
     """What carrying out `plans` did, in files, and what was `lost`."""
     replaced = {path for plan in plans for path, _ in plan.replace}
     unknown = {path for plan in plans for path, _, _ in plan.unknown}
+    kept = tuple(kept for plan in plans for kept in plan.keep)
     not_updated = sum(one.path in replaced for one in lost)
     not_created = sum(one.entry.files for one in lost if one.path not in replaced | unknown)
     return Restored(
         created=sum(files_in(plan.create) for plan in plans) - not_created,
         updated=len(replaced) - not_updated,
         removed=sum(len(plan.remove) for plan in plans),
-        kept=tuple(kept for plan in plans for kept in plan.keep),
+        kept=kept,
         lost=tuple(lost),
         former_store=repo.former_store if lost else None,
+        makers=_makers(repo, [one.path for one in kept]) if kept else (),
     )
+
+
+def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
+    try:
+        tracked = in_worktree(repo)
+    except (CorruptError, ConflictError):  # which is for others to tell
+        return (None,)
+    found = (containing(tracked, path) for path in paths)
+    makers = (one.tracked.maker if one is not None else None for one in found)
+    return tuple(dict.fromkeys(one.address if one is not None else None for one in makers))
 
 
 def together(parts: Sequence[Restored]) -> Restored:
@@ -199,4 +213,5 @@ def together(parts: Sequence[Restored]) -> Restored:
         kept=tuple(kept for part in parts for kept in part.kept),
         lost=tuple(lost for part in parts for lost in part.lost),
         former_store=next((part.former_store for part in parts if part.former_store), None),
+        makers=tuple(dict.fromkeys(one for part in parts for one in part.makers)),
     )

@@ -445,3 +445,15 @@ def test_a_lock_that_cannot_be_read_is_told_of(run: Run, repo: Path, change: Cal
     git("checkout", "-q", "dver.lock", cwd=repo)
     assert run("status", "--exit-code", cwd=repo).rc == 0
     assert run("fsck", cwd=repo).rc == 0
+
+
+def test_a_checkout_that_keeps_outputs_names_the_command_that_records_them(run: Run, repo: Path) -> None:
+    (repo / "model").write_text("by hand")
+    (repo / "out/a").write_text("by hand, too")
+    said = run("checkout", cwd=repo, rc=4).err
+    assert "`dver commit train split` saves it" in said or "`dver commit split train` saves it" in said
+    assert "dver add" not in said
+    (repo / "raw").write_text("other data")
+    assert "`dver add` and `dver commit " in run("checkout", cwd=repo, rc=4).err
+    run("commit", "-f", "split", "train", cwd=repo)
+    assert "dver commit" not in run("checkout", cwd=repo, rc=4).err
