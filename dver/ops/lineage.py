@@ -32,6 +32,8 @@ class Origin(Enum):
     POINTER = "dver"
     """Data that a pointer stands for."""
     GIT = "git"
+    LINK = "link"
+    """Git has a symbolic link, and not what it leads to."""
     OTHER = "elsewhere"
     """Neither Git nor dver knows it."""
 
@@ -130,7 +132,13 @@ class _Files:
             folders.append(os.path.dirname(folders[-1]))
         if self._tracked([one + b".dver" for one in folders]):
             return Origin.POINTER
-        return Origin.GIT if self._tracked([path]) else Origin.OTHER
+        if not self._tracked([path]):
+            return Origin.OTHER
+        return Origin.LINK if self._is_link(path) else Origin.GIT
+
+    def _is_link(self, path: bytes) -> bool:
+        args = ["ls-files", "-s"] if self._commit is None else ["ls-tree", self._commit]
+        return run(self._repo.git, [*args, "-z", "--", path]).startswith(b"120000 ")
 
     def _tracked(self, paths: Sequence[bytes]) -> bool:
         if self._commit is None:

@@ -108,3 +108,21 @@ def test_what_no_stage_made_has_no_lineage(run: Run, repo: Path) -> None:
 def test_a_lock_that_cannot_be_read_is_named(run: Run, repo: Path) -> None:
     (repo / "dver.lock").write_text("stages: 5\n")
     assert "cannot read 'dver.lock'" in run("lineage", "report.txt", cwd=repo, rc=6).err
+
+
+def test_of_a_dependency_that_is_a_link_it_is_told_that_git_has_the_link_alone(
+    run: Run, git_repo: Path, tmp_path: Path
+) -> None:
+    run("init", cwd=git_repo)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/a").write_text("a\n")
+    (git_repo / "data").symlink_to(tmp_path / "elsewhere")
+    (git_repo / "dver.yaml").write_text("stages: {a: {cmd: cat data/a > x, deps: [data, README], outs: [x]}}\n")
+    run("repro", cwd=git_repo)
+    git("add", "-A", cwd=git_repo)
+    git("commit", "-qm", "Run", cwd=git_repo)
+    for args in (["x"], ["x", "--rev", "HEAD"]):
+        text = told(run, git_repo, *args)
+        assert "1 file  (behind a link that is in Git)\n" in text
+        assert "  (in Git)\n" in text
+    assert run("verify", "a", cwd=git_repo).out.startswith("x: identical\n")

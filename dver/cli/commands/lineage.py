@@ -65,6 +65,7 @@ def _read(source: Source) -> str:
         Origin.STAGE: f"made by {', '.join(printable(str(one)) for one in source.stages)}",
         Origin.POINTER: "data",
         Origin.GIT: "in Git",
+        Origin.LINK: "behind a link that is in Git",
         Origin.OTHER: "neither in Git nor in dver",
     }[source.origin]
     files = f", {terminal.count(source.item.files, 'file')}" if source.item.kind is ObjectKind.TREE else ""
