@@ -95,7 +95,7 @@ class StatusReport:
     stages: tuple[Step, ...] = ()
     """Those that are not up to date, in order; data that is recorded and only not in the workspace is no reason."""
     problems: tuple[DverError, ...] = ()
-    """What stands in the way of telling that of a stage, or of all."""
+    """What stands in the way of telling that of a stage, or of all; and outputs that are just being written."""
 
     @property
     def is_clean(self) -> bool:
@@ -120,12 +120,13 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
     prospect = _prospect(repo) if scan.others else None
     wanted, stages = _wanted(repo, places, prospect, paths, cwd)
     known: dict[bytes, Entry | None] = {}
-    found = _look(repo, wanted, places, known, progress) if wanted else ()
+    problems: list[DverError] = []
+    found = _look(repo, wanted, places, known, problems, progress) if wanted else ()
     if prospect is None:
-        return StatusReport(found, conflicts)
+        return StatusReport(found, conflicts, problems=tuple(problems))
     absent = {path for path in places.disk if not os.path.lexists(repo.absolute(path))}
     outlook = prospect.outlook(stages if paths else None, known, absent, progress)
-    return StatusReport(found, conflicts, outlook.steps, outlook.problems)
+    return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems))
 
 
 def _prospect(repo: Repository) -> Prospect:
@@ -230,9 +231,14 @@ def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:
 
 
 def _look(
-    repo: Repository, wanted: Sequence[bytes], places: _Places, known: dict[bytes, Entry | None], progress: Progress
+    repo: Repository,
+    wanted: Sequence[bytes],
+    places: _Places,
+    known: dict[bytes, Entry | None],
+    problems: list[DverError],
+    progress: Progress,
 ) -> tuple[PathStatus, ...]:
-    """The state of each path that is wanted; `known` takes what is there."""
+    """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
     from dver.project.datastate import examine, unchanged_files
     from dver.project.presence import presence_of
@@ -245,7 +251,15 @@ def _look(
         return found, changes
 
     presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk])
-    return tuple(_one(path, places, presence, look) for path in wanted)
+    states = []
+    for path in wanted:
+        try:
+            states.append(_one(path, places, presence, look))
+        except ConflictError as error:
+            if path not in places.makers:
+                raise
+            problems.append(error)  # its stage runs
+    return tuple(states)
 
 
 def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:

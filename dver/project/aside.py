@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from dver.core.errors import CorruptError
 from dver.formats.lock import Item
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.reasons import is_same
@@ -88,8 +89,9 @@ class Aside:
         return self._unfinished / hashlib.sha256(str(address).encode(errors="surrogateescape")).hexdigest()
 
     def _is_kept(self, path: bytes, item: Item) -> bool:
-        if not missing_from(self._repo.store, [Root(item.oid, item.kind, path, item.size)]):
-            return True
+        with suppress(CorruptError):  # then what is here may be the only good copy
+            if not missing_from(self._repo.store, [Root(item.oid, item.kind, path, item.size)]):
+                return True
         return is_committed(self._repo.git, path)
 
     def _is_left_over(self, address: Address, path: bytes) -> bool:

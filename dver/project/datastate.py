@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.progress import Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
@@ -26,7 +26,10 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
             folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
     found: dict[bytes, Entry] = {}
     for folder, names in folders.items():
-        snapshot = repo.look(folder, sorted(names), HashOnly(), progress=progress)
+        try:
+            snapshot = repo.look(folder, sorted(names), HashOnly(), progress=progress)
+        except ConflictError:  # one of them is being written: a look at each says which
+            continue
         for entry in (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ():
             path = os.path.join(folder, entry.name)
             if same(entry_of(path, pointers[path]), entry):

@@ -202,6 +202,22 @@ def test_stages_side_by_side_never_corrupt_the_lock_and_status_works_meanwhile(r
     assert is_up_to_date(run, project)
 
 
+def test_status_tells_of_the_rest_while_a_stage_writes_its_outputs(run: Run, project: Path) -> None:
+    make = "rm -rf out; mkdir -p out/a/b out/c; touch out/a/b/x out/c/y"
+    (project / "churn.sh").write_text(f"while ! test -e stop; do {make}; done; mkdir -p out; touch out/z\n")
+    write(project, "  a: {cmd: sh churn.sh, deps: [raw], outs: [out]}\n  b: {cmd: cp raw x, deps: [raw], outs: [x]}\n")
+    (project / "stop").touch()
+    run("repro", cwd=project)
+    (project / "stop").unlink()
+    (project / "raw").write_text("new\n")
+    with subprocess.Popen([*REPRO, "a"], cwd=project, stderr=subprocess.DEVNULL) as process:
+        until(lambda: not (project / "out/z").exists())
+        for _ in range(10):
+            assert "changed: raw" in run("status", cwd=project).out
+        (project / "stop").touch()
+    assert process.returncode == 0
+
+
 def test_two_schedulers_at_once_run_each_stage_once_at_a_time(run: Run, project: Path) -> None:
     write(project, "  a: {cmd: touch begun; cat gate; touch out, outs: [out]}\n")
     os.mkfifo(project / "gate")
@@ -486,3 +502,36 @@ def test_of_a_dependency_that_is_a_link_what_it_leads_to_is_read(run: Run, proje
     assert "not there: file\n" in run("repro", "--dry-run", cwd=project).out
     (elsewhere / "one").symlink_to(project / "file")
     assert "needs file" in run("repro", cwd=project, rc=10).err
+
+
+def test_files_of_a_directory_that_is_here_in_part_are_told_without_those_that_never_were(
+    run: Run, project: Path
+) -> None:
+    write(project, "  a: {cmd: ls data > x, deps: [data], outs: [x]}\n")
+    for name in ("one", "two"):
+        (project / "data" / name).mkdir(parents=True)
+        (project / "data" / name / "file").write_text(name)
+    run("add", "data", cwd=project)
+    run("repro", cwd=project)
+    shutil.rmtree(project / "data")
+    run("checkout", "data/one", cwd=project)
+    assert is_up_to_date(run, project)
+    (project / "data/one/file").write_text("edited")
+    told = run("repro", "--dry-run", cwd=project).out
+    assert told == "run a\n  changed: data, 1 file (1 modified): one/file\n"
+
+
+def test_a_directory_that_was_a_file_and_one_that_is_a_file_now_are_told(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: ls data more > x, deps: [data, more], outs: [x]}\n")
+    (project / "data").mkdir()
+    (project / "data/inner").write_text("1\n")
+    (project / "more").write_text("more\n")
+    run("repro", cwd=project)
+    shutil.rmtree(project / "data")
+    (project / "data").write_text("1\n")
+    (project / "more").unlink()
+    (project / "more").mkdir()
+    (project / "more/inner").write_text("2\n")
+    told = run("repro", "--dry-run", cwd=project).out
+    assert "changed: data (1 file, 2 B -> 2 B)\n" in told
+    assert "changed: more, " in told
