@@ -58,6 +58,18 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         "what happens at a commit to data that changed while its pointer did not",
         choices=("check", "add"),
     ),
+    SettingSpec(
+        "parsing.bool",
+        str,
+        "how `${…}` writes truth values of a mapping in a command: only `--name`, or `--no-name` as well",
+        choices=("store_true", "boolean_optional"),
+    ),
+    SettingSpec(
+        "parsing.list",
+        str,
+        "how `${…}` writes lists of a mapping in a command: `--name 1 2`, or `--name 1 --name 2`",
+        choices=("nargs", "append"),
+    ),
 )
 """All settings but those of remotes, which are `dver.core.remote_schema.SETTINGS`."""
 
@@ -69,6 +81,8 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "hooks.install": True,
     "hooks.max_file_size": "10MB",
     "hooks.pre_commit": "check",
+    "parsing.bool": "store_true",
+    "parsing.list": "nargs",
 }
 
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -25,16 +26,26 @@ Variables = Mapping[str, Any]
 """What names stand for: text, numbers, lists and mappings."""
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a mapping becomes options of a command."""
+
+    negated: bool = False
+    """Is false an option, `--no-name`? Otherwise it is left out."""
+    repeated: bool = False
+    """Is a list `--name 1 --name 2`, instead of `--name 1 2`?"""
+
+
 def has_expression(text: object) -> bool:
     """Is there a `${…}` in it?"""
     return isinstance(text, str) and _EXPRESSION.search(text) is not None
 
 
-def substitute(node: Node, variables: Variables, *, command: bool = False, whole: bool = False) -> Node:
+def substitute(node: Node, variables: Variables, *, command: Style | None = None, whole: bool = False) -> Node:
     """`node` with each `${…}` in its texts replaced. Raises PipelineError where one cannot be.
 
-    `command` says that it is a command, in which a mapping becomes options; `whole` that lists and mappings may take
-    the place of a text that is one `${…}` and nothing else.
+    `command` says that it is a command, in which a mapping becomes options, and how; `whole` that lists and mappings
+    may take the place of a text that is one `${…}` and nothing else.
     """
     value = node.value
     if isinstance(value, str):
@@ -74,7 +85,7 @@ def as_node(value: Any, mark: Mark) -> Node:
     return Node(value, mark)
 
 
-def _text(node: Node, text: str, variables: Variables, *, command: bool, whole: bool) -> Node:
+def _text(node: Node, text: str, variables: Variables, *, command: Style | None, whole: bool) -> Node:
     only = _EXPRESSION.fullmatch(text)
     if only and "${" not in only[1]:
         value = select(only[1], variables, node.mark)
@@ -87,7 +98,9 @@ def _text(node: Node, text: str, variables: Variables, *, command: bool, whole: 
     return Node(_ESCAPED.sub("${", _EXPRESSION.sub(replaced, text)), node.mark)
 
 
-def _mapping(node: Node, value: Mapping[str, Node], variables: Variables, *, command: bool, whole: bool) -> Node:
+def _mapping(
+    node: Node, value: Mapping[str, Node], variables: Variables, *, command: Style | None, whole: bool
+) -> Node:
     values: dict[str, Node] = {}
     keys: dict[str, Mark] = {}
     for key, one in value.items():
@@ -114,26 +127,28 @@ def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
     raise wrong(mark, f"${{{expression}}}: there is no {part!r} in {kind_of(found)}")
 
 
-def _inserted(value: object, expression: str, mark: Mark, *, command: bool) -> str:
+def _inserted(value: object, expression: str, mark: Mark, *, command: Style | None) -> str:
     if not _is_compound(value):
         return as_text(value)
-    if command and isinstance(value, Mapping):
-        return " ".join(_options(value, "", expression, mark))
+    if command is not None and isinstance(value, Mapping):
+        return " ".join(_options(value, "", expression, mark, command))
     raise wrong(mark, f"${{{expression}}} is {kind_of(value)}, which cannot stand inside of text")
 
 
-def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark) -> list[str]:
+def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, style: Style) -> list[str]:
     found: list[str] = []
     for key, one in value.items():
         name = f"{above}{key}"
         if isinstance(one, Mapping):
-            found += _options(one, f"{name}.", expression, mark)
+            found += _options(one, f"{name}.", expression, mark, style)
         elif isinstance(one, bool):
-            found += [f"--{name}"] if one else []
+            found += [f"--{name}"] if one else [f"--no-{name}"] if style.negated else []
         elif not _is_list(one):
             found += [f"--{name}", _argument(one)]
         elif any(_is_compound(part) for part in one):
             raise wrong(mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which no option can say")
+        elif style.repeated:
+            found += [word for part in one for word in (f"--{name}", _argument(part))]
         else:
             found += [f"--{name}", *map(_argument, one)] if one else []
     return found

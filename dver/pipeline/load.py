@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dver.pipeline import FILE_NAME, variables
 from dver.pipeline.fields import mapping, path, text
-from dver.pipeline.interpolate import as_text, substitute
+from dver.pipeline.interpolate import Style, as_text, substitute
 from dver.pipeline.schema import STAGE_KEYS, read_stage, read_top_files, read_top_plots
 from dver.pipeline.stage import PipelineFile, Stage
 from dver.pipeline.variables import ReadFile
@@ -21,15 +21,17 @@ _NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
 """What names of stages have not: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
 _MATRIX_JOINT: Final = "-"
+_STYLE: Final = Style()
 
 
-def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME) -> PipelineFile:
-    """What the file `name` with this `content` says; `read` gives the files that it names. Raises PipelineError."""
+def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style = _STYLE) -> PipelineFile:
+    """What the file `name` with this `content` says; `read` gives the files that it names, `style` says how mappings
+    become options. Raises PipelineError."""
     root = parse(content, name)
     found = mapping(root, name, _TOP_KEYS)
     known = variables.of_file(found.get("vars"), read)
     stages = found.get("stages")
-    loader = _Loader(known, read)
+    loader = _Loader(known, read, style)
     made: dict[str, Stage] = {}
     if stages is not None and stages.value is not None:
         for group, node in mapping(stages, "`stages`").items():
@@ -53,6 +55,7 @@ class _Loader:
 
     known: Mapping[str, Any]
     read: ReadFile
+    style: Style
 
     def stages(self, name: str, node: Node) -> Iterator[Stage]:
         """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members."""
@@ -69,7 +72,11 @@ class _Loader:
         found = mapping(node, f"stage {name!r}", STAGE_KEYS)
         if "vars" in found:
             known = variables.of_stage(known, found["vars"], self.wdir(found, known), self.read)
-        values = {key: substitute(one, known, command=key == "cmd") for key, one in found.items() if key != "vars"}
+        values = {
+            key: substitute(one, known, command=self.style if key == "cmd" else None)
+            for key, one in found.items()
+            if key != "vars"
+        }
         return read_stage(name, Node(values, node.mark, node.keys), group=group)
 
     def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.words import typed
 from dver.pipeline import FILE_NAME
 from dver.pipeline.graph import Address, Graph, build, place_of
+from dver.pipeline.interpolate import Style
 from dver.pipeline.load import load
 from dver.pipeline.stage import Output, PipelineFile, Stage
 from dver.pipeline.yamltree import wrong
@@ -58,7 +59,7 @@ def pipelines_of_commit(
     def load_one(path: bytes) -> PipelineFile:
         folder = os.path.dirname(path)
         name = repo.shown(path)
-        return load(read(path) or b"", lambda one: read(_joined(folder, one)), name=name)
+        return load(read(path) or b"", lambda one: read(_joined(folder, one)), name=name, style=_style(repo))
 
     found: dict[str, PipelineFile | DverError] = {}
     for path in paths:
@@ -140,7 +141,11 @@ def _load(repo: Repository, folder: str, content: bytes | None = None) -> Pipeli
     content = _read(above, _NAME) if content is None else content
     if content is None:
         raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")
-    return load(content, lambda path: _read(above, os.fsencode(path)), name=name)
+    return load(content, lambda path: _read(above, os.fsencode(path)), name=name, style=_style(repo))
+
+
+def _style(repo: Repository) -> Style:
+    return Style(repo.config.get("parsing.bool") == "boolean_optional", repo.config.get("parsing.list") == "append")
 
 
 def _read(folder: bytes, path: bytes) -> bytes | None:

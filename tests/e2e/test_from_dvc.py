@@ -159,3 +159,13 @@ def test_a_stage_is_addressed_from_its_folder(run: Run, tmp_path: Path) -> None:
         "split",
         "compare",
     ]
+
+
+def test_settings_say_how_mappings_become_options(run: Run, git_repo: Path) -> None:
+    run("init", cwd=git_repo)
+    (git_repo / "params.yaml").write_text("d: {b: false, l: [1, 2]}\n")
+    (git_repo / "dver.yaml").write_text("stages: {one: {cmd: 'echo ${d} > out', outs: [out]}}\n")
+    run("config", "set", "parsing.bool", "boolean_optional", cwd=git_repo)
+    run("config", "set", "parsing.list", "append", cwd=git_repo)
+    run("repro", cwd=git_repo)
+    assert (git_repo / "out").read_text() == "--no-b --l 1 --l 2\n"

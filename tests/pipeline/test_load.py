@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dver.core.errors import PipelineError
+from dver.pipeline.interpolate import Style
 from dver.pipeline.load import load
 from dver.pipeline.stage import PipelineFile, Plot, Resources, Role, Stage
 
@@ -146,6 +147,21 @@ def test_variables_take_their_places() -> None:
 
 def test_a_mapping_in_a_command_becomes_options() -> None:
     assert stage("cmd: run ${train}").cmd == "run --layers 64 32 --deep --name 'a b'"
+
+
+@pytest.mark.parametrize(
+    ("style", "options"),
+    [
+        (Style(), "--a --n.d --l 1 'x y' True"),
+        (Style(repeated=True), "--a --n.d --l 1 --l 'x y' --l True"),
+        (Style(negated=True), "--a --no-b --no-n.c --n.d --l 1 'x y' True"),
+        (Style(negated=True, repeated=True), "--a --no-b --no-n.c --n.d --l 1 --l 'x y' --l True"),
+    ],
+)
+def test_options_are_written_as_the_settings_say(style: Style, options: str) -> None:
+    params = {"params.yaml": b"d: {a: true, b: false, n: {c: false, d: true}, l: [1, x y, true], e: []}"}
+    found = load(b"stages: {one: {cmd: 'run ${d}'}}", params.get, style=style)
+    assert found.stages["one"].cmd == f"run {options}"
 
 
 def test_a_backslash_keeps_the_shells_own_variables() -> None:
