@@ -77,6 +77,8 @@ def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, pro
         ["hooks.install", "true", "default"],
         ["hooks.max_file_size", "10MB", "default"],
         ["hooks.pre_commit", "check", "default"],
+        ["parsing.bool", "store_true", "default"],
+        ["parsing.list", "nargs", "default"],
         ["remote.origin.secret_access_key", "********", "local"],
     ]
     assert "hush" not in run("config", "list", "--json", cwd=project).out
