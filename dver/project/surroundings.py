@@ -23,11 +23,23 @@ from dver.scm.git import run
 _PATIENCE: Final = 20.0
 """Seconds that a program may take to say its version."""
 _ASK_PYTHON: Final = """\
-import json, platform
-from importlib.metadata import distributions
-found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
-print(json.dumps([platform.python_version(), found]))
+import json, os, sys
+found, plain = {}, True
+for folder in filter(os.path.isdir, sys.path):
+    for name in os.listdir(folder):
+        stem, _, kind = name.rpartition(".")
+        if kind == "dist-info" and stem.count("-") == 1:
+            package, version = stem.split("-")
+            found.setdefault(package.replace("_", "-"), version)
+        elif kind in ("dist-info", "egg-info", "egg"):
+            plain = False
+if not plain:
+    from importlib.metadata import distributions
+    found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
+print(json.dumps([sys.version.split()[0], found]))
 """
+"""The names of folders say what is installed; to read the metadata of a hundred packages takes ten times as long, and
+is done where a name does not say it, as with packages of old."""
 _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 
 
