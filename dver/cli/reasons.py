@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _VALUE_WIDTH: Final = 60
 _NAMED: Final = 3
 """Files of a directory that are named where not all are."""
+_MOST_IN_JSON: Final = 1000
 
 
 def step_lines(step: Step, *, every_file: Style | None = None) -> Iterator[str]:
@@ -65,6 +66,9 @@ def _reason_json(reason: Reason) -> dict[str, Any]:
     values = {field.name: getattr(reason, field.name) for field in fields(reason)}
     if isinstance(reason, Upstream):
         values = {"stages": [str(one) for one in reason.stages]}
+    if isinstance(reason, (DependencyChanged, OutputChanged)) and reason.files is not None:
+        # Many stages may read one directory, and each would name all of its files.
+        values |= {"files": reason.files[:_MOST_IN_JSON], "changed": len(reason.files)}
     return {"reason": kind, **{name: simplified(one) for name, one in values.items() if one is not ABSENT}}
 
 

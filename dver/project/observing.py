@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
@@ -33,10 +34,12 @@ class Observer:
     ) -> None:
         self._repo = repo
         self._progress = progress
-        self._known: dict[str, Entry | None] = dict(known or {})
+        self._known: _ByPlace[Entry | None] = _ByPlace()
+        for place, entry in (known or {}).items():
+            self._known[place] = entry
         self._behind: dict[str, Entry | None] = {}
         """What links lead to."""
-        self._values: dict[str, dict[str, object] | None] = {}
+        self._values: _ByPlace[dict[str, object] | None] = _ByPlace()
         self._differences: dict[tuple[str, Oid], tuple[Change, ...] | None] = {}
 
     def prefetch(self, places: Iterable[str]) -> None:
@@ -107,10 +110,9 @@ class Observer:
 
     def forget(self, places: Iterable[str]) -> None:
         """What is at, in or around any of `places` may be something else now; so may whatever a pattern stands for."""
-        changed = set(places)
-        for known in (self._known, self._values):
-            for place in [one for one in known if is_pattern(one) or _meets(one, changed)]:
-                del known[place]
+        changed = list(places)
+        self._known.forget(changed)
+        self._values.forget(changed)
         self._behind.clear()
         self._differences.clear()
 
@@ -207,11 +209,42 @@ def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callab
     return directory(name, entries, emit)
 
 
-def _meets(place: str, changed: set[str]) -> bool:
-    """Is `place` one of `changed`, or in one, or around one?"""
-    above = place
-    while above not in ("", "."):
-        if above in changed:
-            return True
-        above = os.path.dirname(above)
-    return any(one.startswith(place + "/") for one in changed) if place != "." else True
+_T = TypeVar("_T")
+
+
+class _ByPlace(Generic[_T]):
+    """What is known of places. What is at, in and around one is found without looking at all."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, _T] = {}
+        self._below: dict[str, set[str]] = {}
+        self._patterns: set[str] = set()
+
+    def __contains__(self, place: str) -> bool:
+        return place in self._found
+
+    def __getitem__(self, place: str) -> _T:
+        return self._found[place]
+
+    def __setitem__(self, place: str, value: _T) -> None:
+        self._found[place] = value
+        if is_pattern(place):
+            self._patterns.add(place)
+        for folder in _around(place):
+            self._below.setdefault(folder, set()).add(place)
+
+    def forget(self, changed: Iterable[str]) -> None:
+        """Drop what is at, in and around the places `changed`, and all patterns."""
+        for place in changed:
+            for one in (place, *_around(place), *self._below.pop(place, ())):
+                self._found.pop(one, None)
+        for pattern in self._patterns:
+            self._found.pop(pattern, None)
+        self._patterns.clear()
+
+
+def _around(place: str) -> Iterator[str]:
+    """The folders that a place is in, up to the top."""
+    while place not in ("", "."):
+        place = os.path.dirname(place) or "."
+        yield place

@@ -68,8 +68,10 @@ class KeepInStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
+            helped = len(self._crew) > 0
             self._crew.finish()
-            self._writer.store.refresh()
+            if helped:  # what this process has written, it knows
+                self._writer.store.refresh()
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """See `Intake`."""

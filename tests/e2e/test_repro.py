@@ -385,7 +385,7 @@ def test_a_dry_run_says_which_files_of_a_directory_changed(run: Run, project: Pa
     (step,) = run("repro", "--dry-run", "--json", cwd=project).json
     assert (step["stage"], step["intent"]) == ("a", "run")
     (reason,) = step["reasons"]
-    assert (reason["reason"], reason["path"]) == ("dependency_changed", "data")
+    assert (reason["reason"], reason["path"], reason["changed"]) == ("dependency_changed", "data", 4)
     assert {one["path"]: one["status"] for one in reason["files"]} == {
         "edited": "modified",
         "gone": "removed",
