@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from dver.store.compare import Change
 
 _VALUE_WIDTH: Final = 60
+_BEFORE_DIFFERENCE: Final = 20
+"""Characters that are shown of what two long values have in common."""
 _NAMED: Final = 3
 """Files of a directory that are named where not all are."""
 _MOST_IN_JSON: Final = 1000
@@ -78,7 +80,7 @@ def told(reason: Reason) -> str:
         case NeverRun():
             return "it never ran"
         case CommandChanged(old, new):
-            return f"its command changed: {_value(old)} -> {_value(new)}"
+            return f"its command changed: {_values(old, new)}"
         case FolderChanged(old, new):
             return f"it is run in another folder: {printable(old)} -> {printable(new)}"
         case DependencyChanged():
@@ -86,9 +88,9 @@ def told(reason: Reason) -> str:
         case DependencyMissing(path):
             return f"not there: {printable(path)}"
         case ParamChanged(file, key, old, new):
-            return f"parameter {printable(key)} of {printable(file)}: {_value(old)} -> {_value(new)}"
+            return f"parameter {printable(key)} of {printable(file)}: {_values(old, new)}"
         case EnvChanged(name, old, new):
-            return f"environment variable {printable(name)}: {_value(old)} -> {_value(new)}"
+            return f"environment variable {printable(name)}: {_values(old, new)}"
         case OutputMissing(path):
             return f"output not there: {printable(path)}"
         case OutputChanged(path, old, new, files):
@@ -133,8 +135,29 @@ def _shown(path: bytes) -> str:
     return printable(os.fsdecode(path))
 
 
+def _values(old: Any, new: Any) -> str:
+    """Both, shortened if they are long, but not to what they have in common."""
+    before, after = _value(old), _value(new)
+    if max(len(before), len(after)) > _VALUE_WIDTH:
+        begin = max(0, _in_common(before, after) - _BEFORE_DIFFERENCE)
+        before, after = (_cut(text, begin) for text in (before, after))
+    return f"{before} -> {after}"
+
+
+def _in_common(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
+
+
+def _cut(text: str, begin: int) -> str:
+    shown = ("…" if begin else "") + text[begin:]
+    return shown if len(shown) <= _VALUE_WIDTH else shown[: _VALUE_WIDTH - 1] + "…"
+
+
 def _value(value: Any) -> str:
     if value is ABSENT:
         return "nothing"
-    text = printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
+    if isinstance(value, str):
+        return printable(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)

@@ -101,7 +101,8 @@ def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
         ctx.warn(f"{terminal.printable(shown)} is not what its pointer says: dver checkout {_line(typed(shown))}")
     for path, stage in result.remade:
         shown = repo.shown(path)
-        ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: dver repro {_line(typed(shown))}")
+        again, record = f"dver repro {_line(typed(shown))}", f"dver commit {_line(typed(stage))}"
+        ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
     for path in result.added:
         ctx.note(f"dver: added {terminal.printable(repo.shown(path))}")
     return bool(result.problems)
