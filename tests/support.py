@@ -7,8 +7,20 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+
+from forkserver import ForkServer
+
+_PATIENCE = 240.0
+"""Seconds that a command may take."""
+
+
+@cache
+def fork_server() -> ForkServer:
+    """What starts `dver` in this test process."""
+    return ForkServer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +63,15 @@ def run_dver(
     stdin: bytes = b"",
 ) -> Result:
     """See `Run`."""
-    process = subprocess.run(
-        [sys.executable, "-m", "dver", *args],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        input=stdin,
-        capture_output=True,
-        timeout=240,
-    )
-    result = Result(process.returncode, os.fsdecode(process.stdout), os.fsdecode(process.stderr))
+    whole = {**os.environ, **(env or {})}
+    arguments = [os.fsencode(one) for one in args]
+    if fork_server().can_run(whole):
+        found = fork_server().run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE)
+    else:
+        command = [sys.executable, "-m", "dver", *arguments]
+        done = subprocess.run(command, cwd=cwd, env=whole, input=stdin, capture_output=True, timeout=_PATIENCE)
+        found = done.returncode, done.stdout, done.stderr
+    result = Result(found[0], os.fsdecode(found[1]), os.fsdecode(found[2]))
     shown = f"dver {args} exited with {result.rc}\n{result.out}\n{result.err}"
     assert "Traceback" not in result.err, shown
     assert rc is None or result.rc == rc, shown

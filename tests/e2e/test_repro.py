@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from killing import KILLS
+from killing import KILLS, timed
 from support import Run, git
 
 from dver.formats import lock
@@ -292,9 +292,7 @@ CHAIN = "".join(
 def test_after_a_kill_at_any_moment_the_next_run_is_right(run: Run, project: Path) -> None:
     write(project, CHAIN)
     (project / "in0").write_text("begin\n")
-    began = time.monotonic()
-    run("repro", cwd=project)
-    took = time.monotonic() - began
+    took = timed("repro", cwd=project)
     chance = random.Random(5)
     killed = 0
     for number in range(KILLS):
