@@ -56,7 +56,7 @@ def commit(
         _refuse_absent(absent)
     present = [one for one, paths in absent.items() if not paths]
     wanted = [one for one in present if _concerns_outputs_only(found[one]) or confirm(one, found[one])]
-    work = StageWork(repo, pipelines, observer, locks, forced=(), use_cache=False, progress=progress)
+    work = StageWork(repo, pipelines, observer, locks, forced=(), known=None, progress=progress)
     try:
         for one in wanted:
             work.record_as_it_is(one)

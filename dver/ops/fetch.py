@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.project.getting import FetchedFrom, get_targets
+from dver.project.getting import FetchedFrom, get_runs, get_targets
 from dver.project.history import CURRENT, Scope, targets_in
 from dver.repo import Repository
 
@@ -28,10 +28,16 @@ def fetch(
     scope: Scope = CURRENT,
     remote: str | None = None,
     jobs: int | None = None,
+    run_cache: bool = False,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> FetchResult:
-    """Download what the data that `scope` and `paths` mean needs and the store lacks."""
+    """Download what the data that `scope` and `paths` mean needs and the store lacks.
+
+    With `run_cache`, all that the remote knows of runs of stages comes, too, but not what they made.
+    """
     targets = targets_in(repo, scope, paths, cwd)
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
+    if run_cache and not dry_run:
+        got += (get_runs(repo, remote=remote, jobs=jobs),)
     return FetchResult(got, dry_run)

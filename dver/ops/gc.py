@@ -20,6 +20,7 @@ from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
 from dver.remote.gc import prepare_remote_gc, remote_gc
 from dver.remote.gc_state import total
+from dver.remote.runs import gather
 from dver.repo import Repository
 from dver.scm.revisions import is_shallow
 from dver.scm.roots import read_roots
@@ -183,7 +184,8 @@ def gc_remote(
     """Condemn what this clone's Git history does not need of the remote `name`, and delete what was condemned for long.
 
     Others may have pushed commits of which this clone does not know: so its Git remotes are asked first, unless
-    `offline` is set. Raises RepositoryError where it does not know enough, RemoteError.
+    `offline` is set. Many small batches of runs are put together. Raises RepositoryError where it does not know enough,
+    RemoteError.
     """
     grace = repo.config.gc_grace if grace is None else grace
     _refuse_partial_knowledge(repo, offline=offline)
@@ -195,6 +197,7 @@ def gc_remote(
     chosen, url = repo.remote_settings(name).name, catalog.storage.url
     if not dry_run:
         done = remote_gc(roots, repo.store, catalog, grace=grace, progress=progress)
+        gather(catalog)
         return RemoteReport(
             chosen,
             url,

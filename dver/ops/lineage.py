@@ -15,7 +15,7 @@ from dver.formats.lock import Item
 from dver.formats.record import RunRecord
 from dver.pipeline.graph import Address, Producers
 from dver.pipeline.reasons import run_key
-from dver.project.locks import RunCache
+from dver.project.runcache import RunCache
 from dver.project.targets import data_path
 from dver.repo import Repository
 from dver.scm import revisions

@@ -11,6 +11,7 @@ from dver.core.errors import MissingObjectError
 from dver.core.progress import SILENT, Progress
 from dver.project.outgoing import Brought, ToSend, brought_by, by_remote, nowhere, refuse_unreadable
 from dver.project.projects import owner, projects_of
+from dver.project.runshare import tell, untold
 from dver.project.sending import PushedTo, send_roots
 from dver.repo import Repository
 from dver.scm import outgoing
@@ -41,7 +42,19 @@ def pre_push(cwd: Path, git_remote: str | None, lines: bytes, *, progress: Progr
         with Repository(root, git, cwd=git.worktree) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
             sent += [_send(repo, name, some, progress) for name, some in by_remote(repo, group).items()]
+            _tell_runs(repo, group, progress)
     return PrePushResult(tuple(sent), tuple(unreadable))
+
+
+def _tell_runs(repo: Repository, brought: Sequence[Brought], progress: Progress) -> None:
+    """Send what is known of the runs that the locks tell of, to where `push` does."""
+    home, keys = repo.config.default_remote, [key for one in brought for key in one.runs]
+    if home is None or not keys:
+        return
+    telling = untold(repo, home, keys)
+    for name, roots in telling.roots(repo, home).items():
+        send_roots(repo, name, roots, progress=progress)
+    tell(repo, home, telling.runs)
 
 
 def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Brought]]:

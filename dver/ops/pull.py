@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
-from dver.project.getting import FetchedFrom, get_targets
+from dver.project.getting import FetchedFrom, get_runs, get_targets
 from dver.project.history import CURRENT, Scope, targets_in
 from dver.project.restore import Restored, check_out
 from dver.repo import Repository
@@ -31,6 +31,7 @@ def pull(
     remote: str | None = None,
     jobs: int | None = None,
     force: bool = False,
+    run_cache: bool = False,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> PullResult:
@@ -38,10 +39,12 @@ def pull(
     `scope.rev`.
 
     Where the store's copy turns out to be damaged, the remote's takes its place. What cannot be had is in the result;
-    everything else is checked out.
+    everything else is checked out. With `run_cache`, all that the remote knows of runs of stages comes, too.
     """
     targets = targets_in(repo, scope, paths, cwd)
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
+    if run_cache and not dry_run:
+        got += (get_runs(repo, remote=remote, jobs=jobs),)
     if dry_run:
         return PullResult(got, None)
     rev = None if scope.many else scope.rev

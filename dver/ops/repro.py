@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
-from dver.pipeline.graph import Address
+from dver.pipeline.graph import Address, Graph
 from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
 from dver.pipeline.plan import Step, plan, scope
@@ -16,13 +16,17 @@ from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State, Task, Watcher, run_stages
 from dver.pipeline.watchers import Errors, Silent
 from dver.project.aside import Spared
+from dver.project.earlier import Known
+from dver.project.forecast import foresee
 from dver.project.locks import Locks
 from dver.project.machine import capacity
 from dver.project.observing import Observer
 from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.project.runcache import RunCache
 from dver.project.runlogs import RunLogs
-from dver.project.stages import places_of, reasons_of
+from dver.project.stages import places_of
 from dver.project.stagework import StageWork
+from dver.project.supply import Supply
 from dver.repo import Repository
 
 
@@ -36,6 +40,8 @@ class Choice:
     force: bool = False
     keep_going: bool = False
     use_cache: bool = True
+    pull: bool = False
+    """May remotes be asked for what is not here?"""
     jobs: int = 1
 
 
@@ -45,6 +51,8 @@ class ReproResult:
 
     states: Mapping[Address, State]
     errors: Mapping[Address, DverError]
+    damaged_runs: tuple[str, ...] = ()
+    """Keys of what the remote knows of runs, and could not be read."""
 
     @property
     def went_well(self) -> bool:
@@ -55,10 +63,16 @@ class ReproResult:
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> tuple[Step, ...]:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
     pipelines, stages = _chosen(repo, choice, cwd)
+    graph, forced = pipelines.graph, frozenset(stages) if choice.force else frozenset()
+    supply = Supply(repo, progress) if choice.pull else None
+    if supply is not None:
+        supply.learn()
     observer, locks = Observer(repo, progress), Locks(repo)
-    observer.prefetch(places_of(pipelines.graph, stages))
-    stale = {one: reasons_of(observer, one, pipelines.graph.stages[one], locks.of(one)) for one in stages}
-    return plan(pipelines.graph, stages, stale, forced=stages if choice.force else ())
+    observer.prefetch(places_of(graph, stages))
+    known = Known(RunCache(repo), locks, supply.has if supply else None) if choice.use_cache else None
+    coming = supply.inputs(graph, stages, _run(graph, stages, forced)) if supply else {}
+    forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
+    return plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
 
 
 def repro(
@@ -77,18 +91,25 @@ def repro(
     moved out of the way."""
     pipelines, stages = _chosen(repo, choice, cwd)
     graph = pipelines.graph
-    observer = Observer(repo, progress)
-    observer.prefetch(places_of(graph, stages))
     forced = frozenset(stages) if choice.force else frozenset()
+    supply = Supply(repo, progress) if choice.pull else None
+    damaged = supply.learn() if supply else ()
+    if supply is not None:
+        supply.bring_inputs(graph, stages, _run(graph, stages, forced))
+    observer, locks = Observer(repo, progress), Locks(repo)
+    observer.prefetch(places_of(graph, stages))
+    known = Known(RunCache(repo), locks, supply.bring if supply else None) if choice.use_cache else None
+    if supply is not None and known is not None:
+        _bring_outputs(repo, graph, stages, observer, supply, known, forced)
     here = runner is None  # another runner knows by itself what it has
     room = capacity(choice.jobs, (graph.stages[one].resources for one in stages)) if here else Capacity(choice.jobs)
     work = StageWork(
         repo,
         pipelines,
         observer,
-        Locks(repo),
+        locks,
         forced=forced,
-        use_cache=choice.use_cache,
+        known=known,
         progress=progress,
         confirm=confirm,
         capacity=room,
@@ -110,7 +131,26 @@ def repro(
     finally:
         logs.close()
         work.write()
-    return ReproResult(states, heard.errors)
+    return ReproResult(states, heard.errors, damaged)
+
+
+def _run(graph: Graph, stages: Sequence[Address], forced: Collection[Address]) -> frozenset[Address]:
+    """The stages that may be run: what they make is not to be had from elsewhere before."""
+    return frozenset(one for one in stages if one in forced or not graph.stages[one].frozen)
+
+
+def _bring_outputs(
+    repo: Repository,
+    graph: Graph,
+    stages: Sequence[Address],
+    observer: Observer,
+    supply: Supply,
+    known: Known,
+    forced: Collection[Address],
+) -> None:
+    """Get what can be put back all at once: stage by stage, each would wait for the network."""
+    ahead = foresee(repo, graph, stages, observer, known.locks, replace(known, elsewhere=supply.has), forced=forced)
+    supply.bring([hit.outs[out.path] for hit in ahead.hits.values() for out in hit.lacking])
 
 
 def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tuple[Address, ...]]:

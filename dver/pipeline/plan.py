@@ -55,8 +55,8 @@ def plan(
 ) -> tuple[Step, ...]:
     """What is to be done for `stages`, which are in order.
 
-    `stale` are the reasons of each by itself; whatever reads from a stage that is run may have to be run, too. Those
-    that are `restorable` need not, unless one before them is run.
+    `stale` are the reasons of each by itself, as if those that are `restorable` had been restored; whatever reads from
+    a stage that is run may have to be run, too.
     """
     running: set[Address] = set()
     steps = []
@@ -66,7 +66,7 @@ def plan(
         if before:
             reasons = (*reasons, Upstream(before))
         intent = _intent(graph, address, reasons, address in restorable and not before)
-        if intent in (Intent.RUN, Intent.RESTORE):
+        if intent is Intent.RUN:
             running.add(address)
         steps.append(Step(address, intent, reasons))
     return tuple(steps)

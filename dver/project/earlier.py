@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dver.core.progress import Progress
@@ -12,9 +12,10 @@ from dver.formats.lock import Item
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.reasons import Inputs, is_same, recorded, run_key
 from dver.pipeline.stage import Output, Stage
-from dver.project.locks import Locks, RunCache
+from dver.project.locks import Locks
 from dver.project.outputs import make_room
 from dver.project.restore import Wish, restore
+from dver.project.runcache import RunCache
 from dver.project.stages import entry_of_item
 from dver.repo import Repository
 from dver.store.closure import Root, missing_from
@@ -30,10 +31,23 @@ class Hit:
     """Those that are not in place."""
 
 
+AtHand = Callable[[Sequence[Item]], bool]
+"""Can all of this be had? Whoever answers may get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Where to look for earlier runs, and for what they made."""
+
+    runs: RunCache
+    locks: Locks
+    elsewhere: AtHand | None = None
+    """Asked for what is not in the store."""
+
+
 def find_hit(
     repo: Repository,
-    runs: RunCache,
-    locks: Locks,
+    known: Known,
     address: Address,
     stage: Stage,
     inputs: Inputs,
@@ -43,12 +57,11 @@ def find_hit(
     place now. None if nothing is known, or not all of it is at hand."""
     if not is_repeatable(stage):
         return None
-    for before in _earlier(runs, locks.of(address), stage, inputs):
-        made = {one.path: one for one in before.outs}
-        lacking = tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path]))
-        if all(_is_at_hand(repo, made[one.path]) for one in lacking):
-            return Hit(made, lacking)
-    return None
+    hits = [_hit(stage, before, outs) for before in _earlier(known, address, stage, inputs)]
+    here = next((hit for hit in hits if not _absent(repo, hit)), None)
+    if here is not None or known.elsewhere is None:
+        return here
+    return next((hit for hit in hits if known.elsewhere(_absent(repo, hit))), None)
 
 
 def put_back(repo: Repository, address: Address, stage: Stage, hit: Hit, progress: Progress) -> tuple[Item, ...] | None:
@@ -72,13 +85,24 @@ def is_repeatable(stage: Stage) -> bool:
     return bool(stage.outs) and bool(stage.deps or stage.params or stage.env) and not stage.always_changed
 
 
-def _earlier(runs: RunCache, last: lock.Stage | None, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:
+def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:
     names = sorted(one.path for one in stage.outs)
     key = run_key(recorded(stage, inputs), names)
-    for before in (runs.get(key), last):
+    for before in (known.runs.get(key), known.locks.of(address)):
         if before is not None and sorted(one.path for one in before.outs) == names and run_key(before, names) == key:
             yield before
 
 
-def _is_at_hand(repo: Repository, item: Item) -> bool:
-    return not missing_from(repo.store, [Root(item.oid, item.kind, os.fsencode(item.path), item.size)])
+def _hit(stage: Stage, before: lock.Stage, outs: Mapping[str, Item | None]) -> Hit:
+    made = {one.path: one for one in before.outs}
+    return Hit(made, tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path])))
+
+
+def _absent(repo: Repository, hit: Hit) -> list[Item]:
+    """What is neither in place nor in the store."""
+    lacking = [hit.outs[one.path] for one in hit.lacking]
+    return [one for one in lacking if missing_from(repo.store, [_root(one)])]
+
+
+def _root(item: Item) -> Root:
+    return Root(item.oid, item.kind, os.fsencode(item.path), item.size)

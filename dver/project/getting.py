@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.project.history import by_remote, object_kind
+from dver.project.runcache import RunCache
 from dver.project.targets import Target
 from dver.remote.fetch import FetchResult, fetch
 from dver.remote.fetch_plan import Want, plan_fetch
+from dver.remote.runs import receive
 from dver.repo import Repository
 from dver.store.trash import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedFrom:
-    """What came, or with a dry run would come, from one remote. `size` is in bytes."""
+    """What came, or with a dry run would come, from one remote. `size` is in bytes, `runs` counts those of stages that
+    are known of now."""
 
     remote: str
     url: str
@@ -25,6 +28,9 @@ class FetchedFrom:
     size: int
     result: FetchResult
     """With what could not be had."""
+    runs: int = 0
+    damaged_runs: tuple[str, ...] = ()
+    """Keys of batches of runs that could not be read."""
 
 
 def get_targets(
@@ -54,6 +60,15 @@ def get_targets(
     return got
 
 
+def get_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = None) -> FetchedFrom:
+    """Get all that `remote`, or the default one, knows of runs and that is new here. Raises RemoteError."""
+    name = remote or repo.remote_settings().name
+    catalog = repo.catalog(name, jobs=jobs)
+    catalog.refresh()
+    learnt = receive(catalog, RunCache(repo).take)
+    return FetchedFrom(name, catalog.storage.url, 0, 0, FetchResult(), learnt.runs, learnt.damaged)
+
+
 def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
     """Is anything not known to be here? Then no remote has to be configured, either."""
     oids = {target.tracked.pointer.oid for target in targets}
@@ -77,7 +92,10 @@ def _get_from(
     catalog = repo.catalog(name, jobs=jobs)
     wants = [_want(target) for target in targets]
     result = fetch(wants, repo.store, catalog, progress=progress, link_mode=repo.link_mode, damaged=damaged)
-    return FetchedFrom(name, catalog.storage.url, result.objects, result.bytes_received, result)
+    learnt = receive(catalog, RunCache(repo).take)
+    return FetchedFrom(
+        name, catalog.storage.url, result.objects, result.bytes_received, result, learnt.runs, learnt.damaged
+    )
 
 
 def _want(target: Target) -> Want:

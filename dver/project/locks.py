@@ -9,8 +9,7 @@ from pathlib import Path
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import write_atomic
-from dver.formats import lock, record
-from dver.formats.record import RunRecord
+from dver.formats import lock
 from dver.pipeline.graph import Address
 from dver.repo import Repository
 
@@ -94,36 +93,3 @@ def _signature(path: Path) -> _Signature:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-class RunCache:
-    """What stages produced before, by the key of the work: a lock file with one stage, and beside it the record of the
-    run (docs/format/run.md)."""
-
-    _NAME = "run"
-
-    def __init__(self, repo: Repository) -> None:
-        self._repo = repo
-        self._folder = repo.store_root / "runs"
-
-    def get(self, key: str) -> lock.Stage | None:
-        """What came of the work called `key`, if it was ever done. What cannot be read was never there."""
-        with suppress(FileNotFoundError, CorruptError, ConflictError):
-            return lock.decode(self._path(key).read_bytes()).stages.get(self._NAME)
-        return None
-
-    def record(self, key: str) -> RunRecord | None:
-        """What is known of the run that did the work called `key`."""
-        with suppress(FileNotFoundError, CorruptError):
-            return record.decode(self._path(key, record.SUFFIX).read_bytes())
-        return None
-
-    def put(self, key: str, stage: lock.Stage, run: RunRecord) -> None:
-        """Keep what came of the work called `key`, and how. The last one counts."""
-        self._repo.store.scratch.make_folder(self._path(key).parent)  # open to those who share the store
-        # Lost in a power cut, the stage is run once more.
-        write_atomic(self._path(key, record.SUFFIX), record.encode(run), durable=False)
-        write_atomic(self._path(key), lock.encode(lock.Lock({self._NAME: stage})), durable=False)
-
-    def _path(self, key: str, suffix: str = "") -> Path:
-        return self._folder / key[:2] / (key + suffix)

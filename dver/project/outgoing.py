@@ -15,6 +15,7 @@ from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.project.lockfiles import outs_of, place_of, pointer_to
+from dver.project.runcache import key_of
 from dver.project.targets import data_of, named_in
 from dver.repo import Repository
 from dver.scm.git import GitRepo, run
@@ -37,6 +38,8 @@ class Brought:
     readable: bool
     data: tuple[tuple[bytes, Pointer], ...] = ()
     """What it names, and at which path."""
+    runs: tuple[str, ...] = ()
+    """Of a lock: the keys of the work that it tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,14 @@ def brought_by(git: GitRepo, commits: Sequence[CommitId]) -> list[Brought]:
 def _brought(file: NewFile, content: bytes, locks: LockVersions) -> Brought:
     try:
         if is_lock_path(file.path):
-            items = [item for _, item in outs_of(locks.decode(content))]
-            data = [(place_of(file.path, item), pointer_to(item)) for item in items]
+            found = locks.decode(content)
+            data = [(place_of(file.path, item), pointer_to(item)) for _, item in outs_of(found)]
+            runs = tuple(map(key_of, found.stages.values()))
         else:
-            data = [(data_of(file.path), pointer_format.decode(content))]
+            data, runs = [(data_of(file.path), pointer_format.decode(content))], ()
     except (CorruptError, ConflictError):
         return Brought(file, content, readable=False)
-    return Brought(file, b"", readable=True, data=tuple(data))
+    return Brought(file, b"", readable=True, data=tuple(data), runs=runs)
 
 
 def refuse_unreadable(repo: Repository, brought: Iterable[Brought], tips: Iterable[str]) -> list[Brought]:

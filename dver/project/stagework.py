@@ -20,8 +20,8 @@ from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
 from dver.project.aside import Aside, Spared
-from dver.project.earlier import Hit, find_hit, is_repeatable, put_back
-from dver.project.locks import Locks, RunCache
+from dver.project.earlier import Hit, Known, find_hit, is_repeatable, put_back
+from dver.project.locks import Locks
 from dver.project.observing import Observer
 from dver.project.outputs import make_room, refuse_parts, take_outputs
 from dver.project.pipelines import Pipelines
@@ -45,7 +45,7 @@ class StageWork:
         locks: Locks,
         *,
         forced: Collection[Address],
-        use_cache: bool,
+        known: Known | None,
         progress: Progress,
         confirm: Callable[[Address], bool] | None = None,
         capacity: Capacity | None = None,
@@ -56,7 +56,8 @@ class StageWork:
         self._observer = observer
         self._locks = locks
         self._forced = forced
-        self._runs = RunCache(repo) if use_cache else None
+        self._known = known
+        """Where to look for earlier runs, and to keep this one's; None if they do not count."""
         self._recorder = Recorder(repo, pipelines, observer, locks)
         self._progress = progress
         self._confirm = confirm
@@ -131,11 +132,11 @@ class StageWork:
             [*out_places(address, stage.outs), *dep_places(address, stage), *param_places(address, stage)]
         )
         _refuse_changed(address, inputs, inputs_of(self._observer, address, stage))
-        kept = self._runs is not None and is_repeatable(stage)
+        kept = self._known is not None and is_repeatable(stage)
         made = self._taken(address, stage, inputs, for_later=kept)
-        if self._runs is not None and kept:
+        if self._known is not None and kept:
             key = run_key(made, [one.path for one in stage.outs])
-            self._runs.put(key, made, self._surroundings.record(str(address), ended, inputs))
+            self._known.runs.put(key, made, self._surroundings.record(str(address), ended, inputs))
         self._recorder.note(address, stage, made)
         self._aside.done(address)
 
@@ -175,9 +176,9 @@ class StageWork:
                 yield from self._observer.trees(place_of(address.folder, dep.path, dep.mark))
 
     def _hit(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, Item | None]) -> Hit | None:
-        if self._runs is None:
+        if self._known is None:
             return None
-        return find_hit(self._repo, self._runs, self._locks, address, stage, inputs, outs)
+        return find_hit(self._repo, self._known, address, stage, inputs, outs)
 
     def _refuse_too_large(self, address: Address) -> None:
         lacking = self._capacity.lacking(self._stages[address].resources)

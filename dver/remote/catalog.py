@@ -35,7 +35,7 @@ class Catalog:
         self.mirror = mirror
         self.storage = storage
         self.jobs = jobs
-        self.glance: Glance = Glance({}, frozenset())
+        self.glance: Glance = Glance({}, frozenset(), {})
         """What the last `refresh` has seen of indexes and condemned lists. No answer given since relies on less: where
         an index vanishes meanwhile, this stays as it is, so that a pusher notices in the end.
         """
@@ -150,6 +150,7 @@ class Catalog:
         shown = glance(self.storage)
         known = self.mirror.names()
         self.mirror.drop(known - shown.indexes.keys())
+        self.mirror.drop_runs(self.mirror.run_batches() - shown.runs.keys())
         self._partials = None
         self._vanished = False
         damaged = self._read_indexes(sorted(shown.indexes.keys() - known), shown.indexes)

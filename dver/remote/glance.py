@@ -1,4 +1,4 @@
-"""What one list request tells of a remote: which indexes there are, and which condemned lists."""
+"""What one list request tells of a remote: which indexes there are, condemned lists, and batches of runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from dver.remote.mirror import INDEXES, parse_index_key
 from dver.remote.storage import ObjectInfo, Storage
 
 SUFFIX: Final = ".condemned"
+RUNS_SUFFIX: Final = ".runs"
 
 
 class Glance(NamedTuple):
-    """Sizes of indexes in bytes, and names of condemned lists."""
+    """Sizes of indexes in bytes, names of condemned lists, and sizes of batches of runs."""
 
     indexes: dict[Oid, int]
     lists: frozenset[Oid]
+    runs: dict[Oid, int]
 
     def is_still(self, earlier: Glance) -> bool:
         """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
@@ -33,17 +35,25 @@ def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
     """The same of what a list request has answered."""
     indexes: dict[Oid, int] = {}
     lists: set[Oid] = set()
+    runs: dict[Oid, int] = {}
     for info in infos:
         if (name := parse_index_key(info.key)) is not None:
             indexes[name] = info.size
         elif (name := parse_key(info.key, INDEXES, SUFFIX)) is not None:
             lists.add(name)
-    return Glance(indexes, frozenset(lists))
+        elif (name := parse_key(info.key, INDEXES, RUNS_SUFFIX)) is not None:
+            runs[name] = info.size
+    return Glance(indexes, frozenset(lists), runs)
 
 
 def condemned_key(name: Oid) -> str:
     """The key of the condemned list called `name`."""
     return f"{INDEXES}{name.hex()}{SUFFIX}"
+
+
+def runs_key(name: Oid) -> str:
+    """The key of the batch of runs called `name`."""
+    return f"{INDEXES}{name.hex()}{RUNS_SUFFIX}"
 
 
 def parse_key(key: str, prefix: str, suffix: str) -> Oid | None:

@@ -196,6 +196,31 @@ class Mirror:
             lists.setdefault(Oid(one), set()).update([Oid(name)] if name != one else [])
         return lists
 
+    # -- runs
+
+    def run_batches(self) -> set[Oid]:
+        """The batches of runs whose content is known here."""
+        rows = self._database.rows("SELECT batch FROM remote_runs WHERE remote = ? AND key = x''", (self._remote,))
+        return {Oid(name) for (name,) in rows}
+
+    def runs(self, keys: Iterable[str]) -> dict[str, float]:
+        """Which of the runs called `keys` are there, and when they ended, in Unix seconds."""
+        query = "SELECT key, max(ended) FROM remote_runs WHERE remote = ? AND key IN {in} GROUP BY key"
+        values = sorted(bytes.fromhex(key) for key in keys)
+        return {bytes(key).hex(): ended for key, ended in self._database.rows_in(query, values, before=(self._remote,))}
+
+    def add_runs(self, batch: Oid, ended: Mapping[str, float]) -> None:
+        """The remote has these runs in the batch called `batch`."""
+        # A row without a key, so that a batch of nothing is known, too.
+        rows = [(self._remote, b"", bytes(batch), 0.0)]
+        rows += [(self._remote, bytes.fromhex(key), bytes(batch), at) for key, at in ended.items()]
+        self._database.write("INSERT OR REPLACE INTO remote_runs VALUES (?, ?, ?, ?)", rows)
+
+    def drop_runs(self, batches: Iterable[Oid]) -> None:
+        """These batches of runs are gone."""
+        rows = [(self._remote, bytes(batch)) for batch in batches]
+        self._database.write("DELETE FROM remote_runs WHERE remote = ? AND batch = ?", rows)
+
     # -- what is there
 
     def names(self) -> set[Oid]:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
@@ -73,6 +73,10 @@ CREATE TABLE remote_objects (
 ) WITHOUT ROWID;
 CREATE TABLE remote_condemned (
     remote INTEGER NOT NULL, list BLOB NOT NULL, name BLOB NOT NULL, PRIMARY KEY (remote, list, name)
+) WITHOUT ROWID;
+CREATE TABLE remote_runs (
+    remote INTEGER NOT NULL, key BLOB NOT NULL, batch BLOB NOT NULL, ended REAL NOT NULL,
+    PRIMARY KEY (remote, key, batch)
 ) WITHOUT ROWID;
 """
 _TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"

@@ -22,6 +22,7 @@ from dver.repo import Repository
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @transfer_options
+@click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -35,6 +36,7 @@ def command(
     all_branches: bool,
     all_tags: bool,
     all_commits: bool,
+    run_cache: bool,
     as_json: bool,
 ) -> None:
     """Download into the store, leaving the workspace alone.
@@ -45,7 +47,15 @@ def command(
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         result = fetch(
-            repo, paths, cwd=ctx.cwd, scope=scope, remote=remote, jobs=jobs, dry_run=dry_run, progress=ctx.progress
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            scope=scope,
+            remote=remote,
+            jobs=jobs,
+            run_cache=run_cache,
+            dry_run=dry_run,
+            progress=ctx.progress,
         )
     if as_json:
         ctx.emit_json(result)

@@ -24,6 +24,7 @@ from dver.repo import Repository
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @transfer_options
+@click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
 @options.json_option
 @click.pass_obj
@@ -39,6 +40,7 @@ def command(
     all_tags: bool,
     all_commits: bool,
     force: bool,
+    run_cache: bool,
     as_json: bool,
 ) -> int:
     """Download, and check out.
@@ -56,6 +58,7 @@ def command(
             remote=remote,
             jobs=jobs,
             force=force,
+            run_cache=run_cache,
             dry_run=dry_run,
             progress=ctx.progress,
         )

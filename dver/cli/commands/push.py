@@ -22,6 +22,7 @@ from dver.repo import Repository
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @transfer_options
+@click.option("--run-cache", is_flag=True, help="Also send all that is known of runs of stages, and what they made.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -35,6 +36,7 @@ def command(
     all_branches: bool,
     all_tags: bool,
     all_commits: bool,
+    run_cache: bool,
     as_json: bool,
 ) -> None:
     """Upload to the remote what it lacks.
@@ -50,6 +52,7 @@ def command(
             scope=Scope(rev, all_branches, all_tags, all_commits),
             remote=remote,
             jobs=jobs,
+            run_cache=run_cache,
             dry_run=dry_run,
             progress=ctx.progress,
         )
@@ -58,6 +61,9 @@ def command(
         return
     for one in result.remotes:
         ctx.say(_line(one, dry_run=dry_run))
+    if result.runs:
+        verb = "would tell" if dry_run else "told"
+        ctx.say(f"{verb} of {terminal.count(result.runs, 'run')} of stages")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
 

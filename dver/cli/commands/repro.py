@@ -13,6 +13,7 @@ from dver.cli.context import Context
 from dver.cli.reasons import step_json, step_lines
 from dver.cli.running import Questions, watching
 from dver.core.errors import StageError
+from dver.core.words import some
 from dver.ops.repro import Choice, plan_repro, repro
 from dver.pipeline.plan import Intent, Step
 from dver.pipeline.schedule import State
@@ -34,6 +35,7 @@ from dver.repo import Repository
 @click.option("--downstream", is_flag=True, help="The targets, and all that depends on them.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all that does not depend on it.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be run, and why; run nothing.")
+@click.option("--pull", is_flag=True, help="Get from remotes what is not here: data, and what others' runs made.")
 @click.option("--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones.")
 @click.option("-i", "--interactive", is_flag=True, help="Ask before each stage that is to be run.")
 @options.json_option
@@ -48,6 +50,7 @@ def command(
     downstream: bool,
     keep_going: bool,
     dry_run: bool,
+    pull: bool,
     no_run_cache: bool,
     interactive: bool,
     as_json: bool,
@@ -58,7 +61,7 @@ def command(
     command, a dependency, a parameter or an output is not what dver.lock says; what another run has made of the same is
     restored instead.
     """
-    choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, jobs)
+    choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
     with Repository.open(ctx.cwd) as repo:
         if dry_run:
             steps = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
@@ -84,6 +87,8 @@ def command(
                 )
         finally:
             _tell_spared(ctx, repo, spared)
+    if result.damaged_runs:
+        ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
     skipped = sum(state is State.SKIPPED for state in result.states.values())
