@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from dver.formats.lock import Item
 from dver.pipeline.graph import Address, Graph, Producers, place_of
-from dver.pipeline.reasons import Inputs, Reason, staleness
+from dver.pipeline.reasons import DependencyChanged, Inputs, Reason, staleness
 from dver.pipeline.stage import Stage
 from dver.project.earlier import Hit, Known, find_hit
 from dver.project.locks import Locks
 from dver.project.observing import Observer
-from dver.project.stages import inputs_of, out_places, outs_of
+from dver.project.stages import in_detail, inputs_of, out_places, outs_of
 from dver.repo import Repository
 
 
@@ -45,9 +45,12 @@ def foresee(
     """What is going to be there, by its place."""
     for address in stages:
         stage = graph.stages[address]
-        inputs = _soon(inputs_of(observer, address, stage), address, stage, soon)
-        outs = outs_of(observer, address, stage)
-        stale[address] = staleness(stage, locks.of(address), inputs, outs)
+        now, outs = inputs_of(observer, address, stage), outs_of(observer, address, stage)
+        inputs = _soon(now, address, stage, soon)
+        reasons = staleness(stage, locks.of(address), inputs, outs)
+        stale[address] = tuple(
+            one if _is_ahead(one, now, inputs) else in_detail(observer, address, stage, one) for one in reasons
+        )
         if not stale[address] or address in forced or stage.frozen or known is None:
             continue
         if None in inputs.deps.values() or _is_between(graph, address, hits, soon):
@@ -68,6 +71,11 @@ def _soon(inputs: Inputs, address: Address, stage: Stage, soon: Mapping[str, Ite
         if place in soon:
             deps[dep.path] = replace(soon[place], path=dep.path)
     return replace(inputs, deps=deps)
+
+
+def _is_ahead(reason: Reason, now: Inputs, soon: Inputs) -> bool:
+    """Is it about what is not there yet?"""
+    return isinstance(reason, DependencyChanged) and now.deps.get(reason.path) != soon.deps.get(reason.path)
 
 
 def _is_between(graph: Graph, address: Address, hits: Collection[Address], soon: Mapping[str, Item]) -> bool:

@@ -85,10 +85,11 @@ def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.St
     """Why the stage by itself is to be run, file by file where that is known; nothing if it is up to date. Raises what
     `inputs_of` does."""
     found = staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
-    return tuple(_in_detail(observer, address, stage, one) for one in found)
+    return tuple(in_detail(observer, address, stage, one) for one in found)
 
 
-def _in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason) -> Reason:
+def in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason) -> Reason:
+    """`reason`, file by file where it is of a directory that is there and that is known as it was."""
     match reason:
         case DependencyChanged(path, Item() as old, Item() as new) | OutputChanged(path, old, new):
             if new.kind is ObjectKind.TREE:
