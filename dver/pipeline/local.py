@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import queue
 import re
@@ -28,6 +29,10 @@ from dver.pipeline.job import Ended, Ending, Event, Job, Said
 
 _PIECE: Final = 1 << 16
 _NOT_STARTED: Final = 127
+_UNHEARD: Final = 16 << 20
+"""Bytes of output of one job that are held in memory at most; a job that writes more waits until they are heard."""
+_PIPE: Final = 1 << 20
+"""Bytes that a pipe holds at most."""
 _LAST_WORDS: Final = 1.0
 """Seconds to wait for output after the end of a job, since something it left behind may hold its output open."""
 _GRACE: Final = 10.0
@@ -60,6 +65,8 @@ class LocalRunner:
         for event in found:
             if isinstance(event, Ended):
                 self._running.pop(event.job).thread.join()
+            else:
+                self._running[event.job].unheard.take(len(event.content))
         for running in self._running.values():
             running.enforce(time.monotonic())
         return found
@@ -102,6 +109,33 @@ def _guard(folder: Path, name: str) -> int:
     return fd
 
 
+class _Unheard:
+    """Counts what a job wrote and nobody has heard yet: whoever listens may be busy with what another job made."""
+
+    def __init__(self, limit: float) -> None:
+        self._bytes = 0
+        self._limit = limit
+        self._changed = threading.Condition()
+
+    def add(self, size: int) -> None:
+        """Count `size` bytes, once there is room for more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes < self._limit)
+            self._bytes += size
+
+    def take(self, size: int) -> None:
+        """They were heard."""
+        with self._changed:
+            self._bytes -= size
+            self._changed.notify_all()
+
+    def allow(self, more: float) -> None:
+        """Let so many bytes more be held."""
+        with self._changed:
+            self._limit += more
+            self._changed.notify_all()
+
+
 @dataclass(slots=True)
 class _Running:
     """A job that runs, in a thread that waits for it."""
@@ -117,6 +151,7 @@ class _Running:
     process: subprocess.Popen[bytes] | None = None
     over: bool = False
     """Has its end been told? What it left behind may still write: nobody hears that."""
+    unheard: _Unheard = field(default_factory=lambda: _Unheard(_UNHEARD))
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread = field(init=False)
 
@@ -153,6 +188,7 @@ class _Running:
         with self.lock:
             self.over = True
             self.events.put(Ended(self.job.name, ending, exit_code, started, time.time(), peak))
+        self.unheard.allow(math.inf)  # what it left behind is read on, or it could not write any more
 
     def is_ending(self) -> bool:
         return self.ending is not None
@@ -178,6 +214,7 @@ class _Running:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.process = None
+        self.unheard.allow(_PIPE)  # what it wrote last must not wait for whoever listens
         reader.join(_LAST_WORDS)
         # Linux counts the memory of whoever starts a program as the program's own: less than that is not known.
         peak = usage.ru_maxrss * _MAX_RSS_UNIT
@@ -199,6 +236,7 @@ class _Running:
         assert process.stdout is not None
         with process.stdout as stream:
             while piece := os.read(stream.fileno(), _PIECE):
+                self.unheard.add(len(piece))
                 with self.lock:
                     if not self.over:
                         self.events.put(Said(self.job.name, piece))

@@ -14,7 +14,7 @@ import pytest
 from jobs import ended, job
 
 from dver.core.errors import StageError
-from dver.pipeline.job import Ending
+from dver.pipeline.job import Ending, Said
 from dver.pipeline.local import LocalRunner
 
 
@@ -150,3 +150,21 @@ time.sleep(600)
     assert _is_gone(child)
     runner.submit(job(tmp_path, "echo again"))
     assert ended(runner)[1] == {"stage": b"again\n"}
+
+
+def test_what_a_job_writes_fills_no_memory_while_nobody_listens(runner: LocalRunner, tmp_path: Path) -> None:
+    runner.submit(job(tmp_path, "echo > begun; head -c 100000000 /dev/zero"))
+    _appears(tmp_path / "begun")
+    time.sleep(0.3)  # time to write more than is held
+    heard = []
+    while runner.busy():
+        heard.append(sum(len(one.content) for one in runner.poll(1.0) if isinstance(one, Said)))
+    assert sum(heard) == 100_000_000
+    assert max(heard) < 20_000_000
+
+
+def test_the_last_words_of_a_job_that_wrote_more_than_is_held_are_heard(runner: LocalRunner, tmp_path: Path) -> None:
+    runner.submit(job(tmp_path, f"head -c {(16 << 20) + 65536} /dev/zero; printf end; echo $$ > over"))
+    assert _is_gone(int(_appears(tmp_path / "over")))
+    said = ended(runner)[1]["stage"]
+    assert (len(said), said[-3:]) == ((16 << 20) + 65536 + 3, b"end")
