@@ -23,10 +23,19 @@ class MemoryRunner:
         """All that were submitted, in order."""
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stops: dict[str, threading.Event] = {}
+        self._claimed: set[str] = set()
+
+    def claim(self, name: str) -> None:
+        if name in self._stops:
+            raise StageError(f"stage {name!r} is running already")
+        self._claimed.add(name)
+
+    def release(self, name: str) -> None:
+        self._claimed.discard(name)
 
     def submit(self, job: Job) -> None:
-        if job.name in self._stops:
-            raise StageError(f"stage {job.name!r} is running already")
+        self.claim(job.name)
+        self._claimed.remove(job.name)
         self.jobs.append(job)
         self._stops[job.name] = threading.Event()
         threading.Thread(target=self._run, args=(job, self._stops[job.name]), daemon=True).start()

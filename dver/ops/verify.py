@@ -200,7 +200,10 @@ class _Again:
         self._repo = repo
         self._stage = stage
 
-    def prepare(self, address: Address) -> Job:
+    def look(self, address: Address) -> None:
+        """Nothing but a run will do."""
+
+    def begin(self, address: Address) -> Job:
         return self.again(address)
 
     def again(self, address: Address) -> Job:

@@ -70,8 +70,15 @@ Event = Said | Ended
 class Runner(Protocol):
     """Runs jobs, here or elsewhere. Used by one thread."""
 
+    def claim(self, name: str) -> None:
+        """Keep jobs called `name` to this runner, before anything is done for one. Raises StageError if one still runs,
+        of this process or of another, or another runner has claimed it."""
+
+    def release(self, name: str) -> None:
+        """Nothing was to be run under that name after all. Ends of jobs, and `close`, release it, too."""
+
     def submit(self, job: Job) -> None:
-        """Start `job`. Raises StageError if one of that name still runs, of this process or of another."""
+        """Start `job`. Raises what `claim` does, where its name is not claimed yet."""
 
     def poll(self, seconds: float) -> Sequence[Event]:
         """What has happened since the last call, in order; waits for at most so many seconds if nothing has.

@@ -47,11 +47,24 @@ class LocalRunner:
         self._guards = guards
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._running: dict[str, _Running] = {}
+        self._claimed: dict[str, int] = {}
+        """The locks of jobs that are about to begin."""
         self._shell = shutil.which("bash") or "/bin/sh"
+
+    def claim(self, name: str) -> None:
+        """See `Runner`."""
+        if name not in self._claimed:
+            self._claimed[name] = _guard(self._guards, name)
+
+    def release(self, name: str) -> None:
+        """See `Runner`."""
+        if name in self._claimed:
+            os.close(self._claimed.pop(name))
 
     def submit(self, job: Job) -> None:
         """Start `job`. Raises StageError if one of that name still runs."""
-        running = _Running(job, _guard(self._guards, job.name), self._shell, self._events)
+        self.claim(job.name)
+        running = _Running(job, self._claimed.pop(job.name), self._shell, self._events)
         self._running[job.name] = running
         running.thread.start()
 
@@ -83,6 +96,8 @@ class LocalRunner:
 
     def close(self) -> None:
         """End whatever still runs."""
+        for name in list(self._claimed):
+            self.release(name)
         self.stop(force=True)
         while self.busy():
             self.poll(1.0)

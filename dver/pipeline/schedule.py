@@ -46,8 +46,11 @@ OVER: Final = frozenset((State.UP_TO_DATE, State.RESTORED, State.DONE))
 class Work(Protocol):
     """What the scheduler asks of whoever knows the workspace. All of it may raise DverError, which fails the stage."""
 
-    def prepare(self, address: Address) -> Job | State:
-        """What is to be done for a stage, now that all before it are over: a job, or that there is nothing to run.
+    def look(self, address: Address) -> State | None:
+        """Where a stage is without anything being done, now that all before it are over; None if it has to be begun."""
+
+    def begin(self, address: Address) -> Job | State:
+        """What is to be run for a stage that was looked at and has a claim on its outputs; or where it is without a run.
 
         With a job, outputs of the last run are out of the way.
         """
@@ -142,7 +145,7 @@ class _Schedule:
     def start_what_fits(self) -> None:
         while (task := self.next_that_fits()) is not None:
             self.ready.remove(task)
-            self.attempt(task, lambda: self.work.prepare(task.address))
+            self.look(task)
             if self.running:
                 self.listen(0.0)
 
@@ -152,18 +155,34 @@ class _Schedule:
             return None
         return next((one for one in self.ready if self.room.fits(one.resources)), None)
 
-    def attempt(self, task: Task, prepare: Callable[[], Job | State]) -> None:
+    def look(self, task: Task) -> None:
         try:
-            found = prepare()
+            state = self.work.look(task.address)
+        except DverError as error:
+            self.finish(task, State.FAILED, error)
+            return
+        if state is None:
+            self.attempt(task, self.work.begin)
+        else:
+            self.finish(task, state)
+
+    def attempt(self, task: Task, begin: Callable[[Address], Job | State]) -> None:
+        name = str(task.address)
+        try:
+            # Before outputs are touched: another process may be at work on them.
+            self.runner.claim(name)
+            found = begin(task.address)
             if isinstance(found, State):
+                self.runner.release(name)
                 self.finish(task, found)
                 return
             # Noted before it begins: Ctrl-C may come at any moment, and what runs has to be known then.
-            assert found.name == str(task.address)
+            assert found.name == name
             self.running[found.name] = task
             self.runner.submit(self.placed(task, found))
         except DverError as error:
-            self.over(str(task.address))
+            self.over(name)
+            self.runner.release(name)
             self.finish(task, State.FAILED, error)
             return
         self.enter(task, State.RUNNING)
@@ -201,7 +220,7 @@ class _Schedule:
         elif event.ending is Ending.STOPPED:
             self.finish(task, State.STOPPED)
         elif tried <= task.retry and not self.closed:
-            self.attempt(task, lambda: self.work.again(task.address))
+            self.attempt(task, self.work.again)
         else:
             self.finish(task, State.FAILED, _failure(task, event, tried))
 

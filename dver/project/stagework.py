@@ -65,29 +65,29 @@ class StageWork:
         self._capacity = capacity or Capacity()
         self._aside = Aside(repo, observer, locks, spared)
         self._inputs: dict[Address, Inputs] = {}
-        """What running stages were started with."""
+        """What stages are begun with, or running ones were started with."""
 
-    def prepare(self, address: Address) -> Job | State:
+    def look(self, address: Address) -> State | None:
         """See `Work`."""
         stage, forced = self._stages[address], address in self._forced
         if stage.frozen and not forced:
             return State.UP_TO_DATE
         inputs = _ready_inputs(self._observer, address, stage)
-        if not forced:
-            outs = outs_of(self._observer, address, stage)
-            if not staleness(stage, self._locks.of(address), inputs, outs):
-                return State.UP_TO_DATE
-            hit = self._hit(address, stage, inputs, outs)
-            if hit is not None:
-                self._aside.spare(address, hit.lacking)
-                if self._restore(address, stage, inputs, hit):
-                    return State.RESTORED
+        if not forced and not staleness(stage, self._locks.of(address), inputs, self._outs(address)):
+            return State.UP_TO_DATE
+        self._inputs[address] = inputs
+        return None
+
+    def begin(self, address: Address) -> Job | State:
+        """See `Work`."""
+        stage = self._stages[address]
+        if address not in self._forced and self._restore(address, stage):
+            return State.RESTORED
         self._refuse_too_large(address)
         if self._confirm is not None and not self._confirm(address):
             return State.SKIPPED
         persisting = [one for one in stage.outs if one.persist]
         refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, persisting)])
-        self._inputs[address] = inputs
         _ = self._surroundings  # as they are before the first command runs
         self._aside.spare(address, [one for one in stage.outs if not one.persist])
         self._aside.begin(address)
@@ -190,8 +190,16 @@ class StageWork:
                 fix="run it on a larger machine, or let its `resources` ask for less" + unseen * ("GPU" in lacking),
             )
 
-    def _restore(self, address: Address, stage: Stage, inputs: Inputs, hit: Hit) -> bool:
-        """Put back what the same work made before."""
+    def _outs(self, address: Address) -> dict[str, Item | None]:
+        return outs_of(self._observer, address, self._stages[address])
+
+    def _restore(self, address: Address, stage: Stage) -> bool:
+        """Put back what the same work made before, if all of it can be had."""
+        inputs = self._inputs[address]
+        hit = self._hit(address, stage, inputs, self._outs(address))
+        if hit is None:
+            return False
+        self._aside.spare(address, hit.lacking)
         items = put_back(self._repo, address, stage, hit, self._progress)
         self._observer.forget(out_places(address, stage.outs))
         if items is not None:

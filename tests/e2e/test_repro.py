@@ -245,6 +245,17 @@ def test_runs_of_different_stages_at_once_keep_what_each_other_recorded(run: Run
     assert set(locked(project).stages) == {"b", "a2"}
 
 
+def test_a_second_run_leaves_alone_what_the_first_is_making(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: 'touch a; while [ ! -e go ]; do sleep 0.05; done', outs: [a]}\n")
+    first = subprocess.Popen(REPRO, cwd=project)
+    until((project / "a").exists)
+    assert "is running already" in run("repro", "--force", cwd=project, rc=10).err
+    assert (project / "a").exists()
+    (project / "go").touch()
+    assert first.wait(timeout=60) == 0
+    assert is_up_to_date(run, project)
+
+
 STOPPED = """\
   done: {cmd: touch done, outs: [done]}
   long:

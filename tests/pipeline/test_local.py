@@ -122,6 +122,16 @@ def test_what_keeps_the_output_open_does_not_keep_the_job(runner: LocalRunner, t
     os.kill(int(_appears(tmp_path / "pid")), signal.SIGKILL)
 
 
+def test_what_another_process_is_about_to_run_is_not_run(runner: LocalRunner, tmp_path: Path) -> None:
+    runner.claim("stage")
+    other = LocalRunner(tmp_path / "guards")
+    with pytest.raises(StageError, match="is running already"):
+        other.claim("stage")
+    runner.close()
+    other.claim("stage")
+    other.close()
+
+
 def test_nobody_hears_what_is_written_after_the_end(runner: LocalRunner, tmp_path: Path) -> None:
     late = "while [ ! -e ended ]; do sleep 0.02; done; echo late; echo > said"
     runner.submit(job(tmp_path, f"({late}) & echo soon"))

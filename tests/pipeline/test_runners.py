@@ -94,6 +94,21 @@ def test_no_two_jobs_of_one_name_run_at_once(runner: Runner, tmp_path: Path) -> 
     assert ended(runner)[1] == {"stage": b"again\n"}
 
 
+def test_a_name_is_claimed_before_its_job_begins(runner: Runner, tmp_path: Path) -> None:
+    runner.claim("stage")
+    runner.claim("stage")
+    runner.submit(job(tmp_path, "sleep 600"))
+    with pytest.raises(StageError, match="is running already"):
+        runner.claim("stage")
+    runner.stop(force=True)
+    ended(runner)
+    runner.claim("stage")
+    runner.release("stage")
+    runner.release("stage")
+    runner.submit(job(tmp_path, "echo again"))
+    assert ended(runner)[1] == {"stage": b"again\n"}
+
+
 def test_closing_ends_what_runs(runner: Runner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "sleep 600"))
     began = time.monotonic()

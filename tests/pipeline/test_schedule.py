@@ -34,10 +34,12 @@ class Project:
     """How many ran at once, at most."""
     on_change: Callable[[str, State], None] = lambda _name, _state: None
 
-    def prepare(self, address: Address) -> Job | State:
-        if address.name in self.skip:
-            return self.skip[address.name]
-        return self.again(address)
+    def look(self, address: Address) -> State | None:
+        found = self.skip.get(address.name)
+        return found if found is State.UP_TO_DATE else None
+
+    def begin(self, address: Address) -> Job | State:
+        return self.skip.get(address.name) or self.again(address)
 
     def again(self, address: Address) -> Job:
         return Job(address.name, tuple(self.commands[address.name]), str(Path.cwd()), self.env)
