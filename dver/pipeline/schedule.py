@@ -50,7 +50,7 @@ class Work(Protocol):
         """Where a stage is without anything being done, now that all before it are over; None if it has to be begun."""
 
     def begin(self, address: Address) -> Job | State:
-        """What is to be run for a stage that was looked at and has a claim on its outputs; or where it is without a run.
+        """What is to be run for a stage that was looked at and whose name is claimed; or where it is without a run.
 
         With a job, outputs of the last run are out of the way.
         """
