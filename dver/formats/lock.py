@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Never
+from typing import Any, Final, Never
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
-from dver.formats.markers import versions
 from dver.formats.pack import ObjectKind
 from dver.formats.reading import SIZE_MAX
 
@@ -80,7 +78,7 @@ class Lock:
 
 def encode(lock: Lock) -> bytes:
     """The bytes of `lock`. Raises CorruptError for a value that cannot be written."""
-    return _file([encode_stage(name, lock.stages[name]) for name in sorted(lock.stages)])
+    return joined([encode_stage(name, lock.stages[name]) for name in sorted(lock.stages)])
 
 
 def encode_stage(name: str, stage: Stage) -> str:
@@ -110,64 +108,12 @@ def decode(content: bytes) -> Lock:
     return lock
 
 
-def merge(
-    base: bytes | None,
-    ours: bytes,
-    theirs: bytes,
-    *,
-    marker_size: int = 7,
-    prefer: Literal["ours", "theirs"] | None = None,
-) -> tuple[bytes, tuple[str, ...]]:
-    """Three lock files, merged stage by stage, and the stages that both sides changed, each in its own way.
-
-    Markers stand around those stages alone, `marker_size` characters long. `base` is None if both sides added the
-    file, and may itself have markers, as where branches have crossed. With `prefer`, the stages in conflict are as that
-    side has them. Raises what `decode` does.
-    """
-    bases = _bases(base)
-    mine, other = decode(ours).stages, decode(theirs).stages
-    blocks, conflicts = [], []
-    for name in sorted(mine.keys() | other.keys()):
-        left, right = (_block(name, stages) for stages in (mine, other))
-        before = {_block(name, stages) for stages in bases}
-        if left == right or before == {right}:
-            blocks.append(left)
-        elif before == {left}:
-            blocks.append(right)
-        elif prefer is not None:
-            blocks.append(left if prefer == "ours" else right)
-        else:
-            blocks.append(in_markers(left, right, marker_size))
-            conflicts.append(name)
-    return _file([block for block in blocks if block]), tuple(conflicts)
-
-
-def _bases(base: bytes | None) -> list[Mapping[str, Stage]]:
-    """What the base may have been: several versions if it is in conflict itself, none if they cannot be read."""
-    if base is None:
-        return [{}]
-    try:
-        return [decode(base).stages]
-    except ConflictError:
-        with suppress(ConflictError, CorruptError):
-            return [decode(one).stages for one in versions(base) or ()]
-    return []
-
-
-def in_markers(ours: str, theirs: str, size: int) -> str:
-    """Both sides of a conflict, between markers as Git writes them."""
-    return f"{'<' * size} ours\n{ours}{'=' * size}\n{theirs}{'>' * size} theirs\n"
-
-
-def _block(name: str, stages: Mapping[str, Stage]) -> str:
-    return encode_stage(name, stages[name]) if name in stages else ""
+def joined(blocks: Sequence[str]) -> bytes:
+    """A lock file of stages that are encoded already, in order."""
+    return f"stages:{'' if blocks else ' {}'}\n{''.join(blocks)}{_END}\n".encode()
 
 
 # -- writing
-
-
-def _file(blocks: Sequence[str]) -> bytes:
-    return f"stages:{'' if blocks else ' {}'}\n{''.join(blocks)}{_END}\n".encode()
 
 
 def _stage_lines(name: str, stage: Stage) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dver.core.errors import ConflictError, DverError
 from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.words import some, typed
-from dver.formats import lock
+from dver.formats import lock, lock_merge
 from dver.project.merging import merge_sides, read_sides, told
 from dver.project.targets import data_of
 from dver.repo import Repository
@@ -81,7 +81,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
 
 def _merge_lock(contents: Three, marker_size: int, path: bytes, _cwd: Path) -> tuple[bytes, DverError | None]:
     base, ours, theirs = contents
-    content, stages = lock.merge(base or None, ours, theirs, marker_size=marker_size)
+    content, stages = lock_merge.merge(base or None, ours, theirs, marker_size=marker_size)
     if not stages:
         return content, None
     shown = os.fsdecode(path)

@@ -11,6 +11,7 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.words import typed
 from dver.formats import lock as lock_format
+from dver.formats import lock_merge
 from dver.repo import Repository
 from dver.scm import index
 from dver.scm.pointers import is_lock_path, read_blobs
@@ -60,7 +61,7 @@ def merge_lock(repo: Repository, one: UnmergedLock, choice: Choice | None) -> Me
     if choice is not None:
         prefer = "theirs" if choice is Choice.THEIRS else "ours"
     try:
-        content, stages = lock_format.merge(one.base, one.ours, one.theirs, prefer=prefer)
+        content, stages = lock_merge.merge(one.base, one.ours, one.theirs, prefer=prefer)
     except (CorruptError, ConflictError) as error:
         shown = repo.shown(one.path)
         raise type(error)(

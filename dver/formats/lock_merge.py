@@ -1,0 +1,64 @@
+"""Merging lock files: stage by stage, since each is what one run produced (docs/format/lock.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Literal
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.formats.lock import Stage, decode, encode_stage, joined
+from dver.formats.markers import versions
+
+
+def merge(
+    base: bytes | None,
+    ours: bytes,
+    theirs: bytes,
+    *,
+    marker_size: int = 7,
+    prefer: Literal["ours", "theirs"] | None = None,
+) -> tuple[bytes, tuple[str, ...]]:
+    """Three lock files, merged stage by stage, and the stages that both sides changed, each in its own way.
+
+    Markers stand around those stages alone, `marker_size` characters long. `base` is None if both sides added the
+    file, and may itself have markers, as where branches have crossed. With `prefer`, the stages in conflict are as that
+    side has them. Raises what `decode` does.
+    """
+    bases = _bases(base)
+    mine, other = decode(ours).stages, decode(theirs).stages
+    blocks, conflicts = [], []
+    for name in sorted(mine.keys() | other.keys()):
+        left, right = (_block(name, stages) for stages in (mine, other))
+        before = {_block(name, stages) for stages in bases}
+        if left == right or before == {right}:
+            blocks.append(left)
+        elif before == {left}:
+            blocks.append(right)
+        elif prefer is not None:
+            blocks.append(left if prefer == "ours" else right)
+        else:
+            blocks.append(_in_markers(left, right, marker_size))
+            conflicts.append(name)
+    return joined([block for block in blocks if block]), tuple(conflicts)
+
+
+def _bases(base: bytes | None) -> list[Mapping[str, Stage]]:
+    """What the base may have been: several versions if it is in conflict itself, none if they cannot be read."""
+    if base is None:
+        return [{}]
+    try:
+        return [decode(base).stages]
+    except ConflictError:
+        with suppress(ConflictError, CorruptError):
+            return [decode(one).stages for one in versions(base) or ()]
+    return []
+
+
+def _in_markers(ours: str, theirs: str, size: int) -> str:
+    """Both sides of a conflict, between markers as Git writes them."""
+    return f"{'<' * size} ours\n{ours}{'=' * size}\n{theirs}{'>' * size} theirs\n"
+
+
+def _block(name: str, stages: Mapping[str, Stage]) -> str:
+    return encode_stage(name, stages[name]) if name in stages else ""
