@@ -77,7 +77,15 @@ def _sentence(message: str) -> str:
 
 def _see_help(error: click.ClickException) -> str | None:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    return f"see `{ctx.command_path} --help`" if ctx is not None else None
+    if ctx is None:
+        return None
+    if isinstance(error, click.NoSuchOption):
+        from dver.cli.habits import advice
+
+        known = advice(ctx.command_path, error.option_name)
+        if known is not None:
+            return known
+    return f"see `{ctx.command_path} --help`"
 
 
 def _print_report(described: _Report) -> None:

@@ -90,6 +90,12 @@ class Group(_Dver, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Click's error would be the whole help.
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
+            ctx.fail(f"missing command: one of {', '.join(self.list_commands(ctx))}")
+        return super().parse_args(ctx, args)
+
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 

@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from support import Result, Run
 
 from dver import __version__
+from dver.cli.habits import ADVICE
+from dver.cli.main import cli
 from dver.cli.verbs import SUMMARIES
 
 SLOW = ["fsspec", "s3fs", "botocore", "git", "tqdm", "ruamel", "tomlkit", "asyncio", "concurrent.futures", "logging"]
@@ -53,6 +56,33 @@ def test_an_unknown_option_is_a_usage_error(run: Run) -> None:
     result = run("version", "--colour", rc=2)
     assert result.err.startswith("error: no such option")
     assert result.err.endswith("fix: see `dver version --help`\n")
+
+
+def test_an_option_that_users_of_dvc_know_is_answered_with_what_to_type(run: Run) -> None:
+    for option in ("-p", "--pipeline", "-P", "--all-pipelines", "-R", "--recursive", "--dry", "--no-commit"):
+        result = run("repro", option, rc=2)
+        assert result.err.startswith("error: no such option")
+        assert "see `" not in result.err
+    assert run("dag", "--md", rc=2).err.splitlines()[-1].startswith("fix: it is called --mermaid")
+
+
+def test_advice_is_given_only_for_options_and_verbs_as_they_are() -> None:
+    for verb, options in ADVICE.items():
+        command: click.Command = cli
+        for name in verb.split()[1:]:
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            command = found
+        known = {name for one in command.params for name in one.opts}
+        assert not known & set(options)
+
+
+@pytest.mark.parametrize("verb", ["stage", "plots", "metrics", "params", "remote", "hook"])
+def test_a_verb_that_needs_another_word_says_which_there_are(run: Run, verb: str) -> None:
+    what, fix = run(verb, rc=2).err.splitlines()
+    assert what.startswith("error: missing command: one of ")
+    assert fix == f"fix: see `dver {verb} --help`"
 
 
 def test_a_superfluous_argument_is_a_usage_error(run: Run) -> None:

@@ -126,3 +126,21 @@ def test_of_a_dependency_that_is_a_link_it_is_told_that_git_has_the_link_alone(
         assert "1 file  (behind a link that is in Git)\n" in text
         assert "  (in Git)\n" in text
     assert run("verify", "a", cwd=git_repo).out.startswith("x: identical\n")
+
+
+def test_parameters_are_told_in_the_words_of_yaml(run: Run, git_repo: Path) -> None:
+    run("init", cwd=git_repo)
+    (git_repo / "params.yaml").write_text("train: {depth: 6, deep: true, seed: null, names: [a, ü]}\n")
+    (git_repo / "dver.yaml").write_text(
+        "stages: {a: {cmd: 'echo \"a b\" > x', params: [train, train.deep, train.seed, train.names], outs: [x]}}\n"
+    )
+    run("repro", cwd=git_repo)
+    lines = told(run, git_repo, "x").splitlines()
+    assert lines[1] == '  ran     echo "a b" > x'
+    values = dict(line.split("with")[1].strip().split(" = ") for line in lines[2:6])
+    assert values == {
+        "train": '{"deep": true, "depth": 6, "names": ["a", "ü"], "seed": null}  (params.yaml)',
+        "train.deep": "true  (params.yaml)",
+        "train.seed": "null  (params.yaml)",
+        "train.names": '["a", "ü"]  (params.yaml)',
+    }

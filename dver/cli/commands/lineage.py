@@ -9,6 +9,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.tables import cell
 from dver.cli.terminal import printable
 from dver.formats.pack import ObjectKind
 from dver.formats.record import RunRecord
@@ -51,11 +52,11 @@ def _told(made: Made) -> Iterator[str]:
     outs = ", ".join(printable(one.path) for one in made.run.outs)
     yield f"{outs or 'nothing'}  was made by {printable(str(made.address))}"
     commands = [made.run.cmd] if isinstance(made.run.cmd, str) else made.run.cmd
-    yield from (f"  ran     {printable(one)}" for one in commands)
+    yield from (f"  ran     {cell(one)}" for one in commands)
     yield from (f"  read    {_read(one)}" for one in made.sources)
     for file, values in made.run.params.items():
         for key, value in values.items():
-            yield f"  with    {printable(key)} = {printable(str(value))}  ({printable(file)})"
+            yield f"  with    {printable(key)} = {cell(value, None)}  ({printable(file)})"
     yield from (f"  with    {printable(name)}={printable(value or '')}" for name, value in made.run.env.items())
     yield from (f"  {line}" for line in _circumstances(made.record))
 
