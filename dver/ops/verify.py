@@ -15,7 +15,6 @@ from dver.core.words import some, typed
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
-from dver.pipeline.compare import Difference, beyond, read_numbers
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.job import Ended, Job
 from dver.pipeline.local import LocalRunner
@@ -23,6 +22,7 @@ from dver.pipeline.reasons import staleness
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import Task, Watcher, run_stages
 from dver.pipeline.stage import Output, Role, Stage
+from dver.pipeline.tolerance import Difference, beyond, read_numbers
 from dver.pipeline.watchers import Errors, Silent
 from dver.project.locks import Locks
 from dver.project.observing import Observer

@@ -24,14 +24,29 @@ def parse_values(content: bytes, name: str) -> dict[str, Any]:
     Dates become text. Of Python, assignments of literals count: those of the module, and by class those of its body and
     of `self` in its `__init__`. Nothing is executed. Raises PipelineError.
     """
+    values = _parse(content, name)
+    if not isinstance(values, dict):
+        raise PipelineError(f"{name}: expected a mapping, not {yamltree.kind_of(values)}")
+    return values
+
+
+def parse_metrics(content: bytes, name: str) -> dict[str, Any]:
+    """The same of a file of metrics, which may be one bare number: then the metric is called like the file."""
+    values = _parse(content, name)
+    if isinstance(values, (int, float)) and not isinstance(values, bool):
+        return {posixpath.splitext(posixpath.basename(name))[0]: values}
+    if not isinstance(values, dict):
+        raise PipelineError(f"{name}: expected a mapping or a number, not {yamltree.kind_of(values)}")
+    return values
+
+
+def _parse(content: bytes, name: str) -> Any:
     if len(content) > yamltree.MAX_SIZE:
         why = f"{len(content):,} bytes; at most {yamltree.MAX_SIZE:,} are read"
         raise PipelineError(f"{name} is too large", why=why)
     readers: dict[str, Callable[[bytes, str], Any]] = {".json": _json, ".toml": _toml, ".py": _python}
     values = readers.get(posixpath.splitext(name)[1], _yaml)(content, name)
     yamltree.refuse_deep(values, name)
-    if not isinstance(values, dict):
-        raise PipelineError(f"{name}: expected a mapping, not {yamltree.kind_of(values)}")
     return values
 
 

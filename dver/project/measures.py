@@ -13,7 +13,7 @@ from dver.pipeline import FILE_NAME
 from dver.pipeline.comparing import Change, compare, flat
 from dver.pipeline.graph import place_of
 from dver.pipeline.stage import PARAMS_FILE, PipelineFile, Role
-from dver.pipeline.values import lookup, parse_values
+from dver.pipeline.values import lookup, parse_metrics, parse_values
 from dver.project.sides import NotThereError, Problem, Side
 from dver.project.targets import data_path, is_at_or_below
 from dver.repo import Repository
@@ -52,6 +52,7 @@ class Wanted:
     keys: dict[str, set[str] | None] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
     """Places at which there need not be a file."""
+    parse: Callable[[bytes, str], dict[str, Any]] = parse_values
 
     def add(self, place: str, keys: Iterable[str] = ()) -> None:
         """Want the values at `keys`, or all of them."""
@@ -91,7 +92,7 @@ def metrics_of(side: Side, problems: list[Problem]) -> Wanted:
         for path in file.metrics:
             wanted.add(_place(folder, path))
 
-    wanted = Wanted()
+    wanted = Wanted(parse=parse_metrics)
     _each_file(side, problems, add_of)
     return wanted
 
@@ -101,7 +102,7 @@ def narrowed(repo: Repository, wanted: Wanted, targets: Sequence[str], cwd: Path
     names is wanted, too. All of it where there are no targets. Raises UsageError."""
     if not targets:
         return wanted
-    chosen = Wanted()
+    chosen = Wanted(parse=wanted.parse)
     for text in targets:
         place = os.fsdecode(data_path(repo, text, cwd))
         inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(place)) and one != place]
@@ -119,7 +120,7 @@ def values_of(repo: Repository, side: Side, wanted: Wanted, problems: list[Probl
         try:
             for file in _each(side, place):
                 name = repo.shown(os.fsencode(file))
-                values = parse_values(side.read(file), name)
+                values = wanted.parse(side.read(file), name)
                 found[name] = flat(values if keys is None else dict(_chosen(values, sorted(keys))))
         except NotThereError as error:
             if place not in wanted.optional:

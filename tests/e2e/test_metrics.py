@@ -280,3 +280,11 @@ def test_many_files_that_cannot_be_read_are_counted(project: Project, run: Run) 
     err = run("metrics", "show", cwd=project.root).err
     assert err.count("is not in the workspace") == 20
     assert "5 more files could not be read" in err
+
+
+def test_a_metric_may_be_one_bare_number(project: Project, run: Run) -> None:
+    write(project.root, {"auc.txt": b"0.93\n", "loss.json": b"1e-3", "list.json": b"[1]"})
+    found = run("metrics", "show", "auc.txt", "loss.json", "--json", cwd=project.root).out
+    assert '"auc": 0.93' in found
+    assert '"loss": 0.001' in found
+    assert "expected a mapping or a number" in run("metrics", "show", "list.json", cwd=project.root, rc=None).err

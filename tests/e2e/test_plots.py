@@ -152,6 +152,8 @@ def test_a_plot_that_only_one_side_has_is_shown_alone(project: Project, run: Run
 def test_all_tags_and_branches_can_be_shown(project: Project, run: Run) -> None:
     found = run("plots", "show", "--all-tags", "--all-branches", "curve.csv", "--show-vega", cwd=project.root).json
     assert {row["rev"] for row in found["data"]["values"]} == {"workspace", "main, v1"}
+    found = run("plots", "show", "--all-commits", "curve.csv", "--show-vega", cwd=project.root).json
+    assert len({row["rev"] for row in found["data"]["values"]}) == len(project.git("rev-list", "HEAD").split()) + 1
 
 
 # -- templates and pictures

@@ -76,16 +76,25 @@ def command() -> None:
 @click.option("--rev", "revs", multiple=True, metavar="REV", help="The plots of this revision; may be repeated.")
 @click.option("--all-branches", is_flag=True, help="The tips of all branches, and the workspace.")
 @click.option("--all-tags", is_flag=True, help="All tags, and the workspace.")
+@click.option("--all-commits", is_flag=True, help="The whole history, and the workspace.")
 @_shared_options
 @click.pass_obj
 def show_command(
-    ctx: Context, /, *, targets: tuple[str, ...], revs: tuple[str, ...], all_branches: bool, all_tags: bool, **how: Any
+    ctx: Context,
+    /,
+    *,
+    targets: tuple[str, ...],
+    revs: tuple[str, ...],
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    **how: Any,
 ) -> None:
     """Draw plots.
 
     A TARGET is a file, which need not be named in dver.yaml, a folder with some below it, or the id of a plot.
     """
-    scope = Scope(None, all_branches, all_tags)
+    scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = plots_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, style=_style(how))
     _tell(ctx, found, how)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dver.pipeline.values import flatten, parse_values
+from dver.pipeline.values import flatten, parse_metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Difference:
 
 def read_numbers(content: bytes, name: str) -> dict[str, Any]:
     """The metrics in a file, by dotted key. Raises PipelineError."""
-    return dict(flatten(parse_values(content, name)))
+    return dict(flatten(parse_metrics(content, name)))
 
 
 def beyond(
