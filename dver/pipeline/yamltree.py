@@ -117,9 +117,16 @@ def parse(content: bytes, name: str) -> Node:
         return _Reader(name, events).document()
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
-        raise wrong(Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1), _told(error)) from None
+        mark = Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1)
+        if "cannot start any token" in str(error.problem) and _begins_with_tab(content, mark.line):
+            raise wrong(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab") from None
+        raise wrong(mark, _told(error)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PipelineError(f"{name} is not YAML", why=str(error).replace("\n", " ")) from None
+
+
+def _begins_with_tab(content: bytes, line: int) -> bool:
+    return any(one.lstrip(b" ").startswith(b"\t") for one in content.split(b"\n")[line - 1 : line])
 
 
 def _told(error: yaml.MarkedYAMLError) -> str:
