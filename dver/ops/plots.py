@@ -67,14 +67,15 @@ def plots_diff(
         return Gatherer(repo, cwd, style).gather(sides, targets)
 
 
-def write_page(found: Plots, to: Path) -> Written:
+def write_page(repo: Repository, found: Plots, to: Path) -> Written:
     """Write the page, to a file called `….html` or into a folder.
 
     Raises ConflictError where something else would be written over, RepositoryError without the extra `plots`.
     """
     from dver.plots.engine import javascript
 
-    script = javascript() if any(isinstance(one, Drawn) for one in found.plots) else ""
+    drawn = any(isinstance(one, Drawn) for one in found.plots)
+    script = javascript(repo.worktree_folder) if drawn else ""
     content = page(found.plots, "Plots of " + ", ".join(found.revs), script)
     if to.suffix.lower() in (".html", ".htm"):
         _refuse_foreign_file(to)

@@ -5,18 +5,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from dver.core.errors import PipelineError, RepositoryError
+from dver.core.fsutil import write_atomic
 
 _SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
 _SCALE: Final = 2.0
 
 
-def javascript() -> str:
-    """What defines `vegaEmbed` in a page. Takes a second or two. Raises RepositoryError without the extra."""
-    found: str = _engine().javascript_bundle(_SNIPPET)
-    return found
+def javascript(kept: Path) -> str:
+    """What defines `vegaEmbed` in a page. It takes more than a second to make, so it is kept in the folder `kept`,
+    once for all pages. Raises RepositoryError without the extra."""
+    engine = _engine()
+    path = kept / f"vega-{engine.__version__}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text("utf-8")
+    made: str = engine.javascript_bundle(_SNIPPET)
+    with suppress(OSError):  # a folder that cannot be written to only costs time
+        kept.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, made.encode(), durable=False)
+        for other in set(kept.glob("vega-*.js")) - {path}:
+            other.unlink(missing_ok=True)
+    return made
 
 
 def to_png(spec: Mapping[str, Any], name: str) -> bytes:

@@ -81,6 +81,16 @@ def test_the_page_has_all_plots_of_the_workspace_and_needs_no_network(project: P
     assert not re.search(r'<(script|link|img)[^>]*(src|href)="?(http|//)', text)
 
 
+def test_what_draws_the_charts_is_made_once(project: Project, run: Run) -> None:
+    folder = project.root / ".git/dver"
+    (folder / "vega-0.1.js").write_text("older")
+    run("plots", "show", cwd=project.root)
+    (kept,) = folder.glob("vega-*.js")
+    kept.write_text(kept.read_text() + "// it was read")
+    run("plots", "show", cwd=project.root)
+    assert "// it was read" in (project.root / "dver_plots/index.html").read_text()
+
+
 def test_plots_leave_no_trace_in_git(project: Project, run: Run) -> None:
     before = project.git("status", "--short")
     run("plots", "show", cwd=project.root)

@@ -97,7 +97,7 @@ def show_command(
     scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = plots_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, style=_style(how))
-    _tell(ctx, found, how)
+        _tell(ctx, repo, found, how)
 
 
 @command.command(
@@ -119,7 +119,7 @@ def diff_command(ctx: Context, /, *, old: str, new: str, targets: tuple[str, ...
     """
     with Repository.open(ctx.cwd) as repo:
         found = plots_diff(repo, targets, cwd=ctx.cwd, old=old, new=new, style=_style(how))
-    _tell(ctx, found, how)
+        _tell(ctx, repo, found, how)
 
 
 @command.command(
@@ -146,20 +146,20 @@ def _style(how: dict[str, Any]) -> Plot:
     )
 
 
-def _tell(ctx: Context, found: Plots, how: dict[str, Any]) -> None:
+def _tell(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any]) -> None:
     if how["show_vega"]:
         ctx.emit_json(only_chart(found).spec)
     elif how["as_json"]:
         ctx.emit_json({one.name: one.spec for one in found.plots if isinstance(one, Drawn)})
     elif found.plots:
-        _write(ctx, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
+        _write(ctx, repo, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
     elif not found.problems:
         ctx.note("there are no plots")
     tell_problems(ctx, found.problems, nothing=not found.plots)
 
 
-def _write(ctx: Context, found: Plots, to: Path, *, png: bool, show: bool) -> None:
-    written = write_pictures(found, to) if png else write_page(found, to)
+def _write(ctx: Context, repo: Repository, found: Plots, to: Path, *, png: bool, show: bool) -> None:
+    written = write_pictures(found, to) if png else write_page(repo, found, to)
     for path in written.paths:
         ctx.say(terminal.printable(os.path.relpath(path, ctx.cwd)))
     for error in written.errors if written.paths else written.errors[:-1]:
