@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,6 +165,18 @@ def test_damage_is_told_and_nothing_is_taken_from_it(
     assert "told of 2 runs" in run("push", "--run-cache", cwd=first).out
     run("repro", "--pull", cwd=clone("third"))
     assert ran(count) == []
+
+
+def test_a_remote_that_cannot_be_reached_is_an_error(run: Run, first: Path, count: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nobody = closed.getsockname()[1]
+    run("remote", "set", "origin", "url", "s3://bucket/prefix", cwd=first)
+    run("remote", "set", "origin", "endpoint_url", f"http://127.0.0.1:{nobody}", cwd=first)
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    assert "cannot reach" in run("repro", "--pull", cwd=first, rc=7, env=keys).err
+    assert ran(count) == []
+    run("repro", cwd=first)
 
 
 def test_what_is_known_there_is_not_sent_again(run: Run, first: Path, clone: Team, remote: Path) -> None:
