@@ -6,6 +6,7 @@ JSON with sorted keys, so that people and other programs read it; a file of its 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
@@ -88,4 +89,6 @@ def decode(content: bytes) -> RunRecord:
     wrong = [name for name, value in values.items() if not isinstance(value, _TYPES.get(name, (str,)))]
     if wrong or not values.keys() >= _REQUIRED:
         raise CorruptError("a run record with impossible values", why=", ".join(wrong) or "it names no stage or times")
+    if not all(0 <= values[name] < math.inf for name in ("started", "ended")):
+        raise CorruptError("a run record with impossible values", why="it began or ended at no time")
     return RunRecord(**{**values, "gpus": tuple(map(str, values.get("gpus", ())))})

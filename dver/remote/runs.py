@@ -6,7 +6,7 @@ They lie beside the indexes, so that the one list request of every transfer tell
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError
@@ -113,7 +113,7 @@ def _fetched(names: Sequence[Oid], catalog: Catalog) -> Iterator[tuple[Oid, list
 
 
 def _is_whole(run: Run) -> bool:
-    try:
-        return run.ended >= 0
-    except CorruptError:
-        return False
+    with suppress(CorruptError):
+        _ = run.ended
+        return True
+    return False

@@ -89,3 +89,29 @@ def test_pull_killed_at_any_moment_is_completed_by_the_next_pull(env: Path, tmp_
         leftovers = [path for path in clone.rglob(".dver-*") if path.name != ".dver"]
         assert not leftovers
     assert killer.killed >= KILLS // 3
+
+
+def test_a_push_that_was_killed_tells_of_its_runs_the_next_time(env: Path, tmp_path: Path, run: Run) -> None:
+    repo, remote = tmp_path / "repo", tmp_path / "remote"
+    make_git_repo(repo)
+    stages = 'stages: {make: {cmd: "echo ${rate} > made", params: [rate], outs: [made]}}\n'
+    (repo / "dver.yaml").write_text(stages)
+    (repo / "params.yaml").write_text("rate: none\n")
+    run("init", cwd=repo)
+    run("remote", "add", "-d", "origin", "../remote", cwd=repo)
+    git("add", "-A", cwd=repo)
+    git("commit", "-qm", "Stages", cwd=repo)
+    run("repro", cwd=repo)
+    killer = Killer(timed("push", cwd=repo))
+    clone = tmp_path / "clone"
+    git("clone", "-q", repo, clone, cwd=tmp_path)
+    for number in range(KILLS // 2):
+        for one in (repo, clone):
+            (one / "params.yaml").write_text(f"rate: {number}\n")
+        run("repro", cwd=repo)
+        killer.kill(["push"], repo)
+        run("push", cwd=repo)
+        assert "make: restored" in run("repro", "--pull", cwd=clone).err
+        assert (clone / "made").read_text() == f"{number}\n"
+        _verify_remote(remote)
+    assert killer.killed
