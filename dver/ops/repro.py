@@ -70,7 +70,7 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
     observer, locks = Observer(repo, progress), Locks(repo)
     observer.prefetch(places_of(graph, stages))
     known = Known(RunCache(repo), locks, supply.has if supply else None) if choice.use_cache else None
-    coming = supply.inputs(graph, stages, _run(graph, stages, forced)) if supply else {}
+    coming = supply.inputs(graph, _run(graph, stages, forced)) if supply else {}
     forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
     return plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
 
@@ -95,7 +95,7 @@ def repro(
     supply = Supply(repo, progress) if choice.pull else None
     damaged = supply.learn() if supply else ()
     if supply is not None:
-        supply.bring_inputs(graph, stages, _run(graph, stages, forced))
+        supply.bring_inputs(graph, _run(graph, stages, forced))
     observer, locks = Observer(repo, progress), Locks(repo)
     observer.prefetch(places_of(graph, stages))
     known = Known(RunCache(repo), locks, supply.bring if supply else None) if choice.use_cache else None

@@ -38,19 +38,19 @@ class Supply:
         catalog.refresh()
         return receive(catalog, RunCache(self._repo).take).damaged
 
-    def inputs(self, graph: Graph, stages: Collection[Address], made: Collection[Address]) -> dict[str, Item]:
+    def inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, Item]:
         """What `bring_inputs` would bring, by place, where nothing is; of what is read as it is tracked."""
         read = {place for one in stages for place in dep_places(one, graph.stages[one])}
-        found = {os.fsdecode(path): one for path, one in self._tracked(made).items()}
+        found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
         absent = [
             place for place in read & found.keys() if not os.path.lexists(self._repo.absolute(os.fsencode(place)))
         ]
         return {place: item_of(place, found[place].entry) for place in absent}
 
-    def bring_inputs(self, graph: Graph, stages: Collection[Address], made: Collection[Address]) -> None:
-        """Check out what `stages` read, is tracked, and is made by none of the stages `made`. What is saved nowhere is
+    def bring_inputs(self, graph: Graph, stages: Collection[Address]) -> None:
+        """Check out what `stages`, which may be run, read, is tracked, and none of them makes. What is saved nowhere is
         left as it is."""
-        tracked = self._tracked(made)
+        tracked = self._tracked(stages)
         read = {os.fsencode(place) for one in stages for place in dep_places(one, graph.stages[one])}
         for place in sorted(_tracked(read, tracked)):
             # What is not in the tracked data is for the stage to miss.

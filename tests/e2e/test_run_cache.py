@@ -323,3 +323,50 @@ def test_what_came_before_is_seen_ahead(run: Run, first: Path) -> None:
     shown = run("repro", "--dry-run", cwd=first).out
     assert "restore prepare" in shown
     assert "restore train\n  changed: clean" in shown
+
+
+def test_outputs_of_frozen_stages_are_fetched_for_those_that_read_them(
+    run: Run, first: Path, clone: Team, count: Path
+) -> None:
+    run("repro", cwd=first)
+    run("freeze", "prepare", cwd=first)
+    git("add", "-A", cwd=first)
+    git("commit", "-qm", "Frozen", cwd=first)
+    run("push", cwd=first)
+    ran(count)
+    second = clone("second")
+    (second / "params.yaml").write_text("rate: 2\n")
+    run("repro", "--pull", cwd=second)
+    assert ran(count) == ["train"]
+    assert (second / "model").read_text() == "clean\na\nrate 2\n"
+    assert not (second / "raw").exists()  # nothing that is run reads it
+
+
+def test_outputs_of_stages_that_are_left_out_are_fetched(run: Run, first: Path, clone: Team, count: Path) -> None:
+    run("repro", cwd=first)
+    git("add", "-A", cwd=first)
+    git("commit", "-qm", "Run", cwd=first)
+    run("push", cwd=first)
+    ran(count)
+    second = clone("second")
+    (second / "params.yaml").write_text("rate: 2\n")
+    run("repro", "--pull", "--single-item", "train", cwd=second)
+    assert ran(count) == ["train"]
+    assert (second / "model").read_text() == "clean\na\nrate 2\n"
+
+
+def test_a_gc_leaves_what_locks_name_and_an_entry_without_outputs_is_no_hit(run: Run, first: Path, count: Path) -> None:
+    for rate in (1, 2):
+        (first / "params.yaml").write_text(f"rate: {rate}\n")
+        run("repro", cwd=first)
+    git("add", "-A", cwd=first)
+    git("commit", "-qm", "Run", cwd=first)
+    run("gc", "--grace", "0d", cwd=first)
+    ran(count)
+    (first / "model").unlink()
+    run("repro", cwd=first)
+    assert ran(count) == []
+    (first / "params.yaml").write_text("rate: 1\n")
+    run("repro", cwd=first)
+    assert ran(count) == ["train"]
+    assert (first / "model").read_text() == "clean\na\nrate 1\n"
