@@ -8,8 +8,8 @@ from typing import Any, Final
 from dver.cli import tables, terminal
 from dver.cli.context import Context
 from dver.pipeline.comparing import ABSENT, Change
-from dver.project.measures import Compared, Shown
-from dver.project.sides import WORKSPACE, Problem
+from dver.stages.measures import Compared, Shown
+from dver.stages.sides import WORKSPACE, Problem
 
 _SHOWN: Final = 20
 """Files that could not be read that are named before they are only counted."""

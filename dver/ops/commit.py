@@ -11,12 +11,12 @@ from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
 from dver.pipeline.graph import Address, Graph
 from dver.pipeline.reasons import Always, NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.pipelines import load_pipelines, refuse_tracked, select_stages
-from dver.project.stages import outs_of, places_of, reasons_of
-from dver.project.stagework import StageWork
 from dver.repo import Repository
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.pipelines import load_pipelines, refuse_tracked, select_stages
+from dver.stages.present import outs_of, places_of, reasons_of
+from dver.stages.work import StageWork
 
 _OF_OUTPUTS = (NeverRun, OutputChanged, OutputMissing, OutputsDiffer)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dver.pipeline.diagram import Diagram, of_outputs, of_stages
 from dver.pipeline.plan import scope
-from dver.project.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
+from dver.stages.pipelines import load_pipelines, select_stages
 
 
 def dag(repo: Repository, targets: Sequence[str], *, cwd: Path, outs: bool = False, full: bool = False) -> Diagram:

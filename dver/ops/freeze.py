@@ -10,9 +10,9 @@ from dver.core.words import typed
 from dver.pipeline.graph import Address
 from dver.pipeline.insert import set_frozen
 from dver.pipeline.stage import Stage
-from dver.project.pipelines import load_pipelines, select_stages
-from dver.project.yamledit import edit_pipeline
 from dver.repo import Repository
+from dver.stages.pipelines import load_pipelines, select_stages
+from dver.stages.yamledit import edit_pipeline
 
 
 def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool) -> tuple[Address, ...]:

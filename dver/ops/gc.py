@@ -15,7 +15,6 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
 from dver.formats.pack import ObjectKind
-from dver.project.aside import forget_old
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
 from dver.remote.gc import prepare_remote_gc, remote_gc
@@ -26,6 +25,7 @@ from dver.scm.revisions import is_shallow
 from dver.scm.roots import read_roots
 from dver.scm.upstream import unknown_tips
 from dver.scm.worktrees import clone_at
+from dver.stages.aside import forget_old
 from dver.store import clones, trash
 from dver.store.closure import Root
 from dver.store.gc import GcPlan, GcResult, collect, find_needed, plan_for, take_inventory

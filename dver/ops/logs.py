@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.core.words import count, some, typed
-from dver.project.pipelines import load_pipelines, select_stages
-from dver.project.runlogs import KEPT, RunLog, RunLogs
 from dver.repo import Repository
+from dver.stages.pipelines import load_pipelines, select_stages
+from dver.stages.runlogs import KEPT, RunLog, RunLogs
 
 
 def log_of(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLog:

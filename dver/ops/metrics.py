@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dver.project.history import CURRENT, Scope
-from dver.project.measures import Compared, Shown, Values, compared, metrics_of, narrowed, values_of
-from dver.project.sides import WORKSPACE, Problem, Side, named_sides, open_sides, sides_in
 from dver.repo import Repository
+from dver.stages.measures import Compared, Shown, Values, compared, metrics_of, narrowed, values_of
+from dver.stages.sides import WORKSPACE, Problem, Side, named_sides, open_sides, sides_in
 
 
 def metrics_show(

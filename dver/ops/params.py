@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dver.project.measures import Compared, compared, narrowed, params_of, values_of
-from dver.project.sides import WORKSPACE, Problem, named_sides, open_sides
 from dver.repo import Repository
+from dver.stages.measures import Compared, compared, narrowed, params_of, values_of
+from dver.stages.sides import WORKSPACE, Problem, named_sides, open_sides
 
 
 def params_diff(

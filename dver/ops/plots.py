@@ -15,9 +15,9 @@ from dver.core.words import typed
 from dver.pipeline.stage import Plot
 from dver.plots.page import MARK, Drawn, Plotted, page
 from dver.project.history import CURRENT, Scope
-from dver.project.plotting import Gatherer, Plots
-from dver.project.sides import WORKSPACE, named_sides, open_sides, sides_in
 from dver.repo import Repository
+from dver.stages.plotting import Gatherer, Plots
+from dver.stages.sides import WORKSPACE, named_sides, open_sides, sides_in
 
 FOLDER: Final = "dver_plots"
 """Where plots are written unless the user names a place."""

@@ -15,19 +15,19 @@ from dver.pipeline.plan import Step, plan, scope
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State, Task, Watcher, run_stages
 from dver.pipeline.watchers import Errors, Silent
-from dver.project.aside import Spared
-from dver.project.earlier import Known
-from dver.project.forecast import foresee
-from dver.project.locks import Locks
-from dver.project.machine import capacity
-from dver.project.observing import Observer
-from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.project.runcache import RunCache
-from dver.project.runlogs import RunLogs
-from dver.project.stages import places_of
-from dver.project.stagework import StageWork
-from dver.project.supply import Supply
 from dver.repo import Repository
+from dver.stages.aside import Spared
+from dver.stages.earlier import Known
+from dver.stages.forecast import foresee
+from dver.stages.locks import Locks
+from dver.stages.machine import capacity
+from dver.stages.observing import Observer
+from dver.stages.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.stages.present import places_of
+from dver.stages.runlogs import RunLogs
+from dver.stages.supply import Supply
+from dver.stages.work import StageWork
 
 
 @dataclass(frozen=True, slots=True)

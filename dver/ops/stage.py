@@ -13,10 +13,10 @@ from dver.pipeline.graph import Address, place_of
 from dver.pipeline.insert import add_stage
 from dver.pipeline.stage import Stage
 from dver.pipeline.yamltree import wrong
-from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.project.targets import data_path, in_worktree, is_at_or_below
-from dver.project.yamledit import edit_pipeline
 from dver.repo import Repository
+from dver.stages.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.stages.yamledit import edit_pipeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dver.formats.tree import Entry
     from dver.pipeline.graph import Address
     from dver.pipeline.plan import Step
-    from dver.project.outlook import Prospect
     from dver.project.presence import Presence
+    from dver.stages.outlook import Prospect
     from dver.store.compare import Change
 
 _Examine = Callable[[bytes, Pointer], "tuple[Entry | None, tuple[Change, ...] | None]"]
@@ -130,7 +130,7 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
 
 
 def _prospect(repo: Repository) -> Prospect:
-    from dver.project.outlook import Prospect  # not needed where there are no stages
+    from dver.stages.outlook import Prospect  # not needed where there are no stages
 
     return Prospect(repo)
 

@@ -24,15 +24,15 @@ from dver.pipeline.schedule import Task, Watcher, run_stages
 from dver.pipeline.stage import Output, Role, Stage
 from dver.pipeline.tolerance import Difference, beyond, read_numbers
 from dver.pipeline.watchers import Errors, Silent
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.outputs import make_room
-from dver.project.pipelines import Pipelines, load_pipelines, select_stages
 from dver.project.restore import Wish, restore
-from dver.project.stages import entry_of_item, inputs_of, job_of, outs_of
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.scratchtree import scratch_worktree
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.outputs import make_room
+from dver.stages.pipelines import Pipelines, load_pipelines, select_stages
+from dver.stages.present import entry_of_item, inputs_of, job_of, outs_of
 
 
 class Outcome(Enum):

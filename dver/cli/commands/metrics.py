@@ -9,8 +9,8 @@ from dver.cli.context import Context
 from dver.cli.measures import tell_compared, tell_shown
 from dver.ops.metrics import metrics_diff, metrics_show
 from dver.project.history import Scope
-from dver.project.sides import WORKSPACE
 from dver.repo import Repository
+from dver.stages.sides import WORKSPACE
 
 
 @options.group(

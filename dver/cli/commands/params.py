@@ -8,8 +8,8 @@ from dver.cli import options, tables
 from dver.cli.context import Context
 from dver.cli.measures import tell_compared
 from dver.ops.params import params_diff
-from dver.project.sides import WORKSPACE
 from dver.repo import Repository
+from dver.stages.sides import WORKSPACE
 
 
 @options.group(

@@ -18,9 +18,9 @@ from dver.pipeline.stage import Plot
 from dver.plots.page import Drawn
 from dver.plots.templates import BUILT_IN, built_in
 from dver.project.history import Scope
-from dver.project.plotting import Plots, only_chart
-from dver.project.sides import WORKSPACE
 from dver.repo import Repository
+from dver.stages.plotting import Plots, only_chart
+from dver.stages.sides import WORKSPACE
 
 F = TypeVar("F", bound=Callable[..., Any])
 

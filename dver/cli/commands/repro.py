@@ -17,8 +17,8 @@ from dver.core.words import some
 from dver.ops.repro import Choice, plan_repro, repro
 from dver.pipeline.plan import Intent, Step
 from dver.pipeline.schedule import State
-from dver.project.aside import Spared
 from dver.repo import Repository
+from dver.stages.aside import Spared
 
 
 @options.command(

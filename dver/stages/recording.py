@@ -14,12 +14,12 @@ from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.stage import Stage
 from dver.project.history import object_kind
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.pipelines import Pipelines
-from dver.project.stages import entry_of_item
 from dver.repo import Repository
 from dver.scm import gitignore, index
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.pipelines import Pipelines
+from dver.stages.present import entry_of_item
 from dver.store.trash import Watch
 
 _WRITE_EVERY: Final = 0.5

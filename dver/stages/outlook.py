@@ -13,13 +13,13 @@ from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, Graph, Producers
 from dver.pipeline.plan import Step, plan, scope
 from dver.pipeline.reasons import Always, DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
-from dver.project.stages import dep_places, out_places, param_places, places_of, reasons_of
 from dver.project.targets import is_at_or_below
 from dver.repo import Repository
 from dver.scm.pointers import LOCK_NAME
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.stages.present import dep_places, out_places, param_places, places_of, reasons_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from support import Run
 
 from dver.core.progress import SILENT
 from dver.formats.tree import Kind
-from dver.project.observing import Observer
 from dver.repo import Repository
+from dver.stages.observing import Observer
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from dver.pipeline.graph import Address, Graph
 from dver.project.getting import get_targets
 from dver.project.restore import check_out
 from dver.project.runcache import RunCache
-from dver.project.stages import dep_places, item_of
 from dver.project.targets import Tracked, in_worktree, is_at_or_below, select
 from dver.remote.catalog import Catalog
 from dver.remote.fetch import fetch
 from dver.remote.fetch_plan import Want
 from dver.remote.runs import receive
 from dver.repo import Repository
+from dver.stages.present import dep_places, item_of
 from dver.store.trash import Watch
 
 

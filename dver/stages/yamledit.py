@@ -10,8 +10,8 @@ from pathlib import Path
 from dver.core.errors import PipelineError
 from dver.core.fsutil import write_atomic
 from dver.pipeline import FILE_NAME
-from dver.project.pipelines import Pipelines, load_pipelines
 from dver.repo import Repository
+from dver.stages.pipelines import Pipelines, load_pipelines
 
 Change = Callable[[bytes, str], bytes]
 """From the content of a file, and its name for people, to what it is to be."""

@@ -16,9 +16,9 @@ from dver.plots.definition import Definition, definitions, is_image, of_file, re
 from dver.plots.page import Drawn, Picture, Pictures, Plotted
 from dver.plots.points import DATA, Row, parse_points
 from dver.plots.templates import DEFAULT, built_in, fill, parse_template
-from dver.project.sides import Problem, Side
 from dver.project.targets import data_path, is_at_or_below
 from dver.repo import PROJECT_FOLDER, Repository
+from dver.stages.sides import Problem, Side
 
 _FOLDER: Final = "plots"
 _T = TypeVar("_T")

@@ -19,16 +19,16 @@ from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
-from dver.project.aside import Aside, Spared
-from dver.project.earlier import Hit, Known, find_hit, is_repeatable, put_back
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.outputs import make_room, refuse_parts, take_outputs
-from dver.project.pipelines import Pipelines
-from dver.project.recording import Recorder
-from dver.project.stages import dep_places, inputs_of, job_of, out_places, outs_of, param_places, refuse_missing_params
-from dver.project.surroundings import Surroundings, look_around
 from dver.repo import Repository
+from dver.stages.aside import Aside, Spared
+from dver.stages.earlier import Hit, Known, find_hit, is_repeatable, put_back
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.outputs import make_room, refuse_parts, take_outputs
+from dver.stages.pipelines import Pipelines
+from dver.stages.present import dep_places, inputs_of, job_of, out_places, outs_of, param_places, refuse_missing_params
+from dver.stages.recording import Recorder
+from dver.stages.surroundings import Surroundings, look_around
 
 _MOST_FILES: Final = 100_000
 """Of a directory whose list of files is kept, though it is nobody's data."""

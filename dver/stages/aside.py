@@ -19,11 +19,11 @@ from dver.formats.lock import Item
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.reasons import is_same
 from dver.pipeline.stage import Output
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.stages import item_of
 from dver.repo import Repository
 from dver.scm.index import is_committed
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.present import item_of
 from dver.store.closure import Root, missing_from
 from dver.worktree.apply import refuse_symlinked_parents
 

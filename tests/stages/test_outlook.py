@@ -16,7 +16,7 @@ from dver.pipeline.reasons import (
     Reason,
     Upstream,
 )
-from dver.project.outlook import without_absent
+from dver.stages.outlook import without_absent
 
 A, B, C = (Address("sub", name) for name in "abc")
 

@@ -9,11 +9,11 @@ from dver.formats.lock import Item
 from dver.pipeline.graph import Address, Graph, Producers, place_of
 from dver.pipeline.reasons import DependencyChanged, Inputs, Reason, staleness
 from dver.pipeline.stage import Stage
-from dver.project.earlier import Hit, Known, find_hit
-from dver.project.locks import Locks
-from dver.project.observing import Observer
-from dver.project.stages import in_detail, inputs_of, out_places, outs_of
 from dver.repo import Repository
+from dver.stages.earlier import Hit, Known, find_hit
+from dver.stages.locks import Locks
+from dver.stages.observing import Observer
+from dver.stages.present import in_detail, inputs_of, out_places, outs_of
 
 
 @dataclass(frozen=True, slots=True)

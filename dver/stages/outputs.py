@@ -18,8 +18,8 @@ from dver.formats.tree import Entry, Kind
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.stage import Output, Stage
 from dver.project.partial import parts_below
-from dver.project.stages import item_of
 from dver.repo import Repository
+from dver.stages.present import item_of
 from dver.store.compare import leaves
 from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.apply import refuse_symlinked_parents

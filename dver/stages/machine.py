@@ -10,7 +10,7 @@ from typing import Final
 
 from dver.pipeline.room import DEVICES, Capacity
 from dver.pipeline.stage import Resources
-from dver.project.surroundings import answer_of
+from dver.stages.surroundings import answer_of
 
 _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 _LIMITS: Final = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))

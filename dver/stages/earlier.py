@@ -12,12 +12,12 @@ from dver.formats.lock import Item
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.reasons import Inputs, is_same, recorded, run_key
 from dver.pipeline.stage import Output, Stage
-from dver.project.locks import Locks
-from dver.project.outputs import make_room
 from dver.project.restore import Wish, restore
 from dver.project.runcache import RunCache
-from dver.project.stages import entry_of_item
 from dver.repo import Repository
+from dver.stages.locks import Locks
+from dver.stages.outputs import make_room
+from dver.stages.present import entry_of_item
 from dver.store.closure import Root, missing_from
 
 

@@ -19,8 +19,8 @@ from dver.pipeline.reasons import DependencyChanged, Inputs, OutputChanged, Reas
 from dver.pipeline.stage import Output, Stage
 from dver.pipeline.values import lookup
 from dver.pipeline.yamltree import wrong
-from dver.project.observing import Observer
 from dver.repo import Repository
+from dver.stages.observing import Observer
 
 _LINK: Final = b"symbolic link "
 

@@ -21,12 +21,12 @@ from dver.formats.tree import Entry, Kind
 from dver.pipeline.stage import PipelineFile
 from dver.project.history import Scope
 from dver.project.lockfiles import outputs_in
-from dver.project.pipelines import pipelines_of_commit, pipelines_of_workspace
 from dver.project.targets import Target, Tracked, containing, entry_of, in_commit
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.commits import CommitReader, TooLargeError, paths_called, tips
 from dver.scm.revisions import CommitId
+from dver.stages.pipelines import pipelines_of_commit, pipelines_of_workspace
 from dver.store.compare import find
 
 WORKSPACE: Final = "workspace"

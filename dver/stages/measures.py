@@ -14,9 +14,9 @@ from dver.pipeline.comparing import Change, compare, flat
 from dver.pipeline.graph import place_of
 from dver.pipeline.stage import PARAMS_FILE, PipelineFile, Role
 from dver.pipeline.values import lookup, parse_metrics, parse_values
-from dver.project.sides import NotThereError, Problem, Side
 from dver.project.targets import data_path, is_at_or_below
 from dver.repo import Repository
+from dver.stages.sides import NotThereError, Problem, Side
 
 
 @dataclass(frozen=True, slots=True)
