@@ -10,7 +10,7 @@ from support import Run
 
 from dver.pipeline.room import Capacity
 from dver.pipeline.stage import Resources
-from dver.project import machine
+from dver.stages import machine
 
 GPU = Resources(gpus=1)
 

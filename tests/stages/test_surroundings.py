@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from dver.project import surroundings
+from dver.stages import surroundings
 
 
 def asked(*folders: Path) -> tuple[str, dict[str, str]]:
