@@ -24,6 +24,8 @@ _INTERVAL: Final = 0.1
 """Seconds between two drawings of the table."""
 _LAST_WORDS: Final = 10
 """Lines of what a stage wrote that are shown when it fails."""
+_LONGEST: Final = 1 << 16
+"""Bytes after which a line is taken for one, whether it ends or not."""
 _TOLD: Final = frozenset((State.RESTORED, State.DONE, State.FAILED, State.STOPPED, State.SKIPPED))
 """What is worth a line when a stage comes to it."""
 
@@ -50,7 +52,7 @@ class Lines:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._output: dict[Address, _Split] = {}
+        self._output: dict[Address, Split] = {}
 
     def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
         """See `Watcher`."""
@@ -61,7 +63,7 @@ class Lines:
 
     def said(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
-        for line in self._output.setdefault(address, _Split()).add(content):
+        for line in self._output.setdefault(address, Split()).add(content):
             self._line(address, line)
 
     def tick(self) -> None:
@@ -98,13 +100,18 @@ class Passing:
 
 
 @dataclass(slots=True)
-class _Split:
+class Split:
     """Output that comes in pieces, as lines."""
 
     rest: bytes = b""
 
     def add(self, content: bytes) -> list[bytes]:
-        *lines, self.rest = (self.rest + content).split(b"\n")
+        *lines, rest = (self.rest + content).split(b"\n")
+        # What a progress bar has written over is not kept.
+        self.rest = rest[rest.rstrip(b"\r").rfind(b"\r") + 1 :]
+        if len(self.rest) > _LONGEST:
+            lines.append(self.rest)
+            self.rest = b""
         return lines
 
 
@@ -113,7 +120,7 @@ class _Row:
     """A stage that runs."""
 
     started: float
-    split: _Split = field(default_factory=_Split)
+    split: Split = field(default_factory=Split)
     last: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LAST_WORDS))
 
     def last_line(self) -> str:

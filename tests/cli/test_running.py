@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dver.cli.running import Table
+from dver.cli.running import Split, Table
 from dver.pipeline.graph import Address
 from dver.pipeline.schedule import State
 
@@ -138,3 +138,18 @@ def test_a_stage_that_is_tried_again_stays_in_its_line(table: Table, screen: Scr
     table.changed(ONE, State.RUNNING)
     later(table, clock, 5)
     assert screen.lines == ["one  running     10 s  "]
+
+
+def test_a_line_without_an_end_does_not_grow_for_ever() -> None:
+    split = Split()
+    shown = [line for _ in range(40) for line in split.add(b"x" * 10_000)]
+    assert sum(map(len, shown)) + len(split.rest) == 400_000
+    assert all(len(line) <= 80_000 for line in (*shown, split.rest))
+
+
+def test_what_a_progress_bar_has_written_over_is_not_kept() -> None:
+    split = Split()
+    for percent in range(1000):
+        assert split.add(b"\r%d of 1000" % percent) == []
+    assert split.rest == b"999 of 1000"
+    assert split.add(b"\r\n") == [b"999 of 1000\r"]
