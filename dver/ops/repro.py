@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
+from dver.formats.lock import Item
 from dver.pipeline.graph import Address, Graph
 from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
@@ -53,6 +54,8 @@ class ReproResult:
     errors: Mapping[Address, DverError]
     damaged_runs: tuple[str, ...] = ()
     """Keys of what the remote knows of runs, and could not be read."""
+    missed: int = 0
+    """Stages that were run although earlier runs are known: what those made was not here, and no remote was asked."""
 
     @property
     def went_well(self) -> bool:
@@ -60,7 +63,15 @@ class ReproResult:
         return not self.errors and State.WAITING not in self.states.values()
 
 
-def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> tuple[Step, ...]:
+@dataclass(frozen=True, slots=True)
+class ReproPlan:
+    """What a run would do. `missed` counts as in `ReproResult`."""
+
+    steps: tuple[Step, ...]
+    missed: int = 0
+
+
+def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
     pipelines, stages = _chosen(repo, choice, cwd)
     graph, forced = pipelines.graph, frozenset(stages) if choice.force else frozenset()
@@ -69,10 +80,11 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
         supply.learn()
     observer, locks = Observer(repo, progress), Locks(repo)
     observer.prefetch(places_of(graph, stages))
-    known = Known(RunCache(repo), locks, supply.has if supply else None) if choice.use_cache else None
+    missed = _Missed()
+    known = Known(RunCache(repo), locks, supply.has if supply else missed.note) if choice.use_cache else None
     coming = supply.inputs(graph, _run(graph, stages, forced)) if supply else {}
     forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
-    return plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
+    return ReproPlan(plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits), missed.count)
 
 
 def repro(
@@ -98,7 +110,8 @@ def repro(
         supply.bring_inputs(graph, _run(graph, stages, forced))
     observer, locks = Observer(repo, progress), Locks(repo)
     observer.prefetch(places_of(graph, stages))
-    known = Known(RunCache(repo), locks, supply.bring if supply else None) if choice.use_cache else None
+    missed = _Missed()
+    known = Known(RunCache(repo), locks, supply.bring if supply else missed.note) if choice.use_cache else None
     if supply is not None and known is not None:
         _bring_outputs(repo, graph, stages, observer, supply, known, forced)
     here = runner is None  # another runner knows by itself what it has
@@ -131,7 +144,7 @@ def repro(
     finally:
         logs.close()
         work.write()
-    return ReproResult(states, heard.errors, damaged)
+    return ReproResult(states, heard.errors, damaged, missed.count)
 
 
 def _run(graph: Graph, stages: Sequence[Address], forced: Collection[Address]) -> frozenset[Address]:
@@ -159,6 +172,23 @@ def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tup
     chosen = scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
     refuse_tracked(repo, pipelines.graph, chosen)
     return pipelines, chosen
+
+
+class _Missed:
+    """Notes what is known of earlier runs, and is not here."""
+
+    def __init__(self) -> None:
+        self._outputs: set[tuple[str, ...]] = set()
+
+    def note(self, items: Sequence[Item]) -> bool:
+        """It is not at hand."""
+        self._outputs.add(tuple(sorted(item.path for item in items)))
+        return False
+
+    @property
+    def count(self) -> int:
+        """Of so many stages."""
+        return len(self._outputs)
 
 
 class _Logged:

@@ -299,7 +299,9 @@ def test_a_dry_run_tells_what_would_be_put_back(run: Run, first: Path, clone: Te
     shown = run("repro", "--dry-run", "--pull", cwd=second).out
     assert "restore prepare" in shown
     assert "restore train" in shown
-    assert "run prepare" in run("repro", "--dry-run", cwd=second).out
+    alone = run("repro", "--dry-run", cwd=second)
+    assert "run prepare" in alone.out
+    assert "--pull" not in alone.err  # nothing is known here of earlier runs
     (second / "params.yaml").write_text("rate: 2\n")
     shown = run("repro", "--dry-run", "--pull", cwd=second).out
     assert "restore prepare" in shown
@@ -370,3 +372,15 @@ def test_a_gc_leaves_what_locks_name_and_an_entry_without_outputs_is_no_hit(run:
     run("repro", cwd=first)
     assert ran(count) == ["train"]
     assert (first / "model").read_text() == "clean\na\nrate 1\n"
+
+
+def test_who_could_download_instead_is_told_so(run: Run, first: Path, clone: Team, count: Path) -> None:
+    run("repro", cwd=first)
+    git("add", "-A", cwd=first)
+    git("commit", "-qm", "Run", cwd=first)
+    run("push", cwd=first)
+    second = clone("second")
+    run("pull", "raw", cwd=second)
+    assert "1 stage would be run that has been run before" in run("repro", "--dry-run", cwd=second).err
+    assert "--pull" in run("repro", cwd=second).err
+    assert "has been run before" not in run("repro", "--force", cwd=second).err

@@ -64,11 +64,12 @@ def command(
     choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
     with Repository.open(ctx.cwd) as repo:
         if dry_run:
-            steps = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
+            found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
             if as_json:
-                ctx.emit_json([step_json(one) for one in steps])
+                ctx.emit_json([step_json(one) for one in found.steps])
             else:
-                _tell_plan(ctx, steps)
+                _tell_plan(ctx, found.steps)
+            _tell_missed(ctx, repo, found.missed, "would be run")
             return 0
         if interactive:
             choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
@@ -87,6 +88,7 @@ def command(
                 )
         finally:
             _tell_spared(ctx, repo, spared)
+        _tell_missed(ctx, repo, result.missed, "was run")
     if result.damaged_runs:
         ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
     if as_json:
@@ -104,6 +106,12 @@ def command(
     if not result.went_well:
         raise StageError("not all stages were run")
     return 0
+
+
+def _tell_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
+    if missed and repo.config.default_remote is not None:
+        what = "1 stage" if missed == 1 else f"each of {missed} stages"
+        ctx.note(f"{what} {how} that has been run before: what it made is not here, and `--pull` asks remotes for it")
 
 
 def _tell_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
