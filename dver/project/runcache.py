@@ -41,6 +41,14 @@ class RunCache:
         """Keep what came of the work called `key`, and how. The last one counts."""
         self._write(Run(key, lock.encode(lock.Lock({_NAME: stage})), record.encode(run)))
 
+    def keep(self, stage: lock.Stage) -> None:
+        """Keep what a lock says of a stage before something else is written there, unless it is known. How it came
+        about, the lock does not say."""
+        key = key_of(stage)
+        if self.get(key) is None:
+            self._repo.store.scratch.make_folder(self._path(key).parent)
+            write_atomic(self._path(key), lock.encode(lock.Lock({_NAME: stage})), durable=False)
+
     # -- as others get it
 
     def keys(self) -> list[str]:

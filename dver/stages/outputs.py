@@ -66,10 +66,10 @@ def take_outputs(
         for oid, content in trees:
             writer.add_tree(oid, content)
         for out in stage.outs:
-            snapshot = _scan(repo, address, out, intake if out.cache else HashOnly(), progress)
-            if for_later and not out.cache and not _is_link(_only(snapshot)) and _is_small(snapshot):
-                snapshot = _scan(repo, address, out, intake, progress)
-            found[out.path] = _only(snapshot)
+            if out.cache:
+                found[out.path] = _only(_scan(repo, address, out, intake, progress))
+            else:
+                found[out.path] = _uncached(repo, address, out, intake if for_later else None, progress)
     missing = [path for path, entry in found.items() if entry is None]
     if missing:
         raise StageError(
@@ -87,6 +87,17 @@ def take_outputs(
     return [item_of(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
 
 
+def keep_uncached(repo: Repository, address: Address, stage: Stage, progress: Progress) -> None:
+    """Take what there is of the outputs that are not cached into the store, if it is small: for the run cache.
+
+    Whoever calls has `repo.exclusive()`.
+    """
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+        for out in stage.outs:
+            if not out.cache:
+                _uncached(repo, address, out, intake, progress)
+
+
 def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> None:
     """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
     if parts := parts_below(repo, map(os.fsencode, places)):
@@ -101,6 +112,17 @@ def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> N
 def _remove(path: bytes) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+
+
+def _uncached(
+    repo: Repository, address: Address, out: Output, intake: KeepInStore | None, progress: Progress
+) -> Entry | None:
+    """What is at `out`; an `intake` gets it if it is small."""
+    snapshot = _scan(repo, address, out, HashOnly(), progress)
+    entry = _only(snapshot)
+    if intake is None or entry is None or _is_link(entry) or not _is_small(snapshot):
+        return entry
+    return _only(_scan(repo, address, out, intake, progress))
 
 
 def _scan(

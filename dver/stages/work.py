@@ -19,12 +19,13 @@ from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
+from dver.project.runcache import key_of
 from dver.repo import Repository
 from dver.stages.aside import Aside, Spared
 from dver.stages.earlier import Hit, Known, find_hit, is_repeatable, put_back
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
-from dver.stages.outputs import make_room, refuse_parts, take_outputs
+from dver.stages.outputs import keep_uncached, make_room, refuse_parts, take_outputs
 from dver.stages.pipelines import Pipelines
 from dver.stages.present import dep_places, inputs_of, job_of, out_places, outs_of, param_places, refuse_missing_params
 from dver.stages.recording import Recorder
@@ -81,6 +82,7 @@ class StageWork:
     def begin(self, address: Address) -> Job | State:
         """See `Work`."""
         stage = self._stages[address]
+        self._remember(address, stage)
         if address not in self._forced and self._restore(address, stage):
             return State.RESTORED
         self._refuse_too_large(address)
@@ -206,6 +208,15 @@ class StageWork:
             self._recorder.note(address, stage, recorded(stage, inputs, items))
             self._aside.done(address)
         return items is not None
+
+    def _remember(self, address: Address, stage: Stage) -> None:
+        """What the lock tells of may have been made elsewhere: whoever goes back to it need not run it again."""
+        last = self._locks.of(address)
+        if self._known is None or last is None or not is_repeatable(stage) or self._known.runs.get(key_of(last)):
+            return
+        with self._repo.exclusive():
+            keep_uncached(self._repo, address, stage, self._progress)
+        self._known.runs.keep(last)
 
     def _make_room(self, address: Address, outs: Sequence[Output]) -> None:
         make_room(self._repo, address, outs)

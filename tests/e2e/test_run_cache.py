@@ -384,3 +384,24 @@ def test_who_could_download_instead_is_told_so(run: Run, first: Path, clone: Tea
     assert "1 stage would be run that has been run before" in run("repro", "--dry-run", cwd=second).err
     assert "--pull" in run("repro", cwd=second).err
     assert "has been run before" not in run("repro", "--force", cwd=second).err
+
+
+def test_who_tries_something_else_can_go_back_to_what_others_made(
+    run: Run, first: Path, clone: Team, count: Path, remote: Path
+) -> None:
+    run("repro", cwd=first)
+    git("add", "-A", cwd=first)
+    git("commit", "-qm", "Run", cwd=first)
+    run("push", cwd=first)
+    for batch in remote.glob("indexes/*.runs"):
+        batch.unlink()
+    second = clone("second")
+    run("pull", cwd=second)
+    (second / "params.yaml").write_text("rate: 2\n")
+    run("repro", cwd=second)
+    ran(count)
+    for rate in (1, 2, 1):
+        (second / "params.yaml").write_text(f"rate: {rate}\n")
+        run("repro", cwd=second)
+        assert (second / "score.yaml").read_text() == f"rate: {rate}\n"
+    assert ran(count) == []
