@@ -143,8 +143,8 @@ class StageWork:
         self._aside.done(address)
 
     def record_as_it_is(self, address: Address) -> None:
-        """Take in what there is of a stage as if it had just made it: no run stands behind it, so that the run cache
-        learns nothing. Raises StageError for what is not there, and what `prepare` raises."""
+        """Take in what there is of a stage as if it had just made it: no run stands behind it, so there is no record of
+        one. Raises StageError for what is not there, and what `look` raises."""
         stage = self._stages[address]
         inputs = _ready_inputs(self._observer, address, stage)
         refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, stage.outs)])
