@@ -49,7 +49,7 @@ def _other_parameters(session: Session) -> None:
 
 
 def _back_again(session: Session) -> None:
-    session.headline("Back to 60 trees: the model of then is put back; its metrics are in Git, so they are made again")
+    session.headline("Back to 60 trees: the model of then is put back, and its metrics with it")
     session.happens("the forest gets 60 trees again", lambda at: _set_trees(at, 5, 60))
     session.run("dver repro")
     session.run("dver metrics diff HEAD~1 workspace")
