@@ -68,11 +68,13 @@ class Context:
     def note(self, text: str) -> None:
         """Print a remark to stderr, unless `-q` was given."""
         if not self.quiet:
+            self._flush()
             self._write(sys.stderr, text)
 
     def warn(self, text: str) -> None:
         """Print a warning to stderr, even with `-q`."""
         style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
+        self._flush()
         self._write(sys.stderr, f"{style.yellow('warning:')} {text}")
 
     def table(self, rows: Iterable[Sequence[str]], *, right: Iterable[int] = (), indent: int = 0) -> None:
@@ -121,3 +123,12 @@ class Context:
                 stream.write(text + "\n")
         except OSError as error:
             raise unwritten(error, "standard error" if stream is sys.stderr else "standard output") from error
+
+    def _flush(self) -> None:
+        """Write what stdout holds back, so that one log of both streams has their lines in order."""
+        if sys.stdout is None:
+            return
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            raise unwritten(error) from error
