@@ -13,7 +13,7 @@ from docpages.shell import Shell
 from servers import S3Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/guide.md", "docs/git.md"]
+PAGES = ["README.md", "docs/guide.md", "docs/git.md", "docs/remotes.md"]
 
 
 @pytest.mark.parametrize("name", PAGES)
