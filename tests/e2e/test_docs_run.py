@@ -13,7 +13,7 @@ from docpages.shell import Shell
 from servers import S3Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/guide.md", "docs/git.md", "docs/remotes.md"]
+PAGES = ["README.md", "docs/guide.md", "docs/git.md", "docs/pipelines.md", "docs/remotes.md"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -56,6 +56,7 @@ def _environment(home: Path, server: S3Server) -> dict[str, str]:
         **kept,
         **server.credentials(),
         "AWS_ENDPOINT_URL": server.endpoint_url,
+        "EXAMPLES": str(ROOT / "examples"),
         "GIT_EDITOR": "true",
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
