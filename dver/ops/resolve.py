@@ -27,13 +27,16 @@ from dver.project.lockfiles import outputs_in
 from dver.project.lockmerge import UnmergedLock, merge_lock, unmerged_locks, write_lock
 from dver.project.merging import MergedPointer, full_path, merge_sides, take_whole
 from dver.project.pointerfiles import write_pointers
-from dver.project.restore import Restored, Wish, restore, together
+from dver.project.prefetch import is_left_out, prefetch
+from dver.project.restore import Restored, Wish, plan_restore, restore, together
 from dver.project.targets import SUFFIX, data_of, data_path, decode, entry_of, is_at_or_below, pointer_of
+from dver.project.update import plan_update, update
 from dver.repo import Repository
 from dver.scm.index import put_unmerged, unmerged_files
 from dver.scm.pointers import on_disk
 from dver.store.merge import Choice, Conflict, kept_names
 from dver.store.trash import Watch
+from dver.worktree.plan import CheckoutPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class ResolveResult:
     """Data paths, and the keys of their pointers that are still in conflict."""
     resolved: tuple[bytes, ...] = ()
     """Data whose pointer was written and staged."""
+    left_out: tuple[bytes, ...] = ()
+    """Those of them whose data is not in the workspace, and was not downloaded."""
     written: tuple[bytes, ...] = ()
     """Files with one side's version, to look at."""
     restored: Restored | None = None
@@ -92,7 +97,7 @@ def resolve(
     Raises UsageError for a path without a conflict.
     """
     with repo.exclusive():
-        session = _Session(repo, choice, progress)
+        session = _Session(repo, choice, both, progress)
         conflicted = unmerged(repo)
         ended = session.end_what_was_cut_short(conflicted)
         found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
@@ -100,13 +105,14 @@ def resolve(
         if twofold:
             _refuse_named_locks(repo, locks, paths, cwd)
         results = [ended]
-        results += [session.look(one, inside, both=both) for one, inside in found]
+        results += [session.look(one, inside) for one, inside in found]
         results += [session.look_at_lock(one, None if twofold else choice) for one in locks]
     restored = [result.restored for result in results if result.restored is not None]
     return ResolveResult(
         open=tuple(one for result in results for one in result.open),
         keys=tuple(one for result in results for one in result.keys),
         resolved=tuple(one for result in results for one in result.resolved),
+        left_out=tuple(one for result in results for one in result.left_out),
         written=tuple(one for result in results for one in result.written),
         restored=together(restored) if restored else None,
         whole=tuple(one for result in results for one in result.whole),
@@ -168,9 +174,10 @@ class _Session:
 
     repo: Repository
     choice: Choice | None
+    both: bool
     progress: Progress
 
-    def look(self, conflicted: Unmerged, inside: bytes, *, both: bool) -> ResolveResult:
+    def look(self, conflicted: Unmerged, inside: bytes) -> ResolveResult:
         """Do what is asked about one pointer."""
         watch = Watch(self.repo.store)
         decisions = read_decisions(self.repo, conflicted)
@@ -190,7 +197,7 @@ class _Session:
                 else "both sides have the same, or only one of them changed it",
                 fix=f"`dver resolve {typed(self.repo.shown(conflicted.path))}` lists what is",
             )
-        if both:
+        if self.both:
             return self.write_both(conflicted, meant, decisions)
         if self.choice is not None:
             decisions.files.update({one.path: self.choice for one in meant})
@@ -207,7 +214,35 @@ class _Session:
         """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
         if written:
             restore(self.repo, [Wish(one, None) for one in written], progress=self.progress)
-        return restore(self.repo, [Wish(at, one) for at, one in entries.items()], progress=self.progress)
+        wishes, parts = self.wishes(entries)
+        done = restore(self.repo, wishes, progress=self.progress)
+        return together([done, update(self.repo, parts, progress=self.progress)]) if parts else done
+
+    def wishes(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[Wish], list[Wish]]:
+        """What is wished for at these paths: of all data, and of directories of which only parts are here."""
+        wishes = [Wish(at, one) for at, one in entries.items()]
+        parts = [wish for wish in wishes if wish.path in self.repo.partial]
+        return [wish for wish in wishes if wish not in parts], parts
+
+    def once_pushed(self, path: bytes) -> str:
+        """What to do where the data of `path` cannot be downloaded."""
+        option = "--both" if self.both else f"--{self.choice.value}" if self.choice is not None else ""
+        command = f"dver resolve {typed(self.repo.shown(path))} {option}".rstrip()
+        return f"once the remote has them (`dver push` in the clone that added them): {command}"
+
+    def download(self, like: Sequence[Pointer], entries: Mapping[bytes, Entry | None], fix: str) -> None:
+        """Get what the workspace will need. Raises MissingObjectError, before anything is changed, where it cannot."""
+        wishes, parts = self.wishes(entries)
+        repo, progress = self.repo, self.progress
+
+        def plan() -> list[CheckoutPlan]:
+            whole = plan_restore(repo, wishes, repo.placed, progress=progress)
+            return [*whole, *plan_update(repo, parts, progress=progress)]
+
+        try:
+            prefetch(repo, plan, [one.remote for one in like], progress=progress)
+        except MissingObjectError as error:
+            raise MissingObjectError(f"nothing was resolved: {error.what}", why=error.why, fix=fix) from error
 
     def end_what_was_cut_short(self, conflicted: Sequence[Unmerged]) -> ResolveResult:
         """Bring the data of pointers that a killed run has staged, as they say by now."""
@@ -230,10 +265,13 @@ class _Session:
         merged = merge_lock(self.repo, one, choice)
         if not merged.clean:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
-        write_lock(self.repo, one.path, merged.content)
         outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
-        wishes = [Wish(made.path, entry_of(made.path, made.pointer)) for made in outputs]
-        restored = restore(self.repo, wishes, progress=self.progress) if wishes else None
+        recorded = [(made, entry_of(made.path, made.pointer)) for made in outputs]
+        here = [one for one in recorded if not is_left_out(self.repo, one[0].path, {one[0].path: one[1]})]
+        entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in here}
+        self.download([made.pointer for made, _ in here], entries, "`dver repro` makes them, and ends the conflict")
+        write_lock(self.repo, one.path, merged.content)
+        restored = self.bring(entries, ()) if entries else None
         return ResolveResult(resolved_locks=(one.path,), restored=restored)
 
     def still_open(self, conflicted: Unmerged, inside: bytes, merged: MergedPointer) -> ResolveResult:
@@ -245,14 +283,16 @@ class _Session:
 
     def write_both(self, conflicted: Unmerged, meant: Sequence[Conflict], decisions: Decisions) -> ResolveResult:
         """Write both versions of what is in conflict beside it."""
-        wishes = []
+        entries = {}
         for one in meant:
             for entry, side in ((one.ours, b".ours"), (one.theirs, b".theirs")):
                 path = full_path(conflicted.path, one.path) + side
                 if entry is not None:
-                    wishes.append(Wish(path, entry._replace(name=os.path.basename(path))))
-        restored = restore(self.repo, wishes, progress=self.progress)
-        written = tuple(wish.path for wish in wishes)
+                    entries[path] = entry._replace(name=os.path.basename(path))
+        self.download(conflicted.sides.pointers, entries, self.once_pushed(conflicted.path))
+        restored = restore(self.repo, [Wish(*one) for one in entries.items()], progress=self.progress)
+        not_written = {*(one.path for one in restored.kept), *(one.path for one in restored.lost)}
+        written = tuple(path for path in entries if path not in not_written)
         decisions.written = sorted({*decisions.written, *written})
         write_decisions(self.repo, conflicted, decisions)
         opened = tuple(self.told(conflicted, one) for one in meant)
@@ -267,8 +307,12 @@ class _Session:
         if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
             entries = _union(repo, conflicted)
             wanted = {at: pointer_of(one) if one is not None else None for at, one in entries.items()}
+        written = tuple(at for at, one in wanted.items() if one is not None)
+        left_out = is_left_out(repo, path, entries)
+        if not left_out:
+            self.download(conflicted.sides.pointers, entries, self.once_pushed(path))
         # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
-        decisions.ending = list(entries)
+        decisions.ending = [] if left_out else list(entries)
         write_decisions(repo, conflicted, decisions)
         try:
             write_pointers(repo, wanted, watch)
@@ -276,9 +320,9 @@ class _Session:
             with suppress(DverError):  # the error that brought us here says more
                 put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
             raise
-        restored = self.bring(entries, decisions.written)
+        restored = None if left_out else self.bring(entries, decisions.written)
         write_decisions(repo, conflicted, None)
-        return ResolveResult(resolved=tuple(at for at, one in wanted.items() if one is not None), restored=restored)
+        return ResolveResult(resolved=written, left_out=written if left_out else (), restored=restored)
 
 
 def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:

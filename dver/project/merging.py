@@ -15,6 +15,7 @@ from dver.formats.markers import versions
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Leaf
+from dver.project.directories import fetch_directories
 from dver.project.history import object_kind
 from dver.project.targets import decode, entry_of, pointer_of
 from dver.repo import Repository
@@ -179,19 +180,16 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
 
 
 def _fetch_trees(repo: Repository, sides: Sides) -> None:
-    from dver.remote.fetch_plan import fetch_trees  # a merge that lacks nothing does not wait for it
-
     trees = [one for one in sides.pointers if one.kind is ObjectKind.TREE]
-    for remote in {one.remote for one in trees}:
-        try:
-            fetch_trees([one.oid for one in trees if one.remote == remote], repo.store, repo.catalog(remote))
-        except DverError as error:
-            raise MissingObjectError(
-                f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
-                why=f"they cannot be fetched: {error.what}",
-                fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}; "
-                "or take one side whole, with --ours or --theirs",
-            ) from error
+    try:
+        fetch_directories(repo, [one.oid for one in trees], [one.remote for one in trees])
+    except DverError as error:
+        raise MissingObjectError(
+            f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
+            why=f"they cannot be fetched: {error.what}",
+            fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}; "
+            "or take one side whole, with --ours or --theirs",
+        ) from error
 
 
 def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> None:

@@ -96,7 +96,7 @@ def restore(
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
         note(repo, wishes, placed, finished=False)
         _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
-    plans = [_plan(repo, wish, placed, force=force, root=root, progress=progress) for wish in wishes]
+    plans = plan_restore(repo, wishes, placed, force=force, root=root, progress=progress)
     destination = destination_of(repo, root)
     lost: list[Lost] = []
     for plan in plans:
@@ -127,6 +127,19 @@ def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
         # The other branch may have the very same files in Git: then they are Git's, and stay.
         if wanted and not tracked_under(repo.git, path):
             yield path
+
+
+def plan_restore(
+    repo: Repository,
+    wishes: Iterable[Wish],
+    placed: Placed,
+    *,
+    force: bool = False,
+    root: bytes | None = None,
+    progress: Progress = SILENT,
+) -> list[CheckoutPlan]:
+    """What `restore` will do for each of `wishes`; `placed` is what dver has put into the workspace so far."""
+    return [_plan(repo, wish, placed, force=force, root=root, progress=progress) for wish in wishes]
 
 
 def _plan(

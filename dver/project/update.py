@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
-from dver.project.restore import Restored, Wish, destination_of, note, restore, summary, together
+from dver.project.restore import Restored, Wish, destination_of, note, plan_restore, restore, summary, together
 from dver.repo import Repository
 from dver.store.compare import find, join, paired, same
 from dver.worktree.apply import apply_plan
@@ -72,14 +72,27 @@ def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
     return both and stat.S_ISDIR(_mode(repo.absolute(wish.path)))
 
 
+def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> list[CheckoutPlan]:
+    """What `update` will do for each of `wishes`."""
+    placed = repo.placed
+    known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
+    others = [wish for wish in wishes if wish not in known and wish.path not in repo.partial]
+    plans = [_plan_one(repo, wish, placed[wish.path], progress) for wish in known]
+    return [*plan_restore(repo, others, placed, progress=progress), *plans]
+
+
 def _update_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> Restored:
+    plan = _plan_one(repo, wish, there, progress)
+    lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
+    return summary(repo, [plan], lost)
+
+
+def _plan_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:
     assert wish.entry is not None
     found = _Differences(partial=wish.path in repo.partial)
     folder, name = os.path.split(wish.path)
     _compare(repo, found, _Place(folder, name, there[-1], wish.entry))
-    plan = _plan(repo, wish.path, found, there, progress)
-    lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
-    return summary(repo, [plan], lost)
+    return _plan(repo, wish.path, found, there, progress)
 
 
 def _compare(repo: Repository, found: _Differences, place: _Place) -> None:

@@ -408,3 +408,68 @@ def test_data_is_pushed_and_collected_after_a_merge_as_after_any_commit(run: Run
     run("check", "--remote", cwd=repo)
     run("gc", cwd=repo, rc=None)
     run("fsck", cwd=repo)
+
+
+def clone_in_conflict(run: Run, repo: Path) -> Path:
+    """A clone with all data of main, in a merge of the branch other, of which it has only directories: a.csv is in
+    conflict, and their side has added files."""
+    diverge(run, repo, {**BASE, "a.csv": b"ours\n"}, {**BASE, "a.csv": b"theirs\n", "new": b"n\n", "in/new": b"n\n"})
+    clone = clone_without_data(run, repo)
+    run("pull", cwd=clone)
+    git("merge", "-q", "other", cwd=clone, rc=1)
+    return clone
+
+
+@pytest.mark.parametrize("choice", ["--theirs", "--union"])
+def test_what_a_resolve_needs_is_downloaded_first(run: Run, repo: Path, choice: str) -> None:
+    clone = clone_in_conflict(run, repo)
+    run("resolve", "data", choice, cwd=clone)
+    edited = {"a.csv": b"theirs\n"} if choice == "--theirs" else {"a.ours.csv": b"ours\n", "a.theirs.csv": b"theirs\n"}
+    rest = {name: content for name, content in BASE.items() if name != "a.csv"}
+    assert files(clone) == {**rest, **edited, "new": b"n\n", "in/new": b"n\n"}
+    assert "Data changed" not in run("status", cwd=clone).out
+
+
+def test_both_versions_are_downloaded_to_be_looked_at(run: Run, repo: Path) -> None:
+    clone = clone_in_conflict(run, repo)
+    assert run("resolve", "data", "--both", cwd=clone).out.startswith(
+        "wrote data/a.csv.ours\nwrote data/a.csv.theirs\n"
+    )
+    assert files(clone)["a.csv.theirs"] == b"theirs\n"
+
+
+@pytest.mark.parametrize("option", ["--theirs", "--union", "--both"])
+def test_a_resolve_without_its_data_changes_nothing(run: Run, repo: Path, option: str) -> None:
+    clone = clone_in_conflict(run, repo)
+    before = files(clone), unmerged(clone)
+    (repo.parent / "remote").rename(repo.parent / "away")
+    told = run("resolve", "data", option, cwd=clone, rc=5)
+    assert "once the remote has them (`dver push` in the clone that added them): " in told.err
+    assert f"dver resolve data {option}\n" in told.err
+    assert told.out == ""
+    assert (files(clone), unmerged(clone)) == before
+    (repo.parent / "away").rename(repo.parent / "remote")
+    run("resolve", "data", option, cwd=clone)
+    assert (unmerged(clone) == "") == (option != "--both")
+
+
+def test_a_resolve_where_no_data_is_leaves_it_out(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "a.csv": b"ours\n"}, {**BASE, "a.csv": b"theirs\n"})
+    clone = clone_without_data(run, repo)
+    git("merge", "-q", "other", cwd=clone, rc=1)
+    assert "`dver pull data` downloads it" in run("resolve", "data", "--theirs", cwd=clone).err
+    assert not (clone / "data").exists()
+    run("pull", "data", cwd=clone)
+    assert files(clone) == {**BASE, "a.csv": b"theirs\n"}
+
+
+def test_a_resolve_in_a_directory_of_which_a_part_is_here_brings_that_part(run: Run, repo: Path) -> None:
+    diverge(run, repo, {**BASE, "in/c.csv": b"ours\n"}, {**BASE, "in/c.csv": b"theirs\n", "b.csv": b"more\n"})
+    clone = clone_without_data(run, repo)
+    run("pull", "data/in", cwd=clone)
+    git("merge", "-q", "other", cwd=clone, rc=1)
+    run("resolve", "data", "--theirs", cwd=clone)
+    assert files(clone) == {"in/c.csv": b"theirs\n"}
+    run("add", "-u", cwd=clone)
+    run("pull", cwd=clone)
+    assert files(clone) == {**BASE, "in/c.csv": b"theirs\n", "b.csv": b"more\n"}

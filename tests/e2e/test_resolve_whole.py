@@ -158,3 +158,29 @@ def test_branches_that_crossed_and_decided_otherwise_are_a_conflict(run: Run, re
     run("resolve", "data", "--theirs", cwd=repo)
     assert files(repo) == {"a.csv": b"theirs\n", "b.csv": b"b\n"}
     assert pointer.decode((repo / "data.dver").read_bytes()).files == 2
+
+
+def test_outputs_of_a_lock_file_are_downloaded_before_it_is_staged(run: Run, repo: Path) -> None:
+    def produce(content: str) -> None:
+        (repo / "in").write_text(content)
+        run("repro", cwd=repo)
+        git("add", "-A", cwd=repo)
+        git("commit", "-qm", content, cwd=repo)
+
+    (repo / "dver.yaml").write_text("stages:\n  copy:\n    cmd: cp in out\n    deps: [in]\n    outs: [out]\n")
+    produce("base")
+    git("branch", "-f", "other", cwd=repo)
+    git("checkout", "-q", "other", cwd=repo)
+    produce("theirs")
+    git("checkout", "-q", "main", cwd=repo)
+    produce("ours")
+    clone = clone_without_data(run, repo)
+    run("pull", "out", cwd=clone)
+    git("merge", "-q", "other", cwd=clone, rc=1)
+    before = unmerged(clone)
+    (repo.parent / "remote").rename(repo.parent / "away")
+    assert "`dver repro` makes them" in run("resolve", "dver.lock", "--theirs", cwd=clone, rc=5).err
+    assert (unmerged(clone), (clone / "out").read_text()) == (before, "ours")
+    (repo.parent / "away").rename(repo.parent / "remote")
+    run("resolve", "dver.lock", "--theirs", cwd=clone)
+    assert (clone / "out").read_text() == "theirs"

@@ -63,8 +63,10 @@ def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
         ctx.say(f"resolved {shown(repo, path)}")
     for path in result.whole:
         ctx.note(f"took one side of {shown(repo, path)} whole: directories that a merge needs are not to be had")
-    if result.restored is not None and not result.written:
+    if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
         tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
+    for path in result.left_out:
+        ctx.note(f"{shown(repo, path)} is not in the workspace: `dver pull {typed(repo.shown(path))}` downloads it")
     if result.open:
         ctx.say(f"{terminal.count(len(result.open), 'conflict')}:")
         for one in result.open:

@@ -1,0 +1,74 @@
+"""Downloading what a checkout will need before anything is changed, so that it is done as a whole or not begun."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from dver.core.errors import DverError, MissingObjectError
+from dver.core.progress import SILENT, Progress
+from dver.core.words import count
+from dver.formats.tree import Entry
+from dver.project.directories import fetch_directories
+from dver.project.history import object_kind
+from dver.remote.fetch import fetch
+from dver.remote.fetch_plan import Want
+from dver.repo import Repository
+from dver.store.closure import Root, missing_from, named
+from dver.worktree.plan import CheckoutPlan
+
+Planner = Callable[[], Sequence[CheckoutPlan]]
+"""Plans the checkout, as it would go now."""
+
+
+def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | None]) -> bool:
+    """Is nothing in the workspace at `path`, and not all of the new `entries` in the store? Then nothing has to be
+    checked out: only the pointer matters."""
+    if os.path.lexists(repo.absolute(path)):
+        return False
+    return bool(missing_from(repo.store, [_root(at, one) for at, one in entries.items() if one is not None]))
+
+
+def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, progress: Progress = SILENT) -> None:
+    """Download what carrying out `plan` needs and the store does not have: directories, then files.
+
+    `remotes` are asked in order; None is the default one. Raises MissingObjectError, which has no fix, where something
+    cannot be downloaded.
+    """
+    sources = list(dict.fromkeys(remotes))
+    plans = plan()
+    if unknown := [entry.oid for one in plans for _, entry, _ in one.unknown]:
+        with _explained():
+            fetch_directories(repo, unknown, sources)
+        plans = plan()
+    steps = [step for one in plans for step in (*one.create, *one.replace)]
+    roots = [
+        _root(path, entry) for path, entry in [*steps, *((at, entry) for one in plans for at, entry, _ in one.unknown)]
+    ]
+    wants = [Want(root.oid, root.kind, root.path, root.size) for root in roots]
+    missing = missing_from(repo.store, roots)
+    for remote in sources:
+        if missing:
+            with _explained():
+                fetch(wants, repo.store, repo.catalog(remote), progress=progress, link_mode=repo.link_mode)
+            missing = missing_from(repo.store, roots)
+    if missing:
+        raise MissingObjectError(
+            f"{count(len(missing), 'file')} are not in the store: {named(missing)}",
+            why="they are not on the remote either",
+        )
+
+
+def _root(path: bytes, entry: Entry) -> Root:
+    return Root(entry.oid, object_kind(entry), path, entry.size)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except DverError as error:
+        raise MissingObjectError(
+            "files are needed that are not in the store", why=f"they cannot be downloaded: {error.what}"
+        ) from error
