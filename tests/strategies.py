@@ -132,7 +132,8 @@ def locks(draw: st.DrawFn) -> Lock:
     """A lock file."""
     cmds = st.one_of(_texts, st.lists(_texts, max_size=3).map(tuple))
     params = st.dictionaries(_texts, st.dictionaries(_texts, _values, min_size=1, max_size=3), max_size=2)
-    env = st.dictionaries(_texts, st.none() | _texts, max_size=3)
+    digests = st.from_regex(r"(scrypt|blake3):[0-9a-f]{32}", fullmatch=True)
+    env = st.dictionaries(_texts, st.none() | digests, max_size=3)
     names = sorted(draw(st.sets(_texts, max_size=3)))
     return Lock(
         {

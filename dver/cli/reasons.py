@@ -17,6 +17,7 @@ from dver.formats.pack import ObjectKind
 from dver.pipeline.plan import Step
 from dver.pipeline.reasons import (
     ABSENT,
+    Absent,
     Always,
     CommandChanged,
     DependencyChanged,
@@ -90,7 +91,7 @@ def told(reason: Reason) -> str:
         case ParamChanged(file, key, old, new):
             return f"parameter {printable(key)} of {printable(file)}: {_values(old, new)}"
         case EnvChanged(name, old, new):
-            return f"environment variable {printable(name)}: {_values(old, new)}"
+            return f"environment variable {printable(name)}{_set_or_not(old, new)}"
         case OutputMissing(path):
             return f"output not there: {printable(path)}"
         case OutputChanged(path, old, new, files):
@@ -106,6 +107,20 @@ def told(reason: Reason) -> str:
             return "always_changed"
         case Forced():
             return "--force"
+
+
+def _set_or_not(old: str | Absent | None, new: str | Absent | None) -> str:
+    """How a variable changed whose values are not recorded."""
+    match old, new:
+        case (Absent.ABSENT, _):
+            return ": new in `env`"
+        case (_, Absent.ABSENT):
+            return ": no longer in `env`"
+        case (None, _):
+            return ": set, and was not"
+        case (_, None):
+            return ": not set, and was"
+    return " changed"
 
 
 def _dependency(reason: DependencyChanged) -> str:

@@ -27,6 +27,8 @@ _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n", re.IGNOREC
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _CONFLICT: Final = re.compile(r"(?m)^(<{7,}|>{7,})( |$)")
 _KEYED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"#:][^\s":]*)):(?: (.+))?')
+_DIGEST: Final = re.compile(r"(?:scrypt|blake3):[0-9a-f]{32}")
+"""Of the value of an environment variable."""
 _INTEGER_DIGITS: Final = 19
 _DEPTH: Final = 50
 _OPTIONAL: Final = frozenset(("executable", "cache", "push", "remote"))
@@ -64,7 +66,7 @@ class Stage:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Value by key by file. Values are what JSON can say: no float that is not finite, no integer beyond 64 bits."""
     env: Mapping[str, str | None] = field(default_factory=dict)
-    """Environment variables that count as dependencies; None for one that was not set."""
+    """A digest by name of each environment variable that counts as a dependency; None for one that was not set."""
     wdir: str = "."
     """Where the command ran, relative to the folder of the lock file."""
 
@@ -126,7 +128,7 @@ def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
     yield from _list_lines("deps", stage.deps)
     if stage.env:
         yield "    env:"
-        yield from (f"      {_key(name)}: {_json(stage.env[name])}" for name in sorted(stage.env))
+        yield from (f"      {_key(name)}: {_digest(stage.env[name])}" for name in sorted(stage.env))
     yield from _list_lines("outs", stage.outs)
     yield from _params_lines(stage)
     if stage.wdir != ".":
@@ -168,6 +170,14 @@ def _item_lines(item: Item) -> Iterator[str]:
 
 def _key(text: str) -> str:
     return text if _PLAIN.fullmatch(text) and not _YAML_WORDS.fullmatch(text) else _json(text)
+
+
+def _digest(digest: str | None) -> str:
+    if digest is None:
+        return "null"
+    if not _DIGEST.fullmatch(digest):  # a value may be a secret, and lock files are public
+        raise CorruptError("the value of an environment variable", why="lock files hold digests only")
+    return digest
 
 
 def _json(value: object) -> str:
@@ -288,7 +298,9 @@ class _Parser:
         found: dict[str, str | None] = {}
         while (pair := self.keyed(6)) is not None:
             self.once(pair[0], found)
-            found[pair[0]] = None if pair[1] == "null" else self.text(pair[1])
+            if pair[1] != "null" and not _DIGEST.fullmatch(pair[1]):
+                self.fail("expected a digest of an environment variable, or null", back=1)
+            found[pair[0]] = None if pair[1] == "null" else pair[1]
         return found
 
     def params(self, text: str) -> dict[str, dict[str, Any]]:

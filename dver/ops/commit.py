@@ -9,6 +9,7 @@ from pathlib import Path
 from dver.core.errors import StageError
 from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
+from dver.pipeline.environment import SecretVariable, secret_variables
 from dver.pipeline.graph import Address, Graph
 from dver.pipeline.reasons import Always, NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
 from dver.repo import Repository
@@ -33,6 +34,7 @@ class CommitResult:
     """Nobody wanted them to be recorded."""
     missing: tuple[Address, ...] = ()
     """Not all of their outputs are there."""
+    secrets: tuple[SecretVariable, ...] = ()
 
 
 def commit(
@@ -63,7 +65,8 @@ def commit(
     finally:
         work.write()
     refused = tuple(one for one in present if one not in wanted)
-    return CommitResult(tuple(wanted), refused, tuple(one for one, paths in absent.items() if paths))
+    missing = tuple(one for one, paths in absent.items() if paths)
+    return CommitResult(tuple(wanted), refused, missing, secret_variables(graph.stages, wanted))
 
 
 def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tuple[Reason, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
 from dver.formats.lock import Item
+from dver.pipeline.environment import SecretVariable, secret_variables
 from dver.pipeline.graph import Address, Graph
 from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
@@ -56,6 +57,7 @@ class ReproResult:
     """Keys of what the remote knows of runs, and could not be read."""
     missed: int = 0
     """Stages that were run although earlier runs are known: what those made was not here, and no remote was asked."""
+    secrets: tuple[SecretVariable, ...] = ()
 
     @property
     def went_well(self) -> bool:
@@ -69,6 +71,7 @@ class ReproPlan:
 
     steps: tuple[Step, ...]
     missed: int = 0
+    secrets: tuple[SecretVariable, ...] = ()
 
 
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
@@ -84,7 +87,8 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
     known = Known(RunCache(repo), locks, supply.has if supply else missed.note) if choice.use_cache else None
     coming = supply.inputs(graph, _run(graph, stages, forced)) if supply else {}
     forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
-    return ReproPlan(plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits), missed.count)
+    steps = plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
+    return ReproPlan(steps, missed.count, secret_variables(graph.stages, stages))
 
 
 def repro(
@@ -144,7 +148,7 @@ def repro(
     finally:
         logs.close()
         work.write()
-    return ReproResult(states, heard.errors, damaged, missed.count)
+    return ReproResult(states, heard.errors, damaged, missed.count, secret_variables(graph.stages, stages))
 
 
 def _run(graph: Graph, stages: Sequence[Address], forced: Collection[Address]) -> frozenset[Address]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from dver.pipeline.define import NewStage
+from dver.pipeline.environment import SecretVariable, secret_variables
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.insert import add_stage
 from dver.pipeline.stage import Stage
@@ -27,6 +27,15 @@ class Listed:
     stage: Stage
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A stage that was written to a `dver.yaml`."""
+
+    path: bytes
+    """Of that file."""
+    secrets: tuple[SecretVariable, ...]
+
+
 def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple[Listed, ...]:
     """The stages that `targets` mean, or all, as they are written. Raises PipelineError, UsageError."""
     pipelines = load_pipelines(repo)
@@ -34,8 +43,8 @@ def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple
     return tuple(Listed(one, stage) for one, stage in pipelines.graph.stages.items() if one in chosen)
 
 
-def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> bytes:
-    """Put `stage` into the `dver.yaml` of the folder `cwd`, as text: what is there stays as it is. Returns its path.
+def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> Added:
+    """Put `stage` into the `dver.yaml` of the folder `cwd`, as text: what is there stays as it is.
 
     With `force` it takes the place of the stage of that name. Raises PipelineError if the file or the graph of all
     stages would not be right, or for an output that is tracked by itself, and UsageError.
@@ -47,7 +56,14 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
     def change(content: bytes, name: str) -> bytes:
         return add_stage(content, stage.name, definition, name=name, replace=force)
 
-    return edit_pipeline(repo, folder, change, check=partial(_refuse_tracked, repo, folder, stage.name))
+    secrets: list[SecretVariable] = []
+
+    def check(pipelines: Pipelines) -> None:
+        _refuse_tracked(repo, folder, stage.name, pipelines)
+        secrets.extend(secret_variables(pipelines.graph.stages, [Address(folder, stage.name)]))
+
+    path = edit_pipeline(repo, folder, change, check=check)
+    return Added(path, tuple(secrets))
 
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:

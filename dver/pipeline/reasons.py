@@ -78,7 +78,7 @@ class ParamChanged:
 
 @dataclass(frozen=True, slots=True)
 class EnvChanged:
-    """An environment variable has another value; None if it is not set."""
+    """An environment variable has another value. `old` and `new` are digests; None if it is not set."""
 
     name: str
     old: str | Absent | None
@@ -154,6 +154,7 @@ class Inputs:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Value by key by file; keys that are nowhere are left out."""
     env: Mapping[str, str | None] = field(default_factory=dict)
+    """Digest by name of an environment variable; None for one that is not set."""
 
 
 def staleness(

@@ -13,6 +13,7 @@ from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
+from dver.pipeline import environment
 from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Job
 from dver.pipeline.reasons import DependencyChanged, Inputs, OutputChanged, Reason, staleness
@@ -31,7 +32,7 @@ def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
     for dep in stage.deps:
         entry = observer.content(place_of(address.folder, dep.path, dep.mark))
         deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
-    return Inputs(deps, dict(_params(observer, address, stage)), _environment(stage))
+    return Inputs(deps, dict(_params(observer, address, stage)), environment.digests(stage.env, os.environ))
 
 
 def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Item | None]:
@@ -137,7 +138,7 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
         stage.commands,
         os.path.normpath(absolute(stage.wdir)),
         # All that counts as dependencies: a runner elsewhere has another environment.
-        env={name: value for name, value in _environment(stage).items() if value is not None},
+        env=environment.values(stage.env, os.environ),
         deps=tuple(absolute(one.path) for one in stage.deps),
         outs=tuple(absolute(one.path) for one in stage.outs),
         resources=stage.resources,
@@ -162,7 +163,3 @@ def _chosen(values: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[
             yield key, lookup(values, key)
         except KeyError:
             continue
-
-
-def _environment(stage: Stage) -> dict[str, str | None]:
-    return {name: os.environ.get(name) if value is None else value for name, value in stage.env.items()}

@@ -97,11 +97,20 @@ def test_what_dver_yaml_said_of_an_output_is_kept_and_nothing_of_the_default() -
             decode(text.replace(line, line.replace("false", "true")).encode())
 
 
-def test_environment_variables_are_kept_those_that_are_not_set_too() -> None:
-    stage = Stage("x", env={"SEED": "1", "no": "null", "GONE": None})
+def test_environment_variables_are_kept_as_digests_those_that_are_not_set_too() -> None:
+    seed, mode = f"scrypt:{'5' * 32}", f"blake3:{'a' * 32}"
+    stage = Stage("x", env={"SEED": seed, "no": mode, "GONE": None})
     text = encode(Lock({"s": stage})).decode()
-    assert '    env:\n      GONE: null\n      SEED: "1"\n      "no": "null"\n' in text
+    assert f'    env:\n      GONE: null\n      SEED: {seed}\n      "no": {mode}\n' in text
     assert decode(text.encode()).stages["s"] == stage
+    with pytest.raises(CorruptError, match="cannot be read") as caught:
+        decode(text.replace(seed, '"value"').encode())
+    assert caught.value.why == "line 6: expected a digest of an environment variable, or null"
+
+
+def test_the_value_of_an_environment_variable_is_never_written() -> None:
+    with pytest.raises(CorruptError, match="the value of an environment variable"):
+        encode(Lock({"s": Stage("x", env={"TOKEN": "value"})}))
 
 
 def test_items_are_sorted_whatever_their_order() -> None:

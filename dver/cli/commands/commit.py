@@ -9,6 +9,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.reasons import told
+from dver.cli.secrets import warn_of_secrets
 from dver.core.errors import ConflictError
 from dver.core.words import typed
 from dver.ops.commit import commit
@@ -41,6 +42,7 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
 
     with Repository.open(ctx.cwd) as repo:
         result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, progress=ctx.progress)
+    warn_of_secrets(ctx, result.secrets)
     if as_json:
         ctx.emit_json(
             {name: [str(one) for one in getattr(result, name)] for name in ("recorded", "refused", "missing")}

@@ -57,7 +57,8 @@ def _told(made: Made) -> Iterator[str]:
     for file, values in made.run.params.items():
         for key, value in values.items():
             yield f"  with    {printable(key)} = {cell(value, None)}  ({printable(file)})"
-    yield from (f"  with    {printable(name)}={printable(value or '')}" for name, value in made.run.env.items())
+    for name, digest in made.run.env.items():
+        yield f"  with    {printable(name)}  ({'not set' if digest is None else f'value not recorded, {digest[:19]}…'})"
     yield from (f"  {line}" for line in _circumstances(made.record))
 
 

@@ -12,6 +12,7 @@ from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.reasons import step_json, step_lines
 from dver.cli.running import Questions, watching
+from dver.cli.secrets import warn_of_secrets
 from dver.core.errors import StageError
 from dver.core.words import some
 from dver.ops.repro import Choice, plan_repro, repro
@@ -65,6 +66,7 @@ def command(
     with Repository.open(ctx.cwd) as repo:
         if dry_run:
             found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
+            warn_of_secrets(ctx, found.secrets)
             if as_json:
                 ctx.emit_json([step_json(one) for one in found.steps])
             else:
@@ -89,6 +91,7 @@ def command(
         finally:
             _tell_spared(ctx, repo, spared)
         _tell_missed(ctx, repo, result.missed, "was run")
+    warn_of_secrets(ctx, result.secrets)
     if result.damaged_runs:
         ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
     if as_json:

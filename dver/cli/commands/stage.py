@@ -7,6 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
+from dver.cli.secrets import warn_of_secrets
 from dver.core.errors import UsageError
 from dver.ops import stage
 from dver.ops.stage import Listed
@@ -137,7 +138,9 @@ def add_command(
         desc=desc,
     )
     with Repository.open(ctx.cwd) as repo:
-        path = shown(repo, stage.add(repo, new, cwd=ctx.cwd, force=force))
+        added = stage.add(repo, new, cwd=ctx.cwd, force=force)
+        path = shown(repo, added.path)
+    warn_of_secrets(ctx, added.secrets)
     ctx.say(f"stage {terminal.printable(name)} is in {path}")
     ctx.note(f"`dver repro` runs it, `git add {path}` stages what changed")
 
