@@ -13,7 +13,8 @@ from pathlib import Path
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.core.words import some, typed
+from dver.core.words import some
+from dver.formats.clone import MARK
 from dver.formats.pack import ObjectKind
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
@@ -143,13 +144,28 @@ def restore(repo: Repository, name: str | None = None) -> RestoreReport:
     return RestoreReport(restored)
 
 
-def forget(repo: Repository, place: Path) -> int:
-    """Take the clone at `place` out of the register of the store; the number of its entries. Raises UsageError."""
-    gone = clones.forget(repo.store_root, place)
-    if not gone:
-        known = ", ".join(str(one.git_dir) for one in clones.listed(repo.store_root)) or "none"
-        raise UsageError(f"no clone at {os.fspath(place)!r} uses this store", why=f"the register has: {known}")
-    return len(gone)
+def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
+    """Remove a clone from the register of the store; the number of its entries. `clone` is a path or a mark.
+
+    Raises UsageError if there is no such clone, or if several were used at that path.
+    """
+    root = repo.store_root
+    found = clones.marked(root, clone) if MARK.fullmatch(clone) else clones.found_at(root, cwd / clone)
+    if not found:
+        known = ", ".join(str(one.git_dir) for one in clones.listed(root)) or "none"
+        raise UsageError(
+            f"no clone at {clone!r} uses this store", why=f"the register has: {known}", fix="name one of these"
+        )
+    marks = sorted({one.mark for one in found})
+    if len(marks) > 1:
+        described = ", ".join(f"{one.mark} ({one.user} on {one.host})" for one in found)
+        raise UsageError(
+            f"several clones of this store were used at {clone!r}",
+            why=f"they have these marks: {described}",
+            fix=f"if this one is gone for good: dver gc --forget {marks[0]}",
+        )
+    clones.forget(root, found)
+    return len(found)
 
 
 # -- a remote
@@ -251,17 +267,20 @@ def _needs(repo: Repository) -> list[CloneNeeds]:
 
 
 def _others(repo: Repository) -> list[clones.Clone]:
-    found = {one.git_dir: one for one in clones.listed(repo.store_root)}
-    return [one for place, one in found.items() if place != repo.git.common_dir]
+    """The other clones that use the store, those that cannot be read included."""
+    found = clones.listed(repo.store_root)
+    here = {one.git_dir: one for one in found if one.state is clones.State.HERE}
+    here.pop(repo.git.common_dir, None)
+    return [*(one for one in found if one.state is not clones.State.HERE), *here.values()]
 
 
 def _needs_of_other(clone: clones.Clone) -> CloneNeeds:
     try:
         if clone.state is not clones.State.HERE:
-            raise RepositoryError("it cannot be looked into", why=_WHY[clone.state].format(clone))
+            raise RepositoryError("it cannot be read", why=_WHY[clone.state].format(clone))
         return needs_of(clone_at(clone.git_dir))
     except RepositoryError as error:
-        forgetting = f"dver gc --forget {typed(os.fspath(clone.git_dir))}"
+        forgetting = f"dver gc --forget {clone.mark}"
         raise RepositoryError(
             f"cannot tell what the clone {os.fspath(clone.git_dir)!r} needs, which uses this store too",
             why=error.why or error.what,
@@ -270,7 +289,8 @@ def _needs_of_other(clone: clones.Clone) -> CloneNeeds:
 
 
 _WHY = {
-    clones.State.GONE: "there is nothing at that place any more",
+    clones.State.GONE: "there is no clone at that path any more",
+    clones.State.REPLACED: "another clone is at that path now; this one was moved, or is in another container",
     clones.State.CLOSED: "it belongs to {0.user}, and may not be read",
     clones.State.ELSEWHERE: "it is on the machine {0.host}",
 }

@@ -50,9 +50,10 @@ def _check_folders(repo: Repository) -> Iterator[Finding]:
 
 def _check_clones(repo: Repository) -> Iterator[Finding]:
     clones = listed(repo.store_root)
-    yield Finding(Level.OK, "store", f"{count(len({one.git_dir for one in clones}), 'clone')} use it")
+    yield Finding(Level.OK, "store", f"{count(len({(one.git_dir, one.mark) for one in clones}), 'clone')} use it")
     for state, text in (
         (State.GONE, "clones that are not there any more, so that gc refuses to run"),
+        (State.REPLACED, "clones that were moved, or are in other containers, so that gc refuses to run"),
         (State.CLOSED, "clones that you may not look into, so that gc refuses to run"),
         (State.ELSEWHERE, "clones on other machines, so that gc refuses to run"),
     ):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from dver.core.processes import is_alive
 from dver.scm.git import GitRepo, discover, run
 from dver.scm.revisions import CommitId
 
@@ -29,18 +30,9 @@ def scratch_worktree(git: GitRepo, folder: Path, commit: CommitId) -> Iterator[G
 
 def _clear(git: GitRepo, folder: Path) -> None:
     for place in folder.iterdir():
-        if not _is_alive(place.name.partition("-")[0]):
+        pid = place.name.partition("-")[0]
+        if not pid.isdecimal() or not is_alive(int(pid)):
             _remove(git, place)
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    return True
 
 
 def _remove(git: GitRepo, place: Path) -> None:

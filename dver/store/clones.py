@@ -1,14 +1,15 @@
 """The register of the clones that use a store: who must be asked before anything is taken out of it.
 
 `clones/<id>` is an entry (docs/format/store.md) for each clone and user. Each clone has a mark, a random number in its
-own folder that the entry repeats: a clone on a network disk is recognised by it from every machine, and a copy of one,
-which has another path, gets an entry of its own. An entry is written at the first use, and again once a day.
+own directory that the entry repeats. Only the mark identifies a clone: a path may lead to another clone by now, and two
+machines or containers may have the same name and the same paths. A copy of a clone has another path, and so an entry of
+its own. An entry is written at the first use, and again once a day.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
@@ -27,13 +28,15 @@ class State(Enum):
     """What can be found out about a clone from here."""
 
     HERE = "here"
-    """It can be looked into."""
+    """Its path leads to it: the mark there is its own."""
     GONE = "gone"
-    """It was on this machine, and its Git directory is there no more."""
+    """Nothing is at its path. The machine it was used on has the name of this one."""
+    REPLACED = "replaced"
+    """Another clone is at its path: it was moved, or is in another container."""
     CLOSED = "closed"
-    """It is on this machine, but this user may not look into it."""
+    """This user may not look into what is at its path."""
     ELSEWHERE = "elsewhere"
-    """It is on another machine."""
+    """It was used on a machine of another name, and is not at its path here."""
 
 
 class Clone(NamedTuple):
@@ -43,6 +46,8 @@ class Clone(NamedTuple):
     """Its common Git directory, as its own machine calls it."""
     host: str
     user: str
+    mark: str
+    """Its identity; empty for the clone in whose Git directory the store is."""
     seen: int
     state: State
     entry: str | None
@@ -78,24 +83,38 @@ def listed(root: Path) -> list[Clone]:
     found = [_clone(name, entry) for name, entry in _entries(root)]
     owner = root.parent.parent
     if root.parts[-2:] == ("dver", "store") and (owner / "HEAD").exists():
-        host = os.uname().nodename
-        found.append(Clone(owner, host, user_name(owner.stat().st_uid), int(owner.stat().st_mtime), State.HERE, None))
+        status = owner.stat()
+        host, user = os.uname().nodename, user_name(status.st_uid)
+        found.append(Clone(owner, host, user, "", int(status.st_mtime), State.HERE, None))
     return sorted(found, key=lambda clone: (clone.git_dir, clone.host, clone.user))
 
 
-def forget(root: Path, place: Path) -> list[Clone]:
-    """Take the clone whose Git directory or folder is called `place` out of the register of the store at `root`.
+def found_at(root: Path, place: Path) -> list[Clone]:
+    """The clones in the register that were used at `place`, a Git directory or a working tree.
 
-    Returns the entries that were taken out. A clone that is still in use comes back by itself.
+    Those that are there no more come alone if there are any: what is there now needs no forgetting.
     """
-    gone = [clone for clone in listed(root) if clone.entry and clone.git_dir in (place, place / ".git")]
+    at = [clone for clone in listed(root) if clone.entry and clone.git_dir in (place, place / ".git")]
+    return _without_present(at)
+
+
+def marked(root: Path, mark: str) -> list[Clone]:
+    """The clones in the register with this mark; without those at their path, if there are others."""
+    return _without_present([clone for clone in listed(root) if clone.entry and clone.mark == mark])
+
+
+def _without_present(found: list[Clone]) -> list[Clone]:
+    return [clone for clone in found if clone.state is not State.HERE] or found
+
+
+def forget(root: Path, gone: Iterable[Clone]) -> None:
+    """Remove the entries of `gone` from the register of the store at `root`. A clone in use enters it again."""
     folder = root / FOLDER
     for clone in gone:
         with explaining(folder):
             (folder / str(clone.entry)).unlink(missing_ok=True)
-    if gone:
+    if folder.is_dir():
         fsync_dir(folder)
-    return gone
 
 
 def _entries(root: Path) -> Iterator[tuple[str, Entry]]:
@@ -120,20 +139,21 @@ def _entries(root: Path) -> Iterator[tuple[str, Entry]]:
 
 def _clone(name: str, entry: Entry) -> Clone:
     git_dir = Path(entry.git_dir)
-    return Clone(git_dir, entry.host, entry.user, entry.seen, _state(git_dir, entry), name)
+    return Clone(git_dir, entry.host, entry.user, entry.mark, entry.seen, _state(git_dir, entry), name)
 
 
 def _state(git_dir: Path, entry: Entry) -> State:
-    ours = entry.host == os.uname().nodename
+    same_host = entry.host == os.uname().nodename  # which decides on words alone: only the mark identifies a clone
     try:
-        if ours:
-            os.stat(git_dir / "HEAD")
-            return State.HERE
-        return State.HERE if _read_mark(git_dir) == entry.mark else State.ELSEWHERE
+        os.stat(git_dir / "HEAD")
+        mark = read_mark(git_dir)
     except PermissionError:
-        return State.CLOSED if ours else State.ELSEWHERE
+        return State.CLOSED if same_host else State.ELSEWHERE
     except OSError:
-        return State.GONE if ours else State.ELSEWHERE
+        return State.GONE if same_host else State.ELSEWHERE
+    if mark == entry.mark:
+        return State.HERE
+    return State.REPLACED if same_host else State.ELSEWHERE
 
 
 def _name(git_dir: Path, mark: str) -> str:
@@ -147,7 +167,7 @@ def _name(git_dir: Path, mark: str) -> str:
 def _own_mark(git_dir: Path) -> str:
     """The mark of this clone. It gets one if it has none."""
     with suppress(OSError):
-        if (mark := _read_mark(git_dir)) is not None:
+        if (mark := read_mark(git_dir)) is not None:
             return mark
     path = git_dir / "dver" / _MARK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +181,7 @@ def _own_mark(git_dir: Path) -> str:
             _give_name(temporary, path, git_dir)
     finally:
         temporary.unlink(missing_ok=True)
-    mark = _read_mark(git_dir)
+    mark = read_mark(git_dir)
     assert mark is not None
     return mark
 
@@ -172,13 +192,15 @@ def _give_name(temporary: Path, path: Path, git_dir: Path) -> None:
         os.link(temporary, path)
     except OSError:  # it is there, or the disk has no hard links
         with suppress(OSError):
-            if _read_mark(git_dir) is not None:
+            if read_mark(git_dir) is not None:
                 return
         os.replace(temporary, path)
     fsync_dir(path.parent)
 
 
-def _read_mark(git_dir: Path) -> str | None:
-    with open(git_dir / "dver" / _MARK_FILE, "rb") as file:
+def read_mark(git_dir: Path) -> str | None:
+    """The mark of the clone with this Git directory; None if it has none. Raises OSError."""
+    with suppress(FileNotFoundError), open(git_dir / "dver" / _MARK_FILE, "rb") as file:
         text = file.read(64).decode("ascii", "replace").removesuffix("\n")
-    return text if MARK.fullmatch(text) else None
+        return text if MARK.fullmatch(text) else None
+    return None

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,6 +22,7 @@ from xxhash import xxh3_64_hexdigest
 
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
+from dver.core.processes import is_alive, process_space
 from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.codec import corrupt
@@ -40,7 +42,7 @@ class Part:
         followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks) + scratch.whose)
         stem = f"{oid.hex()}-{followed}"
         self._released = scratch / f"{stem}{SUFFIX}"
-        self.path = scratch / f"{stem}-{os.getpid()}-{os.urandom(6).hex()}{SUFFIX}"
+        self.path = scratch / f"{stem}-{os.getpid()}-{_space()}-{os.urandom(6).hex()}{SUFFIX}"
         with explaining(scratch.folder):
             self._begun = self._claim(stem)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC) if self._begun else self._make(scratch, donor)
@@ -107,7 +109,7 @@ class Part:
 
 def clear_parts(scratch: Scratch) -> None:
     """Delete parts that nobody has gone on with for a day. Nothing is said about what cannot be deleted."""
-    for name in _left_over(scratch.folder, r"[0-9a-f]{64}-[0-9a-f]{16}"):
+    for name in _left_over(scratch.folder, r"[0-9a-f]{64}-[0-9a-f]{16}", other_spaces=True):
         with suppress(OSError):
             if (scratch / name).stat().st_mtime < time.time() - DAY:
                 (scratch / name).unlink()
@@ -118,20 +120,19 @@ def is_part(name: str) -> bool:
     return name.endswith(SUFFIX)
 
 
-def _left_over(folder: Path, stem: str) -> Iterator[str]:
+def _left_over(folder: Path, stem: str, *, other_spaces: bool = False) -> Iterator[str]:
     """Names of parts in `folder` that begin as the pattern `stem` says: those that were released, and those whose
-    process is gone without having done that."""
-    named = re.compile(stem + r"(?:-(\d{1,9})-[0-9a-f]{12})?" + re.escape(SUFFIX))
+    process ended without doing that. With `other_spaces` also those of other machines and containers."""
+    named = re.compile(stem + r"(?:-(\d{1,9})-([0-9a-f]{8})-[0-9a-f]{12})?" + re.escape(SUFFIX))
     with suppress(FileNotFoundError):
         for name in sorted(os.listdir(folder)):
-            if (match := named.fullmatch(name)) and (match[1] is None or not _is_alive(int(match[1]))):
-                yield name
+            if match := named.fullmatch(name):
+                ours = match[2] == _space()
+                if match[1] is None or (not is_alive(int(match[1])) if ours else other_spaces):
+                    yield name
 
 
-def _is_alive(pid: int) -> bool:
-    with suppress(PermissionError):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-    return True
+@cache
+def _space() -> str:
+    """The process space, short enough for a file name."""
+    return xxh3_64_hexdigest(process_space().encode("ascii"))[:8]

@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.fsutil import clear_leftovers, fsync_dir, temporary_name
 from dver.core.oid import Oid
+from dver.core.processes import is_alive, process_space
 from dver.core.words import typed
 from dver.formats.pack import Codec, ObjectKind
 from dver.store.closure import StoreReader, walk
@@ -37,7 +38,7 @@ _NAME: Final = re.compile(rf"(\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}})({re.escape(UNFINIS
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _LAST: Final = "last"
 _DEAD_AFTER: Final = 86_400
-"""Seconds after which an unfinished batch of another machine is taken for that of a process that was killed."""
+"""Seconds after which the process of an unfinished batch on another machine or in another container counts as dead."""
 
 
 class Batch(NamedTuple):
@@ -237,30 +238,24 @@ def _held(batch: Batch) -> Iterator[bool]:
 
 
 def _me() -> bytes:
-    """By which it shows, on a disk without locks, whose batch it is."""
-    return f"{os.getpid()}@{os.uname().nodename}".encode()
+    """Which process fills a batch, for a store without locks."""
+    return f"{os.getpid()}@{process_space()}".encode()
 
 
 def _is_dead(batch: Batch) -> bool:
-    """Has the process ended that fills the batch? Of one on another machine only its age tells."""
+    """Has the process ended that fills the batch? For one of another machine or container only the age tells."""
     try:
-        pid, _, node = batch.owner.read_bytes().decode("utf-8", "replace").partition("@")
+        pid, _, space = batch.owner.read_bytes().decode("utf-8", "replace").partition("@")
     except FileNotFoundError:
         return True
-    if node != os.uname().nodename or not pid.isdecimal():
+    if not space or space != process_space() or not pid.isdecimal():
         return time.time() - batch.made > _DEAD_AFTER
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return int(pid) == os.getpid()
+    return int(pid) == os.getpid() or not is_alive(int(pid))
 
 
 def _discard_empty(batch: Batch) -> None:
     """Delete a batch into which nothing was moved, or of which all has been put back."""
-    if not any(names for _, _, names in os.walk(batch.path)):
+    if not any(set(names) - {batch.owner.name} for _, _, names in os.walk(batch.path)):
         _delete_tree(batch.path)
 
 

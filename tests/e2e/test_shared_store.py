@@ -119,6 +119,46 @@ def test_many_processes_add_and_check_out_the_same_at_once(run: Run, project: Pa
     assert list((shared / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize("collector", ["ann", "bob"])
+def test_a_clone_moved_away_keeps_its_data_when_another_is_made_at_its_path(
+    run: Run, added: Path, tmp_path: Path, collector: str
+) -> None:
+    bob, moved = clone_of(added, "bob"), tmp_path / "moved"
+    run("checkout", cwd=bob)
+    (bob / "only.csv").write_text("only bob has this\n")
+    run("add", "only.csv", cwd=bob)
+    bob.rename(moved)
+    bob = clone_of(added, "bob")
+    run("checkout", cwd=bob)
+
+    for _ in range(2):
+        refused = run("gc", "--grace", "0d", cwd=tmp_path / collector, rc=None)
+        assert refused.rc != 0
+        assert "another clone is at that path now" in refused.err
+        run("check", cwd=moved)  # enters the register at its new path, and the old entry stays
+    forgetting = refused.err.partition("gone for good: ")[2].split()
+    assert forgetting[:3] == ["dver", "gc", "--forget"]
+    run(*forgetting[1:4], cwd=added)
+    assert "4 clones" not in run("gc", "--grace", "0d", cwd=tmp_path / collector).out
+    shutil.rmtree(moved / "data")
+    (moved / "only.csv").unlink()
+    run("checkout", cwd=moved)
+    assert (moved / "only.csv").read_text() == "only bob has this\n"
+
+
+def test_a_path_that_several_deleted_clones_had_is_not_enough_to_forget_one(run: Run, added: Path) -> None:
+    for _ in range(2):
+        bob = clone_of(added, "bob")
+        run("checkout", cwd=bob)
+        shutil.rmtree(bob)
+    refused = run("gc", "--forget", bob, cwd=added, rc=2)
+    assert "several clones" in refused.err
+    fix = refused.err.partition("gone for good: ")[2].split()
+    run(*fix[1:], cwd=added)
+    assert "forgot" in run("gc", "--forget", bob, cwd=added).out
+    run("gc", cwd=added)
+
+
 def test_clones_fetch_the_same_from_a_remote_at_once(run: Run, added: Path, shared: Path, tmp_path: Path) -> None:
     run("remote", "add", "-d", "origin", tmp_path / "remote", cwd=added)
     git("commit", "-qam", "Remote", cwd=added)

@@ -266,8 +266,8 @@ def test_clones_that_share_the_store_count_and_one_that_is_gone_stops_it(project
     assert "--forget" in caught.value.fix
     with project.opened() as repo:
         with pytest.raises(UsageError):
-            forget(repo, tmp_path / "nonsense")
-        assert forget(repo, tmp_path / "other") == 1
+            forget(repo, "nonsense", cwd=tmp_path)
+        assert forget(repo, "other", cwd=tmp_path) == 1
     assert collect(project, grace=0).objects
 
 

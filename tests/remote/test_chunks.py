@@ -311,6 +311,23 @@ def test_a_part_is_taken_over_from_a_process_that_was_killed_and_not_from_one_th
         assert not dead.exists()
 
 
+def test_a_part_of_another_container_is_never_taken_over(
+    spy: Spy, source: Clone, clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process id means another process here, or none."""
+    content = noise(8 * MIB)
+    one = first_assembly(spy, source, clone, content)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("dver.store.parts.os.getpid", lambda: 999_999_999)
+        elsewhere.setattr("dver.store.parts._space", lambda: "0" * 8)
+        theirs = Part(clone.store.scratch, *one)
+    with theirs:
+        theirs.write(0, content[:MIB])
+        with Part(clone.store.scratch, *one) as ours:
+            assert sum(chunk.size for _, chunk in ours.lacking()) == len(content)
+            assert theirs.path.exists()
+
+
 def test_a_part_that_nobody_goes_on_with_is_cleared_after_a_day(spy: Spy, source: Clone, clone: Clone) -> None:
     one = first_assembly(spy, source, clone, noise(8 * MIB))
     with Part(clone.store.scratch, *one):

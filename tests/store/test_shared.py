@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from users import ANN, BOB, REAL, STRANGER, TEAM
 
-from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
+from dver.core.errors import ConflictError, CorruptError, LocalIOError, MissingObjectError
 from dver.core.oid import Oid
+from dver.core.processes import process_space
 from dver.formats.pack import Codec, ObjectKind
-from dver.store import clones, scratch
+from dver.store import clones, scratch, trash
 from dver.store.clones import Clone, State, forget, listed
 from dver.store.database import Database
 from dver.store.loose import LinkMode
@@ -424,8 +425,32 @@ def test_a_clone_of_another_machine_is_recognised_by_its_mark_alone(tmp_path: Pa
     (git_dir / "dver" / "clone").unlink()
     (git_dir / "dver" / "clone").write_text("0" * 32)
     assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
+    (git_dir / "dver" / "clone").unlink()
+    assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
     subprocess.run(["rm", "-r", git_dir], check=True)
     assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
+
+
+def test_a_clone_at_the_path_of_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    """Also in two containers that have the same host name and paths."""
+    root = tmp_path / "store"
+    keep(open_store(root, make_clone(tmp_path, "a")), b"one")
+    (first,) = listed(root)
+    (tmp_path / "a").rename(tmp_path / "moved")
+    keep(open_store(root, make_clone(tmp_path, "a")), b"two")
+    states = {clone.mark: clone.state for clone in listed(root)}
+    assert len(states) == 2
+    assert states.pop(first.mark) is State.REPLACED
+    assert list(states.values()) == [State.HERE]
+    assert [clone.mark for clone in clones.found_at(root, tmp_path / "a")] == [first.mark]
+
+
+def test_a_repository_without_a_mark_is_no_registered_clone(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    keep(open_store(root, make_clone(tmp_path, "a")), b"one")
+    subprocess.run(["rm", "-r", tmp_path / "a"], check=True)
+    make_clone(tmp_path, "a")
+    assert [clone.state for clone in listed(root)] == [State.REPLACED]
 
 
 def test_a_clone_that_this_user_may_not_look_into_is_closed(team: Path) -> None:
@@ -447,9 +472,12 @@ def test_a_clone_can_be_forgotten_and_comes_back_when_it_is_used(tmp_path: Path)
     root = tmp_path / "store"
     for name in ("a", "b"):
         keep(open_store(root, make_clone(tmp_path, name)), name.encode())
-    assert forget(root, tmp_path / "c") == []
-    assert [clone.git_dir for clone in forget(root, tmp_path / "a")] == [tmp_path / "a/.git"]
-    assert [clone.git_dir for clone in forget(root, tmp_path / "b/.git")] == [tmp_path / "b/.git"]
+    assert clones.found_at(root, tmp_path / "c") == []
+    for place in (tmp_path / "a", tmp_path / "b/.git"):
+        found = clones.found_at(root, place)
+        assert [clone.git_dir.parent for clone in found] == [tmp_path / place.relative_to(tmp_path).parts[0]]
+        assert clones.marked(root, found[0].mark) == found
+        forget(root, found)
     assert listed(root) == []
     open_store(root, tmp_path / "a/.git").attend()
     assert len(listed(root)) == 1
@@ -480,6 +508,21 @@ def test_an_entry_that_cannot_be_read_is_named_and_other_files_are_left_alone(tm
 
 
 # -- others at work
+
+
+def test_a_gc_that_works_in_another_container_is_not_taken_for_dead(tmp_path: Path) -> None:
+    """Host name and paths are the same there, and its process id is none here."""
+    store = open_store(tmp_path / "store", make_clone(tmp_path, "a"))
+    keep(store, b"one")
+    with trash.open_batch(store) as opened:
+        owner = opened.batch.owner
+        owner.chmod(0o644)
+        owner.write_bytes(b"999999999@another boot-4026532000")
+        with pytest.raises(ConflictError, match="another gc"), trash.open_batch(store):
+            pass
+        owner.write_bytes(f"999999999@{process_space()}".encode())
+        with trash.open_batch(store) as second:
+            assert [batch.name for batch in second.orphans] == [opened.batch.name]
 
 
 def merge_packs(root: Path) -> None:

@@ -40,7 +40,7 @@ _SHOWN = 20
 @click.option("--grace", metavar="TIME", help="Instead of gc.grace: 14d, 12h; 0d deletes at once, for good.")
 @click.option("-r", "--remote", metavar="NAME", help="Collect on the remote NAME, instead of in the store.")
 @click.option("--offline", is_flag=True, help="With --remote: do not ask Git remotes whether all commits are here.")
-@click.option("--forget", "clone", metavar="CLONE", help="Take a clone that is gone off the list of those that count.")
+@click.option("--forget", "clone", metavar="CLONE", help="Forget a deleted clone, by its path or mark.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -68,7 +68,7 @@ def command(
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
         if clone is not None:
-            count = forget(repo, ctx.cwd / clone)
+            count = forget(repo, clone, cwd=ctx.cwd)
             ctx.say(f"forgot {terminal.printable(clone)} ({terminal.count(count, 'entry', 'entries')})")
             return
         if batch is not None:
