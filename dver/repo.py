@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dver.store.scratch import Sharing
     from dver.store.store import Store
     from dver.worktree.followed import Followed
+    from dver.worktree.ignore import Ignore, IgnoreRules
     from dver.worktree.placed import Placed
     from dver.worktree.scan import Intake, Scanner, Snapshot
     from dver.worktree.statcache import StatCache
@@ -88,7 +89,7 @@ class Repository:
 
     def absolute(self, path: bytes) -> bytes:
         """Where the data path `path` is."""
-        return self.top + b"/" + path
+        return self.top + b"/" + path if path not in (b"", b".") else self.top
 
     def shown(self, path: bytes) -> str:
         """The data path `path` as the user would type it, where the user stands; not quoted for a shell."""
@@ -223,23 +224,43 @@ class Repository:
     # -- the workspace
 
     def scan(
-        self, path: bytes, intake: Intake, *, root: bytes | None = None, progress: Progress = SILENT
+        self,
+        path: bytes,
+        intake: Intake,
+        *,
+        root: bytes | None = None,
+        ignore: IgnoreRules | None = None,
+        progress: Progress = SILENT,
     ) -> Snapshot | None:
-        """What there is at the data path `path`, in the workspace or below the folder `root`."""
-        return self._scanner(intake, progress).scan((root or self.top) + b"/" + path, os.path.basename(path))
+        """What there is at the data path `path`, in the workspace or below the folder `root`, without what `ignore`
+        leaves out: by default what `.dverignore` names."""
+        scanner = self._scanner(intake, ignore, progress)
+        return scanner.scan(root + b"/" + path if root is not None else self.absolute(path), os.path.basename(path))
 
     def look(
-        self, folder: bytes, names: Sequence[bytes], intake: Intake, *, progress: Progress = SILENT
+        self,
+        folder: bytes,
+        names: Sequence[bytes],
+        intake: Intake,
+        *,
+        ignore: IgnoreRules | None = None,
+        progress: Progress = SILENT,
     ) -> Snapshot | None:
-        """What there is under `names` in the folder at the data path `folder`: a directory with only these."""
-        return self._scanner(intake, progress).look(self.absolute(folder), names)
+        """What there is under `names` in the folder at the data path `folder`: a directory with only these. `ignore` is
+        as of `scan`."""
+        return self._scanner(intake, ignore, progress).look(self.absolute(folder), names)
 
-    def _scanner(self, intake: Intake, progress: Progress) -> Scanner:
+    def ignore(self) -> Ignore:
+        """The rules of `.dverignore` files."""
         from dver.worktree.ignore import Ignore
+
+        return Ignore(os.fsencode(self.root))
+
+    def _scanner(self, intake: Intake, ignore: IgnoreRules | None, progress: Progress) -> Scanner:
         from dver.worktree.scan import Scanner
 
-        ignore = Ignore(os.fsencode(self.root))
-        return Scanner(self.stat_cache, intake, ignore=ignore, store_link=self.blob_behind_link, progress=progress)
+        rules = ignore or self.ignore()
+        return Scanner(self.stat_cache, intake, ignore=rules, store_link=self.blob_behind_link, progress=progress)
 
     def trees(self, snapshots: Sequence[Snapshot]) -> Callable[[Oid], Sequence[Entry]]:
         """A reader of directories that are in the store, or that were only scanned."""

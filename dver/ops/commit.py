@@ -50,7 +50,7 @@ def commit(
     graph = pipelines.graph
     chosen = select_stages(repo, pipelines, targets, cwd)
     refuse_tracked(repo, graph, chosen)
-    observer, locks = Observer(repo, progress), Locks(repo)
+    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
     observer.prefetch(places_of(graph, chosen))
     found = {one: _reasons(observer, graph, locks, one) for one in chosen}
     absent = {one: _absent(observer, graph, one) for one in chosen if found[one]}

@@ -81,7 +81,7 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
     supply = Supply(repo, progress) if choice.pull else None
     if supply is not None:
         supply.learn()
-    observer, locks = Observer(repo, progress), Locks(repo)
+    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
     observer.prefetch(places_of(graph, stages))
     missed = _Missed()
     known = Known(RunCache(repo), locks, supply.has if supply else missed.note) if choice.use_cache else None
@@ -112,7 +112,7 @@ def repro(
     damaged = supply.learn() if supply else ()
     if supply is not None:
         supply.bring_inputs(graph, _run(graph, stages, forced))
-    observer, locks = Observer(repo, progress), Locks(repo)
+    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
     observer.prefetch(places_of(graph, stages))
     missed = _Missed()
     known = Known(RunCache(repo), locks, supply.bring if supply else missed.note) if choice.use_cache else None

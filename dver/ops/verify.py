@@ -114,7 +114,7 @@ class _Trial:
         self._refuse_other_inputs(address, stage, last)
         old = {out.path: self._metrics(address, out, last) for out in stage.outs}
         self._run(address, stage)
-        made = outs_of(Observer(self._repo, self._progress), address, stage)
+        made = outs_of(self._observer(), address, stage)
         before = {item.path: item for item in last.outs}
         compared = (
             self._compare(address, stage, out, before.get(out.path), made[out.path], old[out.path])
@@ -139,7 +139,7 @@ class _Trial:
             restore(self._repo, outer, progress=self._progress)
 
     def _refuse_other_inputs(self, address: Address, stage: Stage, last: lock.Stage) -> None:
-        observer = Observer(self._repo, self._progress)
+        observer = self._observer()
         outs: Mapping[str, Item | None] = {item.path: item for item in last.outs}
         reasons = staleness(stage, last, inputs_of(observer, address, stage), outs)
         if reasons:
@@ -148,6 +148,9 @@ class _Trial:
                 why="what it reads, or its definition, is not what dver.lock says it ran on, or is not to be had here",
                 fix="dver repro, commit dver.lock with all that belongs to it; or dver pull",
             )
+
+    def _observer(self) -> Observer:
+        return Observer(self._repo, self._progress, outputs=self._pipelines.graph.producers)
 
     def _run(self, address: Address, stage: Stage) -> None:
         heard = Errors(self._watcher)

@@ -142,7 +142,7 @@ class Producers:
 
     def _matches(self, pattern: str) -> Iterator[Address]:
         """As far as can be said before it is made."""
-        fixed = _fixed_part(pattern)
+        fixed = fixed_part(pattern)
         for one in (fixed, *_parents(fixed)):
             if one in self._producers:
                 yield self._producers[one]
@@ -161,7 +161,7 @@ class Producers:
             at += 1
 
 
-def _fixed_part(pattern: str) -> str:
+def fixed_part(pattern: str) -> str:
     """The folder in which all files are that a pattern stands for."""
     parts = pattern.split("/")
     wild = next(at for at, part in enumerate(parts) if is_pattern(part))

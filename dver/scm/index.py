@@ -103,6 +103,17 @@ def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
     }
 
 
+def ignored_below(git: GitRepo, *paths: bytes) -> list[bytes]:
+    """The files and directories that Git ignores and does not track, at, above or below any of `paths`; of a directory
+    that is ignored as a whole, it alone."""
+    found: dict[bytes, None] = {}
+    for batch in _batches(paths):
+        args = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--"]
+        output = run(git, [*args, *batch])
+        found.update(dict.fromkeys(path.rstrip(b"/") for path in output.split(b"\0")[:-1]))
+    return list(found)
+
+
 def _batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0

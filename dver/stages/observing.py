@@ -16,10 +16,11 @@ from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.tree import Entry, Kind, read_directory, write_directory
-from dver.pipeline.graph import is_pattern
+from dver.pipeline.graph import fixed_part, is_pattern
 from dver.pipeline.values import parse_values
 from dver.project.partial import completed
 from dver.repo import Repository
+from dver.stages.ignoring import DependencyIgnore, DependencyRules
 from dver.store.compare import Change, TreeReader, compare, with_renames
 from dver.store.graft import directory
 from dver.worktree.intake import HashOnly
@@ -30,10 +31,17 @@ class Observer:
     """Looks at places, which are paths relative to the top of the Git worktree, and remembers what is there."""
 
     def __init__(
-        self, repo: Repository, progress: Progress, *, known: Mapping[str, Entry | None] | None = None
+        self,
+        repo: Repository,
+        progress: Progress,
+        *,
+        outputs: Iterable[str] = (),
+        known: Mapping[str, Entry | None] | None = None,
     ) -> None:
+        """`outputs` are the places of all outputs: they count whole, whatever Git ignores."""
         self._repo = repo
         self._progress = progress
+        self._rules = DependencyRules(repo, outputs)
         self._known: _ByPlace[Entry | None] = _ByPlace()
         for place, entry in (known or {}).items():
             self._known[place] = entry
@@ -44,11 +52,16 @@ class Observer:
 
     def prefetch(self, places: Iterable[str]) -> None:
         """Look at many places at once: one look for each folder."""
+        new = [one for one in places if one not in self._known and not self._is_pattern(one)]
+        self._rules.learn([os.fsencode(one) for one in new])
         folders: dict[bytes, set[bytes]] = {}
-        for place in places:
-            if place not in self._known and not self._is_pattern(place):
-                folder, name = os.path.split(os.fsencode(place))
-                folders.setdefault(folder, set()).add(name)
+        for place in new:
+            if place == ".":
+                snapshot = self._scan(b".")
+                self._known[place] = snapshot.root if snapshot is not None else None
+                continue
+            folder, name = os.path.split(os.fsencode(place))
+            folders.setdefault(folder, set()).add(name)
         for folder, names in folders.items():
             found = self._look(folder, sorted(names))
             for name in names:
@@ -111,6 +124,7 @@ class Observer:
     def forget(self, places: Iterable[str]) -> None:
         """What is at, in or around any of `places` may be something else now; so may whatever a pattern stands for."""
         changed = list(places)
+        self._rules.forget()
         self._known.forget(changed)
         self._values.forget(changed)
         self._behind.clear()
@@ -121,19 +135,43 @@ class Observer:
 
     def _look(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None) -> dict[bytes, Entry]:
         """What there is under `names` in the folder at a place; `seen` takes what its directories are read with."""
-        snapshot = self._repo.look(folder, names, HashOnly(), progress=self._progress)
+        ignore = self._rules.at([os.path.join(folder, name) for name in names])
+        snapshot = self._repo.look(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is None:
             return {}
-        if seen is not None:
-            seen.append(snapshot)
-        entries = snapshot.tree(snapshot.root.oid) or ()
-        return {entry.name: self._whole(os.path.join(folder, entry.name), entry) for entry in entries}
+        seen = seen if seen is not None else []
+        seen.append(snapshot)
+        found: dict[bytes, Entry] = {}
+        for entry in snapshot.tree(snapshot.root.oid) or ():
+            path = os.path.join(folder, entry.name)
+            found[entry.name] = self._whole(path, self._unless_nothing_counts(path, entry, ignore, seen))
+        return found
+
+    def _unless_nothing_counts(
+        self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]
+    ) -> Entry:
+        """`entry`; of a directory in which Git ignores all files, all of it."""
+        if entry.kind is not Kind.DIRECTORY or entry.files or not ignore.leaves_out(self._repo.absolute(path)):
+            return entry
+        snapshot = self._scan(path)
+        if snapshot is None:
+            return entry
+        seen.append(snapshot)
+        return snapshot.root
+
+    def _scan(self, path: bytes) -> Snapshot | None:
+        """What there is at a place, as far as it counts: all of it if Git ignores all of it."""
+        ignore = self._rules.at([path])
+        snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
+        if snapshot is None or snapshot.root.files or not ignore.leaves_out(self._repo.absolute(path)):
+            return snapshot
+        return self._repo.scan(path, HashOnly(), ignore=self._rules.at([path], whole=True), progress=self._progress)
 
     def _whole(self, path: bytes, entry: Entry) -> Entry:
         """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
         if path not in self._repo.partial:
             return entry
-        snapshot = self._repo.scan(path, HashOnly(), progress=self._progress)
+        snapshot = self._scan(path)
         with suppress(MissingObjectError, CorruptError):
             return self._completed(path, snapshot)[0] if snapshot is not None else entry
         return entry
@@ -149,7 +187,15 @@ class Observer:
         real = os.path.realpath(self._repo.absolute(os.fsencode(place)))
         if os.path.islink(real):  # it goes round in a circle
             return None
-        return self._repo.scan(os.path.basename(real), HashOnly(), root=os.path.dirname(real), progress=self._progress)
+        if real.startswith(self._repo.top + b"/"):
+            return self._scan(os.path.relpath(real, self._repo.top))
+        folder, name = os.path.split(real)
+        return self._repo.scan(name, HashOnly(), root=folder, ignore=self._rules.at([]), progress=self._progress)
+
+    def _is_ignored(self, path: bytes, ignore: DependencyIgnore) -> bool:
+        absolute = self._repo.absolute(path)
+        is_directory = os.path.isdir(absolute) and not os.path.islink(absolute)
+        return ignore.ignores(absolute, is_directory=is_directory)
 
     def _followed(self, path: bytes, link: Entry, seen: list[Snapshot]) -> Entry:
         snapshot = self._behind_link(os.fsdecode(path))
@@ -173,7 +219,7 @@ class Observer:
             return self._matching(place)
         path = os.fsencode(place)
         is_link = os.path.islink(self._repo.absolute(path))
-        snapshot = self._behind_link(place) if is_link else self._repo.scan(path, HashOnly(), progress=self._progress)
+        snapshot = self._behind_link(place) if is_link else self._scan(path)
         return self._completed(path, snapshot) if snapshot is not None else (None, self._repo.store.tree)
 
     def _matching(self, pattern: str) -> tuple[Entry | None, TreeReader]:
@@ -181,10 +227,11 @@ class Observer:
         directories."""
         folders: dict[bytes, list[bytes]] = {}
         whole: bytes | None = None
+        ignore = self._rules.at([os.fsencode(fixed_part(pattern))])
         for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.top, recursive=True)):
             path = path.rstrip(b"/")
             # A folder that matches stands for all that is in it.
-            if path and (whole is None or not path.startswith(whole + b"/")):
+            if path and (whole is None or not path.startswith(whole + b"/")) and not self._is_ignored(path, ignore):
                 whole = path
                 folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
         found: dict[bytes, Entry] = {}

@@ -76,7 +76,8 @@ class Prospect:
             return Outlook(problems=(self._problem,) if self._problem else ())
         graph = self._pipelines.graph
         stages = graph.order if wanted is None else scope(graph, list(wanted))
-        observer = Observer(self._repo, progress, known={os.fsdecode(path): one for path, one in known.items()})
+        there = {os.fsdecode(path): one for path, one in known.items()}
+        observer = Observer(self._repo, progress, outputs=graph.producers, known=there)
         stale, problems = _stale(self._repo, graph, stages, observer)
         steps = without_absent(plan(graph, stages, stale), absent)
         return Outlook(tuple(one for one in steps if wanted is None or one.address in wanted), problems)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
-from functools import cached_property
 from typing import Final
 
 from dver.core.errors import MissingObjectError
@@ -17,7 +15,6 @@ from dver.project.history import object_kind
 from dver.repo import Repository
 from dver.scm import gitignore, index
 from dver.stages.locks import Locks
-from dver.stages.observing import Observer
 from dver.stages.pipelines import Pipelines
 from dver.stages.present import entry_of_item
 from dver.store.trash import Watch
@@ -30,10 +27,9 @@ What a killed run had not written is in the run cache."""
 class Recorder:
     """Notes what stages made, stage by stage, and writes it down now and then. Made before the first object is."""
 
-    def __init__(self, repo: Repository, pipelines: Pipelines, observer: Observer, locks: Locks) -> None:
+    def __init__(self, repo: Repository, pipelines: Pipelines, locks: Locks) -> None:
         self._repo = repo
         self._pipelines = pipelines
-        self._observer = observer
         self._locks = locks
         self._ignored: dict[bytes, list[bytes]] = {}
         """Lines for `.gitignore`, by folder."""
@@ -54,11 +50,6 @@ class Recorder:
             if out.cache:
                 folder, name = os.path.split(place)
                 self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
-        # Whoever reads a folder reads its `.gitignore`, too: it must not change after that.
-        if soon := [folder for folder in self._ignored if self._is_read(folder)]:
-            with self._repo.exclusive():
-                self._ignore(soon)
-            self._observer.forget(os.fsdecode(os.path.join(folder, b".gitignore")) for folder in soon)
         self.write()
 
     def write(self, *, force: bool = False) -> None:
@@ -75,32 +66,20 @@ class Recorder:
         with self._repo.exclusive():
             top = self._repo.git.worktree
             changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
-            self._ignore(list(self._ignored))
+            self._ignore()
             index.stage(self._repo.git, [*changed, *self._edited])
             self._edited.clear()
             # After the locks: what no lock names yet, a checkout would take away.
             self._note_placed()
 
-    def _ignore(self, folders: Iterable[bytes]) -> None:
-        """Have Git ignore what stages made in `folders`."""
-        for folder in folders:
-            path = os.path.join(folder, b".gitignore")
-            if gitignore.edit(self._repo.git.worktree / os.fsdecode(path), add=self._ignored.pop(folder)):
+    def _ignore(self) -> None:
+        """Have Git ignore what stages made, unless it ignores the whole directory already."""
+        files = {os.path.join(folder, b".gitignore"): lines for folder, lines in self._ignored.items()}
+        needless = index.ignored(self._repo.git, files)
+        for path, lines in files.items():
+            if path not in needless and gitignore.edit(self._repo.git.worktree / os.fsdecode(path), add=lines):
                 self._edited.append(path)
-
-    @cached_property
-    def _read(self) -> frozenset[bytes]:
-        """All places that stages read."""
-        return frozenset(
-            os.fsencode(place_of(address.folder, one.path, one.mark))
-            for address, stage in self._pipelines.graph.stages.items()
-            for one in stage.deps
-        )
-
-    def _is_read(self, folder: bytes) -> bool:
-        while folder and folder not in self._read:
-            folder = os.path.dirname(folder)
-        return folder in self._read or b"." in self._read
+        self._ignored.clear()
 
     def _note_placed(self) -> None:
         made, self._placed = self._placed, {}

@@ -59,7 +59,7 @@ class StageWork:
         self._forced = forced
         self._known = known
         """Where to look for earlier runs, and to keep this one's; None if they do not count."""
-        self._recorder = Recorder(repo, pipelines, observer, locks)
+        self._recorder = Recorder(repo, pipelines, locks)
         self._progress = progress
         self._confirm = confirm
         """Asked before a stage is run."""

@@ -1,4 +1,4 @@
-"""`.dverignore`: files in tracked directories that dver leaves alone, in the syntax of gitignore."""
+"""`.dverignore`, and DVC's `.dvcignore`: files that dver leaves alone, in the syntax of gitignore."""
 
 from __future__ import annotations
 
@@ -6,29 +6,44 @@ import os
 import re
 import stat
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dver.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-FILE_NAME: Final = b".dverignore"
+FILE_NAMES: Final = (b".dvcignore", b".dverignore")
+"""In one folder, the last one has the last word."""
+
+
+class IgnoreRules(Protocol):
+    """Which files a scan leaves out. Paths are absolute."""
+
+    def applies_in(self, folder: bytes) -> bool:
+        """Is there any rule for what lies in `folder`?"""
+
+    def ignores(self, path: bytes, *, is_directory: bool) -> bool:
+        """Is `path` left out?"""
+
+    def ignores_empty(self, folder: bytes) -> bool:
+        """Is `folder` left out if nothing in it counts?"""
 
 
 class Ignore:
-    """The rules of all `.dverignore` files from the folder `root` down. The deepest file has the last word."""
+    """The rules of all `.dverignore` and `.dvcignore` files from the folder `root` down. The deepest file has the last
+    word."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
         self._specs: dict[bytes, GitIgnoreSpec | None] = {}
 
     def applies_in(self, folder: bytes) -> bool:
-        """Is there any rule for what lies in `folder` (absolute, below the root)?"""
+        """See `IgnoreRules`."""
         return any(self._spec(parent) for parent in self._chain(folder))
 
     def ignores(self, path: bytes, *, is_directory: bool) -> bool:
-        """Does a rule say to leave `path` (absolute, below the root) alone?"""
+        """See `IgnoreRules`."""
         for folder in reversed(self._chain(os.path.dirname(path))):
             spec = self._spec(folder)
             if spec is not None:
@@ -36,6 +51,10 @@ class Ignore:
                 verdict = spec.check_file(relative).include
                 if verdict is not None:
                     return verdict
+        return False
+
+    def ignores_empty(self, folder: bytes) -> bool:
+        """See `IgnoreRules`."""
         return False
 
     def _chain(self, folder: bytes) -> list[bytes]:
@@ -46,22 +65,28 @@ class Ignore:
 
     def _spec(self, folder: bytes) -> GitIgnoreSpec | None:
         if folder not in self._specs:
-            self._specs[folder] = _read(os.path.join(folder, FILE_NAME))
+            self._specs[folder] = _read(folder)
         return self._specs[folder]
 
 
-def _read(path: bytes) -> GitIgnoreSpec | None:
+def _read(folder: bytes) -> GitIgnoreSpec | None:
+    found = {path: lines for path in (os.path.join(folder, name) for name in FILE_NAMES) if (lines := _lines(path))}
+    for path, lines in found.items():
+        _parse(path, lines)  # a mistake is reported with the name of its file
+    return _parse(folder, [line for lines in found.values() for line in lines]) if found else None
+
+
+def _lines(path: bytes) -> list[str]:
     try:
         # O_NONBLOCK: were it a FIFO, opening it would wait for ever.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return []
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
+            return []
         # Not `splitlines`, which also breaks lines at characters that names may have.
-        lines = [line.removesuffix(b"\r") for line in file.read().split(b"\n")]
-    return _parse(path, [os.fsdecode(line) for line in lines])
+        return [os.fsdecode(line.removesuffix(b"\r")) for line in file.read().split(b"\n")]
 
 
 def _parse(path: bytes, lines: list[str]) -> GitIgnoreSpec:

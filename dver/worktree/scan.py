@@ -17,7 +17,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.core.words import typed
 from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
-from dver.worktree.ignore import Ignore
+from dver.worktree.ignore import IgnoreRules
 from dver.worktree.statcache import (
     UNTRUSTED,
     Record,
@@ -104,7 +104,7 @@ class Scanner:
         cache: StatCache,
         intake: Intake,
         *,
-        ignore: Ignore | None = None,
+        ignore: IgnoreRules | None = None,
         store_link: Callable[[bytes], Oid | None] = lambda target: None,
         progress: Progress = SILENT,
     ) -> None:
@@ -181,6 +181,10 @@ class Scanner:
         now = time.time_ns()
         names, keys, subdirectories = self._list(path)
         below = {name: self._directory(path + b"/" + name, task) for name in subdirectories}
+        left_out = {name for name, one in below.items() if one.files == 0 and self._ignores_empty(path + b"/" + name)}
+        if left_out:
+            keys = [key for name, key in zip(names, keys, strict=True) if name not in left_out]
+            names = [name for name in names if name not in left_out]
         folder = _Folder(
             path, names, [key or directory_key(below[names[at]].oid) for at, key in enumerate(keys)], below, now
         )
@@ -190,6 +194,9 @@ class Scanner:
             self._cache.put(path, record)
         self._directories[record.oid] = record
         return record
+
+    def _ignores_empty(self, path: bytes) -> bool:
+        return self._ignore is not None and self._ignore.ignores_empty(path)
 
     def _lacks(self, record: Record) -> bool:
         return bool(self._intake.lacking(record.oids))

@@ -60,3 +60,12 @@ def test_a_rule_that_is_none_names_its_file(tmp_path: Path) -> None:
     (tmp_path / ".dverignore").write_text("!\n")
     with pytest.raises(UsageError, match="dverignore"):
         ignored(tmp_path, "x")
+
+
+def test_rules_of_dvc_hold_and_those_of_dver_have_the_last_word(tmp_path: Path) -> None:
+    (tmp_path / ".dvcignore").write_text("*.log\n*.tmp\n")
+    (tmp_path / ".dverignore").write_text("!*.log\n*.bak\n")
+    assert ignored(tmp_path, "a.log", "a.tmp", "a.bak", "a") == ["a.tmp", "a.bak"]
+    (tmp_path / ".dvcignore").write_text("!\n")
+    with pytest.raises(UsageError, match="dvcignore"):
+        ignored(tmp_path, "a")
