@@ -20,7 +20,7 @@ class Job:
     name: str
     """The address of the stage, as text; no two jobs of one name run at once."""
     commands: tuple[str, ...]
-    """For the shell, one after the other until one fails."""
+    """For the shell, one after the other until one fails. One of several lines ends at the first line that fails."""
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict)
     """What is set besides the runner's own environment."""

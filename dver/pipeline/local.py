@@ -26,6 +26,7 @@ from typing import Final
 
 from dver.core.errors import StageError
 from dver.pipeline.job import Ended, Ending, Event, Job, Said
+from dver.pipeline.script import shell_arguments
 
 _PIECE: Final = 1 << 16
 _NOT_STARTED: Final = 127
@@ -237,7 +238,7 @@ class _Running:
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [self.shell, "-c", command],
+            shell_arguments(self.shell, command),
             cwd=self.job.cwd,
             env={**os.environ, **self.job.env},
             stdin=subprocess.DEVNULL,

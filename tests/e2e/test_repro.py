@@ -107,6 +107,29 @@ def test_a_stage_that_fails_leaves_lock_pointers_and_gitignore_as_they_were(run:
     assert (project / "b").read_text() == "other\n"
 
 
+def test_a_command_of_several_lines_fails_with_its_first_line_that_fails(run: Run, project: Path) -> None:
+    write(
+        project,
+        """\
+  a:
+    cmd: |
+      mkdir -p work
+      cd work
+      cp ../raw \\
+        copy
+      test -e ../ok && X=1
+      echo $X > out
+    deps: [raw]
+    outs: [work/out]
+""",
+    )
+    assert "its command ended with exit code 1" in run("repro", cwd=project, rc=10).err
+    assert not (project / "dver.lock").exists()
+    (project / "ok").touch()
+    run("repro", cwd=project)
+    assert (project / "work/out").read_text() == "1\n"
+
+
 def test_after_a_failure_what_was_finished_is_recorded_and_the_rest_goes_on_if_wanted(run: Run, project: Path) -> None:
     write(
         project,
