@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,8 @@ def simplified(value: object) -> Any:
     if isinstance(value, Enum):
         # The numbers that formats give to kinds mean nothing outside of them.
         return value.name.lower() if isinstance(value, int) else simplified(value.value)
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Oid):

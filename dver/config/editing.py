@@ -12,7 +12,7 @@ from dver.config.files import parse_toml, read_file
 from dver.config.reading import ConfigPaths
 from dver.config.schema import Scope, Value, check_remote_name, parse_value, spec_of
 from dver.core.errors import RepositoryError, UsageError
-from dver.core.fsutil import clear_leftovers, write_atomic
+from dver.core.fsutil import clear_leftovers, read_regular, write_atomic
 from dver.core.remote_schema import SettingSpec
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _make_private(path: Path, *, secret: bool) -> None:
 def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     import tomlkit  # only for edits: it keeps comments, and takes long to load
 
-    content = path.read_bytes() if path.exists() else b""
+    content = read_regular(path) if path.exists() else b""
     before = parse_toml(path, content)
     document = tomlkit.parse(content)
     expected = tomlkit.parse(tomlkit.dumps(before))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dver.core.errors import RepositoryError
+from dver.core.fsutil import SpecialFileError, read_regular
 
 _POSITION: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _NO_SETTINGS: Final = re.compile(rb"(?:[ \t\r\n]*(?:#[^\n]*(?:\n|\Z))?)*")
@@ -16,9 +17,11 @@ _NO_SETTINGS: Final = re.compile(rb"(?:[ \t\r\n]*(?:#[^\n]*(?:\n|\Z))?)*")
 def read_file(path: Path) -> dict[str, Any]:
     """The tables in the file `path`, none if it is absent. Raises RepositoryError as `parse_toml` does."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except SpecialFileError as error:
+        raise RepositoryError(error.what, why=error.why, fix=error.fix) from None
     return {} if _NO_SETTINGS.fullmatch(content) else parse_toml(path, content)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,42 @@ _GROWTH: Final = 16 * PIECE
 
 class GrowingError(ConflictError):
     """A file grows faster than it can be read."""
+
+
+class SpecialFileError(LocalIOError):
+    """In the place of a file is a FIFO, a device or a socket, which may have no end."""
+
+
+def read_regular(path: Name, limit: int = -1) -> bytes:
+    """The content of the file `path`, links followed; of a large one no more than `limit` bytes.
+
+    Raises OSError as `open` does, IsADirectoryError for a directory, and SpecialFileError.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO would wait for a program that writes to it.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise _special(path) from None
+        raise
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if stat.S_ISREG(status.st_mode):
+            return file.read(limit)
+        if status.st_rdev == os.stat(os.devnull).st_rdev:  # an empty file, as people use it for settings
+            return b""
+        raise _special(path)
+
+
+def _special(path: Name) -> SpecialFileError:
+    shown = os.fsdecode(path)
+    return SpecialFileError(
+        f"{shown!r} is not a regular file",
+        why="dver does not read FIFOs, devices and sockets: they may have no end",
+        fix="put a file in its place",
+    )
 
 
 def read_pieces(fd: int, *, start: int = 0) -> Iterator[bytes]:

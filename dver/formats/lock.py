@@ -14,6 +14,7 @@ from typing import Any, Final, Never
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
+from dver.formats.lock_values import decode_value, encode_value
 from dver.formats.pack import ObjectKind
 from dver.formats.reading import SIZE_MAX
 
@@ -24,13 +25,10 @@ MAX_SIZE: Final = 64 << 20
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+-]*")
 _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n", re.IGNORECASE)
-_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _CONFLICT: Final = re.compile(r"(?m)^(<{7,}|>{7,})( |$)")
 _KEYED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"#:][^\s":]*)):(?: (.+))?')
 _DIGEST: Final = re.compile(r"(?:scrypt|blake3):[0-9a-f]{32}")
 """Of the value of an environment variable."""
-_INTEGER_DIGITS: Final = 19
-_DEPTH: Final = 50
 _OPTIONAL: Final = frozenset(("executable", "cache", "push", "remote"))
 """What an item may have besides; the first three have one value only, which the comparison of bytes sees to."""
 _END: Final = "version: 1"
@@ -64,7 +62,7 @@ class Stage:
     deps: tuple[Item, ...] = ()
     outs: tuple[Item, ...] = ()
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Value by key by file. Values are what JSON can say: no float that is not finite, no integer beyond 64 bits."""
+    """Value by key by file. Values are what JSON can say, floats that are not finite, and long integers."""
     env: Mapping[str, str | None] = field(default_factory=dict)
     """A digest by name of each environment variable that counts as a dependency; None for one that was not set."""
     wdir: str = "."
@@ -121,10 +119,10 @@ def joined(blocks: Sequence[str]) -> bytes:
 def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
     yield f"  {_key(name)}:"
     if isinstance(stage.cmd, str):
-        yield f"    cmd: {_json(stage.cmd)}"
+        yield f"    cmd: {encode_value(stage.cmd)}"
     else:
         yield "    cmd:" if stage.cmd else "    cmd: []"
-        yield from (f"    - {_json(line)}" for line in stage.cmd)
+        yield from (f"    - {encode_value(line)}" for line in stage.cmd)
     yield from _list_lines("deps", stage.deps)
     if stage.env:
         yield "    env:"
@@ -141,7 +139,18 @@ def _params_lines(stage: Stage) -> Iterator[str]:
         yield "    params:"
         for file in sorted(files):
             yield f"      {_key(file)}:"
-            yield from (f"        {_key(key)}: {_json(files[file][key])}" for key in sorted(files[file]))
+            yield from (f"        {_key(key)}: {_param(file, key, files[file][key])}" for key in sorted(files[file]))
+
+
+def _param(file: str, key: str, value: object) -> str:
+    try:
+        return encode_value(value)
+    except CorruptError as error:
+        raise CorruptError(
+            f"the parameter {key!r} of {file!r} cannot be recorded",
+            why=error.why,
+            fix="write it as text, in quotes, or make it no parameter of the stage",
+        ) from None
 
 
 def _list_lines(key: str, items: Sequence[Item]) -> Iterator[str]:
@@ -169,7 +178,7 @@ def _item_lines(item: Item) -> Iterator[str]:
 
 
 def _key(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and not _YAML_WORDS.fullmatch(text) else _json(text)
+    return text if _PLAIN.fullmatch(text) and not _YAML_WORDS.fullmatch(text) else encode_value(text)
 
 
 def _digest(digest: str | None) -> str:
@@ -178,30 +187,6 @@ def _digest(digest: str | None) -> str:
     if not _DIGEST.fullmatch(digest):  # a value may be a secret, and lock files are public
         raise CorruptError("the value of an environment variable", why="lock files hold digests only")
     return digest
-
-
-def _json(value: object) -> str:
-    _refuse_the_large(value)
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    except (ValueError, TypeError) as error:
-        raise CorruptError("a value that no lock file can hold", why=str(error)) from None
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _refuse_the_large(value: object, depth: int = 0) -> None:
-    if isinstance(value, int) and not -SIZE_MAX - 1 <= value <= SIZE_MAX:
-        raise CorruptError("a value that no lock file can hold", why="an integer of more than 64 bits")
-    if depth > _DEPTH:
-        raise CorruptError("a value that no lock file can hold", why=f"it is nested more than {_DEPTH} times")
-    if isinstance(value, (list, tuple)):
-        for one in value:
-            _refuse_the_large(one, depth + 1)
-    elif isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise CorruptError("a value that no lock file can hold", why="a key that is not text")
-        for one in value.values():
-            _refuse_the_large(one, depth + 1)
 
 
 # -- reading
@@ -362,9 +347,10 @@ class _Parser:
 
     def value(self, text: str) -> Any:
         try:
-            return json.loads(text, parse_constant=self.refuse, parse_int=self.integer, object_pairs_hook=self.mapping)
-        except (ValueError, RecursionError):
-            self.fail("expected a value as JSON writes it", back=1)
+            return decode_value(text, self.mapping)
+        except (ValueError, RecursionError) as error:
+            plain = isinstance(error, (json.JSONDecodeError, RecursionError))
+            self.fail("expected a value as JSON writes it" if plain else str(error), back=1)
 
     def mapping(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -373,18 +359,10 @@ class _Parser:
             found[key] = value
         return found
 
-    def integer(self, text: str) -> int:
-        if len(text.lstrip("-")) > _INTEGER_DIGITS:
-            self.fail("an integer of more than 64 bits", back=1)
-        return int(text)
-
     def number(self, text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > SIZE_MAX:
             self.fail("expected a whole number", back=1)
         return int(text)
-
-    def refuse(self, text: str) -> Never:
-        self.fail(f"{text} is no value", back=1)
 
     def once(self, key: str, known: Mapping[str, Any]) -> None:
         if key in known:

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.core.fsutil import read_regular
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.record import RunRecord
@@ -161,7 +162,7 @@ def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.Stage]:
 def _lock_files(repo: Repository, commit: str | None) -> dict[bytes, bytes]:
     if commit is None:
         paths = [one for one in files_called(repo.git, _NAME, repo.prefix) if os.path.isfile(repo.absolute(one))]
-        return {path: Path(os.fsdecode(repo.absolute(path))).read_bytes() for path in paths}
+        return {path: read_regular(repo.absolute(path), lock.MAX_SIZE + 1) for path in paths}
     under = [repo.prefix] if repo.prefix else []
     listed = run(repo.git, ["ls-tree", "-r", "-z", "--name-only", commit, "--", *under]).split(b"\0")[:-1]
     paths = [one for one in listed if os.path.basename(one) == _NAME]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
 _GROUP_JOINT: Final = "@"
 _MATRIX_JOINT: Final = "-"
 _STYLE: Final = Style()
+MAX_STAGES: Final = 100_000
+"""Stages of one file, those of foreach and matrix included."""
 
 
 def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style = _STYLE) -> PipelineFile:
@@ -38,7 +41,7 @@ def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style 
             if _NO_NAME.search(group):
                 why = f"{group!r} is no name for a stage"
                 raise wrong(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
-            for stage in loader.stages(group, node):
+            for stage in loader.stages(group, node, MAX_STAGES - len(made)):
                 made[stage.name] = stage
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
     return PipelineFile(
@@ -57,14 +60,16 @@ class _Loader:
     read: ReadFile
     style: Style
 
-    def stages(self, name: str, node: Node) -> Iterator[Stage]:
-        """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members."""
+    def stages(self, name: str, node: Node, most: int) -> Iterator[Stage]:
+        """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members. Raises
+        PipelineError for more than `most`, before any is made."""
         found = mapping(node, f"stage {name!r}")
         if "foreach" in found or "do" in found:
-            yield from self.foreach(name, node)
+            yield from self.foreach(name, node, most)
         elif "matrix" in found:
-            yield from self.matrix(name, node)
+            yield from self.matrix(name, node, most)
         else:
+            _refuse_many(name, node, 1, most)
             yield self.one(name, node, self.known)
 
     def one(self, name: str, node: Node, known: Mapping[str, Any], group: str | None = None) -> Stage:
@@ -85,20 +90,23 @@ class _Loader:
         node = substitute(found["wdir"], known)
         return path(text(node, "`wdir`"), ".", node.mark, "`wdir`")
 
-    def foreach(self, name: str, node: Node) -> Iterator[Stage]:
+    def foreach(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """A stage for each element of a list, as `item`, or of a mapping, as `key` and `item`."""
         found = mapping(node, f"stage {name!r}", ("foreach", "do"))
         for key in ("foreach", "do"):
             if key not in found:
                 raise wrong(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
-        for key, known in _members(found["foreach"], substitute(found["foreach"], self.known, whole=True)):
+        members = dict(_members(found["foreach"], substitute(found["foreach"], self.known, whole=True)))
+        _refuse_many(name, found["foreach"], len(members), most)
+        for key, known in members.items():
             yield self.one(f"{name}{_GROUP_JOINT}{key}", found["do"], {**self.known, **known}, name)
 
-    def matrix(self, name: str, node: Node) -> Iterator[Stage]:
+    def matrix(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """A stage for each combination of the values of all axes, as `item.AXIS`."""
         found = mapping(node, f"stage {name!r}", ("matrix", *STAGE_KEYS))
         axes = mapping(found["matrix"], "`matrix`")
         values = {axis: self.axis(axis, one) for axis, one in axes.items()}
+        _refuse_many(name, found["matrix"], math.prod(map(len, values.values())), most)
         template = Node({key: one for key, one in found.items() if key != "matrix"}, node.mark, node.keys)
         for chosen in product(*(one.items() for one in values.values())):
             item = dict(zip(values, (value for _, value in chosen), strict=True))
@@ -119,6 +127,15 @@ class _Loader:
             key = f"{name}{position}" if compound else _name_of(one, _written(node, position))
             _once(key, one, named, "`matrix`", f" in {name!r}")
         return named
+
+
+def _refuse_many(name: str, node: Node, number: int, most: int) -> None:
+    if number > most:
+        raise wrong(
+            node.mark,
+            f"stage {name!r} stands for {number:,} stages, and a file may have {MAX_STAGES:,}",
+            fix="use fewer values, or let one stage handle several of them",
+        )
 
 
 def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:

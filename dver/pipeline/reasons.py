@@ -233,9 +233,11 @@ def _changed_params(last: lock.Stage, inputs: Inputs) -> Iterator[ParamChanged]:
 
 def _equal(one: Any, other: Any) -> bool:
     # In Python true is 1 and 1 is 1.0; a program may well tell them apart.
-    return type(one) is type(other) and (
-        len(one) == len(other) and all(map(_equal, one, other)) if isinstance(one, (list, tuple)) else one == other
-    )
+    if one is other or type(one) is not type(other):
+        return one is other  # NaN differs from itself
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other)
 
 
 def _changed_env(last: lock.Stage, inputs: Inputs) -> Iterator[EnvChanged]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,4 +40,9 @@ def _is_near(one: Any, other: Any, allowed: float) -> bool:
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other))
     if not numbers:
         return bool(one == other)
-    return (math.isnan(one) and math.isnan(other)) or one == other or abs(one - other) <= allowed
+    if one is other or one == other or (one != one and other != other):
+        return True
+    try:
+        return bool(abs(one - other) <= allowed)
+    except OverflowError:  # an integer that no float holds, and a float
+        return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import posixpath
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
@@ -16,6 +18,8 @@ from dver.pipeline import yamltree
 from dver.pipeline.yamltree import Mark, wrong
 
 _ABSENT: Final = object()
+_CONSTANTS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+"""In JSON as Python writes it. There is one NaN everywhere: another one would differ from it."""
 
 
 def parse_values(content: bytes, name: str) -> dict[str, Any]:
@@ -74,14 +78,51 @@ def _lookup(values: Any, parts: list[str]) -> Any:
     return _ABSENT
 
 
-def flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping, by its dotted key. An empty mapping is a value."""
+def is_wild(key: str) -> bool:
+    """May `key` stand for several: has it `*`, `?` or `[…]`?"""
+    return any(one in key for one in "*?[")
+
+
+def matching(values: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, Any]]:
+    """The values whose dotted keys match `pattern`, part by part, by these keys; in the order of the file."""
+    yield from _matching(values, pattern.split("."), "")
+
+
+def _matching(values: Any, parts: list[str], above: str) -> Iterator[tuple[str, Any]]:
+    from fnmatch import fnmatchcase
+
+    if not parts:
+        yield above, values
+        return
+    found = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in found:
+        if fnmatchcase(str(key), parts[0]):
+            yield from _matching(value, parts[1:], f"{above}.{key}" if above else str(key))
+
+
+def flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping, by its dotted key. An empty mapping is a value.
+
+    Where two have one dotted key, parts of it that have dots themselves are in quotes: `a.b` and `"a.b"`.
+    """
+    found = list(_flat(values, ()))
+    times = Counter(".".join(path) for path, _ in found)
+    for path, value in found:
+        name = ".".join(path)
+        plain = times[name] == 1 and '"' not in name
+        yield name if plain else ".".join(map(_quoted, path)), value
+
+
+def _flat(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in values.items():
-        name = f"{above}{key}"
         if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{name}.")
+            yield from _flat(value, (*above, key))
         else:
-            yield name, value
+            yield (*above, key), value
+
+
+def _quoted(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False) if "." in key or '"' in key else key
 
 
 def _yaml(content: bytes, name: str) -> Any:
@@ -90,7 +131,7 @@ def _yaml(content: bytes, name: str) -> Any:
 
 def _json(content: bytes, name: str) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=_CONSTANTS.__getitem__)
     except json.JSONDecodeError as error:
         raise wrong(Mark(name, error.lineno, error.colno), error.msg) from None
     except (ValueError, RecursionError) as error:
@@ -99,9 +140,13 @@ def _json(content: bytes, name: str) -> Any:
 
 def _toml(content: bytes, name: str) -> Any:
     try:
-        return _without_dates(tomllib.loads(content.decode()))
+        return _without_dates(tomllib.loads(content.decode(), parse_float=_float))
     except (ValueError, RecursionError) as error:  # tomllib's own errors are ValueErrors, as are those of decoding
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _float(text: str) -> float:
+    return math.nan if text.endswith("nan") else float(text)
 
 
 def _without_dates(value: Any) -> Any:

@@ -43,7 +43,7 @@ def merged(into: Mapping[str, Any], more: Mapping[str, Any], mark: Mark, above: 
             found[key] = value
         elif isinstance(value, Mapping) and isinstance(found[key], Mapping):
             found[key] = merged(found[key], value, mark, f"{above}{key}.")
-        elif found[key] != value:
+        elif found[key] is not value and found[key] != value:  # NaN differs from itself
             raise wrong(
                 mark,
                 f"the variable {above + key!r} has a value already: {found[key]!r}, now {value!r}",

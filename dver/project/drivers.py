@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from dver.core.fsutil import clear_leftovers
+from dver.core.fsutil import clear_leftovers, read_regular
 from dver.project.projects import projects_of
 from dver.scm import gitconfig, index
 from dver.scm.git import GitRepo
@@ -114,7 +114,7 @@ def lacking_attributes(git: GitRepo, root: Path) -> bool:
     if _left_out(git, file):
         content = index.content(git, _relative(git, file))
     elif file.exists():
-        content = file.read_bytes()
+        content = read_regular(file)
     return not set(_wanted(git, root)) <= lines(content)
 
 

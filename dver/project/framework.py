@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from dver.core.fsutil import SpecialFileError, read_regular
+
 _CONFIG: Final = ".pre-commit-config.yaml"
 _OURS: Final = {
     "dver-check": ("pre-commit",),
@@ -22,9 +24,8 @@ _MAX_SIZE: Final = 1_000_000
 def named(top: Path) -> frozenset[str]:
     """Git's hooks in which the framework is to run dver, by its configuration in the folder `top`; none if that cannot
     be read. Raises OSError."""
-    with suppress(FileNotFoundError, IsADirectoryError):
-        with open(top / _CONFIG, "rb") as file:
-            content = file.read(_MAX_SIZE)
+    with suppress(FileNotFoundError, IsADirectoryError, SpecialFileError):
+        content = read_regular(top / _CONFIG, _MAX_SIZE)
         if b"dver" in content:
             return frozenset(_stages(content))
     return frozenset()

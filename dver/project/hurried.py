@@ -11,6 +11,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from dver.core.errors import DverError
+from dver.core.fsutil import read_regular
 from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.pack import ObjectKind
@@ -18,7 +19,7 @@ from dver.project.lockfiles import Maker
 from dver.project.partial import completed
 from dver.project.targets import Tracked, load
 from dver.repo import Repository
-from dver.scm.pointers import PointerFile, in_index
+from dver.scm.pointers import PointerFile, in_index, most_bytes
 from dver.store.compare import same
 from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Candidate, Taken
@@ -83,9 +84,11 @@ def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
     for path in sorted(in_index(repo.git, repo.prefix)):
         if time.monotonic() > limits.until:
             return
-        with suppress(DverError, OSError), open(repo.absolute(path), "rb") as file:
-            if os.fstat(file.fileno()).st_size <= limits.naming:
-                yield from load(repo, {path: PointerFile("", file.read())}).values()
+        with suppress(DverError, OSError):
+            most = int(min(limits.naming, most_bytes([path])))
+            content = read_regular(repo.absolute(path), most + 1)
+            if len(content) <= most:
+                yield from load(repo, {path: PointerFile("", content)}).values()
 
 
 def _differs(repo: Repository, one: Tracked, intake: _Hurried, limits: _Limits) -> bool:

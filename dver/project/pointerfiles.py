@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
-from dver.core.fsutil import clear_leftovers, fsync_dir, write_atomic
+from dver.core.fsutil import clear_leftovers, fsync_dir, read_regular, write_atomic
 from dver.core.oid import Oid
 from dver.core.words import count
 from dver.formats import pointer as pointer_format
@@ -169,7 +169,7 @@ class _Change:
 
     def _content(self, name: bytes) -> bytes | None:
         try:
-            return self._file(name).read_bytes()
+            return read_regular(self._file(name))
         except FileNotFoundError:
             return None
 

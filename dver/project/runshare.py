@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import ConflictError, CorruptError
+from dver.core.fsutil import read_regular
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.lock_versions import LockVersions
@@ -113,7 +114,7 @@ def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
     if scope.rev is None and not scope.many:
         for path in files_called(repo.git, LOCK_NAME, repo.prefix):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                yield path, Path(os.fsdecode(repo.absolute(path))).read_bytes()
+                yield path, read_regular(repo.absolute(path), lock.MAX_SIZE + 1)
         return
     commits = revisions.commits(
         repo.git,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from dver.config import Scope, edit
+from dver.core.fsutil import read_regular
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 
@@ -46,7 +47,6 @@ def staged(repo: Repository, change: Callable[[], T]) -> T:
 
 def _content(repo: Repository, path: bytes) -> bytes | None:
     try:
-        with open(repo.absolute(path), "rb") as file:
-            return file.read()
+        return read_regular(repo.absolute(path))
     except FileNotFoundError:
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import read_regular, write_atomic
 
 FILE: Final = b".gitignore"
 
@@ -66,7 +66,7 @@ def edit(path: Path, *, add: Iterable[bytes] = (), remove: Iterable[bytes] = ())
         )
     before = None
     with suppress(FileNotFoundError):
-        before = path.read_bytes()
+        before = read_regular(path)
     after = before or b""
     for line in remove:
         after = remove_line(after, line)

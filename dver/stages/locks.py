@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dver.core.errors import ConflictError, CorruptError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import read_regular, write_atomic
 from dver.formats import lock
 from dver.pipeline.graph import Address
 from dver.repo import Repository
@@ -72,7 +72,7 @@ class Locks:
 
     def _read(self, path: Path) -> Mapping[str, lock.Stage]:
         try:
-            return lock.decode(path.read_bytes()).stages
+            return lock.decode(read_regular(path, lock.MAX_SIZE + 1)).stages
         except FileNotFoundError:
             return {}
         except (CorruptError, ConflictError) as error:

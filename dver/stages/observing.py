@@ -13,11 +13,13 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.fsutil import read_regular
 from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.tree import Entry, Kind, read_directory, write_directory
 from dver.pipeline.graph import fixed_part, is_pattern
 from dver.pipeline.values import parse_values
+from dver.pipeline.yamltree import MAX_SIZE
 from dver.project.partial import completed
 from dver.repo import Repository
 from dver.stages.ignoring import DependencyIgnore, DependencyRules
@@ -115,8 +117,8 @@ class Observer:
         """The values in the file of parameters at `place`; None if there is none. Raises PipelineError."""
         if place not in self._values:
             try:
-                with open(self._repo.absolute(os.fsencode(place)), "rb") as file:
-                    self._values[place] = parse_values(file.read(), place)
+                content = read_regular(self._repo.absolute(os.fsencode(place)), MAX_SIZE + 1)
+                self._values[place] = parse_values(content, place)
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 self._values[place] = None
         return self._values[place]

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from dver.core.errors import DverError, PipelineError, UsageError
+from dver.core.fsutil import read_regular
 from dver.core.words import typed
 from dver.pipeline import FILE_NAME
 from dver.pipeline.graph import Address, Graph, build, place_of
 from dver.pipeline.interpolate import Style
 from dver.pipeline.load import load
 from dver.pipeline.stage import Output, PipelineFile, Stage
-from dver.pipeline.yamltree import wrong
+from dver.pipeline.yamltree import MAX_SIZE, wrong
 from dver.project.targets import SUFFIX, data_path, is_at_or_below
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm.index import files_called
@@ -150,7 +151,7 @@ def _style(repo: Repository) -> Style:
 
 def _read(folder: bytes, path: bytes) -> bytes | None:
     with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return Path(os.fsdecode(os.path.join(folder, path))).read_bytes()
+        return read_regular(os.path.join(folder, path), MAX_SIZE + 1)
     return None
 
 

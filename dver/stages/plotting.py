@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from dver.core.errors import DverError, UsageError
+from dver.core.fsutil import read_regular
 from dver.pipeline import FILE_NAME
 from dver.pipeline.stage import Plot
 from dver.plots.chart import Line, chart, lines_of
@@ -145,7 +146,7 @@ class Gatherer:
         file = name if name.endswith(".json") else f"{name}.json"
         path = self.repo.root / PROJECT_FOLDER / _FOLDER / file
         if os.path.basename(file) == file and path.is_file():
-            return parse_template(path.read_bytes(), f"{PROJECT_FOLDER}/{_FOLDER}/{file}")
+            return parse_template(read_regular(path), f"{PROJECT_FOLDER}/{_FOLDER}/{file}")
         return built_in(name)
 
     def _tried(self, side: Side, shown: str, make: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | None:

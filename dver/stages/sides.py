@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final, Protocol
 
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
+from dver.core.fsutil import read_regular
 from dver.core.words import typed
 from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Entry, Kind
@@ -131,7 +131,7 @@ class WorkspaceSide:
             if not stat.S_ISREG(status.st_mode):
                 raise UsageError(f"{self._shown(place)!r} is no file")
             _refuse_large(self._shown(place), status.st_size)
-            return Path(os.fsdecode(path)).read_bytes()
+            return read_regular(path)
         except (FileNotFoundError, NotADirectoryError):
             raise NotThereError(
                 f"{self._shown(place)!r} is not in the workspace",

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,10 +37,12 @@ for folder in filter(os.path.isdir, sys.path):
 if not plain:
     from importlib.metadata import distributions
     found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
-print(json.dumps([sys.version.split()[0], found]))
+print("\\ndver", json.dumps([sys.version.split()[0], found]))
 """
-"""The names of folders say what is installed; to read the metadata of a hundred packages takes ten times as long, and
-is done where a name does not say it, as with packages of old."""
+"""The names of directories say what is installed; to read the metadata of a hundred packages takes ten times as long,
+and is done where a name does not say it, as with packages of old."""
+_ANSWER: Final = "dver "
+"""Begins the line that counts: a `sitecustomize` may print more."""
 _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 
 
@@ -95,10 +98,13 @@ def _user(repo: Repository) -> str | None:
 
 def _python() -> tuple[str | None, dict[str, str]]:
     answer = answer_of((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
-    if not answer:
+    line = next((one for one in answer.splitlines() if one.startswith(_ANSWER)), None)
+    if line is None:
         return None, {}
-    version, packages = json.loads(answer)
-    return version, packages
+    with suppress(ValueError, TypeError):
+        version, packages = json.loads(line.removeprefix(_ANSWER))
+        return version, packages
+    return None, {}
 
 
 def answer_of(command: tuple[str, ...]) -> str:

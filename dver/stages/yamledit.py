@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dver.core.errors import PipelineError
-from dver.core.fsutil import write_atomic
+from dver.core.fsutil import read_regular, write_atomic
 from dver.pipeline import FILE_NAME
 from dver.repo import Repository
 from dver.stages.pipelines import Pipelines, load_pipelines
@@ -41,6 +41,6 @@ def edit_pipeline(
 
 def _read(repo: Repository, path: bytes, file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except IsADirectoryError:
         raise PipelineError(f"{repo.shown(path)} is a directory", fix="move it elsewhere") from None

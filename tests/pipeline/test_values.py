@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipeline.values import flatten, lookup, parse_values
+from dver.pipeline.values import flatten, lookup, matching, parse_values
 
 
 def test_each_kind_of_file_says_the_same() -> None:
@@ -67,3 +69,28 @@ def test_values_are_found_by_dotted_keys() -> None:
 def test_all_values_have_a_dotted_key() -> None:
     values = {"a": {"b": [1], "c": {}}, "d": None}
     assert list(flatten(values)) == [("a.b", [1]), ("a.c", {}), ("d", None)]
+
+
+def test_two_values_with_one_dotted_key_are_both_there() -> None:
+    assert list(flatten({"a.b": 1, "a": {"b": 2, "c": 3}, "x.y": 4})) == [
+        ('"a.b"', 1),
+        ("a.b", 2),
+        ("a.c", 3),
+        ("x.y", 4),
+    ]
+    names = [name for name, _ in flatten({"a.b": {"c": 1}, "a": {"b.c": 2, "b": {"c": 3}}, '"a': {'b".c': 4}})]
+    assert len(set(names)) == 4
+
+
+def test_every_nan_is_the_same_one() -> None:
+    for name, content in (("a.yaml", b"x: .nan"), ("a.json", b'{"x": NaN}'), ("a.toml", b"x = nan\n")):
+        assert parse_values(content, name) == {"x": math.nan}
+    assert parse_values(b"x = -inf\n", "a.toml") == parse_values(b"x: -.inf", "a.yaml") == {"x": -math.inf}
+
+
+def test_patterns_match_keys_part_by_part() -> None:
+    values = {"kwargs": {"india_a": 1, "india_b": {"c": 2}, "china": 3}, "list": [{"x": 1}, {"x": 2}]}
+    assert dict(matching(values, "kwargs.india*")) == {"kwargs.india_a": 1, "kwargs.india_b": {"c": 2}}
+    assert dict(matching(values, "*.india_?")) == {"kwargs.india_a": 1, "kwargs.india_b": {"c": 2}}
+    assert dict(matching(values, "list.[01].x")) == {"list.0.x": 1, "list.1.x": 2}
+    assert not dict(matching(values, "kwargs.india*.d"))

@@ -9,6 +9,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from dver.stages import surroundings
 
 
@@ -16,7 +18,7 @@ def asked(*folders: Path) -> tuple[str, dict[str, str]]:
     """What a Python says that finds packages in `folders`, too."""
     script = f"import sys; sys.path[:0] = {[str(one) for one in folders]}\n{surroundings._ASK_PYTHON}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    found, packages = json.loads(done.stdout)
+    found, packages = json.loads(done.stdout.strip().removeprefix(b"dver "))
     return found, packages
 
 
@@ -40,3 +42,22 @@ def test_packages_of_old_are_read(tmp_path: Path) -> None:
     _, packages = asked(tmp_path)
     assert packages["old"] == "0.1"
     assert packages["click"] == version("click")
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ('echo Welcome; {python} "$@"; echo Bye', platform.python_version()),
+        ("echo Welcome", None),
+        ("echo dver is fun", None),
+    ],
+)
+def test_a_python_that_prints_more_is_understood_or_not_known(
+    script: str, version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{script.format(python=sys.executable)}\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found, packages = surroundings._python()
+    assert found == version
+    assert bool(packages) is (version is not None)
