@@ -37,6 +37,8 @@ class Context:
     def __init__(self) -> None:
         self.quiet = False
         self.verbose = 0
+        self.json_due = False
+        """Whether `--json` was given, and stdout has no JSON yet."""
         self._bars: TerminalProgress | None = None
 
     @property
@@ -88,6 +90,7 @@ class Context:
         from dver.cli.jsontext import encode
 
         self._write(sys.stdout, encode(value))
+        self.json_due = False
 
     def pass_on(self, content: bytes) -> None:
         """Write raw bytes to stderr at once, unless `-q` was given."""

@@ -18,7 +18,9 @@ EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE
 
 
-class _Report(NamedTuple):
+class Report(NamedTuple):
+    """An error as the user meets it, in text or as JSON."""
+
     what: str
     why: str | None
     fix: str | None
@@ -38,35 +40,42 @@ def report(error: BaseException) -> int:
         return EXIT_OUTPUT_CLOSED
     if debugging():
         _print_traceback(error)
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+    if _is_interrupt(error):
         _print("interrupted")
         return EXIT_INTERRUPTED
-    described = _describe(error)
+    described = describe(error)
     _print_report(described)
     return described.exit_code
 
 
 def in_one_line(error: BaseException) -> str:
     """What `error` says, for those who go on after it: what is wrong, and why."""
-    described = _describe(error)
+    described = describe(error)
     return _one_line(f"{described.what}: {described.why}" if described.why else described.what)
 
 
-def _describe(error: BaseException) -> _Report:
+def describe(error: BaseException) -> Report:
+    """What `error` is called, its cause, its fix and its exit code. There is an answer for every exception."""
+    if _is_interrupt(error):
+        return Report("interrupted", None, None, EXIT_INTERRUPTED)
     if isinstance(error, DverError):
-        return _Report(error.what, error.why, error.fix, error.exit_code)
+        return Report(error.what, error.why, error.fix, error.exit_code)
     if isinstance(error, click.ClickException):
-        return _Report(_sentence(error.format_message()), None, _see_help(error), EXIT_USAGE)
+        return Report(_sentence(error.format_message()), None, _see_help(error), EXIT_USAGE)
     if isinstance(error, OSError):
         from dver.core.fsutil import explain
 
-        return _describe(explain(error))
+        return describe(explain(error))
     if isinstance(error, RecursionError):
-        return _Report("directories are nested too deeply", "a few hundred levels are the limit", None, EXIT_USAGE)
+        return Report("directories are nested too deeply", "a few hundred levels are the limit", None, EXIT_USAGE)
     if isinstance(error, MemoryError):
-        return _Report("out of memory", "the machine gave no more", "close other programs, or use -j 1", EXIT_INTERNAL)
+        return Report("out of memory", "the machine gave no more", "close other programs, or use -j 1", EXIT_INTERNAL)
     fix = None if debugging() else "set DVER_DEBUG=1 for the traceback, and report it"
-    return _Report(f"internal error: {type(error).__name__}: {error}", "this is a bug in dver", fix, EXIT_INTERNAL)
+    return Report(f"internal error: {type(error).__name__}: {error}", "this is a bug in dver", fix, EXIT_INTERNAL)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    return isinstance(error, (KeyboardInterrupt, click.Abort))
 
 
 def _sentence(message: str) -> str:
@@ -88,7 +97,7 @@ def _see_help(error: click.ClickException) -> str | None:
     return f"see `{ctx.command_path} --help`"
 
 
-def _print_report(described: _Report) -> None:
+def _print_report(described: Report) -> None:
     style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
     _print(f"{style.red('error:')} {_one_line(described.what)}")
     if described.why:

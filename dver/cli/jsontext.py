@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
+from dver.cli.errors import describe
 from dver.core.oid import Oid
 
 _LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -27,7 +28,10 @@ def encode(value: object) -> str:
 
 
 def simplified(value: object) -> Any:
-    """`value` in terms of what JSON knows. Raises TypeError for what has no obvious form."""
+    """`value` in terms of what JSON knows. Raises TypeError for what has no obvious form.
+
+    An error, alone or in a result, is an object with `what`, `why`, `fix` and `exit_code`.
+    """
     if isinstance(value, Enum):
         # The numbers that formats give to kinds mean nothing outside of them.
         return value.name.lower() if isinstance(value, int) else simplified(value.value)
@@ -39,6 +43,8 @@ def simplified(value: object) -> Any:
         return str(value)
     if isinstance(value, (bytes, os.PathLike)):
         return os.fsdecode(value)
+    if isinstance(value, BaseException):
+        return simplified(describe(value))
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: simplified(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):

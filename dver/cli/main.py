@@ -90,28 +90,32 @@ def cli(ctx: click.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code. Never raises."""
+    context = Context()
     try:
-        code = _complete() if "_DVER_COMPLETE" in os.environ else _run(list(sys.argv[1:] if argv is None else argv))
+        if "_DVER_COMPLETE" in os.environ:
+            code = _complete(context)
+        else:
+            code = _run(list(sys.argv[1:] if argv is None else argv), context)
         _flush()
     except (Exception, KeyboardInterrupt) as error:  # the one place that meets everything, bugs included
-        return _report_last(error)
+        return _report_last(error, context)
     return code
 
 
-def _run(args: list[str]) -> int:
+def _run(args: list[str], context: Context) -> int:
     _write_anything()
     try:
-        with cli.make_context("dver", args, obj=Context()) as ctx:
+        with cli.make_context("dver", args, obj=context) as ctx:
             return cli.invoke(ctx) or 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
 
 
-def _complete() -> int:
+def _complete(context: Context) -> int:
     """Answer the shell, which asks through the environment what could come next."""
     from click.shell_completion import shell_complete
 
-    return shell_complete(cli, {"obj": Context()}, "dver", "_DVER_COMPLETE", os.environ["_DVER_COMPLETE"])
+    return shell_complete(cli, {"obj": context}, "dver", "_DVER_COMPLETE", os.environ["_DVER_COMPLETE"])
 
 
 def _write_anything() -> None:
@@ -130,9 +134,14 @@ def _flush() -> None:
         raise unwritten(error) from error
 
 
-def _report_last(error: BaseException) -> int:
-    """Report `error` after what was printed before it, or that even this cannot be printed."""
+def _report_last(error: BaseException, context: Context) -> int:
+    """Report `error` after what was printed before it, or that even this cannot be printed.
+
+    With `--json`, stdout gets the error in place of the result.
+    """
     try:
+        if context.json_due and not isinstance(error, OutputClosedError):
+            context.emit_json({"error": error})
         _flush()
     except (OutputClosedError, DverError) as failure:
         abandon(sys.stdout)

@@ -63,6 +63,12 @@ class _Dver(click.Command):
         *own, last = super().get_params(ctx)
         return [*own, *GLOBAL_OPTIONS, last]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Before click reads them: a mistake in the arguments is reported as JSON, too.
+        if any("--json" in one.opts for one in self.params):
+            ctx.ensure_object(Context).json_due = "--json" in args
+        return super().parse_args(ctx, args)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
             with formatter.section("Examples"):

@@ -32,9 +32,10 @@ def test_an_error_without_a_why_has_no_empty_line(stand_in: Callable[..., Result
     assert stand_in('raise ConflictError("unsaved")').err == "error: unsaved\n"
 
 
-def test_errors_are_text_on_stderr_even_with_json(stand_in: Callable[..., Result]) -> None:
+def test_errors_are_text_on_stderr_and_json_on_stdout_with_json(stand_in: Callable[..., Result]) -> None:
     result = stand_in('raise CorruptError("bad pack")', "status", "--json")
-    assert (result.rc, result.out, result.err) == (6, "", "error: bad pack\n")
+    assert (result.rc, result.err) == (6, "error: bad pack\n")
+    assert result.json == {"error": {"what": "bad pack", "why": None, "fix": None, "exit_code": 6}}
 
 
 def test_what_was_printed_before_an_error_is_not_lost(stand_in: Callable[..., Result]) -> None:
