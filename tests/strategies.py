@@ -15,6 +15,7 @@ from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.reading import SIZE_MAX
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.formats.repository import RepositoryEntry
 from dver.formats.tree import NAME_MAX, Entry, Kind, forbidden_name
 
 # No deadline: tests share the machine with others. No database: nothing is written beside the tests.
@@ -70,6 +71,13 @@ def condemned_lists(draw: st.DrawFn) -> Condemned:
     """A condemned list."""
     packs, indexes = (tuple(sorted(draw(st.sets(oids, max_size=5)))) for _ in range(2))
     return Condemned(draw(st.integers(0, AT_MAX)), packs, indexes, draw(st.integers(0, AT_MAX)))
+
+
+def repository_entries() -> st.SearchStrategy[RepositoryEntry]:
+    """An entry of a repository that uses a remote."""
+    ids = st.binary(min_size=20, max_size=20).map(bytes.hex)
+    roots = st.sets(ids, max_size=4).map(lambda found: tuple(sorted(found)))
+    return st.builds(RepositoryEntry, st.text(max_size=30), st.text(max_size=60), roots)
 
 
 @st.composite

@@ -17,11 +17,12 @@ from dver.formats.tree import Leaf, Sharded
 from dver.project.findings import BadObject, FsckResult
 from dver.project.healing import other_store, store_sources, workspace_sources
 from dver.project.hurt import Hurt, find_hurt, history
+from dver.project.registration import register
 from dver.project.targets import is_at_or_below
 from dver.remote.catalog import Catalog
 from dver.remote.copies import RemoteSource
 from dver.remote.fsck import RemoteReport, check_remote
-from dver.remote.glance import condemned_key
+from dver.remote.glance import condemned_key, repository_key
 from dver.remote.mend_pack import Elsewhere, PackMender
 from dver.remote.mirror import PACKS, RemoteFound, pack_key
 from dver.remote.ranges import Frame, fetch_frames
@@ -177,6 +178,9 @@ def _repair(
     }
     for list_name in report.survey.damaged_lists:  # nothing goes because of it any more; the next gc lists it again
         catalog.storage.delete(condemned_key(list_name))
+    for entry_name in report.survey.damaged_entries:  # the next push of its repository writes it again
+        catalog.storage.delete(repository_key(entry_name))
+    register(repo, catalog.storage, report.survey.seen.repositories - report.survey.damaged_entries.keys())
     promises = any(one.part in (Part.PROMISE, Part.TREE) for one in report.damages)
     listed, taken_off = report.bad, 0
     if mended.dropped or lies or promises or report.survey.damaged:

@@ -1,4 +1,4 @@
-"""`dver gc`: take out of the store, or off a remote, what nobody needs; and bring it back."""
+"""`dver gc`: move unreferenced data out of the store, and restore it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,14 @@ from pathlib import Path
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.core.words import some
 from dver.formats.clone import MARK
 from dver.formats.pack import ObjectKind
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
-from dver.remote.gc import prepare_remote_gc, remote_gc
-from dver.remote.gc_state import total
-from dver.remote.runs import gather
 from dver.repo import Repository
-from dver.scm.revisions import is_shallow
-from dver.scm.roots import read_roots
-from dver.scm.upstream import unknown_tips
 from dver.scm.worktrees import clone_at
 from dver.stages.aside import forget_old
 from dver.store import clones, trash
-from dver.store.closure import Root
 from dver.store.gc import GcPlan, GcResult, collect, find_needed, plan_for, take_inventory
 from dver.store.trash import OpenBatch, open_batch
 
@@ -166,96 +158,6 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
         )
     clones.forget(root, found)
     return len(found)
-
-
-# -- a remote
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteReport:
-    """What a gc of a remote did, or with a dry run would do. Sizes in bytes, `next_due` in Unix seconds."""
-
-    remote: str
-    url: str
-    dry_run: bool
-    condemned_packs: int
-    condemned_size: int
-    copied_size: int
-    """Of what is needed in packs that are mostly not: it is written anew."""
-    deleted_packs: int
-    deleted_size: int
-    next_due: int | None
-    """When the first of what is condemned may be deleted, by a gc then; None if nothing is."""
-
-
-def gc_remote(
-    repo: Repository,
-    name: str | None,
-    *,
-    dry_run: bool = False,
-    grace: int | None = None,
-    offline: bool = False,
-    progress: Progress = SILENT,
-) -> RemoteReport:
-    """Condemn what this clone's Git history does not need of the remote `name`, and delete what was condemned for long.
-
-    Others may have pushed commits of which this clone does not know: so its Git remotes are asked first, unless
-    `offline` is set. Many small batches of runs are put together. Raises RepositoryError where it does not know enough,
-    RemoteError.
-    """
-    grace = repo.config.gc_grace if grace is None else grace
-    _refuse_partial_knowledge(repo, offline=offline)
-
-    def roots() -> list[Root]:
-        return [Root(oid, kind) for oid, kind in with_kinds(repo.store, needs_of(repo.git).roots)]
-
-    catalog = repo.catalog(name)
-    chosen, url = repo.remote_settings(name).name, catalog.storage.url
-    if not dry_run:
-        done = remote_gc(roots, repo.store, catalog, grace=grace, progress=progress)
-        gather(catalog)
-        return RemoteReport(
-            chosen,
-            url,
-            dry_run,
-            done.condemned_packs,
-            done.condemned_size,
-            done.copied_size,
-            done.deleted_packs,
-            done.deleted_size,
-            done.next_due,
-        )
-    plan = prepare_remote_gc(roots, repo.store, catalog, grace=grace).plan
-    return RemoteReport(
-        chosen,
-        url,
-        dry_run,
-        len(plan.condemned_packs),
-        total(plan.condemned_packs),
-        sum([row.stored_size for row in plan.copies]),
-        len(plan.deleted_packs),
-        total(plan.deleted_packs),
-        plan.next_due,
-    )
-
-
-def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
-    if is_shallow(repo.git):
-        raise RepositoryError(
-            "this clone is shallow, and does not know what older commits need",
-            why="their data would be taken off the remote",
-            fix="get all of the history: git fetch --unshallow --tags; or collect in a full clone",
-        )
-    if offline:
-        return
-    unknown = unknown_tips(repo.git, read_roots(repo.git).commits)
-    if unknown:
-        names = some([f"{tip.remote} {tip.ref.removeprefix('refs/heads/')}" for tip in unknown])
-        raise RepositoryError(
-            f"this clone does not have all commits of its Git remotes: {names}",
-            why="the data that they need would be taken off the remote",
-            fix="git fetch --all --tags, then run the same command again",
-        )
 
 
 # -- what is needed

@@ -41,7 +41,7 @@ def pre_push(cwd: Path, git_remote: str | None, lines: bytes, *, progress: Progr
     for root, group in _by_project(git, brought).items():
         with Repository(root, git, cwd=git.worktree) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
-            sent += [_send(repo, name, some, progress) for name, some in by_remote(repo, group).items()]
+            sent += [_send(repo, name, some, git_remote, progress) for name, some in by_remote(repo, group).items()]
             _tell_runs(repo, group, progress)
     return PrePushResult(tuple(sent), tuple(unreadable))
 
@@ -71,8 +71,10 @@ def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Bro
     return groups
 
 
-def _send(repo: Repository, name: str, wanted: Sequence[ToSend], progress: Progress) -> PushedTo:
+def _send(
+    repo: Repository, name: str, wanted: Sequence[ToSend], git_remote: str | None, progress: Progress
+) -> PushedTo:
     try:
-        return send_roots(repo, name, [one.root for one in wanted], progress=progress)
+        return send_roots(repo, name, [one.root for one in wanted], git_remote=git_remote, progress=progress)
     except MissingObjectError as error:
         raise nowhere(repo, name, wanted) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dver.core.progress import SILENT, Progress
+from dver.project.registration import register
 from dver.remote.push import push as send
 from dver.remote.push_plan import plan_push
 from dver.repo import Repository
@@ -31,14 +32,19 @@ def send_roots(
     *,
     jobs: int | None = None,
     dry_run: bool = False,
+    git_remote: str | None = None,
     progress: Progress = SILENT,
 ) -> PushedTo:
-    """Upload to the remote `name` what it lacks of all that `roots` reach. Raises what `plan_push` and `push` do."""
+    """Upload to the remote `name` what it lacks of all that `roots` reach. Raises what `plan_push` and `push` do.
+
+    First this repository is noted there as one that uses the remote; `git_remote` is where its commits go.
+    """
     catalog = repo.catalog(name, jobs=jobs)
     catalog.refresh()
     plan = plan_push(roots, repo.store, catalog, progress=progress)
     url = catalog.storage.url
     if dry_run:
         return PushedTo(name, url, len(plan.roots), plan.objects, len(plan.uploads), plan.size)
+    register(repo, catalog.storage, catalog.glance.repositories, git_remote=git_remote)
     sent = send(plan, repo.store, catalog, progress=progress)
     return PushedTo(name, url, sent.roots, sent.objects, sent.packs, sent.bytes_sent)

@@ -10,7 +10,10 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from dver.core.errors import RemoteError
 from dver.core.fsutil import temporary_name
+from dver.remote.glance import glance_of
 from dver.remote.listing import LISTED
+from dver.remote.mirror import INDEX_SUFFIX
+from dver.remote.repositories import SHORT, read_entries
 from dver.remote.storage import RESERVED, BytesBody, Storage, Unfinished
 
 T = TypeVar("T")
@@ -20,6 +23,15 @@ SAMPLE: Final = 2**20
 DAY_SECONDS: Final = 24 * 3600
 """Uploads that were begun longer ago are not at work any more."""
 _LOOKS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredRepository:
+    """A Git repository that uses the remote. `id` is what `dver gc --forget` takes."""
+
+    id: str
+    name: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Examined:
     unfinished: int | None
     oldest_upload: float | None
     abandoned: int = 0
+    repositories: tuple[RegisteredRepository, ...] = ()
 
 
 @runtime_checkable
@@ -80,7 +93,9 @@ def examine(storage: Storage, *, abort_uploads: bool = False) -> Examined:
     Raises RemoteError where it cannot be reached or read.
     """
     found = storage.probe()
-    indexes = [info.key for info in storage.list(LISTED)]
+    listed = list(storage.list(LISTED))
+    seen = glance_of(listed)
+    indexes = [info.key for info in listed if info.key.endswith(INDEX_SUFFIX)]
     latency = min(_timed(lambda: storage.stat(_own_key()))[1] for _ in range(_LOOKS))
     upload, download = (_round_trip if found.deletable else _read_some)(storage, indexes)
     skew, ranges = (storage.clock_skew, storage.sends_ranges) if isinstance(storage, Server) else (None, True)
@@ -98,6 +113,10 @@ def examine(storage: Storage, *, abort_uploads: bool = False) -> Examined:
         unfinished=None if left is None else len(left),
         oldest_upload=max([time.time() - one.begun for one in left], default=None) if left else None,
         abandoned=abandoned,
+        repositories=tuple(
+            RegisteredRepository(name.hex()[:SHORT], entry.name, entry.url)
+            for name, entry in read_entries(storage, seen.repositories).items()
+        ),
     )
 
 

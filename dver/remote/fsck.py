@@ -20,7 +20,7 @@ from dver.formats import pack
 from dver.formats.pack import ObjectKind, Row, fits_in_memory
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.remote.glance import condemned_key
+from dver.remote.glance import condemned_key, repository_key
 from dver.remote.mirror import RemoteFound, index_key, pack_key
 from dver.remote.pool import in_parallel
 from dver.remote.storage import MissingKey, Storage
@@ -81,6 +81,7 @@ def check_remote(
     found = survey(storage, jobs=jobs)
     damages = [Damage(index_key(name), Part.INDEX, why) for name, why in found.damaged.items()]
     damages += [Damage(condemned_key(name), Part.INDEX, why) for name, why in found.damaged_lists.items()]
+    damages += [Damage(repository_key(name), Part.INDEX, why) for name, why in found.damaged_entries.items()]
     sound, unsound = _packs(found)
     damages += unsound
     present = found.objects()

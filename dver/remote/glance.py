@@ -1,4 +1,4 @@
-"""What one list request tells of a remote: which indexes there are, condemned lists, and batches of runs."""
+"""What one list request says about a remote: its indexes, condemned lists, batches of runs and repository entries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from dver.remote.storage import ObjectInfo, Storage
 
 SUFFIX: Final = ".condemned"
 RUNS_SUFFIX: Final = ".runs"
+REPOSITORY_SUFFIX: Final = ".repository"
 
 
 class Glance(NamedTuple):
-    """Sizes of indexes in bytes, names of condemned lists, and sizes of batches of runs."""
+    """Sizes of indexes in bytes, names of condemned lists, sizes of batches of runs, names of repository entries."""
 
     indexes: dict[Oid, int]
     lists: frozenset[Oid]
     runs: dict[Oid, int]
+    repositories: frozenset[Oid] = frozenset()
 
     def is_still(self, earlier: Glance) -> bool:
         """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
@@ -36,6 +38,7 @@ def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
     indexes: dict[Oid, int] = {}
     lists: set[Oid] = set()
     runs: dict[Oid, int] = {}
+    repositories: set[Oid] = set()
     for info in infos:
         if (name := parse_index_key(info.key)) is not None:
             indexes[name] = info.size
@@ -43,7 +46,9 @@ def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
             lists.add(name)
         elif (name := parse_key(info.key, INDEXES, RUNS_SUFFIX)) is not None:
             runs[name] = info.size
-    return Glance(indexes, frozenset(lists), runs)
+        elif (name := parse_key(info.key, INDEXES, REPOSITORY_SUFFIX)) is not None:
+            repositories.add(name)
+    return Glance(indexes, frozenset(lists), runs, frozenset(repositories))
 
 
 def condemned_key(name: Oid) -> str:
@@ -54,6 +59,11 @@ def condemned_key(name: Oid) -> str:
 def runs_key(name: Oid) -> str:
     """The key of the batch of runs called `name`."""
     return f"{INDEXES}{name.hex()}{RUNS_SUFFIX}"
+
+
+def repository_key(name: Oid) -> str:
+    """The key of the repository entry called `name`."""
+    return f"{INDEXES}{name.hex()}{REPOSITORY_SUFFIX}"
 
 
 def parse_key(key: str, prefix: str, suffix: str) -> Oid | None:

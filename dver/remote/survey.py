@@ -17,6 +17,7 @@ from dver.remote.gc_look import packs_there
 from dver.remote.glance import Glance, condemned_key, glance
 from dver.remote.mirror import RemoteFound, index_key, pack_key
 from dver.remote.pool import in_parallel
+from dver.remote.repositories import read_entries
 from dver.remote.storage import MissingKey, Storage
 from dver.store.salvage import is_newer
 
@@ -34,6 +35,8 @@ class Survey:
     """Indexes that are not what their name stands for, and why."""
     damaged_lists: Mapping[Oid, str]
     """The same of condemned lists."""
+    damaged_entries: Mapping[Oid, str]
+    """The same of repository entries."""
     packs: Mapping[Oid, int]
     """Those that are there, with their size in bytes."""
     condemned: frozenset[Oid]
@@ -92,7 +95,7 @@ def survey(storage: Storage, *, jobs: int) -> Survey:
     for name in gone:
         indexes.pop(name, None)
         damaged.pop(name, None)
-    return Survey(seen, indexes, damaged, damaged_lists, packs, condemned)
+    return Survey(seen, indexes, damaged, damaged_lists, _damaged_entries(storage, seen), packs, condemned)
 
 
 def _packs_of(storage: Storage, indexes: Mapping[Oid, RemoteIndex], jobs: int) -> dict[Oid, int]:
@@ -123,6 +126,18 @@ def _condemned(storage: Storage, seen: Glance) -> tuple[frozenset[Oid], dict[Oid
                 raise
             damaged[name] = error.why or error.what
     return frozenset(names), damaged
+
+
+def _damaged_entries(storage: Storage, seen: Glance) -> dict[Oid, str]:
+    damaged: dict[Oid, str] = {}
+    for name in sorted(seen.repositories):
+        try:
+            read_entries(storage, [name])
+        except CorruptError as error:
+            if is_newer(error):
+                raise
+            damaged[name] = error.why or error.what
+    return damaged
 
 
 def _content(storage: Storage, key: str) -> bytes | None:

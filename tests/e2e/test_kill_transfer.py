@@ -36,7 +36,7 @@ def _verify_remote(remote: Path) -> None:
     """Every pack that has a name is whole, and every index lists only objects that are there."""
     decoder = Decoder()
     packs: dict[Oid, dict[Oid, int]] = {}
-    for file in (remote / "packs").iterdir():
+    for file in (remote / "packs").glob("*"):
         name = parse_pack_file_name(file.name)
         if name is None:
             continue  # the temporary file of the process that was killed

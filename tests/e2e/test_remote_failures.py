@@ -75,7 +75,7 @@ def test_a_refusal_ends_a_push_with_seven_and_nothing_listed(
 
 def test_what_was_uploaded_before_a_refusal_is_not_uploaded_again(run: Run, project: Path, faulty_s3: FaultyS3) -> None:
     key = add_remote(run, project, faulty_s3, "s3://bucket/faulty")
-    faulty_s3.faults += [""] * 6 + ["denied"] * 50
+    faulty_s3.faults += [""] * 7 + ["denied"] * 50
     run("push", "-j", "1", cwd=project, env=key, rc=7)
     sent = {name for name in faulty_s3.objects if name.startswith("packs/")}
     assert sent
@@ -84,7 +84,7 @@ def test_what_was_uploaded_before_a_refusal_is_not_uploaded_again(run: Run, proj
     run("push", cwd=project, env=key)
     packs = {name for name in faulty_s3.objects if name.startswith("packs/")}
     assert sent <= packs
-    assert faulty_s3.seen.count("PUT") == len(packs - sent) + 2  # and index and listing
+    assert faulty_s3.seen.count("PUT") == len(packs - sent) + 3  # and index, listing and entry
 
 
 def test_a_wrong_key_and_a_missing_bucket_end_with_seven(run: Run, project: Path, s3_server: S3Server) -> None:

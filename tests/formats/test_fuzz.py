@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import condemned_lists, damaged, entries, indexes, locks, oids, pointers, rows
+from strategies import condemned_lists, damaged, entries, indexes, locks, oids, pointers, repository_entries, rows
 
 from dver.config.files import parse_toml
 from dver.core.errors import DverError
 from dver.core.oid import Oid
-from dver.formats import clone, condemned, listing, lock, pack, pointer, recipe, remote_index, tree
+from dver.formats import clone, condemned, listing, lock, pack, pointer, recipe, remote_index, repository, tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import CHUNK_MAX, Chunk
 from dver.formats.tree import Leaf, Shard
@@ -113,6 +113,9 @@ TARGETS = {
         condemned_again,
     ),
     "listing": Target(NAMES.map(listing.encode), lambda content: listing.encode(listing.decode(content))),
+    "repository entry": Target(
+        repository_entries().map(repository.encode), lambda content: repository.encode(repository.decode(content))
+    ),
     "configuration": Target(st.just(TOML), toml_read),
 }
 

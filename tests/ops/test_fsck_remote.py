@@ -19,7 +19,7 @@ from dver.ops import remote as remotes
 from dver.ops.check import check
 from dver.ops.fetch import fetch
 from dver.ops.fsck_remote import fsck_remote
-from dver.ops.gc import gc_remote
+from dver.ops.gc_remote import gc_remote
 from dver.ops.push import push
 from dver.project.findings import FsckResult
 from dver.project.history import Scope
@@ -161,7 +161,7 @@ def test_damage_anywhere_is_found_named_and_repaired(project: Project, remote: P
         twin = good / path.relative_to(remote)
         if path.exists() and path.read_bytes() == twin.read_bytes():  # zeros where there were zeros
             continue
-        if path.suffix == ".idx" and not path.exists():
+        if path.suffix in (".idx", ".repository") and not path.exists():
             # An index that is gone leaves packs that nobody lists: the next push lists them again.
             push_all(project)
             assert look(project).is_well, where
@@ -260,7 +260,7 @@ def test_another_remote_is_a_source(project: Project, remote: Path, tmp_path: Pa
 
 
 def test_all_indexes_damaged_are_written_anew(project: Project, remote: Path, tmp_path: Path) -> None:
-    for path in sorted((remote / "indexes").iterdir()):
+    for path in sorted((remote / "indexes").glob("*.idx")):
         flip(path, 20)
     (remote / "packs" / ("ab" * 32 + ".pack")).write_bytes(b"no pack")
     found = look(project)
@@ -280,7 +280,7 @@ def test_packs_that_no_index_lists_are_told_and_no_damage(project: Project, remo
 
 def test_an_index_that_promises_what_is_not_there_is_found_and_mended(project: Project, remote: Path) -> None:
     """The first push's index is gone; the second one's needs what that listed."""
-    first, _ = sorted((remote / "indexes").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    first, _ = sorted((remote / "indexes").glob("*.idx"), key=lambda path: path.stat().st_mtime_ns)
     first.unlink()
     found = look(project)
     assert Part.PROMISE in {one.part for one in found.damages}

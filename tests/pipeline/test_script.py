@@ -35,9 +35,7 @@ SHELLS = [shell for shell in ("bash", "dash", "sh") if shutil.which(shell)]
         ("echo a |\n  cat\nfalse &&\n  true\necho b", 1, "a\n"),
     ],
 )
-def test_it_stops_at_the_first_line_that_fails(
-    tmp_path: Path, shell: str, command: str, code: int, out: str
-) -> None:
+def test_it_stops_at_the_first_line_that_fails(tmp_path: Path, shell: str, command: str, code: int, out: str) -> None:
     (tmp_path / "sub").mkdir()
     done = subprocess.run(shell_arguments(shell, command), cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (code, out), done.stderr

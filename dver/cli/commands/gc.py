@@ -11,7 +11,8 @@ from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.config.schema import seconds
 from dver.core.errors import UsageError
-from dver.ops.gc import GcReport, RemoteReport, RestoreReport, TrashBatch, forget, gc, gc_remote, restore
+from dver.ops.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
+from dver.ops.gc_remote import RemoteReport, forget_repository, gc_remote
 from dver.project.unneeded import Unneeded
 from dver.repo import Repository
 
@@ -40,7 +41,12 @@ _SHOWN = 20
 @click.option("--grace", metavar="TIME", help="Instead of gc.grace: 14d, 12h; 0d deletes at once, for good.")
 @click.option("-r", "--remote", metavar="NAME", help="Collect on the remote NAME, instead of in the store.")
 @click.option("--offline", is_flag=True, help="With --remote: do not ask Git remotes whether all commits are here.")
-@click.option("--forget", "clone", metavar="CLONE", help="Forget a deleted clone, by its path or mark.")
+@click.option(
+    "--forget",
+    "gone",
+    metavar="CLONE",
+    help="Forget a deleted clone, by its path or mark; with --remote, a repository.",
+)
 @options.json_option
 @click.pass_obj
 def command(
@@ -51,7 +57,7 @@ def command(
     grace: str | None,
     remote: str | None,
     offline: bool,
-    clone: str | None,
+    gone: str | None,
     as_json: bool,
 ) -> None:
     """Remove data that no commit needs any more.
@@ -62,16 +68,19 @@ def command(
     then, their data counts as needed.
 
     On a remote, what this clone's history does not need is condemned first, and deleted by a later run, when others
-    have had the grace period to notice.
+    have had the grace period to notice. Nothing is removed while a repository uses the remote whose commits are not
+    known here.
     """
-    _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, clone=clone)
+    _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, gone=gone)
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
-        if clone is not None:
-            count = forget(repo, clone, cwd=ctx.cwd)
-            ctx.say(f"forgot {terminal.printable(clone)} ({terminal.count(count, 'entry', 'entries')})")
-            return
-        if batch is not None:
+        if gone is not None and remote is not None:
+            for one in forget_repository(repo, remote, gone):
+                ctx.say(f"forgot {terminal.printable(one)}")
+        elif gone is not None:
+            count = forget(repo, gone, cwd=ctx.cwd)
+            ctx.say(f"forgot {terminal.printable(gone)} ({terminal.count(count, 'entry', 'entries')})")
+        elif batch is not None:
             restored = restore(repo, None if batch == _ALL else batch)
             ctx.emit_json(restored) if as_json else _tell_restored(ctx, restored)
         elif remote is not None:
@@ -82,13 +91,15 @@ def command(
             ctx.emit_json(report) if as_json else _tell(ctx, report)
 
 
-def _check(*, dry_run: bool, batch: str | None, remote: str | None, offline: bool, clone: str | None) -> None:
+def _check(*, dry_run: bool, batch: str | None, remote: str | None, offline: bool, gone: str | None) -> None:
     if batch is not None and (dry_run or remote is not None):
         raise UsageError("--restore goes with no other option", fix="dver gc --dry-run lists what is in the trash")
     if offline and remote is None:
         raise UsageError("--offline is for --remote", why="nothing else asks a Git remote", fix="leave it out")
-    if clone is not None and (dry_run or batch is not None or remote is not None):
-        raise UsageError("--forget goes with no other option", fix="run the two commands one after the other")
+    if gone is not None and (dry_run or batch is not None):
+        raise UsageError(
+            "--forget goes with no other option but --remote", fix="run the two commands one after the other"
+        )
 
 
 def _seconds(text: str) -> int:

@@ -14,7 +14,7 @@ from dver.ops import remote
 from dver.repo import Repository
 
 if TYPE_CHECKING:
-    from dver.remote.examine import Examined
+    from dver.remote.examine import Examined, RegisteredRepository
 
 _local = click.option(
     "--local", is_flag=True, help="In this clone's own file, which Git never sees: the place for secrets."
@@ -197,11 +197,16 @@ def _capabilities(ctx: Context, found: Examined) -> list[tuple[str, str]]:
     whole = f"{bad}: to get a part, all before it is fetched too"
     rows.append(("ranges", unknown if found.ranges is None else good if found.ranges else whole))
     rows.append(("indexes", f"{found.indexes:,}"))
+    rows += [("repository", _repository(one)) for one in found.repositories]
     if found.clock_skew is not None:
         rows.append(("clock", _clock(found.clock_skew)))
     if found.unfinished is not None:
         rows.append(("unfinished uploads", _uploads(found)))
     return rows
+
+
+def _repository(one: RegisteredRepository) -> str:
+    return terminal.printable(f"{one.name}  {one.url}  {one.id}" if one.url else f"{one.name}  {one.id}")
 
 
 def _rate(rate: float | None) -> str:
