@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dver.worktree.placed import Placed
     from dver.worktree.scan import Intake, Scanner, Snapshot
     from dver.worktree.statcache import StatCache
+    from dver.worktree.storelinks import StoreLinks
 
 PROJECT_FOLDER: Final = ".dver"
 
@@ -260,7 +261,14 @@ class Repository:
         from dver.worktree.scan import Scanner
 
         rules = ignore or self.ignore()
-        return Scanner(self.stat_cache, intake, ignore=rules, store_link=self.blob_behind_link, progress=progress)
+        return Scanner(self.stat_cache, intake, ignore=rules, links=self.links, progress=progress)
+
+    @property
+    def links(self) -> StoreLinks:
+        """Recognises links that `cache.link = symlink` has made."""
+        from dver.worktree.storelinks import StoreLinks
+
+        return StoreLinks(self.store)
 
     def trees(self, snapshots: Sequence[Snapshot]) -> Callable[[Oid], Sequence[Entry]]:
         """A reader of directories that are in the store, or that were only scanned."""
@@ -349,21 +357,6 @@ class Repository:
     @property
     def _placed_file(self) -> Path:
         return self.worktree_folder / "placed.json"
-
-    def blob_behind_link(self, target: bytes) -> Oid | None:
-        """The blob that a link made by `cache.link = symlink` stands for."""
-        for root in self._linked_roots:
-            if target.startswith(root):
-                with suppress(ValueError):
-                    return Oid(bytes.fromhex(target[len(root) :].replace(b"/", b"").decode("ascii", "replace")))
-        return None
-
-    @cached_property
-    def _linked_roots(self) -> list[bytes]:
-        """Where links to loose blobs lead: into the store, and into the one that was used before."""
-        former = self.former_store
-        roots = [self.store.loose.root, *([former / "loose"] if former else [])]
-        return [os.fsencode(root) + b"/" for root in roots]
 
 
 def _no_project(cwd: Path, git: GitRepo) -> RepositoryError:

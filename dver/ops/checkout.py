@@ -33,19 +33,25 @@ def checkout(
     rev: str | None = None,
     to: Path | None = None,
     force: bool = False,
+    relink: bool = False,
     progress: Progress = SILENT,
 ) -> CheckoutResult:
     """Bring the data at `paths`, or all of it, to what its pointers say: those on disk, or those of the commit `rev`.
 
     With `rev`, the pointers follow, and are staged for Git; HEAD does not move. With `to`, everything is written
     below that folder instead, and the workspace stays as it is. Work that is saved nowhere is kept unless `force` is
-    set; content that is not in the store is listed in the result, and everything else is restored.
+    set; content that is not in the store is listed in the result, and everything else is restored. With `relink`, large
+    files that are not linked to the store as `cache.link` says are linked again; it does not go with `to`.
     """
+    if relink and to is not None:
+        raise UsageError(
+            "--relink does not go with --to", why="exported files are never linked to the store", fix="leave one out"
+        )
     with repo.exclusive():
         if to is not None:
             targets = targets_in(repo, Scope(rev), paths, cwd)
             return CheckoutResult(_elsewhere(repo, targets, to, force=force, progress=progress), rev, to)
-        restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
+        restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, relink=relink, progress=progress)
     return CheckoutResult(restored, rev, None)
 
 

@@ -96,7 +96,7 @@ def gc(repo: Repository, *, dry_run: bool = False, grace: int | None = None, pro
         roots = _roots(repo, needs)
         if inventory.loose:
             folders = chain.from_iterable(one.git.folders for one in needs)
-            roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders, repo.store.loose.root))
+            roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders))
         needed = find_needed(repo.store, roots, progress=progress)
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))

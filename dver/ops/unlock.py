@@ -20,19 +20,23 @@ class UnlockResult:
 
     unlocked: tuple[bytes, ...]
     size: int
+    edited: tuple[bytes, ...] = ()
+    """Those that were written to while they were the store's own: they keep the edits, and the store's copy of the
+    earlier version is damaged."""
 
 
 def unlock(repo: Repository, paths: Sequence[str], *, cwd: Path, progress: Progress = SILENT) -> UnlockResult:
     """Replace the files at or below `paths` that are links to the store by writable copies.
 
-    Files that are not linked, which is all of them unless `cache.link` says otherwise, stay as they are. Raises
-    CorruptError for one that was changed all the same, and leaves it alone.
+    Files that are not linked, which is all of them unless `cache.link` says otherwise, stay as they are.
     """
     with repo.exclusive():
         targets = select(repo, in_worktree(repo), paths, cwd)
         for target in targets:
             refuse_symlinked_parents(repo.top, target.path)
         places = [repo.absolute(target.path) for target in targets]
-        linked = list(find_linked(places, repo.store, repo.blob_behind_link))
+        linked = list(find_linked(places, repo.store))
         done = make_private(linked, repo.store, scratch=repo.scratch, progress=progress)
-    return UnlockResult(tuple(os.path.relpath(path, repo.top) for path in done), sum(one.size for one in linked))
+    paths_done = tuple(os.path.relpath(one.path, repo.top) for one in done)
+    edited = tuple(os.path.relpath(one.path, repo.top) for one in done if one.edited)
+    return UnlockResult(paths_done, sum(one.size for one in linked), edited)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from dver.scm.pointers import is_lock_path
 from dver.scm.roots import GitRoots, read_pointer_blobs, read_roots
 from dver.store.store import Store
 from dver.worktree.placed import read_placed
+from dver.worktree.storelinks import link_to
 
 _OID: Final = re.compile(rb"blake3:([0-9a-f]{64})\b")
 _POINTER_LIKE: Final = re.compile(rb"(?m)^\s*(?:oid|version)\s*:")
@@ -92,16 +94,14 @@ def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[tuple[Oid, Ob
     )
 
 
-def linked_blobs(folders: Iterable[Path], loose: Path) -> Iterator[Oid]:
-    """The loose blobs that symbolic links in `folders` lead to: the workspace has no other copy of them."""
-    start = os.fsencode(loose) + b"/"
+def linked_blobs(folders: Iterable[Path]) -> Iterator[Oid]:
+    """The loose blobs that symbolic links in `folders` lead to, in any store: the workspace has no other copy of them,
+    and those of a clone that was moved lead to the old path."""
     for folder in folders:
         for path in _links(os.fsencode(folder)):
-            target = os.readlink(path)
-            if target.startswith(start):
-                digits = target[len(start) :].replace(b"/", b"")
-                if re.fullmatch(rb"[0-9a-f]{64}", digits):
-                    yield Oid(bytes.fromhex(digits.decode()))
+            with suppress(OSError):  # just deleted
+                if (link := link_to(path, os.readlink(path))) is not None:
+                    yield link.oid
 
 
 def _links(folder: bytes) -> Iterator[bytes]:

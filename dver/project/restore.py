@@ -15,11 +15,13 @@ from dver.formats.tree import Entry
 from dver.project.history import Scope, targets_in
 from dver.project.lookup import entry_at
 from dver.project.pointerfiles import write_pointers
+from dver.project.relinking import keep_loose, plan_relink
 from dver.project.targets import Target, Tracked, containing, data_path, in_worktree, is_at_or_below
 from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import read_blobs
 from dver.store.compare import find
+from dver.store.loose import LinkMode
 from dver.store.trash import Watch
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
@@ -56,18 +58,26 @@ class Restored:
 
 
 def check_out(
-    repo: Repository, paths: Sequence[str], *, cwd: Path, rev: str | None, force: bool, progress: Progress
+    repo: Repository,
+    paths: Sequence[str],
+    *,
+    cwd: Path,
+    rev: str | None,
+    force: bool,
+    progress: Progress,
+    relink: bool = False,
 ) -> Restored:
     """Bring the data at `paths`, or all of it, to what pointers and locks say: those on disk, or those of the commit
     `rev`, whose pointers then become those on disk and in the index. (Lock files are Git's, and stay.)
 
-    Data that dver has put here and that nothing names any more goes. Call it within `repo.exclusive()`.
+    Data that dver has put here and that nothing names any more goes. With `relink`, files that are linked to the store
+    in another way than `cache.link` says are linked again. Call it within `repo.exclusive()`.
     """
     watch = Watch(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd) if rev is None else []
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
-    restored = restore(repo, wishes, force=force, progress=progress)
+    restored = restore(repo, wishes, force=force, relink=relink, progress=progress)
     if rev is not None:
         whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
         contents = read_blobs(repo.git, set(whole.values()))
@@ -82,6 +92,7 @@ def restore(
     force: bool = False,
     root: bytes | None = None,
     notes: bool = True,
+    relink: bool = False,
     progress: Progress = SILENT,
 ) -> Restored:
     """Bring each place to what is wished for, below the folder `root`, or in the workspace.
@@ -96,7 +107,10 @@ def restore(
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
         note(repo, wishes, placed, finished=False)
         _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
-    plans = plan_restore(repo, wishes, placed, force=force, root=root, progress=progress)
+    plans = plan_restore(repo, wishes, placed, force=force, root=root, relink=relink, progress=progress)
+    if relink:
+        for plan in plans:
+            keep_loose(repo, plan)
     destination = destination_of(repo, root)
     lost: list[Lost] = []
     for plan in plans:
@@ -110,8 +124,12 @@ def restore(
 
 
 def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
-    """Where plans are carried out: in the folder `root`, or in the workspace."""
-    return Destination(root or repo.top, repo.scratch, repo.link_mode)
+    """Where plans are carried out: in the folder `root`, or in the workspace.
+
+    Outside of the workspace nothing is linked to the store: gc does not know of links there.
+    """
+    mode = LinkMode.AUTO if root is not None and repo.link_mode.shares_file else repo.link_mode
+    return Destination(root or repo.top, repo.scratch, mode)
 
 
 def _wish(repo: Repository, target: Target) -> Wish:
@@ -136,20 +154,31 @@ def plan_restore(
     *,
     force: bool = False,
     root: bytes | None = None,
+    relink: bool = False,
     progress: Progress = SILENT,
 ) -> list[CheckoutPlan]:
     """What `restore` will do for each of `wishes`; `placed` is what dver has put into the workspace so far."""
-    return [_plan(repo, wish, placed, force=force, root=root, progress=progress) for wish in wishes]
+    return [_plan(repo, wish, placed, force=force, root=root, relink=relink, progress=progress) for wish in wishes]
 
 
 def _plan(
-    repo: Repository, wish: Wish, placed: Placed, *, force: bool, root: bytes | None, progress: Progress
+    repo: Repository,
+    wish: Wish,
+    placed: Placed,
+    *,
+    force: bool,
+    root: bytes | None,
+    relink: bool,
+    progress: Progress,
 ) -> CheckoutPlan:
     snapshot = repo.scan(wish.path, HashOnly(), root=root, progress=progress)
     read = repo.trees([snapshot] if snapshot else [])
     bases = _bases(repo, wish, placed)
     subject = Subject(wish.path, snapshot.root if snapshot else None, wish.entry, bases)
-    return plan_checkout([subject], read=read, saved=repo.store.present, force=force)
+    plan = plan_checkout([subject], read=read, saved=repo.store.present, force=force)
+    if snapshot is not None and root is None and wish.entry is not None:
+        plan_relink(repo, plan, wish.path, snapshot, every=relink)
+    return plan
 
 
 def _bases(repo: Repository, wish: Wish, placed: Mapping[bytes, tuple[Entry, ...]]) -> tuple[Entry, ...]:

@@ -13,6 +13,7 @@ from dver.project.targets import SUFFIX, Target, Tracked, below, containing
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 from dver.worktree.apply import refuse_symlinked_parents
+from dver.worktree.storelinks import link_to
 
 _OURS: Final = {b".dverignore", b"dver.yaml", b"dver.lock"}
 _GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
@@ -125,7 +126,7 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: byt
 def _check_place(repo: Repository, path: bytes, text: str) -> None:
     refuse_symlinked_parents(repo.top, path)
     absolute = repo.absolute(path)
-    if os.path.islink(absolute) and repo.blob_behind_link(os.readlink(absolute)) is None:
+    if os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None:
         raise UsageError(
             f"{text!r} is a symbolic link",
             why="what it points to may be anywhere",

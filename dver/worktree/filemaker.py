@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,7 +52,8 @@ class FileMaker:
         for entry in entries:
             by_oid.setdefault(entry.oid, []).append(entry)
         small: list[Found] = []
-        for found in self._store.locate(by_oid):
+        loose = self._loose_alone(by_oid)
+        for found in self._store.locate(by_oid.keys() - loose):
             if found.codec is Codec.CHUNKED or found.raw_size > _STREAMED:
                 for entry in by_oid.pop(found.oid):
                     if entry.kind is Kind.SYMLINK:
@@ -70,6 +71,10 @@ class FileMaker:
             for entry in rest:
                 self._loose(entry)
         return self._made
+
+    def _loose_alone(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` to be linked to their loose blobs, though packs may have them as well."""
+        return self._store.loose.present(oids) if self._mode.shares_file else set()
 
     def _small(self, entry: Entry, content: bytes | CorruptError) -> None:
         if isinstance(content, CorruptError):
@@ -109,7 +114,7 @@ class FileMaker:
         except (CorruptError, MissingObjectError) as error:
             self._made.failures.append((entry, error))
             return
-        self._made.keys[entry.name] = stat_key(os.lstat(target))
+        self._made.keys[entry.name] = stat_key(os.stat(target))  # of a link, that of the store's file, as a scan has it
         self._task.advance(entry.size)
 
     def _not_found(self, entry: Entry) -> None:

@@ -37,6 +37,10 @@ class HashOnly:
         """See `Intake`."""
         return [open_unchanged(candidate, lambda fd: hash_file(fd, task)) for candidate in candidates]
 
+    def linked(self, candidate: Candidate, task: Task) -> Taken:
+        """See `Intake`."""
+        return self.files([candidate], task)[0]
+
     def link(self, target: bytes) -> Oid:
         """See `Intake`."""
         return Oid.of(target)
@@ -80,6 +84,10 @@ class KeepInStore:
         return [
             self._keep_large(candidate, task) if at in large else next(small) for at, candidate in enumerate(candidates)
         ]
+
+    def linked(self, candidate: Candidate, task: Task) -> Taken:
+        """See `Intake`."""
+        return open_unchanged(candidate, lambda fd: hash_file(fd, task))
 
     def link(self, target: bytes) -> Oid:
         """See `Intake`."""

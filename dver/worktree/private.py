@@ -4,77 +4,93 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dver.core.errors import CorruptError
+from dver.core.fsutil import read_pieces
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.store.store import Store
 from dver.worktree.staging import Stages
+from dver.worktree.storelinks import StoreLinks
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A file that shares its content with a loose blob of the store. `path` is absolute, `size` in bytes."""
+    """A file that shares its content with a loose blob of a store. Paths are absolute, `size` in bytes."""
 
     path: bytes
+    source: bytes
+    """Where the content is: behind the link, or the file itself."""
     oid: Oid
+    """By the name of the blob."""
     size: int
 
 
-def find_linked(paths: Iterable[bytes], store: Store, behind_link: Callable[[bytes], Oid | None]) -> Iterator[Linked]:
-    """The files at or below the absolute `paths` that are hard links or symbolic links to blobs of `store`.
+@dataclass(frozen=True, slots=True)
+class Private:
+    """A file that is a private copy now."""
 
-    `behind_link` answers which blob the target of a symbolic link is.
-    """
-    inodes = _inodes(store)
+    path: bytes
+    edited: bool
+    """Was it written to while it was the store's own file? Then the copy has the edits, and the store is damaged."""
+
+
+def find_linked(paths: Iterable[bytes], store: Store) -> Iterator[Linked]:
+    """The files at or below the absolute `paths` that are hard links to blobs of `store`, or symbolic links to blobs of
+    any store."""
+    inodes, links = _inodes(store), StoreLinks(store)
     for path in paths:
         for file in _files(path):
             status = os.lstat(file)
-            if stat.S_ISLNK(status.st_mode):
-                oid = behind_link(os.readlink(file))
-                size = os.stat(store.loose.path(oid)).st_size if oid is not None and oid in store else 0
-            else:
-                oid, size = inodes.get((status.st_dev, status.st_ino)), status.st_size
-            if oid is not None:
-                yield Linked(file, oid, size)
+            if (link := links.at(file, status)) is not None:
+                yield Linked(file, link.target, link.oid, links.size(link.oid) or 0)
+            elif not stat.S_ISLNK(status.st_mode) and (oid := inodes.get((status.st_dev, status.st_ino))) is not None:
+                yield Linked(file, file, oid, status.st_size)
 
 
-def make_private(files: Iterable[Linked], store: Store, *, scratch: bytes, progress: Progress = SILENT) -> list[bytes]:
-    """Put a writable copy in the place of each of `files`, by one rename; the paths. Raises CorruptError, and leaves
-    the file alone, where the content is not what it should be, and MissingObjectError where it is gone."""
+def make_private(
+    files: Iterable[Linked], store: Store, *, scratch: bytes, progress: Progress = SILENT
+) -> list[Private]:
+    """Replace each of `files` by a writable copy of what it holds now, by one rename.
+
+    Raises MissingObjectError where the content is gone, or CorruptError, and leaves the file alone.
+    """
     listed = list(files)
+    done = []
     with Stages(scratch) as stages, progress.task("copy", total=sum(file.size for file in listed)) as task:
         for file in listed:
             staged = os.path.join(stages.beside(os.path.dirname(file.path)), b"private")
-            _copy(file, store, staged, task)
+            oid = _copy(file, store, staged, task)
             os.replace(staged, file.path)
-    return [file.path for file in listed]
+            done.append(Private(file.path, edited=oid != file.oid))
+    return done
 
 
-def _copy(file: Linked, store: Store, staged: bytes, task: Task) -> None:
+def _copy(file: Linked, store: Store, staged: bytes, task: Task) -> Oid:
+    """Write what `file` holds to `staged`; the oid of that."""
+    hasher = large_hash()
     try:
         with open(staged, "xb") as copy:
-            for piece in store.stream(file.oid):
+            for piece in _content(file, store):
                 copy.write(piece)
+                hasher.update(piece)
                 task.advance(len(piece))
-    except BaseException as error:
+    except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(staged)
-        if isinstance(error, CorruptError):
-            raise _edited(file) from error
         raise
+    return Oid(hasher.digest())
 
 
-def _edited(file: Linked) -> CorruptError:
-    name = os.fsdecode(file.path)
-    return CorruptError(
-        f"{name!r} was changed while it was the store's own file",
-        why="so the store's copy is not what was saved any more",
-        fix="copy the file elsewhere if you need its changes, delete it, then `dver fetch` and `dver checkout` it",
-    )
+def _content(file: Linked, store: Store) -> Iterator[bytes]:
+    if not os.path.exists(file.source):  # a link that leads nowhere, as after the clone was moved
+        yield from store.stream(file.oid)
+        return
+    with open(file.source, "rb", buffering=0) as source:
+        yield from read_pieces(source.fileno())
 
 
 def _inodes(store: Store) -> dict[tuple[int, int], Oid]:

@@ -11,11 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from dver.core.errors import ConflictError, MissingObjectError, UsageError
+from dver.core.errors import ConflictError, UsageError
 from dver.core.fsutil import GrowingError, is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
-from dver.core.words import typed
 from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
 from dver.worktree.ignore import IgnoreRules
 from dver.worktree.statcache import (
@@ -30,6 +29,7 @@ from dver.worktree.statcache import (
     make_record,
     stat_key,
 )
+from dver.worktree.storelinks import StoreLink, StoreLinks, content_status, dangling, edited
 
 _TRIES: Final = 3
 _CHANGED: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -56,6 +56,9 @@ class Intake(Protocol):
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """Read regular files; in the same order, their oids."""
 
+    def linked(self, candidate: Candidate, task: Task) -> Taken:
+        """Read a file of a store that a link in the workspace leads to, without keeping it."""
+
     def link(self, target: bytes) -> Oid:
         """Take a symbolic link's target text."""
 
@@ -68,10 +71,14 @@ class Intake(Protocol):
 
 
 class Snapshot:
-    """What a scan found. `tree` answers for every directory below `root`, saved in the store or not."""
+    """What a scan found. `tree` answers for every directory below `root`, saved in the store or not.
 
-    def __init__(self, root: Entry, directories: dict[Oid, Record]) -> None:
+    `foreign` are links into a store that is not the one in use.
+    """
+
+    def __init__(self, root: Entry, directories: dict[Oid, Record], foreign: Sequence[StoreLink] = ()) -> None:
         self.root = root
+        self.foreign = foreign
         self._directories = directories
 
     def tree(self, oid: Oid) -> Sequence[Entry] | None:
@@ -105,14 +112,15 @@ class Scanner:
         intake: Intake,
         *,
         ignore: IgnoreRules | None = None,
-        store_link: Callable[[bytes], Oid | None] = lambda target: None,
+        links: StoreLinks | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self._cache = cache
         self._intake = intake
         self._ignore = ignore
-        self._store_link = store_link
+        self._links = links
         self._progress = progress
+        self._linked: dict[bytes, StoreLink] = {}
         self._directories: dict[Oid, Record] = {}
 
     def scan(self, path: bytes, name: bytes) -> Snapshot | None:
@@ -131,7 +139,7 @@ class Scanner:
         return self._snapshot(lambda task: self._look(folder, names, task))
 
     def _snapshot(self, scan: Callable[[Task], Entry]) -> Snapshot:
-        self._directories = {}
+        self._directories, self._linked = {}, {}
         try:
             with self._progress.task("hash", total=0) as task:
                 root = scan(task)
@@ -140,7 +148,8 @@ class Scanner:
                 raise _changing(os.fsdecode(error.filename)) from error
             raise
         self._cache.flush()
-        return Snapshot(root, self._directories)
+        foreign = [link for link in self._linked.values() if self._links and not self._links.is_current(link)]
+        return Snapshot(root, self._directories, foreign)
 
     def _look(self, path: bytes, names: Sequence[bytes], task: Task) -> Entry:
         now = time.time_ns()
@@ -155,7 +164,7 @@ class Scanner:
                     below[name] = self._directory(path + b"/" + name, task)
                 elif (single := self._cache.get(_slot(path + b"/" + name))) is not None:
                     known.update(single.by_name())
-                keys.append(directory_key(below[name].oid) if name in below else stat_key(status))
+                keys.append(directory_key(below[name].oid) if name in below else self._key(path + b"/" + name, status))
                 found.append(name)
         record = self._read_again(_Folder(path, found, keys, below, now), known, task)
         self._directories[record.oid] = record
@@ -171,7 +180,7 @@ class Scanner:
         return self._single(path, name, status, task)
 
     def _single(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
-        folder = _Folder(os.path.dirname(path), [name], [stat_key(status)], {}, time.time_ns())
+        folder = _Folder(os.path.dirname(path), [name], [self._key(path, status)], {}, time.time_ns())
         record = self._read_again(folder, _entries_of(self._cache.get(_slot(path))), task, as_directory=False)
         self._cache.put(_slot(path), record)
         (entry,) = record.entries()
@@ -216,11 +225,21 @@ class Scanner:
             if check is not None and check.ignores(path + b"/" + name, is_directory=is_directory):
                 continue
             with suppress(FileNotFoundError):  # gone since it was listed
-                keys.append(b"" if is_directory else stat_key(entry.stat(follow_symlinks=False)))
+                status = entry.stat(follow_symlinks=False)
+                keys.append(b"" if is_directory else self._key(path + b"/" + name, status))
                 names.append(name)
                 if is_directory:
                     subdirectories.append(name)
         return names, keys, subdirectories
+
+    def _key(self, path: bytes, status: os.stat_result) -> bytes:
+        """The stat key of what is at `path`; of a link into a store, that of the file that it stands for."""
+        link = self._links.at(path, status) if self._links is not None else None
+        if link is not None:
+            self._linked[path] = link
+            if (behind := content_status(link)) is not None:
+                return stat_key(behind)
+        return stat_key(status)
 
     def _read_again(
         self, folder: _Folder, old: Mapping[bytes, tuple[bytes, Entry]], task: Task, *, as_directory: bool = True
@@ -235,6 +254,7 @@ class Scanner:
             if entry is None or (entry.oid in lacking and entry.kind is not Kind.DIRECTORY)
         ]
         self._take_links(folder, found, unknown)
+        self._take_linked(folder, found, unknown, task)
         self._take_files(folder, found, unknown, task)
         entries = [entry for entry in found if entry is not None]
         size, files = totals(entries)
@@ -256,15 +276,41 @@ class Scanner:
         for at in unknown:
             fields = key_fields(folder.keys[at])
             if not stat.S_ISREG(fields.mode):
-                found[at] = self._link(folder.path + b"/" + folder.names[at], folder.names[at], fields.mode)
+                found[at] = self._link(_path(folder, at), folder.names[at], fields.mode)
                 folder.settle(at, folder.keys[at])
 
+    def _take_linked(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
+        """Take files that are links into a store: what is behind them, whatever the blob is called."""
+        for at in unknown:
+            link = self._linked.get(_path(folder, at))
+            if link is None or not stat.S_ISREG(key_fields(folder.keys[at]).mode):
+                continue
+            candidate = Candidate(link.target, folder.keys[at])
+            task.grow(key_fields(candidate.key).size)
+            taken = self._intake.linked(candidate, task)
+            taken = self._kept(link, taken, task)
+            found[at] = Entry(folder.names[at], Kind.FILE, taken.oid, key_fields(taken.key).size)
+            folder.settle(at, taken.key)
+
+    def _kept(self, link: StoreLink, taken: Taken, task: Task) -> Taken:
+        """The content behind `link`, kept in the store in use if the intake wants that."""
+        if not self._intake.lacking(lambda: [taken.oid]):
+            return taken
+        if self._links is not None and self._links.is_current(link) and taken.oid != link.oid:
+            raise edited(link.path)
+        (taken,) = self._intake.files([Candidate(link.target, taken.key)], task)
+        return taken
+
     def _take_files(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
-        places = [at for at in unknown if stat.S_ISREG(key_fields(folder.keys[at]).mode)]
+        places = [
+            at
+            for at in unknown
+            if stat.S_ISREG(key_fields(folder.keys[at]).mode) and _path(folder, at) not in self._linked
+        ]
         if not places:
             return
         task.grow(sum([key_fields(folder.keys[at]).size for at in places]))
-        candidates = [Candidate(folder.path + b"/" + folder.names[at], folder.keys[at]) for at in places]
+        candidates = [Candidate(_path(folder, at), folder.keys[at]) for at in places]
         for at, (oid, key) in zip(places, self._intake.files(candidates, task), strict=True):
             mode, size, *_ = key_fields(key)
             kind = Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
@@ -279,12 +325,17 @@ class Scanner:
                 fix="move it elsewhere, or name it in .dverignore",
             )
         target = os.readlink(path)
-        stored = self._store_link(target)
-        if stored is not None:
-            if self._intake.lacking(lambda: [stored]):
-                raise _not_kept(path, target)
-            return Entry(name, Kind.FILE, stored, os.stat(path).st_size if os.path.exists(path) else 0)
+        link = self._linked.get(path)
+        if link is not None and self._links is not None:
+            if (size := self._links.size(link.oid)) is not None:
+                return Entry(name, Kind.FILE, link.oid, size)
+            if self._intake.lacking(lambda: [link.oid]):
+                raise dangling(link)
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
+
+
+def _path(folder: _Folder, at: int) -> bytes:
+    return folder.path + b"/" + folder.names[at]
 
 
 def _slot(path: bytes) -> bytes:
@@ -294,23 +345,6 @@ def _slot(path: bytes) -> bytes:
 
 def _entries_of(record: Record | None) -> dict[bytes, tuple[bytes, Entry]]:
     return record.by_name() if record is not None else {}
-
-
-def _not_kept(path: bytes, target: bytes) -> MissingObjectError:
-    """The error for a link to a loose blob that the store does not have."""
-    shown = repr(os.fsdecode(path))
-    if os.path.exists(path):
-        store = os.fsdecode(os.path.dirname(os.path.dirname(os.path.dirname(target))))
-        return MissingObjectError(
-            f"{shown} is a link to an object that is not in the store",
-            why=f"it is in the one that was used before, {store!r}",
-            fix=f"dver fsck --repair --from {typed(store)}",
-        )
-    return MissingObjectError(
-        f"{shown} is a link to an object that is no longer in the store",
-        why="so its content is nowhere",
-        fix="`dver fetch` gets it, if it was pushed; or put the file itself in the place of the link",
-    )
 
 
 def open_unchanged(

@@ -51,19 +51,27 @@ def test_an_edit_after_unlocking_leaves_the_stores_copy_alone(run: Run, project:
 
 
 def test_unlocking_again_does_nothing(run: Run, project: Path) -> None:
-    assert run("unlock", "--json", "data", cwd=project).json == {"unlocked": ["data/sub/big"], "size": len(BIG)}
+    assert run("unlock", "--json", "data", cwd=project).json == {
+        "unlocked": ["data/sub/big"],
+        "size": len(BIG),
+        "edited": [],
+    }
     assert "nothing is linked" in run("unlock", "data", cwd=project).out
     assert "is not tracked" in run("unlock", "nope", cwd=project, rc=2).err
 
 
-def test_a_file_that_was_changed_while_linked_is_reported_and_kept(run: Run, project: Path) -> None:
+def test_a_file_that_was_edited_while_linked_keeps_its_edits(run: Run, project: Path) -> None:
     target = Path(os.path.realpath(project / "net"))
     target.chmod(0o644)
     with target.open("r+b") as file:
         file.write(b"edited")
-    result = run("unlock", "net", cwd=project, rc=6)
-    assert "was changed while it was the store's own" in result.err
+    result = run("unlock", "net", cwd=project)
+    assert "net was edited while it was the store's own file" in result.err
+    assert "dver fsck --repair" in result.err
+    assert is_private(project / "net")
     assert (project / "net").read_bytes().startswith(b"edited")
+    run("add", "net", cwd=project)
+    assert run("fsck", cwd=project, rc=None).rc != 0
 
 
 def test_without_links_there_is_nothing_to_unlock(run: Run, git_repo: Path) -> None:

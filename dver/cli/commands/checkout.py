@@ -19,15 +19,19 @@ from dver.repo import Repository
     examples=[
         ("dver checkout", "Bring all data to what the pointers say, as after `git checkout v1`."),
         ("dver checkout v1 data/", "Bring data/ and its pointer to what they were at v1."),
+        ("dver checkout --relink", "After a change of cache.link: link existing files as it says."),
         ("dver checkout v1 data/ --to /tmp/old", "Write that to /tmp/old/data instead."),
     ]
 )
 @click.argument("arguments", nargs=-1, metavar="[REV] [PATH...]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
+@click.option("--relink", is_flag=True, help="Link existing large files again, as cache.link says.")
 @click.option("--to", metavar="DIR", help="Write below DIR, and leave the workspace alone.")
 @options.json_option
 @click.pass_obj
-def command(ctx: Context, *, arguments: tuple[str, ...], force: bool, to: str | None, as_json: bool) -> int:
+def command(
+    ctx: Context, *, arguments: tuple[str, ...], force: bool, relink: bool, to: str | None, as_json: bool
+) -> int:
     """Bring data to what the pointers, or a revision, say.
 
     Without REV, data follows the pointers that are there, for example after `git checkout`. With REV, pointers and data
@@ -38,7 +42,14 @@ def command(ctx: Context, *, arguments: tuple[str, ...], force: bool, to: str | 
     with Repository.open(ctx.cwd) as repo:
         rev, paths = split_revision(repo, arguments, ctx.cwd)
         result = checkout(
-            repo, paths, cwd=ctx.cwd, rev=rev, to=Path(to) if to else None, force=force, progress=ctx.progress
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            rev=rev,
+            to=Path(to) if to else None,
+            force=force,
+            relink=relink,
+            progress=ctx.progress,
         )
         if as_json:
             ctx.emit_json(result)

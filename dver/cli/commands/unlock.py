@@ -36,4 +36,8 @@ def command(ctx: Context, *, paths: tuple[str, ...], as_json: bool) -> None:
             if ctx.verbose:
                 for path in result.unlocked:
                     ctx.say(shown(repo, path))
+            for path in result.edited:
+                ctx.warn(f"{shown(repo, path)} was edited while it was the store's own file; it keeps the edits")
+            if result.edited:
+                ctx.warn("the earlier version is damaged in the store: `dver fsck --repair` looks for a good copy")
             ctx.say(f"unlocked {terminal.count(len(result.unlocked), 'file')}, {terminal.human_size(result.size)}")
