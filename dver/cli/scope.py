@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from dver.cli.remotes import remote_option
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -28,7 +30,7 @@ def transfer_options(function: F) -> F:
     """`scope_options`, and `-r`, `-j`, `--dry-run`."""
     for option in reversed(
         (
-            click.option("-r", "--remote", metavar="NAME", help="The remote NAME, instead of the default one."),
+            remote_option("Use the remote NAME instead of the default one."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="N transfers at a time."),
             click.option("--dry-run", is_flag=True, help="Say what would be transferred, and transfer nothing."),
         )

@@ -27,6 +27,8 @@ class CheckResult:
 
     checked: int
     absent: tuple[Absent, ...]
+    remotes: tuple[str, ...] = ()
+    """The remotes that were asked; none where the store was."""
 
 
 def check(
@@ -48,9 +50,10 @@ def check(
         return CheckResult(len(targets), tuple(Absent(_text(one.path), "store") for one in missing))
     pushed = [target for target in targets if target.tracked.pointer.push]
     absent: list[Absent] = []
-    for name, group in by_remote(repo, pushed, remote).items():
+    groups = by_remote(repo, pushed, remote)
+    for name, group in groups.items():
         absent += _absent_on(repo, name, group)
-    return CheckResult(len(pushed), tuple(absent))
+    return CheckResult(len(pushed), tuple(absent), tuple(groups))
 
 
 def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:

@@ -7,6 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
+from dver.cli.remotes import remote_option
 from dver.ops.add import AddResult, add
 from dver.project.adding import Added
 from dver.repo import Repository
@@ -22,7 +23,7 @@ from dver.repo import Repository
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
-@click.option("-r", "--remote", metavar="NAME", help="Push this data to the remote NAME, whatever the default is.")
+@remote_option("Push this data to the remote NAME, whatever the default is.")
 @options.json_option
 @click.pass_obj
 def command(

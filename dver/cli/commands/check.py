@@ -6,6 +6,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.cli.scope import scope_options
 from dver.ops.check import check
 from dver.project.history import Scope
@@ -16,12 +17,12 @@ from dver.repo import Repository
     examples=[
         ("dver check --remote", "Has everything that HEAD needs been pushed? For CI."),
         ("dver check --remote --rev v1", "The same for v1."),
+        ("dver check -r backup data/", "Is all of data/ on the remote backup?"),
         ("dver check", "Is everything that HEAD needs in the store?"),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option("--remote", "on_remote", is_flag=True, help="Look on the remote, instead of in the store.")
-@click.option("-r", "--remote-name", metavar="NAME", help="With --remote: on NAME, instead of the default one.")
+@ask_remote_option("Look on the remote NAME, or on the default one, instead of in the store.")
 @scope_options
 @options.json_option
 @click.pass_obj
@@ -29,8 +30,7 @@ def command(
     ctx: Context,
     *,
     paths: tuple[str, ...],
-    on_remote: bool,
-    remote_name: str | None,
+    remote: RemoteChoice | None,
     rev: str | None,
     all_branches: bool,
     all_tags: bool,
@@ -44,7 +44,8 @@ def command(
     many = all_branches or all_tags or all_commits
     scope = Scope(rev if rev or many else "HEAD", all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
-        result = check(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=on_remote, remote=remote_name)
+        name = None if remote is None else remote.checked(repo)
+        result = check(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=remote is not None, remote=name)
     if as_json:
         ctx.emit_json(result)
     elif result.absent:
@@ -53,5 +54,6 @@ def command(
             ctx.say(f"missing {terminal.printable(one.path)}  (not {where})")
         ctx.note("`dver push` uploads what is in the store, `dver fetch` downloads what is on the remote")
     else:
-        ctx.say(f"complete: {terminal.count(result.checked, 'pointer')}")
+        where = f" on {' and '.join(result.remotes)}" if result.remotes else ""
+        ctx.say(f"complete{where}: {terminal.count(result.checked, 'pointer')}")
     return 1 if result.absent else 0

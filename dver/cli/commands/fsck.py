@@ -10,6 +10,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.core.errors import CorruptError
 from dver.ops.fsck import fsck
 from dver.ops.fsck_remote import fsck_remote
@@ -21,9 +22,6 @@ from dver.store.damage import Damage
 
 _SHOWN: Final = 10
 """Lines of one kind before the rest is only counted, unless -v is given."""
-
-_DEFAULT: Final = "(default)"
-"""What `--remote` without a name stands for: no remote can be called so."""
 
 
 class _Share(click.ParamType[float]):
@@ -52,13 +50,7 @@ class _Share(click.ParamType[float]):
         ("dver fsck --repair --from /mnt/backup/project", "Look for good copies in another clone, too."),
     ]
 )
-@click.option(
-    "--remote",
-    is_flag=False,
-    flag_value=_DEFAULT,
-    metavar="[NAME]",
-    help="Look at the remote NAME, or the default one, instead of the store.",
-)
+@ask_remote_option("Look at the remote NAME, or the default one, instead of the store.")
 @click.option("--sample", type=_Share(), default=1.0, metavar="PERCENT", help="Read only a random part, such as 5%.")
 @click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part as another time.")
 @click.option("--repair", is_flag=True, help="Replace what is damaged by good copies from wherever they are.")
@@ -69,7 +61,7 @@ class _Share(click.ParamType[float]):
 def command(
     ctx: Context,
     *,
-    remote: str | None,
+    remote: RemoteChoice | None,
     sample: float,
     seed: int | None,
     repair: bool,
@@ -89,7 +81,7 @@ def command(
         raise click.UsageError("--dry-run and --from are for --repair")
     chosen = seed if seed is not None else int.from_bytes(os.urandom(4), "little")
     with Repository.open(ctx.cwd) as repo:
-        check = fsck if remote is None else partial(fsck_remote, name=None if remote == _DEFAULT else remote)
+        check = fsck if remote is None else partial(fsck_remote, name=remote.checked(repo))
         result = check(
             repo,
             cwd=ctx.cwd,

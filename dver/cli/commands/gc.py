@@ -9,6 +9,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.config.schema import seconds
 from dver.core.errors import UsageError
 from dver.ops.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
@@ -39,7 +40,7 @@ _SHOWN = 20
     help="Bring back all that is in the trash, or one batch.",
 )
 @click.option("--grace", metavar="TIME", help="Instead of gc.grace: 14d, 12h; 0d deletes at once, for good.")
-@click.option("-r", "--remote", metavar="NAME", help="Collect on the remote NAME, instead of in the store.")
+@ask_remote_option("Collect on the remote NAME, or on the default one, instead of in the store.")
 @click.option("--offline", is_flag=True, help="With --remote: do not ask Git remotes whether all commits are here.")
 @click.option(
     "--forget",
@@ -55,7 +56,7 @@ def command(
     dry_run: bool,
     batch: str | None,
     grace: str | None,
-    remote: str | None,
+    remote: RemoteChoice | None,
     offline: bool,
     gone: str | None,
     as_json: bool,
@@ -75,7 +76,7 @@ def command(
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
         if gone is not None and remote is not None:
-            for one in forget_repository(repo, remote, gone):
+            for one in forget_repository(repo, remote.checked(repo), gone):
                 ctx.say(f"forgot {terminal.printable(one)}")
         elif gone is not None:
             count = forget(repo, gone, cwd=ctx.cwd)
@@ -84,14 +85,15 @@ def command(
             restored = restore(repo, None if batch == _ALL else batch)
             ctx.emit_json(restored) if as_json else _tell_restored(ctx, restored)
         elif remote is not None:
-            collected = gc_remote(repo, remote, dry_run=dry_run, grace=wait, offline=offline, progress=ctx.progress)
+            name = remote.checked(repo)
+            collected = gc_remote(repo, name, dry_run=dry_run, grace=wait, offline=offline, progress=ctx.progress)
             ctx.emit_json(collected) if as_json else _tell_remote(ctx, collected)
         else:
             report = gc(repo, dry_run=dry_run, grace=wait, progress=ctx.progress)
             ctx.emit_json(report) if as_json else _tell(ctx, report)
 
 
-def _check(*, dry_run: bool, batch: str | None, remote: str | None, offline: bool, gone: str | None) -> None:
+def _check(*, dry_run: bool, batch: str | None, remote: RemoteChoice | None, offline: bool, gone: str | None) -> None:
     if batch is not None and (dry_run or remote is not None):
         raise UsageError("--restore goes with no other option", fix="dver gc --dry-run lists what is in the trash")
     if offline and remote is None:
