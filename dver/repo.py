@@ -260,8 +260,8 @@ class Repository:
     def _scanner(self, intake: Intake, ignore: IgnoreRules | None, progress: Progress) -> Scanner:
         from dver.worktree.scan import Scanner
 
-        rules = ignore or self.ignore()
-        return Scanner(self.stat_cache, intake, ignore=rules, links=self.links, progress=progress)
+        rules, ctimes = ignore or self.ignore(), self.config.cache_link != "hardlink"
+        return Scanner(self.stat_cache, intake, ignore=rules, links=self.links, ctimes=ctimes, progress=progress)
 
     @property
     def links(self) -> StoreLinks:

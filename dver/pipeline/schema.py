@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -26,6 +26,7 @@ STAGE_KEYS: Final = (
     "wdir",
     "deps",
     "params",
+    "modifies",
     "outs",
     "metrics",
     "plots",
@@ -53,13 +54,15 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
         raise wrong(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
     wdir = path(text(found["wdir"], "`wdir`"), ".", found["wdir"].mark, "`wdir`") if "wdir" in found else "."
     retry, timeout = found.get("retry"), found.get("timeout")
+    deps = tuple(_dependencies(found.get("deps"), wdir))
     return Stage(
         name=name,
         cmd=_command(found["cmd"]),
         mark=node.keys.get("cmd", node.mark),
         wdir=wdir,
-        deps=tuple(_dependencies(found.get("deps"), wdir)),
+        deps=deps,
         params=tuple(_params(found.get("params"), wdir)),
+        modifies=tuple(_modified(found.get("modifies"), wdir, deps)),
         outs=tuple(_outputs(found, wdir)),
         env=_environment(found.get("env")),
         resources=_resources(found.get("resources")),
@@ -110,6 +113,15 @@ def _dependencies(node: Node | None, wdir: str) -> Iterator[Dependency]:
         if found not in seen:
             seen.add(found)
             yield Dependency(found, one.mark)
+
+
+def _modified(node: Node | None, wdir: str, deps: Sequence[Dependency]) -> Iterator[str]:
+    for one in items(node, "`modifies`"):
+        name = text(one, "`modifies`")
+        found = path(name, wdir, one.mark, "`modifies`")
+        if all(found != dep.path for dep in deps):
+            raise wrong(one.mark, f"`modifies`: {name!r} is not in `deps`", fix="add it to `deps`, or remove it here")
+        yield found
 
 
 def _params(node: Node | None, wdir: str) -> Iterator[Params]:

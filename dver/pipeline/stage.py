@@ -96,6 +96,8 @@ class Stage:
     """Where the command runs."""
     deps: tuple[Dependency, ...] = ()
     params: tuple[Params, ...] = ()
+    modifies: tuple[str, ...] = ()
+    """The paths of dependencies that the command itself changes: they are recorded as they are after the run."""
     outs: tuple[Output, ...] = ()
     env: Mapping[str, str | None] = field(default_factory=dict)
     """Environment variables that count as dependencies: the value to be set, or None for the one that is set."""

@@ -80,9 +80,10 @@ def put_back(repo: Repository, address: Address, stage: Stage, hit: Hit, progres
 
 
 def is_repeatable(stage: Stage) -> bool:
-    """Can what came of it be put back instead of running it? A stage without outputs is run for something else, and of
-    one without inputs nobody knows what it depends on."""
-    return bool(stage.outs) and bool(stage.deps or stage.params or stage.env) and not stage.always_changed
+    """Can its outputs be restored instead of running it? A stage without outputs is run for something else, and of one
+    without inputs it is not known what it depends on. What a stage does to its dependencies would not be done."""
+    has_inputs = bool(stage.deps or stage.params or stage.env)
+    return bool(stage.outs) and has_inputs and not stage.always_changed and not stage.modifies
 
 
 def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:

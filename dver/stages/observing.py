@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from xxhash import xxh3_128_digest
+
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.fsutil import read_regular
 from dver.core.oid import Oid
@@ -47,6 +49,8 @@ class Observer:
         self._known: _ByPlace[Entry | None] = _ByPlace()
         for place, entry in (known or {}).items():
             self._known[place] = entry
+        self._states: dict[bytes, bytes] = {}
+        """See `state`, by data path."""
         self._behind: dict[str, Entry | None] = {}
         """What links lead to."""
         self._values: _ByPlace[dict[str, object] | None] = _ByPlace()
@@ -85,8 +89,15 @@ class Observer:
             return entry
         if place not in self._behind:
             snapshot = self._behind_link(place)
+            self._states[os.fsencode(place)] = _state_of(snapshot)
             self._behind[place] = snapshot.root if snapshot is not None else None
         return self._behind[place]
+
+    def state(self, place: str) -> bytes:
+        """The state of the files that are read at `place`: another one after any of them was written or replaced, even
+        if it has its former content again."""
+        self.content(place)
+        return self._states.get(os.fsencode(place), b"")
 
     def differences(self, place: str, old: Entry) -> tuple[Change, ...] | None:
         """How what is read at `place` differs from what was there, file by file, with paths relative to it. None if
@@ -141,6 +152,7 @@ class Observer:
         snapshot = self._repo.look(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is None:
             return {}
+        self._states.update((os.path.join(folder, name), state) for name, state in snapshot.states.items())
         seen = seen if seen is not None else []
         seen.append(snapshot)
         found: dict[bytes, Entry] = {}
@@ -165,9 +177,11 @@ class Observer:
         """What there is at a place, as far as it counts: all of it if Git ignores all of it."""
         ignore = self._rules.at([path])
         snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
-        if snapshot is None or snapshot.root.files or not ignore.leaves_out(self._repo.absolute(path)):
-            return snapshot
-        return self._repo.scan(path, HashOnly(), ignore=self._rules.at([path], whole=True), progress=self._progress)
+        if snapshot is not None and not snapshot.root.files and ignore.leaves_out(self._repo.absolute(path)):
+            ignore = self._rules.at([path], whole=True)
+            snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
+        self._states[path] = _state_of(snapshot)
+        return snapshot
 
     def _whole(self, path: bytes, entry: Entry) -> Entry:
         """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
@@ -204,6 +218,7 @@ class Observer:
         if snapshot is None:
             return link
         seen.append(snapshot)
+        self._states[path] = _state_of(snapshot)
         return snapshot.root._replace(name=link.name)
 
     def _compared(self, place: str, old: Entry) -> tuple[Change, ...]:
@@ -242,11 +257,18 @@ class Observer:
             for name, one in self._look(folder, names, seen).items():
                 path = os.path.join(folder, name)
                 found[path] = self._followed(path, one, seen) if one.kind is Kind.SYMLINK else one
+        states = (part for path in sorted(found) for part in (path, b"\0", self._states[path]))
+        self._states[os.fsencode(pattern)] = xxh3_128_digest(b"".join(states))
         made: dict[Oid, bytes] = {}
         parts = {tuple(path.split(b"/")): one for path, one in found.items()}
         entry = _tree_of(b"", parts, made.__setitem__) if parts else None
         below = self._repo.trees(seen)
         return entry, lambda oid: read_directory(made.__getitem__, oid) if oid in made else below(oid)
+
+
+def _state_of(snapshot: Snapshot | None) -> bytes:
+    """The state of the one thing that was scanned."""
+    return b"".join(snapshot.states.values()) if snapshot is not None else b""
 
 
 def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callable[[Oid, bytes], None]) -> Entry:

@@ -35,6 +35,11 @@ def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
     return Inputs(deps, dict(_params(observer, address, stage)), environment.digests(stage.env, os.environ))
 
 
+def states_of(observer: Observer, address: Address, stage: Stage) -> dict[str, bytes]:
+    """The states of the files of its dependencies, by path: see `Observer.state`."""
+    return {dep.path: observer.state(place_of(address.folder, dep.path, dep.mark)) for dep in stage.deps}
+
+
 def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Item | None]:
     """What there is now of what the stage makes."""
     found: dict[str, Item | None] = {}

@@ -9,7 +9,7 @@ from typing import Final
 from dver.core.errors import StageError
 from dver.core.oid import Oid
 from dver.core.progress import Progress
-from dver.core.words import some, typed
+from dver.core.words import some
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
@@ -27,8 +27,18 @@ from dver.stages.locks import Locks
 from dver.stages.observing import Observer
 from dver.stages.outputs import keep_uncached, make_room, refuse_parts, take_outputs
 from dver.stages.pipelines import Pipelines
-from dver.stages.present import dep_places, inputs_of, job_of, out_places, outs_of, param_places, refuse_missing_params
+from dver.stages.present import (
+    dep_places,
+    inputs_of,
+    job_of,
+    out_places,
+    outs_of,
+    param_places,
+    refuse_missing_params,
+    states_of,
+)
 from dver.stages.recording import Recorder
+from dver.stages.steady import refuse_changed, refuse_deleted, refuse_touched
 from dver.stages.surroundings import Surroundings, look_around
 
 _MOST_FILES: Final = 100_000
@@ -67,6 +77,8 @@ class StageWork:
         self._aside = Aside(repo, observer, locks, spared)
         self._inputs: dict[Address, Inputs] = {}
         """What stages are begun with, or running ones were started with."""
+        self._states: dict[Address, Mapping[str, bytes]] = {}
+        """The states of the files of their dependencies then, by path."""
 
     def look(self, address: Address) -> State | None:
         """See `Work`."""
@@ -77,6 +89,7 @@ class StageWork:
         if not forced and not staleness(stage, self._locks.of(address), inputs, self._outs(address)):
             return State.UP_TO_DATE
         self._inputs[address] = inputs
+        self._states[address] = states_of(self._observer, address, stage)
         return None
 
     def begin(self, address: Address) -> Job | State:
@@ -129,11 +142,14 @@ class StageWork:
 
     def record(self, address: Address, ended: Ended) -> None:
         """See `Work`."""
-        stage, inputs = self._stages[address], self._inputs.pop(address)
+        stage, before, states = self._stages[address], self._inputs.pop(address), self._states.pop(address)
         self._observer.forget(
             [*out_places(address, stage.outs), *dep_places(address, stage), *param_places(address, stage)]
         )
-        _refuse_changed(address, inputs, inputs_of(self._observer, address, stage))
+        inputs = inputs_of(self._observer, address, stage)
+        refuse_changed(address, stage, before, inputs)
+        refuse_touched(address, stage, states, states_of(self._observer, address, stage))
+        refuse_deleted(address, stage, inputs)
         kept = self._known is not None and is_repeatable(stage)
         made = self._taken(address, stage, inputs, for_later=kept)
         if self._known is not None and kept:
@@ -237,14 +253,3 @@ def _ready_inputs(observer: Observer, address: Address, stage: Stage) -> Inputs:
         )
     lock.encode_stage(address.name, recorded(stage, inputs))
     return inputs
-
-
-def _refuse_changed(address: Address, before: Inputs, after: Inputs) -> None:
-    changed = [path for path, item in before.deps.items() if after.deps[path] != item]
-    changed += [file for file, values in before.params.items() if after.params[file] != values]
-    if changed:
-        raise StageError(
-            f"stage {str(address)!r} ran while what it reads changed: {some(changed)}",
-            why="so nobody can say what its outputs were made of, and they are not recorded",
-            fix=f"dver repro {typed(str(address))}; or if the command itself changes it, make it no dependency",
-        )

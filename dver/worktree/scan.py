@@ -29,6 +29,7 @@ from dver.worktree.statcache import (
     make_record,
     stat_key,
 )
+from dver.worktree.states import FileStates
 from dver.worktree.storelinks import StoreLink, StoreLinks, content_status, dangling, edited
 
 _TRIES: Final = 3
@@ -73,11 +74,19 @@ class Intake(Protocol):
 class Snapshot:
     """What a scan found. `tree` answers for every directory below `root`, saved in the store or not.
 
-    `foreign` are links into a store that is not the one in use.
+    `foreign` are links into a store that is not the one in use. `states` are digests by the name of each file and
+    directory that was asked for: another one after any write to a file there, even if its content is the same again.
     """
 
-    def __init__(self, root: Entry, directories: dict[Oid, Record], foreign: Sequence[StoreLink] = ()) -> None:
+    def __init__(
+        self,
+        root: Entry,
+        directories: dict[Oid, Record],
+        states: Mapping[bytes, bytes],
+        foreign: Sequence[StoreLink] = (),
+    ) -> None:
         self.root = root
+        self.states = states
         self.foreign = foreign
         self._directories = directories
 
@@ -113,6 +122,7 @@ class Scanner:
         *,
         ignore: IgnoreRules | None = None,
         links: StoreLinks | None = None,
+        ctimes: bool = True,
         progress: Progress = SILENT,
     ) -> None:
         self._cache = cache
@@ -122,6 +132,9 @@ class Scanner:
         self._progress = progress
         self._linked: dict[bytes, StoreLink] = {}
         self._directories: dict[Oid, Record] = {}
+        self._ctimes = ctimes
+        """Do the states of files have their ctimes?"""
+        self._states = FileStates()
 
     def scan(self, path: bytes, name: bytes) -> Snapshot | None:
         """The snapshot of the file or directory at the absolute `path`, called `name` in it; None if there is none."""
@@ -139,7 +152,7 @@ class Scanner:
         return self._snapshot(lambda task: self._look(folder, names, task))
 
     def _snapshot(self, scan: Callable[[Task], Entry]) -> Snapshot:
-        self._directories, self._linked = {}, {}
+        self._directories, self._linked, self._states = {}, {}, FileStates(ctimes=self._ctimes)
         try:
             with self._progress.task("hash", total=0) as task:
                 root = scan(task)
@@ -149,7 +162,7 @@ class Scanner:
             raise
         self._cache.flush()
         foreign = [link for link in self._linked.values() if self._links and not self._links.is_current(link)]
-        return Snapshot(root, self._directories, foreign)
+        return Snapshot(root, self._directories, self._states.digests(), foreign)
 
     def _look(self, path: bytes, names: Sequence[bytes], task: Task) -> Entry:
         now = time.time_ns()
@@ -160,11 +173,16 @@ class Scanner:
         for name in sorted(names):
             with suppress(FileNotFoundError):
                 status = os.lstat(path + b"/" + name)
+                self._states.begin(name)
                 if stat.S_ISDIR(status.st_mode):
                     below[name] = self._directory(path + b"/" + name, task)
                 elif (single := self._cache.get(_slot(path + b"/" + name))) is not None:
                     known.update(single.by_name())
-                keys.append(directory_key(below[name].oid) if name in below else self._key(path + b"/" + name, status))
+                if name in below:
+                    keys.append(directory_key(below[name].oid))
+                else:
+                    keys.append(self._key(path + b"/" + name, status))
+                    self._states.note(keys[-1:], [name])
                 found.append(name)
         record = self._read_again(_Folder(path, found, keys, below, now), known, task)
         self._directories[record.oid] = record
@@ -175,12 +193,14 @@ class Scanner:
         return record.entry(os.path.basename(path))
 
     def _scan_top(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
+        self._states.begin(name)
         if kind_of_mode(status.st_mode) is Kind.DIRECTORY:
             return self._directory(path, task).entry(name)
         return self._single(path, name, status, task)
 
     def _single(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
         folder = _Folder(os.path.dirname(path), [name], [self._key(path, status)], {}, time.time_ns())
+        self._states.note(folder.keys, folder.names)
         record = self._read_again(folder, _entries_of(self._cache.get(_slot(path))), task, as_directory=False)
         self._cache.put(_slot(path), record)
         (entry,) = record.entries()
@@ -194,6 +214,7 @@ class Scanner:
         if left_out:
             keys = [key for name, key in zip(names, keys, strict=True) if name not in left_out]
             names = [name for name in names if name not in left_out]
+        self._states.note(keys, names)
         folder = _Folder(
             path, names, [key or directory_key(below[names[at]].oid) for at, key in enumerate(keys)], below, now
         )

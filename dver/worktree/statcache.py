@@ -56,6 +56,11 @@ def key_fields(key: bytes) -> KeyFields:
     return KeyFields(*_STAT.unpack(key))
 
 
+def without_ctime(key: bytes) -> bytes:
+    """A file's key that stays the same if only its ctime changes."""
+    return _STAT.pack(*key_fields(key)._replace(ctime=0))
+
+
 def is_settled(key: bytes, now_ns: int) -> bool:
     """Would a change after `now_ns` surely show in the file's ctime?"""
     return would_show(key_fields(key).ctime, now_ns)

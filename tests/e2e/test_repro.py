@@ -145,26 +145,6 @@ def test_after_a_failure_what_was_finished_is_recorded_and_the_rest_goes_on_if_w
     assert not (project / "c").exists()
 
 
-@pytest.mark.parametrize(
-    "stage",
-    [
-        "{cmd: cp raw out; echo more >> raw, deps: [raw], outs: [out]}",
-        "{cmd: touch out folder/new, deps: [folder], outs: [out]}",
-        "{cmd: touch out more.txt, deps: ['*.txt'], outs: [out]}",
-        "{cmd: 'touch out; echo \"lr: 2\" > params.yaml', params: [lr], outs: [out]}",
-    ],
-)
-def test_a_dependency_that_changes_during_the_run_is_noticed(run: Run, project: Path, stage: str) -> None:
-    (project / "folder").mkdir()
-    (project / "folder/file").touch()
-    (project / "some.txt").touch()
-    (project / "params.yaml").write_text("lr: 1\n")
-    write(project, f"  a: {stage}\n")
-    before = what_repro_writes(project)
-    assert "while what it reads changed" in run("repro", cwd=project, rc=10).err
-    assert what_repro_writes(project) == before
-
-
 def test_whitespace_in_a_command_counts_and_the_order_of_files_does_not(run: Run, project: Path) -> None:
     def reasons(cmd: str, deps: str, outs: str) -> str:
         write(project, f"  a: {{cmd: '{cmd}', deps: {deps}, outs: {outs}}}\n")

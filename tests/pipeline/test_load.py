@@ -274,6 +274,7 @@ def test_what_is_listed_twice_counts_once() -> None:
         ("cmd: a\ntimeout: 0", "4:14: `timeout`"),
         ("cmd: a\nresources: {memory: much}", "4:25: `memory`: expected a size such as 8GB, not 'much'"),
         ("cmd: a\nresources: {cpus: .inf}", "4:23: `cpus`"),
+        ("cmd: a\ndeps: [a]\nmodifies: [b]", "5:16: `modifies`: 'b' is not in `deps`"),
         ("cmd: a\nenv: ['A=1']", "4:11: `env`: 'A=1' is no name of a variable"),
         ("cmd: a ${lrr}", "3:10: ${lrr}: there is no variable 'lrr'"),
         ("cmd: a ${train.layers[2]}", "3:10: ${train.layers[2]}: there is no '2' in a list"),
