@@ -270,15 +270,17 @@ class Repository:
 
         return StoreLinks(self.store)
 
-    def trees(self, snapshots: Sequence[Snapshot]) -> Callable[[Oid], Sequence[Entry]]:
-        """A reader of directories that are in the store, or that were only scanned."""
+    def trees(
+        self, snapshots: Sequence[Snapshot], *, stored: Callable[[Oid], Sequence[Entry]] | None = None
+    ) -> Callable[[Oid], Sequence[Entry]]:
+        """A reader of directories that were scanned, or are in the store; `stored` reads the latter in its place."""
 
         def read(oid: Oid) -> Sequence[Entry]:
             for snapshot in snapshots:
                 entries = snapshot.tree(oid)
                 if entries is not None:
                     return entries
-            return self.store.tree(oid)
+            return self.store.tree(oid) if stored is None else stored(oid)
 
         return read
 

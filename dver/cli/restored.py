@@ -8,11 +8,13 @@ from typing import Final
 from dver.cli import terminal
 from dver.cli.context import Context
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
-from dver.core.words import typed
+from dver.core.words import some, typed
 from dver.project.restore import Restored
 
 _NAMED: Final = 10
 _STAGES: Final = 3
+_ARGUMENTS: Final = 5
+"""Paths that a command is given before it is shown without any."""
 
 
 def exit_code_of(restored: Restored) -> int:
@@ -42,6 +44,10 @@ def tell_restored(
         ctx.say(f"{label}: " + ", ".join(parts) if parts else "everything is up to date")
     _tell_kept(ctx, restored, shown)
     _tell_lost(ctx, restored, shown, rev)
+    if restored.parts:
+        names = [shown(path) for path in restored.parts]
+        paths = f" {' '.join(map(typed, names))}" if len(names) <= _ARGUMENTS else ""
+        ctx.note(f"only a part of {some(names)} is in the workspace; `dver pull{paths}` downloads the rest")
 
 
 def _tell_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) -> None:
@@ -75,6 +81,9 @@ def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], 
         ctx.note(f"  {shown(one.path)}  ({one.error.what})")
     _more(ctx, len(restored.lost))
     get = f"dver pull --rev {rev}" if rev else "dver pull"
+    if restored.parts and len(restored.lost) <= _ARGUMENTS:  # without paths, it would download the rest, too
+        unread = any(one.path in restored.parts for one in restored.lost)
+        get = " ".join(["dver checkout" if unread else get, *(typed(shown(one.path)) for one in restored.lost)])
     ctx.note(f"  `{get}` gets it from the remote")
     if restored.former_store is not None:
         place = terminal.printable(typed(str(restored.former_store)))

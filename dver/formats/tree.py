@@ -7,7 +7,8 @@ new file in a flat directory of a million changes one shard and the list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate, pairwise
@@ -174,6 +175,25 @@ def read_directory(
         raise CorruptError(f"tree {oid} is cut at the wrong names")
     if any(a.name >= b.name for a, b in pairwise(entries)):
         raise CorruptError(f"tree {oid} has names that are not sorted")
+    return entries
+
+
+def read_entries(read: Callable[[Oid], bytes], oid: Oid, names: Collection[bytes]) -> dict[bytes, Entry]:
+    """The entries called `names` of the directory `oid`. Of a large one, only the shards that may list them are read.
+
+    Raises CorruptError.
+    """
+    found = decode(read(oid))
+    if isinstance(found, Leaf):
+        return {entry.name: entry for entry in found.entries if entry.name in names}
+    firsts = [shard.first for shard in found.shards]
+    entries: dict[bytes, Entry] = {}
+    for at in sorted({max(bisect_right(firsts, name) - 1, 0) for name in names}):
+        shard = found.shards[at]
+        part = decode(read(shard.oid))
+        if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
+            raise CorruptError(f"tree {oid} lists a shard that is another one")
+        entries.update({entry.name: entry for entry in part.entries if entry.name in names})
     return entries
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.project.adding import Added, Request, keep, take
+from dver.project.directories import DirectoryReader
 from dver.project.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
 from dver.project.tracking import check_inside, check_trackable, refuse_outputs
 from dver.repo import Repository
@@ -90,7 +91,7 @@ def _is_there(repo: Repository, request: Request) -> bool:
 
 
 def _is_recorded(repo: Repository, target: Target) -> bool:
-    return find(target.tracked.entry, target.inside, repo.store.tree) is not None
+    return find(target.tracked.entry, target.inside, DirectoryReader(repo, target.tracked)) is not None
 
 
 def _exists(repo: Repository, path: bytes) -> bool:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
+from dver.project.checking_out import check_out
 from dver.project.history import Scope, targets_in
 from dver.project.lookup import entry_at
-from dver.project.restore import Restored, Wish, check_out, restore
+from dver.project.restore import Restored, Wish, restore
 from dver.project.targets import Target
 from dver.repo import Repository
 

@@ -79,6 +79,11 @@ def _scanned(
     entries = {}
     for target in targets:
         snapshot = repo.scan(target.path, HashOnly(), progress=progress)
-        if snapshot is not None:
-            entries[target.path], readers[target.path] = completed(repo, target.path, target.tracked.entry, snapshot)
+        if snapshot is None:
+            continue
+        path, entries[target.path] = target.path, snapshot.root
+        stored = reader_of(repo, target)
+        readers[path] = repo.trees([snapshot], stored=stored)
+        if not target.inside:
+            entries[path], readers[path] = completed(repo, path, target.tracked.entry, snapshot, stored=stored)
     return entries

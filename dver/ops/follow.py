@@ -11,10 +11,11 @@ from dver.core.errors import ConflictError, CorruptError, DverError
 from dver.core.progress import SILENT, Progress
 from dver.project.following import FollowPlan, plan_following
 from dver.project.getting import get_targets
+from dver.project.prefetch import prefetch
 from dver.project.projects import owner, projects_of
 from dver.project.restore import Restored, Wish, together
 from dver.project.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
-from dver.project.update import update
+from dver.project.update import plan_update, update
 from dver.repo import Repository
 from dver.scm import pointers
 from dver.scm.git import GitRepo
@@ -136,11 +137,14 @@ def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
 
 
 def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> list[DverError]:
-    whole = [Target(one) for one in tracked if one.path not in repo.partial]
-    if not whole or not repo.config.hooks_fetch:
+    if not tracked or not repo.config.hooks_fetch:
         return []
+    whole = [Target(one) for one in tracked if one.path not in repo.partial]
+    parts = [Wish(one.path, one.entry) for one in tracked if one.path in repo.partial]
     try:
         results = get_targets(repo, whole, progress=progress)
+        remotes = [one.pointer.remote for one in tracked]
+        prefetch(repo, lambda: plan_update(repo, parts, progress=progress), remotes, progress=progress)
     except DverError as error:  # without a network, what is here already is brought nevertheless
         return [error]
     return [failure for one in results if (failure := one.result.error()) is not None]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
-from dver.project.lookup import at_revision, entry_at, explaining, place_of
+from dver.project.lookup import at_revision, entry_at, place_of, reader_of
 from dver.project.targets import Target, Tracked, below, containing, data_path, select
 from dver.repo import Repository
 from dver.store.compare import join, leaves
@@ -69,11 +69,11 @@ def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, r
     if entry.kind is not Kind.DIRECTORY or not (opened or recursive):
         yield _line(target.path, entry, pointer=not target.inside)
         return
-    with explaining(repo, target, rev=rev):
-        if recursive:
-            yield from (_line(path, leaf) for path, leaf in leaves(entry, repo.store.tree, path=target.path))
-        else:
-            yield from (_line(join(target.path, child.name), child) for child in repo.store.tree(entry.oid))
+    read = reader_of(repo, target, rev=rev)
+    if recursive:
+        yield from (_line(path, leaf) for path, leaf in leaves(entry, read, path=target.path))
+    else:
+        yield from (_line(join(target.path, child.name), child) for child in read(entry.oid))
 
 
 def _line(path: bytes, entry: Entry, *, pointer: bool = False) -> Listed:

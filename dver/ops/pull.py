@@ -8,9 +8,10 @@ from pathlib import Path
 
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
+from dver.project.checking_out import check_out
 from dver.project.getting import FetchedFrom, get_runs, get_targets
 from dver.project.history import CURRENT, Scope, targets_in
-from dver.project.restore import Restored, check_out
+from dver.project.restore import Restored
 from dver.repo import Repository
 
 

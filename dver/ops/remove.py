@@ -13,11 +13,13 @@ from dver.core.progress import SILENT, Progress
 from dver.core.words import some
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
-from dver.project.lookup import explaining, nothing_at
+from dver.project.directories import DirectoryReader
+from dver.project.lookup import nothing_at
 from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, entry_of, in_worktree, pointer_of, select
 from dver.project.tracking import refuse_outputs
 from dver.repo import Repository
+from dver.store.compare import TreeReader
 from dver.store.graft import directory
 from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
@@ -108,8 +110,8 @@ def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
     with StoreWriter(repo.store) as writer:
         for path, targets in lost.items():
             tracked = targets[0].tracked
-            with explaining(repo, Target(tracked)):
-                top = _prune(repo, tracked.entry, [(one.inside, one) for one in targets], writer.add_tree)
+            read = DirectoryReader(repo, tracked)
+            top = _prune(repo, tracked.entry, [(one.inside, one) for one in targets], read, writer.add_tree)
             rewritten[path] = pointer_of(top, tracked.pointer)
     return rewritten
 
@@ -118,18 +120,18 @@ Places = Sequence[tuple[Sequence[bytes], Target]]
 """Names on the way from a directory to what goes, and the target that this is."""
 
 
-def _prune(repo: Repository, top: Entry, places: Places, emit: Callable[[Oid, bytes], None]) -> Entry:
+def _prune(repo: Repository, top: Entry, places: Places, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
     """The directory `top` without what is at `places`. Each directory on the way is read and written once."""
     going: dict[bytes, list[tuple[Sequence[bytes], Target]]] = {}
     for inside, target in places:
         going.setdefault(inside[0], []).append((inside[1:], target))
     kept = []
-    for child in repo.store.tree(top.oid) if top.kind is Kind.DIRECTORY else ():
+    for child in read(top.oid) if top.kind is Kind.DIRECTORY else ():
         deeper = going.pop(child.name, None)
         if deeper is None:
             kept.append(child)
         elif all(inside for inside, _ in deeper):
-            kept.append(_prune(repo, child, deeper, emit))
+            kept.append(_prune(repo, child, deeper, read, emit))
     for (_, target), *_ in going.values():
         raise nothing_at(repo, target)
     return directory(top.name, kept, emit)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.pipeline import FILE_NAME
 from dver.project.lockfiles import Maker
-from dver.project.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
+from dver.project.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import Change as GitChange
@@ -74,6 +74,8 @@ class PathStatus:
     """Is all that the pointer stands for in the store?"""
     on_remote: bool | None
     """Is it on its remote, as far as is known here? None where it has no remote."""
+    partial: bool = False
+    """Is it a directory of which only a part is in the workspace?"""
     stage: str | None = None
     """For an output: the stage that makes it, as a user names it."""
     lock: bytes | None = None
@@ -254,12 +256,20 @@ def _look(
     states = []
     for path in wanted:
         try:
-            states.append(_one(path, places, presence, look))
+            states.append(_in_part(repo, _one(path, places, presence, look)))
         except ConflictError as error:
             if path not in places.makers:
                 raise
             problems.append(error)  # its stage runs
     return tuple(states)
+
+
+def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
+    from dver.project.partial import is_part
+
+    if one.pointer is None or one.data is DataState.ABSENT:
+        return one
+    return replace(one, partial=is_part(repo, one.path, entry_of(one.path, one.pointer)))
 
 
 def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
@@ -269,7 +279,7 @@ def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) ->
     maker = places.makers.get(path)
     stage, lock = (maker.address, maker.lock) if maker is not None else (None, None)
     if disk is None:
-        return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage, lock)
+        return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
     found, changes = examine(path, disk.pointer)
     data = DataState.ABSENT if found is None else DataState.UNCHANGED if changes == () else DataState.MODIFIED
     return PathStatus(

@@ -11,10 +11,12 @@ from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, read_directory
-from dver.project.partial import completed
+from dver.project.directories import DirectoryReader
+from dver.project.partial import completed, is_part
 from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, Tracked, entry_of, pointer_of
 from dver.repo import Repository
+from dver.store.compare import TreeReader
 from dver.store.graft import graft
 from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
@@ -48,9 +50,8 @@ class Request:
 class _NewTrees:
     """Trees that are being made: they go to the intake, and can be read before they are in the store."""
 
-    def __init__(self, repo: Repository, intake: Intake) -> None:
+    def __init__(self, intake: Intake) -> None:
         self.intake = intake
-        self._store = repo.store
         self._new: dict[Oid, bytes] = {}
 
     def emit(self, oid: Oid, content: bytes) -> None:
@@ -58,9 +59,10 @@ class _NewTrees:
         self._new[oid] = content
         self.intake.tree(oid, content)
 
-    def read(self, oid: Oid) -> Sequence[Entry]:
-        """The entries of a directory, new or not."""
-        return read_directory(lambda wanted: self._new.get(wanted) or self._store.read(wanted), oid)
+    def reader(self, stored: TreeReader) -> TreeReader:
+        """A reader of directories, new or `stored`."""
+        new = self._new
+        return lambda oid: read_directory(new.__getitem__, oid) if oid in new else stored(oid)
 
 
 def keep(
@@ -79,6 +81,7 @@ def keep(
         added = take(repo, tracked, requests, crew, remote=remote, progress=progress)
         tries_left -= 1
         try:
+            _note_parts(repo, requests)
             _record(repo, added, watch)
             break
         except SweptError:
@@ -87,6 +90,12 @@ def keep(
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
     repo.store.mark_complete(one.pointer.oid for one in added if one.path in whole - repo.partial)
     return added
+
+
+def _note_parts(repo: Repository, requests: Sequence[Request]) -> None:
+    """Note of which directories only parts are here, before it is noted what dver has put there."""
+    tracked = [one.target.tracked for one in requests if one.target is not None]
+    repo.note_partial({one.path: True for one in tracked if is_part(repo, one.path, one.entry)})
 
 
 def take(
@@ -105,7 +114,7 @@ def take(
             writer = stack.enter_context(StoreWriter(repo.store))
             intake = stack.enter_context(KeepInStore(writer, repo.link_mode, crew))
         entries: dict[bytes, Entry] = {}
-        trees = _NewTrees(repo, intake)
+        trees = _NewTrees(intake)
         for request in requests:
             _take_one(repo, request, entries, trees, progress)
     added = []
@@ -124,14 +133,17 @@ def _take_one(
     snapshot = repo.scan(request.path, trees.intake, progress=progress)
     found = snapshot.root if snapshot else None
     target = request.target
-    if target is None or not target.inside:
-        assert snapshot is not None
-        entries[request.path] = snapshot.root
-        if target is not None:
-            entries[request.path], _ = completed(repo, request.path, target.tracked.entry, snapshot, emit=trees.emit)
+    if target is None:
+        assert found is not None
+        entries[request.path] = found
         return
-    top = entries.get(target.tracked.path, target.tracked.entry)
-    entries[target.tracked.path] = graft(top, target.inside, found, read=trees.read, emit=trees.emit)
+    one, stored = target.tracked, DirectoryReader(repo, target.tracked)
+    if target.inside:
+        top = entries.get(one.path, one.entry)
+        entries[one.path] = graft(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
+    else:
+        assert snapshot is not None
+        entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
 
 
 def _record(repo: Repository, added: Sequence[Added], watch: Watch) -> None:

@@ -10,7 +10,7 @@ from dver.core.progress import Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
-from dver.project.partial import completed
+from dver.project.partial import changes_in_part, completed, is_part
 from dver.project.targets import entry_of
 from dver.repo import Repository
 from dver.store.compare import Change, compare, same, with_renames
@@ -48,6 +48,9 @@ def examine(
     if same(recorded, snapshot.root):
         return snapshot.root, ()
     try:
+        if is_part(repo, path, recorded):
+            changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
+            return (completed(repo, path, recorded, snapshot)[0], changes) if changes else (recorded, ())
         found, read = completed(repo, path, recorded, snapshot)
         return found, tuple(with_renames(compare(recorded, found, repo.store.tree, read, path=path)))
     except (MissingObjectError, CorruptError):

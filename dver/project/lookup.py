@@ -11,6 +11,8 @@ from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats.tree import Entry
+from dver.project.directories import DirectoryReader
+from dver.project.partial import is_part
 from dver.project.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
 from dver.repo import Repository
 from dver.scm import revisions
@@ -33,9 +35,8 @@ def place_of(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd:
 
 
 def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Entry:
-    """The entry at the place `target`. Raises UsageError where there is none; see `explaining` for more."""
-    with explaining(repo, target, rev=rev):
-        entry = find(target.tracked.entry, target.inside, repo.store.tree)
+    """The entry at the place `target`. Raises UsageError where there is none; see `reader_of` for more."""
+    entry = find(target.tracked.entry, target.inside, reader_of(repo, target, rev=rev))
     if entry is None:
         raise nothing_at(repo, target, rev=rev)
     return entry
@@ -56,7 +57,11 @@ def _at(rev: str | None) -> str:
 
 
 def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> TreeReader:
-    """A reader of the directories of `target` that fails as `explaining` has it."""
+    """A reader of the directories of `target` that fails as `explaining` has it. Of data of which a part is here, those
+    that are missing are downloaded."""
+    one = target.tracked
+    if os.path.lexists(repo.absolute(one.path)) and is_part(repo, one.path, one.entry):
+        return DirectoryReader(repo, one)
 
     def read(oid: Oid) -> Sequence[Entry]:
         with explaining(repo, target, rev=rev):

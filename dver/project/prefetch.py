@@ -30,6 +30,16 @@ def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | N
     return bool(missing_from(repo.store, [_root(at, one) for at, one in entries.items() if one is not None]))
 
 
+def with_listings(repo: Repository, plan: Planner, remotes: Iterable[str | None]) -> Sequence[CheckoutPlan]:
+    """The plans, once the directory listings that they need are downloaded. Raises RepositoryError, RemoteError."""
+    plans = plan()
+    unread = [entry.oid for one in plans for _, entry, _ in one.unknown]
+    if not unread:
+        return plans
+    fetch_directories(repo, unread, remotes)
+    return plan()
+
+
 def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, progress: Progress = SILENT) -> None:
     """Download what carrying out `plan` needs and the store does not have: directories, then files.
 
@@ -37,11 +47,8 @@ def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, 
     cannot be downloaded.
     """
     sources = list(dict.fromkeys(remotes))
-    plans = plan()
-    if unknown := [entry.oid for one in plans for _, entry, _ in one.unknown]:
-        with _explained():
-            fetch_directories(repo, unknown, sources)
-        plans = plan()
+    with _explained():
+        plans = with_listings(repo, plan, sources)
     steps = [step for one in plans for step in (*one.create, *one.replace)]
     roots = [
         _root(path, entry) for path, entry in [*steps, *((at, entry) for one in plans for at, entry, _ in one.unknown)]

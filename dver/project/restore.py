@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,11 @@ from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.fsutil import clear_leftovers
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
-from dver.project.history import Scope, targets_in
-from dver.project.lookup import entry_at
-from dver.project.pointerfiles import write_pointers
 from dver.project.relinking import keep_loose, plan_relink
-from dver.project.targets import Target, Tracked, containing, data_path, in_worktree, is_at_or_below
+from dver.project.targets import Tracked, containing, in_worktree
 from dver.repo import Repository
-from dver.scm.index import tracked_under
-from dver.scm.pointers import read_blobs
 from dver.store.compare import find
 from dver.store.loose import LinkMode
-from dver.store.trash import Watch
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.materialise import Lost
@@ -55,34 +49,8 @@ class Restored:
     """Where lost content may be: the store that was used before this one."""
     makers: tuple[str | None, ...] = ()
     """The stages that make what was kept, as a user names them; None among them for what no stage makes."""
-
-
-def check_out(
-    repo: Repository,
-    paths: Sequence[str],
-    *,
-    cwd: Path,
-    rev: str | None,
-    force: bool,
-    progress: Progress,
-    relink: bool = False,
-) -> Restored:
-    """Bring the data at `paths`, or all of it, to what pointers and locks say: those on disk, or those of the commit
-    `rev`, whose pointers then become those on disk and in the index. (Lock files are Git's, and stay.)
-
-    Data that dver has put here and that nothing names any more goes. With `relink`, files that are linked to the store
-    in another way than `cache.link` says are linked again. Call it within `repo.exclusive()`.
-    """
-    watch = Watch(repo.store) if rev is not None else None
-    targets = targets_in(repo, Scope(rev), paths, cwd)
-    gone = _gone(repo, paths, cwd) if rev is None else []
-    wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
-    restored = restore(repo, wishes, force=force, relink=relink, progress=progress)
-    if rev is not None:
-        whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
-        contents = read_blobs(repo.git, set(whole.values()))
-        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, watch)
-    return restored
+    parts: tuple[bytes, ...] = ()
+    """Directories of which only parts are in the workspace, and stay there alone."""
 
 
 def restore(
@@ -130,21 +98,6 @@ def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
     """
     mode = LinkMode.AUTO if root is not None and repo.link_mode.shares_file else repo.link_mode
     return Destination(root or repo.top, repo.scratch, mode)
-
-
-def _wish(repo: Repository, target: Target) -> Wish:
-    return Wish(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
-
-
-def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
-    """Data that dver has put here, and that nothing names any more: another branch was checked out since."""
-    tracked = in_worktree(repo)
-    folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
-    for path in repo.placed:
-        wanted = path not in tracked and any(is_at_or_below(path, folder) for folder in folders)
-        # The other branch may have the very same files in Git: then they are Git's, and stay.
-        if wanted and not tracked_under(repo.git, path):
-            yield path
 
 
 def plan_restore(
@@ -252,8 +205,9 @@ def together(parts: Sequence[Restored]) -> Restored:
         created=sum(part.created for part in parts),
         updated=sum(part.updated for part in parts),
         removed=sum(part.removed for part in parts),
-        kept=tuple(kept for part in parts for kept in part.kept),
+        kept=tuple(dict.fromkeys(kept for part in parts for kept in part.kept)),
         lost=tuple(lost for part in parts for lost in part.lost),
         former_store=next((part.former_store for part in parts if part.former_store), None),
         makers=tuple(dict.fromkeys(one for part in parts for one in part.makers)),
+        parts=tuple(dict.fromkeys(one for part in parts for one in part.parts)),
     )

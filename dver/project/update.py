@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import SILENT, Progress
@@ -84,7 +84,8 @@ def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress 
 def _update_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> Restored:
     plan = _plan_one(repo, wish, there, progress)
     lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
-    return summary(repo, [plan], lost)
+    done = summary(repo, [plan], lost)
+    return replace(done, parts=(wish.path,)) if lost and wish.path in repo.partial else done
 
 
 def _plan_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:

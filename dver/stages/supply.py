@@ -11,8 +11,8 @@ from dver.core.errors import UsageError
 from dver.core.progress import Progress
 from dver.formats.lock import Item
 from dver.pipeline.graph import Address, Graph
+from dver.project.checking_out import check_out
 from dver.project.getting import get_targets
-from dver.project.restore import check_out
 from dver.project.runcache import RunCache
 from dver.project.targets import Tracked, in_worktree, is_at_or_below, select
 from dver.remote.catalog import Catalog

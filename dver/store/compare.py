@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -63,6 +63,34 @@ def compare(
         yield from _as_itself(path, old, new, below_old, below_new)
     for name, left, right in paired(below_old or (), below_new or ()):
         yield from compare(left, right, read_old, read_new, path=join(path, name))
+
+
+def compare_part(
+    old: Entry,
+    new: Entry,
+    entries: Callable[[Oid, Collection[bytes]], Mapping[bytes, Entry]],
+    read_old: TreeReader,
+    read_new: TreeReader,
+    *,
+    path: bytes = b"",
+) -> Iterator[Change]:
+    """How `new`, a part of a directory, differs from the whole `old`: what it does not have is no change.
+
+    `entries` answers with those of some names that a directory of `old` has.
+    """
+    if same(old, new):
+        return
+    if old.kind is not Kind.DIRECTORY or new.kind is not Kind.DIRECTORY:
+        yield from compare(old, new, read_old, read_new, path=path)
+        return
+    children = read_new(new.oid)
+    known = entries(old.oid, {child.name for child in children})
+    for child in children:
+        place, before = join(path, child.name), known.get(child.name)
+        if before is None:
+            yield from compare(None, child, read_old, read_new, path=place)
+        else:
+            yield from compare_part(before, child, entries, read_old, read_new, path=place)
 
 
 def with_renames(changes: Iterable[Change]) -> list[Change]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.store.compare import TreeReader
@@ -40,6 +41,27 @@ def overlay(recorded: Entry, found: Entry, *, read: TreeReader, emit: Callable[[
         old = children.get(child.name)
         children[child.name] = overlay(old, child, read=read, emit=emit) if old is not None else child
     return directory(found.name, [children[key] for key in sorted(children)], emit)
+
+
+def common(
+    recorded: Entry,
+    found: Entry,
+    *,
+    entries: Callable[[Oid, Collection[bytes]], Mapping[bytes, Entry]],
+    read: TreeReader,
+    emit: Callable[[Oid, bytes], None],
+) -> Entry:
+    """`recorded` without what was not `found`. A directory of `recorded` that cannot be read is as it was found."""
+    if recorded.kind is not Kind.DIRECTORY or found.kind is not Kind.DIRECTORY or recorded.oid == found.oid:
+        return recorded
+    children = read(found.oid)
+    try:
+        known = entries(recorded.oid, {child.name for child in children})
+    except MissingObjectError:
+        return found
+    pairs = [(known[child.name], child) for child in children if child.name in known]
+    kept = [common(old, child, entries=entries, read=read, emit=emit) for old, child in pairs]
+    return directory(found.name, kept, emit)
 
 
 def directory(name: bytes, entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
@@ -19,6 +19,7 @@ from dver.core.oid import Oid
 from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk, Recipe
+from dver.formats.tree import Entry
 from dver.store import clones
 from dver.store.codec import corrupt, missing
 from dver.store.database import Database
@@ -269,6 +270,10 @@ class Store:
         With `shards`, those that are known already are not read again.
         """
         return tree.read_directory(self._read_tree, oid, shards)
+
+    def entries(self, oid: Oid, names: Collection[bytes]) -> dict[bytes, Entry]:
+        """Those of `names` that a directory has. Of a large one, only the shards that may list them have to be here."""
+        return tree.read_entries(self._read_tree, oid, names)
 
     def _read_tree(self, oid: Oid) -> bytes:
         for found in self._find(oid):

@@ -76,7 +76,7 @@ def test_only_the_trees_on_the_way_are_needed(repo: Repository) -> None:
     repo.store.refresh()
     with pytest.raises(MissingObjectError) as error:
         remove(repo, ["data/b"], cwd=repo.root)
-    assert error.value.fix == "dver fetch data"
+    assert error.value.why == "it cannot be downloaded: no remote is configured"
     assert (repo.root / "data/b").exists()
 
 

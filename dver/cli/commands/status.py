@@ -11,7 +11,8 @@ import click
 from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
-from dver.cli.terminal import count
+from dver.cli.terminal import count, printable
+from dver.core.words import typed
 from dver.ops.status import DataState, PathStatus, StatusReport, status
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
@@ -122,15 +123,20 @@ def _sections(ctx: Context, repo: Repository) -> list[Section]:
             lambda one: _modified(ctx, repo, one),
         ),
         ("Not in the workspace (`dver checkout`)", lambda one: one.data is DataState.ABSENT, name),
-        ("Not in the store (`dver fetch`)", lambda one: not one.in_store, name),
+        ("Partly in the workspace", lambda one: one.partial, lambda one: _partial(repo, one)),
+        ("Not in the store (`dver fetch`)", lambda one: not (one.in_store or one.partial), name),
         ("Not on the remote (`dver push`)", lambda one: one.on_remote is False, name),
     ]
+
+
+def _partial(repo: Repository, one: PathStatus) -> list[str]:
+    return [f"{shown(repo, one.path)}  (`dver pull {printable(typed(repo.shown(one.path)))}` downloads the rest)"]
 
 
 def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
     name = shown(repo, one.path)
     if one.changes is None:
-        return [f"{name}  (the recorded version is not in the store, so what changed cannot be told)"]
+        return [f"{name}  (a directory listing is not in the store; `dver diff` downloads it and shows the changes)"]
     head = f"{name}  ({summary(one.changes)})"
     if not ctx.verbose:
         return [head]
