@@ -113,9 +113,9 @@ def _run(args: list[str], context: Context) -> int:
 
 def _complete(context: Context) -> int:
     """Answer the shell, which asks through the environment what could come next."""
-    from click.shell_completion import shell_complete
+    from dver.cli.completing import complete
 
-    return shell_complete(cli, {"obj": context}, "dver", "_DVER_COMPLETE", os.environ["_DVER_COMPLETE"])
+    return complete(cli, os.environ["_DVER_COMPLETE"], obj=context)
 
 
 def _write_anything() -> None:

@@ -61,6 +61,10 @@ class _Dver(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)
+        if ctx.resilient_parsing:  # a shell asks what could come next
+            from dver.cli.completing import describe
+
+            describe(own, verb=ctx.parent.info_name if ctx.parent else None, part=ctx.info_name)
         return [*own, *GLOBAL_OPTIONS, last]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

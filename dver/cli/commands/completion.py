@@ -19,10 +19,7 @@ from dver.cli.context import Context
 @click.pass_obj
 def command(ctx: Context, *, shell: str) -> None:
     """Print the script that completes dver in your shell."""
-    from click.shell_completion import get_completion_class
-
+    from dver.cli.completing import script
     from dver.cli.main import cli
 
-    completion = get_completion_class(shell)
-    assert completion is not None  # click knows the three shells that the argument allows
-    ctx.say(completion(cli, {}, "dver", "_DVER_COMPLETE").source().strip())
+    ctx.say(script(cli, shell))

@@ -1,0 +1,156 @@
+"""Completion, in real shells: a line and the Tab key go in, and the words that the shell makes of it come out."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support import Run, git, run_dver
+
+_PATIENCE = 60.0
+_PROMPT = "ready> "
+_SHOW = "\x01printf '<%s>' \r"
+"""To the beginning of the line, a command before it, and Enter: the words of the line are printed."""
+
+_STARTS = {
+    "bash": (["--noprofile", "--norc", "-i"], f"PS1='{_PROMPT}'; bind 'set enable-bracketed-paste off'"),
+    "zsh": (
+        ["-f", "-i"],
+        f"PS1='{_PROMPT}'; bindkey -e; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one remote, one stage, and a tracked directory of which a part is not in the workspace."""
+    path = tmp_path_factory.mktemp("completion") / "project"
+    (path / "data/images").mkdir(parents=True)
+    for name in ("data/images/one.png", "data/labels.csv", "notes.txt"):
+        (path / name).write_text(name)
+    git("init", "--quiet", cwd=path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVER_HOOKS_INSTALL", "false")
+        run_dver("init", cwd=path)
+        run_dver("add", "data", cwd=path)
+        run_dver("remote", "add", "storage", "../bucket", cwd=path)
+    (path / "dver.yaml").write_text("stages:\n  prepare: {cmd: 'true', outs: [out]}\n")
+    git("-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "--quiet", "-am", "Begin", cwd=path)
+    git("tag", "season-1", cwd=path)
+    shutil.rmtree(path / "data/images")
+    return path
+
+
+@pytest.fixture
+def dver_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/dver").write_text(f'#!/bin/sh\nexec {sys.executable} -m dver "$@"\n')
+    (tmp_path / "bin/dver").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+class _Terminal:
+    """A shell on a terminal of its own."""
+
+    def __init__(self, command: list[str], cwd: Path) -> None:
+        self._process, self._end = pty.fork()
+        if self._process == 0:
+            os.chdir(cwd)
+            os.execvp(command[0], command)
+        self._unread = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._end, text.encode())
+
+    def read_until(self, wanted: str) -> str:
+        """All that comes up to `wanted`."""
+        until = time.monotonic() + _PATIENCE
+        while wanted not in self._unread:
+            assert time.monotonic() < until, self._unread
+            if select.select([self._end], [], [], 1)[0]:
+                self._unread += os.read(self._end, 4096).decode(errors="replace")
+        seen, _, self._unread = self._unread.partition(wanted)
+        return seen
+
+    def close(self) -> None:
+        os.close(self._end)  # the shell gets a hang-up
+        os.waitpid(self._process, 0)
+
+
+def _typed(shell: str, line: str, cwd: Path) -> list[str]:
+    """The words that `line` has after the Tab key, in bash or zsh."""
+    options, start = _STARTS[shell]
+    with closing(_Terminal([shell, *options], cwd)) as terminal:
+        terminal.type(f'{start}; eval "$(dver completion {shell})"; echo set"-up"\r')
+        terminal.read_until("set-up")
+        terminal.read_until(_PROMPT)
+        terminal.type(f"{line}\t{_SHOW}")
+        terminal.read_until("<dver>")
+        return re.findall(r"<([^<>\r\n]*)>", terminal.read_until(_PROMPT))
+
+
+def _in_fish(line: str, cwd: Path) -> list[str]:
+    """What fish offers for the last word of `line`."""
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", 'dver completion fish | source; complete -C "$argv"', line],
+        cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, check=True,
+    )  # fmt: skip
+    return [text.split("\t")[0] for text in done.stdout.splitlines()]
+
+
+_CASES = [
+    ("dver add not", "notes.txt"),
+    ("dver checkout season", "season-1"),
+    ("dver pull data/im", "data/images/"),
+    ("dver pull data/images/o", "data/images/one.png"),
+    ("dver push --remote st", "storage"),
+    ("dver remote check st", "storage"),
+    ("dver repro pre", "prepare"),
+    ("dver config get cache.l", "cache.link"),
+    ("dver remote set storage end", "endpoint_url"),
+    ("dver ls --rev season", "season-1"),
+]
+
+
+@pytest.mark.usefixtures("dver_on_path")
+@pytest.mark.parametrize(("line", "last"), _CASES)
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_last_word_is_completed(shell: str, line: str, last: str, project: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    assert _typed(shell, line, project)[-1] == last
+
+
+@pytest.mark.usefixtures("dver_on_path")
+@pytest.mark.parametrize(("line", "last"), _CASES)
+def test_fish_completes_the_last_word(line: str, last: str, project: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    assert _in_fish(line, project) == [last]
+
+
+def test_nothing_is_completed_where_there_is_no_project(run: Run, tmp_path: Path) -> None:
+    asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "2", "COMP_WORDS": "dver checkout v"}
+    assert run(env=asked, cwd=tmp_path).out == "file,v\n"
+
+
+def test_a_broken_pipeline_breaks_no_command_line(run: Run, project: Path, tmp_path: Path) -> None:
+    git("clone", "--quiet", project, tmp_path / "clone", cwd=tmp_path)
+    (tmp_path / "clone/dver.yaml").write_text("stages: [\n")
+    asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "2", "COMP_WORDS": "dver repro pre"}
+    result = run(env=asked, cwd=tmp_path / "clone")
+    assert (result.out, result.err) == ("file,pre\n", "")
+
+
+def test_completing_goes_nowhere(run: Run, project: Path) -> None:
+    asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "3", "COMP_WORDS": "dver --cd /nowhere st"}
+    assert "plain,status" in run(env=asked, cwd=project).out
