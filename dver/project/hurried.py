@@ -22,7 +22,7 @@ from dver.repo import Repository
 from dver.scm.pointers import PointerFile, in_index, most_bytes
 from dver.store.compare import same
 from dver.worktree.intake import HashOnly
-from dver.worktree.scan import Candidate, Taken
+from dver.worktree.stableread import Candidate, Taken
 from dver.worktree.statcache import key_fields
 
 SECONDS: Final = 0.03

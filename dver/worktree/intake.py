@@ -21,7 +21,7 @@ from dver.store.loose import LinkMode
 from dver.store.scratch import PRIVATE, Sharing
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
-from dver.worktree.scan import Candidate, Taken, open_unchanged
+from dver.worktree.stableread import Candidate, Taken, open_unchanged
 from dver.worktree.statcache import key_fields
 
 _WORTH_SHARING: Final = 64

@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from dver.core.errors import ConflictError, UsageError
-from dver.core.fsutil import GrowingError, is_temporary
+from dver.core.errors import UsageError
+from dver.core.fsutil import is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
 from dver.worktree.ignore import IgnoreRules
+from dver.worktree.stableread import Candidate, Taken, changing
 from dver.worktree.statcache import (
     UNTRUSTED,
     Record,
@@ -32,23 +33,8 @@ from dver.worktree.statcache import (
 from dver.worktree.states import FileStates
 from dver.worktree.storelinks import StoreLink, StoreLinks, content_status, dangling, edited
 
-_TRIES: Final = 3
 _CHANGED: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 """What reading a path says if it was replaced or deleted after it had been listed."""
-
-
-class Candidate(NamedTuple):
-    """A file whose oid is not known: its absolute path, and what `lstat` said of it."""
-
-    path: bytes
-    key: bytes
-
-
-class Taken(NamedTuple):
-    """A file's oid, and what `fstat` said when all of it had been read."""
-
-    oid: Oid
-    key: bytes
 
 
 class Intake(Protocol):
@@ -158,7 +144,7 @@ class Scanner:
                 root = scan(task)
         except OSError as error:
             if error.errno in _CHANGED and isinstance(error.filename, (str, bytes)):
-                raise _changing(os.fsdecode(error.filename)) from error
+                raise changing(os.fsdecode(error.filename)) from error
             raise
         self._cache.flush()
         foreign = [link for link in self._linked.values() if self._links and not self._links.is_current(link)]
@@ -366,44 +352,6 @@ def _slot(path: bytes) -> bytes:
 
 def _entries_of(record: Record | None) -> dict[bytes, tuple[bytes, Entry]]:
     return record.by_name() if record is not None else {}
-
-
-def open_unchanged(
-    candidate: Candidate, read: Callable[[int], Oid], *, identity: Callable[[bytes], object] = bytes
-) -> Taken:
-    """`read` an open file to its end, again if it changed meanwhile. Raises ConflictError if it never holds still.
-
-    A file has changed if the `identity` of its key has, which ought to leave out what `read` itself does to the file.
-    """
-    expected = candidate.key
-    for _ in range(_TRIES):
-        # O_NONBLOCK: had the file become a FIFO since it was listed, opening it would wait for ever.
-        fd = os.open(candidate.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise _changing(os.fsdecode(candidate.path))
-            oid = read(fd)
-            key = stat_key(os.fstat(fd))
-        except GrowingError:
-            continue
-        finally:
-            os.close(fd)
-        if identity(key) == identity(expected):
-            return Taken(oid, key)
-        expected = key
-    raise ConflictError(
-        f"{os.fsdecode(candidate.path)!r} keeps changing",
-        why=f"it was written to during each of {_TRIES} tries to read it",
-        fix="wait until the program that writes it is done",
-    )
-
-
-def _changing(path: str) -> ConflictError:
-    return ConflictError(
-        f"{path!r} was replaced or deleted while it was read",
-        why="another program works on the data",
-        fix="run the same command again when it is done",
-    )
 
 
 def _refuse_bad_names(folder: _Folder) -> None:

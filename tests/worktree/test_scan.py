@@ -16,7 +16,8 @@ from dver.core.progress import Task
 from dver.formats.tree import Entry, Kind
 from dver.store.database import Database
 from dver.worktree.intake import HashOnly
-from dver.worktree.scan import Candidate, Scanner, Taken, open_unchanged
+from dver.worktree.scan import Scanner
+from dver.worktree.stableread import Candidate, Taken, open_unchanged
 from dver.worktree.statcache import Record, StatCache, make_record, stat_key
 
 
