@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from dver.core.fsutil import fsync_dir
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.store.codec import corrupt, missing
-from dver.store.scratch import Scratch, explaining
+from dver.store.scratch import FINISHED, Scratch, explaining
 
 PIECE: Final = 4 << 20
 _ASKED_ONE_BY_ONE: Final = 16
@@ -107,6 +108,35 @@ class LooseBlobs:
                 for name in sorted(os.listdir(self.root / folder)):
                     with suppress(ValueError):
                         yield Oid(bytes.fromhex(folder + name))
+
+    def inodes(self) -> dict[tuple[int, int], Oid]:
+        """The blobs that have other hard links, by device and inode."""
+        found = {}
+        for oid in self.all():
+            with suppress(FileNotFoundError):  # just removed
+                status = os.stat(self.path(oid))
+                if status.st_nlink > 1:
+                    found[status.st_dev, status.st_ino] = oid
+        return found
+
+    def renew_if_touched(self, oid: Oid) -> None:
+        """Give the blob `oid` a new file if somebody has changed the mode of its file, through a link to it.
+
+        The links keep the old file, and the new one is as it should be. Raises MissingObjectError or CorruptError.
+        """
+        with self.open(oid) as file:
+            status = os.fstat(file.fileno())
+            if stat.S_IMODE(status.st_mode) == FINISHED or status.st_uid != os.geteuid():
+                return
+            path, fd = self._scratch.create("loose")
+            try:
+                with open(fd, "wb") as copy:
+                    if not reflink(file.fileno(), fd):
+                        copy.writelines(self.pieces(oid))
+                    copy.flush()
+                    self.adopt(path, oid)
+            finally:
+                path.unlink(missing_ok=True)
 
     def pieces(self, oid: Oid) -> Iterator[bytes]:
         """The content piece by piece; a CorruptError with the end of it takes it all back."""

@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -15,6 +16,7 @@ from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.fsutil import name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
+from dver.core.openfiles import is_open_for_writing
 from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk
@@ -28,6 +30,8 @@ LARGE: Final = 1 << 20
 """Bytes beyond which a blob is large: kept loose where that saves space, and as chunks elsewhere."""
 _CHUNKS_AT_ONCE: Final = 32
 """Chunks that are looked up together: some MiB."""
+_TWO_NAMES: Final = 2
+"""Hard links of a file that is to become the store's: the user's path, and the name in the store."""
 _TREES_BUFFERED: Final = 8 << 20
 _KEEPS: Final = (KeyboardInterrupt, RemoteError, MissingObjectError, CorruptError)
 """After these the disk is well, and what was written is kept."""
@@ -173,8 +177,9 @@ class StoreWriter:
             path.unlink(missing_ok=True)
 
     def _add_hardlink(self, path: bytes) -> Oid | None:
-        if os.lstat(path).st_uid != os.geteuid():
-            return None  # whose owner may write to it at any time
+        """Make the file at `path` the store's own. None, and nothing done, where others could still write to it."""
+        if os.lstat(path).st_uid != os.geteuid() or is_open_for_writing(path):
+            return None
         self.store.prepare()
         scratch = self.store.scratch
         link = scratch / temporary_name("loose")
@@ -183,16 +188,33 @@ class StoreWriter:
         except OSError:  # another disk, or one without hard links
             return None
         try:
-            content = ContentHash()
             with open(link, "rb") as file:
                 scratch.hold(file.fileno())
+                before = os.fstat(file.fileno())
+                if before.st_nlink != _TWO_NAMES:
+                    return self._own_name(file.fileno())
                 scratch.finish(file.fileno())
+                if is_open_for_writing(link):  # since we looked before; nobody can open it any more
+                    os.fchmod(file.fileno(), before.st_mode & 0o7777)
+                    return None
+                content = ContentHash()
                 _exhaust(_hashed(read_pieces(file.fileno()), content))
                 return self._adopt(link, content)
         except FileNotFoundError:  # another process took the link for a leftover before it was locked
             return self._add_hardlink(path)
         finally:
             link.unlink(missing_ok=True)
+
+    def _own_name(self, fd: int) -> Oid | None:
+        """The oid of the open file `fd` if it is the store's own already. Otherwise its other names are the user's,
+        and it stays as it is."""
+        content = ContentHash()
+        _exhaust(_hashed(read_pieces(fd), content))
+        oid = content.oid()
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(fd), os.stat(self.store.loose.path(oid))):
+                return oid
+        return None
 
     def _adopt(self, file: Path, content: ContentHash) -> Oid:
         """Keep the finished `file` as a loose blob, unless somebody else has: theirs, which is the same, stays."""

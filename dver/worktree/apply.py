@@ -110,6 +110,8 @@ def _make_files(
         os.mkdir(staged)
         for name in maker.files(staged, folder, entries):
             _publish(staged + b"/" + name, destination.absolute(join(folder, name)))
+        for name in os.listdir(staged):  # a hard link to the very file that is there: renaming it has done nothing
+            os.unlink(staged + b"/" + name)
         os.rmdir(staged)
 
 

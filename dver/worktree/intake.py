@@ -23,6 +23,7 @@ from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
 from dver.worktree.stableread import Candidate, Taken, open_unchanged
 from dver.worktree.statcache import key_fields
+from dver.worktree.storelinks import edited
 
 _WORTH_SHARING: Final = 64
 """Files from which on the crew gets a share: below, asking costs more than it saves."""
@@ -64,6 +65,7 @@ class KeepInStore:
         self._mode = mode
         self._crew = crew
         self._kept_by_crew: set[Oid] = set()
+        self._inodes: dict[tuple[int, int], Oid] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +128,16 @@ class KeepInStore:
             candidate, lambda fd: self._writer.add_large(fd, mode, path=candidate.path), identity=identity
         )
         task.advance(key_fields(taken.key).size)
+        self._refuse_edited(candidate.path, taken)
         return taken
+
+    def _refuse_edited(self, path: bytes, taken: Taken) -> None:
+        """Raise CorruptError for a hard link to a blob of the store that has another content than its name says."""
+        status = os.stat(path)
+        if status.st_nlink > 1:
+            inodes = self._inodes = self._inodes or self._writer.store.loose.inodes()
+            if inodes.get((status.st_dev, status.st_ino), taken.oid) != taken.oid:
+                raise edited(path)
 
 
 def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> Crew:

@@ -41,7 +41,7 @@ class Private:
 def find_linked(paths: Iterable[bytes], store: Store) -> Iterator[Linked]:
     """The files at or below the absolute `paths` that are hard links to blobs of `store`, or symbolic links to blobs of
     any store."""
-    inodes, links = _inodes(store), StoreLinks(store)
+    inodes, links = store.loose.inodes(), StoreLinks(store)
     for path in paths:
         for file in _files(path):
             status = os.lstat(file)
@@ -91,16 +91,6 @@ def _content(file: Linked, store: Store) -> Iterator[bytes]:
         return
     with open(file.source, "rb", buffering=0) as source:
         yield from read_pieces(source.fileno())
-
-
-def _inodes(store: Store) -> dict[tuple[int, int], Oid]:
-    """The loose blobs by device and inode."""
-    found = {}
-    for oid in store.loose.all():
-        status = os.stat(store.loose.path(oid))
-        if status.st_nlink > 1:
-            found[status.st_dev, status.st_ino] = oid
-    return found
 
 
 def _files(path: bytes) -> Iterator[bytes]:

@@ -296,7 +296,7 @@ class Scanner:
             task.grow(key_fields(candidate.key).size)
             taken = self._intake.linked(candidate, task)
             taken = self._kept(link, taken, task)
-            found[at] = Entry(folder.names[at], Kind.FILE, taken.oid, key_fields(taken.key).size)
+            found[at] = _entry(folder.names[at], taken)
             folder.settle(at, taken.key)
 
     def _kept(self, link: StoreLink, taken: Taken, task: Task) -> Taken:
@@ -318,11 +318,9 @@ class Scanner:
             return
         task.grow(sum([key_fields(folder.keys[at]).size for at in places]))
         candidates = [Candidate(_path(folder, at), folder.keys[at]) for at in places]
-        for at, (oid, key) in zip(places, self._intake.files(candidates, task), strict=True):
-            mode, size, *_ = key_fields(key)
-            kind = Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
-            found[at] = Entry(folder.names[at], kind, oid, size)
-            folder.settle(at, key)
+        for at, taken in zip(places, self._intake.files(candidates, task), strict=True):
+            found[at] = _entry(folder.names[at], taken)
+            folder.settle(at, taken.key)
 
     def _link(self, path: bytes, name: bytes, mode: int) -> Entry:
         if not stat.S_ISLNK(mode):
@@ -339,6 +337,11 @@ class Scanner:
             if self._intake.lacking(lambda: [link.oid]):
                 raise dangling(link)
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
+
+
+def _entry(name: bytes, taken: Taken) -> Entry:
+    mode, size, *_ = key_fields(taken.key)
+    return Entry(name, Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE, taken.oid, size)
 
 
 def _path(folder: _Folder, at: int) -> bytes:

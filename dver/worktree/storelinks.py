@@ -78,10 +78,10 @@ def content_status(link: StoreLink) -> os.stat_result | None:
 
 
 def edited(path: bytes) -> CorruptError:
-    """The error for a link whose file in the store was written to."""
+    """The error for a symbolic or hard link whose file in the store was written to."""
     name = os.fsdecode(path)
     return CorruptError(
-        f"{name!r} was edited through its link into the store",
+        f"{name!r} was edited while it was the store's own file",
         why="so the store's copy of the earlier version is damaged",
         fix=f"keep what is there now: dver unlock {typed(name)}; then `dver add` it."
         " `dver fsck --repair` looks for a good copy of the earlier version",

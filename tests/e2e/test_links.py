@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -98,7 +100,7 @@ def test_an_edit_through_a_link_is_a_change_and_is_never_recorded_unseen(
     assert states(run, symlinked)[tracked] == "modified"
     for command in (["add", "-u"], ["add", tracked]):
         refused = run(*command, cwd=symlinked, rc=6)
-        assert "edited through its link" in refused.err
+        assert "was edited while it was the store's own file" in refused.err
         assert "dver unlock" in refused.err
     assert pointers(symlinked) == before
     run("unlock", path, cwd=symlinked)
@@ -176,3 +178,105 @@ def test_relinking_leaves_unsaved_changes_alone(run: Run, tmp_path: Path) -> Non
 
 def test_relinking_does_not_go_with_an_export(run: Run, symlinked: Path, tmp_path: Path) -> None:
     assert "--relink" in run("checkout", "--relink", "--to", tmp_path / "out", cwd=symlinked, rc=2).err
+
+
+# -- hard links
+
+
+@pytest.fixture
+def hardlinked(run: Run, tmp_path: Path) -> Path:
+    return make_project(run, tmp_path / "repo", "hardlink")
+
+
+def loose(root: Path) -> list[Path]:
+    return [path for path in (root / ".git/dver/store/loose").rglob("*") if path.is_file()]
+
+
+def modes(root: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in loose(root)}
+
+
+def test_a_mode_that_changed_goes_back_with_a_checkout(run: Run, hardlinked: Path) -> None:
+    (hardlinked / "data/big").chmod(0o755)
+    assert states(run, hardlinked)["data"] == "modified"
+    run("checkout", "--force", cwd=hardlinked)
+    assert stat.S_IMODE((hardlinked / "data/big").stat().st_mode) == 0o444
+    assert kind_of_link(hardlinked / "data/big") == "hardlink"
+    assert set(states(run, hardlinked).values()) == {"unchanged"}
+    assert modes(hardlinked) == {0o444}
+
+
+def test_a_file_that_is_made_executable_is_recorded_for_this_worktree_alone(
+    run: Run, hardlinked: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    git("worktree", "add", "-q", "-b", "other", other, cwd=hardlinked)
+    run("checkout", cwd=other)
+    (hardlinked / "data/big").chmod(0o755)
+    run("add", "data", cwd=hardlinked)
+    assert os.access(hardlinked / "data/big", os.X_OK)
+    assert kind_of_link(hardlinked / "data/big") == "copy"
+    assert modes(hardlinked) == {0o444}
+    assert set(states(run, other).values()) == {"unchanged"}
+    assert set(states(run, hardlinked).values()) == {"unchanged"}
+    run("fsck", cwd=hardlinked)
+
+
+def test_a_program_that_still_writes_to_a_file_never_writes_into_the_store(run: Run, hardlinked: Path) -> None:
+    for link in ("hardlink", "symlink"):
+        run("config", "set", "cache.link", link, cwd=hardlinked)
+        path = hardlinked / f"log-{link}"
+        with path.open("wb", buffering=0) as writer:
+            writer.write(OTHER[::-1])
+            run("add", path.name, cwd=hardlinked)
+            writer.write(b"written later")
+        run("fsck", cwd=hardlinked)
+        assert path.read_bytes() == OTHER[::-1] + b"written later"
+        assert states(run, hardlinked)[path.name] == "modified"
+        run("add", path.name, cwd=hardlinked)
+        assert kind_of_link(path) == link
+
+
+def test_a_mapped_file_counts_as_open_for_writing(run: Run, hardlinked: Path) -> None:
+    path = hardlinked / "mapped"
+    path.write_bytes(OTHER[::-1])
+    with path.open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    run("add", "mapped", cwd=hardlinked)
+    mapped[:5] = b"later"
+    run("fsck", cwd=hardlinked)
+    mapped.close()
+    assert states(run, hardlinked)["mapped"] == "modified"
+
+
+def test_a_file_with_other_hard_links_of_the_users_stays_the_users(run: Run, hardlinked: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(OTHER[::-1])
+    outside.chmod(0o644)
+    os.link(outside, hardlinked / "linked")
+    run("add", "linked", cwd=hardlinked)
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o644
+    assert outside.stat().st_nlink == 2
+    with outside.open("ab") as file:
+        file.write(b"mine")
+    run("fsck", cwd=hardlinked)
+    assert states(run, hardlinked)["linked"] == "modified"
+
+
+def test_a_hard_link_that_was_edited_is_never_recorded_unseen(run: Run, hardlinked: Path) -> None:
+    before = pointers(hardlinked)
+    edit(hardlinked / "data/big")
+    assert "was edited while" in run("add", "data", cwd=hardlinked, rc=6).err
+    assert pointers(hardlinked) == before
+    run("unlock", "data", cwd=hardlinked)
+    run("add", "data", cwd=hardlinked)
+    assert set(states(run, hardlinked).values()) == {"unchanged"}
+
+
+def test_with_a_cold_cache_linked_files_stay_the_stores(run: Run, hardlinked: Path) -> None:
+    before = sorted(path.stat().st_ino for path in loose(hardlinked))
+    (hardlinked / ".git/dver/index.db").unlink()
+    run("add", "-u", cwd=hardlinked)
+    run("add", "data", cwd=hardlinked)
+    assert sorted(path.stat().st_ino for path in loose(hardlinked)) == before
+    assert kind_of_link(hardlinked / "data/big") == "hardlink"
