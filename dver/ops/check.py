@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dver.project.history import Scope, by_remote, roots_of, targets_in
 from dver.project.targets import Target
+from dver.remote.lost import lost_packs, missing_in_fact
 from dver.remote.push_plan import missing_on_remote
 from dver.repo import Repository
 from dver.store.closure import missing_from
@@ -42,7 +43,7 @@ def check(
 ) -> CheckResult:
     """Look for all that the pointers of `scope` stand for: on the remotes that it belongs on, or in the store.
 
-    The remote is asked for its indexes, and taken at their word; its packs are not read.
+    The remote is asked for its indexes and for the names of its packs; these are not read.
     """
     targets = targets_in(repo, scope, paths, cwd)
     if not on_remote:
@@ -59,7 +60,8 @@ def check(
 def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
     catalog = repo.catalog(name)
     catalog.refresh()
-    return [Absent(_text(one.path), name) for one in missing_on_remote(roots_of(repo, targets), repo.store, catalog)]
+    look = missing_in_fact if lost_packs(catalog) else missing_on_remote
+    return [Absent(_text(one.path), name) for one in look(roots_of(repo, targets), repo.store, catalog)]
 
 
 def _text(path: bytes) -> str:

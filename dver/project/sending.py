@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from dver.core.progress import SILENT, Progress
+from dver.project.lostpacks import LostPacks, repair_lost_packs
 from dver.project.registration import register
+from dver.remote.lost import lost_packs
 from dver.remote.push import push as send
 from dver.remote.push_plan import plan_push
 from dver.repo import Repository
@@ -23,6 +25,10 @@ class PushedTo:
     objects: int
     packs: int
     size: int
+    lost_packs: int = 0
+    """Packs that the remote listed and did not have: their content was, or with a dry run would be, uploaded again."""
+    taken_off: int = 0
+    """Objects of lost packs that the store does not have either: the remote lists them no longer."""
 
 
 def send_roots(
@@ -37,14 +43,17 @@ def send_roots(
 ) -> PushedTo:
     """Upload to the remote `name` what it lacks of all that `roots` reach. Raises what `plan_push` and `push` do.
 
-    First this repository is noted there as one that uses the remote; `git_remote` is where its commits go.
+    First this repository is noted there as one that uses the remote; `git_remote` is where its commits go. Packs that
+    somebody has deleted there are put again.
     """
     catalog = repo.catalog(name, jobs=jobs)
     catalog.refresh()
+    lost = lost_packs(catalog)
+    repaired = LostPacks(len(lost)) if dry_run else repair_lost_packs(repo, catalog, lost)
     plan = plan_push(roots, repo.store, catalog, progress=progress)
     url = catalog.storage.url
     if dry_run:
-        return PushedTo(name, url, len(plan.roots), plan.objects, len(plan.uploads), plan.size)
+        return PushedTo(name, url, len(plan.roots), plan.objects, len(plan.uploads), plan.size, len(lost))
     register(repo, catalog.storage, catalog.glance.repositories, git_remote=git_remote)
     sent = send(plan, repo.store, catalog, progress=progress)
-    return PushedTo(name, url, sent.roots, sent.objects, sent.packs, sent.bytes_sent)
+    return PushedTo(name, url, sent.roots, sent.objects, sent.packs, sent.bytes_sent, *astuple(repaired))

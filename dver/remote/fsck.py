@@ -117,8 +117,8 @@ def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
     sound: dict[Oid, int] = {}
     wrong: dict[Oid, str] = {}
     for name, listed in sorted(found.listed().items()):
-        if name in found.condemned:
-            continue  # readers hardly use it, and gc deletes it
+        if name in found.condemned or found.condemned.issuperset(listed):
+            continue  # readers hardly use it, and gc deletes it, or the indexes that list it
         if name not in found.packs:
             wrong[name] = "it is listed, but not there"
         elif set(listed.values()) != {found.packs[name]}:
@@ -140,8 +140,8 @@ def _unlisted(found: Survey) -> dict[Oid, int]:
 
 
 def _absent_roots(found: Survey, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
-    for name, index in found.indexes.items():
-        for root in index.roots:
+    for name in found.indexes.keys() - found.condemned:
+        for root in found.indexes[name].roots:
             if not any(root in listed for listed in present.values()):
                 yield Damage(index_key(name), Part.PROMISE, "it calls complete what no index lists", root)
 

@@ -228,6 +228,14 @@ class Mirror:
         rows = self._database.rows("SELECT name FROM remote_indexes WHERE remote = ?", (self._remote,))
         return {Oid(name) for (name,) in rows}
 
+    def packs(self) -> dict[Oid, int]:
+        """The packs that indexes list, with their sizes in bytes; those that are condemned are left out."""
+        query = (
+            "SELECT DISTINCT p.name, p.size FROM remote_packs AS p CROSS JOIN remote_indexes AS i ON i.id = p.listed_by"
+            " WHERE i.remote = ? AND NOT i.condemned AND NOT p.condemned"
+        )
+        return {Oid(name): size for name, size in self._database.rows(query, (self._remote,))}
+
     def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that an index names as a root: it and all it reaches is there, and stays there."""
         query = (

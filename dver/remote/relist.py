@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import time
 
 from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
@@ -25,6 +26,7 @@ from dver.remote.mirror import RemoteFound, index_key, pack_key
 from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import MissingKey
 from dver.remote.survey import Survey, remote_footer
+from dver.remote.withdraw import withdraw
 from dver.store.closure import StoreReader
 from dver.store.codec import decode_recipe
 from dver.store.sources import Copy
@@ -43,12 +45,16 @@ class Relisted:
     """All that is listed afterwards."""
     written: int = 0
     deleted: int = 0
+    """Indexes that were deleted, or condemned."""
     taken_off: int = 0
     """Objects that are not listed any more."""
 
 
 class Relister:
-    """Finds out what can be listed, and writes it. `dropped` are packs that are no good, `wrong` rows that lie."""
+    """Finds out what can be listed, and writes it. `dropped` are packs that are no good, `wrong` rows that lie.
+
+    With `condemn` the old indexes are condemned, which needs no right to delete; otherwise they are deleted.
+    """
 
     def __init__(
         self,
@@ -56,13 +62,16 @@ class Relister:
         catalog: Catalog,
         found: Survey,
         dropped: Collection[Oid],
-        wrong: Collection[tuple[Oid, int]],
+        wrong: Collection[tuple[Oid, int]] = (),
+        *,
+        condemn: bool = False,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._found = found
         self._dropped = set(dropped)
         self._wrong = set(wrong)
+        self._condemn = condemn
         self._rows: dict[Node, list[RemoteFound]] = {}
         self._new: set[Oid] = set()
         """Packs that no index that stays lists."""
@@ -192,14 +201,21 @@ class Relister:
             self._catalog.publish(index)
             result.written = 1
         self._check()
-        for name in (*affected, *self._found.damaged):
-            if name != written:
-                storage.delete(index_key(name))
-                result.deleted += 1
-        for name in sorted(self._dropped & self._found.packs.keys()):
-            storage.delete(pack_key(name))
+        old = [name for name in (*affected, *self._found.damaged) if name != written]
+        result.deleted = len(old)
+        if self._condemn and old:
+            withdraw(old, storage, now=int(time()))
+        else:
+            self._delete(old)
         refresh_listing(storage)
         self._catalog.refresh()
+
+    def _delete(self, indexes: Iterable[Oid]) -> None:
+        """The index of a pack goes before the pack."""
+        for name in indexes:
+            self._catalog.storage.delete(index_key(name))
+        for name in sorted(self._dropped & self._found.packs.keys()):
+            self._catalog.storage.delete(pack_key(name))
 
     def _index(self, affected: Collection[Oid]) -> RemoteIndex:
         """What the `affected` indexes listed and is whole, and what is in new packs."""

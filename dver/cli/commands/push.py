@@ -60,12 +60,23 @@ def command(
         ctx.emit_json(result)
         return
     for one in result.remotes:
+        _warn_of_lost(ctx, one, dry_run=dry_run)
         ctx.say(_line(one, dry_run=dry_run))
     if result.runs:
         verb = "would tell" if dry_run else "told"
         ctx.say(f"{verb} of {terminal.count(result.runs, 'run')} of stages")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
+
+
+def _warn_of_lost(ctx: Context, one: PushedTo, *, dry_run: bool) -> None:
+    if one.lost_packs:
+        packs = terminal.count(one.lost_packs, "pack")
+        done = "this push would upload again what this clone has" if dry_run else "uploaded again what this clone has"
+        ctx.warn(f"somebody deleted {packs} on {one.remote}; {done}")
+    if one.taken_off:
+        gone = terminal.count(one.taken_off, "object")
+        ctx.warn(f"{gone} of them: no copy here. Run `dver push --all-commits` in the clones that may have one")
 
 
 def _line(one: PushedTo, *, dry_run: bool) -> str:
