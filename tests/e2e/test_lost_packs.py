@@ -88,7 +88,7 @@ def test_a_clone_with_half_of_it_puts_that_and_the_owner_puts_the_rest(
     half.save("own")
     pushed = run("push", "own", cwd=half.root)
     assert "no copy here" in pushed.err
-    run("check", "--remote", "own", cwd=half.root)
+    run("check", "--remote", "origin", "own", cwd=half.root)
     assert "data" in run("check", "--remote", cwd=project.root, rc=1).out
     run("push", "--all-commits", cwd=project.root)
     run("check", "--remote", "--all-commits", cwd=project.root)
