@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from docpages.commands import parse
 
-from dver.cli.context import Context
-from dver.cli.main import cli
 from dver.formats import pack, pointer, tree
 from dver.store import writer
 from dver.worktree import statcache
@@ -37,29 +35,6 @@ def commands(page: Path) -> Iterator[tuple[str, bool]]:
             yield from ((part, True) for part in SEPARATOR.split(line) if part.startswith("dver "))
     for line in INLINE.findall(FENCE.sub("", text)):
         yield line, False
-
-
-def parse(line: str, *, complete: bool) -> None:
-    """Raises click's UsageError unless `line` names commands and options that exist."""
-    words = shlex.split(line, comments=True)[1:]
-    command: click.Command = cli
-    ctx = click.Context(cli, info_name="dver", obj=Context())
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        name = words.pop(0)
-        found = command.get_command(ctx, name)
-        if found is None:
-            raise click.UsageError(f"no command {name!r}")
-        command = found
-    try:
-        command.make_context(command.name, words, parent=ctx)
-    except click.exceptions.Exit:  # --help
-        return
-    except click.MissingParameter:
-        if complete:
-            raise
-    except click.UsageError:
-        if complete or words:  # a group without its subcommand may be spoken of
-            raise
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=named)

@@ -89,9 +89,9 @@ def _see_help(error: click.ClickException) -> str | None:
     if ctx is None:
         return None
     if isinstance(error, click.NoSuchOption):
-        from dver.cli.habits import advice
+        from dver.cli.dvc_hints import for_option
 
-        known = advice(ctx.command_path, error.option_name)
+        known = for_option(ctx.command_path, error.option_name)
         if known is not None:
             return known
     return f"see `{ctx.command_path} --help`"

@@ -37,13 +37,6 @@ class _Dver(options.Group):
         command.name = name
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in SUMMARIES and args[0] not in HIDDEN and not ctx.resilient_parsing:
-            ctx.fail(_no_such_verb(args[0]))
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, verbs in SECTIONS.items():
             with formatter.section(section):
@@ -55,13 +48,6 @@ class _Dver(options.Group):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name, help=text) for name, text in SUMMARIES.items() if name.startswith(incomplete)]
-
-
-def _no_such_verb(name: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, SUMMARIES, n=1)
-    return f"no such command: {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -106,6 +106,24 @@ class Group(_Dver, click.Group):
             ctx.fail(f"missing command: one of {', '.join(self.list_commands(ctx))}")
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise _no_such_command(args[0], ctx.command_path, self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def _no_such_command(name: str, group: str, known: Sequence[str]) -> UsageError:
+    from difflib import get_close_matches
+
+    from dver.cli.dvc_hints import VERBS
+
+    hint = VERBS.get(f"{group} {name}")
+    near = get_close_matches(name, known, n=1)
+    question = f"; did you mean {near[0]!r}?" if near and hint is None else ""
+    return UsageError(f"no such command: {name!r}{question}", fix=hint or f"see `{group} --help`")
+
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import click
 import pytest
+from docpages.commands import parse
 from support import Result, Run
 
 from dver import __version__
-from dver.cli.habits import ADVICE
+from dver.cli.dvc_hints import OPTIONS, VERBS
 from dver.cli.main import cli
 from dver.cli.verbs import SUMMARIES
 
@@ -67,7 +69,7 @@ def test_an_option_that_users_of_dvc_know_is_answered_with_what_to_type(run: Run
 
 
 def test_advice_is_given_only_for_options_and_verbs_as_they_are() -> None:
-    for verb, options in ADVICE.items():
+    for verb, options in OPTIONS.items():
         command: click.Command = cli
         for name in verb.split()[1:]:
             assert isinstance(command, click.Group)
@@ -76,6 +78,21 @@ def test_advice_is_given_only_for_options_and_verbs_as_they_are() -> None:
             command = found
         known = {name for one in command.params for name in one.opts}
         assert not known & set(options)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_a_verb_of_dvc_or_git_lfs_is_answered_with_what_to_type(run: Run, verb: str) -> None:
+    what, fix = run(*verb.split()[1:], "x", rc=2).err.splitlines()
+    assert what == f"error: no such command: {verb.split()[-1]!r}"
+    assert fix == f"fix: {VERBS[verb]}"
+
+
+def test_hints_name_commands_that_exist() -> None:
+    texts = [*VERBS.values(), *(hint for hints in OPTIONS.values() for hint in hints.values())]
+    lines = {line for text in texts for line in re.findall(r"`(dver [^`]+)`", text)}
+    assert len(lines) > 20
+    for line in lines:
+        parse(line, complete=False)
 
 
 @pytest.mark.parametrize("verb", ["stage", "plots", "metrics", "params", "remote", "hook"])
