@@ -12,7 +12,7 @@ from dver.core.progress import SILENT, Progress
 from dver.project.adding import Added, Request, keep, take
 from dver.project.directories import DirectoryReader
 from dver.project.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
-from dver.project.tracking import check_inside, check_trackable, refuse_outputs
+from dver.project.tracking import check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.worktree.intake import keeping_crew
@@ -26,6 +26,8 @@ class AddResult:
     dry_run: bool
     absent: tuple[bytes, ...] = ()
     """Tracked data that `update` skipped: it is not in the workspace."""
+    links: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: a symbolic link is in its place."""
 
 
 def add(
@@ -48,19 +50,23 @@ def add(
     with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
         tracked = in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
-        present = [request for request in requests if _is_there(repo, request)]
+        links = [request for request in requests if update and is_link(repo, request.path)]
+        present = [request for request in requests if request not in links and _is_there(repo, request)]
         if dry_run:
             added = take(repo, tracked, present, None, remote=remote, progress=progress)
         else:
             added = keep(repo, tracked, present, crew, remote=remote, progress=progress)
-    absent = tuple(request.path for request in requests if request not in present)
-    return AddResult(tuple(added), dry_run, absent)
+    absent = tuple(request.path for request in requests if request not in present and request not in links)
+    return AddResult(tuple(added), dry_run, absent, tuple(request.path for request in links))
 
 
 def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
     found = select(repo, tracked, paths, cwd)
     named = {data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
     refuse_outputs(repo, [target for target in found if target.path in named])
+    for target in found:
+        if target.path in named and not target.inside and is_link(repo, target.path):
+            raise replaced_by_link(repo, target.path)
     return [Request(target.path, target) for target in found if target.tracked.maker is None]
 
 

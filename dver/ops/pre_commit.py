@@ -48,7 +48,11 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     own = tuple(one.path for one in changed if one.from_pointer)
     if not own or not repo.config.adds_at_commit:
         return PreCommitResult((), own, behind, remade=remade)
-    return PreCommitResult((), (), behind, tuple(_add(repo, own, progress)), remade)
+    from dver.project.tracking import is_link  # with the store, which is only needed to add
+
+    links = tuple(path for path in own if is_link(repo, path))
+    added = _add(repo, [path for path in own if path not in links], progress)
+    return PreCommitResult((), links, behind, tuple(added), remade)
 
 
 def _problems(repo: Repository, staged: Staged) -> list[Problem]:

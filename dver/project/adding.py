@@ -10,11 +10,12 @@ from dver.core.crew import Crew
 from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry, read_directory
+from dver.formats.tree import Entry, Kind, read_directory
 from dver.project.directories import DirectoryReader
 from dver.project.partial import completed, is_part
 from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, Tracked, entry_of, pointer_of
+from dver.project.tracking import replaced_by_link
 from dver.repo import Repository
 from dver.store.compare import TreeReader
 from dver.store.graft import graft
@@ -143,6 +144,8 @@ def _take_one(
         entries[one.path] = graft(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
     else:
         assert snapshot is not None
+        if snapshot.root.kind is Kind.SYMLINK:
+            raise replaced_by_link(repo, one.path)
         entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
 
 

@@ -27,9 +27,31 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
     _check_name(repo, tracked, path, text)
     if not os.path.lexists(repo.absolute(path)):
         raise _absent(tracked, path, text)
+    if path in tracked and is_link(repo, path):
+        raise replaced_by_link(repo, path)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
     _check_git(repo, path, text)
+
+
+def is_link(repo: Repository, path: bytes) -> bool:
+    """Is a symbolic link at `path`, and not one that dver made to its store?"""
+    absolute = repo.absolute(path)
+    return os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None
+
+
+def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
+    """The error for tracked data in whose place a symbolic link is, as where somebody moved it to another disk."""
+    absolute = repo.absolute(path)
+    shown = typed(repo.shown(path))
+    restored = f"rm {shown} && dver checkout {shown}"
+    if os.path.exists(absolute):
+        restored = f"rm {shown} && mv {typed(os.fsdecode(os.path.realpath(absolute)))} {shown}"
+    return UsageError(
+        f"{repo.shown(path)!r} is tracked, and is a symbolic link now",
+        why="dver tracks files and directories; the text of the link would replace the data in the next commit",
+        fix=restored,
+    )
 
 
 def check_inside(repo: Repository, target: Target, text: str) -> None:
@@ -126,7 +148,7 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: byt
 def _check_place(repo: Repository, path: bytes, text: str) -> None:
     refuse_symlinked_parents(repo.top, path)
     absolute = repo.absolute(path)
-    if os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None:
+    if is_link(repo, path):
         raise UsageError(
             f"{text!r} is a symbolic link",
             why="what it points to may be anywhere",

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import Run, git
+from support import Run, git, make_git_repo
 from workspaces import Project, write
 
 import dver.project.pointerfiles
@@ -509,3 +509,27 @@ def test_a_fifo_called_dverignore_is_not_waited_for(project: Project) -> None:
     os.mkfifo(project.root / "data/.dverignore")
     error = refused(project, UsageError, "data", match="FIFO")
     assert ".dverignore" in error.what
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_link_in_the_place_of_tracked_data_is_never_recorded(run: Run, tmp_path: Path, kind: str) -> None:
+    repo = make_git_repo(tmp_path / "repo")
+    run("init", "--no-hooks", cwd=repo)
+    write(repo, {"my data" if kind == "file" else "my data/a": b"content\n", "other": b"other\n"})
+    run("add", "my data", "other", cwd=repo)
+    git("commit", "-qm", "Data", cwd=repo)
+    before = (repo / "my data.dver").read_bytes()
+    (repo / "my data").rename(tmp_path / "large disk")
+    (repo / "my data").symlink_to(tmp_path / "large disk")
+    (repo / "other").write_text("changed\n")
+    told = run("add", "-u", cwd=repo)
+    assert "skipped my data: it is a symbolic link now" in told.err
+    assert "updated other" in told.out
+    assert "a symbolic link is in its place" in run("status", cwd=repo).out
+    for arguments in (("my data",), ("-u", "my data")):
+        error = run("add", *arguments, cwd=repo, rc=2).err
+    assert (repo / "my data.dver").read_bytes() == before
+    fix = error.partition("fix: ")[2]
+    subprocess.run(["sh", "-c", fix], cwd=repo, check=True)
+    run("add", "-u", cwd=repo)
+    assert (repo / "my data.dver").read_bytes() == before

@@ -285,3 +285,14 @@ def test_a_repository_without_a_project_is_left_alone(repo: Path) -> None:
     (plain / "x.dver").write_text("anything")
     git("add", "x.dver", cwd=plain)
     assert _commit(cwd=plain) == ""
+
+
+def test_a_link_in_the_place_of_data_is_not_added_to_a_commit(run: Run, repo: Path, tmp_path: Path) -> None:
+    run("config", "set", "hooks.pre_commit", "add", cwd=repo)
+    before = _committed(repo, "data.dver")
+    (repo / "data").rename(tmp_path / "large disk")
+    (repo / "data").symlink_to(tmp_path / "large disk")
+    git("add", "-A", cwd=repo)
+    assert "data changed, its pointer did not: dver add data" in _commit(cwd=repo)
+    assert _committed(repo, "data.dver") == before
+    assert "is tracked, and is a symbolic link now" in run("add", "data", cwd=repo, rc=2).err

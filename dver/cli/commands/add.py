@@ -8,6 +8,7 @@ from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.remotes import remote_option
+from dver.core.words import typed
 from dver.ops.add import AddResult, add
 from dver.project.adding import Added
 from dver.repo import Repository
@@ -50,6 +51,9 @@ def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
             ctx.note(f"unchanged {shown(repo, one.path)}")
     for path in result.absent:
         ctx.note(f"skipped {shown(repo, path)}: it is not in the workspace")
+    for path in result.links:
+        command = f"dver add {terminal.printable(typed(repo.shown(path)))}"
+        ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
     if not result.dry_run and any(one.changed for one in result.added):
         ctx.note("The pointers are staged: `git commit` records them, `dver push` uploads the data.")
 

@@ -13,6 +13,7 @@ from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
 from dver.cli.terminal import count, printable
 from dver.core.words import typed
+from dver.formats.tree import Kind
 from dver.ops.status import DataState, PathStatus, StatusReport, status
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
@@ -133,8 +134,15 @@ def _partial(repo: Repository, one: PathStatus) -> list[str]:
     return [f"{shown(repo, one.path)}  (`dver pull {printable(typed(repo.shown(one.path)))}` downloads the rest)"]
 
 
+def _is_link(one: PathStatus) -> bool:
+    now = (change.new for change in one.changes or () if change.path == one.path)
+    return any(entry is not None and entry.kind is Kind.SYMLINK for entry in now)
+
+
 def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
     name = shown(repo, one.path)
+    if _is_link(one):
+        return [f"{name}  (a symbolic link is in its place, which `dver add -u` skips)"]
     if one.changes is None:
         return [f"{name}  (a directory listing is not in the store; `dver diff` downloads it and shows the changes)"]
     head = f"{name}  ({summary(one.changes)})"
