@@ -254,11 +254,10 @@ def split_revision(repo: Repository, arguments: Sequence[str], cwd: Path) -> tup
     path_like = os.path.lexists(os.path.join(cwd, first)) or os.path.lexists(os.path.join(cwd, first) + ".dver")
     try:
         revisions.resolve(repo.git, first)
-    except UsageError:
-        # No revision. What exists nowhere, and is not tracked either, is more likely a mistyped one.
-        if path_like or len(arguments) > 1 or "/" in first or first in _texts(in_worktree(repo)):
+    except UsageError as error:
+        if path_like or _names_tracked(repo, first, cwd):
             return None, arguments
-        raise
+        raise UsageError(f"{first!r} is neither a revision nor tracked", why=error.why, fix=error.fix) from error
     if path_like:
         raise UsageError(
             f"{first!r} is both a revision and a path",
@@ -268,8 +267,15 @@ def split_revision(repo: Repository, arguments: Sequence[str], cwd: Path) -> tup
     return first, arguments[1:]
 
 
-def _texts(tracked: Mapping[bytes, Tracked]) -> set[str]:
-    return {os.fsdecode(path) for path in tracked}
+def _names_tracked(repo: Repository, text: str, cwd: Path) -> bool:
+    """Does `text` name tracked data, a place inside of it, a directory around it, or its pointer? What lies outside of
+    the project counts as well: it is no revision, and the error about it says more."""
+    try:
+        path = data_path(repo, text, cwd).removesuffix(SUFFIX)
+    except UsageError:
+        return True
+    tracked = in_worktree(repo)
+    return containing(tracked, path) is not None or bool(below(tracked, path))
 
 
 def containing(tracked: Mapping[bytes, Tracked], path: bytes) -> Target | None:

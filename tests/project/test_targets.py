@@ -94,6 +94,19 @@ def test_an_argument_that_names_a_commit_is_a_revision(project: Project) -> None
         assert targets.split_revision(repo, [], project.root) == (None, [])
 
 
+def test_a_first_argument_that_is_nothing_is_no_revision_either(project: Project) -> None:
+    write(project.root, {"sub/data": b"x"})
+    project.add("sub/data")
+    (project.root / "sub/data").unlink()
+    with project.opened() as repo:
+        assert targets.split_revision(repo, ["data", "x"], project.root / "sub") == (None, ["data", "x"])
+        assert targets.split_revision(repo, ["sub"], project.root) == (None, ["sub"])
+        for text in ("v1", "feature/x"):
+            with pytest.raises(UsageError, match="neither a revision nor tracked") as caught:
+                targets.split_revision(repo, [text, "sub/data"], project.root)
+            assert "git fetch --all --tags" in (caught.value.fix or "")
+
+
 def test_a_name_that_is_no_text_is_a_path(project: Project) -> None:
     name = os.fsdecode(b"\xff")
     (project.root / name).touch()
