@@ -88,6 +88,12 @@ class Repository:
         relative = os.path.relpath(os.fsencode(self.root), self.top)
         return b"" if relative == b"." else relative
 
+    @cached_property
+    def here(self) -> str:
+        """The folder in which the user stands, relative to the top of the Git worktree; empty for that."""
+        relative = os.fsdecode(os.path.relpath(self._cwd, os.path.realpath(self.top)))
+        return "" if relative == "." or relative.startswith("..") else relative
+
     def absolute(self, path: bytes) -> bytes:
         """Where the data path `path` is."""
         return self.top + b"/" + path if path not in (b"", b".") else self.top

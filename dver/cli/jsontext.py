@@ -46,7 +46,7 @@ def simplified(value: object) -> Any:
     if isinstance(value, BaseException):
         return simplified(describe(value))
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: simplified(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: simplified(getattr(value, field.name)) for field in fields(value) if field.compare}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return simplified(value._asdict())
     if isinstance(value, Mapping):

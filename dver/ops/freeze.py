@@ -43,7 +43,7 @@ def _refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address]) 
         group = stages[one].group
         left = [other for other in stages if other.folder == one.folder and stages[other].group == group]
         if group is not None and not set(left) <= set(chosen):
-            whole = Address(one.folder, group)
+            whole = Address(one.folder, group, one.here)
             raise UsageError(
                 f"{str(one)!r} is one of {len(left)} that `dver.yaml` says one thing of",
                 why="they can be frozen together only",

@@ -155,7 +155,7 @@ def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.Stage]:
             stages = lock.decode(content).stages
         except (CorruptError, ConflictError) as error:
             raise type(error)(f"cannot read {repo.shown(path)!r}", why=error.why, fix=error.fix) from error
-        found.update({Address(folder, name): stage for name, stage in stages.items()})
+        found.update({Address(folder, name, repo.here): stage for name, stage in stages.items()})
     return found
 
 

@@ -42,7 +42,7 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     if problems:
         return PreCommitResult(tuple(sorted(problems)))
     found = changed_data(repo, thorough=repo.config.adds_at_commit)
-    remade = tuple((one.path, one.maker.address) for one in found if one.maker is not None)
+    remade = tuple((one.path, one.maker.shown(repo)) for one in found if one.maker is not None)
     changed = [one for one in found if one.maker is None]
     behind = tuple(one.path for one in changed if not one.from_pointer)
     own = tuple(one.path for one in changed if one.from_pointer)

@@ -60,7 +60,7 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
 
     def check(pipelines: Pipelines) -> None:
         _refuse_tracked(repo, folder, stage.name, pipelines)
-        secrets.extend(secret_variables(pipelines.graph.stages, [Address(folder, stage.name)]))
+        secrets.extend(secret_variables(pipelines.graph.stages, [Address(folder, stage.name, folder)]))
 
     path = edit_pipeline(repo, folder, change, check=check)
     return Added(path, tuple(secrets))

@@ -256,7 +256,7 @@ def _look(
     states = []
     for path in wanted:
         try:
-            states.append(_in_part(repo, _one(path, places, presence, look)))
+            states.append(_in_part(repo, _one(repo, path, places, presence, look)))
         except ConflictError as error:
             if path not in places.makers:
                 raise
@@ -272,12 +272,12 @@ def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
     return replace(one, partial=is_part(repo, one.path, entry_of(one.path, one.pointer)))
 
 
-def _one(path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
+def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
     disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
     staged = _state(change.old, change.new) if change else None
     unstaged = _state(index, _version(disk) if disk else None)
     maker = places.makers.get(path)
-    stage, lock = (maker.address, maker.lock) if maker is not None else (None, None)
+    stage, lock = (maker.shown(repo), maker.lock) if maker is not None else (None, None)
     if disk is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
     found, changes = examine(path, disk.pointer)

@@ -9,7 +9,7 @@ import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from dver.core.errors import PipelineError
@@ -26,8 +26,17 @@ class Address:
 
     folder: str
     name: str
+    here: str = field(default="", compare=False)
+    """The folder in which the user stands, relative to the top of the Git worktree."""
 
     def __str__(self) -> str:
+        """As the user would type it."""
+        way = posixpath.relpath(self.folder or ".", self.here or ".")
+        return self.name if way == "." else f"{way}/{FILE_NAME}:{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The same wherever the user stands: for what is written down."""
         return f"{self.folder}/{FILE_NAME}:{self.name}" if self.folder else self.name
 
 

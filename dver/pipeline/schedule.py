@@ -167,7 +167,7 @@ class _Schedule:
             self.finish(task, state)
 
     def attempt(self, task: Task, begin: Callable[[Address], Job | State]) -> None:
-        name = str(task.address)
+        name = task.address.key
         try:
             # Before outputs are touched: another process may be at work on them.
             self.runner.claim(name)

@@ -133,7 +133,7 @@ def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> 
     recursive = "" if place == path else "-r "
     why, leaving = f"the pointer {repo.shown(place)}.dver stands for it already", f"dver remove {shown}"
     if maker is not None:
-        why = f"it is an output of stage {maker.address}, which {repo.shown(maker.lock)} names"
+        why = f"it is an output of stage {maker.shown(repo)}, which {repo.shown(maker.lock)} names"
         leaving = "say `cache: false` of it in dver.yaml, then dver repro"
     return Problem(
         path,

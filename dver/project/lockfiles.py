@@ -23,12 +23,11 @@ class Maker(NamedTuple):
     stage: str
     lock: bytes
 
-    @property
-    def address(self) -> str:
-        """The stage, as a user names it."""
+    def shown(self, repo: Repository) -> str:
+        """The stage, as the user would type it."""
         from dver.pipeline.graph import Address  # for messages only
 
-        return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage))
+        return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.here))
 
 
 class Made(NamedTuple):

@@ -196,7 +196,7 @@ def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
         return (None,)
     found = (containing(tracked, path) for path in paths)
     makers = (one.tracked.maker if one is not None else None for one in found)
-    return tuple(dict.fromkeys(one.address if one is not None else None for one in makers))
+    return tuple(dict.fromkeys(one.shown(repo) if one is not None else None for one in makers))
 
 
 def together(parts: Sequence[Restored]) -> Restored:

@@ -143,7 +143,7 @@ def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
     made = next((each for each in (one, other) if each.maker is not None), one)
     same_place = one.path == other.path
     places = repo.shown(one.path) if same_place else f"{repo.shown(one.path)} and {repo.shown(other.path)} in it"
-    stage = made.maker.address if made.maker is not None else ""
+    stage = made.maker.shown(repo) if made.maker is not None else ""
     if one.source == other.source:
         return ConflictError(
             f"two stages of {repo.shown(one.source)!r} have made {places}",

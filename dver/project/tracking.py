@@ -73,13 +73,11 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
     for target in targets:
         maker = target.tracked.maker
         if maker is not None:
-            whole = repo.shown(target.tracked.path)
+            whole, stage = repo.shown(target.tracked.path), maker.shown(repo)
             raise UsageError(
-                f"{repo.shown(target.path)!r} is " + ("in " if target.inside else "") + f"an output of stage "
-                f"{maker.address!r}",
+                f"{repo.shown(target.path)!r} is {'in ' if target.inside else ''}an output of stage {stage!r}",
                 why=f"{repo.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
-                fix=f"`dver repro {typed(maker.address)}` makes it again, `dver commit {typed(maker.address)}` records "
-                "it as it is",
+                fix=f"`dver repro {typed(stage)}` makes it again, `dver commit {typed(stage)}` records it as it is",
             )
 
 

@@ -86,7 +86,7 @@ class Aside:
         self._begun.clear()
 
     def _mark(self, address: Address) -> Path:
-        return self._unfinished / hashlib.sha256(str(address).encode(errors="surrogateescape")).hexdigest()
+        return self._unfinished / hashlib.sha256(address.key.encode(errors="surrogateescape")).hexdigest()
 
     def _is_kept(self, path: bytes, item: Item) -> bool:
         with suppress(CorruptError):  # then what is here may be the only good copy

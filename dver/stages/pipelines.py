@@ -43,7 +43,9 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
     """
     planned = instead or {}
     files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*_folders(repo), *planned})}
-    stages = {Address(folder, name): one for folder, file in files.items() for name, one in file.stages.items()}
+    stages = {
+        Address(folder, name, repo.here): one for folder, file in files.items() for name, one in file.stages.items()
+    }
     return Pipelines(files, build(stages))
 
 

@@ -139,7 +139,7 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
             fix="make it, or name another",
         )
     return Job(
-        str(address),
+        address.key,
         stage.commands,
         os.path.normpath(absolute(stage.wdir)),
         # All that counts as dependencies: a runner elsewhere has another environment.

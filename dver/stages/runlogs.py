@@ -110,4 +110,4 @@ class RunLogs:
 
     def _of(self, address: Address) -> Path:
         # A stage may be called what no file can be.
-        return self._folder / hashlib.sha256(os.fsencode(str(address))).hexdigest()[:32]
+        return self._folder / hashlib.sha256(os.fsencode(address.key)).hexdigest()[:32]

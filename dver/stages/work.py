@@ -154,7 +154,7 @@ class StageWork:
         made = self._taken(address, stage, inputs, for_later=kept)
         if self._known is not None and kept:
             key = run_key(made, [one.path for one in stage.outs])
-            self._known.runs.put(key, made, self._surroundings.record(str(address), ended, inputs))
+            self._known.runs.put(key, made, self._surroundings.record(address.key, ended, inputs))
         self._recorder.note(address, stage, made)
         self._aside.done(address)
 

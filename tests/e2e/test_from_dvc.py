@@ -152,7 +152,7 @@ def test_stages_are_addressed_as_with_dvc(run: Run, tmp_path: Path, targets: lis
 def test_a_stage_is_addressed_from_its_folder(run: Run, tmp_path: Path) -> None:
     project = renamed("monorepo", tmp_path / "project", run)
     drawn = run("dag", "--mermaid", "train", cwd=project / "models" / "small").out
-    assert "models/small/dver.yaml:train" in drawn
+    assert all(name in drawn for name in ('["train"]', '["../../dver.yaml:split"]'))
     assert "split" in drawn
     assert "report" not in drawn
     assert run("stage", "list", "--names-only", os.fspath(project / "dver.yaml"), cwd=project / "data").out.split() == [
