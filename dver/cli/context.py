@@ -79,6 +79,10 @@ class Context:
         self._flush()
         self._write(sys.stderr, f"{style.yellow('warning:')} {text}")
 
+    def warn_of(self, error: DverError) -> None:
+        """Warn of an error that does not end the command: what, why and fix in one line."""
+        self.warn(terminal.printable("; ".join(part for part in (error.what, error.why, error.fix) if part)))
+
     def table(self, rows: Iterable[Sequence[str]], *, right: Iterable[int] = (), indent: int = 0) -> None:
         """Print `rows` in aligned columns; the columns numbered in `right` are aligned on the right."""
         width = terminal.width() if terminal.is_terminal(sys.stdout) else None

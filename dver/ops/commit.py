@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.core.errors import StageError
+from dver.core.errors import DverError, StageError
 from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
 from dver.pipeline.environment import SecretVariable, secret_variables
@@ -35,6 +35,8 @@ class CommitResult:
     missing: tuple[Address, ...] = ()
     """Not all of their outputs are there."""
     secrets: tuple[SecretVariable, ...] = ()
+    problems: tuple[DverError, ...] = ()
+    """Why stages were left out."""
 
 
 def commit(
@@ -49,6 +51,9 @@ def commit(
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
     chosen = select_stages(repo, pipelines, targets, cwd)
+    unusable = [] if targets else [one for one in chosen if graph.stages[one].refused is not None]
+    problems = tuple(error for one in unusable if (error := graph.stages[one].refused) is not None)
+    chosen = [one for one in chosen if one not in unusable]
     refuse_tracked(repo, graph, chosen)
     observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
     observer.prefetch(places_of(graph, chosen))
@@ -66,7 +71,7 @@ def commit(
         work.write()
     refused = tuple(one for one in present if one not in wanted)
     missing = tuple(one for one, paths in absent.items() if paths)
-    return CommitResult(tuple(wanted), refused, missing, secret_variables(graph.stages, wanted))
+    return CommitResult(tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), problems)
 
 
 def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tuple[Reason, ...]:

@@ -161,7 +161,7 @@ def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.Stage]:
 
 def _lock_files(repo: Repository, commit: str | None) -> dict[bytes, bytes]:
     if commit is None:
-        paths = [one for one in files_called(repo.git, _NAME, repo.prefix) if os.path.isfile(repo.absolute(one))]
+        paths = [one for one in files_called(repo.git, _NAME, under=repo.prefix) if os.path.isfile(repo.absolute(one))]
         return {path: read_regular(repo.absolute(path), lock.MAX_SIZE + 1) for path in paths}
     under = [repo.prefix] if repo.prefix else []
     listed = run(repo.git, ["ls-tree", "-r", "-z", "--name-only", commit, "--", *under]).split(b"\0")[:-1]

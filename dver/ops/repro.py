@@ -10,7 +10,7 @@ from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
 from dver.formats.lock import Item
 from dver.pipeline.environment import SecretVariable, secret_variables
-from dver.pipeline.graph import Address, Graph
+from dver.pipeline.graph import Address, Graph, reached
 from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
 from dver.pipeline.plan import Step, plan, scope
@@ -58,6 +58,8 @@ class ReproResult:
     missed: int = 0
     """Stages that were run although earlier runs are known: what those made was not here, and no remote was asked."""
     secrets: tuple[SecretVariable, ...] = ()
+    problems: tuple[DverError, ...] = ()
+    """What is no failure of a stage."""
 
     @property
     def went_well(self) -> bool:
@@ -72,11 +74,27 @@ class ReproPlan:
     steps: tuple[Step, ...]
     missed: int = 0
     secrets: tuple[SecretVariable, ...] = ()
+    problems: tuple[DverError, ...] = ()
+    """Why stages are left out, with all that depends on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Stages that cannot be run by what `dver.yaml` says of them."""
+
+    errors: Mapping[Address, DverError]
+    blocked: frozenset[Address]
+    """They, and what depends on them."""
+
+    @property
+    def states(self) -> dict[Address, State]:
+        """Where they are after a run."""
+        return {one: State.FAILED if one in self.errors else State.WAITING for one in self.blocked}
 
 
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
-    pipelines, stages = _chosen(repo, choice, cwd)
+    pipelines, stages, refused = _chosen(repo, choice, cwd)
     graph, forced = pipelines.graph, frozenset(stages) if choice.force else frozenset()
     supply = Supply(repo, progress) if choice.pull else None
     if supply is not None:
@@ -88,7 +106,7 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
     coming = supply.inputs(graph, _run(graph, stages, forced)) if supply else {}
     forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
     steps = plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
-    return ReproPlan(steps, missed.count, secret_variables(graph.stages, stages))
+    return ReproPlan(steps, missed.count, secret_variables(graph.stages, stages), _problems(pipelines, refused))
 
 
 def repro(
@@ -105,7 +123,7 @@ def repro(
     """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
     the result. `confirm` is asked before a stage is run; `spared` hears of outputs that no run has made, when they are
     moved out of the way."""
-    pipelines, stages = _chosen(repo, choice, cwd)
+    pipelines, stages, refused = _chosen(repo, choice, cwd)
     graph = pipelines.graph
     forced = frozenset(stages) if choice.force else frozenset()
     supply = Supply(repo, progress) if choice.pull else None
@@ -148,7 +166,14 @@ def repro(
     finally:
         logs.close()
         work.write()
-    return ReproResult(states, heard.errors, damaged, missed.count, secret_variables(graph.stages, stages))
+    return ReproResult(
+        {**refused.states, **states},
+        {**refused.errors, **heard.errors},
+        damaged,
+        missed.count,
+        secret_variables(graph.stages, stages),
+        _problems(pipelines),
+    )
 
 
 def _run(graph: Graph, stages: Sequence[Address], forced: Collection[Address]) -> frozenset[Address]:
@@ -170,12 +195,23 @@ def _bring_outputs(
     supply.bring([hit.outs[out.path] for hit in ahead.hits.values() for out in hit.lacking])
 
 
-def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tuple[Address, ...]]:
+def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tuple[Address, ...], _Refused]:
+    """All pipelines, the stages that can be run, in order, and those that cannot."""
     pipelines = load_pipelines(repo)
     targets: Sequence[Address] = select_stages(repo, pipelines, choice.targets, cwd)
     chosen = scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
     refuse_tracked(repo, pipelines.graph, chosen)
-    return pipelines, chosen
+    stages = pipelines.graph.stages
+    unusable = [one for one in chosen if stages[one].refused is not None]
+    errors = {one: error for one in unusable if not stages[one].frozen and (error := stages[one].refused) is not None}
+    blocked = reached(errors, pipelines.graph.downstream()).intersection(chosen) if errors else frozenset()
+    left = tuple(one for one in chosen if one not in blocked and one not in unusable)
+    return pipelines, left, _Refused(errors, frozenset(blocked))
+
+
+def _problems(pipelines: Pipelines, refused: _Refused | None = None) -> tuple[DverError, ...]:
+    found = refused.errors.values() if refused is not None else ()
+    return (*([pipelines.left_over] if pipelines.left_over else []), *found)
 
 
 class _Missed:

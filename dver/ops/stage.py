@@ -59,6 +59,9 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
     secrets: list[SecretVariable] = []
 
     def check(pipelines: Pipelines) -> None:
+        refused = pipelines.graph.stages[Address(folder, stage.name)].refused
+        if refused is not None:
+            raise refused
         _refuse_tracked(repo, folder, stage.name, pipelines)
         secrets.extend(secret_variables(pipelines.graph.stages, [Address(folder, stage.name, folder)]))
 

@@ -6,9 +6,11 @@ import math
 import posixpath
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from dver.core.errors import PipelineError
 from dver.pipeline.yamltree import Mark, Node, Scalar, wrong
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?")
@@ -17,13 +19,20 @@ _BINARY: Final = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
-def mapping(node: Node, what: str, known: Collection[str] | None = None) -> Mapping[str, Node]:
-    """The values by their keys, all of which have to be `known`."""
+_NONE: Final[Mapping[str, str]] = {}
+
+
+def mapping(
+    node: Node, what: str, known: Collection[str] | None = None, *, removed: Mapping[str, str] = _NONE
+) -> Mapping[str, Node]:
+    """The values by their keys, all of which have to be `known`; `removed` says what to write instead of older ones."""
     if not isinstance(node.value, Mapping):
         raise wrong(node.mark, f"{what}: expected a mapping, not {node.kind}")
     for key in node.value if known is not None else ():
         assert known is not None
         if key not in known:
+            if key in removed:
+                raise wrong(node.keys.get(key, node.mark), f"{what}: {key!r} was removed", fix=removed[key])
             near = get_close_matches(key, known, 1)
             fix = f"did you mean {near[0]!r}?" if near else f"it may have: {', '.join(known)}"
             raise wrong(node.keys.get(key, node.mark), f"{what}: there is no key {key!r}", fix=fix)
@@ -111,14 +120,28 @@ def duration(node: Node, what: str) -> float:
     return seconds
 
 
-def path(value: str, wdir: str, mark: Mark, what: str) -> str:
-    """A path that is written relative to `wdir`, relative to the folder of the file."""
-    if "://" in value:
-        fix = "download it in a stage, or track a copy with `dver add`"
-        raise wrong(mark, f"{what}: {value!r} is an address, and stages know paths of the project only", fix=fix)
-    if posixpath.isabs(value) or "\0" in value:
-        raise wrong(mark, f"{what}: {value!r} is no relative path", fix="write it relative to the folder of dver.yaml")
-    return posixpath.normpath(posixpath.join(wdir, value))
+@dataclass(slots=True)
+class Paths:
+    """Reads the paths of a stage, which are written relative to `wdir`, as relative to the folder of the file.
+
+    One that is an address or absolute is left out: then the stage is `refused`, and all others can be used.
+    """
+
+    wdir: str = "."
+    refused: PipelineError | None = None
+
+    def read(self, value: str, mark: Mark, what: str) -> str | None:
+        """The path, or None."""
+        why, fix = None, ""
+        if "://" in value:
+            why = f"{value!r} is an address, and stages read and make paths of the project only"
+            fix = "download it in a stage, or track a copy with `dver add`"
+        elif posixpath.isabs(value) or "\0" in value:
+            why, fix = f"{value!r} is not a relative path", "write it relative to the directory of dver.yaml"
+        if why is None:
+            return posixpath.normpath(posixpath.join(self.wdir, value))
+        self.refused = self.refused or wrong(mark, f"{what}: {why}", fix=fix)
+        return None
 
 
 def _is_scalar(node: Node) -> bool:

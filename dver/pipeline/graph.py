@@ -9,7 +9,7 @@ import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dver.core.errors import PipelineError
@@ -69,6 +69,27 @@ def place_of(folder: str, path: str, mark: Mark) -> str:
             mark, f"{path!r} is outside of the repository", fix="copy it into the repository, or use another path"
         )
     return place
+
+
+def confined(address: Address, stage: Stage) -> Stage:
+    """`stage` without paths outside of the repository, for which it is refused."""
+    refused: list[PipelineError] = []
+
+    def is_inside(path: str, mark: Mark) -> bool:
+        try:
+            place_of(address.folder, path, mark)
+        except PipelineError as error:
+            refused.append(error)
+            return False
+        return True
+
+    found = replace(
+        stage,
+        deps=tuple(one for one in stage.deps if is_inside(one.path, one.mark)),
+        params=tuple(one for one in stage.params if is_inside(one.file, one.mark)),
+        outs=tuple(one for one in stage.outs if is_inside(one.path, one.mark)),
+    )
+    return replace(found, refused=stage.refused or refused[0]) if refused else stage
 
 
 def is_pattern(path: str) -> bool:

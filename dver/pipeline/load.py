@@ -10,9 +10,9 @@ from itertools import product
 from typing import Any, Final
 
 from dver.pipeline import FILE_NAME, variables
-from dver.pipeline.fields import mapping, path, text
+from dver.pipeline.fields import Paths, mapping
 from dver.pipeline.interpolate import Style, as_text, substitute
-from dver.pipeline.schema import STAGE_KEYS, read_stage, read_top_files, read_top_plots
+from dver.pipeline.schema import REMOVED_KEYS, STAGE_KEYS, read_stage, read_top_files, read_top_plots, read_wdir
 from dver.pipeline.stage import PipelineFile, Stage
 from dver.pipeline.variables import ReadFile
 from dver.pipeline.yamltree import Node, parse, wrong
@@ -74,7 +74,7 @@ class _Loader:
 
     def one(self, name: str, node: Node, known: Mapping[str, Any], group: str | None = None) -> Stage:
         """One stage; `known` are the variables of its own place."""
-        found = mapping(node, f"stage {name!r}", STAGE_KEYS)
+        found = mapping(node, f"stage {name!r}", STAGE_KEYS, removed=REMOVED_KEYS)
         if "vars" in found:
             known = variables.of_stage(known, found["vars"], self.wdir(found, known), self.read)
         values = {
@@ -85,10 +85,7 @@ class _Loader:
         return read_stage(name, Node(values, node.mark, node.keys), group=group)
 
     def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:
-        if "wdir" not in found:
-            return "."
-        node = substitute(found["wdir"], known)
-        return path(text(node, "`wdir`"), ".", node.mark, "`wdir`")
+        return read_wdir({key: substitute(one, known) for key, one in found.items() if key == "wdir"}, Paths())
 
     def foreach(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """A stage for each element of a list, as `item`, or of a mapping, as `key` and `item`."""
@@ -103,7 +100,7 @@ class _Loader:
 
     def matrix(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """A stage for each combination of the values of all axes, as `item.AXIS`."""
-        found = mapping(node, f"stage {name!r}", ("matrix", *STAGE_KEYS))
+        found = mapping(node, f"stage {name!r}", ("matrix", *STAGE_KEYS), removed=REMOVED_KEYS)
         axes = mapping(found["matrix"], "`matrix`")
         values = {axis: self.axis(axis, one) for axis, one in axes.items()}
         _refuse_many(name, found["matrix"], math.prod(map(len, values.values())), most)

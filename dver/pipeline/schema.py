@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from dver.pipeline import fields
-from dver.pipeline.fields import flag, items, mapping, optional_text, path, scalar_text, text
+from dver.pipeline.fields import Paths, flag, items, mapping, optional_text, scalar_text, text
 from dver.pipeline.stage import (
     PARAMS_FILE,
     Dependency,
@@ -42,6 +42,10 @@ STAGE_KEYS: Final = (
     "desc",
     "meta",
 )
+REMOVED_KEYS: Final = {
+    "live": "list the files that it stood for: `metrics: [DIR/metrics.json: {cache: false}]` and `plots: [DIR/plots]`",
+}
+"""Keys of stages that older versions of DVC had, and what to write instead."""
 _OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
 _PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
 _RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
@@ -52,18 +56,21 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
     found = mapping(node, f"stage {name!r}", STAGE_KEYS)
     if "cmd" not in found:
         raise wrong(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
-    wdir = path(text(found["wdir"], "`wdir`"), ".", found["wdir"].mark, "`wdir`") if "wdir" in found else "."
+    paths = Paths()
+    wdir = read_wdir(found, paths)
+    if paths.refused is None:
+        paths.wdir = wdir
     retry, timeout = found.get("retry"), found.get("timeout")
-    deps = tuple(_dependencies(found.get("deps"), wdir))
+    deps = tuple(_dependencies(found.get("deps"), paths))
     return Stage(
         name=name,
         cmd=_command(found["cmd"]),
         mark=node.keys.get("cmd", node.mark),
         wdir=wdir,
         deps=deps,
-        params=tuple(_params(found.get("params"), wdir)),
-        modifies=tuple(_modified(found.get("modifies"), wdir, deps)),
-        outs=tuple(_outputs(found, wdir)),
+        params=tuple(_params(found.get("params"), paths)),
+        modifies=tuple(_modified(found.get("modifies"), paths, deps)),
+        outs=tuple(_outputs(found, paths)),
         env=_environment(found.get("env")),
         resources=_resources(found.get("resources")),
         retry=fields.whole_number(retry, "`retry`") if retry is not None else 0,
@@ -75,12 +82,21 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
         desc=optional_text(found, "desc"),
         meta=found["meta"].plain() if "meta" in found else None,
         group=group,
+        refused=paths.refused,
     )
 
 
+def read_wdir(found: Mapping[str, Node], paths: Paths) -> str:
+    """Where a stage runs, relative to the folder of the file."""
+    node = found.get("wdir")
+    return "." if node is None else paths.read(text(node, "`wdir`"), node.mark, "`wdir`") or "."
+
+
 def read_top_files(node: Node | None, what: str) -> tuple[str, ...]:
-    """The list of files at the top, under `params` or `metrics`."""
-    return tuple(path(text(one, what), ".", one.mark, what) for one in items(node, what))
+    """The list of files at the top, under `params` or `metrics`; those that are not in the project are left out."""
+    paths = Paths()
+    found = (paths.read(text(one, what), one.mark, what) for one in items(node, what))
+    return tuple(one for one in found if one is not None)
 
 
 def read_top_plots(node: Node | None) -> tuple[TopPlot, ...]:
@@ -106,25 +122,27 @@ def _command(node: Node) -> str | tuple[str, ...]:
     return text(node, "`cmd`").strip()
 
 
-def _dependencies(node: Node | None, wdir: str) -> Iterator[Dependency]:
+def _dependencies(node: Node | None, paths: Paths) -> Iterator[Dependency]:
     seen: set[str] = set()
     for one in items(node, "`deps`"):
-        found = path(text(one, "`deps`"), wdir, one.mark, "`deps`")
-        if found not in seen:
+        found = paths.read(text(one, "`deps`"), one.mark, "`deps`")
+        if found is not None and found not in seen:
             seen.add(found)
             yield Dependency(found, one.mark)
 
 
-def _modified(node: Node | None, wdir: str, deps: Sequence[Dependency]) -> Iterator[str]:
+def _modified(node: Node | None, paths: Paths, deps: Sequence[Dependency]) -> Iterator[str]:
     for one in items(node, "`modifies`"):
         name = text(one, "`modifies`")
-        found = path(name, wdir, one.mark, "`modifies`")
+        found = paths.read(name, one.mark, "`modifies`")
+        if found is None:
+            continue
         if all(found != dep.path for dep in deps):
             raise wrong(one.mark, f"`modifies`: {name!r} is not in `deps`", fix="add it to `deps`, or remove it here")
         yield found
 
 
-def _params(node: Node | None, wdir: str) -> Iterator[Params]:
+def _params(node: Node | None, paths: Paths) -> Iterator[Params]:
     """What is asked of each file, however often it is named. All of a file is more than some keys."""
     asked: dict[str, dict[str, None]] = {}
     whole: set[str] = set()
@@ -133,7 +151,9 @@ def _params(node: Node | None, wdir: str) -> Iterator[Params]:
         named = one.value.items() if isinstance(one.value, Mapping) else [(PARAMS_FILE, Node((one,), one.mark))]
         for file, keys in named:
             mark = one.keys.get(file, one.mark)
-            place = path(file, wdir, mark, "`params`")
+            place = paths.read(file, mark, "`params`")
+            if place is None:
+                continue
             marks.setdefault(place, mark)
             names = [scalar_text(key, "`params`") for key in items(keys, "`params`")]
             asked.setdefault(place, {}).update(dict.fromkeys(names))
@@ -142,13 +162,15 @@ def _params(node: Node | None, wdir: str) -> Iterator[Params]:
         yield Params(place, () if place in whole else tuple(asked[place]), mark)
 
 
-def _outputs(found: Mapping[str, Node], wdir: str) -> Iterator[Output]:
+def _outputs(found: Mapping[str, Node], paths: Paths) -> Iterator[Output]:
     seen: dict[str, Output] = {}
     for role in Role:
         what = f"`{role.value}`"
         for one in items(found.get(role.value), what):
             for name, options in _named(one, what):
-                output = _output(name, options, role, wdir, one)
+                output = _output(name, options, role, paths, one)
+                if output is None:
+                    continue
                 first = seen.setdefault(output.path, output)
                 if first is output:
                     yield output
@@ -164,10 +186,12 @@ def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
     yield from mapping(node, what).items()
 
 
-def _output(name: str, options: Node | None, role: Role, wdir: str, node: Node) -> Output:
+def _output(name: str, options: Node | None, role: Role, paths: Paths, node: Node) -> Output | None:
     what = f"{name!r}"
     mark = node.keys.get(name, node.mark)
-    place = path(name, wdir, mark, f"`{role.value}`")
+    place = paths.read(name, mark, f"`{role.value}`")
+    if place is None:
+        return None
     if options is None or options.value is None:
         return Output(place, role, mark)
     known = _OUTPUT_KEYS + (_PLOT_KEYS if role is Role.PLOTS else ())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from dver.core.errors import PipelineError
 from dver.pipeline.yamltree import Mark
 
 PARAMS_FILE: Final = "params.yaml"
@@ -115,6 +116,8 @@ class Stage:
     meta: Any = None
     group: str | None = None
     """The name in `dver.yaml` of the foreach or matrix that made it."""
+    refused: PipelineError | None = None
+    """Why it cannot be run, though all other stages can: a path that is not in the project."""
 
     @property
     def commands(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import math
 import posixpath
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any, Final, Never
@@ -76,6 +76,22 @@ def _lookup(values: Any, parts: list[str]) -> Any:
         if key in values and (found := _lookup(values[key], parts[length:])) is not _ABSENT:
             return found
     return _ABSENT
+
+
+def chosen(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The values at the dotted `keys`, which may be patterns, by their keys; of what is not there, nothing."""
+    for key in keys:
+        try:
+            yield key, lookup(values, key)
+        except KeyError:
+            yield from matching(values, key) if is_wild(key) else ()
+
+
+def is_among(key: str, found: Iterable[str]) -> bool:
+    """Has what `chosen` found a value for `key`?"""
+    from fnmatch import fnmatchcase
+
+    return any(one == key or (is_wild(key) and fnmatchcase(one, key)) for one in found)
 
 
 def is_wild(key: str) -> bool:

@@ -112,7 +112,7 @@ def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.Stage]
 
 def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
     if scope.rev is None and not scope.many:
-        for path in files_called(repo.git, LOCK_NAME, repo.prefix):
+        for path in files_called(repo.git, LOCK_NAME, under=repo.prefix):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 yield path, read_regular(repo.absolute(path), lock.MAX_SIZE + 1)
         return

@@ -134,9 +134,9 @@ def is_committed(git: GitRepo, path: bytes) -> bool:
     return not run(git, ["status", "--porcelain", "-z", "--ignored", "--untracked-files=all", "--", path])
 
 
-def files_called(git: GitRepo, name: bytes, under: bytes = b"") -> list[bytes]:
-    """The files called `name` in or below the folder `under` that Git tracks, or would track."""
+def files_called(git: GitRepo, *names: bytes, under: bytes = b"") -> list[bytes]:
+    """The files that have one of `names`, in or below the folder `under`, and that Git tracks, or would track."""
     folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""
-    pattern = b":(glob)" + folder + b"**/" + name
-    args: list[Arg] = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern]
+    patterns = [b":(glob)" + folder + b"**/" + name for name in names]
+    args: list[Arg] = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
     return sorted(set(run(git, args, literal=False).split(b"\0")[:-1]))

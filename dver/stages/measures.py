@@ -11,9 +11,9 @@ from typing import Any
 from dver.core.errors import DverError, UsageError
 from dver.pipeline import FILE_NAME
 from dver.pipeline.comparing import Change, compare, flat
-from dver.pipeline.graph import place_of
-from dver.pipeline.stage import PARAMS_FILE, PipelineFile, Role
-from dver.pipeline.values import lookup, parse_metrics, parse_values
+from dver.pipeline.graph import Address, confined, place_of
+from dver.pipeline.stage import PARAMS_FILE, PipelineFile, Role, Stage
+from dver.pipeline.values import chosen, parse_metrics, parse_values
 from dver.project.targets import data_path, is_at_or_below
 from dver.repo import Repository
 from dver.stages.sides import NotThereError, Problem, Side
@@ -65,7 +65,7 @@ def params_of(side: Side, problems: list[Problem], *, only_stages: bool = False)
     the `params.yaml` beside it."""
 
     def add_of(folder: str, file: PipelineFile) -> None:
-        for stage in file.stages.values():
+        for stage in _stages(folder, file):
             for one in stage.params:
                 wanted.add(place_of(folder, one.file, one.mark), one.keys)
         if not only_stages:
@@ -85,7 +85,7 @@ def metrics_of(side: Side, problems: list[Problem]) -> Wanted:
     """The metrics that stages make, and those at the top of a `dver.yaml`."""
 
     def add_of(folder: str, file: PipelineFile) -> None:
-        for stage in file.stages.values():
+        for stage in _stages(folder, file):
             for out in stage.outs:
                 if out.role is Role.METRICS:
                     wanted.add(place_of(folder, out.path, out.mark))
@@ -121,7 +121,7 @@ def values_of(repo: Repository, side: Side, wanted: Wanted, problems: list[Probl
             for file in _each(side, place):
                 name = repo.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
-                found[name] = flat(values if keys is None else dict(_chosen(values, sorted(keys))))
+                found[name] = flat(values if keys is None else dict(chosen(values, sorted(keys))))
         except NotThereError as error:
             if place not in wanted.optional:
                 problems.append(Problem(side.name, shown, error))
@@ -147,6 +147,11 @@ def _each_file(side: Side, problems: list[Problem], look: Callable[[str, Pipelin
             problems.append(Problem(side.name, os.path.join(folder, FILE_NAME), error))
 
 
+def _stages(folder: str, file: PipelineFile) -> Iterator[Stage]:
+    """The stages of a file, without paths outside of the repository."""
+    return (confined(Address(folder, name), stage) for name, stage in file.stages.items())
+
+
 def _place(folder: str, path: str) -> str:
     place = os.path.normpath(os.path.join(folder, path))
     if place.startswith("../"):
@@ -157,11 +162,3 @@ def _place(folder: str, path: str) -> str:
 def _each(side: Side, place: str) -> Sequence[str]:
     below = side.below(place)
     return [place] if below is None else below
-
-
-def _chosen(values: Mapping[str, Any], keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    for key in keys:
-        try:
-            yield key, lookup(values, key)
-        except KeyError:  # it is not there on this side
-            continue

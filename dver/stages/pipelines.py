@@ -14,7 +14,7 @@ from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.fsutil import read_regular
 from dver.core.words import typed
 from dver.pipeline import FILE_NAME
-from dver.pipeline.graph import Address, Graph, build, place_of
+from dver.pipeline.graph import Address, Graph, build, confined, place_of
 from dver.pipeline.interpolate import Style
 from dver.pipeline.load import load
 from dver.pipeline.stage import Output, PipelineFile, Stage
@@ -22,6 +22,8 @@ from dver.pipeline.yamltree import MAX_SIZE, wrong
 from dver.project.targets import SUFFIX, data_path, is_at_or_below
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm.index import files_called
+from dver.stages.fromdvc import NAME as NAME_OF_DVC
+from dver.stages.fromdvc import not_renamed
 
 _NAME = os.fsencode(FILE_NAME)
 _PROJECT = os.fsencode(PROJECT_FOLDER)
@@ -34,24 +36,33 @@ class Pipelines:
     files: Mapping[str, PipelineFile]
     """By the folder that they are in, relative to the top of the Git worktree."""
     graph: Graph
+    left_over: PipelineError | None = None
+    """Files of DVC's stand beside those that were renamed."""
 
 
 def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = None) -> Pipelines:
-    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError.
+    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError, also where there
+    are only files of DVC's.
 
     `instead` are files, by folder, that are not what is on disk: what they are going to be.
     """
     planned = instead or {}
-    files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*_folders(repo), *planned})}
+    folders, of_dvc = _folders(repo)
+    files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*folders, *planned})}
+    left_over = not_renamed(repo, of_dvc, renamed=bool(files)) if of_dvc else None
+    if left_over is not None and not files:
+        raise left_over
     stages = {
-        Address(folder, name, repo.here): one for folder, file in files.items() for name, one in file.stages.items()
+        (address := Address(folder, name, repo.here)): confined(address, one)
+        for folder, file in files.items()
+        for name, one in file.stages.items()
     }
-    return Pipelines(files, build(stages))
+    return Pipelines(files, build(stages), left_over)
 
 
 def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverError]:
     """What each `dver.yaml` of the project says, by its folder, or why it cannot be read."""
-    return {folder: _or_error(partial(_load, repo, folder)) for folder in _folders(repo)}
+    return {folder: _or_error(partial(_load, repo, folder)) for folder in _folders(repo)[0]}
 
 
 def pipelines_of_commit(
@@ -118,16 +129,19 @@ def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> Pip
     )
 
 
-def _folders(repo: Repository) -> list[str]:
+def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
+    """The folders with a `dver.yaml`, and the files of DVC's that none stands beside."""
+
     def is_project(folder: bytes) -> bool:
         return os.path.isdir(os.path.join(repo.absolute(folder), _PROJECT))
 
-    found = []
-    for path in files_called(repo.git, _NAME, repo.prefix):
-        folder = os.path.dirname(path)
+    found: dict[bytes, list[bytes]] = {_NAME: [], NAME_OF_DVC: []}
+    for path in files_called(repo.git, _NAME, NAME_OF_DVC, under=repo.prefix):
+        folder, name = os.path.split(path)
         if os.path.isfile(repo.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
-            found.append(os.fsdecode(folder))
-    return found
+            found[name].append(folder)
+    of_dvc = [os.path.join(folder, NAME_OF_DVC) for folder in found[NAME_OF_DVC] if folder not in found[_NAME]]
+    return [os.fsdecode(folder) for folder in found[_NAME]], of_dvc
 
 
 def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:

@@ -18,7 +18,7 @@ from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Job
 from dver.pipeline.reasons import DependencyChanged, Inputs, OutputChanged, Reason, staleness
 from dver.pipeline.stage import Output, Stage
-from dver.pipeline.values import lookup
+from dver.pipeline.values import chosen, is_among
 from dver.pipeline.yamltree import wrong
 from dver.repo import Repository
 from dver.stages.observing import Observer
@@ -27,7 +27,10 @@ _LINK: Final = b"symbolic link "
 
 
 def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
-    """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read."""
+    """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read, and for a
+    stage that is refused."""
+    if stage.refused is not None:
+        raise stage.refused
     deps: dict[str, Item | None] = {}
     for dep in stage.deps:
         entry = observer.content(place_of(address.folder, dep.path, dep.mark))
@@ -79,7 +82,7 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
     """Raise PipelineError for a parameter that is nowhere."""
     for one in stage.params:
         for key in one.keys:
-            if key not in inputs.params.get(one.file, {}):
+            if not is_among(key, inputs.params.get(one.file, {})):
                 raise wrong(
                     one.mark,
                     f"stage {stage.name!r} needs the parameter {key!r}, which is not in {one.file!r}",
@@ -159,12 +162,4 @@ def _params(observer: Observer, address: Address, stage: Stage) -> Iterator[tupl
                 f"{one.mark}: there is no file {one.file!r} for the parameters of stage {stage.name!r}",
                 fix="write it, or take it out of `params`",
             )
-        yield one.file, dict(_chosen(values, one.keys)) if one.keys else values
-
-
-def _chosen(values: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    for key in keys:
-        try:
-            yield key, lookup(values, key)
-        except KeyError:
-            continue
+        yield one.file, dict(chosen(values, one.keys)) if one.keys else values

@@ -155,10 +155,8 @@ def test_a_stage_is_addressed_from_its_folder(run: Run, tmp_path: Path) -> None:
     assert all(name in drawn for name in ('["train"]', '["../../dver.yaml:split"]'))
     assert "split" in drawn
     assert "report" not in drawn
-    assert run("stage", "list", "--names-only", os.fspath(project / "dver.yaml"), cwd=project / "data").out.split() == [
-        "split",
-        "compare",
-    ]
+    listed = run("stage", "list", "--names-only", os.fspath(project / "dver.yaml"), cwd=project / "data").out
+    assert listed.split() == ["../dver.yaml:split", "../dver.yaml:compare"]
 
 
 def test_settings_say_how_mappings_become_options(run: Run, git_repo: Path) -> None:

@@ -43,6 +43,8 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
     with Repository.open(ctx.cwd) as repo:
         result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, progress=ctx.progress)
     warn_of_secrets(ctx, result.secrets)
+    for problem in result.problems:
+        ctx.warn_of(problem)
     if as_json:
         ctx.emit_json(
             {name: [str(one) for one in getattr(result, name)] for name in ("recorded", "refused", "missing")}

@@ -67,6 +67,8 @@ def command(
         if dry_run:
             found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
             warn_of_secrets(ctx, found.secrets)
+            for problem in found.problems:
+                ctx.warn_of(problem)
             if as_json:
                 ctx.emit_json([step_json(one) for one in found.steps])
             else:
@@ -102,8 +104,8 @@ def command(
         ctx.note(f"{terminal.count(skipped, 'stage')} not run, nor what depends on {'it' if skipped == 1 else 'them'}")
     elif not as_json and not ran and not result.errors and State.RESTORED not in result.states.values():
         ctx.say("everything is up to date" if result.states else "there are no stages: dver.yaml names none")
-    for error in list(result.errors.values())[:-1]:
-        ctx.warn(error.what)
+    for error in (*result.problems, *list(result.errors.values())[:-1]):
+        ctx.warn_of(error)
     if result.errors:
         raise list(result.errors.values())[-1]
     if not result.went_well:

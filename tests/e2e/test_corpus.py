@@ -1,0 +1,97 @@
+"""Public projects that use DVC: what it loads, dver loads, and finds the same stages in.
+
+The projects are no part of this repository. They are read where they are: in the directory that `DVER_TEST_CORPUS`
+names, or `shared/corpus` beside the checkout or above it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from dver.core.errors import PipelineError
+from dver.pipeline.graph import Address, Graph, build, confined, place_of
+from dver.pipeline.load import load
+from dver.pipeline.values import chosen, is_among, parse_values
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def corpus() -> Path | None:
+    """The directory of the projects, if it is at hand."""
+    named = os.environ.get("DVER_TEST_CORPUS")
+    candidates = [Path(named)] if named else [one / "shared/corpus" for one in ROOT.parents]
+    return next((one / "dvc-projects" for one in candidates if (one / "dvc-projects").is_dir()), None)
+
+
+def projects() -> Iterator[Path]:
+    found = corpus()
+    yield from sorted(one for one in found.iterdir() if one.is_dir()) if found else ()
+
+
+def graph_of(project: Path) -> Graph:
+    """The stages of a project, with its files as they are. Raises PipelineError."""
+    stages = {}
+    for file in sorted(project.rglob("dvc.yaml")):
+        folder = file.parent.relative_to(project).as_posix()
+
+        def read(path: str, above: Path = file.parent) -> bytes | None:
+            found = above / path
+            return found.read_bytes() if found.is_file() else None
+
+        name = file.relative_to(project).as_posix()
+        for one in load(file.read_bytes(), read, name=name).stages.values():
+            address = Address("" if folder == "." else folder, one.name)
+            stages[address] = confined(address, one)
+    return build(stages)
+
+
+@cache
+def read_all() -> tuple[dict[str, Graph], dict[str, PipelineError]]:
+    """The stages by project, or why it cannot be loaded."""
+    graphs: dict[str, Graph] = {}
+    errors: dict[str, PipelineError] = {}
+    for project in projects():
+        try:
+            graphs[project.name] = graph_of(project)
+        except PipelineError as error:
+            errors[project.name] = error
+    return graphs, errors
+
+
+def test_what_dvc_loads_is_loaded() -> None:
+    graphs, errors = read_all()
+    if not graphs:  # they are not at hand
+        return
+    # DVC 3.67.1 loads as many. Two of the others have `live`, five lack a file or a variable, one names no file at all.
+    assert (len(graphs), len(errors)) == (244, 8)
+    assert sum(len(graph.stages) for graph in graphs.values()) == 9556
+    for error in errors.values():
+        assert re.match(r"[\w/.-]+:\d+:\d+: ", error.what)
+    removed = [error for error in errors.values() if "'live' was removed" in error.what]
+    assert len(removed) == 2
+    assert all("`metrics: [" in (error.fix or "") for error in removed)
+
+
+def test_an_address_or_an_absolute_path_refuses_only_its_stage() -> None:
+    graphs, _ = read_all()
+    refused = {
+        name: sum(stage.refused is not None for stage in graph.stages.values()) for name, graph in graphs.items()
+    }
+    assert sorted(filter(None, refused.values())) == ([1, 1, 3, 5, 6] if graphs else [])
+
+
+def test_parameters_that_stages_name_are_found() -> None:
+    graphs, _ = read_all()
+    missing = []
+    for name, graph in graphs.items():
+        for address, stage in graph.stages.items():
+            for params in stage.params:
+                file = (corpus() or ROOT) / name / place_of(address.folder, params.file, params.mark)
+                values = parse_values(file.read_bytes(), file.name) if file.is_file() else {}
+                found = dict(chosen(values, params.keys))
+                missing += [(name, key) for key in params.keys if values and not is_among(key, found)]
+    assert not missing
