@@ -19,7 +19,7 @@ from dver.remote.storage import Storage
 from dver.repo import Repository
 from dver.scm.revisions import CommitId, is_shallow
 from dver.scm.roots import read_roots
-from dver.scm.upstream import unknown_tips
+from dver.scm.upstream import fetch_command, unknown_tips
 from dver.store.closure import Root
 
 
@@ -105,11 +105,11 @@ def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
         return
     unknown = unknown_tips(repo.git, read_roots(repo.git).commits)
     if unknown:
-        names = some([f"{tip.remote} {tip.ref.removeprefix('refs/heads/')}" for tip in unknown])
+        names = some([f"{tip.remote} {tip.ref.removeprefix('refs/').removeprefix('heads/')}" for tip in unknown])
         raise RepositoryError(
             f"this clone does not have all commits of its Git remotes: {names}",
             why="the data that they need would be taken off the remote",
-            fix="git fetch --all --tags, then run the same command again",
+            fix=f"{fetch_command(unknown)}, then run the same command again",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dver.core.errors import MissingObjectError
@@ -16,6 +16,7 @@ from dver.project.sending import PushedTo, send_roots
 from dver.repo import Repository
 from dver.scm import outgoing
 from dver.scm.git import GitRepo, discover
+from dver.scm.remote_refs import ids_on_remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,18 @@ class PrePushResult:
     """Pointers and locks that only older ones of the commits have, and for which nothing is sent."""
 
 
-def pre_push(cwd: Path, git_remote: str | None, lines: bytes, *, progress: Progress = SILENT) -> PrePushResult:
+def pre_push(
+    cwd: Path, git_remote: str | None, lines: bytes, *, url: str | None = None, progress: Progress = SILENT
+) -> PrePushResult:
     """Send the data of exactly the commits that Git is about to send to `git_remote`, None for one without a name.
 
-    `lines` are Git's. Raises a DverError if anything that these commits need cannot be on its remote afterwards.
+    `url` is where that is, and `lines` are Git's. Raises a DverError if anything that these commits need cannot be on
+    its remote afterwards.
     """
-    git = discover(cwd)
+    git = replace(discover(cwd), raw=True)  # Git sends objects as they are stored, whatever replaces them here
     updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
-    brought = brought_by(git, outgoing.new_commits(git, git_remote, updates))
+    there = ids_on_remote(git, git_remote, url) if git_remote is not None else []
+    brought = brought_by(git, outgoing.new_commits(git, updates, there))
     sent: list[PushedTo] = []
     unreadable: list[Brought] = []
     tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []

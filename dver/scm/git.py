@@ -56,6 +56,8 @@ class GitRepo:
     """Named by the environment, so every git process has to be told."""
     foreign: bool = False
     """Perhaps somebody else's: nothing that its configuration names is run, and nothing is fetched."""
+    raw: bool = False
+    """Objects are read as they are stored: no replacement (`git replace`) and no graft counts."""
 
 
 def discover(cwd: Path) -> GitRepo:
@@ -152,6 +154,8 @@ def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
     if git.explicit:
         # They may be relative to the directory we were started in, and git is run at the top.
         env.update(GIT_DIR=str(git.git_dir), GIT_WORK_TREE=str(git.worktree), GIT_COMMON_DIR=str(git.common_dir))
+    if git.raw:
+        env.update(GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=os.devnull)
     if git.foreign:
         number = int(env.get("GIT_CONFIG_COUNT") or 0)
         env.update(GIT_NO_LAZY_FETCH="1", GIT_CONFIG_COUNT=str(number + len(_HARMLESS)))

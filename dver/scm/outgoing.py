@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from dver.scm.git import Arg, GitRepo, run
@@ -40,16 +40,17 @@ def parse_updates(lines: bytes) -> list[RefUpdate]:
     return [RefUpdate(*os.fsdecode(line).rsplit(" ", 3)) for line in lines.split(b"\n") if line.count(b" ") >= 3]
 
 
-def new_commits(git: GitRepo, remote: str | None, updates: Sequence[RefUpdate]) -> list[CommitId]:
-    """The commits that the Git remote called `remote` (None for one that has no name) gets by `updates`, as far as is
-    known here; parents before children."""
+def new_commits(git: GitRepo, updates: Sequence[RefUpdate], there: Iterable[str] = ()) -> list[CommitId]:
+    """The commits that a Git remote gets by `updates`, parents before children.
+
+    It has all that the ids in `there` reach, and what Git says of it in `updates`.
+    """
     tips = [update.local_id for update in updates if not update.deletes]
     if not tips:
         return []
-    there = _present(git, [update.remote_id for update in updates if update.remote_id.strip("0")])
-    tracked = [f"--remotes={remote}"] if remote else []
-    asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{tip}\n" for tip in there)])
-    output = run(git, ["rev-list", "--topo-order", "--reverse", "--stdin", "--not", *tracked], stdin=asked.encode())
+    known = _present(git, [*(update.remote_id for update in updates if update.remote_id.strip("0")), *there])
+    asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{tip}\n" for tip in known)])
+    output = run(git, ["rev-list", "--topo-order", "--reverse", "--stdin"], stdin=asked.encode())
     return [CommitId(line) for line in output.decode().split()]
 
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -67,10 +67,14 @@ def read_roots(git: GitRepo) -> GitRoots:
     Raises RepositoryError that names the ref, reflog, HEAD, index, worktree or file that cannot be read.
     """
     found = worktrees(git)
+    commits: dict[CommitId, None] = {}
+    blobs: dict[str, bytes] = {}
     with _explaining("the history"):
-        commits = _commits(git, _existing(git, [tip for one in found for tip in _tips(one.git)]))
-        history = pointers.pointers_of_commits(git, commits)
-    blobs = {blob: path for path, ids in history.items() for blob in ids}
+        for view in _views(git):
+            listed = _commits(view, _existing(view, [tip for one in found for tip in _tips(one.git)]))
+            commits.update(dict.fromkeys(listed))
+            history = pointers.pointers_of_commits(view, listed)
+            blobs.update({blob: path for path, ids in history.items() for blob in ids})
     files: dict[Path, bytes] = {}
     for one in found:
         with _explaining(f"the index and the pointers of the worktree {os.fspath(one.git.worktree)!r}"):
@@ -96,17 +100,39 @@ def read_roots(git: GitRepo) -> GitRoots:
 def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     """The contents of those of `blobs`, by path for messages, that are small enough to be pointers or locks.
 
+    A blob that is replaced (`git replace`) comes twice: as it is stored, and as its replacement.
     Raises RepositoryError that names one which cannot be read.
     """
-    small = []
-    for blob, size in _sizes(git, blobs):
-        if size is None:
-            path = os.fsdecode(blobs[blob])
-            raise _unreadable(f"the pointer {path!r}", f"Git's blob {blob} is absent or damaged")
-        if size <= (lock.MAX_SIZE if pointers.is_lock_path(blobs[blob]) else pointer.MAX_SIZE):
-            small.append(blob)
-    with _explaining("the pointers of the history"):
-        yield from pointers.each_blob(git, small, lock.MAX_SIZE)
+    for view in _views(git):
+        small = []
+        for blob, size in _sizes(view, blobs):
+            if size is None:
+                path = os.fsdecode(blobs[blob])
+                raise _unreadable(f"the pointer {path!r}", f"Git's blob {blob} is absent or damaged")
+            if size <= (lock.MAX_SIZE if pointers.is_lock_path(blobs[blob]) else pointer.MAX_SIZE):
+                small.append(blob)
+        with _explaining("the pointers of the history"):
+            yield from pointers.each_blob(view, small, lock.MAX_SIZE)
+
+
+def _views(git: GitRepo) -> list[GitRepo]:
+    """The repository as it is stored; and, where something is replaced or grafted, as its user sees it.
+
+    Git keeps both: what a replacement hides is pushed, and is back once the replacement is deleted.
+    """
+    stored = replace(git, raw=True)
+    return [stored, git] if _is_replaced(git) else [stored]
+
+
+def _is_replaced(git: GitRepo) -> bool:
+    """May anything be replaced or grafted? Mostly a look at two files answers."""
+    folder = git.common_dir
+    if Path(os.environ.get("GIT_GRAFT_FILE") or folder / "info" / "grafts").is_file():
+        return True
+    if "GIT_REPLACE_REF_BASE" in os.environ or (folder / "reftable").is_dir():
+        return bool(run(git, ["replace", "--list"]))
+    loose = next(_files_below(os.fsencode(folder / "refs" / "replace")), None)
+    return loose is not None or b" refs/replace/" in _content(os.fsencode(folder / "packed-refs"))
 
 
 def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[CommitId]:

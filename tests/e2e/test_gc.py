@@ -296,3 +296,20 @@ def test_a_remote_is_not_collected_by_a_shallow_clone_or_one_that_cannot_ask(
     assert "--offline" in refused.err
     run("gc", "--remote", "store", "--offline", cwd=shared.root)
     assert os.listdir(tmp_path / "remote")
+
+
+def test_a_remote_is_not_collected_where_pull_requests_are_not_known(run: Run, shared: Project, tmp_path: Path) -> None:
+    git("clone", "--quiet", tmp_path / "origin.git", tmp_path / "other", cwd=tmp_path)
+    other = Project(tmp_path / "other")
+    run("pull", cwd=other.root)
+    fill(other.root, 1)
+    other.save("data")
+    run("push", cwd=other.root)
+    other.git("push", "--quiet", "origin", "main:refs/pull/1/head")
+    refused = run("gc", "--remote", "store", cwd=shared.root, rc=3)
+    assert "origin pull/1/head" in refused.err
+    assert "git fetch origin '+refs/pull/*:refs/dver/origin/pull/*', then" in refused.err
+    shared.git("fetch", "--quiet", "origin", "+refs/pull/*:refs/dver/origin/pull/*")
+    run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
+    run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
+    run("check", "--remote", cwd=other.root)

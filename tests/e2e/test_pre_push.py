@@ -208,3 +208,37 @@ def test_a_pointer_that_nobody_can_read_stops_the_push_unless_it_was_mended(run:
     (repo / "data.dver").write_text(good)
     git("commit", "-qam", "Mended", cwd=repo)
     git("push", "-q", "origin", "main", cwd=repo)
+
+
+def test_the_first_push_to_another_address_sends_all_data(run: Run, repo: Path, remote: Path, tmp_path: Path) -> None:
+    git("push", "-q", "origin", "main", cwd=repo)
+    shutil.rmtree(remote)
+    git("init", "-q", "--bare", tmp_path / "moved", cwd=tmp_path)
+    git("remote", "set-url", "origin", tmp_path / "moved", cwd=repo)
+    _version(run, repo, "two")
+    git("push", "-q", "origin", "main", cwd=repo)
+    assert _is_pushed(run, repo, "HEAD~2")
+    assert _is_pushed(run, repo)
+
+
+def test_a_git_remote_is_asked_once_for_each_address(run: Run, repo: Path, remote: Path, tmp_path: Path) -> None:
+    git("push", "-q", "origin", "main", cwd=repo)
+    git("push", "-q", "origin", "main:refs/heads/one", cwd=repo)
+    trace = tmp_path / "trace"
+    os.environ["GIT_TRACE"] = os.fspath(trace)
+    try:
+        git("push", "-q", "origin", "main:refs/heads/two", cwd=repo)
+    finally:
+        del os.environ["GIT_TRACE"]
+    assert "rev-list" in trace.read_text()
+    assert "ls-remote" not in trace.read_text()
+
+
+def test_what_a_replacement_hides_is_pushed_as_git_pushes_it(run: Run, repo: Path, remote: Path) -> None:
+    first = git("rev-parse", "HEAD", cwd=repo).strip()
+    _version(run, repo, "two")
+    empty = git("commit-tree", "HEAD~3^{tree}", "-m", "Nothing", cwd=repo).strip()
+    git("replace", first, empty, cwd=repo)
+    git("push", "-q", "origin", "main", cwd=repo)
+    git("replace", "-d", first, cwd=repo)
+    assert _is_pushed(run, repo, first)

@@ -45,23 +45,22 @@ def test_the_lines_of_git_are_read_whatever_the_user_typed() -> None:
 def test_only_what_the_remote_lacks_is_new(git_repo: Path) -> None:
     one, two = _commit(git_repo, "a", "1"), _commit(git_repo, "a", "2")
     repo = discover(git_repo)
-    assert new_commits(repo, None, [_update(two, one)]) == [two]
-    assert new_commits(repo, None, [_update(two, "f" * 40)])[-2:] == [one, two]
-    git("update-ref", "refs/remotes/origin/main", one, cwd=git_repo)
-    assert new_commits(repo, "origin", [_update(two)]) == [two]
-    assert len(new_commits(repo, "other", [_update(two)])) == 3
+    assert new_commits(repo, [_update(two, one)]) == [two]
+    assert new_commits(repo, [_update(two, "f" * 40)])[-2:] == [one, two]
+    assert new_commits(repo, [_update(two)], [one]) == [two]
+    assert len(new_commits(repo, [_update(two)], ["f" * 40])) == 3
 
 
 def test_tags_are_peeled_and_those_of_files_are_no_commits(git_repo: Path) -> None:
     git("tag", "-am", "A tag", "v1", cwd=git_repo)
     git("tag", "file", _id(git_repo, "HEAD:README"), cwd=git_repo)
     updates = [_update(_id(git_repo, "v1")), _update(_id(git_repo, "file"))]
-    assert new_commits(discover(git_repo), None, updates) == [_id(git_repo)]
+    assert new_commits(discover(git_repo), updates) == [_id(git_repo)]
     assert commits_of(discover(git_repo), updates) == [_id(git_repo)]
 
 
 def test_a_deletion_sends_no_commits(git_repo: Path) -> None:
-    assert new_commits(discover(git_repo), "origin", [_update(ZERO, _id(git_repo))]) == []
+    assert new_commits(discover(git_repo), [_update(ZERO, _id(git_repo))]) == []
     assert commits_of(discover(git_repo), [_update(ZERO)]) == []
 
 

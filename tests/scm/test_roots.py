@@ -386,3 +386,42 @@ def test_unreachable_commits_tell_who_used_a_pointer_last(repo: Path) -> None:
         for (path, blob), by in roots.last_uses(here, gone).items()
     }
     assert used == {(b"data.dver", pointer(name).encode()): by for name, by in zip(("two", "three"), lost, strict=True)}
+
+
+def test_what_a_replacement_hides_and_what_it_shows_count(repo: Path) -> None:
+    two = commit(repo, "two")
+    commit(repo, "three")
+    put(repo, "four")
+    git("add", "data.dver", cwd=repo)
+    tree = git("write-tree", cwd=repo).strip()
+    made = git("commit-tree", tree, "-m", "four", cwd=repo).strip()
+    git("reset", "--quiet", "--hard", cwd=repo)
+    git("replace", two, made, cwd=repo)
+    assert needed(repo) == {"one", "two", "three", "four"}
+
+
+def test_what_grafts_hide_counts(repo: Path) -> None:
+    commit(repo, "two")
+    three = commit(repo, "three")
+    (repo / ".git/info/grafts").write_text(f"{three}\n")
+    assert needed(repo) == {"one", "two", "three"}
+
+
+def test_a_pointer_that_is_replaced_counts_with_both_contents(repo: Path) -> None:
+    blob = git("rev-parse", "HEAD:data.dver", cwd=repo).strip()
+    commit(repo, "three")
+    put(repo, "two")
+    other = git("hash-object", "-w", "data.dver", cwd=repo).strip()
+    git("checkout", "--quiet", "data.dver", cwd=repo)
+    git("replace", blob, other, cwd=repo)
+    here = discover(repo)
+    contents = [content for _, content in roots.read_pointer_blobs(here, roots.read_roots(here).blobs)]
+    assert {pointer(name).encode() for name in ("one", "two", "three")} == set(contents)
+
+
+def test_replacements_in_packed_refs_count(repo: Path) -> None:
+    two = commit(repo, "two")
+    commit(repo, "three")
+    git("replace", two, git("rev-parse", f"{two}~1", cwd=repo).strip(), cwd=repo)
+    git("pack-refs", "--all", "--prune", cwd=repo)
+    assert needed(repo) == {"one", "two", "three"}

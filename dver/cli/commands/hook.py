@@ -127,7 +127,7 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
     lines = read_input() if remote is not None else _told_by_framework()
     remote, url = remote or os.environ.get("PRE_COMMIT_REMOTE_NAME"), url or os.environ.get("PRE_COMMIT_REMOTE_URL")
     try:
-        result = send_data(ctx.cwd, remote if remote != url else None, lines, progress=ctx.progress)
+        result = send_data(ctx.cwd, remote if remote != url else None, lines, url=url, progress=ctx.progress)
     except DverError as error:
         ctx.warn("the git push is stopped: the data of its commits is not on the remote")
         raise error
