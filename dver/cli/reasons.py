@@ -103,8 +103,8 @@ def told(reason: Reason) -> str:
             return f"after {', '.join(printable(str(one)) for one in stages[:3])}" + (
                 f" and {count(len(stages) - 3, 'more stage')}" if len(stages) > 3 else ""
             )
-        case Always():
-            return "always_changed"
+        case Always(declared):
+            return "always_changed" if declared else "it has neither dependencies nor outputs"
         case Forced():
             return "--force"
 

@@ -71,14 +71,14 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:
     stages = [one for one, stage in pipelines.graph.stages.items() if one.folder == folder and name == stage.name]
-    refuse_tracked(repo, pipelines.graph, stages)
     tracked = [one.path for one in in_worktree(repo).values() if one.maker is None]
     for out in (out for one in stages for out in pipelines.graph.stages[one].outs):
         place = os.fsencode(place_of(folder, out.path, out.mark))
-        inside = next((path for path in tracked if is_at_or_below(path, place)), None)
+        inside = next((path for path in tracked if path != place and is_at_or_below(path, place)), None)
         if inside is not None:
             raise wrong(
                 out.mark,
                 f"stage {name!r} makes {out.path!r}, in which {repo.shown(inside)!r} is tracked by itself",
                 fix="let it make something else, or only parts of that",
             )
+    refuse_tracked(repo, pipelines.graph, stages)

@@ -120,7 +120,9 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """`dver.yaml` says `always_changed`."""
+    """The stage runs every time: it is `declared` so in `dver.yaml`, or it has neither inputs nor outputs."""
+
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,9 @@ def staleness(
     if last is None:
         missing = tuple(DependencyMissing(path) for path, item in inputs.deps.items() if item is None)
         return (NeverRun(), *missing)
-    found: list[Reason] = [Always()] if stage.always_changed else []
+    found: list[Reason] = []
+    if stage.always_changed or stage.compares_nothing:
+        found.append(Always(stage.always_changed))
     if last.cmd != stage.cmd:
         found.append(CommandChanged(last.cmd, stage.cmd))
     if last.wdir != stage.wdir:

@@ -120,6 +120,11 @@ class Stage:
     """Why it cannot be run, though all other stages can: a path that is not in the project."""
 
     @property
+    def compares_nothing(self) -> bool:
+        """Has it neither inputs nor outputs that could tell whether it is up to date?"""
+        return not (self.deps or self.params or self.env or self.outs)
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """The commands, one after the other."""
         return (self.cmd,) if isinstance(self.cmd, str) else self.cmd

@@ -55,9 +55,10 @@ def find_hit(
 ) -> Hit | None:
     """What came of the same work, as the run cache knows it, or the lock, which others may have written; `outs` are in
     place now. None if nothing is known, or not all of it is at hand."""
-    if not is_repeatable(stage):
+    if not _is_determined(stage):
         return None
     hits = [_hit(stage, before, outs) for before in _earlier(known, address, stage, inputs)]
+    hits = [hit for hit in hits if not _takes_back(hit, outs)]
     here = next((hit for hit in hits if not _absent(repo, hit)), None)
     if here is not None or known.elsewhere is None:
         return here
@@ -80,6 +81,11 @@ def put_back(repo: Repository, address: Address, stage: Stage, hit: Hit, progres
 
 
 def is_repeatable(stage: Stage) -> bool:
+    """Does the run cache know what comes of the stage? Not if what it made before is an input as well."""
+    return _is_determined(stage) and not any(out.persist for out in stage.outs)
+
+
+def _is_determined(stage: Stage) -> bool:
     """Can its outputs be restored instead of running it? A stage without outputs is run for something else, and of one
     without inputs it is not known what it depends on. What a stage does to its dependencies would not be done."""
     has_inputs = bool(stage.deps or stage.params or stage.env)
@@ -89,7 +95,7 @@ def is_repeatable(stage: Stage) -> bool:
 def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:
     names = sorted(one.path for one in stage.outs)
     key = run_key(recorded(stage, inputs), names)
-    for before in (known.runs.get(key), known.locks.of(address)):
+    for before in (known.runs.get(key) if is_repeatable(stage) else None, known.locks.of(address)):
         if before is not None and sorted(one.path for one in before.outs) == names and run_key(before, names) == key:
             yield before
 
@@ -97,6 +103,11 @@ def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> It
 def _hit(stage: Stage, before: lock.Stage, outs: Mapping[str, Item | None]) -> Hit:
     made = {one.path: one for one in before.outs}
     return Hit(made, tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path])))
+
+
+def _takes_back(hit: Hit, outs: Mapping[str, Item | None]) -> bool:
+    """Would something that persists, and is there, be replaced by what it was before?"""
+    return any(out.persist and outs[out.path] is not None for out in hit.lacking)
 
 
 def _absent(repo: Repository, hit: Hit) -> list[Item]:

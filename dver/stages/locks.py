@@ -43,11 +43,7 @@ class Locks:
 
         Another process may have written them meanwhile: what it recorded stays. Whoever writes has `repo.exclusive()`.
         """
-        # Another stage, perhaps of another file, may make now what one made that is gone.
-        for folder in known:
-            with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
-                self._file(folder)
-        gone = {folder: names.difference(known.get(folder, ())) for folder, names in self._first.items()}
+        gone = self._gone(known)
         changed = [folder for folder in sorted(self._stages) if self._noted.get(folder) or gone[folder]]
         for folder in changed:
             if _signature(self._path(folder)) != self._seen[folder]:
@@ -58,6 +54,17 @@ class Locks:
             write_atomic(self._path(folder), lock.encode(lock.Lock(self._stages[folder])))
             self._seen[folder] = _signature(self._path(folder))
         return [self._path(folder) for folder in changed]
+
+    def gone(self, known: Mapping[str, Iterable[str]]) -> list[lock.Stage]:
+        """What the stages produced that `write` is going to take out."""
+        return [self._stages[folder][name] for folder, names in self._gone(known).items() for name in sorted(names)]
+
+    def _gone(self, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+        # Another stage, perhaps of another file, may make now what one made that is gone.
+        for folder in known:
+            with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
+                self._file(folder)
+        return {folder: names.difference(known.get(folder, ())) for folder, names in self._first.items()}
 
     def _file(self, folder: str) -> dict[str, lock.Stage]:
         if folder not in self._stages:

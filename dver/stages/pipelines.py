@@ -21,7 +21,7 @@ from dver.pipeline.stage import Output, PipelineFile, Stage
 from dver.pipeline.yamltree import MAX_SIZE, wrong
 from dver.project.targets import SUFFIX, data_path, is_at_or_below
 from dver.repo import PROJECT_FOLDER, Repository
-from dver.scm.index import files_called
+from dver.scm.index import files_called, tracked_under
 from dver.stages.fromdvc import NAME as NAME_OF_DVC
 from dver.stages.fromdvc import not_renamed
 
@@ -109,9 +109,12 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
 
 
 def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
-    """Raise PipelineError for an output of one of `stages` that is tracked by itself, or lies in what is."""
+    """Raise PipelineError for an output of one of `stages` that is tracked by itself, or lies in what is; and for one
+    that Git tracks although dver is to store it."""
+    chosen = list(stages)
+    _refuse_in_git(repo, graph, chosen)
     free: set[bytes] = set()
-    for address in stages:
+    for address in chosen:
         for out in graph.stages[address].outs:
             place = os.fsencode(place_of(address.folder, out.path, out.mark))
             while place and place not in free:
@@ -119,6 +122,24 @@ def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
                     raise _tracked(repo, address, out, repo.shown(place))
                 free.add(place)
                 place = os.path.dirname(place)
+
+
+def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
+    cached = {
+        os.fsencode(place_of(address.folder, out.path, out.mark)): (address, out)
+        for address in stages
+        for out in graph.stages[address].outs
+        if out.cache
+    }
+    for file in tracked_under(repo.git, *cached) if cached else ():
+        place = next(one for one in cached if is_at_or_below(file, one))
+        address, out = cached[place]
+        shown = typed(repo.shown(place))
+        raise wrong(
+            out.mark,
+            f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.shown(file)}",
+            fix=f"git rm -r -q --cached -- {shown}; or with `cache: false`, the output is left to Git",
+        )
 
 
 def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> PipelineError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from dver.core.errors import MissingObjectError
@@ -12,6 +13,7 @@ from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.stage import Stage
 from dver.project.history import object_kind
+from dver.project.runcache import RunCache
 from dver.repo import Repository
 from dver.scm import gitignore, index
 from dver.stages.locks import Locks
@@ -64,6 +66,7 @@ class Recorder:
         for address in self._pipelines.graph.order:
             known[address.folder].append(address.name)
         with self._repo.exclusive():
+            self._keep(self._locks.gone(known))
             top = self._repo.git.worktree
             changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
             self._ignore()
@@ -71,6 +74,13 @@ class Recorder:
             self._edited.clear()
             # After the locks: what no lock names yet, a checkout would take away.
             self._note_placed()
+
+    def _keep(self, gone: Iterable[lock.Stage]) -> None:
+        """Keep what stages made that are no longer in `dver.yaml`: one that comes back need not run again."""
+        runs = RunCache(self._repo)
+        for stage in gone:
+            if stage.outs and (stage.deps or stage.params or stage.env):
+                runs.keep(stage)
 
     def _ignore(self) -> None:
         """Have Git ignore what stages made, unless it ignores the whole directory already."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -547,3 +548,53 @@ def test_a_directory_that_was_a_file_and_one_that_is_a_file_now_are_told(run: Ru
     told = run("repro", "--dry-run", cwd=project).out
     assert "changed: data (1 file, 2 B -> 2 B)\n" in told
     assert "changed: more, " in told
+
+
+def test_a_stage_with_neither_dependencies_nor_outputs_always_runs(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: echo >> ran}\n  b: {cmd: echo >> b, deps: [raw]}\n")
+    for times in (1, 2):
+        run("repro", cwd=project)
+        assert (project / "ran").read_text() == "\n" * times
+    assert (project / "b").read_text() == "\n"
+    found = run("repro", "--dry-run", cwd=project).out
+    assert found == "run a\n  it has neither dependencies nor outputs\n"
+    assert "out of date" not in run("status", cwd=project).out
+
+
+def test_an_output_that_git_tracks_is_refused_with_the_remedy(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: 'mkdir -p out; cp raw out', deps: [raw], outs: [out]}\n")
+    (project / "out").mkdir()
+    (project / "out/old").write_text("old\n")
+    git("add", "out", cwd=project)
+    for command in ("repro", "commit"):
+        error = run(command, cwd=project, rc=9).err
+        assert "stage 'a' makes 'out', and Git tracks out/old" in error
+        assert (project / "out/old").exists()
+    assert "Git tracks out/old" in run("status", cwd=project).err
+    fix = re.search(r"fix: (git rm .*?); or", error)
+    assert fix is not None
+    subprocess.run(fix[1], shell=True, cwd=project, check=True)
+    run("repro", cwd=project)
+    assert (project / "out/raw").exists()
+    write(project, "  a: {cmd: 'mkdir -p out; cp raw out', deps: [raw], outs: [out: {cache: false}]}\n")
+    git("add", "-f", "out", cwd=project)
+    run("repro", cwd=project)
+
+
+def test_a_stage_that_comes_back_need_not_run_again(run: Run, project: Path) -> None:
+    both = "  a: {cmd: cat raw > a; echo >> ran, deps: [raw], outs: [a, b: {cache: false}]}\n"
+    both = both.replace("> a;", "> a; touch b;")
+    other = "  z: {cmd: touch z, deps: [raw], outs: [z]}\n"
+    write(project, both)
+    run("repro", cwd=project)
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "Ran", cwd=project)
+    shutil.rmtree(project / ".git/dver/store/runs")  # as in a clone that only got the lock
+    write(project, other)
+    run("repro", cwd=project)
+    assert set(locked(project).stages) == {"z"}
+    write(project, both + other)
+    assert "restore a" in run("repro", "--dry-run", cwd=project).out
+    run("repro", cwd=project)
+    assert (project / "ran").read_text() == "\n"
+    assert set(locked(project).stages) == {"a", "z"}

@@ -405,3 +405,27 @@ def test_who_tries_something_else_can_go_back_to_what_others_made(
         run("repro", cwd=second)
         assert (second / "score.yaml").read_text() == f"rate: {rate}\n"
     assert ran(count) == []
+
+
+def test_what_persists_is_never_taken_back_to_an_earlier_state(run: Run, git_repo: Path) -> None:
+    run("init", cwd=git_repo)
+    (git_repo / "dver.yaml").write_text(
+        "stages:\n  a: {cmd: cat in >> checkpoint, deps: [in], outs: [checkpoint: {persist: true}]}\n"
+    )
+    made = ""
+    for content in "1213":
+        (git_repo / "in").write_text(content)
+        run("repro", cwd=git_repo)
+        made += content
+        assert (git_repo / "checkpoint").read_text() == made
+    run("repro", "--force", cwd=git_repo)
+    assert (git_repo / "checkpoint").read_text() == made + "3"
+    # Changed by hand, it is what the next run goes on from.
+    (git_repo / "checkpoint").write_text("by hand ")
+    run("repro", cwd=git_repo)
+    assert (git_repo / "checkpoint").read_text() == "by hand 3"
+    # Gone, it is restored as it was last recorded.
+    (git_repo / "checkpoint").unlink()
+    run("repro", cwd=git_repo)
+    assert (git_repo / "checkpoint").read_text() == "by hand 3"
+    assert not list((git_repo / ".git/dver/store").glob("runs/*/*"))
