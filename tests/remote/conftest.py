@@ -1,4 +1,5 @@
-"""Storages to test: a folder, fsspec's memory, and S3 by two servers; and the web servers by which they are read."""
+"""Storages to test: a folder, fsspec's memory, S3 by two servers, the protocols of fsspec's plugins by a server each,
+and the web servers by which they are read."""
 
 from __future__ import annotations
 
@@ -8,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from protocol_servers import PROTOCOLS, protocol_server
 
 from dver.remote.connect import connect
 from dver.remote.s3 import S3Storage
 from dver.remote.settings import parse
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
 
-KINDS = ["file", "memory", "s3-rclone", "s3-moto"]
+KINDS = ["file", "memory", "s3-rclone", "s3-moto", *PROTOCOLS]
+PLAIN_NAMES = ["smb", "azure", "webdav", "webdavs"]
 PUBLISHED = ["http-static", "http-bucket"]
 
 
@@ -60,6 +63,16 @@ def readable(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     return make_storage(request.param, request, tmp_path)
 
 
+@pytest.fixture(params=[kind for kind in KINDS + PUBLISHED if kind not in PLAIN_NAMES])
+def any_name(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty remote of each kind that can hold names with any printable character.
+
+    A share of Windows cannot, and the plugins for WebDAV and Azure take some for parts of a url. dver itself uses
+    letters, digits, dots and dashes.
+    """
+    return make_storage(request.param, request, tmp_path)
+
+
 @pytest.fixture(params=["s3-rclone", "s3-moto"])
 def s3_storage(request: pytest.FixtureRequest, tmp_path: Path) -> S3Storage:
     """An empty remote on each S3 server."""
@@ -77,7 +90,8 @@ def make_storage(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> S
     }
     if kind in PUBLISHED:
         return publish(kind, request, tmp_path)
-    return connect(parse("origin", tables[kind]()), base=tmp_path)
+    table = protocol_server(kind, request).table() if kind in PROTOCOLS else tables[kind]()
+    return connect(parse("origin", table), base=tmp_path)
 
 
 def publish(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Published:

@@ -23,7 +23,7 @@ from dver.remote.fsspec_storage import FsspecStorage
 from dver.remote.local import LocalStorage
 from dver.remote.retry import Policy, Retrier, TransientError, UnreachableError, asked_pause
 from dver.remote.s3 import S3Storage
-from dver.remote.settings import parse
+from dver.remote.settings import RemoteSettings, parse
 from dver.remote.storage import BytesBody, Capabilities, MissingKey, Storage
 
 MIB = 2**20
@@ -366,7 +366,7 @@ import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from dver.remote.connect import connect
-from dver.remote.settings import parse
+from dver.remote.settings import RemoteSettings, parse
 MIB = 2**20
 class Body:
     def __init__(self, size): self.size = size
@@ -541,20 +541,20 @@ def test_a_folder_needs_no_fsspec(tmp_path: Path) -> None:
 
 
 def test_an_unknown_protocol_is_told_with_a_near_one() -> None:
-    error = refusal(FsspecStorage("sfpt://host/path"))
+    error = refusal(FsspecStorage(RemoteSettings("origin", "sfpt://host/path")))
     assert "sfpt://" in (error.why or "")
     assert "sftp://" in (error.fix or "")
 
 
 def test_a_protocol_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    error = refusal(FsspecStorage("gs://bucket/prefix"))
+    error = refusal(FsspecStorage(RemoteSettings("origin", "gs://bucket/prefix")))
     assert "dver[gs]" in (error.fix or "")
 
 
 def test_a_protocol_that_only_reads_says_so(faulty_s3: FaultyS3) -> None:
     faulty_s3.objects["key"] = b"0123456789"
-    storage = FsspecStorage(f"{faulty_s3.endpoint_url}/bucket/faulty", policy=QUICK)
+    storage = FsspecStorage(RemoteSettings("origin", f"{faulty_s3.endpoint_url}/bucket/faulty"), policy=QUICK)
     assert storage.get("key") == b"0123456789"
     with pytest.raises(RemoteError) as caught:
         storage.put("key", BytesBody(b"x"))

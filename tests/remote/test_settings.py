@@ -34,8 +34,16 @@ def test_every_setting_is_taken() -> None:
         "access_key_id": "id",
         "secret_access_key": "secret",
         "session_token": "token",
+        "user": "me",
+        "password": "word",
+        "key_file": "~/key",
+        "account": "acme",
+        "account_key": "key",
+        "sas_token": "sas",
+        "connection_string": "a=b",
         "jobs": 3,
     }
+    assert set(table) == set(BY_NAME)
     settings = parse("origin", table)
     assert {name: getattr(settings, name) for name in table} == table
     assert settings.name == "origin"
@@ -49,7 +57,10 @@ def test_secrets_are_never_shown() -> None:
     settings = parse("o", {"url": "s3://b", "access_key_id": "AKID", "secret_access_key": "SECRET"})
     assert "AKID" not in repr(settings)
     assert "SECRET" not in repr(settings)
-    assert {"access_key_id", "secret_access_key", "session_token"} == SECRET_KEYS
+    others = parse("o", {"url": "az://c", "password": "SECRET", "account_key": "SECRET", "sas_token": "SECRET"})
+    assert "SECRET" not in repr(others)
+    assert {spec.name for spec in BY_NAME.values() if spec.secret} == SECRET_KEYS
+    assert {"access_key_id", "secret_access_key", "session_token", "password", "key_file", "account_key"} < SECRET_KEYS
 
 
 def test_an_unknown_setting_is_refused_with_a_near_one() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from protocol_servers import DIRECTORIES
 
 from dver.core.errors import RemoteError
 from dver.remote import s3, s3_multipart
@@ -79,9 +80,12 @@ def test_put_if_absent_leaves_what_is_there(storage: Storage) -> None:
     assert storage.get("key") == b"first"
 
 
-def test_racing_puts_if_absent_have_one_winner_where_the_remote_can_tell(storage: Storage) -> None:
+def test_racing_puts_if_absent_have_one_winner_where_the_remote_can_tell(
+    storage: Storage, request: pytest.FixtureRequest
+) -> None:
     conditional = storage.probe().conditional_put
-    racers = 16
+    # A WebDAV server locks a name while it replaces it, and the others try again later.
+    racers = 4 if request.node.callspec.params["storage"] in DIRECTORIES else 16
     barrier = threading.Barrier(racers)
 
     def race(number: int) -> bool:
@@ -182,8 +186,10 @@ def test_list_takes_a_plain_prefix(readable: Storage) -> None:
     assert {info.size for info in readable.list("index/")} == {7}
 
 
-def test_list_goes_on_after_the_first_thousand(readable: Storage) -> None:
-    expected = {f"many/{number:04d}" for number in range(1050)}
+def test_list_goes_on_after_the_first_thousand(readable: Storage, request: pytest.FixtureRequest) -> None:
+    # The others have no pages, and a server that is asked for each object takes its time.
+    pages = request.node.callspec.params["readable"] not in DIRECTORIES
+    expected = {f"many/{number:04d}" for number in range(1050 if pages else 60)}
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: readable.put(key, BytesBody(b".")), expected))
     listed = [info.key for info in readable.list("many/")]
@@ -210,13 +216,13 @@ def test_list_goes_on_after_the_first_thousand(readable: Storage) -> None:
         "{a}",
     ],
 )
-def test_keys_may_hold_any_printable_character(readable: Storage, key: str) -> None:
-    readable.put(f"nasty/{key}", BytesBody(key.encode()))
-    assert readable.get(f"nasty/{key}") == key.encode()
-    assert keys(readable) == {f"nasty/{key}"}
-    assert readable.put(f"nasty/{key}", BytesBody(b""), if_absent=True) is False
-    readable.delete(f"nasty/{key}")
-    assert keys(readable) == set()
+def test_keys_may_hold_any_printable_character(any_name: Storage, key: str) -> None:
+    any_name.put(f"nasty/{key}", BytesBody(key.encode()))
+    assert any_name.get(f"nasty/{key}") == key.encode()
+    assert keys(any_name) == {f"nasty/{key}"}
+    assert any_name.put(f"nasty/{key}", BytesBody(b""), if_absent=True) is False
+    any_name.delete(f"nasty/{key}")
+    assert keys(any_name) == set()
 
 
 @pytest.mark.parametrize("key", ["", "/abs", "a//b", "a/", "..", "a/../b", "./a", "a\nb", "a\0b", "a\\b", ".dver-x/y"])

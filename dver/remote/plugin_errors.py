@@ -1,0 +1,142 @@
+"""What fsspec's plugins and their libraries raise, as errors of dver's own."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from typing import Final
+
+from dver.core.errors import RemoteError
+from dver.remote.retry import TransientError, UnreachableError
+from dver.remote.settings import RemoteSettings
+
+# Only modules that are imported already are looked up: an error of any other cannot come.
+_LIBRARY_ERRORS: Final = (
+    ("aiohttp", "ClientError"),
+    ("asyncssh.misc", "Error"),
+    ("asyncssh.public_key", "KeyImportError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("ftplib", "Error"),
+    ("gcsfs.retry", "HttpError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("httpx", "HTTPError"),
+    ("paramiko.ssh_exception", "SSHException"),
+    ("smbprotocol.exceptions", "SMBException"),
+    ("webdav4.client", "ClientError"),
+)
+_PASSING: Final = frozenset(
+    {
+        "aiohttp.ClientConnectionError",
+        "aiohttp.ClientPayloadError",
+        "asyncssh.ConnectionLost",
+        "asyncssh.SFTPConnectionLost",
+        "asyncssh.SFTPNoConnection",
+        "azure.ServiceRequestError",
+        "azure.ServiceResponseError",
+        "builtins.EOFError",
+        "ftplib.error_temp",
+        "httpx.TransportError",
+        "smbprotocol.SMBConnectionClosed",
+        "webdav4.ResourceLocked",
+    }
+)
+_UNREACHABLE: Final = frozenset(
+    {
+        "aiohttp.ClientConnectorError",
+        "httpx.ConnectError",
+        "httpx.ConnectTimeout",
+        "socket.gaierror",
+    }
+)
+_REFUSED: Final = frozenset(
+    {
+        "asyncssh.PermissionDenied",
+        "azure.ClientAuthenticationError",
+        "google.GoogleAuthError",
+        "smbprotocol.LogonFailure",
+        "smbprotocol.SMBAuthenticationError",
+    }
+)
+_PASSING_ERRNOS: Final = frozenset(
+    {errno.ECONNABORTED, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN}
+)
+_UNREACHABLE_ERRNOS: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
+_PASSING_STATUSES: Final = frozenset({408, 423, 425, 429, 500, 502, 503, 504})
+_NOT_LOGGED_IN: Final = re.compile(r"^530 |Server failed to authenticate")
+"""What FTP servers and Azure say of wrong credentials."""
+READ_ONLY: Final = (PermissionError, NotImplementedError)
+"""What plugins raise where they can only read, or are not allowed to write."""
+
+
+def plugin_failures() -> tuple[type[Exception], ...]:
+    """The exceptions by which fsspec and its plugins report a failure."""
+    found = [getattr(sys.modules[module], name) for module, name in _LIBRARY_ERRORS if module in sys.modules]
+    return (OSError, ValueError, RuntimeError, EOFError, *found)
+
+
+def translate(error: Exception, action: str, settings: RemoteSettings) -> RemoteError:
+    """The error of dver's own for `error`, which came of trying to `action`."""
+    url = settings.url.rstrip("/")
+    why = " ".join(str(error).split()) or type(error).__name__
+    names = _names(error)
+    number = error.errno if isinstance(error, OSError) else None
+    status = _status(error)
+    if isinstance(error, ConnectionRefusedError) or number in _UNREACHABLE_ERRNOS or names & _UNREACHABLE:
+        return UnreachableError(f"cannot reach {url}", why=why, fix="check the network and the address")
+    if (
+        isinstance(error, (ConnectionError, TimeoutError))
+        or number in _PASSING_ERRNOS
+        or status in _PASSING_STATUSES
+        or names & _PASSING
+    ):
+        return TransientError(
+            f"cannot {action} on {url}",
+            why=f"the connection broke off or the server is busy: {why}",
+            fix="check the network, then run the same command again",
+        )
+    if "asyncssh.HostKeyNotVerifiable" in names:
+        host = url.partition("://")[2].partition("/")[0]
+        return RemoteError(
+            f"cannot reach {url}",
+            why=f"the host key is not in ~/.ssh/known_hosts: {why}",
+            fix=f"connect once with `ssh {host}`, compare the key and accept it",
+        )
+    if status == 401 or names & _REFUSED or _NOT_LOGGED_IN.search(str(error)):
+        return RemoteError(
+            f"cannot {action} on {url}",
+            why=f"the server does not accept the credentials: {why}",
+            fix=f"set them for this clone: `dver remote set --local {settings.name} {_credential(url)}`",
+        )
+    if isinstance(error, READ_ONLY) or status in (403, 405):
+        return RemoteError(
+            f"cannot {action} on {url}",
+            why=f"it is not allowed, or this protocol cannot do it: {why}",
+            fix="check your rights there, or use another remote",
+        )
+    return RemoteError(f"cannot {action} on {url}", why=why, fix="see what the server says above")
+
+
+def _names(error: BaseException | None) -> set[str]:
+    """The classes of `error` and of what caused it, each as the first part of its module and its name."""
+    if error is None:
+        return set()
+    own = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    return own | _names(error.__cause__)
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status that a library found, if it has one."""
+    response = getattr(error, "response", None)
+    for holder, name in ((response, "status_code"), (error, "status_code"), (error, "status"), (error, "code")):
+        value = getattr(holder, name, None)
+        if isinstance(value, int) and 100 <= value < 600:
+            return value
+    return None
+
+
+def _credential(url: str) -> str:
+    scheme = url.partition("://")[0]
+    if scheme in ("gs", "gcs"):
+        return "key_file FILE"
+    return "account_key KEY" if scheme in ("az", "abfs", "abfss") else "password PASSWORD"
