@@ -26,6 +26,8 @@ from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.commits import CommitReader, TooLargeError, paths_called, tips
 from dver.scm.revisions import CommitId
+from dver.stages import dvcfiles
+from dver.stages.dvcfiles import DvcFiles
 from dver.stages.pipelines import pipelines_of_commit, pipelines_of_workspace
 from dver.store.compare import find
 
@@ -38,6 +40,8 @@ MAX_SIZE: Final = IN_MEMORY_MAX
 MAX_FILES: Final = 1000
 """Files of a directory that are looked at."""
 
+_NAMES: Final = (b"dver.yaml", b"dver.lock", dvcfiles.FILE_NAME, dvcfiles.LOCK_NAME)
+"""What files are called that say what a commit has."""
 _NAME_SIZE: Final = 16 << 20
 _SHORT: Final = 8
 
@@ -83,11 +87,11 @@ def open_sides(repo: Repository, named: Sequence[tuple[str, CommitId | None]]) -
     """The sides by their names and commits; None for the workspace."""
     commits = list(dict.fromkeys(commit for _, commit in named if commit is not None))
     with CommitReader(repo.git) as reader:
-        files, locks = (paths_called(repo.git, commits, name, repo.prefix) for name in (b"dver.yaml", b"dver.lock"))
+        found = [paths_called(repo.git, commits, name, repo.prefix) for name in _NAMES]
         yield [
             WorkspaceSide(repo)
             if commit is None
-            else CommitSide(repo, reader, name, commit, files[commit], locks[commit])
+            else CommitSide(repo, reader, name, commit, *(paths[commit] for paths in found))
             for name, commit in named
         ]
 
@@ -157,7 +161,10 @@ class WorkspaceSide:
 
 
 class CommitSide:
-    """The files of a commit: those in Git, and those that its lock files and pointers name."""
+    """The files of a commit: those in Git, and those that its lock files and pointers name.
+
+    Where a folder has no `dver.yaml`, that of DVC counts.
+    """
 
     def __init__(
         self,
@@ -167,13 +174,17 @@ class CommitSide:
         commit: CommitId,
         files: Sequence[bytes],
         locks: Sequence[bytes],
+        files_of_dvc: Sequence[bytes],
+        locks_of_dvc: Sequence[bytes],
     ) -> None:
         self.name = name
         self._repo = repo
         self._reader = reader
         self._commit = commit
-        self._files = files
+        folders = {os.path.dirname(path) for path in files}
+        self._files = [*files, *(path for path in files_of_dvc if os.path.dirname(path) not in folders)]
         self._locks = locks
+        self._locks_of_dvc = locks_of_dvc
 
     @cached_property
     def pipelines(self) -> Mapping[str, PipelineFile | DverError]:
@@ -186,6 +197,8 @@ class CommitSide:
         if content is not None:
             return content
         entry = self._stored(place)
+        if entry is None and (content := self._of_dvc.read(place)) is not None:
+            return content
         if entry is None:
             raise NotThereError(f"{self._shown(place)!r} does not exist at {self.name}")
         if entry.kind in (Kind.DIRECTORY, Kind.SYMLINK):
@@ -199,7 +212,9 @@ class CommitSide:
         if self._is_folder(os.fsencode(place)):
             return sorted(self._in_git(place))
         entry = self._stored(place)
-        if entry is None or entry.kind is not Kind.DIRECTORY:
+        if entry is None:
+            return self._of_dvc.below(place)
+        if entry.kind is not Kind.DIRECTORY:
             return None
         found: list[str] = []
         with self._explaining(place):
@@ -247,6 +262,10 @@ class CommitSide:
             for path in self._locks
             for made in outputs_in(self._repo, path, self._content(path) or b"")
         }
+
+    @cached_property
+    def _of_dvc(self) -> DvcFiles:
+        return DvcFiles(os.fsdecode(self._repo.top), self._locks_of_dvc, self.pipelines, self._content, MAX_SIZE)
 
     @cached_property
     def _tracked(self) -> Mapping[bytes, Tracked]:
