@@ -18,6 +18,7 @@ from dver.formats.pack import ObjectKind
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
 from dver.repo import Repository
+from dver.scm.holders import Holder, holders_of
 from dver.scm.worktrees import clone_at
 from dver.stages.aside import forget_old
 from dver.store import clones, trash
@@ -47,6 +48,8 @@ class Reasons:
     worktrees: int
     clones: int
     """Clones that use this store, this one among them."""
+    holders: tuple[Holder, ...] = ()
+    """What keeps commits that no ref leads to, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class GcReport:
     kept_objects: int
     kept_size: int
     reasons: Reasons
+    left_size: int = 0
+    """Of unreferenced data in packs that stay as they are: too little of each to write the rest again."""
     damaged: tuple[str, ...] = ()
     """Packs that stay as they are, since something in them is damaged."""
     unneeded: tuple[Unneeded, ...] = ()
@@ -82,9 +87,16 @@ class RestoreReport:
     batches: tuple[TrashBatch, ...]
 
 
-def gc(repo: Repository, *, dry_run: bool = False, grace: int | None = None, progress: Progress = SILENT) -> GcReport:
+def gc(
+    repo: Repository,
+    *,
+    dry_run: bool = False,
+    grace: int | None = None,
+    explain: bool = False,
+    progress: Progress = SILENT,
+) -> GcReport:
     """Move to the trash what no clone that uses the store may still need, and delete what was there for longer than
-    `grace` seconds, by default `gc.grace`.
+    `grace` seconds, by default `gc.grace`. With `explain`, find out what keeps commits that no ref leads to.
 
     Raises RepositoryError that names what of Git cannot be read, CorruptError for what cannot be read in the store;
     then nothing was moved. ConflictError if another gc is at work.
@@ -114,7 +126,8 @@ def gc(repo: Repository, *, dry_run: bool = False, grace: int | None = None, pro
             unneeded = ()
             deleted = _delete_due(repo, grace, batch)
             forget_old(repo, grace)
-    return _report(repo, result, needs, grace, unneeded, deleted, dry_run=dry_run)
+    holders = tuple(holders_of(repo.git)) if explain else ()
+    return _report(repo, result, needs, grace, unneeded, deleted, holders, dry_run=dry_run)
 
 
 def restore(repo: Repository, name: str | None = None) -> RestoreReport:
@@ -236,6 +249,7 @@ def _report(
     grace: int,
     unneeded: tuple[Unneeded, ...],
     deleted: tuple[TrashBatch, ...],
+    holders: tuple[Holder, ...],
     *,
     dry_run: bool,
 ) -> GcReport:
@@ -255,7 +269,9 @@ def _report(
             pointers=sum(len(one.git.blobs) for one in needs),
             worktrees=sum(len(one.git.git_dirs) for one in needs),
             clones=len(needs),
+            holders=holders,
         ),
+        left_size=_left_size(plan),
         damaged=tuple(one.hex() for one in result.damaged),
         unneeded=unneeded,
         deleted=deleted,
@@ -265,6 +281,10 @@ def _report(
 
 def _kept_objects(plan: GcPlan) -> int:
     return sum(one.live for one in (*plan.kept, *plan.rewritten)) + len(plan.kept_loose)
+
+
+def _left_size(plan: GcPlan) -> int:
+    return sum([one.size - one.live_size for one in plan.kept if one.dead])
 
 
 def _kept_size(plan: GcPlan) -> int:

@@ -269,11 +269,11 @@ class _Planner:
             due.indexes_again.add(one.listed_by)
 
     def _new_list(self, packs: _Packs, merged: set[Oid], due: _Due) -> Condemned:
-        from_future = [one for one in self._state.lists.values() if one.at - self._now > FAR]
-        others = [one for one in self._state.lists.values() if one.at - self._now <= FAR]
-        late_packs = {name for one in from_future for name in one.packs if name in self._state.packs}
+        late = [one for one in self._state.lists.values() if self._is_late(one)]
+        others = [one for one in self._state.lists.values() if not self._is_late(one)]
+        late_packs = {name for one in late for name in one.packs if name in self._state.packs}
         late_packs -= {name for one in others for name in one.packs} | packs.freed
-        late_indexes = {name for one in from_future for name in one.indexes if name in self._indexes}
+        late_indexes = {name for one in late for name in one.indexes if name in self._indexes}
         late_indexes -= {name for one in others for name in one.indexes}
         unlisted = (packs.condemned | packs.copied) - self._pack_due.keys()
         return Condemned(
@@ -282,6 +282,10 @@ class _Planner:
             tuple(sorted(merged | due.indexes_again | late_indexes)),
             self._grace,
         )
+
+    def _is_late(self, one: Condemned) -> bool:
+        """Is the list of a clock that was ahead, or due much later than one of now would be?"""
+        return one.at - self._now > FAR or one.due - (self._now + self._grace) > FAR
 
     def _restated(self, freed: frozenset[Oid]) -> Iterator[tuple[Oid, Condemned]]:
         for name, one in sorted(self._state.lists.items()):

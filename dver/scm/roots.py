@@ -169,6 +169,13 @@ def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mappi
 # -- commits
 
 
+def existing_tips(git: GitRepo) -> list[tuple[str, str]]:
+    """The objects that the files of a worktree's Git directory name, as far as they exist, each with its source."""
+    tips = dict.fromkeys(_tips(git))
+    here = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
+    return [(tip.id, tip.source) for tip in tips if tip.id in here]
+
+
 def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:
     listed = "".join(f"{tip}\n" for tip in tips).encode()
     how = ["--topo-order", "--all"]

@@ -313,3 +313,51 @@ def test_a_remote_is_not_collected_where_pull_requests_are_not_known(run: Run, s
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
     run("check", "--remote", cwd=other.root)
+
+
+def test_what_is_unreferenced_and_stays_is_not_called_referenced(run: Run, project: Project) -> None:
+    for number in range(60):
+        path = project.root / f"data/f{number}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(random.Random(number).randbytes(20_000))
+    (project.root / "data/small").write_text("a small file\n")
+    run("add", "data", cwd=project.root)
+    assert run("gc", "--dry-run", cwd=project.root).out.startswith("nothing to remove: all data in the store is ref")
+    (project.root / "data/small").unlink()
+    run("add", "data", cwd=project.root)
+    project.commit()
+    planned = run("gc", "--dry-run", cwd=project.root)
+    assert planned.out.startswith("nothing to remove\nleft ")
+    assert "a directory with" in run("gc", "--dry-run", "-v", cwd=project.root).out
+
+
+def test_what_keeps_lost_commits_is_named(run: Run, project: Project) -> None:
+    fill(project.root, 0)
+    project.save("data")
+    fill(project.root, 1)
+    project.save("data")
+    project.git("reset", "--quiet", "--hard", "HEAD~1")
+    shutil.rmtree(project.root / ".git/logs")
+    assert "ORIG_HEAD" not in run("gc", "--dry-run", cwd=project.root).out
+    explained = run("gc", "--dry-run", "-v", cwd=project.root)
+    assert "  1 commit only by ORIG_HEAD\n" in explained.out
+    (holder,) = run("gc", "--dry-run", "-v", "--json", cwd=project.root).json["reasons"]["holders"]
+    assert holder == {"source": "ORIG_HEAD", "commits": 1}
+    (project.root / ".git/ORIG_HEAD").unlink()
+    assert "only by" not in run("gc", "--dry-run", "-v", cwd=project.root).out
+
+
+def test_a_grace_of_zero_shortens_that_of_what_is_condemned(run: Run, shared: Project, tmp_path: Path) -> None:
+    fill(shared.root, 1)
+    shared.save("data")
+    run("push", cwd=shared.root)
+    shared.git("reset", "--quiet", "--hard", "HEAD~1")
+    shutil.rmtree(shared.root / ".git/logs")
+    (shared.root / ".git/ORIG_HEAD").unlink()
+    run("checkout", "--force", cwd=shared.root)
+    before = size_of(tmp_path / "remote")
+    run("gc", "--remote", "store", cwd=shared.root)
+    run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
+    assert "deleted" in run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root).out
+    assert size_of(tmp_path / "remote") < before - 2_000_000
+    run("check", "--remote", cwd=shared.root)

@@ -270,3 +270,33 @@ def test_whatever_happens_what_git_has_stays_and_the_rest_goes(seed: int) -> Non
     assert world.visible() <= {*needed.trees, *needed.blobs} | {
         oid for oid in world.children if not world.children[oid]
     }
+
+
+def test_a_shorter_grace_counts_for_what_was_condemned_before(world: World) -> None:
+    world.grace = 14 * 86_400
+    keep, drop = dataset(world, 20 * MIB), dataset(world, 20 * MIB)
+    for root in (keep, drop):
+        world.push(root)
+    first = world.collect([keep])
+    world.grace = 0
+    again = world.collect([keep])
+    assert again.condemned_packs == first.condemned_packs
+    assert again.deleted_packs == ()
+    assert again.next_due == world.now
+    check(world, [keep])
+    last = world.collect([keep])
+    assert last.deleted_packs == first.condemned_packs
+    check(world, [keep])
+    assert world.plan([keep]).empty
+
+
+def test_a_longer_grace_leaves_what_was_condemned_before(world: World) -> None:
+    world.grace = 14 * 86_400
+    keep, drop = dataset(world, 20 * MIB), dataset(world, 20 * MIB)
+    for root in (keep, drop):
+        world.push(root)
+    first = world.collect([keep])
+    world.grace *= 2
+    world.now += 60
+    assert world.plan([keep]).empty
+    assert world.plan([keep]).next_due == first.next_due

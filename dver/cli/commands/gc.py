@@ -89,7 +89,7 @@ def command(
             collected = gc_remote(repo, name, dry_run=dry_run, grace=wait, offline=offline, progress=ctx.progress)
             ctx.emit_json(collected) if as_json else _tell_remote(ctx, collected)
         else:
-            report = gc(repo, dry_run=dry_run, grace=wait, progress=ctx.progress)
+            report = gc(repo, dry_run=dry_run, grace=wait, explain=ctx.verbose > 0, progress=ctx.progress)
             ctx.emit_json(report) if as_json else _tell(ctx, report)
 
 
@@ -115,25 +115,35 @@ def _seconds(text: str) -> int:
 def _tell(ctx: Context, report: GcReport) -> None:
     would = "would " if report.dry_run else ""
     if not report.objects and not report.rewritten:
-        ctx.say("nothing to remove: all that is in the store is needed")
+        ctx.say("nothing to remove" + ("" if report.left_size else ": all data in the store is referenced"))
     elif not report.objects:
         ctx.say(f"{would}{'join' if would else 'joined'} {terminal.count(report.rewritten, 'small pack')} into one")
     else:
         what = f"{terminal.count(report.objects, 'object')}, {terminal.human_size(report.size)}"
         ctx.say(f"{would}{'move' if would else 'moved'} {what} to the trash")
-    for one in report.unneeded[: None if ctx.verbose else _SHOWN]:
-        ctx.say(f"  {_line(one)}")
-    if len(report.unneeded) > _SHOWN and not ctx.verbose:
-        ctx.say(f"  and {len(report.unneeded) - _SHOWN:,} more (-v lists them)")
+    if report.objects or ctx.verbose:
+        _tell_unneeded(ctx, report.unneeded)
+    if report.left_size:
+        size = terminal.human_size(report.left_size)
+        ctx.say(f"left {size} of unreferenced data in packs that are mostly referenced, until there is more of it")
     for pack in report.damaged:
         ctx.warn(f"the pack {pack[:12]} stays as it is, since an object in it is damaged: `dver fsck` tells more")
     ctx.say(_kept(report))
+    for holder in report.reasons.holders:
+        ctx.say(f"  {terminal.count(holder.commits, 'commit')} only by {terminal.printable(holder.source)}")
     if report.deleted:
         size = terminal.human_size(sum(one.size for one in report.deleted))
         ctx.say(
             f"{would}{'delete' if would else 'deleted'} for good {size} of trash that was older than the grace period"
         )
     _tell_trash(ctx, report.trash)
+
+
+def _tell_unneeded(ctx: Context, unneeded: tuple[Unneeded, ...]) -> None:
+    for one in unneeded[: None if ctx.verbose else _SHOWN]:
+        ctx.say(f"  {_line(one)}")
+    if len(unneeded) > _SHOWN and not ctx.verbose:
+        ctx.say(f"  and {len(unneeded) - _SHOWN:,} more (-v lists them)")
 
 
 def _kept(report: GcReport) -> str:
