@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.core.words import typed
 from dver.formats.tree import Entry
+from dver.scm import index
 from dver.scm.git import GitRepo, discover
 from dver.scm.index import tracked_under
 
@@ -51,6 +52,10 @@ class Repository:
         self.root = root
         self.git = git
         self._cwd = os.fsencode(cwd or root)
+        self.staged: dict[bytes, None] = {}
+        """The files that were staged for Git, in order."""
+        self.not_staged: dict[bytes, None] = {}
+        """The files that were changed and not staged, since they have changes of the user's that are not staged."""
 
     @classmethod
     def open(cls, cwd: Path) -> Self:
@@ -345,6 +350,13 @@ class Repository:
         from dver.worktree.followed import write_followed
 
         write_followed(self._followed_file, followed)
+
+    def stage(self, changed: Iterable[bytes], deleted: Iterable[bytes] = ()) -> None:
+        """Stage for Git the files that dver wrote, and those that it deleted. Raises RepositoryError."""
+        written, gone = list(changed), list(deleted)
+        index.stage(self.git, written)
+        index.remove_cached(self.git, gone)
+        self.staged.update(dict.fromkeys((*written, *gone)))
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -77,9 +77,9 @@ def write_lock(repo: Repository, path: bytes, content: bytes | None) -> None:
     file = Path(os.fsdecode(repo.absolute(path)))
     if content is None:
         file.unlink(missing_ok=True)
-        index.remove_cached(repo.git, [path])
+        repo.stage([], deleted=[path])
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(file.parent)
     write_atomic(file, content)
-    index.stage(repo.git, [path])
+    repo.stage([path])

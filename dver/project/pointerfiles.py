@@ -142,8 +142,7 @@ class _Change:
     def stage(self) -> None:
         """Put all of it into Git's index, and delete what is to go."""
         self._staging = True
-        index.stage(self._repo.git, sorted(self._written))
-        index.remove_cached(self._repo.git, sorted(self._deleted))
+        self._repo.stage(sorted(self._written), deleted=sorted(self._deleted))
         for name in self._doomed:
             self._file(name).unlink()
             fsync_dir(self._file(name).parent)

@@ -42,7 +42,7 @@ def staged(repo: Repository, change: Callable[[], T]) -> T:
         # A file that is new is staged as `dver init` would have done it; one that Git does not track is left to it.
         wanted = index.tracked_under(repo.git, path) if before is not None else not index.ignored(repo.git, [path])
         if after is not None and (done or after != before) and wanted:
-            index.stage(repo.git, [path])
+            repo.stage([path])
 
 
 def _content(repo: Repository, path: bytes) -> bytes | None:

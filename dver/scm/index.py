@@ -32,6 +32,14 @@ def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
         run(git, ["add", "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed)
 
 
+def is_as_staged(git: GitRepo, path: bytes) -> bool:
+    """Is the file at `path` as the index has it? Also true for a new file that Git does not ignore."""
+    state = run(git, ["status", "--porcelain=v1", "-z", "--ignored", "--untracked-files=all", "--", path])[:2]
+    if state:
+        return state[1:] == b" "
+    return bool(tracked_under(git, path)) or not ignored(git, [path])
+
+
 def content(git: GitRepo, path: bytes) -> bytes:
     """What Git's index has at `path`; nothing if it has no such file, or several versions of it in a conflict."""
     return run(git, ["cat-file", "blob", b":" + path], ok=(0, 128))

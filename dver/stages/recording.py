@@ -70,7 +70,7 @@ class Recorder:
             top = self._repo.git.worktree
             changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
             self._ignore()
-            index.stage(self._repo.git, [*changed, *self._edited])
+            self._repo.stage([*changed, *self._edited])
             self._edited.clear()
             # After the locks: what no lock names yet, a checkout would take away.
             self._note_placed()

@@ -11,6 +11,7 @@ from dver.core.errors import PipelineError
 from dver.core.fsutil import read_regular, write_atomic
 from dver.pipeline import FILE_NAME
 from dver.repo import Repository
+from dver.scm import index
 from dver.stages.pipelines import Pipelines, load_pipelines
 
 Change = Callable[[bytes, str], bytes]
@@ -21,7 +22,8 @@ def edit_pipeline(
     repo: Repository, folder: str, change: Change, *, check: Callable[[Pipelines], None] | None = None
 ) -> bytes:
     """Have `change` make of the `dver.yaml` in `folder` what it is to be; nothing is written unless the graph of all
-    stages can be built then, and `check` has nothing against it. Returns the path of the file.
+    stages can be built then, and `check` has nothing against it. Returns the path of the file, which is staged for Git
+    unless it had changes that were not.
 
     Raises PipelineError, and what the two raise.
     """
@@ -35,7 +37,13 @@ def edit_pipeline(
         pipelines = load_pipelines(repo, instead={folder: changed})
         if check is not None:
             check(pipelines)
+        # The user's own changes of the file are the user's to stage.
+        as_staged = index.is_as_staged(repo.git, path)
         write_atomic(file, changed)
+        if as_staged:
+            repo.stage([path])
+        else:
+            repo.not_staged[path] = None
     return path
 
 

@@ -22,6 +22,24 @@ def test_a_stage_that_is_added_is_run(run: Run, project: Path) -> None:
     assert run("stage", "list", "--names-only", cwd=project).out == "copy\n"
 
 
+def test_dver_yaml_is_staged_for_git(run: Run, project: Path) -> None:
+    added = run("stage", "add", "-n", "copy", "-o", "out", "cp raw out", cwd=project)
+    assert "staged dver.yaml: `git commit` records it\n" in added.err
+    assert git("diff", "--cached", "--name-only", cwd=project).split()[-1] == "dver.yaml"
+    assert "staged dver.yaml" in run("freeze", "copy", cwd=project).err
+    assert git("diff", "--name-only", cwd=project) == ""
+
+
+def test_changes_of_the_user_in_dver_yaml_are_not_staged(run: Run, project: Path) -> None:
+    run("stage", "add", "-n", "copy", "-o", "out", "cp raw out", cwd=project)
+    with (project / "dver.yaml").open("a") as file:
+        file.write("# not finished\n")
+    said = run("freeze", "copy", cwd=project).err
+    assert said == "not staged: dver.yaml has changes of yours that are not staged; `git add dver.yaml` stages all\n"
+    assert git("diff", "--name-only", cwd=project) == "dver.yaml\n"
+    assert "frozen" not in git("show", ":dver.yaml", cwd=project)
+
+
 def test_all_that_can_be_said_of_a_stage_is_written(run: Run, project: Path) -> None:
     said = """-d raw -p lr,train.depth -p other.toml: -p more.json:a,b -o out -O plain
     --outs-persist kept --outs-persist-no-cache both -m m.json -M n.json --plots p.csv --plots-no-cache q.csv

@@ -10,7 +10,7 @@ from support import git
 
 from dver.core.errors import RepositoryError
 from dver.scm.git import GitRepo, discover
-from dver.scm.index import IgnoreRule, ignored, remove_cached, stage, tracked_under
+from dver.scm.index import IgnoreRule, ignored, is_as_staged, remove_cached, stage, tracked_under
 
 NAMES = [b" a ", b"#x", b"!x", b"[ab]", b":(top)", b":", b"*", b"?", b"a\\b", b"new\nline", b"\xff", b"-x", b"\r"]
 
@@ -48,6 +48,19 @@ def test_a_deleted_file_can_be_taken_out_of_the_index(repo: GitRepo) -> None:
     (repo.worktree / "README").unlink()
     remove_cached(repo, [b"README", b"never-there"])
     assert tracked_under(repo, b"") == []
+
+
+def test_a_file_is_as_staged_unless_it_has_changes_that_are_not(repo: GitRepo) -> None:
+    (repo.worktree / ".gitignore").write_text("*.log\n")
+    assert is_as_staged(repo, b"README")
+    assert is_as_staged(repo, b"new")
+    assert not is_as_staged(repo, b"new.log")
+    write(repo, b"new")
+    assert not is_as_staged(repo, b"new")
+    stage(repo, [b"new"])
+    assert is_as_staged(repo, b"new")
+    (repo.worktree / "new").write_text("mine")
+    assert not is_as_staged(repo, b"new")
 
 
 def test_an_ignored_file_is_not_staged_by_force(repo: GitRepo) -> None:

@@ -8,6 +8,7 @@ from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.remotes import remote_option
+from dver.cli.staging import report_staged
 from dver.core.words import typed
 from dver.ops.add import AddResult, add
 from dver.project.adding import Added
@@ -41,6 +42,8 @@ def command(
             ctx.emit_json(result)
         else:
             _tell(ctx, repo, result)
+            if any(one.changed for one in result.added):
+                report_staged(ctx, repo, then=", `dver push` uploads the data")
 
 
 def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
@@ -54,8 +57,6 @@ def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
     for path in result.links:
         command = f"dver add {terminal.printable(typed(repo.shown(path)))}"
         ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
-    if not result.dry_run and any(one.changed for one in result.added):
-        ctx.note("The pointers are staged: `git commit` records them, `dver push` uploads the data.")
 
 
 def _verb(one: Added, result: AddResult) -> str:

@@ -10,6 +10,7 @@ from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.restored import exit_code_of, tell_restored
+from dver.cli.staging import report_staged
 from dver.ops.checkout import checkout
 from dver.project.targets import split_revision
 from dver.repo import Repository
@@ -55,6 +56,7 @@ def command(
             ctx.emit_json(result)
         else:
             tell_restored(ctx, result.restored, shown=lambda path: _shown(ctx, repo, path, result.to), rev=rev)
+            report_staged(ctx, repo)
         return exit_code_of(result.restored)
 
 

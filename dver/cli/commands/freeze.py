@@ -6,6 +6,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.staging import report_staged
 from dver.ops.freeze import freeze
 from dver.repo import Repository
 
@@ -20,7 +21,8 @@ def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
     """
     with Repository.open(ctx.cwd) as repo:
         changed = freeze(repo, stages, cwd=ctx.cwd, frozen=True)
-    for one in changed:
-        ctx.say(f"frozen: {terminal.printable(str(one))}")
-    if not changed:
-        ctx.note("nothing changed: they are frozen already")
+        for one in changed:
+            ctx.say(f"frozen: {terminal.printable(str(one))}")
+        if not changed:
+            ctx.note("nothing changed: they are frozen already")
+        report_staged(ctx, repo)

@@ -7,6 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
+from dver.cli.staging import report_staged
 from dver.ops.remove import remove
 from dver.repo import Repository
 
@@ -39,6 +40,6 @@ def command(ctx: Context, *, paths: tuple[str, ...], data: bool, force: bool, as
             ctx.say(f"no longer tracked: {shown(repo, path)}")
         for path in result.taken_out:
             ctx.say(f"removed {shown(repo, path)}")
-    if result.deleted:
-        ctx.note(f"deleted {terminal.count(result.deleted, 'file')} from the workspace")
-    ctx.note("The change is staged: `git commit` records it.")
+        if result.deleted:
+            ctx.note(f"deleted {terminal.count(result.deleted, 'file')} from the workspace")
+        report_staged(ctx, repo)

@@ -8,6 +8,7 @@ from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.restored import exit_code_of, tell_restored
+from dver.cli.staging import report_staged
 from dver.core.errors import UsageError
 from dver.core.words import typed
 from dver.formats.tree import Entry, Kind
@@ -53,6 +54,7 @@ def command(
             ctx.emit_json(result)
         else:
             _tell(ctx, repo, result)
+            report_staged(ctx, repo)
         return exit_code_of(result.restored) if result.restored is not None else 0
 
 

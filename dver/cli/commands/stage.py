@@ -8,6 +8,7 @@ from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.secrets import warn_of_secrets
+from dver.cli.staging import report_staged
 from dver.core.errors import UsageError
 from dver.ops import stage
 from dver.ops.stage import Listed
@@ -139,10 +140,9 @@ def add_command(
     )
     with Repository.open(ctx.cwd) as repo:
         added = stage.add(repo, new, cwd=ctx.cwd, force=force)
-        path = shown(repo, added.path)
-    warn_of_secrets(ctx, added.secrets)
-    ctx.say(f"stage {terminal.printable(name)} is in {path}")
-    ctx.note(f"`dver repro` runs it, `git add {path}` stages what changed")
+        warn_of_secrets(ctx, added.secrets)
+        ctx.say(f"stage {terminal.printable(name)} is in {shown(repo, added.path)}; `dver repro` runs it")
+        report_staged(ctx, repo)
 
 
 _MADE = {

@@ -1,0 +1,26 @@
+"""What a command staged for Git: each verb that writes a file for Git stages it, and says so."""
+
+from __future__ import annotations
+
+import os
+
+from dver.cli import terminal
+from dver.cli.changes import shown
+from dver.cli.context import Context
+from dver.core.words import some, typed
+from dver.repo import Repository
+
+
+def report_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
+    """Print which files were staged, and which were not; `then` says what comes after `git commit`."""
+    if repo.staged:
+        them = "it" if len(repo.staged) == 1 else "them"
+        files = sorted(repo.staged, key=_is_hidden)
+        ctx.note(f"staged {some([shown(repo, one) for one in files])}: `git commit` records {them}{then}")
+    for path in repo.not_staged:
+        command = terminal.printable(f"git add {typed(os.fsdecode(repo.shown(path)))}")
+        ctx.note(f"not staged: {shown(repo, path)} has changes of yours that are not staged; `{command}` stages all")
+
+
+def _is_hidden(path: bytes) -> bool:
+    return os.path.basename(path).startswith(b".")
