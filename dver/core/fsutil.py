@@ -16,7 +16,7 @@ from dver.core.errors import ConflictError, DverError, LocalIOError
 Name = str | bytes | os.PathLike[str]
 _TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
 
-_FATAL = {
+DISK_REMEDIES: Final = {
     errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
     errno.EFBIG: ("no file may be that large there", "use another file system, or raise the limit of `ulimit -f`"),
@@ -27,6 +27,7 @@ _FATAL = {
     errno.ENFILE: ("too many open files on this machine", "close other programs, then run the same command again"),
     errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
 }
+"""Why an operation on files fails, and the remedy, by error number."""
 _WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -103,10 +104,15 @@ def name_place(error: BaseException | None, place: Name) -> None:
         error.filename = os.fspath(place)
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Does `error` say that the disk, or the user's share of it, is full?"""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def explain(error: OSError) -> DverError:
     """An `OSError` that reached the surface, in words."""
     path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
-    why, fix = _FATAL.get(error.errno or 0, (error.strerror or str(error), "see the path above"))
+    why, fix = DISK_REMEDIES.get(error.errno or 0, (error.strerror or str(error), "see the path above"))
     verb = "write to" if error.errno in _WRITING else "use"
     return LocalIOError(f"cannot {verb} {path!r}" if path else "a file operation failed", why=why, fix=fix)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import RepositoryError, UsageError
+from dver.core.fsutil import is_disk_full
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.clone import MARK
@@ -23,7 +25,11 @@ from dver.scm.worktrees import clone_at
 from dver.stages.aside import forget_old
 from dver.store import clones, trash
 from dver.store.gc import GcPlan, GcResult, collect, find_needed, plan_for, take_inventory
+from dver.store.store import Store
 from dver.store.trash import OpenBatch, open_batch
+
+_ROOM: Final = 64 << 10
+"""Bytes that a gc needs while it works: directories of the trash, and the file that says which gc was the last."""
 
 Roots = set[tuple[Oid, ObjectKind]]
 
@@ -102,7 +108,7 @@ def gc(
     then nothing was moved. ConflictError if another gc is at work.
     """
     grace = repo.config.gc_grace if grace is None else grace
-    with nullcontext() if dry_run else open_batch(repo.store) as batch:
+    with nullcontext() if dry_run else _batch(repo) as batch:
         inventory = take_inventory(repo.store)
         needs = _needs(repo)
         roots = _roots(repo, needs)
@@ -171,6 +177,40 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
         )
     clones.forget(root, found)
     return len(found)
+
+
+# -- room to work
+
+
+@contextmanager
+def _batch(repo: Repository) -> Iterator[OpenBatch]:
+    """A new batch of the trash. On a full disk, leftovers and the index database (a cache) make room for it."""
+    repo.store.scratch.clear()
+    if not _has_room(repo.store):
+        repo.database.move_to_memory(delete=True)
+    with open_batch(repo.store) as batch:
+        yield batch
+
+
+def _has_room(store: Store) -> bool:
+    """Is there room in the store for what a gc needs while it works?"""
+    try:
+        path, fd = store.scratch.create("room")
+    except OSError as error:
+        if is_disk_full(error):
+            return False
+        raise
+    try:
+        written = os.write(fd, bytes(_ROOM))  # less than that before the disk is full
+        os.fsync(fd)
+    except OSError as error:
+        if is_disk_full(error):
+            return False
+        raise
+    finally:
+        path.unlink()
+        os.close(fd)
+    return written == _ROOM
 
 
 # -- what is needed

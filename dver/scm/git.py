@@ -6,6 +6,7 @@ in a small repository. Whatever is out of the ordinary (environment variables, s
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import RepositoryError
+from dver.core.errors import LocalIOError, RepositoryError
+from dver.core.fsutil import DISK_REMEDIES
 
 Arg = str | bytes
 
@@ -164,10 +166,24 @@ def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
     return env
 
 
-def failure(args: Sequence[Arg], stderr: bytes) -> RepositoryError:
+_DISK: Final = {
+    text: DISK_REMEDIES[number]
+    for number, texts in {
+        errno.ENOSPC: ("No space left on device", "Out of diskspace"),
+        errno.EROFS: ("Read-only file system",),
+    }.items()
+    for text in texts
+}
+"""What git says of a disk that takes no writes, why that is, and the remedy."""
+
+
+def failure(args: Sequence[Arg], stderr: bytes) -> RepositoryError | LocalIOError:
     """The error for a git process that failed."""
     verb = next((os.fsdecode(arg) for arg in args if not os.fsdecode(arg).startswith("-")), "")
     why = _reason(stderr)
+    for said, (reason, remedy) in _DISK.items():
+        if said in os.fsdecode(stderr):
+            return LocalIOError(f"git {verb} failed", why=reason, fix=remedy)
     return RepositoryError(f"git {verb} failed", why=why, fix=_remedy(why))
 
 

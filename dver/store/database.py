@@ -1,23 +1,32 @@
 """The index database: what can be found out again, kept where it is found at once.
 
 One SQLite file per clone. Everything in it is a cache: deleting it costs time, never data. A damaged one is thrown
-away and begun again without asking, in the middle of whatever was going on.
+away and begun again without asking, in the middle of whatever was going on. Where the disk takes no writes, because it
+is full or read-only, a copy in memory takes its place for this process.
+
+The journal is a rollback journal: a write-ahead log needs memory that is mapped from the disk, and a full disk then
+kills the process with SIGBUS.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from dver.core.errors import LocalIOError
 
-VERSION: Final = 9
+VERSION: Final = 10
 """Raised with every change of a table: a database of another version is begun again."""
 
 T = TypeVar("T")
+
+_COPIED_MAX: Final = 256 << 20
+"""Bytes of the largest database that is copied into memory. Instead of a larger one, an empty one is begun there."""
+_WAL_FORMAT: Final = 2
+"""The read version in the header of a database with a write-ahead log."""
 
 _PAGE: Final = 4096
 """Bytes of SQLite's pages."""
@@ -32,6 +41,14 @@ _OF_THE_MACHINE: Final = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
+_REFUSES_WRITES: Final = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+_WAITS_FOR_OTHERS: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _OF_THE_FILE: Final = {
     sqlite3.SQLITE_IOERR_SHORT_READ,
     sqlite3.SQLITE_READONLY_DBMOVED,  # another process has begun it again
@@ -43,7 +60,7 @@ _PARAMETERS: Final = 500
 
 # Pack ids are never used twice: another process may hold one of a pack that is gone.
 _SCHEMA: Final = """
-CREATE TABLE packs (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB UNIQUE NOT NULL);
+CREATE TABLE packs (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB UNIQUE NOT NULL, listed INTEGER NOT NULL);
 CREATE TABLE objects (
     oid BLOB PRIMARY KEY, pack INTEGER NOT NULL, kind INTEGER NOT NULL, codec INTEGER NOT NULL,
     offset INTEGER NOT NULL, raw_size INTEGER NOT NULL, stored_size INTEGER NOT NULL
@@ -89,6 +106,7 @@ class Database:
         self.path = path
         self.generation = 0
         """Raised whenever the database had to be begun again, and all that was read from it is out of date."""
+        self._in_memory = False
         self._connection = self._open()
 
     def close(self) -> None:
@@ -130,7 +148,13 @@ class Database:
                 self._connection.execute("ROLLBACK")
             raise
         if self._is_open():
-            self._heal(lambda: self._connection.execute("COMMIT"))
+            self._commit()
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except _BROKEN as error:
+            self._recover(error)
 
     def _is_open(self) -> bool:
         """Is the transaction still there? It is not if the database had to be begun again meanwhile."""
@@ -144,50 +168,92 @@ class Database:
         try:
             return action()
         except _BROKEN as error:
-            if _is_of_the_machine(error):
-                raise LocalIOError(
-                    f"cannot use the index database {self.path}", why=str(error), fix="see that the disk is not full"
-                ) from error
-            self.begin_again()
+            self._recover(error)
             return action()
+
+    def _recover(self, error: Exception) -> None:
+        """After `error` the database can be used again, with or without what it held. Raises LocalIOError."""
+        if not self._in_memory and _is_among(error, _REFUSES_WRITES):
+            self.move_to_memory()
+        elif _is_among(error, _OF_THE_MACHINE):
+            raise _unusable(self.path, error) from error
+        else:
+            self.begin_again()
+
+    def move_to_memory(self, *, delete: bool = False) -> None:
+        """Go on with a copy in memory, since the disk takes no writes; with `delete`, free the file's space."""
+        self.generation += 1
+        before, self._connection = self._connection, _copy_in_memory(self.path, self._connection)
+        before.close()
+        self._in_memory = True
+        if delete:
+            with suppress(OSError):
+                self._delete()
 
     def begin_again(self) -> None:
         """Throw away all that the database holds."""
         self.generation += 1
         self._connection.close()
-        self._delete()
-        self._connection = self._open()
+        try:
+            self._delete()
+        except OSError:  # a read-only disk
+            self._connection = self._begin_in_memory()
+        else:
+            self._connection = self._open()
 
     def _delete(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if _is_cut_off(self.path):
-            self._delete()
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if _is_cut_off(self.path) or _has_wal(self.path):
+                self._delete()
             return self._connect()
+        except OSError:
+            return self._begin_in_memory()
         except _BROKEN as error:
-            if _is_of_the_machine(error):
-                raise LocalIOError(
-                    f"cannot open the index database {self.path}",
-                    why=str(error),
-                    fix="check the disk and its permissions",
-                ) from error
+            if _is_among(error, _REFUSES_WRITES):
+                return self._begin_in_memory()
+            if _is_among(error, _OF_THE_MACHINE):
+                raise _unusable(self.path, error) from error
             self._delete()
             return self._connect()
 
+    def _begin_in_memory(self) -> sqlite3.Connection:
+        self._in_memory = True
+        return _empty_in_memory()
+
     def _connect(self) -> sqlite3.Connection:
+        self._in_memory = False
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
         connection.execute(f"PRAGMA page_size = {_PAGE}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -16000")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != VERSION:
             _create(connection)
         return connection
+
+
+def _empty_in_memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _create(connection)
+    return connection
+
+
+def _copy_in_memory(path: Path, source: sqlite3.Connection) -> sqlite3.Connection:
+    """A database in memory with what `source` holds, what was not committed included, as far as it can be read."""
+    with suppress(OSError, sqlite3.Error):
+        if path.stat().st_size <= _COPIED_MAX:
+            copy = sqlite3.connect(":memory:", isolation_level=None)
+            source.backup(copy)
+            (version,) = copy.execute("PRAGMA user_version").fetchone()
+            if version == VERSION:
+                return copy
+    return _empty_in_memory()
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -203,10 +269,25 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _is_of_the_machine(error: Exception) -> bool:
-    """Does the error tell of the disk, memory or another process, and nothing of what is in the file?"""
+def _is_among(error: Exception, codes: Collection[int]) -> bool:
+    """Is the cause of `error`, by its primary code, one of `codes`, and nothing in the file?"""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    return code & 0xFF in _OF_THE_MACHINE and code not in _OF_THE_FILE
+    return code & 0xFF in codes and code not in _OF_THE_FILE
+
+
+def _unusable(path: Path, error: Exception) -> LocalIOError:
+    if _is_among(error, _WAITS_FOR_OTHERS):
+        why, fix = "another process has been writing to it for a minute", "run the same command again when it is done"
+    else:
+        why, fix = str(error), "see that the disk and the memory are not full"
+    return LocalIOError(f"cannot use the index database {path}", why=why, fix=fix)
+
+
+def _has_wal(path: Path) -> bool:
+    """Does the file have a write-ahead log, as older versions wrote it? To open it is to map memory from the disk."""
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        return file.read(20)[19:] == bytes((_WAL_FORMAT,))
+    return False
 
 
 def _is_cut_off(path: Path) -> bool:

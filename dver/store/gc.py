@@ -10,22 +10,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.batches import batched
 from dver.core.errors import CorruptError
+from dver.core.fsutil import is_disk_full
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats import pack
-from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
+from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.closure import BATCH, StoreReader, children
 from dver.store.oidset import OidList, OidSet
-from dver.store.packs import PackReader, PackWriter, pack_file_name, parse_pack_file_name
+from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
 from dver.store.parts import clear_parts
+from dver.store.repack import PackPlan, rewrite
 from dver.store.store import Store
 from dver.store.trash import OpenBatch, Roots, put_back_needed
 
@@ -50,17 +50,6 @@ class LooseBlob(NamedTuple):
 
     oid: Oid
     size: int
-
-
-class PackPlan(NamedTuple):
-    """What is in a pack. Sizes in bytes: of the file, and of the frames that are needed."""
-
-    name: Oid
-    size: int
-    live: int
-    live_size: int
-    dead: int
-    dead_recipes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +292,7 @@ def collect(
         # The later the look, the less is taken away for a moment from a command that has just named it.
         if plan.empty or not need_more(store, needed, roots_now()) or looks == _LOOKS:
             break
-    for name in (*(one.name for one in plan.dead_packs), *replaced):
-        batch.take_pack(name)
-    for blob in plan.dead_loose:
-        batch.take_loose(blob.oid)
+    plan = _take(batch, plan, replaced)
     batch.settle()
     if not plan.empty or batch.orphans:
         late = {*roots_now()} if batch.orphans else {*roots_now()} - known
@@ -318,18 +304,49 @@ def collect(
     return GcResult(plan, tuple(sorted(damaged)))
 
 
+def _take(batch: OpenBatch, plan: GcPlan, replaced: Sequence[Oid]) -> GcPlan:
+    """Move what goes into `batch`; what of `plan` that was. Where the disk is too full for more, the rest stays."""
+    packs: list[PackPlan] = []
+    loose: list[LooseBlob] = []
+    try:
+        for name in replaced:
+            batch.take_pack(name)
+        for one in plan.dead_packs:
+            batch.take_pack(one.name)
+            packs.append(one)
+        for blob in plan.dead_loose:
+            batch.take_loose(blob.oid)
+            loose.append(blob)
+    except OSError as error:
+        if not is_disk_full(error) or not (packs or loose or batch.orphans):
+            raise
+        return replace(plan, dead_packs=tuple(packs), dead_loose=tuple(loose))
+    return plan
+
+
 def _rewrite_all(
     store: Store, inventory: Inventory, needed: Needed, progress: Progress
 ) -> tuple[GcPlan, list[Oid], set[Oid]]:
-    """The plan that can be carried out; the packs whose needed frames are in new ones now; those that are damaged."""
+    """The plan that can be carried out; the packs whose needed frames are in new ones now; those that are damaged.
+
+    On a full disk packs stay that would have to be written anew, and the rest goes.
+    """
     damaged: set[Oid] = set()
+    unwritable: set[Oid] = set()
     while True:
-        plan = plan_for(store, inventory, needed, damaged)
-        broken, made = _rewrite(store, plan.rewritten, needed, progress)
-        if not broken:
-            # The same objects make the same pack: it is no old one then.
-            return plan, [one.name for one in plan.rewritten if one.name not in made], damaged
-        damaged |= broken
+        plan = plan_for(store, inventory, needed, damaged | unwritable)
+        try:
+            broken, made = rewrite(store, plan.rewritten, needed, progress)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            broken = {one.name for one in plan.rewritten}
+            unwritable |= broken
+        else:
+            if not broken:
+                # The same objects make the same pack: it is no old one then.
+                return plan, [one.name for one in plan.rewritten if one.name not in made], damaged
+            damaged |= broken
         _need_chunks_of(store, broken, needed)
 
 
@@ -340,66 +357,3 @@ def _need_chunks_of(store: Store, packs: Iterable[Oid], needed: Needed) -> None:
             recipes = [row.oid for row in reader.rows(name) if row.codec is Codec.CHUNKED]
             for _, recipe in StoreReader(store, damaged=set()).recipes(recipes):
                 needed.blobs.fresh(recipe.oids)
-
-
-def _rewrite(
-    store: Store, plans: Sequence[PackPlan], live: Container[Oid], progress: Progress
-) -> tuple[set[Oid], set[Oid]]:
-    """Copy the needed frames of packs into new ones. Returns the packs that are damaged, and the new ones."""
-    damaged: set[Oid] = set()
-    made: set[Oid] = set()
-    total = sum([one.live_size for one in plans])
-    with progress.task("rewrite", total=total) as task:
-        for group in _groups(plans):
-            made |= _rewrite_group(store, group, live, damaged, task)
-    return damaged, made
-
-
-def _groups(plans: Sequence[PackPlan]) -> Iterator[list[PackPlan]]:
-    """Packs whose needed frames fill about one pack."""
-    group: list[PackPlan] = []
-    size = 0
-    for one in plans:
-        if group and size + one.live_size > TARGET_SIZE:
-            yield group
-            group, size = [], 0
-        group.append(one)
-        size += one.live_size
-    if group:
-        yield group
-
-
-def _rewrite_group(
-    store: Store, group: Sequence[PackPlan], live: Container[Oid], damaged: set[Oid], task: Task
-) -> set[Oid]:
-    """Write one pack, trees first: they are read together. Frames lie in it as they lay before, so that what belongs
-    together stays together."""
-    rows: dict[Oid, tuple[bool, int, int, Row]] = {}
-    for at, one in enumerate(group):
-        with PackReader(store.packs / pack_file_name(one.name)) as reader:
-            for row in reader.rows(one.name):
-                if row.oid in live and row.oid not in rows:
-                    rows[row.oid] = (row.kind is not ObjectKind.TREE, at, row.offset, row)
-    with PackWriter(store.scratch) as writer:
-        for (_, at), run in groupby(sorted(rows.values()), key=itemgetter(0, 1)):
-            with PackReader(store.packs / pack_file_name(group[at].name)) as reader:
-                if sum([not _copied(reader, row, writer, task) for _, _, _, row in run]):
-                    damaged.add(group[at].name)
-        if damaged.intersection(one.name for one in group):
-            return set()
-        name = writer.seal()
-        writer.move_to(store.packs, name)
-    store.register(name, writer.rows)
-    return {name}
-
-
-def _copied(reader: PackReader, row: Row, writer: PackWriter, task: Task) -> bool:
-    """Copy a frame; False if it is damaged."""
-    frame = reader.read(row.offset, row.frame_size)
-    try:
-        pack.check_frame(row, frame)
-    except CorruptError:
-        return False
-    writer.add_frame(row, frame)
-    task.advance(row.frame_size)
-    return True

@@ -37,6 +37,11 @@ _LEARNT_AT_ONCE: Final = 256
 """Packs that become known in one transaction: one each would take longer, and a long one keeps other processes out."""
 _WHERE: Final = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
 _WHERE_CHUNKED: Final = f"{_WHERE} AND codec = {Codec.CHUNKED:d}"
+_SHADOWED: Final = (
+    "SELECT name FROM packs LEFT JOIN (SELECT pack, count(*) AS held FROM objects GROUP BY pack) ON pack = id"
+    " WHERE listed > coalesce(held, 0)"
+)
+"""Packs with objects that the database has said to be in another pack, which may be gone."""
 _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
 
@@ -332,12 +337,12 @@ class Store:
 
     # -- keeping the database in step
 
-    def register(self, name: Oid, rows: Iterable[Row]) -> None:
+    def register(self, name: Oid, rows: Collection[Row]) -> None:
         """A pack was moved into place: note what it holds."""
         known = self._pack_names()
         self._frames.forget(name)  # a good copy may just have replaced a damaged one
         with self.database.transaction():
-            self.database.write("INSERT OR IGNORE INTO packs (name) VALUES (?)", [(bytes(name),)])
+            self.database.write("INSERT OR IGNORE INTO packs (name, listed) VALUES (?, ?)", [(bytes(name), len(rows))])
             ((number,),) = self.database.rows("SELECT id FROM packs WHERE name = ?", (bytes(name),))
             self.database.write(
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -409,7 +414,10 @@ class Store:
                 self.database.write("DELETE FROM complete_roots", [()])
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('swept', ?)", [(swept,)])
         self.damaged_packs.clear()
-        for names in batched(sorted(on_disk - known.keys()), _LEARNT_AT_ONCE):
+        new = on_disk - known.keys()
+        if gone:
+            new |= on_disk.intersection(Oid(name) for (name,) in self.database.rows(_SHADOWED))
+        for names in batched(sorted(new), _LEARNT_AT_ONCE):
             with self.database.transaction():
                 for name in names:
                     self._learn(name)

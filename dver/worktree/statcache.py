@@ -133,7 +133,7 @@ def make_record(oid: Oid, entries: Sequence[Entry], keys: Sequence[bytes], *, si
     return Record(oid, size, files, fingerprint(keys, [entry.name for entry in entries]), encode_leaf(entries))
 
 
-_WRITE_EVERY: Final = 64
+_WRITE_EVERY: Final = 256
 
 
 class StatCache:

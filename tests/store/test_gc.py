@@ -18,6 +18,7 @@ from dver.store import gc, trash
 from dver.store.closure import Root, missing_from
 from dver.store.gc import GcPlan, LooseBlob, PackContent, plan_gc
 from dver.store.packs import PackReader, parse_pack_file_name
+from dver.store.repack import PackPlan
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 
@@ -37,7 +38,7 @@ def content(name: str, objects: dict[str, int], *, codec: Codec = Codec.ZSTD) ->
     return PackContent(oid(name), at + len(rows) * pack.ROW_SIZE + pack.TRAILER_SIZE + 9, sorted(rows))
 
 
-def named(plans: Iterable[gc.PackPlan]) -> set[Oid]:
+def named(plans: Iterable[PackPlan]) -> set[Oid]:
     return {one.name for one in plans}
 
 

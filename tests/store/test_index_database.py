@@ -15,6 +15,9 @@ from workspaces import Project, write
 
 from dver.core.oid import Oid
 from dver.store.database import Database
+from dver.store.packs import PackReader, PackWriter
+from dver.store.store import Store
+from dver.store.writer import StoreWriter
 
 Harm = Callable[[Path, random.Random], None]
 
@@ -199,3 +202,76 @@ def test_any_number_of_values_is_looked_up(tmp_path: Path) -> None:
     found = {Oid(oid) for (oid,) in database.rows_in("SELECT oid FROM complete_roots WHERE oid IN {in}", oids)}
     assert found == set(oids[::2])
     database.close()
+
+
+def test_an_object_in_two_packs_is_found_when_one_of_them_goes(tmp_path: Path) -> None:
+    """As a gc leaves it, between putting the new pack in place and taking the old one away."""
+    made = Store(tmp_path / "store", Database(tmp_path / "a.db"))
+    packs = []
+    for number in range(2):
+        with StoreWriter(made) as writer:
+            writer.add_blobs([(Oid.of(b"%d" % number), b"%d" % number)])
+    old = sorted(made.packs.iterdir())
+    with PackWriter(made.scratch) as packing:
+        for path in old:
+            name = Oid(bytes.fromhex(path.stem))
+            with PackReader(path) as reader:
+                for row in reader.rows(name):
+                    packing.add_frame(row, reader.read(row.offset, row.frame_size))
+        new = packing.move_to(made.packs, packing.seal())
+    for path in old:
+        packs.append(path.rename(tmp_path / path.name))
+    store = Store(tmp_path / "store", Database(tmp_path / "b.db"))
+    oids = {Oid.of(b"0"), Oid.of(b"1")}
+    assert store.present(oids) == oids
+    for path in packs:  # learnt later, so that the database names these
+        path.rename(made.packs / path.name)
+    store.refresh()
+    assert store.present(oids) == oids
+    for path in old:
+        path.unlink()
+    store.refresh()
+    assert store.present(oids) == oids
+    assert {store.pack_path(found.pack) for found in store.locate(oids)} == {new}
+
+
+# -- a disk that takes no writes
+
+
+def refuse_writes(database: Database) -> None:
+    """From now on no page can be added, as on a full disk."""
+    (size,) = database.rows("PRAGMA page_count")[0]
+    database.rows(f"PRAGMA max_page_count = {size}")
+
+
+def test_on_a_full_disk_a_database_goes_on_in_memory_with_all_that_it_held(tmp_path: Path) -> None:
+    database = Database(tmp_path / "index.db")
+    database.write("INSERT INTO facts VALUES (?, ?)", [("before", "1")])
+    refuse_writes(database)
+    with database.transaction():
+        database.write("INSERT INTO facts VALUES (?, ?)", [(f"key {n}", "x" * 1000) for n in range(500)])
+    database.write("INSERT INTO facts VALUES (?, ?)", [("after", "2")])
+    assert database.generation == 1
+    assert dict(database.rows("SELECT key, value FROM facts WHERE key IN ('before', 'after')")) == {
+        "before": "1",
+        "after": "2",
+    }
+    assert Database(tmp_path / "index.db").rows("SELECT key FROM facts") == [("before",)]
+
+
+def test_a_database_with_a_write_ahead_log_of_an_older_version_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    old = sqlite3.connect(path)
+    old.execute("PRAGMA journal_mode = WAL")
+    old.execute("CREATE TABLE t (x)")
+    old.close()
+    database = Database(path)
+    assert database.rows("SELECT count(*) FROM packs") == [(0,)]
+    assert {one.name for one in tmp_path.iterdir()} <= {"index.db", "index.db-journal"}
+
+
+def test_a_path_where_nothing_can_be_made_has_a_database_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    database = Database(tmp_path / "file" / "index.db")
+    database.write("INSERT INTO facts VALUES (?, ?)", [("key", "1")])
+    assert database.rows("SELECT value FROM facts") == [("1",)]
