@@ -28,6 +28,8 @@ DISK_REMEDIES: Final = {
     errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
 }
 """Why an operation on files fails, and the remedy, by error number."""
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+"""Why a hard link cannot be made where a file can be renamed."""
 _WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -199,6 +201,26 @@ def _clear_unlocked(path: bytes) -> None:
                 os.unlink(path)
         finally:
             os.close(fd)
+
+
+def move_to_free_name(source: Name, target: Name) -> bool:
+    """Rename the file or link `source` to `target` on the same disk. False, and nothing is changed, if that is there.
+
+    A rename would replace it. Where the file system has no hard links, one between the look and the rename is.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            return False
+        os.rename(source, target)
+        return True
+    os.unlink(source)
+    return True
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dver.core.errors import UsageError
-from dver.core.fsutil import writing_to
+from dver.core.fsutil import move_to_free_name, writing_to
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
@@ -18,11 +18,17 @@ from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.worktree.materialise import Lost, Materialiser
 from dver.worktree.plan import CheckoutPlan, Kept, Why, bytes_in
+from dver.worktree.recheck import Recheck
 from dver.worktree.staging import Stages
 from dver.worktree.statcache import StatCache
+from dver.worktree.storelinks import StoreLinks
 
 _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY)
 """A directory that cannot be removed for these has something new in it, is gone, or has a disk mounted on it."""
+
+
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+"""A directory cannot be renamed to a name for these if something is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,8 @@ def apply_plan(
     lost = [Lost(path, entry, error) for path, entry, error in plan.unknown]
     for folder in {os.path.dirname(path) for path, _ in [*plan.remove, *plan.create, *plan.replace]}:
         refuse_symlinked_parents(destination.root, join(folder, b"file"))
-    for path, _ in plan.remove:
-        _unlink(destination.absolute(path))
+    recheck = Recheck(cache, StoreLinks(store))
+    _remove(plan, destination, recheck)
     for path in plan.remove_directories:
         _rmdir(destination.absolute(path), cache)
     _keep_the_unforeseen(plan, destination)
@@ -55,7 +61,22 @@ def apply_plan(
     if not steps:
         return lost
     with writing_to(destination.root), progress.task("checkout", total=bytes_in(steps)) as task:
-        return lost + _make(plan, destination, cache, Materialiser(store, destination.mode, task))
+        maker = Materialiser(store, destination.mode, task)
+        _Making(plan, destination, cache, maker, recheck).carry_out()
+        return lost + maker.lost
+
+
+def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> None:
+    """Delete what is to go, and take the steps out of `plan` whose file was edited since the scan."""
+    gone = []
+    for path, entry in plan.remove:
+        target = destination.absolute(path)
+        if plan.force or recheck.is_unchanged(target, entry):
+            _unlink(target)
+            gone.append((path, entry))
+        else:
+            plan.keep.append(Kept(path, Why.EDITED))
+    plan.remove[:] = gone
 
 
 def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:
@@ -82,47 +103,84 @@ def _in_the_way(destination: Destination, path: bytes, entry: Entry, *, force: b
     return entry.kind is Kind.DIRECTORY or not force
 
 
-def _make(plan: CheckoutPlan, destination: Destination, cache: StatCache, maker: Materialiser) -> list[Lost]:
-    with Stages(destination.scratch) as stages:
-        for number, (path, entry) in enumerate(plan.create):
-            if entry.kind is Kind.DIRECTORY:
-                staged = _stage(stages, destination, path) + b"/%d" % number
-                if not maker.directory(staged, path, entry):
-                    continue
-                records = maker.take_records()
-                _publish(staged, destination.absolute(path))
-                for below, record in records:
-                    cache.put(destination.absolute(below), record)
-        files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
-        _make_files([*files, *plan.replace], stages, maker, destination)
-    cache.flush()
-    return maker.lost
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """Making what a plan creates and replaces. Where somebody was faster, the step is taken out of the plan."""
 
+    plan: CheckoutPlan
+    destination: Destination
+    cache: StatCache
+    maker: Materialiser
+    recheck: Recheck
+    kept: set[bytes] = field(default_factory=set)
 
-def _make_files(
-    steps: Sequence[tuple[bytes, Entry]], stages: Stages, maker: Materialiser, destination: Destination
-) -> None:
-    by_folder: dict[bytes, list[Entry]] = {}
-    for path, entry in steps:
-        by_folder.setdefault(os.path.dirname(path), []).append(entry._replace(name=os.path.basename(path)))
-    for number, (folder, entries) in enumerate(by_folder.items()):
-        staged = _stage(stages, destination, join(folder, entries[0].name)) + b"/files-%d" % number
-        os.mkdir(staged)
-        for name in maker.files(staged, folder, entries):
-            _publish(staged + b"/" + name, destination.absolute(join(folder, name)))
-        for name in os.listdir(staged):  # a hard link to the very file that is there: renaming it has done nothing
-            os.unlink(staged + b"/" + name)
-        os.rmdir(staged)
+    def carry_out(self) -> None:
+        """Make all of it."""
+        plan = self.plan
+        with Stages(self.destination.scratch) as stages:
+            for number, (path, entry) in enumerate(plan.create):
+                if entry.kind is Kind.DIRECTORY:
+                    self.directory(path, entry, self.stage(stages, path) + b"/%d" % number)
+            files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
+            self.files([*files, *plan.replace], {path for path, _ in files}, stages)
+        self.cache.flush()
+        for steps in (plan.create, plan.replace):
+            steps[:] = [step for step in steps if step[0] not in self.kept]
 
+    def directory(self, path: bytes, entry: Entry, staged: bytes) -> None:
+        """Make a directory with all that is in it; it appears by one rename."""
+        if not self.maker.directory(staged, path, entry):
+            return
+        records = self.maker.take_records()
+        try:
+            os.rename(staged, self.destination.absolute(path))
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            self.keep(path, Why.IN_THE_WAY)
+            return
+        for below, record in records:
+            self.cache.put(self.destination.absolute(below), record)
 
-def _stage(stages: Stages, destination: Destination, path: bytes) -> bytes:
-    parent = os.path.dirname(destination.absolute(path))
-    os.makedirs(parent, exist_ok=True)
-    return stages.beside(parent)
+    def files(self, steps: Sequence[tuple[bytes, Entry]], new: Collection[bytes], stages: Stages) -> None:
+        """Make files and links, those of one directory together."""
+        by_folder: dict[bytes, list[Entry]] = {}
+        for path, entry in steps:
+            by_folder.setdefault(os.path.dirname(path), []).append(entry._replace(name=os.path.basename(path)))
+        for number, (folder, entries) in enumerate(by_folder.items()):
+            staged = self.stage(stages, join(folder, entries[0].name)) + b"/files-%d" % number
+            os.mkdir(staged)
+            wanted = {entry.name: entry for entry in entries}
+            for name in self.maker.files(staged, folder, entries):
+                path = join(folder, name)
+                self.publish(staged + b"/" + name, path, wanted[name], is_new=path in new)
+            for name in os.listdir(staged):  # what was kept; a hard link to the very file that is there
+                os.unlink(staged + b"/" + name)
+            os.rmdir(staged)
 
+    def publish(self, staged: bytes, path: bytes, entry: Entry, *, is_new: bool) -> None:
+        """Move a file to its place, unless that would overwrite what nobody has looked at."""
+        target = self.destination.absolute(path)
+        if self.plan.force:
+            os.rename(staged, target)
+        elif is_new:
+            if not move_to_free_name(staged, target):
+                self.keep(path, Why.IN_THE_WAY)
+        elif self.recheck.is_unchanged(target, self.plan.found.get(path, entry)):
+            os.rename(staged, target)
+        else:
+            self.keep(path, Why.EDITED)
 
-def _publish(staged: bytes, target: bytes) -> None:
-    os.rename(staged, target)
+    def keep(self, path: bytes, why: Why) -> None:
+        """Note that what is at `path` stays."""
+        self.plan.keep.append(Kept(path, why))
+        self.kept.add(path)
+
+    def stage(self, stages: Stages, path: bytes) -> bytes:
+        """A staging folder beside which `path` is."""
+        parent = os.path.dirname(self.destination.absolute(path))
+        os.makedirs(parent, exist_ok=True)
+        return stages.beside(parent)
 
 
 def _unlink(path: bytes) -> None:

@@ -16,6 +16,7 @@ class Why(Enum):
     """Why a path is left as it is."""
 
     MODIFIED = "modified, and saved nowhere"
+    EDITED = "edited during this checkout"
     NEW = "new, and saved nowhere"
     IN_THE_WAY = "in the way of what should be there, and saved nowhere"
 
@@ -45,6 +46,8 @@ class CheckoutPlan:
     """What is not there yet: files, links, and directories with all that is below them."""
     replace: list[tuple[bytes, Entry]] = field(default_factory=list)
     """Files and links to put in the place of others."""
+    found: dict[bytes, Entry] = field(default_factory=dict)
+    """What the scan found at the paths to replace; where it is not here, the same content as the new one."""
     keep: list[Kept] = field(default_factory=list)
     """Unsaved work, left as it is."""
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
@@ -162,6 +165,7 @@ def _replace_file(
         plan.create.append((path, want))
     else:
         plan.replace.append((path, want))
+        plan.found[path] = have
 
 
 def _may_go(have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules) -> bool:

@@ -21,6 +21,7 @@ from dver.core.fsutil import (
     fsync_dir,
     is_temporary,
     locked,
+    move_to_free_name,
     read_pieces,
     temporary_name,
     write_atomic,
@@ -168,3 +169,25 @@ def test_a_file_that_grows_as_fast_as_it_is_read_is_not_read_for_ever(tmp_path: 
         pieces = read_pieces(opened.fileno())
         with pytest.raises(GrowingError):
             deque(os.truncate(tmp_path / "file", opened.seek(0, 2) + (8 << 20)) for _ in pieces)
+
+
+@pytest.mark.parametrize("reason", [None, errno.EPERM])
+def test_a_file_is_moved_to_a_free_name_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int | None
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        assert reason is not None
+        raise OSError(reason, "no hard links")
+
+    if reason is not None:
+        monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "file").write_text("new")
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "taken").write_text("old")
+    assert not move_to_free_name(tmp_path / "file", tmp_path / "taken")
+    assert (tmp_path / "taken").read_text() == "old"
+    assert move_to_free_name(tmp_path / "file", tmp_path / "free")
+    assert move_to_free_name(tmp_path / "link", tmp_path / "free link")
+    assert not move_to_free_name(tmp_path / "free", tmp_path / "free link")
+    assert sorted(os.listdir(tmp_path)) == ["free", "free link", "taken"]
+    assert os.readlink(tmp_path / "free link") == "nowhere"
