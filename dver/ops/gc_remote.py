@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
-from dver.core.errors import ConflictError, RepositoryError, UsageError
+from dver.core.errors import ConflictError, LocalIOError, RepositoryError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
 from dver.formats.repository import RepositoryEntry
 from dver.project.needed import needs_of, with_kinds
 from dver.project.registration import has_history, unknown_repositories
+from dver.remote.clock import agreed_time
+from dver.remote.examine import Server
 from dver.remote.gc import prepare_remote_gc, remote_gc
 from dver.remote.gc_state import total
 from dver.remote.repositories import SHORT, forget_entries
 from dver.remote.runs import gather
 from dver.remote.storage import Storage
 from dver.repo import Repository
-from dver.scm.revisions import CommitId, is_shallow
+from dver.scm.revisions import CommitId, is_shallow, newest_tip
 from dver.scm.roots import read_roots
 from dver.scm.upstream import fetch_command, unknown_tips
 from dver.store.closure import Root
+
+_DAY_SECONDS: Final = 86_400
+_SHORT: Final = 10
+"""Digits of a commit in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,13 @@ def gc_remote(
     `offline` is set. Many small batches of runs are put together. Raises RepositoryError where it does not know enough,
     ConflictError if another repository uses the remote, RemoteError.
     """
-    grace = repo.config.gc_grace if grace is None else grace
     _refuse_partial_knowledge(repo, offline=offline)
-
     catalog = repo.catalog(name)
     chosen, url = repo.remote_settings(name).name, catalog.storage.url
+    now = partial(agreed_time, catalog.storage)
+    if grace is None:
+        _refuse_late_clock(repo, chosen, catalog.storage)
+        grace = repo.config.gc_grace
 
     def roots() -> list[Root]:
         needs = needs_of(repo.git)
@@ -67,7 +78,7 @@ def gc_remote(
         return [Root(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
 
     if not dry_run:
-        done = remote_gc(roots, repo.store, catalog, grace=grace, progress=progress)
+        done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, progress=progress)
         gather(catalog)
         return RemoteReport(
             chosen,
@@ -80,7 +91,7 @@ def gc_remote(
             done.deleted_size,
             done.next_due,
         )
-    plan = prepare_remote_gc(roots, repo.store, catalog, grace=grace).plan
+    plan = prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now).plan
     return RemoteReport(
         chosen,
         url,
@@ -111,6 +122,20 @@ def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
             why="the data that they need would be taken off the remote",
             fix=f"{fetch_command(unknown)}, then run the same command again",
         )
+
+
+def _refuse_late_clock(repo: Repository, remote: str, storage: Storage) -> None:
+    """A remote without a clock of its own: then the dates of commits show whether this machine's clock is behind."""
+    newest = newest_tip(repo.git)
+    if isinstance(storage, Server) or newest is None or newest.date - time.time() < _DAY_SECONDS:
+        return
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest.date))
+    raise LocalIOError(
+        "this machine's clock seems to be behind",
+        why=f"commit {newest.id[:_SHORT]} ({newest.ref}) is of {day}, so no grace period could be kept",
+        fix=f"set the clock: `timedatectl set-ntp true`; if the commit's date is wrong: "
+        f"dver gc --remote {typed(remote)} --grace 14d",
+    )
 
 
 def _refuse_other_repositories(repo: Repository, remote: str, storage: Storage, commits: Collection[CommitId]) -> None:

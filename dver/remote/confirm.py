@@ -6,13 +6,13 @@ docs/format/remote.md, "After an index was put", says why this makes pushes and 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from time import time
 
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
 from dver.formats.pack import ObjectKind
 from dver.remote.catalog import Catalog
+from dver.remote.clock import remote_time
 from dver.remote.gc_look import Changed, look, packs_there, read_lists
 from dver.remote.gc_plan import FAR
 from dver.remote.gc_reach import Reach
@@ -38,7 +38,7 @@ class SafeCatalog(Catalog):
         self._store = store
         self._sizes = state.packs
         self._reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)
-        self._safe = {row.oid: row for row in safe_rows(state, int(time()))}
+        self._safe = {row.oid: row for row in safe_rows(state, int(remote_time(catalog.storage)))}
 
     def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
         """None: everything is looked at."""
@@ -106,7 +106,7 @@ def _harmless(before: Glance, shown: Glance, packs: Collection[Oid], catalog: Ca
     if not shown.indexes.keys() >= before.indexes.keys():
         return False
     fresh = read_lists(catalog.storage, shown.lists - before.lists, jobs=catalog.jobs)
-    if any(one.due - time() <= FAR for one in fresh.values()):
+    if any(one.due - remote_time(catalog.storage) <= FAR for one in fresh.values()):
         return False
     return packs_there(catalog.storage).keys() >= set(packs)
 

@@ -76,7 +76,7 @@ def prepare_remote_gc(
     """
     for turn in range(TRIES):
         try:
-            return _prepare(roots, store, catalog, grace, int(now()))
+            return _prepare(roots, store, catalog, grace, now)
         except (Changed, MissingKey, MissingObjectError) as error:
             # Another gc may be deleting just now; what is gone for good is gone at the next look as well.
             if turn == TRIES - 1:
@@ -132,8 +132,9 @@ def execute_remote_gc(
     )
 
 
-def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, now: int) -> PreparedGc:
+def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Callable[[], float]) -> PreparedGc:
     seen = glance(catalog.storage)
+    now = int(clock())  # a remote that has a clock has told it by now
     wanted = [(root.oid, root.kind) for root in roots()]
     shown, state = look(catalog.storage, seen, store, jobs=catalog.jobs)
     reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)

@@ -137,6 +137,22 @@ class LocalStorage:
         self.delete(key)
         return Capabilities(writable=True, conditional_put=can_link, deletable=True)
 
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the clock of the disk is ahead: on a network disk it is not this machine's."""
+        if not os.path.isdir(self._root):
+            return None
+        path = os.path.join(self._root, _TEMPORARY, temporary_name("clock"))
+        try:
+            self._prepare()
+            with open(path, "xb") as file:
+                return os.fstat(file.fileno()).st_mtime - time.time()
+        except OSError:
+            return None
+        finally:
+            with suppress(OSError):
+                os.unlink(path)
+
     def unfinished(self) -> Sequence[Unfinished]:
         """The temporary files of puts: those at work, and what killed ones left, which a put sweeps after a day."""
         found: list[Unfinished] = []

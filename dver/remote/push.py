@@ -12,7 +12,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from time import time
 from typing import Final, NamedTuple
 
 from dver.core.errors import MissingObjectError, RemoteError
@@ -22,6 +21,7 @@ from dver.formats.pack import Row
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.bodies import FromPack, Stopped, Watched, build_pack, whole_pack_pieces, whole_pack_rows
 from dver.remote.catalog import Catalog
+from dver.remote.clock import remote_time
 from dver.remote.confirm import look_again
 from dver.remote.gc_look import Changed
 from dver.remote.listing import refresh_listing
@@ -121,7 +121,7 @@ def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[
 
 def _withdraw(indexes: Iterable[Oid], catalog: Catalog) -> None:
     """Take back indexes that promise what was taken away meanwhile, and cannot be sent again."""
-    withdraw(indexes, catalog.storage, now=int(time()))
+    withdraw(indexes, catalog.storage, now=int(remote_time(catalog.storage)))
     refresh_listing(catalog.storage)
 
 

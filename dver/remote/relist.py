@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import time
 
 from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
@@ -18,6 +17,7 @@ from dver.formats.recipe import Recipe
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.catalog import Catalog
+from dver.remote.clock import remote_time
 from dver.remote.fsck import below
 from dver.remote.glance import glance
 from dver.remote.listing import refresh_listing
@@ -204,7 +204,7 @@ class Relister:
         old = [name for name in (*affected, *self._found.damaged) if name != written]
         result.deleted = len(old)
         if self._condemn and old:
-            withdraw(old, storage, now=int(time()))
+            withdraw(old, storage, now=int(remote_time(storage)))
         else:
             self._delete(old)
         refresh_listing(storage)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 
 from dver.core.errors import RepositoryError, UsageError
 from dver.scm.git import GitRepo, run
 
 CommitId = NewType("CommitId", str)
 """The id of a commit, in full, as hexadecimal text."""
+
+
+class DatedTip(NamedTuple):
+    """A ref, its commit, and when that was made, in Unix seconds."""
+
+    date: int
+    id: CommitId
+    ref: str
+
 
 _ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = re.compile(rb"ref: (refs/heads/[^\0\r\n]+)\n?")
@@ -65,6 +74,18 @@ def commits(
     how = ["--topo-order"] if all_commits else ["--no-walk=sorted"]
     output = run(git, ["rev-list", *how, *which, "--stdin"], stdin="".join(f"{tip}\n" for tip in tips).encode())
     return [CommitId(line) for line in output.decode().split()]
+
+
+def newest_tip(git: GitRepo) -> DatedTip | None:
+    """The branch, tag or other ref whose commit has the latest date."""
+    # Annotated tags come without a date of a commit, and last.
+    form = "--format=%(committerdate:unix) %(objectname) %(refname:short)"
+    output = os.fsdecode(run(git, ["for-each-ref", "--sort=-committerdate", "--count=1", form]))
+    date, _, rest = output.rstrip("\n").partition(" ")
+    if not date.isdigit():
+        return None
+    commit, _, ref = rest.partition(" ")
+    return DatedTip(int(date), CommitId(commit), ref)
 
 
 def is_shallow(git: GitRepo) -> bool:

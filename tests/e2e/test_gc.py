@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -361,3 +362,16 @@ def test_a_grace_of_zero_shortens_that_of_what_is_condemned(run: Run, shared: Pr
     assert "deleted" in run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root).out
     assert size_of(tmp_path / "remote") < before - 2_000_000
     run("check", "--remote", cwd=shared.root)
+
+
+def test_a_clock_that_is_behind_the_commits_is_refused(
+    run: Run, shared: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 20 * 86_400))
+    monkeypatch.setenv("GIT_COMMITTER_DATE", later)
+    shared.commit("From a machine whose clock is right")
+    refused = run("gc", "--remote", "store", cwd=shared.root, rc=8)
+    assert "clock seems to be behind" in refused.err
+    assert "(main) is of" in refused.err
+    assert "dver gc --remote store --grace 14d" in refused.err
+    run("gc", "--remote", "store", "--grace", "14d", cwd=shared.root)

@@ -1,0 +1,65 @@
+"""The time by a remote's clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from datasets import Clone, Spy, files, put_dataset
+
+from dver.core.errors import RemoteError
+from dver.formats import condemned
+from dver.remote.clock import agreed_time, remote_time
+from dver.remote.gc import remote_gc
+from dver.remote.glance import condemned_key, glance
+from dver.remote.local import LocalStorage
+from dver.remote.storage import ObjectInfo
+from dver.store.closure import Root
+
+DAY = 86_400
+
+
+class Clocked(Spy):
+    """A remote that tells its clock with each list, as S3 does."""
+
+    def __init__(self, folder: Path, ahead: float) -> None:
+        super().__init__(LocalStorage(folder))
+        self._ahead = ahead
+        self.clock_skew: float | None = None
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        self.clock_skew = self._ahead
+        return super().list(prefix)
+
+
+def collect(clone: Clone, storage: Clocked, *roots: Root, grace: int = 14 * DAY) -> None:
+    remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=grace, now=lambda: agreed_time(storage))
+
+
+def test_what_is_condemned_is_dated_by_the_clock_of_the_remote(tmp_path: Path) -> None:
+    storage, clone = Clocked(tmp_path / "remote", 1800), Clone(tmp_path / "a")
+    clone.push(storage, put_dataset(clone.store, files(5)))
+    collect(clone, storage)
+    (name,) = glance(storage).lists
+    assert abs(condemned.decode(storage.get(condemned_key(name))).at - (time.time() + 1800)) < 60
+
+
+@pytest.mark.parametrize("ahead", [20 * DAY, -20 * DAY])
+def test_a_gross_skew_is_refused_before_anything_is_written(tmp_path: Path, ahead: float) -> None:
+    storage, clone = Clocked(tmp_path / "remote", ahead), Clone(tmp_path / "a")
+    clone.push(storage, put_dataset(clone.store, files(5)))
+    before = storage.made("put")
+    with pytest.raises(RemoteError, match="differ by 20 days") as caught:
+        collect(clone, storage)
+    assert ("behind" if ahead > 0 else "ahead") in (caught.value.why or "")
+    assert storage.made("put") == before
+
+
+def test_a_folder_tells_the_clock_of_its_disk_and_keeps_nothing(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "remote")
+    assert storage.clock_skew is None
+    (tmp_path / "remote").mkdir()
+    assert abs(remote_time(storage) - time.time()) < 5
+    assert [path for path in (tmp_path / "remote").rglob("*") if path.is_file()] == []
