@@ -94,6 +94,8 @@ def told(reason: Reason) -> str:
             return f"environment variable {printable(name)}{_set_or_not(old, new)}"
         case OutputMissing(path):
             return f"output not there: {printable(path)}"
+        case OutputChanged(path, _, _, files) if files and all(one.status.value == "removed" for one in files):
+            return f"{count(len(files), 'file')} missing from output {printable(path)}: {_names(files)}"
         case OutputChanged(path, old, new, files):
             return f"output is not as the stage left it: {printable(path)}{_difference(old, new, files)}"
         case OutputsDiffer(added, gone):
@@ -134,11 +136,14 @@ def _dependency(reason: DependencyChanged) -> str:
 
 def _difference(old: Item, new: Item, files: Sequence[Change] | None) -> str:
     if files:
-        names = ", ".join(_shown(change.path) for change in files[:_NAMED])
-        more = ", …" if len(files) > _NAMED else ""
-        return f", {count(len(files), 'file')} ({summary(files)}): {names}{more}"
+        return f", {count(len(files), 'file')} ({summary(files)}): {_names(files)}"
     before, after = _measured(old), _measured(new)
     return f" ({before} -> {after})" if before != after else ""
+
+
+def _names(files: Sequence[Change]) -> str:
+    names = ", ".join(_shown(change.path) for change in files[:_NAMED])
+    return names + (", …" if len(files) > _NAMED else "")
 
 
 def _measured(item: Item) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from dver.pipeline.environment import SecretVariable, secret_variables
 from dver.pipeline.graph import Address, Graph, reached
 from dver.pipeline.job import Runner
 from dver.pipeline.local import LocalRunner
-from dver.pipeline.plan import Step, plan, scope
+from dver.pipeline.plan import Step, needed_before, plan, scope
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State, Task, Watcher, run_stages
 from dver.pipeline.watchers import Errors, Silent
@@ -95,7 +95,7 @@ class _Refused:
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
     pipelines, stages, refused = _chosen(repo, choice, cwd)
-    graph, forced = pipelines.graph, frozenset(stages) if choice.force else frozenset()
+    graph, forced = pipelines.graph, _not_frozen(pipelines.graph, stages if choice.force else ())
     supply = Supply(repo, progress) if choice.pull else None
     if supply is not None:
         supply.learn()
@@ -103,7 +103,7 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
     observer.prefetch(places_of(graph, stages))
     missed = _Missed()
     known = Known(RunCache(repo), locks, supply.has if supply else missed.note) if choice.use_cache else None
-    coming = supply.inputs(graph, _run(graph, stages, forced)) if supply else {}
+    coming = supply.inputs(graph, _not_frozen(graph, stages)) if supply else {}
     forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
     steps = plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
     return ReproPlan(steps, missed.count, secret_variables(graph.stages, stages), _problems(pipelines, refused))
@@ -125,11 +125,11 @@ def repro(
     moved out of the way."""
     pipelines, stages, refused = _chosen(repo, choice, cwd)
     graph = pipelines.graph
-    forced = frozenset(stages) if choice.force else frozenset()
+    forced = _not_frozen(graph, stages if choice.force else ())
     supply = Supply(repo, progress) if choice.pull else None
     damaged = supply.learn() if supply else ()
     if supply is not None:
-        supply.bring_inputs(graph, _run(graph, stages, forced))
+        supply.bring_inputs(graph, _not_frozen(graph, stages))
     observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
     observer.prefetch(places_of(graph, stages))
     missed = _Missed()
@@ -153,7 +153,8 @@ def repro(
     work.refuse_too_large(stages, graph)
     logs = RunLogs(repo)
     heard = Errors(_Logged(watcher or Silent(), logs))
-    tasks = [Task(one, graph.upstream[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
+    before = needed_before(graph)
+    tasks = [Task(one, before[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
     try:
         states = run_stages(
             tasks,
@@ -176,9 +177,9 @@ def repro(
     )
 
 
-def _run(graph: Graph, stages: Sequence[Address], forced: Collection[Address]) -> frozenset[Address]:
-    """The stages that may be run: what they make is not to be had from elsewhere before."""
-    return frozenset(one for one in stages if one in forced or not graph.stages[one].frozen)
+def _not_frozen(graph: Graph, stages: Iterable[Address]) -> frozenset[Address]:
+    """The stages that may be run, even with `force`."""
+    return frozenset(one for one in stages if not graph.stages[one].frozen)
 
 
 def _bring_outputs(

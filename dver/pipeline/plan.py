@@ -38,11 +38,17 @@ class Step:
 def scope(
     graph: Graph, targets: Sequence[Address], *, single: bool = False, downstream: bool = False
 ) -> tuple[Address, ...]:
-    """The stages that a run for `targets` looks at, in order: all that they depend on, too; with `single` only they
-    themselves, with `downstream` they and what depends on them."""
-    links: Mapping[Address, Sequence[Address]] = graph.downstream() if downstream else graph.upstream
+    """The stages that a run for `targets` looks at, in order: all that they depend on, too, but not what is only needed
+    for a frozen one; with `single` only they themselves, with `downstream` they and what depends on them."""
+    links: Mapping[Address, Sequence[Address]] = graph.downstream() if downstream else needed_before(graph)
     wanted = set(targets) if single else reached(targets, links)
     return tuple(one for one in graph.order if one in wanted)
+
+
+def needed_before(graph: Graph) -> Mapping[Address, tuple[Address, ...]]:
+    """The stages that have to be up to date before each: none before a frozen one, which is left as it is."""
+    stages = graph.stages
+    return {one: () if stages[one].frozen else before for one, before in graph.upstream.items()}
 
 
 def plan(
@@ -65,17 +71,18 @@ def plan(
         reasons = (*((Forced(),) if address in forced else ()), *stale.get(address, ()))
         if before:
             reasons = (*reasons, Upstream(before))
-        intent = _intent(graph, address, reasons, address in restorable and not before)
+        frozen = graph.stages[address].frozen
+        intent = _intent(reasons, frozen=frozen, restorable=address in restorable and (frozen or not before))
         if intent is Intent.RUN:
             running.add(address)
         steps.append(Step(address, intent, reasons))
     return tuple(steps)
 
 
-def _intent(graph: Graph, address: Address, reasons: tuple[Reason, ...], restorable: bool) -> Intent:
+def _intent(reasons: tuple[Reason, ...], *, frozen: bool, restorable: bool) -> Intent:
     if not reasons:
         return Intent.NOTHING
+    if frozen:
+        return Intent.RESTORE if restorable else Intent.FROZEN
     fresh = any(isinstance(one, (Always, Forced)) for one in reasons)
-    if graph.stages[address].frozen and not any(isinstance(one, Forced) for one in reasons):
-        return Intent.FROZEN
     return Intent.RESTORE if restorable and not fresh else Intent.RUN

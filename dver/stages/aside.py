@@ -23,7 +23,7 @@ from dver.repo import Repository
 from dver.scm.index import is_committed
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
-from dver.stages.present import item_of
+from dver.stages.present import entry_of_item, item_of
 from dver.store.closure import Root, missing_from
 from dver.worktree.apply import refuse_symlinked_parents
 
@@ -63,7 +63,10 @@ class Aside:
                 continue
             path = os.fsencode(place)
             refuse_symlinked_parents(self._repo.top, path)
-            if not (self._is_kept(path, item_of(out.path, entry)) or self._is_left_over(address, path)):
+            there = item_of(out.path, entry)
+            if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, entry_of_item(old)):
+                there = old
+            if not (self._is_kept(path, there) or self._is_left_over(address, path)):
                 self._move(address, path)
 
     def begin(self, address: Address) -> None:

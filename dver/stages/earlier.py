@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dver.core.progress import Progress
@@ -65,9 +65,34 @@ def find_hit(
     return next((hit for hit in hits if known.elsewhere(_absent(repo, hit))), None)
 
 
-def put_back(repo: Repository, address: Address, stage: Stage, hit: Hit, progress: Progress) -> tuple[Item, ...] | None:
-    """Bring what is lacking into place. Returns the stage's outputs, or None if content turned out to be lost."""
-    make_room(repo, address, hit.lacking)
+def find_recorded(
+    repo: Repository,
+    stage: Stage,
+    last: lock.Stage | None,
+    outs: Mapping[str, Item | None],
+    elsewhere: AtHand | None = None,
+) -> Hit | None:
+    """The outputs of a frozen stage as its lock has them, if one is missing and can be had, whatever the stage would
+    run on now; `outs` are in place."""
+    if last is None or {one.path for one in last.outs} != outs.keys():
+        return None
+    hit = Hit({one.path: one for one in last.outs}, tuple(out for out in stage.outs if outs[out.path] is None))
+    absent = _absent(repo, hit)
+    return hit if hit.lacking and (not absent or (elsewhere is not None and elsewhere(absent))) else None
+
+
+def put_back(
+    repo: Repository,
+    address: Address,
+    stage: Stage,
+    hit: Hit,
+    progress: Progress,
+    *,
+    incomplete: Collection[Output] = (),
+) -> tuple[Item, ...] | None:
+    """Bring what is lacking into place; to directories that are only `incomplete`, the missing files. Returns the
+    stage's outputs, or None if content turned out to be lost."""
+    make_room(repo, address, [one for one in hit.lacking if one not in incomplete])
     wishes = [
         Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), entry_of_item(hit.outs[one.path]))
         for one in hit.lacking

@@ -10,7 +10,7 @@ from dver.pipeline.graph import Address, Graph, Producers, place_of
 from dver.pipeline.reasons import DependencyChanged, Inputs, Reason, staleness
 from dver.pipeline.stage import Stage
 from dver.repo import Repository
-from dver.stages.earlier import Hit, Known, find_hit
+from dver.stages.earlier import Hit, Known, find_hit, find_recorded
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
 from dver.stages.present import in_detail, inputs_of, out_places, outs_of
@@ -51,11 +51,14 @@ def foresee(
         stale[address] = tuple(
             one if _is_ahead(one, now, inputs) else in_detail(observer, address, stage, one) for one in reasons
         )
-        if not stale[address] or address in forced or stage.frozen or known is None:
+        if not stale[address] or address in forced:
             continue
-        if None in inputs.deps.values() or _is_between(graph, address, hits, soon):
+        if stage.frozen:
+            hit = find_recorded(repo, stage, locks.of(address), outs, known.elsewhere if known else None)
+        elif known is None or None in inputs.deps.values() or _is_between(graph, address, hits, soon):
             continue
-        hit = find_hit(repo, known, address, stage, inputs, outs)
+        else:
+            hit = find_hit(repo, known, address, stage, inputs, outs)
         if hit is not None:
             hits[address] = hit
             places = out_places(address, stage.outs)

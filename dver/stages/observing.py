@@ -25,7 +25,7 @@ from dver.pipeline.yamltree import MAX_SIZE
 from dver.project.partial import completed
 from dver.repo import Repository
 from dver.stages.ignoring import DependencyIgnore, DependencyRules
-from dver.store.compare import Change, TreeReader, compare, with_renames
+from dver.store.compare import Change, Status, TreeReader, compare, with_renames
 from dver.store.graft import directory
 from dver.worktree.intake import HashOnly
 from dver.worktree.scan import Snapshot
@@ -109,6 +109,14 @@ class Observer:
             except (MissingObjectError, CorruptError):
                 self._differences[key] = None
         return self._differences[key]
+
+    def is_part_of(self, place: str, old: Entry) -> bool:
+        """Is there a directory that only lacks files of `old`, and has all others as they are there?"""
+        entry = self.entry(place)
+        if entry is None or entry.kind is not Kind.DIRECTORY:
+            return False
+        changes = self.differences(place, old) or ()
+        return bool(changes) and all(one.status is Status.REMOVED for one in changes)
 
     def trees(self, place: str) -> list[tuple[Oid, bytes]]:
         """The directory that is read at `place` and those in it, encoded, so that they can be compared with later."""

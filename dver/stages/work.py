@@ -22,13 +22,14 @@ from dver.pipeline.stage import Output, Stage
 from dver.project.runcache import key_of
 from dver.repo import Repository
 from dver.stages.aside import Aside, Spared
-from dver.stages.earlier import Hit, Known, find_hit, is_repeatable, put_back
+from dver.stages.earlier import Hit, Known, find_hit, find_recorded, is_repeatable, put_back
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
 from dver.stages.outputs import keep_uncached, make_room, refuse_parts, take_outputs
 from dver.stages.pipelines import Pipelines
 from dver.stages.present import (
     dep_places,
+    entry_of_item,
     inputs_of,
     job_of,
     out_places,
@@ -83,8 +84,8 @@ class StageWork:
     def look(self, address: Address) -> State | None:
         """See `Work`."""
         stage, forced = self._stages[address], address in self._forced
-        if stage.frozen and not forced:
-            return State.UP_TO_DATE
+        if stage.frozen:
+            return State.UP_TO_DATE if self._recorded(address, stage) is None else None
         inputs = _ready_inputs(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, self._outs(address)):
             return State.UP_TO_DATE
@@ -95,6 +96,8 @@ class StageWork:
     def begin(self, address: Address) -> Job | State:
         """See `Work`."""
         stage = self._stages[address]
+        if stage.frozen:
+            return self._restore_frozen(address, stage)
         self._remember(address, stage)
         if address not in self._forced and self._restore(address, stage):
             return State.RESTORED
@@ -126,7 +129,7 @@ class StageWork:
     def _fate(self, address: Address) -> State:
         """What is to become of a stage before which all is up to date."""
         stage, forced = self._stages[address], address in self._forced
-        if stage.frozen and not forced:
+        if stage.frozen:
             return State.UP_TO_DATE
         inputs, outs = inputs_of(self._observer, address, stage), outs_of(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
@@ -217,13 +220,30 @@ class StageWork:
         hit = self._hit(address, stage, inputs, self._outs(address))
         if hit is None:
             return False
-        self._aside.spare(address, hit.lacking)
-        items = put_back(self._repo, address, stage, hit, self._progress)
+        incomplete = [one for one in hit.lacking if self._is_incomplete(address, one, hit.outs[one.path])]
+        self._aside.spare(address, [one for one in hit.lacking if one not in incomplete])
+        items = put_back(self._repo, address, stage, hit, self._progress, incomplete=incomplete)
         self._observer.forget(out_places(address, stage.outs))
         if items is not None:
             self._recorder.note(address, stage, recorded(stage, inputs, items))
             self._aside.done(address)
         return items is not None
+
+    def _is_incomplete(self, address: Address, out: Output, item: Item) -> bool:
+        return self._observer.is_part_of(place_of(address.folder, out.path, out.mark), entry_of_item(item))
+
+    def _recorded(self, address: Address, stage: Stage) -> Hit | None:
+        """What is missing of a frozen stage's outputs, and can be had."""
+        elsewhere = self._known.elsewhere if self._known is not None else None
+        return find_recorded(self._repo, stage, self._locks.of(address), self._outs(address), elsewhere)
+
+    def _restore_frozen(self, address: Address, stage: Stage) -> State:
+        hit, last = self._recorded(address, stage), self._locks.of(address)
+        if hit is None or last is None or put_back(self._repo, address, stage, hit, self._progress) is None:
+            return State.UP_TO_DATE
+        self._observer.forget(out_places(address, stage.outs))
+        self._recorder.note(address, stage, last)
+        return State.RESTORED
 
     def _remember(self, address: Address, stage: Stage) -> None:
         """What the lock tells of may have been made elsewhere: whoever goes back to it need not run it again."""

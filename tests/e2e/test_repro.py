@@ -598,3 +598,23 @@ def test_a_stage_that_comes_back_need_not_run_again(run: Run, project: Path) -> 
     run("repro", cwd=project)
     assert (project / "ran").read_text() == "\n"
     assert set(locked(project).stages) == {"a", "z"}
+
+
+def test_files_that_are_missing_from_an_output_are_named_and_only_they_are_restored(run: Run, project: Path) -> None:
+    write(project, "  a: {cmd: mkdir out; touch out/a out/b; cp raw out/c; echo >> ran, deps: [raw], outs: [out]}\n")
+    run("repro", cwd=project)
+    kept = (project / "out/a").stat()
+    (project / "out/b").unlink()
+    (project / "out/c").unlink()
+    assert run("repro", "--dry-run", cwd=project).out == "restore a\n  2 files missing from output out: b, c\n"
+    assert run("repro", cwd=project).err == "a: restored\n"
+    assert sorted(one.name for one in (project / "out").iterdir()) == ["a", "b", "c"]
+    assert (project / "out/c").read_text() == "raw\n"
+    now = (project / "out/a").stat()
+    assert (now.st_ino, now.st_ctime_ns) == (kept.st_ino, kept.st_ctime_ns)
+    assert (project / "ran").read_text() == "\n"
+    assert is_up_to_date(run, project)
+    # Where the stage has to run, what is left of it is not moved aside: all of it is in the store.
+    (project / "out/b").unlink()
+    (project / "raw").write_text("other\n")
+    assert "moved" not in run("repro", cwd=project).err
