@@ -218,7 +218,7 @@ def test_what_was_pushed_stays_whatever_gcs_do_meanwhile(
 ) -> None:
     # One clock, and names that are the same each time.
     play = Play(tmp_path, seed)
-    monkeypatch.setattr(confirm, "time", lambda: play.now)
+    monkeypatch.setattr(confirm, "remote_time", lambda _: play.now)
     monkeypatch.setattr(os, "urandom", random.Random(seed).randbytes)
     parts = [play.pusher(f"p{number}", [play.dataset() for _ in range(3)]) for number in range(3)]
     parts += [play.collector(f"g{number}", 6) for number in range(2)]
