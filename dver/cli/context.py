@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from dver.cli import terminal
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from dver.cli.progress import TerminalProgress
     from dver.core.errors import DverError
     from dver.core.progress import Progress
+
+LISTED: Final = 10
+"""Lines of a long list that are printed without `-v`."""
 
 
 class OutputClosedError(Exception):
@@ -82,6 +86,21 @@ class Context:
     def warn_of(self, error: DverError) -> None:
         """Warn of an error that does not end the command: what, why and fix in one line."""
         self.warn(terminal.printable("; ".join(part for part in (error.what, error.why, error.fix) if part)))
+
+    def listing(
+        self, lines: Sequence[str], write: Callable[[str], None] | None = None, *, rest: str = " (-v lists them)"
+    ) -> None:
+        """Print the first ten of `lines`, or all of them with `-v`, and how many more there are.
+
+        `write` is where they go: `say`, unless told otherwise. `rest` says how to see the others.
+        """
+        write = write or self.say
+        most = None if self.verbose else LISTED
+        for line in lines[:most]:
+            write(line)
+        if most is not None and len(lines) > most:
+            indent = re.match(r" *", lines[0])
+            write(f"{indent[0] if indent else ''}… and {len(lines) - most:,} more{rest}")
 
     def table(self, rows: Iterable[Sequence[str]], *, right: Iterable[int] = (), indent: int = 0) -> None:
         """Print `rows` in aligned columns; the columns numbered in `right` are aligned on the right."""

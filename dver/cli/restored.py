@@ -11,7 +11,6 @@ from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.words import some, typed
 from dver.project.restore import Restored
 
-_NAMED: Final = 10
 _STAGES: Final = 3
 _ARGUMENTS: Final = 5
 """Paths that a command is given before it is shown without any."""
@@ -54,9 +53,7 @@ def _tell_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) 
     if not restored.kept:
         return
     ctx.warn(f"kept {terminal.count(len(restored.kept), 'path')} whose content is saved nowhere:")
-    for kept in restored.kept[:_NAMED]:
-        ctx.note(f"  {shown(kept.path)}  ({kept.why.value})")
-    _more(ctx, len(restored.kept))
+    ctx.listing([f"  {shown(kept.path)}  ({kept.why.value})" for kept in restored.kept], ctx.note)
     ctx.note(f"  {' and '.join(_saving(restored.makers))} saves it, `dver checkout --force` gives it up")
 
 
@@ -77,9 +74,7 @@ def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], 
         ctx.warn(f"{terminal.count(damaged, 'path')} not restored, since the store's copy is damaged")
     if len(restored.lost) > damaged:
         ctx.warn(f"{terminal.count(len(restored.lost) - damaged, 'path')} not restored, since not in the store:")
-    for one in restored.lost[:_NAMED]:
-        ctx.note(f"  {shown(one.path)}  ({one.error.what})")
-    _more(ctx, len(restored.lost))
+    ctx.listing([f"  {shown(one.path)}  ({one.error.what})" for one in restored.lost], ctx.note)
     get = f"dver pull --rev {rev}" if rev else "dver pull"
     if restored.parts and len(restored.lost) <= _ARGUMENTS:  # without paths, it would download the rest, too
         unread = any(one.path in restored.parts for one in restored.lost)
@@ -88,8 +83,3 @@ def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], 
     if restored.former_store is not None:
         place = terminal.printable(typed(str(restored.former_store)))
         ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")
-
-
-def _more(ctx: Context, number: int) -> None:
-    if number > _NAMED:
-        ctx.note(f"  … and {number - _NAMED:,} more")

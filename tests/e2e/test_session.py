@@ -128,3 +128,16 @@ def test_one_file_of_a_tracked_directory_is_pulled_alone(
     assert (tmp_path / "clone" / wanted).read_bytes() == (project / wanted).read_bytes()
     assert [path.name for path in (tmp_path / "clone" / "data").rglob("*.csv")] == ["sample-0160.csv"]
     assert not (tmp_path / "clone" / "models" / "net.bin").exists()
+
+
+def test_of_a_long_list_ten_lines_are_shown_and_the_number_of_the_rest(run: Run, project: Path) -> None:
+    names = [f"many/{number:02}.bin" for number in range(25)]
+    (project / "many").mkdir()
+    for name in names:
+        (project / name).write_text(name)
+    added = run("add", *names, cwd=project)
+    assert [line.split()[1] for line in added.out.splitlines()[:-1]] == names[:10]
+    assert added.out.splitlines()[-1] == "… and 15 more (-v lists them)"
+    assert len(run("add", "-v", *names, cwd=project).err.splitlines()) == 25
+    removed = run("remove", *names, cwd=project).out.splitlines()
+    assert (len(removed), removed[-1]) == (11, "… and 15 more (-v lists them)")

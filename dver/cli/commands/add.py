@@ -47,13 +47,11 @@ def command(
 
 
 def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
-    for one in result.added:
-        if one.changed:
-            ctx.say(f"{_verb(one, result)} {shown(repo, one.path)}  ({_size(one)})")
-        else:
-            ctx.note(f"unchanged {shown(repo, one.path)}")
-    for path in result.absent:
-        ctx.note(f"skipped {shown(repo, path)}: it is not in the workspace")
+    changed = [one for one in result.added if one.changed]
+    ctx.listing([f"{_verb(one, result)} {shown(repo, one.path)}  ({_size(one)})" for one in changed])
+    ctx.listing([f"unchanged {shown(repo, one.path)}" for one in result.added if not one.changed], ctx.note)
+    absent = [f"skipped {shown(repo, path)}: it is not in the workspace" for path in result.absent]
+    ctx.listing(absent, ctx.note)
     for path in result.links:
         command = f"dver add {terminal.printable(typed(repo.shown(path)))}"
         ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")

@@ -8,7 +8,7 @@ from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.cli.scope import scope_options
-from dver.ops.check import check
+from dver.ops.check import Absent, check
 from dver.project.history import Scope
 from dver.repo import Repository
 
@@ -49,11 +49,14 @@ def command(
     if as_json:
         ctx.emit_json(result)
     elif result.absent:
-        for one in result.absent:
-            where = "in the store" if one.where == "store" else f"on {one.where}"
-            ctx.say(f"missing {terminal.printable(one.path)}  (not {where})")
+        ctx.listing([_missing(one) for one in result.absent])
         ctx.note("`dver push` uploads what is in the store, `dver fetch` downloads what is on the remote")
     else:
         where = f" on {' and '.join(result.remotes)}" if result.remotes else ""
         ctx.say(f"complete{where}: {terminal.count(result.checked, 'pointer')}")
     return 1 if result.absent else 0
+
+
+def _missing(one: Absent) -> str:
+    where = "in the store" if one.where == "store" else f"on {one.where}"
+    return f"missing {terminal.printable(one.path)}  (not {where})"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Final
 
 import click
 
 from dver.cli import options, terminal
-from dver.cli.context import Context
+from dver.cli.context import LISTED, Context
 from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.core.errors import CorruptError
 from dver.ops.fsck import fsck
@@ -19,9 +18,6 @@ from dver.project.hurt import Hurt, Malformed
 from dver.repo import Repository
 from dver.scm.naming import Commits
 from dver.store.damage import Damage
-
-_SHOWN: Final = 10
-"""Lines of one kind before the rest is only counted, unless -v is given."""
 
 
 class _Share(click.ParamType[float]):
@@ -102,9 +98,9 @@ def command(
 
 
 def _tell(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
-    _list(ctx, [_damage(one) for one in result.damages])
-    _list(ctx, [_malformed(one) for one in result.malformed])
-    shown = result.bad if ctx.verbose else result.bad[:_SHOWN]
+    ctx.listing([_damage(one) for one in result.damages])
+    ctx.listing([_malformed(one) for one in result.malformed])
+    shown = result.bad if ctx.verbose else result.bad[:LISTED]
     for one in shown:
         _tell_object(ctx, one, result, dry_run=dry_run)
     if len(shown) < len(result.bad):
@@ -117,22 +113,14 @@ def _tell(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
         ctx.say(f"{terminal.count(len(result.recovered), 'missing object')} {found} on this machine")
     if result.incomplete:
         ctx.say(f"not in the store, which is no damage: {terminal.count(len(result.incomplete), 'object')}")
-        _list(ctx, [f"  {terminal.printable(one.path)}" for one in result.incomplete])
+        ctx.listing([f"  {terminal.printable(one.path)}" for one in result.incomplete])
         ctx.note("`dver fetch` downloads what is on the remote")
     if result.strays:
         ctx.say("nothing needs these files:")
-        _list(ctx, [f"  {terminal.printable(one)}" for one in result.strays])
+        ctx.listing([f"  {terminal.printable(one)}" for one in result.strays])
     for failure in result.warnings:
         ctx.warn(terminal.printable(failure))
     ctx.say(_summary(ctx, result))
-
-
-def _list(ctx: Context, lines: list[str]) -> None:
-    shown = lines if ctx.verbose else lines[:_SHOWN]
-    for line in shown:
-        ctx.say(line)
-    if len(shown) < len(lines):
-        ctx.say(f"  and {len(lines) - len(shown):,} more (-v lists them)")
 
 
 def _damage(one: Damage) -> str:
@@ -153,7 +141,7 @@ def _tell_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: b
     hidden = any(hurt.below for other in result.bad for hurt in other.hurt)
     unknown = "  perhaps below one of the damaged directories" if hidden else "  no pointer of this clone needs it"
     lines = [_hurt(hurt) for hurt in one.hurt] or [unknown]
-    _list(ctx, lines)
+    ctx.listing(lines)
 
 
 def _hurt(one: Hurt) -> str:

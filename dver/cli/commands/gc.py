@@ -18,8 +18,6 @@ from dver.project.unneeded import Unneeded
 from dver.repo import Repository
 
 _ALL = "*"
-_SHOWN = 20
-"""Things that are listed by name, unless -v asks for all."""
 
 
 @options.command(
@@ -140,10 +138,7 @@ def _tell(ctx: Context, report: GcReport) -> None:
 
 
 def _tell_unneeded(ctx: Context, unneeded: tuple[Unneeded, ...]) -> None:
-    for one in unneeded[: None if ctx.verbose else _SHOWN]:
-        ctx.say(f"  {_line(one)}")
-    if len(unneeded) > _SHOWN and not ctx.verbose:
-        ctx.say(f"  and {len(unneeded) - _SHOWN:,} more (-v lists them)")
+    ctx.listing([f"  {_line(one)}" for one in unneeded])
 
 
 def _kept(report: GcReport) -> str:

@@ -36,10 +36,8 @@ def command(ctx: Context, *, paths: tuple[str, ...], data: bool, force: bool, as
         if as_json:
             ctx.emit_json(result)
             return
-        for path in result.untracked:
-            ctx.say(f"no longer tracked: {shown(repo, path)}")
-        for path in result.taken_out:
-            ctx.say(f"removed {shown(repo, path)}")
+        ctx.listing([f"no longer tracked: {shown(repo, path)}" for path in result.untracked])
+        ctx.listing([f"removed {shown(repo, path)}" for path in result.taken_out])
         if result.deleted:
             ctx.note(f"deleted {terminal.count(result.deleted, 'file')} from the workspace")
         report_staged(ctx, repo)
