@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from dver.core.errors import RepositoryError
-from dver.core.fsutil import locked
+from dver.core.locks import locked
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.core.words import typed
@@ -360,7 +360,8 @@ class Repository:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """No other process changes this worktree's data while the block runs."""
+        """No other process changes this worktree's data while the block runs. Raises ConflictError where this process
+        does not wait for ever (`dver.core.locks.waiting`)."""
         with locked(self.worktree_folder / "lock"):
             yield
 

@@ -16,11 +16,12 @@ from typing import Any
 import click
 
 from dver import __version__
-from dver.cli import options
+from dver.cli import options, terminal
 from dver.cli.context import Context, OutputClosedError, unwritten
 from dver.cli.errors import abandon, report
 from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES
 from dver.core.errors import DverError
+from dver.core.locks import Waiting, waiting
 
 
 class _Dver(options.Group):
@@ -77,6 +78,7 @@ def cli(ctx: click.Context) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code. Never raises."""
     context = Context()
+    waiting.set(Waiting(lambda holder: context.warn(f"waiting for {terminal.printable(str(holder))}")))
     try:
         if "_DVER_COMPLETE" in os.environ:
             code = _complete(context)

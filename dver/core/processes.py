@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from contextlib import suppress
 
 
@@ -26,3 +28,19 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_stopped(pid: int) -> bool:
+    """Is the process `pid` stopped, as Ctrl-Z does? No where that cannot be told."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:
+        # The state follows the command, which is in parentheses and may have any characters.
+        return file.read(1024).rpartition(b")")[2].split()[0] in (b"T", b"t")
+    return False
+
+
+def command_line() -> str:
+    """What this process runs, as it would be typed."""
+    program = os.path.basename(sys.argv[0]) if sys.argv else ""
+    # Started with `python -m dver`, the program is that package's file.
+    name = "dver" if program in ("", "__main__.py") else program
+    return shlex.join([name, *sys.argv[1:]])

@@ -20,7 +20,6 @@ from dver.core.fsutil import (
     explain,
     fsync_dir,
     is_temporary,
-    locked,
     move_to_free_name,
     read_pieces,
     temporary_name,
@@ -114,18 +113,6 @@ def test_processes_that_create_and_clear_at_once_lose_nothing(tmp_path: Path) ->
     processes = [subprocess.Popen([*command, str(number)]) for number in range(4)]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     assert len(os.listdir(tmp_path)) == 4 * 300
-
-
-def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
-    program = (
-        "import os, sys; from pathlib import Path; from dver.core.fsutil import locked\n"
-        "with locked(Path(sys.argv[1])): print('held', flush=True); os.kill(os.getpid(), 9)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "lock")], stdout=subprocess.PIPE)
-    out, _ = process.communicate(timeout=60)
-    assert out == b"held\n"
-    with locked(tmp_path / "lock"):
-        pass
 
 
 def test_errors_of_the_disk_are_told_with_path_reason_and_remedy() -> None:

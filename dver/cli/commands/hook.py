@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.core.errors import DverError, UsageError
+from dver.core.locks import waiting
 from dver.core.words import typed
 from dver.scm.git import discover
 from dver.worktree.followed import has_followed
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from dver.repo import Repository
     from dver.scm.git import GitRepo
 
+_PATIENCE: Final = 10.0
+"""Seconds that a hook waits for another dver process."""
+
 
 @options.group()
 def command() -> None:
@@ -27,6 +32,8 @@ def command() -> None:
 
     Git runs it, through the scripts that `dver install` puts in place.
     """
+    # Git waits for its hooks, and whoever typed the Git command did not ask for dver.
+    waiting.set(replace(waiting.get(), patience=_PATIENCE))
 
 
 command.hidden = True
