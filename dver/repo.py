@@ -46,11 +46,13 @@ class Repository:
     """The project whose folder is `root`, in the Git worktree `git`.
 
     Data paths are bytes, relative to the top of the Git worktree. `cwd`, by default the root, is where the user stands.
+    With `in_hook`, Git runs the command and not the user: only addresses that are trusted are contacted.
     """
 
-    def __init__(self, root: Path, git: GitRepo, *, cwd: Path | None = None) -> None:
+    def __init__(self, root: Path, git: GitRepo, *, cwd: Path | None = None, in_hook: bool = False) -> None:
         self.root = root
         self.git = git
+        self.in_hook = in_hook
         self._cwd = os.fsencode(cwd or root)
         self.staged: dict[bytes, None] = {}
         """The files that were staged for Git, in order."""
@@ -148,6 +150,10 @@ class Repository:
 
         return Config.load(self.config_paths)
 
+    def forget_config(self) -> None:
+        """Read the configuration again when it is next needed."""
+        self.__dict__.pop("config", None)
+
     @cached_property
     def database(self) -> Database:
         """The index database."""
@@ -213,6 +219,8 @@ class Repository:
         """The storage of the remote `name`, or of the default one."""
         from dver.remote.connect import connect
 
+        if self.in_hook:
+            self.config.refuse_untrusted(self.remote_settings(name).name)
         return connect(self.remote_settings(name), base=self.root)
 
     def jobs(self, name: str | None = None) -> int | None:

@@ -231,7 +231,7 @@ def test_an_unknown_key_is_refused_with_a_close_match(paths: ConfigPaths, key: s
     ],
 )
 def test_a_typed_value_gets_the_type_of_its_key(paths: ConfigPaths, key: str, text: str, value: object) -> None:
-    edit(paths, "project", key, text)
+    edit(paths, "global", key, text)
     assert load(paths).get(key) == value
     assert type(load(paths).get(key)) is type(value)
 

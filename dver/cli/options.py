@@ -133,9 +133,11 @@ def command(*, name: str | None = None, examples: Sequence[Example] = ()) -> Cal
     return click.command(name=name, cls=Command, examples=examples, context_settings=_SETTINGS)
 
 
-def group(*, name: str | None = None, examples: Sequence[Example] = ()) -> Callable[[Callable[..., Any]], Group]:
+def group(
+    *, name: str | None = None, examples: Sequence[Example] = (), cls: type[Group] = Group
+) -> Callable[[Callable[..., Any]], Group]:
     """The decorator for a verb that has parts; `@NAME.command(...)` then defines each part."""
-    return click.group(name=name, cls=Group, examples=examples, context_settings=_SETTINGS)
+    return click.group(name=name, cls=cls, examples=examples, context_settings=_SETTINGS)
 
 
 def json_option(function: F) -> F:

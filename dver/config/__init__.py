@@ -7,6 +7,7 @@ project's file says comes from whoever one cloned from, so secrets count only wh
 from dver.config.editing import edit, remove_remote
 from dver.config.reading import Config, ConfigPaths, Item
 from dver.config.schema import DEFAULTS, KEYS, SCOPES, Origin, Scope, Value, check_remote_name, spec_of
+from dver.config.trust import addresses_of, is_address, needs_trust, read_trust, write_trust
 
 __all__ = [
     "DEFAULTS",
@@ -18,8 +19,13 @@ __all__ = [
     "Origin",
     "Scope",
     "Value",
+    "addresses_of",
     "check_remote_name",
     "edit",
+    "is_address",
+    "needs_trust",
+    "read_trust",
     "remove_remote",
     "spec_of",
+    "write_trust",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from dver.config.schema import (
     size_in_bytes,
     spec_of,
 )
+from dver.config.trust import addresses_of, is_address, needs_trust, read_trust
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.remote_schema import problem_with
 
@@ -52,12 +53,14 @@ class ConfigPaths:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One setting in force, and where it was set."""
+    """One setting, and where it was set."""
 
     key: str
     value: Value
     origin: Origin
     secret: bool
+    trusted: bool = True
+    """False for a value of the project's file that reaches out of the repository, and was not accepted here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +69,30 @@ class Config:
 
     root: Path
     _items: Mapping[str, Item]
+    ignored: tuple[Item, ...] = ()
+    """Settings of the project's file that do not count, since they are not trusted."""
 
     @classmethod
-    def load(cls, paths: ConfigPaths, environ: Mapping[str, str] = os.environ) -> Config:
-        """Read the files that exist. Raises RepositoryError for one that cannot be used, naming file and line or key.
+    def load(
+        cls, paths: ConfigPaths, environ: Mapping[str, str] = os.environ, *, scopes: Sequence[Scope] = SCOPES
+    ) -> Config:
+        """Read the files of `scopes` that exist.
+
+        Raises RepositoryError for one that cannot be used, naming file and line or key.
 
         The settings of remotes are taken as they are: `dver.remote.settings.parse` checks those that are used.
         """
         items = {key: Item(key, value, "default", secret=False) for key, value in DEFAULTS.items()}
-        for scope in SCOPES:
+        ignored: list[Item] = []
+        for scope in scopes:
             for key, value in _flatten(read_file(paths.file(scope)), paths.file(scope)):
-                items[key] = _accept(paths, scope, key, value)
+                item = _accept(paths, scope, key, value)
+                if item.trusted or is_address(key):
+                    items[key] = item
+                else:
+                    ignored.append(item)
         items.update((item.key, item) for item in _from_environment(environ))
-        return cls(paths.root, items)
+        return cls(paths.root, items, tuple(ignored))
 
     def get(self, key: str) -> Value | None:
         """The value of `key`, its default, or None. Raises UsageError for a key that there is not."""
@@ -95,6 +109,25 @@ class Config:
     def items(self) -> list[Item]:
         """All settings that have a value, sorted by key."""
         return [self._items[key] for key in sorted(self._items)]
+
+    @property
+    def untrusted(self) -> list[Item]:
+        """Values of the project's file that wait for trust: those that are ignored, and addresses that hooks do not
+        contact. Sorted by key."""
+        addresses = [item for item in self._items.values() if not item.trusted]
+        return sorted((*self.ignored, *addresses), key=lambda item: item.key)
+
+    def refuse_untrusted(self, remote: str) -> None:
+        """Raises RepositoryError if what says where `remote` is comes from a commit, and is not trusted."""
+        found = (self._items.get(key) for key in addresses_of(remote))
+        untrusted = [item for item in found if item is not None and not item.trusted]
+        if untrusted:
+            values = ", ".join(str(one.value) for one in untrusted)
+            raise RepositoryError(
+                f"the address of the remote {remote!r} is not trusted: {values}",
+                why="it comes from .dver/config.toml in a commit, and was never used or accepted in this clone",
+                fix=f"dver config trust {' '.join(one.key for one in untrusted)}",
+            )
 
     @property
     def remote_names(self) -> list[str]:
@@ -187,14 +220,24 @@ def _accept(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> Item:
         spec = BY_KEY.get(f"remote.NAME.{key.split('.', 2)[2]}")
         if spec is not None and spec.secret and scope != "local":
             raise _misplaced_secret(path, scope, key)
-        return Item(key, value, scope, secret=spec is not None and spec.secret)
+        trusted = _is_trusted(paths, scope, key, value)
+        return Item(key, value, scope, secret=spec is not None and spec.secret, trusted=trusted)
     try:
         problem = problem_with(spec_of(key), value)
     except UsageError as error:
         raise _unusable(path, key, error.why or "unknown setting", error.fix) from error
     if problem is not None:
         raise _unusable(path, key, f"expected {problem}, not {value!r}")
-    return Item(key, value, scope, secret=False)
+    return Item(key, value, scope, secret=False, trusted=_is_trusted(paths, scope, key, value))
+
+
+def _is_trusted(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> bool:
+    if scope != "project":
+        return True
+    own_folder = paths.local_file.parent
+    if not needs_trust(key, value, root=paths.root, common_dir=own_folder.parent):
+        return True
+    return read_trust(own_folder).covers(key, value)
 
 
 def _unusable(path: Path, key: str, why: str, fix: str | None = None) -> RepositoryError:

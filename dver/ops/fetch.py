@@ -9,6 +9,7 @@ from pathlib import Path
 from dver.core.progress import SILENT, Progress
 from dver.project.getting import FetchedFrom, get_runs, get_targets
 from dver.project.history import CURRENT, Scope, targets_in
+from dver.project.trusting import accept_addresses
 from dver.repo import Repository
 
 
@@ -40,4 +41,5 @@ def fetch(
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
     if run_cache and not dry_run:
         got += (get_runs(repo, remote=remote, jobs=jobs),)
+    accept_addresses(repo, [one.remote for one in got])
     return FetchResult(got, dry_run)

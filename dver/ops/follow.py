@@ -43,7 +43,7 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
     this worktree's data.
     """
     signature = index_signature(git.git_dir)
-    with Repository(git.worktree, git) as top:
+    with Repository(git.worktree, git, in_hook=True) as top:
         index = pointers.in_index(git)
         if not (index or top.placed or top.followed.marks):
             return None
@@ -127,7 +127,7 @@ def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository,
         bring = [path for path in plan.bring if owners[path] == prefix]
         leaving = [path for path in gone if (owners[path] or b"") == prefix]
         if bring or leaving:
-            yield Repository(by_prefix.get(prefix, top.root), top.git), bring, leaving
+            yield Repository(by_prefix.get(prefix, top.root), top.git, in_hook=True), bring, leaving
 
 
 def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:

@@ -44,7 +44,7 @@ def pre_push(
     unreadable: list[Brought] = []
     tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []
     for root, group in _by_project(git, brought).items():
-        with Repository(root, git, cwd=git.worktree) as repo:
+        with Repository(root, git, cwd=git.worktree, in_hook=True) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
             sent += [_send(repo, name, some, git_remote, progress) for name, some in by_remote(repo, group).items()]
             _tell_runs(repo, group, progress)

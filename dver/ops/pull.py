@@ -12,6 +12,7 @@ from dver.project.checking_out import check_out
 from dver.project.getting import FetchedFrom, get_runs, get_targets
 from dver.project.history import CURRENT, Scope, targets_in
 from dver.project.restore import Restored
+from dver.project.trusting import accept_addresses
 from dver.repo import Repository
 
 
@@ -46,6 +47,7 @@ def pull(
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
     if run_cache and not dry_run:
         got += (get_runs(repo, remote=remote, jobs=jobs),)
+    accept_addresses(repo, [one.remote for one in got])
     if dry_run:
         return PullResult(got, None)
     rev = None if scope.many else scope.rev

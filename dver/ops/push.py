@@ -11,6 +11,7 @@ from dver.core.progress import SILENT, Progress
 from dver.project.history import CURRENT, Scope, by_remote, roots_of, targets_in
 from dver.project.runshare import Telling, keys_in, tell, untold
 from dver.project.sending import PushedTo, send_roots
+from dver.project.trusting import accept_addresses
 from dver.repo import Repository
 
 
@@ -50,6 +51,7 @@ def push(
         groups.setdefault(name, []).extend(roots)
     send = partial(send_roots, repo, jobs=jobs, dry_run=dry_run, progress=progress)
     sent = [send(name, roots) for name, roots in groups.items()]
+    accept_addresses(repo, groups)
     if home is None:
         return PushResult(tuple(sent), dry_run)
     # Only now is it up to date what the remote knows: it may have been emptied.

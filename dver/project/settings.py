@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dver.config import Scope, edit
 from dver.core.fsutil import read_regular
+from dver.project.trusting import accept
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 
@@ -18,13 +19,15 @@ Change = tuple[str, str | None]
 
 
 def apply(repo: Repository, scope: Scope, changes: Sequence[Change]) -> None:
-    """Make `changes` in the file of `scope`. Raises UsageError as `dver.config.edit` does."""
+    """Make `changes` in the file of `scope`, and trust what was typed. Raises UsageError as `dver.config.edit` does."""
 
     def change() -> None:
         for key, value in changes:
             edit(repo.config_paths, scope, key, value)
 
     staged(repo, change)
+    typed = {key for key, value in changes if value is not None}
+    accept(repo, [item for item in repo.config.untrusted if item.key in typed])
 
 
 def staged(repo: Repository, change: Callable[[], T]) -> T:
@@ -37,7 +40,7 @@ def staged(repo: Repository, change: Callable[[], T]) -> T:
         done = True
         return result
     finally:
-        repo.__dict__.pop("config", None)  # read it again
+        repo.forget_config()
         after = _content(repo, path)
         # A file that is new is staged as `dver init` would have done it; one that Git does not track is left to it.
         wanted = index.tracked_under(repo.git, path) if before is not None else not index.ignored(repo.git, [path])

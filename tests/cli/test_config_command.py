@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -44,9 +46,35 @@ def test_the_other_scopes_stay_out_of_git(run: Run, project: Path, env: Path) ->
 def test_global_settings_need_no_project(run: Run, tmp_path: Path) -> None:
     run("config", "set", "--global", "core.jobs", "3", cwd=tmp_path)
     assert run("config", "list", "--global", "--json", cwd=tmp_path).json == [
-        {"key": "core.jobs", "value": 3, "origin": "global", "secret": False}
+        {"key": "core.jobs", "value": 3, "origin": "global", "secret": False, "trusted": True}
     ]
-    assert "not in a Git repository" in run("config", "list", cwd=tmp_path, rc=3).err
+
+
+def test_outside_of_a_repository_your_own_settings_and_defaults_are_shown(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".dver").mkdir()
+    (tmp_path / ".dver/config.toml").write_text("[core]\njobs = 9\n")
+    run("config", "set", "--global", "core.jobs", "3", cwd=tmp_path)
+    assert run("config", "get", "core.jobs", cwd=tmp_path).out == "3\n"
+    listed = run("config", "list", cwd=tmp_path).out
+    assert re.search(r"^core.jobs +3 +global$", listed, re.MULTILINE)
+    assert re.search(r"^gc.grace +14d +default$", listed, re.MULTILINE)
+    for scope in ("--project", "--local"):
+        assert "not in a Git repository" in run("config", "list", scope, cwd=tmp_path, rc=3).err
+
+
+def test_a_key_alone_is_get(run: Run, project: Path) -> None:
+    run("config", "set", "core.jobs", "3", cwd=project)
+    assert run("config", "core.jobs", cwd=project).out == "3\n"
+    assert run("config", "--project", "core.jobs", cwd=project, rc=2).err
+    assert run("config", "core.jobs", "--project", cwd=project).out == "3\n"
+    assert "no setting 'core.job'" in run("config", "core.job", cwd=project, rc=2).err
+    assert "no such command: 'lst'; did you mean 'list'?" in run("config", "lst", cwd=project, rc=2).err
+
+
+def test_a_key_and_a_value_get_the_command_that_sets_it(run: Run, project: Path) -> None:
+    fix = run("config", "core.jobs", "4", cwd=project, rc=2).err.split("fix: ")[1]
+    run(*shlex.split(fix)[1:], cwd=project)
+    assert run("config", "core.jobs", cwd=project).out == "4\n"
 
 
 def test_get_of_an_unset_setting_prints_nothing_and_exits_with_one(run: Run, project: Path) -> None:

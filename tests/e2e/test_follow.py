@@ -292,6 +292,7 @@ def test_missing_data_is_fetched_where_the_configuration_says_so(run: Run, repo:
     git("clone", "-q", "--depth", "1", "--no-single-branch", f"file://{repo}", str(clone), cwd=tmp_path)
     write_hooks(clone)
     run("config", "set", "--local", "hooks.fetch", "true", cwd=clone)
+    run("config", "trust", cwd=clone)
     _git(clone, "checkout", "-q", "-b", "mine")
     assert _has(clone / "data") == NEW
     shutil.rmtree(tmp_path / "remote")

@@ -254,6 +254,7 @@ def test_a_key_that_both_changed_is_a_conflict_and_resolved(run: Run, repo: Path
 def test_trees_that_are_not_here_are_fetched_and_no_data(run: Run, repo: Path) -> None:
     diverge(run, repo, {**BASE, "mine": b"m\n"}, {**BASE, "yours": b"y\n"})
     clone = clone_without_data(run, repo)
+    run("config", "trust", cwd=clone)
     git("merge", "-q", "--no-edit", "other", cwd=clone)
     assert pointer.decode((clone / "data.dver").read_bytes()).files == 5
     run("cat", "data/mine", cwd=clone, rc=5)

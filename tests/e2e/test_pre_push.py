@@ -107,6 +107,7 @@ def _hook(run: Run, repo: Path, lines: str, rc: int = 3) -> str:
 def test_data_that_is_nowhere_stops_the_push_with_its_commit_and_path(run: Run, repo: Path, remote: Path) -> None:
     _version(run, repo, "two")
     _forget_data(repo)
+    run("config", "trust", cwd=repo)
     git("push", "-q", "origin", "main", cwd=repo, rc=1)
     shown = _hook(run, repo, f"refs/heads/main {_id(repo, 'HEAD')} refs/heads/main {'0' * 40}\n", rc=5)
     assert f"data in commit {_id(repo, 'HEAD')[:10]}" in shown
@@ -116,6 +117,7 @@ def test_data_that_is_nowhere_stops_the_push_with_its_commit_and_path(run: Run, 
 def test_data_that_is_only_on_the_remote_does_not_stop_a_push(run: Run, repo: Path, remote: Path) -> None:
     run("push", cwd=repo)
     _forget_data(repo)
+    run("config", "trust", cwd=repo)
     git("push", "-q", "origin", "main", cwd=repo)
     assert "refs/heads/main" in _branches(repo)
 
@@ -175,6 +177,7 @@ def test_a_push_from_a_shallow_clone_sends_what_is_new_in_it(run: Run, repo: Pat
     shallow = repo.with_name("shallow")
     git("clone", "-q", "--depth=1", f"file://{repo.with_name('git')}", shallow, cwd=repo)
     shutil.copy(repo / ".git/hooks/pre-push", shallow / ".git/hooks/pre-push")
+    run("config", "trust", cwd=shallow)
     _version(run, shallow, "two", "more")
     git("push", "-q", "origin", "main", cwd=shallow)
     assert _is_pushed(run, shallow)

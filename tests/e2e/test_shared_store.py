@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support import Run, git, make_git_repo
+from support import Run, git, make_git_repo, run_dver
 from users import ANN, BOB, REAL, TEAM
 
 from dver.repo import Repository
@@ -60,7 +60,9 @@ def added(run: Run, project: Path) -> Path:
 
 
 def clone_of(repo: Path, name: str) -> Path:
+    """A clone that uses the store, as its user has accepted."""
     git("clone", "--quiet", repo, repo.parent / name, cwd=repo.parent)
+    run_dver("config", "trust", cwd=repo.parent / name)
     return repo.parent / name
 
 

@@ -54,4 +54,5 @@ def test_only_global_settings_can_do_without_a_project(tmp_path: Path) -> None:
     config.change(tmp_path, "core.jobs", "4", scope="global")
     assert config.get(tmp_path, "core.jobs", scope="global") == 4
     with pytest.raises(RepositoryError):
-        config.get(tmp_path, "core.jobs")
+        config.change(tmp_path, "core.jobs", "5", scope="local")
+    assert config.get(tmp_path, "core.jobs") == 4

@@ -9,6 +9,7 @@ from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.remotes import remote_option
 from dver.cli.staging import report_staged
+from dver.cli.untrusted import warn_of_ignored
 from dver.core.words import typed
 from dver.ops.add import AddResult, add
 from dver.project.adding import Added
@@ -37,6 +38,7 @@ def command(
     in Git, is written and staged. Commit as usual afterwards.
     """
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         result = add(repo, paths, cwd=ctx.cwd, update=update, dry_run=dry_run, remote=remote, progress=ctx.progress)
         if as_json:
             ctx.emit_json(result)

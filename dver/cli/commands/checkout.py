@@ -11,6 +11,7 @@ from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.restored import exit_code_of, tell_restored
 from dver.cli.staging import report_staged
+from dver.cli.untrusted import warn_of_ignored
 from dver.ops.checkout import checkout
 from dver.project.targets import split_revision
 from dver.repo import Repository
@@ -41,6 +42,7 @@ def command(
     Work that is saved nowhere is kept and named; everything else is brought up to date. The exit code is then 4.
     """
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         rev, paths = split_revision(repo, arguments, ctx.cwd)
         result = checkout(
             repo,

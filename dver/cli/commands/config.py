@@ -10,10 +10,11 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.config import KEYS, Scope, Value
+from dver.config import KEYS, Item, Scope, Value, is_address
+from dver.core.errors import UsageError
 from dver.core.remote_schema import SETTINGS
 from dver.core.words import typed
-from dver.ops.config import LeftBehind, change, get, listed
+from dver.ops.config import LeftBehind, change, get, listed, trust
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,13 +30,32 @@ def _scope_options(function: F) -> F:
     return function
 
 
+class _Config(options.Group):
+    """`dver config KEY` is `dver config get KEY`, as with `git config`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in self.commands or "." not in args[0]:
+            return super().resolve_command(ctx, args)
+        if len(args) > 1 and not args[1].startswith("-"):
+            raise UsageError(
+                "a key and a value, but no command",
+                why="dver config KEY prints a value",
+                fix=f"dver config set {typed(args[0])} {typed(args[1])}",
+            )
+        return super().resolve_command(ctx, ["get", *args])
+
+
 @options.group(
+    cls=_Config,
     examples=[
         ("dver config list", "All settings, and where they come from."),
+        ("dver config core.jobs", "The value of one setting."),
         ("dver config set cache.link hardlink", "For everybody in this project."),
         ("dver config set --global core.jobs 4", "For you, in all projects."),
         ("dver config unset cache.link", "Back to the default."),
-    ]
+    ],
 )
 def command() -> None:
     """Read and change settings.
@@ -107,7 +127,46 @@ def list_command(ctx: Context, *, scope: Scope | None, as_json: bool) -> None:
     if as_json:
         ctx.emit_json(items)
         return
-    ctx.table((item.key, terminal.printable(_as_typed(item.value)), ctx.style.dim(item.origin)) for item in items)
+    ctx.table((item.key, terminal.printable(_as_typed(item.value)), ctx.style.dim(_origin(item))) for item in items)
+
+
+@command.command(
+    name="trust",
+    examples=[
+        ("dver config trust --dry-run", "Show what waits for your trust."),
+        ("dver config trust", "Accept all of it in this clone."),
+        ("dver config trust cache.dir", "Accept the store that the project names."),
+        ("dver config trust --revoke hooks.fetch", "Ignore it again."),
+    ],
+)
+@click.argument("keys", nargs=-1, metavar="[KEY...]")
+@click.option("--revoke", is_flag=True, help="Trust these settings no longer, whatever their values.")
+@click.option("--dry-run", is_flag=True, help="Show the values, and change nothing.")
+@options.json_option
+@click.pass_obj
+def trust_command(ctx: Context, *, keys: tuple[str, ...], revoke: bool, dry_run: bool, as_json: bool) -> None:
+    """Accept settings of the project that reach out of the repository.
+
+    These settings come with the commits of others. They count in this clone once you have accepted their values:
+    cache.dir outside of the repository, cache.shared, and hooks.fetch. Hooks contact the address of a remote after you
+    have accepted it, or used it by `dver pull`, `fetch` or `push`. A new value needs new trust.
+    """
+    result = trust(ctx.cwd, keys, revoke=revoke, dry_run=dry_run)
+    if as_json:
+        ctx.emit_json(result)
+        return
+    verb = ("would revoke" if revoke else "would trust") if dry_run else "revoked" if revoke else "trusted"
+    for item in result.settings:
+        ctx.say(f"{verb} {item.key} = {terminal.printable(_as_typed(item.value))}")
+    if not result.settings:
+        ctx.say("nothing to revoke" if revoke else "no setting of the project waits for trust")
+    _tell_left(ctx, result.left)
+
+
+def _origin(item: Item) -> str:
+    if item.trusted:
+        return item.origin
+    return f"{item.origin}, {'not in hooks' if is_address(item.key) else 'ignored'}: not trusted"
 
 
 def _tell_left(ctx: Context, left: LeftBehind | None) -> None:

@@ -8,6 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.fetched import first_error, tell_fetched
 from dver.cli.scope import transfer_options
+from dver.cli.untrusted import warn_of_ignored
 from dver.ops.fetch import fetch
 from dver.project.history import Scope
 from dver.repo import Repository
@@ -46,6 +47,7 @@ def command(
     """
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         result = fetch(
             repo,
             paths,

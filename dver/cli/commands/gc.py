@@ -10,6 +10,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.remotes import RemoteChoice, ask_remote_option
+from dver.cli.untrusted import warn_of_ignored
 from dver.config.schema import seconds
 from dver.core.errors import UsageError
 from dver.ops.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
@@ -73,6 +74,7 @@ def command(
     _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, gone=gone)
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         if gone is not None and remote is not None:
             for one in forget_repository(repo, remote.checked(repo), gone):
                 ctx.say(f"forgot {terminal.printable(one)}")

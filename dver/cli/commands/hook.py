@@ -86,7 +86,7 @@ def pre_commit(ctx: Context) -> int | None:
     cwd = git.worktree / os.environ.get("GIT_PREFIX", "")  # where the user stands: Git runs hooks at the top
     refused = False
     for root, part in by_project(git, roots, staged(git)):
-        with Repository(root, git, cwd=cwd) as repo:
+        with Repository(root, git, cwd=cwd, in_hook=True) as repo:
             refused = _tell(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
     if refused:
         ctx.note("dver: nothing was committed. To commit in spite of it, once: git commit --no-verify")

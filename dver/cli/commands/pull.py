@@ -10,6 +10,7 @@ from dver.cli.context import Context
 from dver.cli.fetched import first_error, tell_fetched
 from dver.cli.restored import exit_code_of, tell_restored
 from dver.cli.scope import transfer_options
+from dver.cli.untrusted import warn_of_ignored
 from dver.ops.pull import pull
 from dver.project.history import Scope
 from dver.repo import Repository
@@ -50,6 +51,7 @@ def command(
     """
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         result = pull(
             repo,
             paths,

@@ -7,6 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.scope import transfer_options
+from dver.cli.untrusted import warn_of_ignored
 from dver.ops.push import push
 from dver.project.history import Scope
 from dver.project.sending import PushedTo
@@ -45,6 +46,7 @@ def command(
     is continued by the next one.
     """
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         result = push(
             repo,
             paths,

@@ -12,6 +12,7 @@ from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
 from dver.cli.terminal import count, printable
+from dver.cli.untrusted import warn_of_ignored
 from dver.core.words import typed
 from dver.formats.tree import Kind
 from dver.ops.status import DataState, PathStatus, StatusReport, status
@@ -43,6 +44,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: b
     PATH may also be a stage; with paths, stages are told of that make or read what is there.
     """
     with Repository.open(ctx.cwd) as repo:
+        warn_of_ignored(ctx, repo)
         report = status(repo, paths, cwd=ctx.cwd, progress=ctx.progress)
         if as_json:
             ctx.emit_json(_json(report))
