@@ -21,7 +21,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where each test has `hub`, a bare repository of a project, and `store`, with both versions of its `data`.
 
-    Whatever Git clones has the hooks that `dver install` puts in place, and these fetch data.
+    Whatever Git clones has the hooks that `dver install` puts in place, and these fetch data from an address that is
+    trusted.
     """
     put_dver_on_path(tmp_path / "bin", monkeypatch)
     monkeypatch.delenv("DVER_HOOKS_INSTALL")
@@ -34,6 +35,8 @@ def folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
         dver("push", "--all-commits", cwd=repo)
         git("clone", "-q", "--bare", repo, template / "hub", cwd=repo)
         shutil.copytree(repo / ".git" / "hooks", template / "git" / "hooks")
+        (template / "git" / "dver").mkdir()
+        shutil.copy(repo / ".git" / "dver" / "trusted.json", template / "git" / "dver")
         shutil.rmtree(repo)
     shutil.copytree(template, tmp_path / "all", symlinks=True)
     monkeypatch.setenv("GIT_TEMPLATE_DIR", str(template / "git"))
