@@ -35,3 +35,8 @@ def test_many_small_files_and_a_large_one_are_measured(tmp_path: Path) -> None:
 def test_a_merge_is_measured(tmp_path: Path) -> None:
     told = run("merge.py", tmp_path, "--files", "200", "--folders", "20", "--changes", "4")
     assert "| 15 | 5 |" in told  # the root and four folders, on three sides
+
+
+def test_samples_find_what_compresses(tmp_path: Path) -> None:
+    told = run("compression.py", tmp_path, "--mb", "2", "--rounds", "1", "--kinds", "json,csv,bfloat16,sqlite,noise")
+    assert told.count("| 1.000 |") >= 4

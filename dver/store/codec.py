@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -19,32 +20,38 @@ from dver.formats.recipe import Recipe
 
 LEVEL: Final = 3
 """zstd's own default: on text it gives most of what higher levels give, at hundreds of MB/s."""
+SAMPLES: Final = 8
 SAMPLE_SIZE: Final = 1024
-"""Bytes of the middle of an object that are compressed to see whether the whole is worth it."""
+"""So many pieces of so many bytes, spread over an object, are compressed to see whether the whole is worth it. Objects
+of up to twice their sum are compressed without a sample. See docs/decisions/compression.md."""
+PROMISING: Final = 0.93
+"""A sample that shrinks to at most this fraction is promising: it shrinks less than the whole, whose parts repeat."""
 PAYS: Final = 0.9
 """A payload is kept compressed if it is at most this fraction of the raw size."""
 
-_FASTEST: Final = -3
+_SAMPLE_LEVEL: Final = 1
 _UNKNOWN: Final = -1
 """The content size of a zstd frame that was written as a stream: then `max_output_size` is the limit."""
 
 
-class Encoder:
-    """Encodes contents, one after the other. Keeps its compressors, which cost more to make than to use."""
+class Encoder(threading.local):
+    """Encodes contents. Keeps its compressors, which cost more to make than to use: one of each for every thread."""
 
     def __init__(self) -> None:
-        self._sampler = zstandard.ZstdCompressor(level=_FASTEST, write_content_size=False)
+        self._sampler = zstandard.ZstdCompressor(level=_SAMPLE_LEVEL, write_content_size=False)
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
 
-    def pays(self, content: bytes) -> bool:
-        """Does a sample of `content` compress?"""
-        middle = len(content) // 2
-        sample = content[max(0, middle - SAMPLE_SIZE // 2) : middle + SAMPLE_SIZE // 2]
-        return len(sample) > 64 and len(self._sampler.compress(sample)) <= PAYS * len(sample)
+    def promises(self, content: bytes) -> bool:
+        """Whether `content` seems to shrink enough. Negative levels of zstd would not code the entropy of numbers."""
+        if len(content) <= 2 * SAMPLES * SAMPLE_SIZE:
+            return True
+        step = (len(content) - SAMPLE_SIZE) // (SAMPLES - 1)
+        sample = b"".join([content[at : at + SAMPLE_SIZE] for at in range(0, SAMPLES * step, step)])
+        return len(self._sampler.compress(sample)) <= PROMISING * len(sample)
 
     def encode(self, content: bytes) -> tuple[Codec, bytes]:
         """The codec to use for `content`, and the payload."""
-        if self.pays(content):
+        if self.promises(content):
             packed = self._compressor.compress(content)
             if len(packed) <= PAYS * len(content):
                 return Codec.ZSTD, packed

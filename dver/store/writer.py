@@ -6,10 +6,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from dver.core.batches import batched
 from dver.core.clock import would_show
@@ -30,11 +31,21 @@ LARGE: Final = 1 << 20
 """Bytes beyond which a blob is large: kept loose where that saves space, and as chunks elsewhere."""
 _CHUNKS_AT_ONCE: Final = 32
 """Chunks that are looked up together: some MiB."""
+_ENCODERS: Final = 2
+"""Threads that compress the chunks of a large blob."""
 _TWO_NAMES: Final = 2
 """Hard links of a file that is to become the store's: the user's path, and the name in the store."""
 _TREES_BUFFERED: Final = 8 << 20
 _KEEPS: Final = (KeyboardInterrupt, RemoteError, MissingObjectError, CorruptError)
 """After these the disk is well, and what was written is kept."""
+
+
+class _Encoded(NamedTuple):
+    """A blob that a thread compresses."""
+
+    oid: Oid
+    size: int
+    result: Future[tuple[Codec, bytes]]
 
 
 class StoreWriter:
@@ -85,10 +96,12 @@ class StoreWriter:
     def add_blobs(self, blobs: Iterable[tuple[Oid, bytes]]) -> None:
         """Keep blobs that fit in memory; those that are here already cost a look-up."""
         for oid, content in self._absent(blobs):
-            codec, payload = self._encoder.encode(content)
-            self._current().add(oid, ObjectKind.BLOB, codec, len(content), payload)
-            self._in_pack.add(oid)
-            self._close_full_pack()
+            self._add_blob(oid, len(content), *self._encoder.encode(content))
+
+    def _add_blob(self, oid: Oid, size: int, codec: Codec, payload: bytes) -> None:
+        self._current().add(oid, ObjectKind.BLOB, codec, size, payload)
+        self._in_pack.add(oid)
+        self._close_full_pack()
 
     def add_tree(self, oid: Oid, content: bytes) -> None:
         """Keep a tree object. Trees are gathered, so that they lie side by side in their pack."""
@@ -126,16 +139,30 @@ class StoreWriter:
         """Keep a large blob, whose hash is not known yet, as chunks and their recipe."""
         content = ContentHash()
         chunks: list[Chunk] = []
-        for batch in batched(cut(_hashed(pieces, content)), _CHUNKS_AT_ONCE):
-            named = [(Oid.of(chunk), chunk) for chunk in batch]
-            self.add_blobs(named)
-            chunks += [Chunk(oid, len(chunk)) for oid, chunk in named]
+        encoded: list[_Encoded] = []
+        # Threads compress one batch while this one cuts and hashes the next.
+        with ThreadPoolExecutor(_ENCODERS) as pool:
+            for batch in batched(cut(_hashed(pieces, content)), _CHUNKS_AT_ONCE):
+                named = [(Oid.of(chunk), chunk) for chunk in batch]
+                chunks += [Chunk(oid, len(chunk)) for oid, chunk in named]
+                begun = [
+                    _Encoded(oid, len(chunk), pool.submit(self._encoder.encode, chunk))
+                    for oid, chunk in self._absent(named)
+                ]
+                self._add_encoded(encoded)
+                encoded = begun
+            self._add_encoded(encoded)
         oid = content.oid()
         if len(chunks) > 1:  # a single chunk is the blob
             self._add_recipe(oid, chunks)
         elif not chunks:
             self.add_blobs([(oid, b"")])
         return oid
+
+    def _add_encoded(self, blobs: Iterable[_Encoded]) -> None:
+        for oid, size, result in blobs:
+            if oid not in self._in_pack:  # it may have been in the batch before, too
+                self._add_blob(oid, size, *result.result())
 
     def _add_recipe(self, oid: Oid, chunks: Sequence[Chunk]) -> None:
         if self.lacking((oid,)):
