@@ -203,10 +203,11 @@ class Table:
     def _line(self, name: str, width: int, row: _Row) -> str:
         name = _cut(name, width)
         gap = " " * (width - terminal.display_width(name))
-        return f"{name}{gap}  {State.RUNNING.value}  {_duration(self._clock() - row.started):>7}  {row.last_line()}"
+        took = terminal.duration(self._clock() - row.started)
+        return f"{name}{gap}  {State.RUNNING.value}  {took:>7}  {row.last_line()}"
 
     def _over(self, address: Address, state: State, row: _Row | None) -> tuple[str, ...]:
-        took = f" in {_duration(self._clock() - row.started)}" if row is not None else ""
+        took = f" in {terminal.duration(self._clock() - row.started)}" if row is not None else ""
         line = f"{_name(address)}: {self._colored(state)}{took}"
         if state is not State.FAILED or row is None:
             return (line,)
@@ -247,14 +248,6 @@ def _text(line: bytes) -> str:
     """A line as it would be seen: the last of what was written over each other, without colours."""
     shown = click.unstyle(line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace"))
     return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in shown)
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, hours = whole // 60, whole // 3600
-    return f"{minutes}:{whole % 60:02}" if not hours else f"{hours}:{minutes % 60:02}:{whole % 60:02}"
 
 
 def _cut(text: str, width: int) -> str:

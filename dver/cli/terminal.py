@@ -50,6 +50,17 @@ def human_size(size: int) -> str:
     return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
 
 
+def duration(seconds: float) -> str:
+    """A time span: `0.4 s`, `12 s`, `1:05`, `2:00:00`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours = whole // 60, whole // 3600
+    return f"{minutes}:{whole % 60:02}" if not hours else f"{hours}:{minutes % 60:02}:{whole % 60:02}"
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person looks at `stream` directly."""
     return stream is not None and stream.isatty()

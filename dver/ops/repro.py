@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dver.core.errors import DverError
@@ -16,7 +17,7 @@ from dver.pipeline.local import LocalRunner
 from dver.pipeline.plan import Step, needed_before, plan, scope
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State, Task, Watcher, run_stages
-from dver.pipeline.watchers import Errors, Silent
+from dver.pipeline.watchers import Errors, Silent, Timed
 from dver.project.runcache import RunCache
 from dver.repo import Repository
 from dver.stages.aside import Spared
@@ -60,6 +61,10 @@ class ReproResult:
     secrets: tuple[SecretVariable, ...] = ()
     problems: tuple[DverError, ...] = ()
     """What is no failure of a stage."""
+    seconds: Mapping[Address, float] = field(default_factory=dict)
+    """How long the stages took that were run."""
+    elapsed: float = 0.0
+    """Seconds that all of it took."""
 
     @property
     def went_well(self) -> bool:
@@ -89,7 +94,7 @@ class _Refused:
     @property
     def states(self) -> dict[Address, State]:
         """Where they are after a run."""
-        return {one: State.FAILED if one in self.errors else State.WAITING for one in self.blocked}
+        return {one: State.FAILED if one in self.errors else State.BLOCKED for one in self.blocked}
 
 
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
@@ -123,6 +128,7 @@ def repro(
     """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
     the result. `confirm` is asked before a stage is run; `spared` hears of outputs that no run has made, when they are
     moved out of the way."""
+    begun = time.monotonic()
     pipelines, stages, refused = _chosen(repo, choice, cwd)
     graph = pipelines.graph
     forced = _not_frozen(graph, stages if choice.force else ())
@@ -152,7 +158,8 @@ def repro(
     )
     work.refuse_too_large(stages, graph)
     logs = RunLogs(repo)
-    heard = Errors(_Logged(watcher or Silent(), logs))
+    times = Timed(_Logged(watcher or Silent(), logs))
+    heard = Errors(times)
     before = needed_before(graph)
     tasks = [Task(one, before[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
     try:
@@ -174,6 +181,8 @@ def repro(
         missed.count,
         secret_variables(graph.stages, stages),
         _problems(pipelines),
+        times.seconds,
+        time.monotonic() - begun,
     )
 
 

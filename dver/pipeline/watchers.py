@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from dver.core.errors import DverError
 from dver.pipeline.graph import Address
 from dver.pipeline.schedule import State, Watcher
@@ -31,6 +34,33 @@ class Errors:
         """See `Watcher`."""
         if error is not None:
             self.errors[address] = error
+        self._watcher.changed(address, state, error)
+
+    def said(self, address: Address, content: bytes) -> None:
+        """See `Watcher`."""
+        self._watcher.said(address, content)
+
+    def tick(self) -> None:
+        """See `Watcher`."""
+        self._watcher.tick()
+
+
+class Timed:
+    """Passes everything on, and keeps how long stages took, retries included."""
+
+    def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic) -> None:
+        self._watcher = watcher
+        self._clock = clock
+        self._started: dict[Address, float] = {}
+        self.seconds: dict[Address, float] = {}
+        """Of the stages that were run."""
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+        if state is State.RUNNING:
+            self._started.setdefault(address, self._clock())
+        elif address in self._started:
+            self.seconds[address] = self._clock() - self._started[address]
         self._watcher.changed(address, state, error)
 
     def said(self, address: Address, content: bytes) -> None:

@@ -104,7 +104,7 @@ def test_a_stage_that_fails_leaves_its_last_words(table: Table, screen: Screen, 
     table.said(ONE, b"".join(b"line %d\n" % number for number in range(20)) + b"the end")
     later(table, clock)
     table.changed(ONE, State.FAILED)
-    assert screen.lines[0] == "one: failed in 1 s"
+    assert screen.lines[0] == "one: failed in 1.0 s"
     assert screen.lines[1:] == [f"one | line {number}" for number in range(10, 20)] + ["one | the end"]
 
 

@@ -109,7 +109,7 @@ def test_on_a_terminal_several_stages_are_a_table(project: Path) -> None:
     rc, shown = on_a_terminal(project, "repro", "-j", "2")
     assert rc == 0
     assert "from a" in shown
-    assert re.search(r"\x1b\[Jb: .*done.* in \d s", shown)
+    assert re.search(r"\x1b\[Jb: .*done.* in \d\.\d s", shown)
 
 
 ASKED = "  a: {cmd: touch a, outs: [a]}\n  b: {cmd: touch b, deps: [a], outs: [b]}\n  c: {cmd: touch c, outs: [c]}\n"

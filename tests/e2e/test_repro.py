@@ -618,3 +618,22 @@ def test_files_that_are_missing_from_an_output_are_named_and_only_they_are_resto
     (project / "out/b").unlink()
     (project / "raw").write_text("other\n")
     assert "moved" not in run("repro", cwd=project).err
+
+
+def test_the_end_says_what_was_done_and_what_comes_next(run: Run, project: Path, tmp_path: Path) -> None:
+    write(project, "  a: {cmd: cp raw a, deps: [raw], outs: [a]}\n  b: {cmd: 'false', deps: [a], outs: [b]}\n")
+    failed = run("repro", cwd=project, rc=10)
+    assert re.match(r"1 stage run, 1 failed, in [\d.]+ s\n  a +[\d.]+ s\n  b +[\d.]+ s  failed\n$", failed.out)
+    assert failed.err.splitlines()[-3] == "error: stage 'b' failed"
+    write(project, "  a: {cmd: cp raw a, deps: [raw], outs: [a]}\n")
+    (project / "raw").write_text("new\n")
+    assert run("repro", cwd=project).out.endswith("next: `git commit` records dver.lock\n")
+    run("remote", "add", "origin", tmp_path / "remote", cwd=project)
+    (project / "raw").write_text("newer\n")
+    told = run("repro", cwd=project).out
+    assert told.endswith("next: `git commit` records dver.lock, `dver push` uploads the outputs\n")
+    git("commit", "-qm", "Run", cwd=project)  # as it says: the lock is staged already
+    assert "dver.lock" in git("show", "--name-only", cwd=project)
+    run("push", cwd=project)
+    (project / "raw").write_text("newest\n")
+    assert run("-q", "repro", cwd=project).out == ""

@@ -11,13 +11,13 @@ from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
 from dver.cli.reasons import step_json, step_lines
+from dver.cli.repro_summary import summary
 from dver.cli.running import Questions, watching
 from dver.cli.secrets import warn_of_secrets
 from dver.core.errors import StageError
 from dver.core.words import some
 from dver.ops.repro import Choice, plan_repro, repro
 from dver.pipeline.plan import Intent, Step
-from dver.pipeline.schedule import State
 from dver.repo import Repository
 from dver.stages.aside import Spared
 
@@ -93,17 +93,15 @@ def command(
         finally:
             _tell_spared(ctx, repo, spared)
         _tell_missed(ctx, repo, result.missed, "was run")
+        has_remote = repo.config.default_remote is not None
     warn_of_secrets(ctx, result.secrets)
     if result.damaged_runs:
         ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
-    skipped = sum(state is State.SKIPPED for state in result.states.values())
-    ran = sum(state is State.DONE for state in result.states.values())
-    if skipped:
-        ctx.note(f"{terminal.count(skipped, 'stage')} not run, nor what depends on {'it' if skipped == 1 else 'them'}")
-    elif not as_json and not ran and not result.errors and State.RESTORED not in result.states.values():
-        ctx.say("everything is up to date" if result.states else "there are no stages: dver.yaml names none")
+    elif not ctx.quiet:
+        for line in summary(result, ctx.style, has_remote=has_remote):
+            ctx.say(line)
     for error in (*result.problems, *list(result.errors.values())[:-1]):
         ctx.warn_of(error)
     if result.errors:
