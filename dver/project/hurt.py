@@ -174,9 +174,10 @@ def find_hurt(
     names = _commits_of(repo, found, {one for one, _, _ in hurts})
     by_oid: dict[Oid, dict[tuple[bytes, Commits], Hurt]] = defaultdict(dict)
     for one, path, oid in hurts:
-        here = any((one.path, blob) in found.here for blob in one.blobs)
-        hurt = Hurt(path, names[one], graph.is_tree(oid), here)
-        by_oid[oid][path, hurt.commits] = hurt
+        commits, known = names[one], by_oid[oid]
+        before = known.get((path, commits))
+        here = any((one.path, blob) in found.here for blob in one.blobs) or (before is not None and before.here)
+        known[path, commits] = Hurt(path, commits, graph.is_tree(oid), here)
     return {oid: list(listed.values()) for oid, listed in by_oid.items()}
 
 

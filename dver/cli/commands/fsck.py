@@ -150,10 +150,12 @@ def _hurt(one: Hurt) -> str:
 
 
 def _commits(commits: Commits, *, here: bool) -> str:
-    names = [terminal.printable(name) for name in commits.names]
-    if not names or (here and not names):
-        return "the workspace"
-    return ", ".join(names) + (f" and {commits.more:,} more" if commits.more else "")
+    """Where it is needed: the workspace first, since what is wrong there is in use right now."""
+    places = ["the workspace"] if here else []
+    places += [terminal.printable(name) for name in commits.names]
+    if not places:
+        return "another worktree, or an operation in progress"
+    return ", ".join(places) + (f" and {commits.more:,} more" if commits.more else "")
 
 
 def _summary(ctx: Context, result: FsckResult) -> str:
