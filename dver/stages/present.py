@@ -21,6 +21,7 @@ from dver.pipeline.stage import Output, Stage
 from dver.pipeline.values import chosen, is_among
 from dver.pipeline.yamltree import wrong
 from dver.repo import Repository
+from dver.stages.dvclive import pipeline_variables
 from dver.stages.observing import Observer
 
 _LINK: Final = b"symbolic link "
@@ -146,7 +147,7 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
         stage.commands,
         os.path.normpath(absolute(stage.wdir)),
         # All that counts as dependencies: a runner elsewhere has another environment.
-        env=environment.values(stage.env, os.environ),
+        env={**pipeline_variables(repo, address), **environment.values(stage.env, os.environ)},
         deps=tuple(absolute(one.path) for one in stage.deps),
         outs=tuple(absolute(one.path) for one in stage.outs),
         resources=stage.resources,

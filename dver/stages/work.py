@@ -22,6 +22,7 @@ from dver.pipeline.stage import Output, Stage
 from dver.project.runcache import key_of
 from dver.repo import Repository
 from dver.stages.aside import Aside, Spared
+from dver.stages.dvclive import DvcFolder, may_use_dvclive
 from dver.stages.earlier import Hit, Known, find_hit, find_recorded, is_repeatable, put_back
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
@@ -75,6 +76,7 @@ class StageWork:
         self._confirm = confirm
         """Asked before a stage is run."""
         self._capacity = capacity or Capacity()
+        self._dvc_folder = DvcFolder(repo)
         self._aside = Aside(repo, observer, locks, spared)
         self._inputs: dict[Address, Inputs] = {}
         """What stages are begun with, or running ones were started with."""
@@ -141,7 +143,10 @@ class StageWork:
         """See `Work`."""
         stage = self._stages[address]
         self._make_room(address, stage.outs)
-        return job_of(self._repo, address, stage)
+        job = job_of(self._repo, address, stage)
+        if may_use_dvclive(stage, self._surroundings.packages):
+            self._dvc_folder.make(job.cwd)
+        return job
 
     def record(self, address: Address, ended: Ended) -> None:
         """See `Work`."""
@@ -174,6 +179,7 @@ class StageWork:
         """Write down all that was recorded, when nothing runs any more. Raises MissingObjectError if a gc took it
         away."""
         self._aside.over()
+        self._dvc_folder.remove()
         self._recorder.write(force=True)
 
     @cached_property
