@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -32,6 +32,8 @@ class Web:
     faults: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     """Added to answers about files."""
+    endless: bool = False
+    """Has the answer about what is missing no end?"""
     redirects: dict[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     """Method, address and range of each request."""
@@ -93,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(state.files[path], state.faults.pop(0) if state.faults else "")
         elif state.lists == "page" and (path == "" or path.endswith("/")):
             self._page(path)
+        elif state.endless:
+            self._endless(404)
         else:
             self._answer(404)
 
@@ -105,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         elif fault.isdigit():
             self._answer(int(fault), **({"Retry_After": "1"} if fault in ("503", "429") else {}))
+        elif fault.startswith("endless"):
+            self._endless(int(fault.removeprefix("endless").strip("-") or 200))
         elif fault == "bodyless-head":
             self._answer(405 if self.command == "HEAD" else 200, content if self.command != "HEAD" else b"")
         else:
@@ -144,6 +150,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(piece)
             self.wfile.write(b"\r\n")
         self.wfile.write(b"0\r\n\r\n")
+
+    def _endless(self, status: int) -> None:
+        """An answer that goes on for as long as somebody reads it."""
+        self.close_connection = True
+        self._head(status, None, {"Content_Type": "application/octet-stream"})
+        with suppress(OSError):
+            while self.command != "HEAD":
+                self.wfile.write(b"%x\r\n%b\r\n" % (PIECE, bytes(PIECE)))
+                self.state.sent += PIECE
 
     def _write(self, content: bytes) -> None:
         for start in range(0, len(content), PIECE):

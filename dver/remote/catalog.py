@@ -200,7 +200,7 @@ class Catalog:
     def _names_in(self, one: Oid) -> set[Oid]:
         """What the condemned list called `one` names."""
         try:
-            content = self.storage.get(condemned_key(one))
+            content = self.storage.get(condemned_key(one), 0, condemned.SIZE_MAX + 1)
         except MissingKey:  # removed since it was listed
             return set()
         if Oid.of(content) != one:

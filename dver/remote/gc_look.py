@@ -28,7 +28,7 @@ from dver.store.store import Store
 
 _PACK_SUFFIX: Final = ".pack"
 _IN_MEMORY: Final = 8 << 20
-"""Bytes of an index that is kept in memory, and of one request for a larger one."""
+"""Bytes of an index that is kept in memory, and of one request for a larger one; also of the largest list."""
 
 
 class Changed(Exception):
@@ -109,7 +109,7 @@ def packs_there(storage: Storage) -> dict[Oid, int]:
 def _get(storage: Storage, names: Sequence[Oid], key: Callable[[Oid], str], jobs: int) -> Iterator[tuple[Oid, bytes]]:
     def fetched(name: Oid) -> tuple[Oid, bytes]:
         try:
-            return name, storage.get(key(name))
+            return name, storage.get(key(name), 0, _IN_MEMORY + 1)
         except MissingKey:
             raise Changed from None
 

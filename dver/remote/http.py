@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
 from dver.core.errors import RemoteError
-from dver.remote.http_client import Answer, Client, HttpError
+from dver.remote.http_client import WHOLE_MAX, Answer, Client, HttpError
 from dver.remote.http_list import Lister
 from dver.remote.listing import LISTED
 from dver.remote.retry import Policy, TransientError
@@ -146,10 +146,13 @@ class HttpStorage:
         else:
             skip, total = start, answer.length
         rest = None if total is None else max(0, total - start)
-        wanted = length if rest is None else min(rest, length or rest)
+        most = WHOLE_MAX + 1 if length is None else length
+        wanted = most if rest is None else min(rest, most)
         content = answer.read(wanted, meter=meter, skip=skip)
+        if length is None and len(content) > WHOLE_MAX:
+            raise self._strange(key, f"it is larger than {WHOLE_MAX >> 20} MiB, or has no end")
         if rest is not None and len(content) != wanted:
-            broken = short_read(self.url, key, wanted=wanted or 0, got=len(content))
+            broken = short_read(self.url, key, wanted=wanted, got=len(content))
             raise TransientError(broken.what, why=broken.why, fix=broken.fix)
         return content
 

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 20.0
 _PIECE: Final = 2**18
+WHOLE_MAX: Final = 2**26
+"""Bytes of a body that is read without saying how much of it is wanted."""
 _SMALL: Final = 2**16
 """Bytes that are read for nothing rather than connecting again."""
 _REDIRECTS: Final = 5
@@ -142,9 +144,7 @@ class Client:
             self._note_clock(response)
             answer = Answer(response.status, url, response)
             yield answer
-            if method == "HEAD" or (answer.length or 0) <= _SMALL:
-                response.read()
-            kept = response.isclosed() and not response.will_close
+            kept = _is_read(response, 0 if method == "HEAD" else answer.length or 0) and not response.will_close
         finally:
             response.close()
             if kept:
@@ -309,6 +309,13 @@ class Client:
             why=_reason_of(error),
             fix="check the address; for a certificate of your own, set SSL_CERT_FILE to its file",
         )
+
+
+def _is_read(response: http.client.HTTPResponse, length: int) -> bool:
+    """Read what is left of a body of `length` bytes, if that is little; was this all? A body may have no end."""
+    if length <= _SMALL and response.read(_SMALL):
+        response.read(1)  # only this finds the end of a body in chunks
+    return response.isclosed()
 
 
 _HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)

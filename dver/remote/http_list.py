@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from dver.core.errors import RemoteError
+from dver.core.oid import Oid
 from dver.formats import listing
 from dver.remote.http_client import Answer, Client, HttpError
 from dver.remote.http_pages import PAGE_MAX, Folder, parse_bucket, parse_folder
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from dver.remote.settings import RemoteSettings
 
 _DEEPEST: Final = 16
+_FOLDERS_MAX: Final = 10_000
+"""Directories whose pages are read for one list: a remote has two."""
+LISTED_MAX: Final = 1_000_000
+"""Names that one list may have."""
 _FRESH: Final = {"Cache-Control": "no-cache"}
 _PATH_STYLE: Final = ("s3.", "s3-", "storage.", "minio.", "localhost", "127.", "[")
 
@@ -49,7 +54,10 @@ class Lister:
         """See `Storage.list`."""
         if self._way is None:
             self._way = self._find_way()
-        return self._way(prefix)
+        for number, info in enumerate(self._way(prefix)):
+            if number == LISTED_MAX:
+                raise self._cannot_list(f"its list has more than {LISTED_MAX:,} names, or no end")
+            yield info
 
     def _find_way(self) -> Way:
         """The first way to list that works here."""
@@ -92,8 +100,12 @@ class Lister:
         """From the pages of the folders, each read once."""
         unsized: list[str] = []
         folders = [prefix.rpartition("/")[0]]
+        read = 0
         while folders:
             folder = folders.pop()
+            read += 1
+            if read + len(folders) > _FOLDERS_MAX or len(unsized) > LISTED_MAX:
+                raise self._cannot_list("there are too many directories or names in it")
             for link in self._folder(folder).links:
                 key = f"{folder}/{link.name}" if folder else link.name
                 if not _is_key(key) or not (key.startswith(prefix) or prefix.startswith(f"{key}/")):
@@ -126,7 +138,7 @@ class Lister:
         """By S3's list request, page after page."""
         top = _below(self._bucket, self._root)
         query: dict[str, str] = {"list-type": "2", "prefix": top + prefix}
-        seen: set[str] = set()
+        seen: set[Oid] = set()
         while True:
             page = self._page(f"{self._bucket}?{urlencode(query, quote_via=quote)}")
             found = None if page is None else parse_bucket(page)
@@ -139,8 +151,8 @@ class Lister:
                     yield ObjectInfo(key, size)
             if not found.more:
                 return
-            step = repr(found.more)
-            if step in seen:
+            step = Oid.of(repr(found.more).encode("utf-8", "surrogateescape"))
+            if step in seen or len(seen) > LISTED_MAX:
                 raise self._cannot_list("the server gives the same part of its list again and again")
             seen.add(step)
             query |= found.more

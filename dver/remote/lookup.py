@@ -39,7 +39,7 @@ def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
     Raises MissingKey, RemoteError, CorruptError.
     """
     if size <= SMALL:
-        return storage.get(key)
+        return storage.get(key, 0, size)
     # Heads are some thousandths of their index: mostly, this is the only request.
     content = storage.get(key, 0, min(_MOST, max(SMALL // 16, size // _HEAD_SHARE)))
     old = remote_index.is_version_1(content)
@@ -47,7 +47,7 @@ def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
     if length > size or length > _MOST:
         raise CorruptError(f"an index of {size:,} bytes with a head of {length:,}")
     if old:
-        return storage.get(key)
+        return storage.get(key, 0, size)
     if length > len(content):
         content += storage.get(key, len(content), length - len(content))
     head = remote_index.decode_head(content[:length])

@@ -97,7 +97,7 @@ def _fetched(names: Sequence[Oid], catalog: Catalog) -> Iterator[tuple[Oid, list
 
     def get(name: Oid) -> tuple[Oid, list[Run] | CorruptError | None]:
         try:
-            content = catalog.storage.get(runs_key(name))
+            content = catalog.storage.get(runs_key(name), 0, runbatch.MAX_SIZE)
             if Oid.of(content) != name:
                 return name, CorruptError("a batch of runs whose bytes do not match its name")
             return name, [run for run in runbatch.decode(content) if _is_whole(run)]

@@ -78,7 +78,7 @@ def survey(storage: Storage, *, jobs: int) -> Survey:
     damaged: dict[Oid, str] = {}
 
     def fetched(name: Oid) -> tuple[Oid, bytes | None]:
-        return name, _content(storage, index_key(name))
+        return name, _content(storage, index_key(name), seen.indexes[name])
 
     with closing(in_parallel(fetched, sorted(seen.indexes), jobs=jobs)) as answers:
         for name, content in answers:
@@ -114,7 +114,7 @@ def _condemned(storage: Storage, seen: Glance) -> tuple[frozenset[Oid], dict[Oid
     names: set[Oid] = set()
     damaged: dict[Oid, str] = {}
     for name in sorted(seen.lists):
-        content = _content(storage, condemned_key(name))
+        content = _content(storage, condemned_key(name), condemned_format.SIZE_MAX + 1)
         try:
             if content is not None and Oid.of(content) != name:
                 raise CorruptError("a damaged list", why="its bytes do not match its name")
@@ -140,10 +140,10 @@ def _damaged_entries(storage: Storage, seen: Glance) -> dict[Oid, str]:
     return damaged
 
 
-def _content(storage: Storage, key: str) -> bytes | None:
-    """What is under `key`; None if it was removed since it was listed."""
+def _content(storage: Storage, key: str, most: int) -> bytes | None:
+    """Up to `most` bytes of what is under `key`; None if it was removed since it was listed."""
     try:
-        return storage.get(key)
+        return storage.get(key, 0, most)
     except MissingKey:
         return None
 

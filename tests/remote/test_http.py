@@ -5,17 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from datasets import Clone
 from servers import free_port, tls_of
 from webserver import Web, running
 
-from dver.core.errors import LocalIOError, RemoteError, RepositoryError
+from dver.core.errors import CorruptError, LocalIOError, RemoteError, RepositoryError
+from dver.core.oid import Oid
 from dver.formats import listing
+from dver.remote import http_list
 from dver.remote.http import HttpStorage
 from dver.remote.http_pages import Link, parse_bucket, parse_folder
+from dver.remote.mirror import index_key
 from dver.remote.retry import Policy, TransientError
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody, MissingKey, ObjectInfo
@@ -424,3 +430,80 @@ def test_a_bomb_of_entities_is_no_list() -> None:
 def test_a_key_that_is_missing_is_missing(web: Web) -> None:
     with pytest.raises(MissingKey):
         storage_of(web).get("packs/none")
+
+
+# -- answers without end ---------------------------------------------------------------------------------------------
+
+
+def bounded(work: Callable[[], object]) -> int:
+    """The most memory that Python had at a time while `work` was done, in bytes."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_about_what_is_missing_may_have_no_end(web: Web) -> None:
+    web.endless = True
+    storage = storage_of(web)
+
+    def work() -> None:
+        assert storage.stat("packs/absent.pack") is None
+        with pytest.raises(MissingKey):
+            storage.get("packs/absent.pack")
+
+    assert bounded(work) < 4 * MIB
+    assert web.sent < 40 * MIB
+
+
+def test_a_body_without_end_is_read_as_far_as_it_is_wanted(web: Web) -> None:
+    web.faults += ["endless"] * 2
+    storage = storage_of(web)
+    assert bounded(lambda: storage.get(KEY, 0, MIB)) < 8 * MIB
+    with pytest.raises(RemoteError, match="cannot read"):
+        storage.get(KEY)
+
+
+@pytest.mark.parametrize("status", ["endless-404", "endless-416", "endless-500", "endless-403"])
+def test_a_refusal_without_end_is_not_read(web: Web, status: str) -> None:
+    web.faults += [status] * 8
+    storage = storage_of(web)
+
+    def work() -> None:
+        with suppress(RemoteError):
+            storage.get(KEY)
+
+    assert bounded(work) < 4 * MIB
+
+
+def test_an_index_without_end_is_found_out(web: Web, tmp_path: Path) -> None:
+    name = Oid.of(b"an index")
+    web.files = {f"top/{index_key(name)}": bytes(100_000)}
+    web.lists = "page"
+    web.faults += ["endless"] * 20
+    clone = Clone(tmp_path / "clone")
+
+    def work() -> None:
+        with pytest.raises(CorruptError):
+            clone.catalog(storage_of(web)).refresh()
+
+    assert bounded(work) < 8 * MIB
+
+
+def test_a_list_without_end_is_noticed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_list, "LISTED_MAX", 10)
+    web.files = {f"top/packs/{number:03}.pack": b"x" for number in range(30)}
+    web.lists = "page"
+    with pytest.raises(RemoteError, match="cannot find out") as caught:
+        list(storage_of(web).list("packs/"))
+    assert "more than 10 names" in (caught.value.why or "")
+
+
+def test_directories_without_end_are_noticed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_list, "_FOLDERS_MAX", 20)
+    web.files = {f"top/packs/{number:03}/x": b"x" for number in range(30)}
+    web.lists = "page"
+    with pytest.raises(RemoteError, match="cannot find out"):
+        list(storage_of(web).list("packs/"))
