@@ -24,6 +24,7 @@ class FetchedFrom:
 
     remote: str
     url: str
+    files: int
     objects: int
     size: int
     result: FetchResult
@@ -66,7 +67,7 @@ def get_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = 
     catalog = repo.catalog(name, jobs=jobs)
     catalog.refresh()
     learnt = receive(catalog, RunCache(repo).take)
-    return FetchedFrom(name, catalog.storage.url, 0, 0, FetchResult(), learnt.runs, learnt.damaged)
+    return FetchedFrom(name, catalog.storage.url, 0, 0, 0, FetchResult(), learnt.runs, learnt.damaged)
 
 
 def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
@@ -78,7 +79,7 @@ def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
 def _plan_from(repo: Repository, name: str, targets: Sequence[Target], jobs: int | None) -> FetchedFrom:
     catalog = repo.catalog(name, jobs=jobs)
     plan = plan_fetch([_want(target) for target in targets], repo.store, catalog, link_mode=repo.link_mode)
-    return FetchedFrom(name, catalog.storage.url, plan.objects, plan.size, FetchResult())
+    return FetchedFrom(name, catalog.storage.url, plan.files, plan.objects, plan.size, FetchResult())
 
 
 def _get_from(
@@ -94,7 +95,14 @@ def _get_from(
     result = fetch(wants, repo.store, catalog, progress=progress, link_mode=repo.link_mode, damaged=damaged)
     learnt = receive(catalog, RunCache(repo).take)
     return FetchedFrom(
-        name, catalog.storage.url, result.objects, result.bytes_received, result, learnt.runs, learnt.damaged
+        name,
+        catalog.storage.url,
+        result.files,
+        result.objects,
+        result.bytes_received,
+        result,
+        learnt.runs,
+        learnt.damaged,
     )
 
 

@@ -22,6 +22,7 @@ class PushedTo:
     remote: str
     url: str
     roots: int
+    files: int
     objects: int
     packs: int
     size: int
@@ -53,7 +54,7 @@ def send_roots(
     plan = plan_push(roots, repo.store, catalog, progress=progress)
     url = catalog.storage.url
     if dry_run:
-        return PushedTo(name, url, len(plan.roots), plan.objects, len(plan.uploads), plan.size, len(lost))
+        return PushedTo(name, url, len(plan.roots), plan.files, plan.objects, len(plan.uploads), plan.size, len(lost))
     register(repo, catalog.storage, catalog.glance.repositories, git_remote=git_remote)
     sent = send(plan, repo.store, catalog, progress=progress)
-    return PushedTo(name, url, sent.roots, sent.objects, sent.packs, sent.bytes_sent, *astuple(repaired))
+    return PushedTo(name, url, sent.roots, sent.files, sent.objects, sent.packs, sent.bytes_sent, *astuple(repaired))

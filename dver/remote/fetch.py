@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
+from dver.core.words import count
 from dver.formats.recipe import Recipe
 from dver.remote.assembly import Assembler
 from dver.remote.blobs import BlobGetter
@@ -24,8 +25,9 @@ from dver.store.writer import StoreWriter
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What a fetch got, trees included, and what it could not get. `bytes_received` has gaps between frames too."""
+    """What a fetch got, and what it could not get. `objects` has trees, `bytes_received` gaps between frames too."""
 
+    files: int = 0
     objects: int = 0
     bytes_received: int = 0
     missing: tuple[Missing, ...] = ()
@@ -38,13 +40,13 @@ class FetchResult:
         if self.corrupt:
             also = f"; {len(self.missing)} more are missing: {named(self.missing)}" if self.missing else ""
             return CorruptError(
-                f"{len(self.corrupt)} objects on the remote are damaged: {named(self.corrupt)}{also}",
+                f"{count(len(self.corrupt), 'path')} damaged on the remote: {named(self.corrupt)}{also}",
                 why="their bytes do not match their hashes, so they were not taken; everything else was fetched",
                 fix="`dver fetch -r` another remote, or restore the packs of this one from a backup",
             )
         if self.missing:
             return MissingObjectError(
-                f"{len(self.missing)} objects are not on the remote: {named(self.missing)}",
+                f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
                 why="they were never pushed there, or were removed; everything else was fetched",
                 fix="run `dver push` in a clone that has them, or `dver fetch -r` another remote",
             )
@@ -76,13 +78,16 @@ def fetch(
     plan = plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
     again = fetch_planned(plan, store, catalog, progress=progress)
     return replace(
-        again, objects=result.objects + again.objects, bytes_received=result.bytes_received + again.bytes_received
+        again,
+        files=result.files + again.files,
+        objects=result.objects + again.objects,
+        bytes_received=result.bytes_received + again.bytes_received,
     )
 
 
 def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> FetchResult:
     """Carry out `plan`."""
-    done = FetchResult(plan.trees, plan.bytes_received)
+    done = FetchResult(0, plan.trees, plan.bytes_received)
     lost: Sequence[Missing] = ()
     bad = set(plan.damaged)
     if plan.objects:
@@ -90,7 +95,9 @@ def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: 
             blobs, assembler = _get(plan, store, catalog, task)
         bad |= blobs.bad | assembler.bad
         done = FetchResult(
-            plan.trees + blobs.count + assembler.count, plan.bytes_received + blobs.received + assembler.received
+            plan.files,
+            plan.trees + blobs.count + assembler.count,
+            plan.bytes_received + blobs.received + assembler.received,
         )
     if plan.incomplete or done.objects < plan.trees + plan.objects:
         lost = find_missing(plan.roots, StoreReader(store, set()), lambda _, oids: store.present(oids) - bad)
@@ -98,7 +105,7 @@ def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: 
     if not lost:
         store.mark_complete([root.oid for root in plan.roots])
     missing, corrupt = (tuple(one for one in lost if (one.oid in bad) is wrong) for wrong in (False, True))
-    return replace(done, missing=missing, corrupt=corrupt)
+    return replace(done, files=max(0, done.files - len(lost)), missing=missing, corrupt=corrupt)
 
 
 def _get(plan: FetchPlan, store: Store, catalog: Catalog, task: Task) -> tuple[BlobGetter, Assembler]:

@@ -61,6 +61,8 @@ class FetchPlan:
     """Bytes of the assemblies' chunks that are not here, about."""
     trees: int = 0
     bytes_received: int = 0
+    files: int = 0
+    """Contents of files that are still to be got, in whole or in part."""
 
     @property
     def objects(self) -> int:
@@ -109,6 +111,7 @@ def plan_fetch(
         lacking=lacking,
         trees=getter.count,
         bytes_received=getter.received,
+        files=getter.files,
     )
 
 
@@ -141,6 +144,7 @@ class _Getter:
     recipe_frames: list[Frame] = field(default_factory=list)
     count: int = 0
     received: int = 0
+    files: int = 0
     lost: bool = False
     """Was there something that cannot be had?"""
     _refreshed: bool = False
@@ -177,7 +181,9 @@ class _Getter:
         for batch in walk(pairs, self, lambda _, oids: self._complete(oids)):
             if batch.kind is ObjectKind.BLOB:
                 here = self.store.present(batch.oids) - self.bad
-                lacking += [oid for oid in batch.oids if oid not in here]
+                absent = [oid for oid in batch.oids if oid not in here]
+                self.files += 0 if batch.are_chunks else len(absent)
+                lacking += absent
         lacking = self._not_in_loose(lacking)
         chunks = [oid for oid in lacking if oid not in self._asked]
         found = [*self._found, *(self._locate(chunks) if chunks else [])]

@@ -43,17 +43,19 @@ _LOOKS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What a push did. `packs` counts those uploaded, `objects` those newly listed; `bytes_sent` excludes retries."""
+    """What a push did. `packs` counts those uploaded, `objects` those newly listed, `files` contents of files;
+    `bytes_sent` excludes retries."""
 
     roots: int = 0
     objects: int = 0
     bytes_sent: int = 0
     packs: int = 0
+    files: int = 0
 
     def plus(self, more: PushResult) -> PushResult:
         """Both, of one push."""
         sent = self.bytes_sent + more.bytes_sent
-        return PushResult(self.roots, self.objects + more.objects, sent, self.packs + more.packs)
+        return PushResult(self.roots, self.objects + more.objects, sent, self.packs + more.packs, self.files)
 
 
 def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushResult:
@@ -75,7 +77,7 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
         if safe is None:
             return result
         try:
-            again = PushPlan(plan.roots, plan_uploads(plan.roots, store, safe, progress=progress))
+            again = plan_uploads(plan.roots, store, safe, progress=progress)
         except MissingObjectError:
             _withdraw(indexes, catalog)
             raise
@@ -115,7 +117,7 @@ def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[
     refresh_listing(catalog.storage)
     moved = [one for one in sent if one.moved]
     size = listing.size + sum(one.ref.size for one in moved)
-    result = PushResult(len(plan.roots), len(index.objects), size, len(moved))
+    result = PushResult(len(plan.roots), len(index.objects), size, len(moved), plan.files)
     return _Put(result, frozenset(one.ref.name for one in sent), listing.name)
 
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
+from dver.core.words import count
 from dver.formats import pack
 from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Codec, ObjectKind
 from dver.formats.recipe import Recipe
@@ -59,6 +60,8 @@ class PushPlan:
 
     roots: tuple[Root, ...] = ()
     uploads: tuple[Upload, ...] = ()
+    files: int = 0
+    """Contents of files that would be sent, in whole or in part."""
 
     @property
     def objects(self) -> int:
@@ -82,20 +85,20 @@ def plan_push(roots: Iterable[Root], store: Store, catalog: Catalog, *, progress
     wanted = [root for oid, root in asked.items() if oid not in ready]
     if not wanted:
         return PushPlan()
-    return PushPlan(tuple(sorted(wanted)), plan_uploads(wanted, store, catalog, progress=progress))
+    return plan_uploads(wanted, store, catalog, progress=progress)
 
 
-def plan_uploads(
-    wanted: Sequence[Root], store: Store, catalog: Catalog, *, progress: Progress = SILENT
-) -> tuple[Upload, ...]:
+def plan_uploads(wanted: Sequence[Root], store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushPlan:
     """What `wanted` reach and `catalog` does not list, in packs; see `plan_push`."""
     outgoing = _Outgoing(store, catalog, progress)
     collected = _Collected(store, outgoing)
+    files = 0
     for batch in walk([(root.oid, root.kind) for root in wanted], outgoing, outgoing.known):
-        collected.add(batch.oids)
+        fresh = collected.add(batch.oids)
+        files += fresh if batch.kind is ObjectKind.BLOB and not batch.are_chunks else 0
     if collected.lost:
         raise _not_here(store, wanted, catalog)
-    return tuple(collected.uploads())
+    return PushPlan(tuple(sorted(wanted)), tuple(collected.uploads()), files)
 
 
 def missing_on_remote(roots: Iterable[Root], store: Store, catalog: Catalog) -> list[Missing]:
@@ -184,21 +187,23 @@ class _Collected:
     _tally: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Wanted objects of each pack, and their stored bytes: enough to see whether the whole is wanted."""
 
-    def add(self, oids: Sequence[Oid]) -> None:
-        """Want `oids` too. A blob comes before its chunks, and so before it is cut."""
+    def add(self, oids: Sequence[Oid]) -> int:
+        """Want `oids` too; how many of them were not wanted before. A blob comes before its chunks, and so before it is
+        cut."""
         fresh = [oid for oid in oids if oid not in self._wanted]
         self._wanted.update(fresh)
         seen = 0
-        for number, (count, size) in self.store.tally(fresh).items():
+        for number, (objects, size) in self.store.tally(fresh).items():
             before = self._tally.get(number, (0, 0))
-            self._tally[number] = before[0] + count, before[1] + size
-            seen += count
+            self._tally[number] = before[0] + objects, before[1] + size
+            seen += objects
         if seen < len(fresh):
             packed = {one.oid for one in self.store.locate(fresh)}
             absent = [oid for oid in fresh if oid not in packed]
             here = self.store.loose.present(absent) | (self.outgoing.cuts.keys() & set(absent))
             self._loose += [oid for oid in absent if oid in here]
             self.lost = self.lost or len(here) < len(absent)
+        return len(fresh)
 
     def uploads(self) -> Iterator[Upload]:
         """The same groups in the same order whenever the same objects are wanted."""
@@ -219,12 +224,12 @@ class _Collected:
 
     def _as_whole(self, number: int) -> WholePack | None:
         """The pack, if all in it is wanted and it is not too small to go alone."""
-        count, stored = self._tally[number]
+        objects, stored = self._tally[number]
         path = self.store.pack_path(number)
         size = path.stat().st_size
-        if stored < _WHOLE or size != _PACK_OVERHEAD + stored + count * (FRAME_HEADER_SIZE + pack.ROW_SIZE):
+        if stored < _WHOLE or size != _PACK_OVERHEAD + stored + objects * (FRAME_HEADER_SIZE + pack.ROW_SIZE):
             return None
-        return WholePack(self.store.pack_name(number), path, size, count)
+        return WholePack(self.store.pack_name(number), path, size, objects)
 
     def _frames(self, whole: set[Oid]) -> list[Found]:
         """The wanted frames of the other packs, by pack and offset."""
@@ -289,7 +294,7 @@ def _not_here(store: Store, roots: Sequence[Root], catalog: Catalog) -> MissingO
 
     lost = find_missing(roots, StoreReader(store), somewhere) or missing_from(store, roots)
     return MissingObjectError(
-        f"{len(lost)} objects to push are not in the store: {named(lost)}",
+        f"{count(len(lost), 'path')} to push not in the store: {named(lost)}",
         why="they were never fetched here, or were removed, and the remote does not have them either",
         fix="`dver fetch -r` another remote that has them, or push from a clone that does",
     )

@@ -52,6 +52,8 @@ class Batch(NamedTuple):
 
     kind: ObjectKind
     oids: list[Oid]
+    are_chunks: bool = False
+    """Are these parts of large blobs, rather than contents of files?"""
 
 
 class Missing(NamedTuple):
@@ -90,7 +92,7 @@ def walk(roots: Iterable[tuple[Oid, ObjectKind]], reader: Reader, skip: Known) -
         yield Batch(ObjectKind.BLOB, batch)
         chunks = (oid for _, recipe in reader.recipes(batch) for oid in _fresh(recipe.oids, seen_blobs))
         for part in _unknown(ObjectKind.BLOB, chunks, skip):
-            yield Batch(ObjectKind.BLOB, part)
+            yield Batch(ObjectKind.BLOB, part, are_chunks=True)
 
 
 def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:

@@ -6,8 +6,8 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.fetched import first_error, tell_fetched
 from dver.cli.scope import transfer_options
+from dver.cli.transfers import first_error, tell_fetched
 from dver.cli.untrusted import warn_of_ignored
 from dver.ops.fetch import fetch
 from dver.project.history import Scope

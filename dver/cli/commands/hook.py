@@ -11,6 +11,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.transfers import amount
 from dver.core.errors import DverError, UsageError
 from dver.core.locks import waiting
 from dver.core.words import typed
@@ -142,8 +143,7 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
         ctx.warn(f"{terminal.printable(pointer.file.path)} in commit {pointer.file.commit[:10]} cannot be read")
     for one in result.remotes:
         if one.roots:
-            amount = f"{terminal.count(one.objects, 'object')}, {terminal.human_size(one.size)}"
-            ctx.note(f"dver: pushed {amount} to {one.remote} ({terminal.printable(one.url)})")
+            ctx.note(f"dver: pushed {amount(one.files, one.size)} to {one.remote} ({terminal.printable(one.url)})")
     return None
 
 

@@ -7,9 +7,9 @@ import click
 from dver.cli import options
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.fetched import first_error, tell_fetched
 from dver.cli.restored import exit_code_of, tell_restored
 from dver.cli.scope import transfer_options
+from dver.cli.transfers import first_error, tell_fetched
 from dver.cli.untrusted import warn_of_ignored
 from dver.ops.pull import pull
 from dver.project.history import Scope

@@ -7,6 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.scope import transfer_options
+from dver.cli.transfers import amount
 from dver.cli.untrusted import warn_of_ignored
 from dver.ops.push import push
 from dver.project.history import Scope
@@ -86,4 +87,4 @@ def _line(one: PushedTo, *, dry_run: bool) -> str:
     if not one.roots:
         return f"{where} has everything"
     verb = "would push" if dry_run else "pushed"
-    return f"{verb} {terminal.count(one.objects, 'object')}, {terminal.human_size(one.size)} to {where}"
+    return f"{verb} {amount(one.files, one.size)} to {where}"

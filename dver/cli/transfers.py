@@ -1,4 +1,4 @@
-"""How downloads are told, and their exit code: shared by `fetch` and `pull`."""
+"""What transfers print, and the exit code of downloads: shared by `push`, `fetch`, `pull` and the hooks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ def tell_fetched(ctx: Context, remotes: Sequence[FetchedFrom], *, dry_run: bool)
     for one in remotes:
         where = f"{one.remote} ({terminal.printable(one.url)})"
         if one.objects or not one.runs:
-            ctx.say(f"{verb} {terminal.count(one.objects, 'object')}, {terminal.human_size(one.size)} from {where}")
+            ctx.say(f"{verb} {amount(one.files, one.size)} from {where}")
         if one.runs:
             ctx.say(f"learnt of {terminal.count(one.runs, 'run')} of stages from {where}")
         if one.damaged_runs:
             ctx.warn(f"left out what {where} knows of some runs: {some(one.damaged_runs)} is damaged")
+
+
+def amount(files: int, size: int) -> str:
+    """What was sent or received: files, or only what says which files a directory has."""
+    if not size:
+        return "nothing"
+    what = terminal.count(files, "file") if files else "directory listings"
+    return f"{what}, {terminal.human_size(size)}"
 
 
 def first_error(remotes: Sequence[FetchedFrom]) -> DverError | None:
