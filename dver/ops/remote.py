@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dver.config import Origin, Scope, check_remote_name, remove_remote
 from dver.core.errors import ConflictError, UsageError
 from dver.project import settings
+from dver.project.owndirs import Change
 from dver.project.targets import in_worktree
 from dver.repo import Repository
 
@@ -62,7 +63,7 @@ def add(repo: Repository, name: str, url: str, *, default: bool = False, scope: 
             fix=f"`dver remote set {name} url {url}` changes it, or choose another name",
         )
     _check_url(repo, name, url)
-    changes: list[settings.Change] = [(f"remote.{name}.url", url)]
+    changes: list[Change] = [(f"remote.{name}.url", url)]
     settings.apply(repo, scope, changes + ([("core.remote", name)] if default else []))
     return _remote(repo, name)
 

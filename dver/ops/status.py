@@ -116,7 +116,9 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
     disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.prefix)
-    index = {path: file.blob for path, file in scan.index.items() if not file.sides}
+    # What a sparse checkout leaves out is not deleted.
+    there = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
+    index = {path: file.blob for path, file in there.items() if not file.sides}
     staged = {path: change for path, change in changed.items() if path not in conflicts}
     places = _places(repo, disk, index, staged)
     prospect = _prospect(repo) if scan.others else None

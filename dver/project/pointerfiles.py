@@ -99,6 +99,7 @@ class _Change:
     def write(self, path: bytes, pointer: Pointer | bytes) -> None:
         """Write the pointer of the data at `path`."""
         name = path + SUFFIX
+        self._put_on_disk(name)
         before = self._remember(name)
         if isinstance(pointer, bytes):
             content = pointer
@@ -120,6 +121,7 @@ class _Change:
         """Have Git ignore the data at `path`, or no longer."""
         folder, name = os.path.split(path)
         ignore_file = os.path.join(folder, b".gitignore")
+        self._put_on_disk(ignore_file)
         if not wanted and not self._file(ignore_file).exists():
             # It may be what a killed command has deleted already.
             self._deleted.update(index.tracked_under(self._repo.git, ignore_file))
@@ -160,6 +162,13 @@ class _Change:
                 old = {name for name, content in self._before.items() if content is not None}
                 index.stage(self._repo.git, sorted(old))
                 index.remove_cached(self._repo.git, sorted(self._before.keys() - old))
+
+    def _put_on_disk(self, name: bytes) -> None:
+        """Write a file that a sparse checkout leaves out as the index has it, so that a change keeps the rest of it."""
+        file = self._file(name)
+        if not os.path.lexists(file) and index.left_out(self._repo.git, name):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, index.content(self._repo.git, name))
 
     def _remember(self, name: bytes) -> bytes | None:
         if name not in self._before:

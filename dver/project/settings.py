@@ -8,14 +8,12 @@ from typing import TypeVar
 
 from dver.config import Scope, edit
 from dver.core.fsutil import read_regular
+from dver.project.owndirs import Change, ignore_own_directories
 from dver.project.trusting import accept
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import index
 
 T = TypeVar("T")
-
-Change = tuple[str, str | None]
-"""A key and its new value as typed; None takes it out."""
 
 
 def apply(repo: Repository, scope: Scope, changes: Sequence[Change]) -> None:
@@ -26,6 +24,7 @@ def apply(repo: Repository, scope: Scope, changes: Sequence[Change]) -> None:
             edit(repo.config_paths, scope, key, value)
 
     staged(repo, change)
+    ignore_own_directories(repo, scope, changes)
     typed = {key for key, value in changes if value is not None}
     accept(repo, [item for item in repo.config.untrusted if item.key in typed])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -11,7 +12,7 @@ from dver.core.words import some, typed
 from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.project.targets import SUFFIX, Target, Tracked, below, containing
 from dver.repo import PROJECT_FOLDER, Repository
-from dver.scm import index
+from dver.scm import gitignore, index
 from dver.worktree.apply import refuse_symlinked_parents
 from dver.worktree.storelinks import link_to
 
@@ -174,5 +175,22 @@ def _check_git(repo: Repository, path: bytes, text: str) -> None:
         raise ConflictError(
             f"the pointer {text + '.dver'!r} would be ignored by Git",
             why=f"{source}:{rule.line} says {os.fsdecode(rule.pattern)!r}",
-            fix="change that rule, or put the line `!*.dver` after it",
+            fix=_unignoring(repo, path, rule),
         )
+
+
+def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
+    """The command that lets Git track the pointer of `path`. Below an ignored directory it can only be tracked once the
+    directory itself is not ignored any more."""
+    is_here = not rule.source.startswith((b"/", b".git/")) and os.path.basename(rule.source) == b".gitignore"
+    source = rule.source if is_here else b".gitignore"  # which counts more than rules outside of the worktree
+    parts = path.split(b"/")
+    folders = [b"/".join(parts[:length]) for length in range(1, len(parts))]
+    ignored = index.ignored(repo.git, folders)
+    lines = ["!*.dver", "!.gitignore"]
+    if hidden := next((folder for folder in folders if folder in ignored), None):
+        place = os.path.relpath(hidden, os.path.dirname(source) or b".")
+        at = os.fsdecode(b"/".join(map(gitignore.escape, place.split(b"/"))))
+        lines = [f"!/{at}/", f"/{at}/**", f"!/{at}/**/", *lines]
+    listed = " ".join(map(shlex.quote, lines))
+    return f"printf '%s\\n' '' {listed} >> {typed(repo.shown(source))}"

@@ -26,10 +26,16 @@ class IgnoreRule:
 
 
 def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
-    """`git add` the files `paths`. Raises RepositoryError where Git refuses: ignored, outside a sparse checkout."""
+    """`git add` the files `paths`, outside of a sparse checkout, too. Raises RepositoryError where Git refuses."""
     listed = b"".join(path + b"\0" for path in paths)
     if listed:
-        run(git, ["add", "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed)
+        sparse = ["--sparse"] if is_sparse(git) else []  # an option that older versions of Git do not know
+        run(git, ["add", *sparse, "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed)
+
+
+def is_sparse(git: GitRepo) -> bool:
+    """Has this worktree ever had a sparse checkout?"""
+    return (git.git_dir / "info" / "sparse-checkout").exists()
 
 
 def is_as_staged(git: GitRepo, path: bytes) -> bool:
@@ -47,7 +53,7 @@ def content(git: GitRepo, path: bytes) -> bytes:
 
 def left_out(git: GitRepo, path: bytes) -> bool:
     """Does a sparse checkout leave out the file at `path`?"""
-    return run(git, ["ls-files", "-t", "-z", "--", path]).startswith(b"S ")
+    return is_sparse(git) and run(git, ["ls-files", "-t", "-z", "--", path]).startswith(b"S ")
 
 
 def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:

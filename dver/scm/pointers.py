@@ -29,6 +29,8 @@ _SUFFIX: Final = os.fsencode(SUFFIX)
 PATTERNS: Final = (b"**/*" + _SUFFIX, b"**/" + LOCK_NAME)
 """What files that name data are called, for `:(glob)`. (A file called just `.dver` is none.)"""
 _REGULAR: Final = b"100"
+_LEFT_OUT: Final = b"S"
+"""How `ls-files -t` marks files that a sparse checkout leaves out."""
 _BATCH: Final = 500
 """Ids asked for at a time: few enough that question and answer never wait for each other on a full pipe."""
 _GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
@@ -47,6 +49,8 @@ class PointerFile:
     content: bytes | None = None
     sides: Mapping[int, str] = field(default_factory=dict)
     """In an unfinished merge: blob by stage, 1 the ancestor, 2 ours, 3 theirs; `blob` is ours if there is one."""
+    left_out: bool = False
+    """In the index: does a sparse checkout leave the file out of the worktree?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +210,9 @@ def _listing(under: bytes) -> list[Arg]:
 
 
 def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Of `ls-files -t`: the lines of tracked files without their tag, and the paths of others."""
+    """Of `ls-files -t`: the lines of tracked files with their tag, and the paths of others."""
     lines = output.split(b"\0")[:-1]
-    tracked = [line[2:] for line in lines if not line.startswith(b"? ")]
+    tracked = [line for line in lines if not line.startswith(b"? ")]
     return tracked, [line[2:] for line in lines if line.startswith(b"? ")]
 
 
@@ -216,15 +220,15 @@ def _index_entries(entries: Iterable[bytes]) -> dict[bytes, PointerFile]:
     found: dict[bytes, PointerFile] = {}
     for entry in entries:
         head, _, path = entry.partition(b"\t")
-        mode, blob, stage = head.split(b" ")
+        tag, mode, blob, stage = head.split(b" ")
         if mode.startswith(_REGULAR) and names_data(path):
-            found[path] = _with_stage(found.get(path), blob.decode(), int(stage))
+            found[path] = _with_stage(found.get(path), blob.decode(), int(stage), left_out=tag == _LEFT_OUT)
     return found
 
 
-def _with_stage(before: PointerFile | None, blob: str, stage: int) -> PointerFile:
+def _with_stage(before: PointerFile | None, blob: str, stage: int, *, left_out: bool) -> PointerFile:
     if stage == 0:
-        return PointerFile(blob)
+        return PointerFile(blob, left_out=left_out)
     sides = {**(before.sides if before else {}), stage: blob}
     return PointerFile(sides.get(2) or sides.get(3) or blob, sides=sides)
 

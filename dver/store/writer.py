@@ -18,6 +18,7 @@ from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.fsutil import name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
 from dver.core.openfiles import is_open_for_writing
+from dver.core.sparse import write_sparsely
 from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk
@@ -178,8 +179,7 @@ class StoreWriter:
         path, fd = self.store.scratch.create("loose")
         try:
             with open(fd, "wb") as file:
-                file.writelines(pieces)
-                file.flush()
+                write_sparsely(file.fileno(), pieces)
                 self.store.loose.adopt(path, oid)
         finally:
             path.unlink(missing_ok=True)
@@ -195,8 +195,7 @@ class StoreWriter:
                 if reflink(source, file.fileno()):
                     content = _hash_of_clone(source, file.fileno(), before, now)
                 elif copy:
-                    file.writelines(_hashed(read_pieces(source), content))
-                    file.flush()
+                    write_sparsely(file.fileno(), _hashed(read_pieces(source), content))
                 else:
                     return None
                 return self._adopt(path, content)

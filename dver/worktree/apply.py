@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from dver.core.errors import UsageError
@@ -29,6 +29,10 @@ _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUS
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 """A directory cannot be renamed to a name for these if something is there."""
+
+
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Why a directory cannot be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,10 @@ class _Making:
         if not self.maker.directory(staged, path, entry):
             return
         records = self.maker.take_records()
+        target = self.destination.absolute(path)
         try:
-            os.rename(staged, self.destination.absolute(path))
+            with _naming(target):
+                os.rename(staged, target)
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
@@ -153,7 +159,8 @@ class _Making:
             wanted = {entry.name: entry for entry in entries}
             for name in self.maker.files(staged, folder, entries):
                 path = join(folder, name)
-                self.publish(staged + b"/" + name, path, wanted[name], is_new=path in new)
+                with _naming(self.destination.absolute(path)):
+                    self.publish(staged + b"/" + name, path, wanted[name], is_new=path in new)
             for name in os.listdir(staged):  # what was kept; a hard link to the very file that is there
                 os.unlink(staged + b"/" + name)
             os.rmdir(staged)
@@ -183,8 +190,19 @@ class _Making:
         return stages.beside(parent)
 
 
+@contextmanager
+def _naming(target: bytes) -> Iterator[None]:
+    """Have the errors name the directory of `target` where it cannot be changed, and no file in a staging folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _READ_ONLY:
+            error.filename, error.filename2 = os.path.dirname(target), None
+        raise
+
+
 def _unlink(path: bytes) -> None:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError), _naming(path):
         os.unlink(path)
 
 

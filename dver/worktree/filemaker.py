@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Task
+from dver.core.sparse import write_sparsely
 from dver.formats.pack import Codec
 from dver.formats.tree import Entry, Kind
 from dver.store.frames import Found
@@ -89,15 +90,17 @@ class FileMaker:
         target = self._staged + b"/" + entry.name
         fd = os.open(target, _WRITE, _permissions(entry))
         try:
-            with open(fd, "wb") as file:
-                for piece in self._store.stream(entry.oid):
-                    file.write(piece)
-                    self._task.advance(len(piece))
-                file.flush()
+            with open(fd, "wb"):
+                write_sparsely(fd, self._advancing(self._store.stream(entry.oid)))
                 self._made.keys[entry.name] = stat_key(os.fstat(fd))
         except (CorruptError, MissingObjectError) as error:
             os.unlink(target)
             self._made.failures.append((entry, error))
+
+    def _advancing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            self._task.advance(len(piece))
 
     def _loose(self, entry: Entry) -> None:
         """A blob that is in no pack: loose, or not here at all."""

@@ -533,3 +533,22 @@ def test_a_link_in_the_place_of_tracked_data_is_never_recorded(run: Run, tmp_pat
     subprocess.run(["sh", "-c", fix], cwd=repo, check=True)
     run("add", "-u", cwd=repo)
     assert (repo / "my data.dver").read_bytes() == before
+
+
+@pytest.mark.parametrize("rule", ["ignored/", "/a dir/ignored", "ignored/*", "*.dver", "a dir/"])
+@pytest.mark.parametrize("place", [".gitignore", "a dir/.gitignore", ".git/info/exclude"])
+def test_the_fix_for_a_pointer_that_git_would_ignore_works(run: Run, tmp_path: Path, rule: str, place: str) -> None:
+    repo = make_git_repo(tmp_path / "repo")
+    run("init", "--no-hooks", cwd=repo)
+    write(repo, {"a dir/ignored/in/data": b"data\n", "a dir/ignored/other": b"other\n", "a dir/ignored/in/more": b"\n"})
+    (repo / place).write_text(rule)  # without a line ending
+    done = run("add", "a dir/ignored/in/data", cwd=repo, rc=None)
+    if done.rc == 0:  # the rule does not match there
+        return
+    subprocess.run(["sh", "-c", done.err.partition("fix: ")[2]], cwd=repo, check=True)
+    run("add", "a dir/ignored/in/data", cwd=repo)
+    git("commit", "-qm", "Data", cwd=repo)
+    tracked = git("ls-files", "a dir/ignored", cwd=repo).split("\n")
+    assert tracked == ["a dir/ignored/in/.gitignore", "a dir/ignored/in/data.dver", ""]
+    assert "a dir/ignored/other" not in git("status", "--porcelain", "-uall", cwd=repo) or rule == "*.dver"
+    run("status", "--exit-code", cwd=repo)

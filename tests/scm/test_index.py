@@ -72,11 +72,11 @@ def test_an_ignored_file_is_not_staged_by_force(repo: GitRepo) -> None:
     assert tracked_under(repo, b"a.dver") == []
 
 
-def test_a_file_outside_the_sparse_checkout_is_not_staged(repo: GitRepo) -> None:
+def test_a_file_outside_the_sparse_checkout_is_staged(repo: GitRepo) -> None:
     git("sparse-checkout", "set", "--cone", "inside", cwd=repo.worktree)
     write(repo, b"outside/a.dver")
-    with pytest.raises(RepositoryError):
-        stage(repo, [b"outside/a.dver"])
+    stage(repo, [b"outside/a.dver"])
+    assert tracked_under(repo, b"outside") == [b"outside/a.dver"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from workspaces import Project, write
 
 import dver.project.restore
 import dver.project.update
+from dver.core.fsutil import explain
 from dver.core.progress import SILENT
 from dver.project.restore import Restored, Wish
 from dver.project.targets import in_worktree
@@ -153,3 +155,21 @@ def test_force_replaces_what_is_edited(project: Project, while_files_are_made: A
     while_files_are_made(lambda: (project.root / "data/edited").write_bytes(b"mine"))
     assert project.checkout(force=True).kept == ()
     assert (project.root / "data/edited").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("call", ["link", "unlink", "rename"])
+def test_a_directory_that_cannot_be_changed_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    whole = getattr(os, call)
+
+    def refuse(path: Any, *args: Any, **options: Any) -> Any:
+        if os.fsencode(args[0] if args else path).startswith(os.fsencode(project.root / "data")):
+            raise PermissionError(errno.EACCES, "Permission denied", path, None, *args[:1])
+        return whole(path, *args, **options)
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(PermissionError) as caught:
+        project.checkout()
+    assert os.fsdecode(caught.value.filename) in {str(project.root / name) for name in ("data", "data/in")}
+    assert "/stage/" not in explain(caught.value).what
