@@ -35,17 +35,17 @@ def tell_compared(ctx: Context, found: Compared, word: str, *, form: str, every:
     tell_problems(ctx, found.problems, nothing=not found.files)
 
 
-def tell_shown(ctx: Context, found: Shown, *, form: str, precision: int) -> None:
+def tell_shown(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None) -> None:
     """Tell the values on each side."""
     nothing = not any(side.files for side in found.sides)
     if form == "json":
         ctx.emit_json({side.side: tables.plain(side.files) for side in found.sides})
     elif form == "csv":
-        tables.tell_csv(ctx, ["Revision", "Path", "Metric", "Value"], _long(found))
+        tables.tell_csv(ctx, ["Revision", "Path", word, "Value"], _long(found))
     elif nothing and not found.problems:
-        ctx.note("there are no metrics")
+        ctx.note(f"there are no {word.lower()}s")
     elif not nothing:
-        _tell_values(ctx, found, form, precision)
+        _tell_values(ctx, found, word, form, precision)
     tell_problems(ctx, found.problems, nothing=nothing)
 
 
@@ -75,7 +75,7 @@ def _tell(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *,
         tables.tell(ctx, header, shown, right=range(2, len(header)))
 
 
-def _tell_values(ctx: Context, found: Shown, form: str, precision: int) -> None:
+def _tell_values(ctx: Context, found: Shown, word: str, form: str, precision: int | None) -> None:
     """One value a line; with several revisions one of them a line, if all their values fit beside each other."""
     many = len(found.sides) > 1
     header, rows = _wide(found, precision)
@@ -84,10 +84,10 @@ def _tell_values(ctx: Context, found: Shown, form: str, precision: int) -> None:
         return
     start = 0 if many else 1
     rows = [[*row[:2], terminal.printable(row[2]), tables.cell(row[3], precision)][start:] for row in _long(found)]
-    _tell(ctx, ["Revision", "Path", "Metric", "Value"][start:], rows, form=form)
+    _tell(ctx, ["Revision", "Path", word, "Value"][start:], rows, form=form)
 
 
-def _wide(found: Shown, precision: int) -> tuple[list[str], list[list[str]]]:
+def _wide(found: Shown, precision: int | None) -> tuple[list[str], list[list[str]]]:
     pairs = [(side.side, file, values) for side in found.sides for file, values in side.files.items()]
     keys = list(tables.keyed([values for _, _, values in pairs]))
     rows = [

@@ -28,7 +28,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "check": "Say whether all that a commit needs is there.",
     },
     "Run pipelines": {
-        "stage": "Add stages to dver.yaml, and list them.",
+        "stage": "Add stages to dver.yaml, list and remove them.",
         "repro": "Run the stages that are out of date.",
         "dag": "Draw how stages depend on each other.",
         "logs": "Print what a run of a stage wrote.",
@@ -39,7 +39,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "verify": "Run a stage again, apart, and compare.",
     },
     "Compare runs": {
-        "params": "Compare the parameters of two revisions.",
+        "params": "Show parameters, and compare those of two revisions.",
         "metrics": "Show and compare metrics of any revisions.",
         "plots": "Draw plots of any revisions.",
     },

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dver.core.errors import UsageError
-from dver.core.words import typed
 from dver.pipeline.graph import Address
 from dver.pipeline.insert import set_frozen
-from dver.pipeline.stage import Stage
 from dver.repo import Repository
 from dver.stages.pipelines import load_pipelines, select_stages
-from dver.stages.yamledit import edit_pipeline
+from dver.stages.yamledit import edit_pipeline, refuse_members
 
 
 def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool) -> tuple[Address, ...]:
@@ -24,7 +21,7 @@ def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool)
     pipelines = load_pipelines(repo)
     stages = pipelines.graph.stages
     chosen = select_stages(repo, pipelines, targets, cwd)
-    _refuse_members(stages, chosen)
+    refuse_members(stages, chosen, "they can be frozen together only")
     changing = [one for one in chosen if stages[one].frozen is not frozen]
     for folder in dict.fromkeys(one.folder for one in changing):
         names = dict.fromkeys(stages[one].group or one.name for one in changing if one.folder == folder)
@@ -36,16 +33,3 @@ def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool)
 
         edit_pipeline(repo, folder, change)
     return tuple(changing)
-
-
-def _refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address]) -> None:
-    for one in chosen:
-        group = stages[one].group
-        left = [other for other in stages if other.folder == one.folder and stages[other].group == group]
-        if group is not None and not set(left) <= set(chosen):
-            whole = Address(one.folder, group, one.here)
-            raise UsageError(
-                f"{str(one)!r} is one of {len(left)} that `dver.yaml` says one thing of",
-                why="they can be frozen together only",
-                fix=f"name all of them: {typed(str(whole))}",
-            )

@@ -1,22 +1,25 @@
-"""`dver stage add` and `dver stage list`."""
+"""`dver stage add`, `dver stage list` and `dver stage remove`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dver.pipeline.define import NewStage
 from dver.pipeline.environment import SecretVariable, secret_variables
 from dver.pipeline.graph import Address, place_of
-from dver.pipeline.insert import add_stage
+from dver.pipeline.insert import add_stage, remove_stage
 from dver.pipeline.stage import Stage
 from dver.pipeline.yamltree import wrong
 from dver.project.targets import data_path, in_worktree, is_at_or_below
 from dver.repo import Repository
-from dver.stages.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
-from dver.stages.yamledit import edit_pipeline
+from dver.stages.locks import Locks
+from dver.stages.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
+from dver.stages.present import out_places
+from dver.stages.recording import Recorder
+from dver.stages.yamledit import edit_pipeline, refuse_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,43 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
 
     path = edit_pipeline(repo, folder, change, check=check)
     return Added(path, tuple(secrets))
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Stages that were taken out of `dver.yaml` files."""
+
+    stages: tuple[Address, ...]
+    paths: tuple[bytes, ...]
+    """Of the files."""
+    outs: tuple[bytes, ...]
+    """What the stages made and is still there: nothing tracks it now."""
+
+
+def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> Removed:
+    """Take the stages called `names` out of `dver.yaml` and `dver.lock`; what they made stays.
+
+    Raises UsageError for what is no stage, and for one member of a foreach or matrix, PipelineError for a file that
+    cannot be changed safely.
+    """
+    pipelines = load_pipelines(repo)
+    stages = pipelines.graph.stages
+    chosen = named_stages(repo, pipelines, names, cwd)
+    refuse_members(stages, chosen, "they can be removed together only")
+    paths = []
+    for folder in dict.fromkeys(one.folder for one in chosen):
+        entries = dict.fromkeys(stages[one].group or one.name for one in chosen if one.folder == folder)
+
+        def change(content: bytes, shown: str, entries: Iterable[str] = entries) -> bytes:
+            for name in entries:
+                content = remove_stage(content, name, name=shown)
+            return content
+
+        paths.append(edit_pipeline(repo, folder, change))
+    Recorder(repo, load_pipelines(repo), Locks(repo)).write(force=True)
+    places = (place for one in chosen for place in out_places(one, [out for out in stages[one].outs if out.cache]))
+    left = (os.fsencode(place) for place in places)
+    return Removed(tuple(chosen), tuple(paths), tuple(one for one in left if os.path.lexists(repo.absolute(one))))
 
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:

@@ -60,6 +60,20 @@ def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
     return _checked(content, text, edits, expected, name)
 
 
+def remove_stage(content: bytes, stage: str, *, name: str) -> bytes:
+    """The file `name` without `stage`, or the foreach or matrix of that name. Comments above it stay."""
+    text = read_text(content, name)
+    before = parse(content, name).plain()
+    stages = _stages(text, name)
+    entry = stages.value.entry(stage)
+    if entry is None:
+        raise _by_hand(name, f"stage {stage!r} is taken from elsewhere in the file")
+    expected = {**before, "stages": {key: one for key, one in before["stages"].items() if key != stage}}
+    is_flow = stages.value.is_flow
+    edits = _out_of_flow(text, stages.value, entry) if is_flow else _without_lines(text, name, stages, entry)
+    return _checked(content, text, edits, expected, name)
+
+
 class Edit(NamedTuple):
     """Characters from `start` to `end`, and what takes their place."""
 
@@ -150,6 +164,31 @@ def _replacing(text: Text, name: str, stage: str, definition: Definition) -> lis
     assert text.root is not None
     block = _block({stage: definition}, indent, _step_of(stages.value, indent - text.root.start.column))
     return [_lines_instead(text, name, entry.key.start, last, block)]
+
+
+def _out_of_flow(text: Text, piece: Piece, entry: Entry) -> list[Edit]:
+    """Without one of the entries of a mapping in braces, and the comma that goes with it."""
+    at = piece.entries.index(entry)
+    start, end = text.offset(entry.key.start), text.offset(entry.end)
+    if at + 1 < len(piece.entries):
+        end = text.offset(piece.entries[at + 1].key.start)
+    elif at > 0:
+        start = text.offset(piece.entries[at - 1].end)
+    return [Edit(start, end, "")]
+
+
+def _without_lines(text: Text, name: str, stages: Entry, entry: Entry) -> list[Edit]:
+    """Without the lines of one of the entries of a mapping in lines, and the empty line that parts it from others."""
+    first, last = entry.key.start.line, text.last_line(entry.end)
+    if text.bare(first)[: entry.key.start.column].strip():
+        raise _by_hand(name, f"there is something else in line {first + 1}")
+    if first > 0 and not text.bare(first - 1).strip() and not text.bare(min(last + 1, len(text.lines) - 1)).strip():
+        first -= 1
+    edits = [Edit(text.starts[first], text.starts[last] + len(text.lines[last]), "")]
+    if len(stages.value.entries) == 1:
+        at = text.whole.index(":", text.offset(stages.key.end)) + 1
+        edits.append(Edit(at, at, " {}"))
+    return edits
 
 
 def _freezing(text: Text, stage: Piece, frozen: bool) -> tuple[list[Edit], bool | None]:

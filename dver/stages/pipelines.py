@@ -108,6 +108,13 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
     return [address for address in graph.order if address in chosen]
 
 
+def named_stages(repo: Repository, pipelines: Pipelines, names: Sequence[str], cwd: Path) -> list[Address]:
+    """The stages that are called `names`, in order, each once. Raises UsageError for an unknown name."""
+    graph, here = pipelines.graph, os.fsdecode(data_path(repo, ".", cwd))
+    chosen = {address for text in names for address in _named(repo, graph, text, here, cwd) or _unknown(graph, text)}
+    return [address for address in graph.order if address in chosen]
+
+
 def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
     """Raise PipelineError for an output of one of `stages` that is tracked by itself, or lies in what is; and for one
     that Git tracks although dver is to store it."""
@@ -193,10 +200,8 @@ def _read(folder: bytes, path: bytes) -> bytes | None:
 
 
 def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
-    path, _, name = text.rpartition(":")
-    folder = os.path.dirname(os.fsdecode(data_path(repo, path, cwd))) if path else here
-    named = [one for one in graph.order if one.folder == folder and _answers_to(graph.stages[one], name or text)]
-    if named or path:
+    named = _named(repo, graph, text, here, cwd)
+    if named or text.rpartition(":")[0]:
         return named or _unknown(graph, text)
     place = os.fsdecode(data_path(repo, text, cwd))
     if os.path.basename(place) == FILE_NAME:
@@ -205,6 +210,12 @@ def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> l
     made = [one for out, one in graph.producers.items() if out == place or place.startswith(out + "/")]
     inside = [one for one in graph.order if os.path.isdir(os.path.join(cwd, text)) and _is_in(one.folder, place)]
     return made or inside or _unknown(graph, text)
+
+
+def _named(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
+    path, _, name = text.rpartition(":")
+    folder = os.path.dirname(os.fsdecode(data_path(repo, path, cwd))) if path else here
+    return [one for one in graph.order if one.folder == folder and _answers_to(graph.stages[one], name or text)]
 
 
 def _is_in(folder: str, place: str) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from dver.core.errors import PipelineError
+from dver.core.errors import PipelineError, UsageError
 from dver.core.fsutil import read_regular, write_atomic
+from dver.core.words import typed
 from dver.pipeline import FILE_NAME
+from dver.pipeline.graph import Address
+from dver.pipeline.stage import Stage
 from dver.repo import Repository
 from dver.scm import index
 from dver.stages.pipelines import Pipelines, load_pipelines
@@ -45,6 +48,20 @@ def edit_pipeline(
         else:
             repo.not_staged[path] = None
     return path
+
+
+def refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address], why: str) -> None:
+    """Raise UsageError where only some of a foreach or matrix are `chosen`, of which `dver.yaml` says one thing."""
+    for one in chosen:
+        group = stages[one].group
+        left = [other for other in stages if other.folder == one.folder and stages[other].group == group]
+        if group is not None and not set(left) <= set(chosen):
+            whole = Address(one.folder, group, one.here)
+            raise UsageError(
+                f"{str(one)!r} is one of {len(left)} stages that `dver.yaml` defines together",
+                why=why,
+                fix=f"name all of them: {typed(str(whole))}",
+            )
 
 
 def _read(repo: Repository, path: bytes, file: Path) -> bytes:

@@ -55,7 +55,30 @@ def project(tmp_path: Path, run: Run) -> Project:
     return made
 
 
-# -- params diff
+# -- params
+
+
+def test_params_show_prints_those_of_the_workspace(project: Project, run: Run) -> None:
+    assert run("params", "show", "--csv", cwd=project.root).out.splitlines() == [
+        "Revision,Path,Param,Value",
+        "workspace,params.yaml,lr,1.5",
+        "workspace,params.yaml,added,null",
+        "workspace,other.toml,model.depth,1",
+        "workspace,extra.py,SEED,2",
+    ]
+    assert run("params", "show", "params.yaml", cwd=project.root).out.split("\n")[1].split() == [
+        "params.yaml",
+        "lr",
+        "1.5",
+    ]
+
+
+def test_params_show_takes_revisions_and_those_of_stages_alone(project: Project, run: Run) -> None:
+    shown = run("params", "show", "--all-tags", "--deps", "--json", cwd=project.root).json
+    assert list(shown) == ["workspace", "v1", "v2"]
+    assert shown["v1"] == {"params.yaml": {"lr": 0.5}, "other.toml": {"model.depth": 1}}
+    assert run("params", "show", "--rev", "v2", "--json", cwd=project.root).json["v2"]["params.yaml"]["unused"] == "a"
+    run("params", "show", "--rev", "nothing", cwd=project.root, rc=2)
 
 
 def test_params_diff_compares_head_with_the_workspace(project: Project, run: Run) -> None:

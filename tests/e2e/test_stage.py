@@ -190,3 +190,26 @@ def test_a_matrix_is_frozen_as_a_whole(run: Run, project: Path) -> None:
     assert "name all of them: a" in run("freeze", "a@1", cwd=project, rc=2).err
     assert run("freeze", "a", cwd=project).out == "frozen: a@1\nfrozen: a@2\n"
     assert (project / "dver.yaml").read_text() == text + "    frozen: true\n"
+
+
+def test_a_stage_is_removed_from_dver_yaml_and_the_lock_and_its_outputs_stay(run: Run, project: Path) -> None:
+    (project / "dver.yaml").write_text(
+        "stages:\n  # first\n  a: {cmd: cp raw 'my model', deps: [raw], outs: [my model]}\n"
+        "  b:\n    foreach: [1, 2]\n    do: {cmd: 'cp raw o${item}', deps: [raw], outs: ['o${item}']}\n"
+    )
+    run("repro", cwd=project)
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "Run", cwd=project)
+    assert "can be removed together only" in run("stage", "remove", "b@1", cwd=project, rc=2).err
+    assert "is no stage" in run("stage", "remove", "my model", cwd=project, rc=2).err
+    removed = run("stage", "remove", "a", cwd=project)
+    assert removed.out == "removed a from dver.yaml\n"
+    assert "# first" in (project / "dver.yaml").read_text()
+    assert "my model" not in (project / "dver.lock").read_text()
+    assert (project / "my model").read_text() == "raw\n"
+    assert "no longer tracked: my model\n`dver add 'my model'`" in removed.err
+    run("add", "my model", cwd=project)
+    run("stage", "remove", "b", cwd=project)
+    assert not run("stage", "list", "--json", cwd=project).json
+    git("reset", "-q", "--hard", cwd=project)
+    assert run("repro", "--dry-run", "b", cwd=project).out == "everything is up to date\n"

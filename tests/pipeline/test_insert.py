@@ -8,7 +8,7 @@ import random
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipeline.insert import add_stage, set_frozen
+from dver.pipeline.insert import add_stage, remove_stage, set_frozen
 from dver.pipeline.yamltext import scalar
 from dver.pipeline.yamltree import parse
 
@@ -331,3 +331,45 @@ def test_whatever_the_file_looks_like_text_is_put_in_at_one_place_or_nothing_is_
             end = shared(text[begin:][::-1], after[begin:][::-1])
             left = text[begin : len(text) - end]
             assert left.split("#")[0].strip() in ("", "{}"), (text, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("stages:\n  a: {cmd: x}\n  b:\n    cmd: y # why\n", "stages:\n  a: {cmd: x}\n"),
+        ("stages:\n  b:\n    cmd: |\n      y\n\n  a: {cmd: x}\n", "stages:\n\n  a: {cmd: x}\n"),
+        (
+            "stages:\n  a: {cmd: x}\n\n  # c\n  b: {cmd: y}\n\nvars: []\n",
+            "stages:\n  a: {cmd: x}\n\n  # c\n\nvars: []\n",
+        ),
+        ("stages:\r\n  b: {cmd: y}\r\n\r\n  a: {cmd: x}", "stages:\r\n\r\n  a: {cmd: x}"),
+        ("stages: {a: {cmd: x}, b: {cmd: y}}\n", "stages: {a: {cmd: x}}\n"),
+        ("stages: {b: {cmd: y}, a: {cmd: x}}\n", "stages: {a: {cmd: x}}\n"),
+        ("stages: {b: {cmd: y}}\n", "stages: {}\n"),
+        ("stages: # all\n  b: {cmd: y}\nvars: []\n", "stages: {} # all\nvars: []\n"),
+        ("stages:\n  b:\n    matrix: {m: [1, 2]}\n    cmd: y\n  a: {cmd: x}\n", "stages:\n  a: {cmd: x}\n"),
+    ],
+)
+def test_a_stage_is_taken_out_and_nothing_else(before: str, after: str) -> None:
+    assert remove_stage(before.encode(), "b", name="dver.yaml").decode() == after
+
+
+def test_a_stage_that_others_refer_to_is_not_taken_out() -> None:
+    text = "stages:\n  b: &b {cmd: y}\n  a: *b\n"
+    with pytest.raises(PipelineError, match="cannot be changed safely"):
+        remove_stage(text.encode(), "b", name="dver.yaml")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_the_file_looks_like_only_the_stage_is_taken_out_or_nothing_is_changed(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(200):
+        lines = ["stages:", "  a:", "    cmd: x", "  # c", "  b: {cmd: y}", "", "vars: []"]
+        for _ in range(chance.randrange(1, 6)):
+            lines.insert(chance.randrange(len(lines) + 1), chance.choice(_LINES))
+        text = "\n".join(lines)
+        for name in "ab":
+            with contextlib.suppress(PipelineError, KeyError, TypeError):
+                after = remove_stage(text.encode(), name, name="dver.yaml").decode()
+                left = iter(text.splitlines())
+                assert all(line in left for line in after.replace(" {}", "").splitlines() if line.strip())

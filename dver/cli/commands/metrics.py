@@ -61,7 +61,7 @@ def show_command(
     scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = metrics_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope)
-    tell_shown(ctx, found, form=form, precision=precision)
+    tell_shown(ctx, found, "Metric", form=form, precision=precision)
 
 
 @command.command(

@@ -6,24 +6,63 @@ import click
 
 from dver.cli import options, tables
 from dver.cli.context import Context
-from dver.cli.measures import tell_compared
-from dver.ops.params import params_diff
+from dver.cli.measures import tell_compared, tell_shown
+from dver.ops.params import params_diff, params_show
+from dver.project.history import Scope
 from dver.repo import Repository
 from dver.stages.sides import WORKSPACE
 
 
 @options.group(
     examples=[
+        ("dver params show", "The parameters of the workspace."),
         ("dver params diff", "What changed since the last commit."),
         ("dver params diff v1 main", "Compare two revisions."),
     ]
 )
 def command() -> None:
-    """Compare the parameters of two revisions.
+    """Show parameters, and compare those of two revisions.
 
     Parameters are the values in params.yaml, in the files that `params` at the top of dver.yaml names, and those that
     stages name.
     """
+
+
+@command.command(
+    name="show",
+    examples=[
+        ("dver params show", "Those of the workspace."),
+        ("dver params show --rev v1 --rev v2", "Two revisions."),
+        ("dver params show --all-tags --deps --csv", "What stages depend on, in all tags, for a spreadsheet."),
+    ],
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option("--rev", "revs", multiple=True, metavar="REV", help="The parameters of this revision; may be repeated.")
+@click.option("--all-branches", is_flag=True, help="The tips of all branches, and the workspace.")
+@click.option("--all-tags", is_flag=True, help="All tags, and the workspace.")
+@click.option("--all-commits", is_flag=True, help="The whole history, and the workspace.")
+@click.option("--deps", is_flag=True, help="Only parameters that stages depend on.")
+@tables.form_options
+@click.pass_obj
+def show_command(
+    ctx: Context,
+    *,
+    targets: tuple[str, ...],
+    revs: tuple[str, ...],
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    deps: bool,
+    form: str,
+) -> None:
+    """Print parameters.
+
+    A TARGET is a file, which need not be named in dver.yaml, or a folder with some below it.
+    """
+    scope = Scope(None, all_branches, all_tags, all_commits)
+    with Repository.open(ctx.cwd) as repo:
+        found = params_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, only_stages=deps)
+    tell_shown(ctx, found, "Param", form=form, precision=None)
 
 
 @command.command(

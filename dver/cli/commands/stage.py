@@ -10,6 +10,7 @@ from dver.cli.context import Context
 from dver.cli.secrets import warn_of_secrets
 from dver.cli.staging import report_staged
 from dver.core.errors import UsageError
+from dver.core.words import some, typed
 from dver.ops import stage
 from dver.ops.stage import Listed
 from dver.pipeline.define import NewOutput, NewStage
@@ -21,10 +22,11 @@ from dver.repo import Repository
     examples=[
         ("dver stage add train -d data -p lr -o model.bin python train.py", "A stage that makes model.bin."),
         ("dver stage list", "What stages there are."),
+        ("dver stage remove train", "Take a stage out."),
     ]
 )
 def command() -> None:
-    """Add stages to dver.yaml, and list them.
+    """Add stages to dver.yaml, list and remove them.
 
     A stage is a command with all that it reads and makes; `dver repro` runs those that are out of date.
     """
@@ -54,6 +56,31 @@ def list_command(ctx: Context, *, targets: tuple[str, ...], names_only: bool, as
         ctx.table((terminal.printable(str(one.address)), _described(one)) for one in found)
         if not found:
             ctx.note("there are no stages: `dver stage add` adds one")
+
+
+@command.command(
+    name="remove",
+    examples=[
+        ("dver stage remove train", "Take the stage out of dver.yaml and dver.lock."),
+        ("dver stage remove train evaluate", "Two stages at once."),
+    ],
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.pass_obj
+def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
+    """Remove stages from dver.yaml and dver.lock.
+
+    NAME is a stage, or a foreach or matrix with all its stages. What it made stays in the workspace and is no longer
+    tracked. Comments stay in dver.yaml.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        removed = stage.remove(repo, names, cwd=ctx.cwd)
+        paths = [shown(repo, path) for path in removed.paths]
+        left = [repo.shown(path) for path in removed.outs]
+    ctx.say(f"removed {some([terminal.printable(str(one)) for one in removed.stages])} from {some(paths)}")
+    if left:
+        ctx.note(f"no longer tracked: {some([terminal.printable(one) for one in left])}")
+        ctx.note(f"`dver add {' '.join(map(typed, left[:3]))}` tracks it as data, or delete it")
 
 
 class _Add(options.Command):
