@@ -14,11 +14,10 @@ from dver.core.errors import RepositoryError
 from dver.core.locks import locked
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.core.words import typed
 from dver.formats.tree import Entry
 from dver.scm import index
 from dver.scm.git import GitRepo, discover
-from dver.scm.index import tracked_under
+from dver.scm.noproject import no_project
 
 # The parts are imported when they are made: with SQLite, zstd and the rest they take a third of the time of a command
 # that needs none of them, such as `dver status` where nothing is tracked.
@@ -68,7 +67,7 @@ class Repository:
                 return cls(folder, git, cwd=here)
             if folder == git.worktree:
                 break
-        raise _no_project(cwd, git)
+        raise no_project(cwd, git, PROJECT_FOLDER)
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +131,20 @@ class Repository:
     @property
     def store_root(self) -> Path:
         """The folder of the store."""
-        return self.config.cache_dir or self.shared_folder / "store"
+        chosen = self.config.cache_dir
+        if chosen is None:
+            return self.shared_folder / "store"
+        return chosen if chosen.is_absolute() else Path(os.path.normpath(self.settings_base / chosen))
+
+    @cached_property
+    def settings_base(self) -> Path:
+        """Where relative paths in settings start: the project's directory in the main worktree, so that they lead to
+        the same place from all worktrees of the clone."""
+        if self.git.git_dir == self.git.common_dir:
+            return self.root
+        from dver.scm.worktrees import main_folder
+
+        return main_folder(self.git) / os.fsdecode(self.prefix)
 
     # -- parts
 
@@ -219,9 +231,15 @@ class Repository:
         """The storage of the remote `name`, or of the default one."""
         from dver.remote.connect import connect
 
+        settings = self.remote_settings(name)
         if self.in_hook:
-            self.config.refuse_untrusted(self.remote_settings(name).name)
-        return connect(self.remote_settings(name), base=self.root)
+            self.config.refuse_untrusted(settings.name)
+        return connect(settings, base=self._base_of(settings))
+
+    def _base_of(self, settings: RemoteSettings) -> Path:
+        from dver.remote.connect import is_relative
+
+        return self.settings_base if is_relative(settings.url) else self.root
 
     def jobs(self, name: str | None = None) -> int | None:
         """How many transfers to and from the remote `name` run at once, where the configuration says so."""
@@ -232,7 +250,8 @@ class Repository:
         from dver.remote.connect import remote_key
         from dver.remote.mirror import Mirror
 
-        return Mirror(self.database, remote_key(self.remote_settings(name), base=self.root))
+        settings = self.remote_settings(name)
+        return Mirror(self.database, remote_key(settings, base=self._base_of(settings)))
 
     def catalog(self, name: str | None = None, *, jobs: int | None = None) -> Catalog:
         """What the remote `name`, or the default one, holds, to be asked during a transfer; `jobs` at once."""
@@ -386,23 +405,3 @@ class Repository:
     @property
     def _placed_file(self) -> Path:
         return self.worktree_folder / "placed.json"
-
-
-def _no_project(cwd: Path, git: GitRepo) -> RepositoryError:
-    if (git.git_dir / "info" / "sparse-checkout").exists() and (folder := _left_out(Path(os.path.realpath(cwd)), git)):
-        return RepositoryError(
-            f"the project's folder {os.fspath(folder)!r} is not checked out",
-            why="the sparse checkout leaves it out, and the settings are in it",
-            fix=f"git sparse-checkout add {typed(os.path.relpath(folder, cwd))}",
-        )
-    return RepositoryError(
-        f"{os.fspath(cwd)!r} is in no dver project",
-        why=f"neither it nor a folder above it, up to {os.fspath(git.worktree)!r}, has a {PROJECT_FOLDER} folder",
-        fix="make the Git repository a dver project with `dver init`",
-    )
-
-
-def _left_out(here: Path, git: GitRepo) -> Path | None:
-    """The nearest project folder at or above `here` that Git tracks."""
-    above = [folder / PROJECT_FOLDER for folder in (here, *here.parents) if folder.is_relative_to(git.worktree)]
-    return next((one for one in above if tracked_under(git, os.fsencode(one.relative_to(git.worktree)))), None)

@@ -147,9 +147,9 @@ class Config:
 
     @property
     def cache_dir(self) -> Path | None:
-        """`cache.dir` as an absolute path."""
+        """`cache.dir`, which may be relative; `~` is expanded."""
         value = self.get("cache.dir")
-        return None if value is None else self.root / os.path.expanduser(str(value))
+        return None if value is None else Path(str(value)).expanduser()
 
     @property
     def cache_link(self) -> str:

@@ -98,6 +98,9 @@ def _values(found: Any) -> dict[str, tuple[Value, ...]]:
 
 
 def _leads_outside(path: str, root: Path, common_dir: Path) -> bool:
+    # A linked worktree is not where relative paths start, so ones that only its name brings back count as outside.
+    if os.path.normpath(path).split(os.sep)[0] == os.pardir:
+        return True
     # Links are followed: one of them may be in the commit as well.
     place = Path(os.path.realpath(root / os.path.expanduser(path)))
     inside = place.is_relative_to(os.path.realpath(root))

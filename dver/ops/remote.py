@@ -136,5 +136,5 @@ def _remote(repo: Repository, name: str) -> Remote:
     is_default = name == repo.config.default_remote
     folder = None
     if isinstance(url, str) and "://" not in url:
-        folder = Path(os.path.normpath(repo.root / os.path.expanduser(url)))
+        folder = Path(os.path.normpath(repo.settings_base / os.path.expanduser(url)))
     return Remote(name, None if url is None else str(url), is_default, repo.config.origin(key), folder)

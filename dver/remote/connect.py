@@ -10,7 +10,7 @@ from dver.remote.storage import Storage
 
 
 def connect(settings: RemoteSettings, *, base: Path) -> Storage:
-    """The storage at `settings.url`; a relative folder is taken from `base`, the project's root.
+    """The storage at `settings.url`; a relative folder starts at `base`.
 
     Sends nothing: whether the remote is there turns out at the first call. The libraries for a remote that is not a
     folder are imported then too.
@@ -31,6 +31,11 @@ def connect(settings: RemoteSettings, *, base: Path) -> Storage:
     from dver.remote.fsspec_storage import FsspecStorage
 
     return FsspecStorage(settings)
+
+
+def is_relative(url: str) -> bool:
+    """Is `url` a folder that depends on where paths start?"""
+    return "://" not in url and not Path(url).expanduser().is_absolute()
 
 
 def folder_of(settings: RemoteSettings, *, base: Path) -> Path:

@@ -33,6 +33,14 @@ def worktrees(git: GitRepo) -> list[Worktree]:
     return found
 
 
+def main_folder(git: GitRepo) -> Path:
+    """The directory of the main worktree of the clone of `git`; of a bare clone, its Git directory.
+
+    Raises RepositoryError if it cannot be found out.
+    """
+    return git.worktree if git.git_dir == git.common_dir else _main(git).git.worktree
+
+
 def clone_at(common_dir: Path) -> GitRepo:
     """Another clone on this machine, by its common Git directory, which may be somebody else's.
 

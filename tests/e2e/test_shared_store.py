@@ -17,6 +17,11 @@ from users import ANN, BOB, REAL, TEAM
 
 from dver.repo import Repository
 from dver.store.clones import State, listed
+from dver.store.database import Database
+from dver.store.loose import LinkMode
+from dver.store.scratch import FOLDER_BITS, Sharing
+from dver.store.store import Store
+from dver.store.writer import StoreWriter
 
 BIG = random.Random(7).randbytes(3 << 20)
 
@@ -350,12 +355,6 @@ def test_the_team_reads_what_a_member_with_a_strict_umask_has_added() -> None:
 
 
 def _add_in_process(root: Path, folder: Path, source: Path) -> None:
-    from dver.store.database import Database
-    from dver.store.loose import LinkMode
-    from dver.store.scratch import FOLDER_BITS, Sharing
-    from dver.store.store import Store
-    from dver.store.writer import StoreWriter
-
     store = Store(root, Database(folder / "index.db"), Sharing(FOLDER_BITS["group"], folder))
     with StoreWriter(store) as writer, open(source, "rb") as file:
         oid = writer.add_large(file.fileno(), LinkMode.SYMLINK, path=os.fsencode(source))
