@@ -41,7 +41,7 @@ def _named(repo: Repository, changes: Sequence[Change]) -> Iterator[Path]:
         if value is None:
             continue
         if key == "cache.dir" and repo.config.cache_dir is not None:
-            yield repo.config.cache_dir
+            yield repo.root / repo.config.cache_dir  # in a linked worktree, too: the line is the same in all
         elif key.startswith("remote.") and key.endswith(".url") and "://" not in value.removeprefix("file://"):
             name = key.removeprefix("remote.").removesuffix(".url")
             yield folder_of(parse(name, {"url": value}), base=repo.config.root)
