@@ -15,10 +15,11 @@ from dver.ops.add import AddResult, add
 from dver.ops.checkout import CheckoutResult, checkout
 from dver.ops.diff import diff
 from dver.ops.init import init
-from dver.ops.status import DataState, PathStatus, StatusReport, status
+from dver.ops.status import PathStatus, StatusReport, status
 from dver.project.restore import Restored
 from dver.repo import Repository
 from dver.store.compare import Change
+from dver.worktree.state import DataState
 
 Content = tuple[str, bytes]
 """What a path is (file, executable, link, directory), and its bytes."""

@@ -10,12 +10,14 @@ from pathlib import Path
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.project.adding import Added, Request, keep, take
+from dver.project.behind import is_behind, requests_behind
 from dver.project.directories import DirectoryReader
 from dver.project.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
 from dver.project.tracking import check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.worktree.intake import keeping_crew
+from dver.worktree.state import DataState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class AddResult:
     """Tracked data that `update` skipped: it is not in the workspace."""
     links: tuple[bytes, ...] = ()
     """Tracked data that `update` skipped: a symbolic link is in its place."""
+    out_of_date: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: its pointer moved, and the data did not follow."""
+    diverged: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: it was edited, and its pointer moved."""
 
 
 def add(
@@ -36,11 +42,15 @@ def add(
     *,
     cwd: Path,
     update: bool = False,
+    force: bool = False,
     dry_run: bool = False,
     remote: str | None = None,
     progress: Progress = SILENT,
 ) -> AddResult:
-    """Add the files and directories `paths`; with `update`, the tracked ones among them that changed.
+    """Add the files and directories `paths`; with `update`, the tracked ones among them that were edited.
+
+    Data whose pointer moved since dver placed it would take back that change. `update` skips it, and otherwise a
+    ConflictError says so, unless `force` is set.
 
     All content is in the store, durably, before the first pointer is written, and after an error no pointer and no
     `.gitignore` is other than it was. Raises UsageError, ConflictError, and what `check_trackable` does.
@@ -51,13 +61,24 @@ def add(
         tracked = in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
         links = [request for request in requests if update and is_link(repo, request.path)]
-        present = [request for request in requests if request not in links and _is_there(repo, request)]
+        there = [request for request in requests if request not in links and _is_there(repo, request)]
+        absent = tuple(one.path for one in requests if one not in there and one not in links)
+        behind = {} if force else requests_behind(repo, there, update=update, progress=progress)
+        if behind and not update:
+            raise next(is_behind(repo, one, behind[one.path]) for one in there if one.path in behind)
+        present = [request for request in there if request.path not in behind]
         if dry_run:
             added = take(repo, tracked, present, None, remote=remote, progress=progress)
         else:
             added = keep(repo, tracked, present, crew, remote=remote, progress=progress)
-    absent = tuple(request.path for request in requests if request not in present and request not in links)
-    return AddResult(tuple(added), dry_run, absent, tuple(request.path for request in links))
+    return AddResult(
+        tuple(added),
+        dry_run,
+        absent,
+        tuple(request.path for request in links),
+        tuple(path for path, state in behind.items() if state is DataState.OUT_OF_DATE),
+        tuple(path for path, state in behind.items() if state is DataState.DIVERGED),
+    )
 
 
 def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
+from dver.project.datastate import Place, has_moved, state_of
 from dver.project.lookup import at_revision, reader_of
 from dver.project.partial import completed
 from dver.project.targets import Target, Tracked, in_commit, select
@@ -15,6 +16,7 @@ from dver.repo import Repository
 from dver.scm import revisions
 from dver.store.compare import Change, TreeReader, compare, find, with_renames
 from dver.worktree.intake import HashOnly
+from dver.worktree.state import DataState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class DiffResult:
     changes: tuple[Change, ...]
     absent: tuple[bytes, ...]
     """Tracked data that was left out: it is not in the workspace at all."""
+    out_of_date: tuple[bytes, ...] = ()
+    """Tracked data that was left out: it is what dver placed before its pointer moved, so nothing was edited."""
 
 
 def diff(
@@ -47,13 +51,26 @@ def diff(
     readers: dict[bytes, TreeReader] = {}
     right = _recorded(repo, after, targets, new) if new is not None else _scanned(repo, targets, readers, progress)
     absent = [path for path in left if new is None and path in after and path not in right]
+    behind = _out_of_date(repo, after, targets, progress) if old is None and new is None else []
     changes: list[Change] = []
     for target in sorted(targets, key=lambda target: target.path):
         path = target.path
-        if path not in absent:
+        if path not in absent and path not in behind:
             read, read_new = reader_of(repo, target, rev=old), readers.get(path) or reader_of(repo, target, rev=new)
             changes += compare(left.get(path), right.get(path), read, read_new, path=path)
-    return DiffResult(tuple(with_renames(changes)), tuple(absent))
+    return DiffResult(tuple(with_renames(changes)), tuple(absent), tuple(behind))
+
+
+def _out_of_date(
+    repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], progress: Progress
+) -> list[bytes]:
+    """The places whose pointer moved, and that have what dver placed there before."""
+    placed = repo.placed
+    moved = [one for one in targets if one.tracked.path in tracked and has_moved(Place.of(one), placed)]
+    states = ((one, repo.scan(one.path, HashOnly(), progress=progress)) for one in moved)
+    return [
+        one.path for one, snapshot in states if state_of(repo, Place.of(one), snapshot, placed) is DataState.OUT_OF_DATE
+    ]
 
 
 def _at_head(repo: Repository) -> dict[bytes, Tracked]:

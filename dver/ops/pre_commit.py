@@ -8,13 +8,24 @@ from dataclasses import dataclass
 
 from dver.core.progress import SILENT, Progress
 from dver.project.guard import Problem, read_staged, too_large, tracked_twice, without_data
-from dver.project.hurried import changed_data
+from dver.project.hurried import Changed, changed_data
 from dver.project.lockguard import lock_problems, meetings, outputs_of, read_locks
+from dver.project.presence import presence_of
 from dver.project.targets import SUFFIX, Target, data_of, in_worktree, load
 from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import in_index, is_lock_path, is_pointer_path
 from dver.scm.staged import Staged, also_in_real_index, contents_of
+from dver.worktree.state import DataState
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfDate:
+    """Data that did not follow its pointer or lock. `path` is relative to the top of the Git worktree."""
+
+    path: bytes
+    in_store: bool
+    """Is what the pointer says in the store, so that a checkout is enough?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +35,11 @@ class PreCommitResult:
     problems: tuple[Problem, ...]
     """Why the commit must not be made."""
     changed: tuple[bytes, ...] = ()
-    """Data that was made from what its pointer says, differs from it now, and was not added."""
-    behind: tuple[bytes, ...] = ()
-    """Data that differs from its pointer, and did so before it was changed, if it was: it may be an older version."""
+    """Data that was edited since its pointer was written, and was not added."""
+    out_of_date: tuple[OutOfDate, ...] = ()
+    """Data and outputs that dver placed, and whose pointer or lock moved since."""
+    diverged: tuple[bytes, ...] = ()
+    """Data and outputs that were edited, and whose pointer or lock moved since."""
     added: tuple[bytes, ...] = ()
     """Such data that was added, and is part of the commit."""
     remade: tuple[tuple[bytes, str], ...] = ()
@@ -42,17 +55,30 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     if problems:
         return PreCommitResult(tuple(sorted(problems)))
     found = changed_data(repo, thorough=repo.config.adds_at_commit)
-    remade = tuple((one.path, one.maker.shown(repo)) for one in found if one.maker is not None)
-    changed = [one for one in found if one.maker is None]
-    behind = tuple(one.path for one in changed if not one.from_pointer)
-    own = tuple(one.path for one in changed if one.from_pointer)
-    if not own or not repo.config.adds_at_commit:
-        return PreCommitResult((), own, behind, remade=remade)
+    edited = [one for one in found if one.state is DataState.MODIFIED]
+    own = tuple(one.path for one in edited if one.maker is None)
+    to_add = _addable(repo, own) if own and repo.config.adds_at_commit else ()
+    return PreCommitResult(
+        problems=(),
+        changed=tuple(path for path in own if path not in to_add),
+        out_of_date=_out_of_date(repo, [one for one in found if one.state is DataState.OUT_OF_DATE]),
+        diverged=tuple(one.path for one in found if one.state is DataState.DIVERGED),
+        added=tuple(_add(repo, to_add, progress)) if to_add else (),
+        remade=tuple((one.path, one.maker.shown(repo)) for one in edited if one.maker is not None),
+    )
+
+
+def _out_of_date(repo: Repository, found: Sequence[Changed]) -> tuple[OutOfDate, ...]:
+    if not found:
+        return ()
+    in_store = presence_of(repo, [one.pointer for one in found]).in_store
+    return tuple(OutOfDate(one.path, one.pointer.oid in in_store) for one in found)
+
+
+def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
     from dver.project.tracking import is_link  # with the store, which is only needed to add
 
-    links = tuple(path for path in own if is_link(repo, path))
-    added = _add(repo, [path for path in own if path not in links], progress)
-    return PreCommitResult((), links, behind, tuple(added), remade)
+    return tuple(path for path in paths if not is_link(repo, path))
 
 
 def _problems(repo: Repository, staged: Staged) -> list[Problem]:

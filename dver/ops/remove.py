@@ -25,6 +25,7 @@ from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
+from dver.worktree.placed import after_rewrite
 from dver.worktree.plan import CheckoutPlan, Subject, files_in, plan_checkout
 
 
@@ -70,7 +71,14 @@ def remove(
         repo.note_placed(dict.fromkeys(wholes, ()))
         rewritten = _write(repo, parts, rewritten, wholes, watch)
         placed = repo.placed
-        repo.note_placed({path: (entry_of(path, one),) for path, one in rewritten.items() if path in placed})
+        before = {target.tracked.path: target.tracked.entry for target in parts}
+        repo.note_placed(
+            {
+                path: after_rewrite(placed[path], before[path], entry_of(path, one))
+                for path, one in rewritten.items()
+                if path in placed
+            }
+        )
     return RemoveResult(tuple(wholes), tuple(target.path for target in parts), files_in(plan.remove))
 
 

@@ -21,17 +21,19 @@ from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import Change as GitChange
 from dver.scm.pointers import PointerFile, is_lock_path
+from dver.worktree.state import DataState
 
 if TYPE_CHECKING:
     from dver.core.errors import DverError
     from dver.formats.tree import Entry
     from dver.pipeline.graph import Address
     from dver.pipeline.plan import Step
+    from dver.project.datastate import Examined
     from dver.project.presence import Presence
     from dver.stages.outlook import Prospect
     from dver.store.compare import Change
 
-_Examine = Callable[[bytes, Pointer], "tuple[Entry | None, tuple[Change, ...] | None]"]
+_Examine = Callable[[bytes, Pointer], "Examined"]
 
 
 _STAGES: Final = os.fsencode(FILE_NAME)
@@ -43,15 +45,6 @@ class PointerState(Enum):
     NEW = "new"
     MODIFIED = "modified"
     DELETED = "deleted"
-
-
-class DataState(Enum):
-    """How data differs from its pointer."""
-
-    UNCHANGED = "unchanged"
-    MODIFIED = "modified"
-    ABSENT = "absent"
-    """Nothing is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class PathStatus:
     data: DataState
     """The data against the pointer on disk: what `dver add` would record."""
     changes: tuple[Change, ...] | None
-    """File by file, where the data is modified, with paths like `path`; None where the recorded version cannot be
+    """File by file, where the data was edited, with paths like `path`; None where the recorded version cannot be
     read here."""
     pointer: Pointer | None
     """On disk, or else in the index or HEAD."""
@@ -244,15 +237,21 @@ def _look(
 ) -> tuple[PathStatus, ...]:
     """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
-    from dver.project.datastate import examine, unchanged_files
+    from dver.project.datastate import Examined, examine, unchanged_files
     from dver.project.presence import presence_of
 
     unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
 
-    def look(path: bytes, pointer: Pointer) -> tuple[Entry | None, tuple[Change, ...] | None]:
-        found, changes = (unchanged[path], ()) if path in unchanged else examine(repo, path, pointer, progress)
-        known[path] = found
-        return found, changes
+    placed = repo.placed
+
+    def look(path: bytes, pointer: Pointer) -> Examined:
+        if path in unchanged:
+            found = Examined(unchanged[path], DataState.UNCHANGED)
+        else:
+            found = examine(repo, path, pointer, placed, progress)
+        # Stages are judged by what data that is out of date will be.
+        known[path] = entry_of(path, pointer) if found.state is DataState.OUT_OF_DATE else found.found
+        return found
 
     presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk])
     states = []
@@ -282,14 +281,13 @@ def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, exa
     stage, lock = (maker.shown(repo), maker.lock) if maker is not None else (None, None)
     if disk is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
-    found, changes = examine(path, disk.pointer)
-    data = DataState.ABSENT if found is None else DataState.UNCHANGED if changes == () else DataState.MODIFIED
+    found = examine(path, disk.pointer)
     return PathStatus(
         path,
         staged,
         unstaged,
-        data,
-        changes,
+        found.state,
+        found.changes,
         disk.pointer,
         in_store=disk.pointer.oid in presence.in_store,
         on_remote=presence.on_remote(disk.pointer),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,7 @@ from dver.store.graft import graft
 from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 from dver.worktree.intake import HashOnly, KeepInStore
+from dver.worktree.placed import after_rewrite
 from dver.worktree.relink import share_with_store
 from dver.worktree.scan import Intake
 
@@ -83,7 +84,7 @@ def keep(
         tries_left -= 1
         try:
             _note_parts(repo, requests)
-            _record(repo, added, watch)
+            _record(repo, requests, added, watch)
             break
         except SweptError:
             if not tries_left:
@@ -149,10 +150,18 @@ def _take_one(
         entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
 
 
-def _record(repo: Repository, added: Sequence[Added], watch: Watch) -> None:
+def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], watch: Watch) -> None:
     write_pointers(repo, {one.path: one.pointer for one in added}, watch)
     if repo.link_mode.shares_file:
         for one in added:
             place = repo.absolute(one.path)
             share_with_store(place, repo.store, repo.link_mode, repo.stat_cache, scratch=repo.scratch)
-    repo.note_placed({one.path: (entry_of(one.path, one.pointer),) for one in added})
+    whole = {one.path for one in requests if one.target is None or not one.target.inside}
+    placed = repo.placed
+    repo.note_placed({one.path: _placed(one, () if one.path in whole else placed.get(one.path, ())) for one in added})
+
+
+def _placed(one: Added, before: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What is in the place of data that was added; `before`, where it was only added in part."""
+    entry = entry_of(one.path, one.pointer)
+    return after_rewrite(before, entry_of(one.path, one.before), entry) if one.before is not None else (entry,)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
+from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry
+from dver.formats.tree import Entry, Kind
 from dver.project.partial import changes_in_part, completed, is_part
-from dver.project.targets import entry_of
+from dver.project.targets import Target, entry_of
 from dver.repo import Repository
-from dver.store.compare import Change, compare, same, with_renames
+from dver.store.compare import Change, TreeReader, compare, same, with_renames
 from dver.worktree.intake import HashOnly
+from dver.worktree.placed import NOTHING, Placed
+from dver.worktree.scan import Snapshot
+from dver.worktree.state import DataState, Listing, data_state
 
 
 def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progress: Progress) -> dict[bytes, Entry]:
@@ -37,21 +42,100 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
     return found
 
 
-def examine(
-    repo: Repository, path: bytes, pointer: Pointer, progress: Progress
-) -> tuple[Entry | None, tuple[Change, ...] | None]:
-    """What is at `path`, and how does it differ from what `pointer` says? None where that cannot be read here."""
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a tracked path has in the workspace."""
+
+    found: Entry | None
+    state: DataState
+    changes: tuple[Change, ...] | None = ()
+    """Against the pointer, where the data was edited; None where the recorded version cannot be read here."""
+
+
+def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
+    """Compare what is at `path` with what `pointer` says and with what dver `placed` there."""
     snapshot = repo.scan(path, HashOnly(), progress=progress)
     recorded = entry_of(path, pointer)
     if snapshot is None:
-        return None, ()
+        return Examined(None, DataState.ABSENT)
     if same(recorded, snapshot.root):
-        return snapshot.root, ()
+        return Examined(snapshot.root, DataState.UNCHANGED)
+    state = state_of(repo, Place(path, recorded), snapshot, placed)
+    if state is DataState.OUT_OF_DATE:
+        return Examined(snapshot.root, state)
     try:
-        if is_part(repo, path, recorded):
-            changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
-            return (completed(repo, path, recorded, snapshot)[0], changes) if changes else (recorded, ())
-        found, read = completed(repo, path, recorded, snapshot)
-        return found, tuple(with_renames(compare(recorded, found, repo.store.tree, read, path=path)))
+        found, changes = _changes(repo, path, recorded, snapshot)
     except (MissingObjectError, CorruptError):
-        return snapshot.root, None
+        return Examined(snapshot.root, state, None)
+    return Examined(found, state, changes) if changes else Examined(found, DataState.UNCHANGED)
+
+
+def _changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> tuple[Entry, tuple[Change, ...]]:
+    """What is at `path`, with what was never checked out there as it is `recorded`, and how it differs from that."""
+    if is_part(repo, path, recorded):
+        changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
+        return (completed(repo, path, recorded, snapshot)[0] if changes else recorded), changes
+    return snapshot.root, tuple(
+        with_renames(compare(recorded, snapshot.root, repo.store.tree, repo.trees([snapshot]), path=path))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Tracked data, as its pointer or lock records it, or a path inside of a tracked directory."""
+
+    path: bytes
+    """Of the tracked data."""
+    recorded: Entry
+    inside: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, target: Target) -> Place:
+        """The place that a target is."""
+        return cls(target.tracked.path, target.tracked.entry, target.inside)
+
+
+def has_moved(place: Place, placed: Placed) -> bool:
+    """Did the pointer move since dver placed its data, so that data which differs may only be out of date?"""
+    return any(not same(one, place.recorded) for one in placed.get(place.path, (NOTHING,)))
+
+
+def state_of(
+    repo: Repository, place: Place, snapshot: Snapshot | None, placed: Placed, *, stored: TreeReader | None = None
+) -> DataState:
+    """How the `snapshot` of what is at `place` differs from what is recorded, by what dver has `placed` there.
+
+    `stored` reads directories that are not in the store; without it, what cannot be read is taken for changed.
+    """
+
+    def listing(oid: Oid, names: Collection[bytes] | None) -> Mapping[bytes, Entry]:
+        if oid == NOTHING.oid:
+            return {}
+        try:
+            return {one.name: one for one in repo.store.tree(oid)} if names is None else repo.store.entries(oid, names)
+        except MissingObjectError:
+            if stored is None:
+                raise
+            return {one.name: one for one in stored(oid) if names is None or one.name in names}
+
+    return data_state(
+        snapshot.root if snapshot is not None else None,
+        _inside(place.recorded, place.inside, listing),
+        [_inside(one, place.inside, listing) or NOTHING for one in placed.get(place.path, ())],
+        repo.trees([snapshot] if snapshot is not None else []),
+        listing,
+        part=is_part(repo, place.path, place.recorded),
+    )
+
+
+def _inside(entry: Entry, names: Sequence[bytes], listing: Listing) -> Entry | None:
+    """What is at `names` below `entry`, as far as it can be read."""
+    found: Entry | None = entry
+    for name in names:
+        if found is None or found.kind is not Kind.DIRECTORY:
+            return None
+        try:
+            found = listing(found.oid, (name,)).get(name)
+        except (MissingObjectError, CorruptError):
+            return None
+    return found

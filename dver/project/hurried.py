@@ -15,15 +15,18 @@ from dver.core.fsutil import read_regular
 from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
+from dver.project.datastate import Place, has_moved, state_of
 from dver.project.lockfiles import Maker
-from dver.project.partial import completed
-from dver.project.targets import Tracked, load
+from dver.project.targets import Target, Tracked, load
 from dver.repo import Repository
 from dver.scm.pointers import PointerFile, in_index, most_bytes
 from dver.store.compare import same
 from dver.worktree.intake import HashOnly
+from dver.worktree.placed import Placed
 from dver.worktree.stableread import Candidate, Taken
 from dver.worktree.statcache import key_fields
+from dver.worktree.state import DataState
 
 SECONDS: Final = 0.03
 """How long to look."""
@@ -40,11 +43,11 @@ class _OutOfTimeError(Exception):
 
 
 class Changed(NamedTuple):
-    """Data that is not what its pointer on disk says. `path` is relative to the top of the Git worktree."""
+    """Data that is not what its pointer or lock on disk says. `path` is relative to the top of the Git worktree."""
 
     path: bytes
-    from_pointer: bool
-    """Was it made from what the pointer says? Else the pointer has changed, too, and the data did not follow."""
+    state: DataState
+    pointer: Pointer
     maker: Maker | None = None
     """Of an output: the stage, whose lock takes the place of a pointer."""
 
@@ -63,21 +66,20 @@ def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
     limits = _Limits(inf, inf, inf, inf)
     if not thorough:
         limits = _Limits(time.monotonic() + SECONDS, FILES, HASHED, NAMING)
-    return [
-        Changed(one.path, any(same(entry, one.entry) for entry in repo.placed.get(one.path, ())), one.maker)
-        for one in _differing(repo, limits)
-    ]
+    return list(_differing(repo, limits))
 
 
-def _differing(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
+def _differing(repo: Repository, limits: _Limits) -> Iterator[Changed]:
+    placed = repo.placed
     intake = _Hurried(limits)
     for one in _on_disk(repo, limits):
         if time.monotonic() > limits.until:
             return
         # Whatever is wrong with it, a commit is not the moment to say so.
         with suppress(DverError, OSError, _OutOfTimeError):
-            if _differs(repo, one, intake, limits):
-                yield one
+            state = _state(repo, one, placed, intake, limits)
+            if state not in (DataState.UNCHANGED, DataState.ABSENT):
+                yield Changed(one.path, state, one.pointer, one.maker)
 
 
 def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
@@ -91,19 +93,21 @@ def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
                 yield from load(repo, {path: PointerFile("", content)}).values()
 
 
-def _differs(repo: Repository, one: Tracked, intake: _Hurried, limits: _Limits) -> bool:
+def _state(repo: Repository, one: Tracked, placed: Placed, intake: _Hurried, limits: _Limits) -> DataState:
     try:
         status = os.lstat(repo.absolute(one.path))
     except FileNotFoundError:
-        return False
+        return DataState.ABSENT
+    place = Place.of(Target(one))
     if one.pointer.kind is ObjectKind.BLOB and stat.S_ISREG(status.st_mode) and status.st_size != one.pointer.size:
-        return True  # for certain, however large it is
-    if one.pointer.files > limits.files:
-        return False
+        if not has_moved(place, placed):
+            return DataState.MODIFIED  # for certain, however large it is
+    elif one.pointer.files > limits.files:
+        return DataState.UNCHANGED
     snapshot = repo.scan(one.path, intake)
     if snapshot is None or same(one.entry, snapshot.root):
-        return False
-    return not same(one.entry, completed(repo, one.path, one.entry, snapshot)[0])
+        return DataState.UNCHANGED
+    return state_of(repo, place, snapshot, placed)
 
 
 class _Hurried(HashOnly):

@@ -24,7 +24,7 @@ from dver.scm.git import GitRepo
 from dver.scm.pointers import is_lock_path
 from dver.scm.roots import GitRoots, read_pointer_blobs, read_roots
 from dver.store.store import Store
-from dver.worktree.placed import read_placed
+from dver.worktree.placed import NOTHING, read_placed
 from dver.worktree.storelinks import link_to
 
 _OID: Final = re.compile(rb"blake3:([0-9a-f]{64})\b")
@@ -122,4 +122,6 @@ def _links(folder: bytes) -> Iterator[bytes]:
 def _placed_in(git_dir: Path) -> Iterator[NeededRoot]:
     for entries in read_placed(git_dir / "dver" / "placed.json").values():
         for entry in entries:
+            if entry.oid == NOTHING.oid:
+                continue
             yield entry.oid, ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB

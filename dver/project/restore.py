@@ -20,7 +20,7 @@ from dver.store.loose import LinkMode
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.materialise import Lost
-from dver.worktree.placed import Placed
+from dver.worktree.placed import NOTHING, Placed
 from dver.worktree.plan import CheckoutPlan, Kept, Subject, files_in, plan_checkout
 
 
@@ -81,14 +81,23 @@ def restore(
             keep_loose(repo, plan)
     destination = destination_of(repo, root)
     lost: list[Lost] = []
-    for plan in plans:
-        lost += apply_plan(plan, destination, repo.store, repo.stat_cache, progress=progress)
-    if notes and not lost:
-        note(repo, wishes, placed, finished=True)
-        repo.note_partial({wish.path: False for wish in wishes if wish.whole is None})
+    done: list[Wish] = []
+    for wish, plan in zip(wishes, plans, strict=True):
+        lost += (failures := apply_plan(plan, destination, repo.store, repo.stat_cache, progress=progress))
+        done += [wish] if is_finished(wish, plan.keep, failures) else []
     if notes:
+        note(repo, done, placed, finished=True)
+        repo.note_partial({wish.path: False for wish in done if wish.whole is None})
         repo.note_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
     return summary(repo, plans, lost)
+
+
+def is_finished(wish: Wish, kept: Sequence[Kept], lost: Sequence[Lost]) -> bool:
+    """Is what is wished for there, but for edits of what did not change?
+
+    Otherwise some files are still the old version, and it stays noted that dver placed them.
+    """
+    return wish.entry is None or not (lost or any(one.diverged for one in kept))
 
 
 def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
@@ -155,7 +164,8 @@ def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: 
             changes[wish.whole.path] = _each_once(*old, wish.whole.entry)
         else:
             new = (wish.entry,) if wish.entry is not None else ()
-            changes[wish.path] = new if finished else _each_once(*placed.get(wish.path, ()), *new)
+            old = placed.get(wish.path, (NOTHING,) if new else ())
+            changes[wish.path] = new if finished else _each_once(*old, *new)
     if changes:
         repo.note_placed(changes)
         if not finished:  # killed in the middle, it has followed no pointer

@@ -16,7 +16,17 @@ from dataclasses import dataclass, field, replace
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
-from dver.project.restore import Restored, Wish, destination_of, note, plan_restore, restore, summary, together
+from dver.project.restore import (
+    Restored,
+    Wish,
+    destination_of,
+    is_finished,
+    note,
+    plan_restore,
+    restore,
+    summary,
+    together,
+)
 from dver.repo import Repository
 from dver.store.compare import find, join, paired, same
 from dver.worktree.apply import apply_plan
@@ -58,11 +68,12 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
     placed = repo.placed
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
     others = [wish for wish in wishes if wish.path not in quick and wish.path not in repo.partial]
-    done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
+    others_done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
     note(repo, list(quick.values()), placed, finished=False)
     parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
-    note(repo, [wish for path, wish in quick.items() if not parts[path].lost], placed, finished=True)
-    return together([done, *parts.values()])
+    done = [wish for path, wish in quick.items() if is_finished(wish, parts[path].kept, parts[path].lost)]
+    note(repo, done, placed, finished=True)
+    return together([others_done, *parts.values()])
 
 
 def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:

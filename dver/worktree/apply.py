@@ -88,7 +88,7 @@ def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:
     free = []
     for path, entry in plan.create:
         if _in_the_way(destination, path, entry, force=plan.force):
-            plan.keep.append(Kept(path, Why.IN_THE_WAY))
+            plan.keep.append(Kept(path, Why.IN_THE_WAY, diverged=True))
         else:
             free.append((path, entry))
     plan.create[:] = free

@@ -1,8 +1,9 @@
 """What dver itself has put into this worktree, and so may take away again.
 
 A JSON file in the worktree's Git directory: for each tracked path, the trees or files that a checkout or an add left
-there. While a checkout runs there may be two, the old and the new one, so that a killed one can be finished. Without
-the file nothing is lost: dver then takes nothing away that the pointers do not name.
+there. While a checkout runs there may be two, the old and the new one, so that a killed one can be finished. They stay
+where objects were missing or unsaved work was kept. Without the file nothing is lost: dver then takes nothing away that
+the pointers do not name.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import CorruptError
 from dver.core.fsutil import clear_leftovers, write_atomic
 from dver.core.oid import Oid
-from dver.formats.tree import Entry, Kind
+from dver.formats.tree import Entry, Kind, write_directory
+from dver.store.compare import same
+
+NOTHING: Final = Entry(b"", Kind.DIRECTORY, write_directory((), lambda oid, content: None), 0)
+"""The old version of a checkout that begins where nothing was: an empty directory."""
 
 Placed = dict[bytes, tuple[Entry, ...]]
 """By path relative to the top of the Git worktree."""
@@ -36,6 +42,14 @@ def write_placed(file: Path, placed: Mapping[bytes, Iterable[Entry]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(file.parent)
     write_atomic(file, json.dumps(document, indent=1).encode() + b"\n", durable=False)
+
+
+def after_rewrite(placed: Iterable[Entry], before: Entry, after: Entry) -> tuple[Entry, ...]:
+    """What is in place of a directory that was `placed`, once parts of it were recorded.
+
+    The pointer said `before` and says `after` now. What was not recorded is still what it was.
+    """
+    return (*(one for one in placed if not same(one, before)), after)
 
 
 def _encode(entry: Entry) -> dict[str, object]:

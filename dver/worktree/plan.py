@@ -27,6 +27,8 @@ class Kept:
 
     path: bytes
     why: Why
+    diverged: bool = False
+    """Should something else be there than what dver placed there, so that both changed?"""
 
     @property
     def blocks(self) -> bool:
@@ -143,7 +145,7 @@ def _replace_directory(
         if want is not None:
             plan.create.append((path, want))
     elif want is not None:
-        plan.keep.append(Kept(path, Why.IN_THE_WAY))
+        plan.keep.append(Kept(path, Why.IN_THE_WAY, diverged=True))
 
 
 def _empty(plan: CheckoutPlan, path: bytes, have: Entry, bases: list[Entry], rules: _Rules) -> None:
@@ -157,7 +159,7 @@ def _replace_file(
     plan: CheckoutPlan, path: bytes, have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules
 ) -> None:
     if not rules.force and not _may_go(have, want, bases, rules):
-        plan.keep.append(Kept(path, _why(want, bases)))
+        plan.keep.append(Kept(path, _why(want, bases), _is_moved(want, bases)))
     elif want is None:
         plan.remove.append((path, have))
     elif want.kind is Kind.DIRECTORY:
@@ -180,6 +182,10 @@ def _why(want: Entry | None, bases: list[Entry]) -> Why:
     if want is None and not bases:
         return Why.NEW
     return Why.MODIFIED if bases else Why.IN_THE_WAY
+
+
+def _is_moved(want: Entry | None, bases: list[Entry]) -> bool:
+    return any(not same(base, want) for base in bases) or (not bases and want is not None)
 
 
 def _children(base: Entry, read: TreeReader) -> dict[bytes, Entry]:

@@ -150,7 +150,7 @@ def test_unsaved_changes_are_kept_and_the_rest_is_brought_up_to_date(project: Pr
 def test_work_in_a_file_that_the_new_version_does_not_have_is_kept(project: Project) -> None:
     write(project.root, {"data/new": b"better"})
     restored = project.switch("v1")
-    assert restored.kept == (Kept(b"data/new", Why.MODIFIED),)
+    assert restored.kept == (Kept(b"data/new", Why.MODIFIED, diverged=True),)
     assert contents(project) == {**flat(V1), "new": b"better"}
 
 
@@ -173,7 +173,7 @@ def test_an_ignored_file_in_the_way_is_never_overwritten_unseen(project: Project
     (project.root / ".dverignore").write_text("gone\nnow/\n")
     write(project.root, {"data/gone": b"mine, and ignored"})
     restored = project.switch("v1")
-    assert restored.kept == (Kept(b"data/gone", Why.IN_THE_WAY),)
+    assert restored.kept == (Kept(b"data/gone", Why.IN_THE_WAY, diverged=True),)
     assert contents(project)["gone"] == b"mine, and ignored"
     project.checkout(force=True)
     assert contents(project)["gone"] == b"gone"
@@ -189,7 +189,7 @@ def test_an_ignored_directory_in_the_way_of_a_file_stays(project: Project) -> No
     project.save("data", message="folder")
     write(project.root, {"data/thing/run.log": b"ignored"})
     restored = project.switch("file")
-    assert restored.kept == (Kept(b"data/thing", Why.IN_THE_WAY),)
+    assert restored.kept == (Kept(b"data/thing", Why.IN_THE_WAY, diverged=True),)
     assert contents(project) == {"thing/run.log": b"ignored"}
 
 

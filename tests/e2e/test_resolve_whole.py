@@ -134,12 +134,14 @@ def cross(run: Run, repo: Path, one: str, two: str) -> None:
     git("merge", "-q", "mine", cwd=repo, rc=1)
     run("resolve", "data", two, cwd=repo)
     git("commit", "-qm", "Merged", cwd=repo)
+    run("checkout", cwd=repo)
 
 
 def test_branches_that_crossed_and_decided_alike_are_merged(run: Run, repo: Path) -> None:
     cross(run, repo, "--ours", "--theirs")
     commit(run, repo, {"a.csv": b"ours\n", "b.csv": b"b\n"}, "One less")
     git("checkout", "-q", "main", cwd=repo)
+    run("checkout", cwd=repo)
     commit(run, repo, {**BASE, "a.csv": b"ours\n", "new": b"n\n"}, "One more")
     git("merge", "-q", "--no-edit", "other", cwd=repo)
     run("checkout", cwd=repo)
@@ -150,6 +152,7 @@ def test_branches_that_crossed_and_decided_otherwise_are_a_conflict(run: Run, re
     cross(run, repo, "--ours", "--ours")
     commit(run, repo, {"a.csv": b"theirs\n", "b.csv": b"b\n"}, "One less")
     git("checkout", "-q", "main", cwd=repo)
+    run("checkout", cwd=repo)
     commit(run, repo, {**BASE, "a.csv": b"ours\n", "new": b"n\n"}, "One more")
     git("merge", "-q", "--no-edit", "other", cwd=repo, rc=1)
     assert unmerged(repo).count("data.dver") == 3

@@ -154,6 +154,7 @@ def test_uncommitted_and_staged_and_stashed_data_stays(project: Project) -> None
     fill(project, "stashed")
     project.add("data")
     project.git("stash", "--quiet")
+    project.checkout()
     fill(project, "staged")
     project.add("data")
     project.git("add", "data.dver")

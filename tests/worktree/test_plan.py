@@ -80,7 +80,7 @@ def test_unsaved_changes_are_kept_and_the_rest_is_done() -> None:
     before = {"a": b"1", "b": b"2"}
     found = plan({"a": b"unsaved", "b": b"2"}, {"a": b"8", "b": b"9"}, before)
     assert steps(found) == {"replace": ["data/b"], "keep": ["data/a"]}
-    assert found.keep == [Kept(b"data/a", Why.MODIFIED)]
+    assert found.keep == [Kept(b"data/a", Why.MODIFIED, diverged=True)]
     assert found.keep[0].blocks
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_only_the_user_put_there_stays_even_if_its_bytes_are_saved()
 def test_a_file_in_the_way_is_replaced_only_if_it_is_saved() -> None:
     assert steps(plan({"a": b"old"}, {"a": b"1"})) == {"replace": ["data/a"]}
     found = plan({"a": b"unsaved"}, {"a": b"1"})
-    assert found.keep == [Kept(b"data/a", Why.IN_THE_WAY)]
+    assert found.keep == [Kept(b"data/a", Why.IN_THE_WAY, diverged=True)]
 
 
 def test_all_goes_where_nothing_is_wanted_any_more() -> None:

@@ -25,12 +25,13 @@ from dver.repo import Repository
 )
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")
+@click.option("-f", "--force", is_flag=True, help="Add data even if its pointer changed and the data did not follow.")
 @click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
 @remote_option("Push this data to the remote NAME, whatever the default is.")
 @options.json_option
 @click.pass_obj
 def command(
-    ctx: Context, *, paths: tuple[str, ...], update: bool, dry_run: bool, remote: str | None, as_json: bool
+    ctx: Context, *, paths: tuple[str, ...], update: bool, force: bool, dry_run: bool, remote: str | None, as_json: bool
 ) -> None:
     """Store files and directories, and write their pointers.
 
@@ -39,7 +40,16 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_of_ignored(ctx, repo)
-        result = add(repo, paths, cwd=ctx.cwd, update=update, dry_run=dry_run, remote=remote, progress=ctx.progress)
+        result = add(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            update=update,
+            force=force,
+            dry_run=dry_run,
+            remote=remote,
+            progress=ctx.progress,
+        )
         if as_json:
             ctx.emit_json(result)
         else:
@@ -57,6 +67,10 @@ def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
     for path in result.links:
         command = f"dver add {terminal.printable(typed(repo.shown(path)))}"
         ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
+    behind = [f"skipped {shown(repo, path)}: it is out of date, `dver pull` updates it" for path in result.out_of_date]
+    ctx.listing(behind, ctx.warn)
+    why = "it was edited from another version than its pointer's; `dver status` shows what to do"
+    ctx.listing([f"skipped {shown(repo, path)}: {why}" for path in result.diverged], ctx.warn)
 
 
 def _verb(one: Added, result: AddResult) -> str:

@@ -44,5 +44,7 @@ def _tell(ctx: Context, repo: Repository, result: DiffResult) -> None:
         ctx.say(line)
     if result.changes:
         ctx.note(summary(result.changes))
+    for path in result.out_of_date:
+        ctx.note(f"left out {shown(repo, path)}: it is out of date (`dver pull` updates it)")
     for path in result.absent:
         ctx.note(f"left out {shown(repo, path)}: it is not in the workspace (`dver checkout` brings it)")

@@ -104,9 +104,13 @@ def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
     for path in result.changed:
         shown = repo.shown(path)
         ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(typed(shown))}")
-    for path in result.behind:
-        shown = repo.shown(path)
-        ctx.warn(f"{terminal.printable(shown)} is not what its pointer says: dver checkout {_line(typed(shown))}")
+    for one in result.out_of_date:
+        shown = repo.shown(one.path)
+        verb = "checkout" if one.in_store else "pull"
+        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(typed(shown))}")
+    for path in result.diverged:
+        shown = terminal.printable(repo.shown(path))
+        ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
         shown = repo.shown(path)
         again, record = f"dver repro {_line(typed(shown))}", f"dver commit {_line(typed(stage))}"

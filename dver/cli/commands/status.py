@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Final
 
@@ -15,9 +15,10 @@ from dver.cli.terminal import count, printable
 from dver.cli.untrusted import warn_of_ignored
 from dver.core.words import typed
 from dver.formats.tree import Kind
-from dver.ops.status import DataState, PathStatus, StatusReport, status
+from dver.ops.status import PathStatus, StatusReport, status
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
+from dver.worktree.state import DataState
 
 _MOST: Final = 20
 """Stages that are told of where not all are."""
@@ -125,11 +126,41 @@ def _sections(ctx: Context, repo: Repository) -> list[Section]:
             lambda one: one.data is DataState.MODIFIED and one.stage is not None,
             lambda one: _modified(ctx, repo, one),
         ),
+        *_out_of_date(ctx, repo, "pull", in_store=False),
+        *_out_of_date(ctx, repo, "checkout", in_store=True),
         ("Not in the workspace (`dver checkout`)", lambda one: one.data is DataState.ABSENT, name),
         ("Partly in the workspace", lambda one: one.partial, lambda one: _partial(repo, one)),
-        ("Not in the store (`dver fetch`)", lambda one: not (one.in_store or one.partial), name),
+        (
+            "Not in the store (`dver fetch`)",
+            lambda one: not (one.in_store or one.partial or one.data is DataState.OUT_OF_DATE),
+            name,
+        ),
         ("Not on the remote (`dver push`)", lambda one: one.on_remote is False, name),
     ]
+
+
+def _is_to_be_fetched(one: PathStatus) -> bool:
+    return not (one.in_store or one.partial or one.data is DataState.OUT_OF_DATE)
+
+
+def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -> Iterator[Section]:
+    """Data whose pointer or lock moved. `verb` gets the recorded version."""
+
+    def chosen(state: DataState, *, output: bool) -> Callable[[PathStatus], bool]:
+        return lambda one: one.data is state and one.in_store is in_store and (one.stage is not None) is output
+
+    def edited(one: PathStatus) -> list[str]:
+        return _modified(ctx, repo, one)
+
+    def is_out_of_date(one: PathStatus) -> bool:
+        return one.data is DataState.OUT_OF_DATE and one.in_store is in_store
+
+    discard = f"`dver {verb} --force PATH` discards the edits"
+    pointer = f"Edited from another version than the pointer's (`dver add --force PATH` records the data, {discard})"
+    lock = f"Outputs edited from another version than the lock's ({discard})"
+    yield f"Out of date (`dver {verb}`)", is_out_of_date, lambda one: [shown(repo, one.path)]
+    yield pointer, chosen(DataState.DIVERGED, output=False), edited
+    yield lock, chosen(DataState.DIVERGED, output=True), edited
 
 
 def _partial(repo: Repository, one: PathStatus) -> list[str]:
