@@ -22,8 +22,11 @@ _POLICY: Final = (
 
 _STYLE: Final = """\
 :root { color-scheme: light dark; }
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }
-h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem; overflow-wrap: anywhere; }
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 140rem; padding: 0 1rem; }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 33rem), 1fr)); gap: 2rem 1.5rem; }
+section { min-width: 0; }
+.wide { grid-column: 1 / -1; }
+h2 { font-size: 1.1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 .chart { background: white; color: black; border-radius: 6px; padding: .5rem; overflow-x: auto; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; max-width: 44rem; flex: 1 1 18rem; }
@@ -78,9 +81,7 @@ def page(plots: Sequence[Plotted], title: str, javascript: str) -> bytes:
     ]
     number = iter(range(len(specs)))
     sections = "".join(
-        _section(
-            one.name, f'<div class="chart" id="chart-{next(number)}"></div>' if isinstance(one, Drawn) else _row(one)
-        )
+        _section(one, f'<div class="chart" id="chart-{next(number)}"></div>' if isinstance(one, Drawn) else _row(one))
         for one in plots
     )
     scripts = (
@@ -92,13 +93,23 @@ def page(plots: Sequence[Plotted], title: str, javascript: str) -> bytes:
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{html.escape(title)}</h1>\n{sections}{scripts if specs else ''}</body>\n</html>\n"
+        f"<h1>{html.escape(title)}</h1>\n<main>\n{sections}</main>\n{scripts if specs else ''}</body>\n</html>\n"
     )
     return MARK + text.encode("utf-8", "replace")
 
 
-def _section(name: str, content: str) -> str:
-    return f"<section>\n<h2>{html.escape(name)}</h2>\n{content}\n</section>\n"
+def _section(one: Plotted, content: str) -> str:
+    wide = ' class="wide"' if _is_wide(one) else ""
+    return f"<section{wide}>\n<h2>{html.escape(one.name)}</h2>\n{content}\n</section>\n"
+
+
+def _is_wide(one: Plotted) -> bool:
+    """Does it need all columns of the page? So do pictures, and charts, that are several beside each other."""
+    if isinstance(one, Pictures):
+        return len(one.pictures) > 1
+    encoding = one.spec.get("encoding")
+    placed = (*one.spec, *(encoding if isinstance(encoding, Mapping) else ()))
+    return not {"facet", "column", "row", "hconcat", "concat"}.isdisjoint(placed)
 
 
 def _row(one: Pictures) -> str:

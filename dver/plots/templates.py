@@ -33,6 +33,10 @@ _DASH_LEGEND: Final = {
     "symbolSize": 500,
 }
 _SHAPES: Final = ("circle", "square", "triangle", "diamond", "cross")
+_WIDTHS: Final = (6.0, 2.0)
+"""Of the line that is drawn first, and of the last one: where they are the same, the first shows on both sides."""
+_POINTS: Final = (120.0, 20.0)
+"""The same for the areas of points."""
 _SIZE: Final = 300
 _DROP: Final = object()
 """In the place of an anchor that says nothing here: the key that it is the value of is left out."""
@@ -55,7 +59,7 @@ def _axes(x: str = "<DVER_X_KIND>", y: str = "<DVER_Y_KIND>", *, zero: bool = Fa
 
 _SIZED: Final = {"width": "<DVER_PLOT_WIDTH>", "height": "<DVER_PLOT_HEIGHT>"}
 _ZOOM: Final = {"params": ["<DVER_ZOOM_AND_PAN>"]}
-_DASHED: Final = {"strokeDash": "<DVER_STROKE_DASH>"}
+_LINES: Final = {"strokeDash": "<DVER_STROKE_DASH>", "strokeWidth": "<DVER_STROKE_WIDTH>"}
 
 
 def _bar(x: str, y: str, offset: str, sort: str | None = None) -> dict[str, Any]:
@@ -104,10 +108,12 @@ BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
     "linear": _spec(
         **_SIZED,
         encoding=_axes(),
-        layer=[{**_ZOOM, "mark": "line", "encoding": _DASHED}, {"mark": {"type": "circle", "size": 14, "opacity": 1}}],
+        layer=[{**_ZOOM, "mark": "line", "encoding": _LINES}, {"mark": {"type": "circle", "size": 14, "opacity": 1}}],
     ),
-    "simple": _spec(**_SIZED, mark="line", encoding={**_axes(), **_DASHED}),
-    "scatter": _spec(**_SIZED, **_ZOOM, mark="point", encoding={**_axes(), "shape": "<DVER_SHAPE>"}),
+    "simple": _spec(**_SIZED, mark="line", encoding={**_axes(), **_LINES}),
+    "scatter": _spec(
+        **_SIZED, **_ZOOM, mark="point", encoding={**_axes(), "shape": "<DVER_SHAPE>", "size": "<DVER_POINT_SIZE>"}
+    ),
     "scatter_jitter": _spec(
         **_SIZED,
         transform=[{"calculate": "random()", "as": f"dver_jitter_{axis}"} for axis in "xy"],
@@ -122,7 +128,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
     "smooth": _spec(
         **_SIZED,
         params=[{"name": "smoothing", "value": 0.3, "bind": _SMOOTHING}],
-        encoding={**_axes(), **_DASHED},
+        encoding={**_axes(), **_LINES},
         layer=[
             {"mark": {"type": "line", "opacity": 0.25}},
             {
@@ -210,6 +216,7 @@ def _anchors(chart: Chart) -> dict[str, Any]:
     twice = many and len(chart.revs) > 1  # revisions have the colours, so lines have to differ in something else
     dash = {**_scale(SERIES, chart, _DASHES), "legend": _DASH_LEGEND}
     shape = _scale(SERIES, chart, _SHAPES)
+    colored = SERIES if many and not twice else REV
     group = [REV, *([SERIES] if many else [])]
     facet = {"field": SERIES, "sort": None, "title": None} if many else _DROP
     fields = [REV, *([SERIES] if many else []), chart.x, chart.y]
@@ -227,7 +234,9 @@ def _anchors(chart: Chart) -> dict[str, Any]:
         "PLOT_HEIGHT": _SIZE,
         "ZOOM_AND_PAN": {"name": "grid", "select": "interval", "bind": "scales"},
         "DVC_METRIC_COLOR": _scale(REV, chart, _COLORS),
-        "COLOR": _scale(SERIES if many and not twice else REV, chart, _COLORS),
+        "COLOR": _scale(colored, chart, _COLORS),
+        "STROKE_WIDTH": _narrowing(colored, chart, _WIDTHS),
+        "POINT_SIZE": _narrowing(colored, chart, _POINTS),
         "STROKE_DASH": dash if twice else _DROP,
         "SHAPE": shape if twice else _DROP,
         "DVC_METRIC_STROKE_DASH": dash if many else _DROP,
@@ -252,6 +261,16 @@ def _scale(field: str, chart: Chart, values: tuple[Any, ...]) -> dict[str, Any]:
         "legend": _LEGEND,
         "scale": {"domain": list(domain), "range": [values[at % len(values)] for at in range(len(domain))]},
     }
+
+
+def _narrowing(field: str, chart: Chart, ends: tuple[float, float]) -> Any:
+    """A scale from the first of `ends` to the last one; nothing where there is one line."""
+    steps = len(chart.revs if field == REV else chart.series) - 1
+    if steps == 0:
+        return _DROP
+    first, last = ends
+    values = tuple(round(first + (last - first) * at / steps, 2) for at in range(steps + 1))
+    return _scale(field, chart, values)
 
 
 def escaped(name: str) -> str:

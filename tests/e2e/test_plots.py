@@ -61,7 +61,7 @@ def charts(page: Path) -> list[dict[str, Any]]:
 
 
 def headings(page: Path) -> list[str]:
-    return re.findall(r"<section>\n<h2>(.*?)</h2>", page.read_text())
+    return re.findall(r"<section.*>\n<h2>(.*?)</h2>", page.read_text())
 
 
 # -- show

@@ -65,3 +65,17 @@ def test_pictures_alone_need_no_script() -> None:
 
 def test_names_that_are_no_text_do_not_break_the_page() -> None:
     assert b"caf?.csv" in page([Drawn("caf\udce9.csv", {})], "title", "")
+
+
+def test_a_wide_screen_has_several_columns_and_what_is_wide_takes_them_all() -> None:
+    facets = [Drawn("c", {"facet": {}}), Drawn("d", {"encoding": {"column": {}}})]
+    pictures = [Picture("v1", "a.png", b""), Picture("v2", "a.png", b"")]
+    plots = [
+        Drawn("a", {"encoding": {"x": {}}}),
+        Pictures("b", (pictures[0],)),
+        *facets,
+        Pictures("e", tuple(pictures)),
+    ]
+    seen = Seen(page(plots, "title", ""))
+    assert [one.get("class") for one in seen.all("section")] == [None, None, "wide", "wide", "wide"]
+    assert "grid-template-columns: repeat(auto-fill" in "".join(seen.texts["style"])

@@ -110,3 +110,22 @@ def test_drawing_a_template_loads_nothing(url: str) -> None:
 def test_what_is_no_vega_lite_cannot_be_drawn() -> None:
     with pytest.raises(PipelineError, match="'mine' cannot be drawn"):
         to_png({"mark": {"nope": 1}, "data": {"values": []}}, "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "channel"), [("linear", "strokeWidth"), ("simple", "strokeWidth"), ("scatter", "size")]
+)
+def test_what_is_drawn_first_is_larger_so_that_the_same_curve_twice_shows_both(name: str, channel: str) -> None:
+    def scale(chart: Chart) -> dict[str, Any]:
+        spec = fill(built_in(name), chart)
+        encoding = spec["layer"][0]["encoding"] if name == "linear" else spec["encoding"]
+        found: dict[str, Any] = encoding.get(channel, {})
+        return found
+
+    of_revisions = scale(made("v1", "v2", "v3", y="n"))
+    assert (of_revisions["field"], of_revisions["scale"]["domain"]) == ("rev", ["v1", "v2", "v3"])
+    widths = of_revisions["scale"]["range"]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
+    assert scale(made("v1", y=("n", "other")))["field"] == "dver_series"
+    assert not scale(made("v1", y="n"))
