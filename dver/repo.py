@@ -299,7 +299,22 @@ class Repository:
         from dver.worktree.scan import Scanner
 
         rules, ctimes = ignore or self.ignore(), self.config.cache_link != "hardlink"
-        return Scanner(self.stat_cache, intake, ignore=rules, links=self.links, ctimes=ctimes, progress=progress)
+        return Scanner(
+            self.stat_cache,
+            intake,
+            ignore=rules,
+            links=self.links,
+            ctimes=ctimes,
+            lag=lambda: self.disk_lag,
+            progress=progress,
+        )
+
+    @cached_property
+    def disk_lag(self) -> int:
+        """By how many ns the clock of the worktree's disk is behind this machine's."""
+        from dver.core.clock import disk_lag
+
+        return disk_lag(self.worktree_folder)
 
     @property
     def links(self) -> StoreLinks:

@@ -7,6 +7,7 @@ new file in a flat directory of a million changes one shard and the list.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -214,6 +215,10 @@ def totals(entries: Sequence[Entry]) -> tuple[int, int]:
     return sum([entry.size for entry in entries]), sum([entry.files for entry in entries])
 
 
+_UNSEEN: Final = re.compile(rb"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf")
+"""In UTF-8: U+200C to U+200F, U+202A to U+202E, U+206A to U+206F and U+FEFF."""
+
+
 def forbidden_name(name: bytes) -> str | None:
     """Why `name` must never be written into a workspace, or None where it may."""
     if name in (b"", b".", b".."):
@@ -222,9 +227,20 @@ def forbidden_name(name: bytes) -> str | None:
         return "it contains a slash or a zero byte"
     if len(name) > NAME_MAX:
         return f"it is longer than {NAME_MAX} bytes"
-    if name.lower() in (b".git", b"git~1"):
+    if is_suspicious(name) and any(_plain(part) in (b".git", b"git~1") for part in name.split(b"\\")):
         return "it would be taken for a Git repository"
     return None
+
+
+def is_suspicious(name: bytes) -> bool:
+    """May some file system take `name`, or a name in it, for `.git`? A quick look that never misses one."""
+    return b"git" in name.lower() or b"\xe2" in name or b"\xef" in name
+
+
+def _plain(name: bytes) -> bytes:
+    """The name that a file system which ignores most takes for the same: NTFS ignores the end, a stream and case, HFS+
+    characters that cannot be seen."""
+    return _UNSEEN.sub(b"", name).partition(b":")[0].rstrip(b" .").lower()
 
 
 def _shard_of(entries: Sequence[Entry], oid: Oid) -> Shard:
@@ -286,7 +302,7 @@ def _decode_names(cursor: Cursor, count: int) -> list[bytes]:
     names = [column[start:end] for start, end in pairwise(ends)]
     if any(a >= b for a, b in pairwise(names)):
         raise CorruptError("a tree whose names are not sorted")
-    suspicious = b"/" in column or b"\0" in column or b"git" in column.lower() or 0 in lengths or b"." in names
+    suspicious = b"/" in column or b"\0" in column or is_suspicious(column) or 0 in lengths or b"." in names
     if suspicious or b".." in names or (lengths and max(lengths) > NAME_MAX):
         for name in names:
             if reason := forbidden_name(name):

@@ -15,7 +15,7 @@ from dver.core.errors import UsageError
 from dver.core.fsutil import is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
-from dver.formats.tree import Entry, Kind, forbidden_name, totals, write_directory
+from dver.formats.tree import Entry, Kind, forbidden_name, is_suspicious, totals, write_directory
 from dver.worktree.ignore import IgnoreRules
 from dver.worktree.stableread import Candidate, Taken, changing
 from dver.worktree.statcache import (
@@ -92,10 +92,16 @@ class _Folder:
     below: Mapping[bytes, Record]
     now: int
     """When it was listed, in ns."""
+    lag: Callable[[], int]
+    """By how many ns the clock of the disk is behind."""
 
     def settle(self, at: int, key: bytes) -> None:
         """The name numbered `at` was read when its key was `key`: trust that if a later change would show."""
-        self.keys[at] = key if is_settled(key, self.now) else UNTRUSTED
+        self.keys[at] = key if is_settled(key, self.now - self.lag()) else UNTRUSTED
+
+
+def _no_lag() -> int:
+    return 0
 
 
 class Scanner:
@@ -109,12 +115,15 @@ class Scanner:
         ignore: IgnoreRules | None = None,
         links: StoreLinks | None = None,
         ctimes: bool = True,
+        lag: Callable[[], int] = _no_lag,
         progress: Progress = SILENT,
     ) -> None:
         self._cache = cache
         self._intake = intake
         self._ignore = ignore
         self._links = links
+        self._lag = lag
+        """See `dver.core.clock.disk_lag`; asked once something was read."""
         self._progress = progress
         self._linked: dict[bytes, StoreLink] = {}
         self._directories: dict[Oid, Record] = {}
@@ -170,7 +179,7 @@ class Scanner:
                     keys.append(self._key(path + b"/" + name, status))
                     self._states.note(keys[-1:], [name])
                 found.append(name)
-        record = self._read_again(_Folder(path, found, keys, below, now), known, task)
+        record = self._read_again(_Folder(path, found, keys, below, now, self._lag), known, task)
         self._directories[record.oid] = record
         for name, (key, entry) in record.by_name().items():
             if name not in below and known.get(name) != (key, entry):
@@ -185,7 +194,7 @@ class Scanner:
         return self._single(path, name, status, task)
 
     def _single(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
-        folder = _Folder(os.path.dirname(path), [name], [self._key(path, status)], {}, time.time_ns())
+        folder = _Folder(os.path.dirname(path), [name], [self._key(path, status)], {}, time.time_ns(), self._lag)
         self._states.note(folder.keys, folder.names)
         record = self._read_again(folder, _entries_of(self._cache.get(_slot(path))), task, as_directory=False)
         self._cache.put(_slot(path), record)
@@ -202,7 +211,12 @@ class Scanner:
             names = [name for name in names if name not in left_out]
         self._states.note(keys, names)
         folder = _Folder(
-            path, names, [key or directory_key(below[names[at]].oid) for at, key in enumerate(keys)], below, now
+            path,
+            names,
+            [key or directory_key(below[names[at]].oid) for at, key in enumerate(keys)],
+            below,
+            now,
+            self._lag,
         )
         record = self._cache.get(path)
         if record is None or record.fingerprint != fingerprint(folder.keys, names) or self._lacks(record):
@@ -359,7 +373,7 @@ def _entries_of(record: Record | None) -> dict[bytes, tuple[bytes, Entry]]:
 
 def _refuse_bad_names(folder: _Folder) -> None:
     for name in folder.names:
-        if b"git" in name.lower() and (reason := forbidden_name(name)):
+        if is_suspicious(name) and (reason := forbidden_name(name)):
             raise UsageError(
                 f"cannot track {os.fsdecode(folder.path + b'/' + name)!r}",
                 why=reason,

@@ -306,7 +306,21 @@ def test_a_pack_whose_name_is_not_its_own_is_refused_or_gives_what_is_right(stra
 
 @pytest.mark.parametrize(
     "name",
-    [b"..", b".", b".git", b".GIT", b".Git", b"git~1", b"a/b", b"/tmp/pwned", b"../outside/x", b"a\0b", b""],
+    [
+        b"..",
+        b".",
+        b".git",
+        b".GIT",
+        b".Git",
+        b"git~1",
+        b".git.",
+        ".g\u200cit".encode(),
+        b"a/b",
+        b"/tmp/pwned",
+        b"../outside/x",
+        b"a\0b",
+        b"",
+    ],
 )
 def test_names_that_lead_elsewhere_are_refused(name: bytes, stranger: Stranger) -> None:
     hook = Entry(b"post-checkout", Kind.EXECUTABLE, stranger.object(EVIL), len(EVIL))

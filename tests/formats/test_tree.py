@@ -116,6 +116,18 @@ def test_no_shard_is_longer_than_the_limit_whatever_the_names() -> None:
 
 
 BAD_NAMES = [b"", b".", b"..", b"a/b", b"/etc", b"a\0b", b"x" * 256, b".git", b".GIT", b".Git", b"git~1", b"GIT~1"]
+# NTFS ignores dots, spaces and a stream at the end, and takes a backslash for a slash; HFS+ ignores the unseen.
+BAD_NAMES += [
+    b".git.",
+    b".git . .",
+    b".GIT ",
+    b"git~1.",
+    b".git::$INDEX_ALLOCATION",
+    b".git:x",
+    b".git\\hooks",
+    b"a\\.git",
+]
+BAD_NAMES += [".g\u200cit".encode(), "\ufeff.git".encode(), ".gi\u202et\u206f".encode(), ".Git\u200f.".encode()]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
@@ -128,7 +140,24 @@ def test_a_tree_with_a_name_that_leads_elsewhere_is_refused(name: bytes) -> None
         decode(encode_leaf(sorted(good)))
 
 
-@pytest.mark.parametrize("name", [b".gitignore", b"git", b".gitx", b"...", b"a..b", b"\xff", b"x" * 255, b"a\nb", b" "])
+@pytest.mark.parametrize(
+    "name",
+    [
+        b".gitignore",
+        b"git",
+        b".gitx",
+        b".git.x",
+        b"git~2",
+        "g\u200cit".encode(),
+        b"a\\b",
+        b"...",
+        b"a..b",
+        b"\xff",
+        b"x" * 255,
+        b"a\nb",
+        b" ",
+    ],
+)
 def test_names_that_only_look_odd_are_fine(name: bytes) -> None:
     assert forbidden_name(name) is None
     assert decode(encode_leaf([Entry(name, Kind.FILE, EMPTY, 0)]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dver.core.clock import TICK_NS, would_show
+from dver.core.clock import TICK_NS, disk_lag, would_show
 from dver.core.errors import ConflictError, UsageError
 from dver.core.oid import Oid
 from dver.core.progress import Task
@@ -38,9 +38,10 @@ class Place:
         self.data.mkdir()
         self.cache = StatCache(Database(folder / "index.db"))
         self.intake = Counting()
+        self.lag = 0
 
     def scan(self) -> Entry:
-        found = Scanner(self.cache, self.intake).scan(os.fsencode(self.data), b"data")
+        found = Scanner(self.cache, self.intake, lag=lambda: self.lag).scan(os.fsencode(self.data), b"data")
         assert found is not None
         return found.root
 
@@ -95,6 +96,28 @@ def test_what_has_just_changed_is_read_again_next_time(place: Place) -> None:
     settle()
     place.scan()
     assert place.read() == []
+
+
+def test_on_a_disk_whose_clock_is_behind_a_recent_change_is_read_again(place: Place) -> None:
+    place.lag = 60 * 10**9
+    (place.data / "a").write_bytes(b"a")
+    settle()
+    place.scan()
+    assert place.read() == ["a"], "by the clock of the disk it may have changed after it was read"
+    place.lag = 0
+    place.scan()
+    assert place.read() == []
+
+
+def test_the_lag_of_a_disk_is_what_its_clock_is_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert disk_lag(tmp_path) < 10**9
+    assert disk_lag(tmp_path / "absent") == 0
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 60 * 10**9)
+    assert 59 * 10**9 < disk_lag(tmp_path) < 61 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 60 * 10**9)
+    assert disk_lag(tmp_path) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_ctime_in_the_future_is_never_trusted() -> None:
