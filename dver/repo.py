@@ -53,6 +53,8 @@ class Repository:
         self.git = git
         self.in_hook = in_hook
         self._cwd = os.fsencode(cwd or root)
+        self._placed_read: tuple[tuple[int, int, int], Placed] | None = None
+        """What `placed` last answered with, and the inode, mtime and size of its file then."""
         self.staged: dict[bytes, None] = {}
         """The files that were staged for Git, in order."""
         self.not_staged: dict[bytes, None] = {}
@@ -339,10 +341,17 @@ class Repository:
 
     @property
     def placed(self) -> Placed:
-        """What dver has put into this worktree."""
+        """What dver has put into this worktree. Read again where the file has changed."""
         from dver.worktree.placed import read_placed
 
-        return read_placed(self._placed_file)
+        try:
+            status = os.stat(self._placed_file)
+        except FileNotFoundError:
+            return {}
+        key = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._placed_read is None or self._placed_read[0] != key:
+            self._placed_read = key, read_placed(self._placed_file)
+        return self._placed_read[1]
 
     @cached_property
     def partial(self) -> frozenset[bytes]:
@@ -366,6 +375,7 @@ class Repository:
 
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
+        self._placed_read = None
         # Should the very same pointer come back, its data has to come anew.
         if nothing := [path for path, entries in changes.items() if not entries]:
             self.note_followed(dict.fromkeys(nothing))
@@ -405,6 +415,7 @@ class Repository:
         """No other process changes this worktree's data while the block runs. Raises ConflictError where this process
         does not wait for ever (`dver.core.locks.waiting`)."""
         with locked(self.worktree_folder / "lock"):
+            self._placed_read = None
             yield
 
     @property
