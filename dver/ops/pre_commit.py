@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dver.core.progress import SILENT, Progress
 from dver.project.guard import Problem, read_staged, too_large, tracked_twice, without_data
 from dver.project.hurried import Changed, changed_data
-from dver.project.lockguard import lock_problems, meetings, outputs_of, read_locks
+from dver.project.lockguard import StageBehind, lock_problems, meetings, outputs_of, read_locks, stages_behind
 from dver.project.presence import presence_of
 from dver.project.targets import SUFFIX, Target, data_of, in_worktree, load
 from dver.repo import Repository
@@ -44,6 +44,8 @@ class PreCommitResult:
     """Such data that was added, and is part of the commit."""
     remade: tuple[tuple[bytes, str], ...] = ()
     """Outputs that are not what their lock says, and the stages that make them."""
+    stages_behind: tuple[StageBehind, ...] = ()
+    """Stages that were recorded with another version of a dependency than the one that is committed."""
 
 
 def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT) -> PreCommitResult:
@@ -51,7 +53,7 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
 
     Changed data that is not to be added is told of as far as a moment suffices to see it: see `project/hurried.py`.
     """
-    problems = _problems(repo, staged)
+    problems, behind = _problems(repo, staged)
     if problems:
         return PreCommitResult(tuple(sorted(problems)))
     found = changed_data(repo, thorough=repo.config.adds_at_commit)
@@ -65,6 +67,7 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
         diverged=tuple(one.path for one in found if one.state is DataState.DIVERGED),
         added=tuple(_add(repo, to_add, progress)) if to_add else (),
         remade=tuple((one.path, one.maker.shown(repo)) for one in edited if one.maker is not None),
+        stages_behind=behind,
     )
 
 
@@ -81,10 +84,11 @@ def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(path for path in paths if not is_link(repo, path))
 
 
-def _problems(repo: Repository, staged: Staged) -> list[Problem]:
+def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[StageBehind, ...]]:
+    """Why the commit must not be made, and what it leaves to be run again."""
     files = staged.files
     if not files:
-        return []
+        return [], ()
     pointers = {path: file for path, file in files.items() if is_pointer_path(path)}
     locks, broken = read_locks(repo, [file for path, file in files.items() if is_lock_path(path)])
     others = [file for path, file in files.items() if path not in pointers]
@@ -103,10 +107,11 @@ def _problems(repo: Repository, staged: Staged) -> list[Problem]:
     makers = {path: one.maker for path, one in (made | outputs).items()}
     problems += tracked_twice(repo, {**dict.fromkeys(map(data_of, filter(is_pointer_path, index))), **makers}, in_git)
     problems += meetings(repo, tracked.values(), made)
-    if locks:
-        named = load(repo, {path: one for path, one in beside.items() if is_pointer_path(path)})
-        problems += lock_problems(repo, locks, named | made | tracked)
-    return problems
+    if not locks:
+        return problems, ()
+    everything = load(repo, {path: one for path, one in beside.items() if is_pointer_path(path)}) | made | tracked
+    problems += lock_problems(repo, locks, everything)
+    return problems, tuple(stages_behind(repo, locks, everything))
 
 
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:

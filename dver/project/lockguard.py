@@ -8,12 +8,11 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from dver.core.errors import ConflictError, CorruptError
-from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats import lock as lock_format
 from dver.formats.lock import Item, Lock
 from dver.project.guard import Problem, ancestors, missing
-from dver.project.lockfiles import place_of, read
+from dver.project.lockfiles import Maker, place_of, read
 from dver.project.presence import presence_of
 from dver.project.targets import Tracked, load, named_in, shared
 from dver.repo import Repository
@@ -36,6 +35,15 @@ class StagedLock(NamedTuple):
         return self.file.path
 
 
+class StageBehind(NamedTuple):
+    """A stage that was recorded with another version of a dependency than the one that is tracked."""
+
+    stage: str
+    """As a user names it."""
+    path: bytes
+    """The dependency, relative to the top of the Git worktree."""
+
+
 def read_locks(repo: Repository, files: Iterable[StagedFile]) -> tuple[list[StagedLock], list[Problem]]:
     """The lock files among what is staged, and a problem for each that cannot be read."""
     found: list[StagedLock] = []
@@ -55,12 +63,32 @@ def lock_problems(repo: Repository, locks: Iterable[StagedLock], tracked: Mappin
     data."""
     problems: list[Problem] = []
     for one in locks:
-        before = [_at(repo.git, base, one.path) for base in bases(repo.git)]
-        fresh = Lock({name: stage for name, stage in one.lock.stages.items() if _is_new(name, one.lock, before)})
+        fresh = _fresh(repo, one)
         problems += meetings(repo, one.outputs, tracked)
-        problems += _disagreeing(repo, one.path, fresh, tracked)
         problems += _without_data(repo, one, fresh)
     return problems
+
+
+def stages_behind(
+    repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, Tracked]
+) -> Iterator[StageBehind]:
+    """The new entries of staged locks whose dependencies have other content than their pointers. `tracked` is as of
+    `lock_problems`.
+
+    That is legitimate: a stage may be frozen, or not have run again yet.
+    """
+    for one in locks:
+        for name, stage in _fresh(repo, one).stages.items():
+            for item in stage.deps:
+                other = tracked.get(_place(one.path, item))
+                if other is not None and other.maker is None and not _agree(other, item):
+                    yield StageBehind(Maker(name, one.path).shown(repo), other.path)
+
+
+def _fresh(repo: Repository, staged: StagedLock) -> Lock:
+    """The entries of a lock that no commit before has."""
+    before = [_at(repo.git, base, staged.path) for base in bases(repo.git)]
+    return Lock({name: stage for name, stage in staged.lock.stages.items() if _is_new(name, staged.lock, before)})
 
 
 def outputs_of(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
@@ -97,23 +125,6 @@ def _at(git: GitRepo, commit: str, path: bytes) -> Lock:
     return Lock()
 
 
-def _disagreeing(
-    repo: Repository, lock_path: bytes, fresh: Lock, tracked: Mapping[bytes, Tracked]
-) -> Iterator[Problem]:
-    """Dependencies with another content than their pointer has. (Of a stage that was not run: one that changed since
-    only means that it is to be run again.)"""
-    for name, item in ((name, item) for name, stage in fresh.stages.items() for item in stage.deps):
-        other = tracked.get(_place(lock_path, item))
-        if other is not None and other.maker is None and not _agree(other, item):
-            pointer = repo.shown(other.source)
-            yield Problem(
-                lock_path,
-                f"stage {name} and the pointer {pointer} tell of different content",
-                f"the lock has {_short(item.oid)}, the pointer {_short(other.pointer.oid)}",
-                f"stage both as one run has left them: git add -- {typed(repo.shown(lock_path))} {typed(pointer)}",
-            )
-
-
 def _place(lock_path: bytes, item: Item) -> bytes:
     with suppress(CorruptError):
         return place_of(lock_path, item)
@@ -139,7 +150,3 @@ def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[P
                 "it is on no remote that is known here either",
                 f"dver fetch {typed(shown)}, or run its stage again",
             )
-
-
-def _short(oid: Oid) -> str:
-    return str(oid)[:19]

@@ -115,6 +115,9 @@ def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
         shown = repo.shown(path)
         again, record = f"dver repro {_line(typed(shown))}", f"dver commit {_line(typed(stage))}"
         ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
+    for behind in result.stages_behind:
+        stage, shown = _line(behind.stage), terminal.printable(repo.shown(behind.path))
+        ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
     for path in result.added:
         ctx.note(f"dver: added {terminal.printable(repo.shown(path))}")
     return bool(result.problems)
