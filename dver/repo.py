@@ -55,6 +55,8 @@ class Repository:
         self._cwd = os.fsencode(cwd or root)
         self._placed_read: tuple[tuple[int, int, int], Placed] | None = None
         """What `placed` last answered with, and the inode, mtime and size of its file then."""
+        self.foreign_links: set[bytes] = set()
+        """The data paths of links into a store that is not the one in use, as far as scans have met any."""
         self.staged: dict[bytes, None] = {}
         """The files that were staged for Git, in order."""
         self.not_staged: dict[bytes, None] = {}
@@ -276,7 +278,8 @@ class Repository:
         """What there is at the data path `path`, in the workspace or below the folder `root`, without what `ignore`
         leaves out: by default what `.dverignore` names."""
         scanner = self._scanner(intake, ignore, progress)
-        return scanner.scan(root + b"/" + path if root is not None else self.absolute(path), os.path.basename(path))
+        place = root + b"/" + path if root is not None else self.absolute(path)
+        return self._noted(scanner.scan(place, os.path.basename(path)))
 
     def look(
         self,
@@ -289,7 +292,12 @@ class Repository:
     ) -> Snapshot | None:
         """What there is under `names` in the folder at the data path `folder`: a directory with only these. `ignore` is
         as of `scan`."""
-        return self._scanner(intake, ignore, progress).look(self.absolute(folder), names)
+        return self._noted(self._scanner(intake, ignore, progress).look(self.absolute(folder), names))
+
+    def _noted(self, snapshot: Snapshot | None) -> Snapshot | None:
+        if snapshot is not None:
+            self.foreign_links.update(os.path.relpath(link.path, self.top) for link in snapshot.foreign)
+        return snapshot
 
     def ignore(self) -> Ignore:
         """The rules of `.dverignore` files."""

@@ -92,6 +92,9 @@ class StatusReport:
     problems: tuple[DverError, ...] = ()
     """What stands in the way of telling that of a stage, or of all; and outputs that are just being written."""
 
+    foreign_links: tuple[bytes, ...] = ()
+    """Links into a store that is not the one in use, as after the clone was moved: they may lead nowhere."""
+
     @property
     def is_clean(self) -> bool:
         """Is nothing changed anywhere, and nothing to be run?"""
@@ -119,11 +122,12 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
     found = _look(repo, wanted, places, known, problems, progress) if wanted else ()
+    links = tuple(sorted(repo.foreign_links))
     if prospect is None:
-        return StatusReport(found, conflicts, problems=tuple(problems))
+        return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
     absent = {path for path in places.disk if not os.path.lexists(repo.absolute(path))}
     outlook = prospect.outlook(stages if paths else None, known, absent, progress)
-    return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems))
+    return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems), links)
 
 
 def _prospect(repo: Repository) -> Prospect:

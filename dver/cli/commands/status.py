@@ -66,6 +66,12 @@ def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
             for one in found:
                 for line in describe(one):
                     ctx.say(f"  {line}")
+    if links := report.foreign_links:
+        ctx.say("Links into another store (`dver checkout` makes them again):")
+        for path in links if ctx.verbose else links[:_MOST]:
+            ctx.say(f"  {shown(repo, path)}")
+        if len(links) > _MOST and not ctx.verbose:
+            ctx.say(f"  and {len(links) - _MOST:,} more (`dver status -v`)")
     _tell_stages(ctx, report)
     if report.is_clean and not report.paths:
         ctx.say("nothing is tracked yet; `dver add PATH` begins")
