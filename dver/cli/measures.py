@@ -7,16 +7,20 @@ from typing import Any, Final
 
 from dver.cli import tables, terminal
 from dver.cli.context import Context
+from dver.core.words import some
 from dver.pipeline.comparing import ABSENT, Change
 from dver.stages.measures import Compared, Shown
-from dver.stages.sides import WORKSPACE, Problem
+from dver.stages.sides import WORKSPACE, NotThereError, Problem
 
 _SHOWN: Final = 20
 """Files that could not be read that are named before they are only counted."""
 
 
-def tell_compared(ctx: Context, found: Compared, word: str, *, form: str, every: bool, precision: int | None) -> None:
-    """Tell what differs, or with `every` all; numbers also by how much, where the values are metrics."""
+def tell_compared(
+    ctx: Context, found: Compared, word: str, *, form: str, every: bool, precision: int | None, named: bool
+) -> None:
+    """Tell what differs, or with `every` all; numbers also by how much, where the values are metrics. `named` is as of
+    `tell_problems`."""
     changes = {file: [one for one in all_ if every or one.differs] for file, all_ in found.files.items()}
     measured = word == "Metric"
     if form == "json":
@@ -32,11 +36,11 @@ def tell_compared(ctx: Context, found: Compared, word: str, *, form: str, every:
             _tell(ctx, header, [_cells(file, one, precision, measured) for file, one in rows], form=form)
         if not rows and not found.problems and form == "table":
             ctx.note(f"no {word.lower()}s differ" if found.files else f"there are no {word.lower()}s")
-    tell_problems(ctx, found.problems, nothing=not found.files)
+    tell_problems(ctx, found.problems, nothing=not found.files, named=named)
 
 
-def tell_shown(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None) -> None:
-    """Tell the values on each side."""
+def tell_shown(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None, named: bool) -> None:
+    """Tell the values on each side. `named` is as of `tell_problems`."""
     nothing = not any(side.files for side in found.sides)
     if form == "json":
         ctx.emit_json({side.side: tables.plain(side.files) for side in found.sides})
@@ -46,20 +50,40 @@ def tell_shown(ctx: Context, found: Shown, word: str, *, form: str, precision: i
         ctx.note(f"there are no {word.lower()}s")
     elif not nothing:
         _tell_values(ctx, found, word, form, precision)
-    tell_problems(ctx, found.problems, nothing=nothing)
+    tell_problems(ctx, found.problems, nothing=nothing, named=named)
 
 
-def tell_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool) -> None:
-    """Warn of what could not be read; raise the last error if it was `nothing` that could."""
-    told_of = problems[:-1] if nothing else problems
-    for one in told_of[:_SHOWN]:
-        where = "" if one.side in one.error.what else f" ({_at(one.side)})"
-        told = [one.error.what + where, *(part for part in (one.error.why, one.error.fix) if part)]
-        ctx.warn("; ".join(told))
-    if len(told_of) > _SHOWN:
-        ctx.warn(f"{terminal.count(len(told_of) - _SHOWN, 'more file')} could not be read")
-    if nothing and problems:
-        raise problems[-1].error
+def tell_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, named: bool) -> None:
+    """Warn of what could not be read; raise the last error if it was `nothing` that could.
+
+    Files that are not there are one message for each side. They are no error before the first run, unless they were
+    `named`: by the user, or as files that no stage makes.
+    """
+    absent = [] if named else [one for one in problems if isinstance(one.error, NotThereError)]
+    others = [one for one in problems if one not in absent]
+    for side in dict.fromkeys(one.side for one in absent):
+        text = _absent([one for one in absent if one.side == side])
+        ctx.note(text) if nothing and not others else ctx.warn(text)
+    warned = others[:-1] if nothing else others
+    for one in warned[:_SHOWN]:
+        ctx.warn(_problem(one))
+    if len(warned) > _SHOWN:
+        ctx.warn(f"{terminal.count(len(warned) - _SHOWN, 'more file')} could not be read")
+    if nothing and others:
+        raise others[-1].error
+
+
+def _problem(one: Problem) -> str:
+    where = "" if one.side in one.error.what else f" ({_at(one.side)})"
+    return "; ".join([one.error.what + where, *(part for part in (one.error.why, one.error.fix) if part)])
+
+
+def _absent(problems: Sequence[Problem]) -> str:
+    if len(problems) == 1:
+        return _problem(problems[0])
+    what = f"not {_at(problems[0].side)}: {some([one.path for one in problems])}"
+    fix = problems[0].error.fix
+    return f"{what}; {fix}" if fix else what
 
 
 def _at(side: str) -> str:

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from dver.cli.terminal import Style, columns, count, duration, printable
+from dver.core.words import typed
 from dver.ops.repro import ReproResult
 from dver.pipeline.schedule import State
 
 _LISTED: Final = 10
 """Stages whose times are listed."""
+_NAMED: Final = 3
+"""Frozen stages that are named in the command that lets them be run."""
 _WORDS: Final = {
     State.DONE: "run",
     State.RESTORED: "restored",
     State.UP_TO_DATE: "up to date",
+    State.FROZEN: "frozen and out of date",
     State.FAILED: "failed",
     State.STOPPED: "stopped",
     State.SKIPPED: "not run",
@@ -33,12 +37,22 @@ def summary(result: ReproResult, style: Style, *, has_remote: bool) -> Iterator[
     if counts.keys() == {State.UP_TO_DATE}:
         yield "everything is up to date"
         return
-    yield f"{_counted(counts, style)}, in {duration(result.elapsed)}"
+    done = counts.keys() - {State.UP_TO_DATE, State.FROZEN}
+    yield _counted(counts, style) + (f", in {duration(result.elapsed)}" if done else "")
     yield from columns(_times(result, style), right=frozenset((1,)), indent=2)
     if len(result.seconds) > _LISTED:
         yield f"  … and {count(len(result.seconds) - _LISTED, 'faster stage')}"
+    if result.frozen:
+        yield _frozen(result)
     if result.went_well and (counts[State.DONE] or counts[State.RESTORED]):
         yield f"next: `git commit` records dver.lock{', `dver push` uploads the outputs' if has_remote else ''}"
+
+
+def _frozen(result: ReproResult) -> str:
+    if len(result.frozen) > _NAMED:
+        return "frozen stages stay out of date until `dver unfreeze`; `dver status` lists them"
+    names = " ".join(printable(typed(str(one))) for one in result.frozen)
+    return f"frozen stages stay out of date until `dver unfreeze {names}`"
 
 
 def _counted(counts: Counter[State], style: Style) -> str:

@@ -65,6 +65,8 @@ class ReproResult:
     """How long the stages took that were run."""
     elapsed: float = 0.0
     """Seconds that all of it took."""
+    frozen: tuple[Address, ...] = ()
+    """Stages that stay out of date since they are frozen, as `unfreeze` takes them: a foreach or matrix as a whole."""
 
     @property
     def went_well(self) -> bool:
@@ -183,7 +185,14 @@ def repro(
         _problems(pipelines),
         times.seconds,
         time.monotonic() - begun,
+        _frozen(graph, states),
     )
+
+
+def _frozen(graph: Graph, states: Mapping[Address, State]) -> tuple[Address, ...]:
+    left = [one for one, state in states.items() if state is State.FROZEN]
+    # A foreach or matrix is frozen as a whole, and let go as a whole.
+    return tuple(dict.fromkeys(Address(one.folder, graph.stages[one].group or one.name, one.here) for one in left))
 
 
 def _not_frozen(graph: Graph, stages: Iterable[Address]) -> frozenset[Address]:

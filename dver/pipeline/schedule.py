@@ -28,6 +28,8 @@ class State(Enum):
     WAITING = "waiting"
     RUNNING = "running"
     UP_TO_DATE = "up to date"
+    FROZEN = "frozen"
+    """It is out of date, and stays so, since it is frozen."""
     RESTORED = "restored"
     """Its outputs were put back from an earlier run of the same work."""
     DONE = "done"
@@ -39,7 +41,7 @@ class State(Enum):
     """A stage that it depends on failed, or was skipped."""
 
 
-OVER: Final = frozenset((State.UP_TO_DATE, State.RESTORED, State.DONE))
+OVER: Final = frozenset((State.UP_TO_DATE, State.FROZEN, State.RESTORED, State.DONE))
 """What lets those go on that come after."""
 
 

@@ -15,7 +15,7 @@ from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
 from dver.pipeline.graph import Address, Graph, place_of
 from dver.pipeline.job import Ended, Job
-from dver.pipeline.reasons import Inputs, recorded, run_key, staleness
+from dver.pipeline.reasons import Always, Inputs, recorded, run_key, staleness
 from dver.pipeline.room import Capacity
 from dver.pipeline.schedule import State
 from dver.pipeline.stage import Output, Stage
@@ -36,6 +36,7 @@ from dver.stages.present import (
     out_places,
     outs_of,
     param_places,
+    reasons_of,
     refuse_missing_params,
     states_of,
 )
@@ -87,7 +88,7 @@ class StageWork:
         """See `Work`."""
         stage, forced = self._stages[address], address in self._forced
         if stage.frozen:
-            return State.UP_TO_DATE if self._recorded(address, stage) is None else None
+            return self._left(address, stage) if self._recorded(address, stage) is None else None
         inputs = _ready_inputs(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, self._outs(address)):
             return State.UP_TO_DATE
@@ -243,10 +244,16 @@ class StageWork:
         elsewhere = self._known.elsewhere if self._known is not None else None
         return find_recorded(self._repo, stage, self._locks.of(address), self._outs(address), elsewhere)
 
+    def _left(self, address: Address, stage: Stage) -> State:
+        """Where a frozen stage is that is left as it is."""
+        reasons = reasons_of(self._observer, address, stage, self._locks.of(address))
+        stale = any(not isinstance(one, Always) for one in reasons)
+        return State.FROZEN if stale else State.UP_TO_DATE
+
     def _restore_frozen(self, address: Address, stage: Stage) -> State:
         hit, last = self._recorded(address, stage), self._locks.of(address)
         if hit is None or last is None or put_back(self._repo, address, stage, hit, self._progress) is None:
-            return State.UP_TO_DATE
+            return self._left(address, stage)
         self._observer.forget(out_places(address, stage.outs))
         self._recorder.note(address, stage, last)
         return State.RESTORED

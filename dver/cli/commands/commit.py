@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -11,8 +12,8 @@ from dver.cli.context import Context
 from dver.cli.reasons import told
 from dver.cli.secrets import warn_of_secrets
 from dver.core.errors import ConflictError
-from dver.core.words import typed
-from dver.ops.commit import commit
+from dver.core.words import some, typed
+from dver.ops.commit import CommitResult, commit
 from dver.pipeline.graph import Address
 from dver.pipeline.reasons import Reason
 from dver.repo import Repository
@@ -33,8 +34,9 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
 
     For outputs that were changed by hand, and for stages of which it is known that a change (a comment in the code, a
     renamed file) makes no difference: dver.lock then says what there is. Where more than outputs changed, it is asked
-    for each stage; without a terminal such stages are left as they are. TARGET is a stage or an output; without any,
-    all stages are meant.
+    for each stage. Without a terminal such stages are left as they are, and the exit code is 4.
+
+    TARGET is a stage or an output; without any, all stages are meant.
     """
 
     def confirm(stage: Address, reasons: tuple[Reason, ...]) -> bool:
@@ -49,21 +51,40 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
         ctx.emit_json(
             {name: [str(one) for one in getattr(result, name)] for name in ("recorded", "refused", "missing")}
         )
-        return
+    else:
+        _report(ctx, result)
+    if result.refused and not _can_ask():
+        raise _not_asked(result.refused)
+
+
+def _report(ctx: Context, result: CommitResult) -> None:
     for one in result.recorded:
         ctx.say(f"recorded: {terminal.printable(str(one))}")
     for one in result.refused:
-        ctx.note(f"left as it was, since what it reads has changed, too: {terminal.printable(str(one))}")
+        ctx.note(f"skipped {terminal.printable(str(one))}: what it reads has changed, too")
     for one in result.missing:
-        ctx.note(f"left out, since not all that it makes is there: {terminal.printable(str(one))}")
+        ctx.note(f"skipped {terminal.printable(str(one))}: not all of its outputs are there")
     if not (result.recorded or result.missing or result.refused):
         ctx.note("nothing to record: the lock says what there is")
+
+
+def _can_ask() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _not_asked(stages: Sequence[Address]) -> ConflictError:
+    names = " ".join(typed(str(one)) for one in stages)
+    return ConflictError(
+        f"not recorded: {some([str(one) for one in stages])}",
+        why="what they read has changed since they ran, and without a terminal dver cannot ask",
+        fix=f"dver repro {names}, or `dver commit -f {names}` if it makes no difference",
+    )
 
 
 def _asked(stage: Address, reasons: tuple[Reason, ...], *, named: bool) -> bool:
     """Does the user want it? Where nobody can be asked, a stage that was not named is left as it is."""
     name = terminal.printable(str(stage))
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not _can_ask():
         if not named:
             return False
         raise ConflictError(

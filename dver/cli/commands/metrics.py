@@ -61,7 +61,7 @@ def show_command(
     scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = metrics_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope)
-    tell_shown(ctx, found, "Metric", form=form, precision=precision)
+    tell_shown(ctx, found, "Metric", form=form, precision=precision, named=bool(targets))
 
 
 @command.command(
@@ -88,4 +88,4 @@ def diff_command(
     """
     with Repository.open(ctx.cwd) as repo:
         found = metrics_diff(repo, cwd=ctx.cwd, old=old, new=new, targets=targets)
-    tell_compared(ctx, found, "Metric", form=form, every=every, precision=precision)
+    tell_compared(ctx, found, "Metric", form=form, every=every, precision=precision, named=bool(targets))

@@ -155,7 +155,7 @@ def _tell(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any]) -> 
         _write(ctx, repo, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
     elif not found.problems:
         ctx.note("there are no plots")
-    tell_problems(ctx, found.problems, nothing=not found.plots)
+    tell_problems(ctx, found.problems, nothing=not found.plots, named=False)
 
 
 def _write(ctx: Context, repo: Repository, found: Plots, to: Path, *, png: bool, show: bool) -> None:
