@@ -26,6 +26,10 @@ Variables = Mapping[str, Any]
 """What names stand for: text, numbers, lists and mappings."""
 
 
+MAX_TEXT: Final = 16 << 20
+"""Characters that the variables in one text may come to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a mapping becomes options of a command."""
@@ -92,8 +96,15 @@ def _text(node: Node, text: str, variables: Variables, *, command: Style | None,
         if whole or not _is_compound(value):
             return as_node(value, node.mark)
 
+    left = MAX_TEXT
+
     def replaced(match: re.Match[str]) -> str:
-        return _inserted(select(match[1], variables, node.mark), match[1], node.mark, command=command)
+        nonlocal left
+        found = _inserted(select(match[1], variables, node.mark), match[1], node.mark, command=command)
+        left -= len(found)
+        if left < 0:
+            raise wrong(node.mark, f"a text of more than {MAX_TEXT:,} characters, once its variables are in place")
+        return found
 
     return Node(_ESCAPED.sub("${", _EXPRESSION.sub(replaced, text)), node.mark)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ _MATRIX_JOINT: Final = "-"
 _STYLE: Final = Style()
 MAX_STAGES: Final = 100_000
 """Stages of one file, those of foreach and matrix included."""
+MAX_TEXT: Final = 64 << 20
+"""Characters that they may come to, once all variables are in place: as many as a lock file may have."""
 
 
 def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style = _STYLE) -> PipelineFile:
@@ -52,6 +54,29 @@ def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style 
     )
 
 
+@dataclass(slots=True)
+class _Room:
+    """Memory for the stages of a file: variables may make far more of a few lines than the file has."""
+
+    left: int = MAX_TEXT
+
+    def take(self, name: str, values: Mapping[str, Node], node: Node) -> None:
+        """Account for one stage. Raises PipelineError if there is no room."""
+        self.left -= len(name)
+        waiting: list[Node] = list(values.values())
+        while waiting and self.left >= 0:
+            value = waiting.pop().value
+            self.left -= len(value) if isinstance(value, str) else 1
+            if not isinstance(value, str) and isinstance(value, (tuple, Mapping)):
+                waiting += value.values() if isinstance(value, Mapping) else value
+        if self.left < 0:
+            raise wrong(
+                node.mark,
+                f"stage {name[:80]!r}: all stages come to more than {MAX_TEXT:,} characters",
+                fix="put long values into a file that stages read",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Loader:
     """Reads the stages of one file."""
@@ -59,6 +84,7 @@ class _Loader:
     known: Mapping[str, Any]
     read: ReadFile
     style: Style
+    room: _Room = field(default_factory=_Room)
 
     def stages(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members. Raises
@@ -82,6 +108,7 @@ class _Loader:
             for key, one in found.items()
             if key != "vars"
         }
+        self.room.take(name, values, node)
         return read_stage(name, Node(values, node.mark, node.keys), group=group)
 
     def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:

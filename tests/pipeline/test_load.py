@@ -342,3 +342,17 @@ def test_a_path_that_is_not_in_the_project_refuses_the_stage_and_is_left_out(bod
         ["c"],
         ["params.yaml"],
     )
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        "  a: {cmd: '" + "${big}" * 1000 + "'}",
+        "  a: {matrix: {m: [" + ", ".join(map(str, range(2000))) + "]}, cmd: 'x ${big}'}",
+        "  a: {matrix: {m: ['${big}'], n: [" + ", ".join(map(str, range(2000))) + "]}, cmd: x}",
+    ],
+)
+def test_variables_that_become_gigabytes_are_refused(stages: str) -> None:
+    text = f"vars: [{{big: {'x' * 50_000}}}]\nstages:\n{stages}\n"
+    with pytest.raises(PipelineError, match=r"more than [0-9,]+ characters"):
+        load(text.encode(), {}.get)
