@@ -62,7 +62,10 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
 
 def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverError]:
     """What each `dver.yaml` of the project says, by its folder, or why it cannot be read."""
-    return {folder: _or_error(partial(_load, repo, folder)) for folder in _folders(repo)[0]}
+    folders, of_dvc = _folders(repo)
+    if of_dvc and not folders:
+        return {os.fsdecode(os.path.dirname(of_dvc[0])): not_renamed(repo, of_dvc, renamed=False)}
+    return {folder: _or_error(partial(_load, repo, folder)) for folder in folders}
 
 
 def pipelines_of_commit(

@@ -24,7 +24,7 @@ def test_a_dvc_yaml_alone_is_named_and_the_remedy_works(run: Run, project: Path,
     (project / folder / "dvc.yaml").write_text(STAGE)
     if is_tracked:
         git("add", "-A", cwd=project)
-    for args in (["repro"], ["repro", "--dry-run"], ["stage", "list"], ["dag"], ["commit"]):
+    for args in (["repro"], ["repro", "--dry-run"], ["stage", "list"], ["dag"], ["metrics", "show"]):
         error = run(*args, cwd=project, rc=9).err
         assert f"there are no stages, but there is '{Path(folder) / 'dvc.yaml'}'" in error
     fix = error.rpartition("fix: ")[2]
