@@ -26,9 +26,18 @@ def exit_code_of(restored: Restored) -> int:
 
 
 def tell_restored(
-    ctx: Context, restored: Restored, *, shown: Callable[[bytes], str], rev: str | None = None, label: str = "files"
+    ctx: Context,
+    restored: Restored,
+    *,
+    shown: Callable[[bytes], str],
+    rev: str | None = None,
+    label: str = "files",
+    pulled: bool = False,
 ) -> None:
-    """Print what was done, what was kept, and what is missing; `label` begins the first line."""
+    """Print what was done, what was kept, and what is missing; `label` begins the first line.
+
+    Where it was `pulled`, the remote does not have what is missing either, so it is not named as the source.
+    """
     parts = [
         f"{number:,} {word}"
         for number, word in (
@@ -42,7 +51,7 @@ def tell_restored(
     if parts or unchanged:
         ctx.say(f"{label}: " + ", ".join(parts) if parts else "everything is up to date")
     _tell_kept(ctx, restored, shown)
-    _tell_lost(ctx, restored, shown, rev)
+    _tell_lost(ctx, restored, shown, rev, pulled=pulled)
     if restored.parts:
         names = [shown(path) for path in restored.parts]
         paths = f" {' '.join(map(typed, names))}" if len(names) <= _ARGUMENTS else ""
@@ -66,7 +75,9 @@ def _saving(makers: Sequence[str | None]) -> Iterator[str]:
         yield f"`dver commit {' '.join(stages) if len(stages) <= _STAGES else 'STAGE…'}`"
 
 
-def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], rev: str | None) -> None:
+def _tell_lost(
+    ctx: Context, restored: Restored, shown: Callable[[bytes], str], rev: str | None, *, pulled: bool
+) -> None:
     if not restored.lost:
         return
     damaged = sum(isinstance(one.error, CorruptError) for one in restored.lost)
@@ -79,7 +90,8 @@ def _tell_lost(ctx: Context, restored: Restored, shown: Callable[[bytes], str], 
     if restored.parts and len(restored.lost) <= _ARGUMENTS:  # without paths, it would download the rest, too
         unread = any(one.path in restored.parts for one in restored.lost)
         get = " ".join(["dver checkout" if unread else get, *(typed(shown(one.path)) for one in restored.lost)])
-    ctx.note(f"  `{get}` gets it from the remote")
+    if not pulled:
+        ctx.note(f"  `{get}` gets it from the remote")
     if restored.former_store is not None:
         place = terminal.printable(typed(str(restored.former_store)))
         ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")

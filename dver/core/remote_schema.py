@@ -31,6 +31,8 @@ SETTINGS: Final[tuple[SettingSpec, ...]] = (
         "endpoint_url",
         str,
         "the address of the server with http:// or https:// and its port, if not Amazon's, Google's or Azure's own",
+        pattern=r"https?://[^\s/?#]+[^\s?#]*",
+        expected="an address such as https://minio.example.org:9000",
     ),
     SettingSpec("region", str, "the region of the bucket"),
     SettingSpec("profile", str, "the profile in the AWS configuration files whose credentials are used"),

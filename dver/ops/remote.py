@@ -62,7 +62,7 @@ def add(repo: Repository, name: str, url: str, *, default: bool = False, scope: 
             why=f"its url is {known}",
             fix=f"`dver remote set {name} url {url}` changes it, or choose another name",
         )
-    _check_url(repo, name, url)
+    _check_url(repo, name, url, command=f"dver remote add {name}")
     changes: list[Change] = [(f"remote.{name}.url", url)]
     settings.apply(repo, scope, changes + ([("core.remote", name)] if default else []))
     return _remote(repo, name)
@@ -77,7 +77,11 @@ def change(repo: Repository, name: str, key: str, value: str, *, scope: Scope = 
     """Give the setting `key` of the remote `name` another value, as typed. Raises UsageError for what does not fit."""
     repo.config.remote_table(name)
     if key == "url":
-        _check_url(repo, name, value)
+        _check_url(repo, name, value, command=f"dver remote set {name} url")
+    elif key == "endpoint_url":
+        from dver.remote.settings import parse
+
+        parse(name, {"url": "s3://bucket", key: value})
     settings.apply(repo, scope, [(f"remote.{name}.{key}", value)])
 
 
@@ -120,14 +124,15 @@ def check(repo: Repository, name: str | None = None, *, abort_uploads: bool = Fa
     return Checked(chosen.name, chosen.url, examine(repo.connect(chosen.name), abort_uploads=abort_uploads))
 
 
-def _check_url(repo: Repository, name: str, url: str) -> None:
-    from dver.remote.connect import folder_of
+def _check_url(repo: Repository, name: str, url: str, *, command: str) -> None:
+    """Raises RepositoryError for a url that cannot be used; its fix begins with `command`."""
+    from dver.remote.connect import folder_of, refuse_unknown_scheme
     from dver.remote.settings import parse
 
+    settings = parse(name, {"url": url}, command=command)
+    refuse_unknown_scheme(name, url, command=command)
     if url.startswith("file://"):
-        folder_of(parse(name, {"url": url}), base=repo.root)
-    else:
-        parse(name, {"url": url})
+        folder_of(settings, base=repo.root)
 
 
 def _remote(repo: Repository, name: str) -> Remote:

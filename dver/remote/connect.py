@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import RepositoryError
+from dver.core.words import typed
 from dver.remote.settings import RemoteSettings
 from dver.remote.storage import Storage
+
+_KNOWN: Final = ("s3", "s3a", "http", "https", "file")
 
 
 def connect(settings: RemoteSettings, *, base: Path) -> Storage:
@@ -31,6 +36,25 @@ def connect(settings: RemoteSettings, *, base: Path) -> Storage:
     from dver.remote.fsspec_storage import FsspecStorage
 
     return FsspecStorage(settings)
+
+
+def refuse_unknown_scheme(name: str, url: str, *, command: str) -> None:
+    """Raises RepositoryError for a url of which no installed library knows the protocol; `command` takes another."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme in _KNOWN:
+        return
+    from fsspec.registry import known_implementations, registry
+
+    from dver.remote.protocols import PLUGINS
+
+    known = {*_KNOWN, *PLUGINS, *known_implementations, *registry}
+    if scheme not in known:
+        near = get_close_matches(scheme, sorted(known), n=1, cutoff=0.5)
+        raise RepositoryError(
+            f"the url of the remote {name!r} has an unknown protocol: {scheme}://",
+            why="neither dver nor an installed fsspec plugin knows it",
+            fix=f"{command} {typed(f'{near[0]}://{rest}')}" if near else f"{command} s3://BUCKET/PREFIX",
+        )
 
 
 def is_relative(url: str) -> bool:

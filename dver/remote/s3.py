@@ -55,7 +55,8 @@ class S3Storage:
         self._prefix: Final = f"{prefix.strip('/')}/".lstrip("/")
         self._url: Final = settings.url.rstrip("/")
         server = settings.endpoint_url or "Amazon S3"
-        place = Place(name=settings.name, url=self._url, bucket=bucket, server=server)
+        own_key = settings.access_key_id is not None
+        place = Place(name=settings.name, url=self._url, bucket=bucket, server=server, has_own_key=own_key)
         self._client: Final = Client(settings, place, timeout=timeout, policy=policy)
         self._skew: float | None = None
         self._sends_ranges: bool | None = None

@@ -49,6 +49,16 @@ class Place:
     url: str
     bucket: str
     server: str
+    has_own_key: bool = False
+    """Does the configuration have an access key for it? Then no other one counts."""
+
+    @property
+    def keys(self) -> str:
+        """What gives it another access key."""
+        if self.has_own_key:
+            secret = f"dver remote set --local {self.name} secret_access_key -"
+            return f"`dver remote set --local {self.name} access_key_id -`, then `{secret}`: they read the values"
+        return _KEYS.format(profile=self.setting("profile", "PROFILE"))
 
     def setting(self, key: str, value: str) -> str:
         """The command that changes a setting of this remote."""
@@ -110,8 +120,8 @@ _ROOM = "free some space on the server, or ask for a larger quota"
 _REASONS: Final[dict[str, tuple[str, str]]] = {
     "NoSuchBucket": ("there is no bucket {bucket!r} at {server}", "create it, or correct the address: {url}"),
     "InvalidBucketName": ("{bucket!r} cannot be the name of a bucket", "correct the address: {url}"),
-    "SignatureDoesNotMatch": ("the secret access key is wrong", "correct it: " + _KEYS),
-    "InvalidAccessKeyId": ("{server} does not know the access key id", "correct it: " + _KEYS),
+    "SignatureDoesNotMatch": ("the secret access key is wrong", "correct it: {keys}"),
+    "InvalidAccessKeyId": ("{server} does not know the access key id", "correct it: {keys}"),
     "AccessDenied": ("{server} knows this key but does not allow it that", _RIGHTS),
     "AllAccessDisabled": ("{server} has shut the bucket", _RIGHTS),
     "403": ("{server} does not allow it: the key is wrong, or has no right to that", _RIGHTS),
@@ -138,7 +148,7 @@ def _reason(code: str, place: Place) -> tuple[str, str] | None:
         "bucket": place.bucket,
         "server": place.server,
         "url": place.setting("url", "s3://BUCKET/PREFIX"),
-        "profile": place.setting("profile", "PROFILE"),
+        "keys": place.keys,
         "region": place.setting("region", "REGION"),
     }
     why, fix = _REASONS[code]
@@ -171,7 +181,9 @@ def _broken(error: Exception, place: Place, action: str) -> DverError:
         )
     if isinstance(error, (boto.ParamValidationError, ValueError, boto.InvalidRegionError)):
         return RemoteError(
-            f"the settings of the remote {place.name!r} cannot be used", why=_reason_of(error), fix="correct them"
+            f"the settings of the remote {place.name!r} cannot be used",
+            why=_reason_of(error),
+            fix="see them: dver config list",
         )
     return TransientError(
         f"the connection to {place.server} broke off",
@@ -184,8 +196,7 @@ def _without_credentials(error: Exception, place: Place) -> RemoteError:
     return RemoteError(
         f"no credentials for {place.url}",
         why=f"{_reason_of(error)}: not in this clone's settings, the environment or ~/.aws",
-        fix=_KEYS.format(profile=place.setting("profile", "PROFILE"))
-        + f"; for a public bucket: {place.setting('anonymous', 'true')}",
+        fix=f"{place.keys}; for a public bucket: {place.setting('anonymous', 'true')}",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, cast
 
 from dver.core.errors import RepositoryError
 from dver.core.remote_schema import BY_NAME, SECRETS, problem_with
+from dver.core.words import typed
 
 SECRET_KEYS: Final = SECRETS
 """Settings that may be kept in the clone's own configuration only. `dver.config` sees to that."""
@@ -42,8 +43,11 @@ class RemoteSettings:
     jobs: int | None = None
 
 
-def parse(name: str, table: Mapping[str, object]) -> RemoteSettings:
-    """The settings in `table`, the configuration of the remote `name`. Raises RepositoryError for what is not one."""
+def parse(name: str, table: Mapping[str, object], *, command: str | None = None) -> RemoteSettings:
+    """The settings in `table`, the configuration of the remote `name`. Raises RepositoryError for what is not one.
+
+    `command` is what errors advise for another url, which follows it; by default that of a remote that there is.
+    """
     for key, value in table.items():
         _check(name, key, value)
     url = table.get("url")
@@ -53,7 +57,7 @@ def parse(name: str, table: Mapping[str, object]) -> RemoteSettings:
             why="without it nobody knows where the remote is",
             fix=f"`dver remote set {name} url URL`, or `dver remote remove {name}`",
         )
-    _check_url(name, url)
+    _check_url(name, url, command or f"dver remote set {name} url")
     if bool(table.get("access_key_id")) != bool(table.get("secret_access_key")):
         raise RepositoryError(
             f"the remote {name!r} has half of an access key",
@@ -78,11 +82,17 @@ def _check(name: str, key: str, value: object) -> None:
         raise RepositoryError(
             f"the setting {key!r} of the remote {name!r} cannot be used",
             why=f"expected {problem}{shown}",
-            fix=f"`dver remote set {name} {key} VALUE`",
+            fix=f"dver remote set {name} {key} {_example(key, value)}",
         )
 
 
-def _check_url(name: str, url: str) -> None:
+def _example(key: str, value: object) -> str:
+    if key == "endpoint_url" and isinstance(value, str) and value and "://" not in value:
+        return typed(f"https://{value}")
+    return "VALUE"
+
+
+def _check_url(name: str, url: str, command: str) -> None:
     match = _AUTHORITY.match(url)
     user, at, _ = match[1].rpartition("@") if match else ("", "", "")
     is_s3 = url.startswith(("s3:", "s3a:"))
@@ -99,12 +109,12 @@ def _check_url(name: str, url: str) -> None:
         raise RepositoryError(
             f"the url of the remote {name!r} cannot be used: it goes on after a ? or #",
             why="the names of what is there are added to it; and what comes after a ? may be a secret",
-            fix=f"name the folder alone: `dver remote set {name} url https://HOST/FOLDER`",
+            fix=f"name the directory alone: `{command} https://HOST/DIRECTORY`",
         )
     if (typo := _ONE_SLASH.match(url)) or ((is_s3 or is_web) and not (match and match[1])):
         scheme = typo[1] if typo else url.partition(":")[0]
         raise RepositoryError(
             f"the url of the remote {name!r} cannot be used: {url!r}",
             why=f"a url of this kind starts with {scheme}:// and a name",
-            fix=f"`dver remote set {name} url {scheme}://…`",
+            fix=f"{command} {scheme}://{'HOST/DIRECTORY' if is_web else 'BUCKET/PREFIX'}",
         )

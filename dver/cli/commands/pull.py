@@ -69,7 +69,7 @@ def command(
         else:
             tell_fetched(ctx, result.remotes, dry_run=dry_run)
             if result.restored is not None:
-                tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path), rev=rev)
+                tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path), rev=rev, pulled=True)
     if error := first_error(result.remotes):
         raise error
     return exit_code_of(result.restored) if result.restored is not None else 0

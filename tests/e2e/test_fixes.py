@@ -1,0 +1,90 @@
+"""The fix of a message works in the situation in which it is given: each is typed here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from support import Result, Run, git
+
+
+@pytest.fixture
+def project(run: Run, git_repo: Path) -> Path:
+    run("init", cwd=git_repo)
+    return git_repo
+
+
+def fixes(result: Result) -> list[list[str]]:
+    """The commands of dver in the last fix."""
+    fix = result.err.rsplit("fix: ", 1)[1].strip()
+    found = re.findall(r"`dver ([^`]+)`", fix) or [fix.removeprefix("dver ")]
+    return [shlex.split(one) for one in found]
+
+
+def test_a_wrong_url_of_a_new_remote_is_corrected_by_adding_it(run: Run, project: Path) -> None:
+    (fix,) = fixes(run("remote", "add", "y", "s3://", cwd=project, rc=3))
+    assert fix == ["remote", "add", "y", "s3://BUCKET/PREFIX"]
+    run(*fix, cwd=project)
+    (fix,) = fixes(run("remote", "set", "y", "url", "s3://", cwd=project, rc=3))
+    assert fix == ["remote", "set", "y", "url", "s3://BUCKET/PREFIX"]
+    run(*fix, cwd=project)
+
+
+@pytest.mark.parametrize("url", ["s4://bucket/data", "sftpp://host/data", "qqqqq://x"])
+def test_an_unknown_protocol_is_refused_at_once(run: Run, project: Path, url: str) -> None:
+    result = run("remote", "add", "x", url, cwd=project, rc=3)
+    assert f"unknown protocol: {url.split(':')[0]}://" in result.err
+    (fix,) = fixes(result)
+    run(*fix, cwd=project)
+    assert run("remote", "list", cwd=project).out
+
+
+def test_an_endpoint_without_a_protocol_gets_one(run: Run, project: Path) -> None:
+    run("remote", "add", "-d", "origin", "s3://bucket/prefix", cwd=project)
+    (fix,) = fixes(run("remote", "set", "origin", "endpoint_url", "minio.example.org:9000", cwd=project, rc=3))
+    assert fix == ["remote", "set", "origin", "endpoint_url", "https://minio.example.org:9000"]
+    run(*fix, cwd=project)
+    config = project / ".dver/config.toml"
+    config.write_text(config.read_text().replace("https://", ""))
+    (again,) = fixes(run("remote", "check", cwd=project, rc=3))
+    assert again == fix
+    run(*again, cwd=project)
+
+
+def test_a_wrong_key_of_the_clone_is_corrected_where_it_is(run: Run, project: Path) -> None:
+    from dver.remote.s3_errors import Place, translate
+
+    class RefusedError(Exception):
+        def __init__(self) -> None:
+            self.response = {"Error": {"Code": "InvalidAccessKeyId"}}
+
+    own = Place("origin", "s3://bucket", "bucket", "Amazon S3", has_own_key=True)
+    fix = translate(RefusedError(), own, "read").fix or ""
+    assert "AWS_" not in fix
+    assert "AWS_ACCESS_KEY_ID" in (translate(RefusedError(), Place("o", "s3://b", "b", "S3"), "read").fix or "")
+    run("remote", "add", "-d", "origin", "s3://bucket/prefix", cwd=project)
+    for command in re.findall(r"`dver ([^`]+)`", fix):
+        run(*shlex.split(command), cwd=project, stdin=b"right\n")
+    listed = run("config", "list", "--local", cwd=project).out
+    assert listed.count("********") == 2
+
+
+def test_pull_does_not_advise_pull_for_data_that_was_never_pushed(run: Run, project: Path, tmp_path: Path) -> None:
+    run("remote", "add", "-d", "origin", "../remote", cwd=project)
+    (project / "m.bin").write_text("model")
+    run("add", "m.bin", cwd=project)
+    git("add", ".", cwd=project)
+    git("commit", "--quiet", "-m", "Model", cwd=project)
+    git("clone", "--quiet", project, tmp_path / "clone", cwd=tmp_path)
+    result = run("pull", cwd=tmp_path / "clone", rc=5)
+    assert "dver pull" not in result.err
+    assert "`dver push` in a clone that has them" in result.err
+    run("push", cwd=project)
+    run("pull", cwd=tmp_path / "clone")
+    shutil.rmtree(tmp_path / "clone/.git/dver/store")
+    (tmp_path / "clone/m.bin").unlink()
+    assert "`dver pull` gets it" in run("checkout", cwd=tmp_path / "clone", rc=5).err
+    run("pull", cwd=tmp_path / "clone")
