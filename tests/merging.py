@@ -24,7 +24,7 @@ def commit(run: Run, repo: Path, files: Mapping[str, bytes], message: str) -> No
     """Make `files` all of the data, and commit that."""
     shutil.rmtree(repo / "data", ignore_errors=True)
     write(repo / "data", files)
-    run("add", "data", cwd=repo)
+    run("add", "--force", "data", cwd=repo)  # whatever was there before, as no hook has brought the data of this branch
     git("add", "-A", cwd=repo)
     git("commit", "-qm", message, cwd=repo)
 

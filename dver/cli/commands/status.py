@@ -181,7 +181,8 @@ def _is_link(one: PathStatus) -> bool:
 def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
     name = shown(repo, one.path)
     if _is_link(one):
-        return [f"{name}  (a symbolic link is in its place, which `dver add -u` skips)"]
+        skipped = ", which `dver add -u` skips" if one.stage is None else ""
+        return [f"{name}  (a symbolic link is in its place{skipped})"]
     if one.changes is None:
         return [f"{name}  (a directory listing is not in the store; `dver diff` downloads it and shows the changes)"]
     head = f"{name}  ({summary(one.changes)})"
