@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.core.errors import ConflictError
+from dver.core.errors import ConflictError, DverError, UsageError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.core.words import some
+from dver.core.words import some, typed
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.project.directories import DirectoryReader
@@ -57,7 +57,7 @@ def remove(
     says so before anything is changed.
     """
     with repo.exclusive():
-        targets = _outermost(select(repo, in_worktree(repo), paths, cwd))
+        targets = _outermost(_selected(repo, paths, cwd))
         refuse_outputs(repo, targets)
         parts = [target for target in targets if target.inside]
         wholes = [target.path for target in targets if not target.inside]
@@ -80,6 +80,22 @@ def remove(
             }
         )
     return RemoveResult(tuple(wholes), tuple(target.path for target in parts), files_in(plan.remove))
+
+
+def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]:
+    try:
+        return select(repo, in_worktree(repo), paths, cwd)
+    except UsageError as error:
+        from dver.stages.pipelines import load_pipelines, named_stages  # only to say what was meant
+
+        stages = []
+        with suppress(DverError):
+            stages = named_stages(repo, load_pipelines(repo), paths, cwd)
+        if not stages:
+            raise
+        fix = f"dver stage remove {' '.join(map(typed, paths))}"
+        kind = "is a stage" if len(paths) == 1 else "are stages"
+        raise UsageError(f"{some([repr(one) for one in paths])} {kind}, not data", why=error.what, fix=fix) from None
 
 
 def _write(
