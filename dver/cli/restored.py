@@ -10,6 +10,7 @@ from dver.cli.context import Context
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.words import some, typed
 from dver.project.restore import Restored
+from dver.worktree.materialise import Lost
 
 _STAGES: Final = 3
 _ARGUMENTS: Final = 5
@@ -85,7 +86,7 @@ def _tell_lost(
         ctx.warn(f"{terminal.count(damaged, 'path')} not restored, since the store's copy is damaged")
     if len(restored.lost) > damaged:
         ctx.warn(f"{terminal.count(len(restored.lost) - damaged, 'path')} not restored, since not in the store:")
-    ctx.listing([f"  {shown(one.path)}  ({one.error.what})" for one in restored.lost], ctx.note)
+    ctx.listing([f"  {shown(one.path)}{_damage(one)}" for one in restored.lost], ctx.note)
     get = f"dver pull --rev {rev}" if rev else "dver pull"
     if restored.parts and len(restored.lost) <= _ARGUMENTS:  # without paths, it would download the rest, too
         unread = any(one.path in restored.parts for one in restored.lost)
@@ -95,3 +96,7 @@ def _tell_lost(
     if restored.former_store is not None:
         place = terminal.printable(typed(str(restored.former_store)))
         ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")
+
+
+def _damage(lost: Lost) -> str:
+    return "  (the store's copy is damaged)" if isinstance(lost.error, CorruptError) else ""

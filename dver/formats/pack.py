@@ -125,11 +125,13 @@ def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
     view = memoryview(frame)
     header, payload = frame_header_bytes(row), view[FRAME_HEADER_SIZE:]
     if len(payload) != row.stored_size or view[:FRAME_HEADER_SIZE] != header:
-        raise CorruptError(f"a damaged frame of object {row.oid}", why="its header differs from the pack's footer")
+        raise CorruptError(
+            f"a damaged frame of object {row.oid.short}", why="its header differs from the pack's footer"
+        )
     summed = xxh3_64(payload)
     summed.update(header[:FIELDS_SIZE])
     if summed.intdigest() != row.checksum:
-        raise CorruptError(f"a damaged frame of object {row.oid}", why="its checksum does not match its bytes")
+        raise CorruptError(f"a damaged frame of object {row.oid.short}", why="its checksum does not match its bytes")
     return payload
 
 
@@ -182,11 +184,11 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
         if row.offset != end:
             raise CorruptError("a pack footer whose frames do not follow one another")
         if row.raw_size > SIZE_MAX or row.end > SIZE_MAX:
-            raise CorruptError(f"object {row.oid} is larger than any disk")
+            raise CorruptError(f"object {row.oid.short} is larger than any disk")
         if not fits_in_memory(row.codec, row.raw_size, row.stored_size):
-            raise CorruptError(f"object {row.oid} does not fit in memory, and is not chunked", fix="upgrade dver")
+            raise CorruptError(f"object {row.oid.short} does not fit in memory, and is not chunked", fix="upgrade dver")
         if row.codec is Codec.RAW and row.raw_size != row.stored_size:
-            raise CorruptError(f"object {row.oid} has two different sizes")
+            raise CorruptError(f"object {row.oid.short} has two different sizes")
         end = row.end
     return rows
 

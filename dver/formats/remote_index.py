@@ -304,6 +304,6 @@ def _check_rows(rows: Sequence[Location], packs: Sequence[PackRef]) -> None:
         raise CorruptError("an index whose objects are not sorted")
     for row in rows:
         if row.pack >= len(packs) or row.offset < len(HEADER) or row.end > packs[row.pack].size:
-            raise CorruptError(f"an index that places object {row.oid} outside of its pack")
+            raise CorruptError(f"an index that places object {row.oid.short} outside of its pack")
         if row.raw_size > SIZE_MAX:
-            raise CorruptError(f"an index with object {row.oid}, larger than any disk")
+            raise CorruptError(f"an index with object {row.oid.short}, larger than any disk")

@@ -161,21 +161,21 @@ def read_directory(
     found = decode(read(oid))
     if isinstance(found, Leaf):
         if len(found.entries) > LEAF_MAX:
-            raise CorruptError(f"tree {oid} should have been written as shards")
+            raise CorruptError(f"tree {oid.short} should have been written as shards")
         return list(found.entries)
     entries: list[Entry] = []
     for shard in found.shards:
         known = shards.get(shard.oid) if shards is not None else None
         part = known or decode(read(shard.oid))
         if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
-            raise CorruptError(f"tree {oid} lists a shard that is another one")
+            raise CorruptError(f"tree {oid.short} lists a shard that is another one")
         if shards is not None:
             shards[shard.oid] = part
         entries += part.entries
     if [len(run) for run in cut(entries)] != [shard.entries for shard in found.shards]:
-        raise CorruptError(f"tree {oid} is cut at the wrong names")
+        raise CorruptError(f"tree {oid.short} is cut at the wrong names")
     if any(a.name >= b.name for a, b in pairwise(entries)):
-        raise CorruptError(f"tree {oid} has names that are not sorted")
+        raise CorruptError(f"tree {oid.short} has names that are not sorted")
     return entries
 
 
@@ -193,7 +193,7 @@ def read_entries(read: Callable[[Oid], bytes], oid: Oid, names: Collection[bytes
         shard = found.shards[at]
         part = decode(read(shard.oid))
         if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
-            raise CorruptError(f"tree {oid} lists a shard that is another one")
+            raise CorruptError(f"tree {oid.short} lists a shard that is another one")
         entries.update({entry.name: entry for entry in part.entries if entry.name in names})
     return entries
 

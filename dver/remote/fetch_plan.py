@@ -300,7 +300,7 @@ class _Getter:
         if found is None:
             return oid
         if isinstance(found, Sharded):
-            raise CorruptError(f"tree {oid} is a shard that has shards")
+            raise CorruptError(f"tree {oid.short} is a shard that has shards")
         return next((entry for entry in found.entries if entry.name == name), None)
 
     def _read_one(self, oid: Oid) -> Leaf | Sharded | None:

@@ -353,6 +353,6 @@ def _lies_in(index: IndexFacts, packs: set[Oid]) -> bool:
 def _lost(oids: Sequence[Oid]) -> MissingObjectError:
     return MissingObjectError(
         f"{len(oids)} objects that Git's history needs are listed on the remote, and their packs are gone",
-        why=f"somebody deleted packs by hand, such as that of object {oids[0]}",
+        why=f"somebody deleted packs by hand, such as that of object {oids[0].short}",
         fix="`dver fsck --remote` names what is hurt; push it from a clone that has it, then collect garbage",
     )

@@ -115,7 +115,7 @@ def _refuse(failures: dict[Oid, DverError]) -> None:
         if isinstance(error, MissingKey):
             raise error
         raise CorruptError(
-            f"object {oid} on the remote is damaged, so what it names cannot be known, and nothing was collected",
+            f"object {oid.short} on the remote is damaged, so what it names cannot be known, and nothing was collected",
             why="the disk, the network or a program changed its bytes",
             fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
         )

@@ -56,7 +56,7 @@ def _add(writer: PackWriter, found: Sequence[RemoteFound], storage: Storage, *, 
             raise frame
         if not isinstance(frame, Frame):
             raise CorruptError(
-                f"object {oid} on the remote is damaged; nothing was collected",
+                f"object {oid.short} on the remote is damaged; nothing was collected",
                 why="its bytes do not match its hash",
                 fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
             )

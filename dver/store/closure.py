@@ -166,7 +166,9 @@ class StoreReader:
     def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         """See `Reader`."""
         located = self._store.locate(oids)
-        chunked = [(one, CorruptError(f"object {one.oid} is no tree")) for one in located if one.codec is Codec.CHUNKED]
+        chunked = [
+            (one, CorruptError(f"object {one.oid.short} is no tree")) for one in located if one.codec is Codec.CHUNKED
+        ]
         rest = self._store.read_all([one for one in located if one.codec is not Codec.CHUNKED])
         for found, content in chain(chunked, rest):
             try:

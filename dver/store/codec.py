@@ -121,7 +121,7 @@ def decode_recipe(row: Row, payload: bytes | memoryview) -> Recipe:
 def corrupt(oid: Oid) -> CorruptError:
     """The error for an object whose bytes are not those that its oid names."""
     return CorruptError(
-        f"object {oid} is damaged",
+        f"object {oid.short} is damaged",
         why="its bytes do not match its hash: the disk, the network or a program changed them",
         fix="`dver pull` replaces it by a good copy from the remote",
     )
@@ -131,10 +131,10 @@ def missing(oid: Oid, former: Path | None = None) -> MissingObjectError:
     """The error for an object that the store does not hold. `former` is the store that was used before."""
     if former is not None:
         return MissingObjectError(
-            f"object {oid} is not in the store",
+            f"object {oid.short} is not in the store",
             why=f"it may be in the store that was used before, {os.fspath(former)!r}",
             fix=f"dver fsck --repair --from {typed(os.fspath(former))}   (or `dver fetch`, from the remote)",
         )
     return MissingObjectError(
-        f"object {oid} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"
+        f"object {oid.short} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"
     )

@@ -284,7 +284,7 @@ class Store:
         for found in self._find(oid):
             if found.codec is not Codec.CHUNKED:
                 return self.read_found(found)
-        raise CorruptError(f"object {oid} is no tree", why="it is kept as a large file is")
+        raise CorruptError(f"object {oid.short} is no tree", why="it is kept as a large file is")
 
     def _from_elsewhere(self, found: Found, error: CorruptError) -> bytes:
         """The content of an object that is not at `found`, if that was the database's fault; else raise `error`."""
@@ -330,7 +330,7 @@ class Store:
         if not self.damaged_packs:
             return missing(oid, self.former())
         return CorruptError(
-            f"object {oid} is not in the store, or in a pack that is damaged",
+            f"object {oid.short} is not in the store, or in a pack that is damaged",
             why=f"the list of what is in {os.fspath(self.damaged_packs[0])!r} cannot be read",
             fix="`dver pull` gets a good copy from the remote",
         )

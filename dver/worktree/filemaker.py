@@ -165,14 +165,15 @@ class FileMaker:
 
 def _no_target(entry: Entry) -> CorruptError:
     return CorruptError(
-        f"object {entry.oid} is no link's target", why="it is empty, too long, or has a zero byte: no dver wrote that"
+        f"object {entry.oid.short} is no link's target",
+        why="it is empty, too long, or has a zero byte: no dver wrote that",
     )
 
 
 def _another_size(entry: Entry, size: int) -> CorruptError:
     """Found out before anything is written: a recipe that names one chunk a million times would fill the disk."""
     return CorruptError(
-        f"object {entry.oid} has {size} bytes", why=f"where it is listed it has {entry.size}: no dver wrote that"
+        f"object {entry.oid.short} has {size} bytes", why=f"where it is listed it has {entry.size}: no dver wrote that"
     )
 
 

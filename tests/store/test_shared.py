@@ -566,7 +566,7 @@ def test_a_reader_is_told_what_is_missing_when_its_pack_is_gone_for_good(tmp_pat
     found = store.locate(oids)
     for pack in store.packs.iterdir():
         pack.unlink()
-    with pytest.raises(MissingObjectError, match=str(found[0].oid)):
+    with pytest.raises(MissingObjectError, match=found[0].oid.short):
         store.read_found(found[0])
     with pytest.raises(MissingObjectError):
         list(store.read_all(found))
@@ -589,7 +589,7 @@ def test_a_loose_blob_that_vanishes_is_missing(tmp_path: Path) -> None:
     oid = keep_loose(store, b"L" * LARGE)
     assert oid in store
     store.loose.path(oid).unlink()
-    with pytest.raises(MissingObjectError, match=str(oid)):
+    with pytest.raises(MissingObjectError, match=oid.short):
         store.read(oid)
 
 
