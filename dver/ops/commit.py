@@ -13,6 +13,7 @@ from dver.pipeline.environment import SecretVariable, secret_variables
 from dver.pipeline.graph import Address, Graph
 from dver.pipeline.reasons import Always, NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
 from dver.repo import Repository
+from dver.stages.behind import MovedData
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
 from dver.stages.pipelines import load_pipelines, refuse_tracked, select_stages
@@ -40,13 +41,20 @@ class CommitResult:
 
 
 def commit(
-    repo: Repository, targets: Sequence[str], *, cwd: Path, confirm: Confirm, progress: Progress = SILENT
+    repo: Repository,
+    targets: Sequence[str],
+    *,
+    cwd: Path,
+    confirm: Confirm,
+    force: bool = False,
+    progress: Progress = SILENT,
 ) -> CommitResult:
     """Record outputs and dependencies, as they are, of those of the stages that `targets` mean (of all without any)
     that differ from the lock.
 
-    Where the command, a dependency, a parameter or the environment changed, `confirm` is asked. Raises StageError for
-    targets whose outputs are not there, PipelineError, UsageError.
+    Stages with data that is out of date are left out, unless `force` is set. Where the command, a dependency, a
+    parameter or the environment changed, `confirm` is asked. Raises StageError for targets whose outputs are not there
+    or whose data is out of date, PipelineError, UsageError.
     """
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
@@ -62,6 +70,11 @@ def commit(
     if targets:
         _refuse_absent(absent)
     present = [one for one, paths in absent.items() if not paths]
+    moved = MovedData(repo, progress)
+    behind = {} if force else {one: found_behind for one in present if (found_behind := _behind(moved, graph, one))}
+    if targets and behind:
+        raise next(iter(behind.values()))
+    present = [one for one in present if one not in behind]
     wanted = [one for one in present if _concerns_outputs_only(found[one]) or confirm(one, found[one])]
     work = StageWork(repo, pipelines, observer, locks, forced=(), known=None, progress=progress)
     try:
@@ -71,7 +84,9 @@ def commit(
         work.write()
     refused = tuple(one for one in present if one not in wanted)
     missing = tuple(one for one, paths in absent.items() if paths)
-    return CommitResult(tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), problems)
+    return CommitResult(
+        tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), (*problems, *behind.values())
+    )
 
 
 def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tuple[Reason, ...]:
@@ -81,6 +96,14 @@ def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tu
 
 def _absent(observer: Observer, graph: Graph, one: Address) -> list[str]:
     return [path for path, item in outs_of(observer, one, graph.stages[one]).items() if item is None]
+
+
+def _behind(moved: MovedData, graph: Graph, one: Address) -> StageError | None:
+    try:
+        moved.refuse_to_record(one, graph.stages[one])
+    except StageError as error:
+        return error
+    return None
 
 
 def _concerns_outputs_only(reasons: Iterable[Reason]) -> bool:

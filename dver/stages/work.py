@@ -22,6 +22,7 @@ from dver.pipeline.stage import Output, Stage
 from dver.project.runcache import key_of
 from dver.repo import Repository
 from dver.stages.aside import Aside, Spared
+from dver.stages.behind import MovedData
 from dver.stages.dvclive import DvcFolder, may_use_dvclive
 from dver.stages.earlier import Hit, Known, find_hit, find_recorded, is_repeatable, put_back
 from dver.stages.locks import Locks
@@ -78,6 +79,7 @@ class StageWork:
         """Asked before a stage is run."""
         self._capacity = capacity or Capacity()
         self._dvc_folder = DvcFolder(repo)
+        self._moved = MovedData(repo, progress)
         self._aside = Aside(repo, observer, locks, spared)
         self._inputs: dict[Address, Inputs] = {}
         """What stages are begun with, or running ones were started with."""
@@ -89,6 +91,7 @@ class StageWork:
         stage, forced = self._stages[address], address in self._forced
         if stage.frozen:
             return self._left(address, stage) if self._recorded(address, stage) is None else None
+        self._moved.refuse_to_run(address, stage)
         inputs = _ready_inputs(self._observer, address, stage)
         if not forced and not staleness(stage, self._locks.of(address), inputs, self._outs(address)):
             return State.UP_TO_DATE

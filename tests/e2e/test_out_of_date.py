@@ -202,3 +202,51 @@ def test_recording_one_file_leaves_the_others_out_of_date(run: Run, clones: tupl
     run("checkout", cwd=mine)
     assert (mine / "data/a").read_text() == NEW
     assert (mine / "data/new").read_text() == "new\n"
+
+
+@pytest.fixture
+def pipelines(run: Run, clones: tuple[Path, Path]) -> tuple[Path, Path]:
+    """In both clones a stage that copies `m.bin`; the other has run it on a third version, and pushed."""
+    mine, other = clones
+    (other / "dver.yaml").write_text("stages:\n  copy: {cmd: cp m.bin made, deps: [m.bin], outs: [made]}\n")
+    _save(run, other)
+    git_says(mine, "pull", "-q")
+    run("pull", cwd=mine)
+    (other / "m.bin").write_text("a third version\n")
+    _save(run, other)
+    git_says(mine, "pull", "-q")
+    return mine, other
+
+
+def _save(run: Run, repo: Path) -> None:
+    run("add", "-u", cwd=repo)
+    run("repro", cwd=repo)
+    git("add", "-A", cwd=repo)
+    git("commit", "-qm", "Run", cwd=repo)
+    run("push", cwd=repo)
+    git_says(repo, "push", "-q")
+
+
+def test_outputs_and_dependencies_may_be_out_of_date(run: Run, pipelines: tuple[Path, Path]) -> None:
+    mine, other = pipelines
+    assert _states(run, mine) == {"data": "unchanged", "m.bin": "out of date", "made": "out of date"}
+    shown = run("status", cwd=mine).out
+    assert "Out of date (`dver pull`):\n  m.bin\n  made\n" in shown
+    assert "Stages out of date" not in shown
+    assert "made is out of date: dver pull made" in _commit_something_else(mine)
+    assert "reads m.bin, which is out of date" in run("repro", cwd=mine, rc=None).err
+    assert "dver pull" in run("commit", "copy", cwd=mine, rc=None).err
+    run("commit", cwd=mine, rc=None)
+    assert (mine / "dver.lock").read_bytes() == (other / "dver.lock").read_bytes()
+    run("pull", cwd=mine)
+    assert (mine / "made").read_text() == "a third version\n"
+    run("repro", cwd=mine)
+    assert (mine / "dver.lock").read_bytes() == (other / "dver.lock").read_bytes()
+    assert run("status", "--exit-code", cwd=mine).rc == 0
+
+
+def test_repro_with_pull_updates_what_is_out_of_date(run: Run, pipelines: tuple[Path, Path]) -> None:
+    mine, other = pipelines
+    run("repro", "--pull", cwd=mine)
+    assert (mine / "made").read_text() == "a third version\n"
+    assert (mine / "dver.lock").read_bytes() == (other / "dver.lock").read_bytes()

@@ -43,7 +43,7 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
         return force or _asked(stage, reasons, named=bool(targets))
 
     with Repository.open(ctx.cwd) as repo:
-        result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, progress=ctx.progress)
+        result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, force=force, progress=ctx.progress)
     warn_of_secrets(ctx, result.secrets)
     for problem in result.problems:
         ctx.warn_of(problem)
