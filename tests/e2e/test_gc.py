@@ -134,7 +134,7 @@ def test_gc_killed_at_any_moment_loses_nothing_and_is_completed_by_the_next(proj
     killer = Killer(timed("gc", "--grace", "0d", cwd=project.root))
     for turn in range(KILLS // 4):
         fill(project.root, 10 + turn)
-        run_dver("add", "data", cwd=project.root)
+        run_dver("add", "--force", "data", cwd=project.root)
         project.git("reset", "--quiet", "--hard")
         grace = "0d" if turn % 2 else "14d"
         killer.kill(["gc", "--grace", grace], project.root)
@@ -143,7 +143,7 @@ def test_gc_killed_at_any_moment_loses_nothing_and_is_completed_by_the_next(proj
         if turn % 5 == 4:
             # What it had moved already may be needed after all.
             fill(project.root, 10 + turn)
-            run_dver("add", "data", cwd=project.root)
+            run_dver("add", "--force", "data", cwd=project.root)
             assert_all_there(project)
             project.git("reset", "--quiet", "--hard")
         run_dver("gc", "--grace", grace, cwd=project.root)
@@ -167,19 +167,20 @@ def test_everything_that_git_holds_on_to_survives_two_gcs_in_a_row(project: Proj
     for number, place in enumerate(("branch", "tag", "reflog"), 1):
         project.git("checkout", "--quiet", "--detach", base)
         fill(project.root, number, own=100)
-        commits[place] = project.save("data")
+        run_dver("add", "--force", "data", cwd=project.root)
+        commits[place] = project.commit()
     project.git("branch", "kept", commits["branch"])
     project.git("tag", "-a", "-m", "kept", "v1", commits["tag"])
     project.git("checkout", "--quiet", "main")
     git("worktree", "add", "--quiet", "--detach", tmp_path / "second", cwd=project.root)
     second = Project(tmp_path / "second")
     fill(second.root, 4, own=100)
-    run_dver("add", "data", cwd=second.root)
+    run_dver("add", "--force", "data", cwd=second.root)
     fill(project.root, 5, own=100)
-    run_dver("add", "data", cwd=project.root)
+    run_dver("add", "--force", "data", cwd=project.root)
     project.git("stash", "--quiet")
     fill(project.root, 6, own=100)
-    run_dver("add", "data", cwd=project.root)
+    run_dver("add", "--force", "data", cwd=project.root)
     for _ in range(2):
         assert run_dver("gc", "--grace", "0d", "--json", cwd=project.root).json["objects"] == 0
     for commit in commits.values():
