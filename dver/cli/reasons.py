@@ -14,7 +14,7 @@ from dver.cli.jsontext import simplified
 from dver.cli.terminal import Style, count, human_size, printable
 from dver.formats.lock import Item
 from dver.formats.pack import ObjectKind
-from dver.pipeline.plan import Step
+from dver.pipeline.plan import Intent, Step
 from dver.pipeline.reasons import (
     ABSENT,
     Absent,
@@ -45,14 +45,15 @@ _NAMED: Final = 3
 _MOST_IN_JSON: Final = 1000
 
 
-def step_lines(step: Step, *, every_file: Style | None = None) -> Iterator[str]:
-    """What is to be done for a stage, and below it why; with a style for them, all files of directories, too."""
-    yield f"{step.intent.value} {printable(str(step.address))}"
+def step_lines(step: Step, style: Style, *, every_file: bool = False) -> Iterator[str]:
+    """What is to be done for a stage, and below it why; with `every_file`, all changed files of directories, too."""
+    paint = style.yellow if step.intent is Intent.RUN else style.green
+    yield f"{paint(step.intent.value)} {style.bold(printable(str(step.address)))}"
     for reason in step.reasons:
         yield f"  {told(reason)}"
-        if every_file is not None and isinstance(reason, (DependencyChanged, OutputChanged)):
+        if every_file and isinstance(reason, (DependencyChanged, OutputChanged)):
             for change in reason.files or ():
-                yield f"    {line(change, every_file, _shown)}"
+                yield f"    {line(change, style, _shown)}"
 
 
 def step_json(step: Step) -> dict[str, Any]:

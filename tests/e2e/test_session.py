@@ -139,5 +139,8 @@ def test_of_a_long_list_ten_lines_are_shown_and_the_number_of_the_rest(run: Run,
     assert [line.split()[1] for line in added.out.splitlines()[:-1]] == names[:10]
     assert added.out.splitlines()[-1] == "… and 15 more (-v lists them)"
     assert len(run("add", "-v", *names, cwd=project).err.splitlines()) == 25
+    status = run("status", cwd=project).out.splitlines()
+    assert sum("many/" in line for line in status) == 10
+    assert "  … and 15 more (-v lists them)" in status
     removed = run("remove", *names, cwd=project).out.splitlines()
     assert (len(removed), removed[-1]) == (11, "… and 15 more (-v lists them)")

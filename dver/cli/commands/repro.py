@@ -127,7 +127,7 @@ def _tell_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
 def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
     todo = [one for one in steps if one.intent is not Intent.NOTHING]
     for one in todo:
-        for line in step_lines(one, every_file=ctx.style if ctx.verbose else None):
+        for line in step_lines(one, ctx.style, every_file=bool(ctx.verbose)):
             ctx.say(line)
     if not todo:
         ctx.say("everything is up to date" if steps else "there are no stages: dver.yaml names none")

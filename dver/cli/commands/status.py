@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Final
 
@@ -20,6 +20,7 @@ from dver.project.targets import SUFFIX
 from dver.repo import Repository
 from dver.worktree.state import DataState
 
+_STAGED: Final = "Staged for commit"
 _MOST: Final = 20
 """Stages that are told of where not all are."""
 
@@ -60,23 +61,27 @@ def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
     for path in report.conflicts:
         ctx.say(f"conflict: {shown(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
     for title, chosen, describe in _sections(ctx, repo):
-        found = [one for one in report.paths if chosen(one)]
-        if found:
-            ctx.say(f"{title}:")
-            for one in found:
-                for line in describe(one):
-                    ctx.say(f"  {line}")
-    if links := report.foreign_links:
-        ctx.say("Links into another store (`dver checkout` makes them again):")
-        for path in links if ctx.verbose else links[:_MOST]:
-            ctx.say(f"  {shown(repo, path)}")
-        if len(links) > _MOST and not ctx.verbose:
-            ctx.say(f"  and {len(links) - _MOST:,} more (`dver status -v`)")
+        paint = ctx.style.green if title.startswith(_STAGED) else ctx.style.red
+        _list(ctx, title, [line for one in report.paths if chosen(one) for line in _painted(describe(one), paint)])
+    links = [ctx.style.red(shown(repo, path)) for path in report.foreign_links]
+    _list(ctx, "Links into another store (`dver checkout` makes them again)", links)
     _tell_stages(ctx, report)
     if report.is_clean and not report.paths:
         ctx.say("nothing is tracked yet; `dver add PATH` begins")
     elif report.is_clean:
         ctx.say("data is clean")
+
+
+def _painted(lines: Iterable[str], paint: Callable[[str], str]) -> Iterator[str]:
+    """The lines about a path: the first one painted; those about its files have colours of their own."""
+    for number, line in enumerate(lines):
+        yield line if number else paint(line)
+
+
+def _list(ctx: Context, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        ctx.say(f"{title}:")
+        ctx.listing([f"  {line}" for line in lines])
 
 
 def _tell_stages(ctx: Context, report: StatusReport) -> None:
@@ -87,7 +92,7 @@ def _tell_stages(ctx: Context, report: StatusReport) -> None:
     steps = report.stages
     ctx.say("Stages out of date (`dver repro`):")
     for step in steps if ctx.verbose else steps[:_MOST]:
-        for line in step_lines(step, every_file=ctx.style if ctx.verbose else None):
+        for line in step_lines(step, ctx.style, every_file=bool(ctx.verbose)):
             ctx.say(f"  {line}")
     if len(steps) > _MOST and not ctx.verbose:
         ctx.say(f"  and {count(len(steps) - _MOST, 'more stage')} (`dver status -v`)")
@@ -120,7 +125,7 @@ def _sections(ctx: Context, repo: Repository) -> list[Section]:
         return lambda one: [f"{getattr(state(one), 'value', '')}: {_source(repo, one)}"]
 
     return [
-        ("Staged for commit (`git commit`)", lambda one: one.staged is not None, pointer(lambda one: one.staged)),
+        (f"{_STAGED} (`git commit`)", lambda one: one.staged is not None, pointer(lambda one: one.staged)),
         ("Not staged (`git add`)", lambda one: one.unstaged is not None, pointer(lambda one: one.unstaged)),
         (
             "Data changed (`dver add -u` records it, `dver checkout` takes it back)",
