@@ -29,7 +29,7 @@ def remote_time(storage: Storage) -> float:
 
 
 def agreed_time(storage: Storage) -> float:
-    """The same. Raises RemoteError if the two clocks differ grossly: nobody can tell which of them is right."""
+    """The same. Raises RemoteError if the two clocks differ grossly: one of them is wrong."""
     now = remote_time(storage)
     ahead = now - time.time()
     if abs(ahead) > GROSS:

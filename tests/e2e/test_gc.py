@@ -342,11 +342,11 @@ def test_what_keeps_lost_commits_is_named(run: Run, project: Project) -> None:
     shutil.rmtree(project.root / ".git/logs")
     assert "ORIG_HEAD" not in run("gc", "--dry-run", cwd=project.root).out
     explained = run("gc", "--dry-run", "-v", cwd=project.root)
-    assert "  1 commit only by ORIG_HEAD\n" in explained.out
+    assert "  ORIG_HEAD keeps 1 commit that no branch or tag reaches\n" in explained.out
     (holder,) = run("gc", "--dry-run", "-v", "--json", cwd=project.root).json["reasons"]["holders"]
     assert holder == {"source": "ORIG_HEAD", "commits": 1}
     (project.root / ".git/ORIG_HEAD").unlink()
-    assert "only by" not in run("gc", "--dry-run", "-v", cwd=project.root).out
+    assert "no branch or tag" not in run("gc", "--dry-run", "-v", cwd=project.root).out
 
 
 def test_a_grace_of_zero_shortens_that_of_what_is_condemned(run: Run, shared: Project, tmp_path: Path) -> None:

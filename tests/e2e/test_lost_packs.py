@@ -50,12 +50,12 @@ def test_a_deleted_pack_is_noticed_and_the_next_push_repairs(run: Run, project: 
     missing = run("check", "--remote", cwd=project.root, rc=1)
     assert "data" in missing.out
     planned = run("push", "--dry-run", cwd=project.root)
-    assert "somebody deleted 1 pack on origin" in planned.err
+    assert "1 pack missing on origin" in planned.err
     done = run("push", cwd=project.root)
-    assert "somebody deleted 1 pack on origin" in done.err
+    assert "1 pack missing on origin" in done.err
     assert run("check", "--remote", "--all-commits", cwd=project.root).rc == 0
     assert_pulled(project)
-    assert "deleted" not in run("push", cwd=project.root).err
+    assert "missing" not in run("push", cwd=project.root).err
 
 
 def test_all_packs_deleted_are_put_again(run: Run, project: Project) -> None:
@@ -87,7 +87,7 @@ def test_a_clone_with_half_of_it_puts_that_and_the_owner_puts_the_rest(
     (half.root / "own").write_text("own data\n")
     half.save("own")
     pushed = run("push", "own", cwd=half.root)
-    assert "no copy here" in pushed.err
+    assert "not in this clone" in pushed.err
     run("check", "--remote", "origin", "own", cwd=half.root)
     assert "data" in run("check", "--remote", cwd=project.root, rc=1).out
     run("push", "--all-commits", cwd=project.root)

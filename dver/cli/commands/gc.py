@@ -130,7 +130,8 @@ def _tell(ctx: Context, report: GcReport) -> None:
         ctx.warn(f"the pack {pack[:12]} stays as it is, since an object in it is damaged: `dver fsck` tells more")
     ctx.say(_kept(report))
     for holder in report.reasons.holders:
-        ctx.say(f"  {terminal.count(holder.commits, 'commit')} only by {terminal.printable(holder.source)}")
+        commits = terminal.count(holder.commits, "commit")
+        ctx.say(f"  {terminal.printable(holder.source)} keeps {commits} that no branch or tag reaches")
     if report.deleted:
         size = terminal.human_size(sum(one.size for one in report.deleted))
         ctx.say(

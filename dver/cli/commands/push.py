@@ -75,11 +75,12 @@ def command(
 def _warn_of_lost(ctx: Context, one: PushedTo, *, dry_run: bool) -> None:
     if one.lost_packs:
         packs = terminal.count(one.lost_packs, "pack")
-        done = "this push would upload again what this clone has" if dry_run else "uploaded again what this clone has"
-        ctx.warn(f"somebody deleted {packs} on {one.remote}; {done}")
+        done = (
+            "a push uploads again what this clone has of it" if dry_run else "uploaded again what this clone has of it"
+        )
+        ctx.warn(f"{packs} missing on {one.remote}: {done}")
     if one.taken_off:
-        gone = terminal.count(one.taken_off, "object")
-        ctx.warn(f"{gone} of them: no copy here. Run `dver push --all-commits` in the clones that may have one")
+        ctx.warn("some of it is not in this clone: run `dver push --all-commits` in a clone that has it")
 
 
 def _line(one: PushedTo, *, dry_run: bool) -> str:
