@@ -41,6 +41,8 @@ class Context:
     def __init__(self) -> None:
         self.quiet = False
         self.verbose = 0
+        self.silent = False
+        """Whether `say` prints nothing: it would report what the command did, and `-q` was given."""
         self.json_due = False
         """Whether `--json` was given, and stdout has no JSON yet."""
         self._bars: TerminalProgress | None = None
@@ -69,7 +71,8 @@ class Context:
 
     def say(self, text: str) -> None:
         """Print `text`, a part of the result, and a line end to stdout."""
-        self._write(sys.stdout, text)
+        if not self.silent:
+            self._write(sys.stdout, text)
 
     def note(self, text: str) -> None:
         """Print a remark to stderr, unless `-q` was given."""

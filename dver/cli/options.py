@@ -38,7 +38,11 @@ def _change_directory(ctx: click.Context, _param: click.Parameter, value: str | 
 # Shown in the help of every command, and accepted before the verb as well as after it.
 GLOBAL_OPTIONS: list[click.Parameter] = [
     click.Option(
-        ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_quiet, help="No progress and no remarks."
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=_quiet,
+        help="Print results, warnings and errors only.",
     ),
     click.Option(
         ["-v", "--verbose"], count=True, expose_value=False, callback=_verbose, help="Say more; twice for still more."
@@ -81,11 +85,17 @@ class _Dver(click.Command):
 
 
 class Command(_Dver):
-    """A verb, or one part of a verb such as `remote add`."""
+    """A verb, or one part of a verb such as `remote add`. One that `acts` says what it did, and with `-q` does not."""
 
-    def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:
+    def __init__(self, *args: Any, examples: Sequence[Example] = (), acts: bool = False, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.examples = examples
+        self.acts = acts
+
+    def invoke(self, ctx: click.Context) -> Any:
+        context = ctx.ensure_object(Context)
+        context.silent = self.acts and context.quiet and not ctx.params.get("dry_run")
+        return super().invoke(ctx)
 
 
 class Group(_Dver, click.Group):
@@ -128,9 +138,12 @@ def _no_such_command(name: str, group: str, known: Sequence[str]) -> UsageError:
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
-def command(*, name: str | None = None, examples: Sequence[Example] = ()) -> Callable[[Callable[..., Any]], Command]:
-    """The decorator for a verb's function. `examples` are pairs of a command line and what it does."""
-    return click.command(name=name, cls=Command, examples=examples, context_settings=_SETTINGS)
+def command(
+    *, name: str | None = None, examples: Sequence[Example] = (), acts: bool = False
+) -> Callable[[Callable[..., Any]], Command]:
+    """The decorator for a verb's function. `examples` are pairs of a command line and what it does. With `acts`, what
+    it prints is a report of what it did, and not the answer to a question."""
+    return click.command(name=name, cls=Command, examples=examples, acts=acts, context_settings=_SETTINGS)
 
 
 def group(

@@ -52,6 +52,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "doctor": "Examine this installation, disk and project.",
         "completion": "Print the script that completes dver in your shell.",
         "demo": "Walk through a whole session in a new folder.",
+        "help": "Show the help of a verb.",
         "version": "Print the version.",
     },
 }

@@ -4,7 +4,7 @@ Global (the user's), project (`.dver/config.toml`, in Git), local (the clone's o
 project's file says comes from whoever one cloned from, so secrets count only where Git never sees them.
 """
 
-from dver.config.editing import edit, remove_remote
+from dver.config.editing import edit, remove_remote, rename_remote
 from dver.config.reading import Config, ConfigPaths, Item
 from dver.config.schema import DEFAULTS, KEYS, SCOPES, Origin, Scope, Value, check_remote_name, spec_of
 from dver.config.trust import addresses_of, is_address, needs_trust, read_trust, write_trust
@@ -26,6 +26,7 @@ __all__ = [
     "needs_trust",
     "read_trust",
     "remove_remote",
+    "rename_remote",
     "spec_of",
     "write_trust",
 ]

@@ -55,6 +55,25 @@ def remove_remote(paths: ConfigPaths, name: str, scopes: tuple[Scope, ...] = ("p
     return changed
 
 
+def rename_remote(paths: ConfigPaths, old: str, new: str, scopes: tuple[Scope, ...] = ("project", "local")) -> None:
+    """Call the remote `old` by the name `new` in the files of `scopes`, also where it is the default one."""
+    check_remote_name(new)
+    for scope in scopes:
+        path = paths.file(scope)
+        table = read_file(path)
+        if scope == "project" and table:
+            _refuse_detour(paths)
+        if old in _table(table, "remote"):
+            _change(path, lambda document: _move(document, old, new))
+        if _table(table, "core").get("remote") == old:
+            edit(paths, scope, "core.remote", new)
+
+
+def _move(document: TOMLDocument, old: str, new: str) -> None:
+    remotes: Any = document["remote"]
+    remotes[new] = remotes.pop(old)
+
+
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = table.get(key)
     return value if isinstance(value, Mapping) else {}

@@ -117,10 +117,14 @@ class Config:
         addresses = [item for item in self._items.values() if not item.trusted]
         return sorted((*self.ignored, *addresses), key=lambda item: item.key)
 
+    def untrusted_addresses(self, remote: str) -> list[Item]:
+        """What says where `remote` is, and is not trusted."""
+        found = (self._items.get(key) for key in addresses_of(remote))
+        return [item for item in found if item is not None and not item.trusted]
+
     def refuse_untrusted(self, remote: str) -> None:
         """Raises RepositoryError if what says where `remote` is comes from a commit, and is not trusted."""
-        found = (self._items.get(key) for key in addresses_of(remote))
-        untrusted = [item for item in found if item is not None and not item.trusted]
+        untrusted = self.untrusted_addresses(remote)
         if untrusted:
             values = ", ".join(str(one.value) for one in untrusted)
             raise RepositoryError(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dver.config import Origin, Scope, check_remote_name, remove_remote
+from dver.config import Config, Origin, Scope, check_remote_name, remove_remote, rename_remote
 from dver.core.errors import ConflictError, UsageError
 from dver.project import settings
 from dver.project.owndirs import Change
 from dver.project.targets import in_worktree
+from dver.project.trusting import accept_addresses
 from dver.repo import Repository
 
 if TYPE_CHECKING:
@@ -90,13 +91,45 @@ def remove(repo: Repository, name: str) -> Removed:
     repo.config.remote_table(name)
     scopes = settings.staged(repo, lambda: remove_remote(repo.config_paths, name))
     if not scopes:
-        raise UsageError(
-            f"the remote {name!r} is not set up in this project",
-            why=f"it is in {repo.config_paths.global_file}",
-            fix="edit that file, which is for all projects",
-        )
-    users = [path for path, one in in_worktree(repo).items() if one.pointer.remote == name]
-    return Removed(name, tuple(repo.config_paths.file(scope) for scope in scopes), tuple(users))
+        raise _is_global(repo, name)
+    return Removed(name, tuple(repo.config_paths.file(scope) for scope in scopes), _users_of(repo, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A remote that has another name. The data `pointers` (paths from the top) still ask for the old one."""
+
+    remote: Remote
+    pointers: tuple[bytes, ...]
+
+
+def rename(repo: Repository, old: str, new: str) -> Renamed:
+    """Call the remote `old` by the name `new` in the project's and the clone's own file.
+
+    Raises UsageError for an unknown remote, ConflictError if there is a remote `new`.
+    """
+    repo.config.remote_table(old)
+    if new in repo.config.remote_names:
+        raise ConflictError(f"there is a remote {new!r} already", fix=f"dver remote remove {new}, or another name")
+    if old in Config.load(repo.config_paths, {}, scopes=("global",)).remote_names:
+        raise _is_global(repo, old)
+    trusted = not repo.config.untrusted_addresses(old)
+    settings.staged(repo, lambda: rename_remote(repo.config_paths, old, new))
+    if trusted:
+        accept_addresses(repo, [new])
+    return Renamed(_remote(repo, new), _users_of(repo, old))
+
+
+def _is_global(repo: Repository, name: str) -> UsageError:
+    return UsageError(
+        f"the remote {name!r} is not set up in this project alone",
+        why=f"it is in {repo.config_paths.global_file}",
+        fix="edit that file, which is for all projects",
+    )
+
+
+def _users_of(repo: Repository, name: str) -> tuple[bytes, ...]:
+    return tuple(path for path, one in in_worktree(repo).items() if one.pointer.remote == name)
 
 
 def set_default(repo: Repository, name: str, *, scope: Scope = "project") -> Remote:

@@ -30,6 +30,7 @@ ARGUMENTS = {
     "move": ["data", "moved"],
     "params diff": [],
     "remote remove": ["origin"],
+    "remote rename": ["origin", "other"],
     "remove": ["data"],
     "repro": ["--dry-run"],
     "resolve": ["data", "--theirs"],

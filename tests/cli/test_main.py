@@ -221,3 +221,10 @@ def test_a_shell_is_offered_verbs_and_options(run: Run) -> None:
     assert run(env={**asked, "COMP_WORDS": "dver vers"}).out == "plain,version\n"
     assert run(env={**asked, "COMP_WORDS": "dver version --j", "COMP_CWORD": "2"}).out == "plain,--json\n"
     assert "plain,--version" in run(env={**asked, "COMP_WORDS": "dver --v"}).out
+
+
+def test_help_of_a_verb_is_that_of_its_option(run: Run) -> None:
+    for verb in (["add"], ["remote", "add"], ["config"], []):
+        assert run("help", *verb).out == run(*verb, "--help").out
+    assert "did you mean 'status'?" in run("help", "statu", rc=2).err
+    assert run("help", "add", "more", rc=2).err

@@ -152,3 +152,23 @@ def test_check_of_a_real_s3_server(run: Run, project: Path, s3_server: S3Server)
 
 def test_check_without_any_remote_says_how_to_add_one(run: Run, project: Path) -> None:
     assert "dver remote add -d" in run("remote", "check", cwd=project, rc=3).err
+
+
+def test_a_remote_is_renamed_with_all_its_settings(run: Run, project: Path) -> None:
+    run("remote", "add", "-d", "origin", "s3://bucket/prefix", cwd=project)
+    run("remote", "set", "--local", "origin", "profile", "work", cwd=project)
+    run("remote", "rename", "origin", "bucket", cwd=project)
+    assert settings(project) == {"remote": {"bucket": {"url": "s3://bucket/prefix"}}, "core": {"remote": "bucket"}}
+    assert run("config", "get", "remote.bucket.profile", cwd=project).out == "work\n"
+    assert run("config", "trust", cwd=project).out == "no setting of the project waits for trust\n"
+    run("remote", "add", "nas", "../share", cwd=project)
+    assert "there is a remote 'nas' already" in run("remote", "rename", "bucket", "nas", cwd=project, rc=4).err
+    assert "no remote is called 'x'" in run("remote", "rename", "x", "y", cwd=project, rc=2).err
+    assert "cannot be called" in run("remote", "rename", "nas", "a b", cwd=project, rc=2).err
+
+
+def test_data_that_names_a_renamed_remote_is_named(run: Run, project: Path) -> None:
+    run("remote", "add", "nas", "../share", cwd=project)
+    (project / "m.bin").write_text("model")
+    run("add", "-r", "nas", "m.bin", cwd=project)
+    assert "m.bin still names the remote nas" in run("remote", "rename", "nas", "disk", cwd=project).err

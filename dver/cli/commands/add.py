@@ -17,11 +17,12 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver add data/ models/net.bin", "Track a directory and a file."),
         ("dver add -u", "Record every change of tracked data."),
         ("dver add data/new.png", "Record one file of a tracked directory."),
-    ]
+    ],
 )
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")

@@ -18,12 +18,13 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver checkout", "Bring all data to what the pointers say, as after `git checkout v1`."),
         ("dver checkout v1 data/", "Bring data/ and its pointer to what they were at v1."),
         ("dver checkout --relink", "After a change of cache.link: link existing files as it says."),
         ("dver checkout v1 data/ --to /tmp/old", "Write that to /tmp/old/data instead."),
-    ]
+    ],
 )
 @click.argument("arguments", nargs=-1, metavar="[REV] [PATH...]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")

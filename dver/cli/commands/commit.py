@@ -20,10 +20,11 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver commit train", "What train makes is right as it is: the lock records it."),
         ("dver commit -f", "All stages, even if what they read has changed since they ran."),
-    ]
+    ],
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
 @click.option("-f", "--force", is_flag=True, help="Do not ask, even if what a stage reads has changed.")

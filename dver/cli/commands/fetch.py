@@ -15,11 +15,12 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver fetch", "Download what the current pointers stand for."),
         ("dver fetch --rev v1 data/", "Download data/ as it was at v1."),
         ("dver fetch --all-branches --all-tags", "Download the data of all branches and tags."),
-    ]
+    ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @transfer_options

@@ -11,7 +11,7 @@ from dver.ops.freeze import freeze
 from dver.repo import Repository
 
 
-@options.command(examples=[("dver freeze prepare", "Run prepare no more, whatever changes.")])
+@options.command(acts=True, examples=[("dver freeze prepare", "Run prepare no more, whatever changes.")])
 @click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
 @click.pass_obj
 def command(ctx: Context, *, stages: tuple[str, ...]) -> None:

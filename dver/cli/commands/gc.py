@@ -22,12 +22,13 @@ _ALL = "*"
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver gc --dry-run", "Say what would go, and what stays and why."),
         ("dver gc", "Move to the trash what nobody needs."),
         ("dver gc --restore", "Bring back what is in the trash."),
         ("dver gc --remote origin", "Collect on the remote origin."),
-    ]
+    ],
 )
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option(

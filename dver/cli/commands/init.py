@@ -11,11 +11,12 @@ from dver.ops.init import init
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver init", "Make this Git repository a project."),
         ("dver init --cd models", "Make its folder models/ one."),
         ("dver init --no-hooks", "Leave Git's hooks and settings alone."),
-    ]
+    ],
 )
 @click.option("--no-hooks", is_flag=True, help="Do not do what `dver install` does.")
 @options.json_option

@@ -11,11 +11,12 @@ from dver.ops.install import install
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver install", "In a fresh clone of a project that uses dver."),
         ("dver install --no-hooks", "Only the drivers, where husky or another program runs the hooks."),
         ("dver install --json", "Say what was done, for a program."),
-    ]
+    ],
 )
 @click.option("--no-hooks", is_flag=True, help="Set up the drivers only; take away hooks of dver's.")
 @options.json_option

@@ -13,10 +13,11 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver move data/ images/", "Rename tracked data."),
         ("dver move net.bin models/", "Move it into a folder."),
-    ]
+    ],
 )
 @click.argument("source")
 @click.argument("destination")

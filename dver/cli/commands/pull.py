@@ -17,11 +17,12 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver pull", "Download and check out what the current pointers stand for."),
         ("dver pull data/images/0001.png", "Download and check out one file."),
         ("dver pull -j 16", "Sixteen transfers at a time."),
-    ]
+    ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @transfer_options

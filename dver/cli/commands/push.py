@@ -16,11 +16,12 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver push", "Upload what the current pointers stand for."),
         ("dver push --all-commits", "Upload the data of the whole history."),
         ("dver push -r backup data/", "Upload data/ to the remote backup."),
-    ]
+    ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @transfer_options

@@ -38,6 +38,7 @@ def command() -> None:
 
 @command.command(
     name="add",
+    acts=True,
     examples=[
         ("dver remote add -d origin s3://bucket/prefix", "The default remote."),
         ("dver remote add nas ../share", "A folder, relative to the project's root."),
@@ -102,7 +103,7 @@ def set_command(ctx: Context, *, name: str, key: str, value: str, local: bool) -
     ctx.note(f"set {key} of the remote {name}")
 
 
-@command.command(name="remove", examples=[("dver remote remove usb", "Forget it; what lies there stays.")])
+@command.command(name="remove", acts=True, examples=[("dver remote remove usb", "Forget it; what lies there stays.")])
 @click.argument("name")
 @options.json_option
 @click.pass_obj
@@ -116,6 +117,25 @@ def remove_command(ctx: Context, *, name: str, as_json: bool) -> None:
     ctx.say(f"removed the remote {name}; the data on it stays")
     for path in removed.pointers:
         ctx.warn(f"{terminal.printable(path)} is still to go to the remote {name}, by its pointer or its stage")
+
+
+@command.command(
+    name="rename", acts=True, examples=[("dver remote rename origin bucket", "Call it bucket; what lies there stays.")]
+)
+@click.argument("old")
+@click.argument("new")
+@options.json_option
+@click.pass_obj
+def rename_command(ctx: Context, *, old: str, new: str, as_json: bool) -> None:
+    """Rename a remote, with all its settings. The data on it stays."""
+    with Repository.open(ctx.cwd) as repo:
+        renamed = remote.rename(repo, old, new)
+        if as_json:
+            ctx.emit_json(renamed)
+            return
+        ctx.say(f"renamed the remote {old} to {new}")
+        for path in renamed.pointers:
+            ctx.warn(f"{terminal.printable(path)} still names the remote {old}, in its pointer or its stage")
 
 
 @command.command(

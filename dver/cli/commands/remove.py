@@ -13,11 +13,12 @@ from dver.repo import Repository
 
 
 @options.command(
+    acts=True,
     examples=[
         ("dver remove data/", "Stop tracking data/; the files stay where they are."),
         ("dver remove --data models/old.bin", "Delete the file, too, if it is saved."),
         ("dver remove data/bad.png", "Take one file out of a tracked directory."),
-    ]
+    ],
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--data", is_flag=True, help="Delete the data from the workspace, too, if it is saved in the store.")

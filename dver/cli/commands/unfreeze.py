@@ -11,7 +11,7 @@ from dver.ops.freeze import freeze
 from dver.repo import Repository
 
 
-@options.command(examples=[("dver unfreeze prepare", "Run prepare again where something changed.")])
+@options.command(acts=True, examples=[("dver unfreeze prepare", "Run prepare again where something changed.")])
 @click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
 @click.pass_obj
 def command(ctx: Context, *, stages: tuple[str, ...]) -> None:

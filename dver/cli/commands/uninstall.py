@@ -10,7 +10,7 @@ from dver.ops.uninstall import uninstall
 from dver.project.githooks import Action
 
 
-@options.command(examples=[("dver uninstall", "Git runs no dver any more; pointers and data stay.")])
+@options.command(acts=True, examples=[("dver uninstall", "Git runs no dver any more; pointers and data stay.")])
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, as_json: bool) -> None:

@@ -1,0 +1,28 @@
+"""`dver help`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+
+
+@options.command(
+    examples=[
+        ("dver help add", "How data is added; the same as `dver add --help`."),
+        ("dver help remote add", "A part of a verb."),
+    ]
+)
+@click.argument("verb", nargs=-1, metavar="[VERB...]")
+@click.pass_context
+def command(ctx: click.Context, *, verb: tuple[str, ...]) -> None:
+    """Show the help of a verb."""
+    shown = ctx.find_root()
+    for name in verb:
+        if not isinstance(shown.command, click.Group):
+            shown.fail(f"{shown.command_path!r} has no parts")
+        _, found, _ = shown.command.resolve_command(shown, [name])
+        assert found is not None
+        shown = click.Context(found, info_name=name, parent=shown)
+    ctx.ensure_object(Context).say(shown.command.get_help(shown))
