@@ -37,6 +37,9 @@ def test_a_frozen_stage_that_is_out_of_date_is_not_called_up_to_date(run: Run, p
     run("freeze", "train", cwd=project)
     assert "everything is up to date" in run("repro", cwd=project).out
     (project / "in").write_text("two")
+    status = run("status", cwd=project).out
+    assert "Frozen and out of date (`dver unfreeze`):\n  frozen train\n" in status
+    assert "`dver repro`" not in status
     said = run("repro", cwd=project).out
     assert said.splitlines()[0] == "1 stage up to date, 1 frozen and out of date"
     assert run("repro", "--json", cwd=project).json == {"train": "frozen", "score": "up to date"}

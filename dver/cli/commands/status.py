@@ -89,13 +89,18 @@ def _tell_stages(ctx: Context, report: StatusReport) -> None:
         return
     from dver.cli.reasons import step_lines  # with all that they are about, which is not needed without stages
 
-    steps = report.stages
-    ctx.say("Stages out of date (`dver repro`):")
-    for step in steps if ctx.verbose else steps[:_MOST]:
-        for line in step_lines(step, ctx.style, every_file=bool(ctx.verbose)):
-            ctx.say(f"  {line}")
-    if len(steps) > _MOST and not ctx.verbose:
-        ctx.say(f"  and {count(len(steps) - _MOST, 'more stage')} (`dver status -v`)")
+    for title, frozen in (
+        ("Stages out of date (`dver repro`)", False),
+        ("Frozen and out of date (`dver unfreeze`)", True),
+    ):
+        steps = [one for one in report.stages if one.is_frozen is frozen]
+        if steps:
+            ctx.say(f"{title}:")
+        for step in steps if ctx.verbose else steps[:_MOST]:
+            for line in step_lines(step, ctx.style, every_file=bool(ctx.verbose)):
+                ctx.say(f"  {line}")
+        if len(steps) > _MOST and not ctx.verbose:
+            ctx.say(f"  and {count(len(steps) - _MOST, 'more stage')} (`dver status -v`)")
 
 
 def _json(report: StatusReport) -> dict[str, object]:
