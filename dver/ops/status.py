@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dver.pipeline.graph import Address
     from dver.pipeline.plan import Step
     from dver.project.datastate import Examined
-    from dver.project.presence import Presence
+    from dver.project.presence import Asked, Presence
     from dver.stages.outlook import Prospect
     from dver.store.compare import Change
 
@@ -66,7 +66,7 @@ class PathStatus:
     in_store: bool
     """Is all that the pointer stands for in the store?"""
     on_remote: bool | None
-    """Is it on its remote, as far as is known here? None where it has no remote."""
+    """Is it on its remote? None where it has no remote, or where this is not known without asking the remote."""
     partial: bool = False
     """Is it a directory of which only a part is in the workspace?"""
     stage: str | None = None
@@ -106,8 +106,18 @@ class StatusReport:
         return not self.problems and all(one.is_frozen for one in self.stages)
 
 
-def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: Progress = SILENT) -> StatusReport:
-    """The state of all tracked data and all stages, or of what is at or below `paths`, which may name stages, too."""
+def status(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    asked: Asked | None = None,
+    progress: Progress = SILENT,
+) -> StatusReport:
+    """The state of all tracked data and all stages, or of what is at or below `paths`, which may name stages, too.
+
+    No network is used, unless remotes are `asked`. Raises RemoteError then.
+    """
     scan = pointers.scan(repo.git, repo.prefix, also=_STAGES)
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
     disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
@@ -121,7 +131,7 @@ def status(repo: Repository, paths: Sequence[str] = (), *, cwd: Path, progress: 
     wanted, stages = _wanted(repo, places, prospect, paths, cwd)
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
-    found = _look(repo, wanted, places, known, problems, progress) if wanted else ()
+    found = _look(repo, wanted, places, known, problems, asked, progress) if wanted else ()
     links = tuple(sorted(repo.foreign_links))
     if prospect is None:
         return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
@@ -237,6 +247,7 @@ def _look(
     places: _Places,
     known: dict[bytes, Entry | None],
     problems: list[DverError],
+    asked: Asked | None,
     progress: Progress,
 ) -> tuple[PathStatus, ...]:
     """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
@@ -257,7 +268,7 @@ def _look(
         known[path] = entry_of(path, pointer) if found.state is DataState.OUT_OF_DATE else found.found
         return found
 
-    presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk])
+    presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk], asked)
     states = []
     for path in wanted:
         try:

@@ -1,4 +1,4 @@
-"""Where the data of pointers is: all of it in the store, all of it on the remote. Local knowledge, no network."""
+"""Where the data of pointers is: in the store and on the remote. Local knowledge, unless remotes are asked."""
 
 from __future__ import annotations
 
@@ -22,27 +22,48 @@ class Presence:
     remote_roots: Mapping[str, frozenset[Oid]]
     """Complete on a remote, by its name."""
     default_remote: str | None
+    asked: Asked | None = None
 
     def on_remote(self, pointer: Pointer) -> bool | None:
-        """Is the data on the remote that it belongs on? None where it belongs on none."""
-        name = pointer.remote or self.default_remote
-        if name is None or not pointer.push:
+        """Is the data on the remote that it belongs on? None where it belongs on none, or where that is not known.
+
+        Without asking, data that is not here may well be there: somebody else committed its pointer.
+        """
+        name = _remote_of(pointer, self.default_remote, self.asked)
+        if name is None:
             return None
-        return pointer.oid in self.remote_roots.get(name, frozenset())
+        if pointer.oid in self.remote_roots.get(name, frozenset()):
+            return True
+        return False if self.asked is not None or pointer.oid in self.in_store else None
 
 
-def presence_of(repo: Repository, pointers: Sequence[Pointer]) -> Presence:
-    """Where the data of `pointers` is."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """That remotes are to be asked: the remote `name`, or where it is None those that the data belongs on."""
+
+    name: str | None = None
+
+
+def presence_of(repo: Repository, pointers: Sequence[Pointer], asked: Asked | None = None) -> Presence:
+    """Where the data of `pointers` is. Raises RemoteError where remotes are `asked`."""
     default = repo.config.default_remote
     if not pointers:
-        return Presence(frozenset(), {}, default)
-    names = {pointer.remote or default for pointer in pointers if pointer.push}
-    roots = {
-        name: _on_remote(repo, name, [one.oid for one in pointers if (one.remote or default) == name])
-        for name in names
-        if name is not None and name in repo.config.remote_names
-    }
-    return Presence(_in_store(repo, pointers), roots, default)
+        return Presence(frozenset(), {}, default, asked)
+    belonging: dict[str, list[Pointer]] = {}
+    for pointer in pointers:
+        name = _remote_of(pointer, default, asked)
+        if name is not None and name in repo.config.remote_names:
+            belonging.setdefault(name, []).append(pointer)
+    look = _on_remote if asked is None else _found_on_remote
+    roots = {name: look(repo, name, some) for name, some in belonging.items()}
+    return Presence(_in_store(repo, pointers), roots, default, asked)
+
+
+def _remote_of(pointer: Pointer, default: str | None, asked: Asked | None) -> str | None:
+    """The remote that the data belongs on; None where it belongs on none."""
+    if not pointer.push:
+        return None
+    return (asked.name if asked is not None else None) or pointer.remote or default
 
 
 def _in_store(repo: Repository, pointers: Iterable[Pointer]) -> frozenset[Oid]:
@@ -61,5 +82,15 @@ def _is_complete(store: Store, root: Root) -> bool:
     return not lacking
 
 
-def _on_remote(repo: Repository, name: str, oids: Sequence[Oid]) -> frozenset[Oid]:
-    return frozenset(repo.mirror(name).has_roots(oids))
+def _on_remote(repo: Repository, name: str, pointers: Sequence[Pointer]) -> frozenset[Oid]:
+    return frozenset(repo.mirror(name).has_roots([one.oid for one in pointers]))
+
+
+def _found_on_remote(repo: Repository, name: str, pointers: Sequence[Pointer]) -> frozenset[Oid]:
+    """As `_on_remote`, once the remote was asked what is new there: one list request."""
+    catalog = repo.catalog(name)
+    catalog.refresh()
+    found = set(_on_remote(repo, name, pointers))
+    for kind in ObjectKind:  # what is no root by itself may be part of one
+        found |= catalog.known(kind, [one.oid for one in pointers if one.kind is kind and one.oid not in found])
+    return frozenset(found)

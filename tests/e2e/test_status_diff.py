@@ -353,3 +353,22 @@ def test_many_stale_stages_are_counted(tmp_path: Path, run: Run) -> None:
     assert out.count("it never ran") == 20
     assert "  and 10 more stages (`dver status -v`)\n" in out
     assert run("-v", "status", cwd=made.root).out.count("it never ran") == 30
+
+
+def test_what_is_not_known_of_the_remote_is_not_called_absent(project: Project, tmp_path: Path, run: Run) -> None:
+    run("remote", "add", "-d", "origin", "../remote", cwd=project.root)
+    project.git("add", "-A")
+    project.git("commit", "-qm", "Remote")
+    clone = project.clone(tmp_path / "clone", share=False)
+    assert clone.state().on_remote is None
+    assert "Not on the remote" not in run("status", cwd=clone.root).out
+    assert "Not on the remote (`dver push`):" in run("status", "--remote", cwd=clone.root).out
+    run("push", cwd=project.root)
+    (state,) = run("status", "--remote", "--json", cwd=clone.root).json["paths"]
+    assert state["on_remote"] is True
+    assert clone.state().on_remote is True, "what was seen is remembered"
+
+
+def test_what_is_here_and_was_never_pushed_says_how_far_that_is_known(project: Project, run: Run) -> None:
+    run("remote", "add", "-d", "origin", "../remote", cwd=project.root)
+    assert "as far as is known here; `dver status --remote` asks" in run("status", cwd=project.root).out

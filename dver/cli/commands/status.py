@@ -11,11 +11,13 @@ import click
 from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
+from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.cli.terminal import count, printable
 from dver.cli.untrusted import warn_of_ignored
 from dver.core.words import typed
 from dver.formats.tree import Kind
 from dver.ops.status import PathStatus, StatusReport, status
+from dver.project.presence import Asked
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
 from dver.worktree.state import DataState
@@ -30,37 +32,43 @@ _MOST: Final = 20
         ("dver status", "What changed, in short."),
         ("dver status -v data/", "Every file of data/ that changed."),
         ("dver status train", "The stage train: is it up to date, and are its outputs?"),
+        ("dver status --remote", "Ask the remote what is there."),
         ("dver status --exit-code", "Exit with 1 if anything changed."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
+@ask_remote_option("Ask the remote NAME, or the one that the data belongs on, what is there.")
 @options.exit_code_option
 @options.json_option
 @click.pass_obj
-def command(ctx: Context, *, paths: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+def command(
+    ctx: Context, *, paths: tuple[str, ...], remote: RemoteChoice | None, exit_code: bool, as_json: bool
+) -> int:
     """Say what changed, and what to do about it.
 
     Compares the pointers and locks in HEAD, in the index and on disk, and the data itself, and says which stages are
-    out of date, and why. No network is used: what is on the remote is what the last push, fetch or pull saw there.
+    out of date, and why. No network is used without `--remote`: what is on the remote is then what the last push, fetch
+    or pull saw there. `--remote` costs one list request.
 
     PATH may also be a stage; with paths, stages are told of that make or read what is there.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_of_ignored(ctx, repo)
-        report = status(repo, paths, cwd=ctx.cwd, progress=ctx.progress)
+        asked = None if remote is None else Asked(remote.checked(repo))
+        report = status(repo, paths, cwd=ctx.cwd, asked=asked, progress=ctx.progress)
         if as_json:
             ctx.emit_json(_json(report))
         else:
-            _tell(ctx, repo, report)
+            _tell(ctx, repo, report, asked=asked is not None)
         for problem in report.problems:
             ctx.warn("\n".join(part for part in (problem.what, problem.why and f"why: {problem.why}") if part))
         return 1 if exit_code and not report.is_clean else 0
 
 
-def _tell(ctx: Context, repo: Repository, report: StatusReport) -> None:
+def _tell(ctx: Context, repo: Repository, report: StatusReport, *, asked: bool) -> None:
     for path in report.conflicts:
         ctx.say(f"conflict: {shown(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
-    for title, chosen, describe in _sections(ctx, repo):
+    for title, chosen, describe in _sections(ctx, repo, asked=asked):
         paint = ctx.style.green if title.startswith(_STAGED) else ctx.style.red
         _list(ctx, title, [line for one in report.paths if chosen(one) for line in _painted(describe(one), paint)])
     links = [ctx.style.red(shown(repo, path)) for path in report.foreign_links]
@@ -122,7 +130,9 @@ def _source(repo: Repository, one: PathStatus) -> str:
 Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterable[str]]]
 
 
-def _sections(ctx: Context, repo: Repository) -> list[Section]:
+def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
+    pushing = "" if asked else ", as far as is known here; `dver status --remote` asks"
+
     def name(one: PathStatus) -> list[str]:
         return [shown(repo, one.path)]
 
@@ -151,7 +161,7 @@ def _sections(ctx: Context, repo: Repository) -> list[Section]:
             lambda one: not (one.in_store or one.partial or one.data is DataState.OUT_OF_DATE),
             name,
         ),
-        ("Not on the remote (`dver push`)", lambda one: one.on_remote is False, name),
+        (f"Not on the remote (`dver push`{pushing})", lambda one: one.on_remote is False, name),
     ]
 
 
