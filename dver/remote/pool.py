@@ -19,8 +19,8 @@ ADAPTIVE: Final = 0
 JOBS: Final = ADAPTIVE
 """Transfers at once, unless the remote's settings say otherwise."""
 
-UPLOADS: Final = 8
-"""Packs of 32 MiB uploaded at once, at most: each is in memory while it is sent."""
+UPLOADS: Final = 4
+"""Packs of 32 MiB uploaded at once, at most: each is in memory while it is sent, and a push has to do with 300 MB."""
 
 
 def in_parallel(
