@@ -13,7 +13,7 @@ from dver.project.adding import Added, Request, keep, take
 from dver.project.behind import is_behind, requests_behind
 from dver.project.directories import DirectoryReader
 from dver.project.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
-from dver.project.tracking import check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
+from dver.project.tracking import check_git, check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.worktree.intake import keeping_crew
@@ -96,18 +96,20 @@ def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequenc
         raise UsageError(
             "nothing to add", why="no path was given", fix="dver add PATH…, or `dver add -u` for all changes"
         )
-    requests = {}
+    requests, outermost = {}, {}
     for text in paths:
         path = data_path(repo, text, cwd)
         target = containing(tracked, path)
         refuse_outputs(repo, [target] if target is not None else [])
         if target is None or not target.inside:
             check_trackable(repo, tracked, path, text)
+            outermost[path] = text
         else:
             check_inside(repo, target, text)
             if not _exists(repo, path) and not _is_recorded(repo, target):
                 raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
         requests[path] = Request(path, target)
+    check_git(repo, outermost)
     return list(requests.values())
 
 

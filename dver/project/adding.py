@@ -117,8 +117,9 @@ def take(
             intake = stack.enter_context(KeepInStore(writer, repo.link_mode, crew))
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(intake)
-        for request in requests:
-            _take_one(repo, request, entries, trees, progress)
+        with repo.stat_cache.together():
+            for request in requests:
+                _take_one(repo, request, entries, trees, progress)
     added = []
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
-from dver.core.fsutil import clear_leftovers, fsync_dir, read_regular, write_atomic
+from dver.core.fsutil import clear_leftovers, fsync_dir, read_regular, write_all_atomic, write_atomic
 from dver.core.oid import Oid
 from dver.core.words import count
 from dver.formats import pointer as pointer_format
@@ -52,18 +52,29 @@ def write_pointers(
         clear_leftovers(repo.absolute(folder))
     change = _Change(repo)
     try:
+        for folder, wanted in _by_folder(pointers).items():
+            change.ignore_data(folder, wanted)
         for path, pointer in pointers.items():
-            change.ignore_data(path, wanted=pointer is not None)
             if pointer is not None:
                 change.write(path, pointer)
             else:
                 change.delete(path)
+        change.write_all()
         change.stage()
         if watch is not None:
             _see_that_all_is_there(watch, pointers.values(), change.old_pointers())
     except BaseException:
         change.take_back()
         raise
+
+
+def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, dict[bytes, bool]]:
+    """By folder, the names of the data in it, and whether each is to have a pointer."""
+    found: dict[bytes, dict[bytes, bool]] = {}
+    for path, pointer in pointers.items():
+        folder, name = os.path.split(path)
+        found.setdefault(folder, {})[name] = pointer is not None
+    return found
 
 
 def _see_that_all_is_there(
@@ -91,13 +102,14 @@ class _Change:
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._before: dict[bytes, bytes | None] = {}
+        self._contents: dict[Path, bytes] = {}
         self._written: set[bytes] = set()
         self._deleted: set[bytes] = set()
         self._doomed: list[bytes] = []
         self._staging = False
 
     def write(self, path: bytes, pointer: Pointer | bytes) -> None:
-        """Write the pointer of the data at `path`."""
+        """Have `write_all` write the pointer of the data at `path`."""
         name = path + SUFFIX
         self._put_on_disk(name)
         before = self._remember(name)
@@ -107,8 +119,12 @@ class _Change:
             content = pointer_format.encode(pointer) if before is None else pointer_format.rewrite(before, pointer)
         if content != before:
             self._file(name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._file(name), content)
+            self._contents[self._file(name)] = content
         self._written.add(name)
+
+    def write_all(self) -> None:
+        """Write what `write` was given, all of it at once."""
+        write_all_atomic(self._contents)
 
     def delete(self, path: bytes) -> None:
         """Delete the pointer of the data at `path`, once all else is done: killed before, the same command finds it."""
@@ -117,19 +133,20 @@ class _Change:
             self._doomed.append(name)
         self._deleted.add(name)
 
-    def ignore_data(self, path: bytes, *, wanted: bool) -> None:
-        """Have Git ignore the data at `path`, or no longer."""
-        folder, name = os.path.split(path)
+    def ignore_data(self, folder: bytes, wanted: Mapping[bytes, bool]) -> None:
+        """Have Git ignore the data of these names in `folder`, or no longer where `wanted` is False."""
         ignore_file = os.path.join(folder, b".gitignore")
-        self._put_on_disk(ignore_file)
-        if not wanted and not self._file(ignore_file).exists():
+        if not any(wanted.values()) and not self._file(ignore_file).exists():
             # It may be what a killed command has deleted already.
             self._deleted.update(index.tracked_under(self._repo.git, ignore_file))
             return
         self._file(ignore_file).parent.mkdir(parents=True, exist_ok=True)
         self._remember(ignore_file)
-        line = [gitignore.pattern(name)]
-        gitignore.edit(self._file(ignore_file), add=line if wanted else [], remove=[] if wanted else line)
+        gitignore.edit(
+            self._file(ignore_file),
+            add=[gitignore.pattern(name) for name, ignored in wanted.items() if ignored],
+            remove=[gitignore.pattern(name) for name, ignored in wanted.items() if not ignored],
+        )
         if self._file(ignore_file).exists():
             self._deleted.discard(ignore_file)
             self._written.add(ignore_file)

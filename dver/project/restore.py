@@ -17,7 +17,7 @@ from dver.project.targets import Tracked, containing, in_worktree
 from dver.repo import Repository
 from dver.store.compare import find
 from dver.store.loose import LinkMode
-from dver.worktree.apply import Destination, apply_plan
+from dver.worktree.apply import Destination, apply_plans
 from dver.worktree.intake import HashOnly
 from dver.worktree.materialise import Lost
 from dver.worktree.placed import NOTHING, Placed
@@ -82,8 +82,9 @@ def restore(
     destination = destination_of(repo, root)
     lost: list[Lost] = []
     done: list[Wish] = []
-    for wish, plan in zip(wishes, plans, strict=True):
-        lost += (failures := apply_plan(plan, destination, repo.store, repo.stat_cache, progress=progress))
+    outcomes = apply_plans(plans, destination, repo.store, repo.stat_cache, progress=progress)
+    for wish, plan, failures in zip(wishes, plans, outcomes, strict=True):
+        lost += failures
         done += [wish] if is_finished(wish, plan.keep, failures) else []
     if notes:
         note(repo, done, placed, finished=True)

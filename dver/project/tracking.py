@@ -23,7 +23,7 @@ _GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
 def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
     """Raise UsageError or ConflictError, with the way out, unless a pointer can stand for the data at `path`.
 
-    `text` is what the user typed for it.
+    `text` is what the user typed for it. What Git says, `check_git` asks for all paths at once.
     """
     _check_name(repo, tracked, path, text)
     if not os.path.lexists(repo.absolute(path)):
@@ -32,7 +32,6 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
         raise replaced_by_link(repo, path)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
-    _check_git(repo, path, text)
 
 
 def is_link(repo: Repository, path: bytes) -> bool:
@@ -87,7 +86,7 @@ def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, 
     _check_name(repo, tracked, path, text)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
-    _check_git(repo, path, text)
+    check_git(repo, {path: text})
 
 
 def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
@@ -161,15 +160,28 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
         )
 
 
-def _check_git(repo: Repository, path: bytes, text: str) -> None:
+def check_git(repo: Repository, texts: Mapping[bytes, str]) -> None:
+    """Raise ConflictError unless Git tracks nothing at the data paths `texts`, and ignores none of their pointers."""
+    if not texts:
+        return
+    for name in index.tracked_under(repo.git, *texts):
+        path = next(path for path in texts if not path or name == path or name.startswith(path + b"/"))
+        raise _tracked_by_git(repo, path, texts[path])
+    rules = index.ignored(repo.git, [path + SUFFIX for path in texts])
+    for path, text in texts.items():
+        _check_rule(repo, path, rules.get(path + SUFFIX), text)
+
+
+def _tracked_by_git(repo: Repository, path: bytes, text: str) -> ConflictError:
     in_git = index.tracked_under(repo.git, path)
-    if in_git:
-        raise ConflictError(
-            f"{text!r} is tracked by Git",
-            why=f"Git has {some([repo.shown(one) for one in in_git])}",
-            fix=f"git rm -r --cached -- {typed(text)}   (the files stay), then dver add {typed(text)}",
-        )
-    rule = index.ignored(repo.git, [path + SUFFIX]).get(path + SUFFIX)
+    return ConflictError(
+        f"{text!r} is tracked by Git",
+        why=f"Git has {some([repo.shown(one) for one in in_git])}",
+        fix=f"git rm -r --cached -- {typed(text)}   (the files stay), then dver add {typed(text)}",
+    )
+
+
+def _check_rule(repo: Repository, path: bytes, rule: index.IgnoreRule | None, text: str) -> None:
     if rule is not None:
         source = os.fsdecode(rule.source) if rule.source.startswith(b"/") else repo.shown(rule.source)
         raise ConflictError(

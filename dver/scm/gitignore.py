@@ -40,19 +40,22 @@ def pattern(name: bytes) -> bytes:
     return b"/" + escape(name)
 
 
-def add_line(content: bytes, line: bytes) -> bytes:
-    """`content` with `line` at its end, unless it is there already; with the line endings that it has."""
-    if line in lines(content):
+def add_lines(content: bytes, added: Iterable[bytes]) -> bytes:
+    """`content` with the lines `added` at its end, but for those that it has; with the line endings that it has."""
+    present = lines(content)
+    new = [line for line in dict.fromkeys(added) if line not in present]
+    if not new:
         return content
     ending = b"\r\n" if b"\r\n" in content and content.count(b"\n") == content.count(b"\r\n") else b"\n"
     if content and not content.endswith(b"\n"):
         content += ending
-    return content + line + ending
+    return content + b"".join(line + ending for line in new)
 
 
-def remove_line(content: bytes, line: bytes) -> bytes:
-    """`content` without any `line`."""
-    return b"".join(raw for raw in _split(content) if _bare(raw) != line)
+def remove_lines(content: bytes, removed: Iterable[bytes]) -> bytes:
+    """`content` without any of the lines `removed`."""
+    gone = set(removed)
+    return b"".join(raw for raw in _split(content) if _bare(raw) not in gone) if gone else content
 
 
 def edit(path: Path, *, add: Iterable[bytes] = (), remove: Iterable[bytes] = ()) -> bool:
@@ -67,12 +70,7 @@ def edit(path: Path, *, add: Iterable[bytes] = (), remove: Iterable[bytes] = ())
     before = None
     with suppress(FileNotFoundError):
         before = read_regular(path)
-    after = before or b""
-    for line in remove:
-        after = remove_line(after, line)
-    for line in add:
-        after = add_line(after, line)
-    return _replace(path, before, after)
+    return _replace(path, before, add_lines(remove_lines(before or b"", remove), add))
 
 
 def _replace(path: Path, before: bytes | None, after: bytes) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dver.core.errors import UsageError
 from dver.core.fsutil import move_to_free_name, writing_to
-from dver.core.progress import SILENT, Progress
+from dver.core.progress import SILENT, Progress, Task
 from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
 from dver.store.loose import LinkMode
@@ -53,6 +53,27 @@ def apply_plan(
     plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, *, progress: Progress = SILENT
 ) -> list[Lost]:
     """Do all that `plan` says. Returns the paths whose content could not be had; everything else is done."""
+    return apply_plans([plan], destination, store, cache, progress=progress)[0]
+
+
+def apply_plans(
+    plans: Sequence[CheckoutPlan],
+    destination: Destination,
+    store: Store,
+    cache: StatCache,
+    *,
+    progress: Progress = SILENT,
+) -> list[list[Lost]]:
+    """The same for several plans, one after the other: what each needs once is set up once for all."""
+    total = sum(bytes_in([*plan.create, *plan.replace]) for plan in plans)
+    task = progress.task("checkout", total=total) if total else SILENT.task("checkout")
+    with writing_to(destination.root), task as shown, Stages(destination.scratch) as stages, cache.together():
+        return [_apply(plan, destination, store, cache, stages, shown) for plan in plans]
+
+
+def _apply(
+    plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, stages: Stages, task: Task
+) -> list[Lost]:
     lost = [Lost(path, entry, error) for path, entry, error in plan.unknown]
     for folder in {os.path.dirname(path) for path, _ in [*plan.remove, *plan.create, *plan.replace]}:
         refuse_symlinked_parents(destination.root, join(folder, b"file"))
@@ -61,13 +82,11 @@ def apply_plan(
     for path in plan.remove_directories:
         _rmdir(destination.absolute(path), cache)
     _keep_the_unforeseen(plan, destination)
-    steps = [*plan.create, *plan.replace]
-    if not steps:
+    if not (plan.create or plan.replace):
         return lost
-    with writing_to(destination.root), progress.task("checkout", total=bytes_in(steps)) as task:
-        maker = Materialiser(store, destination.mode, task)
-        _Making(plan, destination, cache, maker, recheck).carry_out()
-        return lost + maker.lost
+    maker = Materialiser(store, destination.mode, task)
+    _Making(plan, destination, cache, maker, recheck, stages).carry_out()
+    return lost + maker.lost
 
 
 def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> None:
@@ -116,17 +135,17 @@ class _Making:
     cache: StatCache
     maker: Materialiser
     recheck: Recheck
+    stages: Stages
     kept: set[bytes] = field(default_factory=set)
 
     def carry_out(self) -> None:
         """Make all of it."""
         plan = self.plan
-        with Stages(self.destination.scratch) as stages:
-            for number, (path, entry) in enumerate(plan.create):
-                if entry.kind is Kind.DIRECTORY:
-                    self.directory(path, entry, self.stage(stages, path) + b"/%d" % number)
-            files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
-            self.files([*files, *plan.replace], {path for path, _ in files}, stages)
+        for path, entry in plan.create:
+            if entry.kind is Kind.DIRECTORY:
+                self.directory(path, entry, self.stage(path))
+        files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
+        self.files([*files, *plan.replace], {path for path, _ in files})
         self.cache.flush()
         for steps in (plan.create, plan.replace):
             steps[:] = [step for step in steps if step[0] not in self.kept]
@@ -148,13 +167,13 @@ class _Making:
         for below, record in records:
             self.cache.put(self.destination.absolute(below), record)
 
-    def files(self, steps: Sequence[tuple[bytes, Entry]], new: Collection[bytes], stages: Stages) -> None:
+    def files(self, steps: Sequence[tuple[bytes, Entry]], new: Collection[bytes]) -> None:
         """Make files and links, those of one directory together."""
         by_folder: dict[bytes, list[Entry]] = {}
         for path, entry in steps:
             by_folder.setdefault(os.path.dirname(path), []).append(entry._replace(name=os.path.basename(path)))
-        for number, (folder, entries) in enumerate(by_folder.items()):
-            staged = self.stage(stages, join(folder, entries[0].name)) + b"/files-%d" % number
+        for folder, entries in by_folder.items():
+            staged = self.stage(join(folder, entries[0].name))
             os.mkdir(staged)
             wanted = {entry.name: entry for entry in entries}
             for name in self.maker.files(staged, folder, entries):
@@ -183,11 +202,11 @@ class _Making:
         self.plan.keep.append(Kept(path, why))
         self.kept.add(path)
 
-    def stage(self, stages: Stages, path: bytes) -> bytes:
-        """A staging folder beside which `path` is."""
+    def stage(self, path: bytes) -> bytes:
+        """A new path from which something can be renamed to `path`."""
         parent = os.path.dirname(self.destination.absolute(path))
         os.makedirs(parent, exist_ok=True)
-        return stages.beside(parent)
+        return self.stages.new_beside(parent)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
@@ -25,6 +26,7 @@ class Stages:
         self._preferred = preferred
         self._folders: dict[int, bytes] = {}
         self._locks: list[int] = []
+        self._numbers = count()
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +45,10 @@ class Stages:
         if device not in self._folders:
             self._folders[device] = self._open(folder)
         return self._folders[device]
+
+    def new_beside(self, folder: bytes) -> bytes:
+        """The path of something new in such a staging folder."""
+        return self.beside(folder) + b"/%d" % next(self._numbers)
 
     def _open(self, folder: bytes) -> bytes:
         os.makedirs(self._preferred, exist_ok=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
@@ -142,6 +143,7 @@ class StatCache:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pending: dict[bytes, Record] = {}
+        self._held = 0
 
     def get(self, path: bytes) -> Record | None:
         """The record of the directory `path`."""
@@ -174,9 +176,19 @@ class StatCache:
             [(new, len(old) + 1, old, old + b"/", old + b"0")],
         )
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Around several scans: what they find is written at the end, and not after each of them."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            self.flush()
+
     def flush(self) -> None:
-        """Write what is pending."""
-        if self._pending:
+        """Write what is pending, unless it can wait."""
+        if self._pending and (not self._held or len(self._pending) >= _WRITE_EVERY):
             rows = [(path, record.encode()) for path, record in self._pending.items()]
             with self._database.transaction():
                 self._database.write("INSERT OR REPLACE INTO directories VALUES (?, ?)", rows)

@@ -23,6 +23,7 @@ from dver.core.fsutil import (
     move_to_free_name,
     read_pieces,
     temporary_name,
+    write_all_atomic,
     write_atomic,
     writing_to,
 )
@@ -178,3 +179,19 @@ def test_a_file_is_moved_to_a_free_name_only(
     assert not move_to_free_name(tmp_path / "free", tmp_path / "free link")
     assert sorted(os.listdir(tmp_path)) == ["free", "free link", "taken"]
     assert os.readlink(tmp_path / "free link") == "nowhere"
+
+
+@pytest.mark.parametrize("number", [3, 60])
+def test_many_files_are_replaced_at_once(tmp_path: Path, number: int) -> None:
+    (tmp_path / "0").write_bytes(b"old")
+    (tmp_path / "0").chmod(0o640)
+    write_all_atomic({tmp_path / f"{n}": b"%d" % n for n in range(number)})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {f"{n}": b"%d" % n for n in range(number)}
+    assert (tmp_path / "0").stat().st_mode & 0o777 == 0o640
+
+
+def test_where_one_of_many_cannot_be_written_none_is_replaced(tmp_path: Path) -> None:
+    files = {tmp_path / f"{n}": b"new" for n in range(60)}
+    with pytest.raises(OSError, match="No such file"):
+        write_all_atomic({**files, tmp_path / "missing" / "file": b"new"})
+    assert list(tmp_path.iterdir()) == []

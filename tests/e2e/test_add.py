@@ -9,18 +9,21 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from support import Run, git, make_git_repo
 from workspaces import Project, write
 
+import dver.core.fsutil
 import dver.project.pointerfiles
 import dver.scm.index
 from dver.core.errors import ConflictError, DverError, RepositoryError, UsageError
 from dver.core.fsutil import explain
 from dver.core.oid import Oid
 from dver.formats import pointer as pointer_format
+from dver.store.database import Database
 from dver.store.store import Store
 from dver.worktree.ignore import FILE_NAMES
 
@@ -176,7 +179,7 @@ def test_an_add_that_fails_at_any_step_leaves_pointers_and_ignore_files_as_they_
 ) -> None:
     write(tracked.root, {"data/three": b"3", "sub/more": b"4", "new": b"5"})
     before = git_view(tracked)
-    module = dver.scm.index if step == "stage" else dver.project.pointerfiles
+    module = dver.scm.index if step == "stage" else dver.core.fsutil
     original = getattr(module, step)
     calls = 0
 
@@ -468,17 +471,16 @@ def test_objects_are_in_the_store_before_the_pointer_names_them(
 ) -> None:
     write(project.root, {"data/file": b"x", "data/sub/file": b"y"})
     seen: list[bool] = []
-    real = dver.project.pointerfiles.write_atomic
+    real = dver.project.pointerfiles.write_all_atomic
 
-    def watching(path: Path, content: bytes, **named: bool) -> None:
-        if path.name == "data.dver":
-            with project.opened() as repo:
-                fresh = Store(repo.store.root, repo.database)
-                oid = pointer_format.decode(content).oid
-                seen.append(all(entry.oid in fresh for entry in fresh.tree(oid)))
-        real(path, content, **named)
+    def watching(files: Mapping[Path, bytes]) -> None:
+        with project.opened() as repo:
+            fresh = Store(repo.store.root, repo.database)
+            oid = pointer_format.decode(files[project.root / "data.dver"]).oid
+            seen.append(all(entry.oid in fresh for entry in fresh.tree(oid)))
+        real(files)
 
-    monkeypatch.setattr(dver.project.pointerfiles, "write_atomic", watching)
+    monkeypatch.setattr(dver.project.pointerfiles, "write_all_atomic", watching)
     project.add("data")
     assert seen == [True]
 
@@ -553,3 +555,30 @@ def test_the_fix_for_a_pointer_that_git_would_ignore_works(run: Run, tmp_path: P
     assert tracked == ["a dir/ignored/in/.gitignore", "a dir/ignored/in/data.dver", ""]
     assert "a dir/ignored/other" not in git("status", "--porcelain", "-uall", cwd=repo) or rule == "*.dver"
     run("status", "--exit-code", cwd=repo)
+
+
+def test_many_files_cost_hardly_more_git_commands_and_commits_than_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, since times depend on the machine: a Git command takes milliseconds, and so does a synced commit."""
+    counts: list[dict[str, int]] = []
+    for number in (1, 40):
+        write(project.root, {f"many{number}/{n}.bin": b"%d" % n for n in range(number)})
+        counted = dict.fromkeys(("git", "commits"), 0)
+        with monkeypatch.context() as patched:
+            count_calls(patched, dver.scm.index, "run", counted, "git")
+            count_calls(patched, Database, "_commit", counted, "commits")
+            project.add(*(f"many{number}/{n}.bin" for n in range(number)))
+        counts.append(counted)
+    assert counts[1]["git"] <= counts[0]["git"] + 2
+    assert counts[1]["commits"] <= counts[0]["commits"] + 2
+
+
+def count_calls(patched: pytest.MonkeyPatch, owner: object, name: str, counted: dict[str, int], key: str) -> None:
+    real = getattr(owner, name)
+
+    def call(*args: object, **options: object) -> object:
+        counted[key] += 1
+        return real(*args, **options)
+
+    patched.setattr(owner, name, call)

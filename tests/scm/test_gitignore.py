@@ -10,7 +10,7 @@ import pytest
 
 from dver.core.errors import ConflictError
 from dver.scm.git import GitRepo, discover
-from dver.scm.gitignore import add_line, edit, escape, pattern, remove_line
+from dver.scm.gitignore import add_lines, edit, escape, pattern, remove_lines
 from dver.scm.index import ignored
 
 NASTY = [
@@ -107,8 +107,8 @@ def test_ordinary_names_stay_readable() -> None:
     ],
 )
 def test_adding_a_line_keeps_what_is_there(before: bytes, after: bytes) -> None:
-    assert add_line(before, b"/new") == after
-    assert add_line(after, b"/new") == after
+    assert add_lines(before, [b"/new"]) == after
+    assert add_lines(after, [b"/new"]) == after
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_adding_a_line_keeps_what_is_there(before: bytes, after: bytes) -> None:
     ],
 )
 def test_removing_a_line_keeps_the_rest(before: bytes, after: bytes) -> None:
-    assert remove_line(before, b"/new") == after
+    assert remove_lines(before, [b"/new"]) == after
 
 
 def test_an_edit_says_whether_it_changed_the_file(tmp_path: Path) -> None:
