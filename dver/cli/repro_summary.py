@@ -28,7 +28,7 @@ _WORDS: Final = {
 }
 
 
-def summary(result: ReproResult, style: Style, *, has_remote: bool) -> Iterator[str]:
+def summary(result: ReproResult, style: Style) -> Iterator[str]:
     """The lines: one where nothing was to be done."""
     counts = Counter(result.states.values())
     if not counts:
@@ -44,8 +44,6 @@ def summary(result: ReproResult, style: Style, *, has_remote: bool) -> Iterator[
         yield f"  … and {count(len(result.seconds) - _LISTED, 'faster stage')}"
     if result.frozen:
         yield _frozen(result)
-    if result.went_well and (counts[State.DONE] or counts[State.RESTORED]):
-        yield f"next: `git commit` records dver.lock{', `dver push` uploads the outputs' if has_remote else ''}"
 
 
 def _frozen(result: ReproResult) -> str:

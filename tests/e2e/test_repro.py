@@ -627,11 +627,11 @@ def test_the_end_says_what_was_done_and_what_comes_next(run: Run, project: Path,
     assert failed.err.splitlines()[-3] == "error: stage 'b' failed"
     write(project, "  a: {cmd: cp raw a, deps: [raw], outs: [a]}\n")
     (project / "raw").write_text("new\n")
-    assert run("repro", cwd=project).out.endswith("next: `git commit` records dver.lock\n")
+    assert run("repro", cwd=project).err.endswith("staged dver.lock: `git commit` records it\n")
     run("remote", "add", "origin", tmp_path / "remote", cwd=project)
     (project / "raw").write_text("newer\n")
-    told = run("repro", cwd=project).out
-    assert told.endswith("next: `git commit` records dver.lock, `dver push` uploads the outputs\n")
+    told = run("repro", cwd=project).err
+    assert told.endswith("staged dver.lock: `git commit` records it, `dver push` uploads the outputs\n")
     git("commit", "-qm", "Run", cwd=project)  # as it says: the lock is staged already
     assert "dver.lock" in git("show", "--name-only", cwd=project)
     run("push", cwd=project)

@@ -11,6 +11,7 @@ from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.reasons import told
 from dver.cli.secrets import warn_of_secrets
+from dver.cli.staging import report_staged
 from dver.core.errors import ConflictError
 from dver.core.words import some, typed
 from dver.ops.commit import CommitResult, commit
@@ -45,15 +46,15 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
 
     with Repository.open(ctx.cwd) as repo:
         result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, force=force, progress=ctx.progress)
-    warn_of_secrets(ctx, result.secrets)
-    for problem in result.problems:
-        ctx.warn_of(problem)
-    if as_json:
-        ctx.emit_json(
-            {name: [str(one) for one in getattr(result, name)] for name in ("recorded", "refused", "missing")}
-        )
-    else:
-        _report(ctx, result)
+        warn_of_secrets(ctx, result.secrets)
+        for problem in result.problems:
+            ctx.warn_of(problem)
+        if as_json:
+            names = ("recorded", "refused", "missing")
+            ctx.emit_json({name: [str(one) for one in getattr(result, name)] for name in names})
+        else:
+            _report(ctx, result)
+            report_staged(ctx, repo)
     if result.refused and not _can_ask():
         raise _not_asked(result.refused)
 

@@ -14,9 +14,10 @@ from dver.cli.reasons import step_json, step_lines
 from dver.cli.repro_summary import summary
 from dver.cli.running import Questions, watching
 from dver.cli.secrets import warn_of_secrets
+from dver.cli.staging import report_staged
 from dver.core.errors import StageError
 from dver.core.words import some
-from dver.ops.repro import Choice, plan_repro, repro
+from dver.ops.repro import Choice, ReproResult, plan_repro, repro
 from dver.pipeline.plan import Intent, Step
 from dver.repo import Repository
 from dver.stages.aside import Spared
@@ -65,50 +66,63 @@ def command(
     choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
     with Repository.open(ctx.cwd) as repo:
         if dry_run:
-            found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
-            warn_of_secrets(ctx, found.secrets)
-            for problem in found.problems:
-                ctx.warn_of(problem)
-            if as_json:
-                ctx.emit_json([step_json(one) for one in found.steps])
-            else:
-                _tell_plan(ctx, found.steps)
-            _tell_missed(ctx, repo, found.missed, "would be run")
+            _preview(ctx, repo, choice, as_json=as_json)
             return 0
-        if interactive:
-            choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
-        confirm = Questions().ask if interactive else None
-        spared: list[Spared] = []
-        try:
-            with watching(ctx, jobs=choice.jobs) as watcher:
-                result = repro(
-                    repo,
-                    choice,
-                    cwd=ctx.cwd,
-                    watcher=watcher,
-                    confirm=confirm,
-                    spared=spared.append,
-                    progress=ctx.progress,
-                )
-        finally:
-            _tell_spared(ctx, repo, spared)
-        _tell_missed(ctx, repo, result.missed, "was run")
-        has_remote = repo.config.default_remote is not None
+        result = _run(ctx, repo, choice, interactive=interactive)
+        _report(ctx, repo, result, as_json=as_json)
+    if result.errors:
+        raise list(result.errors.values())[-1]
+    if not result.went_well:
+        raise StageError("not all stages were run")
+    return 0
+
+
+def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -> None:
+    found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
+    warn_of_secrets(ctx, found.secrets)
+    for problem in found.problems:
+        ctx.warn_of(problem)
+    if as_json:
+        ctx.emit_json([step_json(one) for one in found.steps])
+    else:
+        _tell_plan(ctx, found.steps)
+    _tell_missed(ctx, repo, found.missed, "would be run")
+
+
+def _run(ctx: Context, repo: Repository, choice: Choice, *, interactive: bool) -> ReproResult:
+    if interactive:
+        choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
+    confirm = Questions().ask if interactive else None
+    spared: list[Spared] = []
+    try:
+        with watching(ctx, jobs=choice.jobs) as watcher:
+            return repro(
+                repo,
+                choice,
+                cwd=ctx.cwd,
+                watcher=watcher,
+                confirm=confirm,
+                spared=spared.append,
+                progress=ctx.progress,
+            )
+    finally:
+        _tell_spared(ctx, repo, spared)
+
+
+def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
+    _tell_missed(ctx, repo, result.missed, "was run")
     warn_of_secrets(ctx, result.secrets)
     if result.damaged_runs:
         ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
     elif not ctx.quiet:
-        for line in summary(result, ctx.style, has_remote=has_remote):
+        for line in summary(result, ctx.style):
             ctx.say(line)
+        has_remote = repo.config.default_remote is not None
+        report_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
     for error in (*result.problems, *list(result.errors.values())[:-1]):
         ctx.warn_of(error)
-    if result.errors:
-        raise list(result.errors.values())[-1]
-    if not result.went_well:
-        raise StageError("not all stages were run")
-    return 0
 
 
 def _tell_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
