@@ -405,6 +405,12 @@ class Repository:
         if marks != before.marks:
             self.set_followed(replace(before, marks=marks, index=""))
 
+    @property
+    def noted_at(self) -> int:
+        """When it was last noted what dver has put here or what data has followed, in nanoseconds."""
+        files = [one for one in (self._placed_file, self._followed_file) if one.exists()]
+        return max((one.stat().st_mtime_ns for one in files), default=0)
+
     def set_followed(self, followed: Followed) -> None:
         """Write down what `followed` says."""
         from dver.worktree.followed import write_followed

@@ -370,3 +370,20 @@ def test_a_hook_that_was_interrupted_is_made_up_for_by_the_next(repo: Repo) -> N
     (repo / "data" / "b").write_text("b")  # as if it had come so far
     _git(repo, "checkout", "-q", "main")
     assert _has(repo / "data") == NEW
+
+
+def test_data_comes_back_when_git_goes_back_to_before_a_rename(repo: Repo) -> None:
+    (repo / "moved").mkdir()
+    git("mv", "data.dver", "moved/data.dver", cwd=repo)
+    git("mv", ".gitignore", "moved/.gitignore", cwd=repo)
+    (repo / "data").rename(repo / "moved" / "data")
+    git("commit", "-qm", "Rename", cwd=repo)
+    _git(repo, "checkout", "HEAD~1")
+    assert _has(repo / "data") == NEW
+
+
+def test_data_that_was_deleted_stays_deleted_while_its_pointer_stays(repo: Repo) -> None:
+    shutil.rmtree(repo / "data")
+    _git(repo, "commit", "-q", "--allow-empty", "-m", "Nothing")
+    _git(repo, "checkout", "-b", "same")
+    assert not (repo / "data").exists()
