@@ -12,7 +12,7 @@ from support import Run, git
 
 from dver.cli.main import cli
 
-ASKING = {"check", "fsck", "gc"}
+ASKING = {"check", "fsck", "gc", "status"}
 """Verbs that answer from the store, unless the option turns the question to a remote."""
 
 
@@ -32,7 +32,7 @@ def test_the_option_names_a_remote_wherever_there_is_one() -> None:
     assert {"add", "push", "pull", "fetch"} | ASKING <= set(found)
     for verb, option in found.items():
         assert (option.opts, option.is_flag, option.name) == (["-r", "--remote"], False, "remote"), verb
-        assert option.metavar == ("[NAME]" if verb in ASKING | {"status"} else "NAME"), verb
+        assert option.metavar == ("[NAME]" if verb in ASKING else "NAME"), verb
 
 
 @pytest.fixture
