@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +39,10 @@ _TWO_NAMES: Final = 2
 _TREES_BUFFERED: Final = 8 << 20
 _KEEPS: Final = (KeyboardInterrupt, RemoteError, MissingObjectError, CorruptError)
 """After these the disk is well, and what was written is kept."""
+
+
+Read = Callable[[int], None]
+"""Is told how many bytes have been read."""
 
 
 class _Encoded(NamedTuple):
@@ -121,20 +125,21 @@ class StoreWriter:
 
     # -- large blobs
 
-    def add_large(self, source: int, mode: LinkMode, *, path: bytes) -> Oid:
+    def add_large(self, source: int, mode: LinkMode, *, path: bytes, read: Read = lambda size: None) -> Oid:
         """Keep the open file `source` at `path`, as a loose blob where `mode` and the disk allow it, or as chunks.
 
+        `read` is called with the number of bytes of each piece that is read in one go through the file.
         A hard link makes the file at `path` itself read-only.
         """
         if mode is LinkMode.HARDLINK:
-            oid = self._add_hardlink(path)
+            oid = self._add_hardlink(path, read)
             if oid is not None:
                 return oid
         if mode is not LinkMode.COPY:
-            oid = self._add_loose(source, copy=mode is LinkMode.SYMLINK)
+            oid = self._add_loose(source, copy=mode is LinkMode.SYMLINK, read=read)
             if oid is not None:
                 return oid
-        return self.add_stream(read_pieces(source))
+        return self.add_stream(_reported(read_pieces(source), read))
 
     def add_stream(self, pieces: Iterable[bytes]) -> Oid:
         """Keep a large blob, whose hash is not known yet, as chunks and their recipe."""
@@ -184,7 +189,7 @@ class StoreWriter:
         finally:
             path.unlink(missing_ok=True)
 
-    def _add_loose(self, source: int, *, copy: bool) -> Oid | None:
+    def _add_loose(self, source: int, *, copy: bool, read: Read) -> Oid | None:
         """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""
         self.store.prepare()
         path, fd = self.store.scratch.create("loose")
@@ -193,16 +198,16 @@ class StoreWriter:
         try:
             with open(fd, "w+b") as file:
                 if reflink(source, file.fileno()):
-                    content = _hash_of_clone(source, file.fileno(), before, now)
+                    content = _hash_of_clone(source, file.fileno(), before, now, read)
                 elif copy:
-                    write_sparsely(file.fileno(), _hashed(read_pieces(source), content))
+                    write_sparsely(file.fileno(), _hashed(_reported(read_pieces(source), read), content))
                 else:
                     return None
                 return self._adopt(path, content)
         finally:
             path.unlink(missing_ok=True)
 
-    def _add_hardlink(self, path: bytes) -> Oid | None:
+    def _add_hardlink(self, path: bytes, read: Read) -> Oid | None:
         """Make the file at `path` the store's own. None, and nothing done, where others could still write to it."""
         if os.lstat(path).st_uid != os.geteuid() or is_open_for_writing(path):
             return None
@@ -224,10 +229,10 @@ class StoreWriter:
                     os.fchmod(file.fileno(), before.st_mode & 0o7777)
                     return None
                 content = ContentHash()
-                _exhaust(_hashed(read_pieces(file.fileno()), content))
+                _exhaust(_hashed(_reported(read_pieces(file.fileno()), read), content))
                 return self._adopt(link, content)
         except FileNotFoundError:  # another process took the link for a leftover before it was locked
-            return self._add_hardlink(path)
+            return self._add_hardlink(path, read)
         finally:
             link.unlink(missing_ok=True)
 
@@ -287,7 +292,9 @@ class StoreWriter:
         self.store.register(name, writer.rows)
 
 
-def _hash_of_clone(source: int, clone: int, before: os.stat_result, now: int) -> ContentHash:
+def _hash_of_clone(
+    source: int, clone: int, before: os.stat_result, now: int, read: Read = lambda size: None
+) -> ContentHash:
     """The hash of `clone`, which was made of `source` after that was as `before` says, at `now` in ns.
 
     What is hashed must be what is kept. But the source is likely in memory, where the blocks of a new file are not, so
@@ -295,13 +302,19 @@ def _hash_of_clone(source: int, clone: int, before: os.stat_result, now: int) ->
     """
     content = ContentHash()
     if would_show(before.st_ctime_ns, now):
-        _exhaust(_hashed(read_pieces(source), content))
+        _exhaust(_hashed(_reported(read_pieces(source), read), content))
         after = os.fstat(source)
         if (before.st_size, before.st_ctime_ns) == (after.st_size, after.st_ctime_ns):
             return content
         content = ContentHash()
-    _exhaust(_hashed(read_pieces(clone), content))
+    _exhaust(_hashed(_reported(read_pieces(clone), read), content))
     return content
+
+
+def _reported(pieces: Iterable[bytes], read: Read) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        read(len(piece))
 
 
 def _hashed(pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:

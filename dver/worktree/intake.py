@@ -124,10 +124,13 @@ class KeepInStore:
             mode = LinkMode.AUTO  # an executable cannot share the mode of the store's files
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
         identity = _content_times if mode is LinkMode.HARDLINK else bytes
+        told = _AtMost(task, key_fields(candidate.key).size)
         taken = open_unchanged(
-            candidate, lambda fd: self._writer.add_large(fd, mode, path=candidate.path), identity=identity
+            candidate,
+            lambda fd: self._writer.add_large(fd, mode, path=candidate.path, read=told.advance),
+            identity=identity,
         )
-        task.advance(key_fields(taken.key).size)
+        told.finish(key_fields(taken.key).size)
         self._refuse_edited(candidate.path, taken)
         return taken
 
@@ -138,6 +141,27 @@ class KeepInStore:
             inodes = self._inodes = self._inodes or self._writer.store.loose.inodes()
             if inodes.get((status.st_dev, status.st_ino), taken.oid) != taken.oid:
                 raise edited(path)
+
+
+class _AtMost:
+    """Reports the bytes of one file, each once, though a file that changes is read again."""
+
+    def __init__(self, task: Task, size: int) -> None:
+        self._task = task
+        self._size = size
+        self._told = 0
+
+    def advance(self, amount: int) -> None:
+        """`amount` more bytes were read."""
+        amount = min(amount, self._size - self._told)
+        if amount > 0:
+            self._told += amount
+            self._task.advance(amount)
+
+    def finish(self, size: int) -> None:
+        """The file, of `size` bytes, is kept."""
+        self._task.advance(size - self._told)
+        self._told = size
 
 
 def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> Crew:
