@@ -11,6 +11,7 @@ from dver.project.guard import Problem, read_staged, too_large, tracked_twice, w
 from dver.project.hurried import Changed, changed_data
 from dver.project.lockguard import StageBehind, lock_problems, meetings, outputs_of, read_locks, stages_behind
 from dver.project.presence import presence_of
+from dver.project.renamed import note_renamed
 from dver.project.targets import SUFFIX, Target, data_of, in_worktree, load
 from dver.repo import Repository
 from dver.scm.index import tracked_under
@@ -94,6 +95,8 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[St
     others = [file for path, file in files.items() if path not in pointers]
     contents = contents_of(repo.git, pointers.values()) if pointers else {}
     tracked, problems = read_staged(repo, pointers.values(), contents)
+    if tracked:
+        note_renamed(repo, tracked)
     problems += [*broken, *without_data(repo, tracked, pointers)]
     problems += too_large(repo, others)
     outputs = {one.path: one for lock in locks for one in lock.outputs}

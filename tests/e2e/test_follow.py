@@ -101,7 +101,7 @@ def test_data_that_a_verb_took_away_comes_back_with_its_old_pointer(
     git("commit", "-qm", "Take it away", cwd=repo)
     _git(repo, "reset", "--hard", "HEAD~1")
     assert _has(repo / "data") == OLD
-    assert not (repo / "moved").exists()
+    assert not (repo / "moved" / "data").exists()
 
 
 def test_a_detached_head_is_followed(repo: Repo) -> None:
@@ -377,9 +377,14 @@ def test_data_comes_back_when_git_goes_back_to_before_a_rename(repo: Repo) -> No
     git("mv", "data.dver", "moved/data.dver", cwd=repo)
     git("mv", ".gitignore", "moved/.gitignore", cwd=repo)
     (repo / "data").rename(repo / "moved" / "data")
+    write_hooks(repo, ["pre-commit"])
     git("commit", "-qm", "Rename", cwd=repo)
     _git(repo, "checkout", "HEAD~1")
     assert _has(repo / "data") == NEW
+    assert not (repo / "moved" / "data").exists()
+    _git(repo, "checkout", "-")
+    assert _has(repo / "moved" / "data") == NEW
+    assert not (repo / "data").exists()
 
 
 def test_data_that_was_deleted_stays_deleted_while_its_pointer_stays(repo: Repo) -> None:
