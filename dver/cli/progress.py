@@ -14,6 +14,7 @@ from typing import Any, Final, TextIO
 
 from dver.cli.terminal import human_size, is_terminal, width
 from dver.core.progress import Unit
+from dver.core.retrying import RETRIES
 
 _BAR_DELAY: Final = 0.3  # seconds: what ends sooner was not worth a bar
 _BAR_INTERVAL: Final = 0.1
@@ -58,6 +59,7 @@ class _Bars:
             if task.seconds >= self._delay:
                 bar = self._bars.get(task) or self._open(task)
                 bar.total, bar.n, bar.ncols = task.total, task.done, _columns()
+                bar.set_description_str(_label(task), refresh=False)
                 bar.refresh()
 
     def _open(self, task: _Task) -> Any:
@@ -120,9 +122,13 @@ def _columns() -> int:
     return max(1, width() - len("^C") - 1)
 
 
+def _label(task: _Task) -> str:
+    return f"{task.label} (retrying)" if RETRIES.number else task.label
+
+
 def _line(task: _Task) -> str:
     """`upload: 1.2 GB of 4.0 GB (30 %), 25 MB/s`."""
-    text = f"{task.label}: {_amount(task.done, task.unit)}"
+    text = f"{_label(task)}: {_amount(task.done, task.unit)}"
     if task.total:
         text += f" of {_amount(task.total, task.unit)} ({min(100, 100 * task.done // task.total)} %)"
     return f"{text}, {_amount(round(task.done / max(task.seconds, 0.001)), task.unit)}/s"

@@ -6,10 +6,12 @@ import errno
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from dver.core.errors import RemoteError
+from dver.core.retrying import RETRIES
 from dver.remote.pace import report_slow
 
 T = TypeVar("T")
@@ -67,6 +69,10 @@ class Retrier:
 
     def __call__(self, attempt: Callable[[], T]) -> T:
         """What `attempt` returns in the end. Any other error than TransientError is raised at once."""
+        with ExitStack() as further_tries:
+            return self._try(attempt, further_tries)
+
+    def _try(self, attempt: Callable[[], T], further_tries: ExitStack) -> T:
         tries = 0
         pauses = self._policy.pauses()
         while True:
@@ -75,6 +81,8 @@ class Retrier:
                 result = attempt()
             except TransientError as error:
                 report_slow()
+                if tries == 1:
+                    further_tries.enter_context(RETRIES.one())
                 pause = next(pauses, None)
                 if pause is None or self._hopeless(error, tries):
                     error.why = f"{error.why} ({tries} tries)" if tries > 1 else error.why

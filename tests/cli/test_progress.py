@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 
 from dver.cli.progress import TerminalProgress
+from dver.core.retrying import RETRIES
+from dver.remote.retry import Policy, Retrier, TransientError
 
 
 class Tty(io.StringIO):
@@ -115,3 +117,20 @@ def test_a_task_that_fails_ends_its_display() -> None:
     shown = tty.getvalue()
     time.sleep(0.3)  # long enough for a drawing that must not happen
     assert tty.getvalue() == shown
+
+
+def test_a_request_that_is_made_again_is_seen_while_it_waits() -> None:
+    stream = io.StringIO()
+    failures = [TransientError("cannot write", why="the connection broke off", fix="wait")]
+
+    def attempt() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    def pause(seconds: float) -> None:
+        wait_for(stream, "upload (retrying): 0 B")
+
+    with TerminalProgress(stream, interval=0.01).task("upload", total=100):
+        assert Retrier(Policy(), pause=pause)(attempt) == "done"
+    assert RETRIES.number == 0
