@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from dver.cli import terminal
 from dver.cli.changes import shown
@@ -14,12 +15,16 @@ from dver.repo import Repository
 def report_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
     """Print which files were staged, and which were not; `then` says what comes after `git commit`."""
     if repo.staged:
-        them = "it" if len(repo.staged) == 1 else "them"
         files = sorted(repo.staged, key=_is_hidden)
-        ctx.note(f"staged {some([shown(repo, one) for one in files])}: `git commit` records {them}{then}")
+        ctx.note(staged_line([shown(repo, one) for one in files]) + then)
     for path in repo.not_staged:
         command = terminal.printable(f"git add {typed(os.fsdecode(repo.shown(path)))}")
         ctx.note(f"not staged: {shown(repo, path)} has changes of yours that are not staged; `{command}` stages all")
+
+
+def staged_line(files: Sequence[str]) -> str:
+    """That `files`, fit for the terminal, were staged."""
+    return f"staged {some(files)}: `git commit` records {'it' if len(files) == 1 else 'them'}"
 
 
 def _is_hidden(path: bytes) -> bool:

@@ -35,6 +35,8 @@ class Changed:
     file: Path
     left: LeftBehind | None = None
     """What the store in use until now has, if this has changed which one that is."""
+    is_staged: bool = False
+    """Was the file staged for Git?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def change(cwd: Path, key: str, value: str | None, *, scope: Scope = "project") 
 
     Raises UsageError for an unknown key, a value that does not fit, and a secret anywhere but in the clone's own file.
     """
-    left = None
+    left, is_staged = None, False
     if scope == "global":
         paths = _paths(cwd, scope) or _user_paths(cwd)
         edit(paths, scope, key, value)
@@ -75,7 +77,9 @@ def change(cwd: Path, key: str, value: str | None, *, scope: Scope = "project") 
             before = _store_in_use(repo) if key == "cache.dir" else None
             settings.apply(repo, scope, [(key, value)])
             left = before if before and before.root != repo.store_root else None
-    return Changed(key, None if value is None else get(cwd, key, scope=scope), paths.file(scope), left)
+            is_staged = bool(repo.staged)
+    now = None if value is None else get(cwd, key, scope=scope)
+    return Changed(key, now, paths.file(scope), left, is_staged)
 
 
 def trust(cwd: Path, keys: Sequence[str] = (), *, revoke: bool = False, dry_run: bool = False) -> Trusted:

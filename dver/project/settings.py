@@ -43,8 +43,10 @@ def staged(repo: Repository, change: Callable[[], T]) -> T:
         after = _content(repo, path)
         # A file that is new is staged as `dver init` would have done it; one that Git does not track is left to it.
         wanted = index.tracked_under(repo.git, path) if before is not None else not index.ignored(repo.git, [path])
-        if after is not None and (done or after != before) and wanted:
+        if after is not None and wanted and after != before:
             repo.stage([path])
+        elif after is not None and wanted and done:  # a change that was killed may have left it unstaged
+            index.stage(repo.git, [path])
 
 
 def _content(repo: Repository, path: bytes) -> bytes | None:

@@ -172,3 +172,12 @@ def test_data_that_names_a_renamed_remote_is_named(run: Run, project: Path) -> N
     (project / "m.bin").write_text("model")
     run("add", "-r", "nas", "m.bin", cwd=project)
     assert "m.bin still names the remote nas" in run("remote", "rename", "nas", "disk", cwd=project).err
+
+
+def test_the_file_with_the_settings_is_staged_and_named(run: Run, project: Path) -> None:
+    said = "staged .dver/config.toml: `git commit` records it\n"
+    assert run("remote", "add", "shared", "../shared", cwd=project).err.endswith(said)
+    assert run("remote", "set", "shared", "jobs", "3", cwd=project).err.endswith(said)
+    assert run("config", "set", "core.jobs", "3", cwd=project).err.endswith(said)
+    assert "staged" not in run("config", "set", "--local", "core.jobs", "4", cwd=project).err
+    assert run("remote", "remove", "shared", cwd=project).err.endswith(said)

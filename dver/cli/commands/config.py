@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from inspect import cleandoc
 from typing import Any, TypeVar
@@ -10,11 +11,12 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.staging import staged_line
 from dver.config import KEYS, Item, Scope, Value, is_address
 from dver.core.errors import UsageError
 from dver.core.remote_schema import SETTINGS
 from dver.core.words import typed
-from dver.ops.config import LeftBehind, change, get, listed, trust
+from dver.ops.config import Changed, LeftBehind, change, get, listed, trust
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,7 +97,7 @@ def set_command(ctx: Context, *, key: str, value: str, scope: Scope | None) -> N
     """Change one setting; in the project's file unless told otherwise."""
     changed = change(ctx.cwd, key, value, scope=scope or "project")
     ctx.note(f"set {key} in {terminal.printable(changed.file)}")
-    _tell_left(ctx, changed.left)
+    _report(ctx, changed)
 
 
 @command.command(
@@ -108,7 +110,7 @@ def unset_command(ctx: Context, *, key: str, scope: Scope | None) -> None:
     """Take one setting out; of the project's file unless told otherwise."""
     changed = change(ctx.cwd, key, None, scope=scope or "project")
     ctx.note(f"unset {key} in {terminal.printable(changed.file)}")
-    _tell_left(ctx, changed.left)
+    _report(ctx, changed)
 
 
 @command.command(
@@ -167,6 +169,12 @@ def _origin(item: Item) -> str:
     if item.trusted:
         return item.origin
     return f"{item.origin}, {'not in hooks' if is_address(item.key) else 'ignored'}: not trusted"
+
+
+def _report(ctx: Context, changed: Changed) -> None:
+    if changed.is_staged:
+        ctx.note(staged_line([terminal.printable(os.path.relpath(changed.file, ctx.cwd))]))
+    _tell_left(ctx, changed.left)
 
 
 def _tell_left(ctx: Context, left: LeftBehind | None) -> None:

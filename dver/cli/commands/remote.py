@@ -10,6 +10,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.staging import report_staged
 from dver.ops import remote
 from dver.repo import Repository
 
@@ -54,10 +55,11 @@ def add_command(ctx: Context, *, name: str, url: str, default: bool, local: bool
     with Repository.open(ctx.cwd) as repo:
         added = remote.add(repo, name, url, default=default, scope="local" if local else "project")
         chosen = remote.default(repo)
-    ctx.say(f"added the remote {_described(added)}")
-    if not added.default:
-        now = f"{chosen.name} stays the default" if chosen else "none of the remotes is the default"
-        ctx.note(f"{now}; `dver remote default {name}` makes it this one")
+        ctx.say(f"added the remote {_described(added)}")
+        if not added.default:
+            now = f"{chosen.name} stays the default" if chosen else "none of the remotes is the default"
+            ctx.note(f"{now}; `dver remote default {name}` makes it this one")
+        report_staged(ctx, repo)
 
 
 @command.command(name="list", examples=[("dver remote list", "Names and urls; * marks the default one.")])
@@ -100,7 +102,8 @@ def set_command(ctx: Context, *, name: str, key: str, value: str, local: bool) -
         value = _read_value(key)
     with Repository.open(ctx.cwd) as repo:
         remote.change(repo, name, key, value, scope="local" if local else "project")
-    ctx.note(f"set {key} of the remote {name}")
+        ctx.note(f"set {key} of the remote {name}")
+        report_staged(ctx, repo)
 
 
 @command.command(name="remove", acts=True, examples=[("dver remote remove usb", "Forget it; what lies there stays.")])
@@ -111,12 +114,13 @@ def remove_command(ctx: Context, *, name: str, as_json: bool) -> None:
     """Forget a remote. The data on it stays."""
     with Repository.open(ctx.cwd) as repo:
         removed = remote.remove(repo, name)
-    if as_json:
-        ctx.emit_json(removed)
-        return
-    ctx.say(f"removed the remote {name}; the data on it stays")
-    for path in removed.pointers:
-        ctx.warn(f"{terminal.printable(path)} is still to go to the remote {name}, by its pointer or its stage")
+        if as_json:
+            ctx.emit_json(removed)
+            return
+        ctx.say(f"removed the remote {name}; the data on it stays")
+        for path in removed.pointers:
+            ctx.warn(f"{terminal.printable(path)} is still to go to the remote {name}, by its pointer or its stage")
+        report_staged(ctx, repo)
 
 
 @command.command(
@@ -136,6 +140,7 @@ def rename_command(ctx: Context, *, old: str, new: str, as_json: bool) -> None:
         ctx.say(f"renamed the remote {old} to {new}")
         for path in renamed.pointers:
             ctx.warn(f"{terminal.printable(path)} still names the remote {old}, in its pointer or its stage")
+        report_staged(ctx, repo)
 
 
 @command.command(
@@ -154,6 +159,7 @@ def default_command(ctx: Context, *, name: str | None, local: bool) -> int | Non
         if name is not None:
             remote.set_default(repo, name, scope="local" if local else "project")
             ctx.note(f"the default remote is {name} now")
+            report_staged(ctx, repo)
             return None
         found = remote.default(repo)
     if found is None:
