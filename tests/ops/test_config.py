@@ -20,7 +20,7 @@ def project(git_repo: Path) -> Path:
 
 def test_a_change_tells_the_value_as_it_is_read_and_the_file(project: Path) -> None:
     changed = config.change(project, "core.jobs", "4")
-    assert changed == config.Changed("core.jobs", 4, project / ".dver/config.toml")
+    assert changed == config.Changed("core.jobs", 4, project / ".dver/config.toml", is_staged=True)
     assert config.get(project, "core.jobs") == 4
     assert config.change(project, "core.jobs", None).value is None
 
