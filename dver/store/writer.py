@@ -281,15 +281,19 @@ class StoreWriter:
             self._finish_pack()
 
     def _finish_pack(self) -> None:
-        if self._pack is not None:
-            self._place(self._pack)
-            self._pack = None
+        pack, self._pack = self._pack, None  # an interruption while it is placed must not place it a second time
+        if pack is not None:
+            self._place(pack)
             self._in_pack.clear()
 
-    def _place(self, writer: PackWriter) -> None:
-        name = writer.seal()
-        writer.move_to(self.store.packs, name)
-        self.store.register(name, writer.rows)
+    def _place(self, pack: PackWriter) -> None:
+        try:
+            name = pack.seal()
+            pack.move_to(self.store.packs, name)
+        except BaseException:
+            pack.discard()
+            raise
+        self.store.register(name, pack.rows)
 
 
 def _hash_of_clone(

@@ -14,6 +14,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, encode_leaf, write_directory
 from dver.store.database import Database
 from dver.store.loose import LinkMode, LooseBlobs, can_reflink, reflink
+from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
@@ -96,6 +97,26 @@ def test_after_ctrl_c_what_was_kept_stays(store: Store) -> None:
         interrupted()
     assert store.read(Oid.of(b"one")) == b"one"
     assert list(store.scratch.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", [(Store, "register"), (PackWriter, "move_to")], ids=["register", "move"])
+def test_ctrl_c_while_a_pack_is_placed_is_an_interruption(
+    store: Store, monkeypatch: pytest.MonkeyPatch, step: tuple[type, str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with StoreWriter(store) as writer, monkeypatch.context() as patch:
+            writer.add_blobs(blobs(b"one"))
+            patch.setattr(*step, interrupt)
+            writer.finish()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(store.scratch.folder.iterdir()) == []
+    keep(store, b"one")
+    assert store.read(Oid.of(b"one")) == b"one"
 
 
 def test_another_process_s_pack_is_found_after_a_refresh(store: Store, tmp_path: Path) -> None:
