@@ -53,5 +53,6 @@ def is_behind(repo: Repository, request: Request, state: DataState) -> ConflictE
     return ConflictError(
         f"{shown!r} was edited from another version than its pointer's",
         why="the pointer changed since dver placed the data; adding it would take the change back",
-        fix=f"dver add --force {text} keeps the data; dver {verb} --force {text} discards the edits",
+        fix=f"dver {verb} {text} updates what was not edited; dver add --force {text} records the data as it is; "
+        f"dver {verb} --force {text} discards the edits",
     )

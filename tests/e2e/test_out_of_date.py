@@ -106,7 +106,7 @@ def test_edits_of_the_old_version_are_recorded_only_by_force(run: Run, clones: t
     git_says(mine, "pull", "-q")
     diverged = {"data": "diverged", "m.bin": "diverged"}
     assert _states(run, mine) == diverged
-    assert "dver pull --force PATH" in run("status", cwd=mine).out
+    assert "(`dver pull` updates what was not edited, `dver pull --force PATH`" in run("status", cwd=mine).out
     run("config", "set", "hooks.pre_commit", "add", cwd=mine)
     assert "m.bin was edited from another version" in git_says(mine, "commit", "-am", "Settings")
     assert "skipped m.bin: it was edited" in run("add", "-u", cwd=mine).err

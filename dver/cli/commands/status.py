@@ -181,9 +181,9 @@ def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -
     def is_out_of_date(one: PathStatus) -> bool:
         return one.data is DataState.OUT_OF_DATE and one.in_store is in_store
 
-    discard = f"`dver {verb} --force PATH` discards the edits"
-    pointer = f"Edited from another version than the pointer's (`dver add --force PATH` records the data, {discard})"
-    lock = f"Outputs edited from another version than the lock's ({discard})"
+    options = f"`dver {verb}` updates what was not edited, `dver {verb} --force PATH` discards the edits"
+    pointer = f"Edited from another version than the pointer's ({options}, `dver add --force PATH` records the data)"
+    lock = f"Outputs edited from another version than the lock's ({options})"
     yield f"Out of date (`dver {verb}`)", is_out_of_date, lambda one: [shown(repo, one.path)]
     yield pointer, chosen(DataState.DIVERGED, output=False), edited
     yield lock, chosen(DataState.DIVERGED, output=True), edited
