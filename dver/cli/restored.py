@@ -11,6 +11,7 @@ from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.words import some, typed
 from dver.project.restore import Restored
 from dver.worktree.materialise import Lost
+from dver.worktree.plan import Kept, Why
 
 _STAGES: Final = 3
 _ARGUMENTS: Final = 5
@@ -62,9 +63,27 @@ def tell_restored(
 def _tell_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) -> None:
     if not restored.kept:
         return
-    ctx.warn(f"kept {terminal.count(len(restored.kept), 'path')} whose content is saved nowhere:")
-    ctx.listing([f"  {shown(kept.path)}  ({kept.why.value})" for kept in restored.kept], ctx.note)
-    ctx.note(f"  {' and '.join(_saving(restored.makers))} saves it, `dver checkout --force` gives it up")
+    ctx.warn(f"kept {terminal.count(len(restored.kept), 'path')} with unsaved changes:")
+    ctx.listing([f"  {shown(kept.path)}  ({_why(kept)})" for kept in restored.kept], ctx.note)
+    for line in _deciding(restored, shown):
+        ctx.note(f"  {line}")
+
+
+def _why(kept: Kept) -> str:
+    return "modified here and in the new version" if kept.diverged and kept.why is Why.MODIFIED else kept.why.value
+
+
+def _deciding(restored: Restored, shown: Callable[[bytes], str]) -> Iterator[str]:
+    """What the user can do about what was kept. Plain `dver add` refuses files that the new version changes as well."""
+    diverged = [kept.path for kept in restored.kept if kept.diverged]
+    if diverged and not any(restored.makers):
+        paths = " ".join(typed(shown(path)) for path in diverged) if len(diverged) <= _ARGUMENTS else "PATH"
+        yield f"`dver add --force {paths}` keeps your version, `dver checkout --force {paths}` takes the new one"
+        if len(diverged) < len(restored.kept):
+            yield "`dver add` saves the others, `dver checkout --force` discards all"
+        return
+    it = "it" if len(restored.kept) == 1 else "them"
+    yield f"{' and '.join(_saving(restored.makers))} saves {it}, `dver checkout --force` discards {it}"
 
 
 def _saving(makers: Sequence[str | None]) -> Iterator[str]:

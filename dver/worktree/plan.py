@@ -15,10 +15,10 @@ from dver.store.compare import TreeReader, join, paired, same
 class Why(Enum):
     """Why a path is left as it is."""
 
-    MODIFIED = "modified, and saved nowhere"
+    MODIFIED = "modified"
     EDITED = "edited during this checkout"
-    NEW = "new, and saved nowhere"
-    IN_THE_WAY = "in the way of what should be there, and saved nowhere"
+    NEW = "new"
+    IN_THE_WAY = "in the way of the new version"
 
 
 @dataclass(frozen=True, slots=True)

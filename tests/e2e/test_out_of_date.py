@@ -128,6 +128,40 @@ def test_edits_can_be_discarded_as_status_says(run: Run, clones: tuple[Path, Pat
     assert (mine / "m.bin").read_text() == NEW
 
 
+def test_edits_of_a_file_that_a_colleague_changed_too_are_decided_as_the_messages_say(
+    run: Run, clones: tuple[Path, Path]
+) -> None:
+    mine, _ = clones
+    (mine / "data/a").write_text("my edit\n")
+    (mine / "data/sub/b").write_text("my other edit\n")
+    git_says(mine, "pull", "-q")
+    assert "`dver pull` updates what was not edited" in run("status", cwd=mine).out
+    assert "dver pull data updates what was not edited" in run("add", "data", cwd=mine, rc=4).err
+    said = run("pull", cwd=mine, rc=4).err
+    assert "kept 2 paths with unsaved changes:" in said
+    assert "data/a  (modified here and in the new version)" in said
+    assert "data/sub/b  (modified)" in said
+    assert "`dver add --force data/a` keeps your version, `dver checkout --force data/a` takes the new one" in said
+    assert "`dver add` saves the others" in said
+    run("add", "--force", "data/a", cwd=mine)
+    run("add", "data", cwd=mine)
+    shown = run("diff", "HEAD", cwd=mine).out.splitlines()
+    assert [line.split("  ")[0] for line in shown] == ["M data/a", "M data/sub/b"]
+    assert (mine / "data/a").read_text() == "my edit\n"
+
+
+def test_plain_checkout_keeps_edits_so_status_names_the_one_that_discards_them(
+    run: Run, clones: tuple[Path, Path]
+) -> None:
+    mine, _ = clones
+    (mine / "m.bin").write_text("my edit\n")
+    assert "Data changed (`dver add -u` records it, `dver checkout --force` discards it)" in run("status", cwd=mine).out
+    said = run("checkout", cwd=mine, rc=4).err
+    assert "`dver add` saves it, `dver checkout --force` discards it" in said
+    run("checkout", "--force", cwd=mine)
+    assert (mine / "m.bin").read_text() == OLD
+
+
 @pytest.mark.parametrize(
     "moves",
     [

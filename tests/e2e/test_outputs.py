@@ -335,7 +335,7 @@ def test_status_tells_of_outputs_by_their_lock(run: Run, repo: Path) -> None:
     assert run("status", "--exit-code", cwd=repo).rc == 0
     (repo / "model").write_text("by hand")
     said = run("status", cwd=repo).out
-    assert "Outputs changed (`dver repro` makes them anew, `dver commit` records them" in said
+    assert "Outputs changed (`dver repro` makes them again, `dver commit` records them" in said
     found = {one["path"]: one for one in json.loads(run("status", "--json", cwd=repo).out)["paths"]}
     assert (found["model"]["data"], found["model"]["stage"], found["model"]["lock"]) == (
         "modified",
@@ -451,7 +451,7 @@ def test_a_checkout_that_keeps_outputs_names_the_command_that_records_them(run: 
     (repo / "model").write_text("by hand")
     (repo / "out/a").write_text("by hand, too")
     said = run("checkout", cwd=repo, rc=4).err
-    assert "`dver commit train split` saves it" in said or "`dver commit split train` saves it" in said
+    assert "`dver commit train split` saves them" in said or "`dver commit split train` saves them" in said
     assert "dver add" not in said
     (repo / "raw").write_text("other data")
     assert "`dver add` and `dver commit " in run("checkout", cwd=repo, rc=4).err

@@ -131,6 +131,7 @@ Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterab
 
 
 def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
+    recording = "`dver repro` makes them again, `dver commit` records them, `dver checkout --force` discards the change"
     pushing = "" if asked else ", as far as is known here; `dver status --remote` asks"
 
     def name(one: PathStatus) -> list[str]:
@@ -143,12 +144,12 @@ def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
         (f"{_STAGED} (`git commit`)", lambda one: one.staged is not None, pointer(lambda one: one.staged)),
         ("Not staged (`git add`)", lambda one: one.unstaged is not None, pointer(lambda one: one.unstaged)),
         (
-            "Data changed (`dver add -u` records it, `dver checkout` takes it back)",
+            "Data changed (`dver add -u` records it, `dver checkout --force` discards it)",
             lambda one: one.data is DataState.MODIFIED and one.stage is None,
             lambda one: _modified(ctx, repo, one),
         ),
         (
-            "Outputs changed (`dver repro` makes them anew, `dver commit` records them, `dver checkout` takes it back)",
+            f"Outputs changed ({recording})",
             lambda one: one.data is DataState.MODIFIED and one.stage is not None,
             lambda one: _modified(ctx, repo, one),
         ),
@@ -158,7 +159,7 @@ def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
         ("Partly in the workspace", lambda one: one.partial, lambda one: _partial(repo, one)),
         (
             "Not in the store (`dver fetch`)",
-            lambda one: not (one.in_store or one.partial or one.data is DataState.OUT_OF_DATE),
+            _is_to_be_fetched,
             name,
         ),
         (f"Not on the remote (`dver push`{pushing})", lambda one: one.on_remote is False, name),
