@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from support import git, make_git_repo
 
 from dver.ops.add import AddResult, add
@@ -152,3 +153,14 @@ class Project:
         """Temporary names anywhere in the workspace or the store."""
         found = [str(path) for path in self.root.rglob(".dver-*") if ".git/objects" not in str(path)]
         return found + [str(path) for path in self.store.glob("tmp/*")]
+
+
+def count_calls(patched: pytest.MonkeyPatch, owner: object, name: str, counted: dict[str, int], key: str) -> None:
+    """Count the calls of `owner`'s function `name` under `key`."""
+    real = getattr(owner, name)
+
+    def call(*args: object, **options: object) -> object:
+        counted[key] += 1
+        return real(*args, **options)
+
+    patched.setattr(owner, name, call)

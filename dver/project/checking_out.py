@@ -49,7 +49,7 @@ def check_out(
     """
     watch = Watch(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
-    gone = _gone(repo, paths, cwd) if rev is None else []
+    gone = _gone(repo, paths, cwd, targets) if rev is None else ()
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
     parts = [wish for wish in wishes if _is_in_part(repo, wish)]
     rest = [wish for wish in wishes if wish not in parts]
@@ -110,12 +110,13 @@ def _wish(repo: Repository, target: Target) -> Wish:
     return Wish(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
 
 
-def _gone(repo: Repository, paths: Sequence[str], cwd: Path) -> Iterator[bytes]:
+def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:
     """Data that dver has put here, and that nothing names any more: another branch was checked out since."""
-    tracked = in_worktree(repo)
     folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
-    for path in repo.placed:
-        wanted = path not in tracked and any(is_at_or_below(path, folder) for folder in folders)
+    below = (path for path in repo.placed if any(is_at_or_below(path, folder) for folder in folders))
+    unnamed = set(below) - {target.path for target in targets}
+    tracked = in_worktree(repo) if unnamed else {}
+    for path in sorted(unnamed - tracked.keys()):
         # The other branch may have the very same files in Git: then they are Git's, and stay.
-        if wanted and not tracked_under(repo.git, path):
+        if not tracked_under(repo.git, path):
             yield path

@@ -121,7 +121,8 @@ def plan_restore(
     progress: Progress = SILENT,
 ) -> list[CheckoutPlan]:
     """What `restore` will do for each of `wishes`; `placed` is what dver has put into the workspace so far."""
-    return [_plan(repo, wish, placed, force=force, root=root, relink=relink, progress=progress) for wish in wishes]
+    with repo.stat_cache.together():
+        return [_plan(repo, wish, placed, force=force, root=root, relink=relink, progress=progress) for wish in wishes]
 
 
 def _plan(

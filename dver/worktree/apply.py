@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from dver.core.errors import UsageError
 from dver.core.fsutil import move_to_free_name, writing_to
@@ -16,11 +17,12 @@ from dver.formats.tree import Entry, Kind
 from dver.store.compare import join
 from dver.store.loose import LinkMode
 from dver.store.store import Store
+from dver.worktree.filemaker import Failure, FileMaker
 from dver.worktree.materialise import Lost, Materialiser
 from dver.worktree.plan import CheckoutPlan, Kept, Why, bytes_in
 from dver.worktree.recheck import Recheck
 from dver.worktree.staging import Stages
-from dver.worktree.statcache import StatCache
+from dver.worktree.statcache import Record, StatCache
 from dver.worktree.storelinks import StoreLinks
 
 _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY)
@@ -33,6 +35,9 @@ _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 """Why a directory cannot be changed."""
+
+_BATCH: Final = 256 << 20
+"""Bytes of files that are made before they are moved to their places: that much disk is needed beside the old ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +69,12 @@ def apply_plans(
     *,
     progress: Progress = SILENT,
 ) -> list[list[Lost]]:
-    """The same for several plans, one after the other: what each needs once is set up once for all."""
+    """The same for several plans of different paths: all removals come first, and the files of all are made together,
+    since a staging directory and a query for each of thousands of single files takes most of the time."""
     total = sum(bytes_in([*plan.create, *plan.replace]) for plan in plans)
     task = progress.task("checkout", total=total) if total else SILENT.task("checkout")
     with writing_to(destination.root), task as shown, Stages(destination.scratch) as stages, cache.together():
-        return [_apply(plan, destination, store, cache, stages, shown) for plan in plans]
-
-
-def _apply(
-    plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, stages: Stages, task: Task
-) -> list[Lost]:
-    lost = [Lost(path, entry, error) for path, entry, error in plan.unknown]
-    for folder in {os.path.dirname(path) for path, _ in [*plan.remove, *plan.create, *plan.replace]}:
-        refuse_symlinked_parents(destination.root, join(folder, b"file"))
-    recheck = Recheck(cache, StoreLinks(store))
-    _remove(plan, destination, recheck)
-    for path in plan.remove_directories:
-        _rmdir(destination.absolute(path), cache)
-    _keep_the_unforeseen(plan, destination)
-    if not (plan.create or plan.replace):
-        return lost
-    maker = Materialiser(store, destination.mode, task)
-    _Making(plan, destination, cache, maker, recheck, stages).carry_out()
-    return lost + maker.lost
+        return _Run(destination, store, cache, Recheck(cache, StoreLinks(store)), stages, shown).carry_out(plans)
 
 
 def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> None:
@@ -127,34 +115,61 @@ def _in_the_way(destination: Destination, path: bytes, entry: Entry, *, force: b
 
 
 @dataclass(frozen=True, slots=True)
-class _Making:
-    """Making what a plan creates and replaces. Where somebody was faster, the step is taken out of the plan."""
+class _Step:
+    """A file or link to make for the plan numbered `owner`. `entry` has the file's own name."""
 
+    owner: int
     plan: CheckoutPlan
+    path: bytes
+    entry: Entry
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Carrying out plans. A path that changed since the scan is kept, and its step is taken out of the plan."""
+
     destination: Destination
+    store: Store
     cache: StatCache
-    maker: Materialiser
     recheck: Recheck
     stages: Stages
+    task: Task
     kept: set[bytes] = field(default_factory=set)
 
-    def carry_out(self) -> None:
-        """Make all of it."""
-        plan = self.plan
-        for path, entry in plan.create:
-            if entry.kind is Kind.DIRECTORY:
-                self.directory(path, entry, self.stage(path))
-        files = [step for step in plan.create if step[1].kind is not Kind.DIRECTORY]
-        self.files([*files, *plan.replace], {path for path, _ in files})
+    def carry_out(self, plans: Sequence[CheckoutPlan]) -> list[list[Lost]]:
+        """Do all of it. Returns what each plan could not make."""
+        lost = [[Lost(path, entry, error) for path, entry, error in plan.unknown] for plan in plans]
+        for folder in {os.path.dirname(path) for plan in plans for path in _touched(plan)}:
+            refuse_symlinked_parents(self.destination.root, join(folder, b"file"))
+        for plan in plans:
+            _remove(plan, self.destination, self.recheck)
+            for path in plan.remove_directories:
+                _rmdir(self.destination.absolute(path), self.cache)
+        for plan, failures in zip(plans, lost, strict=True):
+            _keep_the_unforeseen(plan, self.destination)
+            failures += self.directories(plan)
+        for batch in _batches(_file_steps(plans)):
+            for step, failure in self.files(batch):
+                lost[step.owner].append(Lost(step.path, step.entry, failure))
         self.cache.flush()
-        for steps in (plan.create, plan.replace):
-            steps[:] = [step for step in steps if step[0] not in self.kept]
+        for plan in plans:
+            for steps in (plan.create, plan.replace):
+                steps[:] = [step for step in steps if step[0] not in self.kept]
+        return lost
 
-    def directory(self, path: bytes, entry: Entry, staged: bytes) -> None:
-        """Make a directory with all that is in it; it appears by one rename."""
-        if not self.maker.directory(staged, path, entry):
-            return
-        records = self.maker.take_records()
+    def directories(self, plan: CheckoutPlan) -> list[Lost]:
+        """Make the directories of `plan` with all that is in them; each appears by one rename."""
+        maker = Materialiser(self.store, self.destination.mode, self.task)
+        for path, entry in plan.create:
+            if entry.kind is Kind.DIRECTORY and maker.directory(staged := self.stage(path), path, entry):
+                self.publish_directory(plan, staged, path, maker.take_records())
+        return maker.lost
+
+    def publish_directory(
+        self, plan: CheckoutPlan, staged: bytes, path: bytes, records: Sequence[tuple[bytes, Record]]
+    ) -> None:
+        """Move a directory to its place, unless something is there."""
         target = self.destination.absolute(path)
         try:
             with _naming(target):
@@ -162,44 +177,52 @@ class _Making:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
-            self.keep(path, Why.IN_THE_WAY)
+            self.keep(plan, path, Why.IN_THE_WAY)
             return
         for below, record in records:
             self.cache.put(self.destination.absolute(below), record)
 
-    def files(self, steps: Sequence[tuple[bytes, Entry]], new: Collection[bytes]) -> None:
-        """Make files and links, those of one directory together."""
-        by_folder: dict[bytes, list[Entry]] = {}
-        for path, entry in steps:
-            by_folder.setdefault(os.path.dirname(path), []).append(entry._replace(name=os.path.basename(path)))
-        for folder, entries in by_folder.items():
-            staged = self.stage(join(folder, entries[0].name))
-            os.mkdir(staged)
-            wanted = {entry.name: entry for entry in entries}
-            for name in self.maker.files(staged, folder, entries):
-                path = join(folder, name)
-                with _naming(self.destination.absolute(path)):
-                    self.publish(staged + b"/" + name, path, wanted[name], is_new=path in new)
-            for name in os.listdir(staged):  # what was kept; a hard link to the very file that is there
-                os.unlink(staged + b"/" + name)
-            os.rmdir(staged)
+    def files(self, steps: Sequence[_Step]) -> Iterator[tuple[_Step, Failure]]:
+        """Make files and links, each under a number in the staging directory of its disk. Yields those that fail."""
+        by_stage: dict[bytes, dict[bytes, _Step]] = {}
+        stage_of: dict[bytes, bytes] = {}
+        for step in steps:
+            folder = os.path.dirname(step.path)
+            if folder not in stage_of:
+                refuse_symlinked_parents(self.destination.root, step.path)
+                stage_of[folder] = os.path.dirname(self.stage(step.path))
+            numbered = by_stage.setdefault(stage_of[folder], {})
+            numbered[self.stages.new_name()] = step
+        for stage, wanted in by_stage.items():
+            entries = [step.entry._replace(name=name) for name, step in wanted.items()]
+            made = FileMaker(self.store, self.destination.mode, stage, self.task).make(entries)
+            for entry, failure in made.failures:
+                yield wanted[entry.name], failure
+            for name in made.keys:
+                with _naming(self.destination.absolute(wanted[name].path)):
+                    self.publish(stage + b"/" + name, wanted[name])
 
-    def publish(self, staged: bytes, path: bytes, entry: Entry, *, is_new: bool) -> None:
+    def publish(self, staged: bytes, step: _Step) -> None:
         """Move a file to its place, unless that would overwrite what nobody has looked at."""
-        target = self.destination.absolute(path)
-        if self.plan.force:
+        plan, target = step.plan, self.destination.absolute(step.path)
+        if plan.force:
             os.rename(staged, target)
-        elif is_new:
+        elif step.is_new:
             if not move_to_free_name(staged, target):
-                self.keep(path, Why.IN_THE_WAY)
-        elif self.recheck.is_unchanged(target, self.plan.found.get(path, entry)):
+                self.discard(staged, step, Why.IN_THE_WAY)
+        elif self.recheck.is_unchanged(target, plan.found.get(step.path, step.entry)):
             os.rename(staged, target)
         else:
-            self.keep(path, Why.EDITED)
+            self.discard(staged, step, Why.EDITED)
 
-    def keep(self, path: bytes, why: Why) -> None:
+    def discard(self, staged: bytes, step: _Step, why: Why) -> None:
+        """Keep what is at the place of a file that was made."""
+        os.unlink(staged)
+        self.keep(step.plan, step.path, why)
+
+    def keep(self, plan: CheckoutPlan, path: bytes, why: Why) -> None:
         """Note that what is at `path` stays."""
-        self.plan.keep.append(Kept(path, why))
+        plan.keep.append(Kept(path, why))
         self.kept.add(path)
 
     def stage(self, path: bytes) -> bytes:
@@ -207,6 +230,32 @@ class _Making:
         parent = os.path.dirname(self.destination.absolute(path))
         os.makedirs(parent, exist_ok=True)
         return self.stages.new_beside(parent)
+
+
+def _touched(plan: CheckoutPlan) -> Iterator[bytes]:
+    return (path for path, _ in (*plan.remove, *plan.create, *plan.replace))
+
+
+def _file_steps(plans: Sequence[CheckoutPlan]) -> Iterator[_Step]:
+    for owner, plan in enumerate(plans):
+        for steps, is_new in ((plan.create, True), (plan.replace, False)):
+            for path, entry in steps:
+                if entry.kind is not Kind.DIRECTORY:
+                    yield _Step(owner, plan, path, entry._replace(name=os.path.basename(path)), is_new)
+
+
+def _batches(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
+    """Steps whose files may be on disk beside those that they replace."""
+    batch: list[_Step] = []
+    size = 0
+    for step in steps:
+        if batch and size + step.entry.size > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(step)
+        size += step.entry.size
+    if batch:
+        yield batch
 
 
 @contextmanager

@@ -48,7 +48,11 @@ class Stages:
 
     def new_beside(self, folder: bytes) -> bytes:
         """The path of something new in such a staging folder."""
-        return self.beside(folder) + b"/%d" % next(self._numbers)
+        return self.beside(folder) + b"/" + self.new_name()
+
+    def new_name(self) -> bytes:
+        """A name that nothing in these staging folders has yet."""
+        return b"%d" % next(self._numbers)
 
     def _open(self, folder: bytes) -> bytes:
         os.makedirs(self._preferred, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support import Run, git, make_git_repo
-from workspaces import Project, write
+from workspaces import Project, count_calls, write
 
 import dver.core.fsutil
 import dver.project.pointerfiles
@@ -572,13 +572,3 @@ def test_many_files_cost_hardly_more_git_commands_and_commits_than_one(
         counts.append(counted)
     assert counts[1]["git"] <= counts[0]["git"] + 2
     assert counts[1]["commits"] <= counts[0]["commits"] + 2
-
-
-def count_calls(patched: pytest.MonkeyPatch, owner: object, name: str, counted: dict[str, int], key: str) -> None:
-    real = getattr(owner, name)
-
-    def call(*args: object, **options: object) -> object:
-        counted[key] += 1
-        return real(*args, **options)
-
-    patched.setattr(owner, name, call)

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import zstandard
 from support import Run, git, make_git_repo
-from workspaces import Project, listing, write
+from workspaces import Project, count_calls, listing, write
 
+import dver.worktree.apply
+import dver.worktree.placed
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.core.oid import Oid
 from dver.formats import pointer as pointer_format
@@ -22,9 +24,11 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.project.restore import Restored
+from dver.store.database import Database
 from dver.store.loose import can_reflink
 from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
+from dver.worktree.filemaker import FileMaker, Made
 from dver.worktree.plan import Kept, Why
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/sub/deep": b"deep"}
@@ -53,6 +57,92 @@ def project(tmp_path: Path) -> Project:
         made.save("data", message=name)
         made.git("tag", name)
     return made
+
+
+# -- many single files
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["created", "replaced"])
+def test_many_single_files_cost_hardly_more_than_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, edited: bool
+) -> None:
+    """Counted, since times depend on the machine."""
+    counted_calls = (
+        (subprocess, "run", "git"),
+        (Database, "_commit", "commits"),
+        (Database, "rows", "queries"),
+        (os, "mkdir", "directories"),
+        (os, "rmdir", "directories"),
+        (os, "fsync", "fsyncs"),
+        (dver.worktree.placed, "write_placed", "notes"),
+    )
+    counts: list[dict[str, int]] = []
+    for number in (1, 40):
+        paths = [f"many{number}/{n}.bin" for n in range(number)]
+        write(project.root, {path: b"old %d" % n for n, path in enumerate(paths)})
+        project.save(*paths)
+        for path in paths:
+            (project.root / path).unlink()
+        if edited:
+            write(project.root, {path: b"new %d" % n for n, path in enumerate(paths)})
+        counted = {key: 0 for _, _, key in counted_calls}
+        with monkeypatch.context() as patched:
+            for owner, name, key in counted_calls:
+                count_calls(patched, owner, name, counted, key)
+            done = project.checkout(f"many{number}", force=edited)
+        assert (done.created, done.updated) == ((0, number) if edited else (number, 0))
+        assert [(project.root / path).read_bytes() for path in paths] == [b"old %d" % n for n in range(number)]
+        counts.append(counted)
+    queries = [counted.pop("queries") for counted in counts]
+    assert counts[1] == counts[0]
+    assert queries[1] <= queries[0] + 40
+
+
+def test_work_saved_while_many_files_are_checked_out_is_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is looked at right before it is replaced, though all of them are made first."""
+    paths = [f"many/{n}.bin" for n in range(4)]
+    for version in (b"old", b"new"):
+        write(project.root, dict.fromkeys(paths, version))
+        project.save(*paths)
+    make = FileMaker.make
+
+    def edit_meanwhile(maker: FileMaker, entries: Sequence[Entry]) -> Made:
+        made = make(maker, entries)
+        write(project.root, {paths[2]: b"edited"})
+        return made
+
+    monkeypatch.setattr(FileMaker, "make", edit_meanwhile)
+    done = project.checkout("many", rev="HEAD~1")
+    assert done.kept == (Kept(paths[2].encode(), Why.EDITED),)
+    assert done.updated == 3
+    assert [(project.root / path).read_bytes() for path in paths] == [b"old", b"old", b"edited", b"old"]
+    assert project.leftovers() == []
+
+
+def test_many_files_are_made_in_batches(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk needs room for one batch beside what it replaces. What cannot be made in one stops no other."""
+    monkeypatch.setattr(dver.worktree.apply, "_BATCH", 10)
+    paths = [f"many/{n}.bin" for n in range(5)]
+    write(project.root, {path: b"%05d" % n for n, path in enumerate(paths)})
+    project.save(*paths)
+    shutil.rmtree(project.root / "many")
+    project.git("checkout", "many")
+    sizes: list[int] = []
+    make = FileMaker.make
+
+    def fail_once(maker: FileMaker, entries: Sequence[Entry]) -> Made:
+        sizes.append(len(entries))
+        made = make(maker, entries)
+        if len(sizes) == 2:
+            del made.keys[entries[0].name]
+            made.failures.append((entries[0], CorruptError("object is corrupt")))
+        return made
+
+    monkeypatch.setattr(FileMaker, "make", fail_once)
+    done = project.checkout("many")
+    assert sizes == [2, 2, 1]
+    assert [(lost.path, lost.entry.name) for lost in done.lost] == [(b"many/2.bin", b"2.bin")]
+    assert done.created == 4
 
 
 # -- versions
