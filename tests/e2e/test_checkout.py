@@ -492,7 +492,20 @@ def test_a_clone_without_the_objects_says_what_to_do(project: Project, tmp_path:
     clone = project.clone(tmp_path / "clone", share=False)
     result = run("checkout", cwd=clone.root, rc=5)
     assert "dver pull" in result.err
-    assert "Not in the store" in run("status", cwd=clone.root).out
+    shown = run("status", cwd=clone.root).out
+    assert "Not in the workspace (`dver pull`):\n  data\n" in shown
+    assert "dver checkout" not in shown
+    assert "dver fetch" not in shown
+
+
+def test_deleted_data_that_the_store_has_is_checked_out_and_data_that_only_the_workspace_has_is_fetched(
+    project: Project, run: Run
+) -> None:
+    shutil.rmtree(project.root / "data")
+    assert run("status", cwd=project.root).out.startswith("Not in the workspace (`dver checkout`):\n  data\n")
+    run("checkout", cwd=project.root)
+    shutil.rmtree(project.store / "packs")
+    assert "Not in the store (`dver fetch`):\n  data\n" in run("status", cwd=project.root).out
 
 
 def overwrite(path: Path, at: int, content: bytes) -> None:

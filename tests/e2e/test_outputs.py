@@ -353,7 +353,7 @@ def test_status_tells_of_outputs_by_their_lock(run: Run, repo: Path) -> None:
 def test_a_clone_says_that_outputs_are_not_there_yet(run: Run, repo: Path) -> None:
     clone = clone_of(repo)
     said = run("status", cwd=clone).out
-    assert "Not in the workspace (`dver checkout`):\n  model\n  out\n" in said
+    assert "Not in the workspace (`dver pull`):\n  model\n  out\n" in said
 
 
 def test_a_commit_beside_a_changed_output_goes_on_and_says_so(run: Run, repo: Path) -> None:

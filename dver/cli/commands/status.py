@@ -155,19 +155,21 @@ def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
         ),
         *_out_of_date(ctx, repo, "pull", in_store=False),
         *_out_of_date(ctx, repo, "checkout", in_store=True),
-        ("Not in the workspace (`dver checkout`)", lambda one: one.data is DataState.ABSENT, name),
+        ("Not in the workspace (`dver pull`)", lambda one: _is_absent(one) and not one.in_store, name),
+        ("Not in the workspace (`dver checkout`)", lambda one: _is_absent(one) and one.in_store, name),
         ("Partly in the workspace", lambda one: one.partial, lambda one: _partial(repo, one)),
-        (
-            "Not in the store (`dver fetch`)",
-            _is_to_be_fetched,
-            name,
-        ),
+        ("Not in the store (`dver fetch`)", _is_to_be_fetched, name),
         (f"Not on the remote (`dver push`{pushing})", lambda one: one.on_remote is False, name),
     ]
 
 
+def _is_absent(one: PathStatus) -> bool:
+    return one.data is DataState.ABSENT
+
+
 def _is_to_be_fetched(one: PathStatus) -> bool:
-    return not (one.in_store or one.partial or one.data is DataState.OUT_OF_DATE)
+    """Is it missing from the store alone? What `dver pull` brings into the workspace is listed there."""
+    return not (one.in_store or one.partial or one.data in (DataState.OUT_OF_DATE, DataState.ABSENT))
 
 
 def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -> Iterator[Section]:
