@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from dver.core.collector import no_collector
@@ -12,6 +11,7 @@ from dver.core.errors import ConflictError, CorruptError, DverError
 from dver.core.progress import SILENT, Progress
 from dver.project.following import FollowPlan, plan_following
 from dver.project.getting import get_targets
+from dver.project.moved import find_moved, find_recreated
 from dver.project.prefetch import prefetch
 from dver.project.projects import owner, projects_of
 from dver.project.restore import Restored, Wish, together
@@ -74,7 +74,11 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
     if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
         undecided = undecided | (known - entries.keys())
-    plan = plan_following(entries, undecided, followed.marks, placed, _recreated(top, seen.tracked))
+    recreated = find_recreated(top, index, seen.tracked)
+    if moved := find_moved(top, index, seen.tracked):
+        top.note_placed(moved)
+        followed, placed = top.followed, top.placed
+    plan = plan_following(entries, undecided, followed.marks, placed, recreated)
     parts, errors = [], []
     for repo, bring, gone in _by_project(top, plan):
         with repo:
@@ -83,19 +87,6 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
             parts.append(update(repo, wishes, progress=progress))
     top.set_followed(Followed(plan.marks, signature))
     return FollowResult(together(parts), seen.unread, tuple(errors))
-
-
-def _recreated(top: Repository, tracked: Mapping[bytes, Tracked]) -> set[bytes]:
-    """Data that is absent, and whose pointer was written since data last followed the pointers: so it is after a
-    directory was renamed together with its pointers, and Git went back. Data that the user deleted stays deleted."""
-    noted = top.noted_at
-    absent = [one for one in tracked.values() if not os.path.lexists(top.absolute(one.path))]
-    recreated = set()
-    for one in absent:
-        with suppress(FileNotFoundError):  # outside of a sparse checkout
-            if os.lstat(top.absolute(one.source)).st_ctime_ns > noted:
-                recreated.add(one.path)
-    return recreated
 
 
 def _sources(known: Iterable[bytes]) -> Iterator[bytes]:

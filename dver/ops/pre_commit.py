@@ -10,8 +10,8 @@ from dver.core.progress import SILENT, Progress
 from dver.project.guard import Problem, read_staged, too_large, tracked_twice, without_data
 from dver.project.hurried import Changed, changed_data
 from dver.project.lockguard import StageBehind, lock_problems, meetings, outputs_of, read_locks, stages_behind
+from dver.project.moved import note_moved
 from dver.project.presence import presence_of
-from dver.project.renamed import note_renamed
 from dver.project.targets import SUFFIX, Target, data_of, in_worktree, load
 from dver.repo import Repository
 from dver.scm.index import tracked_under
@@ -96,7 +96,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[St
     contents = contents_of(repo.git, pointers.values()) if pointers else {}
     tracked, problems = read_staged(repo, pointers.values(), contents)
     if tracked:
-        note_renamed(repo, tracked)
+        note_moved(repo, tracked)
     problems += [*broken, *without_data(repo, tracked, pointers)]
     problems += too_large(repo, others)
     outputs = {one.path: one for lock in locks for one in lock.outputs}

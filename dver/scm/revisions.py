@@ -88,6 +88,19 @@ def newest_tip(git: GitRepo) -> DatedTip | None:
     return DatedTip(int(date), CommitId(commit), ref)
 
 
+def former_heads(git: GitRepo) -> list[CommitId]:
+    """HEAD and the commit that was checked out before it, as far as there are any: Git runs some hooks before it moves
+    HEAD, and others after that."""
+    output = run(git, ["rev-list", "-g", "-n", "2", "HEAD"], ok=(0, 128))  # 128: nothing is committed yet
+    return [CommitId(line) for line in dict.fromkeys(output.decode().split())]
+
+
+def last_stash(git: GitRepo) -> CommitId | None:
+    """The commit that `git stash` made last."""
+    output = run(git, ["rev-parse", "--verify", "--quiet", "refs/stash"], ok=(0, 1))
+    return CommitId(output.decode().strip()) if output else None
+
+
 def is_shallow(git: GitRepo) -> bool:
     """Does this clone lack the history before some commit?"""
     return (git.common_dir / "shallow").exists()
