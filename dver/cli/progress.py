@@ -14,11 +14,13 @@ from typing import Any, Final, TextIO
 
 from dver.cli.terminal import human_size, is_terminal, width
 from dver.core.progress import Unit
-from dver.core.retrying import RETRIES
+from dver.core.traffic import TRAFFIC
 
 _BAR_DELAY: Final = 0.3  # seconds: what ends sooner was not worth a bar
 _BAR_INTERVAL: Final = 0.1
 _LINE_INTERVAL: Final = 10.0
+_SILENCE: Final = 5.0
+"""Seconds without a byte that are worth a word."""
 
 
 class _Task:
@@ -57,7 +59,9 @@ class _Bars:
     def draw(self, tasks: list[_Task]) -> None:
         for task in tasks:
             if task.seconds >= self._delay:
-                bar = self._bars.get(task) or self._open(task)
+                bar = self._bars.get(task)
+                if bar is None:  # one without a total has no truth value
+                    bar = self._open(task)
                 bar.total, bar.n, bar.ncols = task.total, task.done, _columns()
                 bar.set_description_str(_label(task), refresh=False)
                 bar.refresh()
@@ -76,6 +80,7 @@ class _Bars:
             nrows=20,
             unit="B" if task.unit == "B" else f" {task.unit}",
             unit_scale=task.unit == "B",
+            bar_format=None if task.unit else "{desc} [{elapsed}]",
         )
         bar.start_t -= task.seconds  # so that rate and time count from the task's start
         self._bars[task] = bar
@@ -123,11 +128,17 @@ def _columns() -> int:
 
 
 def _label(task: _Task) -> str:
-    return f"{task.label} (retrying)" if RETRIES.number else task.label
+    """`upload (no data for 12 s, waiting)`"""
+    notes = ["retrying"] if TRAFFIC.retries else []
+    if (silence := TRAFFIC.silence) >= _SILENCE:
+        notes.append(f"no data for {silence:.0f} s, waiting")
+    return f"{task.label} ({'; '.join(notes)})" if notes else task.label
 
 
 def _line(task: _Task) -> str:
     """`upload: 1.2 GB of 4.0 GB (30 %), 25 MB/s`."""
+    if not task.unit:
+        return _label(task)
     text = f"{_label(task)}: {_amount(task.done, task.unit)}"
     if task.total:
         text += f" of {_amount(task.total, task.unit)} ({min(100, 100 * task.done // task.total)} %)"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Literal, Protocol
 
-Unit = Literal["B", "files", "objects"]
+Unit = Literal["B", "files", "objects", ""]
+""""" for work of an unknown amount, of which only the time is shown."""
 
 
 class Task(Protocol):

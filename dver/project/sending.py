@@ -48,8 +48,9 @@ def send_roots(
     somebody has deleted there are put again.
     """
     catalog = repo.catalog(name, jobs=jobs)
-    catalog.refresh()
-    lost = lost_packs(catalog)
+    with progress.task("query remote", unit=""):
+        catalog.refresh()
+        lost = lost_packs(catalog)
     repaired = LostPacks(len(lost)) if dry_run else repair_lost_packs(repo, catalog, lost)
     plan = plan_push(roots, repo.store, catalog, progress=progress)
     url = catalog.storage.url

@@ -66,7 +66,7 @@ def fetch(
 
     Raises UsageError, RemoteError; what came before stays in the store.
     """
-    plan = plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
+    plan = _plan(wants, store, catalog, link_mode, damaged, progress)
     result = fetch_planned(plan, store, catalog, progress=progress)
     if not result.missing:
         return result
@@ -75,7 +75,7 @@ def fetch(
     if catalog.state() == before:
         return result
     # A gc has put packs together meanwhile: what was not where the catalogue said is elsewhere now.
-    plan = plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
+    plan = _plan(wants, store, catalog, link_mode, damaged, progress)
     again = fetch_planned(plan, store, catalog, progress=progress)
     return replace(
         again,
@@ -83,6 +83,19 @@ def fetch(
         objects=result.objects + again.objects,
         bytes_received=result.bytes_received + again.bytes_received,
     )
+
+
+def _plan(
+    wants: Sequence[Want],
+    store: Store,
+    catalog: Catalog,
+    link_mode: LinkMode,
+    damaged: Collection[Oid],
+    progress: Progress,
+) -> FetchPlan:
+    """The plan, for which the remote's list and directories are read."""
+    with progress.task("query remote", unit=""):
+        return plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
 
 
 def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> FetchResult:

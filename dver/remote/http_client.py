@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 from dver import __version__
 from dver.core.errors import DverError, LocalIOError, RemoteError
 from dver.core.fsutil import explain
+from dver.core.traffic import TRAFFIC
 from dver.remote.http_proxy import Target, proxy_headers, target_of
 from dver.remote.retry import OUT_OF_FILES, Policy, Retrier, TransientError, UnreachableError, asked_pause, http_date
 from dver.remote.storage import Meter, reserve
@@ -83,6 +84,7 @@ class Answer:
             reserve(buffer, min(size or 2**60, max(0, (self.length or 0) - skip)))
         while (size is None or buffer.tell() < size) and (piece := self._response.read1(_PIECE)):
             piece, skip = piece[skip:], max(0, skip - len(piece))
+            TRAFFIC.moved()
             buffer.write(piece if size is None else piece[: size - buffer.tell()])
             if meter is not None:
                 meter.at(buffer.tell())
@@ -119,7 +121,8 @@ class Client:
 
     def _attempt(self, url: str, take: Callable[[Answer], T], action: str, method: str, headers: dict[str, str]) -> T:
         for _ in range(_REDIRECTS + 1):
-            with self._explained(action), self._request(url, method, headers) as answer:
+            with TRAFFIC.request(), self._explained(action), self._request(url, method, headers) as answer:
+                TRAFFIC.moved()
                 if answer.status not in _REDIRECT_STATUS:
                     self._check(answer, action)
                     return take(answer)

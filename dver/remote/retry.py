@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from dver.core.errors import RemoteError
-from dver.core.retrying import RETRIES
+from dver.core.traffic import TRAFFIC
 from dver.remote.pace import report_slow
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Retrier:
             except TransientError as error:
                 report_slow()
                 if tries == 1:
-                    further_tries.enter_context(RETRIES.one())
+                    further_tries.enter_context(TRAFFIC.retry())
                 pause = next(pauses, None)
                 if pause is None or self._hopeless(error, tries):
                     error.why = f"{error.why} ({tries} tries)" if tries > 1 else error.why

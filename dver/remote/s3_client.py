@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from dver.core.traffic import TRAFFIC
 from dver.remote import s3_errors
 from dver.remote.retry import Policy, Retrier
 from dver.remote.storage import Meter
@@ -39,6 +40,7 @@ class Pulse:
 
     def beat(self) -> None:
         self._last = time.monotonic()
+        TRAFFIC.moved()
 
     def silence(self) -> float:
         """Seconds since the last byte."""
@@ -121,7 +123,8 @@ class Request(Generic[T]):
             self._start()
         assert self._future is not None
         try:
-            self._watch(self._future)
+            with TRAFFIC.request():
+                self._watch(self._future)
             return self._future.result(timeout=0)
         except s3_errors.expected() as error:
             raise s3_errors.translate(error, self._client.place, self._action) from error

@@ -9,9 +9,16 @@ import threading
 import time
 from contextlib import suppress
 
+import pytest
+from servers import FaultyS3
+
+import dver.cli.progress
 from dver.cli.progress import TerminalProgress
-from dver.core.retrying import RETRIES
+from dver.core.traffic import TRAFFIC, Traffic
 from dver.remote.retry import Policy, Retrier, TransientError
+from dver.remote.s3 import S3Storage
+from dver.remote.settings import parse
+from dver.remote.storage import BytesBody
 
 
 class Tty(io.StringIO):
@@ -119,6 +126,14 @@ def test_a_task_that_fails_ends_its_display() -> None:
     assert tty.getvalue() == shown
 
 
+def test_a_bar_without_a_total_goes_on() -> None:
+    tty = Tty()
+    with TerminalProgress(tty, delay=0.0).task("find", unit="objects") as task:
+        for number in range(1, 4):
+            task.advance(1)
+            wait_for(tty, f"find: {number} objects")
+
+
 def test_a_request_that_is_made_again_is_seen_while_it_waits() -> None:
     stream = io.StringIO()
     failures = [TransientError("cannot write", why="the connection broke off", fix="wait")]
@@ -133,4 +148,54 @@ def test_a_request_that_is_made_again_is_seen_while_it_waits() -> None:
 
     with TerminalProgress(stream, interval=0.01).task("upload", total=100):
         assert Retrier(Policy(), pause=pause)(attempt) == "done"
-    assert RETRIES.number == 0
+    assert TRAFFIC.retries == 0
+
+
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_silence_counts_from_the_last_byte_and_only_while_a_request_is_under_way() -> None:
+    clock = Clock()
+    traffic = Traffic(clock=clock)
+    clock.now += 60
+    assert traffic.silence == 0
+    with traffic.request():
+        assert traffic.silence == 0
+        clock.now += 7
+        assert traffic.silence == 7
+        with traffic.request():  # another one that waits makes the first no livelier
+            assert traffic.silence == 7
+            traffic.moved()
+            clock.now += 1
+            assert traffic.silence == 1
+        assert traffic.silence == 1
+    assert traffic.silence == 0
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_a_server_that_hangs_is_seen_before_its_time_is_over(
+    faulty_s3: FaultyS3, monkeypatch: pytest.MonkeyPatch, *, bars: bool
+) -> None:
+    monkeypatch.setattr(dver.cli.progress, "_SILENCE", 0.1)
+    faulty_s3.objects["key"] = b"content"
+    storage = S3Storage(parse("origin", faulty_s3.table()), timeout=3.0, policy=Policy(attempts=3, base=0.5, cap=0.5))
+    storage.stat("key")
+    stream = Tty() if bars else io.StringIO()
+    progress = TerminalProgress(stream, delay=0.0, interval=0.01)
+    faulty_s3.faults.append("hang")
+    with progress.task("upload", total=7) as task:
+        storage.put("new", BytesBody(b"content"), moved=task.advance)
+    assert "upload (no data for " in stream.getvalue()
+    assert "upload (retrying)" in stream.getvalue()
+    faulty_s3.faults += ["hang-within"]
+    with progress.task("query remote", unit=""):
+        assert storage.get("key") == b"content"
+    assert "query remote (no data for " in stream.getvalue()
+    assert "query remote (retrying)" in stream.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from webserver import Web, running
 
 from dver.core.errors import CorruptError, LocalIOError, RemoteError, RepositoryError
 from dver.core.oid import Oid
+from dver.core.traffic import TRAFFIC
 from dver.formats import listing
 from dver.remote import http_list
 from dver.remote.http import HttpStorage
@@ -249,6 +251,27 @@ def test_a_read_that_fails_twice_is_made_again(web: Web, fault: str, start: int,
     assert storage_of(web, timeout=0.3).get(KEY, start, length, moved=told.append) == wanted
     assert sum(told) == len(wanted)
     assert len(web.seen) == 3
+
+
+@pytest.mark.parametrize("fault", ["hang", "hang-within"])
+def test_the_time_in_which_no_byte_comes_is_known(web: Web, fault: str) -> None:
+    web.faults.append(fault)
+    silences: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            silences.append(TRAFFIC.silence)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert storage_of(web, timeout=1.0).get(KEY) == CONTENT
+    finally:
+        over.set()
+        watcher.join()
+    assert max(silences) > 0.5
+    assert TRAFFIC.silence == 0
 
 
 @pytest.mark.parametrize("fault", PASSING)
