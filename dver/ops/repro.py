@@ -30,6 +30,7 @@ from dver.stages.pipelines import Pipelines, load_pipelines, refuse_tracked, sel
 from dver.stages.present import places_of
 from dver.stages.runlogs import RunLogs
 from dver.stages.supply import Supply
+from dver.stages.uncached import not_in_git
 from dver.stages.work import StageWork
 
 
@@ -67,6 +68,8 @@ class ReproResult:
     """Seconds that all of it took."""
     frozen: tuple[Address, ...] = ()
     """Stages that stay out of date since they are frozen, as `unfreeze` takes them: a foreach or matrix as a whole."""
+    not_in_git: tuple[bytes, ...] = ()
+    """Outputs that are left to Git, and that a commit would leave out."""
 
     @property
     def went_well(self) -> bool:
@@ -186,6 +189,7 @@ def repro(
         times.seconds,
         time.monotonic() - begun,
         _frozen(graph, states),
+        not_in_git(repo, graph, (one for one, state in states.items() if state in (State.DONE, State.RESTORED))),
     )
 
 

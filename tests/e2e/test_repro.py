@@ -620,6 +620,17 @@ def test_files_that_are_missing_from_an_output_are_named_and_only_they_are_resto
     assert "moved" not in run("repro", cwd=project).err
 
 
+def test_the_end_names_outputs_that_a_commit_would_leave_out(run: Run, project: Path) -> None:
+    outs = "[{m.json: {cache: false}}, {n.json: {cache: false}}, {o.json: {cache: false}}]"
+    write(project, f"  a: {{cmd: 'cat raw | tee m.json n.json o.json', deps: [raw], metrics: {outs}}}\n")
+    (project / ".git/info/exclude").write_text("o.json\n")
+    git("add", "dver.yaml", cwd=project)
+    assert "not in Git: m.json, n.json; `git add m.json n.json` adds what" in run("repro", cwd=project).err
+    git("add", "m.json", "n.json", cwd=project)  # as it says
+    (project / "raw").write_text("new\n")
+    assert "not in Git" not in run("repro", cwd=project).err
+
+
 def test_the_end_says_what_was_done_and_what_comes_next(run: Run, project: Path, tmp_path: Path) -> None:
     write(project, "  a: {cmd: cp raw a, deps: [raw], outs: [a]}\n  b: {cmd: 'false', deps: [a], outs: [b]}\n")
     failed = run("repro", cwd=project, rc=10)

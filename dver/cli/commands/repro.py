@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import click
 
@@ -16,11 +18,14 @@ from dver.cli.running import Questions, watching
 from dver.cli.secrets import warn_of_secrets
 from dver.cli.staging import report_staged
 from dver.core.errors import StageError
-from dver.core.words import some
+from dver.core.words import some, typed
 from dver.ops.repro import Choice, ReproResult, plan_repro, repro
 from dver.pipeline.plan import Intent, Step
 from dver.repo import Repository
 from dver.stages.aside import Spared
+
+_NAMED: Final = 3
+"""Outputs that are named in a command to paste."""
 
 
 @options.command(
@@ -121,8 +126,17 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
             ctx.say(line)
         has_remote = repo.config.default_remote is not None
         report_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
+        _report_not_in_git(ctx, repo, result.not_in_git)
     for error in (*result.problems, *list(result.errors.values())[:-1]):
         ctx.warn_of(error)
+
+
+def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -> None:
+    if paths:
+        names = " ".join(terminal.printable(typed(repo.shown(path))) for path in paths[:_NAMED])
+        command = f"git add {names}{' …' if len(paths) > _NAMED else ''}"
+        left_out = some([shown(repo, path) for path in paths])
+        ctx.note(f"not in Git: {left_out}; `{command}` adds what `git commit` leaves out")
 
 
 def _tell_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
