@@ -34,6 +34,8 @@ class FetchResult:
     """Neither in the store nor on the remote."""
     corrupt: tuple[Missing, ...] = ()
     """On the remote, but damaged there."""
+    is_remote_empty: bool = False
+    """Was data missing because nothing has been pushed to the remote? Known after `fetch` only."""
 
     def error(self) -> DverError | None:
         """The error that tells of what could not be got; None if all was."""
@@ -43,6 +45,12 @@ class FetchResult:
                 f"{count(len(self.corrupt), 'path')} damaged on the remote: {named(self.corrupt)}{also}",
                 why="their bytes do not match their hashes, so they were not taken; everything else was fetched",
                 fix="`dver fetch -r` another remote, or restore the packs of this one from a backup",
+            )
+        if self.missing and self.is_remote_empty:
+            return MissingObjectError(
+                f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
+                why="the remote is empty: its URL may be wrong, or its disk not mounted",
+                fix="check the URL with `dver remote list`, or run `dver push` in a clone that has the data",
             )
         if self.missing:
             return MissingObjectError(
@@ -73,7 +81,7 @@ def fetch(
     before = catalog.state()
     catalog.refresh()
     if catalog.state() == before:
-        return result
+        return replace(result, is_remote_empty=not before)
     # A gc has put packs together meanwhile: what was not where the catalogue said is elsewhere now.
     plan = _plan(wants, store, catalog, link_mode, damaged, progress)
     again = fetch_planned(plan, store, catalog, progress=progress)

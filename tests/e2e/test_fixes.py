@@ -88,3 +88,22 @@ def test_pull_does_not_advise_pull_for_data_that_was_never_pushed(run: Run, proj
     (tmp_path / "clone/m.bin").unlink()
     assert "`dver pull` gets it" in run("checkout", cwd=tmp_path / "clone", rc=5).err
     run("pull", cwd=tmp_path / "clone")
+
+
+@pytest.mark.parametrize("verb", ["fetch", "pull"])
+def test_an_empty_remote_is_not_said_to_have_lost_the_data(run: Run, project: Path, tmp_path: Path, verb: str) -> None:
+    (project / "data.bin").write_text("content")
+    run("add", "data.bin", cwd=project)
+    run("remote", "add", "-d", "origin", "../store", cwd=project)
+    git("commit", "-qm", "Data", cwd=project)
+    run("push", cwd=project)
+    (tmp_path / "elsewhere").mkdir()
+    clone = tmp_path / "elsewhere" / "clone"
+    git("clone", "-q", project, clone, cwd=tmp_path)  # where ../store is another directory, which does not exist
+    failed = run(verb, cwd=clone, rc=5)
+    assert "the remote is empty: its URL may be wrong, or its disk not mounted" in failed.err
+    fix, push = fixes(failed)
+    assert "../store" in run(*fix, cwd=clone).out
+    assert push == ["push"]
+    run("remote", "set", "origin", "url", project.parent / "store", cwd=clone)
+    run(verb, cwd=clone)
