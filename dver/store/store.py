@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,8 @@ UNFINISHED: Final = ".unfinished"
 """What the name of a folder in the trash ends with while a gc fills it."""
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
+_SEARCHES: Final = 10
+"""How often packs are listed again for one read, while gcs of other processes replace them one after the other."""
 _LEARNT_AT_ONCE: Final = 256
 """Packs that become known in one transaction: one each would take longer, and a long one keeps other processes out."""
 _WHERE: Final = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
@@ -172,15 +174,15 @@ class Store:
 
     def read_found(self, found: Found) -> bytes:
         """The content of an object that `locate` found and that is not chunked, checked against its oid."""
-        try:
-            return self._frames.content(found)
-        except CorruptError as error:
-            return self._from_elsewhere(found, error)
-        except FileNotFoundError:
-            ((_, content),) = self._moved([found])
-            if isinstance(content, CorruptError):
-                raise content from None
-            return content
+        with suppress(FileNotFoundError):
+            try:
+                return self._frames.content(found)
+            except CorruptError as error:
+                return self._from_elsewhere(found, error)
+        ((_, content),) = self._moved([found])
+        if isinstance(content, CorruptError):
+            raise content
+        return content
 
     def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
         """The contents of objects that `locate` found and that are not chunked: see `FrameReader.contents`."""
@@ -200,12 +202,15 @@ class Store:
     def _moved(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
         """The contents of objects that were at `found` until another process, a gc, took their pack away: it has put
         into other packs what is needed."""
-        self.refresh()
         wanted = {one.oid: one for one in found}
-        with self._explaining():
-            here = [one for one in self.locate(wanted) if one.codec is not Codec.CHUNKED]
-            for one, content in self._frames.contents(here):
-                yield wanted.pop(one.oid), content
+        for _ in self._searches():
+            with suppress(FileNotFoundError):
+                here = [one for one in self.locate(wanted) if one.codec is not Codec.CHUNKED]
+                for one, content in self._frames.contents(here):
+                    yield wanted.pop(one.oid), content
+                break
+        else:
+            raise _just_removed()
         for oid, one in wanted.items():
             yield one, self.read(oid)
 
@@ -229,14 +234,15 @@ class Store:
         return self.loose.pieces(oid)
 
     def _recipe(self, found: Found) -> Recipe:
-        try:
-            return self._frames.recipe(found)
-        except CorruptError:
-            self.filled_again(found.oid)
-        except FileNotFoundError:
-            self.refresh()
-        with self._explaining():
-            return self._frames.recipe(next(iter(self.locate((found.oid,))), found))
+        with suppress(FileNotFoundError):
+            try:
+                return self._frames.recipe(found)
+            except CorruptError:
+                self.filled_again(found.oid)
+        for _ in self._searches():
+            with suppress(FileNotFoundError):
+                return self._frames.recipe(next(iter(self._find(found.oid)), found))
+        raise _just_removed()
 
     def assembled(self, oid: Oid, recipe: Recipe) -> Iterator[bytes]:
         """The blob `oid`, piece by piece, of chunks in packs; a CorruptError with the last one takes it all back."""
@@ -375,6 +381,12 @@ class Store:
             self._learn(name)
         return True
 
+    def _searches(self) -> Iterator[None]:
+        """Before each of a few attempts to read, list the packs again: a gc has removed the one that was to be read."""
+        for _ in range(_SEARCHES):
+            self.refresh()
+            yield
+
     def refresh(self) -> None:
         """Look again which packs there are: another process, or another clone, may have added some."""
         self._names = None
@@ -457,12 +469,10 @@ class Store:
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
                 self.database.write("INSERT OR REPLACE INTO facts VALUES ('store before', ?)", rows)
 
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            self.refresh()
-            raise MissingObjectError(
-                "a pack has just been removed from the store", why="another process did it", fix="try again"
-            ) from None
+
+def _just_removed() -> MissingObjectError:
+    return MissingObjectError(
+        "a pack has just been removed from the store",
+        why=f"other processes replaced it {_SEARCHES} times while it was read",
+        fix="try again",
+    )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.store import clones, scratch, trash
 from dver.store.clones import Clone, State, forget, listed
 from dver.store.database import Database
+from dver.store.frames import Found
 from dver.store.loose import LinkMode
 from dver.store.packs import PackReader, PackWriter, pack_file_name
 from dver.store.scratch import DAY, FOLDER_BITS, PRIVATE, Scratch, Sharing
@@ -42,7 +43,7 @@ def team() -> Iterator[Path]:
 
 def make_clone(folder: Path, name: str) -> Path:
     git_dir = folder / name / ".git"
-    git_dir.mkdir(parents=True)
+    git_dir.mkdir(parents=True, exist_ok=True)
     (git_dir / "HEAD").touch()
     return git_dir
 
@@ -584,6 +585,44 @@ def test_a_chunked_blob_is_read_while_its_recipe_moves(tmp_path: Path) -> None:
     assert other.read(oid) == content
 
 
+def move_packs_after_each_search(store: Store, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Have a gc of another clone replace all packs each time that `store` has found where objects lie."""
+    writer = open_store(store.root, make_clone(store.root.parent, "gc"))
+    locate, moves = store.locate, iter(range(times))
+
+    def locate_and_move(oids: Iterable[Oid]) -> list[Found]:
+        found = locate(oids)
+        if (number := next(moves, None)) is not None:
+            keep(writer, f"more {number}".encode())  # or the new pack would have the name of the old one
+            merge_packs(store.root)
+            store._frames.close()
+        return found
+
+    monkeypatch.setattr(store, "locate", locate_and_move)
+
+
+def test_a_reader_goes_on_while_one_gc_after_the_other_moves_packs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, oids, contents = two_packs(tmp_path)
+    large = os.urandom(3 * LARGE)
+    with StoreWriter(open_store(store.root, make_clone(tmp_path, "c"))) as writer:
+        chunked = writer.add_stream([large])
+    move_packs_after_each_search(store, monkeypatch, 5)
+    assert store.read_found(store.locate(oids[:1])[0]) == contents[0]
+    move_packs_after_each_search(store, monkeypatch, 5)
+    assert store.read(chunked) == large
+    move_packs_after_each_search(store, monkeypatch, 5)
+    assert {content for _, content in store.read_all(store.locate(oids))} == set(contents)
+
+
+def test_a_reader_gives_up_when_packs_are_moved_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, oids, _ = two_packs(tmp_path)
+    move_packs_after_each_search(store, monkeypatch, 1000)
+    with pytest.raises(MissingObjectError, match="just been removed"):
+        store.read(oids[0])
+
+
 def test_a_loose_blob_that_vanishes_is_missing(tmp_path: Path) -> None:
     store = open_store(tmp_path / "store", make_clone(tmp_path, "a"))
     oid = keep_loose(store, b"L" * LARGE)
@@ -612,6 +651,7 @@ import sys
 from pathlib import Path
 from dver.core.oid import Oid
 from dver.store.database import Database
+from dver.store.frames import Found
 from dver.store.scratch import FOLDER_BITS, Sharing
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
