@@ -50,7 +50,7 @@ class FetchResult:
             return MissingObjectError(
                 f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
                 why="the remote is empty: its URL may be wrong, or its disk not mounted",
-                fix="check the URL with `dver remote list`, or run `dver push` in a clone that has the data",
+                fix="check the URL with `dver remote list`, or run `dver push` in a clone that has them",
             )
         if self.missing:
             return MissingObjectError(
