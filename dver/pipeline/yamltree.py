@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.errors import PipelineError
+from dver.formats.markers import versions
 
 if TYPE_CHECKING:
     import yaml
@@ -120,6 +121,9 @@ def parse(content: bytes, name: str) -> Node:
         mark = Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1)
         if "cannot start any token" in str(error.problem) and _begins_with_tab(content, mark.line):
             raise wrong(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab") from None
+        if versions(content):
+            fix = "keep the lines of one side, then `git add` the file"
+            raise wrong(mark, "the file has merge conflict markers", fix=fix) from None
         raise wrong(mark, _told(error)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PipelineError(f"{name} is not YAML", why=str(error).replace("\n", " ")) from None

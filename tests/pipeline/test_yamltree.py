@@ -112,6 +112,12 @@ def test_a_mistake_is_told_with_its_place(text: str, told: str) -> None:
     assert told in caught.value.what
 
 
+def test_conflict_markers_are_named_and_not_what_yaml_makes_of_them() -> None:
+    with pytest.raises(PipelineError, match=r"params\.yaml:2:3: the file has merge conflict markers") as caught:
+        parse(b"<<<<<<< HEAD\nlr: 0.1\n=======\nlr: 0.2\n>>>>>>> theirs\nsteps: 1\n", "params.yaml")
+    assert caught.value.fix == "keep the lines of one side, then `git add` the file"
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"a: \x00", b"[" * 100_000, b"a: 1\n" * 4_000_000])
 def test_what_is_no_yaml_or_too_large_is_one_error(content: bytes) -> None:
     with pytest.raises(PipelineError):
