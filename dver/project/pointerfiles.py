@@ -136,6 +136,7 @@ class _Change:
     def ignore_data(self, folder: bytes, wanted: Mapping[bytes, bool]) -> None:
         """Have Git ignore the data of these names in `folder`, or no longer where `wanted` is False."""
         ignore_file = os.path.join(folder, b".gitignore")
+        self._put_on_disk(ignore_file)
         if not any(wanted.values()) and not self._file(ignore_file).exists():
             # It may be what a killed command has deleted already.
             self._deleted.update(index.tracked_under(self._repo.git, ignore_file))
