@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -24,10 +25,14 @@ MAX_SIZE: Final = 8
 _HEADER: Final = 9
 
 
+Report = Callable[[int], None]
+"""Called with an amount of work that is done, while the rest of the job goes on."""
+
+
 class Worker(Protocol):
     """What a member of the crew does. Jobs and answers are made of bytes, numbers, tuples and lists."""
 
-    def do(self, job: Any) -> Any:
+    def do(self, job: Any, report: Report) -> Any:
         """Do a job; the answer."""
 
     def finish(self) -> None:
@@ -41,11 +46,19 @@ class _Member:
     answers: int
 
 
+def _ignore(amount: int) -> None:
+    """For jobs of which nobody follows the progress."""
+
+
 class Crew:
     """Forked processes, each with a worker that `start` makes in it; none where forking is not safe."""
 
     def __init__(self, start: Callable[[], Worker], *, size: int | None = None) -> None:
         self._members: list[_Member] = []
+        self._arrived: dict[int, tuple[bytes, bytes] | None] = {}
+        """Answers that came while reports were read, by the pipe that they came through."""
+        self._working: set[int] = set()
+        """The pipes of members whose answer has not come."""
         for _ in range(_possible(size) - 1):
             self._members.append(self._fork(start))
 
@@ -67,10 +80,29 @@ class Crew:
         """Give each member one of `jobs`, at most as many as there are members."""
         for member, job in zip(self._members, jobs, strict=False):
             _send(member.to, b"J", marshal.dumps(job))
+            self._working.add(member.answers)
 
-    def answers(self, count: int) -> list[Any]:
-        """The answers to the last `count` jobs, in order. Raises what a worker raised."""
-        return [_answer(member) for member in self._members[:count]]
+    def pass_on(self, report: Report, *, wait: bool = False) -> None:
+        """Pass on what members have reported by now; with `wait`, once there is anything from one of them."""
+        poll = select.poll()
+        for pipe in self._working:
+            poll.register(pipe, select.POLLIN)
+        for pipe, _ in poll.poll(None if wait else 0) if self._working else ():
+            message = _receive(pipe)
+            if message is not None and message[0] == b"R":
+                report(marshal.loads(message[1]))  # noqa: S302 - our own process wrote it
+            else:
+                self._arrived[pipe] = message
+                self._working.remove(pipe)
+
+    def answers(self, count: int, report: Report = _ignore) -> list[Any]:
+        """The answers to the last `count` jobs, in order; meanwhile, `report` learns of what is done.
+
+        Raises what a worker raised.
+        """
+        while self._working:
+            self.pass_on(report, wait=True)
+        return [_content(self._arrived.pop(member.answers)) for member in self._members[:count]]
 
     def finish(self) -> None:
         """Have all workers complete what they began, and end."""
@@ -79,7 +111,7 @@ class Crew:
             for member in members:
                 _send(member.to, b"F", b"")
             for member in members:
-                _answer(member)
+                _content(_receive(member.answers))
         finally:
             _part(members)
 
@@ -150,6 +182,10 @@ def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     worker = start()
+
+    def report(amount: int) -> None:
+        _send(out, b"R", marshal.dumps(amount))
+
     while (message := _receive(jobs)) is not None:
         kind, body = message
         try:
@@ -157,7 +193,7 @@ def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
                 worker.finish()
                 _send(out, b"A", marshal.dumps(None))
                 return
-            answer = marshal.dumps(worker.do(marshal.loads(body)))  # noqa: S302 - our own process wrote it
+            answer = marshal.dumps(worker.do(marshal.loads(body), report))  # noqa: S302 - our own process wrote it
             _send(out, b"A", answer)
         except (DverError, OSError) as error:
             import pickle
@@ -165,8 +201,8 @@ def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
             _send(out, b"E", pickle.dumps(error))
 
 
-def _answer(member: _Member) -> Any:
-    message = _receive(member.answers)
+def _content(message: tuple[bytes, bytes] | None) -> Any:
+    """The answer in `message`. Raises what a worker raised."""
     if message is None:
         raise LocalIOError(
             "a process that helped with the work has died", why="it was killed, or memory ran out", fix="try again"

@@ -5,7 +5,8 @@ Operations take a `Progress`; the command line hands them one that draws bars, t
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Literal, Protocol
 
 Unit = Literal["B", "files", "objects", ""]
@@ -27,6 +28,39 @@ class Progress(Protocol):
 
     def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> AbstractContextManager[Task]:
         """A task called `label` ("hash", "upload", …), shown until the context ends."""
+
+
+class Steps:
+    """One task for several steps, which take it for theirs. What is known of their amounts counts from the start."""
+
+    def __init__(self, task: Task) -> None:
+        self._task: Final = task
+
+    def step(self, expected: int) -> Progress:
+        """The progress for a step of which the task's total has `expected` units already."""
+        return _Step(self._task, expected)
+
+
+class _Step:
+    def __init__(self, task: Task, expected: int) -> None:
+        self._task = task
+        self._expected = expected
+
+    @contextmanager
+    def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> Iterator[Task]:
+        self.grow(total or 0)
+        yield self
+        self._task.advance(self._expected)  # there was less to do
+        self._expected = 0
+
+    def advance(self, amount: int) -> None:
+        self._task.advance(amount)
+
+    def grow(self, amount: int) -> None:
+        known = min(amount, self._expected)
+        self._expected -= known
+        if amount > known:
+            self._task.grow(amount - known)
 
 
 class _SilentTask:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from dver.core.crew import Crew
 from dver.core.oid import Oid
-from dver.core.progress import Progress
+from dver.core.progress import Progress, Steps
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind, read_directory
 from dver.project.directories import DirectoryReader
@@ -21,7 +22,9 @@ from dver.store.compare import TreeReader
 from dver.store.graft import graft
 from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
+from dver.worktree.ignore import IgnoreRules
 from dver.worktree.intake import HashOnly, KeepInStore
+from dver.worktree.measure import size_of
 from dver.worktree.placed import after_rewrite
 from dver.worktree.relink import share_with_store
 from dver.worktree.scan import Intake
@@ -117,9 +120,12 @@ def take(
             intake = stack.enter_context(KeepInStore(writer, repo.link_mode, crew))
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(intake)
-        with repo.stat_cache.together():
-            for request in requests:
-                _take_one(repo, request, entries, trees, progress)
+        ignore = repo.ignore()
+        sizes = [_size(repo, request, ignore) for request in requests]
+        with repo.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
+            steps = Steps(task)
+            for request, size in zip(requests, sizes, strict=True):
+                _take_one(repo, request, entries, trees, steps.step(size))
     added = []
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None
@@ -128,6 +134,14 @@ def take(
             pointer = replace(pointer, remote=remote)
         added.append(Added(path, before, pointer))
     return added
+
+
+def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
+    """The bytes of what is requested, as far as all of it will surely be read: of tracked directories, little is."""
+    place = repo.absolute(request.path)
+    if request.target is not None and os.path.isdir(place):
+        return 0
+    return size_of(place, ignore)
 
 
 def _take_one(

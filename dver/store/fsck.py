@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from dver.core.crew import Crew
+from dver.core.crew import Crew, Report
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
@@ -95,10 +95,12 @@ class _Found:
 class _Checker:
     """A member of the crew: looks at packs."""
 
-    def do(self, job: Any) -> Any:
+    def do(self, job: Any, report: Report) -> Any:
         """See `_check_pack`."""
         path, name, windows = job
-        return _check_pack(Path(path), Oid(name), windows)
+        answer = _check_pack(Path(path), Oid(name), windows)
+        report(answer[1])
+        return answer
 
     def finish(self) -> None:
         """Nothing was begun."""
@@ -110,13 +112,12 @@ def _check_packs(store: Store, jobs: Sequence[Any], crew: Crew, found: _Found, t
     for start in range(0, len(jobs), together):
         mine, *others = jobs[start : start + together]
         crew.begin(others)
-        for answer in [own.do(mine), *crew.answers(len(others))]:
+        for answer in [own.do(mine, task.advance), *crew.answers(len(others), task.advance)]:
             objects, size, damages, sharded = answer
             found.objects += objects
             found.size += size
             found.damages += [_damage(one) for one in damages]
             found.sharded += map(Oid, sharded)
-            task.advance(size)
 
 
 def _look_for_frames(store: Store, found: _Found) -> None:

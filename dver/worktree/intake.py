@@ -11,11 +11,11 @@ from typing import Final, Self
 
 from blake3 import blake3
 
-from dver.core.crew import Crew, share
+from dver.core.crew import Crew, Report, share
 from dver.core.fsutil import read_pieces
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
-from dver.core.progress import SILENT, Task
+from dver.core.progress import Task
 from dver.store.database import Database
 from dver.store.loose import LinkMode
 from dver.store.scratch import PRIVATE, Sharing
@@ -107,15 +107,19 @@ class KeepInStore:
 
     def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         if len(candidates) < _WORTH_SHARING or not len(self._crew):
-            return keep_small(self._writer, candidates, task)
+            return keep_small(self._writer, candidates, task.advance)
         own, *others = share(candidates, len(self._crew) + 1)
         self._crew.begin([[tuple(candidate) for candidate in part] for part in others])
-        taken = keep_small(self._writer, own, task)
-        for answer in self._crew.answers(len(others)):
+
+        def report(amount: int) -> None:
+            task.advance(amount)
+            self._crew.pass_on(task.advance)
+
+        taken = keep_small(self._writer, own, report)
+        for answer in self._crew.answers(len(others), task.advance):
             for oid, key in answer:
                 taken.append(Taken(Oid(oid), key))
                 self._kept_by_crew.add(taken[-1].oid)
-        task.advance(sum(key_fields(one.key).size for one in taken[len(own) :]))
         return taken
 
     def _keep_large(self, candidate: Candidate, task: Task) -> Taken:
@@ -181,12 +185,11 @@ class _Keeper:
         self._sharing = sharing
         self._writer: StoreWriter | None = None
 
-    def do(self, job: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def do(self, job: Sequence[tuple[bytes, bytes]], report: Report) -> list[tuple[bytes, bytes]]:
         """See `Worker`."""
         if self._writer is None:
             self._writer = StoreWriter(Store(self._root, Database(self._database), self._sharing))
-        with SILENT.task("hash") as task:
-            taken = keep_small(self._writer, [Candidate(*one) for one in job], task)
+        taken = keep_small(self._writer, [Candidate(*one) for one in job], report)
         return [(bytes(one.oid), one.key) for one in taken]
 
     def finish(self) -> None:
@@ -195,8 +198,8 @@ class _Keeper:
             self._writer.finish()
 
 
-def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
-    """Read files that fit in memory, and keep them."""
+def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], report: Report) -> list[Taken]:
+    """Read files that fit in memory, and keep them. `report` learns of the bytes that are kept."""
     taken: list[Taken] = []
     batch: list[tuple[Oid, bytes]] = []
     batched = 0
@@ -207,10 +210,10 @@ def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], task: Task)
         batched += len(content)
         if batched >= _BATCH:
             writer.add_blobs(batch)
-            task.advance(batched)
+            report(batched)
             batch, batched = [], 0
     writer.add_blobs(batch)
-    task.advance(batched)
+    report(batched)
     return taken
 
 

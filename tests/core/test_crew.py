@@ -18,7 +18,8 @@ def _run(script: str) -> subprocess.CompletedProcess[str]:
         class Doubler:
             def __init__(self):
                 self.seen = 0
-            def do(self, job):
+            def do(self, job, report):
+                report(len(job) if isinstance(job, bytes) else 1)
                 self.seen += 1
                 if job == "fail":
                     raise ConflictError("no", why="because", fix="do not")
@@ -54,6 +55,49 @@ def test_a_large_job_and_a_large_answer_pass_through_the_pipes() -> None:
             print(len(answer))
     """)
     assert done.stdout == "10000000\n", done.stderr
+
+
+def test_what_members_report_arrives_while_they_work() -> None:
+    done = _run("""
+        class Waiter:
+            def do(self, job, report):
+                for amount in (1, 10):
+                    report(amount)
+                os.read(job, 1)  # nothing comes before both reports have
+                report(100)
+                return "answer"
+            def finish(self):
+                pass
+
+        go, tell = os.pipe()
+        with Crew(Waiter, size=3) as crew:
+            crew.begin([go, go])
+            reports = []
+            while len(reports) < 4:
+                crew.pass_on(reports.append, wait=True)
+            crew.pass_on(reports.append)
+            print(sorted(reports))
+            os.write(tell, b"..")
+            print(crew.answers(2, reports.append), sum(reports))
+    """)
+    assert done.stdout == "[1, 1, 10, 10]\n['answer', 'answer'] 222\n", done.stderr
+
+
+def test_an_answer_that_comes_while_reports_are_read_is_kept() -> None:
+    done = _run("""
+        with Crew(Doubler, size=2) as crew:
+            for job in (b"ab", "die"):
+                crew.begin([job])
+                seen = []
+                while crew._working:
+                    crew.pass_on(seen.append, wait=True)
+                try:
+                    print(seen, crew.answers(1)[0][0])
+                except DverError as error:
+                    print(error.what)
+                    crew.abandon()
+    """)
+    assert done.stdout == "[2] b'abab'\na process that helped with the work has died\n", done.stderr
 
 
 def test_an_error_of_a_member_is_raised_with_its_reason_and_fix() -> None:
