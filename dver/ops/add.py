@@ -68,7 +68,7 @@ def add(
             raise next(is_behind(repo, one, behind[one.path]) for one in there if one.path in behind)
         present = [request for request in there if request.path not in behind]
         if dry_run:
-            added = take(repo, tracked, present, None, remote=remote, progress=progress)
+            added = take(repo, tracked, present, None, remote=remote, progress=progress).added
         else:
             added = keep(repo, tracked, present, crew, remote=remote, progress=progress)
     return AddResult(

@@ -258,12 +258,15 @@ def _look(
     unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
 
     placed = repo.placed
+    complete: set[bytes] = set()
 
     def look(path: bytes, pointer: Pointer) -> Examined:
         if path in unchanged:
             found = Examined(unchanged[path], DataState.UNCHANGED)
         else:
             found = examine(repo, path, pointer, placed, progress)
+        if found.is_complete:
+            complete.add(path)
         # Stages are judged by what data that is out of date will be.
         known[path] = entry_of(path, pointer) if found.state is DataState.OUT_OF_DATE else found.found
         return found
@@ -272,7 +275,8 @@ def _look(
     states = []
     for path in wanted:
         try:
-            states.append(_in_part(repo, _one(repo, path, places, presence, look)))
+            state = _one(repo, path, places, presence, look)
+            states.append(state if path in complete else _in_part(repo, state))
         except ConflictError as error:
             if path not in places.makers:
                 raise

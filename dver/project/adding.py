@@ -18,7 +18,7 @@ from dver.project.pointerfiles import TRIES, SweptError, write_pointers
 from dver.project.targets import Target, Tracked, entry_of, pointer_of
 from dver.project.tracking import replaced_by_link
 from dver.repo import Repository
-from dver.store.compare import TreeReader
+from dver.store.compare import TreeReader, same
 from dver.store.graft import graft
 from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
@@ -52,6 +52,15 @@ class Request:
     target: Target | None
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was scanned."""
+
+    added: list[Added]
+    complete: frozenset[bytes]
+    """Tracked data of which the workspace has everything."""
+
+
 class _NewTrees:
     """Trees that are being made: they go to the intake, and can be read before they are in the store."""
 
@@ -83,24 +92,24 @@ def keep(
     tries_left = TRIES
     while True:
         watch = Watch(repo.store)
-        added = take(repo, tracked, requests, crew, remote=remote, progress=progress)
+        taken = take(repo, tracked, requests, crew, remote=remote, progress=progress)
         tries_left -= 1
         try:
-            _note_parts(repo, requests)
-            _record(repo, requests, added, watch)
+            _note_parts(repo, requests, taken.complete)
+            _record(repo, requests, taken.added, watch)
             break
         except SweptError:
             if not tries_left:
                 raise
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
-    repo.store.mark_complete(one.pointer.oid for one in added if one.path in whole - repo.partial)
-    return added
+    repo.store.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.partial)
+    return taken.added
 
 
-def _note_parts(repo: Repository, requests: Sequence[Request]) -> None:
+def _note_parts(repo: Repository, requests: Sequence[Request], complete: frozenset[bytes]) -> None:
     """Note of which directories only parts are here, before it is noted what dver has put there."""
     tracked = [one.target.tracked for one in requests if one.target is not None]
-    repo.note_partial({one.path: True for one in tracked if is_part(repo, one.path, one.entry)})
+    repo.note_partial({one.path: one.path not in complete for one in tracked if is_part(repo, one.path, one.entry)})
 
 
 def take(
@@ -111,7 +120,7 @@ def take(
     *,
     remote: str | None,
     progress: Progress,
-) -> list[Added]:
+) -> Taken:
     """Scan all that is requested, into the store if there is a crew for it; the new pointers."""
     with ExitStack() as stack:
         intake: Intake = HashOnly()
@@ -122,10 +131,12 @@ def take(
         trees = _NewTrees(intake)
         ignore = repo.ignore()
         sizes = [_size(repo, request, ignore) for request in requests]
+        complete: set[bytes] = set()
         with repo.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
             steps = Steps(task)
             for request, size in zip(requests, sizes, strict=True):
-                _take_one(repo, request, entries, trees, steps.step(size))
+                if _take_one(repo, request, entries, trees, steps.step(size)):
+                    complete.add(request.path)
     added = []
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None
@@ -133,7 +144,7 @@ def take(
         if remote is not None:
             pointer = replace(pointer, remote=remote)
         added.append(Added(path, before, pointer))
-    return added
+    return Taken(added, frozenset(complete))
 
 
 def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
@@ -146,23 +157,25 @@ def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
 
 def _take_one(
     repo: Repository, request: Request, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
-) -> None:
+) -> bool:
+    """Scan one request into `entries`. Is it tracked data of which the workspace has everything?"""
     snapshot = repo.scan(request.path, trees.intake, progress=progress)
     found = snapshot.root if snapshot else None
     target = request.target
     if target is None:
         assert found is not None
         entries[request.path] = found
-        return
+        return False
     one, stored = target.tracked, DirectoryReader(repo, target.tracked)
     if target.inside:
         top = entries.get(one.path, one.entry)
         entries[one.path] = graft(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
-    else:
-        assert snapshot is not None
-        if snapshot.root.kind is Kind.SYMLINK:
-            raise replaced_by_link(repo, one.path)
-        entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
+        return False
+    assert snapshot is not None
+    if snapshot.root.kind is Kind.SYMLINK:
+        raise replaced_by_link(repo, one.path)
+    entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
+    return same(entries[one.path], snapshot.root)
 
 
 def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], watch: Watch) -> None:

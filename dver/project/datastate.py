@@ -50,6 +50,8 @@ class Examined:
     state: DataState
     changes: tuple[Change, ...] | None = ()
     """Against the pointer, where the data was edited; None where the recorded version cannot be read here."""
+    is_complete: bool = False
+    """Is all that is recorded there, so that it is no part? Known of unchanged data only."""
 
 
 def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
@@ -59,7 +61,7 @@ def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, pro
     if snapshot is None:
         return Examined(None, DataState.ABSENT)
     if same(recorded, snapshot.root):
-        return Examined(snapshot.root, DataState.UNCHANGED)
+        return Examined(snapshot.root, DataState.UNCHANGED, is_complete=True)
     state = state_of(repo, Place(path, recorded), snapshot, placed)
     if state is DataState.OUT_OF_DATE:
         return Examined(snapshot.root, state)

@@ -60,6 +60,20 @@ def test_once_all_is_here_a_deletion_is_one(run: Run, clone: Path) -> None:
     assert _files(run, clone) == ["data/a/1", "data/a/2", "data/b/3"]
 
 
+def test_a_directory_that_was_moved_with_its_pointer_is_no_part(run: Run, clone: Path) -> None:
+    run("pull", cwd=clone)
+    (clone / "data").rename(clone / "moved")
+    git("mv", "data.dver", "moved.dver", cwd=clone)
+    assert "Partly" not in run("status", cwd=clone).out
+    run("add", "moved", cwd=clone)
+    assert "Partly" not in run("status", cwd=clone).out
+    (clone / "moved" / "top").unlink()
+    (state,) = run("status", "--json", "moved", cwd=clone).json["paths"]
+    assert [(change["status"], change["path"]) for change in state["changes"]] == [("removed", "moved/top")]
+    run("add", "moved", cwd=clone)
+    assert _files(run, clone) == ["moved/a/1", "moved/a/2", "moved/b/3"]
+
+
 def test_status_says_that_only_a_part_is_here(run: Run, clone: Path) -> None:
     told = run("status", cwd=clone).out
     assert "Partly in the workspace:\n  data  (`dver pull data` downloads the rest)\n" in told
