@@ -28,7 +28,7 @@ def test_a_change_costs_about_what_changed(tmp_path: Path, change: str) -> None:
 def test_many_small_files_and_a_large_one_are_measured(tmp_path: Path) -> None:
     told = run("scale.py", tmp_path, "--files", "200", "--large-mb", "20", "--s3-files", "100")
     assert "| pull into a clone" in told
-    assert "| objects on the remote | 3 " in told
+    assert "| objects on the remote | 4 " in told
     assert "| second push " in told
 
 

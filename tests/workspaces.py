@@ -76,10 +76,17 @@ class Project:
         with Repository.open(self.root) as repo:
             yield repo
 
-    def add(self, *paths: str, update: bool = False, dry_run: bool = False, cwd: Path | None = None) -> AddResult:
+    def add(
+        self,
+        *paths: str,
+        update: bool = False,
+        dry_run: bool = False,
+        force: bool = False,
+        cwd: Path | None = None,
+    ) -> AddResult:
         """See `dver.ops.add`."""
         with self.opened() as repo:
-            return add(repo, paths, cwd=cwd or self.root, update=update, dry_run=dry_run)
+            return add(repo, paths, cwd=cwd or self.root, update=update, dry_run=dry_run, force=force)
 
     def checkout(self, *paths: str, rev: str | None = None, force: bool = False) -> Restored:
         """See `dver.ops.checkout`."""

@@ -385,12 +385,13 @@ def test_what_only_a_reflog_or_a_stash_or_another_worktree_needs_is_named(tmp_pa
     project.git("worktree", "add", "--quiet", tmp_path / "beside", "v1")
     (tmp_path / "beside/data").mkdir()
     (tmp_path / "beside/data/only").write_bytes(b"only beside\n")
-    Project(tmp_path / "beside").add("data")
+    Project(tmp_path / "beside").add("data", force=True)
     write(project.root, {"data/stashed": b"stashed away\n"})
     project.add("data")
     project.git("stash", "--quiet")
     write(project.root, {"data/stashed": b"forgotten, too\n"})
-    project.save("data", message="forgotten")
+    project.add("data", force=True)
+    project.commit("forgotten")
     project.git("reset", "--quiet", "--hard", "HEAD^")
     sizes = {len(b"only beside\n"), len(b"stashed away\n"), len(b"forgotten, too\n")}
     for path in packs_of(project):

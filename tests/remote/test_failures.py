@@ -17,7 +17,7 @@ import pytest
 import servers
 from servers import FaultyS3, S3Server, free_port, tls_of
 
-from dver.core.errors import LocalIOError, RemoteError
+from dver.core.errors import LocalIOError, RemoteError, RepositoryError
 from dver.remote.connect import connect
 from dver.remote.fsspec_storage import FsspecStorage
 from dver.remote.local import LocalStorage
@@ -335,8 +335,10 @@ def test_too_many_open_files_is_this_machines_trouble(faulty_s3: FaultyS3, monke
     assert caught.value.fix
 
 
-def test_an_endpoint_that_is_no_url_is_told() -> None:
-    assert "endpoint" in (refusal(s3_remote(S3Server("nonsense"))).why or "").lower()
+def test_an_endpoint_that_is_no_url_is_refused_before_it_is_used() -> None:
+    with pytest.raises(RepositoryError) as caught:
+        s3_remote(S3Server("nonsense"))
+    assert caught.value.fix == "dver remote set origin endpoint_url https://nonsense"
 
 
 def test_an_anonymous_reader_reads_only(faulty_s3: FaultyS3) -> None:
