@@ -11,7 +11,7 @@ from dver.core.errors import ConflictError, CorruptError, DverError
 from dver.core.progress import SILENT, Progress
 from dver.project.following import FollowPlan, plan_following
 from dver.project.getting import get_targets
-from dver.project.moved import find_moved, find_recreated
+from dver.project.moved import changed_by_git
 from dver.project.prefetch import prefetch
 from dver.project.projects import owner, projects_of
 from dver.project.restore import Restored, Wish, together
@@ -65,8 +65,7 @@ class _Look:
 
 
 def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str, progress: Progress) -> FollowResult:
-    followed, placed = top.followed, top.placed
-    known = {*placed, *followed.marks}
+    known = {*top.placed, *top.followed.marks}
     files = pointers.on_disk(top.git, index, _sources(known))
     seen = _read(top, files)
     unmerged = [path for path, file in index.items() if file.sides]
@@ -74,11 +73,9 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
     if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
         undecided = undecided | (known - entries.keys())
-    recreated = find_recreated(top, index, seen.tracked)
-    if moved := find_moved(top, index, seen.tracked):
-        top.note_placed(moved)
-        followed, placed = top.followed, top.placed
-    plan = plan_following(entries, undecided, followed.marks, placed, recreated)
+    if changes := changed_by_git(top, index, seen.tracked):
+        top.note_placed(changes)
+    plan = plan_following(entries, undecided, top.followed.marks, top.placed)
     parts, errors = [], []
     for repo, bring, gone in _by_project(top, plan):
         with repo:

@@ -23,22 +23,14 @@ class FollowPlan:
 
 
 def plan_following(
-    pointers: Mapping[bytes, Entry],
-    undecided: Collection[bytes],
-    followed: Mapping[bytes, str],
-    placed: Placed,
-    recreated: Collection[bytes] = (),
+    pointers: Mapping[bytes, Entry], undecided: Collection[bytes], followed: Mapping[bytes, str], placed: Placed
 ) -> FollowPlan:
     """What data has to do to follow `pointers`, those on disk.
 
     The data of `undecided` ones, which are in conflict or cannot be read, stays as it is. `followed` is what was noted
-    the last time, `placed` what dver has put into the worktree. Data of `recreated` pointers is brought in any case.
+    the last time, `placed` what dver has put into the worktree.
     """
-    bring = {
-        path: entry
-        for path, entry in pointers.items()
-        if path in recreated or not _has_followed(path, entry, followed, placed)
-    }
+    bring = {path: entry for path, entry in pointers.items() if not _has_followed(path, entry, followed, placed)}
     gone = tuple(path for path in placed if path not in pointers and path not in undecided)
     kept = {path: followed[path] for path in undecided if path in followed}
     return FollowPlan(bring, gone, {**kept, **{path: mark_of(entry) for path, entry in pointers.items()}})

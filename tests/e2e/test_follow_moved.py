@@ -9,6 +9,9 @@ import pytest
 from githooks import git_says, put_dver_on_path, write_hooks
 from support import Run, git, make_git_repo
 
+from dver.ops.follow import follow
+from dver.scm.git import discover
+
 DATA = {"d/m.bin": "model", "d/images/1": "one", "d/images/2": "two"}
 MOVED = {f"e/{path.removeprefix('d/')}": text for path, text in DATA.items()}
 
@@ -196,3 +199,27 @@ def test_an_output_that_was_deleted_stays_deleted_while_the_lock_has_it(run: Run
     (repo / "d" / "copy").unlink()
     git_says(repo, "checkout", "HEAD~1")
     assert _data(repo) == {**DATA, "d/twin": "source"}
+
+
+@pytest.mark.parametrize("back", [("reset", "--hard", "HEAD~1"), ("revert", "--no-edit", "HEAD")])
+@pytest.mark.parametrize("rename", [True, False])
+def test_a_hook_that_was_interrupted_is_made_up_for_by_the_next(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, back: tuple[str, ...], rename: bool
+) -> None:
+    if rename:
+        _rename(repo)
+    else:
+        git("rm", "-q", "d/m.bin.dver", cwd=repo)
+        (repo / "d" / "m.bin").unlink()
+        git("commit", "-qm", "Remove", cwd=repo)
+    git("-c", "core.hooksPath=/dev/null", *back, cwd=repo)
+    with monkeypatch.context() as patch:
+        patch.setattr("dver.project.restore.apply_plans", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            follow(discover(repo))
+    git_says(repo, "checkout", "-b", "next")
+    assert _data(repo) == DATA
+
+
+def _interrupt(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
