@@ -50,6 +50,12 @@ def staged(git: GitRepo) -> Staged:
     return Staged(files, frozenset(path for path, blob in new.items() if blob is None))
 
 
+def recorded_by_commit(git: GitRepo, paths: Iterable[bytes]) -> list[bytes]:
+    """Those of `paths` that the index has in another version than HEAD, so that `git commit` records them."""
+    changed = _against(git, revisions.head(git) or _EMPTY_TREE[git.object_format])
+    return [path for path in paths if path in changed]
+
+
 def bases(git: GitRepo) -> list[str]:
     """The commits that the next one is made of: HEAD, and in a merge, a cherry-pick or a rebase the others. There are
     none before the first commit."""

@@ -572,3 +572,15 @@ def test_many_files_cost_hardly_more_git_commands_and_commits_than_one(
         counts.append(counted)
     assert counts[1]["git"] <= counts[0]["git"] + 2
     assert counts[1]["commits"] <= counts[0]["commits"] + 2
+
+
+def test_only_files_that_a_commit_changes_are_said_to_be_staged(run: Run, git_repo: Path) -> None:
+    run("init", cwd=git_repo)
+    (git_repo / "data").mkdir()
+    (git_repo / "data" / "a").write_text("1")
+    first = run("add", "data", cwd=git_repo).err  # before the first commit
+    assert "staged data.dver, .gitignore: `git commit` records them" in first
+    git("commit", "-qm", "Data", cwd=git_repo)
+    (git_repo / "data" / "a").write_text("2")
+    assert "staged data.dver: `git commit` records it" in run("add", "data", cwd=git_repo).err
+    assert "staged" not in run("checkout", "HEAD", "--force", cwd=git_repo).err
