@@ -119,18 +119,22 @@ def parse(content: bytes, name: str) -> Node:
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1)
-        if "cannot start any token" in str(error.problem) and _begins_with_tab(content, mark.line):
-            raise wrong(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab") from None
-        if versions(content):
-            fix = "keep the lines of one side, then `git add` the file"
-            raise wrong(mark, "the file has merge conflict markers", fix=fix) from None
-        raise wrong(mark, _told(error)) from None
+        raise _explained(content, error, mark) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PipelineError(f"{name} is not YAML", why=str(error).replace("\n", " ")) from None
 
 
-def _begins_with_tab(content: bytes, line: int) -> bool:
-    return any(one.lstrip(b" ").startswith(b"\t") for one in content.split(b"\n")[line - 1 : line])
+def _explained(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> PipelineError:
+    """The error at `mark`, with the mistake that is most likely behind it."""
+    line = b"".join(content.split(b"\n")[mark.line - 1 : mark.line])
+    if "cannot start any token" in str(error.problem) and line.lstrip(b" ").startswith(b"\t"):
+        return wrong(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab")
+    if versions(content):
+        fix = "keep the lines of one side, then `git add` the file"
+        return wrong(mark, "the file has merge conflict markers", fix=fix)
+    if "flow" in str(error.context) and b"${" in line:
+        return wrong(mark, _told(error), fix="within […] and {…}, put text with ${…} in quotes")
+    return wrong(mark, _told(error))
 
 
 def _told(error: yaml.MarkedYAMLError) -> str:

@@ -118,6 +118,17 @@ def test_conflict_markers_are_named_and_not_what_yaml_makes_of_them() -> None:
     assert caught.value.fix == "keep the lines of one side, then `git add` the file"
 
 
+@pytest.mark.parametrize("written", ["outs: [g${item}]", "outs: [{g${item}: {cache: false}}]", "a: [x, ${y}z]"])
+def test_variables_in_brackets_need_quotes(written: str) -> None:
+    with pytest.raises(PipelineError) as caught:
+        plain(written)
+    assert caught.value.fix == "within […] and {…}, put text with ${…} in quotes"
+
+
+def test_quoted_variables_in_brackets_are_text() -> None:
+    assert plain('outs: ["g${item}"]') == {"outs": ["g${item}"]}
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"a: \x00", b"[" * 100_000, b"a: 1\n" * 4_000_000])
 def test_what_is_no_yaml_or_too_large_is_one_error(content: bytes) -> None:
     with pytest.raises(PipelineError):
