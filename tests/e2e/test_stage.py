@@ -209,6 +209,7 @@ def test_a_stage_is_removed_from_dver_yaml_and_the_lock_and_its_outputs_stay(run
     assert "my model" not in (project / "dver.lock").read_text()
     assert (project / "my model").read_text() == "raw\n"
     assert "no longer tracked: my model\n`dver add 'my model'`" in removed.err
+    assert removed.err.endswith("staged dver.yaml, dver.lock: `git commit` records them\n")
     run("add", "my model", cwd=project)
     run("stage", "remove", "b", cwd=project)
     assert not run("stage", "list", "--json", cwd=project).json

@@ -77,10 +77,11 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
         removed = stage.remove(repo, names, cwd=ctx.cwd)
         paths = [shown(repo, path) for path in removed.paths]
         left = [repo.shown(path) for path in removed.outs]
-    ctx.say(f"removed {some([terminal.printable(str(one)) for one in removed.stages])} from {some(paths)}")
-    if left:
-        ctx.note(f"no longer tracked: {some([terminal.printable(one) for one in left])}")
-        ctx.note(f"`dver add {' '.join(map(typed, left[:3]))}` tracks it as data, or delete it")
+        ctx.say(f"removed {some([terminal.printable(str(one)) for one in removed.stages])} from {some(paths)}")
+        if left:
+            ctx.note(f"no longer tracked: {some([terminal.printable(one) for one in left])}")
+            ctx.note(f"`dver add {' '.join(map(typed, left[:3]))}` tracks it as data, or delete it")
+        report_staged(ctx, repo)
 
 
 class _Add(options.Command):
