@@ -19,9 +19,14 @@ def tell_fetched(ctx: Context, remotes: Sequence[FetchedFrom], *, dry_run: bool)
         if one.objects or not one.runs:
             ctx.say(f"{verb} {amount(one.files, one.size)} from {where}")
         if one.runs:
-            ctx.say(f"learnt of {terminal.count(one.runs, 'run')} of stages from {where}")
+            ctx.say(f"fetched {entries(one.runs)} from {where}")
         if one.damaged_runs:
             ctx.warn(f"left out what {where} knows of some runs: {some(one.damaged_runs)} is damaged")
+
+
+def entries(runs: int) -> str:
+    """A number of runs in the run cache."""
+    return f"{runs:,} run cache {'entry' if runs == 1 else 'entries'}"
 
 
 def amount(files: int, size: int) -> str:

@@ -233,6 +233,6 @@ def _unknown(graph: Graph, text: str) -> list[Address]:
     known = [str(one) for one in graph.order]
     near = get_close_matches(text, known, 1)
     raise UsageError(
-        f"{text!r} is no stage, and no stage makes it",
+        f"no stage or output named {text!r}",
         fix=f"did you mean {near[0]!r}?" if near else "`dver stage list` lists all stages",
     )

@@ -80,7 +80,7 @@ def ran(count: Path) -> list[str]:
 
 def test_a_commit_that_somebody_ran_costs_others_a_download(run: Run, first: Path, clone: Team, count: Path) -> None:
     run("repro", cwd=first)
-    assert "told of 2 runs" in run("push", cwd=first).out  # and nothing is committed
+    assert "pushed 2 run cache entries" in run("push", cwd=first).out  # and nothing is committed
     ran(count)
     second = clone("second")
     shown = run("repro", "--pull", cwd=second).err
@@ -162,7 +162,7 @@ def test_damage_is_told_and_nothing_is_taken_from_it(
     assert ran(count) == ["prepare", "train"]
     assert "left out what" in run("fetch", "--run-cache", cwd=second).err
     batch.unlink()
-    assert "told of 2 runs" in run("push", "--run-cache", cwd=first).out
+    assert "pushed 2 run cache entries" in run("push", "--run-cache", cwd=first).out
     run("repro", "--pull", cwd=clone("third"))
     assert ran(count) == []
 
@@ -184,10 +184,10 @@ def test_what_is_known_there_is_not_sent_again(run: Run, first: Path, clone: Tea
     run("push", cwd=first)
     batches = sorted(remote.glob("indexes/*.runs"))
     assert "has everything" in run("push", cwd=first).out
-    assert "told of" not in run("push", "--run-cache", cwd=first).out
+    assert "run cache" not in run("push", "--run-cache", cwd=first).out
     second = clone("second")
     run("repro", "--pull", cwd=second)
-    assert "told of" not in run("push", "--run-cache", cwd=second).out
+    assert "run cache" not in run("push", "--run-cache", cwd=second).out
     assert sorted(remote.glob("indexes/*.runs")) == batches
 
 
@@ -195,11 +195,11 @@ def test_all_that_was_tried_can_be_sent_and_fetched(run: Run, first: Path, clone
     for rate in (1, 2, 3):
         (first / "params.yaml").write_text(f"rate: {rate}\n")
         run("repro", cwd=first)
-    assert "told of 2 runs" in run("push", cwd=first).out
-    assert "told of 2 runs" in run("push", "--run-cache", cwd=first).out
+    assert "pushed 2 run cache entries" in run("push", cwd=first).out
+    assert "pushed 2 run cache entries" in run("push", "--run-cache", cwd=first).out
     ran(count)
     second = clone("second")
-    assert "learnt of 4 runs" in run("fetch", "--run-cache", cwd=second).out
+    assert "fetched 4 run cache entries" in run("fetch", "--run-cache", cwd=second).out
     for rate in (3, 1, 2):
         (second / "params.yaml").write_text(f"rate: {rate}\n")
         run("repro", "--pull", cwd=second)
@@ -215,7 +215,7 @@ def test_lineage_is_known_in_another_clone(run: Run, first: Path, clone: Team) -
     run("push", cwd=first)
     second = clone("second")
     assert "no record of this run" in run("lineage", "model", cwd=second).out
-    assert "learnt of 2 runs" in run("pull", cwd=second).out
+    assert "fetched 2 run cache entries" in run("pull", cwd=second).out
     assert "no record of this run" not in run("lineage", "model", cwd=second).out
 
 
@@ -268,7 +268,7 @@ def test_many_pushes_leave_few_batches_after_a_gc(
     ran(count)
     run("repro", "--pull", cwd=second)
     assert ran(count) == []
-    assert "told of" not in run("push", "--run-cache", cwd=second).out
+    assert "run cache" not in run("push", "--run-cache", cwd=second).out
     assert run("fsck", "--remote", cwd=second).rc == 0
 
 

@@ -201,7 +201,7 @@ def test_a_stage_is_removed_from_dver_yaml_and_the_lock_and_its_outputs_stay(run
     git("add", "-A", cwd=project)
     git("commit", "-qm", "Run", cwd=project)
     assert "can be removed together only" in run("stage", "remove", "b@1", cwd=project, rc=2).err
-    assert "is no stage" in run("stage", "remove", "my model", cwd=project, rc=2).err
+    assert "no stage or output named" in run("stage", "remove", "my model", cwd=project, rc=2).err
     assert "fix: dver stage remove a\n" in run("remove", "a", cwd=project, rc=2).err
     removed = run("stage", "remove", "a", cwd=project)
     assert removed.out == "removed a from dver.yaml\n"

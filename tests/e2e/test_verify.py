@@ -94,7 +94,7 @@ def test_a_stage_that_never_ran_cannot_be_verified(run: Run, repo: Path) -> None
     git("add", "-A", cwd=repo)
     git("commit", "-qm", "Stages", cwd=repo)
     assert "has not been run" in run("verify", "make", cwd=repo, rc=10).err
-    assert "is no stage" in run("verify", "other", cwd=repo, rc=2).err
+    assert "no stage or output named" in run("verify", "other", cwd=repo, rc=2).err
 
 
 def test_without_a_commit_there_is_nothing_to_verify(run: Run, repo: Path, tmp_path: Path) -> None:

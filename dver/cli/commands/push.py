@@ -7,7 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.context import Context
 from dver.cli.scope import transfer_options
-from dver.cli.transfers import amount
+from dver.cli.transfers import amount, entries
 from dver.cli.untrusted import warn_of_ignored
 from dver.ops.push import push
 from dver.project.history import Scope
@@ -67,8 +67,7 @@ def command(
         _warn_of_lost(ctx, one, dry_run=dry_run)
         ctx.say(_line(one, dry_run=dry_run))
     if result.runs:
-        verb = "would tell" if dry_run else "told"
-        ctx.say(f"{verb} of {terminal.count(result.runs, 'run')} of stages")
+        ctx.say(f"{'would push' if dry_run else 'pushed'} {entries(result.runs)}")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
 
