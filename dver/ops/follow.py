@@ -11,7 +11,7 @@ from dver.core.errors import ConflictError, CorruptError, DverError
 from dver.core.progress import SILENT, Progress
 from dver.project.following import FollowPlan, plan_following
 from dver.project.getting import get_targets
-from dver.project.moved import changed_by_git
+from dver.project.moved import note_changes_of_git
 from dver.project.prefetch import prefetch
 from dver.project.projects import owner, projects_of
 from dver.project.restore import Restored, Wish, together
@@ -73,8 +73,7 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
     if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
         undecided = undecided | (known - entries.keys())
-    if changes := changed_by_git(top, index, seen.tracked):
-        top.note_placed(changes)
+    note_changes_of_git(top, index, seen.tracked)
     plan = plan_following(entries, undecided, top.followed.marks, top.placed)
     parts, errors = [], []
     for repo, bring, gone in _by_project(top, plan):

@@ -23,26 +23,35 @@ def note_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
     """Before a commit: note under its new path what dver placed under an old one that no pointer on disk names."""
     absent = [path for path in repo.placed if path not in staged and not _exists(repo, path)]
     left = [path for path in absent if not _exists(repo, path + SUFFIX)]
-    if moved := _moved(repo, left, staged.values()):
+    if moves := list(_moves(repo, left, staged.values())):
         with repo.exclusive():
-            repo.note_placed(moved)
+            _note(repo, moves)
 
 
-def changed_by_git(top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]) -> Placed:
-    """How placed.json has to change, after Git has changed pointers: for data that was moved together with its pointer,
-    and for absent data whose pointer was created.
+def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]) -> None:
+    """After Git has changed pointers: note data that was moved together with its pointer, and absent data whose pointer
+    was created.
 
     `index` and `tracked` are the pointers in the index, and what is named on disk. Git is asked only if placed data is
-    absent.
+    absent. Call it within `top.exclusive()`.
     """
     absent = [path for path in top.placed if not _exists(top, path)]
     if not absent:
-        return {}
+        return
     heads = [_Former.of(top, index, commit) for commit in revisions.former_heads(top.git)]
     stash = revisions.last_stash(top.git)
     former = [*heads, *([_Former.of(top, index, stash)] if stash else ())]
     created = _created(top, heads, [tracked[path] for path in absent if path in tracked])
-    return {**dict.fromkeys(created, ()), **_taken_away(top, former, absent, tracked)}
+    _note(top, list(_taken_away(top, former, absent, tracked)), created)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Data that is at another path than where dver placed it."""
+
+    to: Tracked
+    origins: Sequence[bytes]
+    """Where dver placed it: more than one path if they had the same content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +86,42 @@ class _Former:
 
 def _taken_away(
     top: Repository, former: Sequence[_Former], absent: Sequence[bytes], tracked: Mapping[bytes, Tracked]
-) -> Placed:
-    """How placed.json has to change because data was moved with its pointer, and Git then took the pointer away.
+) -> Iterator[_Move]:
+    """Data that was moved with its pointer, which Git then took away.
 
     Data counts as moved to a path under three conditions. A former commit has a pointer there, and the index has none.
     dver placed the same content at another path, where nothing is now. That commit has no pointer at the other path.
     So data that the user deleted, or keeps without a pointer, does not count.
     """
-    moved: Placed = {}
     for commit in former:
         left = [path for path in absent if not any(source in commit for source in _sources(path, tracked))]
         candidates = commit.taken_away(top) if left else ()
-        moved |= _moved(top, left, (one for one in candidates if one.path not in tracked))
-    return moved
+        yield from _moves(top, left, (one for one in candidates if one.path not in tracked))
 
 
-def _moved(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked]) -> Placed:
-    """How placed.json has to change if those of `candidates` whose data dver placed at a path that was `left` are where
-    that data is now."""
+def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked]) -> Iterator[_Move]:
+    """Those of `candidates` whose data is there, and was placed by dver at a path that it has `left`."""
     placed = repo.placed
     origins: dict[str, list[bytes]] = {}
     for path in left:
         for entry in placed[path]:
             origins.setdefault(mark_of(entry), []).append(path)
-    moved: Placed = {}
     for one in candidates if origins else ():
-        came_from = origins.get(mark_of(one.entry), ())
+        came_from = origins.get(mark_of(one.entry))
         if came_from and one.path not in placed and _exists(repo, one.path):
-            moved |= {one.path: (one.entry,), **dict.fromkeys(came_from, ())}
-    return moved
+            yield _Move(one, came_from)
+
+
+def _note(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
+    """Correct placed.json: `moves` have been made, and the absent data of `created` pointers is to come back."""
+    left = {path for one in moves for path in one.origins}
+    changes: Placed = dict.fromkeys([*left, *created], ())
+    changes |= {one.to.path: (one.to.entry,) for one in moves}
+    if changes:
+        repo.note_placed(changes)
+    partial = {one.to.path: True for one in moves if not repo.partial.isdisjoint(one.origins)}
+    if partial:  # or what was never downloaded would count as deleted
+        repo.note_partial({**dict.fromkeys(left, False), **partial})
 
 
 def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked]) -> Iterator[bytes]:

@@ -67,7 +67,7 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
     """
     placed = repo.placed
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
-    others = [wish for wish in wishes if wish.path not in quick and wish.path not in repo.partial]
+    others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo, wish)]
     others_done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
     note(repo, list(quick.values()), placed, finished=False)
     parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
@@ -83,11 +83,16 @@ def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
     return both and stat.S_ISDIR(_mode(repo.absolute(wish.path)))
 
 
+def _stays_absent(repo: Repository, wish: Wish) -> bool:
+    """Is nothing of a partial directory here that could be updated? If it has to go, all that is here goes."""
+    return wish.path in repo.partial and wish.entry is not None
+
+
 def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> list[CheckoutPlan]:
     """What `update` will do for each of `wishes`."""
     placed = repo.placed
     known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
-    others = [wish for wish in wishes if wish not in known and wish.path not in repo.partial]
+    others = [wish for wish in wishes if wish not in known and not _stays_absent(repo, wish)]
     plans = [_plan_one(repo, wish, placed[wish.path], progress) for wish in known]
     return [*plan_restore(repo, others, placed, progress=progress), *plans]
 

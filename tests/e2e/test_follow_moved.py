@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from githooks import git_says, put_dver_on_path, write_hooks
+from githooks import FOLLOWING, git_says, put_dver_on_path, write_hooks
 from support import Run, git, make_git_repo
 
 from dver.ops.follow import follow
@@ -199,6 +199,38 @@ def test_an_output_that_was_deleted_stays_deleted_while_the_lock_has_it(run: Run
     (repo / "d" / "copy").unlink()
     git_says(repo, "checkout", "HEAD~1")
     assert _data(repo) == {**DATA, "d/twin": "source"}
+
+
+@pytest.fixture
+def partial(run: Run, repo: Path, tmp_path: Path) -> Path:
+    """A clone with hooks that has one file of the directory."""
+    run("remote", "add", "-d", "store", str(tmp_path / "remote"), cwd=repo)
+    git("commit", "-qm", "Remote", cwd=repo)
+    run("push", cwd=repo)
+    clone = tmp_path / "clone"
+    git("clone", "-q", repo, clone, cwd=tmp_path)
+    run("pull", "d/images/1", cwd=clone)
+    write_hooks(clone, [*FOLLOWING, "pre-commit"])
+    return clone
+
+
+def test_a_partial_directory_stays_partial_where_it_is_moved_to(run: Run, partial: Path) -> None:
+    _rename(partial)
+    assert run("add", "-u", cwd=partial).rc == 0
+    assert git("status", "--porcelain", cwd=partial) == ""
+    git_says(partial, "checkout", "-q", "HEAD~1")
+    assert _data(partial) == {"d/images/1": "one"}
+    run("add", "-u", cwd=partial)
+    assert git("status", "--porcelain", cwd=partial) == ""
+
+
+def test_a_partial_directory_goes_with_its_pointer_and_what_is_saved_comes_back(run: Run, partial: Path) -> None:
+    git_says(partial, "checkout", "-q", "origin/bare")
+    assert _data(partial) == {}
+    git_says(partial, "checkout", "-q", "main")
+    assert _data(partial) == {"d/images/1": "one"}
+    run("add", "-u", cwd=partial)
+    assert git("status", "--porcelain", cwd=partial) == ""
 
 
 @pytest.mark.parametrize("back", [("reset", "--hard", "HEAD~1"), ("revert", "--no-edit", "HEAD")])
