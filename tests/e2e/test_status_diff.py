@@ -95,7 +95,7 @@ def test_data_that_is_not_here_is_told_from_data_that_changed(project: Project, 
 def test_a_clone_without_objects_says_what_is_not_in_the_store(project: Project, tmp_path: Path, run: Run) -> None:
     clone = project.clone(tmp_path / "clone", share=False)
     assert not clone.state().in_store
-    assert "dver fetch" in run("status", cwd=clone.root).out
+    assert "dver pull" in run("status", cwd=clone.root).out
     write(clone.root, {"data/something": b"x"})
     assert clone.state().changes is None, "what was recorded cannot be read, so what changed cannot be told"
 
