@@ -161,8 +161,8 @@ def test_a_path_that_several_deleted_clones_had_is_not_enough_to_forget_one(run:
     refused = run("gc", "--forget", bob, cwd=added, rc=2)
     assert "several clones" in refused.err
     fix = refused.err.partition("gone for good: ")[2].split()
-    run(*fix[1:], cwd=added)
-    assert "forgot" in run("gc", "--forget", bob, cwd=added).out
+    assert "forgot" in run(*fix[1:], cwd=added).out
+    assert run("gc", "--forget", bob, "--json", cwd=added).json == {"forgotten": 1}
     run("gc", cwd=added)
 
 

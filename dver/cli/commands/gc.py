@@ -76,12 +76,8 @@ def command(
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
         warn_of_ignored(ctx, repo)
-        if gone is not None and remote is not None:
-            for one in forget_repository(repo, remote.checked(repo), gone):
-                ctx.say(f"forgot {terminal.printable(one)}")
-        elif gone is not None:
-            count = forget(repo, gone, cwd=ctx.cwd)
-            ctx.say(f"forgot {terminal.printable(gone)} ({terminal.count(count, 'entry', 'entries')})")
+        if gone is not None:
+            _forget(ctx, repo, gone, remote, as_json=as_json)
         elif batch is not None:
             restored = restore(repo, None if batch == _ALL else batch)
             ctx.emit_json(restored) if as_json else _tell_restored(ctx, restored)
@@ -92,6 +88,20 @@ def command(
         else:
             report = gc(repo, dry_run=dry_run, grace=wait, explain=ctx.verbose > 0, progress=ctx.progress)
             ctx.emit_json(report) if as_json else _tell(ctx, report)
+
+
+def _forget(ctx: Context, repo: Repository, gone: str, remote: RemoteChoice | None, *, as_json: bool) -> None:
+    if remote is not None:
+        names = list(forget_repository(repo, remote.checked(repo), gone))
+        count, shown = len(names), [terminal.printable(one) for one in names]
+    else:
+        count = forget(repo, gone, cwd=ctx.cwd)
+        shown = [f"{terminal.printable(gone)} ({terminal.count(count, 'entry', 'entries')})"]
+    if as_json:
+        ctx.emit_json({"forgotten": count})
+        return
+    for one in shown:
+        ctx.say(f"forgot {one}")
 
 
 def _check(*, dry_run: bool, batch: str | None, remote: RemoteChoice | None, offline: bool, gone: str | None) -> None:
