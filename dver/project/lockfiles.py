@@ -12,6 +12,7 @@ from dver.formats import lock as lock_format
 from dver.formats.lock import Item, Lock
 from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
+from dver.project.restoring import restoring
 from dver.repo import PROJECT_FOLDER, Repository
 
 Decode = Callable[[bytes], Lock]
@@ -62,11 +63,11 @@ def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lo
         return decode(content)
     except (CorruptError, ConflictError) as error:
         shown = repo.shown(lock_path)
-        restoring = f"restore it with `git checkout HEAD -- {typed(shown)}`, or delete it and run `dver repro`"
+        remedy = f"{restoring(repo, lock_path)}, or delete it and run `dver repro`"
         raise type(error)(
             f"cannot read the lock {shown!r}",
             why=f"it is {error.what}" + (f": {error.why}" if error.why else ""),
-            fix=error.fix if isinstance(error, ConflictError) or error.fix == "upgrade dver" else restoring,
+            fix=error.fix if isinstance(error, ConflictError) or error.fix == "upgrade dver" else remedy,
         ) from error
 
 

@@ -17,6 +17,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind, forbidden_name
 from dver.project.lockfiles import Maker, outputs_in
+from dver.project.restoring import restoring
 from dver.repo import PROJECT_FOLDER, Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import PointerFile, is_lock_path
@@ -196,7 +197,7 @@ def decode(repo: Repository, path: bytes, content: bytes) -> Pointer:
         raise type(error)(
             f"cannot read the pointer {shown!r}",
             why=_joined(error.what, error.why),
-            fix=error.fix or f"restore it with `git checkout HEAD -- {typed(shown)}`",
+            fix=error.fix or restoring(repo, path),
         ) from error
 
 

@@ -791,3 +791,16 @@ def test_a_pointer_that_is_none_is_named_with_the_way_to_restore_it(project: Pro
     result = run("checkout", cwd=project.root, rc=6)
     assert "data.dver" in result.err
     assert "git checkout HEAD -- data.dver" in result.err
+
+
+def test_a_pointer_that_was_committed_as_it_is_is_restored_from_an_older_version(project: Project, run: Run) -> None:
+    good = (project.root / "data.dver").read_text()
+    (project.root / "data.dver").write_text("rubbish: [\n")
+    project.git("commit", "--quiet", "-am", "Rubbish")
+    advice = run("checkout", cwd=project.root, rc=6).err.splitlines()[-1]
+    assert "`git log --oneline -- data.dver` lists them" in advice
+    older = project.git("log", "--format=%h", "--", "data.dver").split()[1]
+    command = advice.partition("`git checkout COMMIT")[2].rstrip("`").split()
+    project.git("checkout", older, *command)
+    assert (project.root / "data.dver").read_text() == good
+    run("checkout", cwd=project.root)
