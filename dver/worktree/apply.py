@@ -205,15 +205,20 @@ class _Run:
     def publish(self, staged: bytes, step: _Step) -> None:
         """Move a file to its place, unless that would overwrite what nobody has looked at."""
         plan, target = step.plan, self.destination.absolute(step.path)
-        if plan.force:
-            os.rename(staged, target)
-        elif step.is_new:
+        if step.is_new and not plan.force:
             if not move_to_free_name(staged, target):
                 self.discard(staged, step, Why.IN_THE_WAY)
-        elif self.recheck.is_unchanged(target, plan.found.get(step.path, step.entry)):
-            os.rename(staged, target)
+        elif plan.force or self.recheck.is_unchanged(target, plan.found.get(step.path, step.entry)):
+            self.replace(staged, target, step)
         else:
             self.discard(staged, step, Why.EDITED)
+
+    def replace(self, staged: bytes, target: bytes, step: _Step) -> None:
+        """Rename a file to its place, unless a directory is there: one that a pointer below needs, for instance."""
+        try:
+            os.rename(staged, target)
+        except IsADirectoryError:
+            self.discard(staged, step, Why.IN_THE_WAY)
 
     def discard(self, staged: bytes, step: _Step, why: Why) -> None:
         """Keep what is at the place of a file that was made."""

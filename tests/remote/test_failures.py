@@ -550,6 +550,7 @@ def test_an_unknown_protocol_is_told_with_a_near_one() -> None:
 
 def test_a_protocol_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gcsfs", None)
+    monkeypatch.setitem(sys.modules, "gcsfs.core", None)  # another test may have imported it
     error = refusal(FsspecStorage(RemoteSettings("origin", "gs://bucket/prefix")))
     assert "dver[gs]" in (error.fix or "")
 
