@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -205,8 +205,3 @@ def files_in(steps: Sequence[tuple[bytes, Entry]]) -> int:
 def bytes_in(steps: Sequence[tuple[bytes, Entry]]) -> int:
     """How many bytes the steps concern."""
     return sum(entry.size for _, entry in steps)
-
-
-def blockers(plan: CheckoutPlan) -> Iterator[Kept]:
-    """The unsaved work that keeps the wanted content from its place."""
-    return (kept for kept in plan.keep if kept.blocks)
