@@ -12,7 +12,7 @@ line of the command's docstring is that same summary (a test compares them).
     @options.json_option
     @click.pass_obj
     def command(ctx: Context, *, paths: tuple[str, ...], dry_run: bool, as_json: bool) -> int | None:
-        '''Store files and directories, and write their pointers.
+        '''Store files and directories and write their pointers.
 
         Further paragraphs of help, in the present tense.
         '''

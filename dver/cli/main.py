@@ -62,14 +62,18 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    examples=[("dver init", "Begin."), ("dver add data/", "Track a directory."), ("dver add --help", "Read on.")],
+    examples=[
+        ("dver init", "Create a project in this Git repository."),
+        ("dver add data/", "Track a directory."),
+        ("dver add --help", "Show the help of a command."),
+    ],
 )
 @click.option("--version", is_flag=True, expose_value=False, callback=_print_version, help="Print the version.")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Version datasets and models beside code in Git.
 
-    Git tracks small pointer files; the data itself is kept in a store on this machine and in a remote of yours.
+    Git tracks small pointer files. The data itself is in a store on this machine and on your remotes.
     """
     if ctx.invoked_subcommand is None:
         ctx.obj.say(ctx.get_help())

@@ -1,4 +1,4 @@
-"""Click commands that share dver's options, examples in their help, and the decorators that commands use."""
+"""Command classes and decorators: global options, examples in the help, and options that several verbs share."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def _verbose(ctx: click.Context, _param: click.Parameter, value: int) -> None:
 
 
 def _change_directory(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    if value is None or ctx.resilient_parsing:  # while a shell asks for completions, nothing moves
+    if value is None or ctx.resilient_parsing:  # completion must not change the directory
         return
     try:
         os.chdir(value)
     except OSError as error:
         raise UsageError(
-            f"cannot go to the directory {value!r}", why=error.strerror, fix="give --cd a directory that exists"
+            f"cannot change to directory {value!r}", why=error.strerror, fix="pass an existing directory to --cd"
         ) from error
 
 
-# Shown in the help of every command, and accepted before the verb as well as after it.
+# Every command accepts these before and after the verb, and shows them in its help.
 GLOBAL_OPTIONS: list[click.Parameter] = [
     click.Option(
         ["-q", "--quiet"],
         is_flag=True,
         expose_value=False,
         callback=_quiet,
-        help="Print results, warnings and errors only.",
+        help="Print only results, warnings and errors.",
     ),
     click.Option(
-        ["-v", "--verbose"], count=True, expose_value=False, callback=_verbose, help="Say more; twice for still more."
+        ["-v", "--verbose"], count=True, expose_value=False, callback=_verbose, help="Increase verbosity (repeatable)."
     ),
     click.Option(
         ["--cd"],
@@ -53,7 +53,7 @@ GLOBAL_OPTIONS: list[click.Parameter] = [
         expose_value=False,
         is_eager=True,
         callback=_change_directory,
-        help="Run as if started in DIR.",
+        help="Change to DIR before running.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The verbs, their order in the help, and their summaries: what `dver --help` says without importing any of them."""
+"""The table of verbs: sections, order and summaries. `dver --help` prints it without importing any command."""
 
 from __future__ import annotations
 
@@ -6,53 +6,55 @@ from typing import Final
 
 SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Track data": {
-        "init": "Turn a Git repository, or a folder of one, into a dver project.",
-        "add": "Store files and directories, and write their pointers.",
+        "init": "Create a dver project in a Git repository.",
+        "add": "Store files and directories and write their pointers.",
         "remove": "Stop tracking data.",
         "move": "Move or rename tracked data.",
-        "checkout": "Bring data to what the pointers, or a revision, say.",
-        "resolve": "End conflicts of data that two branches changed.",
-        "unlock": "Make linked files safe to edit.",
+        "checkout": "Check out data for the current pointers or a revision.",
+        "resolve": "Resolve merge conflicts in tracked data.",
+        "unlock": "Replace linked files with writable copies.",
     },
-    "Look at data": {
-        "status": "Say what changed, and what to do about it.",
-        "diff": "Compare two versions of the data, file by file.",
-        "ls": "List tracked data, here or at a revision.",
-        "cat": "Print a tracked file, here or at a revision.",
+    "Inspect data": {
+        "status": "Show changed data and stages that are out of date.",
+        "diff": "Compare two versions of tracked data file by file.",
+        "ls": "List tracked data.",
+        "cat": "Print a tracked file.",
     },
     "Share data": {
-        "remote": "Say where data is pushed to and pulled from.",
-        "push": "Upload to the remote what it lacks.",
-        "fetch": "Download into the store, leaving the workspace alone.",
-        "pull": "Download, and check out.",
-        "check": "Say whether all that a commit needs is there.",
+        "remote": "Manage remotes.",
+        "push": "Upload data to a remote.",
+        "fetch": "Download data into the store without checking it out.",
+        "pull": "Download data and check it out.",
+        "check": "Check that all data of a commit is available.",
     },
     "Run pipelines": {
-        "stage": "Add stages to dver.yaml, list and remove them.",
-        "repro": "Run the stages that are out of date.",
-        "dag": "Draw how stages depend on each other.",
-        "logs": "Print what a run of a stage wrote.",
-        "commit": "Record what stages have made as it is, without running them.",
-        "freeze": "Say of stages that they are not to be run.",
-        "unfreeze": "Let frozen stages be run again.",
-        "lineage": "Say from what an output was made.",
-        "verify": "Run a stage again, apart, and compare.",
+        "stage": "Add, list and remove stages.",
+        "repro": "Run stages that are out of date.",
+        "dag": "Draw the graph of stages.",
+        "logs": "Print the output of a stage's run.",
+        "commit": "Record current outputs in dver.lock without running stages.",
+        "freeze": "Freeze stages so that repro skips them.",
+        "unfreeze": "Unfreeze stages so that repro runs them again.",
+        "lineage": "Show how an output was produced.",
+        "verify": "Re-run a stage in a clean worktree and compare its outputs.",
     },
     "Compare runs": {
-        "params": "Show parameters, and compare those of two revisions.",
-        "metrics": "Show and compare metrics of any revisions.",
-        "plots": "Draw plots of any revisions.",
+        "params": "Show parameters and compare them between revisions.",
+        "metrics": "Show metrics and compare them between revisions.",
+        "plots": "Draw plots and compare them between revisions.",
     },
-    "Set up and get help": {
-        "install": "Have Git run dver, so that data follows.",
-        "uninstall": "Take back what install did.",
+    "Set up and maintain": {
+        "install": "Install Git hooks and merge drivers.",
+        "uninstall": "Remove dver's hooks and drivers.",
         "config": "Read and change settings.",
-        "gc": "Remove data that no commit needs any more.",
-        "fsck": "Verify every byte that is stored, and repair what is damaged.",
-        "doctor": "Examine this installation, disk and project.",
-        "completion": "Print the script that completes dver in your shell.",
-        "demo": "Walk through a whole session in a new folder.",
-        "help": "Show the help of a verb.",
+        "gc": "Remove unreferenced data.",
+        "fsck": "Verify stored data and repair corrupt objects.",
+        "doctor": "Check the installation, disk and project for problems.",
+    },
+    "Get help": {
+        "completion": "Print the completion script for a shell.",
+        "demo": "Run a complete example session in a new directory.",
+        "help": "Show the help of a command.",
         "version": "Print the version.",
     },
 }
@@ -60,4 +62,4 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
 SUMMARIES: Final[dict[str, str]] = {verb: text for verbs in SECTIONS.values() for verb, text in verbs.items()}
 
 HIDDEN: Final = frozenset(("hook", "merge-driver", "diff-driver", "textconv"))
-"""Verbs that Git runs, not people: no help lists them."""
+"""Verbs for Git hooks and drivers. The help does not list them."""

@@ -22,7 +22,7 @@ from dver.core.errors import *
 @options.json_option
 @click.pass_obj
 def command(ctx, *, as_json):
-    "Say what changed, and what to do about it."
+    "Show changed data and stages that are out of date."
 {body}
 
 stand_in = types.ModuleType("dver.cli.commands.status")

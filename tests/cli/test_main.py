@@ -123,7 +123,7 @@ def test_cd_changes_the_directory_and_relative_ones_add_up(stand_in: Callable[..
 
 def test_cd_to_nowhere_is_a_usage_error(run: Run) -> None:
     result = run("--cd", "nowhere", "version", rc=2)
-    assert "error: cannot go to the directory 'nowhere'" in result.err
+    assert "error: cannot change to directory 'nowhere'" in result.err
     assert "why: No such file or directory" in result.err
 
 

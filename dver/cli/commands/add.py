@@ -34,7 +34,7 @@ from dver.repo import Repository
 def command(
     ctx: Context, *, paths: tuple[str, ...], update: bool, force: bool, dry_run: bool, remote: str | None, as_json: bool
 ) -> None:
-    """Store files and directories, and write their pointers.
+    """Store files and directories and write their pointers.
 
     The content of PATH is kept in the store, Git is told to ignore PATH, and the pointer PATH.dver, which stands for it
     in Git, is written and staged. Commit as usual afterwards.

@@ -20,7 +20,7 @@ from dver.repo import Repository
 @click.option("--rev", metavar="REV", help="The file as it was at this revision.")
 @click.pass_obj
 def command(ctx: Context, *, path: str, rev: str | None) -> None:
-    """Print a tracked file, here or at a revision.
+    """Print a tracked file.
 
     The bytes come from the store, verified; the data need not be checked out. For a symbolic link, the path that it
     holds is printed.

@@ -37,7 +37,7 @@ def command(
     all_commits: bool,
     as_json: bool,
 ) -> int:
-    """Say whether all that a commit needs is there.
+    """Check that all data of a commit is available.
 
     The commit is HEAD, unless the options say otherwise. The exit code is 1 if anything is missing.
     """

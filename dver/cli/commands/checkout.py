@@ -35,7 +35,7 @@ from dver.repo import Repository
 def command(
     ctx: Context, *, arguments: tuple[str, ...], force: bool, relink: bool, to: str | None, as_json: bool
 ) -> int:
-    """Bring data to what the pointers, or a revision, say.
+    """Check out data for the current pointers or a revision.
 
     Without REV, data follows the pointers that are there, for example after `git checkout`. With REV, pointers and data
     become what they were at that revision; HEAD does not move.

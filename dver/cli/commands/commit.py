@@ -32,7 +32,7 @@ from dver.repo import Repository
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: bool) -> None:
-    """Record what stages have made as it is, without running them.
+    """Record current outputs in dver.lock without running stages.
 
     For outputs that were changed by hand, and for stages of which it is known that a change (a comment in the code, a
     renamed file) makes no difference: dver.lock then says what there is. Where more than outputs changed, it is asked

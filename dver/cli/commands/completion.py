@@ -18,7 +18,7 @@ from dver.cli.context import Context
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
 def command(ctx: Context, *, shell: str) -> None:
-    """Print the script that completes dver in your shell."""
+    """Print the completion script for a shell."""
     from dver.cli.completing import script
     from dver.cli.main import cli
 

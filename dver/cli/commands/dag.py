@@ -29,7 +29,7 @@ from dver.repo import Repository
 @click.option("--dot", is_flag=True, help="Print it for Graphviz.")
 @click.pass_obj
 def command(ctx: Context, *, targets: tuple[str, ...], outs: bool, full: bool, mermaid: bool, dot: bool) -> None:
-    """Draw how stages depend on each other.
+    """Draw the graph of stages.
 
     TARGET is a stage or an output; it is drawn with all that it depends on. The stages of a foreach or matrix are one
     box, with their number. What does not fit into the width of the terminal is drawn as an indented tree.

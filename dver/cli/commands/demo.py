@@ -20,7 +20,7 @@ from dver.core.errors import DverError, UsageError
 @click.option("--pipeline", metavar="EXAMPLE", help="Run stages instead: those of examples/digits, in dver's sources.")
 @click.pass_obj
 def command(ctx: Context, *, directory: str, pipeline: str | None) -> None:
-    """Walk through a whole session in a new folder.
+    """Run a complete example session in a new directory.
 
     Makes a Git repository with a dataset of a few hundred files in DIR, and versions it: add, push to a folder, clone,
     pull, edit, diff, go back in time. Every command that is shown is run, and `diff -r` proves at each step that what

@@ -24,7 +24,7 @@ from dver.repo import Repository
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, arguments: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
-    """Compare two versions of the data, file by file.
+    """Compare two versions of tracked data file by file.
 
     A is HEAD unless given, B the workspace. Files are added (A), deleted (D), modified (M) or renamed (R).
     """

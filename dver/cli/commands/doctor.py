@@ -28,7 +28,7 @@ from dver.project.health import Finding, Level
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> int:
-    """Examine this installation, disk and project.
+    """Check the installation, disk and project for problems.
 
     Looks at versions, at what the disk can do, at the settings, the store, the pointers, and whether the remotes can be
     reached. Each problem comes with what to do about it. Nothing is changed.

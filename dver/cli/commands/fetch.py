@@ -41,7 +41,7 @@ def command(
     run_cache: bool,
     as_json: bool,
 ) -> None:
-    """Download into the store, leaving the workspace alone.
+    """Download data into the store without checking it out.
 
     A PATH may be one file or folder inside of a tracked directory: then only that is downloaded. Everything is checked
     against the hashes in Git on its way in.

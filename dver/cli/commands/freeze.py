@@ -15,7 +15,7 @@ from dver.repo import Repository
 @click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
 @click.pass_obj
 def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
-    """Say of stages that they are not to be run.
+    """Freeze stages so that repro skips them.
 
     Writes `frozen: true` into dver.yaml; the text that is there stays as it is. A foreach or matrix is frozen whole.
     """

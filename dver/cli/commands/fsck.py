@@ -65,7 +65,7 @@ def command(
     other: str | None,
     as_json: bool,
 ) -> int:
-    """Verify every byte that is stored, and repair what is damaged.
+    """Verify stored data and repair corrupt objects.
 
     Looks at packs, frames, trees, recipes, large files and the pointers of the whole history, or at a remote. For what
     is damaged, it names the files and commits that need it. What was never fetched is no damage.

@@ -61,7 +61,7 @@ def command(
     gone: str | None,
     as_json: bool,
 ) -> None:
-    """Remove data that no commit needs any more.
+    """Remove unreferenced data.
 
     Kept is all that any branch, tag, stash, reflog or worktree of this repository may need, whatever was checked out
     last; also what other clones need, where they share the store. The rest goes to the trash, from where `--restore`

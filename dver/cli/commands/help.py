@@ -17,7 +17,7 @@ from dver.cli.context import Context
 @click.argument("verb", nargs=-1, metavar="[VERB...]")
 @click.pass_context
 def command(ctx: click.Context, *, verb: tuple[str, ...]) -> None:
-    """Show the help of a verb."""
+    """Show the help of a command."""
     shown = ctx.find_root()
     for name in verb:
         if not isinstance(shown.command, click.Group):

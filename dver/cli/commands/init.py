@@ -22,7 +22,7 @@ from dver.ops.init import init
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, no_hooks: bool, as_json: bool) -> None:
-    """Turn a Git repository, or a folder of one, into a dver project.
+    """Create a dver project in a Git repository.
 
     Writes .dver/config.toml, which holds the settings that everybody shares, and stages it for Git. Then has Git run
     dver, as `dver install` does. Doing it again does no harm.

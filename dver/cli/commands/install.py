@@ -22,7 +22,7 @@ from dver.ops.install import install
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, no_hooks: bool, as_json: bool) -> None:
-    """Have Git run dver, so that data follows.
+    """Install Git hooks and merge drivers.
 
     Puts hooks in place: data follows checkouts, merges, rebases and stashes; commits that nobody could check out are
     refused; data is pushed before the commits that need it. Configures the drivers that merge and compare pointers, and

@@ -31,7 +31,7 @@ from dver.repo import Repository
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, path: str, rev: str | None, mermaid: bool, as_json: bool) -> None:
-    """Say from what an output was made.
+    """Show how an output was produced.
 
     PATH is an output of a stage, or something in one. Told are all stages on the way to it, what they ran, on which
     versions of which data and code, with which parameters, and where that is known, who ran them where, and when.

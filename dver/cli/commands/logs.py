@@ -22,7 +22,7 @@ from dver.repo import Repository
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
 @click.pass_obj
 def command(ctx: Context, *, stage: str, run: int, follow: bool) -> None:
-    """Print what a run of a stage wrote.
+    """Print the output of a stage's run.
 
     Its standard output and error, as they came. The logs of the last ten runs of each stage are kept in the Git folder
     of this worktree; a run that another process has started is seen while it goes on.

@@ -28,7 +28,7 @@ from dver.repo import Repository
 def command(
     ctx: Context, *, paths: tuple[str, ...], rev: str | None, recursive: bool, size: bool, as_json: bool
 ) -> None:
-    """List tracked data, here or at a revision.
+    """List tracked data.
 
     Reads pointers and the store only: the data need not be checked out. Paths are relative to the current directory;
     in --json, to the top of the Git worktree. Directories end in a slash.

@@ -20,7 +20,7 @@ from dver.stages.sides import WORKSPACE
     ]
 )
 def command() -> None:
-    """Show and compare metrics of any revisions.
+    """Show metrics and compare them between revisions.
 
     Metrics are the values in the files that stages name under `metrics`, and those that `metrics` at the top of
     dver.yaml names: JSON, YAML, TOML or Python.

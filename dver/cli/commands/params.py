@@ -21,7 +21,7 @@ from dver.stages.sides import WORKSPACE
     ]
 )
 def command() -> None:
-    """Show parameters, and compare those of two revisions.
+    """Show parameters and compare them between revisions.
 
     Parameters are the values in params.yaml, in the files that `params` at the top of dver.yaml names, and those that
     stages name.

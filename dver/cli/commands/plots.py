@@ -56,7 +56,7 @@ def _shared_options(function: F) -> F:
     ]
 )
 def command() -> None:
-    """Draw plots of any revisions.
+    """Draw plots and compare them between revisions.
 
     Plots are the files that stages name under `plots`, and those that `plots` at the top of dver.yaml names: CSV, TSV,
     JSON and YAML are drawn, pictures are shown side by side. The page is one file that needs no network.

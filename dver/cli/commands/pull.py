@@ -45,7 +45,7 @@ def command(
     run_cache: bool,
     as_json: bool,
 ) -> int:
-    """Download, and check out.
+    """Download data and check it out.
 
     With --rev, pointers and data become what they were at that revision. Work that is saved nowhere is kept and named;
     what the remote does not have is named; everything else is brought up to date.

@@ -42,7 +42,7 @@ def command(
     run_cache: bool,
     as_json: bool,
 ) -> None:
-    """Upload to the remote what it lacks.
+    """Upload data to a remote.
 
     Small files travel together in packs. What is there already, from whomever, is not sent again; an interrupted push
     is continued by the next one.

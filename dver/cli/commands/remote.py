@@ -30,7 +30,7 @@ _local = click.option(
     ]
 )
 def command() -> None:
-    """Say where data is pushed to and pulled from.
+    """Manage remotes.
 
     A remote is a folder, a bucket (s3://bucket/prefix), or any URL that fsspec knows. Its settings are shared through
     Git in .dver/config.toml; secrets are kept in this clone only (--local).

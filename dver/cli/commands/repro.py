@@ -62,7 +62,7 @@ def command(
     interactive: bool,
     as_json: bool,
 ) -> int:
-    """Run the stages that are out of date.
+    """Run stages that are out of date.
 
     TARGET is a stage of dver.yaml, or an output of one; without any, all stages are meant. A stage is run if its
     command, a dependency, a parameter or an output is not what dver.lock says; what another run has made of the same is

@@ -34,7 +34,7 @@ from dver.store.merge import Choice
 def command(
     ctx: Context, *, paths: tuple[str, ...], ours: bool, theirs: bool, union: bool, both: bool, as_json: bool
 ) -> int:
-    """End conflicts of data that two branches changed.
+    """Resolve merge conflicts in tracked data.
 
     After a `git merge`, `rebase`, `cherry-pick` or `stash pop`, only files that both sides changed are left. PATH is
     data in conflict, or a file in it; once all its conflicts are decided, the pointer is staged, and the data checked

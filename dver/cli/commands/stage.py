@@ -26,7 +26,7 @@ from dver.repo import Repository
     ]
 )
 def command() -> None:
-    """Add stages to dver.yaml, list and remove them.
+    """Add, list and remove stages.
 
     A stage is a command with all that it reads and makes; `dver repro` runs those that are out of date.
     """

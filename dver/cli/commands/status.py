@@ -44,7 +44,7 @@ _MOST: Final = 20
 def command(
     ctx: Context, *, paths: tuple[str, ...], remote: RemoteChoice | None, exit_code: bool, as_json: bool
 ) -> int:
-    """Say what changed, and what to do about it.
+    """Show changed data and stages that are out of date.
 
     Compares the pointers and locks in HEAD, in the index and on disk, and the data itself, and says which stages are
     out of date, and why. No network is used without `--remote`: what is on the remote is then what the last push, fetch

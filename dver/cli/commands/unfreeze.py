@@ -15,7 +15,7 @@ from dver.repo import Repository
 @click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
 @click.pass_obj
 def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
-    """Let frozen stages be run again.
+    """Unfreeze stages so that repro runs them again.
 
     Takes `frozen: true` out of dver.yaml; the rest of its text stays as it is.
     """

@@ -14,7 +14,7 @@ from dver.project.githooks import Action
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, as_json: bool) -> None:
-    """Take back what install did.
+    """Remove dver's hooks and drivers.
 
     Removes dver's hooks, brings back those that were there before, takes the drivers out of this clone's configuration
     and their lines out of .gitattributes. Pointers, data and the store stay as they are.

@@ -21,7 +21,7 @@ from dver.repo import Repository
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, paths: tuple[str, ...], as_json: bool) -> None:
-    """Make linked files safe to edit.
+    """Replace linked files with writable copies.
 
     With cache.link set to hardlink or symlink, large files in the workspace are the store's own, and read-only. This
     puts writable copies in their place. Without that setting there is nothing to do.

@@ -21,7 +21,7 @@ from dver.repo import Repository
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, stage: str, as_json: bool) -> int:
-    """Run a stage again, apart, and compare.
+    """Re-run a stage in a clean worktree and compare its outputs.
 
     STAGE of HEAD is run in a worktree of its own, on the versions of data and code that dver.lock names. Its outputs
     have to be identical, byte by byte; metrics may differ by the `tolerance` of the stage, and other outputs if it says
