@@ -58,3 +58,9 @@ def test_the_version_is_that_of_the_package(run: Run) -> None:
 
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
     assert run("version").out == f"dver {__version__}\n"
+
+
+def test_the_wheel_contains_the_hooks_and_the_examples() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"hooks": "dver/hooks", "examples": "dver/examples"}
+    assert {path.parent.name for path in (ROOT / "examples").glob("*/session.txt")} == {"fruit", "digits"}

@@ -1,4 +1,4 @@
-"""The sessions of `dver demo`: commands as somebody would type them, run for real, and shown with what they print."""
+"""Plays the sessions of `dver demo`. examples/README.md describes the format of a session."""
 
 from __future__ import annotations
 
@@ -7,62 +7,62 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from string import Template
 
 from dver.cli.context import Context
 from dver.core.errors import DverError
 
 
-class Session:
-    """Runs commands below the folder `root`, and shows them with what they print."""
+def play(ctx: Context, example: Path, root: Path) -> None:
+    """Play the session of `example` in the directory `root`. Raises DverError if a command fails."""
+    player = _Player(ctx, example, root)
+    for line in (example / "session.txt").read_text(encoding="utf-8").splitlines():
+        player.play(line)
 
-    def __init__(self, ctx: Context, root: Path) -> None:
+
+class _Player:
+    def __init__(self, ctx: Context, example: Path, root: Path) -> None:
         self._ctx = ctx
+        self._example = example
         self._root = root
-        self._at = root
+        self._cwd = root
         self._env = _environment(root)
 
-    def headline(self, text: str) -> None:
-        """Say what comes."""
-        self._ctx.say(f"\n{self._ctx.style.bold('# ' + text)}\n")
-
-    def go(self, folder: str) -> None:
-        """Go to a folder of the session."""
-        self._at = self._root / folder
-
-    def happens(self, what: str, change: Callable[[Path], object]) -> None:
-        """Somebody does `what`: `change` does it, in the folder where we are."""
-        self._ctx.say(self._ctx.style.dim(f"  … {what}"))
-        change(self._at)
-
-    def keep(self, version: str) -> None:
-        """Put a plain copy aside, to compare with later."""
-        for name in ("data", "models"):
-            shutil.copytree(self._at / name, self._root / "kept" / version / name)
-
-    def same(self, one: str, other: str) -> None:
-        """Show that two folders or files have the same content. Raises DverError if they have not."""
-        # Small systems lack diff, but not Git.
-        self.run(f"diff -r {one} {other}" if shutil.which("diff") else f"git diff --no-index {one} {other}")
-
-    def run(self, line: str) -> None:
-        """Show a command, run it, show what it prints. Raises DverError if it fails."""
+    def play(self, line: str) -> None:
         style = self._ctx.style
-        self._ctx.say(f"{style.cyan(self._at.name + '$')} {style.bold(line)}")
-        program, *arguments = shlex.split(line)
-        command = [sys.executable, "-P", "-m", "dver"] if program == "dver" else [program]
+        marker, _, rest = line.partition(" ")
+        match marker:
+            case "":
+                pass
+            case "#":
+                self._ctx.say(f"\n{style.bold(line)}\n")
+            case "…":
+                self._ctx.say(style.dim(f"  {line}"))
+            case "cd":
+                self._cwd = self._root / rest
+            case "@":
+                self._run(rest)
+            case _:
+                if marker == "diff" and not shutil.which("diff"):  # small systems have Git only
+                    line = f"git diff --no-index {line.removeprefix('diff -r ')}"
+                self._ctx.say(f"{style.cyan(self._cwd.name + '$')} {style.bold(line)}")
+                self._run(line)
+
+    def _run(self, line: str) -> None:
+        program, *arguments = shlex.split(Template(line).safe_substitute(EXAMPLE=shlex.quote(str(self._example))))
+        command = {"dver": [sys.executable, "-P", "-m", "dver"], "python": [sys.executable]}.get(program, [program])
         try:
-            done = self._show([*command, *arguments])
+            code = self._print_output([*command, *arguments])
         except FileNotFoundError as error:
             raise DverError(f"{program} is not installed", fix=f"install {program}") from error
-        if done:
-            raise DverError(f"the demo stopped: `{line}` ended with exit code {done}", why="what it printed says more")
+        if code:
+            raise DverError(f"the demo stopped: `{line}` ended with exit code {code}", why="see its output above")
 
-    def _show(self, command: list[str]) -> int:
+    def _print_output(self, command: list[str]) -> int:
         process = subprocess.Popen(
             command,
-            cwd=self._at,
+            cwd=self._cwd,
             env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -78,7 +78,7 @@ class Session:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """The environment of the session: a person and a time of its own, and none of the user's settings."""
+    """The environment of the session: a fixed author and date, and none of the user's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVER_", "_DVER_"))}
     person = {
         f"GIT_{role}_{field}": value
@@ -92,12 +92,12 @@ def _environment(root: Path) -> dict[str, str]:
     return {
         **kept,
         **person,
-        "DVER_HOOKS_INSTALL": "false",  # it shows what each verb does, some of which Git's hooks would do before
+        "DVER_HOOKS_INSTALL": "false",  # hooks would run some of the commands that the session shows
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "XDG_CONFIG_HOME": os.fspath(root / "no-settings"),
-        # What a pipeline calls `python` is this one, which has what its stages need.
+        # Stages that run `python` get this interpreter, which has the packages that they need.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "PYTHONUNBUFFERED": "1",  # so that remarks and results come in the order in which they were printed
+        "PYTHONUNBUFFERED": "1",  # keeps messages and results in the order in which they were printed
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import struct
 import zlib
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from support import Run, git, run_dver
 
-from dver.cli.demo_data import write_first, write_second
+DATASET = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "fruit" / "dataset.py"))
+write_first, write_second = DATASET["write_first"], DATASET["write_second"]
 
 PROMPT = re.compile(r"^\S+\$ (.+)$", re.MULTILINE)
 

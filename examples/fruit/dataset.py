@@ -1,9 +1,16 @@
-"""The dataset of `dver demo`: small pictures of fruit, their labels, and a model; the same bytes every time."""
+"""Writes the dataset of `dver demo` to the current directory: pictures of fruit, labels and a model.
+
+    python dataset.py first     write the first version
+    python dataset.py second    edit, add, delete and rename files of the first version
+
+The bytes are the same on every machine.
+"""
 
 from __future__ import annotations
 
 import json
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +20,7 @@ from typing import Final
 CLASSES: Final = ("apple", "banana", "cherry", "lemon", "plum")
 PER_CLASS: Final = {"train": 40, "test": 10}
 WEIGHTS: Final = 1 << 20
-"""Numbers in the model, of four bytes each."""
+"""The model has this many numbers of four bytes."""
 
 _SIDE: Final = 40
 _COLORS: Final = {
@@ -26,7 +33,7 @@ _COLORS: Final = {
 
 
 def write_first(project: Path) -> None:
-    """Write `data/` and `models/` below `project`, as they first were."""
+    """Write the first version of `data/` and `models/` below `project`."""
     random = Random(1)
     for split, count in PER_CLASS.items():
         for name in CLASSES:
@@ -39,7 +46,7 @@ def write_first(project: Path) -> None:
 
 
 def write_second(project: Path) -> None:
-    """Turn what `write_first` wrote into the next version: files edited, added, deleted, renamed."""
+    """Change the first version into the second: edit, add, delete and rename files."""
     random = Random(2)
     for number in range(5):
         _write(_image(project, "train", "apple", number), _picture("apple", random))
@@ -63,7 +70,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _picture(name: str, random: Random) -> bytes:
-    """A PNG: a fruit-coloured disc, a little out of the middle, with the noise of a camera."""
+    """Return a PNG: a fruit-coloured disc near the middle, with the noise of a camera."""
     x, y, radius = random.randint(15, 25), random.randint(15, 25), random.randint(9, 14)
     rows = bytearray()
     for row in range(_SIDE):
@@ -82,7 +89,7 @@ def _picture(name: str, random: Random) -> bytes:
 
 
 def _stored(content: bytes) -> bytes:
-    """A zlib stream of one uncompressed block: the same bytes whatever zlib there is."""
+    """Return a zlib stream of one uncompressed block: its bytes do not depend on the version of zlib."""
     length = struct.pack("<HH", len(content), len(content) ^ 0xFFFF)
     return b"\x78\x01\x01" + length + content + struct.pack(">I", zlib.adler32(content))
 
@@ -110,7 +117,11 @@ def _boxes(project: Path, name: str, random: Random) -> bytes:
 
 
 def _retrain(model: Path, random: Random) -> None:
-    """Change the last tenth of the weights: what fine-tuning the last layer does."""
+    """Change the last tenth of the weights, as fine-tuning of the last layer does."""
     weights = model.read_bytes()
     kept = len(weights) - len(weights) // 10
     model.write_bytes(weights[:kept] + random.randbytes(len(weights) - kept))
+
+
+if __name__ == "__main__":
+    {"first": write_first, "second": write_second}[sys.argv[1]](Path.cwd())
