@@ -183,7 +183,7 @@ class Repository:
         from dver.store.store import Store
 
         store = Store(self.store_root, self.database, self.sharing)
-        store.attend()
+        store.register_clone()
         return store
 
     @property
@@ -202,7 +202,7 @@ class Repository:
         from dver.store.scratch import is_store
 
         own = self.shared_folder / "store"
-        return own if own != self.store_root and is_store(own) else self.store.former()
+        return own if own != self.store_root and is_store(own) else self.store.index.former_store()
 
     @cached_property
     def stat_cache(self) -> StatCache:

@@ -11,7 +11,6 @@ from dver.project.targets import Target
 from dver.remote.lost import lost_packs, missing_in_fact
 from dver.remote.push_plan import missing_on_remote
 from dver.repo import Repository
-from dver.store.closure import missing_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def check(
     """
     targets = targets_in(repo, scope, paths, cwd)
     if not on_remote:
-        missing = missing_from(repo.store, roots_of(repo, targets))
+        missing = repo.store.find_missing(roots_of(repo, targets))
         return CheckResult(len(targets), tuple(Absent(_text(one.path), "store") for one in missing))
     pushed = [target for target in targets if target.tracked.pointer.push]
     absent: list[Absent] = []

@@ -19,11 +19,12 @@ from dver.project.hurt import History, Hurt, find_hurt, history, malformed
 from dver.project.targets import is_at_or_below
 from dver.remote.copies import RemoteSource
 from dver.repo import Repository
-from dver.store.closure import Missing, StoreReader, find_missing
+from dver.store.closure import Missing, find_missing
 from dver.store.damage import Part, StoreReport
 from dver.store.fsck import check_store
 from dver.store.mend import Mender
 from dver.store.packs import parse_pack_file_name
+from dver.store.reader import StoreReader
 from dver.store.sources import Source
 
 _ROUNDS: Final = 100

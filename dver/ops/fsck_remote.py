@@ -29,10 +29,10 @@ from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.relist import Relister
 from dver.remote.survey import Survey
 from dver.repo import Repository
-from dver.store.closure import StoreReader
 from dver.store.codec import decode_recipe
 from dver.store.damage import Part
 from dver.store.packs import parse_pack_file_name
+from dver.store.reader import StoreReader
 from dver.store.sources import Source
 
 _OF_PACKS = frozenset({Part.PACK, Part.HEADER, Part.FOOTER, Part.FRAME})

@@ -25,8 +25,9 @@ from dver.scm.worktrees import clone_at
 from dver.stages.aside import forget_old
 from dver.store import clones, trash
 from dver.store.gc import GcPlan, GcResult, collect, find_needed, plan_for, take_inventory
+from dver.store.gc_guard import restore_needed
 from dver.store.store import Store
-from dver.store.trash import OpenBatch, open_batch
+from dver.store.trash_batch import OpenBatch, open_batch
 
 _ROOM: Final = 64 << 10
 """Bytes that a gc needs while it works: directories of the trash, and the file that says which gc was the last."""
@@ -149,9 +150,9 @@ def restore(repo: Repository, name: str | None = None) -> RestoreReport:
         restored = tuple(_described(one, 0) for one in chosen)
         recipes: list[Oid] = []
         for one in chosen:
-            recipes += trash.put_back(repo.store, one)
+            recipes += trash.restore(repo.store, one)
         # Their chunks may have gone with another batch, later.
-        trash.put_back_needed(repo.store, [(oid, ObjectKind.BLOB) for oid in recipes])
+        restore_needed(repo.store, [(oid, ObjectKind.BLOB) for oid in recipes])
     return RestoreReport(restored)
 
 

@@ -20,8 +20,8 @@ from dver.project.targets import Target, entry_of, in_worktree, pointer_of, sele
 from dver.project.tracking import refuse_outputs
 from dver.repo import Repository
 from dver.store.compare import TreeReader
+from dver.store.gc_guard import Watch
 from dver.store.graft import directory
-from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 from dver.worktree.apply import Destination, apply_plan
 from dver.worktree.intake import HashOnly

@@ -34,8 +34,8 @@ from dver.project.update import plan_update, update
 from dver.repo import Repository
 from dver.scm.index import put_unmerged, unmerged_files
 from dver.scm.pointers import on_disk
+from dver.store.gc_guard import Watch
 from dver.store.merge import Choice, Conflict, kept_names
-from dver.store.trash import Watch
 from dver.worktree.plan import CheckoutPlan
 
 

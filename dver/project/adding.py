@@ -19,8 +19,8 @@ from dver.project.targets import Target, Tracked, entry_of, pointer_of
 from dver.project.tracking import replaced_by_link
 from dver.repo import Repository
 from dver.store.compare import TreeReader, same
+from dver.store.gc_guard import Watch
 from dver.store.graft import graft
-from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 from dver.worktree.ignore import IgnoreRules
 from dver.worktree.intake import HashOnly, KeepInStore
@@ -102,7 +102,7 @@ def keep(
             if not tries_left:
                 raise
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
-    repo.store.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.partial)
+    repo.store.index.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.partial)
     return taken.added
 
 

@@ -22,9 +22,9 @@ from dver.project.update import plan_update, update
 from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import read_blobs
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
+from dver.store.gc_guard import Watch
 from dver.store.graft import common
-from dver.store.trash import Watch
 from dver.worktree.apply import apply_plan
 from dver.worktree.intake import HashOnly
 from dver.worktree.plan import Subject, plan_checkout
@@ -70,7 +70,7 @@ def _is_in_part(repo: Repository, wish: Wish) -> bool:
     """Is it all of a directory of which only parts are here, and the rest is not in the store either?"""
     if wish.whole is not None or wish.entry is None or wish.path not in repo.partial:
         return False
-    return bool(missing_from(repo.store, [Root(wish.entry.oid, object_kind(wish.entry), wish.path, wish.entry.size)]))
+    return bool(repo.store.find_missing([Root(wish.entry.oid, object_kind(wish.entry), wish.path, wish.entry.size)]))
 
 
 def _restore_parts(

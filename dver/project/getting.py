@@ -14,7 +14,7 @@ from dver.remote.fetch import FetchResult, fetch
 from dver.remote.fetch_plan import Want, plan_fetch
 from dver.remote.runs import receive
 from dver.repo import Repository
-from dver.store.trash import Watch
+from dver.store.gc_guard import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def get_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = 
 def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
     """Is anything not known to be here? Then no remote has to be configured, either."""
     oids = {target.tracked.pointer.oid for target in targets}
-    return bool(oids - repo.store.complete(oids))
+    return bool(oids - repo.store.index.complete(oids))
 
 
 def _plan_from(repo: Repository, name: str, targets: Sequence[Target], jobs: int | None) -> FetchedFrom:

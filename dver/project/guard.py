@@ -16,7 +16,8 @@ from dver.repo import Repository
 from dver.scm.pointers import MAX_BLOB, PointerFile
 from dver.scm.revisions import head
 from dver.scm.staged import StagedFile, was_committed
-from dver.store.closure import Root, StoreReader, find_missing
+from dver.store.closure import Root, find_missing
+from dver.store.reader import StoreReader
 
 
 class Problem(NamedTuple):

@@ -109,7 +109,7 @@ def check_store(repo: Repository) -> Iterator[Finding]:
     loose = [size for folder in _folders(store.loose.root) for size in _files(folder)]
     text = f"packs: {len(packs)}, loose files: {len(loose)}, {(sum(packs) + sum(loose)) / 1e6:,.1f} MB"
     yield Finding(Level.OK, "store", f"{text}, in {store.root}")
-    for path in store.damaged_packs:
+    for path in store.index.damaged_packs:
         yield Finding(
             Level.PROBLEM,
             "store",

@@ -20,8 +20,8 @@ from dver.project.history import object_kind
 from dver.project.targets import decode, entry_of, pointer_of
 from dver.repo import Repository
 from dver.scm.textmerge import merge_lines
+from dver.store.gc_guard import Watch
 from dver.store.merge import Choice, Choose, Conflict, Merged, merge, undecided
-from dver.store.trash import Watch
 from dver.store.writer import StoreWriter
 
 _ABSENT: Final = object()
@@ -195,8 +195,8 @@ def _fetch_trees(repo: Repository, sides: Sides) -> None:
 def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> None:
     """What is made of two directories that are all here is all here."""
     oids = [one.oid for one in sides]
-    if len(repo.store.complete(oids)) == len(set(oids)):
-        repo.store.mark_complete([entry.oid])
+    if len(repo.store.index.complete(oids)) == len(set(oids)):
+        repo.store.index.mark_complete([entry.oid])
 
 
 # -- pointer files

@@ -22,7 +22,8 @@ from dver.scm.git import GitRepo, run
 from dver.scm.outgoing import NewFile, new_files
 from dver.scm.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
 from dver.scm.revisions import CommitId
-from dver.store.closure import Root, StoreReader, find_missing
+from dver.store.closure import Root, find_missing
+from dver.store.reader import StoreReader
 
 _SHORT: Final = 10
 """Digits of a commit in a message."""

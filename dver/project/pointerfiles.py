@@ -22,7 +22,7 @@ from dver.formats.pointer import Pointer
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
 from dver.scm import gitignore, index
-from dver.store.trash import Watch
+from dver.store.gc_guard import Watch
 
 TRIES: Final = 10
 """How often a command that meets with `SweptError` begins again."""

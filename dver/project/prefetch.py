@@ -15,7 +15,7 @@ from dver.project.history import object_kind
 from dver.remote.fetch import fetch
 from dver.remote.fetch_plan import Want
 from dver.repo import Repository
-from dver.store.closure import Root, missing_from, named
+from dver.store.closure import Root, named
 from dver.worktree.plan import CheckoutPlan
 
 Planner = Callable[[], Sequence[CheckoutPlan]]
@@ -27,7 +27,7 @@ def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | N
     checked out: only the pointer matters."""
     if os.path.lexists(repo.absolute(path)):
         return False
-    return bool(missing_from(repo.store, [_root(at, one) for at, one in entries.items() if one is not None]))
+    return bool(repo.store.find_missing([_root(at, one) for at, one in entries.items() if one is not None]))
 
 
 def with_listings(repo: Repository, plan: Planner, remotes: Iterable[str | None]) -> Sequence[CheckoutPlan]:
@@ -54,12 +54,12 @@ def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, 
         _root(path, entry) for path, entry in [*steps, *((at, entry) for one in plans for at, entry, _ in one.unknown)]
     ]
     wants = [Want(root.oid, root.kind, root.path, root.size) for root in roots]
-    missing = missing_from(repo.store, roots)
+    missing = repo.store.find_missing(roots)
     for remote in sources:
         if missing:
             with _explained():
                 fetch(wants, repo.store, repo.catalog(remote), progress=progress, link_mode=repo.link_mode)
-            missing = missing_from(repo.store, roots)
+            missing = repo.store.find_missing(roots)
     if missing:
         raise MissingObjectError(
             f"{count(len(missing), 'file')} are not in the store: {named(missing)}",

@@ -9,7 +9,7 @@ from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.repo import Repository
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
 from dver.store.store import Store
 
 
@@ -68,17 +68,17 @@ def _remote_of(pointer: Pointer, default: str | None, asked: Asked | None) -> st
 
 def _in_store(repo: Repository, pointers: Iterable[Pointer]) -> frozenset[Oid]:
     kinds: dict[Oid, ObjectKind] = {pointer.oid: pointer.kind for pointer in pointers}
-    complete = repo.store.complete(kinds)
+    complete = repo.store.index.complete(kinds)
     unsure = [oid for oid in kinds if oid not in complete]
     found = [oid for oid in unsure if _is_complete(repo.store, Root(oid, kinds[oid]))]
-    repo.store.mark_complete(found)
+    repo.store.index.mark_complete(found)
     return frozenset((*complete, *found))
 
 
 def _is_complete(store: Store, root: Root) -> bool:
-    lacking = missing_from(store, [root])
-    if lacking and store.filled_again(lacking[0].oid):  # the database may have been at fault
-        lacking = missing_from(store, [root])
+    lacking = store.find_missing([root])
+    if lacking and store.index.rebuild(lacking[0].oid):  # the database may have been at fault
+        lacking = store.find_missing([root])
     return not lacking
 
 

@@ -24,7 +24,7 @@ from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.index import files_called
 from dver.scm.pointers import LOCK_NAME, is_lock_path
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def untold(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> 
         found = list(cache.runs(cache.keys()))
         new = {run.key for run in remote_runs.lacking([run for run, _ in found], mirror)}
         found = [(run, stage) for run, stage in found if run.key in new]
-    whole = [(run, stage) for run, stage in found if not missing_from(repo.store, map(_root, _promised(stage)))]
+    whole = [(run, stage) for run, stage in found if not repo.store.find_missing(map(_root, _promised(stage)))]
     items = {item.oid: item for _, stage in whole for item in _carried(repo, stage)}
     return Telling(tuple(run for run, _ in whole), tuple(items.values()))
 
@@ -89,7 +89,7 @@ def _carried(repo: Repository, stage: lock.Stage) -> Iterator[Item]:
     """The same, and what is left to Git but was small enough to be kept for the run cache."""
     yield from _promised(stage)
     left = [item for item in stage.outs if item.push and not item.cache]
-    yield from (item for item in left if not missing_from(repo.store, [_root(item)]))
+    yield from (item for item in left if not repo.store.find_missing([_root(item)]))
 
 
 def _root(item: Item) -> Root:

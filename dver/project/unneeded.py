@@ -17,8 +17,9 @@ from dver.project.targets import Tracked, named_in
 from dver.repo import Repository
 from dver.scm.revisions import CommitId
 from dver.scm.roots import last_uses, read_pointer_blobs, unreachable_commits
-from dver.store.closure import BATCH, StoreReader, children, walk
+from dver.store.closure import BATCH, children, walk
 from dver.store.gc import Inventory, dead_objects
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 
 SAMPLE: Final = 5

@@ -17,8 +17,9 @@ from dver.remote.assembly import Assembler
 from dver.remote.blobs import BlobGetter
 from dver.remote.catalog import Catalog
 from dver.remote.fetch_plan import FetchPlan, Want, plan_fetch
-from dver.store.closure import Missing, StoreReader, find_missing, named
+from dver.store.closure import Missing, find_missing, named
 from dver.store.loose import LinkMode
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 
@@ -124,7 +125,7 @@ def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: 
         lost = find_missing(plan.roots, StoreReader(store, set()), lambda _, oids: store.present(oids) - bad)
         bad |= _made_of(store, lost, bad)
     if not lost:
-        store.mark_complete([root.oid for root in plan.roots])
+        store.index.mark_complete([root.oid for root in plan.roots])
     missing, corrupt = (tuple(one for one in lost if (one.oid in bad) is wrong) for wrong in (False, True))
     return replace(done, files=max(0, done.files - len(lost)), missing=missing, corrupt=corrupt)
 

@@ -19,10 +19,11 @@ from dver.remote.assembly import Assembly
 from dver.remote.catalog import Catalog
 from dver.remote.mirror import RemoteFound
 from dver.remote.ranges import Frame, fetch_frames
-from dver.store.closure import Root, StoreReader, walk
+from dver.store.closure import Root, walk
 from dver.store.codec import decode_recipe
 from dver.store.compare import join
 from dver.store.loose import LinkMode
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
 
@@ -89,7 +90,7 @@ def plan_fetch(
     `damaged` are objects whose copy in the store is known to be bad: they count as absent. Raises UsageError for a
     `sub` that does not exist, RemoteError.
     """
-    complete = set() if damaged else store.complete([want.oid for want in wants])
+    complete = set() if damaged else store.index.complete([want.oid for want in wants])
     pending = [want for want in wants if want.oid not in complete]
     if not pending:
         return FetchPlan()
@@ -123,7 +124,7 @@ def fetch_trees(roots: Sequence[Oid], store: Store, catalog: Catalog) -> bool:
     with StoreWriter(store) as writer:
         getter = _Getter(store, catalog, writer, loose=False, bad=set())
         pairs = [(oid, ObjectKind.TREE) for oid in roots]
-        for batch in walk(pairs, getter, lambda _, oids: store.complete(oids)):
+        for batch in walk(pairs, getter, lambda _, oids: store.index.complete(oids)):
             if batch.kind is ObjectKind.BLOB:
                 break
     return not getter.lost
@@ -236,7 +237,7 @@ class _Getter:
             yield oid, recipe
 
     def _complete(self, oids: Sequence[Oid]) -> set[Oid]:
-        return set() if self.bad else self.store.complete(oids)
+        return set() if self.bad else self.store.index.complete(oids)
 
     def _trees_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         lacking = set(oids)

@@ -13,8 +13,9 @@ from dver.formats.tree import Leaf, Sharded
 from dver.remote.gc_state import Listed, Needed, RemoteState
 from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
-from dver.store.closure import StoreReader, walk
+from dver.store.closure import walk
 from dver.store.codec import decode_recipe
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 
 

@@ -19,9 +19,10 @@ from dver.formats.tree import Leaf, Sharded
 from dver.remote import fragments
 from dver.remote.bodies import FromLoose, FromPack, NewRecipe, Source, whole_pack_rows
 from dver.remote.catalog import Catalog
-from dver.store.closure import Missing, Root, StoreReader, find_missing, missing_from, named, walk
+from dver.store.closure import Missing, Root, find_missing, named, walk
 from dver.store.frames import Found, found_in
 from dver.store.loosechunks import Place
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 
 _PACK_OVERHEAD: Final = len(pack.HEADER) + len(pack.encode_footer(())) + pack.TRAILER_SIZE
@@ -193,7 +194,7 @@ class _Collected:
         fresh = [oid for oid in oids if oid not in self._wanted]
         self._wanted.update(fresh)
         seen = 0
-        for number, (objects, size) in self.store.tally(fresh).items():
+        for number, (objects, size) in self.store.index.tally(fresh).items():
             before = self._tally.get(number, (0, 0))
             self._tally[number] = before[0] + objects, before[1] + size
             seen += objects
@@ -225,26 +226,26 @@ class _Collected:
     def _as_whole(self, number: int) -> WholePack | None:
         """The pack, if all in it is wanted and it is not too small to go alone."""
         objects, stored = self._tally[number]
-        path = self.store.pack_path(number)
+        path = self.store.index.pack_path(number)
         size = path.stat().st_size
         if stored < _WHOLE or size != _PACK_OVERHEAD + stored + objects * (FRAME_HEADER_SIZE + pack.ROW_SIZE):
             return None
-        return WholePack(self.store.pack_name(number), path, size, objects)
+        return WholePack(self.store.index.pack_name(number), path, size, objects)
 
     def _frames(self, whole: set[Oid]) -> list[Found]:
         """The wanted frames of the other packs, by pack and offset."""
-        names = {number: self.store.pack_name(number) for number in self._tally}
+        names = {number: self.store.index.pack_name(number) for number in self._tally}
         # Footers tell as much as the database, and only those of the packs that matter have to be read.
         found: dict[Oid, Found] = {}
         for number in sorted(names, key=names.__getitem__):
             if names[number] not in whole:
-                rows = whole_pack_rows(self.store.pack_path(number), names[number])
+                rows = whole_pack_rows(self.store.index.pack_path(number), names[number])
                 wanted = (row for row in rows if row.oid in self._wanted)
                 found.update({row.oid: found_in(number, row) for row in wanted})
         return sorted(found.values(), key=lambda one: (names[one.pack], one.offset))
 
     def _of_frame(self, found: Found) -> _Item:
-        return _Item(found.end - found.offset, self.store.pack_path(found.pack), found)
+        return _Item(found.end - found.offset, self.store.index.pack_path(found.pack), found)
 
     def _of_recipe(self, oid: Oid) -> _Item:
         made = self.outgoing.recipes_made[oid]
@@ -292,7 +293,7 @@ def _not_here(store: Store, roots: Sequence[Root], catalog: Catalog) -> MissingO
     def somewhere(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
         return store.present(oids) | catalog.known(kind, oids)
 
-    lost = find_missing(roots, StoreReader(store), somewhere) or missing_from(store, roots)
+    lost = find_missing(roots, StoreReader(store), somewhere) or store.find_missing(roots)
     return MissingObjectError(
         f"{count(len(lost), 'path')} to push not in the store: {named(lost)}",
         why="they were never fetched here, or were removed, and the remote does not have them either",

@@ -27,8 +27,8 @@ from dver.remote.ranges import Frame, fetch_frames
 from dver.remote.storage import MissingKey
 from dver.remote.survey import Survey, remote_footer
 from dver.remote.withdraw import withdraw
-from dver.store.closure import StoreReader
 from dver.store.codec import decode_recipe
+from dver.store.reader import StoreReader
 from dver.store.sources import Copy
 from dver.store.store import Store
 

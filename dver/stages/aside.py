@@ -24,7 +24,7 @@ from dver.scm.index import is_committed
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
 from dver.stages.present import entry_of_item, item_of
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
 from dver.worktree.apply import refuse_symlinked_parents
 
 
@@ -93,7 +93,7 @@ class Aside:
 
     def _is_kept(self, path: bytes, item: Item) -> bool:
         with suppress(CorruptError):  # then what is here may be the only good copy
-            if not missing_from(self._repo.store, [Root(item.oid, item.kind, path, item.size)]):
+            if not self._repo.store.find_missing([Root(item.oid, item.kind, path, item.size)]):
                 return True
         return is_committed(self._repo.git, path)
 

@@ -18,7 +18,7 @@ from dver.repo import Repository
 from dver.stages.locks import Locks
 from dver.stages.outputs import make_room
 from dver.stages.present import entry_of_item
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _takes_back(hit: Hit, outs: Mapping[str, Item | None]) -> bool:
 def _absent(repo: Repository, hit: Hit) -> list[Item]:
     """What is neither in place nor in the store."""
     lacking = [hit.outs[one.path] for one in hit.lacking]
-    return [one for one in lacking if missing_from(repo.store, [_root(one)])]
+    return [one for one in lacking if repo.store.find_missing([_root(one)])]
 
 
 def _root(item: Item) -> Root:

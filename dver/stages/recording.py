@@ -19,7 +19,7 @@ from dver.scm import gitignore, index
 from dver.stages.locks import Locks
 from dver.stages.pipelines import Pipelines
 from dver.stages.present import entry_of_item
-from dver.store.trash import Watch
+from dver.store.gc_guard import Watch
 
 _WRITE_EVERY: Final = 0.5
 """Seconds between two writes of lock files while stages end: a file of thousands of stages is not written for each.

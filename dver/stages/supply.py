@@ -21,7 +21,7 @@ from dver.remote.fetch_plan import Want
 from dver.remote.runs import receive
 from dver.repo import Repository
 from dver.stages.present import dep_places, item_of
-from dver.store.trash import Watch
+from dver.store.gc_guard import Watch
 
 
 class Supply:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.batches import batched
-from dver.core.errors import CorruptError
 from dver.core.oid import Oid
-from dver.formats import tree
-from dver.formats.pack import Codec, ObjectKind
+from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.store.compare import join
-from dver.store.store import Store
 
 BATCH: Final = 10_000
 """Objects that are asked about at once."""
@@ -140,56 +136,6 @@ def _lacking_chunks(blobs: Mapping[Oid, Root], reader: Reader, present: Known) -
         here = {one for batch in batched(chunks, BATCH) for one in present(ObjectKind.BLOB, batch)}
         if absent := [size for one, size in chunks.items() if one not in here]:
             yield Missing(blobs[oid].path, oid, sum(absent))
-
-
-def missing_from(store: Store, roots: Iterable[Root]) -> list[Missing]:
-    """What `roots` reach and the store lacks, by path. Raises CorruptError for a tree or recipe that is damaged.
-
-    A tree that is missing is listed alone, since what is below it cannot be known.
-    """
-    asked = list(roots)
-    complete = store.complete([one.oid for one in asked])
-    unsure = [one for one in asked if one.oid not in complete]
-    lost = find_missing(unsure, StoreReader(store), lambda _, oids: store.present(oids))
-    if lost and store.rescue([(one.oid, one.kind) for one in unsure]):
-        lost = find_missing(unsure, StoreReader(store), lambda _, oids: store.present(oids))
-    return lost
-
-
-class StoreReader:
-    """Reads trees and recipes of `store`. One that is damaged raises CorruptError, or goes to `damaged` if given."""
-
-    def __init__(self, store: Store, damaged: set[Oid] | None = None) -> None:
-        self._store = store
-        self._damaged = damaged
-
-    def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        """See `Reader`."""
-        located = self._store.locate(oids)
-        chunked = [
-            (one, CorruptError(f"object {one.oid.short} is no tree")) for one in located if one.codec is Codec.CHUNKED
-        ]
-        rest = self._store.read_all([one for one in located if one.codec is not Codec.CHUNKED])
-        for found, content in chain(chunked, rest):
-            try:
-                if isinstance(content, CorruptError):
-                    raise content
-                yield found.oid, tree.decode(content)
-            except CorruptError as error:
-                self._note(found.oid, error)
-
-    def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
-        """See `Reader`."""
-        for oid, found in self._store.recipes(oids):
-            if isinstance(found, CorruptError):
-                self._note(oid, found)
-            else:
-                yield oid, found
-
-    def _note(self, oid: Oid, error: CorruptError) -> None:
-        if self._damaged is None:
-            raise error
-        self._damaged.add(oid)
 
 
 def named(missing: Sequence[Missing]) -> str:

@@ -247,7 +247,7 @@ def _check_recipe(store: Store, oid: Oid, bad: set[Oid], task: Task) -> str | No
 
 def _file_of(store: Store, oid: Oid) -> str:
     for one in store.locate((oid,)):
-        return f"packs/{store.pack_path(one.pack).name}"
+        return f"packs/{store.index.pack_path(one.pack).name}"
     return os.fspath(store.loose.path(oid).relative_to(store.root))
 
 

@@ -21,13 +21,15 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
-from dver.store.closure import BATCH, StoreReader, children
+from dver.store.closure import BATCH, children
+from dver.store.gc_guard import Roots, restore_needed
 from dver.store.oidset import OidList, OidSet
 from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
 from dver.store.parts import clear_parts
+from dver.store.reader import StoreReader
 from dver.store.repack import PackPlan, rewrite
 from dver.store.store import Store
-from dver.store.trash import OpenBatch, Roots, put_back_needed
+from dver.store.trash_batch import OpenBatch
 
 SMALL: Final = 8 << 20
 """Bytes below which a pack is small."""
@@ -197,8 +199,8 @@ def need_more(store: Store, needed: Needed, roots: Roots, *, progress: Progress 
                         blobs = []
             _need_blobs(store, needed, blobs, task)
             level, blobs = below, []
-    if store.damaged_packs:
-        raise _unreadable(store.damaged_packs[0])
+    if store.index.damaged_packs:
+        raise _unreadable(store.index.damaged_packs[0])
     return bool(new)
 
 
@@ -293,11 +295,11 @@ def collect(
         if plan.empty or not need_more(store, needed, roots_now()) or looks == _LOOKS:
             break
     plan = _take(batch, plan, replaced)
-    batch.settle()
+    batch.sync()
     if not plan.empty or batch.orphans:
         late = {*roots_now()} if batch.orphans else {*roots_now()} - known
         # What was not here when we looked may be by now, and lead to what was.
-        put_back_needed(store, [*needed.absent, *late])
+        restore_needed(store, [*needed.absent, *late])
     for one in plan.rewritten:
         if not one.dead and one.name in replaced:
             batch.drop_pack(one.name)

@@ -70,7 +70,7 @@ class Mender:
                     if path.is_dir():  # it would be in the way
                         self.set_aside(path)
                     writer.move_to(self._store.packs, new)
-                    self._store.register(new, writer.rows)
+                    self._store.index.register(new, writer.rows)
         if new != name:
             self.set_aside(path)
             self._store.refresh()
@@ -79,7 +79,7 @@ class Mender:
     def drop(self, blobs: Collection[Oid]) -> None:
         """Take the recipes of `blobs` out of the store: their chunks are lost, and a recipe vouches for its chunks."""
         self._wrong |= set(blobs)
-        for name in sorted({self._store.pack_name(one.pack) for one in self._store.locate(blobs)}):
+        for name in sorted({self._store.index.pack_name(one.pack) for one in self._store.locate(blobs)}):
             self.mend_pack(name)
 
     def mend_loose(self, oid: Oid) -> None:

@@ -77,7 +77,7 @@ def _rewrite_group(
             return set()
         name = writer.seal()
         writer.move_to(store.packs, name)
-    store.register(name, writer.rows)
+    store.index.register(name, writer.rows)
     return {name}
 
 

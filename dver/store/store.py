@@ -1,94 +1,75 @@
-"""The store: every object of this machine, found by oid and never returned unless its bytes match it."""
+"""The store: every object on this machine, found by oid. Content is verified before it is returned."""
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from xxhash import xxh3_64_hexdigest
-
-from dver.core.batches import batched
 from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import tree
-from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Chunk, Recipe
 from dver.formats.tree import Entry
 from dver.store import clones
+from dver.store.closure import Missing, Root, find_missing
 from dver.store.codec import corrupt, missing
 from dver.store.database import Database
-from dver.store.frames import Found, FrameReader
+from dver.store.frames import Found
+from dver.store.gc_guard import restore_needed
 from dver.store.loose import LooseBlobs
 from dver.store.loosechunks import LooseChunks
-from dver.store.packs import PackReader, pack_file_name, parse_pack_file_name
-from dver.store.scratch import PRIVATE, Scratch, Sharing, is_store
+from dver.store.objectindex import ObjectIndex
+from dver.store.reader import StoreReader
+from dver.store.scratch import PRIVATE, Scratch, Sharing
+from dver.store.trash import has_unfinished
 
-UNFINISHED: Final = ".unfinished"
-"""What the name of a folder in the trash ends with while a gc fills it."""
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
 _SEARCHES: Final = 10
 """How often packs are listed again for one read, while gcs of other processes replace them one after the other."""
-_LEARNT_AT_ONCE: Final = 256
-"""Packs that become known in one transaction: one each would take longer, and a long one keeps other processes out."""
-_WHERE: Final = "SELECT pack, offset, oid, kind, codec, raw_size, stored_size FROM objects WHERE oid IN {in}"
-_WHERE_CHUNKED: Final = f"{_WHERE} AND codec = {Codec.CHUNKED:d}"
-_SHADOWED: Final = (
-    "SELECT name FROM packs LEFT JOIN (SELECT pack, count(*) AS held FROM objects GROUP BY pack) ON pack = id"
-    " WHERE listed > coalesce(held, 0)"
-)
-"""Packs with objects that the database has said to be in another pack, which may be gone."""
-_KINDS: Final = tuple(ObjectKind)
-_CODECS: Final = tuple(Codec)
 
 
 class Store:
-    """Packs and loose blobs below the folder `root`, found through `database`; `sharing` tells who else uses them."""
+    """The packs and loose blobs in the directory `root`, found through `database`, and shared as `sharing` says."""
 
     def __init__(self, root: Path, database: Database, sharing: Sharing = PRIVATE) -> None:
         self.root = root
         self.packs = root / "packs"
-        self.scratch = Scratch(root / "tmp", sharing)
         self.trash = root / "trash"
+        self.scratch = Scratch(root / "tmp", sharing)
         self.loose = LooseBlobs(root / "loose", self.scratch)
         self.loose_chunks = LooseChunks(database, self.loose)
         self.database = database
-        self._names: dict[int, Oid] | None = None
-        self._generation = database.generation
-        self._doubted = False
+        self.index = ObjectIndex(root, database)
+        self._frames = self.index.frames
         self._prepared = False
-        self._swept = b""
-        self._frames = FrameReader(self.pack_place)
-        self.damaged_packs: list[Path] = []
-        """Packs whose footer cannot be read. What they hold counts as absent."""
 
     def close(self) -> None:
-        """Let go of all open packs."""
+        """Close all open packs."""
         self._frames.close()
 
     def prepare(self) -> None:
-        """See that files can be made in the store, and that this clone stands in its register, before the first one is.
-
-        Raises LocalIOError.
-        """
+        """Make the store writable and register this clone, before the first write. Raises LocalIOError."""
         if not self._prepared:
             self.scratch.check(self.packs)
             clones.note(self.root, self.scratch)
             self._prepared = True
 
-    def attend(self) -> None:
-        """Have this clone stand in the register of a store that others have begun, if that can be written."""
+    def register_clone(self) -> None:
+        """Register this clone in a store that exists already, if the register can be written."""
         if self.packs.is_dir() or self.loose.root.is_dir():
             with suppress(OSError, LocalIOError):
                 clones.note(self.root, self.scratch)
 
-    # -- what is here
+    def refresh(self) -> None:
+        """Forget which files exist: another process, or another clone, may have added some."""
+        self.index.refresh()
+        self.loose.refresh()
 
     def __contains__(self, oid: Oid) -> bool:
         return bool(self.present((oid,)))
@@ -96,75 +77,30 @@ class Store:
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that the store holds."""
         wanted = set(oids)
-        found = {Oid(oid) for (oid,) in self._select("SELECT oid FROM objects WHERE oid IN {in}", wanted)}
+        found = self.index.present(wanted)
         found.update(self.loose.present(wanted - found))
         return found
 
     def locate(self, oids: Iterable[Oid]) -> list[Found]:
-        """Where those of `oids` lie that are in packs, in the order in which a disk reads best."""
-        return self._located(_WHERE, list(oids))
-
-    def _located(self, query: str, oids: list[Oid]) -> list[Found]:
-        rows = self._select(query, oids)
-        try:
-            found = [Found(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows]
-            found.sort(key=itemgetter(0, 1))
-        except (TypeError, IndexError):  # no values that anybody has written
-            self.database.begin_again()
-            return self._located(query, oids)
-        return found
+        """The locations of those of `oids` that are in packs, in the order in which a disk reads best."""
+        return self.index.locate(oids)
 
     def count(self) -> int:
-        """How many objects are here. Those that are both in a pack and loose count twice."""
-        self._pack_names()
-        ((packed,),) = self.database.rows("SELECT count(*) FROM objects")
-        return int(packed) + sum(1 for _ in self.loose.all())
+        """The number of objects. One that is both in a pack and loose counts twice."""
+        return self.index.count() + sum(1 for _ in self.loose.all())
 
-    def tally(self, oids: Iterable[Oid]) -> dict[int, tuple[int, int]]:
-        """How many of `oids` each pack (by database id) holds, and their stored bytes."""
-        sums: dict[int, tuple[int, int]] = {}
-        query = "SELECT pack, count(*), sum(stored_size) FROM objects WHERE oid IN {in} GROUP BY pack"
-        for number, count, size in self._select(query, oids):
-            before = sums.get(number, (0, 0))
-            sums[number] = before[0] + count, before[1] + size
-        return sums
+    def find_missing(self, roots: Iterable[Root]) -> list[Missing]:
+        """The objects that `roots` reach and the store does not hold, by path.
 
-    def complete(self, roots: Iterable[Oid]) -> set[Oid]:
-        """Those of `roots` that are known to be here with everything below them."""
-        return {Oid(oid) for (oid,) in self._select("SELECT oid FROM complete_roots WHERE oid IN {in}", roots)}
-
-    def mark_complete(self, roots: Iterable[Oid]) -> None:
-        """Remember that `roots` are here with everything below them; forgotten as soon as a gc takes something away."""
-        self._pack_names()
-        with self.database.transaction():
-            if self.last_gc() == self._swept:  # what was here when we looked may be gone otherwise
-                rows = [(oid,) for oid in sorted(roots)]
-                self.database.write("INSERT OR IGNORE INTO complete_roots VALUES (?)", rows)
-
-    def last_gc(self) -> bytes:
-        """The name of the gc that was the last to take something away; nothing if there was none."""
-        try:
-            return (self.trash / "last").read_bytes()
-        except FileNotFoundError:
-            return b""
-
-    def pack_path(self, number: int) -> Path:
-        """The file of the pack with the database id `number`."""
-        return self.packs / pack_file_name(self.pack_name(number))
-
-    def pack_place(self, number: int) -> tuple[Oid, Path]:
-        """The name and the file of the pack with the database id `number`."""
-        return self.pack_name(number), self.pack_path(number)
-
-    def pack_name(self, number: int) -> Oid:
-        """The name of the pack with the database id `number`. Raises FileNotFoundError if it has been removed."""
-        name = self._pack_names().get(number)
-        if name is None:  # another process has just added the pack
-            self.refresh()
-            name = self._pack_names().get(number)
-        if name is None:
-            raise FileNotFoundError(errno.ENOENT, "this pack has been removed")
-        return name
+        A missing tree is listed alone, since what is below it is unknown. Raises CorruptError for a tree or recipe.
+        """
+        asked = list(roots)
+        complete = self.index.complete([one.oid for one in asked])
+        unsure = [one for one in asked if one.oid not in complete]
+        lost = find_missing(unsure, StoreReader(self), lambda _, oids: self.present(oids))
+        if lost and self.undo_unfinished_gc([(one.oid, one.kind) for one in unsure]):
+            lost = find_missing(unsure, StoreReader(self), lambda _, oids: self.present(oids))
+        return lost
 
     # -- reading
 
@@ -216,7 +152,7 @@ class Store:
 
     def recipes(self, oids: Iterable[Oid]) -> Iterator[tuple[Oid, Recipe | CorruptError]]:
         """The recipes of those of `oids` that are kept as chunks. A damaged one yields its error."""
-        for found in self._located(_WHERE_CHUNKED, list(oids)):
+        for found in self.index.locate_chunked(oids):
             try:
                 yield found.oid, self._recipe(found)
             except CorruptError as error:
@@ -238,7 +174,7 @@ class Store:
             try:
                 return self._frames.recipe(found)
             except CorruptError:
-                self.filled_again(found.oid)
+                self.index.rebuild(found.oid)
         for _ in self._searches():
             with suppress(FileNotFoundError):
                 return self._frames.recipe(next(iter(self._find(found.oid)), found))
@@ -294,180 +230,50 @@ class Store:
 
     def _from_elsewhere(self, found: Found, error: CorruptError) -> bytes:
         """The content of an object that is not at `found`, if that was the database's fault; else raise `error`."""
-        self.filled_again(found.oid)
+        self.index.rebuild(found.oid)
         for now in self.locate((found.oid,)):
             if now != found:
                 return self._frames.content(now)
         raise error
 
     def _find(self, oid: Oid) -> list[Found]:
-        """Where the object `oid` lies in a pack; nothing if it is a loose blob. Raises if it is neither."""
+        """The location of the object `oid` in a pack; empty for a loose blob. Raises if it is neither."""
         found = self.locate((oid,))
         if found or self.loose.present((oid,)):
             return found
-        if self.filled_again(oid):
+        if self.index.rebuild(oid):
             found = self.locate((oid,))
-        if not found and self.rescue([(oid, ObjectKind.BLOB)]):
+        if not found and self.undo_unfinished_gc([(oid, ObjectKind.BLOB)]):
             found = self.locate((oid,))
         if not found and not self.loose.present((oid,)):
-            raise self._absent(oid)
+            raise self._not_found(oid)
         return found
 
-    def rescue(self, roots: Iterable[tuple[Oid, ObjectKind]]) -> bool:
-        """Put back what `roots` need, if a gc that is at work, or was killed, has taken it before it looked a last time
-        at what is needed. Is there such a gc? Only what is missing is worth the question."""
-        with suppress(FileNotFoundError):
-            if any(name.endswith(UNFINISHED) for name in os.listdir(self.trash)):
-                from dver.store.trash import put_back_needed  # which reads trees and recipes from stores
+    def undo_unfinished_gc(self, roots: Iterable[tuple[Oid, ObjectKind]]) -> bool:
+        """Restore what `roots` need from the trash if a gc is running or was killed there. Is there such a gc?
 
-                put_back_needed(self, roots)
-                return True
-        return False
+        A gc restores this itself at its end. Call it only when something is missing.
+        """
+        if not has_unfinished(self.trash):
+            return False
+        restore_needed(self, roots)
+        return True
 
-    def former(self) -> Path | None:
-        """The store that was used before this one, if it is still there."""
-        for (text,) in self.database.rows("SELECT value FROM facts WHERE key = 'store before'"):
-            if text != os.fspath(self.root) and is_store(Path(text)):
-                return Path(text)
-        return None
-
-    def _absent(self, oid: Oid) -> MissingObjectError | CorruptError:
-        """The error for an object that is not found, which may be because its pack is damaged."""
-        if not self.damaged_packs:
-            return missing(oid, self.former())
+    def _not_found(self, oid: Oid) -> MissingObjectError | CorruptError:
+        """The error for a missing object: its pack may be corrupt."""
+        if not self.index.damaged_packs:
+            return missing(oid, self.index.former_store())
         return CorruptError(
             f"object {oid.short} is not in the store, or in a pack that is damaged",
-            why=f"the list of what is in {os.fspath(self.damaged_packs[0])!r} cannot be read",
+            why=f"the list of what is in {os.fspath(self.index.damaged_packs[0])!r} cannot be read",
             fix="`dver pull` gets a good copy from the remote",
         )
 
-    # -- keeping the database in step
-
-    def register(self, name: Oid, rows: Collection[Row]) -> None:
-        """A pack was moved into place: note what it holds."""
-        known = self._pack_names()
-        self._frames.forget(name)  # a good copy may just have replaced a damaged one
-        with self.database.transaction():
-            self.database.write("INSERT OR IGNORE INTO packs (name, listed) VALUES (?, ?)", [(bytes(name), len(rows))])
-            ((number,),) = self.database.rows("SELECT id FROM packs WHERE name = ?", (bytes(name),))
-            self.database.write(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (bytes(oid), number, int(kind), int(codec), offset, raw, stored)
-                    for oid, kind, codec, offset, raw, stored, _ in sorted(rows)
-                ],
-            )
-        known[number] = name
-
-    def filled_again(self, oid: Oid) -> bool:
-        """Forget where objects lie, and read it again from the packs: `oid` is not where the database says, and that
-        may be the database's fault. False if that was done before, and did not help."""
-        if self._doubted:
-            return False
-        self._doubted = True
-        names = self._pack_names()
-        key, state = f"lost:{oid.hex()}", xxh3_64_hexdigest(b"".join(sorted(names.values())))
-        if self.database.rows("SELECT value FROM facts WHERE key = ?", (key,)) == [(state,)]:
-            return False
-        # What cannot be read from its pack again is better remembered: the rest of that pack may be whole.
-        unreadable = [number for number, name in names.items() if self._rows_of(name) is None]
-        with self.database.transaction():
-            numbers = ",".join(map(str, unreadable))
-            self.database.write(f"DELETE FROM objects WHERE pack NOT IN ({numbers})", [()])  # noqa: S608 - numbers
-            self.database.write("DELETE FROM complete_roots", [()])
-            self.database.write("DELETE FROM facts WHERE key LIKE 'lost:%'", [()])
-            self.database.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(key, state)])
-        for name in [name for number, name in names.items() if number not in unreadable]:
-            self._learn(name)
-        return True
-
     def _searches(self) -> Iterator[None]:
-        """Before each of a few attempts to read, list the packs again: a gc has removed the one that was to be read."""
+        """A few attempts to read from a pack that a gc has replaced: lists the packs again before each."""
         for _ in range(_SEARCHES):
             self.refresh()
             yield
-
-    def refresh(self) -> None:
-        """Look again which packs there are: another process, or another clone, may have added some."""
-        self._names = None
-        self.loose.refresh()
-
-    def _select(self, query: str, oids: Iterable[Oid]) -> list[tuple[Any, ...]]:
-        """What the database has about `oids`. One that breaks on the way is filled again from the packs first."""
-        wanted = list(oids)
-        while self._pack_names():
-            rows = list(self.database.rows_in(query, wanted))
-            if self.database.generation == self._generation:
-                return rows
-        return []
-
-    def _pack_names(self) -> dict[int, Oid]:
-        if self._names is None or self.database.generation != self._generation:
-            self._generation = self.database.generation
-            self._names = self._synchronise()
-        return self._names
-
-    def _synchronise(self) -> dict[int, Oid]:
-        self._forget_other_store()
-        try:
-            known = {Oid(name): number for number, name in self.database.rows("SELECT id, name FROM packs")}
-        except TypeError:  # no name that anybody has written
-            self.database.begin_again()
-            return self._synchronise()
-        on_disk = self._packs_on_disk()
-        self._names = {number: name for name, number in known.items() if name in on_disk}
-        gone = [(number,) for name, number in known.items() if name not in on_disk]
-        self._swept = self.last_gc()
-        swept = self._swept.decode("ascii", "replace")
-        if gone or self.database.rows("SELECT value FROM facts WHERE key = 'swept'") != [(swept,)]:
-            with self.database.transaction():
-                self.database.write("DELETE FROM objects WHERE pack = ?", gone)
-                self.database.write("DELETE FROM packs WHERE id = ?", gone)
-                self.database.write("DELETE FROM complete_roots", [()])
-                self.database.write("INSERT OR REPLACE INTO facts VALUES ('swept', ?)", [(swept,)])
-        self.damaged_packs.clear()
-        new = on_disk - known.keys()
-        if gone:
-            new |= on_disk.intersection(Oid(name) for (name,) in self.database.rows(_SHADOWED))
-        for names in batched(sorted(new), _LEARNT_AT_ONCE):
-            with self.database.transaction():
-                for name in names:
-                    self._learn(name)
-        return self._names
-
-    def _learn(self, name: Oid) -> None:
-        rows = self._rows_of(name)
-        if rows is None:
-            self.damaged_packs.append(self.packs / pack_file_name(name))
-        else:
-            self.register(name, rows)
-
-    def _rows_of(self, name: Oid) -> list[Row] | None:
-        """What the pack `name` says that it holds; None if that is damaged, nothing if it has just been removed."""
-        try:
-            with PackReader(self.packs / pack_file_name(name)) as reader:
-                return reader.rows(name)
-        except FileNotFoundError:
-            return []
-        except CorruptError:
-            return None
-
-    def _packs_on_disk(self) -> set[Oid]:
-        with suppress(FileNotFoundError):
-            return {name for name in map(parse_pack_file_name, os.listdir(self.packs)) if name is not None}
-        return set()
-
-    def _forget_other_store(self) -> None:
-        """The database speaks of one store: after `cache.dir` has changed, begin again."""
-        here = os.fspath(self.root)
-        rows = self.database.rows("SELECT value FROM facts WHERE key = 'store'")
-        if rows != [(here,)]:
-            with self.database.transaction():
-                self.database.write("DELETE FROM objects", [()])
-                self.database.write("DELETE FROM packs", [()])
-                self.database.write("DELETE FROM complete_roots", [()])
-                self.database.write("INSERT OR REPLACE INTO facts VALUES ('store', ?)", [(here,)])
-                self.database.write("INSERT OR REPLACE INTO facts VALUES ('store before', ?)", rows)
 
 
 def _just_removed() -> MissingObjectError:

@@ -293,7 +293,7 @@ class StoreWriter:
         except BaseException:
             pack.discard()
             raise
-        self.store.register(name, pack.rows)
+        self.store.index.register(name, pack.rows)
 
 
 def _hash_of_clone(

@@ -16,7 +16,7 @@ from support import Result, Run, git, run_dver
 from workspaces import Project
 
 from dver.project.targets import in_worktree
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
 
 VARIANTS = 5
 
@@ -37,7 +37,7 @@ def assert_all_there(project: Project) -> None:
     with project.opened() as repo:
         roots = [Root(one.pointer.oid, one.pointer.kind, one.path) for one in in_worktree(repo).values()]
         assert roots
-        assert missing_from(repo.store, roots) == []
+        assert repo.store.find_missing(roots) == []
 
 
 def in_background(work: Callable[[], Result]) -> Callable[[], list[Result]]:

@@ -18,7 +18,7 @@ from dver.ops.check import check
 from dver.ops.gc import GcReport, RestoreReport, forget, gc, restore
 from dver.ops.remove import remove
 from dver.project.history import Scope
-from dver.store import trash
+from dver.store.trash_batch import open_batch
 
 DAY = 86_400
 
@@ -275,7 +275,7 @@ def test_clones_that_share_the_store_count_and_one_that_is_gone_stops_it(project
 def test_a_second_gc_at_the_same_time_is_refused(project: Project) -> None:
     fill(project, "one")
     project.add("data")
-    with project.opened() as repo, trash.open_batch(repo.store), pytest.raises(ConflictError):
+    with project.opened() as repo, open_batch(repo.store), pytest.raises(ConflictError):
         collect(project)
 
 

@@ -13,7 +13,8 @@ from dver.core.oid import Oid
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Chunk
 from dver.store.chunking import MAXIMUM, MINIMUM
-from dver.store.closure import Root, StoreReader, missing_from, walk
+from dver.store.closure import Root, walk
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 
@@ -113,12 +114,12 @@ def test_a_blob_that_lacks_chunks_is_missing_by_its_path(store: Store) -> None:
     content = noise(70 * MIB)
     oid = put(store, content)
     root = Root(oid, ObjectKind.BLOB, b"big", len(content))
-    assert missing_from(store, [root]) == []
+    assert store.find_missing([root]) == []
     chunk = chunks_of(store, oid)[0]
     (found,) = store.locate([chunk.oid])
-    store.pack_path(found.pack).unlink()
+    store.index.pack_path(found.pack).unlink()
     store.refresh()
-    (lost,) = missing_from(store, [root])
+    (lost,) = store.find_missing([root])
     assert (lost.path, lost.oid) == (b"big", oid)
     assert 0 < lost.size < len(content)
     with pytest.raises(MissingObjectError):
@@ -138,7 +139,7 @@ def test_chunks_that_do_not_make_the_blob_are_not_handed_out(store: Store) -> No
 def test_a_flipped_bit_in_a_chunk_is_noticed(store: Store) -> None:
     oid = put(store, noise(5 * MIB))
     (found,) = store.locate([chunks_of(store, oid)[3].oid])
-    path = store.pack_path(found.pack)
+    path = store.index.pack_path(found.pack)
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[found.offset + 5000] ^= 4
@@ -151,7 +152,7 @@ def test_a_flipped_bit_in_a_chunk_is_noticed(store: Store) -> None:
 def test_a_flipped_bit_in_a_recipe_is_noticed(store: Store) -> None:
     oid = put(store, noise(5 * MIB))
     (found,) = store.locate([oid])
-    path = store.pack_path(found.pack)
+    path = store.index.pack_path(found.pack)
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[found.offset + 200] ^= 4

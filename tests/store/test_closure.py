@@ -13,7 +13,8 @@ from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded, decode, encode_leaf, write_directory
-from dver.store.closure import Batch, Root, StoreReader, find_missing, missing_from, named, walk
+from dver.store.closure import Batch, Root, find_missing, named, walk
+from dver.store.reader import StoreReader
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 
@@ -101,7 +102,7 @@ def test_missing_blobs_are_named_by_path_and_size(store: Store) -> None:
         leaf = [Entry(b"one", Kind.FILE, Oid.of(b"one"), 3), Entry(b"two", Kind.FILE, Oid.of(b"two!"), 4)]
         oid = write_directory(leaf, writer.add_tree)
         writer.add_blobs([(Oid.of(blob), blob) for blob in blobs])
-    (lost,) = missing_from(store, [Root(oid, ObjectKind.TREE, b"data/kept")])
+    (lost,) = store.find_missing([Root(oid, ObjectKind.TREE, b"data/kept")])
     assert lost.path == b"data/kept/two"
     assert lost.oid == Oid.of(b"two!")
     assert lost.size == 4
@@ -110,7 +111,7 @@ def test_missing_blobs_are_named_by_path_and_size(store: Store) -> None:
 def test_a_missing_tree_is_listed_alone(store: Store) -> None:
     root = put_dataset(store, {"a/x": b"x"})
     drop_packs(store)
-    assert [one.path for one in missing_from(store, [root])] == [b"data"]
+    assert [one.path for one in store.find_missing([root])] == [b"data"]
 
 
 def test_a_tree_that_is_present_vouches_for_the_rest_where_that_is_so(store: Store) -> None:
@@ -128,7 +129,7 @@ def test_a_damaged_tree_is_an_error_unless_the_caller_collects_them(store: Store
         content = pack.read_bytes()
         pack.write_bytes(content.replace(b"DVTR", b"DVTX"))
     with pytest.raises(CorruptError):
-        missing_from(store, [root])
+        store.find_missing([root])
     damaged: set[Oid] = set()
     assert list(StoreReader(store, damaged).trees([root.oid])) == []
     assert damaged == {root.oid}
@@ -136,11 +137,11 @@ def test_a_damaged_tree_is_an_error_unless_the_caller_collects_them(store: Store
 
 def test_complete_roots_are_remembered_until_a_pack_vanishes(store: Store) -> None:
     root = put_dataset(store, {"a": b"a"})
-    assert store.complete([root.oid]) == set()
-    store.mark_complete([root.oid])
-    assert store.complete([root.oid, Oid.of(b"other")]) == {root.oid}
+    assert store.index.complete([root.oid]) == set()
+    store.index.mark_complete([root.oid])
+    assert store.index.complete([root.oid, Oid.of(b"other")]) == {root.oid}
     drop_packs(store)
-    assert store.complete([root.oid]) == set()
+    assert store.index.complete([root.oid]) == set()
 
 
 def test_only_the_first_few_missing_are_named() -> None:

@@ -15,11 +15,14 @@ from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store import gc, trash
-from dver.store.closure import Root, missing_from
+from dver.store.closure import Root
 from dver.store.gc import GcPlan, LooseBlob, PackContent, plan_gc
+from dver.store.gc_guard import Watch
 from dver.store.packs import PackReader, parse_pack_file_name
 from dver.store.repack import PackPlan
 from dver.store.store import Store
+from dver.store.trash import last_gc
+from dver.store.trash_batch import open_batch
 from dver.store.writer import StoreWriter
 
 BIG = 10 << 20
@@ -113,7 +116,7 @@ def collect(store: Store, roots: Sequence[Root], late: Sequence[Root] = (), *, c
             raise KeyboardInterrupt
         return [(root.oid, root.kind) for root in (*roots, *(late if looks == 2 else ()))]
 
-    with trash.open_batch(store) as batch:
+    with open_batch(store) as batch:
         inventory = gc.take_inventory(store)
         needed = gc.find_needed(store, [(root.oid, root.kind) for root in roots])
         return gc.collect(store, batch, inventory, needed, roots_now=roots_now)
@@ -148,7 +151,7 @@ def test_what_is_needed_is_still_there_and_the_rest_is_gone(clone: Clone) -> Non
     clone.open()
     assert read_dataset(clone.store, kept.oid) == keep
     assert dropped.oid not in clone.store
-    assert not missing_from(clone.store, [kept])
+    assert not clone.store.find_missing([kept])
     assert collect(clone.store, [kept]).plan.empty
 
 
@@ -190,7 +193,7 @@ def test_many_small_packs_become_one(clone: Clone) -> None:
     collect(clone.store, roots)
     assert len(packs_in(clone.store)) == 1
     assert not trash.batches(clone.store.trash)  # nothing is lost by that which could be brought back
-    assert not missing_from(clone.store, roots)
+    assert not clone.store.find_missing(roots)
     collect(clone.store, roots)
     assert len(packs_in(clone.store)) == 1
 
@@ -263,7 +266,7 @@ def test_loose_blobs_go_to_the_trash_and_come_back(clone: Clone, tmp_path: Path)
     collect(clone.store, [])
     assert Oid.of(content) not in clone.store
     assert [one.oid for one in [Root(Oid.of(content), ObjectKind.BLOB)]] == list(batch_of(clone.store).loose_oids())
-    trash.put_back(clone.store, batch_of(clone.store))
+    trash.restore(clone.store, batch_of(clone.store))
     assert b"".join(clone.store.stream(Oid.of(content))) == content
 
 
@@ -278,7 +281,7 @@ def test_restoring_a_batch_brings_everything_back(clone: Clone) -> None:
     collect(clone.store, [])
     assert not packs_in(clone.store)
     assert batch_of(clone.store).size() > 3 << 20
-    assert trash.put_back(clone.store, batch_of(clone.store)) == [large.oid]
+    assert trash.restore(clone.store, batch_of(clone.store)) == [large.oid]
     clone.open()
     assert read_dataset(clone.store, root.oid) == dataset
     assert b"".join(clone.store.stream(large.oid))
@@ -302,11 +305,11 @@ def test_roots_that_appear_while_things_are_moved_get_all_they_need_back(clone: 
 
 def test_roots_that_appear_before_anything_is_moved_stay(clone: Clone) -> None:
     root = put_dataset(clone.store, files(20, seed=1))
-    with trash.open_batch(clone.store) as batch:
+    with open_batch(clone.store) as batch:
         inventory, needed = gc.take_inventory(clone.store), gc.find_needed(clone.store, [])
         result = gc.collect(clone.store, batch, inventory, needed, roots_now=lambda: [(root.oid, root.kind)])
     assert result.plan.empty
-    assert clone.store.last_gc() == b""
+    assert last_gc(clone.store.trash) == b""
 
 
 def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone) -> None:
@@ -325,7 +328,7 @@ def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone)
         writer.add_blobs([(Oid.of(one), one) for one in dataset.values()])
     (late,) = other.packs.iterdir()
     roots = [(root.oid, root.kind)]
-    with trash.open_batch(clone.store) as batch:
+    with open_batch(clone.store) as batch:
         inventory, needed = gc.take_inventory(clone.store), gc.find_needed(clone.store, roots)
         assert list(needed.absent) == [(root.oid, ObjectKind.TREE)]
         away.rename(path)  # with all trees
@@ -335,7 +338,7 @@ def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone)
 
 
 def test_a_second_gc_at_the_same_time_is_refused(clone: Clone) -> None:
-    with trash.open_batch(clone.store), pytest.raises(ConflictError, match="another gc"):
+    with open_batch(clone.store), pytest.raises(ConflictError, match="another gc"):
         collect(clone.store, [])
     assert not trash.batches(clone.store.trash)
 
@@ -362,7 +365,7 @@ def test_what_a_killed_gc_has_taken_is_still_found(clone: Clone) -> None:
     with pytest.raises(KeyboardInterrupt):
         collect(clone.store, [], crash=True)
     shutil.copytree(clone.folder, clone.folder / "again")
-    assert not missing_from(clone.store, [root, large])
+    assert not clone.store.find_missing([root, large])
     other = Clone(clone.folder / "again").store
     assert b"".join(other.stream(large.oid))
     assert read_dataset(other, root.oid) == dataset
@@ -372,7 +375,7 @@ def test_what_a_killed_gc_has_taken_is_still_found(clone: Clone) -> None:
 
 
 def test_a_command_sees_a_gc_that_ran_meanwhile_and_puts_back_what_it_names(clone: Clone) -> None:
-    watch = trash.Watch(clone.store)
+    watch = Watch(clone.store)
     dataset = files(20, seed=1)
     root = put_dataset(clone.store, dataset)
     collect(clone.store, [])
@@ -381,7 +384,7 @@ def test_a_command_sees_a_gc_that_ran_meanwhile_and_puts_back_what_it_names(clon
 
 
 def test_a_command_learns_what_was_deleted_for_good_meanwhile(clone: Clone) -> None:
-    watch = trash.Watch(clone.store)
+    watch = Watch(clone.store)
     root = put_dataset(clone.store, {"a": b"content"})
     collect(clone.store, [])
     trash.delete(clone.store, batch_of(clone.store))
@@ -391,16 +394,16 @@ def test_a_command_learns_what_was_deleted_for_good_meanwhile(clone: Clone) -> N
 def test_a_command_that_began_while_a_gc_was_at_work_looks_again(clone: Clone) -> None:
     dataset = files(20, seed=1)
     root = put_dataset(clone.store, dataset)
-    with trash.open_batch(clone.store) as batch:
+    with open_batch(clone.store) as batch:
         inventory, needed = gc.take_inventory(clone.store), gc.find_needed(clone.store, [])
-        watch = trash.Watch(clone.store)
+        watch = Watch(clone.store)
         gc.collect(clone.store, batch, inventory, needed, roots_now=list)
     assert watch.lacking([(root.oid, root.kind)]) == set()
     assert read_dataset(clone.store, root.oid) == dataset
 
 
 def test_where_no_gc_ran_nothing_is_looked_at(clone: Clone) -> None:
-    watch = trash.Watch(clone.store)
+    watch = Watch(clone.store)
     assert watch.lacking([(Oid.of(b"not here"), ObjectKind.BLOB)]) == set()
 
 
@@ -409,13 +412,13 @@ def test_what_was_complete_is_looked_at_again_after_a_gc(clone: Clone) -> None:
     with StoreWriter(clone.store) as writer:
         writer.add_loose(Oid.of(content), [content])
     other = Clone(clone.folder)  # another process
-    other.store.mark_complete([Oid.of(content)])
+    other.store.index.mark_complete([Oid.of(content)])
     put_dataset(other.store, {"a": b"so that there is a pack"})
-    assert other.store.complete([Oid.of(content)])
+    assert other.store.index.complete([Oid.of(content)])
     collect(clone.store, [])
-    other.store.mark_complete([Oid.of(content)])  # too late: it does not know what the gc took away
+    other.store.index.mark_complete([Oid.of(content)])  # too late: it does not know what the gc took away
     other.open()
-    assert not other.store.complete([Oid.of(content)])
+    assert not other.store.index.complete([Oid.of(content)])
 
 
 # -- crashes
@@ -476,14 +479,14 @@ def test_a_gc_that_is_killed_before_any_file_operation_loses_nothing_and_is_comp
         shutil.copytree(tmp_path / "first", folder)
         killed = killed_at(step, lambda folder=folder: collect_and_delete(folder))
         store = Clone(folder).store
-        assert not missing_from(store, kept), step
+        assert not store.find_missing(kept), step
         if any(not batch.finished for batch in trash.batches(store.trash)):
             # What was not needed and is named now is put back.
-            assert not trash.Watch(store).lacking([(root.oid, root.kind) for root in dropped]), step
-            assert not missing_from(store, dropped), step
+            assert not Watch(store).lacking([(root.oid, root.kind) for root in dropped]), step
+            assert not store.find_missing(dropped), step
         collect_and_delete(folder)
         store = Clone(folder).store
-        assert not missing_from(store, kept), step
+        assert not store.find_missing(kept), step
         assert not store.present([*(root.oid for root in dropped), Oid.of(loose)]), step
         assert not trash.batches(store.trash), step
         StoreWriter(store)  # clears what is left over

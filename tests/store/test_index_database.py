@@ -232,7 +232,7 @@ def test_an_object_in_two_packs_is_found_when_one_of_them_goes(tmp_path: Path) -
         path.unlink()
     store.refresh()
     assert store.present(oids) == oids
-    assert {store.pack_path(found.pack) for found in store.locate(oids)} == {new}
+    assert {store.index.pack_path(found.pack) for found in store.locate(oids)} == {new}
 
 
 # -- a disk that takes no writes

@@ -19,7 +19,7 @@ from dver.core.errors import ConflictError, CorruptError, LocalIOError, MissingO
 from dver.core.oid import Oid
 from dver.core.processes import process_space
 from dver.formats.pack import Codec, ObjectKind
-from dver.store import clones, scratch, trash
+from dver.store import clones, scratch
 from dver.store.clones import Clone, State, forget, listed
 from dver.store.database import Database
 from dver.store.frames import Found
@@ -27,6 +27,7 @@ from dver.store.loose import LinkMode
 from dver.store.packs import PackReader, PackWriter, pack_file_name
 from dver.store.scratch import DAY, FOLDER_BITS, PRIVATE, Scratch, Sharing
 from dver.store.store import Store
+from dver.store.trash_batch import open_batch
 from dver.store.writer import LARGE, StoreWriter
 
 
@@ -345,12 +346,12 @@ def test_a_reader_stands_in_the_register_where_it_can_and_reads_where_it_cannot(
     root = tmp_path / "store"
     keep(open_store(root, make_clone(tmp_path, "a")), b"one")
     store = open_store(root, make_clone(tmp_path, "b"))
-    store.attend()
+    store.register_clone()
     assert len(entries(root)) == 2
-    open_store(tmp_path / "none", make_clone(tmp_path, "c")).attend()
+    open_store(tmp_path / "none", make_clone(tmp_path, "c")).register_clone()
     assert not (tmp_path / "none").exists()
     (tmp_path / "home").mkdir()
-    open_store(tmp_path / "home", make_clone(tmp_path, "d")).attend()
+    open_store(tmp_path / "home", make_clone(tmp_path, "d")).register_clone()
     assert list((tmp_path / "home").iterdir()) == []
 
 
@@ -362,7 +363,7 @@ def test_a_clone_that_is_gone_or_moved_or_copied_is_recognised(tmp_path: Path) -
     (tmp_path / "moved").rename(tmp_path / "new place")
     subprocess.run(["cp", "-r", tmp_path / "copied", tmp_path / "copy"], check=True)
     for name in ("new place", "copy"):
-        open_store(root, tmp_path / name / ".git").attend()
+        open_store(root, tmp_path / name / ".git").register_clone()
     states = {clone.git_dir.parent.name: clone.state for clone in listed(root)}
     assert states == {
         "gone": State.GONE,
@@ -480,7 +481,7 @@ def test_a_clone_can_be_forgotten_and_comes_back_when_it_is_used(tmp_path: Path)
         assert clones.marked(root, found[0].mark) == found
         forget(root, found)
     assert listed(root) == []
-    open_store(root, tmp_path / "a/.git").attend()
+    open_store(root, tmp_path / "a/.git").register_clone()
     assert len(listed(root)) == 1
 
 
@@ -515,14 +516,14 @@ def test_a_gc_that_works_in_another_container_is_not_taken_for_dead(tmp_path: Pa
     """Host name and paths are the same there, and its process id is none here."""
     store = open_store(tmp_path / "store", make_clone(tmp_path, "a"))
     keep(store, b"one")
-    with trash.open_batch(store) as opened:
+    with open_batch(store) as opened:
         owner = opened.batch.owner
         owner.chmod(0o644)
         owner.write_bytes(b"999999999@another boot-4026532000")
-        with pytest.raises(ConflictError, match="another gc"), trash.open_batch(store):
+        with pytest.raises(ConflictError, match="another gc"), open_batch(store):
             pass
         owner.write_bytes(f"999999999@{process_space()}".encode())
-        with trash.open_batch(store) as second:
+        with open_batch(store) as second:
             assert [batch.name for batch in second.orphans] == [opened.batch.name]
 
 

@@ -14,6 +14,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, encode_leaf, write_directory
 from dver.store.database import Database
 from dver.store.loose import LinkMode, LooseBlobs, can_reflink, reflink
+from dver.store.objectindex import ObjectIndex
 from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
 from dver.store.store import Store
@@ -99,7 +100,7 @@ def test_after_ctrl_c_what_was_kept_stays(store: Store) -> None:
     assert list(store.scratch.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", [(Store, "register"), (PackWriter, "move_to")], ids=["register", "move"])
+@pytest.mark.parametrize("step", [(ObjectIndex, "register"), (PackWriter, "move_to")], ids=["register", "move"])
 def test_ctrl_c_while_a_pack_is_placed_is_an_interruption(
     store: Store, monkeypatch: pytest.MonkeyPatch, step: tuple[type, str]
 ) -> None:
@@ -131,11 +132,11 @@ def test_a_pack_that_vanishes_takes_its_objects_along(store: Store) -> None:
     keep(store, b"one")
     (first,) = packs(store)
     keep(store, b"two")
-    store.mark_complete([Oid.of(b"root")])
+    store.index.mark_complete([Oid.of(b"root")])
     first.unlink()
     store.refresh()
     assert store.present([Oid.of(b"one"), Oid.of(b"two")]) == {Oid.of(b"two")}
-    assert store.complete([Oid.of(b"root")]) == set(), "nobody knows what it lacks now"
+    assert store.index.complete([Oid.of(b"root")]) == set(), "nobody knows what it lacks now"
 
 
 def test_another_store_under_the_same_database_is_looked_at_anew(store: Store, tmp_path: Path) -> None:
