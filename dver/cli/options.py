@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import click
 
 from dver.cli.context import Context
 from dver.core.errors import UsageError
+from dver.core.words import typed
+
+if TYPE_CHECKING:
+    from dver.repo import Repository
 
 Example: TypeAlias = tuple[str, str]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -161,3 +167,118 @@ def json_option(function: F) -> F:
 def exit_code_option(function: F) -> F:
     """`--exit-code`, passed as `exit_code`."""
     return click.option("--exit-code", is_flag=True, help="Exit with 1 if there are differences.")(function)
+
+
+_DEFAULT_REMOTE: Final = "(default)"
+"""The value of `--remote` without a name. No remote can have this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteChoice:
+    """The remote that `--remote [NAME]` selects: the one called `name`, or the default remote."""
+
+    name: str | None
+
+    def checked(self, repo: Repository) -> str | None:
+        """Return `name` if it is a remote. Raises UsageError otherwise, with a hint if `name` is a path."""
+        if self.name is not None and self.name not in repo.config.remote_names:
+            command = click.get_current_context().command_path
+            if os.path.lexists(self.name):
+                raise self._is_path(command, repo.config.default_remote or "NAME")
+            repo.config.remote_table(self.name)
+        return self.name
+
+    def _is_path(self, command: str, remote: str) -> UsageError:
+        assert self.name is not None
+        return UsageError(
+            f"no remote is called {self.name!r}",
+            why="the word after --remote is the name of a remote, and this is a path",
+            fix=f"{command} --remote {remote} {typed(self.name)}",
+        )
+
+
+class _RemoteChoiceType(click.ParamType[RemoteChoice]):
+    name = "NAME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> RemoteChoice:
+        if isinstance(value, RemoteChoice):
+            return value
+        return RemoteChoice(None if value == _DEFAULT_REMOTE else str(value))
+
+
+def remote_option(text: str) -> Callable[[F], F]:
+    """`-r NAME` of verbs that always use a remote, passed as `remote`; `text` is its help."""
+    return click.option("-r", "--remote", metavar="NAME", help=text)
+
+
+def remote_choice_option(text: str) -> Callable[[F], F]:
+    """`-r [NAME]` of verbs that use the store without it: passed as `remote`, a RemoteChoice or None."""
+    return click.option(
+        "-r",
+        "--remote",
+        type=_RemoteChoiceType(),
+        is_flag=False,
+        flag_value=_DEFAULT_REMOTE,
+        metavar="[NAME]",
+        help=text,
+    )
+
+
+def scope_options(function: F) -> F:
+    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.project.history.Scope`."""
+    return _with_options(
+        function,
+        click.option("--rev", metavar="REV", help="Use the data of commit REV instead of the current data."),
+        click.option("--all-branches", is_flag=True, help="Use the data at the tips of all branches."),
+        click.option("--all-tags", is_flag=True, help="Use the data of all tags."),
+        click.option("--all-commits", is_flag=True, help="Use the data of all commits."),
+    )
+
+
+def transfer_options(function: F) -> F:
+    """`scope_options`, and `-r`, `-j`, `--dry-run`."""
+    return scope_options(
+        _with_options(
+            function,
+            remote_option("Use remote NAME instead of the default remote."),
+            click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="Run N transfers in parallel."),
+            click.option("--dry-run", is_flag=True, help="Show what would be transferred without transferring it."),
+        )
+    )
+
+
+def _with_options(function: F, *options: Callable[[F], F]) -> F:
+    """Decorate `function` so that its help lists `options` in this order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def form_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, `--md`, `--csv`: passed as `form`, which is `table` without them."""
+
+    @wraps(function)
+    def inner(*args: Any, as_json: bool, as_md: bool, as_csv: bool, **named: Any) -> Any:
+        chosen = [form for form, wanted in (("json", as_json), ("md", as_md), ("csv", as_csv)) if wanted]
+        if len(chosen) > 1:
+            raise UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other", fix="give one of them")
+        return function(*args, form=chosen[0] if chosen else "table", **named)
+
+    return _with_options(
+        inner,
+        json_option,
+        click.option("--md", "as_md", is_flag=True, help="Print the result as a Markdown table."),
+        click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV, with all digits."),
+    )
+
+
+def precision_option(default: int) -> Callable[[F], F]:
+    """`--precision`, the number of significant digits."""
+    return click.option(
+        "--precision",
+        type=click.IntRange(1, 17),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="Show N significant digits.",
+    )

@@ -1,25 +1,29 @@
-"""How a checkout is told, and its exit code: shared by `checkout` and `pull`."""
+"""Prints the result of a checkout, and chooses its exit code: for `checkout`, `pull`, `resolve` and Git hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dver.cli import terminal
 from dver.cli.context import Context
+from dver.cli.errors import in_one_line
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.words import some, typed
 from dver.project.restore import Restored
 from dver.worktree.materialise import Lost
 from dver.worktree.plan import Kept, Why
 
+if TYPE_CHECKING:
+    from dver.ops.follow import FollowResult
+
 _STAGES: Final = 3
 _ARGUMENTS: Final = 5
-"""Paths that a command is given before it is shown without any."""
+"""Advice names at most this many paths in a command."""
 
 
 def exit_code_of(restored: Restored) -> int:
-    """0 if all is as it should be; otherwise the code of the worst that is not."""
+    """0 for a complete checkout, otherwise the code of the worst problem."""
     if any(isinstance(one.error, CorruptError) for one in restored.lost):
         return CorruptError.exit_code
     if restored.lost:
@@ -27,7 +31,7 @@ def exit_code_of(restored: Restored) -> int:
     return ConflictError.exit_code if any(kept.blocks for kept in restored.kept) else 0
 
 
-def tell_restored(
+def print_restored(
     ctx: Context,
     restored: Restored,
     *,
@@ -36,9 +40,9 @@ def tell_restored(
     label: str = "files",
     pulled: bool = False,
 ) -> None:
-    """Print what was done, what was kept, and what is missing; `label` begins the first line.
+    """Print which files changed, which were kept, and which are missing. `label` begins the first line.
 
-    Where it was `pulled`, the remote does not have what is missing either, so it is not named as the source.
+    After a pull (`pulled`), the remote does not have the missing files either, so the advice does not name it.
     """
     parts = [
         f"{number:,} {word}"
@@ -52,15 +56,27 @@ def tell_restored(
     unchanged = not parts and not restored.lost and not restored.kept
     if parts or unchanged:
         ctx.say(f"{label}: " + ", ".join(parts) if parts else "everything is up to date")
-    _tell_kept(ctx, restored, shown)
-    _tell_lost(ctx, restored, shown, rev, pulled=pulled)
+    _print_kept(ctx, restored, shown)
+    _print_lost(ctx, restored, shown, rev, pulled=pulled)
     if restored.parts:
         names = [shown(path) for path in restored.parts]
         paths = f" {' '.join(map(typed, names))}" if len(names) <= _ARGUMENTS else ""
         ctx.note(f"only a part of {some(names)} is in the workspace; `dver pull{paths}` downloads the rest")
 
 
-def _tell_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) -> None:
+def print_followed(ctx: Context, result: FollowResult) -> None:
+    """Print what a Git hook checked out. Prints nothing if it had nothing to do. Paths start at the top of the
+    worktree, where hooks run."""
+    for error in result.unread:
+        ctx.warn(f"dver: its data stays as it is: {in_one_line(error)}")
+    for failure in result.not_fetched:
+        ctx.warn(f"dver: not everything was fetched: {in_one_line(failure)}")
+    done = result.restored
+    if done.created or done.updated or done.removed or done.kept or done.lost:
+        print_restored(ctx, done, shown=terminal.printable, label="dver: files")
+
+
+def _print_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) -> None:
     if not restored.kept:
         return
     ctx.warn(f"kept {terminal.count(len(restored.kept), 'path')} with unsaved changes:")
@@ -74,7 +90,7 @@ def _why(kept: Kept) -> str:
 
 
 def _deciding(restored: Restored, shown: Callable[[bytes], str]) -> Iterator[str]:
-    """What the user can do about what was kept. Plain `dver add` refuses files that the new version changes as well."""
+    """The commands that save or discard kept files. `dver add` needs --force for files that the new version changes."""
     diverged = [kept.path for kept in restored.kept if kept.diverged]
     if diverged and not any(restored.makers):
         paths = " ".join(typed(shown(path)) for path in diverged) if len(diverged) <= _ARGUMENTS else "PATH"
@@ -87,7 +103,7 @@ def _deciding(restored: Restored, shown: Callable[[bytes], str]) -> Iterator[str
 
 
 def _saving(makers: Sequence[str | None]) -> Iterator[str]:
-    """The commands that save data, and what stages make."""
+    """The commands that save kept data and outputs of stages."""
     if None in makers or not makers:
         yield "`dver add`"
     stages = [terminal.printable(typed(one)) for one in makers if one is not None]
@@ -95,7 +111,7 @@ def _saving(makers: Sequence[str | None]) -> Iterator[str]:
         yield f"`dver commit {' '.join(stages) if len(stages) <= _STAGES else 'STAGE…'}`"
 
 
-def _tell_lost(
+def _print_lost(
     ctx: Context, restored: Restored, shown: Callable[[bytes], str], rev: str | None, *, pulled: bool
 ) -> None:
     if not restored.lost:

@@ -8,49 +8,18 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import wraps
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import click
-
-from dver.cli import options, terminal
+from dver.cli import terminal
 from dver.cli.context import Context
-from dver.core.errors import UsageError
 from dver.pipeline.comparing import ABSENT
 
-F = TypeVar("F", bound=Callable[..., Any])
 PRECISION: Final = 5
-"""Significant digits that are shown of a number, where nothing else is asked for."""
+"""Significant digits of a number by default."""
 
 _MARKED: Final = re.compile(r"([\\|<>`*_])")
-
-
-def form_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--json`, `--md`, `--csv`: passed as `form`, which is `table` without them."""
-
-    @wraps(function)
-    def inner(*args: Any, as_json: bool, as_md: bool, as_csv: bool, **named: Any) -> Any:
-        chosen = [form for form, wanted in (("json", as_json), ("md", as_md), ("csv", as_csv)) if wanted]
-        if len(chosen) > 1:
-            raise UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other", fix="give one of them")
-        return function(*args, form=chosen[0] if chosen else "table", **named)
-
-    decorated: Callable[..., Any] = inner
-    for name, text in (("csv", "CSV, with all digits"), ("md", "a Markdown table")):
-        decorated = click.option(f"--{name}", f"as_{name}", is_flag=True, help=f"Print the result as {text}.")(
-            decorated
-        )
-    return options.json_option(decorated)
-
-
-def precision_option(function: F) -> F:
-    """`--precision`."""
-    kind = click.IntRange(1, 17)
-    return click.option(
-        "--precision", type=kind, default=PRECISION, show_default=True, metavar="N", help="Show N significant digits."
-    )(function)
 
 
 def cell(value: Any, precision: int | None = PRECISION, *, signed: bool = False) -> str:

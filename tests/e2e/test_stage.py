@@ -35,7 +35,7 @@ def test_changes_of_the_user_in_dver_yaml_are_not_staged(run: Run, project: Path
     with (project / "dver.yaml").open("a") as file:
         file.write("# not finished\n")
     said = run("freeze", "copy", cwd=project).err
-    assert said == "not staged: dver.yaml has changes of yours that are not staged; `git add dver.yaml` stages all\n"
+    assert said == "not staged: dver.yaml has other unstaged changes; `git add dver.yaml` stages all\n"
     assert git("diff", "--name-only", cwd=project) == "dver.yaml\n"
     assert "frozen" not in git("show", ":dver.yaml", cwd=project)
 

@@ -7,9 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.remotes import remote_option
-from dver.cli.staging import report_staged
-from dver.cli.untrusted import warn_of_ignored
+from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.core.words import typed
 from dver.ops.add import AddResult, add
 from dver.project.adding import Added
@@ -28,7 +26,7 @@ from dver.repo import Repository
 @click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")
 @click.option("-f", "--force", is_flag=True, help="Add data even if its pointer changed and the data did not follow.")
 @click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
-@remote_option("Push this data to the remote NAME, whatever the default is.")
+@options.remote_option("Push this data to the remote NAME, whatever the default is.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -40,7 +38,7 @@ def command(
     in Git, is written and staged. Commit as usual afterwards.
     """
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         result = add(
             repo,
             paths,
@@ -56,7 +54,7 @@ def command(
         else:
             _tell(ctx, repo, result)
             if any(one.changed for one in result.added):
-                report_staged(ctx, repo, then=", `dver push` uploads the data")
+                print_staged(ctx, repo, then=", `dver push` uploads the data")
 
 
 def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:

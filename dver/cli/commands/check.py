@@ -6,8 +6,6 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.remotes import RemoteChoice, ask_remote_option
-from dver.cli.scope import scope_options
 from dver.ops.check import Absent, check
 from dver.project.history import Scope
 from dver.repo import Repository
@@ -22,15 +20,15 @@ from dver.repo import Repository
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@ask_remote_option("Look on the remote NAME, or on the default one, instead of in the store.")
-@scope_options
+@options.remote_choice_option("Look on the remote NAME, or on the default one, instead of in the store.")
+@options.scope_options
 @options.json_option
 @click.pass_obj
 def command(
     ctx: Context,
     *,
     paths: tuple[str, ...],
-    remote: RemoteChoice | None,
+    remote: options.RemoteChoice | None,
     rev: str | None,
     all_branches: bool,
     all_tags: bool,

@@ -9,9 +9,8 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.restored import exit_code_of, tell_restored
-from dver.cli.staging import report_staged
-from dver.cli.untrusted import warn_of_ignored
+from dver.cli.notices import print_staged, warn_about_ignored_settings
+from dver.cli.restored import exit_code_of, print_restored
 from dver.ops.checkout import checkout
 from dver.project.targets import split_revision
 from dver.repo import Repository
@@ -43,7 +42,7 @@ def command(
     Work that is saved nowhere is kept and named; everything else is brought up to date. The exit code is then 4.
     """
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         rev, paths = split_revision(repo, arguments, ctx.cwd)
         result = checkout(
             repo,
@@ -58,8 +57,8 @@ def command(
         if as_json:
             ctx.emit_json(result)
         else:
-            tell_restored(ctx, result.restored, shown=lambda path: _shown(ctx, repo, path, result.to), rev=rev)
-            report_staged(ctx, repo)
+            print_restored(ctx, result.restored, shown=lambda path: _shown(ctx, repo, path, result.to), rev=rev)
+            print_staged(ctx, repo)
         return exit_code_of(result.restored)
 
 

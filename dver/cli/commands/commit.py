@@ -9,9 +9,8 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
+from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.reasons import told
-from dver.cli.secrets import warn_of_secrets
-from dver.cli.staging import report_staged
 from dver.core.errors import ConflictError
 from dver.core.words import some, typed
 from dver.ops.commit import CommitResult, commit
@@ -46,7 +45,7 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
 
     with Repository.open(ctx.cwd) as repo:
         result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, force=force, progress=ctx.progress)
-        warn_of_secrets(ctx, result.secrets)
+        warn_about_secrets(ctx, result.secrets)
         for problem in result.problems:
             ctx.warn_of(problem)
         if as_json:
@@ -54,7 +53,7 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
             ctx.emit_json({name: [str(one) for one in getattr(result, name)] for name in names})
         else:
             _report(ctx, result)
-            report_staged(ctx, repo)
+            print_staged(ctx, repo)
     if result.refused and not _can_ask():
         raise _not_asked(result.refused)
 

@@ -11,7 +11,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.staging import staged_line
+from dver.cli.notices import staged_line
 from dver.config import KEYS, Item, Scope, Value, is_address
 from dver.core.errors import UsageError
 from dver.core.remote_schema import SETTINGS

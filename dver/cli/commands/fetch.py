@@ -6,9 +6,8 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.scope import transfer_options
+from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.transfers import first_error, tell_fetched
-from dver.cli.untrusted import warn_of_ignored
 from dver.ops.fetch import fetch
 from dver.project.history import Scope
 from dver.repo import Repository
@@ -23,7 +22,7 @@ from dver.repo import Repository
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@transfer_options
+@options.transfer_options
 @click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
 @options.json_option
 @click.pass_obj
@@ -48,7 +47,7 @@ def command(
     """
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         result = fetch(
             repo,
             paths,

@@ -9,7 +9,6 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import LISTED, Context
-from dver.cli.remotes import RemoteChoice, ask_remote_option
 from dver.core.errors import CorruptError
 from dver.ops.fsck import fsck
 from dver.ops.fsck_remote import fsck_remote
@@ -46,7 +45,7 @@ class _Share(click.ParamType[float]):
         ("dver fsck --repair --from /mnt/backup/project", "Look for good copies in another clone, too."),
     ]
 )
-@ask_remote_option("Look at the remote NAME, or the default one, instead of the store.")
+@options.remote_choice_option("Look at the remote NAME, or the default one, instead of the store.")
 @click.option("--sample", type=_Share(), default=1.0, metavar="PERCENT", help="Read only a random part, such as 5%.")
 @click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part as another time.")
 @click.option("--repair", is_flag=True, help="Replace what is damaged by good copies from wherever they are.")
@@ -57,7 +56,7 @@ class _Share(click.ParamType[float]):
 def command(
     ctx: Context,
     *,
-    remote: RemoteChoice | None,
+    remote: options.RemoteChoice | None,
     sample: float,
     seed: int | None,
     repair: bool,

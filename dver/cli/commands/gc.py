@@ -9,8 +9,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.remotes import RemoteChoice, ask_remote_option
-from dver.cli.untrusted import warn_of_ignored
+from dver.cli.notices import warn_about_ignored_settings
 from dver.config.schema import seconds
 from dver.core.errors import UsageError
 from dver.ops.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
@@ -40,7 +39,7 @@ _ALL = "*"
     help="Bring back all that is in the trash, or one batch.",
 )
 @click.option("--grace", metavar="TIME", help="Instead of gc.grace: 14d, 12h; 0d deletes at once, for good.")
-@ask_remote_option("Collect on the remote NAME, or on the default one, instead of in the store.")
+@options.remote_choice_option("Collect on the remote NAME, or on the default one, instead of in the store.")
 @click.option("--offline", is_flag=True, help="With --remote: do not ask Git remotes whether all commits are here.")
 @click.option(
     "--forget",
@@ -56,7 +55,7 @@ def command(
     dry_run: bool,
     batch: str | None,
     grace: str | None,
-    remote: RemoteChoice | None,
+    remote: options.RemoteChoice | None,
     offline: bool,
     gone: str | None,
     as_json: bool,
@@ -75,7 +74,7 @@ def command(
     _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, gone=gone)
     wait = None if grace is None else _seconds(grace)
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         if gone is not None:
             _forget(ctx, repo, gone, remote, as_json=as_json)
         elif batch is not None:
@@ -90,7 +89,7 @@ def command(
             ctx.emit_json(report) if as_json else _tell(ctx, report)
 
 
-def _forget(ctx: Context, repo: Repository, gone: str, remote: RemoteChoice | None, *, as_json: bool) -> None:
+def _forget(ctx: Context, repo: Repository, gone: str, remote: options.RemoteChoice | None, *, as_json: bool) -> None:
     if remote is not None:
         names = list(forget_repository(repo, remote.checked(repo), gone))
         count, shown = len(names), [terminal.printable(one) for one in names]
@@ -104,7 +103,9 @@ def _forget(ctx: Context, repo: Repository, gone: str, remote: RemoteChoice | No
         ctx.say(f"forgot {one}")
 
 
-def _check(*, dry_run: bool, batch: str | None, remote: RemoteChoice | None, offline: bool, gone: str | None) -> None:
+def _check(
+    *, dry_run: bool, batch: str | None, remote: options.RemoteChoice | None, offline: bool, gone: str | None
+) -> None:
     if batch is not None and (dry_run or remote is not None):
         raise UsageError("--restore goes with no other option", fix="dver gc --dry-run lists what is in the trash")
     if offline and remote is None:

@@ -63,12 +63,12 @@ def bring_data(ctx: Context, *, after_index: bool = True) -> None:
 
 
 def _follow(ctx: Context, git: GitRepo) -> None:
-    from dver.cli.followed import tell_followed
+    from dver.cli.restored import print_followed
     from dver.ops.follow import follow
 
     result = follow(git, progress=ctx.progress)
     if result is not None:
-        tell_followed(ctx, result)
+        print_followed(ctx, result)
 
 
 @command.command(name="pre-commit")

@@ -40,8 +40,8 @@ def command() -> None:
 @click.option("--all-branches", is_flag=True, help="The tips of all branches, and the workspace.")
 @click.option("--all-tags", is_flag=True, help="All tags, and the workspace.")
 @click.option("--all-commits", is_flag=True, help="The whole history, and the workspace.")
-@tables.precision_option
-@tables.form_options
+@options.precision_option(tables.PRECISION)
+@options.form_options
 @click.pass_obj
 def show_command(
     ctx: Context,
@@ -76,8 +76,8 @@ def show_command(
 @click.argument("new", default=WORKSPACE, metavar="[B]")
 @click.option("--targets", multiple=True, metavar="PATH", help="Only this file, or the files below this folder.")
 @click.option("--all", "every", is_flag=True, help="Also those that are the same.")
-@tables.precision_option
-@tables.form_options
+@options.precision_option(tables.PRECISION)
+@options.form_options
 @click.pass_obj
 def diff_command(
     ctx: Context, *, old: str, new: str, targets: tuple[str, ...], every: bool, precision: int, form: str

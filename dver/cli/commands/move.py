@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.staging import report_staged
+from dver.cli.notices import print_staged
 from dver.ops.move import move
 from dver.repo import Repository
 
@@ -37,4 +37,4 @@ def command(ctx: Context, *, source: str, destination: str, as_json: bool) -> No
             ctx.emit_json(result)
         else:
             ctx.say(f"moved {shown(repo, result.old)} to {shown(repo, result.new)}")
-            report_staged(ctx, repo)
+            print_staged(ctx, repo)

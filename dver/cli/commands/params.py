@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dver.cli import options, tables
+from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.measures import tell_compared, tell_shown
 from dver.ops.params import params_diff, params_show
@@ -42,7 +42,7 @@ def command() -> None:
 @click.option("--all-tags", is_flag=True, help="All tags, and the workspace.")
 @click.option("--all-commits", is_flag=True, help="The whole history, and the workspace.")
 @click.option("--deps", is_flag=True, help="Only parameters that stages depend on.")
-@tables.form_options
+@options.form_options
 @click.pass_obj
 def show_command(
     ctx: Context,
@@ -78,7 +78,7 @@ def show_command(
 @click.option("--targets", multiple=True, metavar="PATH", help="Only this file, or the files below this folder.")
 @click.option("--deps", is_flag=True, help="Only parameters that stages depend on.")
 @click.option("--all", "every", is_flag=True, help="Also those that are the same.")
-@tables.form_options
+@options.form_options
 @click.pass_obj
 def diff_command(
     ctx: Context, *, old: str, new: str, targets: tuple[str, ...], deps: bool, every: bool, form: str

@@ -7,10 +7,9 @@ import click
 from dver.cli import options
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.restored import exit_code_of, tell_restored
-from dver.cli.scope import transfer_options
+from dver.cli.notices import warn_about_ignored_settings
+from dver.cli.restored import exit_code_of, print_restored
 from dver.cli.transfers import first_error, tell_fetched
-from dver.cli.untrusted import warn_of_ignored
 from dver.ops.pull import pull
 from dver.project.history import Scope
 from dver.repo import Repository
@@ -25,7 +24,7 @@ from dver.repo import Repository
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@transfer_options
+@options.transfer_options
 @click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
 @options.json_option
@@ -52,7 +51,7 @@ def command(
     """
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         result = pull(
             repo,
             paths,
@@ -70,7 +69,7 @@ def command(
         else:
             tell_fetched(ctx, result.remotes, dry_run=dry_run)
             if result.restored is not None:
-                tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path), rev=rev, pulled=True)
+                print_restored(ctx, result.restored, shown=lambda path: shown(repo, path), rev=rev, pulled=True)
     if error := first_error(result.remotes):
         raise error
     return exit_code_of(result.restored) if result.restored is not None else 0

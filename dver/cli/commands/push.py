@@ -6,9 +6,8 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.scope import transfer_options
+from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.transfers import amount, entries
-from dver.cli.untrusted import warn_of_ignored
 from dver.ops.push import push
 from dver.project.history import Scope
 from dver.project.sending import PushedTo
@@ -24,7 +23,7 @@ from dver.repo import Repository
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@transfer_options
+@options.transfer_options
 @click.option("--run-cache", is_flag=True, help="Also send all that is known of runs of stages, and what they made.")
 @options.json_option
 @click.pass_obj
@@ -48,7 +47,7 @@ def command(
     is continued by the next one.
     """
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         result = push(
             repo,
             paths,

@@ -10,7 +10,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.staging import report_staged
+from dver.cli.notices import print_staged
 from dver.ops import remote
 from dver.repo import Repository
 
@@ -59,7 +59,7 @@ def add_command(ctx: Context, *, name: str, url: str, default: bool, local: bool
         if not added.default:
             now = f"{chosen.name} stays the default" if chosen else "none of the remotes is the default"
             ctx.note(f"{now}; `dver remote default {name}` makes it this one")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)
 
 
 @command.command(name="list", examples=[("dver remote list", "Names and urls; * marks the default one.")])
@@ -103,7 +103,7 @@ def set_command(ctx: Context, *, name: str, key: str, value: str, local: bool) -
     with Repository.open(ctx.cwd) as repo:
         remote.change(repo, name, key, value, scope="local" if local else "project")
         ctx.note(f"set {key} of the remote {name}")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)
 
 
 @command.command(name="remove", acts=True, examples=[("dver remote remove usb", "Forget it; what lies there stays.")])
@@ -120,7 +120,7 @@ def remove_command(ctx: Context, *, name: str, as_json: bool) -> None:
         ctx.say(f"removed the remote {name}; the data on it stays")
         for path in removed.pointers:
             ctx.warn(f"{terminal.printable(path)} is still to go to the remote {name}, by its pointer or its stage")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)
 
 
 @command.command(
@@ -140,7 +140,7 @@ def rename_command(ctx: Context, *, old: str, new: str, as_json: bool) -> None:
         ctx.say(f"renamed the remote {old} to {new}")
         for path in renamed.pointers:
             ctx.warn(f"{terminal.printable(path)} still names the remote {old}, in its pointer or its stage")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)
 
 
 @command.command(
@@ -159,7 +159,7 @@ def default_command(ctx: Context, *, name: str | None, local: bool) -> int | Non
         if name is not None:
             remote.set_default(repo, name, scope="local" if local else "project")
             ctx.note(f"the default remote is {name} now")
-            report_staged(ctx, repo)
+            print_staged(ctx, repo)
             return None
         found = remote.default(repo)
     if found is None:

@@ -7,7 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.staging import report_staged
+from dver.cli.notices import print_staged
 from dver.ops.remove import remove
 from dver.repo import Repository
 
@@ -41,4 +41,4 @@ def command(ctx: Context, *, paths: tuple[str, ...], data: bool, force: bool, as
         ctx.listing([f"removed {shown(repo, path)}" for path in result.taken_out])
         if result.deleted:
             ctx.note(f"deleted {terminal.count(result.deleted, 'file')} from the workspace")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)

@@ -12,11 +12,10 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
+from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.reasons import step_json, step_lines
 from dver.cli.repro_summary import summary
 from dver.cli.running import Questions, watching
-from dver.cli.secrets import warn_of_secrets
-from dver.cli.staging import report_staged
 from dver.core.errors import StageError
 from dver.core.words import some, typed
 from dver.ops.repro import Choice, ReproResult, plan_repro, repro
@@ -84,7 +83,7 @@ def command(
 
 def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -> None:
     found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
-    warn_of_secrets(ctx, found.secrets)
+    warn_about_secrets(ctx, found.secrets)
     for problem in found.problems:
         ctx.warn_of(problem)
     if as_json:
@@ -116,7 +115,7 @@ def _run(ctx: Context, repo: Repository, choice: Choice, *, interactive: bool) -
 
 def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
     _tell_missed(ctx, repo, result.missed, "was run")
-    warn_of_secrets(ctx, result.secrets)
+    warn_about_secrets(ctx, result.secrets)
     if result.damaged_runs:
         ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
     if as_json:
@@ -125,7 +124,7 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
         for line in summary(result, ctx.style):
             ctx.say(line)
         has_remote = repo.config.default_remote is not None
-        report_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
+        print_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
         _report_not_in_git(ctx, repo, result.not_in_git)
     for error in (*result.problems, *list(result.errors.values())[:-1]):
         ctx.warn_of(error)

@@ -7,8 +7,8 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.restored import exit_code_of, tell_restored
-from dver.cli.staging import report_staged
+from dver.cli.notices import print_staged
+from dver.cli.restored import exit_code_of, print_restored
 from dver.core.errors import UsageError
 from dver.core.words import typed
 from dver.formats.tree import Entry, Kind
@@ -54,7 +54,7 @@ def command(
             ctx.emit_json(result)
         else:
             _tell(ctx, repo, result)
-            report_staged(ctx, repo)
+            print_staged(ctx, repo)
         return exit_code_of(result.restored) if result.restored is not None else 0
 
 
@@ -66,7 +66,7 @@ def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
     for path in result.whole:
         ctx.note(f"took one side of {shown(repo, path)} whole: directories that a merge needs are not to be had")
     if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
-        tell_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
+        print_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
     for path in result.left_out:
         ctx.note(f"{shown(repo, path)} is not in the workspace: `dver pull {typed(repo.shown(path))}` downloads it")
     if result.open:

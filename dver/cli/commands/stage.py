@@ -7,8 +7,7 @@ import click
 from dver.cli import options, terminal
 from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.cli.secrets import warn_of_secrets
-from dver.cli.staging import report_staged
+from dver.cli.notices import print_staged, warn_about_secrets
 from dver.core.errors import UsageError
 from dver.core.words import some, typed
 from dver.ops import stage
@@ -81,7 +80,7 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
         if left:
             ctx.note(f"no longer tracked: {some([terminal.printable(one) for one in left])}")
             ctx.note(f"`dver add {' '.join(map(typed, left[:3]))}` tracks it as data, or delete it")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)
 
 
 class _Add(options.Command):
@@ -168,9 +167,9 @@ def add_command(
     )
     with Repository.open(ctx.cwd) as repo:
         added = stage.add(repo, new, cwd=ctx.cwd, force=force)
-        warn_of_secrets(ctx, added.secrets)
+        warn_about_secrets(ctx, added.secrets)
         ctx.say(f"stage {terminal.printable(name)} is in {shown(repo, added.path)}; `dver repro` runs it")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)
 
 
 _MADE = {

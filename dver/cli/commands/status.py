@@ -11,9 +11,8 @@ import click
 from dver.cli import options
 from dver.cli.changes import lines, shown, summary
 from dver.cli.context import Context
-from dver.cli.remotes import RemoteChoice, ask_remote_option
+from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.terminal import count, printable
-from dver.cli.untrusted import warn_of_ignored
 from dver.core.words import typed
 from dver.formats.tree import Kind
 from dver.ops.status import PathStatus, StatusReport, status
@@ -37,12 +36,12 @@ _MOST: Final = 20
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@ask_remote_option("Ask the remote NAME, or the one that the data belongs on, what is there.")
+@options.remote_choice_option("Ask the remote NAME, or the one that the data belongs on, what is there.")
 @options.exit_code_option
 @options.json_option
 @click.pass_obj
 def command(
-    ctx: Context, *, paths: tuple[str, ...], remote: RemoteChoice | None, exit_code: bool, as_json: bool
+    ctx: Context, *, paths: tuple[str, ...], remote: options.RemoteChoice | None, exit_code: bool, as_json: bool
 ) -> int:
     """Show changed data and stages that are out of date.
 
@@ -53,7 +52,7 @@ def command(
     PATH may also be a stage; with paths, stages are told of that make or read what is there.
     """
     with Repository.open(ctx.cwd) as repo:
-        warn_of_ignored(ctx, repo)
+        warn_about_ignored_settings(ctx, repo)
         asked = None if remote is None else Asked(remote.checked(repo))
         report = status(repo, paths, cwd=ctx.cwd, asked=asked, progress=ctx.progress)
         if as_json:

@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options, terminal
 from dver.cli.context import Context
-from dver.cli.staging import report_staged
+from dver.cli.notices import print_staged
 from dver.ops.freeze import freeze
 from dver.repo import Repository
 
@@ -25,4 +25,4 @@ def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
             ctx.say(f"not frozen any more: {terminal.printable(str(one))}")
         if not changed:
             ctx.note("nothing changed: they are not frozen")
-        report_staged(ctx, repo)
+        print_staged(ctx, repo)

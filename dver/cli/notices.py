@@ -1,0 +1,63 @@
+"""Notes and warnings that several commands print."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from dver.cli import terminal
+from dver.cli.changes import shown
+from dver.cli.context import Context
+from dver.core.words import some, typed
+from dver.repo import Repository
+from dver.scm.staged import recorded_by_commit
+
+if TYPE_CHECKING:
+    from dver.pipeline.environment import SecretVariable
+
+
+def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
+    """Print which files the command staged, and which it did not; `then` says what comes after `git commit`.
+
+    A file that equals its version in HEAD is left out: there is nothing to commit.
+    """
+    files = sorted(recorded_by_commit(repo.git, repo.staged), key=_is_hidden) if repo.staged else []
+    if files:
+        ctx.note(staged_line([shown(repo, one) for one in files]) + then)
+    for path in repo.not_staged:
+        command = terminal.printable(f"git add {typed(os.fsdecode(repo.shown(path)))}")
+        ctx.note(f"not staged: {shown(repo, path)} has other unstaged changes; `{command}` stages all")
+
+
+def staged_line(files: Sequence[str]) -> str:
+    """The note that `files`, printable names, were staged."""
+    return f"staged {some(files)}: `git commit` records {'it' if len(files) == 1 else 'them'}"
+
+
+def _is_hidden(path: bytes) -> bool:
+    return os.path.basename(path).startswith(b".")
+
+
+def warn_about_ignored_settings(ctx: Context, repo: Repository) -> None:
+    """Warn about each setting of the project that this clone ignores until the user trusts its value."""
+    for item in repo.config.ignored:
+        value = terminal.printable(str(item.value).lower() if isinstance(item.value, bool) else str(item.value))
+        ctx.warn(f"ignored {item.key} = {value} of .dver/config.toml: `dver config trust {item.key}` accepts it")
+
+
+def warn_about_secrets(ctx: Context, variables: Iterable[SecretVariable]) -> None:
+    """Warn about each environment variable whose name looks like a secret, and say how to keep it out of Git."""
+    for variable in variables:
+        stages = some([terminal.printable(str(address)) for address in variable.stages])
+        name = terminal.printable(variable.name)
+        ctx.warn(f"{name} in the `env` of {stages} looks like a secret: {_advice(variable)}")
+
+
+def _advice(variable: SecretVariable) -> str:
+    if variable.in_file:
+        return "Git keeps its value in dver.yaml; set it in the environment, and change the secret"
+    return (
+        "dver.lock gets a digest of its value, and a new value makes the stage out of date; "
+        "commands see the variable without `env`, too"
+    )
