@@ -62,7 +62,9 @@ class Graph:
 
 
 def place_of(folder: str, path: str, mark: Mark) -> str:
-    """The place of `path`, which is relative to `folder`. Raises PipelineError outside of the repository."""
+    """The place of `path`, which is relative to `folder`. Raises PipelineError if it is not in the repository."""
+    if "\0" in path:
+        raise wrong(mark, f"{path!r} is not a path", fix="remove the NUL character")
     place = posixpath.normpath(posixpath.join(folder, path))
     if place == ".." or place.startswith("../"):
         raise wrong(

@@ -38,7 +38,7 @@ def test_linked_files_become_writable_copies(run: Run, project: Path) -> None:
     assert is_private(project / "net")
     assert (project / "data/sub/big").read_bytes() == BIG
     assert (project / "data/link").is_symlink()
-    assert all(one["data"] == "unchanged" for one in run("status", "--json", cwd=project).json["paths"])
+    assert {one["data"] for one in run("status", "--json", cwd=project).json["paths"]} == {"unchanged"}
 
 
 def test_an_edit_after_unlocking_leaves_the_stores_copy_alone(run: Run, project: Path) -> None:
@@ -87,6 +87,6 @@ def test_a_large_executable_keeps_its_mode_and_is_not_linked(run: Run, project: 
     run("add", "data", cwd=project)
     assert is_private(project / "data/tool")
     assert os.access(project / "data/tool", os.X_OK)
-    assert all(one["data"] == "unchanged" for one in run("status", "--json", cwd=project).json["paths"])
+    assert {one["data"] for one in run("status", "--json", cwd=project).json["paths"]} == {"unchanged"}
     kinds = {one["path"]: one["kind"] for one in run("ls", "--json", "data", cwd=project).json}
     assert kinds["data/tool"] == "executable"

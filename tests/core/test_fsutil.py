@@ -92,6 +92,7 @@ def test_a_symbolic_link_of_a_temporary_name_is_not_followed(tmp_path: Path) -> 
 
 def test_clearing_where_there_is_no_folder_is_harmless(tmp_path: Path) -> None:
     clear_leftovers(tmp_path / "none")
+    assert os.listdir(tmp_path) == []
 
 
 _CREATOR = """
@@ -135,8 +136,12 @@ def test_an_error_of_writing_gets_a_place_and_any_other_is_left_alone() -> None:
     assert explain(caught.value).what == "cannot write to '/more/precise'"
 
 
-def test_a_folder_can_be_made_durable(tmp_path: Path) -> None:
+def test_a_folder_can_be_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[os.stat_result] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd)))
     fsync_dir(tmp_path)
+    (folder,) = synced
+    assert os.path.samestat(folder, tmp_path.stat())
 
 
 def test_a_file_is_read_to_its_end_even_if_it_grows_a_little(tmp_path: Path) -> None:

@@ -246,7 +246,14 @@ def test_a_project_without_plots_says_so(tmp_path: Path, run: Run) -> None:
 def test_plots_of_any_name_are_drawn_or_refused(project: Project, run: Run, name: str) -> None:
     plots = f'plots: [{name}, {name}: {{y: {{curve.csv: acc}}}}, "{name}": {{x: {{curve.csv: step}}}}]\n'
     write(project.root, {"dver.yaml": plots.encode()})
-    run("plots", "show", "-o", "page.html", cwd=project.root, rc=None)
+    shown = run("plots", "show", "-o", "page.html", cwd=project.root, rc=None)
+    page = project.root / "page.html"
+    if shown.rc == 0:
+        assert name.strip("'") in {chart["title"]["text"] for chart in charts(page)}
+    else:
+        assert shown.rc == 9
+        assert shown.err.startswith("error: dver.yaml:1:")
+        assert not page.exists()
 
 
 def test_a_hostile_file_stays_data(project: Project, run: Run) -> None:
@@ -271,8 +278,10 @@ def test_a_chart_that_cannot_be_drawn_spares_the_others(project: Project, run: R
 def test_columns_of_any_name_can_be_drawn(project: Project, run: Run) -> None:
     write(project.root, {"odd.csv": b'a.b,c[0],d\'e,,"q"""\n1,2,3,4,5\n', "half.json": b'[{"\\ud800": 1}]'})
     columns = [part for name in ("c[0]", "d'e", "3", 'q"') for part in ("-y", name)]
-    run("plots", "show", "odd.csv", "-x", "a.b", *columns, "--png", cwd=project.root)
-    run("plots", "show", "half.json", "--png", cwd=project.root)
+    odd = run("plots", "show", "odd.csv", "-x", "a.b", *columns, "--png", cwd=project.root)
+    half = run("plots", "show", "half.json", "--png", cwd=project.root)
+    assert (odd.out, half.out) == ("dver_plots/odd.csv.png\n", "dver_plots/half.json.png\n")
+    assert all((project.root / name.strip()).read_bytes().startswith(b"\x89PNG") for name in (odd.out, half.out))
 
 
 def test_a_directory_of_too_many_files_is_one_problem(project: Project, run: Run) -> None:

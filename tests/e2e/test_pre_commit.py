@@ -78,6 +78,7 @@ def test_a_pointer_whose_data_is_on_a_known_remote_is_fine(run: Run, repo: Path)
     shutil.rmtree(repo / ".git/dver/store")
     git("add", "-A", cwd=repo)
     _commit(cwd=repo)
+    assert _committed(repo, "new.dver") == (repo / "new.dver").read_text()
 
 
 def test_going_back_to_a_committed_pointer_is_fine_in_a_clone_that_never_pulled(run: Run, repo: Path) -> None:
@@ -88,6 +89,7 @@ def test_going_back_to_a_committed_pointer_is_fine_in_a_clone_that_never_pulled(
     (repo / "data").unlink()
     git("checkout", "-q", "HEAD~1", "--", "data.dver", cwd=repo)
     _commit(cwd=repo)
+    assert _committed(repo, "data.dver") == _committed(repo, "data.dver", "HEAD~2")
 
 
 def test_a_merge_may_bring_pointers_whose_data_was_never_pulled(run: Run, repo: Path) -> None:
@@ -102,6 +104,7 @@ def test_a_merge_may_bring_pointers_whose_data_was_never_pulled(run: Run, repo: 
     git("merge", "-q", "side", cwd=repo, rc=1)
     (repo / "README").write_text("Both.\n")
     _commit("-a", cwd=repo)
+    assert _committed(repo, "side.dver") == _pointer()
 
 
 def test_a_pointer_with_conflict_markers_is_refused(repo: Path) -> None:
@@ -146,6 +149,8 @@ def test_a_large_file_that_was_committed_before_does_not_stand_in_the_way(run: R
     _commit(cwd=repo)
     run("config", "set", "hooks.max_file_size", "1kB", cwd=repo)
     _commit(cwd=repo)
+    assert "max_file_size" in _committed(repo, ".dver/config.toml")
+    assert len(_committed(repo, "big")) == 1001
 
 
 def test_pointers_and_large_files_may_be_renamed_and_squashed(run: Run, repo: Path) -> None:
@@ -160,6 +165,7 @@ def test_pointers_and_large_files_may_be_renamed_and_squashed(run: Run, repo: Pa
     git("switch", "-qc", "side", "HEAD~2", cwd=repo)
     git("merge", "-q", "--squash", "main", cwd=repo)
     _commit(cwd=repo)
+    assert git("diff", "main", cwd=repo) == ""
 
 
 def test_variables_that_name_the_repository_are_heeded(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,6 +283,7 @@ def test_one_file_added_to_a_directory_that_is_here_in_part_can_be_committed(run
     (clone / "set/c").write_text("c\n")
     run("add", "set/c", cwd=clone)
     _commit(cwd=clone)
+    assert "files: 3\n" in _committed(clone, "set.dver")
 
 
 def test_a_repository_without_a_project_is_left_alone(repo: Path) -> None:

@@ -163,6 +163,7 @@ def test_a_merge_brings_only_what_neither_side_has(run: Run, repo: Path, remote:
     remote.rename(remote.with_name("away"))
     remote.write_text("no folder")
     git("push", "-q", "origin", "main", cwd=repo)
+    assert f"{_id(repo, 'main')}\trefs/heads/main" in _branches(repo)
 
 
 def test_data_that_is_not_to_be_pushed_does_not_count(run: Run, repo: Path) -> None:
@@ -170,6 +171,7 @@ def test_data_that_is_not_to_be_pushed_does_not_count(run: Run, repo: Path) -> N
     pointer.write_text(pointer.read_text().replace("oid:", "push: false\noid:"))
     git("commit", "-qa", "--amend", "-m", "Private", cwd=repo)
     git("push", "-q", "origin", "main", cwd=repo)
+    assert "refs/heads/main" in _branches(repo)
 
 
 def test_a_push_from_a_shallow_clone_sends_what_is_new_in_it(run: Run, repo: Path, remote: Path) -> None:
@@ -208,9 +210,11 @@ def test_a_pointer_that_nobody_can_read_stops_the_push_unless_it_was_mended(run:
     (repo / "data.dver").write_text("<<<<<<< ours\n")
     git("commit", "-qam", "Broken", cwd=repo)
     git("push", "-q", "origin", "main", cwd=repo, rc=1)
+    assert not _branches(repo)
     (repo / "data.dver").write_text(good)
     git("commit", "-qam", "Mended", cwd=repo)
     git("push", "-q", "origin", "main", cwd=repo)
+    assert _is_pushed(run, repo)
 
 
 def test_the_first_push_to_another_address_sends_all_data(run: Run, repo: Path, remote: Path, tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def test_the_workspace_is_a_source(tmp_path: Path, link: str) -> None:
     assert {path for bad in mended.lost for path in [hurt.path for hurt in bad.hurt]} <= {
         b"data", b"data/a", b"data/sub", b"data/sub/big"
     }  # fmt: skip
-    assert all(hurt.commits.names == ("v1",) for bad in mended.lost for hurt in bad.hurt)
+    assert {hurt.commits.names for bad in mended.lost for hurt in bad.hurt} == {("v1",)}
     assert look(project).is_well
     project.checkout_to(tmp_path / "out", "data", rev="v2")
     assert (tmp_path / "out/data/sub/big").read_bytes() == V2["data/sub/big"]

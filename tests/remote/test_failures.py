@@ -427,6 +427,7 @@ def test_many_threads_make_the_folder_together(tmp_path: Path) -> None:
             storage = LocalStorage(tmp_path / str(attempt))
             with ThreadPoolExecutor(12) as pool:
                 list(pool.map(lambda n, to=storage: to.put(f"t/{n % 3}/{n}", BytesBody(b"x")), range(24)))
+            assert {info.key for info in storage.list()} == {f"t/{n % 3}/{n}" for n in range(24)}
     finally:
         sys.setswitchinterval(interval)
 
