@@ -56,7 +56,7 @@ def warn_about_secrets(ctx: Context, variables: Iterable[SecretVariable]) -> Non
 
 def _advice(variable: SecretVariable) -> str:
     if variable.in_file:
-        return "Git keeps its value in dver.yaml; set it in the environment, and change the secret"
+        return "dver.yaml has its value, and Git keeps it; set it in the environment, and change the secret"
     return (
         "dver.lock gets a digest of its value, and a new value makes the stage out of date; "
         "commands see the variable without `env`, too"
