@@ -1,20 +1,20 @@
-"""`dver freeze` and `dver unfreeze`: say of stages that they are not to be run, or that they are again."""
+"""`dver freeze` and `dver unfreeze`: freeze stages so that `dver repro` skips them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from dver.pipeline.graph import Address
 from dver.pipeline.insert import set_frozen
 from dver.repo import Repository
 from dver.stages.pipelines import load_pipelines, select_stages
-from dver.stages.yamledit import edit_pipeline, refuse_members
+from dver.stages.yamledit import edit_entries, refuse_members
 
 
 def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool) -> tuple[Address, ...]:
-    """Write `frozen: true` into what `dver.yaml` says of the stages that `targets` mean, or take it away; returns those
-    for which that changed something. A foreach or matrix is frozen as a whole.
+    """Add `frozen: true` to the definitions of the stages that `targets` select, or remove it. A foreach or matrix is
+    frozen as a whole. Returns the stages that changed.
 
     Raises UsageError for one member of a foreach or matrix, PipelineError for a file that cannot be changed safely.
     """
@@ -23,13 +23,5 @@ def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool)
     chosen = select_stages(repo, pipelines, targets, cwd)
     refuse_members(stages, chosen, "they can be frozen together only")
     changing = [one for one in chosen if stages[one].frozen is not frozen]
-    for folder in dict.fromkeys(one.folder for one in changing):
-        names = dict.fromkeys(stages[one].group or one.name for one in changing if one.folder == folder)
-
-        def change(content: bytes, shown: str, names: Mapping[str, None] = names) -> bytes:
-            for name in names:
-                content = set_frozen(content, name, frozen, name=shown)
-            return content
-
-        edit_pipeline(repo, folder, change)
+    edit_entries(repo, stages, changing, lambda content, entry, name: set_frozen(content, entry, frozen, name=name))
     return tuple(changing)

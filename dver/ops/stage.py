@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from dver.stages.locks import Locks
 from dver.stages.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
 from dver.stages.present import out_places
 from dver.stages.recording import Recorder
-from dver.stages.yamledit import edit_pipeline, refuse_members
+from dver.stages.yamledit import edit_entries, edit_pipeline, refuse_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +93,11 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> Removed:
     stages = pipelines.graph.stages
     chosen = named_stages(repo, pipelines, names, cwd)
     refuse_members(stages, chosen, "they can be removed together only")
-    paths = []
-    for folder in dict.fromkeys(one.folder for one in chosen):
-        entries = dict.fromkeys(stages[one].group or one.name for one in chosen if one.folder == folder)
-
-        def change(content: bytes, shown: str, entries: Iterable[str] = entries) -> bytes:
-            for name in entries:
-                content = remove_stage(content, name, name=shown)
-            return content
-
-        paths.append(edit_pipeline(repo, folder, change))
+    paths = edit_entries(repo, stages, chosen, lambda content, entry, name: remove_stage(content, entry, name=name))
     Recorder(repo, load_pipelines(repo), Locks(repo)).write(force=True)
     places = (place for one in chosen for place in out_places(one, [out for out in stages[one].outs if out.cache]))
     left = (os.fsencode(place) for place in places)
-    return Removed(tuple(chosen), tuple(paths), tuple(one for one in left if os.path.lexists(repo.absolute(one))))
+    return Removed(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.absolute(one))))
 
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:

@@ -1,39 +1,34 @@
-"""Where things stand in the text of a YAML file, so that text can be put in and taken out without touching the rest."""
+"""The text of a YAML file: the positions of its values, and new values written as YAML."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Final
 
 from dver.core.errors import PipelineError
 from dver.pipeline.yamltree import parse, resolves_to_text
 
-# As YAML 1.1 has them, which is what the parser counts.
-_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PLAIN: Final = re.compile(r"(?:\d+[A-Za-z]|[A-Za-z_./$])[\w./$%+=@^(){}\[\]<>|;,!?*&~-]*(?: [^\s#:'\"`]\S*)*")
-_ELSEWHERE: Final = frozenset(("y", "n", "yes", "no", "on", "off"))
-"""True and false for those who read YAML 1.1."""
-_FLOW_MARKS: Final = frozenset(",[]{}")
-_PRINTABLE: Final = re.compile("[\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
-
-
-class Place(NamedTuple):
-    """A line and a column, both counted from 0; a column counts characters."""
-
-    line: int
-    column: int
+_YAML_1_1_BOOLS: Final = frozenset(("y", "n", "yes", "no", "on", "off"))
+_FLOW_MARKS: Final = frozenset(",[]{}?")
+_PRINTABLE: Final = re.compile("[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A value in the text: from its first character to behind its last one."""
+class Value:
+    """A value in the text: the offset of its first character, and the offset after its last one."""
 
-    start: Place
-    end: Place
+    start: int
+    end: int
+    scalar: str = ""
     is_mapping: bool = False
     is_alias: bool = False
     is_flow: bool = False
@@ -41,162 +36,142 @@ class Piece:
     """The keys and values of a mapping."""
 
     def entry(self, key: str) -> Entry | None:
-        """The entry called `key`, if there is one."""
-        return next((one for one in self.entries if one.name == key), None)
+        """The entry of a mapping with this key."""
+        return next((one for one in self.entries if one.key.scalar == key), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key with its value."""
+    """A key of a mapping with its value."""
 
-    name: str
-    key: Piece
-    value: Piece
+    key: Value
+    value: Value
 
     @property
-    def end(self) -> Place:
-        """Behind the last character of the entry."""
+    def end(self) -> int:
+        """The offset after the last character of the entry."""
         return max(self.key.end, self.value.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A YAML file as lines, each with its ending, and the value that they are."""
+@dataclass(frozen=True)
+class Document:
+    """A YAML file: its text, the positions of its values, and the values themselves. Lines count from 0."""
 
-    lines: tuple[str, ...]
-    root: Piece | None
-    """None if nothing is said."""
-    eol: str
-    """How a new line ends."""
-    starts: tuple[int, ...] = field(repr=False)
+    name: str
+    text: str
+    root: Value | None
+    """None for an empty file."""
+    plain: Any
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines, each with its line ending."""
+        return tuple(self.text.splitlines(keepends=True))
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The offset of each line, and the length of the text."""
+        return tuple(accumulate(map(len, self.lines), initial=0))
+
+    def ending(self, line: int) -> str:
+        """The line ending of a line; empty at the end of a file that does not end with one."""
+        text = self.lines[line]
+        return text[len(text.splitlines()[0]) :]
 
     @property
-    def whole(self) -> str:
-        """All of it."""
-        return "".join(self.lines)
+    def line_ending(self) -> str:
+        """The line ending for new lines: that of the first line."""
+        return (self.lines and self.ending(0)) or "\n"
 
-    def offset(self, place: Place) -> int:
-        """Where `place` is among the characters."""
-        return self.starts[place.line] + place.column if place.line < len(self.starts) else len(self.whole)
+    def line(self, offset: int) -> int:
+        """The line that has the character at `offset`."""
+        return bisect_right(self.starts, offset) - 1
 
-    def bare(self, line: int) -> str:
-        """A line without its ending."""
-        return _BREAK.sub("", self.lines[line])
+    def last_line(self, end: int) -> int:
+        """The line of the last character before the offset `end`."""
+        return self.line(max(end - 1, 0))
 
-    def last_line(self, piece: Place) -> int:
-        """The last line that has something of what ends at `piece`."""
-        return max(0, piece.line - 1 if piece.column == 0 else piece.line)
+    def column(self, value: Value) -> int:
+        """The number of characters before `value` in its line."""
+        return value.start - self.starts[self.line(value.start)]
 
 
-def read_text(content: bytes, name: str) -> Text:
-    """Take apart the file `name`. Raises PipelineError for what is no YAML, or not UTF-8."""
+def read_document(content: bytes, name: str) -> Document:
+    """Read the file `name`. Raises PipelineError for a file that is not YAML or not UTF-8."""
     import yaml
 
-    parse(content, name)
+    plain = parse(content, name).plain()
     try:
-        whole = content.removeprefix(codecs.BOM_UTF8).decode()
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
         fix = "save it as UTF-8, or edit it by hand"
         raise PipelineError(f"{name} cannot be changed", why="it is not in UTF-8", fix=fix) from None
-    lines = tuple(_lines(whole))
-    events = yaml.parse(whole, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    root = _Locator(events, lines).document()
-    eol = next((match[0] for line in lines if (match := _BREAK.search(line))), "\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-    return Text(lines, root, eol, tuple(starts[:-1]))
+    events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    first = next((event for event in events if isinstance(event, yaml.NodeEvent)), None)
+    return Document(name, text, None if first is None else _value(text, first, events), plain)
 
 
-def scalar(value: str, *, flow: bool = False) -> str:
-    """`value` as a YAML scalar that is read as that very text, in one line."""
-    plain = _PLAIN.fullmatch(value) is not None and resolves_to_text(value) and value.lower() not in _ELSEWHERE
-    if (
-        plain
-        and ": " not in value
-        and not value.endswith(":")
-        and not (flow and (_FLOW_MARKS & set(value) or "?" in value))
-    ):
-        return value
-    if _PRINTABLE.fullmatch(value) and "\t" not in value:
-        return "'" + value.replace("'", "''") + "'" if '"' in value or "\\" in value else f'"{value}"'
-    return re.sub(
-        "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]",
-        lambda match: f"\\u{ord(match[0]):04x}",
-        json.dumps(value, ensure_ascii=False),
-    )
+def _value(text: str, event: Any, events: Iterator[Any]) -> Value:
+    """The value that begins with `event`. `parse` has limited the depth of nesting."""
+    import yaml
+
+    start, end = _offsets(event)
+    if isinstance(event, yaml.AliasEvent):
+        return Value(start, end, is_alias=True)
+    if isinstance(event, yaml.ScalarEvent):
+        if event.style in ("|", ">") and "+" not in text[start : start + 3]:
+            end = start + len(text[start:end].rstrip())  # empty lines at the end are not part of the value
+        return Value(start, end, event.value)
+    children: list[Value] = []
+    while not isinstance(inner := next(events), yaml.CollectionEndEvent):
+        children.append(_value(text, inner, events))
+    is_mapping = isinstance(event, yaml.MappingStartEvent)
+    entries = tuple(map(Entry, children[::2], children[1::2])) if is_mapping else ()
+    # The parser notices the end of a block at the next token; the block ends with its last value.
+    end = _offsets(inner)[1] if event.flow_style else max((one.end for one in children), default=end)
+    return Value(start, end, is_mapping=is_mapping, is_flow=event.flow_style, entries=entries)
 
 
-def _lines(whole: str) -> Iterator[str]:
-    start = 0
-    for match in _BREAK.finditer(whole):
-        yield whole[start : match.end()]
-        start = match.end()
-    if start < len(whole):
-        yield whole[start:]
+def _offsets(event: Any) -> tuple[int, int]:
+    return event.start_mark.index, event.end_mark.index
 
 
-@dataclass(slots=True)
-class _Locator:
-    """Finds the places of values from the events of a parser; `parse` has seen that they are not nested too deeply."""
-
-    events: Iterator[Any]
-    lines: tuple[str, ...]
-
-    def document(self) -> Piece | None:
-        import yaml
-
-        for event in self.events:
-            if isinstance(event, yaml.NodeEvent):
-                return self.piece(event)
-        return None
-
-    def piece(self, event: Any) -> Piece:
-        import yaml
-
-        start, end = _place(event.start_mark), _place(event.end_mark)
-        if isinstance(event, yaml.ScalarEvent):
-            return Piece(start, self.end_of_block(event, end) if event.style in ("|", ">") else end)
-        if isinstance(event, yaml.AliasEvent):
-            return Piece(start, end, is_alias=True)
-        is_mapping = isinstance(event, yaml.MappingStartEvent)
-        entries, last = self.mapping(end) if is_mapping else ((), self.sequence(end))
-        if event.flow_style:
-            return Piece(start, last, is_mapping=is_mapping, is_flow=True, entries=entries)
-        # Where a block ends, the parser has read on to what follows; its last value ends where it does itself.
-        inner = max((one.end for one in entries), default=start) if is_mapping else last
-        return Piece(start, inner, is_mapping=is_mapping, entries=entries)
-
-    def mapping(self, end: Place) -> tuple[tuple[Entry, ...], Place]:
-        import yaml
-
-        found: list[Entry] = []
-        for event in self.events:
-            if isinstance(event, yaml.MappingEndEvent):
-                return tuple(found), _place(event.end_mark)
-            key = self.piece(event)
-            found.append(Entry(str(getattr(event, "value", "")), key, self.piece(next(self.events))))
-        return tuple(found), end
-
-    def sequence(self, end: Place) -> Place:
-        """Where a list ends: that of a flow behind its bracket, that of a block behind its last value."""
-        import yaml
-
-        for event in self.events:
-            if isinstance(event, yaml.SequenceEndEvent):
-                closing = _place(event.end_mark)
-                return closing if closing > _place(event.start_mark) else end
-            end = max(end, self.piece(event).end)
-        return end
-
-    def end_of_block(self, event: Any, end: Place) -> Place:
-        """The end of a text written with `|` or `>`: without the empty lines after it, unless they are part of it."""
-        header = self.lines[event.start_mark.line][event.start_mark.column :][:3]
-        line = end.line if end.column == 0 else end.line + 1
-        while "+" not in header and line - 1 > event.start_mark.line and not self.lines[line - 1].strip():
-            line -= 1
-        return Place(line, 0)
+def block(value: Any, step: int) -> Iterator[str]:
+    """`value` in block style, as lines. `step` is the indentation of a mapping in a mapping."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            inner = block(one, step)
+            if isinstance(one, (Mapping, list)):
+                pad = " " * step if isinstance(one, Mapping) else ""
+                yield f"{scalar(key)}:"
+                yield from (pad + line for line in inner)
+            else:
+                yield f"{scalar(key)}: {next(inner)}".rstrip()
+    elif isinstance(value, list):
+        for one in value:
+            first, *rest = block(one, step)
+            yield f"- {first}"
+            yield from (f"  {line}" for line in rest)
+    else:
+        yield "" if value is None else _single(value)
 
 
-def _place(mark: Any) -> Place:
-    return Place(mark.line, mark.column)
+def flow(value: Any) -> str:
+    """`value` in flow style, in one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key, flow=True)}: {flow(one)}" for key, one in value.items()) + "}"
+    return "[" + ", ".join(map(flow, value)) + "]" if isinstance(value, list) else _single(value, flow=True)
+
+
+def _single(value: str | float | None, *, flow: bool = False) -> str:
+    return scalar(value, flow=flow) if isinstance(value, str) else json.dumps(value)
+
+
+def scalar(text: str, *, flow: bool = False) -> str:
+    """`text` as a YAML scalar in one line, which every reader of YAML takes for this very text."""
+    plain = _PLAIN.fullmatch(text) and resolves_to_text(text) and text.lower() not in _YAML_1_1_BOOLS
+    if plain and ": " not in text and not text.endswith(":") and not (flow and _FLOW_MARKS & set(text)):
+        return text
+    if _PRINTABLE.fullmatch(text):
+        return "'" + text.replace("'", "''") + "'" if '"' in text or "\\" in text else f'"{text}"'
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -1,10 +1,11 @@
-"""Changing a `dver.yaml` of the project: only if all stages still fit together afterwards."""
+"""Edits of the `dver.yaml` files of a project, written only if the stages of the project still form a graph."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 
 from dver.core.errors import PipelineError, UsageError
@@ -17,25 +18,26 @@ from dver.repo import Repository
 from dver.scm import index
 from dver.stages.pipelines import Pipelines, load_pipelines
 
-Change = Callable[[bytes, str], bytes]
-"""From the content of a file, and its name for people, to what it is to be."""
+Edit = Callable[[bytes, str], bytes]
+"""Makes new content for a file from its content and its name for messages."""
+EntryEdit = Callable[[bytes, str, str], bytes]
+"""The same for one entry under `stages`: content, entry, name of the file."""
 
 
 def edit_pipeline(
-    repo: Repository, folder: str, change: Change, *, check: Callable[[Pipelines], None] | None = None
+    repo: Repository, folder: str, edit: Edit, *, check: Callable[[Pipelines], None] | None = None
 ) -> bytes:
-    """Have `change` make of the `dver.yaml` in `folder` what it is to be; nothing is written unless the graph of all
-    stages can be built then, and `check` has nothing against it. Returns the path of the file, which is staged for Git
-    unless it had changes that were not.
+    """Apply `edit` to the `dver.yaml` in `folder`, and return the path of the file.
 
-    Raises PipelineError, and what the two raise.
+    The file is written only if the new graph of all stages can be built and passes `check`. It is staged for Git
+    unless it had unstaged changes. Raises PipelineError, and the errors of `edit` and `check`.
     """
     path = os.path.join(os.fsencode(folder), os.fsencode(FILE_NAME))
     file = Path(os.path.realpath(os.fsdecode(repo.absolute(path))))
     content = b""
     with suppress(FileNotFoundError):
         content = _read(repo, path, file)
-    changed = change(content, repo.shown(path))
+    changed = edit(content, repo.shown(path))
     if changed != content:
         pipelines = load_pipelines(repo, instead={folder: changed})
         if check is not None:
@@ -50,8 +52,23 @@ def edit_pipeline(
     return path
 
 
+def edit_entries(
+    repo: Repository, stages: Mapping[Address, Stage], chosen: Sequence[Address], edit: EntryEdit
+) -> tuple[bytes, ...]:
+    """Apply `edit` to each entry that defines one of the `chosen` stages, and return the paths of the files."""
+    paths = []
+    for folder in dict.fromkeys(one.folder for one in chosen):
+        entries = dict.fromkeys(stages[one].group or one.name for one in chosen if one.folder == folder)
+
+        def edit_all(content: bytes, shown: str, entries: Iterable[str] = entries) -> bytes:
+            return reduce(lambda edited, entry: edit(edited, entry, shown), entries, content)
+
+        paths.append(edit_pipeline(repo, folder, edit_all))
+    return tuple(paths)
+
+
 def refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address], why: str) -> None:
-    """Raise UsageError where only some of a foreach or matrix are `chosen`, of which `dver.yaml` says one thing."""
+    """Raise UsageError if only a part of a foreach or matrix is `chosen`: `dver.yaml` has one entry for all of it."""
     for one in chosen:
         group = stages[one].group
         left = [other for other in stages if other.folder == one.folder and stages[other].group == group]
