@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from support import Run
 
 from dver.cli.verbs import HIDDEN, SUMMARIES
+from dver.plots.templates import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +53,14 @@ def test_the_hooks_for_other_projects_call_verbs_that_exist() -> None:
     for hook in YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml"):
         program, verb, *_ = hook["entry"].split()
         assert (program, verb in SUMMARIES.keys() | HIDDEN) == ("dver", True)
+
+
+def test_the_plot_templates_are_files_of_the_package() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["dver"]
+    assert {path.name for path in files("dver.plots").joinpath("vega_lite").iterdir()} == {
+        f"{name}.json" for name in BUILT_IN
+    }
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib.resources import files
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
 from dver.pipeline.yamltree import kind_of, refuse_deep
 from dver.plots.chart import REV, SERIES, Chart
 
-SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
 DEFAULT: Final = "linear"
+BUILT_IN: Final = (
+    "linear",
+    "simple",
+    "scatter",
+    "scatter_jitter",
+    "smooth",
+    "bar",
+    "bar_horizontal",
+    "bar_horizontal_sorted",
+    "confusion",
+    "confusion_normalized",
+)
+"""The templates in the files `vega_lite/NAME.json`."""
 
 _ANCHOR: Final = re.compile(r"<(DVC_METRIC|DVER)_([A-Z_]+)>")
 _SPECIAL: Final = re.compile(r"([\\.\[\]'\"])")
@@ -42,116 +55,6 @@ _DROP: Final = object()
 """In the place of an anchor that says nothing here: the key that it is the value of is left out."""
 
 
-def _spec(**parts: Any) -> dict[str, Any]:
-    title = {"text": "<DVER_TITLE>", "anchor": "middle"}
-    return {"$schema": SCHEMA, "data": {"values": "<DVER_DATA>"}, "title": title, **parts}
-
-
-def _axes(x: str = "<DVER_X_KIND>", y: str = "<DVER_Y_KIND>", *, zero: bool = False) -> dict[str, Any]:
-    scale = {"scale": {"zero": zero}}
-    return {
-        "x": {"field": "<DVER_X>", "type": x, "title": "<DVER_X_LABEL>", **scale},
-        "y": {"field": "<DVER_Y>", "type": y, "title": "<DVER_Y_LABEL>", **scale},
-        "color": "<DVER_COLOR>",
-        "tooltip": "<DVER_TOOLTIP>",
-    }
-
-
-_SIZED: Final = {"width": "<DVER_PLOT_WIDTH>", "height": "<DVER_PLOT_HEIGHT>"}
-_ZOOM: Final = {"params": ["<DVER_ZOOM_AND_PAN>"]}
-_LINES: Final = {"strokeDash": "<DVER_STROKE_DASH>", "strokeWidth": "<DVER_STROKE_WIDTH>"}
-
-
-def _bar(x: str, y: str, offset: str, sort: str | None = None) -> dict[str, Any]:
-    axes = _axes(x, y, zero=True)
-    named = "x" if x == "nominal" else "y"
-    axes[named] = {**_unscaled(axes[named]), "sort": sort}
-    beside = {offset: {"field": REV, "sort": None}, "column": "<DVER_COLUMN>"}
-    return _spec(**_SIZED, mark="bar", encoding={**axes, **beside})
-
-
-def _unscaled(axis: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: one for key, one in axis.items() if key != "scale"}
-
-
-def _confusion(shown: str, steps: Sequence[Mapping[str, Any]], form: str) -> dict[str, Any]:
-    """How often each x came with each y; `steps` make of the `count` what is `shown`, in the `form`."""
-    cells = [
-        {"aggregate": [{"op": "count", "as": "count"}], "groupby": "<DVER_GROUP_BY_CELL>"},
-        {"impute": "count", "key": "<DVER_X>", "value": 0, "groupby": "<DVER_GROUP_BY_Y>"},
-        *steps,
-        {"joinaggregate": [{"op": "max", "field": shown, "as": "highest"}], "groupby": "<DVER_GROUP_BY>"},
-    ]
-    axes = _axes("nominal", "nominal")
-    color = {"field": shown, "type": "quantitative", "title": None, "scale": {"scheme": "blues", "domainMin": 0}}
-    dark_on_light = {"test": f"datum.{shown} < datum.highest / 2", "value": "black"}
-    number = {"field": shown, "type": "quantitative", "format": form}
-    layer = [
-        {"mark": "rect", "encoding": {"color": color, "tooltip": [*_NAMED, number]}},
-        {"mark": "text", "encoding": {"text": number, "color": {"condition": dark_on_light, "value": "white"}}},
-    ]
-    encoding = {name: _unscaled(axes[name]) for name in ("x", "y")}
-    return _spec(
-        facet={"column": {"field": REV, "sort": None, "title": None}, "row": "<DVER_ROW>"},
-        spec={**_SIZED, "transform": cells, "encoding": encoding, "layer": layer},
-    )
-
-
-_NAMED: Final = ({"field": "<DVER_X>", "title": "<DVER_X_LABEL>"}, {"field": "<DVER_Y>", "title": "<DVER_Y_LABEL>"})
-_SHARE: Final[Sequence[Mapping[str, Any]]] = (
-    {"joinaggregate": [{"op": "sum", "field": "count", "as": "all"}], "groupby": "<DVER_GROUP_BY_Y>"},
-    {"calculate": "datum.all > 0 ? datum.count / datum.all : 0", "as": "share"},
-)
-_SMOOTHING: Final = {"input": "range", "min": 0.02, "max": 1, "step": 0.02}
-
-BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
-    "linear": _spec(
-        **_SIZED,
-        encoding=_axes(),
-        layer=[{**_ZOOM, "mark": "line", "encoding": _LINES}, {"mark": {"type": "circle", "size": 14, "opacity": 1}}],
-    ),
-    "simple": _spec(**_SIZED, mark="line", encoding={**_axes(), **_LINES}),
-    "scatter": _spec(
-        **_SIZED, **_ZOOM, mark="point", encoding={**_axes(), "shape": "<DVER_SHAPE>", "size": "<DVER_POINT_SIZE>"}
-    ),
-    "scatter_jitter": _spec(
-        **_SIZED,
-        transform=[{"calculate": "random()", "as": f"dver_jitter_{axis}"} for axis in "xy"],
-        mark="point",
-        encoding={
-            **_axes("nominal", "nominal"),
-            "xOffset": {"field": "dver_jitter_x", "type": "quantitative"},
-            "yOffset": {"field": "dver_jitter_y", "type": "quantitative"},
-            "shape": "<DVER_SHAPE>",
-        },
-    ),
-    "smooth": _spec(
-        **_SIZED,
-        params=[{"name": "smoothing", "value": 0.3, "bind": _SMOOTHING}],
-        encoding={**_axes(), **_LINES},
-        layer=[
-            {"mark": {"type": "line", "opacity": 0.25}},
-            {
-                "transform": [
-                    {
-                        "loess": "<DVER_Y>",
-                        "on": "<DVER_X>",
-                        "groupby": "<DVER_GROUP_BY>",
-                        "bandwidth": {"signal": "smoothing"},
-                    }
-                ],
-                "mark": "line",
-            },
-        ],
-    ),
-    "bar": _bar("nominal", "quantitative", "xOffset"),
-    "bar_horizontal": _bar("quantitative", "nominal", "yOffset"),
-    "bar_horizontal_sorted": _bar("quantitative", "nominal", "yOffset", "-x"),
-    "confusion": _confusion("count", (), "d"),
-    "confusion_normalized": _confusion("share", _SHARE, ".2f"),
-}
-
-
 def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
     """The user's template `name`. Raises PipelineError for what is none."""
     try:
@@ -170,12 +73,13 @@ def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
 
 
 def built_in(name: str) -> Mapping[str, Any]:
-    """The template called `name`. Raises PipelineError if there is none."""
+    """The built-in template `name`. Raises PipelineError for an unknown name."""
     if name not in BUILT_IN:
         near = get_close_matches(name, BUILT_IN, 1)
         known = f"there are {', '.join(BUILT_IN)}, and those in .dver/plots/"
         raise PipelineError(f"there is no template {name!r}", fix=f"did you mean {near[0]!r}?" if near else known)
-    return BUILT_IN[name]
+    template: dict[str, Any] = json.loads(files("dver.plots").joinpath("vega_lite", f"{name}.json").read_bytes())
+    return template
 
 
 def fill(template: Mapping[str, Any], chart: Chart) -> dict[str, Any]:
