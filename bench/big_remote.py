@@ -23,12 +23,12 @@ from bigremote import Counted, make_big_remote, make_flat_remote  # noqa: E402 -
 from datasets import Clone  # noqa: E402
 
 from dver.core.oid import Oid  # noqa: E402
+from dver.formats.objectref import ObjectRef  # noqa: E402
 from dver.formats.pack import ObjectKind  # noqa: E402
 from dver.formats.tree import Entry, Kind, write_directory  # noqa: E402
 from dver.remote.fetch import fetch  # noqa: E402
-from dver.remote.fetch_plan import Want  # noqa: E402
+from dver.remote.fetch_plan import ObjectPath  # noqa: E402
 from dver.remote.local import LocalStorage  # noqa: E402
-from dver.store.closure import Root  # noqa: E402
 from dver.store.writer import StoreWriter  # noqa: E402
 
 BARS = {
@@ -90,7 +90,7 @@ def want_one_file(work: Path) -> dict[str, Any]:
     storage = Counted(LocalStorage(work / "remote"))
     clone = Clone(work / "clone")
     start = time.perf_counter()
-    want = Want(Oid(bytes.fromhex(note["oid"])), ObjectKind.TREE, b"data", 0, parts)
+    want = ObjectPath(ObjectRef(Oid(bytes.fromhex(note["oid"])), ObjectKind.TREE, b"data"), parts)
     result = fetch([want], clone.store, clone.catalog(storage))
     seconds = time.perf_counter() - start
     if result.error() is not None or not clone.store.read(Oid(bytes.fromhex(note["content"]))):
@@ -117,7 +117,7 @@ def add_one_file(work: Path) -> dict[str, Any]:
         oid = write_directory(entries, writer.add_tree)
     storage = Counted(LocalStorage(work / "remote"))
     start = time.perf_counter()
-    result = clone.push(storage, Root(oid, ObjectKind.TREE, b"flat"))
+    result = clone.push(storage, ObjectRef(oid, ObjectKind.TREE, b"flat"))
     seconds = time.perf_counter() - start
     if not result.objects:
         raise SystemExit("nothing was pushed")

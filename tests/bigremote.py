@@ -16,6 +16,7 @@ from datasets import Spy
 
 from dver.core.oid import Oid
 from dver.formats import pack
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind, totals, write_directory
@@ -23,7 +24,6 @@ from dver.remote.draft import IndexDraft
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import index_key, pack_key
 from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
-from dver.store.closure import Root
 from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
 
@@ -69,7 +69,7 @@ class Counted(Spy):
 class BigRemote:
     """A directory that is on the remote, and what lies in it at the one place that is really there."""
 
-    root: Root
+    root: ObjectRef
     wanted: str
     content: bytes
 
@@ -126,7 +126,7 @@ def made_up_rows(made: random.Random, count: int, packs: Sequence[int]) -> Itera
 class FlatDirectory:
     """A directory whose files are all on the remote, as far as indexes tell."""
 
-    root: Root
+    root: ObjectRef
     entries: list[Entry]
 
 
@@ -143,12 +143,12 @@ def make_flat_remote(folder: Path, files: int, *, scratch: Path) -> FlatDirector
     number = packs.index(other)
     rows += [Location(one.oid, number, ObjectKind.BLOB, Codec.RAW, 16, one.size, one.size) for one in entries]
     put_index(folder, [oid], packs, sorted(rows), scratch)
-    return FlatDirectory(Root(oid, ObjectKind.TREE, b"flat", sum(one.size for one in entries)), entries)
+    return FlatDirectory(ObjectRef(oid, ObjectKind.TREE, b"flat", sum(one.size for one in entries)), entries)
 
 
 @dataclass(frozen=True)
 class _Big:
-    root: Root
+    root: ObjectRef
     wanted: str
     content: bytes
     trees: list[tuple[Oid, ObjectKind, bytes]]
@@ -176,7 +176,7 @@ def _directory(made: random.Random, objects: int) -> _Big:
     ]
     middle = folders // 2
     entries[middle] = Entry(entries[middle].name, Kind.DIRECTORY, inner, size, leaves)
-    root = Root(write_directory(entries, add), ObjectKind.TREE, b"data", totals(entries)[0])
+    root = ObjectRef(write_directory(entries, add), ObjectKind.TREE, b"data", totals(entries)[0])
     wanted = f"{entries[middle].name.decode()}/{files[len(files) // 2].name.decode()}"
     return _Big(root, wanted, content, trees, [(Oid.of(content), ObjectKind.BLOB, content)])
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.catalog import Catalog
 from dver.remote.fetch import FetchResult, fetch
-from dver.remote.fetch_plan import Want
+from dver.remote.fetch_plan import ObjectPath
 from dver.remote.mirror import Mirror
 from dver.remote.push import PushResult, push
 from dver.remote.push_plan import plan_push
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
-from dver.store.closure import Root
 from dver.store.database import Database
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
@@ -31,11 +31,11 @@ def files(count: int, *, size: int = 300, seed: int = 0, folder: str = "") -> di
     return {f"{folder}d{number // 10:03}/f{number:05}": made.randbytes(size) for number in range(count)}
 
 
-def put_dataset(store: Store, dataset: Dataset, name: str = "data") -> Root:
+def put_dataset(store: Store, dataset: Dataset, name: str = "data") -> ObjectRef:
     """Write the files of `dataset` and their directories into `store`."""
     with StoreWriter(store) as writer:
         entry = _put_directory(writer, b"", [(path.encode().split(b"/"), dataset[path]) for path in sorted(dataset)])
-    return Root(entry.oid, ObjectKind.TREE, name.encode(), entry.size)
+    return ObjectRef(entry.oid, ObjectKind.TREE, name.encode(), entry.size)
 
 
 def _put_directory(writer: StoreWriter, name: bytes, items: list[tuple[list[bytes], bytes]]) -> Entry:
@@ -86,16 +86,16 @@ class Clone:
         """The catalogue of `storage`, as far as it is known here."""
         return Catalog(self.mirror, storage, jobs=jobs)
 
-    def push(self, storage: Storage, *roots: Root, jobs: int = 3) -> PushResult:
+    def push(self, storage: Storage, *roots: ObjectRef, jobs: int = 3) -> PushResult:
         """Refresh, plan and push."""
         catalog = self.catalog(storage, jobs=jobs)
         catalog.refresh()
         return push(plan_push(roots, self.store, catalog), self.store, catalog)
 
-    def fetch(self, storage: Storage, *roots: Root, sub: str = "") -> FetchResult:
+    def fetch(self, storage: Storage, *roots: ObjectRef, sub: str = "") -> FetchResult:
         """Fetch all of `roots`, or the place `sub` in each."""
         parts = tuple(sub.encode().split(b"/")) if sub else ()
-        wants = [Want(root.oid, root.kind, root.path, root.size, parts) for root in roots]
+        wants = [ObjectPath(root, parts) for root in roots]
         return fetch(wants, self.store, self.catalog(storage))
 
 

@@ -7,6 +7,7 @@ large or ambiguous, and thousands of stages are read in a blink. What is not pla
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from typing import Any, Final, Never
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.formats.lock_values import decode_value, encode_value
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
 from dver.formats.reading import SIZE_MAX
+from dver.formats.tree import Entry, entry_of
 
 NAME: Final = "dver.lock"
 VERSION: Final = 1
@@ -52,6 +56,22 @@ class Item:
     push: bool = True
     remote: str | None = None
     """Where it is pushed to, if not to the default remote."""
+
+    @property
+    def entry(self) -> Entry:
+        """The entry by which a directory would list it."""
+        path = os.fsencode(self.path)
+        return entry_of(path, self.kind, self.oid, self.size, self.files, executable=self.executable)
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object that it names."""
+        return ObjectRef(self.oid, self.kind, os.fsencode(self.path), self.size)
+
+    @property
+    def pointer(self) -> Pointer:
+        """The pointer that would track it."""
+        return Pointer(self.kind, self.oid, self.size, self.files, self.executable, self.remote, self.push)
 
 
 @dataclass(frozen=True, slots=True)

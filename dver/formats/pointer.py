@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.reading import SIZE_MAX
+from dver.formats.tree import Entry, Kind, entry_of
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
@@ -49,6 +51,22 @@ class Pointer:
     push: bool = True
     desc: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entry: Entry, like: Pointer | None = None) -> Pointer:
+        """A pointer to `entry` with the user's choices from `like`."""
+        found = cls(entry.object_kind, entry.oid, entry.size, entry.files, executable=entry.kind is Kind.EXECUTABLE)
+        if like is None:
+            return found
+        return replace(found, remote=like.remote, push=like.push, desc=like.desc, meta=like.meta)
+
+    def entry(self, path: bytes) -> Entry:
+        """The entry by which a directory would list the data at `path`."""
+        return entry_of(path, self.kind, self.oid, self.size, self.files, executable=self.executable)
+
+    def ref(self, path: bytes = b"") -> ObjectRef:
+        """The object that the pointer names, found at `path`."""
+        return ObjectRef(self.oid, self.kind, path, self.size)
 
     def same_data(self, other: Pointer) -> bool:
         """Do both stand for the same bytes?"""

@@ -7,6 +7,7 @@ new file in a flat directory of a million changes one shard and the list.
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
@@ -21,6 +22,8 @@ from xxhash import xxh3_64_intdigest
 from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
+from dver.formats.pack import ObjectKind
 from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVTR"
@@ -55,6 +58,23 @@ class Entry(NamedTuple):
     oid: Oid
     size: int
     files: int = 1
+
+    @property
+    def object_kind(self) -> ObjectKind:
+        """The kind of the object that `oid` names."""
+        return ObjectKind.TREE if self.kind is Kind.DIRECTORY else ObjectKind.BLOB
+
+    def ref(self, path: bytes = b"") -> ObjectRef:
+        """The object that the entry names, found at `path`."""
+        return ObjectRef(self.oid, self.object_kind, path, self.size)
+
+
+def entry_of(path: bytes, kind: ObjectKind, oid: Oid, size: int, files: int, *, executable: bool) -> Entry:
+    """The entry by which a directory would list the object at `path`."""
+    name = os.path.basename(path)
+    if kind is ObjectKind.TREE:
+        return Entry(name, Kind.DIRECTORY, oid, size, files)
+    return Entry(name, Kind.EXECUTABLE if executable else Kind.FILE, oid, size)
 
 
 class Shard(NamedTuple):

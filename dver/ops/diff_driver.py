@@ -6,7 +6,7 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.formats import pointer as pointer_format
 from dver.formats.pointer import Pointer
 from dver.project.projects import project_around
-from dver.project.targets import data_of, entry_of
+from dver.project.targets import data_of
 from dver.scm.git import GitRepo
 from dver.store.compare import Change, compare, with_renames
 
@@ -24,8 +24,8 @@ def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None
     if before is not None and after is not None and before.same_data(after):
         return None
     data = data_of(path)
-    left = entry_of(data, before) if before is not None else None
-    right = entry_of(data, after) if after is not None else None
+    left = before.entry(data) if before is not None else None
+    right = after.entry(data) if after is not None else None
     with project_around(git, path) as repo:
         return tuple(with_renames(compare(left, right, repo.store.tree, repo.store.tree, path=data)))
 

@@ -16,6 +16,7 @@ from dver.core.fsutil import is_disk_full
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.clone import MARK
+from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.project.needed import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.project.unneeded import Unneeded, name_unneeded
@@ -32,7 +33,7 @@ from dver.store.trash_batch import OpenBatch, open_batch
 _ROOM: Final = 64 << 10
 """Bytes that a gc needs while it works: directories of the trash, and the file that says which gc was the last."""
 
-Roots = set[tuple[Oid, ObjectKind]]
+Roots = set[ObjectKey]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Final
 from dver.core.errors import ConflictError, LocalIOError, RepositoryError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.core.words import some, typed
+from dver.formats.objectref import ObjectRef
 from dver.formats.repository import RepositoryEntry
 from dver.project.needed import needs_of, with_kinds
 from dver.project.registration import has_history, unknown_repositories
@@ -25,7 +26,6 @@ from dver.repo import Repository
 from dver.scm.revisions import CommitId, is_shallow, newest_tip
 from dver.scm.roots import read_roots
 from dver.scm.upstream import fetch_command, unknown_tips
-from dver.store.closure import Root
 
 _DAY_SECONDS: Final = 86_400
 _SHORT: Final = 10
@@ -72,10 +72,10 @@ def gc_remote(
         _refuse_late_clock(repo, chosen, catalog.storage)
         grace = repo.config.gc_grace
 
-    def roots() -> list[Root]:
+    def roots() -> list[ObjectRef]:
         needs = needs_of(repo.git)
         _refuse_other_repositories(repo, chosen, catalog.storage, needs.git.commits)
-        return [Root(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
+        return [ObjectRef(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
 
     if not dry_run:
         done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, progress=progress)

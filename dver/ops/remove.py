@@ -16,7 +16,7 @@ from dver.formats.tree import Entry, Kind
 from dver.project.directories import DirectoryReader
 from dver.project.lookup import nothing_at
 from dver.project.pointerfiles import TRIES, SweptError, write_pointers
-from dver.project.targets import Target, entry_of, in_worktree, pointer_of, select
+from dver.project.targets import Target, in_worktree, select
 from dver.project.tracking import refuse_outputs
 from dver.repo import Repository
 from dver.store.compare import TreeReader
@@ -74,7 +74,7 @@ def remove(
         before = {target.tracked.path: target.tracked.entry for target in parts}
         repo.note_placed(
             {
-                path: after_rewrite(placed[path], before[path], entry_of(path, one))
+                path: after_rewrite(placed[path], before[path], one.entry(path))
                 for path, one in rewritten.items()
                 if path in placed
             }
@@ -136,7 +136,7 @@ def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
             tracked = targets[0].tracked
             read = DirectoryReader(repo, tracked)
             top = _prune(repo, tracked.entry, [(one.inside, one) for one in targets], read, writer.add_tree)
-            rewritten[path] = pointer_of(top, tracked.pointer)
+            rewritten[path] = Pointer.of(top, tracked.pointer)
     return rewritten
 
 

@@ -29,7 +29,7 @@ from dver.project.merging import MergedPointer, full_path, merge_sides, take_who
 from dver.project.pointerfiles import write_pointers
 from dver.project.prefetch import is_left_out, prefetch
 from dver.project.restore import Restored, Wish, plan_restore, restore, together
-from dver.project.targets import SUFFIX, data_of, data_path, decode, entry_of, is_at_or_below, pointer_of
+from dver.project.targets import SUFFIX, data_of, data_path, decode, is_at_or_below
 from dver.project.update import plan_update, update
 from dver.repo import Repository
 from dver.scm.index import put_unmerged, unmerged_files
@@ -254,7 +254,7 @@ class _Session:
                 at = data_of(name)
                 entries.pop(at)  # where the pointer cannot be read, the data stays as it is
                 with suppress(ConflictError, CorruptError):
-                    entries[at] = entry_of(at, decode(self.repo, name, file.content or b""))
+                    entries[at] = decode(self.repo, name, file.content or b"").entry(at)
             restored.append(self.bring(entries, written))
             forget(self.repo, path)
             resolved.append(path)
@@ -266,7 +266,7 @@ class _Session:
         if not merged.clean:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
         outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
-        recorded = [(made, entry_of(made.path, made.pointer)) for made in outputs]
+        recorded = [(made, made.pointer.entry(made.path)) for made in outputs]
         here = [one for one in recorded if not is_left_out(self.repo, one[0].path, {one[0].path: one[1]})]
         entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in here}
         self.download([made.pointer for made, _ in here], entries, "`dver repro` makes them, and ends the conflict")
@@ -306,7 +306,7 @@ class _Session:
         entries: dict[bytes, Entry | None] = {path: merged.data.entry}
         if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
             entries = _union(repo, conflicted)
-            wanted = {at: pointer_of(one) if one is not None else None for at, one in entries.items()}
+            wanted = {at: Pointer.of(one) if one is not None else None for at, one in entries.items()}
         written = tuple(at for at, one in wanted.items() if one is not None)
         left_out = is_left_out(repo, path, entries)
         if not left_out:
@@ -330,7 +330,7 @@ def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:
     folder, name = os.path.split(conflicted.path)
     places = [os.path.join(folder, one) for one in kept_names(name, _taken(repo, folder))]
     sides = (conflicted.sides.ours, conflicted.sides.theirs)
-    both = {place: entry_of(place, side[1]) for place, side in zip(places, sides, strict=True) if side is not None}
+    both = {place: side[1].entry(place) for place, side in zip(places, sides, strict=True) if side is not None}
     return {conflicted.path: None, **both}
 
 

@@ -16,7 +16,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.pipeline import FILE_NAME
 from dver.project.lockfiles import Maker
-from dver.project.targets import SUFFIX, Tracked, data_of, data_path, entry_of, is_at_or_below, load
+from dver.project.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
 from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.pointers import Change as GitChange
@@ -268,7 +268,7 @@ def _look(
         if found.is_complete:
             complete.add(path)
         # Stages are judged by what data that is out of date will be.
-        known[path] = entry_of(path, pointer) if found.state is DataState.OUT_OF_DATE else found.found
+        known[path] = pointer.entry(path) if found.state is DataState.OUT_OF_DATE else found.found
         return found
 
     presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk], asked)
@@ -289,7 +289,7 @@ def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
 
     if one.pointer is None or one.data is DataState.ABSENT:
         return one
-    return replace(one, partial=is_part(repo, one.path, entry_of(one.path, one.pointer)))
+    return replace(one, partial=is_part(repo, one.path, one.pointer.entry(one.path)))
 
 
 def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:

@@ -11,7 +11,6 @@ from dver.formats import pointer as pointer_format
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.project.projects import all_projects
-from dver.project.targets import entry_of
 from dver.repo import Repository
 from dver.scm.git import GitRepo
 from dver.store.compare import TreeReader, join, leaves
@@ -45,7 +44,7 @@ def list_pointer(git: GitRepo, content: bytes) -> Listing | None:
         return None
     for repo in all_projects(git):
         if repo.store.present([pointer.oid]):
-            return _list(entry_of(b"", pointer), repo)
+            return _list(pointer.entry(b""), repo)
     return Listing((), lacking=True)
 
 

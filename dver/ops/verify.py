@@ -32,7 +32,7 @@ from dver.stages.locks import Locks
 from dver.stages.observing import Observer
 from dver.stages.outputs import make_room
 from dver.stages.pipelines import Pipelines, load_pipelines, select_stages
-from dver.stages.present import entry_of_item, inputs_of, job_of, outs_of
+from dver.stages.present import inputs_of, job_of, outs_of
 
 
 class Outcome(Enum):
@@ -132,7 +132,7 @@ class _Trial:
         for (folder, path), item in items.items():
             place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
             if not os.path.lexists(self._repo.absolute(place)) and self._repo.store.present([item.oid]):
-                wishes[place] = Wish(place, entry_of_item(item))
+                wishes[place] = Wish(place, item.entry)
         # What is in something else that is wished for comes with it.
         outer = [one for place, one in wishes.items() if not any(place.startswith(other + b"/") for other in wishes)]
         with self._repo.exclusive():

@@ -15,7 +15,7 @@ from dver.formats.tree import Entry, Kind, read_directory
 from dver.project.directories import DirectoryReader
 from dver.project.partial import completed, is_part
 from dver.project.pointerfiles import TRIES, SweptError, write_pointers
-from dver.project.targets import Target, Tracked, entry_of, pointer_of
+from dver.project.targets import Target, Tracked
 from dver.project.tracking import replaced_by_link
 from dver.repo import Repository
 from dver.store.compare import TreeReader, same
@@ -140,7 +140,7 @@ def take(
     added = []
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None
-        pointer = pointer_of(entry, before)
+        pointer = Pointer.of(entry, before)
         if remote is not None:
             pointer = replace(pointer, remote=remote)
         added.append(Added(path, before, pointer))
@@ -191,5 +191,5 @@ def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added
 
 def _placed(one: Added, before: Iterable[Entry]) -> tuple[Entry, ...]:
     """What is in the place of data that was added; `before`, where it was only added in part."""
-    entry = entry_of(one.path, one.pointer)
-    return after_rewrite(before, entry_of(one.path, one.before), entry) if one.before is not None else (entry,)
+    entry = one.pointer.entry(one.path)
+    return after_rewrite(before, one.before.entry(one.path), entry) if one.before is not None else (entry,)

@@ -11,7 +11,7 @@ from dver.core.errors import DverError
 from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.tree import read_directory
-from dver.project.history import Scope, object_kind, targets_in
+from dver.project.history import Scope, targets_in
 from dver.project.lookup import entry_at
 from dver.project.pointerfiles import write_pointers
 from dver.project.prefetch import with_listings
@@ -22,7 +22,6 @@ from dver.project.update import plan_update, update
 from dver.repo import Repository
 from dver.scm.index import tracked_under
 from dver.scm.pointers import read_blobs
-from dver.store.closure import Root
 from dver.store.gc_guard import Watch
 from dver.store.graft import common
 from dver.worktree.apply import apply_plan
@@ -70,7 +69,7 @@ def _is_in_part(repo: Repository, wish: Wish) -> bool:
     """Is it all of a directory of which only parts are here, and the rest is not in the store either?"""
     if wish.whole is not None or wish.entry is None or wish.path not in repo.partial:
         return False
-    return bool(repo.store.find_missing([Root(wish.entry.oid, object_kind(wish.entry), wish.path, wish.entry.size)]))
+    return bool(repo.store.find_missing([wish.entry.ref(wish.path)]))
 
 
 def _restore_parts(

@@ -13,7 +13,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.project.partial import changes_in_part, completed, is_part
-from dver.project.targets import Target, entry_of
+from dver.project.targets import Target
 from dver.repo import Repository
 from dver.store.compare import Change, TreeReader, compare, same, with_renames
 from dver.worktree.intake import HashOnly
@@ -37,7 +37,7 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
             continue
         for entry in (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ():
             path = os.path.join(folder, entry.name)
-            if same(entry_of(path, pointers[path]), entry):
+            if same(pointers[path].entry(path), entry):
                 found[path] = entry
     return found
 
@@ -57,7 +57,7 @@ class Examined:
 def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
     """Compare what is at `path` with what `pointer` says and with what dver `placed` there."""
     snapshot = repo.scan(path, HashOnly(), progress=progress)
-    recorded = entry_of(path, pointer)
+    recorded = pointer.entry(path)
     if snapshot is None:
         return Examined(None, DataState.ABSENT)
     if same(recorded, snapshot.root):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.project.history import by_remote, object_kind
+from dver.project.history import by_remote
 from dver.project.runcache import RunCache
 from dver.project.targets import Target
 from dver.remote.fetch import FetchResult, fetch
-from dver.remote.fetch_plan import Want, plan_fetch
+from dver.remote.fetch_plan import ObjectPath, Wanted, plan_fetch
 from dver.remote.runs import receive
 from dver.repo import Repository
 from dver.store.gc_guard import Watch
@@ -57,7 +57,7 @@ def get_targets(
         for name, group in by_remote(repo, targets, remote).items()
     )
     # A gc beside it may have seen some of it before what leads there.
-    watch.lacking((target.tracked.pointer.oid, target.tracked.pointer.kind) for target in targets)
+    watch.lacking(target.tracked.ref.key for target in targets)
     return got
 
 
@@ -78,7 +78,7 @@ def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
 
 def _plan_from(repo: Repository, name: str, targets: Sequence[Target], jobs: int | None) -> FetchedFrom:
     catalog = repo.catalog(name, jobs=jobs)
-    plan = plan_fetch([_want(target) for target in targets], repo.store, catalog, link_mode=repo.link_mode)
+    plan = plan_fetch([_wanted(target) for target in targets], repo.store, catalog, link_mode=repo.link_mode)
     return FetchedFrom(name, catalog.storage.url, plan.files, plan.objects, plan.size, FetchResult())
 
 
@@ -91,7 +91,7 @@ def _get_from(
     progress: Progress,
 ) -> FetchedFrom:
     catalog = repo.catalog(name, jobs=jobs)
-    wants = [_want(target) for target in targets]
+    wants = [_wanted(target) for target in targets]
     result = fetch(wants, repo.store, catalog, progress=progress, link_mode=repo.link_mode, damaged=damaged)
     learnt = receive(catalog, RunCache(repo).take)
     return FetchedFrom(
@@ -106,6 +106,5 @@ def _get_from(
     )
 
 
-def _want(target: Target) -> Want:
-    entry = target.tracked.entry
-    return Want(entry.oid, object_kind(entry), target.tracked.path, entry.size, target.inside)
+def _wanted(target: Target) -> Wanted:
+    return ObjectPath(target.tracked.ref, target.inside) if target.inside else target.tracked.ref

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.core.words import typed
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.project.lockfiles import Maker
 from dver.project.presence import presence_of
@@ -16,7 +17,7 @@ from dver.repo import Repository
 from dver.scm.pointers import MAX_BLOB, PointerFile
 from dver.scm.revisions import head
 from dver.scm.staged import StagedFile, was_committed
-from dver.store.closure import Root, find_missing
+from dver.store.closure import find_missing
 from dver.store.reader import StoreReader
 
 
@@ -60,15 +61,15 @@ def without_data(
     lacking = [one for one in tracked.values() if one.pointer.oid not in here]
     if not lacking:
         return []
-    known = missing(repo, _roots(_before(repo, lacking)))
+    known = missing(repo, [one.ref for one in _before(repo, lacking)])
     return [
         _no_data(repo, one)
         for one in lacking
-        if missing(repo, _roots([one])) - known and not was_committed(repo.git, files[one.source])
+        if missing(repo, [one.ref]) - known and not was_committed(repo.git, files[one.source])
     ]
 
 
-def missing(repo: Repository, roots: Iterable[Root]) -> set[Oid]:
+def missing(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
     """What `roots` reach, and is neither in the store nor on a remote, as far as is known here."""
     mirrors = [repo.mirror(name) for name in repo.config.remote_names]
 
@@ -76,10 +77,6 @@ def missing(repo: Repository, roots: Iterable[Root]) -> set[Oid]:
         return repo.store.present(oids).union(*(mirror.known(kind, oids) for mirror in mirrors))
 
     return {one.oid for one in find_missing(roots, StoreReader(repo.store), known)}
-
-
-def _roots(tracked: Iterable[Tracked]) -> list[Root]:
-    return [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size) for one in tracked]
 
 
 def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:

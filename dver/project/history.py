@@ -9,8 +9,7 @@ from typing import Final
 
 from dver.core.errors import UsageError
 from dver.formats.lock_versions import LockVersions
-from dver.formats.pack import ObjectKind
-from dver.formats.tree import Entry, Kind
+from dver.formats.objectref import ObjectRef
 from dver.project.lookup import at_revision, entry_at
 from dver.project.targets import (
     Target,
@@ -23,7 +22,6 @@ from dver.project.targets import (
 )
 from dver.repo import Repository
 from dver.scm import pointers, revisions
-from dver.store.closure import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +60,9 @@ def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) 
     return list(chosen.values())
 
 
-def object_kind(entry: Entry) -> ObjectKind:
-    """What kind of object an entry's oid names."""
-    return ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB
-
-
-def roots_of(repo: Repository, targets: Iterable[Target]) -> list[Root]:
+def roots_of(repo: Repository, targets: Iterable[Target]) -> list[ObjectRef]:
     """The objects that targets stand for. Raises what `entry_at` does."""
-    found = [(target, entry_at(repo, target)) for target in targets]
-    return [Root(entry.oid, object_kind(entry), target.path, entry.size) for target, entry in found]
+    return [entry_at(repo, target).ref(target.path) for target in targets]
 
 
 def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -> dict[str, list[Target]]:

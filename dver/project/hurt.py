@@ -12,6 +12,7 @@ from typing import Final
 from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
 from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.project.targets import named_in
@@ -20,7 +21,7 @@ from dver.scm import pointers, revisions
 from dver.scm.naming import Commits, commits_with, name_commits
 from dver.scm.pointers import PointerFile
 from dver.scm.roots import GitRoots, read_pointer_blobs, read_roots
-from dver.store.closure import BATCH, Root
+from dver.store.closure import BATCH
 from dver.store.compare import join
 
 PATHS: Final = 20
@@ -37,7 +38,7 @@ class Version:
     """Of the pointer or lock file."""
     blobs: tuple[str, ...]
     """The versions of that file which say so: several ones of a lock."""
-    root: Root
+    root: ObjectRef
     """What it points at."""
 
 
@@ -76,7 +77,7 @@ class History:
     """What could not be looked at, and why."""
 
     @property
-    def roots(self) -> list[Root]:
+    def roots(self) -> list[ObjectRef]:
         """What all of them point at, each object once."""
         return list({(one.root.oid, one.root.kind): one.root for one in reversed(self.versions)}.values())
 
@@ -126,12 +127,12 @@ def _decode_all(
 ) -> None:
     """Read all files that are at `places`, by blob, into `found`."""
     locks = LockVersions()
-    versions: dict[tuple[bytes, Root], list[str]] = {}
+    versions: dict[tuple[bytes, ObjectRef], list[str]] = {}
     for blob, content in contents:
         for path in places.pop(blob, ()):
             try:
                 for one in named_in(repo, path, blob, content, locks.decode):
-                    root = Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size)
+                    root = one.ref
                     versions.setdefault((path, root), []).append(blob)
             except ConflictError as error:  # a merge that is not finished is no damage
                 if (path, blob) not in found.here:
@@ -147,7 +148,7 @@ def _decode_all(
     ]
 
 
-def _place(version: tuple[tuple[bytes, Root], list[str]]) -> tuple[bytes, bytes, Oid]:
+def _place(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes, bytes, Oid]:
     (path, root), _ = version
     return path, root.path, root.oid
 
@@ -216,7 +217,7 @@ class _Graph:
         """Was `oid` met as a tree?"""
         return oid in self._trees
 
-    def load(self, roots: Iterable[tuple[Oid, ObjectKind]], read: TreeReader) -> None:
+    def load(self, roots: Iterable[ObjectKey], read: TreeReader) -> None:
         """Read all trees that the roots reach."""
         level = list(dict.fromkeys(oid for oid, kind in roots if kind is ObjectKind.TREE))
         while level:
@@ -229,7 +230,7 @@ class _Graph:
                     below += [child for _, child, is_tree in children if is_tree]
             level = [oid for oid in dict.fromkeys(below) if oid not in self._trees]
 
-    def paths_below(self, root: Root) -> Iterator[tuple[bytes, Oid]]:
+    def paths_below(self, root: ObjectRef) -> Iterator[tuple[bytes, Oid]]:
         """The paths at or below `root` that need a bad object, and the object; at most PATHS for each object."""
         counts: dict[Oid, int] = defaultdict(int)
         stack = [(root.path, root.oid, root.kind is ObjectKind.TREE)]

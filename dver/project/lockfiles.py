@@ -49,7 +49,7 @@ def outputs_in(
     data may be. `decode` may be another one that remembers what it has read.
     """
     for name, item in outs_of(read(repo, lock_path, content, decode)):
-        yield Made(_place(repo, lock_path, name, item), pointer_to(item), Maker(name, lock_path))
+        yield Made(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
 
 
 def outs_of(lock: Lock) -> Iterator[tuple[str, Item]]:
@@ -69,11 +69,6 @@ def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lo
             why=f"it is {error.what}" + (f": {error.why}" if error.why else ""),
             fix=error.fix if isinstance(error, ConflictError) or error.fix == "upgrade dver" else remedy,
         ) from error
-
-
-def pointer_to(item: Item) -> Pointer:
-    """A pointer to what a lock file says of an output."""
-    return Pointer(item.kind, item.oid, item.size, item.files, item.executable, item.remote, item.push)
 
 
 def place_of(lock_path: bytes, item: Item) -> bytes:

@@ -19,7 +19,6 @@ from dver.repo import Repository
 from dver.scm.git import GitRepo, run
 from dver.scm.pointers import PointerFile, is_lock_path, read_blobs
 from dver.scm.staged import StagedFile, bases, was_committed
-from dver.store.closure import Root
 
 
 class StagedLock(NamedTuple):
@@ -142,7 +141,7 @@ def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[P
     if lacking and was_committed(repo.git, lock.file):  # as after a revert, in a clone that never pulled it
         return
     for one in lacking:
-        if missing(repo, [Root(one.pointer.oid, one.pointer.kind, one.path, one.pointer.size)]):
+        if missing(repo, [one.ref]):
             shown = repo.shown(one.path)
             yield Problem(
                 lock.path,

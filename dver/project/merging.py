@@ -16,8 +16,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Leaf
 from dver.project.directories import fetch_directories
-from dver.project.history import object_kind
-from dver.project.targets import decode, entry_of, pointer_of
+from dver.project.targets import decode
 from dver.repo import Repository
 from dver.scm.textmerge import merge_lines
 from dver.store.gc_guard import Watch
@@ -46,7 +45,7 @@ class Sides:
     @property
     def entries(self) -> tuple[Entry | None, Entry | None, Entry | None]:
         """The data of the three, as a directory would list it."""
-        base, ours, theirs = (entry_of(self.path, one[1]) if one else None for one in self._all())
+        base, ours, theirs = (one[1].entry(self.path) if one else None for one in self._all())
         return base, ours, theirs
 
     @property
@@ -105,7 +104,7 @@ def merge_pointers(
     if merged.entry is None:
         return MergedPointer(merged, None)
     _, ours, theirs = sides.entries
-    watch.lacking([(merged.entry.oid, object_kind(merged.entry))])
+    watch.lacking([merged.entry.ref().key])
     _note_complete(repo, merged.entry, [one for one in (ours, theirs) if one is not None])
     content, keys = _merge_files(sides, merged.entry, prefer)
     return MergedPointer(merged, content, keys)
@@ -134,7 +133,7 @@ def take_whole(sides: Sides, choice: Choice) -> MergedPointer:
     """The pointer of one side, as it is; with `Choice.UNION` the one that there is. Reads no data."""
     present = sides.ours or sides.theirs
     wanted = sides.theirs if choice is Choice.THEIRS else sides.ours if choice is Choice.OURS else present
-    return MergedPointer(Merged(entry_of(sides.path, wanted[1]) if wanted else None), wanted[0] if wanted else None)
+    return MergedPointer(Merged(wanted[1].entry(sides.path) if wanted else None), wanted[0] if wanted else None)
 
 
 def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
@@ -228,7 +227,7 @@ def _merge_files(sides: Sides, entry: Entry, prefer: Choice | None) -> tuple[byt
 
 def _pointing_to(side: tuple[bytes, Pointer], entry: Entry) -> bytes:
     content, pointer = side
-    return pointer_format.rewrite(content, pointer_of(entry, like=pointer))
+    return pointer_format.rewrite(content, Pointer.of(entry, pointer))
 
 
 def _merge_keys(

@@ -17,8 +17,8 @@ from dver.core.oid import Oid
 from dver.core.words import typed
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
-from dver.formats.tree import Kind
 from dver.project.lockfiles import outs_of
 from dver.scm.git import GitRepo
 from dver.scm.pointers import is_lock_path
@@ -85,7 +85,7 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
         return {(Oid(bytes.fromhex(digits.decode())), None) for digits in found}
 
 
-def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[tuple[Oid, ObjectKind]]:
+def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[ObjectKey]:
     """`roots` with the kinds that the store tells where they are not known."""
     known = {(oid, kind) for oid, kind in roots if kind is not None}
     unsure = {oid for oid, kind in roots if kind is None}
@@ -124,4 +124,4 @@ def _placed_in(git_dir: Path) -> Iterator[NeededRoot]:
         for entry in entries:
             if entry.oid == NOTHING.oid:
                 continue
-            yield entry.oid, ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB
+            yield entry.ref().key

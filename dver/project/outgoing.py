@@ -12,9 +12,10 @@ from dver.core.oid import Oid
 from dver.core.words import count, some
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.project.lockfiles import outs_of, place_of, pointer_to
+from dver.project.lockfiles import outs_of, place_of
 from dver.project.runcache import key_of
 from dver.project.targets import data_of, named_in
 from dver.repo import Repository
@@ -22,7 +23,7 @@ from dver.scm.git import GitRepo, run
 from dver.scm.outgoing import NewFile, new_files
 from dver.scm.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
 from dver.scm.revisions import CommitId
-from dver.store.closure import Root, find_missing
+from dver.store.closure import find_missing
 from dver.store.reader import StoreReader
 
 _SHORT: Final = 10
@@ -48,7 +49,7 @@ class ToSend:
     """Data that a commit brings."""
 
     commit: CommitId
-    root: Root
+    root: ObjectRef
 
 
 def brought_by(git: GitRepo, commits: Sequence[CommitId]) -> list[Brought]:
@@ -72,7 +73,7 @@ def _brought(file: NewFile, content: bytes, locks: LockVersions) -> Brought:
     try:
         if is_lock_path(file.path):
             found = locks.decode(content)
-            data = [(place_of(file.path, item), pointer_to(item)) for _, item in outs_of(found)]
+            data = [(place_of(file.path, item), item.pointer) for _, item in outs_of(found)]
             runs = tuple(map(key_of, found.stages.values()))
         else:
             data, runs = [(data_of(file.path), pointer_format.decode(content))], ()
@@ -106,9 +107,8 @@ def by_remote(repo: Repository, brought: Iterable[Brought]) -> dict[str, list[To
     for one in brought:
         for path, pointer in one.data:
             if pointer.push:
-                root = Root(pointer.oid, pointer.kind, path, pointer.size)
                 name = pointer.remote or repo.remote_settings().name
-                groups.setdefault(name, []).append(ToSend(one.file.commit, root))
+                groups.setdefault(name, []).append(ToSend(one.file.commit, pointer.ref(path)))
     return groups
 
 

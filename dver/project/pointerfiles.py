@@ -14,10 +14,9 @@ from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
 from dver.core.fsutil import clear_leftovers, fsync_dir, read_regular, write_all_atomic, write_atomic
-from dver.core.oid import Oid
 from dver.core.words import count
 from dver.formats import pointer as pointer_format
-from dver.formats.pack import ObjectKind
+from dver.formats.objectref import ObjectKey
 from dver.formats.pointer import Pointer
 from dver.project.targets import SUFFIX
 from dver.repo import Repository
@@ -80,7 +79,7 @@ def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, 
 def _see_that_all_is_there(
     watch: Watch, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
 ) -> None:
-    lost = watch.lacking([(one.oid, one.kind) for one in pointers if isinstance(one, Pointer)])
+    lost = watch.lacking([one.ref().key for one in pointers if isinstance(one, Pointer)])
     if lost:
         lost -= watch.lacking(_roots_of(before))  # what was never fetched
     if lost:
@@ -88,7 +87,7 @@ def _see_that_all_is_there(
     watch.lacking(_roots_of(one for one in pointers if isinstance(one, bytes)))
 
 
-def _roots_of(contents: Iterable[bytes]) -> Iterator[tuple[Oid, ObjectKind]]:
+def _roots_of(contents: Iterable[bytes]) -> Iterator[ObjectKey]:
     """What older versions of pointers name, of which not all has to be here."""
     for content in contents:
         with suppress(CorruptError, ConflictError):

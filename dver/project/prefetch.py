@@ -11,11 +11,9 @@ from dver.core.progress import SILENT, Progress
 from dver.core.words import count
 from dver.formats.tree import Entry
 from dver.project.directories import fetch_directories
-from dver.project.history import object_kind
 from dver.remote.fetch import fetch
-from dver.remote.fetch_plan import Want
 from dver.repo import Repository
-from dver.store.closure import Root, named
+from dver.store.closure import named
 from dver.worktree.plan import CheckoutPlan
 
 Planner = Callable[[], Sequence[CheckoutPlan]]
@@ -27,7 +25,7 @@ def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | N
     checked out: only the pointer matters."""
     if os.path.lexists(repo.absolute(path)):
         return False
-    return bool(repo.store.find_missing([_root(at, one) for at, one in entries.items() if one is not None]))
+    return bool(repo.store.find_missing([one.ref(at) for at, one in entries.items() if one is not None]))
 
 
 def with_listings(repo: Repository, plan: Planner, remotes: Iterable[str | None]) -> Sequence[CheckoutPlan]:
@@ -51,24 +49,19 @@ def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, 
         plans = with_listings(repo, plan, sources)
     steps = [step for one in plans for step in (*one.create, *one.replace)]
     roots = [
-        _root(path, entry) for path, entry in [*steps, *((at, entry) for one in plans for at, entry, _ in one.unknown)]
+        entry.ref(path) for path, entry in [*steps, *((at, entry) for one in plans for at, entry, _ in one.unknown)]
     ]
-    wants = [Want(root.oid, root.kind, root.path, root.size) for root in roots]
     missing = repo.store.find_missing(roots)
     for remote in sources:
         if missing:
             with _explained():
-                fetch(wants, repo.store, repo.catalog(remote), progress=progress, link_mode=repo.link_mode)
+                fetch(roots, repo.store, repo.catalog(remote), progress=progress, link_mode=repo.link_mode)
             missing = repo.store.find_missing(roots)
     if missing:
         raise MissingObjectError(
             f"{count(len(missing), 'file')} are not in the store: {named(missing)}",
             why="they are not on the remote either",
         )
-
-
-def _root(path: bytes, entry: Entry) -> Root:
-    return Root(entry.oid, object_kind(entry), path, entry.size)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.repo import Repository
-from dver.store.closure import Root
 from dver.store.store import Store
 
 
@@ -67,15 +67,14 @@ def _remote_of(pointer: Pointer, default: str | None, asked: Asked | None) -> st
 
 
 def _in_store(repo: Repository, pointers: Iterable[Pointer]) -> frozenset[Oid]:
-    kinds: dict[Oid, ObjectKind] = {pointer.oid: pointer.kind for pointer in pointers}
-    complete = repo.store.index.complete(kinds)
-    unsure = [oid for oid in kinds if oid not in complete]
-    found = [oid for oid in unsure if _is_complete(repo.store, Root(oid, kinds[oid]))]
+    refs = {pointer.oid: pointer.ref() for pointer in pointers}
+    complete = repo.store.index.complete(refs)
+    found = [oid for oid, ref in refs.items() if oid not in complete and _is_complete(repo.store, ref)]
     repo.store.index.mark_complete(found)
     return frozenset((*complete, *found))
 
 
-def _is_complete(store: Store, root: Root) -> bool:
+def _is_complete(store: Store, root: ObjectRef) -> bool:
     lacking = store.find_missing([root])
     if lacking and store.index.rebuild(lacking[0].oid):  # the database may have been at fault
         lacking = store.find_missing([root])

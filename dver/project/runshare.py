@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dver.core.fsutil import read_regular
 from dver.formats import lock
 from dver.formats.lock import Item
 from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectRef
 from dver.formats.runbatch import Run
 from dver.project.history import Scope
 from dver.project.lockfiles import place_of
@@ -24,7 +24,6 @@ from dver.repo import Repository
 from dver.scm import pointers, revisions
 from dver.scm.index import files_called
 from dver.scm.pointers import LOCK_NAME, is_lock_path
-from dver.store.closure import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,11 @@ class Telling:
     runs: tuple[Run, ...] = ()
     items: tuple[Item, ...] = ()
 
-    def roots(self, repo: Repository, remote: str) -> dict[str, list[Root]]:
+    def roots(self, repo: Repository, remote: str) -> dict[str, list[ObjectRef]]:
         """What was made, by the remote that it belongs on; `remote` is the one for what names none."""
-        groups: dict[str, list[Root]] = {}
+        groups: dict[str, list[ObjectRef]] = {}
         for item in self.items:
-            groups.setdefault(item.remote or remote, []).append(_root(item))
+            groups.setdefault(item.remote or remote, []).append(item.ref)
         return groups
 
 
@@ -67,7 +66,9 @@ def untold(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> 
         found = list(cache.runs(cache.keys()))
         new = {run.key for run in remote_runs.lacking([run for run, _ in found], mirror)}
         found = [(run, stage) for run, stage in found if run.key in new]
-    whole = [(run, stage) for run, stage in found if not repo.store.find_missing(map(_root, _promised(stage)))]
+    whole = [
+        (run, stage) for run, stage in found if not repo.store.find_missing([item.ref for item in _promised(stage)])
+    ]
     items = {item.oid: item for _, stage in whole for item in _carried(repo, stage)}
     return Telling(tuple(run for run, _ in whole), tuple(items.values()))
 
@@ -89,11 +90,7 @@ def _carried(repo: Repository, stage: lock.Stage) -> Iterator[Item]:
     """The same, and what is left to Git but was small enough to be kept for the run cache."""
     yield from _promised(stage)
     left = [item for item in stage.outs if item.push and not item.cache]
-    yield from (item for item in left if not repo.store.find_missing([_root(item)]))
-
-
-def _root(item: Item) -> Root:
-    return Root(item.oid, item.kind, os.fsencode(item.path), item.size)
+    yield from (item for item in left if not repo.store.find_missing([item.ref]))
 
 
 def _concerns(lock_path: bytes, stage: lock.Stage, path: bytes) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
 from dver.core.progress import SILENT, Progress
+from dver.formats.objectref import ObjectRef
 from dver.project.lostpacks import LostPacks, repair_lost_packs
 from dver.project.registration import register
 from dver.remote.lost import lost_packs
 from dver.remote.push import push as send
 from dver.remote.push_plan import plan_push
 from dver.repo import Repository
-from dver.store.closure import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class PushedTo:
 def send_roots(
     repo: Repository,
     name: str,
-    roots: Iterable[Root],
+    roots: Iterable[ObjectRef],
     *,
     jobs: int | None = None,
     dry_run: bool = False,

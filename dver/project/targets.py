@@ -13,9 +13,10 @@ from dver.core.words import typed
 from dver.formats import lock as lock_format
 from dver.formats import pointer as pointer_format
 from dver.formats.lock import Lock
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry, Kind, forbidden_name
+from dver.formats.tree import Entry, forbidden_name
 from dver.project.lockfiles import Maker, outputs_in
 from dver.project.restoring import restoring
 from dver.repo import PROJECT_FOLDER, Repository
@@ -45,7 +46,12 @@ class Tracked:
     @property
     def entry(self) -> Entry:
         """The data, as a directory would list it."""
-        return entry_of(self.path, self.pointer)
+        return self.pointer.entry(self.path)
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object that it names."""
+        return self.pointer.ref(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +66,6 @@ class Target:
     def path(self) -> bytes:
         """The place, relative to the top of the Git worktree."""
         return b"/".join((self.tracked.path, *self.inside))
-
-
-def entry_of(path: bytes, pointer: Pointer) -> Entry:
-    """The data that `pointer` at `path` stands for, as a directory would list it."""
-    name = os.path.basename(path)
-    if pointer.kind is ObjectKind.TREE:
-        return Entry(name, Kind.DIRECTORY, pointer.oid, pointer.size, pointer.files)
-    return Entry(name, Kind.EXECUTABLE if pointer.executable else Kind.FILE, pointer.oid, pointer.size)
-
-
-def pointer_of(entry: Entry, like: Pointer | None = None) -> Pointer:
-    """A pointer to `entry`, with what the user chose for `like`."""
-    return Pointer(
-        kind=ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB,
-        oid=entry.oid,
-        size=entry.size,
-        files=entry.files,
-        executable=entry.kind is Kind.EXECUTABLE,
-        remote=like.remote if like else None,
-        push=like.push if like else True,
-        desc=like.desc if like else None,
-        meta=like.meta if like else {},
-    )
 
 
 def data_of(pointer_path: bytes) -> bytes:

@@ -11,6 +11,7 @@ from dver.core.batches import batched
 from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
 from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Leaf
 from dver.project.targets import Tracked, named_in
@@ -74,7 +75,7 @@ def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unneed
             yield Unneeded(one.pointer.oid, one.pointer.kind, one.pointer.size, one.path, commit)
 
 
-def _below(store: Store, roots: Collection[tuple[Oid, ObjectKind]]) -> set[Oid]:
+def _below(store: Store, roots: Collection[ObjectKey]) -> set[Oid]:
     reader = StoreReader(store, damaged=set())
     return {oid for batch in walk(roots, reader, lambda _, __: set()) for oid in batch.oids}
 

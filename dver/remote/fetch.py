@@ -16,7 +16,7 @@ from dver.formats.recipe import Recipe
 from dver.remote.assembly import Assembler
 from dver.remote.blobs import BlobGetter
 from dver.remote.catalog import Catalog
-from dver.remote.fetch_plan import FetchPlan, Want, plan_fetch
+from dver.remote.fetch_plan import FetchPlan, Wanted, plan_fetch
 from dver.store.closure import Missing, find_missing, named
 from dver.store.loose import LinkMode
 from dver.store.reader import StoreReader
@@ -63,7 +63,7 @@ class FetchResult:
 
 
 def fetch(
-    wants: Sequence[Want],
+    wants: Sequence[Wanted],
     store: Store,
     catalog: Catalog,
     *,
@@ -95,7 +95,7 @@ def fetch(
 
 
 def _plan(
-    wants: Sequence[Want],
+    wants: Sequence[Wanted],
     store: Store,
     catalog: Catalog,
     link_mode: LinkMode,

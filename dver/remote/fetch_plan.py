@@ -11,6 +11,7 @@ from dver.core.batches import batched
 from dver.core.errors import CorruptError, UsageError
 from dver.core.oid import Oid
 from dver.formats import tree
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.reading import SIZE_MAX
 from dver.formats.recipe import Recipe
@@ -19,7 +20,7 @@ from dver.remote.assembly import Assembly
 from dver.remote.catalog import Catalog
 from dver.remote.mirror import RemoteFound
 from dver.remote.ranges import Frame, fetch_frames
-from dver.store.closure import Root, walk
+from dver.store.closure import walk
 from dver.store.codec import decode_recipe
 from dver.store.compare import join
 from dver.store.loose import LinkMode
@@ -32,21 +33,27 @@ _CHUNKS_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
-    """Tracked data to have: all of the object `oid`, called `path` in messages, or the place `sub` in it alone."""
+class ObjectPath:
+    """A file or directory inside a tree, by the names that lead from the tree to it."""
 
-    oid: Oid
-    kind: ObjectKind
-    path: bytes = b""
-    size: int = 0
-    sub: tuple[bytes, ...] = ()
+    tree: ObjectRef
+    names: tuple[bytes, ...]
+
+    @property
+    def path(self) -> bytes:
+        """Its path, for messages."""
+        return b"/".join((self.tree.path, *self.names))
+
+
+Wanted = ObjectRef | ObjectPath
+"""What a fetch gets, with everything below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
     """What a fetch would get. The trees it took to find out are in the store already."""
 
-    roots: tuple[Root, ...] = ()
+    roots: tuple[ObjectRef, ...] = ()
     blobs: tuple[RemoteFound, ...] = ()
     incomplete: bool = False
     """Is something wanted that cannot be had?"""
@@ -77,7 +84,7 @@ class FetchPlan:
 
 
 def plan_fetch(
-    wants: Sequence[Want],
+    wants: Sequence[Wanted],
     store: Store,
     catalog: Catalog,
     *,
@@ -87,11 +94,11 @@ def plan_fetch(
     """Find out what `wants` reach and the store lacks. Gets the trees and recipes it needs for that, and refreshes the
     catalogue, but sends no request at all if nothing is lacking.
 
-    `damaged` are objects whose copy in the store is known to be bad: they count as absent. Raises UsageError for a
-    `sub` that does not exist, RemoteError.
+    `damaged` are objects whose copy in the store is known to be bad: they count as absent. Raises UsageError for
+    an `ObjectPath` that does not exist, RemoteError.
     """
-    complete = set() if damaged else store.index.complete([want.oid for want in wants])
-    pending = [want for want in wants if want.oid not in complete]
+    complete = set() if damaged else store.index.complete([_root_of(want).oid for want in wants])
+    pending = [want for want in wants if _root_of(want).oid not in complete]
     if not pending:
         return FetchPlan()
     # A loose copy would not be seen beside a damaged one in a pack.
@@ -156,10 +163,10 @@ class _Getter:
     _sizes: dict[Oid, int] = field(default_factory=dict)
     """Bytes that large blobs have where they are listed. A recipe for more is a lie, which would fill the disk."""
 
-    def resolve(self, want: Want) -> Root:
-        """The object at `want.sub`; the last one on the way to it that can be had, if that is not the whole way."""
-        root = Root(want.oid, want.kind, want.path, want.size)
-        for name in want.sub:
+    def resolve(self, want: Wanted) -> ObjectRef:
+        """The object that is wanted; the last tree on the way to it that can be had, if that is not the whole way."""
+        root = _root_of(want)
+        for name in want.names if isinstance(want, ObjectPath) else ():
             if root.kind is not ObjectKind.TREE:
                 raise _no_such(want)
             entry = self._entry(root.oid, name)
@@ -167,19 +174,17 @@ class _Getter:
                 return root._replace(oid=entry)
             if entry is None:
                 raise _no_such(want)
-            kind = ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB
-            root = Root(entry.oid, kind, join(root.path, name), entry.size)
+            root = entry.ref(join(root.path, name))
         return root
 
-    def blobs_below(self, roots: Sequence[Root]) -> list[RemoteFound]:
+    def blobs_below(self, roots: Sequence[ObjectRef]) -> list[RemoteFound]:
         """Where the blobs and chunks lie that the store lacks. Sets `lost` if there are some that cannot be had.
 
         Chunks that are in loose blobs here are kept at once.
         """
         lacking: list[Oid] = []
         self._sizes.update((root.oid, root.size or SIZE_MAX) for root in roots if root.kind is ObjectKind.BLOB)
-        pairs = [(root.oid, root.kind) for root in roots]
-        for batch in walk(pairs, self, lambda _, oids: self._complete(oids)):
+        for batch in walk([root.key for root in roots], self, lambda _, oids: self._complete(oids)):
             if batch.kind is ObjectKind.BLOB:
                 here = self.store.present(batch.oids) - self.bad
                 absent = [oid for oid in batch.oids if oid not in here]
@@ -333,6 +338,10 @@ def _decoded(frame: Frame) -> Leaf | Sharded | None:
         return None
 
 
-def _no_such(want: Want) -> UsageError:
-    path = os.fsdecode(b"/".join((want.path, *want.sub)))
-    return UsageError(f"{path!r} does not exist", why=f"{os.fsdecode(want.path)!r} has nothing of that name")
+def _root_of(want: Wanted) -> ObjectRef:
+    return want.tree if isinstance(want, ObjectPath) else want
+
+
+def _no_such(want: Wanted) -> UsageError:
+    path, tree = os.fsdecode(want.path), os.fsdecode(_root_of(want).path)
+    return UsageError(f"{path!r} does not exist", why=f"{tree!r} has nothing of that name")

@@ -15,6 +15,7 @@ from typing import Final
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
+from dver.formats.objectref import ObjectRef
 from dver.formats.remote_index import Location, PackRef
 from dver.remote.catalog import Catalog
 from dver.remote.draft import IndexBody, IndexDraft
@@ -29,7 +30,6 @@ from dver.remote.pool import in_parallel
 from dver.remote.repack import NewPack, copy_frames
 from dver.remote.storage import MissingKey
 from dver.remote.withdraw import put_list, withdraw
-from dver.store.closure import Root
 from dver.store.store import Store
 
 TRIES: Final = 5
@@ -37,7 +37,7 @@ TRIES: Final = 5
 _AT_ONCE: Final = 500
 """Keys that are deleted before looking again whether they are still to be deleted."""
 
-Roots = Callable[[], Iterable[Root]]
+Roots = Callable[[], Iterable[ObjectRef]]
 """Reads from Git what has to stay. It is called once the remote has been looked at, which matters: a push that ended
 before a list was written is in Git by then."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dver.core.errors import CorruptError, DverError
 from dver.core.oid import Oid
 from dver.formats import tree
+from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
@@ -25,7 +26,7 @@ class Reach:
     def __init__(self, store: Store, storage: Storage, state: RemoteState, *, jobs: int) -> None:
         self._reader = _Reader(store, storage, state, jobs)
 
-    def of(self, roots: Iterable[tuple[Oid, ObjectKind]], known: Needed | None = None) -> Needed:
+    def of(self, roots: Iterable[ObjectKey], known: Needed | None = None) -> Needed:
         """What `roots` reach, less what is in `known`, which is closed.
 
         What neither the store nor the remote has leads nowhere. Raises CorruptError for a tree or recipe that is on the
@@ -42,7 +43,7 @@ class Reach:
             (found.trees if batch.kind is ObjectKind.TREE else found.blobs).update(batch.oids)
         return found
 
-    def named(self, roots: Iterable[Oid]) -> list[tuple[Oid, ObjectKind]]:
+    def named(self, roots: Iterable[Oid]) -> list[ObjectKey]:
         """The roots of indexes, with what they are, since indexes do not tell."""
         return [(oid, self._reader.kind(oid)) for oid in roots]
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dver.core.errors import RemoteError
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.remote.catalog import Catalog
 from dver.remote.confirm import listed_names
@@ -23,7 +24,7 @@ from dver.remote.mirror import pack_key
 from dver.remote.pool import in_parallel
 from dver.remote.retry import TransientError
 from dver.remote.storage import ObjectInfo, Storage
-from dver.store.closure import Missing, Root
+from dver.store.closure import Missing
 from dver.store.store import Store
 
 
@@ -36,7 +37,7 @@ def lost_packs(catalog: Catalog) -> frozenset[Oid]:
     return frozenset(listed.keys() - _there(catalog.storage, listed, catalog.jobs).keys()) if listed else frozenset()
 
 
-def missing_in_fact(roots: Iterable[Root], store: Store, catalog: Catalog) -> list[Missing]:
+def missing_in_fact(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[Missing]:
     """Those of `roots` that are not whole on the remote, whatever its indexes promise.
 
     Trees and recipes are read from the store, or from the remote. Raises RemoteError, CorruptError.
@@ -48,7 +49,7 @@ def missing_in_fact(roots: Iterable[Root], store: Store, catalog: Catalog) -> li
     present, whole = _present(state), Needed()
     missing = []
     for root in sorted(set(roots)):
-        needed = reach.of([(root.oid, root.kind)], whole)
+        needed = reach.of([root.key], whole)
         if present.trees >= needed.trees and present.blobs >= needed.blobs:
             whole.trees |= needed.trees
             whole.blobs |= needed.blobs

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Row
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.bodies import FromPack, Stopped, Watched, build_pack, whole_pack_pieces, whole_pack_rows
@@ -30,7 +31,6 @@ from dver.remote.pool import UPLOADS, in_parallel
 from dver.remote.push_plan import NewPack, PushPlan, Upload, WholePack, plan_uploads
 from dver.remote.storage import FileBody, ObjectInfo, Storage
 from dver.remote.withdraw import withdraw
-from dver.store.closure import Root
 from dver.store.frames import found_in
 from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
@@ -203,7 +203,7 @@ class _Sender:
         return _Sent(ref, rows, moved)
 
 
-def _index(roots: Iterable[Root], packs: Iterable[_Sent]) -> RemoteIndex:
+def _index(roots: Iterable[ObjectRef], packs: Iterable[_Sent]) -> RemoteIndex:
     """An index of `packs`; an object in two of them is listed in the first by name."""
     by_name = sorted(packs, key=lambda one: one.ref.name)
     listed: dict[Oid, Location] = {}

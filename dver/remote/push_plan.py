@@ -13,13 +13,14 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.core.words import count
 from dver.formats import pack
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Codec, ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote import fragments
 from dver.remote.bodies import FromLoose, FromPack, NewRecipe, Source, whole_pack_rows
 from dver.remote.catalog import Catalog
-from dver.store.closure import Missing, Root, find_missing, named, walk
+from dver.store.closure import Missing, find_missing, named, walk
 from dver.store.frames import Found, found_in
 from dver.store.loosechunks import Place
 from dver.store.reader import StoreReader
@@ -59,7 +60,7 @@ Upload = WholePack | NewPack
 class PushPlan:
     """What a push would send. `roots` are those that no index on the remote names yet."""
 
-    roots: tuple[Root, ...] = ()
+    roots: tuple[ObjectRef, ...] = ()
     uploads: tuple[Upload, ...] = ()
     files: int = 0
     """Contents of files that would be sent, in whole or in part."""
@@ -75,7 +76,7 @@ class PushPlan:
         return sum(upload.size for upload in self.uploads)
 
 
-def plan_push(roots: Iterable[Root], store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushPlan:
+def plan_push(roots: Iterable[ObjectRef], store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushPlan:
     """What to send so that the remote has all that `roots` reach, by what `catalog` knows of it. Sends nothing.
 
     Large blobs that are loose are read, and cut into chunks. Raises MissingObjectError if something is not in the
@@ -89,12 +90,14 @@ def plan_push(roots: Iterable[Root], store: Store, catalog: Catalog, *, progress
     return plan_uploads(wanted, store, catalog, progress=progress)
 
 
-def plan_uploads(wanted: Sequence[Root], store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushPlan:
+def plan_uploads(
+    wanted: Sequence[ObjectRef], store: Store, catalog: Catalog, *, progress: Progress = SILENT
+) -> PushPlan:
     """What `wanted` reach and `catalog` does not list, in packs; see `plan_push`."""
     outgoing = _Outgoing(store, catalog, progress)
     collected = _Collected(store, outgoing)
     files = 0
-    for batch in walk([(root.oid, root.kind) for root in wanted], outgoing, outgoing.known):
+    for batch in walk([root.key for root in wanted], outgoing, outgoing.known):
         fresh = collected.add(batch.oids)
         files += fresh if batch.kind is ObjectKind.BLOB and not batch.are_chunks else 0
     if collected.lost:
@@ -102,7 +105,7 @@ def plan_uploads(wanted: Sequence[Root], store: Store, catalog: Catalog, *, prog
     return PushPlan(tuple(sorted(wanted)), tuple(collected.uploads()), files)
 
 
-def missing_on_remote(roots: Iterable[Root], store: Store, catalog: Catalog) -> list[Missing]:
+def missing_on_remote(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[Missing]:
     """What `roots` reach and, by what `catalog` knows, is not on the remote; by path.
 
     A tree that is neither there nor in the store is listed alone, since what is below it cannot be known.
@@ -287,7 +290,7 @@ def _sources(group: list[_Item]) -> Iterator[Source]:
                 yield FromLoose(path, places)
 
 
-def _not_here(store: Store, roots: Sequence[Root], catalog: Catalog) -> MissingObjectError:
+def _not_here(store: Store, roots: Sequence[ObjectRef], catalog: Catalog) -> MissingObjectError:
     """The error for objects that are neither in the store nor on the remote."""
 
     def somewhere(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:

@@ -23,8 +23,7 @@ from dver.repo import Repository
 from dver.scm.index import is_committed
 from dver.stages.locks import Locks
 from dver.stages.observing import Observer
-from dver.stages.present import entry_of_item, item_of
-from dver.store.closure import Root
+from dver.stages.present import item_of
 from dver.worktree.apply import refuse_symlinked_parents
 
 
@@ -64,7 +63,7 @@ class Aside:
             path = os.fsencode(place)
             refuse_symlinked_parents(self._repo.top, path)
             there = item_of(out.path, entry)
-            if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, entry_of_item(old)):
+            if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, old.entry):
                 there = old
             if not (self._is_kept(path, there) or self._is_left_over(address, path)):
                 self._move(address, path)
@@ -93,7 +92,7 @@ class Aside:
 
     def _is_kept(self, path: bytes, item: Item) -> bool:
         with suppress(CorruptError):  # then what is here may be the only good copy
-            if not self._repo.store.find_missing([Root(item.oid, item.kind, path, item.size)]):
+            if not self._repo.store.find_missing([item.ref]):
                 return True
         return is_committed(self._repo.git, path)
 

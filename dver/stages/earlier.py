@@ -17,8 +17,6 @@ from dver.project.runcache import RunCache
 from dver.repo import Repository
 from dver.stages.locks import Locks
 from dver.stages.outputs import make_room
-from dver.stages.present import entry_of_item
-from dver.store.closure import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +92,7 @@ def put_back(
     stage's outputs, or None if content turned out to be lost."""
     make_room(repo, address, [one for one in hit.lacking if one not in incomplete])
     wishes = [
-        Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), entry_of_item(hit.outs[one.path]))
-        for one in hit.lacking
+        Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), hit.outs[one.path].entry) for one in hit.lacking
     ]
     with repo.exclusive():
         restored = restore(repo, wishes, force=True, notes=False, progress=progress)
@@ -138,8 +135,4 @@ def _takes_back(hit: Hit, outs: Mapping[str, Item | None]) -> bool:
 def _absent(repo: Repository, hit: Hit) -> list[Item]:
     """What is neither in place nor in the store."""
     lacking = [hit.outs[one.path] for one in hit.lacking]
-    return [one for one in lacking if repo.store.find_missing([_root(one)])]
-
-
-def _root(item: Item) -> Root:
-    return Root(item.oid, item.kind, os.fsencode(item.path), item.size)
+    return [one for one in lacking if repo.store.find_missing([one.ref])]

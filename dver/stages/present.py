@@ -55,28 +55,11 @@ def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Ite
 
 def item_of(path: str, entry: Entry, out: Output | None = None) -> Item:
     """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
-    tree = entry.kind is Kind.DIRECTORY
     # A lock has no word for a link, and nothing must take its text for the content of a file.
     oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
-    return Item(
-        path,
-        ObjectKind.TREE if tree else ObjectKind.BLOB,
-        oid,
-        entry.size,
-        entry.files if tree else 1,
-        executable=entry.kind is Kind.EXECUTABLE,
-        cache=out.cache if out is not None else True,
-        push=out.push if out is not None else True,
-        remote=out.remote if out is not None else None,
-    )
-
-
-def entry_of_item(item: Item) -> Entry:
-    """An item of a lock file, as a directory would list it."""
-    name = os.fsencode(os.path.basename(item.path))
-    if item.kind is ObjectKind.TREE:
-        return Entry(name, Kind.DIRECTORY, item.oid, item.size, item.files)
-    return Entry(name, Kind.EXECUTABLE if item.executable else Kind.FILE, item.oid, item.size)
+    executable = entry.kind is Kind.EXECUTABLE
+    item = Item(path, entry.object_kind, oid, entry.size, entry.files, executable)
+    return item if out is None else replace(item, cache=out.cache, push=out.push, remote=out.remote)
 
 
 def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
@@ -104,7 +87,7 @@ def in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason
         case DependencyChanged(path, Item() as old, Item() as new) | OutputChanged(path, old, new):
             if new.kind is ObjectKind.TREE:
                 place = place_of(address.folder, path, stage.mark)
-                return replace(reason, files=observer.differences(place, entry_of_item(old)))
+                return replace(reason, files=observer.differences(place, old.entry))
     return reason
 
 

@@ -12,13 +12,11 @@ from dver.formats import lock
 from dver.formats.tree import Entry
 from dver.pipeline.graph import Address, place_of
 from dver.pipeline.stage import Stage
-from dver.project.history import object_kind
 from dver.project.runcache import RunCache
 from dver.repo import Repository
 from dver.scm import gitignore, index
 from dver.stages.locks import Locks
 from dver.stages.pipelines import Pipelines
-from dver.stages.present import entry_of_item
 from dver.store.gc_guard import Watch
 
 _WRITE_EVERY: Final = 0.5
@@ -48,7 +46,7 @@ class Recorder:
         items = {item.path: item for item in made.outs}
         for out in stage.outs:
             place = os.fsencode(place_of(address.folder, out.path, out.mark))
-            self._placed[place] = (entry_of_item(items[out.path]),) if out.cache else ()
+            self._placed[place] = (items[out.path].entry,) if out.cache else ()
             if out.cache:
                 folder, name = os.path.split(place)
                 self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
@@ -98,7 +96,7 @@ class Recorder:
         self._repo.note_placed(made)
         self._repo.note_partial(dict.fromkeys(made, False))
         # From now on a gc sees that they are needed. One that came before has them in the trash.
-        if self._watch.lacking([(one.oid, object_kind(one)) for entries in made.values() for one in entries]):
+        if self._watch.lacking([one.ref().key for entries in made.values() for one in entries]):
             raise MissingObjectError(
                 "a gc deleted what stages have just made",
                 why="its grace period is too short",

@@ -21,7 +21,7 @@ from dver.formats.tree import Entry, Kind
 from dver.pipeline.stage import PipelineFile
 from dver.project.history import Scope
 from dver.project.lockfiles import outputs_in
-from dver.project.targets import Target, Tracked, containing, entry_of, in_commit
+from dver.project.targets import Target, Tracked, containing, in_commit
 from dver.repo import Repository
 from dver.scm import revisions
 from dver.scm.commits import CommitReader, TooLargeError, paths_called, tips
@@ -258,7 +258,7 @@ class CommitSide:
     def _outs(self) -> Mapping[str, Entry]:
         """What the lock files of the commit name, by its place."""
         return {
-            os.fsdecode(made.path): entry_of(made.path, made.pointer)
+            os.fsdecode(made.path): made.pointer.entry(made.path)
             for path in self._locks
             for made in outputs_in(self._repo, path, self._content(path) or b"")
         }

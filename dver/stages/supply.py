@@ -17,7 +17,6 @@ from dver.project.runcache import RunCache
 from dver.project.targets import Tracked, in_worktree, is_at_or_below, select
 from dver.remote.catalog import Catalog
 from dver.remote.fetch import fetch
-from dver.remote.fetch_plan import Want
 from dver.remote.runs import receive
 from dver.repo import Repository
 from dver.stages.present import dep_places, item_of
@@ -71,12 +70,12 @@ class Supply:
         watch = Watch(self._repo.store)
         whole = True
         for name, group in self._by_remote(items).items():
-            wants = [Want(item.oid, item.kind, os.fsencode(item.path), item.size) for item in group]
+            refs = [item.ref for item in group]
             catalog, mode = self._catalog(name), self._repo.link_mode
-            got = fetch(wants, self._repo.store, catalog, progress=self._progress, link_mode=mode)
+            got = fetch(refs, self._repo.store, catalog, progress=self._progress, link_mode=mode)
             whole = whole and got.error() is None
         # A gc beside it may have seen some of it before what leads there.
-        watch.lacking((item.oid, item.kind) for item in items)
+        watch.lacking(item.ref.key for item in items)
         return whole
 
     def _by_remote(self, items: Iterable[Item]) -> dict[str, list[Item]]:

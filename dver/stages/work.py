@@ -31,7 +31,6 @@ from dver.stages.outputs import keep_uncached, make_room, refuse_parts, take_out
 from dver.stages.pipelines import Pipelines
 from dver.stages.present import (
     dep_places,
-    entry_of_item,
     inputs_of,
     job_of,
     out_places,
@@ -240,7 +239,7 @@ class StageWork:
         return items is not None
 
     def _is_incomplete(self, address: Address, out: Output, item: Item) -> bool:
-        return self._observer.is_part_of(place_of(address.folder, out.path, out.mark), entry_of_item(item))
+        return self._observer.is_part_of(place_of(address.folder, out.path, out.mark), item.entry)
 
     def _recorded(self, address: Address, stage: Stage) -> Hit | None:
         """What is missing of a frozen stage's outputs, and can be had."""

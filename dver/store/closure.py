@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from dver.core.batches import batched
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Kind, Leaf, Sharded
@@ -34,15 +35,6 @@ class Reader(Protocol):
         ...
 
 
-class Root(NamedTuple):
-    """Where to begin, and how to call it in messages. `size` is in bytes, of all below it."""
-
-    oid: Oid
-    kind: ObjectKind
-    path: bytes = b""
-    size: int = 0
-
-
 class Batch(NamedTuple):
     """Some objects of one kind."""
 
@@ -60,7 +52,7 @@ class Missing(NamedTuple):
     size: int
 
 
-def walk(roots: Iterable[tuple[Oid, ObjectKind]], reader: Reader, skip: Known) -> Iterator[Batch]:
+def walk(roots: Iterable[ObjectKey], reader: Reader, skip: Known) -> Iterator[Batch]:
     """All that `roots` reach, each object once: trees level by level, then blobs, each batch before its chunks.
 
     What `skip` knows is left out, with all below it. An object is yielded before it is read; one that `reader` does
@@ -99,7 +91,7 @@ def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
     return directories, [entry.oid for entry in found.entries if entry.kind is not Kind.DIRECTORY]
 
 
-def find_missing(roots: Iterable[Root], reader: Reader, present: Known, *, closed: bool = False) -> list[Missing]:
+def find_missing(roots: Iterable[ObjectRef], reader: Reader, present: Known, *, closed: bool = False) -> list[Missing]:
     """What `roots` reach and `present` does not know, by path. A blob that lacks chunks is listed, with their size.
 
     With `closed`, an object that is present vouches for all below it, and those that are not are gone into, as far as
@@ -109,7 +101,7 @@ def find_missing(roots: Iterable[Root], reader: Reader, present: Known, *, close
     seen: set[tuple[ObjectKind, Oid]] = set()
     level = list(roots)
     while level:
-        below: list[Root] = []
+        below: list[ObjectRef] = []
         for batch in batched(level, BATCH):
             fresh = {(one.kind, one.oid): one for one in reversed(batch) if (one.kind, one.oid) not in seen}
             seen.update(fresh)
@@ -130,7 +122,7 @@ def find_missing(roots: Iterable[Root], reader: Reader, present: Known, *, close
     return sorted(lost)
 
 
-def _lacking_chunks(blobs: Mapping[Oid, Root], reader: Reader, present: Known) -> Iterator[Missing]:
+def _lacking_chunks(blobs: Mapping[Oid, ObjectRef], reader: Reader, present: Known) -> Iterator[Missing]:
     for oid, recipe in reader.recipes(list(blobs)):
         chunks = dict(recipe.chunks)
         here = {one for batch in batched(chunks, BATCH) for one in present(ObjectKind.BLOB, batch)}
@@ -145,18 +137,10 @@ def named(missing: Sequence[Missing]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _named_children(parent: Root, found: Leaf | Sharded) -> Iterator[Root]:
+def _named_children(parent: ObjectRef, found: Leaf | Sharded) -> Iterator[ObjectRef]:
     if isinstance(found, Sharded):
-        return (Root(shard.oid, ObjectKind.TREE, parent.path, shard.size) for shard in found.shards)
-    return (
-        Root(
-            entry.oid,
-            ObjectKind.TREE if entry.kind is Kind.DIRECTORY else ObjectKind.BLOB,
-            join(parent.path, entry.name),
-            entry.size,
-        )
-        for entry in found.entries
-    )
+        return (ObjectRef(shard.oid, ObjectKind.TREE, parent.path, shard.size) for shard in found.shards)
+    return (entry.ref(join(parent.path, entry.name)) for entry in found.entries)
 
 
 def _fresh(oids: Sequence[Oid], seen: set[Oid]) -> list[Oid]:

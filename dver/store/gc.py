@@ -20,6 +20,7 @@ from dver.core.fsutil import is_disk_full
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats import pack
+from dver.formats.objectref import ObjectKey
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.closure import BATCH, children
 from dver.store.gc_guard import Roots, restore_needed
@@ -138,7 +139,7 @@ class Needed:
     """All that `roots` reach. About a hundred bytes for each object."""
 
     def __init__(self) -> None:
-        self.roots: frozenset[tuple[Oid, ObjectKind]] = frozenset()
+        self.roots: frozenset[ObjectKey] = frozenset()
         # Apart, since a file may have the bytes of a directory, and what is in that is needed where it is one.
         self.trees = OidSet()
         self.blobs = OidSet()
@@ -155,7 +156,7 @@ class Needed:
         self._absent[kind].extend(oids)
 
     @property
-    def absent(self) -> Iterator[tuple[Oid, ObjectKind]]:
+    def absent(self) -> Iterator[ObjectKey]:
         """What of it is not in the store."""
         return ((oid, kind) for kind, oids in self._absent.items() for oid in oids)
 

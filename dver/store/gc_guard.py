@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.store.closure import walk
 from dver.store.reader import ObjectSource, StoreReader
 from dver.store.trash import StoreFiles, batches, discard_if_empty, last_gc, restore_loose, restore_pack
 
-Roots = Iterable[tuple[Oid, ObjectKind]]
+Roots = Iterable[ObjectKey]
 
 
 class GuardedStore(StoreFiles, ObjectSource, Protocol):

@@ -12,11 +12,12 @@ from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import tree
+from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Chunk, Recipe
 from dver.formats.tree import Entry
 from dver.store import clones
-from dver.store.closure import Missing, Root, find_missing
+from dver.store.closure import Missing, find_missing
 from dver.store.codec import corrupt, missing
 from dver.store.database import Database
 from dver.store.frames import Found
@@ -89,7 +90,7 @@ class Store:
         """The number of objects. One that is both in a pack and loose counts twice."""
         return self.index.count() + sum(1 for _ in self.loose.all())
 
-    def find_missing(self, roots: Iterable[Root]) -> list[Missing]:
+    def find_missing(self, roots: Iterable[ObjectRef]) -> list[Missing]:
         """The objects that `roots` reach and the store does not hold, by path.
 
         A missing tree is listed alone, since what is below it is unknown. Raises CorruptError for a tree or recipe.
@@ -98,7 +99,7 @@ class Store:
         complete = self.index.complete([one.oid for one in asked])
         unsure = [one for one in asked if one.oid not in complete]
         lost = find_missing(unsure, StoreReader(self), lambda _, oids: self.present(oids))
-        if lost and self.undo_unfinished_gc([(one.oid, one.kind) for one in unsure]):
+        if lost and self.undo_unfinished_gc([one.key for one in unsure]):
             lost = find_missing(unsure, StoreReader(self), lambda _, oids: self.present(oids))
         return lost
 
@@ -249,7 +250,7 @@ class Store:
             raise self._not_found(oid)
         return found
 
-    def undo_unfinished_gc(self, roots: Iterable[tuple[Oid, ObjectKind]]) -> bool:
+    def undo_unfinished_gc(self, roots: Iterable[ObjectKey]) -> bool:
         """Restore what `roots` need from the trash if a gc is running or was killed there. Is there such a gc?
 
         A gc restores this itself at its end. Call it only when something is missing.

@@ -15,8 +15,8 @@ from killing import KILLS, Killer, timed
 from support import Result, Run, git, run_dver
 from workspaces import Project
 
+from dver.formats.objectref import ObjectRef
 from dver.project.targets import in_worktree
-from dver.store.closure import Root
 
 VARIANTS = 5
 
@@ -35,7 +35,7 @@ def fill(root: Path, variant: int, *, own: int = 40) -> None:
 def assert_all_there(project: Project) -> None:
     """Every pointer on disk stands for data that is complete."""
     with project.opened() as repo:
-        roots = [Root(one.pointer.oid, one.pointer.kind, one.path) for one in in_worktree(repo).values()]
+        roots = [ObjectRef(one.pointer.oid, one.pointer.kind, one.path) for one in in_worktree(repo).values()]
         assert roots
         assert repo.store.find_missing(roots) == []
 

@@ -117,10 +117,10 @@ def test_a_name_that_is_no_text_is_a_path(project: Project) -> None:
 def test_a_pointer_keeps_what_the_user_chose() -> None:
     old = Pointer(ObjectKind.BLOB, Oid.of(b"old"), 3, remote="backup", push=False, desc="mine", meta={"a": 1})
     entry = Entry(b"data", Kind.EXECUTABLE, Oid.of(b"new"), 7)
-    made = targets.pointer_of(entry, old)
+    made = Pointer.of(entry, old)
     assert (made.oid, made.size, made.executable) == (Oid.of(b"new"), 7, True)
     assert (made.remote, made.push, made.desc, made.meta) == ("backup", False, "mine", {"a": 1})
-    assert targets.entry_of(b"x/data", made) == entry
+    assert made.entry(b"x/data") == entry
 
 
 def test_errors_of_a_pointer_name_its_file(project: Project) -> None:

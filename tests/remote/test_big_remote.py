@@ -9,27 +9,27 @@ from bigremote import Counted, make_big_remote, make_flat_remote
 from datasets import Clone
 
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, write_directory
 from dver.remote.fetch import fetch
-from dver.remote.fetch_plan import Want
+from dver.remote.fetch_plan import ObjectPath
 from dver.remote.local import LocalStorage
-from dver.store.closure import Root
 from dver.store.writer import StoreWriter
 
 OBJECTS = 200_000
 
 
 @pytest.fixture
-def big(tmp_path: Path) -> tuple[Counted, Want, Oid]:
+def big(tmp_path: Path) -> tuple[Counted, ObjectPath, Oid]:
     """A remote of many objects, a file of it that is wanted, and its oid."""
     made = make_big_remote(tmp_path / "remote", OBJECTS, scratch=tmp_path / "scratch")
     parts = tuple(made.wanted.encode().split(b"/"))
-    want = Want(made.root.oid, made.root.kind, made.root.path, made.root.size, parts)
+    want = ObjectPath(made.root, parts)
     return Counted(LocalStorage(tmp_path / "remote")), want, Oid.of(made.content)
 
 
-def test_one_file_of_a_large_remote_costs_little(tmp_path: Path, big: tuple[Counted, Want, Oid]) -> None:
+def test_one_file_of_a_large_remote_costs_little(tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]) -> None:
     storage, want, oid = big
     clone = Clone(tmp_path / "a")
     result = fetch([want], clone.store, clone.catalog(storage))
@@ -39,7 +39,7 @@ def test_one_file_of_a_large_remote_costs_little(tmp_path: Path, big: tuple[Coun
     assert storage.received < 2 * 2**20
 
 
-def test_what_was_looked_up_is_not_looked_up_again(tmp_path: Path, big: tuple[Counted, Want, Oid]) -> None:
+def test_what_was_looked_up_is_not_looked_up_again(tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]) -> None:
     storage, want, oid = big
     clone = Clone(tmp_path / "a")
     fetch([want], clone.store, clone.catalog(storage))
@@ -50,7 +50,9 @@ def test_what_was_looked_up_is_not_looked_up_again(tmp_path: Path, big: tuple[Co
     assert storage.requests == before
 
 
-def test_a_clone_that_asks_for_most_of_a_large_index_copies_it(tmp_path: Path, big: tuple[Counted, Want, Oid]) -> None:
+def test_a_clone_that_asks_for_most_of_a_large_index_copies_it(
+    tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]
+) -> None:
     storage, _, _ = big
     clone = Clone(tmp_path / "a")
     catalog = clone.catalog(storage)
@@ -73,6 +75,6 @@ def test_one_new_file_in_a_large_flat_directory_adds_a_shard_and_their_list(tmp_
     with StoreWriter(clone.store) as writer:
         writer.add_blobs([(Oid.of(content), content)])
         oid = write_directory(entries, writer.add_tree)
-    result = clone.push(storage, Root(oid, ObjectKind.TREE, b"flat"))
+    result = clone.push(storage, ObjectRef(oid, ObjectKind.TREE, b"flat"))
     assert result.objects == 3  # the file, its shard, the list of shards
     assert storage.sent < 2**20

@@ -15,18 +15,18 @@ from datasets import Clone, Spy
 from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import recipe
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.assembly import Assembly
 from dver.remote.fetch import FetchResult, fetch
-from dver.remote.fetch_plan import Want, plan_fetch
+from dver.remote.fetch_plan import plan_fetch
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import PACKS, pack_key
 from dver.remote.push_plan import plan_push
 from dver.remote.ranges import ranges
 from dver.remote.storage import FileBody, Moved
 from dver.store.chunking import MAXIMUM
-from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.packs import PackWriter
 from dver.store.parts import Part, clear_parts, is_part
@@ -63,17 +63,17 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path / "b")
 
 
-def put(clone: Clone, content: bytes, mode: LinkMode) -> Root:
+def put(clone: Clone, content: bytes, mode: LinkMode) -> ObjectRef:
     file = clone.folder / "file"
     file.write_bytes(content)
     with StoreWriter(clone.store) as writer, file.open("rb") as opened:
         oid = writer.add_large(opened.fileno(), mode, path=bytes(file))
     assert clone.store.loose.present([oid]) == ({oid} if mode is LinkMode.SYMLINK else set())
-    return Root(oid, ObjectKind.BLOB, b"big", len(content))
+    return ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
 
 
-def get(clone: Clone, spy: Spy, root: Root, mode: LinkMode, **options: object) -> FetchResult:
-    want = Want(root.oid, root.kind, root.path, root.size)
+def get(clone: Clone, spy: Spy, root: ObjectRef, mode: LinkMode, **options: object) -> FetchResult:
+    want = ObjectRef(root.oid, root.kind, root.path, root.size)
     return fetch([want], clone.store, clone.catalog(spy), link_mode=mode, **options)
 
 
@@ -262,7 +262,7 @@ def test_a_part_that_holds_something_else_is_filled_anew(spy: Spy, source: Clone
     content = noise(8 * MIB)
     root = put(source, content, LinkMode.COPY)
     source.push(spy, root)
-    plan = plan_fetch([Want(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
+    plan = plan_fetch([ObjectRef(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
     get(clone, spy, root, LinkMode.SYMLINK)
     with Part(clone.store.scratch, *plan.assemblies[0]) as part:
         part.write(0, b"nonsense" * 10_000)
@@ -274,7 +274,7 @@ def test_a_part_that_holds_something_else_is_filled_anew(spy: Spy, source: Clone
 def first_assembly(spy: Spy, source: Clone, clone: Clone, content: bytes) -> Assembly:
     root = put(source, content, LinkMode.COPY)
     source.push(spy, root)
-    plan = plan_fetch([Want(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
+    plan = plan_fetch([ObjectRef(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
     return plan.assemblies[0]
 
 
@@ -377,7 +377,7 @@ def test_a_recipe_that_lies_is_found_out(spy: Spy, clone: Clone, tmp_path: Path,
         ]
     clone.catalog(spy).publish(RemoteIndex((), (ref,), tuple(sorted(rows))))
     clone.open()
-    result = get(clone, spy, Root(Oid.of(good), ObjectKind.BLOB, b"big", 2 * MIB), mode)
+    result = get(clone, spy, ObjectRef(Oid.of(good), ObjectKind.BLOB, b"big", 2 * MIB), mode)
     assert [one.path for one in result.corrupt] == [b"big"]
     assert Oid.of(good) not in clone.store
     assert parts(clone) == []

@@ -11,12 +11,12 @@ from datasets import Clone, Spy, files, put_dataset
 
 from dver.core.errors import RemoteError
 from dver.formats import condemned
+from dver.formats.objectref import ObjectRef
 from dver.remote.clock import agreed_time, remote_time
 from dver.remote.gc import remote_gc
 from dver.remote.glance import condemned_key, glance
 from dver.remote.local import LocalStorage
 from dver.remote.storage import ObjectInfo
-from dver.store.closure import Root
 
 DAY = 86_400
 
@@ -34,7 +34,7 @@ class Clocked(Spy):
         return super().list(prefix)
 
 
-def collect(clone: Clone, storage: Clocked, *roots: Root, grace: int = 14 * DAY) -> None:
+def collect(clone: Clone, storage: Clocked, *roots: ObjectRef, grace: int = 14 * DAY) -> None:
     remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=grace, now=lambda: agreed_time(storage))
 
 

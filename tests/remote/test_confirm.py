@@ -11,6 +11,7 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.remote_index import RemoteIndex
 from dver.remote.catalog import Catalog, Listing
 from dver.remote.gc import remote_gc
@@ -20,7 +21,6 @@ from dver.remote.push import PushResult, push
 from dver.remote.push_plan import plan_push
 from dver.remote.storage import ObjectInfo
 from dver.remote.withdraw import withdraw
-from dver.store.closure import Root
 
 MIB = 2**20
 LONG = 14 * 86_400
@@ -32,13 +32,13 @@ def spy(tmp_path: Path) -> Spy:
     return Spy(LocalStorage(tmp_path / "remote"))
 
 
-def collect(folder: Path, spy: Spy, *roots: Root, grace: int) -> None:
+def collect(folder: Path, spy: Spy, *roots: ObjectRef, grace: int) -> None:
     """As another clone does."""
     clone = Clone(folder)
     remote_gc(lambda: roots, clone.store, clone.catalog(spy), grace=grace, now=time.time)
 
 
-def push_around(clone: Clone, spy: Spy, root: Root, meanwhile: Callable[[], None]) -> PushResult:
+def push_around(clone: Clone, spy: Spy, root: ObjectRef, meanwhile: Callable[[], None]) -> PushResult:
     """Plan, let others do what they do, and push."""
     catalog = clone.catalog(spy)
     catalog.refresh()
@@ -48,13 +48,13 @@ def push_around(clone: Clone, spy: Spy, root: Root, meanwhile: Callable[[], None
     return push(plan, clone.store, catalog)
 
 
-def first_push(clone: Clone, spy: Spy) -> Root:
+def first_push(clone: Clone, spy: Spy) -> ObjectRef:
     """Something that nobody needs any more once it was pushed, and that the next push builds on."""
     clone.push(spy, put_dataset(clone.store, SHARED, "old"))
     return put_dataset(clone.store, SHARED | {"new": b"new"})
 
 
-def check_fetch(folder: Path, spy: Spy, root: Root) -> None:
+def check_fetch(folder: Path, spy: Spy, root: ObjectRef) -> None:
     fresh = Clone(folder)
     assert fresh.fetch(spy, root).error() is None
     assert read_dataset(fresh.store, root.oid) == SHARED | {"new": b"new"}

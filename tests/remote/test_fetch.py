@@ -12,16 +12,16 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError, UsageError
 from dver.core.oid import Oid
 from dver.formats import remote_index
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind, write_directory
 from dver.remote.fetch import FetchResult, fetch, fetch_planned
-from dver.remote.fetch_plan import Want, plan_fetch
+from dver.remote.fetch_plan import plan_fetch
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, index_key, pack_key
 from dver.remote.ranges import GAP, RANGE, ranges
 from dver.remote.storage import BytesBody, Moved, Storage
-from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.parts import is_part
 from dver.store.writer import StoreWriter
@@ -46,7 +46,7 @@ def source(tmp_path: Path) -> Clone:
     return Clone(tmp_path / "a")
 
 
-def push_dataset(source: Clone, storage: Storage, dataset: dict[str, bytes]) -> Root:
+def push_dataset(source: Clone, storage: Storage, dataset: dict[str, bytes]) -> ObjectRef:
     root = put_dataset(source.store, dataset)
     source.push(storage, root)
     return root
@@ -131,7 +131,7 @@ def test_one_file_of_a_sharded_directory_needs_one_shard(spy: Spy, source: Clone
     with StoreWriter(source.store) as writer:
         writer.add_blobs([(Oid.of(b"%d" % (number % 50)), b"%d" % (number % 50)) for number in range(50)])
         entries = [Entry(b"%06d" % number, Kind.FILE, Oid.of(b"%d" % (number % 50)), 2) for number in range(12_000)]
-        root = Root(write_directory(entries, writer.add_tree), ObjectKind.TREE, b"data")
+        root = ObjectRef(write_directory(entries, writer.add_tree), ObjectKind.TREE, b"data")
     source.push(spy, root)
     assert clone.fetch(spy, root, sub="007777").objects == 3
     assert clone.store.read(Oid.of(b"27")) == b"27"
@@ -144,9 +144,9 @@ def test_one_file_of_a_sharded_directory_needs_one_shard(spy: Spy, source: Clone
 def test_large_blobs_are_streamed(spy: Spy, source: Clone, clone: Clone, mode: LinkMode, content: bytes) -> None:
     with StoreWriter(source.store) as writer:
         oid = writer.add_stream([content])
-    root = Root(oid, ObjectKind.BLOB, b"big", len(content))
+    root = ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
     source.push(spy, root)
-    want = Want(oid, ObjectKind.BLOB, b"big", len(content))
+    want = ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
     result = fetch([want], clone.store, clone.catalog(spy), link_mode=mode)
     assert result.error() is None
     assert b"".join(clone.store.stream(oid)) == content
@@ -157,7 +157,7 @@ def test_large_blobs_are_streamed(spy: Spy, source: Clone, clone: Clone, mode: L
 def test_medium_blobs_become_loose_where_the_workspace_links_to_them(spy: Spy, source: Clone, clone: Clone) -> None:
     dataset = files(3, size=2 * MIB)
     root = push_dataset(source, spy, dataset)
-    want = Want(root.oid, root.kind, root.path)
+    want = ObjectRef(root.oid, root.kind, root.path)
     assert fetch([want], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK).error() is None
     oids = set(map(Oid.of, dataset.values()))
     assert clone.store.loose.present(oids) == oids
@@ -166,7 +166,7 @@ def test_medium_blobs_become_loose_where_the_workspace_links_to_them(spy: Spy, s
 def test_a_dry_run_downloads_no_blob(spy: Spy, source: Clone, clone: Clone) -> None:
     dataset = files(100)
     root = push_dataset(source, spy, dataset)
-    plan = plan_fetch([Want(root.oid, root.kind, root.path)], clone.store, clone.catalog(spy))
+    plan = plan_fetch([ObjectRef(root.oid, root.kind, root.path)], clone.store, clone.catalog(spy))
     assert (plan.objects, plan.size) == (100, 30_000)
     assert clone.store.present(map(Oid.of, dataset.values())) == set()
     assert fetch_planned(plan, clone.store, clone.catalog(spy)).error() is None
@@ -230,14 +230,14 @@ def test_a_damaged_large_blob_is_not_delivered(
     content = random.Random(0).randbytes(16 * MIB)
     with StoreWriter(source.store) as writer:
         oid = writer.add_stream([content])
-    source.push(spy, Root(oid, ObjectKind.BLOB, b"big"))
+    source.push(spy, ObjectRef(oid, ObjectKind.BLOB, b"big"))
     changes: dict[str, Callable[[bytes], bytes]] = {
         "flip": lambda old: flipped(old, len(old) // 2),
         "truncate": lambda old: old[: len(old) // 2],
         "zeros": lambda old: bytes(len(old)),
     }
     rewrite(spy, where(source, content)[0], changes[damage])
-    result = fetch([Want(oid, ObjectKind.BLOB, b"big")], clone.store, clone.catalog(spy), link_mode=mode)
+    result = fetch([ObjectRef(oid, ObjectKind.BLOB, b"big")], clone.store, clone.catalog(spy), link_mode=mode)
     assert [one.path for one in result.corrupt] == [b"big"]
     assert oid not in clone.store
     assert [path for path in clone.store.scratch.folder.glob("*") if not is_part(path.name)] == []
@@ -280,7 +280,7 @@ def test_an_index_that_lies_about_an_object_is_found_out(spy: Spy, source: Clone
     row = Location(victim, 0, ObjectKind.BLOB, found.codec, found.offset, found.raw_size, found.stored_size)
     content = remote_index.encode([], [PackRef(found.pack, found.pack_size)], [row])
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
-    result = clone.fetch(spy, Root(victim, ObjectKind.BLOB, b"good"))
+    result = clone.fetch(spy, ObjectRef(victim, ObjectKind.BLOB, b"good"))
     assert [one.path for one in result.corrupt] == [b"good"]
     assert victim not in clone.store
 
@@ -293,7 +293,7 @@ def test_an_index_that_promises_a_huge_object_does_not_exhaust_memory(spy: Spy, 
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     spy.put(pack_key(victim), BytesBody(bytes(1000)))
     for kind in ObjectKind:
-        result = clone.fetch(spy, Root(victim, kind, b"x"))
+        result = clone.fetch(spy, ObjectRef(victim, kind, b"x"))
         assert [one.path for one in (*result.corrupt, *result.missing)] == [b"x"]
 
 
@@ -320,7 +320,7 @@ def test_a_blob_known_to_be_damaged_is_replaced(spy: Spy, source: Clone, clone: 
         pack.write_bytes(pack.read_bytes().replace(b"some content", b"evil content"))
     clone.open()
     bad = Oid.of(b"some content")
-    want = Want(root.oid, root.kind, root.path)
+    want = ObjectRef(root.oid, root.kind, root.path)
     assert fetch([want], clone.store, clone.catalog(spy), damaged=[bad]).error() is None
     assert read_dataset(clone.store, root.oid) == dataset
 

@@ -15,6 +15,7 @@ from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.condemned import Condemned, decode, encode
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.remote_index import RemoteIndex
 from dver.remote import gc_look
@@ -26,7 +27,6 @@ from dver.remote.glance import condemned_key
 from dver.remote.local import LocalStorage
 from dver.remote.mirror import INDEXES, PACKS, index_key
 from dver.remote.storage import Body, BytesBody, Moved, Storage
-from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.writer import StoreWriter
 
@@ -47,7 +47,7 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path / "a")
 
 
-def collect(clone: Clone, storage: Storage, *roots: Root, at: int = START, grace: int = GRACE) -> RemoteGcResult:
+def collect(clone: Clone, storage: Storage, *roots: ObjectRef, at: int = START, grace: int = GRACE) -> RemoteGcResult:
     return remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=grace, now=lambda: at)
 
 
@@ -55,7 +55,7 @@ def keys(storage: Storage, prefix: str = "") -> set[str]:
     return {info.key for info in storage.list(prefix)}
 
 
-def check_fetch(folder: Path, storage: Storage, root: Root, dataset: dict[str, bytes]) -> None:
+def check_fetch(folder: Path, storage: Storage, root: ObjectRef, dataset: dict[str, bytes]) -> None:
     """A clone that has nothing gets all."""
     fresh = Clone(folder)
     assert fresh.fetch(storage, root).error() is None
@@ -112,7 +112,7 @@ class Scene:
 
     folder: Path
     clone: Clone
-    needed: dict[Root, dict[str, bytes]]
+    needed: dict[ObjectRef, dict[str, bytes]]
 
     def storage(self) -> LocalStorage:
         return LocalStorage(self.folder / "remote")
@@ -141,7 +141,9 @@ def set_scene(folder: Path) -> Scene:
     clone, storage = Clone(folder / "a"), LocalStorage(folder / "remote")
     scene = Scene(folder, clone, {})
 
-    def make(name: str, seed: int, count: int = 3, size: int = 4 * MIB, extra: dict[str, bytes] | None = None) -> Root:
+    def make(
+        name: str, seed: int, count: int = 3, size: int = 4 * MIB, extra: dict[str, bytes] | None = None
+    ) -> ObjectRef:
         dataset = files(count, size=size // count, seed=seed) | (extra or {})
         root = put_dataset(clone.store, dataset, name)
         scene.needed[root] = dataset
@@ -274,7 +276,7 @@ def test_a_merged_index_never_gets_a_condemned_name(tmp_path: Path, spy: Spy, cl
     content = Oid.of(b"x")
     with StoreWriter(clone.store) as writer:
         writer.add_blobs([(content, b"x")])
-    root = Root(content, ObjectKind.BLOB, b"x", 1)
+    root = ObjectRef(content, ObjectKind.BLOB, b"x", 1)
     clone.push(spy, root)
     (first,) = index_names(spy)
     (pack,) = packs_there(spy)
@@ -370,7 +372,7 @@ def test_a_root_without_its_objects_stops_everything(spy: Spy, clone: Clone) -> 
 def test_what_was_never_pushed_is_no_obstacle(spy: Spy, clone: Clone) -> None:
     pushed, local = put_dataset(clone.store, files(10)), put_dataset(clone.store, files(5, seed=9), "local")
     clone.push(spy, pushed)
-    nowhere = Root(Oid.of(b"of another clone"), ObjectKind.TREE, b"elsewhere")
+    nowhere = ObjectRef(Oid.of(b"of another clone"), ObjectKind.TREE, b"elsewhere")
     assert collect(clone, spy, pushed, local, nowhere) == RemoteGcResult()
 
 
@@ -431,7 +433,7 @@ def test_chunks_of_a_large_file_stay_though_this_clone_keeps_it_in_one_piece(
     with StoreWriter(clone.store) as writer, source.open("rb") as file:
         oid = writer.add_large(file.fileno(), LinkMode.SYMLINK, path=bytes(source))
     assert clone.store.loose.present([oid])
-    root = Root(oid, ObjectKind.BLOB, b"big", len(content))
+    root = ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
     clone.push(spy, root)
     small = [put_dataset(clone.store, {"x": b"%d" % number}, str(number)) for number in range(SEVERAL)]
     for one in small:

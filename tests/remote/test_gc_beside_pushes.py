@@ -18,13 +18,13 @@ import pytest
 from datasets import Clone, put_dataset, read_dataset
 
 from dver.core.errors import RemoteError
+from dver.formats.objectref import ObjectRef
 from dver.remote import confirm
 from dver.remote.gc import remote_gc
 from dver.remote.gc_plan import FAR
 from dver.remote.push import push
 from dver.remote.push_plan import plan_push
 from dver.remote.storage import Body, Capabilities, MissingKey, Moved, ObjectInfo
-from dver.store.closure import Root
 
 NOW = 1_800_000_000.0
 ROUNDS = int(os.environ.get("DVER_GC_ROUNDS", "25"))
@@ -142,7 +142,7 @@ class Play:
     folder: Path
     seed: int
     shelf: Shelf = field(default_factory=Shelf)
-    git: dict[Root, dict[str, bytes]] = field(default_factory=dict)
+    git: dict[ObjectRef, dict[str, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.now = NOW

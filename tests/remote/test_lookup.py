@@ -11,11 +11,12 @@ from datasets import Clone, Spy, put_dataset
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import condemned, remote_index
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
 from dver.remote.catalog import Catalog
 from dver.remote.fetch import fetch
-from dver.remote.fetch_plan import Want
+from dver.remote.fetch_plan import ObjectPath
 from dver.remote.glance import condemned_key
 from dver.remote.local import LocalStorage
 from dver.remote.lookup import SMALL
@@ -90,7 +91,7 @@ def test_one_small_file_of_a_large_remote_costs_little(tmp_path: Path, spy: Coun
     merged(spy, large_index())
     spy.calls.clear()
     spy.received = 0
-    want = Want(root.oid, root.kind, b"data", root.size, (b"d3", b"f10"))
+    want = ObjectPath(ObjectRef(root.oid, root.kind, b"data", root.size), (b"d3", b"f10"))
     assert fetch([want], clone.store, clone.catalog(spy)).error() is None
     assert clone.store.read(Oid.of(dataset["d3/f10"])) == dataset["d3/f10"]
     assert len(spy.calls) <= 10  # the list, the head, and for each of three objects a bucket and its frame

@@ -10,12 +10,12 @@ import pytest
 from datasets import Clone, Spy, files, put_dataset, read_dataset
 
 from dver.core.errors import MissingObjectError, RemoteError
+from dver.formats.objectref import ObjectRef
 from dver.remote.gc import remote_gc
 from dver.remote.local import LocalStorage
 from dver.remote.lost import lost_packs
 from dver.remote.mirror import PACKS
 from dver.remote.storage import Body, BytesBody, Moved, ObjectInfo
-from dver.store.closure import Root
 
 DAY = 86_400
 NOW = 1_800_000_000
@@ -44,7 +44,7 @@ class Shortening(Spy):
         return super().put(key, body, if_absent=if_absent, moved=moved)
 
 
-def collect(clone: Clone, storage: Spy, roots: list[Root], at: int) -> None:
+def collect(clone: Clone, storage: Spy, roots: list[ObjectRef], at: int) -> None:
     remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=14 * DAY, now=lambda: at)
 
 
@@ -53,7 +53,7 @@ def test_lists_that_leave_out_what_is_new_lose_nothing(tmp_path: Path, behind: i
     storage = Lagging(tmp_path / "remote", behind)
     clones = [Clone(tmp_path / name) for name in ("a", "b")]
     data = [files(20, seed=seed) for seed in range(6)]
-    roots: list[Root] = []
+    roots: list[ObjectRef] = []
     for number, dataset in enumerate(data):
         clone = clones[number % 2]
         root = put_dataset(clone.store, dataset, f"data{number}")

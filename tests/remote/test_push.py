@@ -12,6 +12,7 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 
 from dver.core.errors import CorruptError, DverError, MissingObjectError, RemoteError
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.remote.bodies import FromPack
 from dver.remote.local import LocalStorage
@@ -19,7 +20,6 @@ from dver.remote.mirror import INDEXES, PACKS, pack_key
 from dver.remote.push import push
 from dver.remote.push_plan import NewPack, PushPlan, WholePack, missing_on_remote, plan_push
 from dver.remote.storage import Storage
-from dver.store.closure import Root
 from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
@@ -41,14 +41,14 @@ def keys(storage: Storage, prefix: str = "") -> set[str]:
     return {info.key for info in storage.list(prefix)}
 
 
-def put_loose(store: Store, tmp_path: Path, content: bytes) -> Root:
+def put_loose(store: Store, tmp_path: Path, content: bytes) -> ObjectRef:
     """A loose blob, as `cache.link = symlink` makes it."""
     source = tmp_path / "source"
     source.write_bytes(content)
     with StoreWriter(store) as writer, source.open("rb") as file:
         oid = writer.add_large(file.fileno(), LinkMode.SYMLINK, path=bytes(source))
     assert store.loose.present([oid])
-    return Root(oid, ObjectKind.BLOB, b"big", len(content))
+    return ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
 
 
 def shapes(plan: PushPlan) -> list[object]:
@@ -116,7 +116,7 @@ def test_a_root_whose_content_is_there_already_gets_an_index_alone(spy: Spy, clo
     root = put_dataset(clone.store, {"a/x": b"x"})
     clone.push(spy, root)
     inner = next(entry.oid for entry in clone.store.tree(root.oid))
-    result = clone.push(spy, Root(inner, ObjectKind.TREE, b"a"))
+    result = clone.push(spy, ObjectRef(inner, ObjectKind.TREE, b"a"))
     assert (result.roots, result.packs, result.objects) == (1, 0, 0)
     assert clone.mirror.has_roots([inner]) == {inner}
     assert len(keys(spy, INDEXES)) == 2
@@ -175,7 +175,7 @@ def test_missing_objects_are_named_before_anything_is_sent(spy: Spy, clone: Clon
         entries = [Entry(b"f%02d" % number, Kind.FILE, Oid.of(b"%d" % number), 1) for number in range(12)]
         oid = write_directory(entries, writer.add_tree)
     with pytest.raises(MissingObjectError, match=r"data/f00, .*data/f09 and 2 more"):
-        clone.push(spy, Root(oid, ObjectKind.TREE, b"data"))
+        clone.push(spy, ObjectRef(oid, ObjectKind.TREE, b"data"))
     assert spy.made("put") == []
 
 
@@ -215,7 +215,7 @@ def test_a_flipped_bit_does_not_travel(
     tmp_path: Path,
     spy: Spy,
     clone: Clone,
-    make: Callable[[Clone, Path], Root],
+    make: Callable[[Clone, Path], ObjectRef],
     damage: Callable[[Clone], None],
 ) -> None:
     root = make(clone, tmp_path)
@@ -231,7 +231,7 @@ def test_a_flipped_bit_in_a_chunk_does_not_travel(spy: Spy, clone: Clone) -> Non
         oid = writer.add_stream([random.Random(0).randbytes(16 * MIB)])
     damage_payload(clone)
     with pytest.raises(CorruptError):
-        clone.push(spy, Root(oid, ObjectKind.BLOB, b"big"))
+        clone.push(spy, ObjectRef(oid, ObjectKind.BLOB, b"big"))
     assert keys(spy) == set()
 
 

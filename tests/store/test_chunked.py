@@ -10,10 +10,11 @@ from datasets import Clone
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Chunk
 from dver.store.chunking import MAXIMUM, MINIMUM
-from dver.store.closure import Root, walk
+from dver.store.closure import walk
 from dver.store.reader import StoreReader
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
@@ -113,7 +114,7 @@ def test_a_walk_reaches_the_chunks_after_their_blob(store: Store) -> None:
 def test_a_blob_that_lacks_chunks_is_missing_by_its_path(store: Store) -> None:
     content = noise(70 * MIB)
     oid = put(store, content)
-    root = Root(oid, ObjectKind.BLOB, b"big", len(content))
+    root = ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
     assert store.find_missing([root]) == []
     chunk = chunks_of(store, oid)[0]
     (found,) = store.locate([chunk.oid])

@@ -10,10 +10,11 @@ from datasets import Clone, files, put_dataset
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded, decode, encode_leaf, write_directory
-from dver.store.closure import Batch, Root, find_missing, named, walk
+from dver.store.closure import Batch, find_missing, named, walk
 from dver.store.reader import StoreReader
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
@@ -28,7 +29,7 @@ def nothing(_: ObjectKind, __: Sequence[Oid]) -> set[Oid]:
     return set()
 
 
-def walked(store: Store, *roots: Root) -> list[Batch]:
+def walked(store: Store, *roots: ObjectRef) -> list[Batch]:
     return list(walk([(root.oid, root.kind) for root in roots], StoreReader(store), nothing))
 
 
@@ -81,7 +82,7 @@ def test_the_shards_of_a_large_directory_are_objects_too(store: Store) -> None:
         oid = write_directory(entries, writer.add_tree)
     shards = decode(store.read(oid))
     assert isinstance(shards, Sharded)
-    trees = {one for batch in walked(store, Root(oid, ObjectKind.TREE)) for one in batch.oids}
+    trees = {one for batch in walked(store, ObjectRef(oid, ObjectKind.TREE)) for one in batch.oids}
     assert trees == {oid, blob, *(shard.oid for shard in shards.shards)}
 
 
@@ -102,7 +103,7 @@ def test_missing_blobs_are_named_by_path_and_size(store: Store) -> None:
         leaf = [Entry(b"one", Kind.FILE, Oid.of(b"one"), 3), Entry(b"two", Kind.FILE, Oid.of(b"two!"), 4)]
         oid = write_directory(leaf, writer.add_tree)
         writer.add_blobs([(Oid.of(blob), blob) for blob in blobs])
-    (lost,) = store.find_missing([Root(oid, ObjectKind.TREE, b"data/kept")])
+    (lost,) = store.find_missing([ObjectRef(oid, ObjectKind.TREE, b"data/kept")])
     assert lost.path == b"data/kept/two"
     assert lost.oid == Oid.of(b"two!")
     assert lost.size == 4
@@ -146,7 +147,7 @@ def test_complete_roots_are_remembered_until_a_pack_vanishes(store: Store) -> No
 
 def test_only_the_first_few_missing_are_named() -> None:
     leaf = Leaf(tuple(Entry(b"f%02d" % number, Kind.FILE, Oid.of(b"%d" % number), 1) for number in range(13)))
-    root = Root(Oid.of(b"tree"), ObjectKind.TREE, b"data")
+    root = ObjectRef(Oid.of(b"tree"), ObjectKind.TREE, b"data")
 
     class OneLeaf:
         def trees(self, oids: Sequence[Oid]) -> list[tuple[Oid, Leaf | Sharded]]:

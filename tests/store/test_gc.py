@@ -13,9 +13,9 @@ from datasets import Clone, files, put_dataset, read_dataset
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.formats import pack
+from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store import gc, trash
-from dver.store.closure import Root
 from dver.store.gc import GcPlan, LooseBlob, PackContent, plan_gc
 from dver.store.gc_guard import Watch
 from dver.store.packs import PackReader, parse_pack_file_name
@@ -104,7 +104,9 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path)
 
 
-def collect(store: Store, roots: Sequence[Root], late: Sequence[Root] = (), *, crash: bool = False) -> gc.GcResult:
+def collect(
+    store: Store, roots: Sequence[ObjectRef], late: Sequence[ObjectRef] = (), *, crash: bool = False
+) -> gc.GcResult:
     """One gc that needs `roots`; of `late` ones it hears when all is moved. Then a `crash` ends it."""
 
     looks = 0
@@ -134,13 +136,13 @@ def oids_in(store: Store) -> set[Oid]:
     return found
 
 
-def put_large(store: Store, seed: int, size: int = 3 << 20) -> Root:
+def put_large(store: Store, seed: int, size: int = 3 << 20) -> ObjectRef:
     """A large blob as chunks."""
     import random
 
     with StoreWriter(store) as writer:
         made = writer.add_stream([random.Random(seed).randbytes(size)])
-    return Root(made, ObjectKind.BLOB, b"large", size)
+    return ObjectRef(made, ObjectKind.BLOB, b"large", size)
 
 
 def test_what_is_needed_is_still_there_and_the_rest_is_gone(clone: Clone) -> None:
@@ -170,11 +172,11 @@ def test_a_pack_is_written_anew_trees_first_and_frame_by_frame(clone: Clone) -> 
     assert read_dataset(clone.store, kept.oid) == keep
 
 
-def put_into(writer: StoreWriter, dataset: dict[str, bytes]) -> Root:
+def put_into(writer: StoreWriter, dataset: dict[str, bytes]) -> ObjectRef:
     from datasets import _put_directory
 
     entry = _put_directory(writer, b"", [(path.encode().split(b"/"), dataset[path]) for path in sorted(dataset)])
-    return Root(entry.oid, ObjectKind.TREE, b"data", entry.size)
+    return ObjectRef(entry.oid, ObjectKind.TREE, b"data", entry.size)
 
 
 def frames(store: Store) -> list[tuple[Row, bytes]]:
@@ -215,7 +217,7 @@ def test_a_recipe_never_stays_without_its_chunks_beside_a_damaged_frame(clone: C
     with PackReader(path) as reader:
         row = next(row for row in reader.rows(parse_pack_file_name(path.name)) if row.oid == small)
     damage(path, row.offset + pack.FRAME_HEADER_SIZE)
-    result = collect(clone.store, [Root(small, ObjectKind.BLOB)])
+    result = collect(clone.store, [ObjectRef(small, ObjectKind.BLOB)])
     assert result.damaged == (parse_pack_file_name(path.name),)
     assert result.plan.empty
     assert b"".join(clone.store.stream(dead))
@@ -265,7 +267,7 @@ def test_loose_blobs_go_to_the_trash_and_come_back(clone: Clone, tmp_path: Path)
         writer.add_loose(Oid.of(content), [content])
     collect(clone.store, [])
     assert Oid.of(content) not in clone.store
-    assert [one.oid for one in [Root(Oid.of(content), ObjectKind.BLOB)]] == list(batch_of(clone.store).loose_oids())
+    assert [Oid.of(content)] == list(batch_of(clone.store).loose_oids())
     trash.restore(clone.store, batch_of(clone.store))
     assert b"".join(clone.store.stream(Oid.of(content))) == content
 
