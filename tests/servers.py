@@ -124,7 +124,7 @@ class WebServer:
 
 @pytest.fixture(scope="session")
 def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Python's own: it makes pages of folders, knows no ranges, and closes each connection."""
+    """Python's own: it knows no ranges, and closes each connection."""
     home = tmp_path_factory.mktemp("web")
     served = home / "served"
     served.mkdir()

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 PAGE_SIZE = 3
 PIECE = 2**16
@@ -27,7 +27,7 @@ class Web:
     files: dict[str, bytes] = field(default_factory=dict)
     """By path, without the first slash."""
     lists: str = ""
-    """How folders are listed: "page" (as nginx does it), "s3", "s3-v1", or not at all."""
+    """How the bucket is listed: "s3", "s3-v1", or not at all."""
     ranges: bool = True
     faults: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
@@ -39,6 +39,8 @@ class Web:
     """Method, address and range of each request."""
     told: list[dict[str, str]] = field(default_factory=list)
     """The headers of each request."""
+    clients: set[int] = field(default_factory=set)
+    """The port at the other end of each connection."""
     sent: int = 0
     """Bytes of bodies sent."""
     released: threading.Event = field(default_factory=threading.Event)
@@ -84,6 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         state = self.state
+        state.clients.add(self.client_address[1])
         state.seen.append(" ".join(filter(None, (self.command, self.path, self.headers.get("Range")))))
         state.told.append(dict(self.headers.items()))
         path = unquote(urlsplit(self.path).path).lstrip("/")  # of a proxy's absolute address, too
@@ -93,8 +96,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._bucket(path)
         elif path in state.files:
             self._file(state.files[path], state.faults.pop(0) if state.faults else "")
-        elif state.lists == "page" and (path == "" or path.endswith("/")):
-            self._page(path)
         elif state.endless:
             self._endless(404)
         else:
@@ -183,14 +184,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     # -- lists ---------------------------------------------------------------------------------------------------
-
-    def _page(self, folder: str) -> None:
-        below = sorted(name.removeprefix(folder) for name in self.state.files if name.startswith(folder))
-        lines = [f"<h1>Index of /{folder}</h1><hr><pre><a href='../'>../</a>\n"]
-        for name in dict.fromkeys(name.partition("/")[0] + name.partition("/")[1] for name in below):
-            size = "-" if name.endswith("/") else str(len(self.state.files[folder + name]))
-            lines.append(f"<a href='{quote(name)}'>{name[:20]}..&gt;</a>   22-Nov-2026 22:00   {size}\n")
-        self._answer(200, "".join(lines).encode(), Content_Type="text/html; charset=utf-8")
 
     def _bucket(self, bucket: str) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}

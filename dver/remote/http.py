@@ -1,4 +1,4 @@
-"""A remote that is read, and never written, through a web server: a public bucket, or a server of static files."""
+"""Read-only remotes on web servers: public buckets, and servers of static files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
+from urllib3 import BaseHTTPResponse
+
 from dver.core.errors import RemoteError
-from dver.remote.http_client import WHOLE_MAX, Answer, Client, HttpError
+from dver.remote.http_client import Client, HttpError, body_size, read_body
 from dver.remote.http_list import Lister
 from dver.remote.listing import LISTED
 from dver.remote.retry import Policy, TransientError
@@ -27,38 +29,31 @@ from dver.remote.storage import (
 if TYPE_CHECKING:
     from dver.remote.settings import RemoteSettings
 
-_ABSENT: Final = (404, 410)
+WHOLE_MAX: Final = 2**26
+"""Bytes that are read of a file whose size the caller does not know."""
+_NOT_FOUND: Final = (404, 410)
 _RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 
 
 class HttpStorage:
-    """The folder at `settings.url`, http:// or https://."""
+    """The directory at `settings.url`, http:// or https://."""
 
     def __init__(self, settings: RemoteSettings, *, timeout: float = 60.0, policy: Policy | None = None) -> None:
-        """`timeout`: seconds without a byte after which a request is given up and made again."""
+        """`timeout`: seconds without a byte after which a request is retried."""
+        self.url: Final = settings.url.rstrip("/")
+        self.sends_ranges: bool | None = None
+        """Does the server send only the range that a request asks for? None before the first such request."""
         self._name: Final = settings.name
-        self._url: Final = settings.url.rstrip("/")
-        self._root: Final = quote(self._url, safe="/%:@!$&'()*+,;=~-._[]")
-        self._client: Final = Client(settings.name, self._root, timeout=timeout, policy=policy)
-        self._sends_ranges: bool | None = None
-        self._lister: Final = Lister(self._client, self._root, settings, self.stat)
-
-    @property
-    def url(self) -> str:
-        return self._url
+        self._client: Final = Client(settings.name, self.url, timeout=timeout, policy=policy)
+        self._lister: Final = Lister(self._client, self.url, settings)
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which the server's clock was ahead of ours at the last answer; None if it did not tell."""
+        """Seconds by which the server's clock was ahead of ours at the last response, if it has a date."""
         return self._client.skew
 
-    @property
-    def sends_ranges(self) -> bool | None:
-        """Does the server send the part asked for alone? None before it was asked."""
-        return self._sends_ranges
-
     def __repr__(self) -> str:
-        return f"HttpStorage({self._url!r})"
+        return f"HttpStorage({self.url!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
         self._refuse_to_write(key)
@@ -76,97 +71,87 @@ class HttpStorage:
         end = "" if length is None else start + length - 1
         headers = {} if whole else {"Range": f"bytes={start}-{end}"}
 
-        def take(answer: Answer) -> bytes | None:
+        def read(response: BaseHTTPResponse) -> bytes | None:
             meter.at(0)
-            if answer.status in (200, 206) and not whole:
-                self._sends_ranges = bool(answer.header("Content-Range"))
-            if self._is_absent(key, answer):
+            if response.status in (200, 206) and not whole:
+                self.sends_ranges = "Content-Range" in response.headers
+            if self._is_missing(key, response):
                 return None
-            return b"" if answer.status == 416 else self._content(key, answer, start, length, meter)
+            return b"" if response.status == 416 else self._content(key, response, start, length, meter)
 
-        content = self._client.call(self._address(key), take, f"read {key!r}", headers=headers)
+        content = self._client.call(self._address(key), read, f"read {key!r}", headers=headers)
         if content is None:
             raise MissingKey(self.url, key)
         return content
 
     def stat(self, key: str) -> ObjectInfo | None:
+        def size(response: BaseHTTPResponse) -> tuple[int | None, bool]:
+            """The size, None for a missing object; and whether the response has it."""
+            if self._is_missing(key, response):
+                return None, True
+            if response.status == 206:
+                return _content_range(response)[1], True
+            found = 0 if response.status == 416 else body_size(response)
+            return found, found is not None
+
+        address, action = self._address(key), f"find {key!r}"
         try:
-            size = self._client.call(
-                self._address(key), lambda answer: self._size(key, answer), f"look for {key!r}", method="HEAD"
-            )
+            found, known = self._client.call(address, size, action, method="HEAD")
         except HttpError as error:
             if error.status not in (405, 501):
                 raise
-            size = None, False
-        found, known = size
-        if not known:  # some servers do not do HEAD, or do not say the size in it: one byte tells it, too
-            found, _ = self._client.call(
-                self._address(key),
-                lambda answer: self._size(key, answer),
-                f"look for {key!r}",
-                headers={"Range": "bytes=0-0"},
-            )
+            found, known = None, False
+        if not known:  # some servers do not support HEAD, or send no size with it
+            found, _ = self._client.call(address, size, action, headers={"Range": "bytes=0-0"})
         return None if found is None else ObjectInfo(key, found)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        if folder := prefix.rpartition("/")[0]:
-            checked_key(folder)
+        if directory := prefix.rpartition("/")[0]:
+            checked_key(directory)
         return self._lister.list(prefix)
 
     def probe(self) -> Capabilities:
         next(self.list(LISTED), None)
         return Capabilities(writable=False, conditional_put=False)
 
-    # -- reading -------------------------------------------------------------------------------------------------
-
     def _address(self, key: str) -> str:
-        return f"{self._root}/{quote(checked_key(key))}"
+        return f"{self.url}/{quote(checked_key(key))}"
 
-    def _is_absent(self, key: str, answer: Answer) -> bool:
-        """Is there nothing under `key`? A server sends those who ask for a folder to its address with a slash."""
-        if answer.status in _ABSENT or urlsplit(answer.url).path.endswith("/"):
+    def _is_missing(self, key: str, response: BaseHTTPResponse) -> bool:
+        """Is there no object `key`? Servers redirect a request for a directory to its URL with a slash."""
+        if response.status in _NOT_FOUND or urlsplit(response.url or "").path.endswith("/"):
             return True
-        if answer.is_page and not key.endswith((".html", ".htm")):
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind in ("text/html", "application/xhtml+xml") and not key.endswith((".html", ".htm")):
             raise RemoteError(
                 f"cannot read {key!r} on {self.url}",
-                why="the answer is a web page: this is not where the data is, or a login comes first",
+                why="the response is a web page: the data is elsewhere, or the server wants a login first",
                 fix=f"open {self.url} in a browser, and correct the address: `dver remote set {self._name} url URL`",
             )
         return False
 
-    def _content(self, key: str, answer: Answer, start: int, length: int | None, meter: Meter) -> bytes:
-        """The bytes asked for, whether the server sends those alone or everything."""
-        first, total = _content_range(answer)
+    def _content(self, key: str, response: BaseHTTPResponse, start: int, length: int | None, meter: Meter) -> bytes:
+        """The bytes of the range, from a response that has the range or the whole object."""
+        first, total = _content_range(response)
         if first is not None:
             if first != start or total is None:
-                raise self._strange(key, "it sent another range than the one asked for")
+                raise self._unusable(key, "it sent another range than requested")
             skip = 0
-        elif answer.status == 206:
-            raise self._strange(key, "it sent a part, and did not say which")
+        elif response.status == 206:
+            raise self._unusable(key, "it sent a range, and not which one")
         else:
-            skip, total = start, answer.length
-        rest = None if total is None else max(0, total - start)
-        most = WHOLE_MAX + 1 if length is None else length
-        wanted = most if rest is None else min(rest, most)
-        content = answer.read(wanted, meter=meter, skip=skip)
+            skip, total = start, body_size(response)
+        limit = WHOLE_MAX + 1 if length is None else length
+        wanted = limit if total is None else min(max(0, total - start), limit)
+        content = read_body(response, wanted, skip=skip, meter=meter)
         if length is None and len(content) > WHOLE_MAX:
-            raise self._strange(key, f"it is larger than {WHOLE_MAX >> 20} MiB, or has no end")
-        if rest is not None and len(content) != wanted:
+            raise self._unusable(key, f"the object is larger than {WHOLE_MAX >> 20} MiB, or has no end")
+        if total is not None and len(content) != wanted:
             broken = short_read(self.url, key, wanted=wanted, got=len(content))
             raise TransientError(broken.what, why=broken.why, fix=broken.fix)
         return content
 
-    def _size(self, key: str, answer: Answer) -> tuple[int | None, bool]:
-        """The size of the object, None if there is none; and whether the answer told."""
-        if self._is_absent(key, answer):
-            return None, True
-        if answer.status == 206:
-            return _content_range(answer)[1], True
-        if answer.status == 416:
-            return 0, True
-        return answer.length, answer.length is not None
-
-    def _strange(self, key: str, why: str) -> RemoteError:
+    def _unusable(self, key: str, why: str) -> RemoteError:
         return RemoteError(
             f"cannot read {key!r} on {self.url}", why=why, fix="check the server and any proxy before it"
         )
@@ -175,17 +160,17 @@ class HttpStorage:
         checked_key(key)
         raise RemoteError(
             f"cannot write to {self.url}",
-            why="through a web server a remote can be read only",
-            fix="push to the folder or bucket behind it, as a remote of its own: `dver remote add NAME URL`",
+            why="a remote on a web server is read only",
+            fix="push to the directory or bucket behind it, as another remote: `dver remote add NAME URL`",
         )
 
 
-def _content_range(answer: Answer) -> tuple[int | None, int | None]:
-    """First byte and total size, if the answer is a part; some servers send one as if it were all (200)."""
-    match = _RANGE.fullmatch(answer.header("Content-Range"))
+def _content_range(response: BaseHTTPResponse) -> tuple[int | None, int | None]:
+    """First byte and total size of a response with a range; some servers send one with status 200."""
+    match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
     if match is None:
         return None, None
     first, last = int(match[1]), int(match[2])
-    if answer.status != 206 and answer.length != last - first + 1:
+    if response.status != 206 and body_size(response) != last - first + 1:
         return None, None
     return first, None if match[3] == "*" else int(match[3])

@@ -1,199 +1,147 @@
-"""What is on a remote that is read through a web server.
+"""Listing a remote that is read through a web server: S3's list request, else the `catalog` file that pushes write.
 
-Found out by the first of these that works: the web page that the server makes of a folder, S3's list request, the
-listing that pushes leave (docs/format/listing.md).
+The format of that file: docs/format/listing.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
+from xml.etree import ElementTree
+
+from urllib3 import BaseHTTPResponse
 
 from dver.core.errors import RemoteError
-from dver.core.oid import Oid
 from dver.formats import listing
-from dver.remote.http_client import Answer, Client, HttpError
-from dver.remote.http_pages import PAGE_MAX, Folder, parse_bucket, parse_folder
+from dver.remote.http_client import Client, HttpError, read_body
 from dver.remote.listing import LISTED, LISTING_KEY
-from dver.remote.pool import in_parallel
-from dver.remote.retry import TransientError
-from dver.remote.storage import RESERVED, ObjectInfo, checked_key, short_read
+from dver.remote.storage import ObjectInfo, checked_key
 
 if TYPE_CHECKING:
     from dver.remote.settings import RemoteSettings
 
-_DEEPEST: Final = 16
-_FOLDERS_MAX: Final = 10_000
-"""Directories whose pages are read for one list: a remote has two."""
+PAGE_MAX: Final = 64 << 20
+"""Bytes of the largest page that is read: some hundred thousand names."""
 LISTED_MAX: Final = 1_000_000
 """Names that one list may have."""
-_FRESH: Final = {"Cache-Control": "no-cache"}
-_PATH_STYLE: Final = ("s3.", "s3-", "storage.", "minio.", "localhost", "127.", "[")
+_PAGES_MAX: Final = 100_000
 
-Way = Callable[[str], Iterator[ObjectInfo]]
+
+class BucketPage(NamedTuple):
+    """One page of a bucket's list: keys and sizes, and the query parameters for the next page, if there is one."""
+
+    objects: list[tuple[str, int]]
+    following: dict[str, str]
 
 
 class Lister:
-    """Lists what is below `root`, an address. How, is found out at the first list and kept."""
+    """Lists the keys of the remote at `root`, a URL. The first call finds out how, and later ones do the same."""
 
-    def __init__(
-        self, client: Client, root: str, settings: RemoteSettings, stat: Callable[[str], ObjectInfo | None]
-    ) -> None:
-        """`stat` tells the size of an object where no list does."""
+    def __init__(self, client: Client, root: str, settings: RemoteSettings) -> None:
         self._client: Final = client
         self._root: Final = root
-        self._url: Final = settings.url
         self._name: Final = settings.name
-        self._stat: Final = stat
-        self._way: Way | None = None
-        self._bucket = ""
-        self._sizes: dict[str, int] = {}
+        self._bucket: str | None = None
+        """The bucket's URL; "" for a server that has none."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Storage.list`."""
-        if self._way is None:
-            self._way = self._find_way()
-        for number, info in enumerate(self._way(prefix)):
+        if self._bucket is None:
+            self._bucket = self._find_bucket()
+        found = self._list_bucket(self._bucket, prefix) if self._bucket else self._list_catalog(prefix)
+        for number, info in enumerate(found):
             if number == LISTED_MAX:
                 raise self._cannot_list(f"its list has more than {LISTED_MAX:,} names, or no end")
             yield info
 
-    def _find_way(self) -> Way:
-        """The first way to list that works here."""
-        page = self._page(f"{self._root}/")
-        if page is not None:
-            if parse_bucket(page) is not None:
-                self._bucket = f"{self._root}/"
-                return self._list_bucket
-            folder = parse_folder(page, f"{self._root}/")
-            names = {link.name for link in folder.links if link.is_folder}
-            if folder.titled or names & {"indexes", "packs"}:
-                return self._list_folders
-        for bucket in _buckets(self._root):
+    def _find_bucket(self) -> str:
+        """The URL of the bucket that `root` lies in: `root` itself, or the host's or the path's first name."""
+        parts = urlsplit(self._root)
+        host = f"{parts.scheme}://{parts.netloc}/"
+        first = parts.path.strip("/").partition("/")[0]
+        for bucket in dict.fromkeys((f"{self._root}/", host, f"{host}{first}")):
             page = self._page(f"{bucket}?{urlencode({'list-type': 2, 'max-keys': 1})}")
             if page is not None and parse_bucket(page) is not None:
-                self._bucket = bucket
-                return self._list_bucket
-        return self._list_by_listing
+                return bucket
+        return ""
 
-    def _page(self, url: str, most: int = PAGE_MAX) -> bytes | None:
-        """A page in which something may be listed; None if there is none, or it is not for us."""
-
-        def take(answer: Answer) -> bytes | None:
-            if answer.status != 200:
-                return None
-            content = answer.read(most + 1)
-            if len(content) > most:
-                raise self._cannot_list(f"its list is larger than {most >> 20} MiB")
-            if answer.length is not None and len(content) < answer.length:
-                broken = short_read(self._url, "the list", wanted=answer.length, got=len(content))
-                raise TransientError(broken.what, why=broken.why, fix=broken.fix)
-            return content
-
-        try:
-            return self._client.call(url, take, "list", headers=_FRESH)
-        except HttpError:
-            return None
-
-    def _list_folders(self, prefix: str) -> Iterator[ObjectInfo]:
-        """From the pages of the folders, each read once."""
-        unsized: list[str] = []
-        folders = [prefix.rpartition("/")[0]]
-        read = 0
-        while folders:
-            folder = folders.pop()
-            read += 1
-            if read + len(folders) > _FOLDERS_MAX or len(unsized) > LISTED_MAX:
-                raise self._cannot_list("there are too many directories or names in it")
-            for link in self._folder(folder).links:
-                key = f"{folder}/{link.name}" if folder else link.name
-                if not _is_key(key) or not (key.startswith(prefix) or prefix.startswith(f"{key}/")):
-                    continue
-                if link.is_folder:
-                    folders += [key] if key.count("/") < _DEEPEST else []
-                elif link.size is not None:
-                    yield ObjectInfo(key, link.size)
-                else:
-                    unsized.append(key)
-        yield from self._sized(unsized)
-
-    def _folder(self, folder: str) -> Folder:
-        url = f"{self._root}/{quote(folder)}/" if folder else f"{self._root}/"
-        page = self._page(url)
-        return Folder((), titled=False) if page is None else parse_folder(page, url)
-
-    def _sized(self, keys: Iterable[str]) -> Iterator[ObjectInfo]:
-        """With their sizes: from the listing as far as it has them, else by asking, once for each."""
-        rest = [key for key in keys if key not in self._sizes]
-        if any(key.startswith(LISTED) for key in rest):
-            self._sizes |= self._read_listing() or {}
-            rest = [key for key in keys if key not in self._sizes]
-        for info in in_parallel(self._stat, rest):
-            if info is not None:
-                self._sizes[info.key] = info.size
-        yield from (ObjectInfo(key, self._sizes[key]) for key in keys if key in self._sizes)
-
-    def _list_bucket(self, prefix: str) -> Iterator[ObjectInfo]:
-        """By S3's list request, page after page."""
-        top = _below(self._bucket, self._root)
+    def _list_bucket(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
+        below = unquote(self._root.removeprefix(bucket.rstrip("/"))).strip("/")
+        top = f"{below}/" if below else ""
         query: dict[str, str] = {"list-type": "2", "prefix": top + prefix}
-        seen: set[Oid] = set()
-        while True:
-            page = self._page(f"{self._bucket}?{urlencode(query, quote_via=quote)}")
+        for _ in range(_PAGES_MAX):
+            page = self._page(f"{bucket}?{urlencode(query, quote_via=quote)}")
             found = None if page is None else parse_bucket(page)
             if found is None:
                 raise self._cannot_list("the bucket does not allow it any more")
             for name, size in found.objects:
                 key = name.removeprefix(top)
-                # Some tools make empty objects that stand for folders.
+                # Some tools create empty objects that stand for directories.
                 if name.startswith(top + prefix) and _is_key(key):
                     yield ObjectInfo(key, size)
-            if not found.more:
+            if not found.following:
                 return
-            step = Oid.of(repr(found.more).encode("utf-8", "surrogateescape"))
-            if step in seen or len(seen) > LISTED_MAX:
-                raise self._cannot_list("the server gives the same part of its list again and again")
-            seen.add(step)
-            query |= found.more
+            if found.following.items() <= query.items():
+                break
+            query |= found.following
+        raise self._cannot_list("the server repeats the same part of its list")
 
-    def _list_by_listing(self, prefix: str) -> Iterator[ObjectInfo]:
-        """From the file that pushes leave: it has what is below `indexes/` and nothing else."""
-        sizes = self._read_listing()
-        if sizes is None:
-            raise self._cannot_list(f"the server lists nothing, and there is no file {LISTING_KEY!r} to say it")
-        if not prefix.startswith(LISTED):
-            raise self._cannot_list(f"the server lists nothing, and {LISTING_KEY!r} is about {LISTED!r} only")
-        yield from (ObjectInfo(key, size) for key, size in sizes.items() if key.startswith(prefix))
-
-    def _read_listing(self) -> dict[str, int] | None:
-        """Keys and sizes in the listing; None if there is none."""
+    def _list_catalog(self, prefix: str) -> Iterator[ObjectInfo]:
         content = self._page(f"{self._root}/{LISTING_KEY}", listing.SIZE_MAX)
-        if content is None or content.lstrip()[:1] == b"<":  # a page in place of what is missing
+        if content is None or content.lstrip()[:1] == b"<":  # a web page in place of a missing file
+            raise self._cannot_list(
+                f"the server does not list its files, and there is no file {LISTING_KEY!r}",
+                fix=f"push new data to the directory or bucket behind it: this writes {LISTING_KEY!r}",
+            )
+        if not prefix.startswith(LISTED):
+            raise self._cannot_list(
+                f"the server does not list its files, and {LISTING_KEY!r} lists {LISTED!r} only",
+                fix="use the directory or bucket behind it as the remote",
+            )
+        for name, size in listing.decode(content).items():
+            if (LISTED + name).startswith(prefix):
+                yield ObjectInfo(LISTED + name, size)
+
+    def _page(self, url: str, limit: int = PAGE_MAX) -> bytes | None:
+        """A file that may be a list; None if it is missing or not public."""
+
+        def read(response: BaseHTTPResponse) -> bytes | None:
+            if response.status != 200:
+                return None
+            content = read_body(response, limit + 1)
+            if len(content) > limit:
+                raise self._cannot_list(f"its list is larger than {limit >> 20} MiB")
+            return content
+
+        try:
+            return self._client.call(url, read, "list", headers={"Cache-Control": "no-cache"})
+        except HttpError:
             return None
-        return {LISTED + name: size for name, size in listing.decode(content).items()}
 
-    def _cannot_list(self, why: str) -> RemoteError:
-        return RemoteError(
-            f"cannot find out what is on {self._url}",
-            why=why,
-            fix=f"correct the address: `dver remote set {self._name} url URL`; what is behind it, push to once more",
-        )
+    def _cannot_list(self, why: str, *, fix: str | None = None) -> RemoteError:
+        correct = f"correct the address: `dver remote set {self._name} url URL`"
+        return RemoteError(f"cannot list {self._root}", why=why, fix=f"{fix}; or {correct}" if fix else correct)
 
 
-def _buckets(root: str) -> Iterator[str]:
-    """The addresses at which a bucket may be that has `root`: its name is in the host's, or comes first in the path."""
-    parts = urlsplit(root)
-    top = f"{parts.scheme}://{parts.netloc}/"
-    first = parts.path.strip("/").partition("/")[0]
-    found = [top, f"{top}{first}"] if first else [top]
-    yield from reversed(found) if parts.netloc.startswith(_PATH_STYLE) else found
-
-
-def _below(bucket: str, root: str) -> str:
-    """The prefix of the keys of the remote at `root` in the bucket at `bucket`."""
-    rest = unquote(root.removeprefix(bucket.rstrip("/"))).strip("/")
-    return f"{rest}/" if rest else ""
+def parse_bucket(content: bytes) -> BucketPage | None:
+    """Parse an S3 server's response to ListObjects, version 1 or 2; None for anything else."""
+    try:
+        top = ElementTree.fromstring(content)  # noqa: S314 - expat limits the growth of entities
+    except ElementTree.ParseError:
+        return None
+    if top.tag.rpartition("}")[2] != "ListBucketResult":
+        return None
+    found = [(one.findtext("{*}Key", ""), one.findtext("{*}Size", "")) for one in top.iterfind("{*}Contents")]
+    objects = [(key, int(size)) for key, size in found if key and re.fullmatch("[0-9]{1,18}", size)]
+    following = {}
+    if top.findtext("{*}IsTruncated") == "true":
+        if token := top.findtext("{*}NextContinuationToken"):
+            following = {"continuation-token": token}
+        elif marker := top.findtext("{*}NextMarker") or (objects[-1][0] if objects else ""):
+            following = {"marker": marker}
+    return BucketPage(objects, following)
 
 
 def _is_key(key: str) -> bool:
@@ -201,4 +149,4 @@ def _is_key(key: str) -> bool:
         checked_key(key)
     except ValueError:
         return False
-    return not any(part.startswith(RESERVED) for part in key.split("/"))
+    return True

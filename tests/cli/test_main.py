@@ -20,7 +20,8 @@ from dver.cli.dvc_hints import OPTIONS, VERBS
 from dver.cli.main import cli
 from dver.cli.verbs import SUMMARIES
 
-SLOW = ["fsspec", "s3fs", "botocore", "git", "tqdm", "ruamel", "tomlkit", "asyncio", "concurrent.futures", "logging"]
+SLOW = ["fsspec", "s3fs", "botocore", "urllib3", "git", "tqdm", "ruamel", "tomlkit"]
+SLOW += ["asyncio", "concurrent.futures", "logging"]
 
 
 def test_version_prints_the_version(run: Run) -> None:

@@ -60,4 +60,4 @@ def test_a_server_that_cannot_list_is_enough(run: Run, git_repo: Path, tmp_path:
         web.files.pop("x/catalog")
         (clone / "data/small").unlink()
         run("checkout", cwd=clone)
-        assert "cannot find out" in run("remote", "check", "pub", cwd=clone, rc=7).err
+        assert "cannot list" in run("remote", "check", "pub", cwd=clone, rc=7).err

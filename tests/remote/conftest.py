@@ -22,11 +22,15 @@ PUBLISHED = ["http-static", "http-bucket"]
 
 
 class Published:
-    """What is put into one storage is read through another: the way of a public remote."""
+    """A public remote: objects are put into one storage and read through another.
 
-    def __init__(self, behind: Storage, front: Storage) -> None:
+    Servers of static files list nothing, so the storage behind them is listed.
+    """
+
+    def __init__(self, behind: Storage, front: Storage, *, lists: bool) -> None:
         self.behind = behind
         self.front = front
+        self.listed = front if lists else behind
 
     @property
     def url(self) -> str:
@@ -42,7 +46,7 @@ class Published:
         return self.front.get(key, start, length, moved=moved)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        return self.front.list(prefix)
+        return self.listed.list(prefix)
 
     def stat(self, key: str) -> ObjectInfo | None:
         return self.front.stat(key)
@@ -105,4 +109,4 @@ def publish(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Publis
         (server.folder / name).mkdir()
         table, url = {"url": str(server.folder / name)}, f"{server.url}/{name}"
     behind, front = (connect(parse("origin", one), base=tmp_path) for one in (table, {"url": url}))
-    return Published(behind, front)
+    return Published(behind, front, lists=kind == "http-bucket")

@@ -62,7 +62,7 @@ def test_a_clock_that_is_wrong_is_noticed(s3_storage: S3Storage, monkeypatch: py
 
 
 def test_a_remote_that_can_only_be_read_is_examined_by_reading() -> None:
-    with running(Web({"x/indexes/a.idx": bytes(600_000)}, lists="page")) as web:
+    with running(Web({"x/indexes/a.idx": bytes(600_000)}, lists="s3")) as web:
         found = examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
         assert (found.writable, found.deletable, found.ranges, found.indexes) == (False, False, True, 1)
         assert found.upload_rate is None

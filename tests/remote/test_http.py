@@ -22,7 +22,7 @@ from dver.core.traffic import TRAFFIC
 from dver.formats import listing
 from dver.remote import http_list
 from dver.remote.http import HttpStorage
-from dver.remote.http_pages import Link, parse_bucket, parse_folder
+from dver.remote.http_list import parse_bucket
 from dver.remote.mirror import index_key
 from dver.remote.retry import Policy, TransientError
 from dver.remote.settings import parse
@@ -74,16 +74,13 @@ def test_no_more_is_read_of_a_server_without_ranges_than_is_needed(web: Web) -> 
     assert web.sent < 32 * MIB
 
 
-def test_one_connection_serves_many_requests(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    real = socket.create_connection
-    monkeypatch.setattr(socket, "create_connection", lambda *args, **more: made.append(1) or real(*args, **more))
+def test_one_connection_serves_many_requests(web: Web) -> None:
     storage = storage_of(web)
     for start in range(0, 1_000_000, 100_000):
         assert len(storage.get(KEY, start, 1000)) == 1000
     assert storage.stat("packs/none") is None
     assert storage.stat(KEY) == ObjectInfo(KEY, len(CONTENT))
-    assert len(made) == 1
+    assert len(web.clients) == 1
 
 
 def test_a_kept_connection_that_the_server_closed_is_opened_again(web: Web) -> None:
@@ -330,7 +327,7 @@ def test_too_many_open_files_is_this_machines_trouble(web: Web, monkeypatch: pyt
     def none_left(*args: object, **more: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(socket, "create_connection", none_left)
+    monkeypatch.setattr(socket.socket, "connect", none_left)
     with pytest.raises(LocalIOError) as caught:
         storage_of(web).get(KEY)
     assert caught.value.fix
@@ -359,16 +356,6 @@ def heads(web: Web) -> int:
     return sum(line.startswith("HEAD") for line in web.seen)
 
 
-def test_a_page_of_links_is_a_list(web: Web) -> None:
-    web.lists = "page"
-    expected = many(web)
-    storage = storage_of(web)
-    assert set(storage.list("indexes/")) == expected
-    assert len(web.seen) == 2
-    assert set(storage.list()) == expected | {ObjectInfo(KEY, len(CONTENT))}
-    assert heads(web) == 0
-
-
 @pytest.mark.parametrize("lists", ["s3", "s3-v1"])
 @pytest.mark.parametrize(("top", "folder"), [("bucket/", "bucket"), ("bucket/deep/er/", "bucket/deep/er")])
 def test_a_bucket_is_listed_page_after_page(web: Web, lists: str, top: str, folder: str) -> None:
@@ -386,7 +373,7 @@ def test_where_nothing_lists_the_listing_does(web: Web) -> None:
     assert set(storage.list("indexes/")) == expected
     assert set(storage.list("indexes/00")) == {info for info in expected if info.key.startswith("indexes/00")}
     assert not storage.probe().writable
-    with pytest.raises(RemoteError, match="cannot find out"):
+    with pytest.raises(RemoteError, match="cannot list"):
         list(storage.list("packs/"))
 
 
@@ -394,6 +381,23 @@ def test_where_nothing_lists_at_all_is_told(web: Web) -> None:
     with pytest.raises(RemoteError) as caught:
         list(storage_of(web).list("indexes/"))
     assert "catalog" in (caught.value.why or "")
+    assert "push" in (caught.value.fix or "")
+
+
+def test_a_page_of_links_is_not_a_list(web: Web) -> None:
+    links = b"<title>Index of /top/</title><h1>Index of /top/</h1><a href='indexes/'>indexes/</a>"
+    web.files |= {"top/": links, "top/indexes/": links, "top/indexes/1.idx": b"x"}
+    with pytest.raises(RemoteError, match="cannot list"):
+        list(storage_of(web).list("indexes/"))
+
+
+def test_a_bucket_that_repeats_its_first_page_is_given_up(web: Web) -> None:
+    page = "<ListBucketResult><IsTruncated>true</IsTruncated><NextMarker>a</NextMarker></ListBucketResult>"
+    web.files["top/"] = page.encode()
+    with pytest.raises(RemoteError) as caught:
+        list(storage_of(web).list("indexes/"))
+    assert "repeats" in (caught.value.why or "")
+    assert len(web.seen) < 5
 
 
 def test_a_page_in_place_of_whatever_is_missing_is_no_list(web: Web) -> None:
@@ -401,42 +405,8 @@ def test_a_page_in_place_of_whatever_is_missing_is_no_list(web: Web) -> None:
     page = b"<!doctype html><title>Our app</title><a href='/'>home</a><a href='about'>about</a>"
     web.headers["Content_Type"] = "text/html"
     web.files |= {"top/": page, "": page, "top": page, "top/catalog": page}
-    with pytest.raises(RemoteError, match="cannot find out"):
+    with pytest.raises(RemoteError, match="cannot list"):
         list(storage_of(web).list("indexes/"))
-
-
-def test_sizes_that_a_page_does_not_tell_are_asked_for_once(web: Web) -> None:
-    web.lists = "page"
-    expected = many(web)
-    links = "".join(f"<a href='{info.key.removeprefix('indexes/')}'>x</a>" for info in expected)
-    web.files["top/indexes/"] = f"<h1>Index of</h1>{links}<a href='..'>up</a>".encode()
-    storage = storage_of(web)
-    assert set(storage.list("indexes/")) == set(storage.list("indexes/")) == expected
-    assert heads(web) == len(expected)
-
-
-def test_a_listing_saves_asking_for_sizes(web: Web) -> None:
-    expected = many(web)
-    test_sizes = {info.key.removeprefix("indexes/"): info.size for info in expected}
-    web.lists = "page"
-    links = "".join(f"<a href='{name}'>x</a>" for name in test_sizes)
-    web.files |= {"top/indexes/": links.encode(), "top/catalog": listing.encode(test_sizes)}
-    assert set(storage_of(web).list("indexes/")) == expected
-    assert heads(web) == 0
-
-
-# -- pages -----------------------------------------------------------------------------------------------------------
-
-
-def test_only_links_to_what_lies_in_the_folder_count() -> None:
-    page = b"""<title>Index of /top/a%20b/</title><a href="?C=N;O=D">Name</a> <a href="/">up</a> <a href="../">up</a>
-        <a href="one.idx">one</a> 22-Nov-2026 22:00    12
-        <a href="/top/a%20b/two%20%26.idx">two</a>  2026-11-22 22:00  1.2K
-        <A HREF="./sub/">sub</A> <a href="sub/below">below</a> <a href="http://elsewhere/top/a%20b/x">x</a>
-        <a href="//host/top/a%20b/y">y</a> <a href="http://[bad">z</a> <a>nothing</a> <a href="javascript:x">x</a>"""
-    folder = parse_folder(page, "http://host:1/top/a%20b/")
-    assert folder.titled
-    assert folder.links == (Link("one.idx", False, 12), Link("two &.idx", False, None), Link("sub", True, None))
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"no", b"<Error><Code>x</Code></Error>", b"\xff\xfe<"])
@@ -504,7 +474,7 @@ def test_a_refusal_without_end_is_not_read(web: Web, status: str) -> None:
 def test_an_index_without_end_is_found_out(web: Web, tmp_path: Path) -> None:
     name = Oid.of(b"an index")
     web.files = {f"top/{index_key(name)}": bytes(100_000)}
-    web.lists = "page"
+    web.lists = "s3"
     web.faults += ["endless"] * 20
     clone = Clone(tmp_path / "clone")
 
@@ -518,15 +488,7 @@ def test_an_index_without_end_is_found_out(web: Web, tmp_path: Path) -> None:
 def test_a_list_without_end_is_noticed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_list, "LISTED_MAX", 10)
     web.files = {f"top/packs/{number:03}.pack": b"x" for number in range(30)}
-    web.lists = "page"
-    with pytest.raises(RemoteError, match="cannot find out") as caught:
+    web.lists = "s3"
+    with pytest.raises(RemoteError, match="cannot list") as caught:
         list(storage_of(web).list("packs/"))
     assert "more than 10 names" in (caught.value.why or "")
-
-
-def test_directories_without_end_are_noticed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_list, "_FOLDERS_MAX", 20)
-    web.files = {f"top/packs/{number:03}/x": b"x" for number in range(30)}
-    web.lists = "page"
-    with pytest.raises(RemoteError, match="cannot find out"):
-        list(storage_of(web).list("packs/"))
