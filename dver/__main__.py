@@ -1,7 +1,10 @@
 """The process: `dver` and `python -m dver`. All but the end of it is `dver.cli.main`'s."""
 
 import os
-import sys  # and nothing else up here: what Ctrl-C meets during imports nobody reports
+import sys
+
+# Nothing else is imported up here: Ctrl-C during imports would print a traceback.
+from dver.core.platform import UNSUPPORTED, unsupported
 
 _GRACE = 2.0  # seconds
 _INTERRUPTED = 130
@@ -9,6 +12,9 @@ _INTERRUPTED = 130
 
 def run() -> None:
     """Run the command line of this process, and end it with the exit code."""
+    if (message := unsupported()) is not None:
+        sys.stderr.write(message)
+        sys.exit(UNSUPPORTED)
     try:
         from dver.cli.main import main
 

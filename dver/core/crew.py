@@ -10,7 +10,6 @@ import marshal
 import os
 import select
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from dver.core.errors import DverError, LocalIOError
+from dver.core.platform.machine import available_cpus, can_fork
 
 MAX_SIZE: Final = 8
 """Processes at most, this one among them: beyond that the disk has enough to do."""
@@ -157,11 +157,7 @@ def share(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
 
 
 def _possible(size: int | None) -> int:
-    # A fork copies only the thread that calls it: locks that others hold at that moment would stay locked for ever.
-    threading = sys.modules.get("threading")
-    if sys.platform != "linux" or (threading is not None and threading.active_count() > 1):
-        return 1
-    return min(size or len(os.sched_getaffinity(0)), MAX_SIZE)
+    return min(size or available_cpus() or 1, MAX_SIZE) if can_fork() else 1
 
 
 def _fork() -> int:

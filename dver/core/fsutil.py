@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, LocalIOError
+from dver.core.platform import blocks, filelock
 
 Name = str | bytes | os.PathLike[str]
 _TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
@@ -123,13 +124,13 @@ def explain(error: OSError) -> DverError:
 
 
 def fsync_dir(path: Name) -> None:
-    """Make the names in the directory `path` durable. A no-op where directories cannot be opened (Windows)."""
+    """Make the names in the directory `path` durable, unless this user may not open it."""
     try:
         fd = os.open(path, os.O_RDONLY)
-    except (PermissionError, IsADirectoryError):
+    except PermissionError:
         return
     try:
-        os.fsync(fd)
+        blocks.sync(fd)
     except OSError as error:
         # Some network shares and FUSE file systems cannot: there is no more that a process can do for durability.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
@@ -159,11 +160,9 @@ def create_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> t
 
     So one that nobody locks is left over, and `clear_leftovers` takes it away.
     """
-    import fcntl
-
     while True:
         path, fd = new_temporary(folder, stem, mode=mode)
-        fcntl.flock(fd, fcntl.LOCK_SH)
+        filelock.lock(fd, shared=True)
         if os.fstat(fd).st_nlink:  # nobody took it for a leftover before it was locked
             return path, fd
         os.close(fd)
@@ -178,26 +177,23 @@ def clear_leftovers(folder: Name) -> None:
 
 def is_unlocked(path: Name) -> bool:
     """Does nobody hold a lock on the file or folder `path`?"""
-    import fcntl
-
     with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return filelock.try_lock(fd)
         finally:
             os.close(fd)
-        return True
     return False
 
 
 def _clear_unlocked(path: bytes) -> None:
-    import fcntl
     import shutil  # which takes longer to import than most commands need it
 
     with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not filelock.try_lock(fd):
+                return
             if os.path.isdir(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -237,7 +233,7 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
             file.write(content)
             file.flush()
             if durable:
-                os.fsync(file.fileno())
+                blocks.sync(file.fileno())
             os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -280,7 +276,7 @@ def write_all_atomic(files: Mapping[Path, bytes]) -> None:
 def _sync_file(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(fd)
+        blocks.sync(fd)
     finally:
         os.close(fd)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError
+from dver.core.platform.filelock import try_lock
 from dver.core.processes import command_line, is_alive, is_stopped, process_space
 
 _FIRST_PAUSE: Final = 0.01
@@ -68,7 +68,7 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        if not _try_lock(fd):
+        if not try_lock(fd):
             _wait(fd, waiting.get(Waiting()))
         _sign(fd)
         yield
@@ -76,17 +76,9 @@ def locked(path: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _wait(fd: int, how: Waiting) -> None:
     began, pause, reported = time.monotonic(), _FIRST_PAUSE, False
-    while not _try_lock(fd):
+    while not try_lock(fd):
         waited = time.monotonic() - began
         if how.patience is not None and waited >= how.patience:
             holder = _holder(fd)

@@ -14,6 +14,7 @@ from typing import Final
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.fsutil import is_disk_full
 from dver.core.oid import Oid
+from dver.core.platform import blocks
 from dver.core.progress import SILENT, Progress
 from dver.formats.clone import MARK
 from dver.formats.objectref import ObjectKey
@@ -204,7 +205,7 @@ def _has_room(store: Store) -> bool:
         raise
     try:
         written = os.write(fd, bytes(_ROOM))  # less than that before the disk is full
-        os.fsync(fd)
+        blocks.sync(fd)
     except OSError as error:
         if is_disk_full(error):
             return False

@@ -6,13 +6,10 @@ dver itself is killed, what it started lives on, and whoever wants to run the st
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import math
 import os
 import queue
-import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -25,6 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import StageError
+from dver.core.platform import filelock
+from dver.core.platform.machine import own_peak_memory, peak_memory, wait_for_exit
 from dver.pipeline.job import Ended, Ending, Event, Job, Said
 from dver.pipeline.script import shell_arguments
 
@@ -38,7 +37,6 @@ _LAST_WORDS: Final = 1.0
 """Seconds to wait for output after the end of a job, since something it left behind may hold its output open."""
 _GRACE: Final = 10.0
 """Seconds between asking a job to end and ending it."""
-_MAX_RSS_UNIT: Final = 1 if os.uname().sysname == "Darwin" else 1024
 
 
 class LocalRunner:
@@ -113,15 +111,13 @@ def _guard(folder: Path, name: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not filelock.try_lock(fd):
         os.close(fd)
         raise StageError(
             f"stage {name!r} is running already",
             why="another `dver repro` runs it, or one that was killed left it running",
             fix="wait until it ends, or end its processes",
-        ) from None
+        )
     return fd
 
 
@@ -198,7 +194,7 @@ class _Running:
             if exit_code != 0 or self.is_ending():
                 break
         # Given back by name: what the job left running on purpose has the lock, too, and does not stand in the way.
-        fcntl.flock(self.guard, fcntl.LOCK_UN)
+        filelock.unlock(self.guard)
         os.close(self.guard)
         ending = self.ending or (Ending.FAILED if exit_code else Ending.DONE)
         with self.lock:
@@ -219,11 +215,11 @@ class _Running:
             except OSError as error:
                 self.events.put(Said(self.job.name, f"dver: cannot start: {error}\n".encode()))
                 return _NOT_STARTED, 0
-        inherited = _own_peak()
+        inherited = own_peak_memory()
         reader = threading.Thread(target=self.read, args=(process,), daemon=True)
         reader.start()
         # It is waited for twice: as long as it is not reaped, its number is its own, and safe to send signals to.
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        wait_for_exit(process.pid)
         with self.lock:
             if self.is_ending():
                 _signal(process.pid, signal.SIGKILL)  # what the command started and did not wait for
@@ -233,7 +229,7 @@ class _Running:
         self.unheard.allow(_PIPE)  # what it wrote last must not wait for whoever listens
         reader.join(_LAST_WORDS)
         # Linux counts the memory of whoever starts a program as the program's own: less than that is not known.
-        peak = usage.ru_maxrss * _MAX_RSS_UNIT
+        peak = peak_memory(usage)
         return process.returncode, peak if peak > inherited else 0
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
@@ -256,16 +252,6 @@ class _Running:
                 with self.lock:
                     if not self.over:
                         self.events.put(Said(self.job.name, piece))
-
-
-def _own_peak() -> int:
-    """Bytes that this process held at most."""
-    # `getrusage` would tell of the one that started this process, too.
-    with suppress(FileNotFoundError):
-        found = re.search(rb"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_bytes(), re.MULTILINE)
-        if found:
-            return int(found[1]) << 10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAX_RSS_UNIT
 
 
 def _signal(group: int, number: int) -> None:

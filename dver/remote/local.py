@@ -16,6 +16,7 @@ from typing import Final
 
 from dver.core.errors import LocalIOError, RemoteError
 from dver.core.fsutil import explain, fsync_dir, temporary_name
+from dver.core.platform import blocks
 from dver.remote.retry import OUT_OF_FILES
 from dver.remote.storage import (
     RESERVED,
@@ -240,7 +241,7 @@ class LocalStorage:
                 with self._explained("write to"):
                     _write_all(file.fileno(), chunk)
             with self._explained("write to"):
-                os.fsync(file.fileno())
+                blocks.sync(file.fileno())
 
     def _publish(self, temporary: str, target: str, *, if_absent: bool) -> bool:
         if if_absent:

@@ -6,7 +6,6 @@ follow.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dver.core.platform import filelock
 from dver.pipeline.graph import Address
 from dver.repo import Repository
 
@@ -42,10 +42,7 @@ class RunLog:
     def is_growing(self) -> bool:
         """Does the run go on?"""
         with suppress(FileNotFoundError), self.path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+            return not filelock.try_lock(file.fileno(), shared=True)
         return False
 
     def pieces(self, *, follow: bool = False) -> Iterator[bytes]:
@@ -93,7 +90,7 @@ class RunLogs:
             path = folder / f"{time.time_ns():020}{_SUFFIX}"
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             self._open[address] = fd
-            fcntl.flock(fd, fcntl.LOCK_EX)  # a reader that asks whether it grows lets go at once
+            filelock.lock(fd)  # a reader that asks whether it grows lets go at once
             for old in self.of(address)[KEPT:]:
                 old.path.unlink(missing_ok=True)
 

@@ -17,8 +17,10 @@ from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError
 from dver.core.fsutil import create_temporary, fsync_dir
+from dver.core.platform import blocks
+from dver.core.platform.machine import host_name, user_name
 from dver.formats.clone import MARK, SIZE_MAX, Entry, decode, encode
-from dver.store.scratch import DAY, FINISHED, Scratch, explaining, user_name
+from dver.store.scratch import DAY, FINISHED, Scratch, explaining
 
 FOLDER: Final = "clones"
 _MARK_FILE: Final = "clone"
@@ -74,7 +76,7 @@ def note(root: Path, scratch: Scratch) -> None:
     with suppress(FileNotFoundError):
         if abs(time.time() - path.stat().st_mtime) < DAY:
             return
-    entry = Entry(os.fspath(git_dir), os.uname().nodename, user_name(os.geteuid()), mark, int(time.time()))
+    entry = Entry(os.fspath(git_dir), host_name(), user_name(os.geteuid()), mark, int(time.time()))
     scratch.write(path, encode(entry))
 
 
@@ -84,7 +86,7 @@ def listed(root: Path) -> list[Clone]:
     owner = root.parent.parent
     if root.parts[-2:] == ("dver", "store") and (owner / "HEAD").exists():
         status = owner.stat()
-        host, user = os.uname().nodename, user_name(status.st_uid)
+        host, user = host_name(), user_name(status.st_uid)
         found.append(Clone(owner, host, user, "", int(status.st_mtime), State.HERE, None))
     return sorted(found, key=lambda clone: (clone.git_dir, clone.host, clone.user))
 
@@ -143,7 +145,7 @@ def _clone(name: str, entry: Entry) -> Clone:
 
 
 def _state(git_dir: Path, entry: Entry) -> State:
-    same_host = entry.host == os.uname().nodename  # which decides on words alone: only the mark identifies a clone
+    same_host = entry.host == host_name()  # which decides on words alone: only the mark identifies a clone
     try:
         os.stat(git_dir / "HEAD")
         mark = read_mark(git_dir)
@@ -176,7 +178,7 @@ def _own_mark(git_dir: Path) -> str:
         with open(fd, "wb") as file:
             file.write(os.urandom(16).hex().encode("ascii") + b"\n")
             file.flush()
-            os.fsync(fd)
+            blocks.sync(fd)
             os.fchmod(fd, FINISHED)
             _give_name(temporary, path, git_dir)
     finally:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
@@ -16,14 +14,14 @@ from typing import Final
 from dver.core.fsutil import fsync_dir
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
+from dver.core.platform import blocks
+from dver.core.platform.blocks import reflink
 from dver.store.codec import corrupt, missing
 from dver.store.scratch import FINISHED, Scratch, explaining
 
 PIECE: Final = 4 << 20
 _ASKED_ONE_BY_ONE: Final = 16
 """Blobs that are looked for in one folder before it is listed: on a network disk each costs a request."""
-_FICLONE: Final = 0x40049409
-"""ioctl_ficlone(2): make one file share the blocks of another, copied on write."""
 
 
 class LinkMode(Enum):
@@ -131,7 +129,7 @@ class LooseBlobs:
             path, fd = self._scratch.create("loose")
             try:
                 with open(fd, "wb") as copy:
-                    if not reflink(file.fileno(), fd):
+                    if not reflink(file.fileno(), fd, path):
                         copy.writelines(self.pieces(oid))
                     copy.flush()
                     self.adopt(path, oid)
@@ -165,7 +163,7 @@ class LooseBlobs:
         target = self.path(oid)
         fd = os.open(file, os.O_RDONLY)
         try:
-            os.fsync(fd)
+            blocks.sync(fd)
             self._scratch.finish(fd)
         finally:
             os.close(fd)
@@ -177,24 +175,13 @@ class LooseBlobs:
             self._listed[target.parent.name].add(target.name)
 
 
-def reflink(source: int, target: int) -> bool:
-    """Let the open file `target` share all blocks of `source`. False where the disk cannot."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError:
-        return False
-    return True
-
-
 def can_reflink(scratch: Scratch) -> bool:
     """Can two files of the store share their blocks? Tried out in `scratch`, with two that are gone afterwards."""
     (one, source), (other, target) = scratch.create("probe"), scratch.create("probe")
     try:
         with explaining(scratch.folder):
             os.write(source, b"dver")
-            return reflink(source, target)
+            return reflink(source, target, other)
     finally:
         for path, fd in ((one, source), (other, target)):
             os.close(fd)

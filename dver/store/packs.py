@@ -14,6 +14,7 @@ from dver.core.errors import CorruptError, LocalIOError
 from dver.core.fsutil import name_place
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
+from dver.core.platform import blocks
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.scratch import Scratch
@@ -89,7 +90,7 @@ class PackWriter:
         self._file.write(pack.encode_trailer(footer))
         self._file.flush()
         if durable:
-            os.fsync(self._file.fileno())
+            blocks.sync(self._file.fileno())
         return Oid.of(footer)
 
     def move_to(self, folder: Path, name: Oid) -> Path:

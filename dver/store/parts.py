@@ -22,11 +22,12 @@ from xxhash import xxh3_64_hexdigest
 
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
+from dver.core.platform.blocks import reflink
 from dver.core.processes import is_alive, process_space
 from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.codec import corrupt
-from dver.store.loose import LooseBlobs, reflink
+from dver.store.loose import LooseBlobs
 from dver.store.scratch import DAY, Scratch, explaining
 
 SUFFIX: Final = ".part"
@@ -70,7 +71,7 @@ class Part:
         try:
             if donor is not None:
                 with suppress(OSError), open(donor, "rb") as file:
-                    self._begun = reflink(file.fileno(), fd)
+                    self._begun = reflink(file.fileno(), fd, made)
             os.ftruncate(fd, self.recipe.size)
             os.rename(made, self.path)
         except BaseException:

@@ -29,6 +29,9 @@ from dver.core.fsutil import (
     new_temporary,
     temporary_name,
 )
+from dver.core.platform import blocks
+from dver.core.platform.filelock import try_lock
+from dver.core.platform.machine import group_name, host_name, user_name
 from dver.core.words import typed
 
 T = TypeVar("T")
@@ -81,10 +84,8 @@ class Scratch:
     def hold(self, fd: int) -> None:
         """Keep the open file `fd`, which was not made by `create`, from being cleared; as far as that is possible."""
         if self.sharing.locks:
-            import fcntl
-
-            with suppress(OSError):  # the user's own program may hold a lock on the file
-                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            with suppress(OSError):
+                try_lock(fd, shared=True)  # fails if the user's own program has locked the file
 
     def finish(self, fd: int) -> None:
         """Give the open file `fd` the mode that it has in the store. Somebody else's keeps its own."""
@@ -105,7 +106,7 @@ class Scratch:
             with open(fd, "wb") as writing:
                 writing.write(content)
                 writing.flush()
-                os.fsync(fd)
+                blocks.sync(fd)
                 self.finish(fd)
                 self.place(file, target)
         finally:
@@ -151,7 +152,7 @@ class Scratch:
     @property
     def whose(self) -> bytes:
         """What tells files of this user on this machine from those of others; nothing where there are no others."""
-        return b"" if self.sharing.locks else f"{os.geteuid()}@{os.uname().nodename}".encode()
+        return b"" if self.sharing.locks else f"{os.geteuid()}@{host_name()}".encode()
 
     def check(self, *folders: Path) -> None:
         """Have `folders` exist, and see that files can be made there. Raises LocalIOError."""
@@ -226,7 +227,7 @@ def denied(folder: Path) -> DverError:
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return explain(OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(folder)))
     status = os.stat(folder)
-    owner, group, mode = user_name(status.st_uid), _group(status.st_gid), status.st_mode & 0o7777
+    owner, group, mode = user_name(status.st_uid), group_name(status.st_gid), status.st_mode & 0o7777
     place = typed(os.fspath(folder))
     if status.st_uid == os.geteuid():
         fix = f"chmod u+rwx {place}"
@@ -255,20 +256,3 @@ def _ctime(path: Path) -> float | None:
     with suppress(OSError):
         return os.lstat(path).st_ctime
     return None
-
-
-def user_name(number: int) -> str:
-    """The name of the user with a number, or that number."""
-    import pwd
-
-    with suppress(KeyError):
-        return pwd.getpwuid(number).pw_name
-    return f"user {number}"
-
-
-def _group(number: int) -> str:
-    import grp
-
-    with suppress(KeyError):
-        return grp.getgrgid(number).gr_name
-    return f"number {number}"

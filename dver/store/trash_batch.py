@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Final
 from dver.core.errors import ConflictError
 from dver.core.fsutil import clear_leftovers, fsync_dir, temporary_name
 from dver.core.oid import Oid
+from dver.core.platform.filelock import try_lock
 from dver.core.processes import is_alive, process_space
 from dver.core.words import typed
 from dver.store.packs import pack_file_name
@@ -120,12 +120,7 @@ def _locked(batch: Batch) -> Iterator[bool]:
         yield False
         return
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield batch.path.exists()
+        yield try_lock(fd) and batch.path.exists()
     finally:
         os.close(fd)
 

@@ -18,13 +18,14 @@ from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.fsutil import name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
 from dver.core.openfiles import is_open_for_writing
+from dver.core.platform.blocks import reflink
 from dver.core.sparse import write_sparsely
 from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk
 from dver.store.chunking import cut
 from dver.store.codec import Encoder
-from dver.store.loose import LinkMode, reflink
+from dver.store.loose import LinkMode
 from dver.store.packs import ContentHash, PackWriter
 from dver.store.store import Store
 
@@ -197,7 +198,7 @@ class StoreWriter:
         before, now = os.fstat(source), time.time_ns()
         try:
             with open(fd, "w+b") as file:
-                if reflink(source, file.fileno()):
+                if reflink(source, file.fileno(), path):
                     content = _hash_of_clone(source, file.fileno(), before, now, read)
                 elif copy:
                     write_sparsely(file.fileno(), _hashed(_reported(read_pieces(source), read), content))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.fsutil import temporary_name
-from dver.store.loose import LinkMode, reflink
+from dver.core.platform.blocks import reflink
+from dver.store.loose import LinkMode
 from dver.store.scratch import Scratch, explaining
 
 _COMPOSED: Final = "caf\u00e9"
@@ -61,7 +62,7 @@ def _can_link(mode: LinkMode, source: Path, target: Path) -> bool:
 
 def _can_reflink(source: Path, target: Path) -> bool:
     with source.open("rb") as origin, target.open("xb") as copy:
-        return reflink(origin.fileno(), copy.fileno())
+        return reflink(origin.fileno(), copy.fileno(), target)
 
 
 def _is_case_sensitive(folder: Path) -> bool:

@@ -9,12 +9,13 @@ from typing import Final
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
+from dver.core.platform.blocks import reflink
 from dver.core.progress import Task
 from dver.core.sparse import write_sparsely
 from dver.formats.pack import Codec
 from dver.formats.tree import Entry, Kind
 from dver.store.frames import Found
-from dver.store.loose import LinkMode, reflink
+from dver.store.loose import LinkMode
 from dver.store.store import Store
 from dver.worktree.statcache import stat_key
 
@@ -149,7 +150,7 @@ class FileMaker:
         with self._store.loose.open(entry.oid) as source:
             fd = os.open(target, _WRITE, _permissions(entry))
             try:
-                done = reflink(source.fileno(), fd)
+                done = reflink(source.fileno(), fd, target)
             finally:
                 os.close(fd)
         if not done:

@@ -7,7 +7,6 @@ target. It is locked while it is used: one that nobody locks is left over, and t
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from itertools import count
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from dver.core.fsutil import clear_leftovers, temporary_name
+from dver.core.platform import filelock
 
 _STEM: Final = "stage"
 
@@ -62,7 +62,7 @@ class Stages:
         stage = os.path.join(parent, os.fsencode(temporary_name(_STEM)))
         os.mkdir(stage)
         lock = os.open(stage, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        filelock.lock(lock, shared=True)
         self._locks.append(lock)
         return stage
 

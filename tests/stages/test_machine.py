@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import Run
 
+from dver.core.platform import machine as platform_machine
 from dver.pipeline.room import Capacity
 from dver.pipeline.stage import Resources
 from dver.stages import machine
@@ -49,7 +50,7 @@ def test_processors_are_those_that_this_process_may_run_on() -> None:
 
 
 def test_memory_is_that_of_the_machine_or_of_its_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_LIMITS", (tmp_path,))
+    monkeypatch.setattr(platform_machine, "MEMORY_LIMITS", (tmp_path,))
     whole = machine.capacity(1, [Resources(memory=1)]).memory
     assert whole is not None
     assert whole > 10**8

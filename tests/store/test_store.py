@@ -10,10 +10,11 @@ import pytest
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
+from dver.core.platform.blocks import reflink
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, encode_leaf, write_directory
 from dver.store.database import Database
-from dver.store.loose import LinkMode, LooseBlobs, can_reflink, reflink
+from dver.store.loose import LinkMode, LooseBlobs, can_reflink
 from dver.store.objectindex import ObjectIndex
 from dver.store.packs import PackWriter
 from dver.store.scratch import Scratch
@@ -240,7 +241,7 @@ def test_loose_blobs_are_verified_listed_and_read_only(tmp_path: Path) -> None:
 def test_a_reflink_is_a_copy_or_is_refused(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"x" * 10_000)
     with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("x+b") as target:
-        done = reflink(source.fileno(), target.fileno())
+        done = reflink(source.fileno(), target.fileno(), tmp_path / "target")
         assert done is can_reflink(Scratch(tmp_path))
         assert target.read() == (b"x" * 10_000 if done else b"")
     assert sorted(os.listdir(tmp_path)) == ["source", "target"]
