@@ -30,7 +30,7 @@ DISK_REMEDIES: Final = {
 }
 """Why an operation on files fails, and the remedy, by error number."""
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
-"""Why a hard link cannot be made where a file can be renamed."""
+"""Errors of file systems without hard links (FAT, some network shares), where a file can still be renamed."""
 _WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -203,9 +203,10 @@ def _clear_unlocked(path: bytes) -> None:
 
 
 def move_to_free_name(source: Name, target: Name) -> bool:
-    """Rename the file or link `source` to `target` on the same disk. False, and nothing is changed, if that is there.
+    """Rename a file or link on the same disk. Returns False and changes nothing if `target` exists.
 
-    A rename would replace it. Where the file system has no hard links, one between the look and the rename is.
+    A hard link is used, since a rename replaces the target. Without hard links, a target that appears between the check
+    and the rename is replaced.
     """
     try:
         os.link(source, target, follow_symlinks=False)

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from dver.core.errors import LocalIOError, RemoteError
-from dver.core.fsutil import explain, fsync_dir, temporary_name
+from dver.core.fsutil import explain, fsync_dir, move_to_free_name, temporary_name
 from dver.core.platform import blocks
 from dver.remote.retry import OUT_OF_FILES
 from dver.remote.storage import (
@@ -38,8 +38,6 @@ _TEMPORARY: Final = f"{RESERVED}tmp"
 _STALE_SECONDS: Final = 24 * 3600
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
 _NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
-# Disks without hard links (FAT, some network shares) say one of these.
-_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class LocalStorage:
@@ -244,19 +242,10 @@ class LocalStorage:
                 blocks.sync(file.fileno())
 
     def _publish(self, temporary: str, target: str, *, if_absent: bool) -> bool:
-        if if_absent:
-            try:
-                os.link(temporary, target)
-            except FileExistsError:
-                return False
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
-                if os.path.lexists(target):
-                    return False
-                os.replace(temporary, target)
-        else:
+        if not if_absent:
             os.replace(temporary, target)
+        elif not move_to_free_name(temporary, target):
+            return False
         fsync_dir(os.path.dirname(target))
         return True
 

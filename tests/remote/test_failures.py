@@ -497,7 +497,7 @@ def test_what_a_killed_put_left_is_never_listed_and_swept_after_a_day(tmp_path: 
 def test_a_folder_without_hard_links_still_takes_a_put_if_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_links(source: str, target: str) -> None:
+    def no_links(source: str, target: str, **options: object) -> None:
         raise PermissionError(1, "Operation not permitted", source)
 
     monkeypatch.setattr(os, "link", no_links)
