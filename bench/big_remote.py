@@ -26,9 +26,9 @@ from dver.core.oid import Oid  # noqa: E402
 from dver.formats.objectref import ObjectRef  # noqa: E402
 from dver.formats.pack import ObjectKind  # noqa: E402
 from dver.formats.tree import Entry, Kind, write_directory  # noqa: E402
-from dver.remote.fetch import fetch  # noqa: E402
-from dver.remote.fetch_plan import ObjectPath  # noqa: E402
-from dver.remote.local import LocalStorage  # noqa: E402
+from dver.remote.backends.folder import LocalStorage  # noqa: E402
+from dver.remote.transfer.fetch import fetch  # noqa: E402
+from dver.remote.transfer.fetch_plan import ObjectPath  # noqa: E402
 from dver.store.writer import StoreWriter  # noqa: E402
 
 BARS = {

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import contents
 
-from dver.core.fsutil import read_pieces
-from dver.store import codec
-from dver.store.database import Database
+from dver.core.files import read_pieces
+from dver.store.objects import codec
+from dver.store.objects.database import Database
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 

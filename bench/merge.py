@@ -18,10 +18,10 @@ from pathlib import Path
 
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, Leaf
-from dver.store.database import Database
-from dver.store.graft import directory
-from dver.store.merge import merge
+from dver.store.objects.database import Database
 from dver.store.store import Store
+from dver.store.trees.edit import directory
+from dver.store.trees.merge import merge
 from dver.store.writer import StoreWriter
 
 Change = tuple[int, int]

@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.remote.pool import ADAPTIVE, in_parallel
-from dver.remote.s3 import S3Storage
+from dver.remote.backends.s3 import S3Storage
+from dver.remote.parallel import ADAPTIVE, in_parallel
 from dver.remote.settings import parse
 
 MIB = 2**20

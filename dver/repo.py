@@ -15,28 +15,28 @@ from dver.core.locks import locked
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
-from dver.scm import index
-from dver.scm.git import GitRepo, discover
-from dver.scm.noproject import no_project
+from dver.git import index
+from dver.git.git_repo import GitRepo, discover
+from dver.git.no_project import no_project
 
 # The parts are imported when they are made: with SQLite, zstd and the rest they take a third of the time of a command
 # that needs none of them, such as `dver status` where nothing is tracked.
 if TYPE_CHECKING:
     from dver.config import Config, ConfigPaths
-    from dver.remote.catalog import Catalog
-    from dver.remote.mirror import Mirror
+    from dver.remote.index.catalog import Catalog
+    from dver.remote.index.mirror import Mirror
     from dver.remote.settings import RemoteSettings
     from dver.remote.storage import Storage
-    from dver.store.database import Database
-    from dver.store.loose import LinkMode
-    from dver.store.scratch import Sharing
+    from dver.store.objects.database import Database
+    from dver.store.objects.file_creation import Sharing
+    from dver.store.objects.loose import LinkMode
     from dver.store.store import Store
-    from dver.worktree.followed import Followed
-    from dver.worktree.ignore import Ignore, IgnoreRules
-    from dver.worktree.placed import Placed
-    from dver.worktree.scan import Intake, Scanner, Snapshot
-    from dver.worktree.statcache import StatCache
-    from dver.worktree.storelinks import StoreLinks
+    from dver.workspace.scan.ignore import Ignore, IgnoreRules
+    from dver.workspace.scan.scanner import Intake, Scanner, Snapshot
+    from dver.workspace.scan.stat_cache import StatCache
+    from dver.workspace.state.followed import Followed
+    from dver.workspace.state.placed import Placed
+    from dver.workspace.state.store_links import StoreLinks
 
 PROJECT_FOLDER: Final = ".dver"
 
@@ -146,7 +146,7 @@ class Repository:
         the same place from all worktrees of the clone."""
         if self.git.git_dir == self.git.common_dir:
             return self.root
-        from dver.scm.worktrees import main_folder
+        from dver.git.worktrees import main_folder
 
         return main_folder(self.git) / os.fsdecode(self.prefix)
 
@@ -173,7 +173,7 @@ class Repository:
     @cached_property
     def database(self) -> Database:
         """The index database."""
-        from dver.store.database import Database
+        from dver.store.objects.database import Database
 
         return Database(self.database_path)
 
@@ -189,8 +189,8 @@ class Repository:
     @property
     def sharing(self) -> Sharing:
         """Who else uses the store."""
-        from dver.store.clones import is_shared
-        from dver.store.scratch import FOLDER_BITS, Sharing
+        from dver.store.objects.file_creation import FOLDER_BITS, Sharing
+        from dver.store.registered_clones import is_shared
 
         others = self.config.cache_dir is not None or is_shared(self.store_root)
         return Sharing(FOLDER_BITS[self.config.cache_shared], self.git.common_dir if others else None)
@@ -199,7 +199,7 @@ class Repository:
     def former_store(self) -> Path | None:
         """A store of this clone, not the one in use, that has something in it: what was used before `cache.dir` was
         set, or set to another place."""
-        from dver.store.scratch import is_store
+        from dver.store.objects.file_creation import is_store
 
         own = self.shared_folder / "store"
         return own if own != self.store_root and is_store(own) else self.store.index.former_store()
@@ -207,14 +207,14 @@ class Repository:
     @cached_property
     def stat_cache(self) -> StatCache:
         """The stat cache."""
-        from dver.worktree.statcache import StatCache
+        from dver.workspace.scan.stat_cache import StatCache
 
         return StatCache(self.database)
 
     @property
     def link_mode(self) -> LinkMode:
         """How large files in the workspace relate to the store."""
-        from dver.store.loose import LinkMode
+        from dver.store.objects.loose import LinkMode
 
         return LinkMode(self.config.cache_link)
 
@@ -233,7 +233,7 @@ class Repository:
 
     def connect(self, name: str | None = None) -> Storage:
         """The storage of the remote `name`, or of the default one."""
-        from dver.remote.connect import connect
+        from dver.remote.backends.connect import connect
 
         settings = self.remote_settings(name)
         if self.in_hook:
@@ -241,7 +241,7 @@ class Repository:
         return connect(settings, base=self._base_of(settings))
 
     def _base_of(self, settings: RemoteSettings) -> Path:
-        from dver.remote.connect import is_relative
+        from dver.remote.backends.connect import is_relative
 
         return self.settings_base if is_relative(settings.url) else self.root
 
@@ -251,16 +251,16 @@ class Repository:
 
     def mirror(self, name: str | None = None) -> Mirror:
         """What is known here of the remote `name`, or of the default one."""
-        from dver.remote.connect import remote_key
-        from dver.remote.mirror import Mirror
+        from dver.remote.backends.connect import remote_key
+        from dver.remote.index.mirror import Mirror
 
         settings = self.remote_settings(name)
         return Mirror(self.database, remote_key(settings, base=self._base_of(settings)))
 
     def catalog(self, name: str | None = None, *, jobs: int | None = None) -> Catalog:
         """What the remote `name`, or the default one, holds, to be asked during a transfer; `jobs` at once."""
-        from dver.remote.catalog import Catalog
-        from dver.remote.pool import JOBS
+        from dver.remote.index.catalog import Catalog
+        from dver.remote.parallel import JOBS
 
         return Catalog(self.mirror(name), self.connect(name), jobs=jobs or self.jobs(name) or JOBS)
 
@@ -301,12 +301,12 @@ class Repository:
 
     def ignore(self) -> Ignore:
         """The rules of `.dverignore` files."""
-        from dver.worktree.ignore import Ignore
+        from dver.workspace.scan.ignore import Ignore
 
         return Ignore(os.fsencode(self.root))
 
     def _scanner(self, intake: Intake, ignore: IgnoreRules | None, progress: Progress) -> Scanner:
-        from dver.worktree.scan import Scanner
+        from dver.workspace.scan.scanner import Scanner
 
         rules, ctimes = ignore or self.ignore(), self.config.cache_link != "hardlink"
         return Scanner(
@@ -329,7 +329,7 @@ class Repository:
     @property
     def links(self) -> StoreLinks:
         """Recognises links that `cache.link = symlink` has made."""
-        from dver.worktree.storelinks import StoreLinks
+        from dver.workspace.state.store_links import StoreLinks
 
         return StoreLinks(self.store)
 
@@ -350,7 +350,7 @@ class Repository:
     @property
     def placed(self) -> Placed:
         """What dver has put into this worktree. Read again where the file has changed."""
-        from dver.worktree.placed import read_placed
+        from dver.workspace.state.placed import read_placed
 
         try:
             status = os.stat(self._placed_file)
@@ -364,13 +364,13 @@ class Repository:
     @cached_property
     def partial(self) -> frozenset[bytes]:
         """Tracked directories of which only parts were ever checked out in this worktree."""
-        from dver.worktree.placed import read_placed
+        from dver.workspace.state.placed import read_placed
 
         return frozenset(read_placed(self._partial_file))
 
     def note_partial(self, changes: Mapping[bytes, bool]) -> None:
         """Remember of some directories whether only parts of them are here."""
-        from dver.worktree.placed import write_placed
+        from dver.workspace.state.placed import write_placed
 
         paths = {path for path in (*self.partial, *changes) if changes.get(path, True)}
         if paths != self.partial:
@@ -379,7 +379,7 @@ class Repository:
 
     def note_placed(self, changes: Mapping[bytes, tuple[Entry, ...]]) -> None:
         """Remember what dver has put at some paths; nothing means that it has taken all away."""
-        from dver.worktree.placed import write_placed
+        from dver.workspace.state.placed import write_placed
 
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
@@ -391,13 +391,13 @@ class Repository:
     @property
     def followed(self) -> Followed:
         """What the pointers said when data last followed them in this worktree."""
-        from dver.worktree.followed import read_followed
+        from dver.workspace.state.followed import read_followed
 
         return read_followed(self._followed_file)
 
     def note_followed(self, changes: Mapping[bytes, Entry | None]) -> None:
         """Remember what data at some paths has followed, be it as far as it could; None for nothing."""
-        from dver.worktree.followed import mark_of
+        from dver.workspace.state.followed import mark_of
 
         before = self.followed
         marks = {**before.marks, **{path: mark_of(entry) if entry else "" for path, entry in changes.items()}}
@@ -413,7 +413,7 @@ class Repository:
 
     def set_followed(self, followed: Followed) -> None:
         """Write down what `followed` says."""
-        from dver.worktree.followed import write_followed
+        from dver.workspace.state.followed import write_followed
 
         write_followed(self._followed_file, followed)
 
@@ -438,7 +438,7 @@ class Repository:
 
     @property
     def _followed_file(self) -> Path:
-        from dver.worktree.followed import FILE
+        from dver.workspace.state.followed import FILE
 
         return self.git.git_dir / FILE
 

@@ -20,12 +20,12 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind, totals, write_directory
-from dver.remote.draft import IndexDraft
-from dver.remote.local import LocalStorage
-from dver.remote.mirror import index_key, pack_key
+from dver.remote.backends.folder import LocalStorage
+from dver.remote.index.mirror import index_key, pack_key
+from dver.remote.index.writer import IndexDraft
 from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
-from dver.store.packs import PackWriter
-from dver.store.scratch import Scratch
+from dver.store.objects.file_creation import Scratch
+from dver.store.objects.packs import PackWriter
 
 PACK_SIZE = 32 << 20
 FRAME_SIZE = 30_000

@@ -11,14 +11,14 @@ from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, totals, write_directory
-from dver.remote.catalog import Catalog
-from dver.remote.fetch import FetchResult, fetch
-from dver.remote.fetch_plan import ObjectPath
-from dver.remote.mirror import Mirror
-from dver.remote.push import PushResult, push
-from dver.remote.push_plan import plan_push
+from dver.remote.index.catalog import Catalog
+from dver.remote.index.mirror import Mirror
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
-from dver.store.database import Database
+from dver.remote.transfer.fetch import FetchResult, fetch
+from dver.remote.transfer.fetch_plan import ObjectPath
+from dver.remote.transfer.push import PushResult, push
+from dver.remote.transfer.push_plan import plan_push
+from dver.store.objects.database import Database
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 

@@ -10,8 +10,8 @@ from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, Codec, ObjectKind
 from dver.formats.remote_index import PackRef
-from dver.remote.gc_plan import FAR, by_pack, list_name, merged_rows, new_lists, plan
-from dver.remote.gc_state import IndexFacts, Listed, Needed, RemoteGcPlan, RemoteState
+from dver.remote.gc.plan import FAR, by_pack, list_name, merged_rows, new_lists, plan
+from dver.remote.gc.state import IndexFacts, Listed, Needed, RemoteGcPlan, RemoteState
 
 GRACE = 1000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dver.core.errors import StageError
-from dver.pipeline.job import Ended, Ending, Event, Job, Runner, Said
+from dver.pipelines.engine.job import Ended, Ending, Event, Job, Runner, Said
 
 
 class MemoryRunner:

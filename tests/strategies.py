@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from dver.core.oid import Oid
 from dver.formats.condemned import AT_MAX, Condemned
+from dver.formats.cursor import SIZE_MAX
 from dver.formats.lock import Item, Lock, Stage
 from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
-from dver.formats.reading import SIZE_MAX
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
-from dver.formats.repository import RepositoryEntry
+from dver.formats.remote_repository import RepositoryEntry
 from dver.formats.tree import NAME_MAX, Entry, Kind, forbidden_name
 
 # No deadline: tests share the machine with others. No database: nothing is written beside the tests.

@@ -12,7 +12,7 @@ from docpages.commands import parse
 
 from dver.formats import pack, pointer, tree
 from dver.store import writer
-from dver.worktree import statcache
+from dver.workspace.scan import stat_cache
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "bench/README.md", *(ROOT / "docs").rglob("*.md")])
@@ -108,5 +108,5 @@ def test_the_format_pages_have_the_sizes_of_the_code() -> None:
     assert f"blob of more than {writer.LARGE >> 20} MiB" in pack_page
     assert f"more than {tree.LEAF_MAX:,} entries" in tree_page
     assert f"({tree.SHARD_MASK + 1:,} entries on average), or after {tree.SHARD_MAX:,}" in tree_page
-    assert f"fingerprint: {statcache.KEY_SIZE} bytes for each name" in store_page
+    assert f"fingerprint: {stat_cache.KEY_SIZE} bytes for each name" in store_page
     assert f"At most {pointer.MAX_SIZE >> 10} KiB are read" in pointer_page

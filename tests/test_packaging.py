@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from support import Run
 
 from dver.cli.verbs import HIDDEN, SUMMARIES
-from dver.plots.templates import BUILT_IN
+from dver.pipelines.plots.templates import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,7 +58,7 @@ def test_the_hooks_for_other_projects_call_verbs_that_exist() -> None:
 def test_the_plot_templates_are_files_of_the_package() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["dver"]
-    assert {path.name for path in files("dver.plots").joinpath("vega_lite").iterdir()} == {
+    assert {path.name for path in files("dver.pipelines.plots").joinpath("vega_lite").iterdir()} == {
         f"{name}.json" for name in BUILT_IN
     }
 

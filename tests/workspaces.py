@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from support import git, make_git_repo
 
-from dver.ops.add import AddResult, add
-from dver.ops.checkout import CheckoutResult, checkout
-from dver.ops.diff import diff
-from dver.ops.init import init
-from dver.ops.status import PathStatus, StatusReport, status
-from dver.project.restore import Restored
+from dver.ops.inspect.diff import diff
+from dver.ops.inspect.status import PathStatus, StatusReport, status
+from dver.ops.track.add import AddResult, add
+from dver.ops.track.checkout import CheckoutResult, checkout
+from dver.ops.track.init import init
 from dver.repo import Repository
-from dver.store.compare import Change
-from dver.worktree.state import DataState
+from dver.store.trees.compare import Change
+from dver.workspace.checkout.restore import Restored
+from dver.workspace.state.data_state import DataState
 
 Content = tuple[str, bytes]
 """What a path is (file, executable, link, directory), and its bytes."""
@@ -84,22 +84,22 @@ class Project:
         force: bool = False,
         cwd: Path | None = None,
     ) -> AddResult:
-        """See `dver.ops.add`."""
+        """See `dver.ops.track.add`."""
         with self.opened() as repo:
             return add(repo, paths, cwd=cwd or self.root, update=update, dry_run=dry_run, force=force)
 
     def checkout(self, *paths: str, rev: str | None = None, force: bool = False) -> Restored:
-        """See `dver.ops.checkout`."""
+        """See `dver.ops.track.checkout`."""
         with self.opened() as repo:
             return checkout(repo, paths, cwd=self.root, rev=rev, force=force).restored
 
     def checkout_to(self, to: Path, *paths: str, rev: str | None = None) -> CheckoutResult:
-        """See `dver.ops.checkout`."""
+        """See `dver.ops.track.checkout`."""
         with self.opened() as repo:
             return checkout(repo, paths, cwd=self.root, rev=rev, to=to)
 
     def status(self, *paths: str) -> StatusReport:
-        """See `dver.ops.status`."""
+        """See `dver.ops.inspect.status`."""
         with self.opened() as repo:
             return status(repo, paths, cwd=self.root)
 
@@ -113,7 +113,7 @@ class Project:
         return self.state(path).data is DataState.UNCHANGED
 
     def diff(self, old: str | None = None, new: str | None = None) -> tuple[Change, ...]:
-        """See `dver.ops.diff`."""
+        """See `dver.ops.inspect.diff`."""
         with self.opened() as repo:
             return diff(repo, cwd=self.root, old=old, new=new).changes
 

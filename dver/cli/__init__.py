@@ -2,7 +2,7 @@
 
 How a command is written
 ------------------------
-One verb is one module, `dver/cli/commands/VERB.py`, whose click command is called `command`. The table in
+One verb is one module, `dver/cli/commands/SECTION/VERB.py`, whose click command is called `command`. The table in
 `dver/cli/verbs.py` names every verb with its one-line summary, so that `dver --help` imports none of them; the first
 line of the command's docstring is that same summary (a test compares them).
 

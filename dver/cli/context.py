@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from dver.cli import terminal
+from dver.cli.render import terminal
 
 if TYPE_CHECKING:
     from dver.cli.progress import TerminalProgress
@@ -27,7 +27,7 @@ class OutputClosedError(Exception):
 
 def unwritten(error: OSError, stream: str = "standard output") -> OutputClosedError | DverError:
     """What a failure to write to a standard stream means."""
-    from dver.core.fsutil import explain
+    from dver.core.files import explain
 
     if isinstance(error, BrokenPipeError):
         return OutputClosedError()
@@ -113,7 +113,7 @@ class Context:
 
     def emit_json(self, value: object) -> None:
         """Print `value`, made of dataclasses, mappings, sequences, paths, oids and enums, as JSON."""
-        from dver.cli.jsontext import encode
+        from dver.cli.render.json_output import encode
 
         self._write(sys.stdout, encode(value))
         self.json_due = False

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, TextIO
 
 import click
 
-from dver.cli import terminal
 from dver.cli.context import OutputClosedError
+from dver.cli.render import terminal
 from dver.core.errors import DverError
 
 EXIT_USAGE: Final = 2
@@ -63,7 +63,7 @@ def describe(error: BaseException) -> Report:
     if isinstance(error, click.ClickException):
         return Report(_sentence(error.format_message()), None, _see_help(error), EXIT_USAGE)
     if isinstance(error, OSError):
-        from dver.core.fsutil import explain
+        from dver.core.files import explain
 
         return describe(explain(error))
     if isinstance(error, RecursionError):

@@ -16,10 +16,11 @@ from typing import Any
 import click
 
 from dver import __version__
-from dver.cli import options, terminal
+from dver.cli import options
 from dver.cli.context import Context, OutputClosedError, unwritten
 from dver.cli.errors import abandon, report
-from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES
+from dver.cli.render import terminal
+from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES, module_of
 from dver.core.errors import DverError
 from dver.core.locks import Waiting, waiting
 
@@ -33,7 +34,7 @@ class _Dver(options.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in SUMMARIES and name not in HIDDEN:
             return None
-        command = import_module(f"dver.cli.commands.{name.replace('-', '_')}").command
+        command = import_module(module_of(name)).command
         assert isinstance(command, click.Command)
         command.name = name
         return command
@@ -105,7 +106,7 @@ def _run(args: list[str], context: Context) -> int:
 
 def _complete(context: Context) -> int:
     """Answer the shell, which asks through the environment what could come next."""
-    from dver.cli.completing import complete
+    from dver.cli.completion import complete
 
     return complete(cli, os.environ["_DVER_COMPLETE"], obj=context)
 

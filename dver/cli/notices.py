@@ -6,15 +6,15 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from dver.cli import terminal
-from dver.cli.changes import shown
 from dver.cli.context import Context
-from dver.core.words import some, typed
+from dver.cli.render import terminal
+from dver.cli.render.changes import shown
+from dver.core.phrasing import some, typed
+from dver.git.staged import recorded_by_commit
 from dver.repo import Repository
-from dver.scm.staged import recorded_by_commit
 
 if TYPE_CHECKING:
-    from dver.pipeline.environment import SecretVariable
+    from dver.pipelines.engine.env_variables import SecretVariable
 
 
 def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:

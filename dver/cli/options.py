@@ -12,7 +12,7 @@ import click
 
 from dver.cli.context import Context
 from dver.core.errors import UsageError
-from dver.core.words import typed
+from dver.core.phrasing import typed
 
 if TYPE_CHECKING:
     from dver.repo import Repository
@@ -72,7 +72,7 @@ class _Dver(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)
         if ctx.resilient_parsing:  # a shell asks what could come next
-            from dver.cli.completing import describe
+            from dver.cli.completion import describe
 
             describe(own, verb=ctx.parent.info_name if ctx.parent else None, part=ctx.info_name)
         return [*own, *GLOBAL_OPTIONS, last]
@@ -225,7 +225,7 @@ def remote_choice_option(text: str) -> Callable[[F], F]:
 
 
 def scope_options(function: F) -> F:
-    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.project.history.Scope`."""
+    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.tracking.revision_scope.Scope`."""
     return _with_options(
         function,
         click.option("--rev", metavar="REV", help="Use the data of commit REV instead of the current data."),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TextIO
 
-from dver.cli.terminal import human_size, is_terminal, width
+from dver.cli.render.terminal import human_size, is_terminal, width
 from dver.core.progress import Unit
 from dver.core.traffic import TRAFFIC
 

@@ -43,10 +43,12 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "metrics": "Show metrics and compare them between revisions.",
         "plots": "Draw plots and compare them between revisions.",
     },
-    "Set up and maintain": {
+    "Set up": {
         "install": "Install Git hooks and merge drivers.",
         "uninstall": "Remove dver's hooks and drivers.",
         "config": "Read and change settings.",
+    },
+    "Maintain": {
         "gc": "Remove unreferenced data.",
         "fsck": "Verify stored data and repair corrupt objects.",
         "doctor": "Check the installation, disk and project for problems.",
@@ -63,3 +65,22 @@ SUMMARIES: Final[dict[str, str]] = {verb: text for verbs in SECTIONS.values() fo
 
 HIDDEN: Final = frozenset(("hook", "merge-driver", "diff-driver", "textconv"))
 """Verbs for Git hooks and drivers. The help does not list them."""
+
+_PACKAGES: Final = {
+    "Track data": "track",
+    "Inspect data": "inspect",
+    "Share data": "share",
+    "Run pipelines": "run",
+    "Compare runs": "compare",
+    "Set up": "setup",
+    "Maintain": "maintain",
+    "Get help": "help",
+}
+"""The package below `dver.cli.commands` and `dver.ops` for each section."""
+
+
+def module_of(verb: str) -> str:
+    """The module with the command of `verb`."""
+    section = next((section for section, verbs in SECTIONS.items() if verb in verbs), None)
+    package = _PACKAGES[section] if section else "git"
+    return f"dver.cli.commands.{package}.{verb.replace('-', '_')}"

@@ -12,7 +12,7 @@ from dver.config.files import parse_toml, read_file
 from dver.config.reading import ConfigPaths
 from dver.config.schema import Scope, Value, check_remote_name, parse_value, spec_of
 from dver.core.errors import RepositoryError, UsageError
-from dver.core.fsutil import clear_leftovers, read_regular, write_atomic
+from dver.core.files import clear_leftovers, read_regular, write_atomic
 from dver.core.remote_schema import SettingSpec
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dver.core.errors import RepositoryError
-from dver.core.fsutil import SpecialFileError, read_regular
+from dver.core.files import SpecialFileError, read_regular
 
 _POSITION: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _NO_SETTINGS: Final = re.compile(rb"(?:[ \t\r\n]*(?:#[^\n]*(?:\n|\Z))?)*")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dver.config.schema import REMOTE_NAME, Value
-from dver.core.fsutil import write_atomic
+from dver.core.files import write_atomic
 
 FILE: Final = "trusted.json"
 _VERSION: Final = 1

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from dver.core.fsutil import new_temporary
+from dver.core.files import new_temporary
 
 TICK_NS: Final = 20_000_000
 """Two ticks of the slowest kernel clock in use (100 Hz): times closer than this may be one and the same."""

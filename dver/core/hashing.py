@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from dver.core.fsutil import read_pieces
+from dver.core.files import read_pieces
 from dver.core.oid import Oid
 from dver.core.progress import Task
 

@@ -15,11 +15,11 @@ from typing import Any, Final, Never
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
+from dver.formats.cursor import SIZE_MAX
 from dver.formats.lock_values import decode_value, encode_value
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
-from dver.formats.reading import SIZE_MAX
 from dver.formats.tree import Entry, entry_of
 
 NAME: Final = "dver.lock"

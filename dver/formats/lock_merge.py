@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Literal
 
 from dver.core.errors import ConflictError, CorruptError
+from dver.formats.conflict_markers import versions
 from dver.formats.lock import Stage, decode, encode_stage, joined
-from dver.formats.markers import versions
 
 
 def merge(

@@ -21,7 +21,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
-from dver.formats.reading import SIZE_MAX, Cursor
+from dver.formats.cursor import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVERPACK"
 FOOTER_MAGIC: Final = b"DVFT"

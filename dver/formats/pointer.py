@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
+from dver.formats.cursor import SIZE_MAX
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.formats.reading import SIZE_MAX
 from dver.formats.tree import Entry, Kind, entry_of
 
 if TYPE_CHECKING:

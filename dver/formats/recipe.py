@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
-from dver.formats.reading import SIZE_MAX, Cursor
+from dver.formats.cursor import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVRC"
 VERSION: Final = 1

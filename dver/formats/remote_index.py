@@ -27,8 +27,8 @@ from xxhash import xxh3_64_intdigest
 from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
+from dver.formats.cursor import SIZE_MAX, Cursor
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, Codec, ObjectKind
-from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVIX"
 VERSION: Final = 2

@@ -22,9 +22,9 @@ from xxhash import xxh3_64_intdigest
 from dver.core.errors import CorruptError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
+from dver.formats.cursor import SIZE_MAX, Cursor
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.formats.reading import SIZE_MAX, Cursor
 
 MAGIC: Final = b"DVTR"
 VERSION: Final = 1

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from dver.config import Scope, edit
-from dver.core.fsutil import read_regular
-from dver.project.owndirs import Change, ignore_own_directories
-from dver.project.trusting import accept
+from dver.core.files import read_regular
+from dver.git import index
+from dver.project.own_directories import Change, ignore_own_directories
+from dver.project.trusted_settings import accept
 from dver.repo import PROJECT_FOLDER, Repository
-from dver.scm import index
 
 T = TypeVar("T")
 

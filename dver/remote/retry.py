@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from dver.core.errors import RemoteError
 from dver.core.traffic import TRAFFIC
-from dver.remote.pace import report_slow
+from dver.remote.concurrency import report_slow
 
 T = TypeVar("T")
 

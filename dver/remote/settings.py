@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, cast
 
 from dver.core.errors import RepositoryError
+from dver.core.phrasing import typed
 from dver.core.remote_schema import BY_NAME, SECRETS, problem_with
-from dver.core.words import typed
 
 SECRET_KEYS: Final = SECRETS
 """Settings that may be kept in the clone's own configuration only. `dver.config` sees to that."""

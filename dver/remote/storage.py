@@ -1,7 +1,7 @@
 """What a remote must be able to do: a handful of calls on named byte strings.
 
 `Storage` is implemented for folders (`local`), S3 (`s3`) and any other fsspec protocol (`fsspec_storage`); one
-conformance suite (`tests/remote/test_storage.py`) holds them all to this page. Nothing here knows what is stored.
+conformance suite (`tests/remote/backends/test_storage.py`) tests them all. Nothing here knows what is stored.
 
 A *key* is one or more names joined by `/`, such as `packs/ab/abcd.pack`. Keys are written once or replaced whole.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import RemoteError
-from dver.remote import pace
+from dver.remote import concurrency
 
 CHUNK: Final = 8 * 2**20
 """Bytes read from a file at a time."""
@@ -169,7 +169,7 @@ class Meter:
 
     def __init__(self, moved: Moved | None) -> None:
         self._moved = moved
-        self._pace = pace.current()
+        self._pace = concurrency.current()
         self._position = 0
 
     def at(self, position: int) -> None:

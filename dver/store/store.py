@@ -16,18 +16,18 @@ from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Chunk, Recipe
 from dver.formats.tree import Entry
-from dver.store import clones
-from dver.store.closure import Missing, find_missing
-from dver.store.codec import corrupt, missing
-from dver.store.database import Database
-from dver.store.frames import Found
-from dver.store.gc_guard import restore_needed
-from dver.store.loose import LooseBlobs
-from dver.store.loosechunks import LooseChunks
-from dver.store.objectindex import ObjectIndex
-from dver.store.reader import StoreReader
-from dver.store.scratch import PRIVATE, Scratch, Sharing
-from dver.store.trash import has_unfinished
+from dver.store import registered_clones
+from dver.store.object_index import ObjectIndex
+from dver.store.objects.codec import corrupt, missing
+from dver.store.objects.database import Database
+from dver.store.objects.file_creation import PRIVATE, Scratch, Sharing
+from dver.store.objects.frames import Found
+from dver.store.objects.loose import LooseBlobs
+from dver.store.objects.loose_chunks import LooseChunks
+from dver.store.objects.reader import StoreReader
+from dver.store.trash.guard import restore_needed
+from dver.store.trash.trash import has_unfinished
+from dver.store.trees.reachable import Missing, find_missing
 
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
@@ -58,14 +58,14 @@ class Store:
         """Make the store writable and register this clone, before the first write. Raises LocalIOError."""
         if not self._prepared:
             self.scratch.check(self.packs)
-            clones.note(self.root, self.scratch)
+            registered_clones.note(self.root, self.scratch)
             self._prepared = True
 
     def register_clone(self) -> None:
         """Register this clone in a store that exists already, if the register can be written."""
         if self.packs.is_dir() or self.loose.root.is_dir():
             with suppress(OSError, LocalIOError):
-                clones.note(self.root, self.scratch)
+                registered_clones.note(self.root, self.scratch)
 
     def refresh(self) -> None:
         """Forget which files exist: another process, or another clone, may have added some."""

@@ -15,18 +15,18 @@ from typing import Final, NamedTuple, Self
 from dver.core.batches import batched
 from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
-from dver.core.fsutil import name_place, read_pieces, temporary_name, writing_to
+from dver.core.files import name_place, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
-from dver.core.openfiles import is_open_for_writing
+from dver.core.open_files import is_open_for_writing
 from dver.core.platform.blocks import reflink
-from dver.core.sparse import write_sparsely
+from dver.core.sparse_files import write_sparsely
 from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk
-from dver.store.chunking import cut
-from dver.store.codec import Encoder
-from dver.store.loose import LinkMode
-from dver.store.packs import ContentHash, PackWriter
+from dver.store.objects.chunking import cut
+from dver.store.objects.codec import Encoder
+from dver.store.objects.loose import LinkMode
+from dver.store.objects.packs import ContentHash, PackWriter
 from dver.store.store import Store
 
 LARGE: Final = 1 << 20

@@ -25,7 +25,7 @@ def command(ctx, *, as_json):
     "Show changed data and stages that are out of date."
 {body}
 
-stand_in = types.ModuleType("dver.cli.commands.status")
+stand_in = types.ModuleType("dver.cli.commands.inspect.status")
 stand_in.command = command
 sys.modules[stand_in.__name__] = stand_in
 run()

@@ -14,7 +14,7 @@ import pytest
 from support import Run, git, make_git_repo
 
 from dver.cli.main import cli, main
-from dver.cli.verbs import SUMMARIES
+from dver.cli.verbs import SUMMARIES, module_of
 from dver.core import errors
 from dver.repo import Repository
 
@@ -89,7 +89,7 @@ def test_every_error_of_every_verb_is_json_on_stdout_and_text_on_stderr(
 
         monkeypatch.setattr(Repository, "open", fail)
         for name in ("init", "install", "uninstall", "doctor", "get", "listed"):
-            module = import_module(f"dver.cli.commands.{verb.split()[0]}")
+            module = import_module(module_of(verb.split()[0]))
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)
         code, answer, err = run_here(capsys, command_line(verb))

@@ -15,8 +15,8 @@ from servers import FaultyS3
 import dver.cli.progress
 from dver.cli.progress import TerminalProgress
 from dver.core.traffic import TRAFFIC, Traffic
+from dver.remote.backends.s3 import S3Storage
 from dver.remote.retry import Policy, Retrier, TransientError
-from dver.remote.s3 import S3Storage
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody
 

@@ -16,16 +16,16 @@ import pytest
 from support import Run, git, make_git_repo
 from workspaces import Project, count_calls, write
 
-import dver.core.fsutil
-import dver.project.pointerfiles
-import dver.scm.index
+import dver.core.files
+import dver.git.index
+import dver.tracking.pointer_files
 from dver.core.errors import ConflictError, DverError, RepositoryError, UsageError
-from dver.core.fsutil import explain
+from dver.core.files import explain
 from dver.core.oid import Oid
 from dver.formats import pointer as pointer_format
-from dver.store.database import Database
+from dver.store.objects.database import Database
 from dver.store.store import Store
-from dver.worktree.ignore import FILE_NAMES
+from dver.workspace.scan.ignore import FILE_NAMES
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_an_add_that_fails_at_any_step_leaves_pointers_and_ignore_files_as_they_
 ) -> None:
     write(tracked.root, {"data/three": b"3", "sub/more": b"4", "new": b"5"})
     before = git_view(tracked)
-    module = dver.scm.index if step == "stage" else dver.core.fsutil
+    module = dver.git.index if step == "stage" else dver.core.files
     original = getattr(module, step)
     calls = 0
 
@@ -203,14 +203,14 @@ def test_an_add_that_fails_at_any_step_leaves_pointers_and_ignore_files_as_they_
 def test_ctrl_c_just_after_git_has_staged_unstages_again(tracked: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tracked.root, {"data/three": b"3", "sub/more": b"4"})
     before = git_view(tracked)
-    real = dver.scm.index.stage
+    real = dver.git.index.stage
 
     def interrupted(*args: object) -> None:
-        monkeypatch.setattr(dver.scm.index, "stage", real)
+        monkeypatch.setattr(dver.git.index, "stage", real)
         real(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dver.scm.index, "stage", interrupted)
+    monkeypatch.setattr(dver.git.index, "stage", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tracked.add("data", "sub/more")
     assert git_view(tracked) == before
@@ -471,7 +471,7 @@ def test_objects_are_in_the_store_before_the_pointer_names_them(
 ) -> None:
     write(project.root, {"data/file": b"x", "data/sub/file": b"y"})
     seen: list[bool] = []
-    real = dver.project.pointerfiles.write_all_atomic
+    real = dver.tracking.pointer_files.write_all_atomic
 
     def watching(files: Mapping[Path, bytes]) -> None:
         with project.opened() as repo:
@@ -480,7 +480,7 @@ def test_objects_are_in_the_store_before_the_pointer_names_them(
             seen.append(all(entry.oid in fresh for entry in fresh.tree(oid)))
         real(files)
 
-    monkeypatch.setattr(dver.project.pointerfiles, "write_all_atomic", watching)
+    monkeypatch.setattr(dver.tracking.pointer_files, "write_all_atomic", watching)
     project.add("data")
     assert seen == [True]
 
@@ -566,7 +566,7 @@ def test_many_files_cost_hardly_more_git_commands_and_commits_than_one(
         write(project.root, {f"many{number}/{n}.bin": b"%d" % n for n in range(number)})
         counted = dict.fromkeys(("git", "commits"), 0)
         with monkeypatch.context() as patched:
-            count_calls(patched, dver.scm.index, "run", counted, "git")
+            count_calls(patched, dver.git.index, "run", counted, "git")
             count_calls(patched, Database, "_commit", counted, "commits")
             project.add(*(f"many{number}/{n}.bin" for n in range(number)))
         counts.append(counted)

@@ -14,8 +14,8 @@ import zstandard
 from support import Run, git, make_git_repo
 from workspaces import Project, count_calls, listing, write
 
-import dver.worktree.apply
-import dver.worktree.placed
+import dver.workspace.files.apply
+import dver.workspace.state.placed
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.core.oid import Oid
 from dver.formats import pointer as pointer_format
@@ -23,13 +23,13 @@ from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
-from dver.project.restore import Restored
-from dver.store.database import Database
-from dver.store.loose import can_reflink
-from dver.store.packs import PackWriter
-from dver.store.scratch import Scratch
-from dver.worktree.filemaker import FileMaker, Made
-from dver.worktree.plan import Kept, Why
+from dver.store.objects.database import Database
+from dver.store.objects.file_creation import Scratch
+from dver.store.objects.loose import can_reflink
+from dver.store.objects.packs import PackWriter
+from dver.workspace.checkout.restore import Restored
+from dver.workspace.files.file_writer import FileMaker, Made
+from dver.workspace.files.plan import Kept, Why
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/sub/deep": b"deep"}
 V2 = {"data/same": b"same", "data/edited": b"three", "data/new": b"new", "data/sub/deep": b"deeper"}
@@ -74,7 +74,7 @@ def test_many_single_files_cost_hardly_more_than_one(
         (os, "mkdir", "directories"),
         (os, "rmdir", "directories"),
         (os, "fsync", "fsyncs"),
-        (dver.worktree.placed, "write_placed", "notes"),
+        (dver.workspace.state.placed, "write_placed", "notes"),
     )
     counts: list[dict[str, int]] = []
     for number in (1, 40):
@@ -121,7 +121,7 @@ def test_work_saved_while_many_files_are_checked_out_is_kept(project: Project, m
 
 def test_many_files_are_made_in_batches(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk needs room for one batch beside what it replaces. What cannot be made in one stops no other."""
-    monkeypatch.setattr(dver.worktree.apply, "_BATCH", 10)
+    monkeypatch.setattr(dver.workspace.files.apply, "_BATCH", 10)
     paths = [f"many/{n}.bin" for n in range(5)]
     write(project.root, {path: b"%05d" % n for n, path in enumerate(paths)})
     project.save(*paths)

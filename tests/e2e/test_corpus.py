@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipeline.graph import Address, Graph, build, confined, place_of
-from dver.pipeline.load import load
-from dver.pipeline.values import chosen, is_among, parse_values
+from dver.pipelines.definition.load import load
+from dver.pipelines.definition.param_files import chosen, is_among, parse_values
+from dver.pipelines.engine.graph import Address, Graph, build, confined, place_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

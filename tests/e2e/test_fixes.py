@@ -55,7 +55,7 @@ def test_an_endpoint_without_a_protocol_gets_one(run: Run, project: Path) -> Non
 
 
 def test_a_wrong_key_of_the_clone_is_corrected_where_it_is(run: Run, project: Path) -> None:
-    from dver.remote.s3_errors import Place, translate
+    from dver.remote.backends.s3_errors import Place, translate
 
     class RefusedError(Exception):
         def __init__(self) -> None:

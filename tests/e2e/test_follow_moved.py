@@ -9,8 +9,8 @@ import pytest
 from githooks import FOLLOWING, git_says, put_dver_on_path, write_hooks
 from support import Run, git, make_git_repo
 
-from dver.ops.follow import follow
-from dver.scm.git import discover
+from dver.git.git_repo import discover
+from dver.ops.git.follow import follow
 
 DATA = {"d/m.bin": "model", "d/images/1": "one", "d/images/2": "two"}
 MOVED = {f"e/{path.removeprefix('d/')}": text for path, text in DATA.items()}
@@ -246,7 +246,7 @@ def test_a_hook_that_was_interrupted_is_made_up_for_by_the_next(
         git("commit", "-qm", "Remove", cwd=repo)
     git("-c", "core.hooksPath=/dev/null", *back, cwd=repo)
     with monkeypatch.context() as patch:
-        patch.setattr("dver.project.restore.apply_plans", _interrupt)
+        patch.setattr("dver.workspace.checkout.restore.apply_plans", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             follow(discover(repo))
     git_says(repo, "checkout", "-b", "next")

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from support import Run, git
 
-from dver.pipeline.graph import Address, Graph, place_of
-from dver.pipeline.stage import Output, Plot, Stage, TopPlot
+from dver.pipelines.definition.stage import Output, Plot, Stage, TopPlot
+from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines
 from dver.repo import Repository
-from dver.stages.pipelines import Pipelines, load_pipelines
 
 PROJECTS = Path(__file__).parents[1] / "fixtures" / "dvc"
 NAMES = ["get-started", "experiments", "templates", "monorepo", "odds"]

@@ -16,7 +16,7 @@ from support import Result, Run, git, run_dver
 from workspaces import Project
 
 from dver.formats.objectref import ObjectRef
-from dver.project.targets import in_worktree
+from dver.tracking.targets import in_worktree
 
 VARIANTS = 5
 

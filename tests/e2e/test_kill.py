@@ -13,8 +13,8 @@ import pytest
 from killing import KILLS, Killer, timed
 from support import Run, git, make_git_repo
 
-from dver.store.codec import Decoder
-from dver.store.packs import PackReader, parse_pack_file_name
+from dver.store.objects.codec import Decoder
+from dver.store.objects.packs import PackReader, parse_pack_file_name
 
 
 def _fill(data: Path, seed: int, *, changed: Iterable[int]) -> None:

@@ -13,7 +13,7 @@ from support import Run, git
 from workspaces import Project, listing, write
 
 from dver.formats import pack
-from dver.store.packs import PackReader, parse_pack_file_name
+from dver.store.objects.packs import PackReader, parse_pack_file_name
 
 KILLS = 8
 FILES = {f"data/{number:03}": random.Random(number).randbytes(3000) for number in range(60)}

@@ -11,8 +11,8 @@ from killing import run_and_kill, timed
 from servers import S3Server, WebServer
 from support import Run, git, make_git_repo
 
-from dver.remote.connect import connect
-from dver.remote.s3 import S3Storage
+from dver.remote.backends.connect import connect
+from dver.remote.backends.s3 import S3Storage
 from dver.remote.settings import parse
 
 KILLS = 6

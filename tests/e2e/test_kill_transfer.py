@@ -13,8 +13,8 @@ from support import Run, git, make_git_repo, run_dver
 
 from dver.core.oid import Oid
 from dver.formats import remote_index
-from dver.store.codec import Decoder
-from dver.store.packs import PackReader, parse_pack_file_name
+from dver.store.objects.codec import Decoder
+from dver.store.objects.packs import PackReader, parse_pack_file_name
 
 
 def _build(repo: Path) -> None:

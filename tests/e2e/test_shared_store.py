@@ -16,10 +16,10 @@ from support import Run, git, make_git_repo, run_dver
 from users import ANN, BOB, REAL, TEAM
 
 from dver.repo import Repository
-from dver.store.clones import State, listed
-from dver.store.database import Database
-from dver.store.loose import LinkMode
-from dver.store.scratch import FOLDER_BITS, Sharing
+from dver.store.objects.database import Database
+from dver.store.objects.file_creation import FOLDER_BITS, Sharing
+from dver.store.objects.loose import LinkMode
+from dver.store.registered_clones import State, listed
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 

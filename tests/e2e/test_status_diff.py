@@ -11,9 +11,9 @@ from support import Run
 from workspaces import Project, write
 
 from dver.core.errors import UsageError
-from dver.ops.status import PointerState
-from dver.store.compare import Status
-from dver.worktree.state import DataState
+from dver.ops.inspect.status import PointerState
+from dver.store.trees.compare import Status
+from dver.workspace.state.data_state import DataState
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/old name": b"moved content"}
 V2 = {"data/same": b"same", "data/edited": b"three", "data/sub/new": b"new", "data/new name": b"moved content"}

@@ -21,8 +21,8 @@ from dver.formats import pointer as pointer_format
 from dver.formats import remote_index
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind
-from dver.store.database import Database
-from dver.store.packs import PackReader, parse_pack_file_name
+from dver.store.objects.database import Database
+from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.store import Store
 
 Root = tuple[Oid, ObjectKind]

@@ -35,18 +35,18 @@ class Ended:
 
 def warm_up() -> None:
     """Import what the forks will need."""
-    from dver.cli.verbs import SUMMARIES
+    from dver.cli.verbs import SUMMARIES, module_of
 
     for verb in SUMMARIES:
-        import_module(f"dver.cli.commands.{verb}")
+        import_module(module_of(verb))
     for name in ("ruamel.yaml", "tomlkit", "pathspec", "git", "zstandard", "sqlite3", "concurrent.futures", "blake3"):
         import_module(name)
     for name in (
         "dver.store.writer",
-        "dver.remote.local",
-        "dver.remote.push",
-        "dver.remote.fetch",
-        "dver.scm.pointers",
+        "dver.remote.backends.folder",
+        "dver.remote.transfer.push",
+        "dver.remote.transfer.fetch",
+        "dver.git.pointers",
     ):
         import_module(name)
 

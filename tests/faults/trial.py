@@ -15,7 +15,7 @@ from faults.runner import HANGS, Ended, apart, dver
 from faults.scenarios import Case, Scenario
 from workspaces import Content
 
-from dver.core.fsutil import is_temporary
+from dver.core.files import is_temporary
 
 FAULTS = tuple(mode for mode in Mode if mode is not Mode.COUNT)
 _POINTER_FILES = (".dver", ".gitignore")

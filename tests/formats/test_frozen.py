@@ -19,7 +19,7 @@ from dver.formats.pointer import Pointer
 from dver.formats.recipe import Chunk
 from dver.formats.remote_index import Location, PackRef
 from dver.formats.tree import Entry, Kind
-from dver.store.codec import Decoder
+from dver.store.objects.codec import Decoder
 
 FROZEN = Path(__file__).parent.parent / "fixtures/format-v1"
 

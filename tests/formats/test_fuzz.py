@@ -21,11 +21,22 @@ from strategies import condemned_lists, damaged, entries, indexes, locks, oids, 
 from dver.config.files import parse_toml
 from dver.core.errors import DverError
 from dver.core.oid import Oid
-from dver.formats import clone, condemned, listing, lock, pack, pointer, recipe, remote_index, repository, tree
+from dver.formats import (
+    condemned,
+    lock,
+    pack,
+    pointer,
+    recipe,
+    registered_clone,
+    remote_index,
+    remote_listing,
+    remote_repository,
+    tree,
+)
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import CHUNK_MAX, Chunk
 from dver.formats.tree import Leaf, Shard
-from dver.store.codec import Decoder, Encoder
+from dver.store.objects.codec import Decoder, Encoder
 
 MEMORY_FACTOR = 400
 MEMORY_FLOOR = 8 << 20
@@ -112,16 +123,19 @@ TARGETS = {
         condemned_lists().map(lambda one: condemned.encode(one.at, one.packs, one.indexes, grace=one.grace)),
         condemned_again,
     ),
-    "listing": Target(NAMES.map(listing.encode), lambda content: listing.encode(listing.decode(content))),
+    "listing": Target(
+        NAMES.map(remote_listing.encode), lambda content: remote_listing.encode(remote_listing.decode(content))
+    ),
     "repository entry": Target(
-        repository_entries().map(repository.encode), lambda content: repository.encode(repository.decode(content))
+        repository_entries().map(remote_repository.encode),
+        lambda content: remote_repository.encode(remote_repository.decode(content)),
     ),
     "configuration": Target(st.just(TOML), toml_read),
 }
 
 
 def register_again(content: bytes) -> bytes:
-    return clone.encode(clone.decode(content))
+    return registered_clone.encode(registered_clone.decode(content))
 
 
 def head_of(index: remote_index.RemoteIndex) -> bytes:
@@ -133,13 +147,13 @@ WORDS = st.text(alphabet='aé "\\/.\u2028', max_size=20)
 TARGETS["index head"] = Target(indexes().map(head_of), lambda content: remote_index.decode_head(content).encoded)
 TARGETS["clone in the register"] = Target(
     st.builds(
-        clone.Entry,
+        registered_clone.Entry,
         WORDS.map(lambda path: f"/{path}"),
         WORDS,
         WORDS,
         st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
-        st.integers(0, clone.SEEN_MAX),
-    ).map(clone.encode),
+        st.integers(0, registered_clone.SEEN_MAX),
+    ).map(registered_clone.encode),
     register_again,
 )
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from protocol_servers import PROTOCOLS, protocol_server
 
-from dver.remote.connect import connect
-from dver.remote.s3 import S3Storage
+from dver.remote.backends.connect import connect
+from dver.remote.backends.s3 import S3Storage
 from dver.remote.settings import parse
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
 

@@ -12,10 +12,10 @@ from datasets import Clone, Spy, files, put_dataset
 from dver.core.errors import RemoteError
 from dver.formats import condemned
 from dver.formats.objectref import ObjectRef
+from dver.remote.backends.folder import LocalStorage
 from dver.remote.clock import agreed_time, remote_time
-from dver.remote.gc import remote_gc
-from dver.remote.glance import condemned_key, glance
-from dver.remote.local import LocalStorage
+from dver.remote.gc.collection import remote_gc
+from dver.remote.index.contents import condemned_key, glance
 from dver.remote.storage import ObjectInfo
 
 DAY = 86_400

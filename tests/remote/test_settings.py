@@ -8,10 +8,10 @@ import pytest
 
 from dver.core.errors import RepositoryError
 from dver.core.remote_schema import BY_NAME
-from dver.remote.connect import connect
-from dver.remote.fsspec_storage import FsspecStorage
-from dver.remote.local import LocalStorage
-from dver.remote.s3 import S3Storage
+from dver.remote.backends.connect import connect
+from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.fsspec import FsspecStorage
+from dver.remote.backends.s3 import S3Storage
 from dver.remote.settings import SECRET_KEYS, RemoteSettings, parse
 
 

@@ -19,15 +19,16 @@ from dver.core.errors import ConflictError, CorruptError, LocalIOError, MissingO
 from dver.core.oid import Oid
 from dver.core.processes import process_space
 from dver.formats.pack import Codec, ObjectKind
-from dver.store import clones, scratch
-from dver.store.clones import Clone, State, forget, listed
-from dver.store.database import Database
-from dver.store.frames import Found
-from dver.store.loose import LinkMode
-from dver.store.packs import PackReader, PackWriter, pack_file_name
-from dver.store.scratch import DAY, FOLDER_BITS, PRIVATE, Scratch, Sharing
+from dver.store import registered_clones
+from dver.store.objects import file_creation
+from dver.store.objects.database import Database
+from dver.store.objects.file_creation import DAY, FOLDER_BITS, PRIVATE, Scratch, Sharing
+from dver.store.objects.frames import Found
+from dver.store.objects.loose import LinkMode
+from dver.store.objects.packs import PackReader, PackWriter, pack_file_name
+from dver.store.registered_clones import Clone, State, forget, listed
 from dver.store.store import Store
-from dver.store.trash_batch import open_batch
+from dver.store.trash.batch import open_batch
 from dver.store.writer import LARGE, StoreWriter
 
 
@@ -279,10 +280,10 @@ def test_what_nobody_has_touched_for_a_day_is_left_over(tmp_path: Path, monkeypa
     os.close(fd)
     os.utime(path, (0, 0))  # the time of the user's own file, where that was linked
     (common / "mine").touch()
-    (common / scratch.temporary_name("trash")).mkdir()
-    (common / scratch.temporary_name("trash") / "below").parent.mkdir()
+    (common / file_creation.temporary_name("trash")).mkdir()
+    (common / file_creation.temporary_name("trash") / "below").parent.mkdir()
     assert common.leftovers() == 0
-    monkeypatch.setattr(scratch, "DAY", -1)
+    monkeypatch.setattr(file_creation, "DAY", -1)
     assert common.leftovers() == 3
     common.clear()
     assert [file.name for file in common.folder.iterdir()] == ["mine"]
@@ -397,8 +398,8 @@ def test_a_clone_has_one_mark_that_all_may_read_and_a_damaged_one_is_made_again(
 _MARKER = """
 import sys
 from pathlib import Path
-from dver.store.clones import note
-from dver.store.scratch import Scratch, Sharing
+from dver.store.registered_clones import note
+from dver.store.objects.file_creation import Scratch, Sharing
 root, git_dir = map(Path, sys.argv[1:])
 note(root, Scratch(root / "tmp", Sharing(0, git_dir)))
 """
@@ -444,7 +445,7 @@ def test_a_clone_at_the_path_of_another_is_not_taken_for_it(tmp_path: Path) -> N
     assert len(states) == 2
     assert states.pop(first.mark) is State.REPLACED
     assert list(states.values()) == [State.HERE]
-    assert [clone.mark for clone in clones.found_at(root, tmp_path / "a")] == [first.mark]
+    assert [clone.mark for clone in registered_clones.found_at(root, tmp_path / "a")] == [first.mark]
 
 
 def test_a_repository_without_a_mark_is_no_registered_clone(tmp_path: Path) -> None:
@@ -474,11 +475,11 @@ def test_a_clone_can_be_forgotten_and_comes_back_when_it_is_used(tmp_path: Path)
     root = tmp_path / "store"
     for name in ("a", "b"):
         keep(open_store(root, make_clone(tmp_path, name)), name.encode())
-    assert clones.found_at(root, tmp_path / "c") == []
+    assert registered_clones.found_at(root, tmp_path / "c") == []
     for place in (tmp_path / "a", tmp_path / "b/.git"):
-        found = clones.found_at(root, place)
+        found = registered_clones.found_at(root, place)
         assert [clone.git_dir.parent for clone in found] == [tmp_path / place.relative_to(tmp_path).parts[0]]
-        assert clones.marked(root, found[0].mark) == found
+        assert registered_clones.marked(root, found[0].mark) == found
         forget(root, found)
     assert listed(root) == []
     open_store(root, tmp_path / "a/.git").register_clone()
@@ -488,9 +489,9 @@ def test_a_clone_can_be_forgotten_and_comes_back_when_it_is_used(tmp_path: Path)
 def test_the_clone_in_whose_git_directory_the_store_is_counts_from_the_first(tmp_path: Path) -> None:
     owner = make_clone(tmp_path, "owner")
     root = owner / "dver" / "store"
-    assert not clones.is_shared(root)
+    assert not registered_clones.is_shared(root)
     keep(open_store(root, make_clone(tmp_path, "other")), b"one")
-    assert clones.is_shared(root)
+    assert registered_clones.is_shared(root)
     found: list[Clone] = listed(root)
     assert [(clone.git_dir, clone.entry is None) for clone in found] == [
         (tmp_path / "other/.git", False),
@@ -651,9 +652,9 @@ _WRITER = """
 import sys
 from pathlib import Path
 from dver.core.oid import Oid
-from dver.store.database import Database
-from dver.store.frames import Found
-from dver.store.scratch import FOLDER_BITS, Sharing
+from dver.store.objects.database import Database
+from dver.store.objects.frames import Found
+from dver.store.objects.file_creation import FOLDER_BITS, Sharing
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 root, git_dir = map(Path, sys.argv[1:])

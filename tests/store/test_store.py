@@ -13,11 +13,11 @@ from dver.core.oid import Oid
 from dver.core.platform.blocks import reflink
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, encode_leaf, write_directory
-from dver.store.database import Database
-from dver.store.loose import LinkMode, LooseBlobs, can_reflink
-from dver.store.objectindex import ObjectIndex
-from dver.store.packs import PackWriter
-from dver.store.scratch import Scratch
+from dver.store.object_index import ObjectIndex
+from dver.store.objects.database import Database
+from dver.store.objects.file_creation import Scratch
+from dver.store.objects.loose import LinkMode, LooseBlobs, can_reflink
+from dver.store.objects.packs import PackWriter
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
 

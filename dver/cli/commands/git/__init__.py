@@ -1,0 +1,1 @@
+"""Commands that Git runs: hooks, merge and diff drivers."""

@@ -1,0 +1,209 @@
+"""`dver hook`: what the scripts that `dver install` puts into Git's hooks run. Arguments and input are Git's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render import terminal
+from dver.cli.render.transfers import amount
+from dver.core.errors import DverError, UsageError
+from dver.core.locks import waiting
+from dver.core.phrasing import typed
+from dver.git.git_repo import discover
+from dver.workspace.state.followed import has_followed
+
+if TYPE_CHECKING:
+    from dver.git.git_repo import GitRepo
+    from dver.ops.git.pre_commit import PreCommitResult
+    from dver.repo import Repository
+
+_PATIENCE: Final = 10.0
+"""Seconds that a hook waits for another dver process."""
+
+
+@options.group()
+def command() -> None:
+    """Do what one of Git's hooks is for.
+
+    Git runs it, through the scripts that `dver install` puts in place.
+    """
+    # Git waits for its hooks, and whoever typed the Git command did not ask for dver.
+    waiting.set(replace(waiting.get(), patience=_PATIENCE))
+
+
+command.hidden = True
+
+
+def read_input() -> bytes:
+    """What Git writes to the hook."""
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()
+
+
+def bring_data(ctx: Context, *, after_index: bool = True) -> None:
+    """Bring data to what the pointers on disk say, and tell of it.
+
+    With `after_index`, Git has changed its index for all that it did, and another hook may have done this already.
+
+    What goes wrong is told in one line and is no failure: HEAD has moved, and Git would report one of its own.
+    """
+    try:
+        git = discover(ctx.cwd)
+        if not (after_index and has_followed(git.git_dir)):
+            _follow(ctx, git)
+    except (DverError, OSError, RecursionError, MemoryError) as error:
+        from dver.cli.errors import in_one_line
+
+        ctx.warn(f"dver: data does not follow its pointers: {in_one_line(error)} (`dver checkout` tries again)")
+
+
+def _follow(ctx: Context, git: GitRepo) -> None:
+    from dver.cli.render.checkout import print_followed
+    from dver.ops.git.follow import follow
+
+    result = follow(git, progress=ctx.progress)
+    if result is not None:
+        print_followed(ctx, result)
+
+
+@command.command(name="pre-commit")
+@click.pass_obj
+def pre_commit(ctx: Context) -> int | None:
+    """Refuse a commit that would be inconsistent."""
+    from dver.git.staged import staged
+    from dver.ops.git.pre_commit import pre_commit as look
+    from dver.project.git_projects import by_project, projects_of
+    from dver.repo import Repository
+
+    git = discover(ctx.cwd)
+    roots = projects_of(git)
+    if not roots:
+        return None
+    cwd = git.worktree / os.environ.get("GIT_PREFIX", "")  # where the user stands: Git runs hooks at the top
+    refused = False
+    for root, part in by_project(git, roots, staged(git)):
+        with Repository(root, git, cwd=cwd, in_hook=True) as repo:
+            refused = _tell(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
+    if refused:
+        ctx.note("dver: nothing was committed. To commit in spite of it, once: git commit --no-verify")
+    return 1 if refused else None
+
+
+def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
+    """Say what the hook found; is the commit refused?"""
+    for problem in result.problems:
+        ctx.note(f"dver: {terminal.printable(repo.shown(problem.path))}: {_line(problem.what)}")
+        for label, text in (("why", problem.why), ("fix", problem.fix)):
+            if text:
+                ctx.note(f"    {label}: {_line(text)}")
+    for path in result.changed:
+        shown = repo.shown(path)
+        ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(typed(shown))}")
+    for one in result.out_of_date:
+        shown = repo.shown(one.path)
+        verb = "checkout" if one.in_store else "pull"
+        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(typed(shown))}")
+    for path in result.diverged:
+        shown = terminal.printable(repo.shown(path))
+        ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
+    for path, stage in result.remade:
+        shown = repo.shown(path)
+        again, record = f"dver repro {_line(typed(shown))}", f"dver commit {_line(typed(stage))}"
+        ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
+    for behind in result.stages_behind:
+        stage, shown = _line(behind.stage), terminal.printable(repo.shown(behind.path))
+        ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
+    for path in result.added:
+        ctx.note(f"dver: added {terminal.printable(repo.shown(path))}")
+    return bool(result.problems)
+
+
+def _line(text: str) -> str:
+    """`text` as it is, if it is one line of harmless text."""
+    return text if text.isprintable() else terminal.printable(text)
+
+
+@command.command(name="pre-push")
+@click.argument("remote", required=False)
+@click.argument("url", required=False)
+@click.pass_obj
+def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None:
+    """Push the data of the commits that Git is about to push; REMOTE and URL are Git's.
+
+    Without them, the pre-commit framework tells in the environment what is pushed.
+    """
+    from dver.ops.git.pre_push import pre_push as send_data
+
+    lines = read_input() if remote is not None else _told_by_framework()
+    remote, url = remote or os.environ.get("PRE_COMMIT_REMOTE_NAME"), url or os.environ.get("PRE_COMMIT_REMOTE_URL")
+    try:
+        result = send_data(ctx.cwd, remote if remote != url else None, lines, url=url, progress=ctx.progress)
+    except DverError as error:
+        ctx.warn("the git push is stopped: the data of its commits is not on the remote")
+        raise error
+    for pointer in result.unreadable:
+        ctx.warn(f"{terminal.printable(pointer.file.path)} in commit {pointer.file.commit[:10]} cannot be read")
+    for one in result.remotes:
+        if one.roots:
+            ctx.note(f"dver: pushed {amount(one.files, one.size)} to {one.remote} ({terminal.printable(one.url)})")
+    return None
+
+
+def _told_by_framework() -> bytes:
+    """What Git writes to a pre-push hook, of the one ref that the pre-commit framework runs it for."""
+    names = ("PRE_COMMIT_LOCAL_BRANCH", "PRE_COMMIT_TO_REF", "PRE_COMMIT_REMOTE_BRANCH", "PRE_COMMIT_FROM_REF")
+    local, new, remote, old = (os.environ.get(name) for name in names)
+    new = new or local  # of a branch all of whose history is new, only the name is told
+    if not new:
+        raise UsageError("nobody says what is pushed", why="Git tells its hook, which this is for", fix="git push")
+    return os.fsencode(f"{local or 'HEAD'} {new} {remote or 'HEAD'} {old or '0' * 40}\n")
+
+
+@command.command(name="post-checkout")
+@click.argument("previous", required=False)
+@click.argument("new", required=False)
+@click.argument("flag", default="1")
+@click.pass_obj
+def post_checkout(ctx: Context, *, previous: str | None, new: str | None, flag: str) -> None:
+    """Bring data to the pointers after `git checkout`, `switch`, `restore`, `clone` or `worktree add`."""
+    bring_data(ctx, after_index=flag == "1")  # `git restore` may write files alone
+
+
+@command.command(name="post-merge")
+@click.argument("squash")
+@click.pass_obj
+def post_merge(ctx: Context, *, squash: str) -> None:
+    """Bring data to the pointers after `git merge` and `git pull`."""
+    bring_data(ctx)
+
+
+@command.command(name="post-rewrite")
+@click.argument("verb")
+@click.argument("extra", nargs=-1)
+@click.pass_obj
+def post_rewrite(ctx: Context, *, verb: str, extra: tuple[str, ...]) -> None:
+    """Bring data to the pointers after `git rebase` and `git commit --amend`."""
+    bring_data(ctx)
+
+
+@command.command(name="post-applypatch")
+@click.pass_obj
+def post_applypatch(ctx: Context) -> None:
+    """Bring data to the pointers after a patch that `git am` has applied."""
+    bring_data(ctx)
+
+
+@command.command(name="post-index-change")
+@click.argument("worktree_updated")
+@click.argument("skipworktree_updated")
+@click.pass_obj
+def post_index_change(ctx: Context, *, worktree_updated: str, skipworktree_updated: str) -> None:
+    """Bring data to the pointers after whatever else changed files: `git stash`, `git reset --hard`, and so on."""
+    if worktree_updated == "1":
+        bring_data(ctx)

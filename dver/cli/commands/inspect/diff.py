@@ -1,0 +1,50 @@
+"""`dver diff`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render.changes import lines, shown, summary
+from dver.ops.inspect.diff import DiffResult, diff
+from dver.repo import Repository
+from dver.tracking.targets import split_revision
+
+
+@options.command(
+    examples=[
+        ("dver diff", "Compare HEAD with the workspace."),
+        ("dver diff v1 v2 data/", "Compare two versions of data/."),
+        ("dver diff --exit-code main", "Exit with 1 if the workspace differs from main."),
+    ]
+)
+@click.argument("arguments", nargs=-1, metavar="[A [B]] [PATH...]")
+@options.exit_code_option
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, arguments: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+    """Compare two versions of tracked data file by file.
+
+    A is HEAD unless given, B the workspace. Files are added (A), deleted (D), modified (M) or renamed (R).
+    """
+    with Repository.open(ctx.cwd) as repo:
+        old, rest = split_revision(repo, arguments, ctx.cwd)
+        new, paths = split_revision(repo, rest, ctx.cwd) if old else (None, rest)
+        result = diff(repo, paths, cwd=ctx.cwd, old=old, new=new, progress=ctx.progress)
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            _tell(ctx, repo, result)
+        return 1 if exit_code and result.changes else 0
+
+
+def _tell(ctx: Context, repo: Repository, result: DiffResult) -> None:
+    for line in lines(repo, result.changes, ctx.style):
+        ctx.say(line)
+    if result.changes:
+        ctx.note(summary(result.changes))
+    for path in result.out_of_date:
+        ctx.note(f"left out {shown(repo, path)}: it is out of date (`dver pull` updates it)")
+    for path in result.absent:
+        ctx.note(f"left out {shown(repo, path)}: it is not in the workspace (`dver checkout` brings it)")

@@ -1,0 +1,64 @@
+"""`dver doctor`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render import terminal
+from dver.maintenance.project_checks import Finding, Level
+from dver.ops.maintain.doctor import doctor
+
+
+@options.command(
+    examples=[
+        ("dver doctor", "Look at everything; exit with 1 if there is a problem."),
+        ("dver doctor --offline", "Leave the remotes alone."),
+        ("dver doctor --json", "For a bug report."),
+    ]
+)
+@click.option("--offline", is_flag=True, help="Do not ask the remotes.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=20.0,
+    metavar="SECONDS",
+    help="Wait so long for each remote. Default: 20.",
+)
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> int:
+    """Check the installation, disk and project for problems.
+
+    Looks at versions, at what the disk can do, at the settings, the store, the pointers, and whether the remotes can be
+    reached. Each problem comes with what to do about it. Nothing is changed.
+    """
+    diagnosis = doctor(ctx.cwd, offline=offline, seconds=timeout)
+    if as_json:
+        ctx.emit_json(diagnosis)
+    else:
+        for finding in diagnosis.findings:
+            _tell(ctx, finding)
+        ctx.say(_summary(diagnosis.problems, diagnosis.warnings))
+    return 1 if diagnosis.problems else 0
+
+
+def _tell(ctx: Context, finding: Finding) -> None:
+    paint = {Level.OK: ctx.style.green, Level.WARNING: ctx.style.yellow, Level.PROBLEM: ctx.style.red}[finding.level]
+    padding = " " * (9 - len(finding.level.value))
+    ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{_line(finding.text)}")
+    if finding.fix:
+        ctx.say(f"{'':19}fix: {_line(finding.fix)}")
+
+
+def _line(text: str) -> str:
+    """Messages may quote names from anywhere."""
+    return text if text.isprintable() else terminal.printable(text)
+
+
+def _summary(problems: int, warnings: int) -> str:
+    if not problems and not warnings:
+        return "all is well"
+    counts = [(problems, "problem"), (warnings, "warning")]
+    return ", ".join(terminal.count(number, noun) for number, noun in counts if number)

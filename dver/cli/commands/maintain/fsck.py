@@ -1,0 +1,170 @@
+"""`dver fsck`."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import click
+
+from dver.cli import options
+from dver.cli.context import LISTED, Context
+from dver.cli.render import terminal
+from dver.core.errors import CorruptError
+from dver.git.history.commit_names import Commits
+from dver.maintenance.affected_paths import Hurt, Malformed
+from dver.maintenance.fsck_result import BadObject, FsckResult
+from dver.ops.maintain.fsck import fsck
+from dver.ops.maintain.fsck_remote import fsck_remote
+from dver.repo import Repository
+from dver.store.repair.damage import Damage
+
+
+class _Share(click.ParamType[float]):
+    """`5%`, as a fraction."""
+
+    name = "PERCENT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            share = float(str(value).removesuffix("%")) / 100
+        except ValueError:
+            share = 0.0
+        if not 0 < share <= 1:
+            self.fail(f"{value!r} is no share: give one such as 5%", param, ctx)
+        return share
+
+
+@options.command(
+    examples=[
+        ("dver fsck", "Read and verify every byte of the store."),
+        ("dver fsck --sample 5%", "A random twentieth of it: every night, say."),
+        ("dver fsck --remote origin", "The same for the remote origin."),
+        ("dver fsck --repair", "Put good copies in place of what is damaged."),
+        ("dver fsck --repair --from /mnt/backup/project", "Look for good copies in another clone, too."),
+    ]
+)
+@options.remote_choice_option("Look at the remote NAME, or the default one, instead of the store.")
+@click.option("--sample", type=_Share(), default=1.0, metavar="PERCENT", help="Read only a random part, such as 5%.")
+@click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part as another time.")
+@click.option("--repair", is_flag=True, help="Replace what is damaged by good copies from wherever they are.")
+@click.option("--dry-run", is_flag=True, help="With --repair: say where good copies are, and change nothing.")
+@click.option("--from", "other", metavar="PATH", help="With --repair: look in this store or clone, too.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    remote: options.RemoteChoice | None,
+    sample: float,
+    seed: int | None,
+    repair: bool,
+    dry_run: bool,
+    other: str | None,
+    as_json: bool,
+) -> int:
+    """Verify stored data and repair corrupt objects.
+
+    Looks at packs, frames, trees, recipes, large files and the pointers of the whole history, or at a remote. For what
+    is damaged, it names the files and commits that need it. What was never fetched is no damage.
+
+    --repair takes good copies from the store itself, the workspace, another clone, and the remotes. The exit code is 6
+    if something damaged is left.
+    """
+    if (dry_run or other is not None) and not repair:
+        raise click.UsageError("--dry-run and --from are for --repair")
+    chosen = seed if seed is not None else int.from_bytes(os.urandom(4), "little")
+    with Repository.open(ctx.cwd) as repo:
+        check = fsck if remote is None else partial(fsck_remote, name=remote.checked(repo))
+        result = check(
+            repo,
+            cwd=ctx.cwd,
+            fraction=sample,
+            seed=chosen,
+            repair=repair,
+            dry_run=dry_run,
+            other=other,
+            progress=ctx.progress,
+        )
+    if as_json:
+        ctx.emit_json(result)
+    else:
+        _tell(ctx, result, dry_run=dry_run)
+        if sample < 1:
+            ctx.note(f"this was a sample; --seed {chosen} chooses the same one again")
+    return 0 if result.is_well else CorruptError.exit_code
+
+
+def _tell(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
+    ctx.listing([_damage(one) for one in result.damages])
+    ctx.listing([_malformed(one) for one in result.malformed])
+    shown = result.bad if ctx.verbose else result.bad[:LISTED]
+    for one in shown:
+        _tell_object(ctx, one, result, dry_run=dry_run)
+    if len(shown) < len(result.bad):
+        ctx.say(f"and {terminal.count(len(result.bad) - len(shown), 'more object')} (-v lists them)")
+    if result.taken_off:
+        off = terminal.count(result.taken_off, "object")
+        ctx.say(f"taken off the list of {result.where}: {off}; `dver push` in a clone that has them sends them again")
+    if result.recovered:
+        found = "could be found" if dry_run else "were found"
+        ctx.say(f"{terminal.count(len(result.recovered), 'missing object')} {found} on this machine")
+    if result.incomplete:
+        ctx.say(f"not in the store, which is no damage: {terminal.count(len(result.incomplete), 'object')}")
+        ctx.listing([f"  {terminal.printable(one.path)}" for one in result.incomplete])
+        ctx.note("`dver fetch` downloads what is on the remote")
+    if result.strays:
+        ctx.say("nothing needs these files:")
+        ctx.listing([f"  {terminal.printable(one)}" for one in result.strays])
+    for failure in result.warnings:
+        ctx.warn(terminal.printable(failure))
+    ctx.say(_summary(ctx, result))
+
+
+def _damage(one: Damage) -> str:
+    at = f" at byte {one.offset:,}" if one.offset is not None else ""
+    return f"damaged {one.part.value} in {terminal.printable(one.file)}{at}: {one.why}"
+
+
+def _malformed(one: Malformed) -> str:
+    return f"malformed pointer {terminal.printable(one.path)} in {_commits(one.commits, here=one.here)}: {one.why}"
+
+
+def _tell_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: bool) -> None:
+    if one.source is not None:
+        fate = f"{'a good copy is in' if dry_run else 'repaired from'} {one.source}"
+    else:
+        fate = "lost" if result.repaired or dry_run else "damaged"
+    ctx.say(f"{one.oid.short}: {fate}")
+    hidden = any(hurt.below for other in result.bad for hurt in other.hurt)
+    unknown = "  perhaps below one of the damaged directories" if hidden else "  no pointer of this clone needs it"
+    lines = [_hurt(hurt) for hurt in one.hurt] or [unknown]
+    ctx.listing(lines)
+
+
+def _hurt(one: Hurt) -> str:
+    path = terminal.printable(one.path) + ("/" if one.below else "")
+    return f"  {path} in {_commits(one.commits, here=one.here)}"
+
+
+def _commits(commits: Commits, *, here: bool) -> str:
+    """Where it is needed: the workspace first, since what is wrong there is in use right now."""
+    places = ["the workspace"] if here else []
+    places += [terminal.printable(name) for name in commits.names]
+    if not places:
+        return "another worktree, or an operation in progress"
+    return ", ".join(places) + (f" and {commits.more:,} more" if commits.more else "")
+
+
+def _summary(ctx: Context, result: FsckResult) -> str:
+    where = "the store" if result.where == "store" else result.where
+    what = [terminal.count(result.packs, "pack"), terminal.count(result.objects, "object")]
+    if result.loose:
+        what.insert(1, terminal.count(result.loose, "large file"))
+    text = f"checked {', '.join(what)}, {terminal.human_size(result.size)} in {where}: "
+    if result.is_well:
+        return text + (ctx.style.green("repaired") if result.repaired and result.damages else ctx.style.green("well"))
+    left = len(result.lost) + len(result.malformed)
+    return text + ctx.style.red("damaged" + (f", {terminal.count(left, 'problem')} left" if result.repaired else ""))

@@ -1,0 +1,117 @@
+"""`dver lineage`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render import terminal
+from dver.cli.render.tables import cell
+from dver.cli.render.terminal import printable
+from dver.formats.pack import ObjectKind
+from dver.formats.run_record import RunRecord
+from dver.ops.run.lineage import Lineage, Made, Origin, Source, lineage
+from dver.pipelines.engine.graph import Address
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver lineage model.bin", "Say from what model.bin was made."),
+        ("dver lineage model.bin --rev v1", "The same of the model in v1."),
+        ("dver lineage model.bin --mermaid", "As a diagram, for a page in Markdown."),
+    ]
+)
+@click.argument("path")
+@click.option("--rev", metavar="REV", help="As the dver.lock of this revision tells it.")
+@click.option("--mermaid", is_flag=True, help="As a diagram in the language of Mermaid.")
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, path: str, rev: str | None, mermaid: bool, as_json: bool) -> None:
+    """Show how an output was produced.
+
+    PATH is an output of a stage, or something in one. Told are all stages on the way to it, what they ran, on which
+    versions of which data and code, with which parameters, and where that is known, who ran them where, and when.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        result = lineage(repo, path, cwd=ctx.cwd, rev=rev)
+    if as_json:
+        ctx.emit_json(result)
+    elif mermaid:
+        ctx.say("\n".join(_mermaid(result)))
+    else:
+        for made in result.stages:
+            for line in _told(made):
+                ctx.say(line)
+
+
+def _told(made: Made) -> Iterator[str]:
+    outs = ", ".join(printable(one.path) for one in made.run.outs)
+    yield f"{outs or 'nothing'}  was made by {printable(str(made.address))}"
+    commands = [made.run.cmd] if isinstance(made.run.cmd, str) else made.run.cmd
+    yield from (f"  ran     {cell(one)}" for one in commands)
+    yield from (f"  read    {_read(one)}" for one in made.sources)
+    for file, values in made.run.params.items():
+        for key, value in values.items():
+            yield f"  with    {printable(key)} = {cell(value, None)}  ({printable(file)})"
+    for name, digest in made.run.env.items():
+        yield f"  with    {printable(name)}  ({'not set' if digest is None else f'value not recorded, {digest[:19]}…'})"
+    yield from (f"  {line}" for line in _circumstances(made.record))
+
+
+def _read(source: Source) -> str:
+    origin = {
+        Origin.STAGE: f"made by {', '.join(printable(str(one)) for one in source.stages)}",
+        Origin.POINTER: "data",
+        Origin.GIT: "in Git",
+        Origin.LINK: "behind a link that is in Git",
+        Origin.OTHER: "neither in Git nor in dver",
+    }[source.origin]
+    files = f", {terminal.count(source.item.files, 'file')}" if source.item.kind is ObjectKind.TREE else ""
+    return f"{printable(source.place)}  {source.item.oid.short}{files}  ({origin})"
+
+
+def _circumstances(record: RunRecord | None) -> Iterator[str]:
+    if record is None:
+        yield "no record of this run is here"
+        return
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.started))
+    took = f"{record.ended - record.started:,.1f} s"
+    memory = f", {terminal.human_size(record.peak_memory)} of memory" if record.peak_memory else ""
+    yield f"when    {when}, {took}{memory}"
+    if record.commit:
+        yield f"commit  {record.commit[:12]}{', with changes that were not committed' if record.dirty else ''}"
+    if record.user:
+        yield f"who     {printable(record.user)}"
+    where = ", ".join(printable(one) for one in (record.host, record.platform, *record.gpus) if one)
+    yield f"where   {where}"
+    if record.python:
+        yield f"python  {printable(record.python)}, {terminal.count(len(record.packages), 'package')}"
+
+
+def _mermaid(result: Lineage) -> Iterator[str]:
+    names: dict[Address | str, str] = {}
+    yield "flowchart TD"
+    for made in result.stages:
+        yield f"  {_node(names, made.address)}[{_quoted(str(made.address))}]"
+    for made in result.stages:
+        for source in made.sources:
+            if source.stages:
+                yield from (
+                    f"  {_node(names, one)} -->|{_quoted(source.place)}| {_node(names, made.address)}"
+                    for one in source.stages
+                )
+            else:
+                yield f"  {_node(names, source.place)}({_quoted(source.place)}) --> {_node(names, made.address)}"
+
+
+def _node(names: dict[Address | str, str], one: Address | str) -> str:
+    return names.setdefault(one, f"n{len(names)}")
+
+
+def _quoted(text: str) -> str:
+    return '"' + printable(text).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;") + '"'

@@ -1,0 +1,161 @@
+"""`dver repro`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import print_staged, warn_about_secrets
+from dver.cli.render import terminal
+from dver.cli.render.changes import shown
+from dver.cli.render.reasons import step_json, step_lines
+from dver.cli.render.repro_summary import summary
+from dver.cli.render.running_stages import Questions, watching
+from dver.core.errors import StageError
+from dver.core.phrasing import some, typed
+from dver.ops.run.repro import Choice, ReproResult, plan_repro, repro
+from dver.pipelines.engine.plan import Intent, Step
+from dver.pipelines.execution.output_backup import Spared
+from dver.repo import Repository
+
+_NAMED: Final = 3
+"""Outputs that are named in a command to paste."""
+
+
+@options.command(
+    examples=[
+        ("dver repro", "Bring all stages up to date."),
+        ("dver repro train -j 4", "The stage train and what it depends on, four at once."),
+        ("dver repro --dry-run", "Say what would be run, and why."),
+    ]
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Stages to run at once.")
+@click.option("-f", "--force", is_flag=True, help="Run stages that are up to date, too.")
+@click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on.")
+@click.option("--downstream", is_flag=True, help="The targets, and all that depends on them.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all that does not depend on it.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be run, and why; run nothing.")
+@click.option("--pull", is_flag=True, help="Get from remotes what is not here: data, and what others' runs made.")
+@click.option("--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage that is to be run.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    targets: tuple[str, ...],
+    jobs: int,
+    force: bool,
+    single_item: bool,
+    downstream: bool,
+    keep_going: bool,
+    dry_run: bool,
+    pull: bool,
+    no_run_cache: bool,
+    interactive: bool,
+    as_json: bool,
+) -> int:
+    """Run stages that are out of date.
+
+    TARGET is a stage of dver.yaml, or an output of one; without any, all stages are meant. A stage is run if its
+    command, a dependency, a parameter or an output is not what dver.lock says; what another run has made of the same is
+    restored instead.
+    """
+    choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
+    with Repository.open(ctx.cwd) as repo:
+        if dry_run:
+            _preview(ctx, repo, choice, as_json=as_json)
+            return 0
+        result = _run(ctx, repo, choice, interactive=interactive)
+        _report(ctx, repo, result, as_json=as_json)
+    if result.errors:
+        raise list(result.errors.values())[-1]
+    if not result.went_well:
+        raise StageError("not all stages were run")
+    return 0
+
+
+def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -> None:
+    found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
+    warn_about_secrets(ctx, found.secrets)
+    for problem in found.problems:
+        ctx.warn_of(problem)
+    if as_json:
+        ctx.emit_json([step_json(one) for one in found.steps])
+    else:
+        _tell_plan(ctx, found.steps)
+    _tell_missed(ctx, repo, found.missed, "would be run")
+
+
+def _run(ctx: Context, repo: Repository, choice: Choice, *, interactive: bool) -> ReproResult:
+    if interactive:
+        choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
+    confirm = Questions().ask if interactive else None
+    spared: list[Spared] = []
+    try:
+        with watching(ctx, jobs=choice.jobs) as watcher:
+            return repro(
+                repo,
+                choice,
+                cwd=ctx.cwd,
+                watcher=watcher,
+                confirm=confirm,
+                spared=spared.append,
+                progress=ctx.progress,
+            )
+    finally:
+        _tell_spared(ctx, repo, spared)
+
+
+def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
+    _tell_missed(ctx, repo, result.missed, "was run")
+    warn_about_secrets(ctx, result.secrets)
+    if result.damaged_runs:
+        ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
+    if as_json:
+        ctx.emit_json({str(address): state.value for address, state in result.states.items()})
+    elif not ctx.quiet:
+        for line in summary(result, ctx.style):
+            ctx.say(line)
+        has_remote = repo.config.default_remote is not None
+        print_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
+        _report_not_in_git(ctx, repo, result.not_in_git)
+    for error in (*result.problems, *list(result.errors.values())[:-1]):
+        ctx.warn_of(error)
+
+
+def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -> None:
+    if paths:
+        names = " ".join(terminal.printable(typed(repo.shown(path))) for path in paths[:_NAMED])
+        command = f"git add {names}{' …' if len(paths) > _NAMED else ''}"
+        left_out = some([shown(repo, path) for path in paths])
+        ctx.note(f"not in Git: {left_out}; `{command}` adds what `git commit` leaves out")
+
+
+def _tell_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
+    if missed and repo.config.default_remote is not None:
+        what = "1 stage" if missed == 1 else f"each of {missed} stages"
+        ctx.note(f"{what} {how} that has been run before: what it made is not here, and `--pull` asks remotes for it")
+
+
+def _tell_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
+    for one in spared:
+        name, stage = shown(repo, one.path), terminal.printable(str(one.stage))
+        now = terminal.printable(os.path.relpath(one.now, ctx.cwd))
+        ctx.warn(f"no run of {stage} had made what was at {name}: it was moved to {now}")
+
+
+def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
+    todo = [one for one in steps if one.intent is not Intent.NOTHING]
+    for one in todo:
+        for line in step_lines(one, ctx.style, every_file=bool(ctx.verbose)):
+            ctx.say(line)
+    if not todo:
+        ctx.say("everything is up to date" if steps else "there are no stages: dver.yaml names none")

@@ -1,0 +1,69 @@
+"""`dver fetch`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import warn_about_ignored_settings
+from dver.cli.render.transfers import first_error, tell_fetched
+from dver.ops.share.fetch import fetch
+from dver.repo import Repository
+from dver.tracking.revision_scope import Scope
+
+
+@options.command(
+    acts=True,
+    examples=[
+        ("dver fetch", "Download what the current pointers stand for."),
+        ("dver fetch --rev v1 data/", "Download data/ as it was at v1."),
+        ("dver fetch --all-branches --all-tags", "Download the data of all branches and tags."),
+    ],
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@options.transfer_options
+@click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    run_cache: bool,
+    as_json: bool,
+) -> None:
+    """Download data into the store without checking it out.
+
+    A PATH may be one file or folder inside of a tracked directory: then only that is downloaded. Everything is checked
+    against the hashes in Git on its way in.
+    """
+    scope = Scope(rev, all_branches, all_tags, all_commits)
+    with Repository.open(ctx.cwd) as repo:
+        warn_about_ignored_settings(ctx, repo)
+        result = fetch(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            scope=scope,
+            remote=remote,
+            jobs=jobs,
+            run_cache=run_cache,
+            dry_run=dry_run,
+            progress=ctx.progress,
+        )
+    if as_json:
+        ctx.emit_json(result)
+    else:
+        tell_fetched(ctx, result.remotes, dry_run=dry_run)
+        if not result.remotes:
+            ctx.say("everything is in the store")
+    if error := first_error(result.remotes):
+        raise error

@@ -1,0 +1,75 @@
+"""`dver pull`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import warn_about_ignored_settings
+from dver.cli.render.changes import shown
+from dver.cli.render.checkout import exit_code_of, print_restored
+from dver.cli.render.transfers import first_error, tell_fetched
+from dver.ops.share.pull import pull
+from dver.repo import Repository
+from dver.tracking.revision_scope import Scope
+
+
+@options.command(
+    acts=True,
+    examples=[
+        ("dver pull", "Download and check out what the current pointers stand for."),
+        ("dver pull data/images/0001.png", "Download and check out one file."),
+        ("dver pull -j 16", "Sixteen transfers at a time."),
+    ],
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@options.transfer_options
+@click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    force: bool,
+    run_cache: bool,
+    as_json: bool,
+) -> int:
+    """Download data and check it out.
+
+    With --rev, pointers and data become what they were at that revision. Work that is saved nowhere is kept and named;
+    what the remote does not have is named; everything else is brought up to date.
+    """
+    scope = Scope(rev, all_branches, all_tags, all_commits)
+    with Repository.open(ctx.cwd) as repo:
+        warn_about_ignored_settings(ctx, repo)
+        result = pull(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            scope=scope,
+            remote=remote,
+            jobs=jobs,
+            force=force,
+            run_cache=run_cache,
+            dry_run=dry_run,
+            progress=ctx.progress,
+        )
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            tell_fetched(ctx, result.remotes, dry_run=dry_run)
+            if result.restored is not None:
+                print_restored(ctx, result.restored, shown=lambda path: shown(repo, path), rev=rev, pulled=True)
+    if error := first_error(result.remotes):
+        raise error
+    return exit_code_of(result.restored) if result.restored is not None else 0

@@ -1,0 +1,91 @@
+"""`dver push`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import warn_about_ignored_settings
+from dver.cli.render import terminal
+from dver.cli.render.transfers import amount, entries
+from dver.ops.share.push import push
+from dver.repo import Repository
+from dver.sharing.upload import PushedTo
+from dver.tracking.revision_scope import Scope
+
+
+@options.command(
+    acts=True,
+    examples=[
+        ("dver push", "Upload what the current pointers stand for."),
+        ("dver push --all-commits", "Upload the data of the whole history."),
+        ("dver push -r backup data/", "Upload data/ to the remote backup."),
+    ],
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@options.transfer_options
+@click.option("--run-cache", is_flag=True, help="Also send all that is known of runs of stages, and what they made.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    paths: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    rev: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    run_cache: bool,
+    as_json: bool,
+) -> None:
+    """Upload data to a remote.
+
+    Small files travel together in packs. What is there already, from whomever, is not sent again; an interrupted push
+    is continued by the next one.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        warn_about_ignored_settings(ctx, repo)
+        result = push(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            scope=Scope(rev, all_branches, all_tags, all_commits),
+            remote=remote,
+            jobs=jobs,
+            run_cache=run_cache,
+            dry_run=dry_run,
+            progress=ctx.progress,
+        )
+    if as_json:
+        ctx.emit_json(result)
+        return
+    for one in result.remotes:
+        _warn_of_lost(ctx, one, dry_run=dry_run)
+        ctx.say(_line(one, dry_run=dry_run))
+    if result.runs:
+        ctx.say(f"{'would push' if dry_run else 'pushed'} {entries(result.runs)}")
+    if not result.remotes:
+        ctx.say("nothing to push: no data is tracked")
+
+
+def _warn_of_lost(ctx: Context, one: PushedTo, *, dry_run: bool) -> None:
+    if one.lost_packs:
+        packs = terminal.count(one.lost_packs, "pack")
+        done = (
+            "a push uploads again what this clone has of it" if dry_run else "uploaded again what this clone has of it"
+        )
+        ctx.warn(f"{packs} missing on {one.remote}: {done}")
+    if one.taken_off:
+        ctx.warn("some of it is not in this clone: run `dver push --all-commits` in a clone that has it")
+
+
+def _line(one: PushedTo, *, dry_run: bool) -> str:
+    where = f"{one.remote} ({terminal.printable(one.url)})"
+    if not one.roots:
+        return f"{where} has everything"
+    verb = "would push" if dry_run else "pushed"
+    return f"{verb} {amount(one.files, one.size)} to {where}"

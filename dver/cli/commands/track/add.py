@@ -1,0 +1,83 @@
+"""`dver add`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import print_staged, warn_about_ignored_settings
+from dver.cli.render import terminal
+from dver.cli.render.changes import shown
+from dver.core.phrasing import typed
+from dver.ops.track.add import AddResult, add
+from dver.repo import Repository
+from dver.workspace.add.add import Added
+
+
+@options.command(
+    acts=True,
+    examples=[
+        ("dver add data/ models/net.bin", "Track a directory and a file."),
+        ("dver add -u", "Record every change of tracked data."),
+        ("dver add data/new.png", "Record one file of a tracked directory."),
+    ],
+)
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")
+@click.option("-f", "--force", is_flag=True, help="Add data even if its pointer changed and the data did not follow.")
+@click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
+@options.remote_option("Push this data to the remote NAME, whatever the default is.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context, *, paths: tuple[str, ...], update: bool, force: bool, dry_run: bool, remote: str | None, as_json: bool
+) -> None:
+    """Store files and directories and write their pointers.
+
+    The content of PATH is kept in the store, Git is told to ignore PATH, and the pointer PATH.dver, which stands for it
+    in Git, is written and staged. Commit as usual afterwards.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        warn_about_ignored_settings(ctx, repo)
+        result = add(
+            repo,
+            paths,
+            cwd=ctx.cwd,
+            update=update,
+            force=force,
+            dry_run=dry_run,
+            remote=remote,
+            progress=ctx.progress,
+        )
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            _tell(ctx, repo, result)
+            if any(one.changed for one in result.added):
+                print_staged(ctx, repo, then=", `dver push` uploads the data")
+
+
+def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
+    changed = [one for one in result.added if one.changed]
+    ctx.listing([f"{_verb(one, result)} {shown(repo, one.path)}  ({_size(one)})" for one in changed])
+    ctx.listing([f"unchanged {shown(repo, one.path)}" for one in result.added if not one.changed], ctx.note)
+    absent = [f"skipped {shown(repo, path)}: it is not in the workspace" for path in result.absent]
+    ctx.listing(absent, ctx.note)
+    for path in result.links:
+        command = f"dver add {terminal.printable(typed(repo.shown(path)))}"
+        ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
+    behind = [f"skipped {shown(repo, path)}: it is out of date, `dver pull` updates it" for path in result.out_of_date]
+    ctx.listing(behind, ctx.warn)
+    why = "it was edited from another version than its pointer's; `dver status` shows what to do"
+    ctx.listing([f"skipped {shown(repo, path)}: {why}" for path in result.diverged], ctx.warn)
+
+
+def _verb(one: Added, result: AddResult) -> str:
+    if result.dry_run:
+        return "would add" if one.before is None else "would update"
+    return "added" if one.before is None else "updated"
+
+
+def _size(one: Added) -> str:
+    return f"{terminal.count(one.pointer.files, 'file')}, {terminal.human_size(one.pointer.size)}"

@@ -1,0 +1,98 @@
+"""`dver resolve`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import print_staged
+from dver.cli.render import terminal
+from dver.cli.render.changes import shown
+from dver.cli.render.checkout import exit_code_of, print_restored
+from dver.core.errors import UsageError
+from dver.core.phrasing import typed
+from dver.formats.tree import Entry, Kind
+from dver.ops.track.resolve import ResolveResult, resolve
+from dver.repo import Repository
+from dver.store.trees.merge import Choice
+
+
+@options.command(
+    examples=[
+        ("dver resolve", "List what is in conflict."),
+        ("dver resolve data/ --theirs", "In all conflicts of data/, take their version."),
+        ("dver resolve data/a.csv --union", "Keep both, as a.ours.csv and a.theirs.csv."),
+    ]
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option("--ours", is_flag=True, help="Take our version of each file in conflict.")
+@click.option("--theirs", is_flag=True, help="Take their version of each file in conflict.")
+@click.option("--union", is_flag=True, help="Keep both versions of each, as NAME.ours.EXT and NAME.theirs.EXT.")
+@click.option("--both", is_flag=True, help="Only write both, as NAME.EXT.ours and NAME.EXT.theirs, to look at.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context, *, paths: tuple[str, ...], ours: bool, theirs: bool, union: bool, both: bool, as_json: bool
+) -> int:
+    """Resolve merge conflicts in tracked data.
+
+    After a `git merge`, `rebase`, `cherry-pick` or `stash pop`, only files that both sides changed are left. PATH is
+    data in conflict, or a file in it; once all its conflicts are decided, the pointer is staged, and the data checked
+    out. PATH may also be a dver.lock, of which --ours or --theirs decides the stages in conflict. Without an option,
+    the conflicts are listed. In a rebase, ours is what you rebase onto.
+    """
+    flags = {Choice.OURS: ours, Choice.THEIRS: theirs, Choice.UNION: union}
+    chosen = [choice for choice, wanted in flags.items() if wanted]
+    if len(chosen) + both > 1:
+        raise UsageError("more than one of --ours, --theirs, --union and --both", fix="give one of them")
+    if chosen and not paths:
+        raise UsageError("no path was given", fix=f"dver resolve PATH --{chosen[0].value}, or . for all below a folder")
+    with Repository.open(ctx.cwd) as repo:
+        choice = chosen[0] if chosen else None
+        result = resolve(repo, paths, cwd=ctx.cwd, choice=choice, both=both, progress=ctx.progress)
+        if as_json:
+            ctx.emit_json(result)
+        else:
+            _tell(ctx, repo, result)
+            print_staged(ctx, repo)
+        return exit_code_of(result.restored) if result.restored is not None else 0
+
+
+def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
+    for path in result.written:
+        ctx.say(f"wrote {shown(repo, path)}")
+    for path in (*result.resolved, *result.resolved_locks):
+        ctx.say(f"resolved {shown(repo, path)}")
+    for path in result.whole:
+        ctx.note(f"took one side of {shown(repo, path)} whole: directories that a merge needs are not to be had")
+    if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
+        print_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
+    for path in result.left_out:
+        ctx.note(f"{shown(repo, path)} is not in the workspace: `dver pull {typed(repo.shown(path))}` downloads it")
+    if result.open:
+        ctx.say(f"{terminal.count(len(result.open), 'conflict')}:")
+        for one in result.open:
+            ctx.say(f"  {shown(repo, one.path)}  (ours: {_side(one.ours)}, theirs: {_side(one.theirs)})")
+    for path, key in result.keys:
+        ctx.say(f"  {shown(repo, path)}.dver: both sides changed the key {terminal.printable(key)}")
+    for lock in result.locks:
+        stages = ", ".join(map(terminal.printable, lock.stages))
+        what = f"both sides changed {stages}" if stages else "one side deleted it"
+        ctx.say(f"  {shown(repo, lock.path)}: {what}")
+    if result.open:
+        ctx.note(f"to decide one: dver resolve {typed(repo.shown(result.open[0].path))} --ours, --theirs or --union")
+    elif result.keys:
+        ctx.note(f"to decide: dver resolve {typed(repo.shown(result.keys[0][0]))} --ours or --theirs")
+    elif result.locks:
+        ctx.note(f"to decide: dver resolve {typed(repo.shown(result.locks[0].path))} --ours or --theirs")
+    elif not result.resolved and not result.resolved_locks and not result.written and result.restored is None:
+        ctx.note("nothing is in conflict")
+
+
+def _side(entry: Entry | None) -> str:
+    if entry is None:
+        return "deleted"
+    if entry.kind is Kind.DIRECTORY:
+        return f"{terminal.count(entry.files, 'file')}, {terminal.human_size(entry.size)}"
+    return "link" if entry.kind is Kind.SYMLINK else terminal.human_size(entry.size)

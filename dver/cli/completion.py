@@ -1,0 +1,123 @@
+"""Completion in bash, zsh and fish. What a word stands for follows from its name in the help: `[REV] [PATH...]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    ShellComplete,
+    add_completion_class,
+    get_completion_class,
+)
+from click.types import StringParamType
+
+from dver.core.errors import DverError
+from dver.ops.help.completion import Word, candidates
+from dver.repo import Repository
+
+_WORDS: Final[Mapping[str, Word]] = {
+    "PATH": Word.PATH,
+    "SOURCE": Word.PATH,
+    "TARGET": Word.STAGE,
+    "STAGE": Word.STAGE,
+    "REV": Word.REVISION,
+    "A": Word.REVISION,
+    "B": Word.REVISION,
+    "KEY": Word.KEY,
+}
+_FILES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("PATH", "SOURCE", "DESTINATION", "TARGET", "FILE"), "file"),
+    "DIR": "dir",
+}
+"""Where the shell's own names of files, or of directories, fit."""
+
+
+class _Completed(StringParamType):
+    """A text of which the shell can ask what it may become."""
+
+    def __init__(self, words: Sequence[Word], files: str | None) -> None:
+        self._words = words
+        self._files = files
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """What `incomplete` may become, as far as that can be found out."""
+        found = [CompletionItem(incomplete, type=self._files)] if self._files else []
+        # A shell has no place for an error: it would stand in the middle of the command line.
+        with suppress(DverError, OSError), Repository.open(Path.cwd()) as repo:
+            for word in self._words:
+                found += map(CompletionItem, candidates(repo, word, incomplete, cwd=Path.cwd()))
+        return found
+
+
+def describe(params: Iterable[click.Parameter], *, verb: str | None, part: str | None) -> None:
+    """Have the texts among `params` completed. `verb` and `part` are the last two words of the command, such as
+    `dver`, `push` or `remote`, `set`."""
+    of_remote = verb == "remote" and part != "add"
+    for param in params:
+        if param.type is click.STRING:
+            names = re.findall(r"[A-Z]+", param.metavar or (param.name or "").upper())
+            words = [word for name in names if (word := _word(name, param, of_remote=of_remote)) is not None]
+            files = next((_FILES[name] for name in names if name in _FILES), None)
+            param.type = _Completed(words, files)
+
+
+def _word(name: str, param: click.Parameter, *, of_remote: bool) -> Word | None:
+    if name == "NAME" and (of_remote or "--remote" in param.opts):
+        return Word.REMOTE
+    return Word.REMOTE_KEY if name == "KEY" and of_remote else _WORDS.get(name)
+
+
+class _Bash(BashComplete):
+    """Click's script has either file names or words. This one has both, and no space after a directory."""
+
+    source_template = r"""
+%(complete_func)s() {
+    local IFS=$'\n' type value response wants_files= word=${COMP_WORDS[COMP_CWORD]}
+    response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD %(complete_var)s=bash_complete $1)
+    COMPREPLY=()
+    for completion in $response; do
+        IFS=',' read -r type value <<< "$completion"
+        case $type in
+            dir) compopt -o dirnames ;;
+            file) wants_files=1 ;;
+            plain) COMPREPLY+=("$value"); [[ $value != */ ]] || compopt -o nospace ;;
+        esac
+    done
+    if [[ $wants_files && $COMPREPLY ]]; then
+        compopt -o filenames
+        COMPREPLY+=($(compgen -f -- "$word"))
+    elif [[ $wants_files ]]; then
+        compopt -o default
+    fi
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+
+def complete(cli: click.Command, instruction: str, **context: Any) -> int:
+    """Answer a shell: print what the words in its environment may become. `instruction` is `bash_complete`, say."""
+    shell, _, wanted = instruction.partition("_")
+    found = _class_of(shell)
+    if found is None or wanted != "complete":
+        return 1
+    click.echo(found(cli, context, "dver", "_DVER_COMPLETE").complete())
+    return 0
+
+
+def script(cli: click.Command, shell: str) -> str:
+    """What makes `shell` complete dver: `bash`, `zsh` or `fish`."""
+    found = _class_of(shell)
+    assert found is not None
+    return found(cli, {}, "dver", "_DVER_COMPLETE").source().strip()
+
+
+def _class_of(shell: str) -> type[ShellComplete] | None:
+    add_completion_class(_Bash, "bash")
+    return get_completion_class(shell)

@@ -1,0 +1,1 @@
+"""Results of operations as text, tables and JSON."""

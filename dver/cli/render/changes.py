@@ -1,0 +1,62 @@
+"""How changes are told: one line a file, or counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from dver.cli.render import terminal
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.store.trees.compare import Change
+
+_LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"}
+
+
+def shown(repo: Repository, path: bytes) -> str:
+    """The data path `path` as the user would type it, fit for the terminal."""
+    return terminal.printable(repo.shown(path))
+
+
+def lines(repo: Repository, changes: Iterable[Change], style: terminal.Style) -> list[str]:
+    """One line a change: a letter as in `git status`, the path, and sizes."""
+    return [line(change, style, lambda path: shown(repo, path)) for change in changes]
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """How many files were added, removed and so on."""
+    counts = Counter(change.status.value for change in changes)
+    return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
+
+
+def line(change: Change, style: terminal.Style, show: Callable[[bytes], str]) -> str:
+    """How one change is told; `show` makes text of paths."""
+    letter = _LETTERS[change.status.value]
+    paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
+    name = show(change.path)
+    if change.old_path is not None:
+        name = f"{show(change.old_path)} -> {name}"
+    return f"{paint(letter)} {name}{_detail(change)}"
+
+
+def _detail(change: Change) -> str:
+    old, new = change.old, change.new
+    if old is not None and new is not None:
+        if old.kind != new.kind:
+            return f"  ({_kind(old)} -> {_kind(new)})"
+        if old.size != new.size:
+            return f"  ({terminal.human_size(old.size)} -> {terminal.human_size(new.size)})"
+        return ""
+    entry = new or old
+    return f"  ({_size(entry)})" if entry is not None else ""
+
+
+def _size(entry: Entry) -> str:
+    return "empty directory" if entry.kind is Kind.DIRECTORY else terminal.human_size(entry.size)
+
+
+def _kind(entry: Entry) -> str:
+    return entry.kind.name.lower()

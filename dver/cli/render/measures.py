@@ -1,0 +1,150 @@
+"""What `params` and `metrics` say: values and their changes, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from dver.cli.context import Context
+from dver.cli.render import tables, terminal
+from dver.core.phrasing import some
+from dver.pipelines.compare.compared_versions import WORKSPACE, NotThereError, Problem
+from dver.pipelines.compare.params_metrics import Compared, Shown
+from dver.pipelines.compare.values import ABSENT, Change
+
+_SHOWN: Final = 20
+"""Files that could not be read that are named before they are only counted."""
+
+
+def tell_compared(
+    ctx: Context, found: Compared, word: str, *, form: str, every: bool, precision: int | None, named: bool
+) -> None:
+    """Tell what differs, or with `every` all; numbers also by how much, where the values are metrics. `named` is as of
+    `tell_problems`."""
+    changes = {file: [one for one in all_ if every or one.differs] for file, all_ in found.files.items()}
+    measured = word == "Metric"
+    if form == "json":
+        ctx.emit_json(
+            {file: {one.key: _sides(one, measured) for one in some} for file, some in changes.items() if some}
+        )
+    else:
+        header = ["Path", word, found.old, found.new, *(["Change"] if measured else [])]
+        rows = [(file, one) for file, some in changes.items() for one in some]
+        if form == "csv":
+            tables.tell_csv(ctx, header, [_raw(file, one, measured) for file, one in rows])
+        else:
+            _tell(ctx, header, [_cells(file, one, precision, measured) for file, one in rows], form=form)
+        if not rows and not found.problems and form == "table":
+            ctx.note(f"no {word.lower()}s differ" if found.files else f"there are no {word.lower()}s")
+    tell_problems(ctx, found.problems, nothing=not found.files, named=named)
+
+
+def tell_shown(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None, named: bool) -> None:
+    """Tell the values on each side. `named` is as of `tell_problems`."""
+    nothing = not any(side.files for side in found.sides)
+    if form == "json":
+        ctx.emit_json({side.side: tables.plain(side.files) for side in found.sides})
+    elif form == "csv":
+        tables.tell_csv(ctx, ["Revision", "Path", word, "Value"], _long(found))
+    elif nothing and not found.problems:
+        ctx.note(f"there are no {word.lower()}s")
+    elif not nothing:
+        _tell_values(ctx, found, word, form, precision)
+    tell_problems(ctx, found.problems, nothing=nothing, named=named)
+
+
+def tell_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, named: bool) -> None:
+    """Warn of what could not be read; raise the last error if it was `nothing` that could.
+
+    Files that are not there are one message for each side. They are no error before the first run, unless they were
+    `named`: by the user, or as files that no stage makes.
+    """
+    absent = [] if named else [one for one in problems if isinstance(one.error, NotThereError)]
+    others = [one for one in problems if one not in absent]
+    for side in dict.fromkeys(one.side for one in absent):
+        text = _absent([one for one in absent if one.side == side])
+        ctx.note(text) if nothing and not others else ctx.warn(text)
+    warned = others[:-1] if nothing else others
+    for one in warned[:_SHOWN]:
+        ctx.warn(_problem(one))
+    if len(warned) > _SHOWN:
+        ctx.warn(f"{terminal.count(len(warned) - _SHOWN, 'more file')} could not be read")
+    if nothing and others:
+        raise others[-1].error
+
+
+def _problem(one: Problem) -> str:
+    where = "" if one.side in one.error.what else f" ({_at(one.side)})"
+    return "; ".join([one.error.what + where, *(part for part in (one.error.why, one.error.fix) if part)])
+
+
+def _absent(problems: Sequence[Problem]) -> str:
+    if len(problems) == 1:
+        return _problem(problems[0])
+    what = f"not {_at(problems[0].side)}: {some([one.path for one in problems])}"
+    fix = problems[0].error.fix
+    return f"{what}; {fix}" if fix else what
+
+
+def _at(side: str) -> str:
+    return "in the workspace" if side == WORKSPACE else f"at {side}"
+
+
+def _tell(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, form: str) -> None:
+    header = [terminal.printable(name) for name in header]
+    shown = [[terminal.printable(one) if at < 2 else one for at, one in enumerate(row)] for row in rows]
+    if form == "md":
+        tables.tell_markdown(ctx, header, shown)
+    elif shown:
+        tables.tell(ctx, header, shown, right=range(2, len(header)))
+
+
+def _tell_values(ctx: Context, found: Shown, word: str, form: str, precision: int | None) -> None:
+    """One value a line; with several revisions one of them a line, if all their values fit beside each other."""
+    many = len(found.sides) > 1
+    header, rows = _wide(found, precision)
+    if many and (form == "md" or tables.fits(header, rows)):
+        _tell(ctx, header, rows, form=form)
+        return
+    start = 0 if many else 1
+    rows = [[*row[:2], terminal.printable(row[2]), tables.cell(row[3], precision)][start:] for row in _long(found)]
+    _tell(ctx, ["Revision", "Path", word, "Value"][start:], rows, form=form)
+
+
+def _wide(found: Shown, precision: int | None) -> tuple[list[str], list[list[str]]]:
+    pairs = [(side.side, file, values) for side in found.sides for file, values in side.files.items()]
+    keys = list(tables.keyed([values for _, _, values in pairs]))
+    rows = [
+        [side, file, *(tables.cell(values.get(key, ABSENT), precision) for key in keys)] for side, file, values in pairs
+    ]
+    return ["Revision", "Path", *keys], rows
+
+
+def _long(found: Shown) -> list[list[Any]]:
+    return [
+        [side.side, file, key, value]
+        for side in found.sides
+        for file, values in side.files.items()
+        for key, value in values.items()
+    ]
+
+
+def _sides(change: Change, measured: bool) -> dict[str, Any]:
+    found = {"old": change.old, "new": change.new, "diff": change.difference if measured else None}
+    return {key: tables.plain(one) for key, one in found.items() if _is_there(key, one)}
+
+
+def _is_there(key: str, value: Any) -> bool:
+    return value is not ABSENT and (key != "diff" or value is not None)
+
+
+def _cells(file: str, change: Change, precision: int | None, measured: bool) -> list[str]:
+    grown = change.difference
+    cells = [file, change.key, tables.cell(change.old, precision), tables.cell(change.new, precision)]
+    return [*cells, "-" if grown is None else tables.cell(grown, precision, signed=True)] if measured else cells
+
+
+def _raw(file: str, change: Change, measured: bool) -> list[Any]:
+    grown = change.difference
+    cells = [file, change.key, change.old, change.new]
+    return [*cells, ABSENT if grown is None else grown] if measured else cells

@@ -1,0 +1,79 @@
+"""The last lines of `dver repro`: what was done, how long it took, and what comes next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from dver.cli.render.terminal import Style, columns, count, duration, printable
+from dver.core.phrasing import typed
+from dver.ops.run.repro import ReproResult
+from dver.pipelines.engine.schedule import State
+
+_LISTED: Final = 10
+"""Stages whose times are listed."""
+_NAMED: Final = 3
+"""Frozen stages that are named in the command that lets them be run."""
+_WORDS: Final = {
+    State.DONE: "run",
+    State.RESTORED: "restored",
+    State.UP_TO_DATE: "up to date",
+    State.FROZEN: "frozen and out of date",
+    State.FAILED: "failed",
+    State.STOPPED: "stopped",
+    State.SKIPPED: "not run",
+    State.BLOCKED: "blocked",
+    State.WAITING: "not reached",
+}
+
+
+def summary(result: ReproResult, style: Style) -> Iterator[str]:
+    """The lines: one where nothing was to be done."""
+    counts = Counter(result.states.values())
+    if not counts:
+        yield "there are no stages: dver.yaml names none"
+        return
+    if counts.keys() == {State.UP_TO_DATE}:
+        yield "everything is up to date"
+        return
+    done = counts.keys() - {State.UP_TO_DATE, State.FROZEN}
+    yield _counted(counts, style) + (f", in {duration(result.elapsed)}" if done else "")
+    yield from columns(_times(result, style), right=frozenset((1,)), indent=2)
+    if len(result.seconds) > _LISTED:
+        yield f"  … and {count(len(result.seconds) - _LISTED, 'faster stage')}"
+    if result.frozen:
+        yield _frozen(result)
+
+
+def _frozen(result: ReproResult) -> str:
+    if len(result.frozen) > _NAMED:
+        return "frozen stages stay out of date until `dver unfreeze`; `dver status` lists them"
+    names = " ".join(printable(typed(str(one))) for one in result.frozen)
+    return f"frozen stages stay out of date until `dver unfreeze {names}`"
+
+
+def _counted(counts: Counter[State], style: Style) -> str:
+    parts: list[str] = []
+    for state, word in _WORDS.items():
+        if counts[state]:
+            number = f"{counts[state]:,}" if parts else count(counts[state], "stage")
+            parts.append(_colored(state, f"{number} {word}", style))
+    return ", ".join(parts)
+
+
+def _times(result: ReproResult, style: Style) -> Iterator[list[str]]:
+    """How long stages took: as they ran, or of many the slowest."""
+    times = list(result.seconds.items())
+    if len(times) > _LISTED:
+        times = sorted(times, key=lambda one: one[1], reverse=True)[:_LISTED]
+    for address, seconds in times:
+        state = result.states[address]
+        failed = [_colored(state, state.value, style)] if state is not State.DONE else [""]
+        yield [printable(str(address)), duration(seconds), *failed]
+
+
+def _colored(state: State, text: str, style: Style) -> str:
+    if state in (State.FAILED, State.STOPPED):
+        return style.red(text)
+    return style.green(text) if state in (State.DONE, State.RESTORED) else text

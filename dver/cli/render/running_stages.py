@@ -1,0 +1,267 @@
+"""Stages while they run: prefixed lines in a log, on a terminal their own output, or a table if there are several."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import click
+
+from dver.cli.context import Context
+from dver.cli.render import terminal
+from dver.core.errors import DverError, UsageError
+from dver.pipelines.engine.graph import Address
+from dver.pipelines.engine.schedule import State, Watcher
+
+_INTERVAL: Final = 0.1
+"""Seconds between two drawings of the table."""
+_LAST_WORDS: Final = 10
+"""Lines of what a stage wrote that are shown when it fails."""
+_LONGEST: Final = 1 << 16
+"""Bytes after which a line is taken for one, whether it ends or not."""
+_TOLD: Final = frozenset((State.RESTORED, State.DONE, State.FAILED, State.STOPPED, State.SKIPPED))
+"""What is worth a line when a stage comes to it."""
+
+
+@contextmanager
+def watching(ctx: Context, *, jobs: int) -> Iterator[Watcher | None]:
+    """The watcher that fits where it is shown; none with `-q`."""
+    if ctx.quiet:
+        yield None
+    elif not terminal.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+        yield Lines(ctx)
+    elif jobs == 1:
+        yield Passing(ctx)
+    else:
+        table = Table(lambda text: ctx.pass_on(_encoded(text)), _size)
+        try:
+            yield table
+        finally:
+            table.close()
+
+
+class Lines:
+    """Tells what happens line by line, each with the stage it is of."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._output: dict[Address, Split] = {}
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+        if address in self._output and (rest := self._output.pop(address).rest):
+            self._line(address, rest)
+        if state is State.RUNNING or (state in _TOLD and state is not State.DONE):
+            self._ctx.note(f"{_name(address)}: {state.value}")
+
+    def said(self, address: Address, content: bytes) -> None:
+        """See `Watcher`."""
+        for line in self._output.setdefault(address, Split()).add(content):
+            self._line(address, line)
+
+    def tick(self) -> None:
+        """Nothing is drawn."""
+
+    def _line(self, address: Address, line: bytes) -> None:
+        self._ctx.note(f"{_name(address)} | {_text(line)}")
+
+
+class Passing:
+    """Stages that run one after the other: what they write is passed on as it comes."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
+        self._ended = True
+        """Is the cursor at the beginning of a line?"""
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+        if not self._ended:
+            self._ctx.pass_on(b"\n")
+            self._ended = True
+        if state is State.RUNNING or (state in _TOLD and state is not State.DONE):
+            self._ctx.note(self._style.bold(f"{_name(address)}: {state.value}"))
+
+    def said(self, address: Address, content: bytes) -> None:
+        """See `Watcher`."""
+        self._ctx.pass_on(content)
+        self._ended = content.endswith(b"\n")
+
+    def tick(self) -> None:
+        """Nothing is drawn."""
+
+
+@dataclass(slots=True)
+class Split:
+    """Output that comes in pieces, as lines."""
+
+    rest: bytes = b""
+
+    def add(self, content: bytes) -> list[bytes]:
+        *lines, rest = (self.rest + content).split(b"\n")
+        # What a progress bar has written over is not kept.
+        self.rest = rest[rest.rstrip(b"\r").rfind(b"\r") + 1 :]
+        if len(self.rest) > _LONGEST:
+            lines.append(self.rest)
+            self.rest = b""
+        return lines
+
+
+@dataclass(slots=True)
+class _Row:
+    """A stage that runs."""
+
+    started: float
+    split: Split = field(default_factory=Split)
+    last: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LAST_WORDS))
+
+    def last_line(self) -> str:
+        """The last thing that it said; what a progress bar has written over is gone."""
+        for line in (self.split.rest, *reversed(self.last)):
+            if (text := _text(line.rstrip(b"\r"))).strip():
+                return text
+        return ""
+
+
+class Table:
+    """Stages that run side by side, a line each, drawn again in place; those that are over scroll away above.
+
+    `write` gets text for the terminal, `size` answers its columns and lines, `clock` seconds.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        size: Callable[[], tuple[int, int]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write = write
+        self._size = size
+        self._clock = clock
+        self._style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
+        self._running: dict[Address, _Row] = {}
+        self._shown = 0
+        """Lines that are on the screen and will be drawn again."""
+        self._drawn = -_INTERVAL
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+        if state is State.RUNNING:
+            self._running.setdefault(address, _Row(self._clock()))
+            self.tick()
+            return
+        row = self._running.pop(address, None)
+        if state in _TOLD:
+            self._draw(self._over(address, state, row))
+
+    def said(self, address: Address, content: bytes) -> None:
+        """See `Watcher`."""
+        row = self._running.setdefault(address, _Row(self._clock()))
+        row.last.extend(row.split.add(content))
+
+    def tick(self) -> None:
+        """See `Watcher`."""
+        if self._clock() - self._drawn >= _INTERVAL:
+            self._draw()
+
+    def close(self) -> None:
+        """Leave nothing behind but what is over."""
+        self._running.clear()
+        self._draw()
+
+    def _draw(self, above: tuple[str, ...] = ()) -> None:
+        """Take the table away, write the lines that stay, and the table below them."""
+        width, height = self._size()
+        table = self._table(width, max(1, height - 1))
+        # As few lines as the screen has now: it may have become smaller, and what scrolled away cannot be taken back.
+        up = min(self._shown, height - 1)
+        text = (f"\r\x1b[{up}A\x1b[J" if up else "") + "".join(f"{line}\n" for line in (*above, *table))
+        if text:
+            self._write(text)
+        self._shown = len(table)
+        self._drawn = self._clock()
+
+    def _table(self, width: int, height: int) -> list[str]:
+        rows = list(self._running.items())
+        if len(rows) > height:
+            rows, more = rows[: height - 1], len(rows) - height + 1
+        else:
+            more = 0
+        names = min(max((terminal.display_width(_name(one)) for one, _ in rows), default=0), width // 2)
+        lines = [self._line(_name(one), names, row) for one, row in rows]
+        lines += [f"… and {terminal.count(more, 'more stage')}"] if more else []
+        return [_cut(line, width - 1) for line in lines]
+
+    def _line(self, name: str, width: int, row: _Row) -> str:
+        name = _cut(name, width)
+        gap = " " * (width - terminal.display_width(name))
+        took = terminal.duration(self._clock() - row.started)
+        return f"{name}{gap}  {State.RUNNING.value}  {took:>7}  {row.last_line()}"
+
+    def _over(self, address: Address, state: State, row: _Row | None) -> tuple[str, ...]:
+        took = f" in {terminal.duration(self._clock() - row.started)}" if row is not None else ""
+        line = f"{_name(address)}: {self._colored(state)}{took}"
+        if state is not State.FAILED or row is None:
+            return (line,)
+        said = [*row.last, *([row.split.rest] if row.split.rest else [])]
+        return (line, *(f"{_name(address)} | {_text(one)}" for one in said))
+
+    def _colored(self, state: State) -> str:
+        if state in (State.FAILED, State.STOPPED):
+            return self._style.red(state.value)
+        return self._style.green(state.value) if state in (State.DONE, State.RESTORED) else state.value
+
+
+class Questions:
+    """Asks before a stage is run: yes, no, all that follow, or none of them."""
+
+    def __init__(self) -> None:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError("nobody can be asked", why="standard input is no terminal", fix="leave out --interactive")
+        self._always: bool | None = None
+
+    def ask(self, address: Address) -> bool:
+        """Is it to be run?"""
+        if self._always is None:
+            choice = click.Choice(("yes", "no", "all", "quit", "y", "n", "a", "q"), case_sensitive=False)
+            question = f"Run stage {_name(address)}? (yes, no, all, quit)"
+            answer = click.prompt(question, type=choice, show_choices=False, err=True)[0].lower()
+            if answer in "yn":
+                return bool(answer == "y")
+            self._always = answer == "a"
+        return self._always
+
+
+def _name(address: Address) -> str:
+    return terminal.printable(str(address))
+
+
+def _text(line: bytes) -> str:
+    """A line as it would be seen: the last of what was written over each other, without colours."""
+    shown = click.unstyle(line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace"))
+    return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in shown)
+
+
+def _cut(text: str, width: int) -> str:
+    """`text`, or as much of it as `width` columns hold."""
+    if terminal.display_width(text) <= width:
+        return text
+    while text and terminal.display_width(text) > width - 1:
+        text = text[: min(len(text) - 1, width)]
+    return text + "…"
+
+
+def _size() -> tuple[int, int]:
+    return terminal.width(), max(2, shutil.get_terminal_size().lines)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(getattr(sys.stderr, "encoding", None) or "utf-8", "backslashreplace")

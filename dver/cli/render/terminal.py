@@ -1,0 +1,164 @@
+"""Text for people: names, sizes, numbers, colours and columns that fit where they are shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Final, TextIO
+
+from dver.core.phrasing import count as count
+
+_ESCAPES: Final = {
+    "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", '"': r"\"", "\\": r"\\",
+}  # fmt: skip
+_COLORS: Final = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
+_ESCAPE_SEQUENCE: Final = r"\x1b\[[0-9;]*m"
+
+
+def printable(path: bytes | str | os.PathLike[str]) -> str:
+    """`path` as one line of harmless text.
+
+    A name with control characters, quotes, bytes that are no text, invisible characters or spaces at its ends is
+    quoted the way Git does it: `"a\\nb"`, `"caf\\351"`. Every other name is itself.
+    """
+    text = os.fsdecode(path)
+    if text.isprintable() and '"' not in text and "\\" not in text and text == text.strip() and text:
+        return text
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    raw = char.encode("utf-8", "surrogatepass") if not 0xDC80 <= ord(char) <= 0xDCFF else os.fsencode(char)
+    return "".join(f"\\{byte:03o}" for byte in raw)
+
+
+def human_size(size: int) -> str:
+    """`size` in bytes, in decimal units: `999 B`, `1.5 MB`, `12 GB`."""
+    if size < 1000:
+        return f"{size} B"
+    amount, units = size / 1000, iter(("MB", "GB", "TB", "PB"))
+    unit = "kB"
+    while amount >= 999.5 and unit != "PB":
+        amount, unit = amount / 1000, next(units)
+    # 9.95 and above would round to 10.0, which is written 10.
+    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """A time span: `0.4 s`, `12 s`, `1:05`, `2:00:00`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours = whole // 60, whole // 3600
+    return f"{minutes}:{whole % 60:02}" if not hours else f"{hours}:{minutes % 60:02}:{whole % 60:02}"
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at `stream` directly."""
+    return stream is not None and stream.isatty()
+
+
+def wants_color(stream: TextIO | None) -> bool:
+    """Colours for terminals, unless NO_COLOR (https://no-color.org) or a dumb terminal forbids them."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """The terminal's width in columns; 80 where it is not known. COLUMNS overrides it."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    for descriptor in (1, 2):  # stdout may be a pipe while bars are drawn on stderr
+        with suppress(OSError):
+            if found := os.get_terminal_size(descriptor).columns:  # 0 where a terminal does not know its size
+                return found
+    return 80
+
+
+class Style:
+    """Colours that are plain text where they are not wanted."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def _wrap(self, name: str, text: str) -> str:
+        return f"\x1b[{_COLORS[name]}m{text}\x1b[0m" if self._enabled else text
+
+    def bold(self, text: str) -> str:
+        """Headings."""
+        return self._wrap("bold", text)
+
+    def dim(self, text: str) -> str:
+        """What may be passed over."""
+        return self._wrap("dim", text)
+
+    def red(self, text: str) -> str:
+        """Errors, and what is gone."""
+        return self._wrap("red", text)
+
+    def green(self, text: str) -> str:
+        """What is new, and what is well."""
+        return self._wrap("green", text)
+
+    def yellow(self, text: str) -> str:
+        """Warnings, and what changed."""
+        return self._wrap("yellow", text)
+
+    def cyan(self, text: str) -> str:
+        """Names: remotes, revisions."""
+        return self._wrap("cyan", text)
+
+
+def display_width(text: str) -> int:
+    """How many columns `text` takes on a terminal: wide East Asian characters take two, colours and accents none."""
+    if "\x1b" in text:
+        text = re.sub(_ESCAPE_SEQUENCE, "", text)
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def columns(
+    rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset(), indent: int = 0, width: int | None = None
+) -> Iterator[str]:
+    """Lines with `rows` aligned in columns, two spaces apart, those in `right` to the right.
+
+    With a `width`, lines that would be longer lose the end of their last cell.
+    """
+    table = [list(row) for row in rows]
+    widths = [max(map(display_width, cells), default=0) for cells in _transposed(table)]
+    for row in table:
+        cells = [_pad(cell, widths[i], right=i in right) for i, cell in enumerate(row)]
+        line = (" " * indent + "  ".join(cells)).rstrip()
+        yield line if width is None else shorten(line, width)
+
+
+def shorten(line: str, width: int) -> str:
+    """`line`, or its beginning and `…` where it does not fit into `width` columns."""
+    if display_width(line) <= width:
+        return line
+    kept, used = "", 0
+    for part in re.findall(f"{_ESCAPE_SEQUENCE}|.", line, re.DOTALL):
+        used += display_width(part)
+        if used < width or part.startswith("\x1b"):  # colour changes are kept, so that the last one switches off
+            kept += part
+    return kept + "…"
+
+
+def _transposed(table: list[list[str]]) -> list[list[str]]:
+    return [[row[i] for row in table if i < len(row)] for i in range(max(map(len, table), default=0))]
+
+
+def _pad(cell: str, width: int, *, right: bool) -> str:
+    blank = " " * (width - display_width(cell))
+    return blank + cell if right else cell + blank

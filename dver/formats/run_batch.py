@@ -1,0 +1,98 @@
+"""Batches of run-cache entries, as remotes keep them (docs/format/run.md).
+
+A batch is compressed JSON; its name is the BLAKE3 of its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver.core.errors import CorruptError
+from dver.formats import run_record
+
+MAGIC: Final = b"dver runs 1\n"
+MAX_SIZE: Final = 64 << 20
+"""Bytes that a batch may have when it is unpacked."""
+_FULL: Final = 8 << 20
+"""Bytes after which a new batch is begun."""
+_KEY: Final = re.compile(r"[0-9a-f]{64}")
+_HEAD: Final = re.compile(rb"dver runs ([1-9][0-9]{0,8})\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is kept of one run: its key, the lock file with the one stage, and the record."""
+
+    key: str
+    entry: bytes
+    record: bytes
+
+    @property
+    def ended(self) -> float:
+        """When it ended, in Unix seconds: of two runs of one key, the later counts. Raises CorruptError."""
+        return run_record.decode(self.record).ended
+
+
+def batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """`runs`, in groups of which each makes a batch."""
+    group: list[Run] = []
+    size = 0
+    for run in runs:
+        if group and size + len(run.entry) + len(run.record) > _FULL:
+            yield group
+            group, size = [], 0
+        group.append(run)
+        size += len(run.entry) + len(run.record)
+    if group:
+        yield group
+
+
+def encode(runs: Iterable[Run]) -> bytes:
+    """The bytes of a batch of `runs`, the same in whatever order they come."""
+    said = [[run.key, _text(run.entry), _text(run.record)] for run in sorted(runs, key=lambda run: run.key)]
+    return MAGIC + zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 6)
+
+
+def decode(content: bytes) -> list[Run]:
+    """The runs in a batch; what they say is not looked at. Raises CorruptError."""
+    head = _HEAD.match(content)
+    if head is None:
+        raise CorruptError("no batch of runs", why="it does not begin as one does")
+    if int(head[1]) > 1:
+        raise CorruptError(
+            f"a batch of runs of version {int(head[1])}", why="this dver reads up to 1", fix="upgrade dver"
+        )
+    try:
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(content[head.end() :], MAX_SIZE)
+        if not unpacker.eof or unpacker.unused_data:
+            raise CorruptError("a batch of runs that does not end where it should")
+        found = json.loads(raw)
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise CorruptError("a damaged batch of runs", why=str(error)) from None
+    if not isinstance(found, list):
+        raise CorruptError("a batch of runs that is no list")
+    return [_run(one) for one in found]
+
+
+def _run(said: Any) -> Run:
+    match said:
+        case [str(key), str(entry), str(record)] if _KEY.fullmatch(key):
+            return Run(key, _bytes(entry), _bytes(record))
+    raise CorruptError("a batch of runs with something else in it")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise CorruptError("a batch of runs with text that is none", why=str(error)) from None

@@ -1,0 +1,159 @@
+"""Reading files of commits: any number of files of any number of commits with one git process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from itertools import pairwise
+from typing import IO, Final, Self
+
+from dver.core.errors import RepositoryError
+from dver.git.git_repo import Arg, GitRepo, conversation, run
+from dver.git.pointers import EMPTY_TREE
+from dver.git.revisions import CommitId
+
+_FOUND: Final = re.compile(rb"([0-9a-f]{40}(?:[0-9a-f]{24})?) (blob|tree) (\d+)\n")
+_LEADS_NOWHERE: Final = re.compile(rb"(?:symlink|dangling|loop|notdir) (\d+)\n")
+_ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?")
+_PIECE: Final = 1 << 20
+_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
+
+
+class TooLargeError(Exception):
+    """A file that has more bytes than are to be read; how many."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class CommitReader:
+    """Answers what is at a path in a commit. Links are followed, unless they lead out of the commit."""
+
+    def __init__(self, git: GitRepo) -> None:
+        self._git = git
+        self._stack = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def read(self, commit: CommitId, path: bytes, *, limit: int) -> bytes | None:
+        """The content of the file at `path`; None if there is none. Raises TooLargeError beyond `limit` bytes."""
+        kind, content = self._ask(commit, path, limit)
+        return content if kind == b"blob" else None
+
+    def names(self, commit: CommitId, path: bytes, *, limit: int) -> list[bytes] | None:
+        """The names in the folder at `path`, in order; None if there is none. Raises TooLargeError."""
+        kind, content = self._ask(commit, path, limit)
+        return list(_names(content, 32 if self._git.object_format == "sha256" else 20)) if kind == b"tree" else None
+
+    def _ask(self, commit: CommitId, path: bytes, limit: int) -> tuple[bytes, bytes]:
+        path = os.path.normpath(path).removeprefix(b"/") if path not in (b"", b".") else b""
+        if b"\n" in path or path.split(b"/")[0] == b"..":  # the first cannot be asked for, and git dies of the second
+            return b"", b""
+        if self._process is None:
+            self._process = self._stack.enter_context(
+                conversation(self._git, ["cat-file", "--batch", "--follow-symlinks"])
+            )
+        asked, answered = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert answered is not None
+        with suppress(BrokenPipeError):  # git has died, and its missing answer is reported below
+            asked.write(commit.encode() + b":" + path + b"\n")
+            asked.flush()
+        return _answer(answered, limit)
+
+
+def _answer(stream: IO[bytes], limit: int) -> tuple[bytes, bytes]:
+    head = stream.readline()
+    if found := _FOUND.fullmatch(head):
+        size = int(found[3])
+        if size > limit:
+            _skip(stream, size + 1)
+            raise TooLargeError(size)
+        return found[2], stream.read(size + 1)[:-1]
+    if astray := _LEADS_NOWHERE.fullmatch(head):
+        _skip(stream, int(astray[1]) + 1)
+    elif not head:
+        raise RepositoryError(
+            "git cat-file ended before its answer", fix="see whether the repository is whole: git fsck"
+        )
+    return b"", b""
+
+
+def _skip(stream: IO[bytes], size: int) -> None:
+    while size > 0 and (piece := stream.read(min(size, _PIECE))):
+        size -= len(piece)
+
+
+def _names(content: bytes, id_size: int) -> list[bytes]:
+    """The names in a tree as Git keeps it: mode, space, name, zero, id."""
+    found, at = [], 0
+    while at < len(content):
+        start, end = content.index(b" ", at) + 1, content.index(b"\0", at)
+        found.append(content[start:end])
+        at = end + 1 + id_size
+    return found
+
+
+def paths_called(
+    git: GitRepo, commits: Sequence[CommitId], name: bytes, under: bytes = b""
+) -> dict[CommitId, list[bytes]]:
+    """The files called `name` in or below the folder `under` in each of `commits`.
+
+    Each commit is compared with the one before it, so two processes do for all of them.
+    """
+    if not commits:
+        return {}
+    folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""
+    where: list[Arg] = ["--", b":(glob)" + folder + b"**/" + name]
+    how: list[Arg] = ["diff-tree", "-r", "-z", "--no-renames", "--name-status"]
+    first = run(git, [*how, EMPTY_TREE[git.object_format], commits[0], *where], literal=False)
+    state = set(first.split(b"\0")[1::2])
+    changes = _changes(git, commits, how, where) if len(commits) > 1 else {}
+    found = {commits[0]: sorted(state)}
+    for commit in commits[1:]:
+        for status, path in changes.get(commit, ()):
+            state.discard(path) if status == b"D" else state.add(path)
+        found[commit] = sorted(state)
+    return found
+
+
+def _changes(
+    git: GitRepo, commits: Sequence[CommitId], how: Sequence[Arg], where: Sequence[Arg]
+) -> dict[CommitId, list[tuple[bytes, bytes]]]:
+    """How the files of each commit differ from those of the one before it in the list: status and path."""
+    lines = "".join(f"{commit} {before}\n" for before, commit in pairwise(commits))
+    fields = iter(run(git, [*how, "--stdin", *where], stdin=lines.encode(), literal=False).split(b"\0"))
+    found: dict[CommitId, list[tuple[bytes, bytes]]] = {}
+    commit = CommitId("")
+    for head in fields:
+        if _ID.fullmatch(head):
+            commit = CommitId(head.decode().strip())
+        elif head:
+            found.setdefault(commit, []).append((head, next(fields)))
+    return found
+
+
+def tips(git: GitRepo, *, branches: bool = False, tags: bool = False) -> list[tuple[str, CommitId]]:
+    """The local branches and the tags by name, with the commits that they point at."""
+    which = [ref for ref, wanted in (("refs/heads", branches), ("refs/tags", tags)) if wanted]
+    if not which:
+        return []
+    listed = run(
+        git, ["for-each-ref", "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname)", *which]
+    )
+    found = []
+    for line in os.fsdecode(listed).splitlines():
+        kind, own, peeled_kind, peeled, ref = line.split(" ", 4)
+        if "commit" in (kind, peeled_kind):
+            name = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+            found.append((name, CommitId(peeled if peeled_kind == "commit" else own)))
+    return found

@@ -1,0 +1,108 @@
+"""Lines of `.gitignore`: a pattern for exactly one name, and adding and taking away such lines.
+
+Names and lines are bytes, since names need not be text. The rest of the file stays as it is, byte by byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError
+from dver.core.files import read_regular, write_atomic
+
+FILE: Final = b".gitignore"
+
+_SPECIAL: Final = re.compile(rb"([\\*?\[])")
+_TRAILING_SPACES: Final = re.compile(rb" +\Z")
+_LINE_FEED: Final = b"[\t-\v]"
+"""A line cannot hold a line feed, but a range of characters around it can match one, and little else."""
+_PATTERN: Final = re.compile(rb"/(?:[^\\*?\[/]|\\[\\*?\[ ]|\[[\r]\]|\[\t-\v\])+")
+"""A line that `pattern` may have written."""
+
+
+def escape(name: bytes) -> bytes:
+    """`name` in a form that matches only itself (and, for a line feed, a tab or vertical tab in its place)."""
+    escaped = _SPECIAL.sub(rb"\\\1", name)
+    escaped = _TRAILING_SPACES.sub(lambda spaces: rb"\ " * len(spaces[0]), escaped)
+    if escaped.endswith(b"\r"):
+        # Git takes a final carriage return for half of a line ending, with a backslash before it too.
+        escaped = escaped[:-1] + b"[\r]"
+    return escaped.replace(b"\n", _LINE_FEED)
+
+
+def pattern(name: bytes) -> bytes:
+    """The line that ignores `name`, a file or directory right beside the `.gitignore`."""
+    # After the slash neither `!` nor `#` means anything.
+    return b"/" + escape(name)
+
+
+def add_lines(content: bytes, added: Iterable[bytes]) -> bytes:
+    """`content` with the lines `added` at its end, but for those that it has; with the line endings that it has."""
+    present = lines(content)
+    new = [line for line in dict.fromkeys(added) if line not in present]
+    if not new:
+        return content
+    ending = b"\r\n" if b"\r\n" in content and content.count(b"\n") == content.count(b"\r\n") else b"\n"
+    if content and not content.endswith(b"\n"):
+        content += ending
+    return content + b"".join(line + ending for line in new)
+
+
+def remove_lines(content: bytes, removed: Iterable[bytes]) -> bytes:
+    """`content` without any of the lines `removed`."""
+    gone = set(removed)
+    return b"".join(raw for raw in _split(content) if _bare(raw) not in gone) if gone else content
+
+
+def edit(path: Path, *, add: Iterable[bytes] = (), remove: Iterable[bytes] = ()) -> bool:
+    """Take lines away from and add lines to the file `path`; says whether it changed.
+
+    A file left empty by it is deleted. Raises ConflictError for a symbolic link, which Git would not read.
+    """
+    if path.is_symlink():
+        raise ConflictError(
+            f"{path} is a symbolic link", why="Git does not read such an ignore file", fix="make it a regular file"
+        )
+    before = None
+    with suppress(FileNotFoundError):
+        before = read_regular(path)
+    return _replace(path, before, add_lines(remove_lines(before or b"", remove), add))
+
+
+def _replace(path: Path, before: bytes | None, after: bytes) -> bool:
+    if after == (before or b""):
+        return False
+    if after:
+        write_atomic(path, after)
+    else:
+        path.unlink()
+    return True
+
+
+def merge_sets(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Three versions of some lines merged as sets: what one side removed is gone, what either added is there once, ours
+    first. None unless each line is one that `pattern` writes, as the order of others may mean something."""
+    old, mine, other = ({_bare(raw): raw for raw in _split(text)} for text in (base, ours, theirs))
+    if not all(_PATTERN.fullmatch(line) for line in (*old, *mine, *other)):
+        return None
+    kept = [raw for line, raw in mine.items() if line in other or line not in old]
+    added = [raw for line, raw in other.items() if line not in mine and line not in old]
+    return b"".join(kept + added)
+
+
+def _split(content: bytes) -> list[bytes]:
+    """The lines with their endings. Only a line feed ends one: `bytes.splitlines` would break at a lone CR."""
+    return re.findall(rb"[^\n]*\n|[^\n]+\Z", content)
+
+
+def _bare(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def lines(content: bytes) -> set[bytes]:
+    """The lines without their endings."""
+    return {_bare(raw) for raw in _split(content)}

@@ -1,0 +1,1 @@
+"""Commits and their names, and the commits that Git keeps."""

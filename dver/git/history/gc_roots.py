@@ -1,0 +1,300 @@
+"""What a clone may still need: the pointers and locks of every commit that Git keeps, and of all worktrees' indexes and
+files.
+
+A few git processes, whatever the number of commits. What cannot be read raises an error that names it: whoever deletes
+what nobody needs must know all that somebody does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError, RepositoryError
+from dver.formats import lock, pointer
+from dver.git import pointers
+from dver.git.git_repo import GitRepo, run
+from dver.git.pointers import PointerFile
+from dver.git.revisions import CommitId
+from dver.git.worktrees import Worktree, worktrees
+
+_ID: Final = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+_SYMBOLIC: Final = re.compile(rb"ref: refs/[^\0\r\n]+\n?")
+_HEADS: Final = re.compile(rb"[A-Z_]+_HEAD|MERGE_AUTOSTASH|BISECT_[A-Z_]+")
+"""What is in progress, or was: MERGE_HEAD, CHERRY_PICK_HEAD, ORIG_HEAD …"""
+_HINTS: Final = re.compile(rb"(?:ORIG|FETCH|REBASE)_HEAD|BISECT_[A-Z_]+")
+"""Those of them that stay behind, and may name commits which Git has deleted since."""
+_OPERATIONS: Final = (b"rebase-merge", b"rebase-apply", b"sequencer")
+_OPERATION_HEADS: Final = frozenset((b"orig-head", b"onto", b"autostash", b"head"))
+_OWN_REFS: Final = (b"bisect", b"worktree", b"rewritten")
+"""Below `refs/`: those that each worktree has for itself."""
+_STATE_MAX: Final = 1 << 20
+"""Bytes of the largest file of an operation in progress that is looked at: patches may be larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitRoots:
+    """All that a clone may still need. Paths of `blobs` are relative to the top of a worktree."""
+
+    commits: tuple[CommitId, ...]
+    """Every commit that any ref, reflog, HEAD or operation in progress reaches, neighbours alike."""
+    blobs: Mapping[str, bytes]
+    """Git's blob id of each pointer in those commits, or in an index, and a path where it is."""
+    files: Mapping[Path, bytes]
+    """The contents of the pointer files on disk."""
+    git_dirs: tuple[Path, ...]
+    """The Git directory of each worktree."""
+    folders: tuple[Path, ...]
+    """The folder of each worktree that has one."""
+
+
+class _Tip(NamedTuple):
+    """An object that a file of Git names."""
+
+    id: str
+    source: str
+    required: bool
+
+
+def read_roots(git: GitRepo) -> GitRoots:
+    """All that the clone may still need: of the whole repository, whichever project or worktree `git` stands for.
+
+    Raises RepositoryError that names the ref, reflog, HEAD, index, worktree or file that cannot be read.
+    """
+    found = worktrees(git)
+    commits: dict[CommitId, None] = {}
+    blobs: dict[str, bytes] = {}
+    with _explaining("the history"):
+        for view in _views(git):
+            listed = _commits(view, _existing(view, [tip for one in found for tip in _tips(one.git)]))
+            commits.update(dict.fromkeys(listed))
+            history = pointers.pointers_of_commits(view, listed)
+            blobs.update({blob: path for path, ids in history.items() for blob in ids})
+    files: dict[Path, bytes] = {}
+    for one in found:
+        with _explaining(f"the index and the pointers of the worktree {os.fspath(one.git.worktree)!r}"):
+            index, on_disk = _pointers_of(one)
+        for path, file in index.items():
+            blobs.update(dict.fromkeys((file.blob, *file.sides.values()), path))
+        top = os.fsencode(one.git.worktree)
+        files.update(
+            (Path(os.fsdecode(os.path.join(top, path))), file.content)
+            for path, file in on_disk.items()
+            if file.content is not None
+        )
+    blobs.pop(pointers.blob_id(git, b""), None)  # `git add --intent-to-add` lists files as empty ones
+    return GitRoots(
+        tuple(commits),
+        blobs,
+        files,
+        tuple(one.git.git_dir for one in found),
+        tuple(one.git.worktree for one in found if one.has_files),
+    )
+
+
+def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """The contents of those of `blobs`, by path for messages, that are small enough to be pointers or locks.
+
+    A blob that is replaced (`git replace`) comes twice: as it is stored, and as its replacement.
+    Raises RepositoryError that names one which cannot be read.
+    """
+    for view in _views(git):
+        small = []
+        for blob, size in _sizes(view, blobs):
+            if size is None:
+                path = os.fsdecode(blobs[blob])
+                raise _unreadable(f"the pointer {path!r}", f"Git's blob {blob} is absent or damaged")
+            if size <= (lock.MAX_SIZE if pointers.is_lock_path(blobs[blob]) else pointer.MAX_SIZE):
+                small.append(blob)
+        with _explaining("the pointers of the history"):
+            yield from pointers.each_blob(view, small, lock.MAX_SIZE)
+
+
+def _views(git: GitRepo) -> list[GitRepo]:
+    """The repository as it is stored; and, where something is replaced or grafted, as its user sees it.
+
+    Git keeps both: what a replacement hides is pushed, and is back once the replacement is deleted.
+    """
+    stored = replace(git, raw=True)
+    return [stored, git] if _is_replaced(git) else [stored]
+
+
+def _is_replaced(git: GitRepo) -> bool:
+    """May anything be replaced or grafted? Mostly a look at two files answers."""
+    folder = git.common_dir
+    if Path(os.environ.get("GIT_GRAFT_FILE") or folder / "info" / "grafts").is_file():
+        return True
+    if "GIT_REPLACE_REF_BASE" in os.environ or (folder / "reftable").is_dir():
+        return bool(run(git, ["replace", "--list"]))
+    loose = next(_files_below(os.fsencode(folder / "refs" / "replace")), None)
+    return loose is not None or b" refs/replace/" in _content(os.fsencode(folder / "packed-refs"))
+
+
+def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[CommitId]:
+    """Commits that Git still has and that are not `reachable`, the newest first."""
+    args = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)"]
+    every = {line[7:].decode() for line in run(git, args).splitlines() if line.startswith(b"commit ")}
+    rest = every.difference(reachable)
+    if not rest:
+        return []
+    listed = "".join(f"{commit}\n" for commit in sorted(rest)).encode()
+    output = run(git, ["rev-list", "--no-walk=sorted", "--stdin"], stdin=listed)
+    return [CommitId(line) for line in output.decode().split()]
+
+
+def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, str], CommitId]:
+    """For each pointer, by path and blob id, the first of `commits` that has it."""
+    found: dict[tuple[bytes, str], CommitId] = {}
+    if commits:
+        for path, one in pointers.in_commit(git, commits[0]).items():
+            found[path, one.blob] = commits[0]
+    for commit, path, blob in pointers.new_in_each(git, commits):
+        found.setdefault((path, blob), CommitId(commit))
+    return found
+
+
+def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mapping[bytes, PointerFile]]:
+    """The pointers in the index, and those on disk as far as there is one."""
+    if not worktree.has_files:
+        return pointers.in_index(worktree.git), {}
+    found = pointers.scan(worktree.git)
+    return found.index, found.worktree
+
+
+# -- commits
+
+
+def existing_tips(git: GitRepo) -> list[tuple[str, str]]:
+    """The objects that the files of a worktree's Git directory name, as far as they exist, each with its source."""
+    tips = dict.fromkeys(_tips(git))
+    here = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
+    return [(tip.id, tip.source) for tip in tips if tip.id in here]
+
+
+def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:
+    listed = "".join(f"{tip}\n" for tip in tips).encode()
+    how = ["--topo-order", "--all"]
+    if (git.common_dir / "reftable").is_dir():
+        how.append("--reflog")  # otherwise we read the logs: git leaves out that of a HEAD without commits
+    output = run(git, ["rev-list", *how, "--stdin"], stdin=listed, strict=True)
+    return [CommitId(line) for line in output.decode().split()]
+
+
+def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:
+    """The objects that exist, each once. Raises RepositoryError for one that has to."""
+    by_id: dict[str, _Tip] = {}
+    for tip in tips:
+        if tip.id.strip("0") and not (tip.id in by_id and by_id[tip.id].required):
+            by_id[tip.id] = tip
+    here = []
+    for blob, size in _sizes(git, by_id):
+        if size is not None:
+            here.append(blob)
+        elif by_id[blob].required:
+            raise _unreadable(by_id[blob].source, f"it names {blob}, which Git does not have")
+    return here
+
+
+def _sizes(git: GitRepo, ids: Iterable[str]) -> Iterator[tuple[str, int | None]]:
+    """The size of each object, or None for one that Git cannot find."""
+    listed = list(ids)
+    if not listed:
+        return
+    asked = "".join(f"{one}\n" for one in listed).encode()
+    lines = run(git, ["cat-file", "--batch-check=%(objectsize)", "--buffer"], stdin=asked).splitlines()
+    if len(lines) != len(listed):
+        raise _unreadable("Git's objects", "git cat-file broke off")
+    for one, line in zip(listed, lines, strict=True):
+        yield one, int(line) if line.isdigit() else None
+
+
+def _tips(git: GitRepo) -> Iterator[_Tip]:
+    """What the files of a worktree's Git directory name: HEAD, what is in progress, refs of its own, logs."""
+    folder = os.fsencode(git.git_dir)
+    yield from _head(folder)
+    with os.scandir(folder) as listing:
+        names = [entry.name for entry in listing]
+    for name in sorted(names):
+        if _HEADS.fullmatch(name):
+            yield from _named_in(os.path.join(folder, name), required=not _HINTS.fullmatch(name))
+    for operation in _OPERATIONS:
+        for path in _files_below(os.path.join(folder, operation)):
+            yield from _named_in(path, required=os.path.basename(path) in _OPERATION_HEADS)
+    for kind in _OWN_REFS:
+        for path in _files_below(os.path.join(folder, b"refs", kind)):
+            yield from _named_in(path, required=True)
+    for path in _files_below(os.path.join(folder, b"logs")):
+        yield from _logged_in(path)
+
+
+def _head(folder: bytes) -> Iterator[_Tip]:
+    path = os.path.join(folder, b"HEAD")
+    content = _content(path)
+    if _SYMBOLIC.fullmatch(content):
+        return  # a branch, which is a ref, or none yet
+    if not _ID.fullmatch(content.strip()):
+        raise _unreadable(os.fsdecode(path), "it names neither a branch nor a commit")
+    yield _Tip(content.decode().strip(), os.fsdecode(path), True)
+
+
+def _named_in(path: bytes, *, required: bool) -> Iterator[_Tip]:
+    content = _content(path)
+    if len(content) <= _STATE_MAX:
+        for match in _ID.findall(content):
+            yield _Tip(match.decode(), os.fsdecode(path), required)
+
+
+def _logged_in(path: bytes) -> Iterator[_Tip]:
+    """The commits of a reflog: each line begins with the old and the new one."""
+    for line in _content(path).splitlines():
+        for match in line.split(b" ", 2)[:2]:
+            if not _ID.fullmatch(match):
+                raise _unreadable(f"the reflog {os.fsdecode(path)!r}", f"it has the line {os.fsdecode(line[:80])!r}")
+            yield _Tip(match.decode(), f"the reflog {os.fsdecode(path)!r}", True)
+
+
+def _files_below(folder: bytes) -> Iterator[bytes]:
+    for place, _, names in os.walk(folder, onerror=_refuse):
+        yield from (os.path.join(place, name) for name in sorted(names))
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _content(path: bytes) -> bytes:
+    """What a file of Git has; nothing where it has just been deleted. Raises RepositoryError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise _unreadable(repr(os.fsdecode(path)), error.strerror or str(error)) from error
+
+
+@contextmanager
+def _explaining(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (RepositoryError, CorruptError) as error:
+        if error.what.startswith(_CANNOT):
+            raise
+        raise _unreadable(what, f"{error.what}: {error.why}" if error.why else error.what) from error
+
+
+_CANNOT: Final = "cannot tell what this clone needs: "
+
+
+def _unreadable(what: str, why: str) -> RepositoryError:
+    return RepositoryError(
+        f"{_CANNOT}{what} cannot be read",
+        why=why,
+        fix="look for the damage with `git fsck`, mend reflogs with `git reflog expire --stale-fix --all`",
+    )

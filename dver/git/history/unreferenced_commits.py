@@ -1,0 +1,40 @@
+"""What keeps commits that no ref leads to: ORIG_HEAD, reflogs, operations in progress. For `dver gc -v`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from dver.git.git_repo import GitRepo, run
+from dver.git.history.gc_roots import existing_tips
+from dver.git.worktrees import worktrees
+
+
+class Holder(NamedTuple):
+    """Something of Git that keeps commits."""
+
+    source: str
+    """The file that names them, relative to the Git directory, or the reflog."""
+    commits: int
+    """How many it keeps that no ref leads to; several sources may keep the same one."""
+
+
+def holders_of(git: GitRepo) -> Iterator[Holder]:
+    """All that keeps commits which no branch, tag or other ref leads to."""
+    stored = replace(git, raw=True)
+    by_source: dict[str, list[str]] = {}
+    for one in worktrees(git):
+        for tip, source in existing_tips(replace(one.git, raw=True)):
+            by_source.setdefault(_shown(git, source), []).append(tip)
+    for source, tips in sorted(by_source.items()):
+        listed = "".join(f"{tip}\n" for tip in tips).encode()
+        count = int(run(stored, ["rev-list", "--count", "--stdin", "--not", "--all"], stdin=listed))
+        if count:
+            yield Holder(source, count)
+
+
+def _shown(git: GitRepo, source: str) -> str:
+    """`source` with the file relative to the Git directory."""
+    return source.replace(f"{os.fspath(git.common_dir)}/", "")

@@ -1,0 +1,34 @@
+"""Why a directory belongs to no project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dver.core.errors import RepositoryError
+from dver.core.phrasing import typed
+from dver.git.git_repo import GitRepo
+from dver.git.index import tracked_under
+
+
+def no_project(cwd: Path, git: GitRepo, folder_name: str) -> RepositoryError:
+    """The error for the directory `cwd` where neither it nor one above it, in the worktree of `git`, has a directory
+    `folder_name`: it may be that a sparse checkout leaves that out."""
+    sparse = (git.git_dir / "info" / "sparse-checkout").exists()
+    if sparse and (folder := _left_out(git, Path(os.path.realpath(cwd)), folder_name)):
+        return RepositoryError(
+            f"the project's directory {os.fspath(folder)!r} is not checked out",
+            why="the sparse checkout leaves it out, and the settings are in it",
+            fix=f"git sparse-checkout add {typed(os.path.relpath(folder, cwd))}",
+        )
+    return RepositoryError(
+        f"{os.fspath(cwd)!r} is in no dver project",
+        why=f"neither it nor a directory above it, up to {os.fspath(git.worktree)!r}, has a directory {folder_name}",
+        fix="make the Git repository a dver project with `dver init`",
+    )
+
+
+def _left_out(git: GitRepo, here: Path, folder_name: str) -> Path | None:
+    """The nearest project folder at or above `here` that Git tracks."""
+    above = [folder / folder_name for folder in (here, *here.parents) if folder.is_relative_to(git.worktree)]
+    return next((one for one in above if tracked_under(git, os.fsencode(one.relative_to(git.worktree)))), None)

@@ -1,0 +1,324 @@
+"""Finding files that name data, pointers and locks: in the index, in the worktree, in a commit, in many commits.
+
+What is said of pointer files here goes for lock files, too. Paths are bytes, relative to the top of the Git worktree,
+`/`-separated. Each function runs one git process however many files there are. Blob ids are git's, as hexadecimal text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import IO, Final
+
+from dver.core.errors import CorruptError
+from dver.formats import lock
+from dver.formats.pointer import SUFFIX
+from dver.git.git_repo import Arg, GitRepo, conversation, run
+
+MAX_BLOB: Final = 1 << 20
+"""Bytes that a blob may have to be read: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
+LOCK_NAME: Final = os.fsencode(lock.NAME)
+
+_SUFFIX: Final = os.fsencode(SUFFIX)
+PATTERNS: Final = (b"**/*" + _SUFFIX, b"**/" + LOCK_NAME)
+"""What files that name data are called, for `:(glob)`. (A file called just `.dver` is none.)"""
+_REGULAR: Final = b"100"
+_LEFT_OUT: Final = b"S"
+"""How `ls-files -t` marks files that a sparse checkout leaves out."""
+_BATCH: Final = 500
+"""Ids asked for at a time: few enough that question and answer never wait for each other on a full pipe."""
+_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
+_RAW: Final[tuple[Arg, ...]] = ("--raw", "-z", "--no-renames", "--no-abbrev")
+EMPTY_TREE: Final = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PointerFile:
+    """A pointer file at one place. `content` is set where it was read from the worktree, `blob` always."""
+
+    blob: str
+    content: bytes | None = None
+    sides: Mapping[int, str] = field(default_factory=dict)
+    """In an unfinished merge: blob by stage, 1 the ancestor, 2 ours, 3 theirs; `blob` is ours if there is one."""
+    left_out: bool = False
+    """In the index: does a sparse checkout leave the file out of the worktree?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a pointer file between two places: the blob before and after, None where there is none."""
+
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Pointer files in the index and in the worktree, from a single look."""
+
+    index: Mapping[bytes, PointerFile]
+    worktree: Mapping[bytes, PointerFile]
+    others: frozenset[bytes] = frozenset()
+    """Files with another name that was looked for, as far as they are in the worktree."""
+
+
+def is_pointer_path(path: bytes) -> bool:
+    """Is `path` named like a pointer? A file called just `.dver` is not."""
+    return path.endswith(_SUFFIX) and path.rpartition(b"/")[2] != _SUFFIX
+
+
+def is_lock_path(path: bytes) -> bool:
+    """Is `path` named like a lock file?"""
+    return path == LOCK_NAME or path.endswith(b"/" + LOCK_NAME)
+
+
+def names_data(path: bytes) -> bool:
+    """Is `path` named like a file that names data, a pointer or a lock?"""
+    return is_pointer_path(path) or is_lock_path(path)
+
+
+def most_bytes(paths: Iterable[bytes]) -> int:
+    """The bytes that the largest of the files `paths` may have to be read."""
+    return lock.MAX_SIZE if any(map(is_lock_path, paths)) else MAX_BLOB
+
+
+def scan(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> Scan:
+    """The pointer files in the index and in the worktree, in or below the directory `under`; and those called `also`.
+
+    In the worktree: what Git tracks or might track, so neither ignored files nor symbolic links.
+    """
+    patterns = (*PATTERNS, *((b"**/" + also,) if also else ()))
+    args: list[Arg] = ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", "-z", *_glob(under, patterns)]
+    entries, untracked = _split(run(git, args, literal=False))
+    index = _index_entries(entries)
+    paths = {entry.partition(b"\t")[2] for entry in entries} | set(untracked)
+    others = (path for path in paths if os.path.basename(path) == also and os.path.isfile(_in(git, path)))
+    return Scan(index, dict(_read_worktree(git, {*index, *filter(names_data, untracked)})), frozenset(others))
+
+
+def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
+    """The pointer files that the next commit would have, in or below `under`; conflicts have `sides`."""
+    entries, _ = _split(run(git, ["ls-files", "-s", "-t", *_listing(under)], literal=False))
+    return _index_entries(entries)
+
+
+def in_worktree(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
+    """The pointer files on disk, tracked by Git or not (but not ignored), in or below `under`."""
+    output = run(git, ["ls-files", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
+    return dict(_read_worktree(git, {path for path in output.split(b"\0") if names_data(path)}))
+
+
+def on_disk(git: GitRepo, index: Iterable[bytes], known: Iterable[bytes]) -> dict[bytes, PointerFile]:
+    """The pointer files on disk that are in Git's `index`, or `known` for another reason. Runs no process, so what Git
+    does not track and nobody knows is not found."""
+    return dict(_read_worktree(git, {*index, *known}))
+
+
+def in_commit(git: GitRepo, commit: str, under: bytes = b"") -> dict[bytes, PointerFile]:
+    """The pointer files in the tree of `commit` (an id), in or below `under`."""
+    # A comparison with nothing, unlike ls-tree, can leave out the paths we do not want on git's side.
+    args: list[Arg] = ["diff-tree", "-r", *_RAW, EMPTY_TREE[git.object_format], commit, *_glob(under)]
+    changes = _changes(run(git, args, literal=False))
+    return {path: PointerFile(change.new) for path, change in changes if change.new is not None}
+
+
+def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> dict[bytes, Change]:
+    """How pointer files differ between the commit `head` (None before the first one) and the index."""
+    tree = head or EMPTY_TREE[git.object_format]
+    args: list[Arg] = ["diff-index", "--cached", *_RAW, tree, *_glob(under)]
+    return dict(_changes(run(git, args, literal=False)))
+
+
+def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b"") -> dict[bytes, set[str]]:
+    """All blobs that each pointer file is in any of `commits` (ids). Quick if neighbours in the list are alike.
+
+    Each commit is compared with the one before it in the list, whatever its parents are: what does not differ was
+    seen before. So one process does for all of history, and reads only what changed.
+    """
+    found: dict[bytes, set[str]] = {}
+    if not commits:
+        return found
+    for path, pointer in in_commit(git, commits[0], under).items():
+        found[path] = {pointer.blob}
+    lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
+    args: list[Arg] = ["diff-tree", "--stdin", "--no-commit-id", "-r", *_RAW, *_glob(under)]
+    for path, change in _changes(run(git, args, stdin="".join(lines).encode(), literal=False)):
+        if change.new is not None:
+            found.setdefault(path, set()).add(change.new)
+    return found
+
+
+def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
+    """The pointers of each of `commits` that are not in the one before it in the list: commit, path, blob."""
+    lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
+    args: list[Arg] = ["diff-tree", "--stdin", "-r", *_RAW, *_glob(b"")]
+    fields = iter(run(git, args, stdin="".join(lines).encode(), literal=False).split(b"\0"))
+    commit = ""
+    for head in fields:
+        if not head.startswith(b":"):
+            commit = head.decode().strip()
+            continue
+        for path, change in _changes(b"\0".join((head, next(fields)))):
+            if change.new is not None:
+                yield commit, path, change.new
+
+
+def read_blobs(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> dict[str, bytes]:
+    """The contents of Git's blobs `ids`. Raises CorruptError for one that is absent or over `limit` bytes."""
+    return dict(each_blob(git, ids, limit))
+
+
+def each_blob(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> Iterator[tuple[str, bytes]]:
+    """What `read_blobs` returns, one after the other: all versions of a lock file may be too much for the memory."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return
+    with conversation(git, ["cat-file", "--batch"]) as process:
+        for start in range(0, len(wanted), _BATCH):
+            yield from _ask(process, wanted[start : start + _BATCH], limit)
+
+
+def blob_id(git: GitRepo, content: bytes) -> str:
+    """The id that Git gives to a blob of `content`."""
+    import hashlib  # loads OpenSSL, which a repository without pointers need not wait for
+
+    make = hashlib.sha256 if git.object_format == "sha256" else hashlib.sha1
+    return make(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _in(git: GitRepo, path: bytes) -> bytes:
+    return os.path.join(os.fsencode(git.worktree), path)
+
+
+def _glob(under: bytes, patterns: Iterable[bytes] = PATTERNS) -> list[Arg]:
+    """The arguments that limit git to files that name data, in or below `under`."""
+    directory = _GLOB_SPECIAL.sub(rb"\\\1", under.rstrip(b"/"))
+    return [b"--", *(b":(glob)" + (directory + b"/" if directory else b"") + pattern for pattern in patterns)]
+
+
+def _listing(under: bytes) -> list[Arg]:
+    return ["-z", *_glob(under)]
+
+
+def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Of `ls-files -t`: the lines of tracked files with their tag, and the paths of others."""
+    lines = output.split(b"\0")[:-1]
+    tracked = [line for line in lines if not line.startswith(b"? ")]
+    return tracked, [line[2:] for line in lines if line.startswith(b"? ")]
+
+
+def _index_entries(entries: Iterable[bytes]) -> dict[bytes, PointerFile]:
+    found: dict[bytes, PointerFile] = {}
+    for entry in entries:
+        head, _, path = entry.partition(b"\t")
+        tag, mode, blob, stage = head.split(b" ")
+        if mode.startswith(_REGULAR) and names_data(path):
+            found[path] = _with_stage(found.get(path), blob.decode(), int(stage), left_out=tag == _LEFT_OUT)
+    return found
+
+
+def _with_stage(before: PointerFile | None, blob: str, stage: int, *, left_out: bool) -> PointerFile:
+    if stage == 0:
+        return PointerFile(blob, left_out=left_out)
+    sides = {**(before.sides if before else {}), stage: blob}
+    return PointerFile(sides.get(2) or sides.get(3) or blob, sides=sides)
+
+
+def _read_worktree(git: GitRepo, paths: Iterable[bytes]) -> Iterator[tuple[bytes, PointerFile]]:
+    top = os.fsencode(git.worktree)
+    real: dict[bytes, bool] = {}
+    for path in sorted(paths):
+        full = os.path.join(top, path)
+        directory = os.path.dirname(full)
+        if directory not in real:
+            # A directory that became a symbolic link has nothing of ours: what is behind it is another place.
+            real[directory] = os.path.realpath(directory) == directory
+        content = _read_regular(full, most_bytes([path])) if real[directory] else None
+        if content is not None:
+            yield path, PointerFile(blob_id(git, content), content)
+
+
+def _read_regular(path: bytes, limit: int) -> bytes | None:
+    """The content of the file `path`; None for what is absent or no regular file, which a FIFO is not."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        if os.path.isfile(path) and not os.path.islink(path):
+            raise
+        return None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        content = _read_all(fd, limit + 1)
+    finally:
+        os.close(fd)
+    if len(content) > limit:
+        raise _too_large(os.fsdecode(path), status.st_size, limit)
+    return content
+
+
+def _read_all(fd: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    while limit > 0 and (part := os.read(fd, min(limit, MAX_BLOB))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def _changes(output: bytes) -> Iterator[tuple[bytes, Change]]:
+    """Parse `--raw -z`: `:mode mode id id status`, then the path, each ended by a zero byte."""
+    fields = output.split(b"\0")
+    for head, path in zip(fields[0::2], fields[1::2], strict=False):
+        if names_data(path):
+            old_mode, new_mode, old, new, _ = head[1:].split(b" ")
+            change = Change(_side(old_mode, old), _side(new_mode, new))
+            if change != Change(None, None):
+                yield path, change
+
+
+def _side(mode: bytes, blob: bytes) -> str | None:
+    return blob.decode() if mode.startswith(_REGULAR) else None
+
+
+def _ask(process: subprocess.Popen[bytes], ids: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("the process was started without pipes")
+    with suppress(BrokenPipeError):  # git has died, and its missing answer is reported below
+        process.stdin.write("".join(f"{blob}\n" for blob in ids).encode())
+        process.stdin.flush()
+    for blob in ids:
+        yield blob, _answer(process.stdout, blob, limit)
+
+
+def _answer(stream: IO[bytes], blob: str, limit: int) -> bytes:
+    head = stream.readline().split()
+    if len(head) != 3 or head[1] != b"blob":
+        raise CorruptError(
+            f"Git cannot read its blob {blob}",
+            why="it is absent, damaged, or no file",
+            fix="see what is wrong with the repository: git fsck",
+        )
+    size = int(head[2])
+    if size > limit:
+        raise _too_large(f"Git's blob {blob}", size, limit)
+    return stream.read(size + 1)[:-1]
+
+
+def _too_large(name: str, size: int, limit: int) -> CorruptError:
+    if limit > MAX_BLOB:
+        return CorruptError(f"{name} is no lock file", why=f"it has {size} bytes, a lock at most {limit}")
+    return CorruptError(
+        f"{name} is no pointer",
+        why=f"it has {size} bytes, a pointer at most {limit}",
+        fix=f"rename it: names that end in {SUFFIX} are for pointers",
+    )

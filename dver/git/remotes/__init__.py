@@ -1,0 +1,1 @@
+"""Git remotes: their refs, and commits that are pushed."""

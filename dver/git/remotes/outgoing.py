@@ -1,0 +1,96 @@
+"""What a `git push` is about to send: the refs that Git tells its hook of, and what is new in their commits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from dver.git.git_repo import Arg, GitRepo, run
+from dver.git.revisions import CommitId
+
+_REGULAR: Final = b"100"
+
+
+class RefUpdate(NamedTuple):
+    """A ref that is pushed. Ids are of commits, or of tags, or whatever else a tag may name."""
+
+    local_ref: str
+    local_id: str
+    remote_ref: str
+    remote_id: str
+
+    @property
+    def deletes(self) -> bool:
+        """Is the ref deleted on the remote?"""
+        return not self.local_id.strip("0")
+
+
+class NewFile(NamedTuple):
+    """A file that a commit has and none of its parents has like this. `blob` is Git's id."""
+
+    commit: CommitId
+    path: bytes
+    blob: str
+
+
+def parse_updates(lines: bytes) -> list[RefUpdate]:
+    """What Git writes to the hook: `local-ref local-id remote-ref remote-id` a line."""
+    # From the right: `local-ref` is what the user typed, such as `HEAD@{1 day ago}`.
+    return [RefUpdate(*os.fsdecode(line).rsplit(" ", 3)) for line in lines.split(b"\n") if line.count(b" ") >= 3]
+
+
+def new_commits(git: GitRepo, updates: Sequence[RefUpdate], there: Iterable[str] = ()) -> list[CommitId]:
+    """The commits that a Git remote gets by `updates`, parents before children.
+
+    It has all that the ids in `there` reach, and what Git says of it in `updates`.
+    """
+    tips = [update.local_id for update in updates if not update.deletes]
+    if not tips:
+        return []
+    known = _present(git, [*(update.remote_id for update in updates if update.remote_id.strip("0")), *there])
+    asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{tip}\n" for tip in known)])
+    output = run(git, ["rev-list", "--topo-order", "--reverse", "--stdin"], stdin=asked.encode())
+    return [CommitId(line) for line in output.decode().split()]
+
+
+def new_files(git: GitRepo, commits: Sequence[CommitId], *patterns: bytes) -> Iterator[NewFile]:
+    """The regular files that match one of the `:(glob)` patterns and that are new in each of `commits`.
+
+    A merge's are those that differ from all of its parents: the others came with the commits that it joins.
+    """
+    if not commits:
+        return
+    args: list[Arg] = ["diff-tree", "--stdin", "-r", "--root", "-c", "--raw", "-z", "--no-renames", "--no-abbrev", "--"]
+    stdin = "".join(f"{commit}\n" for commit in commits).encode()
+    output = run(git, [*args, *(b":(glob)" + pattern for pattern in patterns)], stdin=stdin, literal=False)
+    fields = iter(output.split(b"\0"))
+    commit = CommitId("")
+    for head in fields:
+        if not head.startswith(b":"):
+            commit = CommitId(head.decode().strip())
+            continue
+        path = next(fields)
+        parents = len(head) - len(head.lstrip(b":"))
+        words = head[parents:].split(b" ")
+        if words[parents].startswith(_REGULAR):
+            yield NewFile(commit, path, words[2 * parents + 1].decode())
+
+
+def commits_of(git: GitRepo, updates: Sequence[RefUpdate]) -> list[CommitId]:
+    """The commits that the refs of `updates` will name, each once."""
+    asked = "".join(f"{update.local_id}\n" for update in updates if not update.deletes)
+    if not asked:
+        return []
+    output = run(git, ["rev-list", "--no-walk=sorted", "--stdin"], stdin=asked.encode())
+    return [CommitId(line) for line in output.decode().split()]
+
+
+def _present(git: GitRepo, ids: Sequence[str]) -> list[str]:
+    """Those of `ids` that are objects of this clone, and no blobs or trees."""
+    if not ids:
+        return []
+    args = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]
+    output = run(git, args, stdin="".join(f"{one}\n" for one in ids).encode()).decode()
+    pairs = [line.split(" ") for line in output.splitlines()]
+    return [words[0] for words in pairs if words[1] in ("commit", "tag")]

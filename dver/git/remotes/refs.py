@@ -1,0 +1,72 @@
+"""What a Git remote has, for the pre-push hook: by the remote-tracking refs of this clone, or by asking.
+
+Remote-tracking refs are of the address that was fetched from. After `git remote set-url` the other one may have nothing
+of it. So they are compared with the remote once for each address, which is remembered; whatever does not agree is asked
+for again at the next push.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import RepositoryError
+from dver.core.files import write_atomic
+from dver.core.oid import Oid
+from dver.git.git_repo import GitRepo, run
+
+_FILE: Final = "tracked-addresses"
+
+
+def ids_on_remote(git: GitRepo, remote: str, url: str | None) -> list[str]:
+    """Ids of commits and tags that the Git remote called `remote`, at `url`, has for certain.
+
+    Nothing where it cannot be asked: then a push counts as the first one.
+    """
+    tracked = _tracked(git, remote)
+    mark = Oid.of(os.fsencode(f"{remote}\0{url}")).hex()
+    if not tracked or url is None or mark in _marks(git):
+        return tracked
+    found = _asked(git, url)
+    if found and _has_all(git, found, tracked):
+        _remember(git, mark)
+    return sorted(found)
+
+
+def _tracked(git: GitRepo, remote: str) -> list[str]:
+    output = run(git, ["for-each-ref", "--format=%(objectname)", f"refs/remotes/{remote}/"])
+    return sorted(set(output.decode().split()))
+
+
+def _has_all(git: GitRepo, there: Iterable[str], tracked: Iterable[str]) -> bool:
+    """Does a remote that has the ids `there` have all that `tracked` reach?"""
+    asked = "".join([*(f"{one}\n" for one in tracked), *(f"^{one}\n" for one in there)])
+    return not run(git, ["rev-list", "--ignore-missing", "-n", "1", "--stdin"], stdin=asked.encode())
+
+
+def _asked(git: GitRepo, url: str) -> set[str]:
+    try:
+        output = run(git, ["ls-remote", "--end-of-options", url])
+    except RepositoryError:
+        return set()
+    return {line.partition("\t")[0] for line in os.fsdecode(output).splitlines()}
+
+
+def _marks(git: GitRepo) -> list[str]:
+    with suppress(OSError, UnicodeDecodeError):
+        return _path(git).read_text("ascii").splitlines()
+    return []
+
+
+def _remember(git: GitRepo, mark: str) -> None:
+    with suppress(OSError):
+        path = _path(git)
+        path.parent.mkdir(exist_ok=True)
+        write_atomic(path, "".join(f"{one}\n" for one in (*_marks(git), mark)).encode("ascii"), durable=False)
+
+
+def _path(git: GitRepo) -> Path:
+    return git.common_dir / "dver" / _FILE

@@ -1,0 +1,156 @@
+"""Revisions: from what a person writes (`v1`, `main~2`, `HEAD@{yesterday}`) to commits."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple, NewType
+
+from dver.core.errors import RepositoryError, UsageError
+from dver.git.git_repo import GitRepo, run
+
+CommitId = NewType("CommitId", str)
+"""The id of a commit, in full, as hexadecimal text."""
+
+
+class DatedTip(NamedTuple):
+    """A ref, its commit, and when that was made, in Unix seconds."""
+
+    date: int
+    id: CommitId
+    ref: str
+
+
+_ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BRANCH: Final = re.compile(rb"ref: (refs/heads/[^\0\r\n]+)\n?")
+
+
+def resolve(git: GitRepo, rev: str) -> CommitId:
+    """The commit that `rev` names, by git's own rules. Raises UsageError if there is none, with close matches."""
+    # `:/text` takes all that follows for the text, and finds commits only.
+    peeled = rev if rev.startswith(":/") else f"{rev}^{{commit}}"
+    try:
+        if not rev or rev.startswith("-") or "\0" in rev:
+            raise RepositoryError("no revision has such a name")
+        output = run(git, ["rev-parse", "--verify", "--end-of-options", peeled])
+    except RepositoryError as error:
+        raise _unknown(git, rev, error) from error
+    return CommitId(output.decode().strip())
+
+
+def head(git: GitRepo) -> CommitId | None:
+    """The commit that is checked out; None before the first one."""
+    try:
+        content = (git.git_dir / "HEAD").read_bytes()
+        if _ID.fullmatch(content.strip()):
+            return CommitId(content.decode().strip())
+        branch = _BRANCH.fullmatch(content)
+        if branch and branch[1] != b"refs/heads/.invalid":
+            return _branch_tip(git, branch[1])
+    except OSError:
+        pass  # a way of keeping refs that we do not know: git knows
+    return _ask_head(git)
+
+
+def commits(
+    git: GitRepo,
+    *,
+    branches: bool = False,
+    tags: bool = False,
+    all_commits: bool = False,
+    revs: Sequence[str] = (),
+) -> list[CommitId]:
+    """The commits asked for, each once, those alike beside each other.
+
+    `branches` and `tags` mean the commits that local branches and tags point at; `all_commits` everything that any ref
+    or HEAD reaches, as far as a shallow clone has it. Raises UsageError for an unknown one among `revs`.
+    """
+    tips: list[str] = [resolve(git, rev) for rev in revs]
+    which = [flag for flag, wanted in (("--branches", branches), ("--tags", tags), ("--all", all_commits)) if wanted]
+    if not tips and not which:
+        return []
+    # rev-list itself peels tags, and leaves out those of anything but commits.
+    how = ["--topo-order"] if all_commits else ["--no-walk=sorted"]
+    output = run(git, ["rev-list", *how, *which, "--stdin"], stdin="".join(f"{tip}\n" for tip in tips).encode())
+    return [CommitId(line) for line in output.decode().split()]
+
+
+def newest_tip(git: GitRepo) -> DatedTip | None:
+    """The branch, tag or other ref whose commit has the latest date."""
+    # Annotated tags come without a date of a commit, and last.
+    form = "--format=%(committerdate:unix) %(objectname) %(refname:short)"
+    output = os.fsdecode(run(git, ["for-each-ref", "--sort=-committerdate", "--count=1", form]))
+    date, _, rest = output.rstrip("\n").partition(" ")
+    if not date.isdigit():
+        return None
+    commit, _, ref = rest.partition(" ")
+    return DatedTip(int(date), CommitId(commit), ref)
+
+
+def former_heads(git: GitRepo) -> list[CommitId]:
+    """HEAD and the commit that was checked out before it, as far as there are any: Git runs some hooks before it moves
+    HEAD, and others after that."""
+    output = run(git, ["rev-list", "-g", "-n", "2", "HEAD"], ok=(0, 128))  # 128: nothing is committed yet
+    return [CommitId(line) for line in dict.fromkeys(output.decode().split())]
+
+
+def last_stash(git: GitRepo) -> CommitId | None:
+    """The commit that `git stash` made last."""
+    output = run(git, ["rev-parse", "--verify", "--quiet", "refs/stash"], ok=(0, 1))
+    return CommitId(output.decode().strip()) if output else None
+
+
+def is_shallow(git: GitRepo) -> bool:
+    """Does this clone lack the history before some commit?"""
+    return (git.common_dir / "shallow").exists()
+
+
+def ref_names(git: GitRepo) -> list[str]:
+    """The short names of branches, remote branches and tags."""
+    from git import Repo
+
+    with Repo(git.git_dir) as repo:
+        return [reference.name for reference in repo.references]
+
+
+def _branch_tip(git: GitRepo, ref: bytes) -> CommitId | None:
+    try:
+        content = (git.common_dir / os.fsdecode(ref)).read_bytes().strip()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        content = _packed(git, ref)
+    if not content:
+        return None
+    return CommitId(content.decode()) if _ID.fullmatch(content) else _ask_head(git)
+
+
+def _packed(git: GitRepo, ref: bytes) -> bytes:
+    try:
+        refs = (git.common_dir / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        return b""
+    found = re.search(rb"^([0-9a-f]{40,64}) " + re.escape(ref) + rb"$", refs, re.MULTILINE)
+    return found[1] if found else b""
+
+
+def _ask_head(git: GitRepo) -> CommitId | None:
+    output = run(git, ["rev-parse", "--verify", "--quiet", "HEAD"], ok=(0, 1))
+    return CommitId(output.decode().strip()) if output else None
+
+
+def _unknown(git: GitRepo, rev: str, error: RepositoryError) -> UsageError:
+    if rev in ("HEAD", "@") and head(git) is None:
+        return UsageError(
+            "there is no commit yet", why="this branch is empty", fix="commit something first: git commit"
+        )
+    why = error.why if error.why and "ambiguous" in error.why else "no branch, tag or commit in this clone is called so"
+    from difflib import get_close_matches  # three milliseconds that only a mistake should cost
+
+    close = get_close_matches(rev, ref_names(git), n=3, cutoff=0.6)
+    if close:
+        fix = f"did you mean {' or '.join(close)}?"
+    elif is_shallow(git):
+        fix = "this clone is shallow; get all of its history: git fetch --unshallow --tags"
+    else:
+        fix = "list them with: git branch --all; git tag; or get new ones: git fetch --all --tags"
+    return UsageError(f"unknown revision {rev!r}", why=why, fix=fix)

@@ -1,0 +1,126 @@
+"""What is staged: how the next commit differs from those that it is made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.git import revisions
+from dver.git.git_repo import Arg, GitRepo, run
+from dver.git.pointers import MAX_BLOB, read_blobs
+
+_REGULAR: Final = b"100"
+_SOURCES: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
+"""Files of the Git directory that name commits from which what is staged may come, besides HEAD."""
+_EMPTY_TREE: Final = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+class StagedFile(NamedTuple):
+    """A regular file that the next commit has, and that none of the commits it is made of has like this."""
+
+    path: bytes
+    blob: str
+    size: int
+    """In bytes."""
+
+
+class Staged(NamedTuple):
+    """What the next commit changes."""
+
+    files: Mapping[bytes, StagedFile]
+    deleted: frozenset[bytes]
+
+
+def staged(git: GitRepo) -> Staged:
+    """What is staged against HEAD, and in a merge, a cherry-pick or a rebase against the other commits too.
+
+    It is that of the index that Git's environment names, as hooks of `git commit -a` and `git commit PATH` need it.
+    """
+    first, *others = [_against(git, base) for base in bases(git) or [_EMPTY_TREE[git.object_format]]]
+    new = {path: blob for path, blob in first.items() if all(other.get(path, "") == blob for other in others)}
+    sizes = _sizes(git, {blob for blob in new.values() if blob is not None})
+    files = {
+        path: StagedFile(path, blob, sizes[blob]) for path, blob in new.items() if blob is not None and blob in sizes
+    }
+    return Staged(files, frozenset(path for path, blob in new.items() if blob is None))
+
+
+def recorded_by_commit(git: GitRepo, paths: Iterable[bytes]) -> list[bytes]:
+    """Those of `paths` that the index has in another version than HEAD, so that `git commit` records them."""
+    changed = _against(git, revisions.head(git) or _EMPTY_TREE[git.object_format])
+    return [path for path in paths if path in changed]
+
+
+def bases(git: GitRepo) -> list[str]:
+    """The commits that the next one is made of: HEAD, and in a merge, a cherry-pick or a rebase the others. There are
+    none before the first commit."""
+    commit = revisions.head(git)
+    return [] if commit is None else [commit, *_sources(git)]
+
+
+def contents_of(git: GitRepo, files: Iterable[StagedFile]) -> dict[str, bytes]:
+    """The contents of those of `files` that are small enough to be a pointer or a lock, by blob. Raises CorruptError
+    for one that Git itself cannot read."""
+    return read_blobs(git, [file.blob for file in files if file.size <= MAX_BLOB])
+
+
+def was_committed(git: GitRepo, file: StagedFile) -> bool:
+    """Has any commit that a ref of this clone reaches the very same content, whatever it is called there?"""
+    return bool(run(git, ["log", "-1", "--all", "--format=%H", f"--find-object={file.blob}"]))
+
+
+def also_in_real_index(git: GitRepo, paths: Sequence[bytes]) -> None:
+    """Stage `paths` in the index that Git goes on with after `git commit PATH`.
+
+    Such a commit is made of a temporary index, into which the hook stages; the real one waits, complete, in
+    `index.lock`, and would else have the old versions.
+    """
+    used = os.environ.get("GIT_INDEX_FILE", "")
+    waiting = git.git_dir / "index.lock"
+    if not paths or not os.path.basename(used).startswith("next-index-") or not waiting.exists():
+        return
+    listed = b"".join(path + b"\0" for path in paths)
+    args: list[Arg] = ["add", "--pathspec-from-file=-", "--pathspec-file-nul"]
+    run(git, args, stdin=listed, env={"GIT_INDEX_FILE": str(waiting)})
+
+
+def _against(git: GitRepo, base: str) -> dict[bytes, str | None]:
+    """The blob of each path that differs between `base` and the index; None where it is deleted, or is no file."""
+    args: list[Arg] = ["diff-index", "--cached", "-r", "--raw", "-z", "--no-renames", "--no-abbrev", base, "--"]
+    fields = run(git, args).split(b"\0")
+    found: dict[bytes, str | None] = {}
+    for head, path in zip(fields[0::2], fields[1::2], strict=False):
+        _, mode, _, blob, _ = head[1:].split(b" ")
+        if mode.startswith(_REGULAR) or not mode.strip(b"0"):
+            found[path] = blob.decode() if mode.startswith(_REGULAR) else None
+    return found
+
+
+def _sources(git: GitRepo) -> list[str]:
+    found: list[str] = []
+    for name in _SOURCES:
+        try:
+            found += (git.git_dir / name).read_text("ascii", "replace").split()
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def _sizes(git: GitRepo, blobs: Iterable[str]) -> dict[str, int]:
+    """The size of each of `blobs`, in bytes."""
+    listed = "".join(f"{blob}\n" for blob in sorted(blobs))
+    if not listed:
+        return {}
+    output = run(git, ["cat-file", "--batch-check=%(objectname) %(objectsize)"], stdin=listed.encode()).decode()
+    sizes: dict[str, int] = {}
+    for line in output.splitlines():
+        blob, size = line.split(" ")
+        if not size.isdecimal():
+            raise CorruptError(f"Git cannot read its blob {blob}", why="it is absent", fix="git fsck")
+        sizes[blob] = int(size)
+    return sizes

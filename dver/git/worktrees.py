@@ -1,0 +1,113 @@
+"""The worktrees of a clone, those included whose folder is not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from dver.core.errors import RepositoryError
+from dver.git.git_repo import GitRepo, run
+
+
+class Worktree(NamedTuple):
+    """A worktree, as git is told of it. Without files its folder is some directory in which git can run."""
+
+    git: GitRepo
+    has_files: bool
+
+
+def worktrees(git: GitRepo) -> list[Worktree]:
+    """All worktrees of the clone of `git`, the main one first if there is one.
+
+    Raises RepositoryError for one whose folder cannot be looked at, unless git takes it for gone.
+    """
+    found = [_main(git)]
+    try:
+        names = sorted(os.listdir(git.common_dir / "worktrees"))
+    except FileNotFoundError:
+        names = []
+    found += [_linked(git, git.common_dir / "worktrees" / name) for name in names]
+    return found
+
+
+def main_folder(git: GitRepo) -> Path:
+    """The directory of the main worktree of the clone of `git`; of a bare clone, its Git directory.
+
+    Raises RepositoryError if it cannot be found out.
+    """
+    return git.worktree if git.git_dir == git.common_dir else _main(git).git.worktree
+
+
+def clone_at(common_dir: Path) -> GitRepo:
+    """Another clone on this machine, by its common Git directory, which may be somebody else's.
+
+    Raises RepositoryError if git cannot use it.
+    """
+    if not (common_dir / "HEAD").is_file():
+        raise RepositoryError(f"there is no Git directory {os.fspath(common_dir)!r}", why="it was moved or deleted")
+    git = GitRepo(common_dir, common_dir, common_dir, explicit=True, foreign=True)
+    return replace(git, object_format=run(git, ["rev-parse", "--show-object-format"]).decode().strip())
+
+
+def _main(git: GitRepo) -> Worktree:
+    """The main worktree, or, of a bare clone, its HEAD and whatever index it may have."""
+    if git.git_dir == git.common_dir != git.worktree:
+        return Worktree(git, True)
+    settings = dict(_core_settings(git))
+    at_home = replace(git, git_dir=git.common_dir, worktree=git.common_dir, explicit=True)
+    if settings.get("core.bare") == "true":
+        return Worktree(at_home, False)
+    if folder := settings.get("core.worktree"):
+        place = Path(os.path.realpath(git.common_dir / folder))
+    elif git.common_dir.name == ".git":
+        place = git.common_dir.parent
+    else:
+        raise RepositoryError(
+            f"cannot tell where the main worktree of {os.fspath(git.common_dir)!r} is",
+            why="its Git directory is elsewhere, and does not say",
+            fix="run the same command in the main worktree",
+        )
+    if not place.is_dir():
+        raise _unreachable(place, "its folder is not there")
+    return Worktree(replace(at_home, worktree=place), True)
+
+
+def _core_settings(git: GitRepo) -> Iterator[tuple[str, str]]:
+    args = [f"--git-dir={os.fspath(git.common_dir)}", "config", "-z", "--get-regexp", r"^core\.(bare|worktree)$"]
+    for item in run(git, args, ok=(0, 1)).split(b"\0")[:-1]:
+        key, _, value = os.fsdecode(item).partition("\n")
+        yield key, value
+
+
+def _linked(git: GitRepo, git_dir: Path) -> Worktree:
+    folder = _folder_of(git_dir)
+    here = replace(git, git_dir=git_dir, explicit=True)
+    if folder is not None:
+        return Worktree(replace(here, worktree=folder), True)
+    if (git_dir / "locked").exists():
+        raise _unreachable(git_dir, "it is locked, so its folder is only away for now, and its files cannot be read")
+    return Worktree(replace(here, worktree=git.common_dir), False)
+
+
+def _folder_of(git_dir: Path) -> Path | None:
+    """The folder of a linked worktree; None where git takes it for gone."""
+    try:
+        target = os.fsdecode((git_dir / "gitdir").read_bytes().rstrip(b"\r\n"))
+        marker = os.path.join(git_dir, target)
+        os.lstat(marker)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreachable(git_dir, f"{error.filename}: {error.strerror}") from error
+    return Path(os.path.realpath(os.path.dirname(marker)))
+
+
+def _unreachable(place: Path, why: str) -> RepositoryError:
+    return RepositoryError(
+        f"the worktree {os.fspath(place)!r} cannot be read",
+        why=why,
+        fix="make its folder available; or, if it is gone for good: git worktree unlock, then git worktree prune",
+    )

@@ -1,0 +1,1 @@
+"""Checks that the pre-commit hook runs on staged files."""

@@ -1,0 +1,1 @@
+"""Hooks, merge drivers and attributes, as `dver install` sets them up."""

@@ -1,0 +1,1 @@
+"""Merges of pointers and lock files."""

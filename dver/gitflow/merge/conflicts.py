@@ -1,0 +1,121 @@
+"""Pointers that Git could not merge, and what was decided about them so far."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dver.core.files import write_atomic
+from dver.git.pointers import in_index, is_pointer_path, read_blobs
+from dver.gitflow.merge.pointers import Sides, read_sides
+from dver.repo import Repository
+from dver.store.trees.merge import Choice
+from dver.tracking.targets import data_of
+
+_FILE: Final = "merge.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """A pointer in conflict in Git's index. `blobs` are the ids of its versions there, by stage."""
+
+    path: bytes
+    """Of the data."""
+    blobs: Mapping[int, str]
+    sides: Sides
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What was decided about one pointer so far."""
+
+    files: dict[bytes, Choice] = field(default_factory=dict)
+    """By path relative to the data; empty for the data as a whole."""
+    keys: Choice | None = None
+    """For keys of the pointer."""
+    written: list[bytes] = field(default_factory=list)
+    """Files with one side's version that were written to be looked at."""
+    ending: list[bytes] = field(default_factory=list)
+    """Once all is decided: data whose pointers are being written, and then the data itself."""
+
+
+def unmerged(repo: Repository) -> list[Unmerged]:
+    """The pointers in conflict in Git's index, by path. Raises CorruptError for a side that is no pointer."""
+    index = in_index(repo.git, repo.prefix)
+    files = {path: file for path, file in index.items() if file.sides and is_pointer_path(path)}
+    contents = read_blobs(repo.git, {blob for file in files.values() for blob in file.sides.values()})
+    found = []
+    for path, file in sorted(files.items()):
+        three = [contents[file.sides[stage]] if stage in file.sides else None for stage in (1, 2, 3)]
+        found.append(Unmerged(data_of(path), file.sides, read_sides(repo, data_of(path), three)))
+    return found
+
+
+def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
+    """What was decided about `conflicted`; nothing, if that was about another merge."""
+    kept = _read(repo).get(os.fsdecode(conflicted.path))
+    if not isinstance(kept, dict) or kept.get("blobs") != _blobs(conflicted):
+        return Decisions()
+    with suppress(ValueError, KeyError, AttributeError, TypeError):  # as another dver may have written it
+        return Decisions(
+            files={os.fsencode(path): Choice(choice) for path, choice in kept["files"].items()},
+            keys=Choice(kept["keys"]) if kept["keys"] else None,
+            written=[os.fsencode(path) for path in kept["written"]],
+            ending=[os.fsencode(path) for path in kept.get("ending", [])],
+        )
+    return Decisions()
+
+
+def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions | None) -> None:
+    """Remember what is decided about `conflicted`; None once the conflict is ended."""
+    kept = _read(repo)
+    before = dict(kept)
+    kept.pop(os.fsdecode(conflicted.path), None)
+    if decisions is not None and any((decisions.files, decisions.keys, decisions.written, decisions.ending)):
+        kept[os.fsdecode(conflicted.path)] = {
+            "blobs": _blobs(conflicted),
+            "files": {os.fsdecode(path): choice.value for path, choice in sorted(decisions.files.items())},
+            "keys": decisions.keys.value if decisions.keys else None,
+            "written": [os.fsdecode(path) for path in decisions.written],
+            "ending": [os.fsdecode(path) for path in decisions.ending],
+        }
+    if kept != before:
+        repo.worktree_folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
+
+
+def cut_short(repo: Repository, conflicted: Sequence[Unmerged]) -> list[bytes]:
+    """Paths that are not in conflict any more, and whose data a killed `dver resolve` has not brought yet, perhaps."""
+    still = {one.path for one in conflicted}
+    found = [path for path, kept in _read(repo).items() if isinstance(kept, dict) and kept.get("ending")]
+    return [path for path in map(os.fsencode, sorted(found)) if path not in still]
+
+
+def ending_of(repo: Repository, path: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Of such a path: the data to bring, and files to take away."""
+    kept = _read(repo)[os.fsdecode(path)]
+    ending, written = ([os.fsencode(one) for one in kept.get(key, [])] for key in ("ending", "written"))
+    return ending, written
+
+
+def forget(repo: Repository, path: bytes) -> None:
+    """Nothing is to be done about `path` any more."""
+    kept = _read(repo)
+    if kept.pop(os.fsdecode(path), None) is not None:
+        write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
+
+
+def _read(repo: Repository) -> dict[str, Any]:
+    try:
+        kept = json.loads((repo.worktree_folder / _FILE).read_bytes())
+    except (FileNotFoundError, ValueError):  # what is lost is decided again
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _blobs(conflicted: Unmerged) -> list[str | None]:
+    return [conflicted.blobs.get(stage) for stage in (1, 2, 3)]

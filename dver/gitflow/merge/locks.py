@@ -1,0 +1,85 @@
+"""Lock files in conflict in Git's index, and ending that stage by stage."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.files import clear_leftovers, write_atomic
+from dver.core.phrasing import typed
+from dver.formats import lock as lock_format
+from dver.formats import lock_merge
+from dver.git import index
+from dver.git.pointers import is_lock_path, read_blobs
+from dver.repo import Repository
+from dver.store.trees.merge import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class UnmergedLock:
+    """A lock file in conflict, and its versions; None where one side has none."""
+
+    path: bytes
+    base: bytes | None
+    ours: bytes | None
+    theirs: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class MergedLock:
+    """What came of merging a lock file."""
+
+    content: bytes | None
+    """None where nothing is left of it, or all of it is in conflict."""
+    clean: bool
+    stages: tuple[str, ...] = ()
+    """Those that both sides changed, each in its own way; none where one side deleted the file."""
+
+
+def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
+    """The lock files of the project that are in conflict in Git's index, by path."""
+    files = {path: sides for path, sides in index.unmerged(repo.git, repo.prefix).items() if is_lock_path(path)}
+    blobs = {blob for sides in files.values() for blob in sides.values()}
+    contents = read_blobs(repo.git, blobs, lock_format.MAX_SIZE)
+    return [
+        UnmergedLock(path, *(contents[sides[stage]] if stage in sides else None for stage in (1, 2, 3)))
+        for path, sides in sorted(files.items())
+    ]
+
+
+def merge_lock(repo: Repository, one: UnmergedLock, choice: Choice | None) -> MergedLock:
+    """Merge it; `choice`, ours or theirs, decides the stages in conflict, and all where one side deleted the file.
+
+    Raises CorruptError or ConflictError for a side that cannot be read.
+    """
+    if one.ours is None or one.theirs is None:
+        return MergedLock(one.theirs if choice is Choice.THEIRS else one.ours, clean=choice is not None)
+    prefer: Literal["ours", "theirs"] | None = None
+    if choice is not None:
+        prefer = "theirs" if choice is Choice.THEIRS else "ours"
+    try:
+        content, stages = lock_merge.merge(one.base, one.ours, one.theirs, prefer=prefer)
+    except (CorruptError, ConflictError) as error:
+        shown = repo.shown(one.path)
+        raise type(error)(
+            f"a version of {shown!r} cannot be read",
+            why=error.why or error.what,
+            fix=f"take one side whole: git checkout --ours -- {typed(shown)} && git add {typed(shown)}",
+        ) from error
+    return MergedLock(content, not stages, stages)
+
+
+def write_lock(repo: Repository, path: bytes, content: bytes | None) -> None:
+    """Write the lock file and stage it, or delete it. Killed, it does the same when it is run again."""
+    file = Path(os.fsdecode(repo.absolute(path)))
+    if content is None:
+        file.unlink(missing_ok=True)
+        repo.stage([], deleted=[path])
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(file.parent)
+    write_atomic(file, content)
+    repo.stage([path])

@@ -1,0 +1,275 @@
+"""Merging pointers: the data that they stand for file by file, and the keys of the user one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.phrasing import count, some, typed
+from dver.formats import pointer as pointer_format
+from dver.formats.conflict_markers import versions
+from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry, Leaf
+from dver.git.merge_lines import merge_lines
+from dver.repo import Repository
+from dver.store.trash.guard import Watch
+from dver.store.trees.merge import Choice, Choose, Conflict, Merged, merge, undecided
+from dver.store.writer import StoreWriter
+from dver.tracking.directory_listings import fetch_directories
+from dver.tracking.targets import decode
+
+_ABSENT: Final = object()
+
+Side = tuple[bytes, Pointer] | None
+"""A pointer file and what it says; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The three versions of one pointer. `path` is that of the data."""
+
+    path: bytes
+    base: Side
+    ours: Side
+    theirs: Side
+    crossed: bool = False
+    """Is the base itself in conflict, as Git makes it where branches have crossed? It is then `base` or `other`, or
+    none is known."""
+    other: Side = None
+
+    @property
+    def entries(self) -> tuple[Entry | None, Entry | None, Entry | None]:
+        """The data of the three, as a directory would list it."""
+        base, ours, theirs = (one[1].entry(self.path) if one else None for one in self._all())
+        return base, ours, theirs
+
+    @property
+    def pointers(self) -> list[Pointer]:
+        """Those that are there."""
+        return [one[1] for one in (*self._all(), self.other) if one is not None]
+
+    def _all(self) -> tuple[Side, Side, Side]:
+        return self.base, self.ours, self.theirs
+
+
+@dataclass(frozen=True, slots=True)
+class MergedPointer:
+    """What came of merging a pointer."""
+
+    data: Merged
+    content: bytes | None
+    """The pointer file; None with conflicts, and where nothing is left."""
+    keys: tuple[str, ...] = ()
+    """Keys of the user that both sides changed, each in its own way."""
+
+    @property
+    def clean(self) -> bool:
+        """Was everything merged or decided?"""
+        return not self.data.conflicts and not self.keys
+
+
+def read_sides(repo: Repository, path: bytes, contents: Sequence[bytes | None]) -> Sides:
+    """The versions of the pointer of the data `path`: base, ours and theirs.
+
+    Raises ConflictError for sides with markers, CorruptError for what is no pointer.
+    """
+    name = path + pointer_format.SUFFIX.encode()
+    base, *both = contents
+    ours, theirs = ((one, decode(repo, name, one)) if one else None for one in both)
+    if not base:
+        return Sides(path, None, ours, theirs)
+    with suppress(ConflictError, CorruptError):
+        return Sides(path, (base, decode(repo, name, base)), ours, theirs)
+    first = second = None
+    with suppress(ConflictError, CorruptError):
+        first, second = [(one, decode(repo, name, one)) for one in versions(base) or ()] or (None, None)
+    return Sides(path, first, ours, theirs, crossed=True, other=second)
+
+
+def merge_pointers(
+    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
+) -> MergedPointer:
+    """Merge three versions of a pointer; `choose` decides conflicting files, `prefer` conflicting keys.
+
+    New trees are durable in the store when it returns. Trees that are not here are fetched. Raises MissingObjectError
+    where that is impossible.
+    """
+    watch = Watch(repo.store)
+    merged = _with_what_it_needs(repo, sides, lambda: _merge_data(repo, sides, choose))
+    if merged.entry is None:
+        return MergedPointer(merged, None)
+    _, ours, theirs = sides.entries
+    watch.lacking([merged.entry.ref().key])
+    _note_complete(repo, merged.entry, [one for one in (ours, theirs) if one is not None])
+    content, keys = _merge_files(sides, merged.entry, prefer)
+    return MergedPointer(merged, content, keys)
+
+
+def merge_sides(
+    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
+) -> MergedPointer:
+    """`merge_pointers`; where one side has no pointer at all, the data is in conflict as a whole. So it is where it is
+    not known what both sides come from, unless that makes no difference."""
+    base, ours, theirs = sides.entries
+    if ours is not None and theirs is not None:
+        if not sides.crossed:
+            return merge_pointers(repo, sides, choose=choose, prefer=prefer)
+        merged = _merge_from_either(repo, sides)
+        if merged is not None:
+            return merged
+    conflict = Conflict(b"", base, ours, theirs)
+    choice = choose(conflict)
+    if choice is None:
+        return MergedPointer(Merged(None, (conflict,)), None)
+    return take_whole(sides, choice)
+
+
+def take_whole(sides: Sides, choice: Choice) -> MergedPointer:
+    """The pointer of one side, as it is; with `Choice.UNION` the one that there is. Reads no data."""
+    present = sides.ours or sides.theirs
+    wanted = sides.theirs if choice is Choice.THEIRS else sides.ours if choice is Choice.OURS else present
+    return MergedPointer(Merged(wanted[1].entry(sides.path) if wanted else None), wanted[0] if wanted else None)
+
+
+def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
+    """What a merge from the one base and from the other both lead to, without a conflict; else None."""
+    if sides.base is None or sides.other is None:
+        return None
+    bases = (sides.base, sides.other)
+    one, two = (merge_pointers(repo, replace(sides, base=base, crossed=False, other=None)) for base in bases)
+    return one if one.clean and two.clean and one.content == two.content else None
+
+
+def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> Merged:
+    new: dict[Oid, bytes] = {}
+    shards: dict[Oid, Leaf] = {}
+
+    def read(oid: Oid) -> Sequence[Entry]:
+        return repo.store.tree(oid, shards)
+
+    merged = merge(*sides.entries, read=read, emit=new.__setitem__, choose=choose)
+    if new:
+        with StoreWriter(repo.store) as writer:
+            for oid in writer.lacking(new):
+                writer.add_tree(oid, new[oid])
+    return merged
+
+
+def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Merged]) -> Merged:
+    """What `attempt` answers; if a tree is not here, then after getting it."""
+    try:
+        return attempt()
+    except MissingObjectError:
+        _fetch_trees(repo, sides)
+    try:
+        return attempt()
+    except MissingObjectError as error:
+        shown = typed(repo.shown(sides.path))
+        raise MissingObjectError(
+            f"a directory that the merge needs is not in the store: {repo.shown(sides.path)!r}",
+            why="the remote does not have it either",
+            fix=f"have it pushed from where it was added (dver push --all-commits), then: dver resolve {shown}; "
+            "or take one side whole, with --ours or --theirs",
+        ) from error
+
+
+def _fetch_trees(repo: Repository, sides: Sides) -> None:
+    trees = [one for one in sides.pointers if one.kind is ObjectKind.TREE]
+    try:
+        fetch_directories(repo, [one.oid for one in trees], [one.remote for one in trees])
+    except DverError as error:
+        raise MissingObjectError(
+            f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
+            why=f"they cannot be fetched: {error.what}",
+            fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}; "
+            "or take one side whole, with --ours or --theirs",
+        ) from error
+
+
+def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> None:
+    """What is made of two directories that are all here is all here."""
+    oids = [one.oid for one in sides]
+    if len(repo.store.index.complete(oids)) == len(set(oids)):
+        repo.store.index.mark_complete([entry.oid])
+
+
+# -- pointer files
+
+
+def _merge_files(sides: Sides, entry: Entry, prefer: Choice | None) -> tuple[bytes | None, tuple[str, ...]]:
+    """The merged pointer file, and the keys of the user that conflict; with `prefer`, none does."""
+    present = [_pointing_to(one, entry) if one is not None else None for one in (sides.base, sides.ours, sides.theirs)]
+    base, ours, theirs = present
+    if ours is None or theirs is None:
+        return ours or theirs, ()
+    if ours == theirs or base == theirs:
+        return ours, ()
+    if base == ours:
+        return theirs, ()
+    fields = [pointer_format.fields_of(one) if one is not None else {} for one in (base, ours, theirs)]
+    conflicts: list[str] = []
+    wanted = _merge_keys(fields[0], fields[1], fields[2], "", conflicts, prefer)
+    if conflicts:
+        return None, tuple(conflicts)
+    # Git's own merge keeps the comments of both sides. It counts only if it says the same as the merge key by key.
+    text = merge_lines(base, ours, theirs) if base is not None else None
+    if text is not None:
+        with suppress(CorruptError, ConflictError):
+            if pointer_format.fields_of(text) == wanted:
+                return text, ()
+    return pointer_format.with_fields(ours, wanted), ()
+
+
+def _pointing_to(side: tuple[bytes, Pointer], entry: Entry) -> bytes:
+    content, pointer = side
+    return pointer_format.rewrite(content, Pointer.of(entry, pointer))
+
+
+def _merge_keys(
+    base: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    above: str,
+    conflicts: list[str],
+    prefer: Choice | None,
+) -> dict[str, Any]:
+    """Mappings merged key by key, those in them too. Names of conflicting keys go to `conflicts`."""
+    merged: dict[str, Any] = {}
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
+        old, left, right = (one.get(key, _ABSENT) for one in (base, ours, theirs))
+        if left == right or old == right:
+            value = left
+        elif old == left:
+            value = right
+        elif isinstance(left, dict) and isinstance(right, dict):
+            value = _merge_keys(old if isinstance(old, dict) else {}, left, right, f"{above}{key}.", conflicts, prefer)
+        elif prefer is not None:
+            value = right if prefer is Choice.THEIRS else left
+        else:
+            conflicts.append(f"{above}{key}")
+            continue
+        if value is not _ABSENT:
+            merged[key] = value
+    return merged
+
+
+def told(repo: Repository, sides: Sides, merged: MergedPointer) -> str:
+    """One line about what is in conflict."""
+    parts = []
+    if merged.data.conflicts:
+        paths = [repo.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
+        parts.append(some(paths))
+    if merged.keys:
+        parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({some(merged.keys)})")
+    unsure = "; branches have crossed, and what both come from is in conflict itself" if sides.crossed else ""
+    return "both sides changed " + ", and ".join(parts) + unsure
+
+
+def full_path(path: bytes, inside: bytes) -> bytes:
+    """The place `inside` of the data at `path`."""
+    return path + b"/" + inside if inside else path

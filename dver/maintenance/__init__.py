@@ -1,0 +1,1 @@
+"""What gc, fsck and doctor need: gc roots, affected paths, checks of a project."""

@@ -1,0 +1,127 @@
+"""What a clone may still need of the store, by the pointers and locks of its whole Git repository: for who deletes the
+rest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError, CorruptError, RepositoryError
+from dver.core.oid import Oid
+from dver.core.phrasing import typed
+from dver.formats import pointer as pointer_format
+from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectKey
+from dver.formats.pack import ObjectKind
+from dver.git.git_repo import GitRepo
+from dver.git.history.gc_roots import GitRoots, read_pointer_blobs, read_roots
+from dver.git.pointers import is_lock_path
+from dver.store.store import Store
+from dver.tracking.lock_outputs import outs_of
+from dver.workspace.state.placed import NOTHING, read_placed
+from dver.workspace.state.store_links import link_to
+
+_OID: Final = re.compile(rb"blake3:([0-9a-f]{64})\b")
+_POINTER_LIKE: Final = re.compile(rb"(?m)^\s*(?:oid|version)\s*:")
+
+NeededRoot = tuple[Oid, ObjectKind | None]
+"""An object that is needed; no kind where the pointer does not tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloneNeeds:
+    """What one clone may still need, and where that was read."""
+
+    roots: frozenset[NeededRoot]
+    git: GitRoots
+
+
+def needs_of(git: GitRepo) -> CloneNeeds:
+    """All that the pointers and locks name which the clone of `git` may still need, and what dver has put into its
+    worktrees.
+
+    Raises RepositoryError that names what cannot be read.
+    """
+    found = read_roots(git)
+    roots: set[NeededRoot] = set()
+    locks = LockVersions()
+    for blob, content in read_pointer_blobs(git, found.blobs):
+        roots.update(roots_in(content, found.blobs[blob], locks))
+    for path, content in found.files.items():
+        roots.update(roots_in(content, os.fsencode(path), locks))
+    for git_dir in found.git_dirs:
+        roots.update(_placed_in(git_dir))
+    return CloneNeeds(frozenset(roots), found)
+
+
+def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot]:
+    """What the pointer or lock `content`, the file `path`, names. One with conflict markers, or other mistakes, names
+    every oid that is in it.
+
+    Raises RepositoryError for a pointer that names nothing, and for what was written by a newer dver.
+    """
+    lock = is_lock_path(path)
+    try:
+        if lock:
+            return {(item.oid, item.kind) for _, item in outs_of(locks.decode(content))}
+        pointer = pointer_format.decode(content)
+        return {(pointer.oid, pointer.kind)}
+    except (CorruptError, ConflictError) as error:
+        found = _OID.findall(content)
+        newer = error.fix == "upgrade dver"
+        if newer or (not found and not lock and _POINTER_LIKE.search(content)):
+            name = os.fsdecode(path)
+            raise RepositoryError(
+                f"cannot tell what the {'lock' if lock else 'pointer'} {name!r} needs",
+                why=error.what,
+                fix="upgrade dver" if newer else f"if it is broken for good: git rm -f -- {typed(name)}",
+            ) from error
+        return {(Oid(bytes.fromhex(digits.decode())), None) for digits in found}
+
+
+def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[ObjectKey]:
+    """`roots` with the kinds that the store tells where they are not known."""
+    known = {(oid, kind) for oid, kind in roots if kind is not None}
+    unsure = {oid for oid, kind in roots if kind is None}
+    return known.union((oid, ObjectKind.BLOB) for oid in unsure).union(
+        (found.oid, ObjectKind.TREE) for found in store.locate(unsure) if found.kind is ObjectKind.TREE
+    )
+
+
+def linked_blobs(folders: Iterable[Path]) -> Iterator[Oid]:
+    """The loose blobs that symbolic links in `folders` lead to, in any store: the workspace has no other copy of them,
+    and those of a clone that was moved lead to the old path."""
+    for folder in folders:
+        for path in _links(os.fsencode(folder)):
+            with suppress(OSError):  # just deleted
+                if (link := link_to(path, os.readlink(path))) is not None:
+                    yield link.oid
+
+
+def _links(folder: bytes) -> Iterator[bytes]:
+    below = [folder]
+    while below:
+        try:
+            with os.scandir(below.pop()) as listing:
+                entries = list(listing)
+        except OSError:  # closed to us, or just deleted: we have put nothing there
+            continue
+        for entry in entries:
+            if entry.is_symlink():
+                yield entry.path
+            elif entry.is_dir(follow_symlinks=False) and entry.name != b".git":
+                below.append(entry.path)
+
+
+def _placed_in(git_dir: Path) -> Iterator[NeededRoot]:
+    for entries in read_placed(git_dir / "dver" / "placed.json").values():
+        for entry in entries:
+            if entry.oid == NOTHING.oid:
+                continue
+            yield entry.ref().key

@@ -1,0 +1,276 @@
+"""Looking for what is wrong with a project: its configuration, store, disk, pointers and remotes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
+from dver.core.files import explain
+from dver.core.phrasing import some
+from dver.git import index, pointers
+from dver.gitflow.hooks import drivers, hook_scripts
+from dver.gitflow.hooks.hook_scripts import HookState, Setup
+from dver.maintenance.disk_capabilities import probe
+from dver.repo import Repository
+from dver.store.objects.file_creation import Scratch
+from dver.store.objects.loose import LinkMode
+from dver.tracking.availability import presence_of
+from dver.tracking.targets import Tracked, named_in, shared
+
+if TYPE_CHECKING:
+    from dver.remote.storage import Capabilities, Storage
+
+_INSTALL: Final = "dver install"
+
+
+class Level(Enum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `fix` says what to do about it."""
+
+    level: Level
+    topic: str
+    text: str
+    fix: str | None = None
+
+
+def guarded(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What `check` finds; an error that ends it is a finding, too."""
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except DverError as error:
+        found.append(problem(topic, error))
+    except OSError as error:
+        found.append(problem(topic, explain(error)))
+    return found
+
+
+def problem(topic: str, error: DverError, *, level: Level = Level.PROBLEM) -> Finding:
+    """An error as a finding."""
+    return Finding(level, topic, error.what + (f": {error.why}" if error.why else ""), error.fix)
+
+
+def check_config(repo: Repository) -> Iterator[Finding]:
+    """The configuration, and each remote's settings."""
+    config = repo.config
+    yield Finding(Level.OK, "config", f"settings in force: {len(config.items())}")
+    chosen = config.get("core.remote")
+    if chosen is not None and chosen not in config.remote_names:
+        yield Finding(
+            Level.PROBLEM,
+            "config",
+            f"the default remote {chosen!r} is not set up",
+            "choose another with `dver remote default NAME`, or add it with `dver remote add`",
+        )
+    for name in config.remote_names:
+        try:
+            repo.remote_settings(name)
+        except DverError as error:
+            yield problem("config", error)
+
+
+def check_disk(repo: Repository) -> Iterator[Finding]:
+    """What the disks can do, and whether `cache.link` asks for more."""
+    disk = probe(repo.root, repo.store.scratch)
+    can = ", ".join(mode.value for mode in LinkMode if mode in disk.links) or "none"
+    yield Finding(Level.OK, "disk", f"links between the store and the workspace: {can}")
+    mode = repo.link_mode
+    if mode not in (LinkMode.AUTO, LinkMode.COPY) and mode not in disk.links:
+        yield Finding(
+            Level.WARNING,
+            "disk",
+            f"cache.link is {mode.value}, which these disks cannot do: files are copied",
+            "put the store on the workspace's disk (cache.dir), or `dver config set cache.link auto`",
+        )
+    yield Finding(Level.OK, "disk", f"names that differ in case only are {_two(disk.case_sensitive)}")
+    yield Finding(Level.OK, "disk", f"names that differ in Unicode form only are {_two(disk.keeps_names)}")
+
+
+def check_store(repo: Repository) -> Iterator[Finding]:
+    """Size and damage of the store, and what killed processes have left."""
+    store = repo.store
+    store.present(())  # looks at the packs
+    packs = _files(store.packs)
+    loose = [size for folder in _folders(store.loose.root) for size in _files(folder)]
+    text = f"packs: {len(packs)}, loose files: {len(loose)}, {(sum(packs) + sum(loose)) / 1e6:,.1f} MB"
+    yield Finding(Level.OK, "store", f"{text}, in {store.root}")
+    for path in store.index.damaged_packs:
+        yield Finding(
+            Level.PROBLEM,
+            "store",
+            f"the pack {path.name[:12]}… is damaged, and what it holds counts as absent",
+            "`dver fsck --repair` saves what is whole, and looks for good copies of the rest",
+        )
+    stage = Path(os.fsdecode(repo.scratch))
+    for folder, left, cure in (
+        (store.scratch.folder, store.scratch.leftovers(), "dver add"),
+        (stage, Scratch(stage).leftovers(), "dver checkout"),
+    ):
+        if left:
+            yield Finding(
+                Level.WARNING,
+                "store",
+                f"{left} files in {folder} of processes that died",
+                f"the next `{cure}` deletes them",
+            )
+
+
+def check_pointers(repo: Repository) -> Iterator[Finding]:
+    """Pointers and locks that cannot be read; data that two of them name, that is absent, or that Git keeps as well."""
+    named: dict[bytes, Tracked] = {}
+    for path, file in sorted(pointers.in_worktree(repo.git, repo.prefix).items()):
+        try:
+            found = named_in(repo, path, file.blob, file.content or b"")
+        except (CorruptError, ConflictError) as error:
+            yield problem("pointers", error)
+            continue
+        for one in found:
+            if one.path in named:
+                yield problem("pointers", shared(repo, named[one.path], one))
+            named[one.path] = one
+    good = {path: one.pointer for path, one in named.items()}
+    yield Finding(Level.OK, "pointers", f"readable: {len(good)}")
+    present = presence_of(repo, list(good.values())).in_store
+    absent = [path for path, pointer in good.items() if pointer.oid not in present]
+    if absent:
+        yield Finding(Level.WARNING, "pointers", f"not complete in the store: {_names(repo, absent)}", "dver fetch")
+    if good:
+        yield from _check_git(repo, list(good))
+
+
+def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
+    both = index.tracked_under(repo.git, *paths)
+    if both:
+        yield Finding(
+            Level.PROBLEM,
+            "pointers",
+            f"tracked by Git and by dver: {_names(repo, both)}",
+            "git rm -r --cached -- PATH   (the files stay)",
+        )
+    ignored = index.ignored(repo.git, paths)
+    open_to_git = [path for path in paths if path not in ignored and os.path.lexists(repo.absolute(path))]
+    if open_to_git:
+        yield Finding(
+            Level.WARNING,
+            "pointers",
+            f"not ignored by Git, so that `git add .` would take it: {_names(repo, open_to_git)}",
+            "`dver add` it again, or `dver repro` what a stage makes, which writes the line in .gitignore",
+        )
+
+
+def check_hooks(repo: Repository) -> Iterator[Finding]:
+    """Git's hooks and drivers, and the lines that name the drivers; nothing where the user does not want them."""
+    if not repo.config.get("hooks.install"):
+        return
+    setup = hook_scripts.look(repo.git)
+    wrong = _wrong_hooks(setup) if drivers.wants_hooks(repo.git) else []
+    if wrong:
+        fix = f"{_INSTALL}, which prints the line for each hook in {setup.scripts}" if setup.by_hand else _INSTALL
+        yield Finding(Level.WARNING, "hooks", f"not in place: {', '.join(wrong)}", fix)
+    if lacking := drivers.lacking_settings(repo.git):
+        yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", _INSTALL)
+    if drivers.lacking_attributes(repo.git, repo.root):
+        yield Finding(Level.WARNING, "hooks", "the drivers are not all named in .gitattributes", _INSTALL)
+    if not wrong and not lacking:
+        yield Finding(Level.OK, "hooks", _in_place(repo, setup))
+
+
+def _wrong_hooks(setup: Setup) -> list[str]:
+    ours = {name for name in setup.placed if setup.hooks[name] is HookState.OURS}
+    return [
+        *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if name not in ours),
+        *(f"{name} does not call dver" for name in setup.by_hand),
+        *(f"{name}: runs twice" for name in sorted(setup.doubled & (setup.framework | ours))),
+    ]
+
+
+def _in_place(repo: Repository, setup: Setup) -> str:
+    if not drivers.wants_hooks(repo.git):
+        return "drivers in place; no hooks, by `dver install --no-hooks`"
+    left = f"; the pre-commit framework runs {', '.join(sorted(setup.framework))}" if setup.framework else ""
+    return f"in place in {setup.folder}{left}"
+
+
+def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:
+    """Can each remote be reached, within some seconds?"""
+    names = repo.config.remote_names
+    if not names:
+        yield Finding(Level.WARNING, "remote", "none is set up", "dver remote add -d origin URL")
+    probes = []
+    for name in names:
+        try:
+            probes.append(_Probe(name, repo.connect(name)))
+        except RemoteError as error:
+            yield problem("remote", error)
+        except RepositoryError:  # its settings, of which check_config has told
+            continue
+    for probe_ in probes:
+        yield probe_.finding(seconds)
+
+
+class _Probe:
+    """A remote that is being asked, in a thread that does not keep the process alive."""
+
+    def __init__(self, name: str, storage: Storage) -> None:
+        self._name = name
+        self._storage = storage
+        self._found: Capabilities | None = None
+        self._error: DverError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found = self._storage.probe()
+        except DverError as error:
+            self._error = error
+        except OSError as error:
+            self._error = explain(error)
+
+    def finding(self, seconds: float) -> Finding:
+        self._thread.join(seconds)
+        if self._error is not None:
+            return problem("remote", self._error)
+        if self._found is None:
+            text = f"{self._name}: no answer from {self._storage.url} in {seconds:.0f} seconds"
+            return Finding(Level.PROBLEM, "remote", text, "check the network, or use --offline")
+        if not self._found.writable:
+            text = f"{self._name}: {self._storage.url} can be read, but not written to"
+            return Finding(Level.WARNING, "remote", text, "pull works; to push, get the right to write")
+        return Finding(Level.OK, "remote", f"{self._name}: {self._storage.url} can be read and written")
+
+
+def _two(apart: bool) -> str:
+    return "two files" if apart else "one file: data from elsewhere may clash"
+
+
+def _names(repo: Repository, paths: list[bytes]) -> str:
+    return some([repo.shown(path) for path in paths])
+
+
+def _files(folder: Path) -> list[int]:
+    """The sizes of the files in `folder`."""
+    with suppress(FileNotFoundError), os.scandir(folder) as listing:
+        return [entry.stat().st_size for entry in listing if entry.is_file()]
+    return []
+
+
+def _folders(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError), os.scandir(folder) as listing:
+        return [Path(entry.path) for entry in listing if entry.is_dir()]
+    return []

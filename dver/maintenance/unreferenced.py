@@ -1,0 +1,109 @@
+"""Names for what nobody needs any more: the paths and commits that used it, or what a directory says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from dver.core.batches import batched
+from dver.core.errors import ConflictError, CorruptError, RepositoryError
+from dver.core.oid import Oid
+from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectKey
+from dver.formats.pack import ObjectKind
+from dver.formats.tree import Leaf
+from dver.git.history.gc_roots import last_uses, read_pointer_blobs, unreachable_commits
+from dver.git.revisions import CommitId
+from dver.repo import Repository
+from dver.store.gc.collection import Inventory, dead_objects
+from dver.store.objects.reader import StoreReader
+from dver.store.store import Store
+from dver.store.trees.reachable import BATCH, children, walk
+from dver.tracking.targets import Tracked, named_in
+
+SAMPLE: Final = 5
+"""Names in a directory that stand for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unneeded:
+    """Data that nobody needs: what tells about it, as far as anything does."""
+
+    oid: Oid
+    kind: ObjectKind
+    size: int
+    """Bytes of content; some of it may be needed by other data, and stays."""
+    path: bytes | None = None
+    """Where a pointer or a lock had it."""
+    commit: str | None = None
+    """The last commit that had it there; Git has not deleted that yet."""
+    names: tuple[bytes, ...] = ()
+    """Some of the names in a directory of which no commit tells."""
+
+
+def name_unneeded(
+    repo: Repository, needed: Sequence[CommitId], inventory: Inventory, live: Container[Oid]
+) -> tuple[Unneeded, ...]:
+    """All that is not `live`, by the outermost things that can be told of it. `needed` are the commits that count."""
+    dead = {row.oid: (row.kind, row.raw_size) for row in dead_objects(repo.store, inventory, live)}
+    dead.update((oid, (ObjectKind.BLOB, repo.store.loose.size([oid]))) for oid in inventory.loose if oid not in live)
+    named = {one.oid: one for one in _by_commits(repo, needed) if one.oid in dead}
+    below = _below(repo.store, [(one.oid, one.kind) for one in named.values()])
+    rest = {oid: dead[oid] for oid in dead.keys() - below - named.keys()}
+    outermost = _outermost(repo.store, rest)
+    unnamed = [_described(repo.store, oid, *rest[oid]) for oid in sorted(outermost)]
+    found = [*named.values(), *unnamed]
+    return tuple(sorted(found, key=lambda one: (one.path is None, one.path or b"", -one.size, one.oid)))
+
+
+def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unneeded]:
+    """What pointers and locks in commits name that Git has not deleted yet, the newest first."""
+    uses = last_uses(repo.git, unreachable_commits(repo.git, needed))
+    locks = LockVersions()
+    named: dict[str, list[Tracked]] = {}
+    try:
+        paths = {blob: path for path, blob in uses}
+        for blob, content in read_pointer_blobs(repo.git, paths):
+            with suppress(CorruptError, ConflictError):
+                named[blob] = named_in(repo, paths[blob], blob, content, locks.decode)
+    except RepositoryError:  # Git is about to delete them: nothing depends on it
+        return
+    for (_, blob), commit in uses.items():
+        for one in named.get(blob, ()):
+            yield Unneeded(one.pointer.oid, one.pointer.kind, one.pointer.size, one.path, commit)
+
+
+def _below(store: Store, roots: Collection[ObjectKey]) -> set[Oid]:
+    reader = StoreReader(store, damaged=set())
+    return {oid for batch in walk(roots, reader, lambda _, __: set()) for oid in batch.oids}
+
+
+def _outermost(store: Store, dead: dict[Oid, tuple[ObjectKind, int]]) -> set[Oid]:
+    """Those of `dead` that no other one names."""
+    reader = StoreReader(store, damaged=set())
+    found = set(dead)
+    for batch in batched([oid for oid, (kind, _) in dead.items() if kind is ObjectKind.TREE], BATCH):
+        for _, tree in reader.trees(batch):
+            found.difference_update(chain_of(children(tree)))
+    for batch in batched([oid for oid, (kind, _) in dead.items() if kind is ObjectKind.BLOB], BATCH):
+        for _, recipe in reader.recipes(batch):
+            found.difference_update(recipe.oids)
+    return found
+
+
+def chain_of(lists: Iterable[Sequence[Oid]]) -> Iterable[Oid]:
+    """All of several lists."""
+    return (oid for part in lists for oid in part)
+
+
+def _described(store: Store, oid: Oid, kind: ObjectKind, size: int) -> Unneeded:
+    if kind is ObjectKind.TREE:
+        for _, tree in StoreReader(store, damaged=set()).trees([oid]):
+            if isinstance(tree, Leaf):
+                total = sum([entry.size for entry in tree.entries])
+                names = tuple(entry.name for entry in tree.entries[:SAMPLE])
+                return Unneeded(oid, kind, total, names=names)
+            return Unneeded(oid, kind, sum([shard.size for shard in tree.shards]))
+    return Unneeded(oid, kind, size)

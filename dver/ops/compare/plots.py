@@ -1,0 +1,159 @@
+"""`dver plots show` and `dver plots diff`: plots of any revisions, as a page or as pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError, PipelineError, UsageError
+from dver.core.files import write_atomic
+from dver.core.phrasing import typed
+from dver.pipelines.compare.compared_versions import WORKSPACE, named_sides, open_sides, sides_in
+from dver.pipelines.compare.plots import Gatherer, Plots
+from dver.pipelines.definition.stage import Plot
+from dver.pipelines.plots.page import MARK, Drawn, Plotted, page
+from dver.repo import Repository
+from dver.tracking.revision_scope import CURRENT, Scope
+
+FOLDER: Final = "dver_plots"
+"""Where plots are written unless the user names a place."""
+
+_INDEX: Final = "index.html"
+_OWN: Final = b"# made by dver plots\n*\n"
+"""The `.gitignore` of a folder that is ours: what is in it may be written over."""
+_UNFIT: Final = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files that were written, and why some charts were not."""
+
+    paths: tuple[Path, ...]
+    errors: tuple[PipelineError, ...] = ()
+
+
+def plots_show(
+    repo: Repository,
+    targets: Sequence[str] = (),
+    *,
+    cwd: Path,
+    revs: Sequence[str] = (),
+    scope: Scope = CURRENT,
+    style: Plot = Plot(),  # noqa: B008 - it is frozen
+) -> Plots:
+    """The plots at `revs` and of all that `scope` means; those of the workspace where neither says anything.
+
+    Raises UsageError for an unknown revision; what cannot be read is told in the result.
+    """
+    with open_sides(repo, sides_in(repo, revs, scope)) as sides:
+        return Gatherer(repo, cwd, style).gather(sides, targets)
+
+
+def plots_diff(
+    repo: Repository,
+    targets: Sequence[str] = (),
+    *,
+    cwd: Path,
+    old: str = "HEAD",
+    new: str = WORKSPACE,
+    style: Plot = Plot(),  # noqa: B008 - it is frozen
+) -> Plots:
+    """The plots at `old` and `new`, in the same charts. Raises as `plots_show`."""
+    with open_sides(repo, named_sides(repo, [old, new])) as sides:
+        return Gatherer(repo, cwd, style).gather(sides, targets)
+
+
+def write_page(repo: Repository, found: Plots, to: Path) -> Written:
+    """Write the page, to a file called `….html` or into a folder.
+
+    Raises ConflictError where something else would be written over, RepositoryError without the extra `plots`.
+    """
+    from dver.pipelines.plots.vega import javascript
+
+    drawn = any(isinstance(one, Drawn) for one in found.plots)
+    script = javascript(repo.worktree_folder) if drawn else ""
+    content = page(found.plots, "Plots of " + ", ".join(found.revs), script)
+    if to.suffix.lower() in (".html", ".htm"):
+        _refuse_foreign_file(to)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        path = to
+    else:
+        path = _own_folder(to) / _INDEX
+    write_atomic(path, content, durable=False)
+    return Written((path,))
+
+
+def write_pictures(found: Plots, to: Path) -> Written:
+    """Write each chart as a PNG file into the folder `to`, and pictures as they are. A chart that cannot be drawn is
+    told in the result. Raises as `write_page`."""
+    if to.suffix.lower() in (".html", ".htm"):
+        raise UsageError(f"{os.fspath(to)!r} is to be a folder", why="each plot becomes a file of its own")
+    taken: set[str] = set()
+    contents: dict[str, bytes] = {}
+    errors: list[PipelineError] = []
+    for one in found.plots:
+        try:
+            contents.update((_free(taken, stem, suffix), content) for stem, suffix, content in _files_of(one))
+        except PipelineError as error:
+            errors.append(error)
+    folder = _own_folder(to)
+    for name, content in contents.items():
+        write_atomic(folder / name, content, durable=False)
+    return Written(tuple(folder / name for name in contents), tuple(errors))
+
+
+def _files_of(one: Plotted) -> Iterator[tuple[str, str, bytes]]:
+    """The name, the suffix and the content of each file that a plot becomes."""
+    from dver.pipelines.plots.vega import to_png
+
+    if isinstance(one, Drawn):
+        yield one.name, ".png", to_png(one.spec, one.name)
+        return
+    for picture in one.pictures:
+        stem, suffix = os.path.splitext(one.name)
+        yield f"{stem}-{picture.rev}", suffix.lower(), picture.content
+
+
+def _free(taken: set[str], name: str, suffix: str) -> str:
+    """A file name made of `name` that nothing has yet."""
+    stem = _UNFIT.sub("_", name).strip("._")[:50] or "plot"
+    number, free = 1, stem + suffix
+    while free.lower() in taken:
+        number += 1
+        free = f"{stem}-{number}{suffix}"
+    taken.add(free.lower())
+    return free
+
+
+def _own_folder(folder: Path) -> Path:
+    """The folder, made if it is not there; it is ours. Git does not see what is in it."""
+    mark = folder / ".gitignore"
+    if folder.exists() and not folder.is_dir():
+        raise ConflictError(f"{os.fspath(folder)!r} is no folder", fix="name another place: -o FOLDER")
+    if folder.is_dir() and any(folder.iterdir()) and not (mark.is_file() and mark.read_bytes() == _OWN):
+        raise ConflictError(
+            f"{os.fspath(folder)!r} has files that are not dver's",
+            why="they might be written over",
+            fix=f"name a new folder: -o {typed(os.fspath(folder / 'plots'))}",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(mark, _OWN, durable=False)
+    return folder
+
+
+def _refuse_foreign_file(path: Path) -> None:
+    if not path.exists():
+        return
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(MARK)) == MARK:
+                return
+    raise ConflictError(
+        f"{os.fspath(path)!r} is there already, and is no page of plots",
+        why="it would be written over",
+        fix="name another file, or remove it",
+    )

@@ -1,0 +1,1 @@
+"""The work of Git's hooks and drivers."""

@@ -1,0 +1,34 @@
+"""What `git diff` shows of a pointer: the files that changed, instead of the pointer's lines."""
+
+from __future__ import annotations
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.formats import pointer as pointer_format
+from dver.formats.pointer import Pointer
+from dver.git.git_repo import GitRepo
+from dver.project.git_projects import project_around
+from dver.store.trees.compare import Change, compare, with_renames
+from dver.tracking.targets import data_of
+
+
+def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None) -> tuple[Change, ...] | None:
+    """How the data of the pointer file `path` changed from its content `old` to `new`; None stands for no file.
+
+    None where the two are not pointers to different data: their text is what there is to compare. Raises
+    MissingObjectError or CorruptError where a directory cannot be read here; nothing is fetched.
+    """
+    try:
+        before, after = _decode(old), _decode(new)
+    except (ConflictError, CorruptError):
+        return None
+    if before is not None and after is not None and before.same_data(after):
+        return None
+    data = data_of(path)
+    left = before.entry(data) if before is not None else None
+    right = after.entry(data) if after is not None else None
+    with project_around(git, path) as repo:
+        return tuple(with_renames(compare(left, right, repo.store.tree, repo.store.tree, path=data)))
+
+
+def _decode(content: bytes | None) -> Pointer | None:
+    return None if content is None else pointer_format.decode(content)

@@ -1,0 +1,151 @@
+"""What Git's hooks run after a checkout, a merge, a rebase and the like: data follows pointers and locks on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dver.core.errors import ConflictError, CorruptError, DverError
+from dver.core.garbage_collector import no_collector
+from dver.core.progress import SILENT, Progress
+from dver.git import pointers
+from dver.git.git_repo import GitRepo
+from dver.git.index import tracked_under
+from dver.git.pointers import LOCK_NAME, PointerFile, is_lock_path
+from dver.gitflow.follow_plan import FollowPlan, plan_following
+from dver.project.git_projects import owner, projects_of
+from dver.repo import Repository
+from dver.sharing.download import get_targets
+from dver.sharing.prefetch import prefetch
+from dver.tracking.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
+from dver.workspace.changes.moved_data import note_changes_of_git
+from dver.workspace.checkout.incremental import plan_update, update
+from dver.workspace.checkout.restore import Restored, Wish, together
+from dver.workspace.state.followed import Followed, index_signature
+
+
+@dataclass(frozen=True, slots=True)
+class FollowResult:
+    """What was done; paths are relative to the top of the Git worktree."""
+
+    restored: Restored
+    unread: tuple[CorruptError, ...] = ()
+    """Why pointers and locks cannot be read, but for those that Git could not merge."""
+    not_fetched: tuple[DverError, ...] = ()
+    """Why data could not be fetched that `hooks.fetch` asks for."""
+
+
+def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
+    """Bring the data of all projects in this worktree to what the pointers and locks on disk say.
+
+    Only data of which they say something else than when data last followed it is looked at, and of that only what
+    differs. Work that is saved nowhere is kept. None where there was nothing to do. Waits for another dver that changes
+    this worktree's data.
+    """
+    signature = index_signature(git.git_dir)
+    with Repository(git.worktree, git, in_hook=True) as top:
+        index = pointers.in_index(git)
+        if not (index or top.placed or top.followed.marks):
+            return None
+        with top.exclusive(), no_collector():
+            return _follow(top, index, signature, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the pointers and locks on disk name, as far as they can be read."""
+
+    tracked: Mapping[bytes, Tracked]
+    undecided: frozenset[bytes]
+    """Data that stays as it is."""
+    broken: bool
+    """Is there a lock of which nobody can say what it names?"""
+    unread: tuple[CorruptError, ...]
+
+
+def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str, progress: Progress) -> FollowResult:
+    known = {*top.placed, *top.followed.marks}
+    files = pointers.on_disk(top.git, index, _sources(known))
+    seen = _read(top, files)
+    unmerged = [path for path, file in index.items() if file.sides]
+    entries = {path: one.entry for path, one in seen.tracked.items()}
+    undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
+    if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
+        undecided = undecided | (known - entries.keys())
+    note_changes_of_git(top, index, seen.tracked)
+    plan = plan_following(entries, undecided, top.followed.marks, top.placed)
+    parts, errors = [], []
+    for repo, bring, gone in _by_project(top, plan):
+        with repo:
+            errors += _fetch(repo, [seen.tracked[path] for path in bring], progress)
+            wishes = [*(Wish(path, plan.bring[path]) for path in bring), *(Wish(path, None) for path in gone)]
+            parts.append(update(repo, wishes, progress=progress))
+    top.set_followed(Followed(plan.marks, signature))
+    return FollowResult(together(parts), seen.unread, tuple(errors))
+
+
+def _sources(known: Iterable[bytes]) -> Iterator[bytes]:
+    """Where the pointer or the lock may be that names data which is `known`."""
+    folders = set()
+    for path in known:
+        yield path + SUFFIX
+        folder = os.path.dirname(path)
+        while folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    yield from (os.path.join(folder, LOCK_NAME) for folder in folders)
+
+
+def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
+    tracked: dict[bytes, Tracked] = {}
+    twice: set[bytes] = set()
+    conflicted: list[bytes] = []
+    unread: dict[bytes, CorruptError] = {}
+    for path, file in files.items():
+        try:
+            found = load(top, {path: file})
+        except ConflictError:
+            conflicted.append(path)
+        except CorruptError as error:
+            unread[path] = error
+        else:
+            twice |= found.keys() & tracked.keys()
+            tracked.update(found)
+    bad = (*conflicted, *unread)
+    undecided = twice.union(map(data_of, bad))
+    certain = {path: one for path, one in tracked.items() if path not in twice}
+    return _Look(certain, frozenset(undecided), any(map(is_lock_path, bad)), tuple(unread.values()))
+
+
+def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository, list[bytes], list[bytes]]]:
+    """What is to be brought, and what is to go, in each project. A project's folder may be gone, its data not yet."""
+    roots = projects_of(top.git) if plan.bring or plan.gone else []
+    by_prefix = {Repository(root, top.git).prefix: root for root in roots}
+    owners = {path: owner(path, by_prefix) for path in (*plan.bring, *plan.gone)}
+    gone = _not_tracked_by_git(top, plan.gone)
+    for prefix in sorted({owners[path] or b"" for path in (*plan.bring, *gone)}):
+        bring = [path for path in plan.bring if owners[path] == prefix]
+        leaving = [path for path in gone if (owners[path] or b"") == prefix]
+        if bring or leaving:
+            yield Repository(by_prefix.get(prefix, top.root), top.git, in_hook=True), bring, leaving
+
+
+def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
+    """Another branch may have the very same files in Git: then they are Git's, and stay."""
+    theirs = tracked_under(top.git, *gone)
+    return [path for path in gone if not any(is_at_or_below(one, path) for one in theirs)]
+
+
+def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> list[DverError]:
+    if not tracked or not repo.config.hooks_fetch:
+        return []
+    whole = [Target(one) for one in tracked if one.path not in repo.partial]
+    parts = [Wish(one.path, one.entry) for one in tracked if one.path in repo.partial]
+    try:
+        results = get_targets(repo, whole, progress=progress)
+        remotes = [one.pointer.remote for one in tracked]
+        prefetch(repo, lambda: plan_update(repo, parts, progress=progress), remotes, progress=progress)
+    except DverError as error:  # without a network, what is here already is brought nevertheless
+        return [error]
+    return [failure for one in results if (failure := one.result.error()) is not None]

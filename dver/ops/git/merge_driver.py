@@ -1,0 +1,109 @@
+"""What Git runs to merge a pointer, a lock file or a `.gitignore` that both sides changed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import ConflictError, DverError
+from dver.core.files import clear_leftovers, write_atomic
+from dver.core.phrasing import some, typed
+from dver.formats import lock, lock_merge
+from dver.git import gitignore
+from dver.git.merge_gitignore import merge_ignore_files
+from dver.git.merge_lines import merge_in_markers
+from dver.gitflow.merge.pointers import merge_sides, read_sides, told
+from dver.repo import Repository
+from dver.tracking.targets import data_of
+
+
+@dataclass(frozen=True, slots=True)
+class DriverResult:
+    """How a merge went. With a conflict, the file has both sides between Git's markers."""
+
+    clean: bool
+    """Was all merged?"""
+    conflict: DverError | None = None
+    """What is in conflict, or kept the merge from being made, and what to do; None where what Git says will do."""
+
+
+def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path: bytes, cwd: Path) -> DriverResult:
+    """Merge three versions of the file `path`, which is relative to `cwd`, the top of the worktree, into `ours`.
+
+    The files are Git's temporary ones; an empty `base` means that both sides added the file. Whatever goes wrong is a
+    conflict: Git must not take one side for the merge.
+    """
+    clear_leftovers(ours.parent)
+    contents = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
+    name = os.path.basename(path)
+    try:
+        if name == gitignore.FILE:
+            content, clean = _merge_ignore_file(contents, marker_size)
+            write_atomic(ours, content, durable=False)
+            return DriverResult(clean)
+        merge = _merge_lock if name == lock.NAME.encode() else _merge_pointer
+        content, conflict = merge(contents, marker_size, path, cwd)
+    except DverError as error:
+        content, conflict = _in_markers(contents[1], contents[2], marker_size), error
+    write_atomic(ours, content, durable=False)
+    return DriverResult(conflict is None, conflict)
+
+
+Three = tuple[bytes, bytes, bytes]
+
+
+def _merge_ignore_file(contents: Three, marker_size: int) -> tuple[bytes, bool]:
+    """As Git merges text; but the lines that `dver add` wrote on both sides at one place are no conflict."""
+    content = merge_ignore_files(*contents)
+    if content is not None:
+        return content, True
+    content = merge_in_markers(*contents, marker_size=marker_size)
+    return contents[1] if content is None else content, False
+
+
+def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) -> tuple[bytes, DverError | None]:
+    found = Repository.open(_nearest_folder(cwd, path))
+    # Where the user stands is not known: messages name paths as seen from the project's folder.
+    with Repository(found.root, found.git, in_hook=True) as repo:
+        sides = read_sides(repo, data_of(path), contents)
+        merged = merge_sides(repo, sides)
+        if merged.content is not None and merged.clean:
+            return merged.content, None
+        shown = repo.shown(sides.path)
+        conflict = ConflictError(
+            f"two versions of {shown!r} cannot be merged",
+            why=told(repo, sides, merged),
+            fix=f"dver resolve {typed(shown)} --ours, --theirs or --union",
+        )
+    return _in_markers(contents[1], contents[2], marker_size), conflict
+
+
+def _merge_lock(contents: Three, marker_size: int, path: bytes, _cwd: Path) -> tuple[bytes, DverError | None]:
+    base, ours, theirs = contents
+    content, stages = lock_merge.merge(base or None, ours, theirs, marker_size=marker_size)
+    if not stages:
+        return content, None
+    shown = os.fsdecode(path)
+    return content, ConflictError(
+        f"two versions of {shown!r} cannot be merged",
+        why=f"both sides changed what these stages produced: {some(stages)}",
+        fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
+    )
+
+
+def _in_markers(ours: bytes, theirs: bytes, size: int) -> bytes:
+    lines = b"<" * size + b" ours\n", _ended(ours), b"=" * size + b"\n", _ended(theirs), b">" * size + b" theirs\n"
+    return b"".join(lines)
+
+
+def _ended(content: bytes) -> bytes:
+    return content if not content or content.endswith(b"\n") else content + b"\n"
+
+
+def _nearest_folder(cwd: Path, path: bytes) -> Path:
+    """The folder of `path`, or the next one above it that is there."""
+    folder = Path(os.fsdecode(os.path.join(os.fsencode(cwd), os.path.dirname(path))))
+    while not folder.is_dir() and folder != cwd:
+        folder = folder.parent
+    return folder

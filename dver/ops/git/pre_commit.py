@@ -1,0 +1,136 @@
+"""The pre-commit hook: refuses a commit that would be inconsistent, and tells of data that changed beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dver.core.progress import SILENT, Progress
+from dver.git.index import tracked_under
+from dver.git.pointers import in_index, is_lock_path, is_pointer_path
+from dver.git.staged import Staged, also_in_real_index, contents_of
+from dver.gitflow.commit.checks import Problem, read_staged, too_large, tracked_twice, without_data
+from dver.gitflow.commit.lock_checks import StageBehind, lock_problems, meetings, outputs_of, read_locks, stages_behind
+from dver.repo import Repository
+from dver.tracking.availability import presence_of
+from dver.tracking.targets import SUFFIX, Target, data_of, in_worktree, load
+from dver.workspace.changes.moved_data import note_moved
+from dver.workspace.changes.quick_check import Changed, changed_data
+from dver.workspace.state.data_state import DataState
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfDate:
+    """Data that did not follow its pointer or lock. `path` is relative to the top of the Git worktree."""
+
+    path: bytes
+    in_store: bool
+    """Is what the pointer says in the store, so that a checkout is enough?"""
+
+
+@dataclass(frozen=True, slots=True)
+class PreCommitResult:
+    """What was found. Paths are relative to the top of the Git worktree."""
+
+    problems: tuple[Problem, ...]
+    """Why the commit must not be made."""
+    changed: tuple[bytes, ...] = ()
+    """Data that was edited since its pointer was written, and was not added."""
+    out_of_date: tuple[OutOfDate, ...] = ()
+    """Data and outputs that dver placed, and whose pointer or lock moved since."""
+    diverged: tuple[bytes, ...] = ()
+    """Data and outputs that were edited, and whose pointer or lock moved since."""
+    added: tuple[bytes, ...] = ()
+    """Such data that was added, and is part of the commit."""
+    remade: tuple[tuple[bytes, str], ...] = ()
+    """Outputs that are not what their lock says, and the stages that make them."""
+    stages_behind: tuple[StageBehind, ...] = ()
+    """Stages that were recorded with another version of a dependency than the one that is committed."""
+
+
+def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT) -> PreCommitResult:
+    """Look at what of the commit `staged` is in this project; with `hooks.pre_commit` set to add, add what changed.
+
+    Changed data that is not to be added is told of as far as a moment suffices to see it: see `project/hurried.py`.
+    """
+    problems, behind = _problems(repo, staged)
+    if problems:
+        return PreCommitResult(tuple(sorted(problems)))
+    found = changed_data(repo, thorough=repo.config.adds_at_commit)
+    edited = [one for one in found if one.state is DataState.MODIFIED]
+    own = tuple(one.path for one in edited if one.maker is None)
+    to_add = _addable(repo, own) if own and repo.config.adds_at_commit else ()
+    return PreCommitResult(
+        problems=(),
+        changed=tuple(path for path in own if path not in to_add),
+        out_of_date=_out_of_date(repo, [one for one in found if one.state is DataState.OUT_OF_DATE]),
+        diverged=tuple(one.path for one in found if one.state is DataState.DIVERGED),
+        added=tuple(_add(repo, to_add, progress)) if to_add else (),
+        remade=tuple((one.path, one.maker.shown(repo)) for one in edited if one.maker is not None),
+        stages_behind=behind,
+    )
+
+
+def _out_of_date(repo: Repository, found: Sequence[Changed]) -> tuple[OutOfDate, ...]:
+    if not found:
+        return ()
+    in_store = presence_of(repo, [one.pointer for one in found]).in_store
+    return tuple(OutOfDate(one.path, one.pointer.oid in in_store) for one in found)
+
+
+def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
+    from dver.tracking.trackable import is_link  # with the store, which is only needed to add
+
+    return tuple(path for path in paths if not is_link(repo, path))
+
+
+def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[StageBehind, ...]]:
+    """Why the commit must not be made, and what it leaves to be run again."""
+    files = staged.files
+    if not files:
+        return [], ()
+    pointers = {path: file for path, file in files.items() if is_pointer_path(path)}
+    locks, broken = read_locks(repo, [file for path, file in files.items() if is_lock_path(path)])
+    others = [file for path, file in files.items() if path not in pointers]
+    contents = contents_of(repo.git, pointers.values()) if pointers else {}
+    tracked, problems = read_staged(repo, pointers.values(), contents)
+    if tracked:
+        note_moved(repo, tracked)
+    problems += [*broken, *without_data(repo, tracked, pointers)]
+    problems += too_large(repo, others)
+    outputs = {one.path: one for lock in locks for one in lock.outputs}
+    in_git = [file.path for file in others]
+    if tracked or outputs:
+        in_git += tracked_under(repo.git, *tracked, *outputs)
+    index = in_index(repo.git, repo.prefix)
+    # Those that are staged and cannot be read have been told of.
+    beside = {path: one for path, one in index.items() if path not in files}
+    made = outputs_of(repo, beside)
+    makers = {path: one.maker for path, one in (made | outputs).items()}
+    problems += tracked_twice(repo, {**dict.fromkeys(map(data_of, filter(is_pointer_path, index))), **makers}, in_git)
+    problems += meetings(repo, tracked.values(), made)
+    if not locks:
+        return problems, ()
+    everything = load(repo, {path: one for path, one in beside.items() if is_pointer_path(path)}) | made | tracked
+    problems += lock_problems(repo, locks, everything)
+    return problems, tuple(stages_behind(repo, locks, everything))
+
+
+def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
+    """Add the data at `paths`, and stage its pointers for this commit."""
+    # With what writes to the store: a commit that adds nothing need not wait for that.
+    from dver.workspace.add.add import Request, keep
+    from dver.workspace.scan.hash_or_store import keeping_crew
+
+    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
+        tracked = in_worktree(repo)
+        requests = [Request(path, Target(tracked[path])) for path in paths if path in tracked]
+        added = keep(repo, tracked, requests, crew, remote=None, progress=progress)
+    written = [name for one in added for name in (one.path + SUFFIX, _ignore_file(one.path))]
+    also_in_real_index(repo.git, sorted(set(written)))
+    return [one.path for one in added]
+
+
+def _ignore_file(path: bytes) -> bytes:
+    return os.path.join(os.path.dirname(path), b".gitignore")

@@ -1,0 +1,92 @@
+"""What can be typed next, for the completion of a shell: read only, from what is on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+
+from dver.config.schema import BY_KEY
+from dver.core.remote_schema import BY_NAME
+from dver.formats.tree import Kind
+from dver.git import revisions
+from dver.repo import Repository
+from dver.store.trees.compare import join
+from dver.tracking.browse import entry_at
+from dver.tracking.targets import containing, data_path, in_worktree
+
+
+class Word(Enum):
+    """What a word of a command line stands for."""
+
+    PATH = "path"
+    STAGE = "stage"
+    REVISION = "revision"
+    REMOTE = "remote"
+    KEY = "key"
+    REMOTE_KEY = "remote key"
+
+
+def candidates(repo: Repository, word: Word, typed: str, *, cwd: Path) -> list[str]:
+    """What `typed`, the beginning of a word, may become. Paths are those that are not in the workspace, where the shell
+    finds them itself: one level of directories at a time, with a slash after each directory.
+
+    Raises UsageError for a path outside of the project, MissingObjectError for a directory that is not in the store,
+    PipelineError where stages cannot be read.
+    """
+    return [text for text in _all(repo, word, typed, cwd) if text.startswith(typed)]
+
+
+def _all(repo: Repository, word: Word, typed: str, cwd: Path) -> Iterable[str]:
+    match word:
+        case Word.PATH:
+            return _absent(repo, typed, cwd)
+        case Word.STAGE:
+            return _stages(repo, cwd)
+        case Word.REVISION:
+            return ["HEAD", *revisions.ref_names(repo.git)]
+        case Word.REMOTE:
+            return repo.config.remote_names
+        case Word.KEY:
+            return _keys(repo.config.remote_names)
+        case Word.REMOTE_KEY:
+            return BY_NAME
+
+
+def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
+    folder, slash, _ = typed.rpartition("/")
+    place = data_path(repo, folder or ("/" if slash else "."), cwd)
+    names = {name for name in _names_in(repo, place) if not os.path.lexists(repo.absolute(join(place, name)))}
+    return sorted(folder + slash + os.fsdecode(name) for name in names)
+
+
+def _names_in(repo: Repository, place: bytes) -> Iterator[bytes]:
+    """The names of tracked data in the directory `place`, with a slash after those of directories."""
+    tracked = in_worktree(repo)
+    prefix = place + b"/" if place else b""
+    for path, one in tracked.items():
+        name, slash, _ = path.removeprefix(prefix).partition(b"/")
+        if path.startswith(prefix):
+            yield name + (slash or _slash(one.entry.kind))
+    target = containing(tracked, place) if place else None
+    entry = entry_at(repo, target) if target is not None else None
+    if entry is not None and entry.kind is Kind.DIRECTORY:
+        yield from (child.name + _slash(child.kind) for child in repo.store.tree(entry.oid))
+
+
+def _slash(kind: Kind) -> bytes:
+    return b"/" if kind is Kind.DIRECTORY else b""
+
+
+def _stages(repo: Repository, cwd: Path) -> list[str]:
+    from dver.pipelines.workspace.pipelines import load_pipelines  # slow, and most words are no stages
+
+    here = os.fsdecode(data_path(repo, ".", cwd))
+    stages = load_pipelines(repo).graph.stages
+    return sorted(one.name if one.folder == here else str(one) for one in stages)
+
+
+def _keys(remote_names: Iterable[str]) -> Iterator[str]:
+    yield from (key for key in BY_KEY if not key.startswith("remote.NAME."))
+    yield from (f"remote.{name}.{key}" for name in remote_names for key in BY_NAME)

@@ -1,0 +1,1 @@
+"""Verbs that only read tracked data."""

@@ -1,0 +1,34 @@
+"""`dver cat`: the bytes of one tracked file, here or at a revision, from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dver.core.errors import UsageError
+from dver.core.phrasing import typed
+from dver.formats.pack import IN_MEMORY_MAX
+from dver.formats.tree import Kind
+from dver.repo import Repository
+from dver.tracking.browse import at_revision, entry_at, explaining, place_of
+
+
+def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Iterator[bytes]:
+    """The content of the file `path` piece by piece; of a link, the text it holds.
+
+    A file of up to 64 MiB is verified before its first byte is given; of a larger one a CorruptError with the last
+    piece takes it all back. Raises UsageError for a directory, MissingObjectError where the store does not have it.
+    """
+    target = place_of(repo, at_revision(repo, rev), path, cwd)
+    entry = entry_at(repo, target, rev=rev) if target else None
+    if target is None or entry is None or entry.kind is Kind.DIRECTORY:
+        raise UsageError(
+            f"{path!r} is a directory",
+            why="only a file can be printed",
+            fix=f"`dver ls {typed(path)}` lists what is in it",
+        )
+    with explaining(repo, target, rev=rev):
+        if entry.size <= IN_MEMORY_MAX:
+            yield repo.store.read(entry.oid)
+        else:
+            yield from repo.store.stream(entry.oid)

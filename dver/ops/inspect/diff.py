@@ -1,0 +1,106 @@
+"""`dver diff`: two versions of the data, compared file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.progress import SILENT, Progress
+from dver.formats.tree import Entry
+from dver.git import revisions
+from dver.repo import Repository
+from dver.store.trees.compare import Change, TreeReader, compare, find, with_renames
+from dver.tracking.browse import at_revision, reader_of
+from dver.tracking.partial_directories import completed
+from dver.tracking.targets import Target, Tracked, in_commit, select
+from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.state.data_state import DataState
+
+
+@dataclass(frozen=True, slots=True)
+class DiffResult:
+    """The changes from the old to the new version; paths are relative to the top of the Git worktree."""
+
+    changes: tuple[Change, ...]
+    absent: tuple[bytes, ...]
+    """Tracked data that was left out: it is not in the workspace at all."""
+    out_of_date: tuple[bytes, ...] = ()
+    """Tracked data that was left out: it is what dver placed before its pointer moved, so nothing was edited."""
+
+
+def diff(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    old: str | None = None,
+    new: str | None = None,
+    progress: Progress = SILENT,
+) -> DiffResult:
+    """Compare the commit `old`, HEAD by default, with the commit `new`, or with the workspace.
+
+    Only what is at or below `paths` counts, if there are any. Raises MissingObjectError where a directory that differs
+    is not in the store.
+    """
+    before = at_revision(repo, old) if old is not None else _at_head(repo)
+    after = at_revision(repo, new)
+    targets = select(repo, {**before, **after}, paths, cwd)
+    left = _recorded(repo, before, targets, old)
+    readers: dict[bytes, TreeReader] = {}
+    right = _recorded(repo, after, targets, new) if new is not None else _scanned(repo, targets, readers, progress)
+    absent = [path for path in left if new is None and path in after and path not in right]
+    behind = _out_of_date(repo, after, targets, progress) if old is None and new is None else []
+    changes: list[Change] = []
+    for target in sorted(targets, key=lambda target: target.path):
+        path = target.path
+        if path not in absent and path not in behind:
+            read, read_new = reader_of(repo, target, rev=old), readers.get(path) or reader_of(repo, target, rev=new)
+            changes += compare(left.get(path), right.get(path), read, read_new, path=path)
+    return DiffResult(tuple(with_renames(changes)), tuple(absent), tuple(behind))
+
+
+def _out_of_date(
+    repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], progress: Progress
+) -> list[bytes]:
+    """The places whose pointer moved, and that have what dver placed there before."""
+    placed = repo.placed
+    moved = [one for one in targets if one.tracked.path in tracked and has_moved(Place.of(one), placed)]
+    states = ((one, repo.scan(one.path, HashOnly(), progress=progress)) for one in moved)
+    return [
+        one.path for one, snapshot in states if state_of(repo, Place.of(one), snapshot, placed) is DataState.OUT_OF_DATE
+    ]
+
+
+def _at_head(repo: Repository) -> dict[bytes, Tracked]:
+    head = revisions.head(repo.git)
+    return in_commit(repo, head) if head is not None else {}
+
+
+def _recorded(
+    repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], rev: str | None
+) -> dict[bytes, Entry]:
+    entries = {}
+    for target in targets:
+        one = tracked.get(target.tracked.path)
+        entry = find(one.entry, target.inside, reader_of(repo, target, rev=rev)) if one is not None else None
+        if entry is not None:
+            entries[target.path] = entry
+    return entries
+
+
+def _scanned(
+    repo: Repository, targets: Sequence[Target], readers: dict[bytes, TreeReader], progress: Progress
+) -> dict[bytes, Entry]:
+    entries = {}
+    for target in targets:
+        snapshot = repo.scan(target.path, HashOnly(), progress=progress)
+        if snapshot is None:
+            continue
+        path, entries[target.path] = target.path, snapshot.root
+        stored = reader_of(repo, target)
+        readers[path] = repo.trees([snapshot], stored=stored)
+        if not target.inside:
+            entries[path], readers[path] = completed(repo, path, target.tracked.entry, snapshot, stored=stored)
+    return entries

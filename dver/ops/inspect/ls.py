@@ -1,0 +1,80 @@
+"""`dver ls`: list tracked data, here or at a revision, from pointers and the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from dver.core.oid import Oid
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.store.trees.compare import join, leaves
+from dver.tracking.browse import at_revision, entry_at, place_of, reader_of
+from dver.tracking.targets import Target, Tracked, below, containing, data_path, select
+
+
+class Listed(NamedTuple):
+    """One line. `path` is relative to the top of the Git worktree; `size` in bytes; `files` counts what is below."""
+
+    path: bytes
+    kind: Kind
+    size: int
+    files: int
+    oid: Oid
+    pointer: bool
+    """Is this data that a pointer of its own stands for?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was found, by path."""
+
+    rev: str | None
+    entries: tuple[Listed, ...]
+
+
+def ls(
+    repo: Repository, paths: Sequence[str] = (), *, cwd: Path, rev: str | None = None, recursive: bool = False
+) -> Listing:
+    """The tracked data at or below `paths` (default: the directory `cwd`), on disk or in the commit `rev`.
+
+    A tracked directory that is named is listed entry by entry; with `recursive`, all files, links and empty
+    directories are. The workspace's data is not looked at. Raises UsageError for a path that is not tracked,
+    MissingObjectError where a directory is not in the store.
+    """
+    tracked = at_revision(repo, rev)
+    found: dict[bytes, Listed] = {}
+    for text in paths or (".",):
+        for target, opened in _targets(repo, tracked, text, cwd, quiet=not paths):
+            for one in _below(repo, target, opened=opened, rev=rev, recursive=recursive):
+                found[one.path] = one
+    return Listing(rev, tuple(found[path] for path in sorted(found)))
+
+
+def _targets(
+    repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path, *, quiet: bool
+) -> list[tuple[Target, bool]]:
+    """What `text` means, and whether it is a directory to look into; with `quiet`, nothing if that is nothing."""
+    path = data_path(repo, text, cwd)
+    if quiet and not below(tracked, path) and not containing(tracked, path):
+        return []
+    named = place_of(repo, tracked, text, cwd)
+    return [(named, True)] if named else [(target, False) for target in select(repo, tracked, [text], cwd)]
+
+
+def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, recursive: bool) -> Iterator[Listed]:
+    entry = entry_at(repo, target, rev=rev)
+    if entry.kind is not Kind.DIRECTORY or not (opened or recursive):
+        yield _line(target.path, entry, pointer=not target.inside)
+        return
+    read = reader_of(repo, target, rev=rev)
+    if recursive:
+        yield from (_line(path, leaf) for path, leaf in leaves(entry, read, path=target.path))
+    else:
+        yield from (_line(join(target.path, child.name), child) for child in read(entry.oid))
+
+
+def _line(path: bytes, entry: Entry, *, pointer: bool = False) -> Listed:
+    return Listed(path, entry.kind, entry.size, entry.files, entry.oid, pointer)

@@ -1,0 +1,323 @@
+"""`dver status`: HEAD, the index, the files on disk that name data and the data, compared, without any network; and the
+stages that are not up to date."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.core.progress import SILENT, Progress
+from dver.formats.pointer import Pointer
+from dver.git import pointers, revisions
+from dver.git.pointers import Change as GitChange
+from dver.git.pointers import PointerFile, is_lock_path
+from dver.pipelines import FILE_NAME
+from dver.repo import Repository
+from dver.tracking.lock_outputs import Maker
+from dver.tracking.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
+from dver.workspace.state.data_state import DataState
+
+if TYPE_CHECKING:
+    from dver.core.errors import DverError
+    from dver.formats.tree import Entry
+    from dver.pipelines.engine.graph import Address
+    from dver.pipelines.engine.plan import Step
+    from dver.pipelines.workspace.status import Prospect
+    from dver.store.trees.compare import Change
+    from dver.tracking.availability import Asked, Presence
+    from dver.workspace.changes.data_changes import Examined
+
+_Examine = Callable[[bytes, Pointer], "Examined"]
+
+
+_STAGES: Final = os.fsencode(FILE_NAME)
+
+
+class PointerState(Enum):
+    """How a pointer differs between two places."""
+
+    NEW = "new"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class PathStatus:
+    """One tracked path, relative to the top of the Git worktree."""
+
+    path: bytes
+    staged: PointerState | None
+    """The index against HEAD: what the next commit changes."""
+    unstaged: PointerState | None
+    """The pointer on disk against the index: what `git add` would stage."""
+    data: DataState
+    """The data against the pointer on disk: what `dver add` would record."""
+    changes: tuple[Change, ...] | None
+    """File by file, where the data was edited, with paths like `path`; None where the recorded version cannot be
+    read here."""
+    pointer: Pointer | None
+    """On disk, or else in the index or HEAD."""
+    in_store: bool
+    """Is all that the pointer stands for in the store?"""
+    on_remote: bool | None
+    """Is it on its remote? None where it has no remote, or where this is not known without asking the remote."""
+    partial: bool = False
+    """Is it a directory of which only a part is in the workspace?"""
+    stage: str | None = None
+    """For an output: the stage that makes it, as a user names it."""
+    lock: bytes | None = None
+    """For an output: the lock file that, in place of a pointer, says what it should be."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Do HEAD, index, pointer and data agree?"""
+        return self.staged is None and self.unstaged is None and self.data is DataState.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """All tracked paths, and all stages, that were asked for."""
+
+    paths: tuple[PathStatus, ...]
+    conflicts: tuple[bytes, ...]
+    """Pointers and locks in an unfinished merge."""
+    stages: tuple[Step, ...] = ()
+    """Those that are not up to date, in order; data that is recorded and only not in the workspace is no reason."""
+    problems: tuple[DverError, ...] = ()
+    """What stands in the way of telling that of a stage, or of all; and outputs that are just being written."""
+
+    foreign_links: tuple[bytes, ...] = ()
+    """Links into a store that is not the one in use, as after the clone was moved: they may lead nowhere."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Is nothing changed anywhere, and nothing to be run?"""
+        return not self.conflicts and all(path.is_clean for path in self.paths) and self.is_reproduced
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Is there nothing that `repro` would run? Frozen stages it would not."""
+        return not self.problems and all(one.is_frozen for one in self.stages)
+
+
+def status(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    asked: Asked | None = None,
+    progress: Progress = SILENT,
+) -> StatusReport:
+    """The state of all tracked data and all stages, or of what is at or below `paths`, which may name stages, too.
+
+    No network is used, unless remotes are `asked`. Raises RemoteError then.
+    """
+    scan = pointers.scan(repo.git, repo.prefix, also=_STAGES)
+    conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
+    disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
+    changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.prefix)
+    # What a sparse checkout leaves out is not deleted.
+    there = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
+    index = {path: file.blob for path, file in there.items() if not file.sides}
+    staged = {path: change for path, change in changed.items() if path not in conflicts}
+    places = _places(repo, disk, index, staged)
+    prospect = _prospect(repo) if scan.others else None
+    wanted, stages = _wanted(repo, places, prospect, paths, cwd)
+    known: dict[bytes, Entry | None] = {}
+    problems: list[DverError] = []
+    found = _look(repo, wanted, places, known, problems, asked, progress) if wanted else ()
+    links = tuple(sorted(repo.foreign_links))
+    if prospect is None:
+        return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
+    absent = {path for path in places.disk if not os.path.lexists(repo.absolute(path))}
+    outlook = prospect.outlook(stages if paths else None, known, absent, progress)
+    return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems), links)
+
+
+def _prospect(repo: Repository) -> Prospect:
+    from dver.pipelines.workspace.status import Prospect  # not needed where there are no stages
+
+    return Prospect(repo)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What is known of each data path, place by place. Versions are blobs of pointers, or what locks say of outputs."""
+
+    disk: Mapping[bytes, Tracked]
+    index: Mapping[bytes, str]
+    staged: Mapping[bytes, GitChange]
+    makers: Mapping[bytes, Maker]
+    """Of outputs, wherever a lock names them."""
+
+    def all(self) -> list[bytes]:
+        return sorted(self.known())
+
+    def known(self) -> set[bytes]:
+        return {*self.disk, *self.index, *self.staged}
+
+
+def _places(
+    repo: Repository, disk: Mapping[bytes, Tracked], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
+) -> _Places:
+    """All that is known, by data path; `index` and `staged` are by the path of the file."""
+    locks = sorted({path for path in (*index, *staged) if is_lock_path(path)})
+    blobs = {data_of(path): blob for path, blob in index.items() if not is_lock_path(path)}
+    changes = {data_of(path): change for path, change in staged.items() if not is_lock_path(path)}
+    made = {path: one for path, one in disk.items() if one.maker is not None}
+    for lock in locks:
+        now = _outputs(repo, made, lock, index.get(lock))
+        before = _outputs(repo, made, lock, staged[lock].old) if lock in staged else now
+        blobs.update({path: _version(one) for path, one in now.items()})
+        changes.update(_changes(before, now))
+        made = {**before, **now, **made}
+    return _Places(disk, blobs, changes, {path: one.maker for path, one in made.items() if one.maker is not None})
+
+
+def _outputs(repo: Repository, made: Mapping[bytes, Tracked], lock: bytes, blob: str | None) -> dict[bytes, Tracked]:
+    """The outputs that the version `blob` of a lock file names, if it can be read. `made` are those that are known."""
+    if blob is None:
+        return {}
+    here = {path: one for path, one in made.items() if one.maker and one.maker.lock == lock and one.blob == blob}
+    with suppress(CorruptError, ConflictError):
+        return here or load(repo, {lock: PointerFile(blob)})
+    return {}
+
+
+def _changes(before: Mapping[bytes, Tracked], now: Mapping[bytes, Tracked]) -> Iterator[tuple[bytes, GitChange]]:
+    for path in {**before, **now}:
+        old, new = (_version(side[path]) if path in side else None for side in (before, now))
+        if old != new:
+            yield path, GitChange(old, new)
+
+
+def _version(one: Tracked) -> str:
+    """What differs where a pointer, or what a lock says of an output, does."""
+    return one.blob if one.maker is None else repr(one.pointer)
+
+
+def _wanted(
+    repo: Repository, places: _Places, prospect: Prospect | None, texts: Sequence[str], cwd: Path
+) -> tuple[list[bytes], list[Address]]:
+    """The tracked paths and the stages that `texts` mean; all paths where there are none."""
+    if not texts:
+        return places.all(), []
+    chosen: list[bytes] = []
+    stages: list[Address] = []
+    for text in texts:
+        path = data_path(repo, text, cwd)
+        path = path.removesuffix(SUFFIX) or path
+        here = _around(places, path)
+        around = prospect.around(path) if prospect is not None else []
+        if prospect is not None and not (here or around):
+            with suppress(UsageError):
+                around = prospect.named(text, cwd)
+                here = [one for address in around for one in prospect.makes(address) if one in places.known()]
+        if not (here or around):
+            raise _unknown(text, is_stage_possible=prospect is not None)
+        chosen += here
+        stages += around
+    return list(dict.fromkeys(chosen)), stages
+
+
+def _around(places: _Places, path: bytes) -> list[bytes]:
+    """The tracked paths at, in or around `path`, or that the lock file `path` names."""
+    if is_lock_path(path):
+        return [one for one in places.all() if one in places.makers and places.makers[one].lock == path]
+    return [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
+
+
+def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:
+    if is_stage_possible:
+        return UsageError(
+            f"{text!r} is not tracked, and no stage", fix="`dver ls` lists data, `dver stage list` stages"
+        )
+    return UsageError(f"{text!r} is not tracked", fix="`dver ls` lists what is tracked")
+
+
+def _look(
+    repo: Repository,
+    wanted: Sequence[bytes],
+    places: _Places,
+    known: dict[bytes, Entry | None],
+    problems: list[DverError],
+    asked: Asked | None,
+    progress: Progress,
+) -> tuple[PathStatus, ...]:
+    """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
+    # With the store and the scanner: slow to import, and not needed where nothing is tracked.
+    from dver.tracking.availability import presence_of
+    from dver.workspace.changes.data_changes import Examined, examine, unchanged_files
+
+    unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
+
+    placed = repo.placed
+    complete: set[bytes] = set()
+
+    def look(path: bytes, pointer: Pointer) -> Examined:
+        if path in unchanged:
+            found = Examined(unchanged[path], DataState.UNCHANGED)
+        else:
+            found = examine(repo, path, pointer, placed, progress)
+        if found.is_complete:
+            complete.add(path)
+        # Stages are judged by what data that is out of date will be.
+        known[path] = pointer.entry(path) if found.state is DataState.OUT_OF_DATE else found.found
+        return found
+
+    presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk], asked)
+    states = []
+    for path in wanted:
+        try:
+            state = _one(repo, path, places, presence, look)
+            states.append(state if path in complete else _in_part(repo, state))
+        except ConflictError as error:
+            if path not in places.makers:
+                raise
+            problems.append(error)  # its stage runs
+    return tuple(states)
+
+
+def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
+    from dver.tracking.partial_directories import is_part
+
+    if one.pointer is None or one.data is DataState.ABSENT:
+        return one
+    return replace(one, partial=is_part(repo, one.path, one.pointer.entry(one.path)))
+
+
+def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
+    disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
+    staged = _state(change.old, change.new) if change else None
+    unstaged = _state(index, _version(disk) if disk else None)
+    maker = places.makers.get(path)
+    stage, lock = (maker.shown(repo), maker.lock) if maker is not None else (None, None)
+    if disk is None:
+        return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
+    found = examine(path, disk.pointer)
+    return PathStatus(
+        path,
+        staged,
+        unstaged,
+        found.state,
+        found.changes,
+        disk.pointer,
+        in_store=disk.pointer.oid in presence.in_store,
+        on_remote=presence.on_remote(disk.pointer),
+        stage=stage,
+        lock=lock,
+    )
+
+
+def _state(old: str | None, new: str | None) -> PointerState | None:
+    if old == new:
+        return None
+    if old is None:
+        return PointerState.NEW
+    return PointerState.DELETED if new is None else PointerState.MODIFIED

@@ -1,0 +1,1 @@
+"""Verbs that check and clean up the store and remotes."""

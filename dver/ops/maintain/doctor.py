@@ -1,0 +1,99 @@
+"""`dver doctor`: examine this installation, disk and project."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from dver import __version__
+from dver.core.errors import RepositoryError
+from dver.git import git_repo
+from dver.maintenance import project_checks
+from dver.maintenance.project_checks import Finding, Level, guarded
+from dver.maintenance.shared_store_checks import check_shared_store
+from dver.repo import Repository
+
+_NEEDED: Final = ("blake3", "click", "fsspec", "GitPython", "pathspec", "PyYAML", "ruamel.yaml", "s3fs", "tomlkit")
+_NEEDED_TOO: Final = ("tqdm", "xxhash", "zstandard")
+_OLDEST_GIT: Final = (2, 31)
+_PATIENCE: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> int:
+        """How many findings are problems."""
+        return sum(finding.level is Level.PROBLEM for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many are warnings."""
+        return sum(finding.level is Level.WARNING for finding in self.findings)
+
+
+def doctor(cwd: Path, *, offline: bool = False, seconds: float = _PATIENCE) -> Diagnosis:
+    """Examine the installation and the project that `cwd` is in; `offline` leaves remotes alone.
+
+    Each remote may take `seconds`. Nothing is mended, and nothing stays behind.
+    """
+    findings = [*guarded("versions", _versions), *guarded("git", _git)]
+    try:
+        repo = Repository.open(cwd)
+    except RepositoryError as error:
+        return Diagnosis((*findings, project_checks.problem("project", error, level=Level.WARNING)))
+    with repo:
+        return Diagnosis((*findings, *_project(repo, offline=offline, seconds=seconds)))
+
+
+def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Finding]:
+    yield Finding(Level.OK, "project", str(repo.root))
+    config = guarded("config", lambda: project_checks.check_config(repo))
+    yield from config
+    if not config or config[0].level is Level.PROBLEM:
+        return  # without the configuration nobody knows where the store and the remotes are
+    yield from guarded("disk", lambda: project_checks.check_disk(repo))
+    yield from guarded("store", lambda: project_checks.check_store(repo))
+    yield from guarded("store", lambda: check_shared_store(repo))
+    yield from guarded("pointers", lambda: project_checks.check_pointers(repo))
+    yield from guarded("hooks", lambda: project_checks.check_hooks(repo))
+    if not offline:
+        yield from guarded("remote", lambda: project_checks.check_remotes(repo, seconds=seconds))
+
+
+def _versions() -> Iterator[Finding]:
+    python = platform.python_version()
+    yield Finding(Level.OK, "versions", f"dver {__version__}, Python {python} ({sys.executable})")
+    yield Finding(Level.OK, "versions", f"{platform.platform()}")
+    found, absent = [], []
+    for name in (*_NEEDED, *_NEEDED_TOO):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            absent.append(name)
+    yield Finding(Level.OK, "versions", ", ".join(found))
+    if absent:
+        yield Finding(
+            Level.PROBLEM,
+            "versions",
+            f"not installed: {', '.join(absent)}",
+            "install dver again, with its dependencies",
+        )
+
+
+def _git() -> Iterator[Finding]:
+    found = git_repo.version()
+    shown = ".".join(map(str, found))
+    if found < _OLDEST_GIT:
+        yield Finding(Level.PROBLEM, "git", f"git {shown} is too old", "install Git 2.31 or later")
+    else:
+        yield Finding(Level.OK, "git", f"git {shown}")

@@ -1,0 +1,237 @@
+"""`dver fsck`: is every byte what it should be? With a repair, of good copies from wherever they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress
+from dver.formats.pack import Codec, ObjectKind
+from dver.formats.recipe import Recipe
+from dver.maintenance.affected_paths import History, Hurt, find_hurt, history, malformed
+from dver.maintenance.fsck_result import BadObject, FsckResult
+from dver.remote.repair.remote_source import RemoteSource
+from dver.repo import Repository
+from dver.sharing.copy_sources import other_store, store_sources, workspace_sources
+from dver.store.objects.packs import parse_pack_file_name
+from dver.store.objects.reader import StoreReader
+from dver.store.repair.check import check_store
+from dver.store.repair.damage import Part, StoreReport
+from dver.store.repair.good_copies import Source
+from dver.store.repair.repair import Mender
+from dver.store.trees.reachable import Missing, find_missing
+from dver.tracking.targets import is_at_or_below
+
+_ROUNDS: Final = 100
+"""How many levels of directories that are missing altogether are looked for."""
+
+
+def fsck(
+    repo: Repository,
+    *,
+    cwd: Path,
+    fraction: float = 1.0,
+    seed: int = 0,
+    repair: bool = False,
+    dry_run: bool = False,
+    other: str | None = None,
+    progress: Progress = SILENT,
+) -> FsckResult:
+    """Look at the store, or at a random `fraction` of its bytes, and at all pointers.
+
+    With `repair`, what is damaged is replaced by good copies from the store itself, the workspace, the store or clone
+    `other`, and the remotes; what is missing by those on this machine. With `dry_run` it is only said where they are.
+    Raises CorruptError for what a newer version wrote, or where Git is damaged; UsageError for an `other` without a
+    store.
+    """
+    report = check_store(repo.store, fraction=fraction, seed=seed, progress=progress)
+    looked = _look(repo, report)
+    bad = report.bad | ({one.oid for one in looked.incomplete} if report.unsure else set())
+    result = FsckResult(
+        "store",
+        report.packs,
+        report.loose,
+        report.objects,
+        report.size,
+        report.damages,
+        tuple(BadObject(oid, tuple(looked.hurt.get(oid, ()))) for oid in sorted(bad)),
+        malformed(repo, looked.history),
+        () if report.unsure else looked.incomplete,
+        report.strays,
+        warnings=looked.history.warnings,
+    )
+    if not repair or not (report.damages or looked.incomplete):
+        return result
+    elsewhere = other_store(other, cwd) if other is not None else None
+    remotes = [RemoteSource(f"the remote {name}", partial(repo.catalog, name)) for name in repo.config.remote_names]
+    sources = _Sources.of(repo, looked, elsewhere, remotes)
+    if dry_run:
+        return _planned(result, report, sources)
+    return _repair(repo, result, report, looked, sources)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What the pointers tell of what was found."""
+
+    history: History
+    hurt: Mapping[Oid, Sequence[Hurt]]
+    recipes: Mapping[Oid, Recipe]
+    """Of the blobs that are made of bad chunks."""
+    incomplete: tuple[Missing, ...]
+
+
+def _look(repo: Repository, report: StoreReport) -> _Looked:
+    found = history(repo)
+    incomplete = _incomplete(repo, found, report.bad)
+    bad = report.bad | ({one.oid for one in incomplete} if report.unsure else set())
+    recipes = _recipes_with(repo, bad)
+    via = {blob: set(recipe.oids) & bad for blob, recipe in recipes.items()}
+    hurt = find_hurt(repo, found, bad, via, StoreReader(repo.store, set()).trees)
+    return _Looked(found, hurt, recipes, incomplete)
+
+
+def _incomplete(repo: Repository, found: History, bad: frozenset[Oid]) -> tuple[Missing, ...]:
+    reader = StoreReader(repo.store, set())
+    missing = find_missing(found.roots, reader, lambda _, oids: repo.store.present(oids))
+    return tuple(one for one in missing if one.oid not in bad)
+
+
+def _gaps(repo: Repository, missing: Sequence[Missing]) -> tuple[dict[Oid, list[bytes]], dict[Oid, Recipe]]:
+    """The objects that are lacking, with the paths that need them, and the recipes of which chunks are."""
+    listed = [one.oid for one in missing]
+    recipes = {oid: one for oid, one in repo.store.recipes(listed) if isinstance(one, Recipe)}
+    gaps: dict[Oid, list[bytes]] = {}
+    for one in missing:
+        needed = set(recipes[one.oid].oids) if one.oid in recipes else {one.oid}
+        for oid in needed - repo.store.present(needed):
+            gaps.setdefault(oid, []).append(one.path)
+    return gaps, recipes
+
+
+def _recipes_with(repo: Repository, bad: frozenset[Oid]) -> dict[Oid, Recipe]:
+    if not bad:
+        return {}
+    chunked = repo.store.database.rows("SELECT oid FROM objects WHERE codec = ?", (int(Codec.CHUNKED),))
+    found = repo.store.recipes([Oid(oid) for (oid,) in chunked])
+    return {oid: one for oid, one in found if isinstance(one, Recipe) and not bad.isdisjoint(one.oids)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where good copies may be: on this machine, and on the remotes."""
+
+    local: Sequence[Source]
+    remote: Sequence[RemoteSource]
+    elsewhere: Path | None
+    """Another store."""
+    gaps: frozenset[Oid]
+    """Objects that are missing."""
+
+    @classmethod
+    def of(cls, repo: Repository, looked: _Looked, elsewhere: Path | None, remotes: Sequence[RemoteSource]) -> _Sources:
+        """Those that may have what `looked` tells of."""
+        gaps, unfinished = _gaps(repo, looked.incomplete)
+        paths = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
+        for oid, needed_at in gaps.items():
+            paths[oid] = [*paths.get(oid, ()), *needed_at]
+        recipes = {**looked.recipes, **unfinished}
+        tracked = {one.root.path for one in looked.history.versions if one.root.kind is ObjectKind.TREE}
+        needed = {path for listed in paths.values() for path in listed}
+        roots = {root for root in tracked if any(is_at_or_below(path, root) for path in needed)}
+        stores = [("the store", repo.store.root)]
+        stores += [("the trash", folder) for folder in sorted((repo.store.root / "trash").glob("*/"))]
+        stores += [(os.fspath(elsewhere), elsewhere)] if elsewhere is not None else []
+        local = [
+            *store_sources(stores, set(paths), recipes),
+            *workspace_sources(repo, paths, recipes, roots),
+        ]
+        return cls(local, remotes, elsewhere, frozenset(gaps))
+
+    @property
+    def all(self) -> Sequence[Source]:
+        """The nearest ones first."""
+        return [*self.local, *self.remote]
+
+    @property
+    def unreachable(self) -> tuple[str, ...]:
+        """Remotes that failed."""
+        return tuple(f"{one.label}: {one.failure.what}" for one in self.remote if one.failure is not None)
+
+
+def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> FsckResult:
+    """Where good copies are, as far as can be told without getting them."""
+    bad = _having(_lost_of(report), sources.all)
+    bad |= _having({one.oid for one in result.bad} - bad.keys(), sources.all) if report.unsure else {}
+    incomplete = _having(set(sources.gaps), sources.local)
+    bad |= dict.fromkeys(report.stranded, "the store")
+    return replace(
+        result,
+        bad=tuple(replace(one, source=bad.get(one.oid)) for one in result.bad),
+        recovered=tuple(BadObject(oid, (), source) for oid, source in sorted(incomplete.items())),
+        warnings=(*result.warnings, *sources.unreachable),
+    )
+
+
+def _having(oids: set[Oid], sources: Sequence[Source]) -> dict[Oid, str]:
+    found: dict[Oid, str] = {}
+    for source in sources:
+        if lacking := oids - found.keys():
+            found.update(dict.fromkeys(source.having(lacking), source.label))
+    return found
+
+
+def _repair(
+    repo: Repository, result: FsckResult, report: StoreReport, looked: _Looked, sources: _Sources
+) -> FsckResult:
+    wrong = {one.oid for one in report.damages if one.part is Part.RECIPE and one.oid is not None}
+    mender = Mender(repo.store, sources.all, wrong)
+    for file in sorted({one.file for one in report.damages if one.part is not Part.TREE}):
+        name = parse_pack_file_name(file.rpartition("/")[2])
+        if name is not None:
+            mender.mend_pack(name)
+    for one in report.damages:
+        if one.file.startswith("loose/") and one.oid is not None:
+            mender.mend_loose(one.oid)
+    mender.fill(mender.lost, sources.all, repo.link_mode)
+    mender.drop([blob for blob, recipe in looked.recipes.items() if not mender.lost.isdisjoint(recipe.oids)])
+    incomplete = _fill_gaps(repo, mender, looked, sources, with_remotes=report.unsure)
+    damaged = {one.oid for one in result.bad} | mender.lost
+    repaired = dict.fromkeys(_lost_of(report) - mender.lost, "the store")  # only a header was damaged
+    if report.unsure:  # large files of which only chunks were missing, and have come
+        came = damaged - report.bad - {one.oid for one in incomplete}
+        repaired |= dict.fromkeys(came, mender.repaired[-1].source if mender.repaired else "the store")
+    repaired |= dict.fromkeys(report.stranded, "the store") | {one.oid: one.source for one in mender.repaired}
+    return replace(
+        result,
+        repaired=True,
+        bad=tuple(replace(one, source=repaired.get(one.oid)) for one in result.bad),
+        incomplete=tuple(one for one in incomplete if one.oid not in damaged),
+        recovered=tuple(BadObject(one.oid, (), one.source) for one in mender.repaired if one.oid not in damaged),
+        warnings=(*result.warnings, *sources.unreachable),
+    )
+
+
+def _fill_gaps(
+    repo: Repository, mender: Mender, looked: _Looked, sources: _Sources, *, with_remotes: bool
+) -> tuple[Missing, ...]:
+    """Take what is missing from this machine, or `with_remotes`, as far as it is there; what still is missing."""
+    missing = _incomplete(repo, looked.history, frozenset())
+    for _ in range(_ROUNDS):
+        if not missing:
+            break
+        sources = _Sources.of(repo, replace(looked, incomplete=missing), sources.elsewhere, sources.remote)
+        chosen = sources.all if with_remotes else sources.local
+        if not mender.fill(sources.gaps, chosen, repo.link_mode):
+            break
+        missing = _incomplete(repo, looked.history, frozenset())  # a directory that came leads to what is in it
+    return missing
+
+
+def _lost_of(report: StoreReport) -> set[Oid]:
+    return {one.oid for one in report.damages if one.oid is not None and one.part is not Part.TREE}

@@ -1,0 +1,120 @@
+"""`dver commit`: record what stages have made as it is, without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import DverError, StageError
+from dver.core.phrasing import some, typed
+from dver.core.progress import SILENT, Progress
+from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
+from dver.pipelines.engine.graph import Address, Graph
+from dver.pipelines.engine.reasons import Always, NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
+from dver.pipelines.execution.executor import StageWork
+from dver.pipelines.workspace.current import outs_of, places_of, reasons_of
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.out_of_date_data import MovedData
+from dver.pipelines.workspace.pipelines import load_pipelines, refuse_tracked, select_stages
+from dver.repo import Repository
+
+_OF_OUTPUTS = (NeverRun, OutputChanged, OutputMissing, OutputsDiffer)
+
+Confirm = Callable[[Address, tuple[Reason, ...]], bool]
+"""Asked before a stage is recorded whose inputs, too, are others than when it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What came of it, stage by stage; those that were up to date are left out."""
+
+    recorded: tuple[Address, ...] = ()
+    refused: tuple[Address, ...] = ()
+    """Nobody wanted them to be recorded."""
+    missing: tuple[Address, ...] = ()
+    """Not all of their outputs are there."""
+    secrets: tuple[SecretVariable, ...] = ()
+    problems: tuple[DverError, ...] = ()
+    """Why stages were left out."""
+
+
+def commit(
+    repo: Repository,
+    targets: Sequence[str],
+    *,
+    cwd: Path,
+    confirm: Confirm,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> CommitResult:
+    """Record outputs and dependencies, as they are, of those of the stages that `targets` mean (of all without any)
+    that differ from the lock.
+
+    Stages with data that is out of date are left out, unless `force` is set. Where the command, a dependency, a
+    parameter or the environment changed, `confirm` is asked. Raises StageError for targets whose outputs are not there
+    or whose data is out of date, PipelineError, UsageError.
+    """
+    pipelines = load_pipelines(repo)
+    graph = pipelines.graph
+    chosen = select_stages(repo, pipelines, targets, cwd)
+    unusable = [] if targets else [one for one in chosen if graph.stages[one].refused is not None]
+    problems = tuple(error for one in unusable if (error := graph.stages[one].refused) is not None)
+    chosen = [one for one in chosen if one not in unusable]
+    refuse_tracked(repo, graph, chosen)
+    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
+    observer.prefetch(places_of(graph, chosen))
+    found = {one: _reasons(observer, graph, locks, one) for one in chosen}
+    absent = {one: _absent(observer, graph, one) for one in chosen if found[one]}
+    if targets:
+        _refuse_absent(absent)
+    present = [one for one, paths in absent.items() if not paths]
+    moved = MovedData(repo, progress)
+    behind = {} if force else {one: found_behind for one in present if (found_behind := _behind(moved, graph, one))}
+    if targets and behind:
+        raise next(iter(behind.values()))
+    present = [one for one in present if one not in behind]
+    wanted = [one for one in present if _concerns_outputs_only(found[one]) or confirm(one, found[one])]
+    work = StageWork(repo, pipelines, observer, locks, forced=(), known=None, progress=progress)
+    try:
+        for one in wanted:
+            work.record_as_it_is(one)
+    finally:
+        work.write()
+    refused = tuple(one for one in present if one not in wanted)
+    missing = tuple(one for one, paths in absent.items() if paths)
+    return CommitResult(
+        tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), (*problems, *behind.values())
+    )
+
+
+def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tuple[Reason, ...]:
+    found = reasons_of(observer, one, graph.stages[one], locks.of(one))
+    return tuple(reason for reason in found if not isinstance(reason, Always))
+
+
+def _absent(observer: Observer, graph: Graph, one: Address) -> list[str]:
+    return [path for path, item in outs_of(observer, one, graph.stages[one]).items() if item is None]
+
+
+def _behind(moved: MovedData, graph: Graph, one: Address) -> StageError | None:
+    try:
+        moved.refuse_to_record(one, graph.stages[one])
+    except StageError as error:
+        return error
+    return None
+
+
+def _concerns_outputs_only(reasons: Iterable[Reason]) -> bool:
+    return all(isinstance(one, _OF_OUTPUTS) for one in reasons)
+
+
+def _refuse_absent(absent: Mapping[Address, Sequence[str]]) -> None:
+    for one, paths in absent.items():
+        if paths:
+            raise StageError(
+                f"stage {str(one)!r} makes {some(paths)}, and it is not there",
+                why="only what is there can be recorded",
+                fix=f"dver repro {typed(str(one))}",
+            )

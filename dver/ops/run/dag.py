@@ -1,0 +1,20 @@
+"""`dver dag`: the graph of stages, or of what they make, to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dver.pipelines.engine.dag_view import Diagram, of_outputs, of_stages
+from dver.pipelines.engine.plan import scope
+from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
+from dver.repo import Repository
+
+
+def dag(repo: Repository, targets: Sequence[str], *, cwd: Path, outs: bool = False, full: bool = False) -> Diagram:
+    """The stages that `targets` mean and all that they depend on, or with `outs` what these make. With `full`, each
+    stage of a foreach or matrix is a node of its own. Raises PipelineError, UsageError."""
+    pipelines = load_pipelines(repo)
+    graph = pipelines.graph
+    stages = scope(graph, select_stages(repo, pipelines, targets, cwd))
+    return of_outputs(graph, stages) if outs else of_stages(graph, stages, collapsed=not full)

@@ -1,0 +1,169 @@
+"""`dver lineage`: from what code, data, parameters and environment something came, up to the raw data."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.core.files import read_regular
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.formats.run_record import RunRecord
+from dver.git import revisions
+from dver.git.git_repo import run
+from dver.git.index import files_called, tracked_under
+from dver.pipelines.engine.graph import Address, Producers
+from dver.pipelines.engine.reasons import run_key
+from dver.pipelines.run_cache.entries import RunCache
+from dver.repo import Repository
+from dver.tracking.targets import data_path
+
+_NAME = os.fsencode(lock.NAME)
+
+
+class Origin(Enum):
+    """Where an input comes from."""
+
+    STAGE = "stage"
+    POINTER = "dver"
+    """Data that a pointer stands for."""
+    GIT = "git"
+    LINK = "link"
+    """Git has a symbolic link, and not what it leads to."""
+    OTHER = "elsewhere"
+    """Neither Git nor dver knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that a stage read."""
+
+    place: str
+    """Relative to the top of the Git worktree."""
+    origin: Origin
+    item: Item
+    stages: tuple[Address, ...] = ()
+    """Those that made it, or parts of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A stage's last run, and all that it read."""
+
+    address: Address
+    run: lock.Stage
+    sources: tuple[Source, ...]
+    record: RunRecord | None
+    """Who, where and when; None where that is not known in this clone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """How something came about: the stages, those that come first last."""
+
+    place: str
+    stages: tuple[Made, ...]
+
+
+def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Lineage:
+    """How `path`, an output of a stage or something in one, came about, as `dver.lock` tells it: on disk, or in `rev`.
+
+    Raises UsageError where no lock tells of it, and what reading them does.
+    """
+    place = os.fsdecode(data_path(repo, path, cwd))
+    commit = revisions.resolve(repo.git, rev) if rev is not None else None
+    told = _Told(_stages(repo, commit))
+    begin = told.makers.of(place)
+    if not begin:
+        where = f"in {rev}" if rev is not None else "here"
+        raise UsageError(
+            f"no stage made {path!r}, as far as dver.lock {where} tells",
+            fix="name an output of a stage: `dver stage list`; or run its stage: `dver repro`",
+        )
+    runs, files = RunCache(repo), _Files(repo, commit)
+    found: dict[Address, Made] = {}
+    waiting = [*begin]
+    while waiting:
+        address = waiting.pop(0)
+        if address in found:
+            continue
+        stage = told.stages[address]
+        sources = tuple(_source(told, files, address, item) for item in stage.deps)
+        key = run_key(stage, [item.path for item in stage.outs])
+        found[address] = Made(address, stage, sources, runs.record(key))
+        waiting += [one for source in sources for one in source.stages]
+    return Lineage(place, tuple(found.values()))
+
+
+def _source(told: _Told, files: _Files, address: Address, item: Item) -> Source:
+    place = _place(address, item.path)
+    stages = tuple(one for one in told.makers.of(place) if one != address)
+    return Source(place, Origin.STAGE if stages else files.origin(place), item, stages)
+
+
+def _place(address: Address, path: str) -> str:
+    return posixpath.normpath(posixpath.join(address.folder, path))
+
+
+class _Told:
+    """What the lock files tell, and who made what by them."""
+
+    def __init__(self, stages: Mapping[Address, lock.Stage]) -> None:
+        self.stages = stages
+        self.makers = Producers({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
+
+
+class _Files:
+    """What Git tracks, on disk or in a commit."""
+
+    def __init__(self, repo: Repository, commit: str | None) -> None:
+        self._repo = repo
+        self._commit = commit
+
+    def origin(self, place: str) -> Origin:
+        """Who has the versions of what is at `place`."""
+        path = os.fsencode(place)
+        folders = [path]
+        while os.path.dirname(folders[-1]):
+            folders.append(os.path.dirname(folders[-1]))
+        if self._tracked([one + b".dver" for one in folders]):
+            return Origin.POINTER
+        if not self._tracked([path]):
+            return Origin.OTHER
+        return Origin.LINK if self._is_link(path) else Origin.GIT
+
+    def _is_link(self, path: bytes) -> bool:
+        args = ["ls-files", "-s"] if self._commit is None else ["ls-tree", self._commit]
+        return run(self._repo.git, [*args, "-z", "--", path]).startswith(b"120000 ")
+
+    def _tracked(self, paths: Sequence[bytes]) -> bool:
+        if self._commit is None:
+            return bool(tracked_under(self._repo.git, *paths))
+        return bool(run(self._repo.git, ["ls-tree", "-z", "--name-only", self._commit, "--", *paths]))
+
+
+def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.Stage]:
+    found: dict[Address, lock.Stage] = {}
+    for path, content in _lock_files(repo, commit).items():
+        folder = os.fsdecode(os.path.dirname(path))
+        try:
+            stages = lock.decode(content).stages
+        except (CorruptError, ConflictError) as error:
+            raise type(error)(f"cannot read {repo.shown(path)!r}", why=error.why, fix=error.fix) from error
+        found.update({Address(folder, name, repo.here): stage for name, stage in stages.items()})
+    return found
+
+
+def _lock_files(repo: Repository, commit: str | None) -> dict[bytes, bytes]:
+    if commit is None:
+        paths = [one for one in files_called(repo.git, _NAME, under=repo.prefix) if os.path.isfile(repo.absolute(one))]
+        return {path: read_regular(repo.absolute(path), lock.MAX_SIZE + 1) for path in paths}
+    under = [repo.prefix] if repo.prefix else []
+    listed = run(repo.git, ["ls-tree", "-r", "-z", "--name-only", commit, "--", *under]).split(b"\0")[:-1]
+    paths = [one for one in listed if os.path.basename(one) == _NAME]
+    return {path: run(repo.git, ["cat-file", "blob", commit.encode() + b":" + path]) for path in paths}

@@ -1,0 +1,27 @@
+"""`dver logs`: what a run of a stage wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dver.core.errors import UsageError
+from dver.core.phrasing import count, some, typed
+from dver.pipelines.execution.run_logs import KEPT, RunLog, RunLogs
+from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
+from dver.repo import Repository
+
+
+def log_of(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLog:
+    """The log of a run of the stage that `target` means: `run` 1 is the last one, 2 the one before it. Raises
+    PipelineError, UsageError for several stages, and for runs of which there is no log."""
+    stages = select_stages(repo, load_pipelines(repo), [target], cwd)
+    if len(stages) != 1:
+        names = [str(one) for one in stages]
+        raise UsageError(f"{target!r} means {count(len(stages), 'stage')}", why=some(names), fix="name one of them")
+    found = RunLogs(repo).of(stages[0])
+    if len(found) < run:
+        name = str(stages[0])
+        kept = f"there are logs of its last {count(len(found), 'run')}" if found else "it has not run here"
+        fix = f"dver repro --force --single-item {typed(name)}" if not found else f"{KEPT} are kept at most"
+        raise UsageError(f"there is no log of stage {name!r} for run {run}", why=kept, fix=fix)
+    return found[run - 1]

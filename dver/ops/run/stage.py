@@ -1,0 +1,115 @@
+"""`dver stage add`, `dver stage list` and `dver stage remove`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.pipelines.definition.edit import add_stage, remove_stage
+from dver.pipelines.definition.new_stage import NewStage
+from dver.pipelines.definition.stage import Stage
+from dver.pipelines.definition.yaml_tree import wrong
+from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
+from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.execution.recorder import Recorder
+from dver.pipelines.workspace.current import out_places
+from dver.pipelines.workspace.edit_yaml import edit_entries, edit_pipeline, refuse_members
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
+from dver.repo import Repository
+from dver.tracking.targets import data_path, in_worktree, is_at_or_below
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A stage in the list."""
+
+    address: Address
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A stage that was written to a `dver.yaml`."""
+
+    path: bytes
+    """Of that file."""
+    secrets: tuple[SecretVariable, ...]
+
+
+def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple[Listed, ...]:
+    """The stages that `targets` mean, or all, as they are written. Raises PipelineError, UsageError."""
+    pipelines = load_pipelines(repo)
+    chosen = set(select_stages(repo, pipelines, targets, cwd))
+    return tuple(Listed(one, stage) for one, stage in pipelines.graph.stages.items() if one in chosen)
+
+
+def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> Added:
+    """Put `stage` into the `dver.yaml` of the folder `cwd`, as text: what is there stays as it is.
+
+    With `force` it takes the place of the stage of that name. Raises PipelineError if the file or the graph of all
+    stages would not be right, or for an output that is tracked by itself, and UsageError.
+    """
+    folder = os.fsdecode(data_path(repo, ".", cwd))
+    folder = "" if folder == "." else folder
+    definition = stage.definition()
+
+    def change(content: bytes, name: str) -> bytes:
+        return add_stage(content, stage.name, definition, name=name, replace=force)
+
+    secrets: list[SecretVariable] = []
+
+    def check(pipelines: Pipelines) -> None:
+        refused = pipelines.graph.stages[Address(folder, stage.name)].refused
+        if refused is not None:
+            raise refused
+        _refuse_tracked(repo, folder, stage.name, pipelines)
+        secrets.extend(secret_variables(pipelines.graph.stages, [Address(folder, stage.name, folder)]))
+
+    path = edit_pipeline(repo, folder, change, check=check)
+    return Added(path, tuple(secrets))
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Stages that were taken out of `dver.yaml` files."""
+
+    stages: tuple[Address, ...]
+    paths: tuple[bytes, ...]
+    """Of the files."""
+    outs: tuple[bytes, ...]
+    """What the stages made and is still there: nothing tracks it now."""
+
+
+def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> Removed:
+    """Take the stages called `names` out of `dver.yaml` and `dver.lock`; what they made stays.
+
+    Raises UsageError for what is no stage, and for one member of a foreach or matrix, PipelineError for a file that
+    cannot be changed safely.
+    """
+    pipelines = load_pipelines(repo)
+    stages = pipelines.graph.stages
+    chosen = named_stages(repo, pipelines, names, cwd)
+    refuse_members(stages, chosen, "they can be removed together only")
+    paths = edit_entries(repo, stages, chosen, lambda content, entry, name: remove_stage(content, entry, name=name))
+    Recorder(repo, load_pipelines(repo), Locks(repo)).write(force=True)
+    places = (place for one in chosen for place in out_places(one, [out for out in stages[one].outs if out.cache]))
+    left = (os.fsencode(place) for place in places)
+    return Removed(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.absolute(one))))
+
+
+def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:
+    stages = [one for one, stage in pipelines.graph.stages.items() if one.folder == folder and name == stage.name]
+    tracked = [one.path for one in in_worktree(repo).values() if one.maker is None]
+    for out in (out for one in stages for out in pipelines.graph.stages[one].outs):
+        place = os.fsencode(place_of(folder, out.path, out.mark))
+        inside = next((path for path in tracked if path != place and is_at_or_below(path, place)), None)
+        if inside is not None:
+            raise wrong(
+                out.mark,
+                f"stage {name!r} makes {out.path!r}, in which {repo.shown(inside)!r} is tracked by itself",
+                fix="let it make something else, or only parts of that",
+            )
+    refuse_tracked(repo, pipelines.graph, stages)

@@ -1,0 +1,217 @@
+"""`dver verify`: run a stage again, apart from the workspace, and compare what it makes with what it made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from dver.core.errors import PipelineError, StageError, UsageError
+from dver.core.phrasing import some, typed
+from dver.core.progress import SILENT, Progress
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.formats.pack import ObjectKind
+from dver.git import revisions
+from dver.git.scratch_worktree import scratch_worktree
+from dver.pipelines.compare.tolerance import Difference, beyond, read_numbers
+from dver.pipelines.definition.stage import Output, Role, Stage
+from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.job import Ended, Job
+from dver.pipelines.engine.local_runner import LocalRunner
+from dver.pipelines.engine.reasons import staleness
+from dver.pipelines.engine.resources import Capacity
+from dver.pipelines.engine.schedule import Task, Watcher, run_stages
+from dver.pipelines.engine.watchers import Errors, Silent
+from dver.pipelines.execution.outputs import make_room
+from dver.pipelines.workspace.current import inputs_of, job_of, outs_of
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stages
+from dver.repo import Repository
+from dver.workspace.checkout.restore import Wish, restore
+
+
+class Outcome(Enum):
+    """How an output of the second run compares with the first."""
+
+    IDENTICAL = "identical"
+    WITHIN = "within tolerance"
+    DIFFERENT = "different"
+    ALLOWED = "different, as `deterministic: false` allows"
+    MISSING = "not made"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One output."""
+
+    path: str
+    outcome: Outcome
+    differences: tuple[Difference, ...] = ()
+    """Of a metric: the values that differ, by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What came of running a stage again."""
+
+    address: Address
+    outputs: tuple[Compared, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Is everything as the stage promises?"""
+        return not any(one.outcome in (Outcome.DIFFERENT, Outcome.MISSING) for one in self.outputs)
+
+
+def verify(
+    repo: Repository, target: str, *, cwd: Path, watcher: Watcher | None = None, progress: Progress = SILENT
+) -> VerifyResult:
+    """Run the stage `target` of HEAD again in a worktree of its own, on what `dver.lock` says it ran on.
+
+    Raises UsageError for what is not one stage, StageError if it cannot be run so, or fails.
+    """
+    commit = revisions.head(repo.git)
+    if commit is None:
+        raise UsageError("there is no commit yet", fix="commit dver.yaml and dver.lock, then verify")
+    inside = os.path.relpath(cwd, os.fsdecode(repo.top))
+    with scratch_worktree(repo.git, repo.worktree_folder / "verify", commit) as git:
+        root = Path(git.worktree, os.fsdecode(repo.prefix))
+        with Repository(root, git) as scratch:
+            return _Trial(scratch, load_pipelines(scratch), watcher or Silent(), progress).of(
+                target, Path(git.worktree, inside)
+            )
+
+
+class _Trial:
+    """A second run, in a worktree of its own."""
+
+    def __init__(self, repo: Repository, pipelines: Pipelines, watcher: Watcher, progress: Progress) -> None:
+        self._repo = repo
+        self._pipelines = pipelines
+        self._locks = Locks(repo)
+        self._watcher = watcher
+        self._progress = progress
+
+    def of(self, target: str, cwd: Path) -> VerifyResult:
+        found = select_stages(self._repo, self._pipelines, [target], cwd)
+        if len(found) != 1:
+            raise UsageError(
+                f"{target!r} is more than one stage", why=some([str(one) for one in found]), fix="name one"
+            )
+        address = found[0]
+        stage, last = self._pipelines.graph.stages[address], self._locks.of(address)
+        if last is None:
+            raise StageError(
+                f"stage {str(address)!r} has not been run, as far as the dver.lock of HEAD tells",
+                fix=f"dver repro {typed(str(address))}, and commit dver.lock",
+            )
+        self._bring_inputs(address, last)
+        self._refuse_other_inputs(address, stage, last)
+        old = {out.path: self._metrics(address, out, last) for out in stage.outs}
+        self._run(address, stage)
+        made = outs_of(self._observer(), address, stage)
+        before = {item.path: item for item in last.outs}
+        compared = (
+            self._compare(address, stage, out, before.get(out.path), made[out.path], old[out.path])
+            for out in stage.outs
+        )
+        return VerifyResult(address, tuple(compared))
+
+    def _bring_inputs(self, address: Address, last: lock.Stage) -> None:
+        """Put what Git does not have, and the stage read, into the worktree."""
+        items = {(address.folder, item.path): item for item in last.deps}
+        for other in self._pipelines.graph.upstream[address]:
+            before = self._locks.of(other)
+            items.update({(other.folder, item.path): item for item in before.outs} if before is not None else {})
+        wishes = {}
+        for (folder, path), item in items.items():
+            place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
+            if not os.path.lexists(self._repo.absolute(place)) and self._repo.store.present([item.oid]):
+                wishes[place] = Wish(place, item.entry)
+        # What is in something else that is wished for comes with it.
+        outer = [one for place, one in wishes.items() if not any(place.startswith(other + b"/") for other in wishes)]
+        with self._repo.exclusive():
+            restore(self._repo, outer, progress=self._progress)
+
+    def _refuse_other_inputs(self, address: Address, stage: Stage, last: lock.Stage) -> None:
+        observer = self._observer()
+        outs: Mapping[str, Item | None] = {item.path: item for item in last.outs}
+        reasons = staleness(stage, last, inputs_of(observer, address, stage), outs)
+        if reasons:
+            raise StageError(
+                f"stage {str(address)!r} is not up to date in HEAD, so there is nothing to compare with",
+                why="what it reads, or its definition, is not what dver.lock says it ran on, or is not to be had here",
+                fix="dver repro, commit dver.lock with all that belongs to it; or dver pull",
+            )
+
+    def _observer(self) -> Observer:
+        return Observer(self._repo, self._progress, outputs=self._pipelines.graph.producers)
+
+    def _run(self, address: Address, stage: Stage) -> None:
+        heard = Errors(self._watcher)
+        runner = LocalRunner(self._repo.worktree_folder / "stages")
+        task = Task(address, retry=stage.retry)
+        run_stages([task], _Again(self._repo, stage), runner, heard, capacity=Capacity())
+        for error in heard.errors.values():
+            raise StageError(
+                f"stage {str(address)!r} failed when it was run again",
+                why=error.why,
+                fix="name in `deps` all that it reads: nothing else is there, but for what is in Git",
+            ) from error
+
+    def _metrics(self, address: Address, out: Output, last: lock.Stage) -> bytes | None:
+        """The metrics of the first run: as Git has checked them out, or in the store."""
+        if out.role is not Role.METRICS:
+            return None
+        with suppress(FileNotFoundError, IsADirectoryError):
+            return Path(self._absolute(address, out)).read_bytes()
+        item = next((one for one in last.outs if one.path == out.path), None)
+        if item is None or item.kind is not ObjectKind.BLOB or not self._repo.store.present([item.oid]):
+            return None
+        return self._repo.store.read(item.oid)
+
+    def _compare(
+        self, address: Address, stage: Stage, out: Output, old: Item | None, new: Item | None, metrics: bytes | None
+    ) -> Compared:
+        if new is None:
+            return Compared(out.path, Outcome.MISSING)
+        if old is not None and (old.oid, old.kind) == (new.oid, new.kind):
+            return Compared(out.path, Outcome.IDENTICAL)
+        if metrics is None:
+            return Compared(out.path, Outcome.DIFFERENT if stage.deterministic else Outcome.ALLOWED)
+        try:
+            numbers = read_numbers(Path(self._absolute(address, out)).read_bytes(), out.path)
+            found = beyond(read_numbers(metrics, out.path), numbers, stage.tolerance)
+        except PipelineError:
+            return Compared(out.path, Outcome.DIFFERENT)
+        return Compared(out.path, Outcome.DIFFERENT if found else Outcome.WITHIN, found)
+
+    def _absolute(self, address: Address, out: Output) -> str:
+        place = place_of(address.folder, out.path, out.mark)
+        return os.fsdecode(self._repo.absolute(os.fsencode(place)))
+
+
+class _Again:
+    """The scheduler's `Work` for a stage that is run, whatever there is, and recorded nowhere."""
+
+    def __init__(self, repo: Repository, stage: Stage) -> None:
+        self._repo = repo
+        self._stage = stage
+
+    def look(self, address: Address) -> None:
+        """Nothing but a run will do."""
+
+    def begin(self, address: Address) -> Job:
+        return self.again(address)
+
+    def again(self, address: Address) -> Job:
+        make_room(self._repo, address, self._stage.outs)
+        return job_of(self._repo, address, self._stage)
+
+    def record(self, address: Address, ended: Ended) -> None:
+        """Nothing: what was made is only looked at."""

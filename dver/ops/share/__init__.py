@@ -1,0 +1,1 @@
+"""Verbs that transfer data to and from remotes."""

@@ -1,0 +1,1 @@
+"""Verbs that track data and change the workspace."""

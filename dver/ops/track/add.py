@@ -1,0 +1,127 @@
+"""`dver add`: keep data in the store, and write the pointers that stand for it in Git."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import UsageError
+from dver.core.progress import SILENT, Progress
+from dver.repo import Repository
+from dver.store.trees.compare import find
+from dver.tracking.directory_listings import DirectoryReader
+from dver.tracking.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
+from dver.tracking.trackable import check_git, check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
+from dver.workspace.add.add import Added, Request, keep, take
+from dver.workspace.add.out_of_date_requests import is_behind, requests_behind
+from dver.workspace.scan.hash_or_store import keeping_crew
+from dver.workspace.state.data_state import DataState
+
+
+@dataclass(frozen=True, slots=True)
+class AddResult:
+    """What was added, or with a dry run would be."""
+
+    added: tuple[Added, ...]
+    dry_run: bool
+    absent: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: it is not in the workspace."""
+    links: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: a symbolic link is in its place."""
+    out_of_date: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: its pointer moved, and the data did not follow."""
+    diverged: tuple[bytes, ...] = ()
+    """Tracked data that `update` skipped: it was edited, and its pointer moved."""
+
+
+def add(
+    repo: Repository,
+    paths: Sequence[str],
+    *,
+    cwd: Path,
+    update: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+    remote: str | None = None,
+    progress: Progress = SILENT,
+) -> AddResult:
+    """Add the files and directories `paths`; with `update`, the tracked ones among them that were edited.
+
+    Data whose pointer moved since dver placed it would take back that change. `update` skips it, and otherwise a
+    ConflictError says so, unless `force` is set.
+
+    All content is in the store, durably, before the first pointer is written, and after an error no pointer and no
+    `.gitignore` is other than it was. Raises UsageError, ConflictError, and what `check_trackable` does.
+    """
+    if remote is not None:
+        repo.remote_settings(remote)
+    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
+        tracked = in_worktree(repo)
+        requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
+        links = [request for request in requests if update and is_link(repo, request.path)]
+        there = [request for request in requests if request not in links and _is_there(repo, request)]
+        absent = tuple(one.path for one in requests if one not in there and one not in links)
+        behind = {} if force else requests_behind(repo, there, update=update, progress=progress)
+        if behind and not update:
+            raise next(is_behind(repo, one, behind[one.path]) for one in there if one.path in behind)
+        present = [request for request in there if request.path not in behind]
+        if dry_run:
+            added = take(repo, tracked, present, None, remote=remote, progress=progress).added
+        else:
+            added = keep(repo, tracked, present, crew, remote=remote, progress=progress)
+    return AddResult(
+        tuple(added),
+        dry_run,
+        absent,
+        tuple(request.path for request in links),
+        tuple(path for path, state in behind.items() if state is DataState.OUT_OF_DATE),
+        tuple(path for path, state in behind.items() if state is DataState.DIVERGED),
+    )
+
+
+def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
+    found = select(repo, tracked, paths, cwd)
+    named = {data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
+    refuse_outputs(repo, [target for target in found if target.path in named])
+    for target in found:
+        if target.path in named and not target.inside and is_link(repo, target.path):
+            raise replaced_by_link(repo, target.path)
+    return [Request(target.path, target) for target in found if target.tracked.maker is None]
+
+
+def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
+    if not paths:
+        raise UsageError(
+            "nothing to add", why="no path was given", fix="dver add PATH…, or `dver add -u` for all changes"
+        )
+    requests, outermost = {}, {}
+    for text in paths:
+        path = data_path(repo, text, cwd)
+        target = containing(tracked, path)
+        refuse_outputs(repo, [target] if target is not None else [])
+        if target is None or not target.inside:
+            check_trackable(repo, tracked, path, text)
+            outermost[path] = text
+        else:
+            check_inside(repo, target, text)
+            if not _exists(repo, path) and not _is_recorded(repo, target):
+                raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
+        requests[path] = Request(path, target)
+    check_git(repo, outermost)
+    return list(requests.values())
+
+
+def _is_there(repo: Repository, request: Request) -> bool:
+    # A place inside of a tracked directory that is gone is a deletion; tracked data that is gone is not here at all.
+    inside = request.target is not None and bool(request.target.inside)
+    return inside or _exists(repo, request.path)
+
+
+def _is_recorded(repo: Repository, target: Target) -> bool:
+    return find(target.tracked.entry, target.inside, DirectoryReader(repo, target.tracked)) is not None
+
+
+def _exists(repo: Repository, path: bytes) -> bool:
+    return os.path.lexists(repo.absolute(path))

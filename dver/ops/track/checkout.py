@@ -1,0 +1,64 @@
+"""`dver checkout`: bring data to what the pointers say, or to what they said at a revision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import UsageError
+from dver.core.progress import SILENT, Progress
+from dver.repo import Repository
+from dver.tracking.browse import entry_at
+from dver.tracking.revision_scope import Scope, targets_in
+from dver.tracking.targets import Target
+from dver.workspace.checkout.checkout import check_out
+from dver.workspace.checkout.restore import Restored, Wish, restore
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutResult:
+    """What was done; paths are relative to the top of the Git worktree, or to where `to` said."""
+
+    restored: Restored
+    rev: str | None
+    to: Path | None
+
+
+def checkout(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    rev: str | None = None,
+    to: Path | None = None,
+    force: bool = False,
+    relink: bool = False,
+    progress: Progress = SILENT,
+) -> CheckoutResult:
+    """Bring the data at `paths`, or all of it, to what its pointers say: those on disk, or those of the commit `rev`.
+
+    With `rev`, the pointers follow, and are staged for Git; HEAD does not move. With `to`, everything is written
+    below that folder instead, and the workspace stays as it is. Work that is saved nowhere is kept unless `force` is
+    set; content that is not in the store is listed in the result, and everything else is restored. With `relink`, large
+    files that are not linked to the store as `cache.link` says are linked again; it does not go with `to`.
+    """
+    if relink and to is not None:
+        raise UsageError(
+            "--relink does not go with --to", why="exported files are never linked to the store", fix="leave one out"
+        )
+    with repo.exclusive():
+        if to is not None:
+            targets = targets_in(repo, Scope(rev), paths, cwd)
+            return CheckoutResult(_elsewhere(repo, targets, to, force=force, progress=progress), rev, to)
+        restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, relink=relink, progress=progress)
+    return CheckoutResult(restored, rev, None)
+
+
+def _elsewhere(repo: Repository, targets: Sequence[Target], to: Path, *, force: bool, progress: Progress) -> Restored:
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{os.fspath(to)!r} is no folder", fix="name a folder, new or not")
+    to.mkdir(parents=True, exist_ok=True)
+    wishes = [Wish(target.path, entry_at(repo, target)) for target in targets]
+    return restore(repo, wishes, force=force, root=os.fsencode(to.resolve()), progress=progress)

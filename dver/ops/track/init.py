@@ -1,0 +1,54 @@
+"""`dver init`: make a Git repository, or a folder of one, a dver project."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError
+from dver.core.files import clear_leftovers, write_atomic
+from dver.git import index
+from dver.git.git_repo import discover
+from dver.gitflow.hooks.install import InstallResult, install_into
+from dver.repo import PROJECT_FOLDER, Repository
+
+_CONFIG: Final = b"""\
+# Settings of this project, shared through Git. See `dver config --help`.
+# Secrets do not belong here: `dver config set --local` keeps them in this clone.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """The project's folder, whether it was one before, and what was set up for Git; None if nothing was to be."""
+
+    root: Path
+    existed: bool
+    installed: InstallResult | None = None
+
+
+def init(cwd: Path, *, hooks: bool = True) -> InitResult:
+    """Make the directory `cwd` a project. Doing it again is harmless. With `hooks`, and unless the setting
+    `hooks.install` is false, Git's hooks and drivers are put in place.
+
+    Raises RepositoryError where there is no Git repository, ConflictError where `.dver` is something else.
+    """
+    git = discover(cwd)
+    root = Path(os.path.realpath(cwd))
+    folder = root / PROJECT_FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ConflictError(f"{os.fspath(folder)!r} is in the way", why="it is no folder", fix="move it elsewhere")
+    existed = (folder / "config.toml").exists()
+    folder.mkdir(exist_ok=True)
+    clear_leftovers(folder)
+    if not existed:
+        write_atomic(folder / "config.toml", _CONFIG)
+    repo = Repository(root, git)
+    path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
+    # One that was there may be what an earlier init was interrupted at.
+    if not (existed and index.tracked_under(git, path)) and not index.ignored(git, [path]):
+        index.stage(git, [path])
+    wanted = hooks and repo.config.get("hooks.install") is not False
+    return InitResult(root, existed, install_into(git) if wanted else None)

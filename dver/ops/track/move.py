@@ -1,0 +1,159 @@
+"""`dver move`: rename tracked data, with its pointer and its line in `.gitignore`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import ConflictError, UsageError
+from dver.core.files import fsync_dir, write_atomic
+from dver.core.phrasing import typed
+from dver.core.progress import SILENT, Progress
+from dver.formats.pack import ObjectKind
+from dver.git import index
+from dver.repo import Repository
+from dver.store.trees.compare import join, same
+from dver.tracking.browse import place_of
+from dver.tracking.pointer_files import write_pointers
+from dver.tracking.targets import SUFFIX, Tracked, below, containing, data_path, in_worktree
+from dver.tracking.trackable import check_free, refuse_outputs
+from dver.workspace.scan.hash_or_store import HashOnly
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResult:
+    """Where the data was, and where it is; relative to the top of the Git worktree."""
+
+    old: bytes
+    new: bytes
+    moved_data: bool
+    """Was there data in the workspace to be moved?"""
+
+
+def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress: Progress = SILENT) -> MoveResult:
+    """Rename the data `source` to `destination`, or move it into that directory; staged for Git.
+
+    Works where the data is not checked out, and where the user has renamed it already. Raises UsageError for what is
+    not tracked as a whole, ConflictError where something would be overwritten.
+    """
+    with repo.exclusive():
+        tracked = in_worktree(repo)
+        one = _source(repo, tracked, source, cwd)
+        has_data = os.path.lexists(repo.absolute(one.path))
+        path = _named(repo, source, destination, cwd)
+        new = None if has_data else _moved_already(repo, tracked, one, path, progress)
+        if new is None:
+            new = _destination(repo, one, path, destination)
+            _check(repo, tracked, new)
+        check_free(repo, tracked, new, repo.shown(new))
+        _carry_out(repo, one, new, has_data=has_data)
+    return MoveResult(one.path, new, has_data)
+
+
+def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path) -> Tracked:
+    target = place_of(repo, tracked, text, cwd)
+    if target is None:
+        raise UsageError(
+            f"{text!r} is not tracked itself", why="it is a folder with tracked data in it", fix="move that one by one"
+        )
+    if target.inside:
+        whole = repo.shown(target.tracked.path)
+        raise UsageError(
+            f"{text!r} is a part of {whole!r}, which is tracked as a whole",
+            why="it has no pointer of its own that could be moved",
+            fix=f"rename the file with mv, then `dver add {typed(whole)}`; its content is not stored again",
+        )
+    refuse_outputs(repo, [target])
+    return target.tracked
+
+
+def _named(repo: Repository, source: str, destination: str, cwd: Path) -> bytes:
+    """The path that `destination` means; the name of a pointer stands for its data, as it does in `source`."""
+    path = data_path(repo, destination, cwd)
+    suffix = os.fsdecode(SUFFIX)
+    return path.removesuffix(SUFFIX) if source.endswith(suffix) and destination.endswith(suffix) else path
+
+
+def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> bytes:
+    """Where the data goes, as `mv` has it: into `path` where that is a directory."""
+    if os.path.isdir(repo.absolute(path)):
+        return join(path, os.path.basename(one.path))
+    folder = os.path.dirname(repo.absolute(path))
+    if text.endswith("/") and one.pointer.kind is not ObjectKind.TREE:
+        folder = repo.absolute(path)
+    if not os.path.isdir(folder):
+        shown = repo.shown(os.path.relpath(folder, repo.top))
+        raise UsageError(
+            f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {typed(shown)}"
+        )
+    return path
+
+
+def _moved_already(
+    repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked, path: bytes, progress: Progress
+) -> bytes | None:
+    """Where the data is that has been renamed before, by the user or by a move that was killed."""
+    for place in (path, join(path, os.path.basename(one.path))):
+        if place != one.path and place in tracked and tracked[place].blob == one.blob:
+            return place  # killed after it had copied the pointer, to the byte
+        if place == b"" or containing(tracked, place) or below(tracked, place):
+            continue
+        if os.path.lexists(repo.absolute(place)) and not index.tracked_under(repo.git, place):
+            snapshot = repo.scan(place, HashOnly(), progress=progress)
+            if snapshot is not None and same(snapshot.root, one.entry):
+                return place
+    return None
+
+
+def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> None:
+    shown = repo.shown(new)
+    around = containing(tracked, new)
+    if around is not None and around.inside:
+        raise ConflictError(
+            f"{shown!r} lies in {repo.shown(around.tracked.path)!r}, which is tracked as a whole",
+            why="data inside of it cannot have a pointer of its own",
+            fix="choose a place outside of tracked data",
+        )
+    if around is not None or os.path.lexists(repo.absolute(new)) or os.path.lexists(repo.absolute(new + SUFFIX)):
+        raise ConflictError(
+            f"{shown!r} exists already",
+            why="it is tracked" if around is not None else "it would be overwritten",
+            fix="choose another name, or remove that one first",
+        )
+
+
+def _carry_out(repo: Repository, one: Tracked, new: bytes, *, has_data: bool) -> None:
+    pointer_file = Path(os.fsdecode(repo.absolute(new + SUFFIX)))
+    content = Path(os.fsdecode(repo.absolute(one.source))).read_bytes()
+    if has_data:
+        _rename(repo, one.path, new)
+    try:
+        write_atomic(pointer_file, content)  # as a person may have edited it
+        write_pointers(repo, {new: one.pointer, one.path: None})
+    except BaseException:
+        pointer_file.unlink(missing_ok=True)
+        if has_data:
+            _rename(repo, new, one.path)
+        raise
+    repo.stat_cache.move(repo.absolute(one.path), repo.absolute(new))
+    placed = repo.placed.get(one.path, ())
+    name = os.path.basename(new)
+    repo.note_placed({one.path: (), new: tuple(entry._replace(name=name) for entry in placed)})
+
+
+def _rename(repo: Repository, old: bytes, new: bytes) -> None:
+    try:
+        os.rename(repo.absolute(old), repo.absolute(new))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise UsageError(
+            f"{repo.shown(new)!r} is on another disk than {repo.shown(old)!r}",
+            why="a rename cannot move data between disks",
+            fix="move the data yourself with mv, then run the same command again",
+        ) from error
+    for path in (old, new):
+        fsync_dir(os.path.dirname(repo.absolute(path)))

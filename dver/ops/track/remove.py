@@ -1,0 +1,180 @@
+"""`dver remove`: stop tracking data, or take files out of a tracked directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import ConflictError, DverError, UsageError
+from dver.core.oid import Oid
+from dver.core.phrasing import some, typed
+from dver.core.progress import SILENT, Progress
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.store.trash.guard import Watch
+from dver.store.trees.compare import TreeReader
+from dver.store.trees.edit import directory
+from dver.store.writer import StoreWriter
+from dver.tracking.browse import nothing_at
+from dver.tracking.directory_listings import DirectoryReader
+from dver.tracking.pointer_files import TRIES, SweptError, write_pointers
+from dver.tracking.targets import Target, in_worktree, select
+from dver.tracking.trackable import refuse_outputs
+from dver.workspace.files.apply import Destination, apply_plan
+from dver.workspace.files.plan import CheckoutPlan, Subject, files_in, plan_checkout
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.state.placed import after_rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """What was removed; paths are relative to the top of the Git worktree."""
+
+    untracked: tuple[bytes, ...]
+    """Data that no pointer stands for any more."""
+    taken_out: tuple[bytes, ...]
+    """Places inside of tracked directories that these no longer have."""
+    deleted: int
+    """Files deleted from the workspace."""
+
+
+def remove(
+    repo: Repository,
+    paths: Sequence[str],
+    *,
+    cwd: Path,
+    data: bool = False,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> RemoveResult:
+    """Stop tracking the data at `paths`: its pointers and `.gitignore` lines go, staged for Git.
+
+    The data stays in the workspace, unless `data` asks to delete it too. What lies inside of a tracked directory is
+    taken out of it, and is deleted. Nothing is deleted that is saved nowhere, unless `force` is set: a ConflictError
+    says so before anything is changed.
+    """
+    with repo.exclusive():
+        targets = _outermost(_selected(repo, paths, cwd))
+        refuse_outputs(repo, targets)
+        parts = [target for target in targets if target.inside]
+        wholes = [target.path for target in targets if not target.inside]
+        watch = Watch(repo.store)
+        rewritten = _without(repo, parts)
+        doomed = [target.path for target in targets if data or target.inside]
+        plan = _plan(repo, doomed, force=force, progress=progress)
+        # The workspace comes first: killed here, the same command finds the pointers as they were, and goes on.
+        apply_plan(plan, Destination(repo.top, repo.scratch, repo.link_mode), repo.store, repo.stat_cache)
+        # What no pointer names is the user's own from now on, and no checkout's to take away.
+        repo.note_placed(dict.fromkeys(wholes, ()))
+        rewritten = _write(repo, parts, rewritten, wholes, watch)
+        placed = repo.placed
+        before = {target.tracked.path: target.tracked.entry for target in parts}
+        repo.note_placed(
+            {
+                path: after_rewrite(placed[path], before[path], one.entry(path))
+                for path, one in rewritten.items()
+                if path in placed
+            }
+        )
+    return RemoveResult(tuple(wholes), tuple(target.path for target in parts), files_in(plan.remove))
+
+
+def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]:
+    try:
+        return select(repo, in_worktree(repo), paths, cwd)
+    except UsageError as error:
+        from dver.pipelines.workspace.pipelines import load_pipelines, named_stages  # only to say what was meant
+
+        stages = []
+        with suppress(DverError):
+            stages = named_stages(repo, load_pipelines(repo), paths, cwd)
+        if not stages:
+            raise
+        fix = f"dver stage remove {' '.join(map(typed, paths))}"
+        kind = "is a stage" if len(paths) == 1 else "are stages"
+        raise UsageError(f"{some([repr(one) for one in paths])} {kind}, not data", why=error.what, fix=fix) from None
+
+
+def _write(
+    repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], watch: Watch
+) -> dict[bytes, Pointer]:
+    """Write the pointers that changed; `rewritten` again, if a gc has deleted their trees meanwhile."""
+    for _ in range(TRIES):
+        with suppress(SweptError):
+            write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
+            return rewritten
+        watch = Watch(repo.store)
+        rewritten = _without(repo, parts)
+    write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
+    return rewritten
+
+
+def _outermost(targets: Sequence[Target]) -> list[Target]:
+    """`targets` without those that lie inside of another one."""
+    paths = {target.path for target in targets}
+    return [target for target in targets if not any(parent in paths for parent in _parents(target.path))]
+
+
+def _parents(path: bytes) -> list[bytes]:
+    parts = path.split(b"/")
+    return [b"/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
+    """The pointers of the tracked directories that lose `parts`; their trees are in the store, durably."""
+    lost: dict[bytes, list[Target]] = {}
+    for target in parts:
+        lost.setdefault(target.tracked.path, []).append(target)
+    if not lost:
+        return {}
+    rewritten = {}
+    with StoreWriter(repo.store) as writer:
+        for path, targets in lost.items():
+            tracked = targets[0].tracked
+            read = DirectoryReader(repo, tracked)
+            top = _prune(repo, tracked.entry, [(one.inside, one) for one in targets], read, writer.add_tree)
+            rewritten[path] = Pointer.of(top, tracked.pointer)
+    return rewritten
+
+
+Places = Sequence[tuple[Sequence[bytes], Target]]
+"""Names on the way from a directory to what goes, and the target that this is."""
+
+
+def _prune(repo: Repository, top: Entry, places: Places, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
+    """The directory `top` without what is at `places`. Each directory on the way is read and written once."""
+    going: dict[bytes, list[tuple[Sequence[bytes], Target]]] = {}
+    for inside, target in places:
+        going.setdefault(inside[0], []).append((inside[1:], target))
+    kept = []
+    for child in read(top.oid) if top.kind is Kind.DIRECTORY else ():
+        deeper = going.pop(child.name, None)
+        if deeper is None:
+            kept.append(child)
+        elif all(inside for inside, _ in deeper):
+            kept.append(_prune(repo, child, deeper, read, emit))
+    for (_, target), *_ in going.values():
+        raise nothing_at(repo, target)
+    return directory(top.name, kept, emit)
+
+
+def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Progress) -> CheckoutPlan:
+    """How to delete what the workspace has at `paths`. Raises ConflictError for what is saved nowhere."""
+    subjects, snapshots = [], []
+    for path in paths:
+        snapshot = repo.scan(path, HashOnly(), progress=progress)
+        if snapshot is not None:
+            snapshots.append(snapshot)
+            # Its own base: all of it may go that is saved, whoever put it there.
+            subjects.append(Subject(path, snapshot.root, None, (snapshot.root,)))
+    plan = plan_checkout(subjects, read=repo.trees(snapshots), saved=repo.store.present, force=force)
+    if plan.keep:
+        raise ConflictError(
+            "nothing was removed, since some content would be lost",
+            why=f"saved nowhere: {some([repo.shown(kept.path) for kept in plan.keep])}",
+            fix="`dver add` saves it, --force gives it up",
+        )
+    return plan

@@ -1,0 +1,355 @@
+"""`dver resolve`: end the conflicts of data that two branches changed, all of it or file by file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError, UsageError
+from dver.core.phrasing import typed
+from dver.core.progress import SILENT, Progress
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry
+from dver.git.index import put_unmerged, unmerged_files
+from dver.git.pointers import on_disk
+from dver.gitflow.merge.conflicts import (
+    Decisions,
+    Unmerged,
+    cut_short,
+    ending_of,
+    forget,
+    read_decisions,
+    unmerged,
+    write_decisions,
+)
+from dver.gitflow.merge.locks import UnmergedLock, merge_lock, unmerged_locks, write_lock
+from dver.gitflow.merge.pointers import MergedPointer, full_path, merge_sides, take_whole
+from dver.repo import Repository
+from dver.sharing.prefetch import is_left_out, prefetch
+from dver.store.trash.guard import Watch
+from dver.store.trees.merge import Choice, Conflict, kept_names
+from dver.tracking.lock_outputs import outputs_in
+from dver.tracking.pointer_files import write_pointers
+from dver.tracking.targets import SUFFIX, data_of, data_path, decode, is_at_or_below
+from dver.workspace.checkout.incremental import plan_update, update
+from dver.workspace.checkout.restore import Restored, Wish, plan_restore, restore, together
+from dver.workspace.files.plan import CheckoutPlan
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """A path of the workspace that is still in conflict, and what it is on each side; None for nothing."""
+
+    path: bytes
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLock:
+    """A lock file that is still in conflict, and the stages that are; none where one side deleted the file."""
+
+    path: bytes
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveResult:
+    """What became of the conflicts that were asked about."""
+
+    open: tuple[OpenConflict, ...] = ()
+    keys: tuple[tuple[bytes, str], ...] = ()
+    """Data paths, and the keys of their pointers that are still in conflict."""
+    resolved: tuple[bytes, ...] = ()
+    """Data whose pointer was written and staged."""
+    left_out: tuple[bytes, ...] = ()
+    """Those of them whose data is not in the workspace, and was not downloaded."""
+    written: tuple[bytes, ...] = ()
+    """Files with one side's version, to look at."""
+    restored: Restored | None = None
+    """What was done in the workspace."""
+    whole: tuple[bytes, ...] = ()
+    """Data of which one side was taken whole, as directories that a merge needs are not to be had."""
+    locks: tuple[OpenLock, ...] = ()
+    resolved_locks: tuple[bytes, ...] = ()
+    """Lock files that were written and staged."""
+
+
+def resolve(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    choice: Choice | None = None,
+    both: bool = False,
+    progress: Progress = SILENT,
+) -> ResolveResult:
+    """Decide the conflicts at `paths`, or at all of them, by `choice`; without one, say which there are.
+
+    A path may be tracked data, its pointer, a place inside of it, or a folder. What is decided is remembered until all
+    of a pointer's conflicts are; then the pointer is written and staged, and the data checked out. A pointer of which
+    nothing is in conflict any more is so ended without a choice, too. `both` only writes both versions into the
+    workspace. In a lock file, which can be named too, ours or theirs decides the stages in conflict.
+    Raises UsageError for a path without a conflict.
+    """
+    with repo.exclusive():
+        session = _Session(repo, choice, both, progress)
+        conflicted = unmerged(repo)
+        ended = session.end_what_was_cut_short(conflicted)
+        found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
+        twofold = both or choice is Choice.UNION
+        if twofold:
+            _refuse_named_locks(repo, locks, paths, cwd)
+        results = [ended]
+        results += [session.look(one, inside) for one, inside in found]
+        results += [session.look_at_lock(one, None if twofold else choice) for one in locks]
+    restored = [result.restored for result in results if result.restored is not None]
+    return ResolveResult(
+        open=tuple(one for result in results for one in result.open),
+        keys=tuple(one for result in results for one in result.keys),
+        resolved=tuple(one for result in results for one in result.resolved),
+        left_out=tuple(one for result in results for one in result.left_out),
+        written=tuple(one for result in results for one in result.written),
+        restored=together(restored) if restored else None,
+        whole=tuple(one for result in results for one in result.whole),
+        locks=tuple(one for result in results for one in result.locks),
+        resolved_locks=tuple(one for result in results for one in result.resolved_locks),
+    )
+
+
+def _chosen(
+    repo: Repository,
+    conflicted: Sequence[Unmerged],
+    locks: Sequence[UnmergedLock],
+    ended: Sequence[bytes],
+    paths: Sequence[str],
+    cwd: Path,
+) -> tuple[list[tuple[Unmerged, bytes]], list[UnmergedLock]]:
+    """What `paths` mean: the conflicted data, each with the place inside of it, empty for all of it; and lock files."""
+    if not paths:
+        return [(one, b"") for one in conflicted], list(locks)
+    found: dict[tuple[bytes, bytes], tuple[Unmerged, bytes]] = {}
+    found_locks: dict[bytes, UnmergedLock] = {}
+    for text in paths:
+        path = data_path(repo, text, cwd)
+        meant = {one.path: one for one in locks if is_at_or_below(one.path, path)}
+        found_locks.update(meant)
+        for name in (path, path.removesuffix(SUFFIX)):
+            here = [(one, name[len(one.path) + 1 :]) for one in conflicted if is_at_or_below(name, one.path)]
+            here += [(one, b"") for one in conflicted if is_at_or_below(one.path, name) and one.path != name]
+            found.update({(one.path, inside): (one, inside) for one, inside in here})
+            if here:
+                break
+        else:
+            if not meant and not any(is_at_or_below(path.removesuffix(SUFFIX), one) for one in ended):
+                raise _nothing_at(repo, text, [*(one.path for one in conflicted), *(one.path for one in locks)])
+    return list(found.values()), list(found_locks.values())
+
+
+def _nothing_at(repo: Repository, text: str, conflicted: Sequence[bytes]) -> UsageError:
+    listed = ", ".join(repo.shown(one) for one in conflicted)
+    why = f"in conflict: {listed}" if listed else "no pointer is in conflict"
+    return UsageError(f"nothing is in conflict at {text!r}", why=why, fix="`dver resolve` lists all conflicts")
+
+
+def _refuse_named_locks(repo: Repository, locks: Sequence[UnmergedLock], paths: Sequence[str], cwd: Path) -> None:
+    named = {data_path(repo, text, cwd) for text in paths}
+    for one in locks:
+        if one.path in named:
+            shown = repo.shown(one.path)
+            raise UsageError(
+                f"both versions of {shown!r} cannot be kept",
+                why="a stage has produced one thing or the other",
+                fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One run of the command."""
+
+    repo: Repository
+    choice: Choice | None
+    both: bool
+    progress: Progress
+
+    def look(self, conflicted: Unmerged, inside: bytes) -> ResolveResult:
+        """Do what is asked about one pointer."""
+        watch = Watch(self.repo.store)
+        decisions = read_decisions(self.repo, conflicted)
+        try:
+            undecided = merge_sides(self.repo, conflicted.sides)
+        except MissingObjectError:
+            if inside or self.choice not in (Choice.OURS, Choice.THEIRS):
+                raise
+            whole = take_whole(conflicted.sides, self.choice)
+            return replace(self.finish(conflicted, whole, decisions, watch), whole=(conflicted.path,))
+        meant = [one for one in undecided.data.conflicts if is_at_or_below(one.path, inside)]
+        if inside and not meant:
+            raise UsageError(
+                f"{self.repo.shown(full_path(conflicted.path, inside))!r} is not in conflict",
+                why="the data is in conflict as a whole"
+                if any(not one.path for one in undecided.data.conflicts)
+                else "both sides have the same, or only one of them changed it",
+                fix=f"`dver resolve {typed(self.repo.shown(conflicted.path))}` lists what is",
+            )
+        if self.both:
+            return self.write_both(conflicted, meant, decisions)
+        if self.choice is not None:
+            decisions.files.update({one.path: self.choice for one in meant})
+            decisions.keys = decisions.keys or (None if inside else self.choice)
+        merged = merge_sides(
+            self.repo, conflicted.sides, choose=lambda one: decisions.files.get(one.path), prefer=decisions.keys
+        )
+        if not merged.clean:
+            write_decisions(self.repo, conflicted, decisions)
+            return self.still_open(conflicted, inside, merged)
+        return self.finish(conflicted, merged, decisions, watch)
+
+    def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> Restored:
+        """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
+        if written:
+            restore(self.repo, [Wish(one, None) for one in written], progress=self.progress)
+        wishes, parts = self.wishes(entries)
+        done = restore(self.repo, wishes, progress=self.progress)
+        return together([done, update(self.repo, parts, progress=self.progress)]) if parts else done
+
+    def wishes(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[Wish], list[Wish]]:
+        """What is wished for at these paths: of all data, and of directories of which only parts are here."""
+        wishes = [Wish(at, one) for at, one in entries.items()]
+        parts = [wish for wish in wishes if wish.path in self.repo.partial]
+        return [wish for wish in wishes if wish not in parts], parts
+
+    def once_pushed(self, path: bytes) -> str:
+        """What to do where the data of `path` cannot be downloaded."""
+        option = "--both" if self.both else f"--{self.choice.value}" if self.choice is not None else ""
+        command = f"dver resolve {typed(self.repo.shown(path))} {option}".rstrip()
+        return f"once the remote has them (`dver push` in the clone that added them): {command}"
+
+    def download(self, like: Sequence[Pointer], entries: Mapping[bytes, Entry | None], fix: str) -> None:
+        """Get what the workspace will need. Raises MissingObjectError, before anything is changed, where it cannot."""
+        wishes, parts = self.wishes(entries)
+        repo, progress = self.repo, self.progress
+
+        def plan() -> list[CheckoutPlan]:
+            whole = plan_restore(repo, wishes, repo.placed, progress=progress)
+            return [*whole, *plan_update(repo, parts, progress=progress)]
+
+        try:
+            prefetch(repo, plan, [one.remote for one in like], progress=progress)
+        except MissingObjectError as error:
+            raise MissingObjectError(f"nothing was resolved: {error.what}", why=error.why, fix=fix) from error
+
+    def end_what_was_cut_short(self, conflicted: Sequence[Unmerged]) -> ResolveResult:
+        """Bring the data of pointers that a killed run has staged, as they say by now."""
+        resolved, restored = [], []
+        for path in cut_short(self.repo, conflicted):
+            ending, written = ending_of(self.repo, path)
+            entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
+            for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
+                at = data_of(name)
+                entries.pop(at)  # where the pointer cannot be read, the data stays as it is
+                with suppress(ConflictError, CorruptError):
+                    entries[at] = decode(self.repo, name, file.content or b"").entry(at)
+            restored.append(self.bring(entries, written))
+            forget(self.repo, path)
+            resolved.append(path)
+        return ResolveResult(resolved=tuple(resolved), restored=together(restored) if restored else None)
+
+    def look_at_lock(self, one: UnmergedLock, choice: Choice | None) -> ResolveResult:
+        """Do what is asked about one lock file."""
+        merged = merge_lock(self.repo, one, choice)
+        if not merged.clean:
+            return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
+        outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
+        recorded = [(made, made.pointer.entry(made.path)) for made in outputs]
+        here = [one for one in recorded if not is_left_out(self.repo, one[0].path, {one[0].path: one[1]})]
+        entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in here}
+        self.download([made.pointer for made, _ in here], entries, "`dver repro` makes them, and ends the conflict")
+        write_lock(self.repo, one.path, merged.content)
+        restored = self.bring(entries, ()) if entries else None
+        return ResolveResult(resolved_locks=(one.path,), restored=restored)
+
+    def still_open(self, conflicted: Unmerged, inside: bytes, merged: MergedPointer) -> ResolveResult:
+        opened = (self.told(conflicted, one) for one in merged.data.conflicts)
+        return ResolveResult(open=tuple(opened), keys=tuple((conflicted.path, key) for key in merged.keys))
+
+    def told(self, conflicted: Unmerged, one: Conflict) -> OpenConflict:
+        return OpenConflict(full_path(conflicted.path, one.path), one.base, one.ours, one.theirs)
+
+    def write_both(self, conflicted: Unmerged, meant: Sequence[Conflict], decisions: Decisions) -> ResolveResult:
+        """Write both versions of what is in conflict beside it."""
+        entries = {}
+        for one in meant:
+            for entry, side in ((one.ours, b".ours"), (one.theirs, b".theirs")):
+                path = full_path(conflicted.path, one.path) + side
+                if entry is not None:
+                    entries[path] = entry._replace(name=os.path.basename(path))
+        self.download(conflicted.sides.pointers, entries, self.once_pushed(conflicted.path))
+        restored = restore(self.repo, [Wish(*one) for one in entries.items()], progress=self.progress)
+        not_written = {*(one.path for one in restored.kept), *(one.path for one in restored.lost)}
+        written = tuple(path for path in entries if path not in not_written)
+        decisions.written = sorted({*decisions.written, *written})
+        write_decisions(self.repo, conflicted, decisions)
+        opened = tuple(self.told(conflicted, one) for one in meant)
+        return ResolveResult(open=opened, written=written, restored=restored)
+
+    def finish(self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, watch: Watch) -> ResolveResult:
+        """Write the pointer, stage it, and bring the data."""
+        path, repo = conflicted.path, self.repo
+        _refuse_conflicted_ignore_file(repo, path)
+        wanted: dict[bytes, Pointer | bytes | None] = {path: merged.content}
+        entries: dict[bytes, Entry | None] = {path: merged.data.entry}
+        if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
+            entries = _union(repo, conflicted)
+            wanted = {at: Pointer.of(one) if one is not None else None for at, one in entries.items()}
+        written = tuple(at for at, one in wanted.items() if one is not None)
+        left_out = is_left_out(repo, path, entries)
+        if not left_out:
+            self.download(conflicted.sides.pointers, entries, self.once_pushed(path))
+        # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
+        decisions.ending = [] if left_out else list(entries)
+        write_decisions(repo, conflicted, decisions)
+        try:
+            write_pointers(repo, wanted, watch)
+        except BaseException:
+            with suppress(DverError):  # the error that brought us here says more
+                put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
+            raise
+        restored = None if left_out else self.bring(entries, decisions.written)
+        write_decisions(repo, conflicted, None)
+        return ResolveResult(resolved=written, left_out=written if left_out else (), restored=restored)
+
+
+def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:
+    """Both versions of data that is in conflict as a whole, as data of their own."""
+    folder, name = os.path.split(conflicted.path)
+    places = [os.path.join(folder, one) for one in kept_names(name, _taken(repo, folder))]
+    sides = (conflicted.sides.ours, conflicted.sides.theirs)
+    both = {place: side[1].entry(place) for place, side in zip(places, sides, strict=True) if side is not None}
+    return {conflicted.path: None, **both}
+
+
+def _taken(repo: Repository, folder: bytes) -> set[bytes]:
+    """The names in `folder` that stand for something: tracked data, here or not, and files of the user."""
+    placed = repo.placed
+    names = os.listdir(repo.absolute(folder))
+    pointers = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+    # What dver has put there, and no pointer names, may go: in a rebase, data follows at the end only.
+    return pointers | {name for name in names if os.path.join(folder, name) not in placed}
+
+
+def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
+    # The line of the data goes into it, and it is staged with the pointer: markers in it would be taken for settled.
+    name = os.path.join(os.path.dirname(path), b".gitignore")
+    if unmerged_files(repo.git, [name]):
+        shown = repo.shown(name)
+        raise ConflictError(
+            f"{shown!r} is in conflict itself",
+            why="the data's line in it is staged together with the pointer",
+            fix=f"keep the lines of both sides in it, then `git add {typed(shown)}`, then the same command again",
+        )

@@ -1,0 +1,42 @@
+"""`dver unlock`: make files that are linked to the store safe to edit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.progress import SILENT, Progress
+from dver.repo import Repository
+from dver.tracking.targets import in_worktree, select
+from dver.workspace.files.apply import refuse_symlinked_parents
+from dver.workspace.files.make_private import find_linked, make_private
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockResult:
+    """The files that are private copies now, relative to the top of the Git worktree, and their bytes in all."""
+
+    unlocked: tuple[bytes, ...]
+    size: int
+    edited: tuple[bytes, ...] = ()
+    """Those that were written to while they were the store's own: they keep the edits, and the store's copy of the
+    earlier version is damaged."""
+
+
+def unlock(repo: Repository, paths: Sequence[str], *, cwd: Path, progress: Progress = SILENT) -> UnlockResult:
+    """Replace the files at or below `paths` that are links to the store by writable copies.
+
+    Files that are not linked, which is all of them unless `cache.link` says otherwise, stay as they are.
+    """
+    with repo.exclusive():
+        targets = select(repo, in_worktree(repo), paths, cwd)
+        for target in targets:
+            refuse_symlinked_parents(repo.top, target.path)
+        places = [repo.absolute(target.path) for target in targets]
+        linked = list(find_linked(places, repo.store))
+        done = make_private(linked, repo.store, scratch=repo.scratch, progress=progress)
+    paths_done = tuple(os.path.relpath(one.path, repo.top) for one in done)
+    edited = tuple(os.path.relpath(one.path, repo.top) for one in done if one.edited)
+    return UnlockResult(paths_done, sum(one.size for one in linked), edited)

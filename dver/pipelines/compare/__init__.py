@@ -1,0 +1,1 @@
+"""Parameters, metrics and plots of the workspace and of commits, side by side."""

@@ -1,0 +1,150 @@
+"""What DVC recorded in a commit: outputs that its lock files name, and whose contents its cache may have. Only read."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
+from dver.core.files import read_regular
+from dver.pipelines.definition.stage import PipelineFile
+from dver.pipelines.definition.yaml_tree import parse
+
+FILE_NAME: Final = b"dvc.yaml"
+LOCK_NAME: Final = b"dvc.lock"
+_FOLDER: Final = ".dvc"
+_DIRECTORY: Final = ".dir"
+"""Ends the hash of a directory."""
+
+
+@dataclass(frozen=True)
+class DvcFiles:
+    """The outputs of a commit by its `dvc.lock` files, and the cache that may have them.
+
+    Places are relative to `top`.
+    """
+
+    top: str
+    """The top of the Git worktree."""
+    locks: Sequence[bytes]
+    pipelines: Mapping[str, PipelineFile | DverError]
+    content: Callable[[bytes], bytes | None]
+    """The content of a file of the commit."""
+    limit: int
+    """Bytes that a file may have."""
+
+    def read(self, place: str) -> bytes | None:
+        """The content of the file at `place`; None where no lock names one. Raises MissingObjectError, CorruptError."""
+        found = self._hash(place)
+        return None if found is None or found.endswith(_DIRECTORY) else self._cached(place, found)
+
+    def below(self, place: str) -> list[str] | None:
+        """The places of all files below the directory at `place`; None if there is no directory. Raises as `read`."""
+        found = self._hash(place)
+        return None if found is None or not found.endswith(_DIRECTORY) else [*self._members(place, found)]
+
+    def _hash(self, place: str) -> str | None:
+        outs = self._outs
+        if place in outs:
+            return outs[place]
+        above = os.path.dirname(place)
+        while above:
+            if outs.get(above, "").endswith(_DIRECTORY):
+                return self._members(above, outs[above]).get(place)
+            above = os.path.dirname(above)
+        return None
+
+    @cached_property
+    def _outs(self) -> dict[str, str]:
+        """Hashes by place."""
+        found: dict[str, str] = {}
+        for path in self.locks:
+            folder = os.fsdecode(os.path.dirname(path))
+            file = self.pipelines.get(folder)
+            with suppress(DverError):
+                stages = _stages(parse(self.content(path) or b"", os.fsdecode(path)).plain())
+                for name, stage in stages.items():
+                    known = file.stages.get(name) if isinstance(file, PipelineFile) else None
+                    base = os.path.join(folder, known.wdir if known is not None else ".")
+                    found.update((os.path.normpath(os.path.join(base, out)), one) for out, one in _hashes(stage))
+        return found
+
+    def _members(self, place: str, found: str) -> dict[str, str]:
+        """The hashes of the files in a directory, by place."""
+        content = self._cached(place, found)
+        try:
+            listed = [(str(one["relpath"]), str(one["md5"])) for one in json.loads(content)]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise CorruptError(f"DVC's list of {place!r} cannot be read", why=str(error)) from None
+        return {os.path.join(place, name): digest for name, digest in listed if _is_hash(digest)}
+
+    def _cached(self, place: str, found: str) -> bytes:
+        digest = found.removesuffix(_DIRECTORY)
+        name = os.path.join(found[:2], found[2:])
+        for folder in self._caches():
+            for layout in ("files/md5", ""):
+                with suppress(OSError):
+                    content = read_regular(os.path.join(folder, layout, name), self.limit + 1)
+                    if len(content) > self.limit:
+                        raise UsageError(f"{place!r} is too large to be looked at", why=f"at most {self.limit:,} bytes")
+                    if digest not in _digests(content):
+                        raise CorruptError(f"DVC's copy of {place!r} is damaged", why=f"its MD5 is not {digest}")
+                    return content
+        raise MissingObjectError(
+            f"the content of {place!r} is not in DVC's cache",
+            why="a dvc.lock of that commit names it, and dver only reads what DVC has here",
+            fix="dvc fetch --all-commits",
+        )
+
+    def _caches(self) -> Iterator[str]:
+        """The directories of DVC's caches here: that of its settings, and the usual one."""
+        for above in dict.fromkeys((*(os.fsdecode(os.path.dirname(path)) for path in self.locks), "")):
+            while True:
+                folder = os.path.join(self.top, above, _FOLDER)
+                if os.path.isdir(folder):
+                    yield from _cache_folders(folder)
+                if not above:
+                    break
+                above = os.path.dirname(above)
+
+
+def _cache_folders(folder: str) -> Iterator[str]:
+    for name in ("config.local", "config"):
+        settings = configparser.ConfigParser(interpolation=None)
+        with suppress(OSError, DverError, ValueError, configparser.Error):
+            settings.read_string(read_regular(os.path.join(folder, name), 1 << 20).decode())
+            if directory := settings.get("cache", "dir", fallback=""):
+                yield os.path.normpath(os.path.join(folder, directory))
+    yield os.path.join(folder, "cache")
+
+
+def _stages(lock: Any) -> dict[str, Any]:
+    """The stages of a `dvc.lock`; before `schema: '2.0'` they were all that is in it."""
+    found = lock.get("stages") if isinstance(lock, dict) and "schema" in lock else lock
+    return found if isinstance(found, dict) else {}
+
+
+def _hashes(stage: Any) -> Iterator[tuple[str, str]]:
+    listed = stage.get("outs") if isinstance(stage, dict) else None
+    for out in listed if isinstance(listed, list) else ():
+        path, found = (out.get("path"), out.get("md5")) if isinstance(out, dict) else (None, None)
+        if isinstance(path, str) and isinstance(found, str) and _is_hash(found):
+            yield path, found
+
+
+def _is_hash(text: str) -> bool:
+    digits = text.removesuffix(_DIRECTORY)
+    return len(digits) == 32 and all(one in "0123456789abcdef" for one in digits)
+
+
+def _digests(content: bytes) -> set[str]:
+    """MD5 as DVC 3 computes it, and as DVC 2 did, with the line ends of Unix."""
+    lines = content.replace(b"\r\n", b"\n")
+    return {hashlib.md5(one, usedforsecurity=False).hexdigest() for one in (content, lines)}

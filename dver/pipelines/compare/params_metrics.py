@@ -1,0 +1,164 @@
+"""Parameters and metrics: which files have them on each side, and the values in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dver.core.errors import DverError, UsageError
+from dver.pipelines import FILE_NAME
+from dver.pipelines.compare.compared_versions import NotThereError, Problem, Side
+from dver.pipelines.compare.values import Change, compare, flat
+from dver.pipelines.definition.param_files import chosen, parse_metrics, parse_values
+from dver.pipelines.definition.stage import PARAMS_FILE, PipelineFile, Role, Stage
+from dver.pipelines.engine.graph import Address, confined, place_of
+from dver.repo import Repository
+from dver.tracking.targets import data_path, is_at_or_below
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values on one side: value by dotted key by file, the files as the user would type them."""
+
+    side: str
+    files: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The values on each side."""
+
+    sides: tuple[Values, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The values on two sides: all of them, by file, also those that are the same."""
+
+    old: str
+    new: str
+    files: Mapping[str, tuple[Change, ...]]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What is to be read on one side: keys by place; None for all that is in the file."""
+
+    keys: dict[str, set[str] | None] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+    """Places at which there need not be a file."""
+    parse: Callable[[bytes, str], dict[str, Any]] = parse_values
+
+    def add(self, place: str, keys: Iterable[str] = ()) -> None:
+        """Want the values at `keys`, or all of them."""
+        more, known = set(keys), self.keys.get(place, set())
+        self.keys[place] = known | more if more and known is not None else None
+
+
+def params_of(side: Side, problems: list[Problem], *, only_stages: bool = False) -> Wanted:
+    """The parameters that stages name, and besides, unless `only_stages`, the files at the top of a `dver.yaml` and
+    the `params.yaml` beside it."""
+
+    def add_of(folder: str, file: PipelineFile) -> None:
+        for stage in _stages(folder, file):
+            for one in stage.params:
+                wanted.add(place_of(folder, one.file, one.mark), one.keys)
+        if not only_stages:
+            for path in file.params:
+                wanted.add(_place(folder, path))
+            beside = _place(folder, PARAMS_FILE)
+            if beside not in wanted.keys:
+                wanted.optional.add(beside)
+            wanted.add(beside)
+
+    wanted = Wanted()
+    _each_file(side, problems, add_of)
+    return wanted
+
+
+def metrics_of(side: Side, problems: list[Problem]) -> Wanted:
+    """The metrics that stages make, and those at the top of a `dver.yaml`."""
+
+    def add_of(folder: str, file: PipelineFile) -> None:
+        for stage in _stages(folder, file):
+            for out in stage.outs:
+                if out.role is Role.METRICS:
+                    wanted.add(place_of(folder, out.path, out.mark))
+        for path in file.metrics:
+            wanted.add(_place(folder, path))
+
+    wanted = Wanted(parse=parse_metrics)
+    _each_file(side, problems, add_of)
+    return wanted
+
+
+def narrowed(repo: Repository, wanted: Wanted, targets: Sequence[str], cwd: Path) -> Wanted:
+    """Of what is wanted only what `targets` mean: files, whole, and what is wanted below a folder. A file that nothing
+    names is wanted, too. All of it where there are no targets. Raises UsageError."""
+    if not targets:
+        return wanted
+    chosen = Wanted(parse=wanted.parse)
+    for text in targets:
+        place = os.fsdecode(data_path(repo, text, cwd))
+        inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(place)) and one != place]
+        for one in inside or [place]:
+            chosen.add(one)
+    chosen.optional |= wanted.optional - {os.fsdecode(data_path(repo, text, cwd)) for text in targets}
+    return chosen
+
+
+def values_of(repo: Repository, side: Side, wanted: Wanted, problems: list[Problem]) -> Values:
+    """The values that are wanted. What cannot be read is one of the `problems`."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for place, keys in wanted.keys.items():
+        shown = repo.shown(os.fsencode(place))
+        try:
+            for file in _each(side, place):
+                name = repo.shown(os.fsencode(file))
+                values = wanted.parse(side.read(file), name)
+                found[name] = flat(values if keys is None else dict(chosen(values, sorted(keys))))
+        except NotThereError as error:
+            if place not in wanted.optional:
+                problems.append(Problem(side.name, shown, error))
+        except DverError as error:
+            problems.append(Problem(side.name, shown, error))
+    return Values(side.name, found)
+
+
+def compared(old: Values, new: Values, problems: Sequence[Problem]) -> Compared:
+    """Two sides, value by value."""
+    names = dict.fromkeys((*new.files, *old.files))
+    files = {name: compare(old.files.get(name), new.files.get(name)) for name in names}
+    return Compared(old.side, new.side, files, tuple(problems))
+
+
+def _each_file(side: Side, problems: list[Problem], look: Callable[[str, PipelineFile], None]) -> None:
+    for folder, file in side.pipelines.items():
+        try:
+            if isinstance(file, DverError):
+                raise file
+            look(folder, file)
+        except DverError as error:
+            problems.append(Problem(side.name, os.path.join(folder, FILE_NAME), error))
+
+
+def _stages(folder: str, file: PipelineFile) -> Iterator[Stage]:
+    """The stages of a file, without paths outside of the repository."""
+    return (confined(Address(folder, name), stage) for name, stage in file.stages.items())
+
+
+def _place(folder: str, path: str) -> str:
+    place = os.path.normpath(os.path.join(folder, path))
+    if place.startswith("../"):
+        raise UsageError(f"{path!r} in {os.path.join(folder, FILE_NAME)!r} is outside of the repository")
+    return place
+
+
+def _each(side: Side, place: str) -> Sequence[str]:
+    below = side.below(place)
+    return [place] if below is None else below

@@ -1,0 +1,256 @@
+"""Edits of a `dver.yaml` that leave every other byte as it is: comments, order, quoting, indentation, line endings.
+
+Each edit replaces a part of the text. The result is parsed, and must mean what the file meant before, with the
+requested change and no other.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dver.core.errors import PipelineError
+from dver.pipelines.definition.yaml_text import Document, Entry, Value, block, flow, read_document
+from dver.pipelines.definition.yaml_tree import parse
+
+Definition = Mapping[str, Any]
+"""A stage as `dver.yaml` has it: text, numbers, booleans, None, lists and dictionaries."""
+
+_STEP = 2
+_DOCUMENT_END = re.compile(r"\.\.\.(\s|$)")
+_TRAILING_COMMA = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*(?=[\r\n]))*,")
+
+
+class Edit(NamedTuple):
+    """Replaces the characters from `start` to `end`."""
+
+    start: int
+    end: int
+    new: str
+
+
+def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, replace: bool = False) -> bytes:
+    """The file `name` with a new last stage; or, with `replace`, with a new definition of an existing stage.
+
+    Raises PipelineError if the stage exists already, and for a file that cannot be changed safely.
+    """
+    file = read_document(content, name)
+    before = file.plain or {}
+    if not isinstance(before, dict) or not isinstance(before.get("stages") or {}, dict):
+        raise PipelineError(f"{name}: expected a mapping, in which `stages` is another one")
+    stages = before.get("stages") or {}
+    if stage in stages and not replace:
+        raise PipelineError(f"there is a stage {stage!r} already in {name}", fix="give another name, or --force")
+    new = {stage: definition}
+    edits = _replacing(file, stage, new) if stage in stages else _adding(file, new)
+    return _edited(content, file, edits, {**before, "stages": {**stages, **new}})
+
+
+def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
+    """The file `name` with `stage` (or the foreach or matrix of that name) frozen, or no longer frozen."""
+    file = read_document(content, name)
+    stages = file.plain["stages"]
+    whole = stages[stage]
+    nested = "do" in whole
+    definition = whole["do"] if nested else whole
+    if bool(definition.get("frozen", False)) is frozen:
+        return content
+    value: Value | None = _entry(file, stage).value
+    if nested and value is not None:
+        value = entry.value if (entry := value.entry("do")) else None
+    if value is None or not value.is_mapping:
+        raise _taken_from_elsewhere(file, stage)
+    edit, key = _freezing(file, value, frozen)
+    changed = {**{key: one for key, one in definition.items() if key != "frozen"}, **key}
+    after = {**whole, "do": changed} if nested else changed
+    return _edited(content, file, [edit], {**file.plain, "stages": {**stages, stage: after}})
+
+
+def remove_stage(content: bytes, stage: str, *, name: str) -> bytes:
+    """The file `name` without `stage`, or the foreach or matrix of that name. Comments above it stay."""
+    file = read_document(content, name)
+    entry = _entry(file, stage)
+    edits = _without_flow(file, entry) if _stages(file).value.is_flow else _without_lines(file, entry)
+    stages = {key: one for key, one in file.plain["stages"].items() if key != stage}
+    return _edited(content, file, edits, {**file.plain, "stages": stages})
+
+
+def _edited(content: bytes, file: Document, edits: Sequence[Edit], expected: Any) -> bytes:
+    text = file.text
+    for edit in sorted(edits, reverse=True):
+        text = text[: edit.start] + edit.new + text[edit.end :]
+    mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
+    try:
+        changed = mark + text.encode()
+        found = parse(changed, file.name).plain()
+    except (PipelineError, UnicodeEncodeError) as error:
+        raise _by_hand(file, f"the result could not be read: {error}") from None
+    if found != expected:
+        raise _by_hand(file, "something else would change its meaning, too")
+    return changed
+
+
+def _by_hand(file: Document, why: str) -> PipelineError:
+    return PipelineError(f"{file.name} cannot be changed safely", why=why, fix="edit it by hand")
+
+
+def _taken_from_elsewhere(file: Document, stage: str) -> PipelineError:
+    return _by_hand(file, f"stage {stage!r} is taken from elsewhere in the file")
+
+
+def _stages(file: Document) -> Entry:
+    entry = file.root.entry("stages") if file.root is not None else None
+    if entry is None:
+        raise PipelineError(f"{file.name} has no stages")
+    return entry
+
+
+def _entry(file: Document, stage: str) -> Entry:
+    entry = _stages(file).value.entry(stage)
+    if entry is None:
+        raise _taken_from_elsewhere(file, stage)
+    return entry
+
+
+def _adding(file: Document, new: Mapping[str, Definition]) -> list[Edit]:
+    root = file.root
+    if root is None or not (root.entries or root.is_flow):
+        return [_lines_after(file, _end_of_document(file, -1), block({"stages": new}, _STEP))]
+    entry = root.entry("stages")
+    if entry is None and root.is_flow:
+        return [_into_flow(file, root, {"stages": new})]
+    column = file.column(root)
+    if entry is None:
+        line = _end_of_document(file, file.last_line(root.end))
+        return [_lines_after(file, line, [*_gap(file, root), *block({"stages": new}, _STEP)], column)]
+    stages = entry.value
+    if stages.is_alias:
+        raise _by_hand(file, "`stages` is an alias")
+    start, end = stages.start, stages.end
+    if stages.is_flow and (root.is_flow or not re.fullmatch(r"\{ *\}", file.text[start:end])):
+        return [_into_flow(file, stages, new)]
+    if stages.entries and not stages.is_flow:
+        indent = file.column(stages.entries[0].key)
+        lines = [*_gap(file, stages), *block(new, _step_of(file, stages, indent - column))]
+        return [_lines_after(file, _after_comments(file, end, indent), lines, indent)]
+    # An empty mapping: `stages:`, `stages: {}` or `stages: null`.
+    edits = [Edit(len(file.text[:start].rstrip(" ")), end, "")] if end > start else []
+    line = _after_comments(file, end, column + 1)
+    return [*edits, _lines_after(file, line, block(new, _STEP), column + _STEP)]
+
+
+def _replacing(file: Document, stage: str, new: Mapping[str, Definition]) -> list[Edit]:
+    stages, entry = _stages(file).value, _entry(file, stage)
+    if stages.is_flow:
+        return [Edit(entry.key.start, entry.end, flow(new)[1:-1])]
+    first, last = _lines_of(file, entry)
+    indent = file.column(entry.key)
+    assert file.root is not None
+    lines = block(new, _step_of(file, stages, indent - file.column(file.root)))
+    text = file.line_ending.join(" " * indent + line for line in lines)
+    return [Edit(file.starts[first], file.starts[last + 1], text + file.ending(last))]
+
+
+def _without_flow(file: Document, entry: Entry) -> list[Edit]:
+    """Removes an entry of a mapping in braces, with its comma."""
+    entries = _stages(file).value.entries
+    at = entries.index(entry)
+    if at + 1 < len(entries):
+        return [Edit(entry.key.start, entries[at + 1].key.start, "")]
+    return [Edit(entries[at - 1].end if at > 0 else entry.key.start, entry.end, "")]
+
+
+def _without_lines(file: Document, entry: Entry) -> list[Edit]:
+    """Removes the lines of an entry, and one of two empty lines around them."""
+    first, last = _lines_of(file, entry)
+    blank = [not line.strip() for line in file.lines]
+    if first > 0 and blank[first - 1] and blank[min(last + 1, len(blank) - 1)]:
+        first -= 1
+    edits = [Edit(file.starts[first], file.starts[last + 1], "")]
+    stages = _stages(file)
+    if len(stages.value.entries) == 1:
+        at = file.text.index(":", stages.key.end) + 1
+        edits.append(Edit(at, at, " {}"))
+    return edits
+
+
+def _lines_of(file: Document, entry: Entry) -> tuple[int, int]:
+    """The first and the last line of an entry in block style."""
+    first = file.line(entry.key.start)
+    if file.text[file.starts[first] : entry.key.start].strip():
+        raise _by_hand(file, f"there is something else in line {first + 1}")
+    return first, file.last_line(entry.end)
+
+
+def _freezing(file: Document, stage: Value, frozen: bool) -> tuple[Edit, dict[str, bool]]:
+    """The edit that freezes a stage or not, and the key `frozen` afterwards, if there is one."""
+    key = {"frozen": frozen}
+    entry = stage.entry("frozen")
+    if entry is None and stage.is_flow:
+        return _into_flow(file, stage, key), key
+    if entry is None:
+        return _lines_after(file, file.last_line(stage.end), block(key, _STEP), file.column(stage.entries[0].key)), key
+    line = file.line(entry.key.start)
+    alone = not stage.is_flow and file.lines[line].strip() == file.text[entry.key.start : entry.end]
+    if alone and not frozen and len(stage.entries) > 1:
+        return Edit(file.starts[line], file.starts[line + 1], ""), {}
+    return Edit(entry.value.start, entry.value.end, "true" if frozen else "false"), key
+
+
+def _into_flow(file: Document, mapping: Value, new: Mapping[str, Any]) -> Edit:
+    """Adds an entry to a mapping in braces, after the last one."""
+    text = flow(new)[1:-1]
+    if not mapping.entries:
+        return Edit(mapping.end - 1, mapping.end - 1, text)
+    at = mapping.entries[-1].end
+    comma = _TRAILING_COMMA.match(file.text, at, mapping.end - 1)
+    if comma:
+        return Edit(comma.end(), comma.end(), f" {text},")
+    return Edit(at, at, f", {text}")
+
+
+def _lines_after(file: Document, line: int, new: Iterable[str], indent: int = 0) -> Edit:
+    """Inserts lines after `line`; -1 for the beginning."""
+    at, eol = file.starts[line + 1], file.line_ending
+    begin = "" if line < 0 or file.ending(line) else eol
+    return Edit(at, at, begin + "".join((" " * indent + one if one else "") + eol for one in new))
+
+
+def _end_of_document(file: Document, last: int) -> int:
+    """The last line of the document, comments included; `last` is the last line of its values."""
+    for line in range(last + 1, len(file.lines)):
+        if _DOCUMENT_END.match(file.lines[line]):
+            return line - 1
+    return max(last, file.last_line(len(file.text.rstrip())) if file.text.strip() else -1)
+
+
+def _after_comments(file: Document, end: int, indent: int) -> int:
+    """The line that ends at `end`, or the last of the comments after it that are indented by at least `indent`."""
+    last = file.last_line(end)
+    for number in range(last + 1, len(file.lines)):
+        line = file.lines[number]
+        text = line.lstrip()
+        if text and not (text.startswith("#") and len(line) - len(text) >= indent):
+            break
+        last = number if text else last
+    return last
+
+
+def _gap(file: Document, mapping: Value) -> list[str]:
+    """An empty line, if there is one before the last entry."""
+    if len(mapping.entries) < 2:
+        return []
+    above = file.line(mapping.entries[-1].key.start) - 1
+    while above > 0 and file.lines[above].lstrip().startswith("#"):
+        above -= 1
+    return [] if file.lines[above].strip() else [""]
+
+
+def _step_of(file: Document, stages: Value, default: int) -> int:
+    """The indentation of the keys of a stage, relative to its name."""
+    for entry in stages.entries:
+        if entry.value.entries and not entry.value.is_flow:
+            return max(1, file.column(entry.value.entries[0].key) - file.column(entry.key))
+    return max(1, default)

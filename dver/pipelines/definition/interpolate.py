@@ -1,0 +1,178 @@
+"""`${…}` in `dver.yaml`: variables put in their place.
+
+`${a.b[0]}` looks up a key, then a key, then a number in a list; one below zero counts from its end. A text that is
+nothing but one `${…}` becomes the value itself, with its type. Inside of other text lists and mappings cannot stand,
+except in a command, where a mapping becomes options (`--lr 0.1 --layers 64 32 --verbose`). `\\${` is `${` itself.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from dver.pipelines.definition.yaml_tree import Mark, Node, kind_of, wrong
+
+_EXPRESSION: Final = re.compile(r"(?<!\\)\$\{(.*?)\}")
+_PART: Final = r"[^.\[\]{}$]+"
+_PATH: Final = re.compile(rf"\s*{_PART}(?:\.{_PART}|\[{_PART}\])*\s*")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
+_ESCAPED: Final = re.compile(r"\\\$\{")
+
+Variables = Mapping[str, Any]
+"""What names stand for: text, numbers, lists and mappings."""
+
+
+MAX_TEXT: Final = 16 << 20
+"""Characters that the variables in one text may come to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a mapping becomes options of a command."""
+
+    negated: bool = False
+    """Is false an option, `--no-name`? Otherwise it is left out."""
+    repeated: bool = False
+    """Is a list `--name 1 --name 2`, instead of `--name 1 2`?"""
+
+
+def has_expression(text: object) -> bool:
+    """Is there a `${…}` in it?"""
+    return isinstance(text, str) and _EXPRESSION.search(text) is not None
+
+
+def substitute(node: Node, variables: Variables, *, command: Style | None = None, whole: bool = False) -> Node:
+    """`node` with each `${…}` in its texts replaced. Raises PipelineError where one cannot be.
+
+    `command` says that it is a command, in which a mapping becomes options, and how; `whole` that lists and mappings
+    may take the place of a text that is one `${…}` and nothing else.
+    """
+    value = node.value
+    if isinstance(value, str):
+        return _text(node, value, variables, command=command, whole=whole) if "${" in value else node
+    if isinstance(value, tuple):
+        return Node(
+            tuple(substitute(one, variables, command=command, whole=whole) for one in value), node.mark, node.keys
+        )
+    if isinstance(value, Mapping):
+        return _mapping(node, value, variables, command=command, whole=whole)
+    return node
+
+
+def select(expression: str, variables: Variables, mark: Mark) -> Any:
+    """The value of the variable that `expression` names. Raises PipelineError where there is none."""
+    if not _PATH.fullmatch(expression):
+        raise wrong(mark, f"${{{expression}}} names no variable", fix="write a name, such as ${model.layers[0]}")
+    found: Any = variables
+    for part in re.split(r"[.\[\]]+", expression.strip().rstrip("]")):
+        found = _inside(found, part, expression, mark)
+    return found
+
+
+def as_text(value: object) -> str:
+    """A value as it stands in other text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def as_node(value: Any, mark: Mark) -> Node:
+    """A value of a variable, as if it stood at `mark`."""
+    if isinstance(value, Mapping):
+        return Node({str(key): as_node(one, mark) for key, one in value.items()}, mark)
+    if _is_list(value):
+        return Node(tuple(as_node(one, mark) for one in value), mark)
+    return Node(value, mark)
+
+
+def _text(node: Node, text: str, variables: Variables, *, command: Style | None, whole: bool) -> Node:
+    only = _EXPRESSION.fullmatch(text)
+    if only and "${" not in only[1]:
+        value = select(only[1], variables, node.mark)
+        if whole or not _is_compound(value):
+            return as_node(value, node.mark)
+
+    left = MAX_TEXT
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal left
+        found = _inserted(select(match[1], variables, node.mark), match[1], node.mark, command=command)
+        left -= len(found)
+        if left < 0:
+            raise wrong(node.mark, f"a text of more than {MAX_TEXT:,} characters, once its variables are in place")
+        return found
+
+    return Node(_ESCAPED.sub("${", _EXPRESSION.sub(replaced, text)), node.mark)
+
+
+def _mapping(
+    node: Node, value: Mapping[str, Node], variables: Variables, *, command: Style | None, whole: bool
+) -> Node:
+    values: dict[str, Node] = {}
+    keys: dict[str, Mark] = {}
+    for key, one in value.items():
+        mark = node.keys.get(key, node.mark)
+        name = as_text(substitute(Node(key, mark), variables).value) if "${" in key else key
+        if name in values:
+            raise wrong(mark, f"{key!r} becomes {name!r}, which is there already")
+        values[name], keys[name] = substitute(one, variables, command=command, whole=whole), mark
+    return Node(values, node.mark, keys)
+
+
+def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
+    if isinstance(found, Mapping):
+        if part in found:
+            return found[part]
+        near = get_close_matches(part, [str(key) for key in found], 1)
+        raise wrong(
+            mark,
+            f"${{{expression}}}: there is no variable {part!r}",
+            fix=f"did you mean {near[0]!r}?" if near else "define it in `vars`, or in params.yaml",
+        )
+    if _is_list(found) and _NUMBER.fullmatch(part.strip()) and -len(found) <= int(part) < len(found):
+        return found[int(part)]
+    raise wrong(mark, f"${{{expression}}}: there is no {part!r} in {kind_of(found)}")
+
+
+def _inserted(value: object, expression: str, mark: Mark, *, command: Style | None) -> str:
+    if not _is_compound(value):
+        return as_text(value)
+    if command is not None and isinstance(value, Mapping):
+        return " ".join(_options(value, "", expression, mark, command))
+    raise wrong(mark, f"${{{expression}}} is {kind_of(value)}, which cannot stand inside of text")
+
+
+def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, style: Style) -> list[str]:
+    found: list[str] = []
+    for key, one in value.items():
+        name = f"{above}{key}"
+        if isinstance(one, Mapping):
+            found += _options(one, f"{name}.", expression, mark, style)
+        elif isinstance(one, bool):
+            found += [f"--{name}"] if one else [f"--no-{name}"] if style.negated else []
+        elif not _is_list(one):
+            found += [f"--{name}", _argument(one)]
+        elif any(_is_compound(part) for part in one):
+            raise wrong(mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which no option can say")
+        elif style.repeated:
+            found += [word for part in one for word in (f"--{name}", _argument(part))]
+        else:
+            found += [f"--{name}", *map(_argument, one)] if one else []
+    return found
+
+
+def _argument(value: object) -> str:
+    # Within a list, DVC calls `true` by Python's name.
+    return shlex.quote(value) if isinstance(value, str) else str(value)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _is_compound(value: object) -> bool:
+    return _is_list(value) or isinstance(value, Mapping)

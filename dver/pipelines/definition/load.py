@@ -1,0 +1,204 @@
+"""Reading a `dver.yaml`: variables are put in their places, foreach and matrix become stages."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Final
+
+from dver.pipelines import FILE_NAME
+from dver.pipelines.definition import variables
+from dver.pipelines.definition.interpolate import Style, as_text, substitute
+from dver.pipelines.definition.schema import (
+    REMOVED_KEYS,
+    STAGE_KEYS,
+    read_stage,
+    read_top_files,
+    read_top_plots,
+    read_wdir,
+)
+from dver.pipelines.definition.stage import PipelineFile, Stage
+from dver.pipelines.definition.variables import ReadFile
+from dver.pipelines.definition.yaml_fields import Paths, mapping
+from dver.pipelines.definition.yaml_tree import Node, parse, wrong
+
+_TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
+_NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
+"""What names of stages have not: `@` and `:` are parts of addresses."""
+_GROUP_JOINT: Final = "@"
+_MATRIX_JOINT: Final = "-"
+_STYLE: Final = Style()
+MAX_STAGES: Final = 100_000
+"""Stages of one file, those of foreach and matrix included."""
+MAX_TEXT: Final = 64 << 20
+"""Characters that they may come to, once all variables are in place: as many as a lock file may have."""
+
+
+def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style = _STYLE) -> PipelineFile:
+    """What the file `name` with this `content` says; `read` gives the files that it names, `style` says how mappings
+    become options. Raises PipelineError."""
+    root = parse(content, name)
+    found = mapping(root, name, _TOP_KEYS)
+    known = variables.of_file(found.get("vars"), read)
+    stages = found.get("stages")
+    loader = _Loader(known, read, style)
+    made: dict[str, Stage] = {}
+    if stages is not None and stages.value is not None:
+        for group, node in mapping(stages, "`stages`").items():
+            if _NO_NAME.search(group):
+                why = f"{group!r} is no name for a stage"
+                raise wrong(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
+            for stage in loader.stages(group, node, MAX_STAGES - len(made)):
+                made[stage.name] = stage
+    top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
+    return PipelineFile(
+        stages=made,
+        params=read_top_files(top.get("params"), "`params`"),
+        metrics=read_top_files(top.get("metrics"), "`metrics`"),
+        plots=read_top_plots(top.get("plots")),
+    )
+
+
+@dataclass(slots=True)
+class _Room:
+    """Memory for the stages of a file: variables may make far more of a few lines than the file has."""
+
+    left: int = MAX_TEXT
+
+    def take(self, name: str, values: Mapping[str, Node], node: Node) -> None:
+        """Account for one stage. Raises PipelineError if there is no room."""
+        self.left -= len(name)
+        waiting: list[Node] = list(values.values())
+        while waiting and self.left >= 0:
+            value = waiting.pop().value
+            self.left -= len(value) if isinstance(value, str) else 1
+            if not isinstance(value, str) and isinstance(value, (tuple, Mapping)):
+                waiting += value.values() if isinstance(value, Mapping) else value
+        if self.left < 0:
+            raise wrong(
+                node.mark,
+                f"stage {name[:80]!r}: all stages come to more than {MAX_TEXT:,} characters",
+                fix="put long values into a file that stages read",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Reads the stages of one file."""
+
+    known: Mapping[str, Any]
+    read: ReadFile
+    style: Style
+    room: _Room = field(default_factory=_Room)
+
+    def stages(self, name: str, node: Node, most: int) -> Iterator[Stage]:
+        """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members. Raises
+        PipelineError for more than `most`, before any is made."""
+        found = mapping(node, f"stage {name!r}")
+        if "foreach" in found or "do" in found:
+            yield from self.foreach(name, node, most)
+        elif "matrix" in found:
+            yield from self.matrix(name, node, most)
+        else:
+            _refuse_many(name, node, 1, most)
+            yield self.one(name, node, self.known)
+
+    def one(self, name: str, node: Node, known: Mapping[str, Any], group: str | None = None) -> Stage:
+        """One stage; `known` are the variables of its own place."""
+        found = mapping(node, f"stage {name!r}", STAGE_KEYS, removed=REMOVED_KEYS)
+        if "vars" in found:
+            known = variables.of_stage(known, found["vars"], self.wdir(found, known), self.read)
+        values = {
+            key: substitute(one, known, command=self.style if key == "cmd" else None)
+            for key, one in found.items()
+            if key != "vars"
+        }
+        self.room.take(name, values, node)
+        return read_stage(name, Node(values, node.mark, node.keys), group=group)
+
+    def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:
+        return read_wdir({key: substitute(one, known) for key, one in found.items() if key == "wdir"}, Paths())
+
+    def foreach(self, name: str, node: Node, most: int) -> Iterator[Stage]:
+        """A stage for each element of a list, as `item`, or of a mapping, as `key` and `item`."""
+        found = mapping(node, f"stage {name!r}", ("foreach", "do"))
+        for key in ("foreach", "do"):
+            if key not in found:
+                raise wrong(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
+        members = dict(_members(found["foreach"], substitute(found["foreach"], self.known, whole=True)))
+        _refuse_many(name, found["foreach"], len(members), most)
+        for key, known in members.items():
+            yield self.one(f"{name}{_GROUP_JOINT}{key}", found["do"], {**self.known, **known}, name)
+
+    def matrix(self, name: str, node: Node, most: int) -> Iterator[Stage]:
+        """A stage for each combination of the values of all axes, as `item.AXIS`."""
+        found = mapping(node, f"stage {name!r}", ("matrix", *STAGE_KEYS), removed=REMOVED_KEYS)
+        axes = mapping(found["matrix"], "`matrix`")
+        values = {axis: self.axis(axis, one) for axis, one in axes.items()}
+        _refuse_many(name, found["matrix"], math.prod(map(len, values.values())), most)
+        template = Node({key: one for key, one in found.items() if key != "matrix"}, node.mark, node.keys)
+        for chosen in product(*(one.items() for one in values.values())):
+            item = dict(zip(values, (value for _, value in chosen), strict=True))
+            key = _MATRIX_JOINT.join(name for name, _ in chosen)
+            yield self.one(f"{name}{_GROUP_JOINT}{key}", template, {**self.known, "item": item, "key": key}, name)
+
+    def axis(self, name: str, node: Node) -> dict[str, Any]:
+        """The values of an axis by the names that they have in stages: their own, or where they are compound
+        that of the axis with a number. Of a mapping, its keys are the values."""
+        over = substitute(node, self.known, whole=True)
+        if isinstance(over.value, Mapping):
+            return {key: key for key in over.value}
+        if not isinstance(over.value, tuple):
+            raise wrong(node.mark, f"`matrix`: expected a list for {name!r}, not {over.kind}")
+        named: dict[str, Any] = {}
+        for position, one in enumerate(over.value):
+            compound = isinstance(one.value, (tuple, Mapping))
+            key = f"{name}{position}" if compound else _name_of(one, _written(node, position))
+            _once(key, one, named, "`matrix`", f" in {name!r}")
+        return named
+
+
+def _refuse_many(name: str, node: Node, number: int, most: int) -> None:
+    if number > most:
+        raise wrong(
+            node.mark,
+            f"stage {name!r} stands for {number:,} stages, and a file may have {MAX_STAGES:,}",
+            fix="use fewer values, or let one stage handle several of them",
+        )
+
+
+def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The members of a foreach, which was written as `node`: their keys, and the variables that each brings."""
+    if isinstance(over.value, Mapping):
+        for key, one in over.value.items():
+            yield key, {"key": key, "item": one.plain()}
+        return
+    if not isinstance(over.value, tuple):
+        raise wrong(over.mark, f"`foreach`: expected a list or a mapping, not {over.kind}")
+    compound = any(isinstance(one.value, (tuple, Mapping)) for one in over.value)
+    named: dict[str, Any] = {}
+    for position, one in enumerate(over.value):
+        key = str(position) if compound else _name_of(one, _written(node, position))
+        _once(key, one, named, "`foreach`")
+    for key, value in named.items():
+        yield key, {"item": value}
+
+
+def _written(node: Node, position: int) -> Node:
+    """What stands in the file for the element of a list at `position`: it, or a variable for all of them."""
+    return node.value[position] if isinstance(node.value, tuple) else node
+
+
+def _name_of(one: Node, written: Node) -> str:
+    """The name that a value gives to a stage. DVC calls `true` by Python's name where it comes from a variable."""
+    return as_text(one.value) if one is written else str(one.value)
+
+
+def _once(key: str, one: Node, named: dict[str, Any], what: str, where: str = "") -> None:
+    """Name a value; the same twice is one."""
+    value = one.plain()
+    if named.setdefault(key, value) != value:
+        raise wrong(one.mark, f"{what}: {key!r} is there twice{where}, as {named[key]!r} and as {value!r}")

@@ -1,0 +1,108 @@
+"""What is said of a new stage on a command line, as `dver.yaml` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dver.core.errors import UsageError
+from dver.pipelines.definition.stage import PARAMS_FILE, Role
+
+_RESOURCES = ("cpus", "gpus", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class NewOutput:
+    """An output of a stage that is to be."""
+
+    path: str
+    role: Role = Role.OUT
+    cache: bool = True
+    persist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewStage:
+    """A stage that is to be. Paths are relative to `wdir`, and that to the folder of the `dver.yaml`."""
+
+    name: str
+    cmd: str
+    wdir: str | None = None
+    deps: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    """`KEY,KEY` of params.yaml, or `FILE:KEY,KEY`, or `FILE:` for all of a file."""
+    outs: tuple[NewOutput, ...] = ()
+    env: tuple[str, ...] = ()
+    """`NAME`, or `NAME=value`."""
+    resources: tuple[str, ...] = ()
+    """`cpus=2`, `gpus=1`, `memory=8GB`."""
+    retry: int = 0
+    timeout: str | None = None
+    always_changed: bool = False
+    desc: str | None = None
+
+    def definition(self) -> dict[str, Any]:
+        """What `dver.yaml` is to say of it. Raises UsageError for what cannot be understood."""
+        said: dict[str, Any] = {
+            "desc": self.desc,
+            "cmd": self.cmd,
+            "wdir": self.wdir,
+            "deps": list(dict.fromkeys(self.deps)),
+            "params": _params(self.params),
+            **{role.value: [_output(one) for one in self.outs if one.role is role] for role in Role},
+            "env": [_variable(one) for one in self.env],
+            "resources": dict(_resources(self.resources)),
+            "retry": self.retry,
+            "timeout": self.timeout,
+            "always_changed": self.always_changed,
+        }
+        return {key: value for key, value in said.items() if value}
+
+
+def _params(texts: Sequence[str]) -> list[Any]:
+    """The list under `params`: keys of params.yaml first, then the files with theirs."""
+    files: dict[str, dict[str, None]] = {}
+    whole: set[str] = set()
+    for text in texts:
+        file, colon, keys = text.rpartition(":")
+        names = [key.strip() for key in keys.split(",") if key.strip()]
+        if not names and not file:
+            raise UsageError(f"{text!r} names no parameter", fix="write KEY, FILE:KEY, or FILE: for all of a file")
+        known = files.setdefault(file if colon else PARAMS_FILE, {})
+        known.update(dict.fromkeys(names))
+        if not names:
+            whole.add(file)
+    default = [] if PARAMS_FILE in whole else [*files.pop(PARAMS_FILE, {})]
+    return [*default, *({file: None if file in whole else [*keys]} for file, keys in files.items())]
+
+
+def _output(one: NewOutput) -> str | dict[str, Any]:
+    options: dict[str, bool] = {}
+    if not one.cache:
+        options["cache"] = False
+    if one.persist:
+        options["persist"] = True
+    return {one.path: options} if options else one.path
+
+
+def _variable(text: str) -> str | dict[str, str]:
+    name, equals, value = text.partition("=")
+    return {name: value} if equals else name
+
+
+def _resources(texts: Sequence[str]) -> Iterator[tuple[str, int | float | str]]:
+    for text in (part for one in texts for part in one.split(",")):
+        name, equals, value = text.partition("=")
+        if name not in _RESOURCES or not equals:
+            raise UsageError(f"{text!r} is no resource", fix="write cpus=2, gpus=1 or memory=8GB")
+        yield name, _number(value)
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

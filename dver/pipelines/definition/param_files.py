@@ -1,0 +1,238 @@
+"""Files of parameters: YAML, TOML, JSON and Python, read as one mapping of values that JSON could say."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import posixpath
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date, datetime, time
+from typing import Any, Final, Never
+
+from dver.core.errors import PipelineError
+from dver.pipelines.definition import yaml_tree
+from dver.pipelines.definition.yaml_tree import Mark, wrong
+
+_ABSENT: Final = object()
+_CONSTANTS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+"""In JSON as Python writes it. There is one NaN everywhere: another one would differ from it."""
+
+
+def parse_values(content: bytes, name: str) -> dict[str, Any]:
+    """The values in the file `name`, whose suffix says what it is: `.json`, `.toml`, `.py`, and YAML otherwise.
+
+    Dates become text. Of Python, assignments of literals count: those of the module, and by class those of its body and
+    of `self` in its `__init__`. Nothing is executed. Raises PipelineError.
+    """
+    values = _parse(content, name)
+    if not isinstance(values, dict):
+        raise PipelineError(f"{name}: expected a mapping, not {yaml_tree.kind_of(values)}")
+    return values
+
+
+def parse_metrics(content: bytes, name: str) -> dict[str, Any]:
+    """The same of a file of metrics, which may be one bare number: then the metric is called like the file."""
+    values = _parse(content, name)
+    if isinstance(values, (int, float)) and not isinstance(values, bool):
+        return {posixpath.splitext(posixpath.basename(name))[0]: values}
+    if not isinstance(values, dict):
+        raise PipelineError(f"{name}: expected a mapping or a number, not {yaml_tree.kind_of(values)}")
+    return values
+
+
+def _parse(content: bytes, name: str) -> Any:
+    if len(content) > yaml_tree.MAX_SIZE:
+        why = f"{len(content):,} bytes; at most {yaml_tree.MAX_SIZE:,} are read"
+        raise PipelineError(f"{name} is too large", why=why)
+    readers: dict[str, Callable[[bytes, str], Any]] = {".json": _json, ".toml": _toml, ".py": _python}
+    values = readers.get(posixpath.splitext(name)[1], _yaml)(content, name)
+    yaml_tree.refuse_deep(values, name)
+    return values
+
+
+def lookup(values: Mapping[str, Any], key: str) -> Any:
+    """The value at the dotted `key`; raises KeyError. A key that has dots itself is found, too."""
+    found = _lookup(values, key.split("."))
+    if found is _ABSENT:
+        raise KeyError(key)
+    return found
+
+
+def _lookup(values: Any, parts: list[str]) -> Any:
+    if not parts:
+        return values
+    if isinstance(values, list):
+        with suppress(ValueError, IndexError):
+            return _lookup(values[int(parts[0])], parts[1:])
+        return _ABSENT
+    if not isinstance(values, Mapping):
+        return _ABSENT
+    for length in range(1, len(parts) + 1):
+        key = ".".join(parts[:length])
+        if key in values and (found := _lookup(values[key], parts[length:])) is not _ABSENT:
+            return found
+    return _ABSENT
+
+
+def chosen(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The values at the dotted `keys`, which may be patterns, by their keys; of what is not there, nothing."""
+    for key in keys:
+        try:
+            yield key, lookup(values, key)
+        except KeyError:
+            yield from matching(values, key) if is_wild(key) else ()
+
+
+def is_among(key: str, found: Iterable[str]) -> bool:
+    """Has what `chosen` found a value for `key`?"""
+    from fnmatch import fnmatchcase
+
+    return any(one == key or (is_wild(key) and fnmatchcase(one, key)) for one in found)
+
+
+def is_wild(key: str) -> bool:
+    """May `key` stand for several: has it `*`, `?` or `[…]`?"""
+    return any(one in key for one in "*?[")
+
+
+def matching(values: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, Any]]:
+    """The values whose dotted keys match `pattern`, part by part, by these keys; in the order of the file."""
+    yield from _matching(values, pattern.split("."), "")
+
+
+def _matching(values: Any, parts: list[str], above: str) -> Iterator[tuple[str, Any]]:
+    from fnmatch import fnmatchcase
+
+    if not parts:
+        yield above, values
+        return
+    found = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in found:
+        if fnmatchcase(str(key), parts[0]):
+            yield from _matching(value, parts[1:], f"{above}.{key}" if above else str(key))
+
+
+def flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping, by its dotted key. An empty mapping is a value.
+
+    Where two have one dotted key, parts of it that have dots themselves are in quotes: `a.b` and `"a.b"`.
+    """
+    found = list(_flat(values, ()))
+    times = Counter(".".join(path) for path, _ in found)
+    for path, value in found:
+        name = ".".join(path)
+        plain = times[name] == 1 and '"' not in name
+        yield name if plain else ".".join(map(_quoted, path)), value
+
+
+def _flat(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def _quoted(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False) if "." in key or '"' in key else key
+
+
+def _yaml(content: bytes, name: str) -> Any:
+    return yaml_tree.parse(content, name).plain()
+
+
+def _json(content: bytes, name: str) -> Any:
+    try:
+        return json.loads(content, parse_constant=_CONSTANTS.__getitem__)
+    except json.JSONDecodeError as error:
+        raise wrong(Mark(name, error.lineno, error.colno), error.msg) from None
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _toml(content: bytes, name: str) -> Any:
+    try:
+        return _without_dates(tomllib.loads(content.decode(), parse_float=_float))
+    except (ValueError, RecursionError) as error:  # tomllib's own errors are ValueErrors, as are those of decoding
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _float(text: str) -> float:
+    return math.nan if text.endswith("nan") else float(text)
+
+
+def _without_dates(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_dates(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_dates(one) for one in value]
+    return value.isoformat() if isinstance(value, (datetime, date, time)) else value
+
+
+def _python(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        module = ast.parse(content)
+    except SyntaxError as error:
+        raise wrong(Mark(name, error.lineno or 1, error.offset or 1), error.msg) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+    return _assigned(module.body)
+
+
+def _assigned(body: list[ast.stmt]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            found[statement.name] = _assigned(statement.body)
+        elif isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            found.update(_assigned(statement.body))
+        else:
+            found.update(_values_of(statement))
+    return found
+
+
+def _values_of(statement: ast.stmt) -> Iterator[tuple[str, Any]]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets = [statement.target]
+    for target in targets:
+        name = _name_of(target)
+        # What is no literal is computed when the file is imported, and that is not for us to do.
+        with suppress(ValueError, TypeError, _NotPlainError):
+            assert isinstance(statement, (ast.Assign, ast.AnnAssign))
+            assert statement.value is not None
+            if name is not None:
+                yield name, _plain(ast.literal_eval(statement.value))
+
+
+def _name_of(target: ast.expr) -> str | None:
+    if isinstance(target, ast.Name):
+        return target.id
+    of_self = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+    return target.attr if of_self and isinstance(target, ast.Attribute) else None
+
+
+class _NotPlainError(Exception):
+    """A literal that JSON cannot say."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_key(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((_plain(one) for one in value), key=repr)
+    return value if value is None or isinstance(value, (str, int, float)) else _refuse()
+
+
+def _key(key: object) -> str:
+    return key if isinstance(key, str) else str(key)
+
+
+def _refuse() -> Never:
+    raise _NotPlainError

@@ -1,0 +1,277 @@
+"""From YAML whose variables are in their places to stages: every key and type is checked (docs/format/dver-yaml.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from dver.pipelines.definition import yaml_fields
+from dver.pipelines.definition.stage import (
+    PARAMS_FILE,
+    Dependency,
+    Output,
+    Params,
+    Plot,
+    Resources,
+    Role,
+    Stage,
+    TopPlot,
+)
+from dver.pipelines.definition.yaml_fields import Paths, flag, items, mapping, optional_text, scalar_text, text
+from dver.pipelines.definition.yaml_tree import Mark, Node, wrong
+
+STAGE_KEYS: Final = (
+    "cmd",
+    "wdir",
+    "deps",
+    "params",
+    "modifies",
+    "outs",
+    "metrics",
+    "plots",
+    "vars",
+    "env",
+    "resources",
+    "retry",
+    "timeout",
+    "frozen",
+    "always_changed",
+    "deterministic",
+    "tolerance",
+    "desc",
+    "meta",
+)
+REMOVED_KEYS: Final = {
+    "live": "list the files that it stood for: `metrics: [DIR/metrics.json: {cache: false}]` and `plots: [DIR/plots]`",
+}
+"""Keys of stages that older versions of DVC had, and what to write instead."""
+_OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
+_PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
+_RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
+
+
+def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
+    """The stage that `node` defines. Raises PipelineError with the place of the mistake."""
+    found = mapping(node, f"stage {name!r}", STAGE_KEYS)
+    if "cmd" not in found:
+        raise wrong(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
+    paths = Paths()
+    wdir = read_wdir(found, paths)
+    if paths.refused is None:
+        paths.wdir = wdir
+    retry, timeout = found.get("retry"), found.get("timeout")
+    deps = tuple(_dependencies(found.get("deps"), paths))
+    return Stage(
+        name=name,
+        cmd=_command(found["cmd"]),
+        mark=node.keys.get("cmd", node.mark),
+        wdir=wdir,
+        deps=deps,
+        params=tuple(_params(found.get("params"), paths)),
+        modifies=tuple(_modified(found.get("modifies"), paths, deps)),
+        outs=tuple(_outputs(found, paths)),
+        env=_environment(found.get("env")),
+        resources=_resources(found.get("resources")),
+        retry=yaml_fields.whole_number(retry, "`retry`") if retry is not None else 0,
+        timeout=yaml_fields.duration(timeout, "`timeout`") if timeout is not None else None,
+        frozen=flag(found, "frozen", False),
+        always_changed=flag(found, "always_changed", False),
+        deterministic=flag(found, "deterministic", True),
+        tolerance=_tolerance(found.get("tolerance")),
+        desc=optional_text(found, "desc"),
+        meta=found["meta"].plain() if "meta" in found else None,
+        group=group,
+        refused=paths.refused,
+    )
+
+
+def read_wdir(found: Mapping[str, Node], paths: Paths) -> str:
+    """Where a stage runs, relative to the folder of the file."""
+    node = found.get("wdir")
+    return "." if node is None else paths.read(text(node, "`wdir`"), node.mark, "`wdir`") or "."
+
+
+def read_top_files(node: Node | None, what: str) -> tuple[str, ...]:
+    """The list of files at the top, under `params` or `metrics`; those that are not in the project are left out."""
+    paths = Paths()
+    found = (paths.read(text(one, what), one.mark, what) for one in items(node, what))
+    return tuple(one for one in found if one is not None)
+
+
+def read_top_plots(node: Node | None) -> tuple[TopPlot, ...]:
+    """What is under `plots` at the top: files, or ids with how they are drawn."""
+    if node is not None and isinstance(node.value, Mapping):  # an older form: one mapping instead of a list of them
+        return tuple(_top_plots(node))
+    return tuple(plot for one in items(node, "`plots`") for plot in _top_plots(one))
+
+
+def _top_plots(node: Node) -> Iterator[TopPlot]:
+    if isinstance(node.value, str):
+        yield TopPlot(text(node, "`plots`"), Plot(), node.mark)
+        return
+    for name, one in mapping(node, "`plots`").items():
+        yield TopPlot(name, _plot(one) if one.value is not None else Plot(), node.keys.get(name, node.mark))
+
+
+def _command(node: Node) -> str | tuple[str, ...]:
+    if isinstance(node.value, tuple):
+        if not node.value:
+            raise wrong(node.mark, "`cmd`: expected a command, not an empty list")
+        return tuple(text(one, "`cmd`").strip() for one in node.value)
+    return text(node, "`cmd`").strip()
+
+
+def _dependencies(node: Node | None, paths: Paths) -> Iterator[Dependency]:
+    seen: set[str] = set()
+    for one in items(node, "`deps`"):
+        found = paths.read(text(one, "`deps`"), one.mark, "`deps`")
+        if found is not None and found not in seen:
+            seen.add(found)
+            yield Dependency(found, one.mark)
+
+
+def _modified(node: Node | None, paths: Paths, deps: Sequence[Dependency]) -> Iterator[str]:
+    for one in items(node, "`modifies`"):
+        name = text(one, "`modifies`")
+        found = paths.read(name, one.mark, "`modifies`")
+        if found is None:
+            continue
+        if all(found != dep.path for dep in deps):
+            raise wrong(one.mark, f"`modifies`: {name!r} is not in `deps`", fix="add it to `deps`, or remove it here")
+        yield found
+
+
+def _params(node: Node | None, paths: Paths) -> Iterator[Params]:
+    """What is asked of each file, however often it is named. All of a file is more than some keys."""
+    asked: dict[str, dict[str, None]] = {}
+    whole: set[str] = set()
+    marks: dict[str, Mark] = {}
+    for one in items(node, "`params`"):
+        named = one.value.items() if isinstance(one.value, Mapping) else [(PARAMS_FILE, Node((one,), one.mark))]
+        for file, keys in named:
+            mark = one.keys.get(file, one.mark)
+            place = paths.read(file, mark, "`params`")
+            if place is None:
+                continue
+            marks.setdefault(place, mark)
+            names = [scalar_text(key, "`params`") for key in items(keys, "`params`")]
+            asked.setdefault(place, {}).update(dict.fromkeys(names))
+            whole.update([] if names else [place])
+    for place, mark in marks.items():
+        yield Params(place, () if place in whole else tuple(asked[place]), mark)
+
+
+def _outputs(found: Mapping[str, Node], paths: Paths) -> Iterator[Output]:
+    seen: dict[str, Output] = {}
+    for role in Role:
+        what = f"`{role.value}`"
+        for one in items(found.get(role.value), what):
+            for name, options in _named(one, what):
+                output = _output(name, options, role, paths, one)
+                if output is None:
+                    continue
+                first = seen.setdefault(output.path, output)
+                if first is output:
+                    yield output
+                elif replace(first, mark=output.mark) != output:
+                    why = f"{what}: {output.path!r} is there twice; first in line {first.mark.line}"
+                    raise wrong(one.mark, why)
+
+
+def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
+    if not isinstance(node.value, Mapping):
+        yield text(node, what), None
+        return
+    yield from mapping(node, what).items()
+
+
+def _output(name: str, options: Node | None, role: Role, paths: Paths, node: Node) -> Output | None:
+    what = f"{name!r}"
+    mark = node.keys.get(name, node.mark)
+    place = paths.read(name, mark, f"`{role.value}`")
+    if place is None:
+        return None
+    if options is None or options.value is None:
+        return Output(place, role, mark)
+    known = _OUTPUT_KEYS + (_PLOT_KEYS if role is Role.PLOTS else ())
+    several = options.value if isinstance(options.value, tuple) and role is Role.PLOTS else (options,)
+    first = mapping(several[0], what, known) if several else {}
+    remote = first.get("remote")
+    return Output(
+        place,
+        role,
+        mark,
+        cache=flag(first, "cache", True),
+        persist=flag(first, "persist", False),
+        push=flag(first, "push", True),
+        remote=text(remote, "`remote`") if remote is not None and remote.value is not None else None,
+        desc=optional_text(first, "desc"),
+        plots=tuple(_plot(one, known) for one in several) if role is Role.PLOTS else (),
+    )
+
+
+def _plot(node: Node, known: tuple[str, ...] = _PLOT_KEYS) -> Plot:
+    found = mapping(node, "a plot", known)
+    return Plot(
+        x=_column(found.get("x")),
+        y=_columns(found.get("y")),
+        x_label=optional_text(found, "x_label"),
+        y_label=optional_text(found, "y_label"),
+        title=optional_text(found, "title"),
+        template=optional_text(found, "template"),
+        header=flag(found, "header", True),
+    )
+
+
+def _column(node: Node | None) -> str | Mapping[str, str | tuple[str, ...]] | None:
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, Mapping):
+        return {file: _one_or_more(one, "`x`") for file, one in node.value.items()}
+    return scalar_text(node, "`x`")
+
+
+def _columns(node: Node | None) -> str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None:
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, Mapping):
+        return {file: _one_or_more(one) for file, one in node.value.items()}
+    return _one_or_more(node)
+
+
+def _one_or_more(node: Node, what: str = "`y`") -> str | tuple[str, ...]:
+    if isinstance(node.value, tuple):
+        return tuple(scalar_text(one, what) for one in node.value)
+    return scalar_text(node, what)
+
+
+def _environment(node: Node | None) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for one in items(node, "`env`"):
+        pairs = one.value.items() if isinstance(one.value, Mapping) else [(text(one, "`env`"), None)]
+        for name, value in pairs:
+            if "=" in name or not name:
+                why = f"`env`: {name!r} is no name of a variable"
+                raise wrong(one.mark, why, fix="write `- NAME` or `- NAME: value`")
+            found[name] = scalar_text(value, "`env`") if value is not None and value.value is not None else None
+    return found
+
+
+def _resources(node: Node | None) -> Resources:
+    if node is None:
+        return Resources()
+    found = mapping(node, "`resources`", _RESOURCE_KEYS)
+    return Resources(
+        cpus=yaml_fields.number(found["cpus"], "`cpus`") if "cpus" in found else 0,
+        gpus=yaml_fields.number(found["gpus"], "`gpus`") if "gpus" in found else 0,
+        memory=yaml_fields.size(found["memory"], "`memory`") if "memory" in found else 0,
+    )
+
+
+def _tolerance(node: Node | None) -> float | Mapping[str, float]:
+    if node is None:
+        return 0.0
+    if isinstance(node.value, Mapping):
+        return {key: yaml_fields.number(one, f"`tolerance` of {key!r}") for key, one in node.value.items()}
+    return yaml_fields.number(node, "`tolerance`")

@@ -1,0 +1,93 @@
+"""The variables that `${…}` may name: those of params.yaml, of the files and mappings under `vars`."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dver.pipelines.definition.interpolate import has_expression
+from dver.pipelines.definition.param_files import parse_values
+from dver.pipelines.definition.stage import PARAMS_FILE
+from dver.pipelines.definition.yaml_tree import Mark, Node, wrong
+
+ReadFile = Callable[[str], bytes | None]
+"""The content of a file, by its path relative to the folder of the `dver.yaml`; None if there is none."""
+
+
+def of_file(listed: Node | None, read: ReadFile) -> dict[str, Any]:
+    """The variables that all stages of a file know: those of params.yaml, if it is there, and of its `vars`."""
+    found: dict[str, Any] = {}
+    seen: set[str] = set()
+    _add_all(found, seen, listed, ".", read)
+    if PARAMS_FILE not in seen and (content := read(PARAMS_FILE)) is not None:
+        mark = listed.mark if listed is not None else Mark(PARAMS_FILE, 1, 1)
+        return merged(parse_values(content, PARAMS_FILE), found, mark)
+    return found
+
+
+def of_stage(known: Mapping[str, Any], listed: Node | None, wdir: str, read: ReadFile) -> Mapping[str, Any]:
+    """The variables of one stage: those of the file, and of its own `vars`."""
+    if listed is None:
+        return known
+    found: dict[str, Any] = {}
+    _add_all(found, set(), listed, wdir, read)
+    return merged(known, found, listed.mark)
+
+
+def merged(into: Mapping[str, Any], more: Mapping[str, Any], mark: Mark, above: str = "") -> dict[str, Any]:
+    """Two sets of variables as one. Raises PipelineError where both give one name a value of its own."""
+    found = dict(into)
+    for key, value in more.items():
+        if key not in found:
+            found[key] = value
+        elif isinstance(value, Mapping) and isinstance(found[key], Mapping):
+            found[key] = merged(found[key], value, mark, f"{above}{key}.")
+        elif found[key] is not value and found[key] != value:  # NaN differs from itself
+            raise wrong(
+                mark,
+                f"the variable {above + key!r} has a value already: {found[key]!r}, now {value!r}",
+                fix="give one of them another name",
+            )
+    return found
+
+
+def _add_all(found: dict[str, Any], seen: set[str], listed: Node | None, wdir: str, read: ReadFile) -> None:
+    if listed is None or listed.value is None:
+        return
+    if not isinstance(listed.value, tuple):
+        raise wrong(listed.mark, f"expected a list of files and mappings, not {listed.kind}")
+    for one in listed.value:
+        if has_expression(one.value) or (isinstance(one.value, Mapping) and _has_any(one)):
+            raise wrong(one.mark, "no ${…} may stand in `vars`", fix="write the value itself")
+        if isinstance(one.value, Mapping):
+            values = one.plain()
+        elif isinstance(one.value, str):
+            values = _load(one.value, one.mark, wdir, read, seen)
+        else:
+            raise wrong(one.mark, f"expected a file or a mapping, not {one.kind}")
+        found.update(merged(found, values, one.mark))
+
+
+def _load(text: str, mark: Mark, wdir: str, read: ReadFile, seen: set[str]) -> dict[str, Any]:
+    """The values of a file, or of those of its keys that are asked for: `file.yaml:a,b`."""
+    name, _, keys = text.partition(":")
+    path = posixpath.normpath(posixpath.join(wdir, name))
+    content = read(path)
+    if content is None:
+        raise wrong(mark, f"there is no file {path!r}")
+    seen.add(path)
+    values = parse_values(content, path)
+    wanted = [key.strip() for key in keys.split(",") if key.strip()]
+    for key in wanted:
+        if key not in values:
+            raise wrong(mark, f"there is no {key!r} in {path!r}")
+    return {key: values[key] for key in wanted} if wanted else values
+
+
+def _has_any(node: Node) -> bool:
+    if isinstance(node.value, Mapping):
+        return any(has_expression(key) or _has_any(one) for key, one in node.value.items())
+    if isinstance(node.value, tuple):
+        return any(_has_any(one) for one in node.value)
+    return has_expression(node.value)

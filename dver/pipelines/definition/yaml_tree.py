@@ -1,0 +1,288 @@
+"""YAML as a tree that remembers where each value stands, so that an error can point at it.
+
+Plain scalars mean what YAML 1.2 says (`no` is text, `1e-3` a number). Merge keys (`<<`) and aliases work. What a
+stranger could make large is counted: an alias costs what it stands for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.core.errors import PipelineError
+from dver.formats.conflict_markers import versions
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_SIZE: Final = 16 << 20
+"""Bytes that a YAML file may have."""
+MAX_NODES: Final = 1_000_000
+"""Values in a file, each alias counted as what it stands for."""
+MAX_DEPTH: Final = 100
+
+_CORE: Final = "tag:yaml.org,2002:"
+_NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)")
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
+_SPECIAL: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_DIGITS: Final = 400
+"""Digits of the longest integer that is read: Python itself gives up at 4,300, and takes long before."""
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file, counted from one."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and where it stands: a scalar, a list, or a mapping."""
+
+    value: Scalar | tuple[Node, ...] | Mapping[str, Node]
+    mark: Mark
+    keys: Mapping[str, Mark] = field(default_factory=dict)
+    """Where the keys of a mapping stand."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return kind_of(self.value)
+
+    def plain(self) -> Any:
+        """The value as Python's own lists and dictionaries."""
+        if isinstance(self.value, Mapping):
+            return {key: one.plain() for key, one in self.value.items()}
+        if isinstance(self.value, tuple):
+            return [one.plain() for one in self.value]
+        return self.value
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in words."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "nothing" if value is None else "a list"
+
+
+def wrong(mark: Mark, why: str, *, fix: str | None = None) -> PipelineError:
+    """An error that points at a place."""
+    return PipelineError(f"{mark}: {why}", fix=fix)
+
+
+def refuse_deep(value: object, name: str) -> None:
+    """Raise PipelineError for lists and mappings within each other that are more than MAX_DEPTH, whatever the format of
+    the file `name`: those who walk through them by recursion may rely on it."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise PipelineError(f"{name} is nested too deeply", why=f"at most {MAX_DEPTH} levels are read")
+
+
+def parse(content: bytes, name: str) -> Node:
+    """The value in the YAML file `name`; an empty file is an empty mapping. Raises PipelineError."""
+    import yaml
+
+    if len(content) > MAX_SIZE:
+        why = f"{len(content):,} bytes; at most {MAX_SIZE:,} are read"
+        raise PipelineError(f"{name} is too large", why=why)
+    try:
+        # Events, not nodes: the library builds nodes by recursion, which a file of brackets would bring to its end.
+        events = yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return _Reader(name, events).document()
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark or error.context_mark
+        mark = Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1)
+        raise _explained(content, error, mark) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{name} is not YAML", why=str(error).replace("\n", " ")) from None
+
+
+def _explained(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> PipelineError:
+    """The error at `mark`, with the mistake that is most likely behind it."""
+    line = b"".join(content.split(b"\n")[mark.line - 1 : mark.line])
+    if "cannot start any token" in str(error.problem) and line.lstrip(b" ").startswith(b"\t"):
+        return wrong(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab")
+    if versions(content):
+        fix = "keep the lines of one side, then `git add` the file"
+        return wrong(mark, "the file has merge conflict markers", fix=fix)
+    if "flow" in str(error.context) and b"${" in line:
+        return wrong(mark, _told(error), fix="within […] and {…}, put text with ${…} in quotes")
+    return wrong(mark, _told(error))
+
+
+def _told(error: yaml.MarkedYAMLError) -> str:
+    return " ".join(part for part in (error.context, error.problem) if part)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Builds the tree from the events of a YAML parser."""
+
+    name: str
+    events: Iterator[Any]
+    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    """What aliases stand for, and how many values that is."""
+    size: int = 0
+    """Values so far."""
+
+    def document(self) -> Node:
+        import yaml
+
+        root: Node | None = None
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent) and root is not None:
+                raise wrong(self.mark(event), "expected the end: there is one document in a file")
+            if isinstance(event, yaml.NodeEvent):
+                root = self.node(event, 0)
+        empty = root is None or (root.value is None and root.mark == Mark(self.name, 1, 1))
+        return Node({}, Mark(self.name, 1, 1)) if root is None or empty else root
+
+    def node(self, event: Any, depth: int) -> Node:
+        import yaml
+
+        mark = self.mark(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(str(event.anchor), mark)
+        if depth > MAX_DEPTH:
+            raise wrong(mark, f"nested too deeply: at most {MAX_DEPTH} levels are read")
+        before = self.size
+        self.count(1, mark)
+        if isinstance(event, yaml.ScalarEvent):
+            found = Node(_scalar(event, mark), mark)
+        elif event.tag not in (None, "!", f"{_CORE}seq", f"{_CORE}map"):
+            raise wrong(mark, f"the tag {event.tag!r} means nothing here")
+        elif isinstance(event, yaml.SequenceStartEvent):
+            found = Node(tuple(self.node(one, depth + 1) for one in self.until(yaml.SequenceEndEvent)), mark)
+        else:
+            found = self.mapping(mark, depth)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = found, self.size - before
+        return found
+
+    def until(self, end: type[yaml.Event]) -> Iterator[Any]:
+        """The events up to the one that ends a collection."""
+        while not isinstance(event := next(self.events), end):
+            yield event
+
+    def alias(self, anchor: str, mark: Mark) -> Node:
+        if anchor not in self.anchors:
+            raise wrong(mark, f"`*{anchor}` stands for nothing that ended before it")
+        found, size = self.anchors[anchor]
+        self.count(size, mark)
+        return found
+
+    def count(self, more: int, mark: Mark) -> None:
+        self.size += more
+        if self.size > MAX_NODES:
+            raise wrong(mark, f"too many values: at most {MAX_NODES:,}, each alias counted as what it stands for")
+
+    def mapping(self, mark: Mark, depth: int) -> Node:
+        import yaml
+
+        values: dict[str, Node] = {}
+        keys: dict[str, Mark] = {}
+        merged: list[Node] = []
+        for event in self.until(yaml.MappingEndEvent):
+            key, plain = self.key(event)
+            value = self.node(next(self.events), depth + 1)
+            if key == "<<" and plain:
+                merged += self.merged(value)
+                continue
+            if key in values:
+                raise wrong(self.mark(event), f"{key!r} is there twice; first in line {keys[key].line}")
+            values[key], keys[key] = value, self.mark(event)
+        for one in merged:
+            assert isinstance(one.value, Mapping)
+            self.count(len(one.value), mark)
+            values.update({key: value for key, value in one.value.items() if key not in values})
+            keys.update({key: at for key, at in one.keys.items() if key not in keys})
+        return Node(values, mark, keys)
+
+    def merged(self, value: Node) -> list[Node]:
+        found = list(value.value) if isinstance(value.value, tuple) else [value]
+        if not all(isinstance(one.value, Mapping) for one in found):
+            raise wrong(value.mark, "`<<` needs a mapping, or a list of mappings")
+        return found
+
+    def key(self, event: Any) -> tuple[str, bool]:
+        """A key, and whether it stands there plainly."""
+        import yaml
+
+        if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None:
+            raise wrong(self.mark(event), "a key that is not text")
+        value = _scalar(event, self.mark(event))
+        return value if isinstance(value, str) else str(event.value), _is_plain(event)
+
+    def mark(self, event: Any) -> Mark:
+        return Mark(self.name, event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _is_plain(event: yaml.ScalarEvent) -> bool:
+    """Is it written without quotes and without a tag?"""
+    return event.tag is None and not event.style
+
+
+def _scalar(event: yaml.ScalarEvent, mark: Mark) -> Scalar:
+    text: str = event.value
+    if event.tag in (None, "!", f"{_CORE}str"):
+        return _resolved(text, mark) if _is_plain(event) else text
+    value = _resolved(text, mark)
+    tags = {int: "int", float: "float", bool: "bool", type(None): "null"}
+    if event.tag != _CORE + tags.get(type(value), "str"):
+        raise wrong(mark, f"the tag {event.tag!r} means nothing here")
+    return value
+
+
+def _resolved(text: str, mark: Mark) -> Scalar:
+    """What a plain scalar means: https://yaml.org/spec/1.2.2/#103-core-schema, with `_` between digits and `0b`."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLS:
+        return _BOOLS[text]
+    if _INT.fullmatch(text):
+        if len(text) > _DIGITS:
+            raise wrong(mark, f"a number of more than {_DIGITS} digits")
+        digits = text.lstrip("-+").replace("_", "")
+        base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10)
+        number = int(digits[2:] if base != 10 else digits, base) if digits[2:] or base == 10 else 0
+        return -number if text.startswith("-") else number
+    if _FLOAT.fullmatch(text):
+        return float(text.replace("_", ""))
+    special = _SPECIAL.fullmatch(text)
+    if special:
+        return math.nan if special[1] is None else -math.inf if special[1] == "-" else math.inf
+    return text
+
+
+def resolves_to_text(text: str) -> bool:
+    """Is a plain scalar `text`, and not a number, a truth value or nothing? Its characters are not looked at."""
+    return text not in ("<<", "=") and isinstance(
+        _resolved(text, Mark("", 1, 1)) if len(text) <= _DIGITS else text, str
+    )

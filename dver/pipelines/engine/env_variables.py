@@ -1,0 +1,94 @@
+"""Environment variables that count as dependencies. Their values may be secrets, so only digests of them are recorded.
+
+Why there are two kinds of digest: docs/decisions/environment-digests.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from blake3 import blake3
+
+from dver.pipelines.definition.stage import Stage
+from dver.pipelines.engine.graph import Address
+
+_LENGTH: Final = 16
+"""Bytes of a digest."""
+_SALT: Final = "environment variable"
+_COST: Final = 1 << 14
+"""Of scrypt with blocks of 1 KiB: 16 MiB of memory and some 35 ms for each guess."""
+
+_ANYWHERE: Final = frozenset(
+    ("APIKEY", "CREDENTIAL", "CREDENTIALS", "PASSPHRASE", "PASSWD", "PASSWORD", "SECRET", "SECRETS")
+)
+_AT_THE_END: Final = frozenset(("AUTH", "DSN", "KEY", "PASS", "PAT", "PW", "TOKEN"))
+_NO_SECRET_KEYS: Final = frozenset(("FOREIGN", "INDEX", "PARTITION", "PRIMARY", "PUBLIC", "SORT"))
+_ENDINGS: Final = ("APIKEY", "PASSWORD", "SECRET", "TOKEN")
+
+
+def values(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a stage that are set: by `dver.yaml`, or in `environ`."""
+    found = {name: environ.get(name) if value is None else value for name, value in env.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def digests(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None]:
+    """A digest by name of each variable of a stage; None for one that is not set."""
+    return {name: _digest(name, value, environ.get(name)) for name, value in env.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class SecretVariable:
+    """An environment variable whose name looks like that of a password, a token or a key."""
+
+    name: str
+    stages: tuple[Address, ...]
+    """Those that have it under `env`."""
+    in_file: bool
+    """Does `dver.yaml` set its value?"""
+
+
+def secret_variables(stages: Mapping[Address, Stage], chosen: Iterable[Address]) -> tuple[SecretVariable, ...]:
+    """The variables of the `chosen` stages whose names look like secrets."""
+    found: dict[tuple[str, bool], list[Address]] = {}
+    for address in chosen:
+        for name, value in stages[address].env.items():
+            if _looks_secret(name):
+                found.setdefault((name, value is not None), []).append(address)
+    return tuple(SecretVariable(name, tuple(users), in_file) for (name, in_file), users in found.items())
+
+
+def _digest(name: str, written: str | None, found: str | None) -> str | None:
+    if written is not None:
+        return _of_public(name, written)
+    return None if found is None else _of_secret(name, found)
+
+
+def _of_public(name: str, value: str) -> str:
+    """Of a value that everybody can read in `dver.yaml`: cheap, as a matrix may have thousands."""
+    return f"blake3:{blake3(_encoded(_SALT, name, value)).hexdigest(_LENGTH)}"
+
+
+@cache
+def _of_secret(name: str, value: str) -> str:
+    """Of a value that only the environment has: slow to compute, so that short secrets cannot be guessed quickly."""
+    salt = _encoded(_SALT, name)
+    found = hashlib.scrypt(_encoded(value), salt=salt, n=_COST, r=8, p=1, dklen=_LENGTH)
+    return f"scrypt:{found.hex()}"
+
+
+def _encoded(*texts: str) -> bytes:
+    return "\0".join(texts).encode(errors="surrogatepass")
+
+
+def _looks_secret(name: str) -> bool:
+    words = re.split(r"[^A-Z0-9]+", name.upper())
+    if _ANYWHERE.intersection(words) or words[-1].endswith(_ENDINGS):
+        return True
+    before = words[-2] if len(words) > 1 else ""
+    return words[-1] in _AT_THE_END and before not in _NO_SECRET_KEYS

@@ -1,0 +1,259 @@
+"""How stages depend on each other: who makes what is read by whom.
+
+Places are paths relative to the top of the Git worktree, so that stages of several `dver.yaml` files meet.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from dver.core.errors import PipelineError
+from dver.pipelines import FILE_NAME
+from dver.pipelines.definition.stage import Dependency, Output, Stage
+from dver.pipelines.definition.yaml_tree import Mark, wrong
+
+_WILD: Final = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """A stage among those of all files: the folder of its `dver.yaml`, empty for the top, and its name."""
+
+    folder: str
+    name: str
+    here: str = field(default="", compare=False)
+    """The folder in which the user stands, relative to the top of the Git worktree."""
+
+    def __str__(self) -> str:
+        """As the user would type it."""
+        way = posixpath.relpath(self.folder or ".", self.here or ".")
+        return self.name if way == "." else f"{way}/{FILE_NAME}:{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The same wherever the user stands: for what is written down."""
+        return f"{self.folder}/{FILE_NAME}:{self.name}" if self.folder else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Stages, and which of them have to be up to date before which."""
+
+    stages: Mapping[Address, Stage]
+    upstream: Mapping[Address, tuple[Address, ...]]
+    """The stages whose outputs one reads, in order."""
+    producers: Mapping[str, Address]
+    """Who makes what is at a place."""
+    order: tuple[Address, ...]
+    """All stages, each after those that it depends on; otherwise as they are written."""
+
+    def downstream(self) -> Mapping[Address, tuple[Address, ...]]:
+        """The stages that read what one makes, in order."""
+        found: dict[Address, list[Address]] = {one: [] for one in self.order}
+        for one in self.order:
+            for other in self.upstream[one]:
+                found[other].append(one)
+        return {one: tuple(others) for one, others in found.items()}
+
+
+def place_of(folder: str, path: str, mark: Mark) -> str:
+    """The place of `path`, which is relative to `folder`. Raises PipelineError if it is not in the repository."""
+    if "\0" in path:
+        raise wrong(mark, f"{path!r} is not a path", fix="remove the NUL character")
+    place = posixpath.normpath(posixpath.join(folder, path))
+    if place == ".." or place.startswith("../"):
+        raise wrong(
+            mark, f"{path!r} is outside of the repository", fix="copy it into the repository, or use another path"
+        )
+    return place
+
+
+def confined(address: Address, stage: Stage) -> Stage:
+    """`stage` without paths outside of the repository, for which it is refused."""
+    refused: list[PipelineError] = []
+
+    def is_inside(path: str, mark: Mark) -> bool:
+        try:
+            place_of(address.folder, path, mark)
+        except PipelineError as error:
+            refused.append(error)
+            return False
+        return True
+
+    found = replace(
+        stage,
+        deps=tuple(one for one in stage.deps if is_inside(one.path, one.mark)),
+        params=tuple(one for one in stage.params if is_inside(one.file, one.mark)),
+        outs=tuple(one for one in stage.outs if is_inside(one.path, one.mark)),
+    )
+    return replace(found, refused=stage.refused or refused[0]) if refused else stage
+
+
+def is_pattern(path: str) -> bool:
+    """May `path` stand for several files?"""
+    return _WILD.search(path) is not None
+
+
+def build(stages: Mapping[Address, Stage]) -> Graph:
+    """The graph of `stages`. Raises PipelineError for outputs that meet, and for cycles; it names the stages."""
+    producers: dict[str, Address] = {}
+    for address, stage in stages.items():
+        for out in stage.outs:
+            _claim(stages, producers, address, out)
+    _refuse_nested(stages, producers)
+    made = Producers(producers)
+    upstream = {address: _upstream(address, stage, made) for address, stage in stages.items()}
+    return Graph(stages, upstream, producers, _sorted(stages, upstream))
+
+
+def reached(start: Iterable[Address], links: Mapping[Address, Sequence[Address]]) -> set[Address]:
+    """`start`, and all that `links` lead to from there."""
+    found: set[Address] = set()
+    waiting = list(start)
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += links[one]
+    return found
+
+
+def _claim(stages: Mapping[Address, Stage], producers: dict[str, Address], address: Address, out: Output) -> None:
+    place = place_of(address.folder, out.path, out.mark)
+    if place == ".":
+        raise wrong(out.mark, f"stage {str(address)!r} makes the repository itself", fix="name a file or folder in it")
+    other = producers.setdefault(place, address)
+    if other != address:
+        raise wrong(
+            out.mark,
+            f"stages {str(other)!r} and {str(address)!r} both make {place!r}",
+            fix=f"let one of them make it; the other is in {stages[other].mark}",
+        )
+
+
+def _refuse_nested(stages: Mapping[Address, Stage], producers: Mapping[str, Address]) -> None:
+    for place, address in producers.items():
+        for above in _parents(place):
+            if above in producers:
+                out = next(one for one in stages[address].outs if place_of(address.folder, one.path, one.mark) == place)
+                raise wrong(
+                    out.mark,
+                    f"{place!r}, which stage {str(address)!r} makes, is inside of {above!r}, "
+                    f"which stage {str(producers[above])!r} makes",
+                    fix="let them be beside each other",
+                )
+
+
+def _parents(place: str) -> Iterator[str]:
+    """The folders that a place is in, the nearest first; not the top."""
+    while (place := posixpath.dirname(place)) != "":
+        yield place
+
+
+class Producers:
+    """What stages make, by place: who makes what is at, above or below one."""
+
+    def __init__(self, producers: Mapping[str, Address]) -> None:
+        self._producers = producers
+        self._places = sorted(producers)
+
+    def of(self, place: str) -> tuple[Address, ...]:
+        """Who makes what is at a place, or matches a pattern: it, something in it, or what it is in; each once."""
+        return tuple(dict.fromkeys(self._matches(place) if is_pattern(place) else self._meets(place)))
+
+    def _meets(self, place: str) -> Iterator[Address]:
+        for one in (place, *_parents(place)):
+            if one in self._producers:
+                yield self._producers[one]
+        yield from (self._producers[one] for one in self._below(place))
+
+    def _matches(self, pattern: str) -> Iterator[Address]:
+        """As far as can be said before it is made."""
+        fixed = fixed_part(pattern)
+        for one in (fixed, *_parents(fixed)):
+            if one in self._producers:
+                yield self._producers[one]
+        wanted = pattern.split("/")
+        for one in self._below(fixed):
+            if _may_match(one.split("/"), wanted):
+                yield self._producers[one]
+
+    def _below(self, place: str) -> Iterator[str]:
+        if place in (".", ""):
+            yield from self._places
+            return
+        at = bisect_left(self._places, place + "/")
+        while at < len(self._places) and self._places[at].startswith(place + "/"):
+            yield self._places[at]
+            at += 1
+
+
+def fixed_part(pattern: str) -> str:
+    """The folder in which all files are that a pattern stands for."""
+    parts = pattern.split("/")
+    wild = next(at for at, part in enumerate(parts) if is_pattern(part))
+    return "/".join(parts[:wild])
+
+
+def _may_match(place: Sequence[str], pattern: Sequence[str]) -> bool:
+    """May the pattern stand for the place itself, or for something in it if it is a folder?"""
+    from fnmatch import fnmatchcase
+
+    for name, wanted in zip(place, pattern, strict=False):
+        if wanted == "**":
+            return True
+        if not fnmatchcase(name, wanted):
+            return False
+    return len(place) <= len(pattern)
+
+
+def _upstream(address: Address, stage: Stage, made: Producers) -> tuple[Address, ...]:
+    found: dict[Address, None] = {}
+    for one in _reads(stage):
+        place = place_of(address.folder, one.path, one.mark)
+        for other in made.of(place):
+            if other == address:
+                raise wrong(one.mark, f"stage {str(address)!r} reads {one.path!r}, which it makes itself")
+            found[other] = None
+    return tuple(found)
+
+
+def _reads(stage: Stage) -> Iterator[Dependency]:
+    yield from stage.deps
+    yield from (Dependency(one.file, one.mark) for one in stage.params)
+
+
+def _sorted(stages: Mapping[Address, Stage], upstream: Mapping[Address, Sequence[Address]]) -> tuple[Address, ...]:
+    """Each stage after those that it depends on, without recursion: a chain may be long."""
+    found: dict[Address, None] = {}
+    path: dict[Address, Iterator[Address]] = {}
+    for first in stages:
+        if first in found:
+            continue
+        path[first] = iter(upstream[first])
+        while path:
+            one, others = next(reversed(path.items()))
+            for other in others:
+                if other in path:
+                    raise _cycle(stages, [*path], other)
+                if other not in found:
+                    path[other] = iter(upstream[other])
+                    break
+            else:
+                found[one] = None
+                del path[one]
+    return tuple(found)
+
+
+def _cycle(stages: Mapping[Address, Stage], path: Sequence[Address], again: Address) -> PipelineError:
+    circle = [*path[path.index(again) :], again]
+    return PipelineError(
+        "stages depend on each other in a circle: " + " needs ".join(str(one) for one in circle),
+        why=f"none of them could be run first; the first is in {stages[again].mark}",
+        fix="take one of the dependencies away",
+    )

@@ -1,0 +1,265 @@
+"""Why a stage is to be run: what the lock says of its last run, compared with what there is now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.pipelines.definition.param_files import flatten
+from dver.pipelines.definition.stage import Stage
+from dver.pipelines.engine.graph import Address
+from dver.store.trees.compare import Change
+
+
+class Absent(Enum):
+    """What has no value at all, as against one that is null."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class NeverRun:
+    """The lock knows nothing of the stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandChanged:
+    """The command is another one."""
+
+    old: str | tuple[str, ...]
+    new: str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChanged:
+    """The command is run in another folder."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyChanged:
+    """A dependency has other content, is new, or is none any more; `old` or `new` is None then."""
+
+    path: str
+    old: Item | None
+    new: Item | None
+    files: tuple[Change, ...] | None = None
+    """Of a directory what changed in it, with paths relative to it; None where nobody has looked, or the old one is not
+    known file by file."""
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyMissing:
+    """A dependency is not there."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamChanged:
+    """A parameter has another value. `key` is dotted."""
+
+    file: str
+    key: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EnvChanged:
+    """An environment variable has another value. `old` and `new` are digests; None if it is not set."""
+
+    name: str
+    old: str | Absent | None
+    new: str | Absent | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMissing:
+    """An output is not there."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChanged:
+    """An output is not as the stage left it."""
+
+    path: str
+    old: Item
+    new: Item
+    files: tuple[Change, ...] | None = None
+    """As of `DependencyChanged`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsDiffer:
+    """`dver.yaml` names other outputs than the last run made."""
+
+    added: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Stages that this one reads from are to be run before."""
+
+    stages: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """The stage runs every time: it is `declared` so in `dver.yaml`, or it has neither inputs nor outputs."""
+
+    declared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """The user asked for it."""
+
+
+Reason = (
+    NeverRun
+    | CommandChanged
+    | FolderChanged
+    | DependencyChanged
+    | DependencyMissing
+    | ParamChanged
+    | EnvChanged
+    | OutputMissing
+    | OutputChanged
+    | OutputsDiffer
+    | Upstream
+    | Always
+    | Forced
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a stage runs on: everything that decides whether it has to be run again."""
+
+    deps: Mapping[str, Item | None] = field(default_factory=dict)
+    """By path as `dver.yaml` has it; None for what is not there."""
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Value by key by file; keys that are nowhere are left out."""
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    """Digest by name of an environment variable; None for one that is not set."""
+
+
+def staleness(
+    stage: Stage, last: lock.Stage | None, inputs: Inputs, outs: Mapping[str, Item | None]
+) -> tuple[Reason, ...]:
+    """Why `stage` is to be run; nothing if it is up to date. `last` is what the lock says, `outs` what is there now."""
+    if last is None:
+        missing = tuple(DependencyMissing(path) for path, item in inputs.deps.items() if item is None)
+        return (NeverRun(), *missing)
+    found: list[Reason] = []
+    if stage.always_changed or stage.compares_nothing:
+        found.append(Always(stage.always_changed))
+    if last.cmd != stage.cmd:
+        found.append(CommandChanged(last.cmd, stage.cmd))
+    if last.wdir != stage.wdir:
+        found.append(FolderChanged(last.wdir, stage.wdir))
+    found += _changed_deps(last, inputs)
+    found += _changed_params(last, inputs)
+    found += _changed_env(last, inputs)
+    found += _changed_outs(stage, last, outs)
+    return tuple(found)
+
+
+def recorded(stage: Stage, inputs: Inputs, outs: Iterable[Item] = ()) -> lock.Stage:
+    """The lock's entry of a run of `stage` with these inputs, which made `outs`."""
+    return lock.Stage(
+        stage.cmd,
+        tuple(sorted((one for one in inputs.deps.values() if one is not None), key=lambda one: one.path)),
+        tuple(sorted(outs, key=lambda one: one.path)),
+        {file: values for file, values in inputs.params.items() if values},
+        inputs.env,
+        stage.wdir,
+    )
+
+
+def run_key(run: lock.Stage, outs: Iterable[str]) -> str:
+    """The name of the work of making `outs` from the inputs of `run`: 64 hex digits, the same wherever it is done.
+
+    The folder of the `dver.yaml` is no part of it, nor is what came of the work.
+    """
+    # What is written here names runs of years: a new field has to be left out where it says nothing.
+    said = {
+        "cmd": run.cmd,
+        "wdir": run.wdir,
+        "deps": sorted([item.path, str(item.oid), item.executable] for item in run.deps),
+        "params": {file: dict(values) for file, values in run.params.items()},
+        "env": dict(run.env),
+        "outs": sorted(outs),
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _changed_deps(last: lock.Stage, inputs: Inputs) -> Iterator[Reason]:
+    before = {item.path: item for item in last.deps}
+    for path, item in inputs.deps.items():
+        if item is None:
+            yield DependencyMissing(path)
+        elif path not in before or not is_same(before[path], item):
+            yield DependencyChanged(path, before.get(path), item)
+    for path, item in before.items():
+        if path not in inputs.deps:
+            yield DependencyChanged(path, item, None)
+
+
+def is_same(one: Item, other: Item | None) -> bool:
+    """Have both the same content? Not if there is only one."""
+    return other is not None and (one.oid, one.kind, one.executable) == (other.oid, other.kind, other.executable)
+
+
+def _changed_params(last: lock.Stage, inputs: Inputs) -> Iterator[ParamChanged]:
+    for file in sorted(last.params.keys() | inputs.params.keys()):
+        old, new = (dict(flatten(one.get(file, {}))) for one in (last.params, inputs.params))
+        for key in sorted(old.keys() | new.keys()):
+            before, after = old.get(key, ABSENT), new.get(key, ABSENT)
+            if not _equal(before, after):
+                yield ParamChanged(file, key, before, after)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # In Python true is 1 and 1 is 1.0; a program may well tell them apart.
+    if one is other or type(one) is not type(other):
+        return one is other  # NaN differs from itself
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other)
+
+
+def _changed_env(last: lock.Stage, inputs: Inputs) -> Iterator[EnvChanged]:
+    for name in sorted(last.env.keys() | inputs.env.keys()):
+        old, new = last.env.get(name, ABSENT), inputs.env.get(name, ABSENT)
+        if old != new:
+            yield EnvChanged(name, old, new)
+
+
+def _changed_outs(stage: Stage, last: lock.Stage, outs: Mapping[str, Item | None]) -> Iterator[Reason]:
+    before = {item.path: item for item in last.outs}
+    named = [one.path for one in stage.outs]
+    if before.keys() != set(named):
+        added = tuple(path for path in named if path not in before)
+        yield OutputsDiffer(added, tuple(path for path in before if path not in named))
+    for path in named:
+        item = outs.get(path)
+        if item is None:
+            yield OutputMissing(path)
+        elif path in before and not is_same(before[path], item):
+            yield OutputChanged(path, before[path], item)

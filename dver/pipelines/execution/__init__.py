@@ -1,0 +1,1 @@
+"""Running stages in a workspace: backups, outputs, recording, and cached runs."""

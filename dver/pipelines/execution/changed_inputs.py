@@ -1,0 +1,56 @@
+"""Was a stage's output made from the inputs that are recorded with it? Not if one of them changed while it ran."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from dver.core.errors import StageError
+from dver.core.phrasing import some, typed
+from dver.pipelines.definition.stage import Stage
+from dver.pipelines.engine.graph import Address
+from dver.pipelines.engine.reasons import Inputs
+
+
+def refuse_changed(address: Address, stage: Stage, before: Inputs, after: Inputs) -> None:
+    """Raise StageError for dependencies and parameters that are not as they were `before`, unless the stage says that
+    it modifies them."""
+    deps = [path for path, item in before.deps.items() if after.deps[path] != item and path not in stage.modifies]
+    params = [file for file, values in before.params.items() if after.params[file] != values]
+    if deps or params:
+        raise StageError(
+            f"stage {str(address)!r} is not recorded: {some([*deps, *params])} changed while it ran",
+            why="its outputs may be made from either version",
+            fix=f"dver repro {typed(str(address))}" + _or_modifies(stage, deps),
+        )
+
+
+def refuse_touched(address: Address, stage: Stage, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+    """Raise StageError for dependencies of which a file was written or replaced, though all have their former content
+    again: the command may have read another one."""
+    touched = [path for path, state in before.items() if after[path] != state and path not in stage.modifies]
+    if touched:
+        name = typed(str(address))
+        raise StageError(
+            f"stage {str(address)!r} is not recorded: {some(touched)} was written to while it ran",
+            why="the content is the same again, but the command may have read another version",
+            fix=f"dver repro {name}; or if it made no difference: dver commit {name}" + _or_modifies(stage, touched),
+        )
+
+
+def refuse_deleted(address: Address, stage: Stage, after: Inputs) -> None:
+    """Raise StageError for dependencies that the stage says it modifies, and has deleted."""
+    deleted = [path for path in stage.modifies if after.deps[path] is None]
+    if deleted:
+        raise StageError(
+            f"stage {str(address)!r} deleted {some(deleted)}, which it depends on",
+            why="it may modify it, but the next run needs it",
+            fix="let the command leave it, or take it out of `deps`",
+        )
+
+
+def _or_modifies(stage: Stage, paths: Sequence[str]) -> str:
+    if not paths:
+        return ""
+    typed_paths = ", ".join(os.path.relpath(path, stage.wdir) for path in paths)
+    return f"; or if its command itself changes it, add to the stage: `modifies: [{typed_paths}]`"

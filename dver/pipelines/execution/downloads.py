@@ -1,0 +1,119 @@
+"""What a run needs and remotes have: data that stages read, what is known of earlier runs, and what those made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from dver.core.errors import UsageError
+from dver.core.progress import Progress
+from dver.formats.lock import Item
+from dver.pipelines.engine.graph import Address, Graph
+from dver.pipelines.run_cache.entries import RunCache
+from dver.pipelines.workspace.current import dep_places, item_of
+from dver.remote.index.catalog import Catalog
+from dver.remote.transfer.fetch import fetch
+from dver.remote.transfer.run_batches import receive
+from dver.repo import Repository
+from dver.sharing.download import get_targets
+from dver.store.trash.guard import Watch
+from dver.tracking.targets import Tracked, in_worktree, is_at_or_below, select
+from dver.workspace.checkout.checkout import check_out
+
+
+class Supply:
+    """The remotes, as a run sees them. All of it may raise RemoteError."""
+
+    def __init__(self, repo: Repository, progress: Progress) -> None:
+        self._repo = repo
+        self._progress = progress
+        self._catalogs: dict[str, Catalog] = {}
+
+    def learn(self) -> tuple[str, ...]:
+        """Take what the default remote knows of runs. Returns the keys of what is damaged there."""
+        catalog = self._catalog(self._repo.remote_settings().name)
+        catalog.refresh()
+        return receive(catalog, RunCache(self._repo).take).damaged
+
+    def inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, Item]:
+        """What `bring_inputs` would bring, by place, where nothing is; of what is read as it is tracked."""
+        read = {place for one in stages for place in dep_places(one, graph.stages[one])}
+        found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
+        absent = [
+            place for place in read & found.keys() if not os.path.lexists(self._repo.absolute(os.fsencode(place)))
+        ]
+        return {place: item_of(place, found[place].entry) for place in absent}
+
+    def bring_inputs(self, graph: Graph, stages: Collection[Address]) -> None:
+        """Check out what `stages`, which may be run, read, is tracked, and none of them makes. What is saved nowhere is
+        left as it is."""
+        tracked = self._tracked(stages)
+        read = {os.fsencode(place) for one in stages for place in dep_places(one, graph.stages[one])}
+        for place in sorted(_tracked(read, tracked)):
+            # What is not in the tracked data is for the stage to miss.
+            with suppress(UsageError):
+                self._check_out(tracked, os.fsdecode(place))
+
+    def _tracked(self, made: Collection[Address]) -> dict[bytes, Tracked]:
+        """All tracked data but what the stages `made` make."""
+        return {path: one for path, one in in_worktree(self._repo).items() if _maker(one) not in made}
+
+    def has(self, items: Sequence[Item]) -> bool:
+        """Could `bring` get all of these?"""
+        present = [item for name, some in self._by_remote(items).items() for item in self._present(name, some)]
+        return len(present) == len(items)
+
+    def bring(self, items: Sequence[Item]) -> bool:
+        """Get what earlier runs made into the store. False if not all of it can be had."""
+        watch = Watch(self._repo.store)
+        whole = True
+        for name, group in self._by_remote(items).items():
+            refs = [item.ref for item in group]
+            catalog, mode = self._catalog(name), self._repo.link_mode
+            got = fetch(refs, self._repo.store, catalog, progress=self._progress, link_mode=mode)
+            whole = whole and got.error() is None
+        # A gc beside it may have seen some of it before what leads there.
+        watch.lacking(item.ref.key for item in items)
+        return whole
+
+    def _by_remote(self, items: Iterable[Item]) -> dict[str, list[Item]]:
+        groups: dict[str, list[Item]] = {}
+        for item in items:
+            groups.setdefault(item.remote or self._repo.remote_settings().name, []).append(item)
+        return groups
+
+    def _present(self, name: str, items: Sequence[Item]) -> list[Item]:
+        catalog = self._catalog(name)
+        if name != self._repo.remote_settings().name:  # that one was asked for runs
+            catalog.refresh()
+        there = catalog.present([item.oid for item in items])
+        return [item for item in items if item.oid in there]
+
+    def _check_out(self, tracked: dict[bytes, Tracked], path: str) -> None:
+        top = Path(os.fsdecode(self._repo.top))
+        get_targets(self._repo, select(self._repo, tracked, [path], top), progress=self._progress)
+        with self._repo.exclusive():
+            check_out(self._repo, [path], cwd=top, rev=None, force=False, progress=self._progress)
+
+    def _catalog(self, name: str) -> Catalog:
+        if name not in self._catalogs:
+            self._catalogs[name] = self._repo.catalog(name)
+        return self._catalogs[name]
+
+
+def _maker(one: Tracked) -> Address | None:
+    if one.maker is None:
+        return None
+    return Address(os.fsdecode(os.path.dirname(one.maker.lock)), one.maker.stage)
+
+
+def _tracked(read: Iterable[bytes], tracked: Iterable[bytes]) -> Iterator[bytes]:
+    """The places of `read` that are in tracked data, and the tracked data that is in one of them."""
+    known = list(tracked)
+    for place in read:
+        if any(is_at_or_below(place, one) for one in known):
+            yield place
+        else:
+            yield from (one for one in known if is_at_or_below(one, place))

@@ -1,0 +1,136 @@
+"""Outputs that no run has made, put aside before a run: who edits one, or makes it by hand, has it nowhere else.
+
+Why it is neither deleted nor refused: docs/decisions/outputs-by-hand.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.formats.lock import Item
+from dver.git.index import is_committed
+from dver.pipelines.definition.stage import Output
+from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.reasons import is_same
+from dver.pipelines.workspace.current import item_of
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.observer import Observer
+from dver.repo import Repository
+from dver.workspace.files.apply import refuse_symlinked_parents
+
+
+class Spared(NamedTuple):
+    """An output that was moved out of the way of a stage. `path` is relative to the top of the Git worktree."""
+
+    stage: Address
+    path: bytes
+    now: Path
+
+
+class Aside:
+    """Where outputs are put aside, below the Git folder of the worktree; and which stages did not end well."""
+
+    def __init__(
+        self, repo: Repository, observer: Observer, locks: Locks, told: Callable[[Spared], None] = lambda _: None
+    ) -> None:
+        self._repo = repo
+        self._observer = observer
+        self._locks = locks
+        self._told = told
+        self._unfinished = repo.worktree_folder / "unfinished"
+        self._begun: set[Address] = set()
+
+    def spare(self, address: Address, outs: Iterable[Output]) -> None:
+        """Move those of `outs` away that no run of the stage has made, unless their content is kept anyhow.
+
+        Raises UsageError where the way to one leads through a symbolic link.
+        """
+        last = self._locks.of(address)
+        made = {item.path: item for item in last.outs} if last is not None else {}
+        for out in outs:
+            place = place_of(address.folder, out.path, out.mark)
+            entry = self._observer.entry(place)
+            if entry is None or is_same(item_of(out.path, entry), made.get(out.path)):
+                continue
+            path = os.fsencode(place)
+            refuse_symlinked_parents(self._repo.top, path)
+            there = item_of(out.path, entry)
+            if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, old.entry):
+                there = old
+            if not (self._is_kept(path, there) or self._is_left_over(address, path)):
+                self._move(address, path)
+
+    def begin(self, address: Address) -> None:
+        """The stage is to be run now: what is at its outputs from now on is what this run makes of them."""
+        self._begun.add(address)
+        mark = self._mark(address)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_bytes(b"")
+
+    def done(self, address: Address) -> None:
+        """What the stage made is recorded."""
+        self._begun.discard(address)
+        self._mark(address).unlink(missing_ok=True)
+
+    def over(self) -> None:
+        """Nothing runs any more: what is changed from now on is not of the runs that failed."""
+        for address in self._begun:
+            with suppress(FileNotFoundError):
+                self._mark(address).write_bytes(b"over")
+        self._begun.clear()
+
+    def _mark(self, address: Address) -> Path:
+        return self._unfinished / hashlib.sha256(address.key.encode(errors="surrogateescape")).hexdigest()
+
+    def _is_kept(self, path: bytes, item: Item) -> bool:
+        with suppress(CorruptError):  # then what is here may be the only good copy
+            if not self._repo.store.find_missing([item.ref]):
+                return True
+        return is_committed(self._repo.git, path)
+
+    def _is_left_over(self, address: Address, path: bytes) -> bool:
+        """Is what is at `path` what a run left that failed, or was killed?"""
+        try:
+            mark = self._mark(address).stat()
+        except FileNotFoundError:
+            return False
+        # Of a killed run nobody knows when it ended. A ctime, unlike a modification time, tells of every change.
+        return mark.st_size == 0 or _newest(self._repo.absolute(path)) <= mark.st_ctime_ns
+
+    def _move(self, address: Address, path: bytes) -> None:
+        folder = _folder(self._repo)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        number = 0
+        while os.path.lexists(target := folder / f"{stamp}-{number}" / os.fsdecode(path)):
+            number += 1
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(os.fsdecode(self._repo.absolute(path)), target)
+        self._told(Spared(address, path, target))
+
+
+def forget_old(repo: Repository, grace: float) -> None:
+    """Delete what was put aside in this worktree more than `grace` seconds ago."""
+    with suppress(FileNotFoundError):
+        for one in _folder(repo).iterdir():
+            if one.stat().st_mtime + grace < time.time():
+                shutil.rmtree(one, ignore_errors=True)
+
+
+def _folder(repo: Repository) -> Path:
+    return repo.worktree_folder / "aside"
+
+
+def _newest(path: bytes) -> int:
+    """When a file, or anything in a directory, was last changed: its ctime in ns."""
+    newest = os.lstat(path).st_ctime_ns
+    for folder, folders, files in os.walk(path):
+        newest = max([newest, *(os.lstat(os.path.join(folder, one)).st_ctime_ns for one in (*folders, *files))])
+    return newest

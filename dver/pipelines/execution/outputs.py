@@ -1,0 +1,150 @@
+"""What stages make, on disk: making room for it before a run, taking it into the store after one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from dver.core.errors import StageError
+from dver.core.oid import Oid
+from dver.core.phrasing import some, typed
+from dver.core.progress import Progress
+from dver.core.worker_pool import nobody
+from dver.formats.lock import Item
+from dver.formats.tree import Entry, Kind
+from dver.pipelines.definition.stage import Output, Stage
+from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.workspace.current import item_of
+from dver.repo import Repository
+from dver.store.trees.compare import leaves
+from dver.store.writer import LARGE, StoreWriter
+from dver.tracking.partial_directories import parts_below
+from dver.workspace.files.apply import refuse_symlinked_parents
+from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
+from dver.workspace.scan.scanner import Snapshot
+
+_MOST_UNCACHED: Final = 16 << 20
+"""Bytes that an output which is not cached may have to be kept for the run cache all the same."""
+
+
+def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> None:
+    """Take what the last run made away, unless it is to persist; and see that there are folders for it.
+
+    Raises UsageError where the way there leads through a symbolic link.
+    """
+    places = [os.fsencode(place_of(address.folder, out.path, out.mark)) for out in outs]
+    for out, place in zip(outs, places, strict=True):
+        refuse_symlinked_parents(repo.top, place)
+        path = repo.absolute(place)
+        if not out.persist:
+            _remove(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    if parts := parts_below(repo, places):
+        with repo.exclusive():
+            repo.note_partial(dict.fromkeys(parts, False))
+
+
+def take_outputs(
+    repo: Repository,
+    address: Address,
+    stage: Stage,
+    progress: Progress,
+    *,
+    for_later: bool = False,
+    trees: Iterable[tuple[Oid, bytes]] = (),
+) -> list[Item]:
+    """Take what `stage` made into the store, as far as it is to be kept there; `for_later`, outputs that are not
+    cached, too, if they are small: so that the run cache can put them back. Raises StageError for what is missing.
+
+    `trees`, encoded, are kept along with it. Whoever calls has `repo.exclusive()`.
+    """
+    found: dict[str, Entry | None] = {}
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+        for oid, content in trees:
+            writer.add_tree(oid, content)
+        for out in stage.outs:
+            if out.cache:
+                found[out.path] = _only(_scan(repo, address, out, intake, progress))
+            else:
+                found[out.path] = _uncached(repo, address, out, intake if for_later else None, progress)
+    missing = [path for path, entry in found.items() if entry is None]
+    if missing:
+        raise StageError(
+            f"stage {str(address)!r} did not make {some(missing)}",
+            why="its command ended well, and nothing is there",
+            fix="let the command write it, or take it out of the stage",
+        )
+    links = [out.path for out in stage.outs if out.cache and _is_link(found[out.path])]
+    if links:
+        raise StageError(
+            f"stage {str(address)!r} made a symbolic link of {some(links)}",
+            why="a link is no data: what it leads to may be elsewhere, or another on another machine",
+            fix="let the command write the file itself; or `cache: false` leaves the link to Git",
+        )
+    return [item_of(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
+
+
+def keep_uncached(repo: Repository, address: Address, stage: Stage, progress: Progress) -> None:
+    """Take what there is of the outputs that are not cached into the store, if it is small: for the run cache.
+
+    Whoever calls has `repo.exclusive()`.
+    """
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+        for out in stage.outs:
+            if not out.cache:
+                _uncached(repo, address, out, intake, progress)
+
+
+def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> None:
+    """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
+    if parts := parts_below(repo, map(os.fsencode, places)):
+        shown = [repo.shown(one) for one in parts]
+        raise StageError(
+            f"stage {str(address)!r} needs all of {some(shown)}",
+            why="only a part of it was ever checked out here",
+            fix=f"dver pull {' '.join(map(typed, shown))}",
+        )
+
+
+def _remove(path: bytes) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+
+
+def _uncached(
+    repo: Repository, address: Address, out: Output, intake: KeepInStore | None, progress: Progress
+) -> Entry | None:
+    """What is at `out`; an `intake` gets it if it is small."""
+    snapshot = _scan(repo, address, out, HashOnly(), progress)
+    entry = _only(snapshot)
+    if intake is None or entry is None or _is_link(entry) or not _is_small(snapshot):
+        return entry
+    return _only(_scan(repo, address, out, intake, progress))
+
+
+def _scan(
+    repo: Repository, address: Address, out: Output, intake: HashOnly | KeepInStore, progress: Progress
+) -> Snapshot | None:
+    """A directory that has only what is at `out`."""
+    folder, name = os.path.split(os.fsencode(place_of(address.folder, out.path, out.mark)))
+    return repo.look(folder, [name], intake, progress=progress)
+
+
+def _only(snapshot: Snapshot | None) -> Entry | None:
+    entries = snapshot.tree(snapshot.root.oid) if snapshot is not None else None
+    return entries[0] if entries else None
+
+
+def _is_link(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind is Kind.SYMLINK
+
+
+def _is_small(snapshot: Snapshot | None) -> bool:
+    """May Git's files be kept a second time? None of them is ever a link into the store, as large ones may be."""
+    if snapshot is None:
+        return False
+    sizes = (one.size for _, one in leaves(snapshot.root, lambda oid: snapshot.tree(oid) or ()))
+    return snapshot.root.size <= _MOST_UNCACHED and all(size <= LARGE for size in sizes)

@@ -1,0 +1,104 @@
+"""Writing down what stages made: in locks, in Git's index and `.gitignore`, and in what dver knows it put where."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from dver.core.errors import MissingObjectError
+from dver.formats import lock
+from dver.formats.tree import Entry
+from dver.git import gitignore, index
+from dver.pipelines.definition.stage import Stage
+from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.run_cache.entries import RunCache
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.pipelines import Pipelines
+from dver.repo import Repository
+from dver.store.trash.guard import Watch
+
+_WRITE_EVERY: Final = 0.5
+"""Seconds between two writes of lock files while stages end: a file of thousands of stages is not written for each.
+What a killed run had not written is in the run cache."""
+
+
+class Recorder:
+    """Notes what stages made, stage by stage, and writes it down now and then. Made before the first object is."""
+
+    def __init__(self, repo: Repository, pipelines: Pipelines, locks: Locks) -> None:
+        self._repo = repo
+        self._pipelines = pipelines
+        self._locks = locks
+        self._ignored: dict[bytes, list[bytes]] = {}
+        """Lines for `.gitignore`, by folder."""
+        self._edited: list[bytes] = []
+        """The `.gitignore` files that have theirs, and are to be staged."""
+        self._placed: dict[bytes, tuple[Entry, ...]] = {}
+        """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
+        self._written = time.monotonic()
+        self._watch = Watch(repo.store)
+
+    def note(self, address: Address, stage: Stage, made: lock.Stage) -> None:
+        """Record what `stage` made."""
+        self._locks.record(address, made)
+        items = {item.path: item for item in made.outs}
+        for out in stage.outs:
+            place = os.fsencode(place_of(address.folder, out.path, out.mark))
+            self._placed[place] = (items[out.path].entry,) if out.cache else ()
+            if out.cache:
+                folder, name = os.path.split(place)
+                self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
+        self.write()
+
+    def write(self, *, force: bool = False) -> None:
+        """Write the lock files, and what Git is to ignore; unless it is forced, only now and then.
+
+        Raises MissingObjectError if a gc took away what stages have just made.
+        """
+        if not force and time.monotonic() - self._written < _WRITE_EVERY:
+            return
+        self._written = time.monotonic()
+        known: dict[str, list[str]] = {folder: [] for folder in self._pipelines.files}
+        for address in self._pipelines.graph.order:
+            known[address.folder].append(address.name)
+        with self._repo.exclusive():
+            self._keep(self._locks.gone(known))
+            top = self._repo.git.worktree
+            changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
+            self._ignore()
+            self._repo.stage([*changed, *self._edited])
+            self._edited.clear()
+            # After the locks: what no lock names yet, a checkout would take away.
+            self._note_placed()
+
+    def _keep(self, gone: Iterable[lock.Stage]) -> None:
+        """Keep what stages made that are no longer in `dver.yaml`: one that comes back need not run again."""
+        runs = RunCache(self._repo)
+        for stage in gone:
+            if stage.outs and (stage.deps or stage.params or stage.env):
+                runs.keep(stage)
+
+    def _ignore(self) -> None:
+        """Have Git ignore what stages made, unless it ignores the whole directory already."""
+        files = {os.path.join(folder, b".gitignore"): lines for folder, lines in self._ignored.items()}
+        needless = index.ignored(self._repo.git, files)
+        for path, lines in files.items():
+            if path not in needless and gitignore.edit(self._repo.git.worktree / os.fsdecode(path), add=lines):
+                self._edited.append(path)
+        self._ignored.clear()
+
+    def _note_placed(self) -> None:
+        made, self._placed = self._placed, {}
+        if not made:
+            return
+        self._repo.note_placed(made)
+        self._repo.note_partial(dict.fromkeys(made, False))
+        # From now on a gc sees that they are needed. One that came before has them in the trash.
+        if self._watch.lacking([one.ref().key for entries in made.values() for one in entries]):
+            raise MissingObjectError(
+                "a gc deleted what stages have just made",
+                why="its grace period is too short",
+                fix="dver repro --force",
+            )

@@ -1,0 +1,125 @@
+"""Where a run happens: the commit, the machine, the Python and its packages. Looked up when a stage is first run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver import __version__
+from dver.formats.run_record import RunRecord
+from dver.git import revisions
+from dver.git.git_repo import run
+from dver.pipelines.definition.param_files import flatten
+from dver.pipelines.engine.job import Ended
+from dver.pipelines.engine.reasons import Inputs
+from dver.repo import Repository
+
+_PATIENCE: Final = 20.0
+"""Seconds that a program may take to say its version."""
+_ASK_PYTHON: Final = """\
+import json, os, sys
+found, plain = {}, True
+for folder in filter(os.path.isdir, sys.path):
+    for name in os.listdir(folder):
+        stem, _, kind = name.rpartition(".")
+        if kind == "dist-info" and stem.count("-") == 1:
+            package, version = stem.split("-")
+            found.setdefault(package.replace("_", "-"), version)
+        elif kind in ("dist-info", "egg-info", "egg"):
+            plain = False
+if not plain:
+    from importlib.metadata import distributions
+    found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
+print("\\ndver", json.dumps([sys.version.split()[0], found]))
+"""
+"""The names of directories say what is installed; to read the metadata of a hundred packages takes ten times as long,
+and is done where a name does not say it, as with packages of old."""
+_ANSWER: Final = "dver "
+"""Begins the line that counts: a `sitecustomize` may print more."""
+_ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all stages of one `dver repro` have in common."""
+
+    commit: str | None
+    dirty: bool
+    user: str | None
+    python: str | None
+    packages: Mapping[str, str]
+    gpus: tuple[str, ...]
+
+    def record(self, name: str, ended: Ended, inputs: Inputs) -> RunRecord:
+        """The record of one run."""
+        return RunRecord(
+            stage=name,
+            started=ended.started,
+            ended=ended.ended,
+            commit=self.commit,
+            dirty=self.dirty,
+            user=self.user,
+            host=platform.node() or None,
+            platform=platform.platform(),
+            cpus=os.cpu_count(),
+            gpus=self.gpus,
+            python=self.python,
+            packages=self.packages,
+            seeds=dict(_seeds(inputs)),
+            peak_memory=ended.peak_memory or None,
+            dver=__version__,
+        )
+
+
+def look_around(repo: Repository) -> Surroundings:
+    """Ask Git, Python and the driver of graphics cards. Whoever does not answer is not known."""
+    python, packages = _python()
+    return Surroundings(
+        commit=revisions.head(repo.git),
+        dirty=bool(run(repo.git, ["status", "--porcelain", "-z", "--untracked-files=no"])),
+        user=_user(repo),
+        python=python,
+        packages=packages,
+        gpus=tuple(line.strip() for line in answer_of(_ASK_GPUS).splitlines() if line.strip()),
+    )
+
+
+def _user(repo: Repository) -> str | None:
+    ident = run(repo.git, ["var", "GIT_AUTHOR_IDENT"], ok=(0, 128)).decode(errors="replace")
+    return f"{ident.rpartition('>')[0]}>" if ">" in ident else None
+
+
+def _python() -> tuple[str | None, dict[str, str]]:
+    answer = answer_of((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
+    line = next((one for one in answer.splitlines() if one.startswith(_ANSWER)), None)
+    if line is None:
+        return None, {}
+    with suppress(ValueError, TypeError):
+        version, packages = json.loads(line.removeprefix(_ANSWER))
+        return version, packages
+    return None, {}
+
+
+def answer_of(command: tuple[str, ...]) -> str:
+    """What a program says; nothing if it is not there, fails or does not answer."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _seeds(inputs: Inputs) -> list[tuple[str, Any]]:
+    return [
+        (f"{file}:{key}", value)
+        for file, values in inputs.params.items()
+        for key, value in flatten(values)
+        if "seed" in key.rpartition(".")[2].lower()
+    ]

@@ -1,0 +1,110 @@
+"""What runs of stages wrote: a file for each run, the last few of each stage, in the Git folder of the worktree.
+
+Whoever writes a log holds a lock on it until the run is over, or the process is gone; so readers know whether more may
+follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.platform import filelock
+from dver.pipelines.engine.graph import Address
+from dver.repo import Repository
+
+KEPT: Final = 10
+"""How many logs of a stage are kept."""
+
+_SUFFIX: Final = ".log"
+_PIECE: Final = 1 << 16
+_PAUSE: Final = 0.2
+"""Seconds between two looks at a log that grows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """The log of one run of a stage."""
+
+    path: Path
+
+    @property
+    def started(self) -> float:
+        """Seconds since the epoch."""
+        return int(self.path.stem) / 1e9
+
+    def is_growing(self) -> bool:
+        """Does the run go on?"""
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            return not filelock.try_lock(file.fileno(), shared=True)
+        return False
+
+    def pieces(self, *, follow: bool = False) -> Iterator[bytes]:
+        """What was written, and with `follow` what still is, until the run is over."""
+        with self.path.open("rb") as file:
+            while True:
+                growing = follow and self.is_growing()  # asked before the last look, so that nothing is missed
+                while piece := file.read(_PIECE):
+                    yield piece
+                if not growing:
+                    return
+                time.sleep(_PAUSE)
+
+
+class RunLogs:
+    """The logs of a worktree. One object writes those of the stages that one process runs."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._folder = repo.worktree_folder / "logs"
+        self._open: dict[Address, int] = {}
+
+    def of(self, address: Address) -> list[RunLog]:
+        """The logs of a stage, the last run first."""
+        found = []
+        with suppress(FileNotFoundError):
+            found = [one for one in self._of(address).iterdir() if one.suffix == _SUFFIX and one.stem.isdecimal()]
+        return [RunLog(one) for one in sorted(found, key=lambda one: int(one.stem), reverse=True)]
+
+    def write(self, address: Address, content: bytes) -> None:
+        """Add to the log of the run that goes on; nothing is said if that cannot be: a full disk fails the stage by
+        itself, and a log is not worth a run."""
+        with suppress(OSError):
+            self.begin(address)
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(self._open[address], rest) :]
+
+    def begin(self, address: Address) -> None:
+        """Begin the log of a run, unless one goes on: another attempt belongs to the same."""
+        if address in self._open:
+            return
+        with suppress(OSError):
+            folder = self._of(address)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{time.time_ns():020}{_SUFFIX}"
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self._open[address] = fd
+            filelock.lock(fd)  # a reader that asks whether it grows lets go at once
+            for old in self.of(address)[KEPT:]:
+                old.path.unlink(missing_ok=True)
+
+    def end(self, address: Address) -> None:
+        """The run is over."""
+        fd = self._open.pop(address, None)
+        if fd is not None:
+            os.close(fd)
+
+    def close(self) -> None:
+        """All runs are over."""
+        for address in list(self._open):
+            self.end(address)
+
+    def _of(self, address: Address) -> Path:
+        # A stage may be called what no file can be.
+        return self._folder / hashlib.sha256(os.fsencode(address.key)).hexdigest()[:32]

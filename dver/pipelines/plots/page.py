@@ -1,0 +1,135 @@
+"""The page: one HTML file with all charts and pictures, which needs no network and lets nothing in it reach for one."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver.pipelines.plots.definition import IMAGES
+
+MARK: Final = b"<!DOCTYPE html>\n<!-- made by dver plots -->\n"
+"""How every page begins, so that it is known for one."""
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+)
+"""Vega makes functions of its expressions, and lays out what it draws with styles. Nothing is loaded from anywhere."""
+
+_STYLE: Final = """\
+:root { color-scheme: light dark; }
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 140rem; padding: 0 1rem; }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 33rem), 1fr)); gap: 2rem 1.5rem; }
+section { min-width: 0; }
+.wide { grid-column: 1 / -1; }
+h2 { font-size: 1.1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+.chart { background: white; color: black; border-radius: 6px; padding: .5rem; overflow-x: auto; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
+figure { margin: 0; max-width: 44rem; flex: 1 1 18rem; }
+figure img { max-width: 100%; background: white; border-radius: 6px; }
+figcaption { font-weight: 600; overflow-wrap: anywhere; }
+"""
+
+_DRAW: Final = """\
+const charts = JSON.parse(document.getElementById("charts").textContent);
+const options = {mode: "vega-lite", actions: {export: true, source: false, compiled: false, editor: false}};
+charts.forEach((chart, number) => {
+  const place = document.getElementById("chart-" + number);
+  vegaEmbed(place, chart, options).catch(error => { place.textContent = "This chart cannot be drawn: " + error; });
+});
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A plot that Vega draws."""
+
+    name: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as it is at one revision."""
+
+    rev: str
+    name: str
+    """Its file name, which says what kind of picture it is."""
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """One picture, at all revisions that have it."""
+
+    name: str
+    pictures: tuple[Picture, ...]
+
+
+Plotted = Drawn | Pictures
+
+
+def page(plots: Sequence[Plotted], title: str, javascript: str) -> bytes:
+    """The HTML page. `javascript` defines `vegaEmbed`; empty where nothing is to be drawn."""
+    # Without the version that they were written for: there is one here, and it would only warn of others.
+    specs = [
+        {key: part for key, part in one.spec.items() if key != "$schema"} for one in plots if isinstance(one, Drawn)
+    ]
+    number = iter(range(len(specs)))
+    sections = "".join(
+        _section(one, f'<div class="chart" id="chart-{next(number)}"></div>' if isinstance(one, Drawn) else _row(one))
+        for one in plots
+    )
+    scripts = (
+        f'<script type="application/json" id="charts">{_json(specs)}</script>\n'
+        f"<script>{_script(javascript)}</script>\n<script>\n{_DRAW}</script>\n"
+    )
+    text = (
+        f'<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{html.escape(title)}</h1>\n<main>\n{sections}</main>\n{scripts if specs else ''}</body>\n</html>\n"
+    )
+    return MARK + text.encode("utf-8", "replace")
+
+
+def _section(one: Plotted, content: str) -> str:
+    wide = ' class="wide"' if _is_wide(one) else ""
+    return f"<section{wide}>\n<h2>{html.escape(one.name)}</h2>\n{content}\n</section>\n"
+
+
+def _is_wide(one: Plotted) -> bool:
+    """Does it need all columns of the page? So do pictures, and charts, that are several beside each other."""
+    if isinstance(one, Pictures):
+        return len(one.pictures) > 1
+    encoding = one.spec.get("encoding")
+    placed = (*one.spec, *(encoding if isinstance(encoding, Mapping) else ()))
+    return not {"facet", "column", "row", "hconcat", "concat"}.isdisjoint(placed)
+
+
+def _row(one: Pictures) -> str:
+    return f'<div class="pictures">\n{"".join(map(_figure, one.pictures))}</div>'
+
+
+def _figure(one: Picture) -> str:
+    kind = IMAGES[os.path.splitext(one.name)[1].lower()]
+    data = base64.b64encode(one.content).decode()
+    name = html.escape(f"{one.name} at {one.rev}")
+    image = f'<img alt="{name}" src="data:{kind};base64,{data}">'
+    return f"<figure><figcaption>{html.escape(one.rev)}</figcaption>{image}</figure>\n"
+
+
+def _json(value: object) -> str:
+    """JSON that HTML takes for nothing else: no tag and no comment can begin in it."""
+    text = json.dumps(value, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _script(text: str) -> str:
+    """A script in which HTML sees no end of it: in strings and patterns of JavaScript, `\\x3c` is `<`."""
+    return text.replace("</script", "\\x3c/script").replace("<!--", "\\x3c!--").replace("<script", "\\x3cscript")

@@ -1,0 +1,148 @@
+"""Files of data points: CSV, TSV, JSON and YAML, read as rows of named values that JSON could say."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from dver.core.errors import PipelineError
+from dver.pipelines.definition import yaml_tree
+from dver.pipelines.definition.yaml_tree import kind_of
+
+Row = dict[str, Any]
+
+DATA: Final = frozenset((".csv", ".tsv", ".json", ".yaml", ".yml"))
+"""The suffixes of files that are read as data points."""
+
+_NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_NOT_NUMBERS: Final = frozenset(("", "nan", "inf", "-inf", "+inf", "infinity", "-infinity", "null", "none", "na"))
+_DIGITS: Final = 300
+_FIELD_SIZE: Final = 1 << 20
+
+
+def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]:
+    """The rows of the file `name`, whose suffix says what it is.
+
+    Without a `header`, the columns of a CSV or TSV are called `0`, `1` and so on. Of JSON and YAML, the lists of
+    mappings in it are rows, several of them beside each other. Raises PipelineError.
+    """
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in (".csv", ".tsv"):
+        return _separated(content, name, "," if suffix == ".csv" else "\t", header=header)
+    if suffix == ".json":
+        values = _json(content, name)
+    elif suffix in (".yaml", ".yml"):
+        values = yaml_tree.parse(content, name).plain()
+    else:
+        fix = f"name it after what it is: {', '.join(sorted(DATA))}"
+        raise PipelineError(f"{name} cannot be plotted", why="its name does not say what it is", fix=fix)
+    yaml_tree.refuse_deep(values, name)
+    rows = _beside(_lists(values))
+    if not rows:
+        why = f"expected a list of mappings, not {kind_of(values)} without one"
+        raise PipelineError(f"{name} has no data points", why=why)
+    return [{key: _plain(one) for key, one in row.items()} for row in rows]
+
+
+def kind_of_column(values: Sequence[Any]) -> str:
+    """How Vega-Lite is to take these values: as `quantitative`, `temporal` or `nominal`."""
+    known = [one for one in values if one is not None]
+    if known and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in known):
+        return "quantitative"
+    if known and all(isinstance(one, str) and _is_date(one) for one in known):
+        return "temporal"
+    return "nominal"
+
+
+def _separated(content: bytes, name: str, separator: str, *, header: bool) -> list[Row]:
+    try:
+        text = content.decode("utf-8-sig")
+        csv.field_size_limit(_FIELD_SIZE)
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if line]
+    except UnicodeDecodeError as error:
+        raise PipelineError(f"{name} is no text", why=f"byte {error.start} is not UTF-8") from None
+    except csv.Error as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+    named = lines.pop(0) if header and lines else [""] * max(map(len, lines), default=0)
+    names = [one or str(at) for at, one in enumerate(named)]
+    if not lines:
+        raise PipelineError(f"{name} has no data points", why="it has no lines but that of its columns' names")
+    columns = {
+        column: _typed([line[at] if at < len(line) else "" for line in lines]) for at, column in enumerate(names)
+    }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _typed(column: Sequence[str]) -> list[Any]:
+    """A column as numbers if it has nothing else but gaps."""
+    cells = [one.strip() for one in column]
+    if all(one.lower() in _NOT_NUMBERS or (len(one) < _DIGITS and _NUMBER.fullmatch(one)) for one in cells):
+        return [_number(one) for one in cells]
+    return list(column)
+
+
+def _number(text: str) -> int | float | None:
+    if text.lower() in _NOT_NUMBERS:
+        return None
+    value = float(text)
+    whole = text.lstrip("-+").isdecimal() and abs(value) < 2**53  # beyond, JavaScript has no integers
+    return int(text) if whole else _finite(value)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _json(content: bytes, name: str) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise PipelineError(f"{name}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _lists(values: Any) -> Iterator[list[Mapping[str, Any]]]:
+    """The lists of mappings in `values`, or below the keys of mappings in it."""
+    waiting = deque([values])
+    while waiting:
+        one = waiting.popleft()
+        if isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list) and one and all(isinstance(row, Mapping) for row in one):
+            yield one
+
+
+def _beside(lists: Iterator[list[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows of several lists, side by side."""
+    rows: list[dict[str, Any]] = []
+    for one in lists:
+        rows += [{} for _ in range(len(one) - len(rows))]
+        for row, more in zip(rows, one, strict=False):
+            row.update(more)
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can say, and JavaScript can hold."""
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
+        return float(value) if abs(value) < 10**_DIGITS else str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+
+
+def _is_date(text: str) -> bool:
+    return _DATE.fullmatch(text) is not None

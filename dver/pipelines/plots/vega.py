@@ -1,0 +1,54 @@
+"""Vega: its JavaScript for the page, and pictures drawn without a browser. From a package that is an extra, since it
+is large (docs/decisions/dependencies.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from dver.core.errors import PipelineError, RepositoryError
+from dver.core.files import write_atomic
+
+_SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
+_SCALE: Final = 2.0
+
+
+def javascript(kept: Path) -> str:
+    """What defines `vegaEmbed` in a page. It takes more than a second to make, so it is kept in the folder `kept`,
+    once for all pages. Raises RepositoryError without the extra."""
+    engine = _engine()
+    path = kept / f"vega-{engine.__version__}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text("utf-8")
+    made: str = engine.javascript_bundle(_SNIPPET)
+    with suppress(OSError):  # a folder that cannot be written to only costs time
+        kept.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, made.encode(), durable=False)
+        for other in set(kept.glob("vega-*.js")) - {path}:
+            other.unlink(missing_ok=True)
+    return made
+
+
+def to_png(spec: Mapping[str, Any], name: str) -> bytes:
+    """The picture of a chart. It may name data of its own, but nothing is loaded. Raises PipelineError for what cannot
+    be drawn."""
+    engine = _engine()
+    text = json.dumps(spec, ensure_ascii=False).encode("utf-8", "replace").decode()  # without halves of characters
+    try:
+        found: bytes = engine.vegalite_to_png(text, scale=_SCALE, allowed_base_urls=[])
+    except ValueError as error:
+        raise PipelineError(f"{name!r} cannot be drawn", why=" ".join(str(error).split("\n")[:2]).strip()) from error
+    return found
+
+
+def _engine() -> Any:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise RepositoryError(
+            "charts need the package vl-convert-python", why="it is not installed", fix="pip install 'dver[plots]'"
+        ) from error
+    return vl_convert

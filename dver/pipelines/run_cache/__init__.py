@@ -1,0 +1,1 @@
+"""The run cache: entries by run key, and sharing them through remotes."""

@@ -1,0 +1,130 @@
+"""The run cache of a team: which runs belong to what is pushed, sending them, and taking those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.files import read_regular
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectRef
+from dver.formats.run_batch import Run
+from dver.git import pointers, revisions
+from dver.git.index import files_called
+from dver.git.pointers import LOCK_NAME, is_lock_path
+from dver.pipelines.run_cache.entries import RunCache, key_of
+from dver.remote.index.listing_file import refresh_listing
+from dver.remote.transfer import run_batches as remote_runs
+from dver.repo import Repository
+from dver.tracking.lock_outputs import place_of
+from dver.tracking.revision_scope import Scope
+from dver.tracking.targets import data_of, data_path, is_at_or_below
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Runs that a remote is to be told of, and what they made, which belongs on remotes as well."""
+
+    runs: tuple[Run, ...] = ()
+    items: tuple[Item, ...] = ()
+
+    def roots(self, repo: Repository, remote: str) -> dict[str, list[ObjectRef]]:
+        """What was made, by the remote that it belongs on; `remote` is the one for what names none."""
+        groups: dict[str, list[ObjectRef]] = {}
+        for item in self.items:
+            groups.setdefault(item.remote or remote, []).append(item.ref)
+        return groups
+
+
+def keys_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[str]:
+    """The keys of the work that the locks in `scope` tell of, of stages that make something at `paths`, or of all."""
+    wanted = [data_of(data_path(repo, text, cwd)) for text in paths]
+    found: dict[str, None] = {}
+    for path, stage in _stages(repo, scope):
+        if not wanted or any(_concerns(path, stage, one) for one in wanted):
+            found[key_of(stage)] = None
+    return list(found)
+
+
+def untold(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> Telling:
+    """What `remote`, as far as is known here, does not know of the runs called `keys`; of all that are known here
+    without any, and then also of those that it knows an earlier one of.
+
+    Runs are left out of which something is lost that others are meant to get.
+    """
+    cache, mirror = RunCache(repo), repo.mirror(remote)
+    if keys is not None:
+        asked = list(keys)
+        known = mirror.runs(asked)
+        found = list(cache.runs([key for key in asked if key not in known]))
+    else:
+        found = list(cache.runs(cache.keys()))
+        new = {run.key for run in remote_runs.lacking([run for run, _ in found], mirror)}
+        found = [(run, stage) for run, stage in found if run.key in new]
+    whole = [
+        (run, stage) for run, stage in found if not repo.store.find_missing([item.ref for item in _promised(stage)])
+    ]
+    items = {item.oid: item for _, stage in whole for item in _carried(repo, stage)}
+    return Telling(tuple(run for run, _ in whole), tuple(items.values()))
+
+
+def tell(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int | None = None) -> None:
+    """Tell `remote` of `runs`, when what they made is there. Raises RemoteError."""
+    if runs:
+        catalog = repo.catalog(remote, jobs=jobs)
+        remote_runs.send(runs, catalog)
+        refresh_listing(catalog.storage)
+
+
+def _promised(stage: lock.Stage) -> Iterator[Item]:
+    """What a stage made that others are meant to get."""
+    return (item for item in stage.outs if item.cache and item.push)
+
+
+def _carried(repo: Repository, stage: lock.Stage) -> Iterator[Item]:
+    """The same, and what is left to Git but was small enough to be kept for the run cache."""
+    yield from _promised(stage)
+    left = [item for item in stage.outs if item.push and not item.cache]
+    yield from (item for item in left if not repo.store.find_missing([item.ref]))
+
+
+def _concerns(lock_path: bytes, stage: lock.Stage, path: bytes) -> bool:
+    places = [place_of(lock_path, item) for item in stage.outs]
+    return any(is_at_or_below(one, path) or is_at_or_below(path, one) for one in [lock_path, *places])
+
+
+def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.Stage]]:
+    """The stages in all locks of `scope`, each with the path of its lock. A lock that cannot be read tells nothing."""
+    versions = LockVersions()
+    for path, content in _locks(repo, scope):
+        with suppress(CorruptError, ConflictError):
+            for stage in versions.decode(content).stages.values():
+                yield path, stage
+
+
+def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+    if scope.rev is None and not scope.many:
+        for path in files_called(repo.git, LOCK_NAME, under=repo.prefix):
+            with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                yield path, read_regular(repo.absolute(path), lock.MAX_SIZE + 1)
+        return
+    commits = revisions.commits(
+        repo.git,
+        branches=scope.all_branches,
+        tags=scope.all_tags,
+        all_commits=scope.all_commits,
+        revs=[scope.rev] if scope.rev else [],
+    )
+    blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
+    paths: dict[str, list[bytes]] = {}
+    for path in filter(is_lock_path, sorted(blobs)):
+        for blob in blobs[path]:
+            paths.setdefault(blob, []).append(path)
+    for blob, content in pointers.each_blob(repo.git, paths, lock.MAX_SIZE):
+        for path in paths[blob]:
+            yield path, content

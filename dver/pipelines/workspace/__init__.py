@@ -1,0 +1,1 @@
+"""Stages in a workspace: `dver.yaml` and `dver.lock` compared with the files on disk."""

@@ -1,0 +1,149 @@
+"""What a stage runs on and makes, as it is in the workspace now: what the plan and the run compare with the lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from dver.core.errors import PipelineError, StageError
+from dver.core.oid import Oid
+from dver.formats import lock
+from dver.formats.lock import Item
+from dver.formats.pack import ObjectKind
+from dver.formats.tree import Entry, Kind
+from dver.pipelines.definition.param_files import chosen, is_among
+from dver.pipelines.definition.stage import Output, Stage
+from dver.pipelines.definition.yaml_tree import wrong
+from dver.pipelines.engine import env_variables
+from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.engine.job import Job
+from dver.pipelines.engine.reasons import DependencyChanged, Inputs, OutputChanged, Reason, staleness
+from dver.pipelines.workspace.dvclive import pipeline_variables
+from dver.pipelines.workspace.observer import Observer
+from dver.repo import Repository
+
+_LINK: Final = b"symbolic link "
+
+
+def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
+    """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read, and for a
+    stage that is refused."""
+    if stage.refused is not None:
+        raise stage.refused
+    deps: dict[str, Item | None] = {}
+    for dep in stage.deps:
+        entry = observer.content(place_of(address.folder, dep.path, dep.mark))
+        deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
+    return Inputs(deps, dict(_params(observer, address, stage)), env_variables.digests(stage.env, os.environ))
+
+
+def states_of(observer: Observer, address: Address, stage: Stage) -> dict[str, bytes]:
+    """The states of the files of its dependencies, by path: see `Observer.state`."""
+    return {dep.path: observer.state(place_of(address.folder, dep.path, dep.mark)) for dep in stage.deps}
+
+
+def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Item | None]:
+    """What there is now of what the stage makes."""
+    found: dict[str, Item | None] = {}
+    for out in stage.outs:
+        entry = observer.entry(place_of(address.folder, out.path, out.mark))
+        found[out.path] = item_of(out.path, entry, out) if entry is not None else None
+    return found
+
+
+def item_of(path: str, entry: Entry, out: Output | None = None) -> Item:
+    """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
+    # A lock has no word for a link, and nothing must take its text for the content of a file.
+    oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
+    executable = entry.kind is Kind.EXECUTABLE
+    item = Item(path, entry.object_kind, oid, entry.size, entry.files, executable)
+    return item if out is None else replace(item, cache=out.cache, push=out.push, remote=out.remote)
+
+
+def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
+    """Raise PipelineError for a parameter that is nowhere."""
+    for one in stage.params:
+        for key in one.keys:
+            if not is_among(key, inputs.params.get(one.file, {})):
+                raise wrong(
+                    one.mark,
+                    f"stage {stage.name!r} needs the parameter {key!r}, which is not in {one.file!r}",
+                    fix="write it there, or take it out of `params`",
+                )
+
+
+def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.Stage | None) -> tuple[Reason, ...]:
+    """Why the stage by itself is to be run, file by file where that is known; nothing if it is up to date. Raises what
+    `inputs_of` does."""
+    found = staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
+    return tuple(in_detail(observer, address, stage, one) for one in found)
+
+
+def in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason) -> Reason:
+    """`reason`, file by file where it is of a directory that is there and that is known as it was."""
+    match reason:
+        case DependencyChanged(path, Item() as old, Item() as new) | OutputChanged(path, old, new):
+            if new.kind is ObjectKind.TREE:
+                place = place_of(address.folder, path, stage.mark)
+                return replace(reason, files=observer.differences(place, old.entry))
+    return reason
+
+
+def places_of(graph: Graph, stages: Iterable[Address]) -> Iterator[str]:
+    """All places that `stages` read and make."""
+    for address in stages:
+        yield from dep_places(address, graph.stages[address])
+        yield from out_places(address, graph.stages[address].outs)
+
+
+def dep_places(address: Address, stage: Stage) -> list[str]:
+    """Where the dependencies of a stage are, relative to the top of the Git worktree."""
+    return [place_of(address.folder, one.path, one.mark) for one in stage.deps]
+
+
+def param_places(address: Address, stage: Stage) -> list[str]:
+    """Where the files of its parameters are."""
+    return [place_of(address.folder, one.file, one.mark) for one in stage.params]
+
+
+def out_places(address: Address, outs: Iterable[Output]) -> list[str]:
+    """Where `outs` of a stage are."""
+    return [place_of(address.folder, one.path, one.mark) for one in outs]
+
+
+def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
+    """What a runner gets to run the stage. Raises StageError if its folder is not there."""
+
+    def absolute(path: str) -> str:
+        return os.path.join(os.fsdecode(repo.top), place_of(address.folder, path, stage.mark))
+
+    if not os.path.isdir(absolute(stage.wdir)):
+        raise StageError(
+            f"stage {str(address)!r} cannot be run",
+            why=f"its `wdir` {stage.wdir!r} is no directory",
+            fix="make it, or name another",
+        )
+    return Job(
+        address.key,
+        stage.commands,
+        os.path.normpath(absolute(stage.wdir)),
+        # All that counts as dependencies: a runner elsewhere has another environment.
+        env={**pipeline_variables(repo, address), **env_variables.values(stage.env, os.environ)},
+        deps=tuple(absolute(one.path) for one in stage.deps),
+        outs=tuple(absolute(one.path) for one in stage.outs),
+        resources=stage.resources,
+        timeout=stage.timeout,
+    )
+
+
+def _params(observer: Observer, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for one in stage.params:
+        values = observer.values(place_of(address.folder, one.file, one.mark))
+        if values is None:
+            raise PipelineError(
+                f"{one.mark}: there is no file {one.file!r} for the parameters of stage {stage.name!r}",
+                fix="write it, or take it out of `params`",
+            )
+        yield one.file, dict(chosen(values, one.keys)) if one.keys else values

@@ -1,0 +1,138 @@
+"""Which files count in a directory that a stage depends on (docs/format/dver-yaml.md#what-counts-in-a-directory).
+
+Git's ignore rules decide, besides `.dverignore`, since what Git ignores is in no clone. Tracked data and outputs count
+whole: Git ignores them because dver has them. What stands for them in Git does not count a second time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from enum import Enum
+from typing import Final
+
+from dver.formats import lock
+from dver.git.index import ignored_below
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.tracking.targets import SUFFIX
+from dver.workspace.scan.ignore import Ignore
+
+_NEVER: Final = frozenset((b".git", b".gitignore", os.fsencode(PROJECT_FOLDER), os.fsencode(lock.NAME)))
+"""Names that count nowhere: dver itself writes these files."""
+
+
+class DependencyRules:
+    """Knows what Git ignores, as far as it was asked, and makes the rules for looking at places."""
+
+    def __init__(self, repo: Repository, outputs: Iterable[str]) -> None:
+        self._repo = repo
+        self._outputs = frozenset(repo.absolute(os.fsencode(one)) for one in outputs)
+        self._above = frozenset(folder for one in self._outputs for folder in _parents(one, repo.top))
+        self._asked: set[bytes] = set()
+        self._ignored: set[bytes] = set()
+
+    def learn(self, places: Collection[bytes]) -> None:
+        """Ask Git about all of `places` (data paths) in one go."""
+        new = [one for one in places if not self._is_known(one) and self._is_of_git(one)]
+        self._asked.update(new)
+        self._ignored.update(self._repo.absolute(one) for one in ignored_below(self._repo.git, *new))
+
+    def forget(self) -> None:
+        """Files have changed: what Git ignores has to be asked again."""
+        self._asked.clear()
+        self._ignored.clear()
+
+    def at(self, places: Collection[bytes], *, whole: bool = False) -> DependencyIgnore:
+        """The rules for looking at `places`, with all that Git ignores there if they are wanted `whole`."""
+        self.learn(places)
+        top = self._repo.top
+        named = frozenset(self._repo.absolute(one) for one in places)
+        ignored = frozenset((*self._ignored, *named)) if whole else frozenset(self._ignored)
+        return DependencyIgnore(self._repo.ignore(), top, named, ignored, self._outputs, self._above)
+
+    def _is_known(self, place: bytes) -> bool:
+        return place in self._asked or any(one in self._asked for one in (b"", b".", *_parents(place, b"")))
+
+    def _is_of_git(self, place: bytes) -> bool:
+        """Is it a directory of this repository, and not of one within it?"""
+        path = self._repo.absolute(place)
+        if os.path.islink(path) or not os.path.isdir(path):
+            return False
+        inside = (path, *_parents(path, self._repo.top)) if path != self._repo.top else ()
+        return not any(os.path.lexists(os.path.join(one, b".git")) for one in inside)
+
+
+class _Zone(Enum):
+    """What a directory is, and with it what is in it."""
+
+    GIT = "Git's rules hold"
+    IGNORED = "Git ignores it"
+    NAMED = "Git ignores it, but a stage names it"
+    DATA = "it is tracked data, or an output"
+
+
+class DependencyIgnore:
+    """`IgnoreRules` for directories that stages name. Paths are absolute."""
+
+    def __init__(
+        self,
+        base: Ignore,
+        top: bytes,
+        named: Collection[bytes],
+        ignored: Collection[bytes],
+        outputs: Collection[bytes],
+        above: Collection[bytes],
+    ) -> None:
+        self._base = base
+        self._top = top
+        self._named = named
+        self._ignored = ignored
+        self._outputs = outputs
+        self._above = above
+        """The directories that outputs lie in."""
+        self._zones: dict[bytes, _Zone] = {}
+
+    def applies_in(self, folder: bytes) -> bool:
+        """See `IgnoreRules`."""
+        return self._zone(folder) is not _Zone.DATA or self._base.applies_in(folder)
+
+    def ignores(self, path: bytes, *, is_directory: bool) -> bool:
+        """See `IgnoreRules`."""
+        folder, name = os.path.split(path)
+        zone = self._zone(folder)
+        if zone is not _Zone.DATA:
+            if name in _NEVER or (name.endswith(SUFFIX) and not is_directory):
+                return True
+            if (zone is _Zone.IGNORED or path in self._ignored) and self._zone(path) is _Zone.IGNORED:
+                return not (is_directory and path in self._above)
+        return self._base.ignores(path, is_directory=is_directory)
+
+    def ignores_empty(self, folder: bytes) -> bool:
+        """See `IgnoreRules`. Git knows no empty directories."""
+        return self._zone(folder) is not _Zone.DATA
+
+    def leaves_out(self, path: bytes) -> bool:
+        """Does Git ignore something at or below `path`?"""
+        return any(one == path or one.startswith(path + b"/") for one in self._ignored)
+
+    def _zone(self, path: bytes) -> _Zone:
+        found = self._zones.get(path)
+        if found is None:
+            found = self._zones[path] = self._find_zone(path)
+        return found
+
+    def _find_zone(self, path: bytes) -> _Zone:
+        if not path.startswith(self._top + b"/"):
+            return _Zone.GIT
+        if path in self._outputs or os.path.isfile(path + SUFFIX):
+            return _Zone.DATA
+        zone = self._zone(os.path.dirname(path))
+        if zone is _Zone.GIT and path in self._ignored:
+            zone = _Zone.IGNORED
+        return _Zone.NAMED if zone is _Zone.IGNORED and path in self._named else zone
+
+
+def _parents(path: bytes, top: bytes) -> Iterable[bytes]:
+    """The directories that `path` is in, below `top`."""
+    while (path := os.path.dirname(path)) not in (top, b"/") and path.startswith(top):
+        yield path

@@ -1,0 +1,40 @@
+"""Files of DVC's that stand where dver's are looked for, and how they are renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from dver.core.errors import PipelineError
+from dver.core.phrasing import some, typed
+from dver.git.index import tracked_under
+from dver.pipelines import FILE_NAME
+from dver.repo import Repository
+
+NAME: Final = b"dvc.yaml"
+_SHOWN: Final = 3
+"""Commands that an error has room for."""
+
+
+def not_renamed(repo: Repository, files: Iterable[bytes], renamed: bool) -> PipelineError:
+    """The error for `files` that are called as DVC has it: alone, or beside others that are `renamed`."""
+    paths = list(files)
+    names = some([repr(repo.shown(path)) for path in paths])
+    return PipelineError(
+        f"not read: {names}" if renamed else f"there are no stages, but there is {names}",
+        why=f"dver reads {FILE_NAME}, which has the same form",
+        fix=_commands(repo, paths),
+    )
+
+
+def _commands(repo: Repository, paths: Sequence[bytes]) -> str:
+    tracked = set(tracked_under(repo.git, *paths))
+    found = [_command(repo, path, path in tracked) for path in paths[:_SHOWN]]
+    more = f"; and {len(paths) - _SHOWN:,} more in the same way" if len(paths) > _SHOWN else ""
+    return " && ".join(found) + more
+
+
+def _command(repo: Repository, path: bytes, is_tracked: bool) -> str:
+    new = os.path.join(os.path.dirname(path), os.fsencode(FILE_NAME))
+    return f"{'git mv' if is_tracked else 'mv'} {typed(repo.shown(path))} {typed(repo.shown(new))}"

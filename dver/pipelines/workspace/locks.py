@@ -1,0 +1,102 @@
+"""The lock files of a project: what each stage last produced, read once and written when something changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.files import read_regular, write_atomic
+from dver.formats import lock
+from dver.pipelines.engine.graph import Address
+from dver.repo import Repository
+
+
+class Locks:
+    """The lock files beside the `dver.yaml` files of a project."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._stages: dict[str, dict[str, lock.Stage]] = {}
+        self._noted: dict[str, dict[str, lock.Stage]] = {}
+        """What is to be written."""
+        self._first: dict[str, set[str]] = {}
+        """The stages that each file had when it was first read."""
+        self._seen: dict[str, _Signature] = {}
+        """What each file was like when it was last read or written."""
+
+    def of(self, address: Address) -> lock.Stage | None:
+        """What a stage last produced. Raises CorruptError, ConflictError for a file that cannot be read."""
+        return self._file(address.folder).get(address.name)
+
+    def record(self, address: Address, stage: lock.Stage) -> None:
+        """Note what a stage has produced; `write` writes it down. Raises CorruptError for what no lock can hold."""
+        lock.encode_stage(address.name, stage)
+        if self.of(address) != stage:
+            self._file(address.folder)[address.name] = stage
+            self._noted.setdefault(address.folder, {})[address.name] = stage
+
+    def write(self, known: Mapping[str, Iterable[str]]) -> list[Path]:
+        """Write the files that changed, without stages that were there and are not `known` by folder; returns them.
+
+        Another process may have written them meanwhile: what it recorded stays. Whoever writes has `repo.exclusive()`.
+        """
+        gone = self._gone(known)
+        changed = [folder for folder in sorted(self._stages) if self._noted.get(folder) or gone[folder]]
+        for folder in changed:
+            if _signature(self._path(folder)) != self._seen[folder]:
+                self._load(folder)
+            kept = {name: one for name, one in self._stages[folder].items() if name not in gone[folder]}
+            self._stages[folder] = {**kept, **self._noted.pop(folder, {})}
+            self._first[folder] -= gone[folder]
+            write_atomic(self._path(folder), lock.encode(lock.Lock(self._stages[folder])))
+            self._seen[folder] = _signature(self._path(folder))
+        return [self._path(folder) for folder in changed]
+
+    def gone(self, known: Mapping[str, Iterable[str]]) -> list[lock.Stage]:
+        """What the stages produced that `write` is going to take out."""
+        return [self._stages[folder][name] for folder, names in self._gone(known).items() for name in sorted(names)]
+
+    def _gone(self, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+        # Another stage, perhaps of another file, may make now what one made that is gone.
+        for folder in known:
+            with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
+                self._file(folder)
+        return {folder: names.difference(known.get(folder, ())) for folder, names in self._first.items()}
+
+    def _file(self, folder: str) -> dict[str, lock.Stage]:
+        if folder not in self._stages:
+            self._load(folder)
+            self._first[folder] = set(self._stages[folder])
+        return self._stages[folder]
+
+    def _load(self, folder: str) -> None:
+        path = self._path(folder)
+        self._seen[folder] = _signature(path)
+        self._stages[folder] = dict(self._read(path))
+
+    def _read(self, path: Path) -> Mapping[str, lock.Stage]:
+        try:
+            return lock.decode(read_regular(path, lock.MAX_SIZE + 1)).stages
+        except FileNotFoundError:
+            return {}
+        except (CorruptError, ConflictError) as error:
+            shown = self._repo.shown(os.fsencode(path.relative_to(self._repo.git.worktree)))
+            raise type(error)(f"cannot read {shown!r}", why=error.why, fix=error.fix) from error
+
+    def _path(self, folder: str) -> Path:
+        return self._repo.git.worktree / folder / lock.NAME
+
+
+_Signature = tuple[int, int, int] | None
+
+
+def _signature(path: Path) -> _Signature:
+    """What another file at `path` would not share: its number, size and time of change; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,329 @@
+"""What there is in the workspace at the places that stages read and make, hashed where the stat cache does not know it.
+
+Each place is looked at once, until it is said that something there may have changed. What is remembered of a directory
+is its oid, not what is in it: that is looked at once more where it is asked for.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from xxhash import xxh3_128_digest
+
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.files import read_regular
+from dver.core.oid import Oid
+from dver.core.progress import Progress
+from dver.formats.tree import Entry, Kind, read_directory, write_directory
+from dver.pipelines.definition.param_files import parse_values
+from dver.pipelines.definition.yaml_tree import MAX_SIZE
+from dver.pipelines.engine.graph import fixed_part, is_pattern
+from dver.pipelines.workspace.dependency_ignore import DependencyIgnore, DependencyRules
+from dver.repo import Repository
+from dver.store.trees.compare import Change, Status, TreeReader, compare, with_renames
+from dver.store.trees.edit import directory
+from dver.tracking.partial_directories import completed
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.scan.scanner import Snapshot
+
+
+class Observer:
+    """Looks at places, which are paths relative to the top of the Git worktree, and remembers what is there."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        progress: Progress,
+        *,
+        outputs: Iterable[str] = (),
+        known: Mapping[str, Entry | None] | None = None,
+    ) -> None:
+        """`outputs` are the places of all outputs: they count whole, whatever Git ignores."""
+        self._repo = repo
+        self._progress = progress
+        self._rules = DependencyRules(repo, outputs)
+        self._known: _ByPlace[Entry | None] = _ByPlace()
+        for place, entry in (known or {}).items():
+            self._known[place] = entry
+        self._states: dict[bytes, bytes] = {}
+        """See `state`, by data path."""
+        self._behind: dict[str, Entry | None] = {}
+        """What links lead to."""
+        self._values: _ByPlace[dict[str, object] | None] = _ByPlace()
+        self._differences: dict[tuple[str, Oid], tuple[Change, ...] | None] = {}
+
+    def prefetch(self, places: Iterable[str]) -> None:
+        """Look at many places at once: one look for each folder."""
+        new = [one for one in places if one not in self._known and not self._is_pattern(one)]
+        self._rules.learn([os.fsencode(one) for one in new])
+        folders: dict[bytes, set[bytes]] = {}
+        for place in new:
+            if place == ".":
+                snapshot = self._scan(b".")
+                self._known[place] = snapshot.root if snapshot is not None else None
+                continue
+            folder, name = os.path.split(os.fsencode(place))
+            folders.setdefault(folder, set()).add(name)
+        for folder, names in folders.items():
+            found = self._look(folder, sorted(names))
+            for name in names:
+                self._known[os.fsdecode(os.path.join(folder, name))] = found.get(name)
+
+    def entry(self, place: str) -> Entry | None:
+        """What is at `place`, or what a pattern stands for; None for nothing."""
+        if place not in self._known:
+            if self._is_pattern(place):
+                self._known[place] = self._matching(place)[0]
+            else:
+                self.prefetch([place])
+        return self._known[place]
+
+    def content(self, place: str) -> Entry | None:
+        """What is read at `place`: `entry`, or of a link what it leads to, which may lie anywhere."""
+        entry = self.entry(place)
+        if entry is None or entry.kind is not Kind.SYMLINK:
+            return entry
+        if place not in self._behind:
+            snapshot = self._behind_link(place)
+            self._states[os.fsencode(place)] = _state_of(snapshot)
+            self._behind[place] = snapshot.root if snapshot is not None else None
+        return self._behind[place]
+
+    def state(self, place: str) -> bytes:
+        """The state of the files that are read at `place`: another one after any of them was written or replaced, even
+        if it has its former content again."""
+        self.content(place)
+        return self._states.get(os.fsencode(place), b"")
+
+    def differences(self, place: str, old: Entry) -> tuple[Change, ...] | None:
+        """How what is read at `place` differs from what was there, file by file, with paths relative to it. None if
+        either is not known so closely. Costs another look, without hashing what has not changed since the last."""
+        key = place, old.oid
+        if key not in self._differences:
+            try:
+                self._differences[key] = self._compared(place, old)
+            except (MissingObjectError, CorruptError):
+                self._differences[key] = None
+        return self._differences[key]
+
+    def is_part_of(self, place: str, old: Entry) -> bool:
+        """Is there a directory that only lacks files of `old`, and has all others as they are there?"""
+        entry = self.entry(place)
+        if entry is None or entry.kind is not Kind.DIRECTORY:
+            return False
+        changes = self.differences(place, old) or ()
+        return bool(changes) and all(one.status is Status.REMOVED for one in changes)
+
+    def trees(self, place: str) -> list[tuple[Oid, bytes]]:
+        """The directory that is read at `place` and those in it, encoded, so that they can be compared with later."""
+        found: list[tuple[Oid, bytes]] = []
+        with suppress(MissingObjectError, CorruptError):
+            entry, read = self._opened(place)
+            todo = [entry] if entry is not None else []
+            while todo:
+                one = todo.pop()
+                if one.kind is Kind.DIRECTORY:
+                    entries = read(one.oid)
+                    write_directory(entries, lambda oid, content: found.append((oid, content)))
+                    todo += entries
+        return found
+
+    def values(self, place: str) -> dict[str, object] | None:
+        """The values in the file of parameters at `place`; None if there is none. Raises PipelineError."""
+        if place not in self._values:
+            try:
+                content = read_regular(self._repo.absolute(os.fsencode(place)), MAX_SIZE + 1)
+                self._values[place] = parse_values(content, place)
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                self._values[place] = None
+        return self._values[place]
+
+    def forget(self, places: Iterable[str]) -> None:
+        """What is at, in or around any of `places` may be something else now; so may whatever a pattern stands for."""
+        changed = list(places)
+        self._rules.forget()
+        self._known.forget(changed)
+        self._values.forget(changed)
+        self._behind.clear()
+        self._differences.clear()
+
+    def _is_pattern(self, place: str) -> bool:
+        return is_pattern(place) and not os.path.lexists(self._repo.absolute(os.fsencode(place)))
+
+    def _look(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None) -> dict[bytes, Entry]:
+        """What there is under `names` in the folder at a place; `seen` takes what its directories are read with."""
+        ignore = self._rules.at([os.path.join(folder, name) for name in names])
+        snapshot = self._repo.look(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
+        if snapshot is None:
+            return {}
+        self._states.update((os.path.join(folder, name), state) for name, state in snapshot.states.items())
+        seen = seen if seen is not None else []
+        seen.append(snapshot)
+        found: dict[bytes, Entry] = {}
+        for entry in snapshot.tree(snapshot.root.oid) or ():
+            path = os.path.join(folder, entry.name)
+            found[entry.name] = self._whole(path, self._unless_nothing_counts(path, entry, ignore, seen))
+        return found
+
+    def _unless_nothing_counts(
+        self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]
+    ) -> Entry:
+        """`entry`; of a directory in which Git ignores all files, all of it."""
+        if entry.kind is not Kind.DIRECTORY or entry.files or not ignore.leaves_out(self._repo.absolute(path)):
+            return entry
+        snapshot = self._scan(path)
+        if snapshot is None:
+            return entry
+        seen.append(snapshot)
+        return snapshot.root
+
+    def _scan(self, path: bytes) -> Snapshot | None:
+        """What there is at a place, as far as it counts: all of it if Git ignores all of it."""
+        ignore = self._rules.at([path])
+        snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
+        if snapshot is not None and not snapshot.root.files and ignore.leaves_out(self._repo.absolute(path)):
+            ignore = self._rules.at([path], whole=True)
+            snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
+        self._states[path] = _state_of(snapshot)
+        return snapshot
+
+    def _whole(self, path: bytes, entry: Entry) -> Entry:
+        """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
+        if path not in self._repo.partial:
+            return entry
+        snapshot = self._scan(path)
+        with suppress(MissingObjectError, CorruptError):
+            return self._completed(path, snapshot)[0] if snapshot is not None else entry
+        return entry
+
+    def _completed(self, path: bytes, snapshot: Snapshot) -> tuple[Entry, TreeReader]:
+        recorded = self._repo.placed.get(path, ()) if path in self._repo.partial else ()
+        if not recorded or recorded[-1].kind is not Kind.DIRECTORY:
+            return snapshot.root, self._repo.trees([snapshot])
+        return completed(self._repo, path, recorded[-1], snapshot)
+
+    def _behind_link(self, place: str) -> Snapshot | None:
+        """What the link at `place` leads to in the end; None if that is nowhere."""
+        real = os.path.realpath(self._repo.absolute(os.fsencode(place)))
+        if os.path.islink(real):  # it goes round in a circle
+            return None
+        if real.startswith(self._repo.top + b"/"):
+            return self._scan(os.path.relpath(real, self._repo.top))
+        folder, name = os.path.split(real)
+        return self._repo.scan(name, HashOnly(), root=folder, ignore=self._rules.at([]), progress=self._progress)
+
+    def _is_ignored(self, path: bytes, ignore: DependencyIgnore) -> bool:
+        absolute = self._repo.absolute(path)
+        is_directory = os.path.isdir(absolute) and not os.path.islink(absolute)
+        return ignore.ignores(absolute, is_directory=is_directory)
+
+    def _followed(self, path: bytes, link: Entry, seen: list[Snapshot]) -> Entry:
+        snapshot = self._behind_link(os.fsdecode(path))
+        if snapshot is None:
+            return link
+        seen.append(snapshot)
+        self._states[path] = _state_of(snapshot)
+        return snapshot.root._replace(name=link.name)
+
+    def _compared(self, place: str, old: Entry) -> tuple[Change, ...]:
+        """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
+        read_old = self._repo.store.tree
+        if old.kind is Kind.DIRECTORY:
+            read_old(old.oid)  # if it is not there, the rest need not be looked at
+        new, read_new = self._opened(place)
+        return tuple(with_renames(compare(old, new, read_old, read_new)))
+
+    def _opened(self, place: str) -> tuple[Entry | None, TreeReader]:
+        """What is read at `place`, looked at once more, and a reader of its directories. Raises MissingObjectError,
+        CorruptError for what is only known from the store."""
+        if self._is_pattern(place):
+            return self._matching(place)
+        path = os.fsencode(place)
+        is_link = os.path.islink(self._repo.absolute(path))
+        snapshot = self._behind_link(place) if is_link else self._scan(path)
+        return self._completed(path, snapshot) if snapshot is not None else (None, self._repo.store.tree)
+
+    def _matching(self, pattern: str) -> tuple[Entry | None, TreeReader]:
+        """The files that a pattern stands for, as a directory that has only them, at their places; and a reader of its
+        directories."""
+        folders: dict[bytes, list[bytes]] = {}
+        whole: bytes | None = None
+        ignore = self._rules.at([os.fsencode(fixed_part(pattern))])
+        for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.top, recursive=True)):
+            path = path.rstrip(b"/")
+            # A folder that matches stands for all that is in it.
+            if path and (whole is None or not path.startswith(whole + b"/")) and not self._is_ignored(path, ignore):
+                whole = path
+                folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+        found: dict[bytes, Entry] = {}
+        seen: list[Snapshot] = []
+        for folder, names in folders.items():
+            for name, one in self._look(folder, names, seen).items():
+                path = os.path.join(folder, name)
+                found[path] = self._followed(path, one, seen) if one.kind is Kind.SYMLINK else one
+        states = (part for path in sorted(found) for part in (path, b"\0", self._states[path]))
+        self._states[os.fsencode(pattern)] = xxh3_128_digest(b"".join(states))
+        made: dict[Oid, bytes] = {}
+        parts = {tuple(path.split(b"/")): one for path, one in found.items()}
+        entry = _tree_of(b"", parts, made.__setitem__) if parts else None
+        below = self._repo.trees(seen)
+        return entry, lambda oid: read_directory(made.__getitem__, oid) if oid in made else below(oid)
+
+
+def _state_of(snapshot: Snapshot | None) -> bytes:
+    """The state of the one thing that was scanned."""
+    return b"".join(snapshot.states.values()) if snapshot is not None else b""
+
+
+def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
+    """A directory with what was `found` at the places below it."""
+    below: dict[bytes, dict[tuple[bytes, ...], Entry]] = {}
+    for path, one in found.items():
+        below.setdefault(path[0], {})[path[1:]] = one
+    entries = [inner[()] if () in inner else _tree_of(child, inner, emit) for child, inner in sorted(below.items())]
+    return directory(name, entries, emit)
+
+
+_T = TypeVar("_T")
+
+
+class _ByPlace(Generic[_T]):
+    """What is known of places. What is at, in and around one is found without looking at all."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, _T] = {}
+        self._below: dict[str, set[str]] = {}
+        self._patterns: set[str] = set()
+
+    def __contains__(self, place: str) -> bool:
+        return place in self._found
+
+    def __getitem__(self, place: str) -> _T:
+        return self._found[place]
+
+    def __setitem__(self, place: str, value: _T) -> None:
+        self._found[place] = value
+        if is_pattern(place):
+            self._patterns.add(place)
+        for folder in _around(place):
+            self._below.setdefault(folder, set()).add(place)
+
+    def forget(self, changed: Iterable[str]) -> None:
+        """Drop what is at, in and around the places `changed`, and all patterns."""
+        for place in changed:
+            for one in (place, *_around(place), *self._below.pop(place, ())):
+                self._found.pop(one, None)
+        for pattern in self._patterns:
+            self._found.pop(pattern, None)
+        self._patterns.clear()
+
+
+def _around(place: str) -> Iterator[str]:
+    """The folders that a place is in, up to the top."""
+    while place not in ("", "."):
+        place = os.path.dirname(place) or "."
+        yield place

@@ -1,0 +1,84 @@
+"""Stages must not run on, or record, data whose pointer or lock moved since dver placed it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+
+from dver.core.errors import StageError
+from dver.core.phrasing import some, typed
+from dver.core.progress import Progress
+from dver.pipelines.definition.stage import Stage
+from dver.pipelines.engine.graph import Address
+from dver.pipelines.workspace.current import dep_places, out_places
+from dver.repo import Repository
+from dver.tracking.availability import presence_of
+from dver.tracking.targets import Target, Tracked, in_worktree, is_at_or_below
+from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.state.data_state import DataState
+
+
+class MovedData:
+    """The data of a project whose pointer or lock moved. Read once: a run changes only what it records itself."""
+
+    def __init__(self, repo: Repository, progress: Progress) -> None:
+        self._repo = repo
+        self._progress = progress
+        self._placed = repo.placed
+
+    def refuse_to_run(self, address: Address, stage: Stage) -> None:
+        """Raise StageError if the stage reads tracked data that is out of date."""
+        found = [one for one in self._at(dep_places(address, stage)) if one.tracked.maker is None]
+        behind = [one for one in found if self._state(one) is DataState.OUT_OF_DATE]
+        if behind:
+            raise self._error(
+                behind, f"stage {str(address)!r} reads {{}}", "the stage would run on what the data was before"
+            )
+
+    def refuse_to_record(self, address: Address, stage: Stage) -> None:
+        """Raise StageError if recording the stage would take back what a pointer or lock says of its data."""
+        behind = [
+            one
+            for one in self._at([*dep_places(address, stage), *out_places(address, stage.outs)])
+            if self._state(one).is_behind
+        ]
+        if behind:
+            force = f"`dver commit --force {typed(str(address))}` records it nevertheless"
+            raise self._error(
+                behind, f"stage {str(address)!r} has {{}}", "recording it would take back what the lock says now", force
+            )
+
+    @cached_property
+    def _moved(self) -> list[Tracked]:
+        tracked = in_worktree(self._repo).values()
+        return [one for one in tracked if has_moved(Place.of(Target(one)), self._placed)]
+
+    def _at(self, places: Iterable[str]) -> list[Target]:
+        """The data at, in or around `places`, of all whose pointer moved."""
+        paths = [os.fsencode(place) for place in places] if self._moved else []
+        found: dict[bytes, Target] = {}
+        for path in paths:
+            for one in self._moved:
+                if is_at_or_below(one.path, path):
+                    found[one.path] = Target(one)
+                elif is_at_or_below(path, one.path):
+                    found[path] = Target(one, tuple(path[len(one.path) + 1 :].split(b"/")))
+        return list(found.values())
+
+    def _state(self, target: Target) -> DataState:
+        snapshot = self._repo.scan(target.path, HashOnly(), progress=self._progress)
+        return state_of(self._repo, Place.of(target), snapshot, self._placed)
+
+    def _error(self, behind: list[Target], what: str, why: str, otherwise: str | None = None) -> StageError:
+        pointers = [one.tracked.pointer for one in behind]
+        in_store = presence_of(self._repo, pointers).in_store
+        verb = "checkout" if all(one.oid in in_store for one in pointers) else "pull"
+        names = [self._repo.shown(one.path) for one in behind]
+        fix = f"dver {verb} {' '.join(map(typed, names))}"
+        return StageError(
+            what.format(f"{some(names)}, which is out of date"),
+            why=f"the pointer or lock changed, and {why}",
+            fix=f"{fix}; {otherwise}" if otherwise else fix,
+        )

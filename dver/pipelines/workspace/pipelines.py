@@ -1,0 +1,238 @@
+"""The stages of a project: every `dver.yaml` in it, read, and the graph of all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+from dver.core.errors import DverError, PipelineError, UsageError
+from dver.core.files import read_regular
+from dver.core.phrasing import typed
+from dver.git.index import files_called, tracked_under
+from dver.pipelines import FILE_NAME
+from dver.pipelines.definition.interpolate import Style
+from dver.pipelines.definition.load import load
+from dver.pipelines.definition.stage import Output, PipelineFile, Stage
+from dver.pipelines.definition.yaml_tree import MAX_SIZE, wrong
+from dver.pipelines.engine.graph import Address, Graph, build, confined, place_of
+from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
+from dver.pipelines.workspace.from_dvc import not_renamed
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.tracking.targets import SUFFIX, data_path, is_at_or_below
+
+_NAME = os.fsencode(FILE_NAME)
+_PROJECT = os.fsencode(PROJECT_FOLDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """All stages of a project."""
+
+    files: Mapping[str, PipelineFile]
+    """By the folder that they are in, relative to the top of the Git worktree."""
+    graph: Graph
+    left_over: PipelineError | None = None
+    """Files of DVC's stand beside those that were renamed."""
+
+
+def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = None) -> Pipelines:
+    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError, also where there
+    are only files of DVC's.
+
+    `instead` are files, by folder, that are not what is on disk: what they are going to be.
+    """
+    planned = instead or {}
+    folders, of_dvc = _folders(repo)
+    files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*folders, *planned})}
+    left_over = not_renamed(repo, of_dvc, renamed=bool(files)) if of_dvc else None
+    if left_over is not None and not files:
+        raise left_over
+    stages = {
+        (address := Address(folder, name, repo.here)): confined(address, one)
+        for folder, file in files.items()
+        for name, one in file.stages.items()
+    }
+    return Pipelines(files, build(stages), left_over)
+
+
+def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverError]:
+    """What each `dver.yaml` of the project says, by its folder, or why it cannot be read."""
+    folders, of_dvc = _folders(repo)
+    if of_dvc and not folders:
+        return {os.fsdecode(os.path.dirname(of_dvc[0])): not_renamed(repo, of_dvc, renamed=False)}
+    return {folder: _or_error(partial(_load, repo, folder)) for folder in folders}
+
+
+def pipelines_of_commit(
+    repo: Repository, paths: Iterable[bytes], read: Callable[[bytes], bytes | None], is_folder: Callable[[bytes], bool]
+) -> dict[str, PipelineFile | DverError]:
+    """The same of a commit whose `dver.yaml` files are at `paths`; `read` gives its files."""
+
+    def load_one(path: bytes) -> PipelineFile:
+        folder = os.path.dirname(path)
+        name = repo.shown(path)
+        return load(read(path) or b"", lambda one: read(_joined(folder, one)), name=name, style=_style(repo))
+
+    found: dict[str, PipelineFile | DverError] = {}
+    for path in paths:
+        folder = os.path.dirname(path)
+        if not _is_of_another_project(repo, folder, lambda one: is_folder(os.path.join(one, _PROJECT))):
+            found[os.fsdecode(folder)] = _or_error(partial(load_one, path))
+    return found
+
+
+def _joined(folder: bytes, path: str) -> bytes:
+    return os.path.normpath(os.path.join(folder, os.fsencode(path)))
+
+
+def _or_error(read: Callable[[], PipelineFile]) -> PipelineFile | DverError:
+    try:
+        return read()
+    except DverError as error:
+        return error
+
+
+def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str], cwd: Path) -> list[Address]:
+    """The stages that `targets` mean, in order, each once; all where there are none.
+
+    A target is a stage's name, the name before the `@` of a foreach or matrix, `FOLDER/dver.yaml:NAME`, a `dver.yaml`,
+    a folder with some below it, or an output. Raises UsageError for what is none of these.
+    """
+    graph = pipelines.graph
+    if not targets:
+        return list(graph.order)
+    here = os.fsdecode(data_path(repo, ".", cwd))
+    chosen = {address for text in targets for address in _meant(repo, graph, text, here, cwd)}
+    return [address for address in graph.order if address in chosen]
+
+
+def named_stages(repo: Repository, pipelines: Pipelines, names: Sequence[str], cwd: Path) -> list[Address]:
+    """The stages that are called `names`, in order, each once. Raises UsageError for an unknown name."""
+    graph, here = pipelines.graph, os.fsdecode(data_path(repo, ".", cwd))
+    chosen = {address for text in names for address in _named(repo, graph, text, here, cwd) or _unknown(graph, text)}
+    return [address for address in graph.order if address in chosen]
+
+
+def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
+    """Raise PipelineError for an output of one of `stages` that is tracked by itself, or lies in what is; and for one
+    that Git tracks although dver is to store it."""
+    chosen = list(stages)
+    _refuse_in_git(repo, graph, chosen)
+    free: set[bytes] = set()
+    for address in chosen:
+        for out in graph.stages[address].outs:
+            place = os.fsencode(place_of(address.folder, out.path, out.mark))
+            while place and place not in free:
+                if os.path.isfile(repo.absolute(place + SUFFIX)):
+                    raise _tracked(repo, address, out, repo.shown(place))
+                free.add(place)
+                place = os.path.dirname(place)
+
+
+def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
+    cached = {
+        os.fsencode(place_of(address.folder, out.path, out.mark)): (address, out)
+        for address in stages
+        for out in graph.stages[address].outs
+        if out.cache
+    }
+    for file in tracked_under(repo.git, *cached) if cached else ():
+        place = next(one for one in cached if is_at_or_below(file, one))
+        address, out = cached[place]
+        shown = typed(repo.shown(place))
+        raise wrong(
+            out.mark,
+            f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.shown(file)}",
+            fix=f"git rm -r -q --cached -- {shown}; or with `cache: false`, the output is left to Git",
+        )
+
+
+def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> PipelineError:
+    return wrong(
+        out.mark,
+        f"stage {str(address)!r} makes {out.path!r}, and the pointer {shown + '.dver'!r} tells what that should be",
+        fix=f"`dver remove {typed(shown)}` leaves the data to the stage; or take it out of the stage",
+    )
+
+
+def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
+    """The folders with a `dver.yaml`, and the files of DVC's that none stands beside."""
+
+    def is_project(folder: bytes) -> bool:
+        return os.path.isdir(os.path.join(repo.absolute(folder), _PROJECT))
+
+    found: dict[bytes, list[bytes]] = {_NAME: [], NAME_OF_DVC: []}
+    for path in files_called(repo.git, _NAME, NAME_OF_DVC, under=repo.prefix):
+        folder, name = os.path.split(path)
+        if os.path.isfile(repo.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
+            found[name].append(folder)
+    of_dvc = [os.path.join(folder, NAME_OF_DVC) for folder in found[NAME_OF_DVC] if folder not in found[_NAME]]
+    return [os.fsdecode(folder) for folder in found[_NAME]], of_dvc
+
+
+def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:
+    while folder != repo.prefix and is_at_or_below(folder, repo.prefix):
+        if is_project(folder):
+            return True
+        folder = os.path.dirname(folder)
+    return False
+
+
+def _load(repo: Repository, folder: str, content: bytes | None = None) -> PipelineFile:
+    above = repo.absolute(os.fsencode(folder)) if folder else repo.top
+    name = repo.shown(os.fsencode(os.path.join(folder, FILE_NAME)))
+    content = _read(above, _NAME) if content is None else content
+    if content is None:
+        raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")
+    return load(content, lambda path: _read(above, os.fsencode(path)), name=name, style=_style(repo))
+
+
+def _style(repo: Repository) -> Style:
+    return Style(repo.config.get("parsing.bool") == "boolean_optional", repo.config.get("parsing.list") == "append")
+
+
+def _read(folder: bytes, path: bytes) -> bytes | None:
+    with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return read_regular(os.path.join(folder, path), MAX_SIZE + 1)
+    return None
+
+
+def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
+    named = _named(repo, graph, text, here, cwd)
+    if named or text.rpartition(":")[0]:
+        return named or _unknown(graph, text)
+    place = os.fsdecode(data_path(repo, text, cwd))
+    if os.path.basename(place) == FILE_NAME:
+        below = os.path.dirname(place)
+        return [one for one in graph.order if one.folder == below] or _unknown(graph, text)
+    made = [one for out, one in graph.producers.items() if out == place or place.startswith(out + "/")]
+    inside = [one for one in graph.order if os.path.isdir(os.path.join(cwd, text)) and _is_in(one.folder, place)]
+    return made or inside or _unknown(graph, text)
+
+
+def _named(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
+    path, _, name = text.rpartition(":")
+    folder = os.path.dirname(os.fsdecode(data_path(repo, path, cwd))) if path else here
+    return [one for one in graph.order if one.folder == folder and _answers_to(graph.stages[one], name or text)]
+
+
+def _is_in(folder: str, place: str) -> bool:
+    return place in ("", ".") or folder == place or folder.startswith(place + "/")
+
+
+def _answers_to(stage: Stage, name: str) -> bool:
+    return name in (stage.name, stage.group)
+
+
+def _unknown(graph: Graph, text: str) -> list[Address]:
+    known = [str(one) for one in graph.order]
+    near = get_close_matches(text, known, 1)
+    raise UsageError(
+        f"no stage or output named {text!r}",
+        fix=f"did you mean {near[0]!r}?" if near else "`dver stage list` lists all stages",
+    )

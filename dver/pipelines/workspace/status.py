@@ -1,0 +1,142 @@
+"""What a run would do, for those who only want to know: what cannot be told of one stage does not stand in the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dver.core.errors import DverError
+from dver.core.progress import Progress
+from dver.formats.tree import Entry
+from dver.git.pointers import LOCK_NAME
+from dver.pipelines.engine.graph import Address, Graph, Producers
+from dver.pipelines.engine.plan import Step, plan, scope
+from dver.pipelines.engine.reasons import Always, DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
+from dver.pipelines.workspace.current import dep_places, out_places, param_places, places_of, reasons_of
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.repo import Repository
+from dver.tracking.targets import is_at_or_below
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Which stages are stale, in order, and what could not be found out."""
+
+    steps: tuple[Step, ...] = ()
+    problems: tuple[DverError, ...] = ()
+
+
+class Prospect:
+    """The stages of a project. What `dver.yaml` files say is read when it is made; an error is kept for the outlook."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._pipelines: Pipelines | None = None
+        self._problem: DverError | None = None
+        try:
+            self._pipelines = load_pipelines(repo)
+        except DverError as error:
+            self._problem = error
+
+    def named(self, text: str, cwd: Path) -> list[Address]:
+        """The stages that `text` means. Raises UsageError if there are none."""
+        return select_stages(self._repo, self._pipelines, [text], cwd) if self._pipelines else []
+
+    def around(self, path: bytes) -> list[Address]:
+        """The stages that make or read what is at, in or around `path`, or that the lock file `path` is of."""
+        if self._pipelines is None:
+            return []
+        graph, (folder, name) = self._pipelines.graph, os.path.split(path)
+        if name == LOCK_NAME:
+            return [one for one in graph.order if os.fsencode(one.folder) == folder]
+        return [one for one in graph.order if _concerns(graph, one, path)]
+
+    def makes(self, address: Address) -> list[bytes]:
+        """What a stage makes."""
+        assert self._pipelines is not None
+        return [os.fsencode(one) for one in out_places(address, self._pipelines.graph.stages[address].outs)]
+
+    def outlook(
+        self,
+        wanted: Collection[Address] | None,
+        known: Mapping[bytes, Entry | None],
+        absent: Collection[bytes],
+        progress: Progress,
+    ) -> Outlook:
+        """Which of the stages that are wanted, all if it is None, are stale.
+
+        What is `known` of the workspace is not looked at again; what is recorded, and `absent` from it, is no reason.
+        Stages that are only always to be run are left out: nothing has changed.
+        """
+        if self._pipelines is None:
+            return Outlook(problems=(self._problem,) if self._problem else ())
+        graph = self._pipelines.graph
+        stages = graph.order if wanted is None else scope(graph, list(wanted))
+        there = {os.fsdecode(path): one for path, one in known.items()}
+        observer = Observer(self._repo, progress, outputs=graph.producers, known=there)
+        stale, problems = _stale(self._repo, graph, stages, observer)
+        steps = without_absent(plan(graph, stages, stale), absent)
+        return Outlook(tuple(one for one in steps if wanted is None or one.address in wanted), problems)
+
+
+def without_absent(steps: Iterable[Step], absent: Collection[bytes]) -> Iterator[Step]:
+    """The steps without what the data at the places `absent` explains: it is recorded, and only has to be put there.
+
+    A stage that is left without a reason then is up to date as soon as it is there. Nor is it told a second time which
+    files of outputs changed.
+    """
+    stale: set[Address] = set()
+    for step in steps:
+        reasons = tuple(left for one in step.reasons if (left := _left(one, step.address, stale, absent)) is not None)
+        if reasons:
+            stale.add(step.address)
+            yield replace(step, reasons=reasons)
+
+
+def _left(reason: Reason, address: Address, stale: Collection[Address], absent: Collection[bytes]) -> Reason | None:
+    match reason:
+        case OutputMissing(path) | DependencyMissing(path):
+            place = os.fsencode(os.path.normpath(os.path.join(address.folder, path)))
+            explained = any(is_at_or_below(place, one) or is_at_or_below(one, place) for one in absent)
+            return None if explained else reason
+        case OutputChanged():
+            return replace(reason, files=None)
+        case Upstream(stages):
+            left = tuple(one for one in stages if one in stale)
+            return Upstream(left) if left else None
+        case _:
+            return reason
+
+
+def _concerns(graph: Graph, address: Address, path: bytes) -> bool:
+    stage = graph.stages[address]
+    places = (*dep_places(address, stage), *param_places(address, stage), *out_places(address, stage.outs))
+    here = Producers({os.fsdecode(path): address})
+    return not path or any(here.of(place) for place in places)
+
+
+def _stale(
+    repo: Repository, graph: Graph, stages: Sequence[Address], observer: Observer
+) -> tuple[dict[Address, tuple[Reason, ...]], tuple[DverError, ...]]:
+    locks = Locks(repo)
+    problems: dict[str, DverError] = {}
+    stale: dict[Address, tuple[Reason, ...]] = {}
+    try:
+        observer.prefetch(places_of(graph, stages))
+        refuse_tracked(repo, graph, stages)
+    except DverError as error:
+        problems[error.what] = error
+    for one in stages:
+        try:
+            stale[one] = _changes(reasons_of(observer, one, graph.stages[one], locks.of(one)))
+        except DverError as error:
+            problems[error.what] = error  # a lock that cannot be read concerns many stages
+    return stale, tuple(problems.values())
+
+
+def _changes(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(one for one in reasons if not isinstance(one, Always))

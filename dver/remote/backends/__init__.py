@@ -1,0 +1,1 @@
+"""Storage backends: directories, S3, HTTP and fsspec filesystems."""

@@ -1,0 +1,323 @@
+"""A folder as a remote: a disk, a mounted share, a USB stick. Native, since fsspec is slow to import and never fsyncs.
+
+Order of a put: write a temporary file, fsync it, rename (or link) it to its name, fsync the folder. Temporary files lie
+in `.dver-tmp/` under the root, on the same file system; a kill leaves at most such a file, swept a day later.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from dver.core.errors import LocalIOError, RemoteError
+from dver.core.files import explain, fsync_dir, move_to_free_name, temporary_name
+from dver.core.platform import blocks
+from dver.remote.retry import OUT_OF_FILES
+from dver.remote.storage import (
+    RESERVED,
+    Body,
+    BytesBody,
+    Capabilities,
+    Meter,
+    MissingKey,
+    Moved,
+    ObjectInfo,
+    Unfinished,
+    checked_chunks,
+    checked_key,
+    checked_range,
+    short_read,
+)
+
+_TEMPORARY: Final = f"{RESERVED}tmp"
+_STALE_SECONDS: Final = 24 * 3600
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
+_NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
+
+
+class LocalStorage:
+    """The folder `root`, an absolute path. It is made at the first put, if the folder that it lies in exists."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root: Final = os.path.abspath(root)
+        self._made: set[str] = set()
+        self._swept = False
+
+    @property
+    def url(self) -> str:
+        return self._root
+
+    def __repr__(self) -> str:
+        return f"LocalStorage({self._root!r})"
+
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+        target = self._path(key)
+        if if_absent and os.path.lexists(target):
+            return False
+        with self._explained("write to"):
+            self._prepare()
+        temporary = os.path.join(self._root, _TEMPORARY, temporary_name("put"))
+        try:
+            self._write(temporary, body, Meter(moved))
+            with self._explained("write to"):
+                self._make_folder(os.path.dirname(target))
+                return self._publish(temporary, target, if_absent=if_absent)
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary)
+
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+        checked_range(start, length)
+        with self._explained("read"):
+            try:
+                fd = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    raise self._missing(key) from None
+                raise
+            try:
+                content = self._read(fd, key, start, length)
+            except IsADirectoryError:
+                raise self._missing(key) from None
+            finally:
+                os.close(fd)
+        Meter(moved).at(len(content))
+        return content
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        folder = prefix.rpartition("/")[0]
+        if folder:
+            checked_key(folder)
+        with self._explained("list"):
+            if not os.path.isdir(self._root):
+                self._check_root()
+            for info in self._walk(folder):
+                if info.key.startswith(prefix):
+                    yield info
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+        with self._explained("read"):
+            try:
+                size = os.stat(path).st_size
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    self._check_root()
+                    return None
+                raise
+        return None if os.path.isdir(path) else ObjectInfo(key, size)
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with self._explained("delete from"):
+            try:
+                os.unlink(path)
+            except OSError as error:
+                if error.errno not in _ABSENT and not os.path.isdir(path):
+                    raise
+
+    def probe(self) -> Capabilities:
+        with self._explained("read"):
+            self._check_root()
+        key = f"probe-{temporary_name().removeprefix(RESERVED)}"
+        try:
+            self.put(key, BytesBody(b"dver"))
+            self.get(key)
+        except RemoteError as error:
+            if os.path.isdir(self._root) and isinstance(error.__cause__, OSError):
+                return Capabilities(writable=False, conditional_put=False)
+            raise
+        can_link = self._can_link(self._path(key))
+        self.delete(key)
+        return Capabilities(writable=True, conditional_put=can_link, deletable=True)
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the clock of the disk is ahead: on a network disk it is not this machine's."""
+        if not os.path.isdir(self._root):
+            return None
+        path = os.path.join(self._root, _TEMPORARY, temporary_name("clock"))
+        try:
+            self._prepare()
+            with open(path, "xb") as file:
+                return os.fstat(file.fileno()).st_mtime - time.time()
+        except OSError:
+            return None
+        finally:
+            with suppress(OSError):
+                os.unlink(path)
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """The temporary files of puts: those at work, and what killed ones left, which a put sweeps after a day."""
+        found: list[Unfinished] = []
+        folder = os.path.join(self._root, _TEMPORARY)
+        with self._explained("read"), suppress(*_NO_FOLDER), os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found.append(Unfinished("", entry.name, entry.stat().st_mtime))
+        return found
+
+    def abandon(self, upload: Unfinished) -> None:
+        """Delete the temporary file of a put."""
+        with self._explained("delete from"), suppress(FileNotFoundError):
+            os.unlink(os.path.join(self._root, _TEMPORARY, upload.id))
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self._root, checked_key(key))
+
+    def _missing(self, key: str) -> RemoteError:
+        self._check_root()
+        return MissingKey(self.url, key)
+
+    def _check_root(self) -> None:
+        """RemoteError unless the root is a folder, or could become one."""
+        # One look: between two, another thread may make it.
+        try:
+            is_folder = stat.S_ISDIR(os.stat(self._root).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_parent()
+            return
+        if not is_folder:
+            raise RemoteError(
+                f"the remote {self._root!r} is not a folder",
+                why="something else has that name",
+                fix="name another folder: `dver remote set NAME url FOLDER`",
+            )
+
+    def _check_parent(self) -> None:
+        parent = os.path.dirname(self._root)
+        if not os.path.isdir(parent):
+            raise RemoteError(
+                f"the remote folder {self._root!r} cannot be reached",
+                why=f"there is no folder {parent!r}",
+                fix="mount the disk or share that it is on, or make the folder",
+            )
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Make root and temporary folder, once; sweep what a killed process left there long ago."""
+        folder = os.path.join(self._root, _TEMPORARY)
+        if not os.path.isdir(folder):
+            self._check_root()
+            self._made.clear()
+        self._make_folder(folder)
+        if not self._swept:
+            self._swept = True
+            _sweep(folder)
+
+    def _make_folder(self, folder: str) -> None:
+        """Make `folder` and those above it up to the root, each name durable in the one above, with fsync once each."""
+        if folder in self._made and os.path.isdir(folder):
+            return
+        if folder != self._root:
+            self._make_folder(os.path.dirname(folder))
+        try:
+            os.mkdir(folder)
+            fsync_dir(os.path.dirname(folder))
+        except FileExistsError:
+            # Another process may have made it this instant and not have come to its fsync yet: sync the name here too.
+            if not os.path.isdir(folder):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
+            if folder != self._root:
+                fsync_dir(os.path.dirname(folder))
+        self._made.add(folder)
+
+    def _write(self, path: str, body: Body, meter: Meter) -> None:
+        """Make the file `path` of `body`, durably. What `body` raises is not ours to explain."""
+        with self._explained("write to"):
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with open(fd, "wb", buffering=0) as file:
+            for chunk in checked_chunks(body, meter):
+                with self._explained("write to"):
+                    _write_all(file.fileno(), chunk)
+            with self._explained("write to"):
+                blocks.sync(file.fileno())
+
+    def _publish(self, temporary: str, target: str, *, if_absent: bool) -> bool:
+        if not if_absent:
+            os.replace(temporary, target)
+        elif not move_to_free_name(temporary, target):
+            return False
+        fsync_dir(os.path.dirname(target))
+        return True
+
+    def _can_link(self, path: str) -> bool:
+        other = os.path.join(self._root, _TEMPORARY, temporary_name("link"))
+        try:
+            os.link(path, other)
+        except OSError:
+            return False
+        os.unlink(other)
+        return True
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _read(self, fd: int, key: str, start: int, length: int | None) -> bytes:
+        rest = max(0, os.fstat(fd).st_size - start)
+        wanted = rest if length is None else min(rest, length)
+        # One call is the ordinary case and makes no copy; the kernel gives at most 2 GiB - 4 KiB of a larger wish.
+        content = os.pread(fd, wanted, start)
+        while len(content) < wanted:
+            more = os.pread(fd, wanted - len(content), start + len(content))
+            if not more:
+                raise short_read(self.url, key, wanted=wanted, got=len(content))
+            content += more
+        return content
+
+    def _walk(self, folder: str) -> Iterator[ObjectInfo]:
+        folders = [folder]
+        while folders:
+            folder = folders.pop()
+            try:
+                entries = os.scandir(os.path.join(self._root, folder))
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    continue
+                raise
+            with entries:
+                for entry in entries:
+                    if entry.name.startswith(RESERVED):
+                        continue
+                    key = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir():
+                        folders.append(key)
+                        continue
+                    # A file may be deleted between being listed and being looked at.
+                    with suppress(FileNotFoundError):
+                        yield ObjectInfo(key, entry.stat().st_size)
+
+    # -- errors --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        """Turn the operating system's errors about the remote's folder into RemoteError, or LocalIOError."""
+        try:
+            yield
+        except OSError as error:
+            reason = explain(error)
+            kind = LocalIOError if error.errno in OUT_OF_FILES else RemoteError
+            raise kind(f"cannot {verb} the remote {self._root!r}", why=reason.why, fix=reason.fix) from error
+
+
+def _write_all(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _sweep(folder: str) -> None:
+    """Delete the temporary files in `folder` that are a day old: no upload of one object takes so long."""
+    oldest = time.time() - _STALE_SECONDS
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.stat().st_mtime < oldest:
+                    os.unlink(entry.path)

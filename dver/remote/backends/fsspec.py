@@ -1,0 +1,312 @@
+"""Any protocol that fsspec has a plugin for, as a remote: sftp://, webdav://, gs://, az://, ftp://, smb://, memory://…
+
+`fsspec_protocols` holds what is special about one of them. Plugins differ in what they promise, so this asks
+little of them. An object is written under a temporary name and moved to its own, hence a reader never sees half of
+one; object stores, where a move is a copy and a plain upload is atomic anyway, get small bodies in one call. fsspec has
+no conditional write that all plugins know: `if_absent` looks first and writes then, and `Capabilities.conditional_put`
+is False.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from dver.core.errors import RemoteError
+from dver.core.files import temporary_name
+from dver.remote.backends.fsspec_errors import READ_ONLY, plugin_failures, translate
+from dver.remote.backends.fsspec_plugins import Plugin
+from dver.remote.backends.fsspec_protocols import PLUGINS
+from dver.remote.retry import Policy, Retrier, TransientError
+from dver.remote.settings import RemoteSettings
+from dver.remote.storage import (
+    RESERVED,
+    Body,
+    BytesBody,
+    Capabilities,
+    Meter,
+    MissingKey,
+    Moved,
+    ObjectInfo,
+    checked_chunks,
+    checked_key,
+    checked_range,
+    short_read,
+)
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+T = TypeVar("T")
+
+
+class _Opened(NamedTuple):
+    """A file system, and the path in it that stands for the remote's root."""
+
+    fs: AbstractFileSystem
+    root: str
+
+
+class _Source:
+    """The chunks of a body; remembers what they raised, since that is not the remote's failure."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+class FsspecStorage:
+    """The folder or prefix at `url`, through fsspec's plugin for the protocol. Imported at the first call."""
+
+    def __init__(self, settings: RemoteSettings, *, policy: Policy | None = None) -> None:
+        self._settings: Final = settings
+        self._url: Final = settings.url.rstrip("/")
+        self._protocol: Final = self._url.partition("://")[0]
+        self._plugin: Final = PLUGINS.get(self._protocol) or Plugin()
+        self._retry: Final = Retrier(policy or Policy())
+        self._lock: Final = threading.RLock()
+        self._shared: list[_Opened] = []
+        self._own: Final = threading.local()
+        self._made: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def __repr__(self) -> str:
+        return f"FsspecStorage({self._url!r})"
+
+    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+        path = self._path(key)
+        if if_absent and self.stat(key) is not None:
+            return False
+        if body.size < self._plugin.single_put:
+            content = b"".join(checked_chunks(body))
+            self._call(lambda fs: fs.pipe_file(path, content), f"write {key!r}")
+            Meter(moved).at(len(content))
+            return True
+        temporary = self._path_of(f"{RESERVED}tmp/{temporary_name('put')}")
+        meter = Meter(moved)
+        try:
+            self._retry(lambda: self._write(temporary, body, meter, f"write {key!r}"))
+            self._call(lambda fs: self._rename(fs, temporary, path), f"write {key!r}")
+        except BaseException:
+            with suppress(RemoteError):
+                self._call(self._removing(temporary), "clean up")
+            raise
+        return True
+
+    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+        checked_range(start, length)
+        path = self._path(key)
+        end = None if length is None else start + length
+
+        def read(fs: AbstractFileSystem) -> bytes:
+            try:
+                content = self._plugin.read(fs, path, start, end) if length != 0 else b""
+            except (FileNotFoundError, IsADirectoryError):
+                raise
+            except plugin_failures():
+                # Some plugins refuse a range that begins at or after the end, or fail to read a directory.
+                info = fs.info(path)
+                if info["type"] != "file":
+                    raise IsADirectoryError(path) from None
+                if start < info["size"]:
+                    raise
+                content = b""
+            if len(content) != length or length == 0:
+                self._check_length(key, fs.info(path)["size"], len(content), start=start, length=length)
+            return content
+
+        try:
+            content = self._call(read, f"read {key!r}")
+        except RemoteError as error:
+            if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
+                raise MissingKey(self.url, key) from None
+            raise
+        Meter(moved).at(len(content))
+        return content
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        folder = prefix.rpartition("/")[0]
+        path = self._path(folder) if folder else self._path_of("")
+        # Paths come back with or without a leading slash, depending on the plugin.
+        skip = len(root) + 1 if (root := self._path_of("").strip("/")) else 0
+
+        def find(fs: AbstractFileSystem) -> dict[str, dict[str, Any]]:
+            fs.invalidate_cache()
+            try:
+                found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
+            except FileNotFoundError:
+                return {}
+            return found
+
+        for name, info in self._call(find, "list objects").items():
+            key = name.strip("/")[skip:]
+            if key.startswith(prefix) and not any(part.startswith(RESERVED) for part in key.split("/")):
+                yield ObjectInfo(key, info["size"])
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+
+        def look(fs: AbstractFileSystem) -> ObjectInfo | None:
+            fs.invalidate_cache()
+            try:
+                info = fs.info(path)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return ObjectInfo(key, info["size"]) if info["type"] == "file" else None
+
+        return self._call(look, f"look for {key!r}")
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        self._call(self._removing(path), f"delete {key!r}")
+
+    def probe(self) -> Capabilities:
+        self._call(_list_top(self._path_of("")), "list objects")
+        key = f"probe-{temporary_name().removeprefix(RESERVED)}"
+        try:
+            self.put(key, BytesBody(b"dver"))
+        except RemoteError as error:
+            if isinstance(error.__cause__, READ_ONLY):
+                return Capabilities(writable=False, conditional_put=False)
+            raise
+        try:
+            self.delete(key)
+        except RemoteError as error:
+            if not isinstance(error.__cause__, READ_ONLY):
+                raise
+            return Capabilities(writable=True, conditional_put=False)
+        return Capabilities(writable=True, conditional_put=False, deletable=True)
+
+    # -- paths ---------------------------------------------------------------------------------------------------
+
+    def _path(self, key: str) -> str:
+        return self._path_of(checked_key(key))
+
+    def _path_of(self, name: str) -> str:
+        root = self._opened().root
+        return f"{root}/{name}" if name else root
+
+    # -- the file system -----------------------------------------------------------------------------------------
+
+    def _opened(self) -> _Opened:
+        """The file system that this thread uses. Opened at the first call, and again after a connection was lost."""
+        held: list[_Opened] = self._shared if self._plugin.threads_share else self._own.__dict__.setdefault("held", [])
+        with self._lock:
+            if not held:
+                held.append(self._load())
+            return held[0]
+
+    def _forget(self, lost: AbstractFileSystem) -> None:
+        """Let the next call open another file system in place of `lost`, whose connection may be gone."""
+        for held in (self._shared, self._own.__dict__.get("held", [])):
+            with self._lock:
+                if held and held[0].fs is lost:
+                    held.clear()
+
+    def _load(self) -> _Opened:
+        from fsspec.registry import known_implementations
+
+        for name in self._plugin.loggers:
+            logging.getLogger(name).addHandler(logging.NullHandler())
+        try:
+            fs, root = self._plugin.open(self._settings)
+        except ImportError as error:
+            hint = known_implementations.get(self._protocol, {}).get("err", str(error))
+            package = self._plugin.package
+            raise RemoteError(
+                f"cannot use {self._url}",
+                why=f"the package for {self._protocol}:// is not installed: {hint}",
+                fix=f"pip install '{package}'" if package else "install it, then run the same command again",
+            ) from error
+        except plugin_failures() as error:
+            if self._protocol not in known_implementations and self._protocol not in PLUGINS:
+                raise _unknown(self._url, self._protocol, [*PLUGINS, *known_implementations]) from error
+            raise translate(error, "connect", self._settings) from error
+        return _Opened(fs, root.rstrip("/"))
+
+    # -- calls ---------------------------------------------------------------------------------------------------
+
+    def _call(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
+        return self._retry(lambda: self._attempt(work, action))
+
+    def _attempt(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
+        fs = self._opened().fs
+        try:
+            return work(fs)
+        except plugin_failures() as error:
+            translated = translate(error, action, self._settings)
+            if isinstance(translated, TransientError):
+                self._forget(fs)
+            raise translated from error
+
+    def _write(self, path: str, body: Body, meter: Meter, action: str) -> None:
+        """One try to write `body` to `path`. What the body itself raises passes through."""
+        meter.at(0)
+        source = _Source(checked_chunks(body, meter))
+
+        def write(fs: AbstractFileSystem) -> None:
+            self._make_folder(fs, path)
+            self._plugin.write(fs, path, iter(source), body.size)
+
+        try:
+            self._attempt(write, action)
+        except RemoteError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
+
+    def _rename(self, fs: AbstractFileSystem, source: str, target: str) -> None:
+        self._make_folder(fs, target)
+        self._plugin.move(fs, source, target)
+
+    def _removing(self, path: str) -> Callable[[AbstractFileSystem], None]:
+        def remove(fs: AbstractFileSystem) -> None:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                self._plugin.remove(fs, path)
+
+        return remove
+
+    def _make_folder(self, fs: AbstractFileSystem, path: str) -> None:
+        folder = path.rpartition("/")[0]
+        if folder not in self._made and self._plugin.has_directories:
+            fs.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+
+    def _check_length(self, key: str, size: int, got: int, *, start: int, length: int | None) -> None:
+        rest = max(0, size - start)
+        wanted = rest if length is None else min(rest, length)
+        if got != wanted:
+            broken = short_read(self.url, key, wanted=wanted, got=got)
+            raise TransientError(broken.what, why=broken.why, fix=broken.fix)
+
+
+def _list_top(root: str) -> Callable[[AbstractFileSystem], None]:
+    def look(fs: AbstractFileSystem) -> None:
+        fs.invalidate_cache()
+        with suppress(FileNotFoundError):
+            fs.ls(root, detail=False)
+
+    return look
+
+
+def _unknown(url: str, protocol: str, known: list[str]) -> RemoteError:
+    near = get_close_matches(protocol, known, n=1)
+    return RemoteError(
+        f"cannot use {url}",
+        why=f"no storage is called {protocol}://",
+        fix=f"did you mean {near[0]}://?" if near else "use a folder, s3://, or a protocol that fsspec knows",
+    )

@@ -1,0 +1,282 @@
+"""The protocols that dver is tested with beside folders, S3 and web servers: see the table at the end."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.remote.backends.fsspec_plugins import Plugin, address, key_file, without_none
+from dver.remote.settings import RemoteSettings
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_TIMEOUT: Final = 60
+_SINGLE_PUT: Final = 34 * 2**20
+_PIECE: Final = 2**18
+
+
+class GoogleStorage(Plugin):
+    """gs://, by gcsfs."""
+
+    package = "dver[gs]"
+    loggers = ("gcsfs", "google", "fsspec")
+    single_put = _SINGLE_PUT
+    has_directories = False
+
+    def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
+        # Not the class that the plugin registers: that one asks for the kind of each bucket first, by gRPC, which
+        # servers other than Google's do not speak.
+        from gcsfs.core import GCSFileSystem
+
+        token = "anon" if settings.anonymous else key_file(settings)
+        options = without_none(token=token, endpoint_url=settings.endpoint_url)
+        fs = GCSFileSystem(use_listings_cache=False, skip_instance_cache=True, **options)
+        return fs, settings.url.partition("://")[2]
+
+
+class AzureStorage(Plugin):
+    """az:// and abfs://, by adlfs."""
+
+    package = "dver[azure]"
+    loggers = ("adlfs", "azure", "fsspec")
+    single_put = _SINGLE_PUT
+    has_directories = False
+
+    def options(self, settings: RemoteSettings) -> dict[str, Any]:
+        if settings.endpoint_url is not None and settings.connection_string is None:
+            # The plugin takes an address with its port and http:// in a connection string only.
+            return {"connection_string": _connection_string(settings)}
+        return without_none(
+            account_name=settings.account,
+            account_key=settings.account_key,
+            sas_token=settings.sas_token,
+            connection_string=settings.connection_string,
+            anon=settings.anonymous or None,
+        )
+
+
+class Sftp(Plugin):
+    """sftp:// and ssh://, by sshfs and asyncssh. Reads ~/.ssh/config, asks the agent, and checks ~/.ssh/known_hosts."""
+
+    package = "dver[ssh]"
+    loggers = ("asyncssh", "sshfs")
+
+    def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
+        from sshfs import SSHFileSystem
+
+        place = address(settings)
+        key = key_file(settings)
+        options = without_none(
+            port=place.port, username=place.user, password=settings.password, client_keys=None if key is None else [key]
+        )
+        # sshfs would take any host key; `()` stands for the files that OpenSSH uses.
+        fs = SSHFileSystem(
+            place.host,
+            known_hosts=(),
+            connect_timeout=_TIMEOUT,
+            keepalive_interval=15,
+            skip_instance_cache=True,
+            **options,
+        )
+        return fs, place.path or "/"
+
+    def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
+        import asyncssh
+
+        # sshfs's cat_file ignores the range.
+        try:
+            with fs.open(path, "rb") as file:
+                file.seek(start)
+                return bytes(file.read() if end is None else file.read(end - start))
+        except asyncssh.SFTPError as error:
+            # The protocol has no word of its own for a directory.
+            if isinstance(error, asyncssh.SFTPFailure) and fs.isdir(path):
+                raise IsADirectoryError(path) from error
+            raise
+
+    def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
+        # fsspec gives each instance this method, so that the class seems to have the default one.
+        fs.mv(source, target)
+
+
+class WebDav(Plugin):
+    """webdav:// for http and webdavs:// for https, by webdav4 and httpx. Each call is one request."""
+
+    package = "dver[webdav]"
+    loggers = ("httpx", "httpcore")
+
+    def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
+        from webdav4.fsspec import WebdavFileSystem
+
+        place = address(settings)
+        scheme = "https" if settings.url.startswith("webdavs:") else "http"
+        host = f"[{place.host}]" if ":" in place.host else place.host
+        base = f"{scheme}://{host}" if place.port is None else f"{scheme}://{host}:{place.port}"
+        auth = (place.user, settings.password or "") if place.user is not None else None
+        # It would try again by itself what `Retrier` tries again.
+        fs = WebdavFileSystem(base, auth=auth, timeout=_TIMEOUT, retry=False)
+        return fs, place.path.rstrip("/")
+
+    def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
+        headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}", "Accept-Encoding": "identity"}
+        http = fs.client.http
+        answer = http.request("GET", fs.client.join_url(path), headers=headers)
+        if answer.status_code == 416:
+            return b""
+        if answer.status_code in (404, 405) or (answer.status_code == 200 and fs.info(path)["type"] != "file"):
+            raise FileNotFoundError(path)
+        answer.raise_for_status()
+        content = bytes(answer.content)
+        return content if answer.status_code == 206 else content[start:end]
+
+    def write(self, fs: AbstractFileSystem, path: str, chunks: Iterator[bytes], size: int) -> None:
+        # The plugin's files are written to this machine's disk first, and sent even where writing them has failed.
+        fs.client.request("PUT", path, content=chunks, headers={"Content-Length": str(size)})
+
+    def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
+        fs.client.move(source, target, overwrite=True)
+
+
+class Ftp(Plugin):
+    """ftp://, by fsspec and ftplib. Nothing is encrypted."""
+
+    threads_share = False  # one connection, which does one thing at a time
+
+    def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
+        from fsspec.implementations.ftp import FTPFileSystem
+
+        place = address(settings)
+        fs = FTPFileSystem(
+            place.host,
+            port=place.port or 21,
+            username=place.user,
+            password=settings.password,
+            timeout=_TIMEOUT,
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+        return fs, place.path.rstrip("/")
+
+    def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
+        import ftplib
+
+        if fs.info(path)["type"] != "file":
+            raise IsADirectoryError(path)
+        pieces, wanted = [], None if end is None else end - start
+        fs.ftp.voidcmd("TYPE I")
+        with fs.ftp.transfercmd(f"RETR {path}", rest=start or None) as connection:
+            while wanted != 0 and (piece := connection.recv(_PIECE if wanted is None else min(_PIECE, wanted))):
+                pieces.append(piece)
+                wanted = None if wanted is None else wanted - len(piece)
+        # A server that had more to send calls the end of the connection an error.
+        with suppress(ftplib.Error):
+            fs.ftp.voidresp()
+        return b"".join(pieces)
+
+    def write(self, fs: AbstractFileSystem, path: str, chunks: Iterator[bytes], size: int) -> None:
+        # The plugin's files open a connection for every 64 KiB.
+        fs.ftp.voidcmd("TYPE I")
+        try:
+            with fs.ftp.transfercmd(f"STOR {path}") as connection:
+                for chunk in chunks:
+                    connection.sendall(chunk)
+        finally:
+            fs.ftp.voidresp()
+
+    def remove(self, fs: AbstractFileSystem, path: str) -> None:
+        import ftplib
+
+        try:
+            fs.rm_file(path)
+        except ftplib.error_perm as error:
+            if not fs.exists(path):
+                raise FileNotFoundError(path) from error
+            raise
+
+
+class Smb(Plugin):
+    """smb://host/share/path, by fsspec and smbprotocol."""
+
+    package = "dver[smb]"
+    loggers = ("smbprotocol", "spnego")
+
+    def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
+        from fsspec.implementations.smb import SMBFileSystem
+
+        place = address(settings)
+        fs = SMBFileSystem(
+            place.host,
+            port=place.port,
+            username=place.user,
+            password=settings.password,
+            timeout=_TIMEOUT,
+            register_session_retries=0,  # `Retrier` does that
+            share_access="rwd",
+            skip_instance_cache=True,
+        )
+        for name in ("info", "ls", "_rm", "_open"):
+            setattr(fs, name, _with_not_found(getattr(fs, name)))
+        return fs, place.path.rstrip("/")
+
+    def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
+        import smbclient
+        from smbprotocol.exceptions import SMBOSError
+
+        try:
+            smbclient.replace(_unc(fs, source), _unc(fs, target), port=fs.port or 445)
+        except SMBOSError as error:
+            if not fs.exists(target):
+                raise
+            # A file that somebody has open, or replaces now, cannot be replaced.
+            raise TimeoutError(f"{target} is in use: {error}") from error
+
+
+def _with_not_found(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`method`, raising FileNotFoundError where it raises an OSError of another class for what is missing."""
+
+    @wraps(method)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return method(*args, **options)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                raise FileNotFoundError(error.errno, str(error)) from error
+            raise
+
+    return call
+
+
+def _unc(fs: AbstractFileSystem, path: str) -> str:
+    return f"\\\\{fs.host}" + path.replace("/", "\\")
+
+
+def _connection_string(settings: RemoteSettings) -> str:
+    protocol = str(settings.endpoint_url).partition("://")[0]
+    parts = without_none(
+        DefaultEndpointsProtocol=protocol,
+        AccountName=settings.account,
+        AccountKey=settings.account_key,
+        SharedAccessSignature=settings.sas_token,
+        BlobEndpoint=settings.endpoint_url,
+    )
+    return ";".join(f"{name}={value}" for name, value in parts.items())
+
+
+PLUGINS: Final[dict[str, Plugin]] = {
+    "gs": GoogleStorage(),
+    "gcs": GoogleStorage(),
+    "az": AzureStorage(),
+    "abfs": AzureStorage(),
+    "abfss": AzureStorage(),
+    "sftp": Sftp(),
+    "ssh": Sftp(),
+    "webdav": WebDav(),
+    "webdavs": WebDav(),
+    "ftp": Ftp(),
+    "smb": Smb(),
+}
+"""By the scheme of the url. Any other one is a `Plugin`."""

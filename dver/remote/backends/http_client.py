@@ -1,0 +1,296 @@
+"""HTTP requests to a public remote, through urllib3: proxies, redirects, retries, and errors of dver's own.
+
+No credentials are sent but a proxy's, to that proxy. Messages never show the query of a URL, which may be a signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+    TimeoutError,  # noqa: A004 - the name that urllib3 gave it
+)
+
+from dver import __version__
+from dver.core.errors import DverError, LocalIOError, RemoteError
+from dver.core.files import explain
+from dver.core.traffic import TRAFFIC
+from dver.remote.retry import OUT_OF_FILES, Policy, Retrier, TransientError, UnreachableError, asked_pause, http_date
+from dver.remote.storage import Meter, reserve
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 20.0
+_PIECE: Final = 2**18
+_SMALL: Final = 2**16
+"""Bytes of a body that are read only to reuse the connection."""
+_IDLE_CONNECTIONS: Final = 64
+_REDIRECTS_MAX: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_READABLE: Final = frozenset({200, 206, 404, 410, 416})
+_HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+"""Errors of TLS that say nothing about the server's certificate."""
+_REFUSALS: Final[dict[int, tuple[str, str]]] = {
+    401: ("it wants a password, and dver reads public addresses only", "use an address that needs none"),
+    403: ("the file is not public, or it is missing and the bucket does not allow lists", "check the address"),
+    405: ("the server does not support this request", "use another server"),
+    407: ("the proxy wants a password", "set it in HTTPS_PROXY: http://user:password@proxy:port"),
+}
+_RETRY_LATER: Final = "check the network, then run the same command again: it continues where it stopped"
+
+
+class HttpError(RemoteError):
+    """The server refused the request; `status` is the HTTP status."""
+
+    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, status: int) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.status = status
+
+
+class Client:
+    """Makes requests to the server of `url`, and to those that it redirects to. Safe to use from many threads."""
+
+    def __init__(self, name: str, url: str, *, timeout: float = 60.0, policy: Policy | None = None) -> None:
+        """`name`: the remote's, for messages. `timeout`: seconds without a byte after which a request is retried."""
+        self.skew: float | None = None
+        """Seconds by which the server's clock was ahead of ours at the last response, if it has a date."""
+        self._name: Final = name
+        self._server: Final = urlsplit(url).netloc
+        self._timeout: Final = timeout
+        self._retry: Final = Retrier(policy or Policy())
+        self._lock: Final = threading.Lock()
+        self._managers: Final[dict[tuple[str, str | None], PoolManager]] = {}
+
+    def call(
+        self,
+        url: str,
+        handle: Callable[[BaseHTTPResponse], T],
+        action: str,
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+    ) -> T:
+        """The result of `handle` for the response, whose status is 200, 206, 404, 410 or 416.
+
+        Raises HttpError, RemoteError; `action` completes the error's "cannot …".
+        """
+        return self._retry(lambda: self._attempt(url, handle, action, method, headers or {}))
+
+    def _attempt(
+        self, url: str, handle: Callable[[BaseHTTPResponse], T], action: str, method: str, headers: dict[str, str]
+    ) -> T:
+        for _ in range(_REDIRECTS_MAX + 1):
+            with TRAFFIC.request(), self._response(url, action, method, headers) as response:
+                TRAFFIC.moved()
+                if response.status not in _REDIRECTS:
+                    self._check(response, action)
+                    return handle(response)
+                location = response.headers.get("Location", "")
+            url = self._redirected(url, location, action)
+        raise self._bad_redirect(action, "it redirects without end")
+
+    @contextmanager
+    def _response(self, url: str, action: str, method: str, headers: dict[str, str]) -> Iterator[BaseHTTPResponse]:
+        """Send a request. The connection is reused if the body is read to its end, or is small."""
+        try:
+            response = self._manager(url).urlopen(
+                method,
+                url,
+                headers={"User-Agent": f"dver/{__version__}"} | headers,
+                timeout=Timeout(connect=min(CONNECT_SECONDS, self._timeout), read=self._timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except HTTPError as error:
+            raise self._no_response(error, urlsplit(url).hostname or "", action) from error
+        try:
+            if (there := http_date(response.headers.get("Date", ""))) is not None:
+                self.skew = there - time.time()
+            yield response
+            if (body_size(response) or 0) <= _SMALL:
+                response.read(_SMALL)
+        except HTTPError as error:
+            raise self._interrupted(error, action) from error
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _manager(self, url: str) -> PoolManager:
+        parts = urlsplit(url)
+        key = parts.scheme, _proxy_for(parts.scheme, parts.netloc)
+        with self._lock:
+            if key not in self._managers:
+                self._managers[key] = _new_manager(*key)
+            return self._managers[key]
+
+    def _redirected(self, url: str, location: str, action: str) -> str:
+        """The URL that the server redirects to. Never from https to http."""
+        parts = _target_of(url, location)
+        if parts is None or (url.startswith("https:") and parts.scheme == "http"):
+            raise self._bad_redirect(action, "it redirects to an address that is not safe, or is no URL")
+        # Without a user and password: the server must not choose what dver sends.
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+
+    # -- errors --------------------------------------------------------------------------------------------------
+
+    def _check(self, response: BaseHTTPResponse, action: str) -> None:
+        """Raise unless `handle` can use the response."""
+        status, what = response.status, f"cannot {action} on {self._server}"
+        reason = "".join(filter(str.isprintable, response.reason or ""))[:80]
+        said = f"{status} {reason}".strip()
+        if status in _TRANSIENT:
+            busy = TransientError(
+                what,
+                why=f"the server is busy or out of order: {said}",
+                fix="wait a little, then run the same command again",
+            )
+            busy.retry_after = asked_pause(response.headers.get("Retry-After", ""))
+            raise busy
+        if status not in _READABLE:
+            why, fix = _REFUSALS.get(status, ("the server refused the request", "check the server"))
+            raise HttpError(what, why=f"{why} ({said})", fix=fix, status=status)
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ("", "identity") and status < 300:
+            raise RemoteError(
+                what,
+                why=f"the server compresses its responses ({encoding[:20]}) although dver asks it not to",
+                fix="disable compression for this directory on the server; dver's files are compressed already",
+            )
+
+    def _bad_redirect(self, action: str, why: str) -> RemoteError:
+        return RemoteError(
+            f"cannot {action} on {self._server}",
+            why=why,
+            fix=f"correct the address: `dver remote set {self._name} url URL`",
+        )
+
+    def _no_response(self, error: HTTPError, host: str, action: str) -> DverError:
+        """The error for a request that got no response: often there was no connection."""
+        cause = _cause_of(error)
+        if isinstance(cause, OSError) and cause.errno in OUT_OF_FILES:
+            reason = explain(cause)
+            return LocalIOError(f"cannot {action} on {self._server}", why=reason.why, fix=reason.fix)
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
+            return RemoteError(
+                f"no trusted connection to {host}",
+                why=_text_of(cause),
+                fix="check the address; for a certificate of your own, set SSL_CERT_FILE to its file",
+            )
+        why = _text_of(cause)
+        if isinstance(cause, _HUNG_UP):
+            why = "it hung up while a secure connection was being made"
+        elif isinstance(cause, socket.gaierror | LocationParseError):
+            why = f"there is no server of the name {host!r}"
+        elif isinstance(cause, ConnectTimeoutError):
+            why = "it does not answer"
+        elif not isinstance(error, NewConnectionError | ProxyError | SSLError) and "Tunnel" not in why:
+            return self._interrupted(error, action)
+        return UnreachableError(
+            f"cannot reach {'the proxy for ' if isinstance(error, ProxyError) else ''}{host}",
+            why=why,
+            fix=f"check the network, proxies and the address: `dver remote set {self._name} url URL`",
+        )
+
+    def _interrupted(self, error: HTTPError, action: str) -> RemoteError:
+        """The error for a connection that broke."""
+        if isinstance(error, TimeoutError):
+            return TransientError(
+                f"cannot {action}: {self._server} does not respond",
+                why=f"it sent nothing for {self._timeout:g} seconds",
+                fix=_RETRY_LATER,
+            )
+        return TransientError(
+            f"the connection to {self._server} broke off",
+            why=f"{_text_of(_cause_of(error))}, while trying to {action}",
+            fix=_RETRY_LATER,
+        )
+
+
+def body_size(response: BaseHTTPResponse) -> int | None:
+    """The size of the body in bytes, if the server sends it."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def read_body(response: BaseHTTPResponse, size: int, *, skip: int = 0, meter: Meter | None = None) -> bytes:
+    """Read up to `size` bytes of the body after the first `skip`; fewer if the body is shorter."""
+    buffer = io.BytesIO()
+    reserve(buffer, min(size, (body_size(response) or 0) - skip))
+    while buffer.tell() < size and (piece := response.read1(_PIECE)):
+        TRAFFIC.moved()
+        buffer.write(piece[skip:][: size - buffer.tell()])
+        skip = max(0, skip - len(piece))
+        if meter is not None:
+            meter.at(buffer.tell())
+    buffer.truncate()
+    return buffer.getvalue()
+
+
+def _new_manager(scheme: str, proxy: str | None) -> PoolManager:
+    tls = ssl.create_default_context() if scheme == "https" else None
+    if proxy is None:
+        return PoolManager(maxsize=_IDLE_CONNECTIONS, ssl_context=tls)
+    parts = urlsplit(proxy)
+    password = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()
+    headers = {"Proxy-Authorization": f"Basic {base64.b64encode(password).decode()}"} if parts.username else {}
+    return ProxyManager(proxy, maxsize=_IDLE_CONNECTIONS, proxy_headers=headers, ssl_context=tls)
+
+
+def _proxy_for(scheme: str, server: str) -> str | None:
+    """The URL of the proxy for `server` from the environment."""
+    proxies = getproxies_environment()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(server):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme != "http" or not urlsplit(proxy).hostname:
+        raise RemoteError(
+            f"cannot use the proxy for {server}",
+            why="dver supports http:// proxies only",
+            fix=f"correct {scheme.upper()}_PROXY, or add {server} to NO_PROXY",
+        )
+    return proxy
+
+
+def _target_of(url: str, location: str) -> SplitResult | None:
+    """The URL that a redirect from `url` to `location` leads to; None if it is not one of a web server."""
+    try:
+        parts = urlsplit(urljoin(url, location))
+        usable = location and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """The error of the socket or of TLS that urllib3 wrapped in `error`."""
+    inner = error.__cause__ or (error.args[-1] if error.args else None)
+    return _cause_of(inner) if isinstance(error, HTTPError) and isinstance(inner, BaseException) else error
+
+
+def _text_of(cause: BaseException) -> str:
+    if isinstance(cause, http.client.IncompleteRead):
+        return "the response ended too early"
+    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    return " ".join(text.split())[:200] or type(cause).__name__

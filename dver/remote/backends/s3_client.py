@@ -1,0 +1,216 @@
+"""Requests to an S3 server: the session, the stall watchdog, retries. Knows nothing of keys or packs.
+
+The session is s3fs's; requests go to its aiobotocore client, on fsspec's event loop, from any thread. botocore's own
+retries are off: one place (`retry`) decides.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from dver.core.traffic import TRAFFIC
+from dver.remote.backends import s3_errors
+from dver.remote.retry import Policy, Retrier
+from dver.remote.storage import Meter
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from s3fs import S3FileSystem
+
+    from dver.remote.settings import RemoteSettings
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 20.0
+_POOL: Final = 64
+
+
+class Pulse:
+    """When a request last moved a byte. Written by the event loop, read by the thread that waits for the answer."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        self._last = time.monotonic()
+        TRAFFIC.moved()
+
+    def silence(self) -> float:
+        """Seconds since the last byte."""
+        return time.monotonic() - self._last
+
+
+class Upload(io.RawIOBase):
+    """A request's body that tells its pulse and its meter of each piece taken from it.
+
+    Not a BytesIO: aiohttp asks that one for its buffer, which copies all of it. Each try gets an Upload of its own, so
+    that one given up cannot move the position of the next.
+    """
+
+    def __init__(self, content: bytes | bytearray | memoryview, pulse: Pulse, meter: Meter) -> None:
+        self._view = memoryview(content)
+        self._position = 0
+        self._pulse = pulse
+        self._meter = meter
+        meter.at(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._pulse.beat()
+        end = len(self._view) if size is None or size < 0 else self._position + size
+        piece = bytes(self._view[self._position : end])
+        self._position += len(piece)
+        self._meter.at(self._position)
+        return piece
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._view)}[whence]
+        self._position = max(0, start + offset)
+        self._meter.at(self._position)  # back to the start where it was read only to be signed
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+
+Work = Callable[[Any, Pulse], Coroutine[Any, Any, T]]
+"""A request: takes the aiobotocore client, and the pulse that it must beat whenever a byte moves."""
+
+
+class Request(Generic[T]):
+    """A request under way. `result` waits for it, and makes it again if it fails in a way that may pass."""
+
+    def __init__(self, client: Client, work: Work[T], action: str) -> None:
+        self._client: Final = client
+        self._work: Final = work
+        self._action: Final = action
+        self._future: Future[T] | None = None
+        self._pulse = Pulse()
+        self._start()
+
+    def result(self) -> T:
+        try:
+            return self._client.retry(self._attempt)
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Stop it if it still runs: after an interrupt nobody waits for it."""
+        if self._future is not None:
+            self._future.cancel()
+
+    def _start(self) -> None:
+        self._pulse = Pulse()
+        self._future = self._client.submit(self._work, self._pulse)
+
+    def _attempt(self) -> T:
+        if self._future is None:
+            self._start()
+        assert self._future is not None
+        try:
+            with TRAFFIC.request():
+                self._watch(self._future)
+            return self._future.result(timeout=0)
+        except s3_errors.expected() as error:
+            raise s3_errors.translate(error, self._client.place, self._action) from error
+        finally:
+            self._future.cancel()
+            self._future = None
+
+    def _watch(self, future: Future[T]) -> None:
+        """Wait until `future` is done. Raises TransientError once no byte has moved for the time allowed."""
+        from concurrent.futures import wait
+
+        limit = self._client.stall_seconds
+        while not wait([future], timeout=max(0.0, limit - self._pulse.silence())).done:
+            if self._pulse.silence() >= limit:
+                raise s3_errors.stalled(self._client.place, self._action, limit)
+
+
+class Client:
+    """Makes requests with the credentials and endpoint of `settings`. Connects at the first one."""
+
+    def __init__(
+        self, settings: RemoteSettings, place: s3_errors.Place, *, timeout: float = 60.0, policy: Policy | None = None
+    ) -> None:
+        """`timeout`: seconds without a byte after which a request counts as failed, and is made again."""
+        self.place: Final = place
+        # aiohttp's own read time-out begins only after the last byte is sent; this one, a little longer, covers all.
+        self.stall_seconds: Final = timeout * 1.25
+        self.retry: Final = Retrier(policy or Policy())
+        self._settings: Final = settings
+        self._timeout: Final = timeout
+        self._lock: Final = threading.Lock()
+        self._session: S3FileSystem | None = None
+
+    def call(self, work: Work[T], action: str) -> T:
+        """The result of `work`. Raises RemoteError; `action` completes its "cannot …"."""
+        return self.begin(work, action).result()
+
+    def begin(self, work: Work[T], action: str) -> Request[T]:
+        """Start `work` and return at once."""
+        return Request(self, work, action)
+
+    def submit(self, work: Work[T], pulse: Pulse) -> Future[T]:
+        """One try of `work`, on the event loop."""
+        import asyncio
+
+        session = self._connected()
+
+        async def run() -> T:
+            client = await session.set_session()
+            pulse.beat()  # to set up the session takes a while
+            return await work(client, pulse)
+
+        return asyncio.run_coroutine_threadsafe(run(), session.loop)
+
+    def _connected(self) -> S3FileSystem:
+        with self._lock:
+            if self._session is None:
+                self._session = self._connect()
+            return self._session
+
+    def _connect(self) -> S3FileSystem:
+        from s3fs import S3FileSystem
+
+        settings = self._settings
+        options: dict[str, Any] = {"profile": settings.profile} if settings.profile else {}
+        return S3FileSystem(
+            anon=settings.anonymous,
+            key=settings.access_key_id,
+            secret=settings.secret_access_key,
+            token=settings.session_token,
+            endpoint_url=settings.endpoint_url,
+            client_kwargs={"region_name": settings.region} if settings.region else {},
+            config_kwargs=self._config(),
+            use_listings_cache=False,
+            skip_instance_cache=True,
+            **options,
+        )
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "connect_timeout": min(CONNECT_SECONDS, self._timeout),
+            "read_timeout": self._timeout,
+            "max_pool_connections": _POOL,
+            "retries": {"total_max_attempts": 1, "mode": "standard"},
+            "s3": {"addressing_style": self._settings.addressing_style},
+            # The newer trailing checksums are refused by many servers that are not Amazon's; packs carry their own.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        }

@@ -1,0 +1,223 @@
+"""What S3 servers and botocore say when something fails, in words, and which of it may pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver.core.errors import DverError, LocalIOError, RemoteError
+from dver.core.files import explain
+from dver.remote.retry import OUT_OF_FILES, TransientError, UnreachableError, asked_pause
+
+PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+PASSING_CODES: Final = frozenset(
+    {
+        "BadDigest",
+        "ConditionalRequestConflict",
+        "IncompleteBody",
+        "InternalError",
+        "OperationAborted",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+PRECONDITION: Final = frozenset({"PreconditionFailed", "412"})
+NO_OBJECT: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+NO_RANGE: Final = frozenset({"InvalidRange", "416", "Requested Range Not Satisfiable"})
+NOT_IMPLEMENTED: Final = frozenset({"NotImplemented", "501"})
+READ_ONLY: Final = frozenset({"AccessDenied", "403", "Forbidden", "MethodNotAllowed", "405", "AllAccessDisabled"})
+
+
+class S3Error(RemoteError):
+    """A request that the server refused; `code` is S3's name for the reason, such as `NoSuchBucket`."""
+
+    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, code: str) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What messages say about a remote: its name in the configuration, URL, bucket, and the server in words."""
+
+    name: str
+    url: str
+    bucket: str
+    server: str
+    has_own_key: bool = False
+    """Does the configuration have an access key for it? Then no other one counts."""
+
+    @property
+    def keys(self) -> str:
+        """What gives it another access key."""
+        if self.has_own_key:
+            secret = f"dver remote set --local {self.name} secret_access_key -"
+            return f"`dver remote set --local {self.name} access_key_id -`, then `{secret}`: they read the values"
+        return _KEYS.format(profile=self.setting("profile", "PROFILE"))
+
+    def setting(self, key: str, value: str) -> str:
+        """The command that changes a setting of this remote."""
+        return f"`dver remote set {self.name} {key} {value}`"
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """The exceptions that a request may raise. Anything else is a bug."""
+    import aiohttp
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    # ValueError is botocore's answer to an endpoint that is no URL; OSError includes all time-outs and socket errors.
+    return (OSError, ValueError, BotoCoreError, ClientError, ResponseParserError, aiohttp.ClientError)
+
+
+def translate(error: Exception, place: Place, action: str) -> DverError:
+    """The error to raise in place of `error`, which came up when trying to `action` ("read 'x'")."""
+    response: dict[str, Any] | None = getattr(error, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        return _refused(response, place, action)
+    return _broken(error, place, action)
+
+
+def stalled(place: Place, action: str, seconds: float) -> TransientError:
+    """The error for a request that moved no byte for `seconds`."""
+    return TransientError(
+        f"cannot {action}: {place.server} went silent",
+        why=f"not one byte moved in {seconds:.0f} seconds",
+        fix="check the network, then run the same command again: what was sent already is not sent again",
+    )
+
+
+def _refused(response: dict[str, Any], place: Place, action: str) -> RemoteError:
+    """The server answered, with an error."""
+    code = str(response["Error"].get("Code") or "unknown")
+    message = str(response["Error"].get("Message") or "").strip() or code
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    said = message if code in message else f"{code}: {message}"
+    if code in PASSING_CODES or (status in PASSING_STATUS and code not in _REASONS):
+        busy = TransientError(
+            f"cannot {action} on {place.url}",
+            why=f"{place.server} is busy or out of order: {said}",
+            fix="wait a little, then run the same command again",
+        )
+        busy.retry_after = asked_pause(
+            response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
+        )
+        return busy
+    why, fix = _reason(code, place) or (f"{place.server} refused: {said}", "see the server's message above")
+    return S3Error(f"cannot {action} on {place.url}", why=why, fix=fix, code=code)
+
+
+_KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws: {profile}"
+_REGION = "name the bucket's region: {region}"
+_RIGHTS = "ask whoever runs the bucket for ListBucket, GetObject, PutObject and DeleteObject on it, or use another key"
+_SIGN_IN = "sign in again (for example `aws sso login`), then run the same command again"
+_ROOM = "free some space on the server, or ask for a larger quota"
+_REASONS: Final[dict[str, tuple[str, str]]] = {
+    "NoSuchBucket": ("there is no bucket {bucket!r} at {server}", "create it, or correct the address: {url}"),
+    "InvalidBucketName": ("{bucket!r} cannot be the name of a bucket", "correct the address: {url}"),
+    "SignatureDoesNotMatch": ("the secret access key is wrong", "correct it: {keys}"),
+    "InvalidAccessKeyId": ("{server} does not know the access key id", "correct it: {keys}"),
+    "AccessDenied": ("{server} knows this key but does not allow it that", _RIGHTS),
+    "AllAccessDisabled": ("{server} has shut the bucket", _RIGHTS),
+    "403": ("{server} does not allow it: the key is wrong, or has no right to that", _RIGHTS),
+    "ExpiredToken": ("the session token has expired", _SIGN_IN),
+    "InvalidToken": ("the session token is not valid", _SIGN_IN),
+    "TokenRefreshRequired": ("the session token has expired", _SIGN_IN),
+    "RequestTimeTooSkewed": ("this machine's clock is wrong", "set the clock (`timedatectl set-ntp true`)"),
+    "AuthorizationHeaderMalformed": ("the bucket is in another region than the one asked", _REGION),
+    "PermanentRedirect": ("the bucket is in another region than the one asked", _REGION),
+    "301": ("the bucket is in another region than the one asked", _REGION),
+    "MethodNotAllowed": ("{server} does not offer this request: it may be read-only", "use another remote"),
+    "405": ("{server} does not offer this request: it may be read-only", "use another remote"),
+    "QuotaExceeded": ("the bucket is full", _ROOM),
+    "InsufficientStorage": ("the server's disk is full", _ROOM),
+    "507": ("the server's disk is full", _ROOM),
+    "XMinioStorageFull": ("the server's disk is full", _ROOM),
+}
+
+
+def _reason(code: str, place: Place) -> tuple[str, str] | None:
+    if code not in _REASONS:
+        return None
+    words = {
+        "bucket": place.bucket,
+        "server": place.server,
+        "url": place.setting("url", "s3://BUCKET/PREFIX"),
+        "keys": place.keys,
+        "region": place.setting("region", "REGION"),
+    }
+    why, fix = _REASONS[code]
+    return why.format_map(words), fix.format_map(words)
+
+
+def _broken(error: Exception, place: Place, action: str) -> DverError:
+    """There was no answer, or half of one, or no request to begin with."""
+    from botocore import exceptions as boto
+
+    inner = _innermost(error)
+    if isinstance(inner, OSError) and inner.errno in OUT_OF_FILES:
+        reason = explain(inner)
+        return LocalIOError(f"cannot {action} on {place.url}", why=reason.why, fix=reason.fix)
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
+        return _without_credentials(error, place)
+    if isinstance(error, boto.ProfileNotFound):
+        return RemoteError(
+            f"cannot {action} on {place.url}",
+            why=f"~/.aws has no such profile: {error}",
+            fix=f"run `aws configure --profile PROFILE`, or choose another: {place.setting('profile', 'PROFILE')}",
+        )
+    if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)):
+        return _unreachable(error, place)
+    if isinstance(error, boto.SSLError):
+        return RemoteError(
+            f"no trusted connection to {place.server}",
+            why=_reason_of(error),
+            fix="check the address; for a certificate of your own, set AWS_CA_BUNDLE to its file",
+        )
+    if isinstance(error, (boto.ParamValidationError, ValueError, boto.InvalidRegionError)):
+        return RemoteError(
+            f"the settings of the remote {place.name!r} cannot be used",
+            why=_reason_of(error),
+            fix="see them: dver config list",
+        )
+    return TransientError(
+        f"the connection to {place.server} broke off",
+        why=f"{_reason_of(error)}, while trying to {action}",
+        fix="check the network, then run the same command again: what was sent already is not sent again",
+    )
+
+
+def _without_credentials(error: Exception, place: Place) -> RemoteError:
+    return RemoteError(
+        f"no credentials for {place.url}",
+        why=f"{_reason_of(error)}: not in this clone's settings, the environment or ~/.aws",
+        fix=f"{place.keys}; for a public bucket: {place.setting('anonymous', 'true')}",
+    )
+
+
+def _unreachable(error: Exception, place: Place) -> RemoteError:
+    return UnreachableError(
+        f"cannot reach {place.server}",
+        why=_reason_of(error),
+        fix=f"check the network and the address: {place.setting('endpoint_url', 'URL')}",
+    )
+
+
+def _reason_of(error: Exception) -> str:
+    """The innermost cause in one line."""
+    inner = _innermost(error)
+    return " ".join(str(inner).split()) or type(inner).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What the socket said: botocore and aiohttp wrap it."""
+    inner = error
+    while isinstance(nested := getattr(inner, "kwargs", {}).get("error"), BaseException) or (nested := inner.__cause__):
+        inner = nested
+    reason = getattr(inner, "os_error", None)
+    return reason if isinstance(reason, BaseException) else inner

@@ -1,0 +1,358 @@
+"""What a gc of a remote would do: decided from what lies there and what is needed, without a request.
+
+docs/format/remote.md, "Garbage collection", says why each rule is needed; the words of that page are used here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+from dver.core.batches import batched
+from dver.core.errors import MissingObjectError
+from dver.core.oid import Oid
+from dver.formats import condemned as condemned_list
+from dver.formats.condemned import NAMES_MAX, Condemned
+from dver.formats.pack import TARGET_SIZE
+from dver.formats.remote_index import PackRef
+from dver.remote.gc.state import IndexFacts, Listed, Needed, Rank, RemoteGcPlan, RemoteState
+
+SMALL_PACK: Final = TARGET_SIZE // 4
+"""Bytes below which packs are put together, if there are several."""
+SMALL_INDEX: Final = 64 << 20
+"""Bytes below which indexes are."""
+SEVERAL: Final = 4
+LEAST_LIVE: Final = 0.5
+"""A pack is written anew if less than this part of it is live."""
+LEAST_FREED: Final = 16 << 10
+"""And if that frees as many bytes: what is around the objects of a tiny pack is more than they are."""
+FAR: Final = 3600
+"""Seconds by which clocks may disagree: nobody carries out a list that long before it is due."""
+
+_FREE, _FAR_LISTED, _DOOMED = range(3)
+
+
+def plan(state: RemoteState, live: Needed, reached: Needed | None = None, *, now: int, grace: int) -> RemoteGcPlan:
+    """What to do so that `live` stays, visible to everybody, and what is only `reached` stays for now.
+
+    `reached` matters only where lists are due. `now` is in Unix seconds, and was before the pointers were read; `grace`
+    in seconds. Raises MissingObjectError if a pack is gone in which an index promises something live.
+    """
+    return _Planner(state, live, now, grace).plan(reached)
+
+
+def merged_rows(found: RemoteGcPlan, state: RemoteState, live: Needed) -> Iterator[Listed]:
+    """The rows of live objects that the merged index has to list because no index that stays does, in the order of
+    oids. Those of them that are in `copies` will lie elsewhere by then.
+    """
+    for group in _live_groups(state, live, found.order):
+        if not any(row.listed_by in found.kept_indexes for row in group):
+            yield _home(found.order, group)
+
+
+def new_lists(found: RemoteGcPlan) -> Iterator[Condemned]:
+    """The lists to be written of what is condemned now, in this order: indexes first, since what they say of packs that
+    go must not be believed any more.
+    """
+    names = [(name, False) for name in found.condemned_indexes] + [(ref.name, True) for ref in found.condemned_packs]
+    for part in batched(names, NAMES_MAX):
+        packs = tuple([name for name, is_pack in part if is_pack])
+        indexes = tuple([name for name, is_pack in part if not is_pack])
+        yield Condemned(found.now, packs, indexes, found.grace)
+
+
+def by_pack(copies: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
+    """Parts of `copies` that make one pack each."""
+    start, size = 0, 0
+    for at, row in enumerate(copies):
+        if size and size + row.size > TARGET_SIZE:
+            yield copies[start:at]
+            start, size = at, 0
+        size += row.size
+    if start < len(copies):
+        yield copies[start:]
+
+
+@dataclass(slots=True)
+class _Fill:
+    """What lies in one pack, in bytes."""
+
+    live: int = 0
+    """Live objects, whether or not they lie elsewhere too."""
+    home: int = 0
+    """Live objects that are to be read from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Packs:
+    """What becomes of the packs."""
+
+    condemned: frozenset[Oid]
+    copied: frozenset[Oid]
+    freed: frozenset[Oid]
+
+
+@dataclass(slots=True)
+class _Due:
+    """What is deleted now, and what would be if nothing reached it: that is condemned again."""
+
+    packs: set[Oid]
+    indexes: set[Oid]
+    packs_again: set[Oid]
+    indexes_again: set[Oid]
+
+
+class _Planner:
+    def __init__(self, state: RemoteState, live: Needed, now: int, grace: int) -> None:
+        self._state = state
+        self._live = live
+        self._now = now
+        self._grace = grace
+        self._indexes = {index.name: index for index in state.indexes}
+        stated = {ref.name: ref.size for index in state.indexes for ref in index.packs}
+        self._readable = {name for name, size in state.packs.items() if stated.get(name, size) == size}
+        self._pack_due = _earliest((one.due, one.packs) for one in state.lists.values())
+        self._index_due = _earliest((one.due, one.indexes) for one in state.lists.values())
+        self._fills = {name: _Fill() for name in state.packs}
+        self._misleading: set[Oid] = set()
+        """Indexes that list dead trees or recipes, or name dead roots: what is below those is no longer promised."""
+        self._objects = self._size = 0
+
+    def plan(self, reached: Needed | None) -> RemoteGcPlan:
+        self._survey()
+        order = {name: self._rank(name) for name in self._readable}
+        self._find_homes(order)
+        packs = self._decide()
+        merged = self._merged(packs)
+        kept = frozenset(self._indexes.keys() - self._index_due.keys() - merged)
+        lacking, copies = self._to_list(order, kept, packs)
+        roots = self._roots_without(kept)
+        due = self._carried_out(reached)
+        new = self._new_list(packs, merged, due)
+        restated = tuple(self._restated(packs.freed))
+        left = self._lists_left(new, restated, due)
+        condemns = bool(new.packs or new.indexes)
+        spent = {name for name, standing in left.items() if standing is None and name in self._state.lists}
+        return RemoteGcPlan(
+            self._now,
+            self._grace,
+            condemned_packs=self._refs(new.packs),
+            condemned_indexes=new.indexes,
+            rewritten=self._refs({row.pack for row in copies}),
+            copies=copies,
+            freed=self._refs(packs.freed),
+            restated=restated,
+            kept_indexes=kept,
+            merges=lacking or bool(roots),
+            merged_roots=roots,
+            deleted_packs=self._refs(due.packs),
+            deleted_indexes=tuple(sorted(due.indexes)),
+            # A new list has to be there before an old one goes: see rule 5.
+            deleted_lists=tuple(sorted(spent)) if condemns else (),
+            waiting_packs=self._refs(self._pack_due.keys() - due.packs - packs.freed - set(new.packs)),
+            next_due=min(
+                [one for one in [*left.values(), new.due if condemns else None] if one is not None], default=None
+            ),
+            live_objects=self._objects,
+            live_size=self._size,
+            order=order,
+        )
+
+    # -- looking
+
+    def _survey(self) -> None:
+        lost: list[Oid] = []
+        for oid, rows in _groups(self._state):
+            live = [row for row in rows if self._live.holds(row)]
+            self._misleading.update([row.listed_by for row in rows if row.leads_on and not self._live.holds(row)])
+            if not live:
+                continue
+            self._objects += 1
+            self._size += live[0].stored_size
+            places = {row.pack: row.size for row in live if row.pack in self._readable}
+            for name, size in places.items():
+                self._fills[name].live += size
+            if not places:
+                lost.append(oid)
+        if lost:
+            raise _lost(lost)
+        dead_roots = (index.name for index in self._state.indexes if any(r not in self._live for r in index.roots))
+        self._misleading.update(dead_roots)
+
+    def _rank(self, name: Oid) -> Rank:
+        due = self._pack_due.get(name)
+        tier = _FREE if due is None else _FAR_LISTED if due - self._now > FAR else _DOOMED
+        return tier, -self._fills[name].live, name
+
+    def _find_homes(self, order: Mapping[Oid, Rank]) -> None:
+        for group in _live_groups(self._state, self._live, order):
+            home = _home(order, group)
+            self._fills[home.pack].home += home.size
+
+    # -- deciding
+
+    def _decide(self) -> _Packs:
+        condemned: set[Oid] = set()
+        copied: set[Oid] = set()
+        freed: set[Oid] = set()
+        small: set[Oid] = set()
+        for name, size in self._state.packs.items():
+            home, due = self._fills[name].home, self._pack_due.get(name)
+            if due is not None:
+                if home:
+                    (freed if due - self._now > FAR else copied).add(name)
+            elif not home:
+                condemned.add(name)
+            elif home < min(LEAST_LIVE * size, size - LEAST_FREED):
+                copied.add(name)
+            elif size < SMALL_PACK:
+                small.add(name)
+        if len(small) >= SEVERAL:
+            copied |= small
+        return _Packs(frozenset(condemned), frozenset(copied), frozenset(freed))
+
+    def _merged(self, packs: _Packs) -> set[Oid]:
+        """The visible indexes that do not stay."""
+        visible = [index for index in self._state.indexes if index.name not in self._index_due]
+        stay = self._readable - packs.condemned - packs.copied - (self._pack_due.keys() - packs.freed)
+        forced = {one.name for one in visible if one.name in self._misleading or not _lies_in(one, stay)}
+        small = {one.name for one in visible if one.size < SMALL_INDEX}
+        return forced | small if forced or len(small) >= SEVERAL else set()
+
+    def _to_list(
+        self, order: Mapping[Oid, Rank], kept: frozenset[Oid], packs: _Packs
+    ) -> tuple[bool, tuple[Listed, ...]]:
+        """Are there live objects that no index that stays lists? And those of them that have to be copied."""
+        lacking = False
+        copies = []
+        for group in _live_groups(self._state, self._live, order):
+            if not any(row.listed_by in kept for row in group):
+                lacking = True
+                home = _home(order, group)
+                if home.pack in packs.copied:
+                    copies.append(home)
+        copies.sort(key=lambda row: (not row.leads_on, row.pack, row.offset))
+        return lacking, tuple(copies)
+
+    def _roots_without(self, kept: frozenset[Oid]) -> tuple[Oid, ...]:
+        """The live roots that no index that stays names."""
+        named = {root for name in kept for root in self._indexes[name].roots}
+        every = {root for index in self._state.indexes for root in index.roots}
+        return tuple(sorted(root for root in every - named if root in self._live))
+
+    # -- what is due
+
+    def _carried_out(self, reached: Needed | None) -> _Due:
+        lists = self._state.due(self._now)
+        packs = {name for one in lists for name in one.packs if name in self._state.packs}
+        indexes = {name for one in lists for name in one.indexes if name in self._indexes}
+        due = _Due(packs, indexes, set(), set())
+        if reached is not None and indexes:
+            self._spare(due, reached)
+        # An index is never there without its packs, or readers would look for objects in what is gone.
+        stay = {ref.name for name in self._indexes.keys() - due.indexes for ref in self._indexes[name].packs}
+        due.packs_again |= due.packs & stay
+        due.packs -= stay
+        return due
+
+    def _spare(self, due: _Due, reached: Needed) -> None:
+        """Take out of `due` the indexes without which something that is reached could not be found."""
+        for _, rows in _groups(self._state):
+            wanted = [row for row in rows if reached.holds(row) and row.pack in self._readable]
+            if not wanted or any(self._live.holds(row) or row.listed_by not in due.indexes for row in wanted):
+                continue
+            one = min(wanted)
+            due.indexes.remove(one.listed_by)
+            due.indexes_again.add(one.listed_by)
+
+    def _new_list(self, packs: _Packs, merged: set[Oid], due: _Due) -> Condemned:
+        late = [one for one in self._state.lists.values() if self._is_late(one)]
+        others = [one for one in self._state.lists.values() if not self._is_late(one)]
+        late_packs = {name for one in late for name in one.packs if name in self._state.packs}
+        late_packs -= {name for one in others for name in one.packs} | packs.freed
+        late_indexes = {name for one in late for name in one.indexes if name in self._indexes}
+        late_indexes -= {name for one in others for name in one.indexes}
+        unlisted = (packs.condemned | packs.copied) - self._pack_due.keys()
+        return Condemned(
+            self._now,
+            tuple(sorted(unlisted | due.packs_again | late_packs)),
+            tuple(sorted(merged | due.indexes_again | late_indexes)),
+            self._grace,
+        )
+
+    def _is_late(self, one: Condemned) -> bool:
+        """Is the list of a clock that was ahead, or due much later than one of now would be?"""
+        return one.at - self._now > FAR or one.due - (self._now + self._grace) > FAR
+
+    def _restated(self, freed: frozenset[Oid]) -> Iterator[tuple[Oid, Condemned]]:
+        for name, one in sorted(self._state.lists.items()):
+            if not freed.isdisjoint(one.packs):
+                rest = tuple([pack for pack in one.packs if pack not in freed])
+                yield name, Condemned(one.at, rest, one.indexes, one.grace)
+
+    def _lists_left(
+        self, new: Condemned, restated: Iterable[tuple[Oid, Condemned]], due: _Due
+    ) -> dict[Oid, int | None]:
+        """When each list that will be there is due; None for one all of whose names are gone, or stand in `new`."""
+        lists = dict(self._state.lists)
+        for old, one in restated:
+            del lists[old]
+            lists[list_name(one)] = one
+        packs = self._state.packs.keys() - due.packs
+        indexes = self._indexes.keys() - due.indexes
+        left: dict[Oid, int | None] = {}
+        for name, one in lists.items():
+            stands = (packs & set(one.packs)) - set(new.packs) or (indexes & set(one.indexes)) - set(new.indexes)
+            left[name] = one.due if stands else None
+        return left
+
+    def _refs(self, names: Iterable[Oid]) -> tuple[PackRef, ...]:
+        there = self._state.packs
+        return tuple([PackRef(name, there[name]) for name in sorted(names) if name in there])
+
+
+def list_name(value: Condemned) -> Oid:
+    """The name of the list."""
+    return Oid.of(condemned_list.encode(value.at, value.packs, value.indexes, grace=value.grace))
+
+
+def _groups(state: RemoteState) -> Iterator[tuple[Oid, list[Listed]]]:
+    for oid, rows in groupby(state.rows(), key=itemgetter(0)):
+        yield oid, list(rows)
+
+
+def _live_groups(state: RemoteState, live: Needed, order: Mapping[Oid, Rank]) -> Iterator[list[Listed]]:
+    """For each live object the rows that tell where it can be read."""
+    for _, rows in _groups(state):
+        found = [row for row in rows if live.holds(row) and row.pack in order]
+        if found:
+            # An index lists an oid once. As a tree it promises more than as a blob of the same bytes.
+            kind = max([row.kind for row in found])
+            yield [row for row in found if row.kind is kind]
+
+
+def _home(order: Mapping[Oid, Rank], rows: Sequence[Listed]) -> Listed:
+    """The row by which an object is to be read from now on."""
+    return min(rows, key=lambda row: (order[row.pack], row)) if len(rows) > 1 else rows[0]
+
+
+def _earliest(dues: Iterable[tuple[int, Iterable[Oid]]]) -> dict[Oid, int]:
+    found: dict[Oid, int] = {}
+    for due, names in sorted(dues, key=itemgetter(0), reverse=True):
+        found.update(dict.fromkeys(names, due))
+    return found
+
+
+def _lies_in(index: IndexFacts, packs: set[Oid]) -> bool:
+    return all(ref.name in packs for ref in index.packs)
+
+
+def _lost(oids: Sequence[Oid]) -> MissingObjectError:
+    return MissingObjectError(
+        f"{len(oids)} objects that Git's history needs are listed on the remote, and their packs are gone",
+        why=f"somebody deleted packs by hand, such as that of object {oids[0].short}",
+        fix="`dver fsck --remote` names what is hurt; push it from a clone that has it, then collect garbage",
+    )

@@ -1,0 +1,1 @@
+"""Which objects a remote holds, and in which packs."""

@@ -1,0 +1,76 @@
+"""What one list request says about a remote: its indexes, condemned lists, batches of runs and repository entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from dver.core.oid import Oid
+from dver.remote.index.mirror import INDEXES, parse_index_key
+from dver.remote.storage import ObjectInfo, Storage
+
+SUFFIX: Final = ".condemned"
+RUNS_SUFFIX: Final = ".runs"
+REPOSITORY_SUFFIX: Final = ".repository"
+
+
+class Glance(NamedTuple):
+    """Sizes of indexes in bytes, names of condemned lists, sizes of batches of runs, names of repository entries."""
+
+    indexes: dict[Oid, int]
+    lists: frozenset[Oid]
+    runs: dict[Oid, int]
+    repositories: frozenset[Oid] = frozenset()
+
+    def is_still(self, earlier: Glance) -> bool:
+        """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
+        return self.lists == earlier.lists and self.indexes.keys() >= earlier.indexes.keys()
+
+
+def glance(storage: Storage) -> Glance:
+    """List `indexes/`. Raises RemoteError."""
+    return glance_of(storage.list(INDEXES))
+
+
+def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
+    """The same of what a list request has answered."""
+    indexes: dict[Oid, int] = {}
+    lists: set[Oid] = set()
+    runs: dict[Oid, int] = {}
+    repositories: set[Oid] = set()
+    for info in infos:
+        if (name := parse_index_key(info.key)) is not None:
+            indexes[name] = info.size
+        elif (name := parse_key(info.key, INDEXES, SUFFIX)) is not None:
+            lists.add(name)
+        elif (name := parse_key(info.key, INDEXES, RUNS_SUFFIX)) is not None:
+            runs[name] = info.size
+        elif (name := parse_key(info.key, INDEXES, REPOSITORY_SUFFIX)) is not None:
+            repositories.add(name)
+    return Glance(indexes, frozenset(lists), runs, frozenset(repositories))
+
+
+def condemned_key(name: Oid) -> str:
+    """The key of the condemned list called `name`."""
+    return f"{INDEXES}{name.hex()}{SUFFIX}"
+
+
+def runs_key(name: Oid) -> str:
+    """The key of the batch of runs called `name`."""
+    return f"{INDEXES}{name.hex()}{RUNS_SUFFIX}"
+
+
+def repository_key(name: Oid) -> str:
+    """The key of the repository entry called `name`."""
+    return f"{INDEXES}{name.hex()}{REPOSITORY_SUFFIX}"
+
+
+def parse_key(key: str, prefix: str, suffix: str) -> Oid | None:
+    """The name in `key`, if it is a name between these two."""
+    stem = key.removeprefix(prefix).removesuffix(suffix)
+    if len(stem) != 64 or key != f"{prefix}{stem}{suffix}" or stem != stem.lower():
+        return None
+    with suppress(ValueError):
+        return Oid(bytes.fromhex(stem))
+    return None

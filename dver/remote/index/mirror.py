@@ -1,0 +1,323 @@
+"""What this clone knows of a remote: its index objects, copied into the index database.
+
+Everything here answers from the database, without a request. What it says may be out of date: `Catalog.refresh` catches
+up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from dver.core.oid import Oid
+from dver.formats import remote_index
+from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind, Row
+from dver.formats.remote_index import Head, PackRef, RemoteIndex
+from dver.store.objects.database import Database
+
+INDEXES: Final = "indexes/"
+INDEX_SUFFIX: Final = ".idx"
+PACKS: Final = "packs/"
+
+_BATCH: Final = 10_000
+"""Rows that are on their way into the database at once."""
+_KINDS: Final = tuple(ObjectKind)
+_CODECS: Final = tuple(Codec)
+
+
+class RemoteFound(NamedTuple):
+    """Where an object lies on the remote, sorted so that neighbours in a pack follow one another. Sizes in bytes."""
+
+    pack: Oid
+    offset: int
+    oid: Oid
+    pack_size: int
+    kind: ObjectKind
+    codec: Codec
+    raw_size: int
+    stored_size: int
+
+    @property
+    def end(self) -> int:
+        """Where its frame ends."""
+        return self.offset + FRAME_HEADER_SIZE + self.stored_size
+
+    def row(self) -> Row:
+        """The same as a pack's footer has it. The checksum, which indexes do not list, is 0."""
+        return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
+
+
+def pack_key(name: Oid) -> str:
+    """The key of the pack called `name`."""
+    return f"{PACKS}{name.hex()}.pack"
+
+
+def index_key(name: Oid) -> str:
+    """The key of the index called `name`."""
+    return f"{INDEXES}{name.hex()}{INDEX_SUFFIX}"
+
+
+def parse_index_key(key: str) -> Oid | None:
+    """The name of the index under `key`; None if it is none."""
+    stem = key.removeprefix(INDEXES).removesuffix(INDEX_SUFFIX)
+    if len(stem) != 64 or key != f"{INDEXES}{stem}{INDEX_SUFFIX}" or stem != stem.lower():
+        return None
+    with suppress(ValueError):
+        return Oid(bytes.fromhex(stem))
+    return None
+
+
+@dataclass(slots=True)
+class Partial:
+    """A large index, of whose rows only those in some buckets are here. `number` is what the database calls it."""
+
+    number: int
+    head: Head
+    copied: set[int]
+
+    @property
+    def complete(self) -> bool:
+        """Are all rows here by now?"""
+        return len(self.copied) == len(self.head.buckets)
+
+
+_LISTED: Final = (
+    " FROM remote_objects AS o"
+    # In this order: SQLite, which does not know how many there are of what, would begin with the indexes.
+    " CROSS JOIN remote_indexes AS i ON i.id = o.listed_by"
+)
+_STAYING: Final = (
+    f"SELECT o.oid{_LISTED} CROSS JOIN remote_packs AS p ON p.listed_by = o.listed_by AND p.number = o.pack"
+    " WHERE i.remote = ? AND NOT i.condemned AND NOT p.condemned"
+)
+_PLACES: Final = (
+    "SELECT o.listed_by, o.pack, i.condemned, o.offset, o.oid, o.kind, o.codec, o.raw_size, o.stored_size"
+    f"{_LISTED} WHERE i.remote = ? AND o.oid IN {{in}}"
+)
+_INSERT: Final = (
+    "INSERT OR IGNORE INTO remote_objects (oid, pack, kind, codec, offset, raw_size, stored_size, listed_by)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, {:d})"
+)
+
+
+class Mirror:
+    """The copy of one remote's indexes in `database`. `remote_key` says which: its url and endpoint, not its name.
+
+    Of large indexes only the heads are copied, until somebody copies more (`dver.remote.index.reader`).
+    """
+
+    def __init__(self, database: Database, remote_key: str) -> None:
+        self._database = database
+        # Made from the key alone, so that a database that was begun again in between cannot mix up two remotes.
+        self._remote: Final = xxh3_64_intdigest(remote_key.encode("utf-8", "surrogateescape")) >> 1
+
+    @property
+    def generation(self) -> int:
+        """Changes whenever the database had to be begun again: all that was known is forgotten then."""
+        return self._database.generation
+
+    # -- keeping up with the remote
+
+    def add(self, name: Oid, index: RemoteIndex, rows: bytes | memoryview | None = None) -> None:
+        """The remote now has `index` under `name`. `rows` are its objects, if they are encoded already."""
+        encoded = remote_index.encode_rows(index.objects) if rows is None else rows
+        with self._database.transaction():
+            self._add_index(name, index.roots, index.packs, None)
+            self._add_rows(self._number(name), encoded)
+
+    def add_head(self, head: Head) -> None:
+        """The remote now has an index of which only the head is to be copied."""
+        with self._database.transaction():
+            self._add_index(head.name, head.roots, head.packs, head.encoded)
+
+    def add_buckets(self, index: Partial, buckets: Mapping[int, memoryview]) -> None:
+        """All rows of some buckets of `index`, encoded, and checked."""
+        with self._database.transaction():
+            if not self._database.rows("SELECT 1 FROM remote_indexes WHERE id = ?", (index.number,)):
+                return  # another process has dropped it meanwhile
+            for rows in buckets.values():
+                self._add_rows(index.number, rows)
+            index.copied.update(buckets)
+            self._database.write(
+                "INSERT OR IGNORE INTO remote_buckets VALUES (?, ?)", [(index.number, bucket) for bucket in buckets]
+            )
+            if index.complete:
+                self._database.write("UPDATE remote_indexes SET head = NULL WHERE id = ?", [(index.number,)])
+                self._database.write("DELETE FROM remote_buckets WHERE listed_by = ?", [(index.number,)])
+
+    def partials(self) -> list[Partial]:
+        """The indexes whose rows are not all here, the largest first."""
+        query = "SELECT id, head FROM remote_indexes WHERE remote = ? AND head IS NOT NULL"
+        found = [
+            Partial(number, remote_index.decode_head(head), self._copied(number))
+            for number, head in self._database.rows(query, (self._remote,))
+        ]
+        return sorted(found, key=lambda one: -one.head.rows)
+
+    def drop(self, names: Iterable[Oid]) -> None:
+        """These indexes are gone, and what only they listed does not count any more."""
+        numbers = [(self._number(name),) for name in names]
+        if not numbers:
+            return
+        with self._database.transaction():
+            for table in ("buckets", "packs"):
+                self._database.write(f"DELETE FROM remote_{table} WHERE listed_by = ?", numbers)  # noqa: S608
+            self._database.write("DELETE FROM remote_indexes WHERE id = ?", numbers)
+            for table in ("roots", "objects"):  # sorted by oid: one pass through each
+                self._database.write(
+                    f"DELETE FROM remote_{table} WHERE listed_by NOT IN (SELECT id FROM remote_indexes)",  # noqa: S608
+                    [()],
+                )
+
+    def note_condemned(self, lists: Mapping[Oid, Iterable[Oid]]) -> None:
+        """These condemned lists are on the remote, and no others: the packs and indexes that each names."""
+        # A list's own name stands for one that names nothing.
+        rows = [(self._remote, bytes(one), bytes(name)) for one, names in lists.items() for name in {one, *names}]
+        of_remote = "SELECT id FROM remote_indexes WHERE remote = ?"
+        named = "name IN (SELECT name FROM remote_condemned WHERE remote = ?)"
+        change = f"SET condemned = NOT condemned WHERE condemned != ({named})"
+        with self._database.transaction():
+            self._database.write("DELETE FROM remote_condemned WHERE remote = ?", [(self._remote,)])
+            self._database.write("INSERT OR IGNORE INTO remote_condemned VALUES (?, ?, ?)", rows)
+            both = [(self._remote, self._remote)]
+            self._database.write(f"UPDATE remote_indexes {change} AND remote = ?", both)
+            self._database.write(f"UPDATE remote_packs {change} AND listed_by IN ({of_remote})", both)
+
+    def condemned(self) -> dict[Oid, set[Oid]]:
+        """The packs and indexes that each condemned list names."""
+        lists: dict[Oid, set[Oid]] = {}
+        query = "SELECT list, name FROM remote_condemned WHERE remote = ?"
+        for one, name in self._database.rows(query, (self._remote,)):
+            lists.setdefault(Oid(one), set()).update([Oid(name)] if name != one else [])
+        return lists
+
+    # -- runs
+
+    def run_batches(self) -> set[Oid]:
+        """The batches of runs whose content is known here."""
+        rows = self._database.rows("SELECT batch FROM remote_runs WHERE remote = ? AND key = x''", (self._remote,))
+        return {Oid(name) for (name,) in rows}
+
+    def runs(self, keys: Iterable[str]) -> dict[str, float]:
+        """Which of the runs called `keys` are there, and when they ended, in Unix seconds."""
+        query = "SELECT key, max(ended) FROM remote_runs WHERE remote = ? AND key IN {in} GROUP BY key"
+        values = sorted(bytes.fromhex(key) for key in keys)
+        return {bytes(key).hex(): ended for key, ended in self._database.rows_in(query, values, before=(self._remote,))}
+
+    def add_runs(self, batch: Oid, ended: Mapping[str, float]) -> None:
+        """The remote has these runs in the batch called `batch`."""
+        # A row without a key, so that a batch of nothing is known, too.
+        rows = [(self._remote, b"", bytes(batch), 0.0)]
+        rows += [(self._remote, bytes.fromhex(key), bytes(batch), at) for key, at in ended.items()]
+        self._database.write("INSERT OR REPLACE INTO remote_runs VALUES (?, ?, ?, ?)", rows)
+
+    def drop_runs(self, batches: Iterable[Oid]) -> None:
+        """These batches of runs are gone."""
+        rows = [(self._remote, bytes(batch)) for batch in batches]
+        self._database.write("DELETE FROM remote_runs WHERE remote = ? AND batch = ?", rows)
+
+    # -- what is there
+
+    def names(self) -> set[Oid]:
+        """The indexes that are known here."""
+        rows = self._database.rows("SELECT name FROM remote_indexes WHERE remote = ?", (self._remote,))
+        return {Oid(name) for (name,) in rows}
+
+    def packs(self) -> dict[Oid, int]:
+        """The packs that indexes list, with their sizes in bytes; those that are condemned are left out."""
+        query = (
+            "SELECT DISTINCT p.name, p.size FROM remote_packs AS p CROSS JOIN remote_indexes AS i ON i.id = p.listed_by"
+            " WHERE i.remote = ? AND NOT i.condemned AND NOT p.condemned"
+        )
+        return {Oid(name): size for name, size in self._database.rows(query, (self._remote,))}
+
+    def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that an index names as a root: it and all it reaches is there, and stays there."""
+        query = (
+            "SELECT r.oid FROM remote_roots AS r CROSS JOIN remote_indexes AS i ON i.id = r.listed_by"
+            " WHERE i.remote = ? AND NOT i.condemned AND r.oid IN {in}"
+        )
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote,))}
+
+    def present(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that are there, whatever their kind, and stay there."""
+        query = f"{_STAYING} AND o.oid IN {{in}}"
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote,))}
+
+    def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
+        """Those of `oids` that are there as a `kind`, and stay there: with a tree or recipe, all that it reaches."""
+        query = f"{_STAYING} AND o.kind = ? AND o.oid IN {{in}}"
+        return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote, int(kind)))}
+
+    def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
+        """Where those of `oids` lie that are there, each once, by pack and offset.
+
+        Of several places the one in the pack that serves most of `oids` is chosen; those that are condemned come last.
+        """
+        # Sorted, since the tables are: neighbours are read from the disk together.
+        rows = list(self._database.rows_in(_PLACES, sorted(set(oids)), before=(self._remote,)))
+        packs = self._packs({(row[0], row[1]) for row in rows})
+        places = []
+        for listed_by, number, leaves, offset, oid, kind, codec, raw, stored in rows:
+            if (listed_by, number) not in packs:
+                continue  # the database was begun again in between
+            name, size, goes = packs[listed_by, number]
+            found = RemoteFound(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
+            places.append((bool(leaves or goes), found))
+        if len({found.oid for _, found in places}) < len(places):
+            places = _one_of_each(places)
+        order = {name: at for at, name in enumerate(sorted({name for name, _, _ in packs.values()}))}
+        return sorted([found for _, found in places], key=lambda found: (order[found.pack], found.offset))
+
+    def _packs(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[Oid, int, bool]]:
+        """Names and sizes of packs, and whether they are condemned, by the numbers of their index and their own."""
+        query = "SELECT name, size, condemned FROM remote_packs WHERE listed_by = ? AND number = ?"
+        names: dict[bytes, Oid] = {}
+        found = {}
+        for both in numbers:
+            for name, size, condemned in self._database.rows(query, both):
+                found[both] = (names.setdefault(name, Oid(name)), size, bool(condemned))
+        return found
+
+    # -- tables
+
+    def _copied(self, number: int) -> set[int]:
+        rows = self._database.rows("SELECT bucket FROM remote_buckets WHERE listed_by = ?", (number,))
+        return {bucket for (bucket,) in rows}
+
+    def _number(self, name: Oid) -> int:
+        """What the database calls the index `name`. Made from the name, so that rows that are left over, of an index
+        that was dropped or of a database that was begun again, are never taken for those of another.
+        """
+        return xxh3_64_intdigest(self._remote.to_bytes(8, "little") + name) >> 1
+
+    def _add_index(self, name: Oid, roots: Iterable[Oid], packs: Sequence[PackRef], head: bytes | None) -> None:
+        number = self._number(name)
+        query = "INSERT OR IGNORE INTO remote_indexes (id, remote, name, head) VALUES (?, ?, ?, ?)"
+        self._database.write(query, [(number, self._remote, bytes(name), head)])
+        self._database.write("INSERT OR IGNORE INTO remote_roots VALUES (?, ?)", [(bytes(r), number) for r in roots])
+        rows = [(number, at, bytes(ref.name), ref.size) for at, ref in enumerate(packs)]
+        query = "INSERT OR IGNORE INTO remote_packs (listed_by, number, name, size) VALUES (?, ?, ?, ?)"
+        self._database.write(query, rows)
+
+    def _add_rows(self, number: int, encoded: bytes | memoryview) -> None:
+        # With the number in it, the rows are what is bound, and no other object is made of them.
+        query = _INSERT.format(number)
+        step = _BATCH * remote_index.ROW_SIZE
+        view = memoryview(encoded)
+        for at in range(0, len(view), step):
+            self._database.write(query, remote_index.plain_rows(view[at : at + step]))
+
+
+def _one_of_each(places: Iterable[tuple[bool, RemoteFound]]) -> list[tuple[bool, RemoteFound]]:
+    """For each object the place where it is best read."""
+    useful = Counter([pack for pack, _ in {(found.pack, found.oid) for _, found in places}])
+    best: dict[Oid, tuple[bool, RemoteFound]] = {}
+    for place in sorted(places, key=lambda place: (place[0], -useful[place[1].pack], place[1])):
+        best.setdefault(place[1].oid, place)
+    return list(best.values())

@@ -1,0 +1,62 @@
+"""The repositories that use a remote: an entry for each lies beside the indexes (docs/format/repository.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.formats import remote_repository
+from dver.formats.remote_repository import RepositoryEntry
+from dver.remote.index.contents import glance, repository_key
+from dver.remote.index.listing_file import refresh_listing
+from dver.remote.storage import BytesBody, MissingKey, Storage
+
+SHORT: Final = 12
+"""Digits of an entry's name in messages."""
+
+
+def name_of(entry: RepositoryEntry) -> Oid:
+    """The name of the entry on a remote."""
+    return Oid.of(remote_repository.encode(entry))
+
+
+def put_entry(entry: RepositoryEntry, storage: Storage) -> None:
+    """Write down that the repository of `entry` uses the remote. Raises RemoteError."""
+    content = remote_repository.encode(entry)
+    storage.put(repository_key(Oid.of(content)), BytesBody(content))
+
+
+def read_entries(storage: Storage, names: Iterable[Oid]) -> dict[Oid, RepositoryEntry]:
+    """The entries called `names`, as far as they are there. Raises RemoteError, CorruptError."""
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = _decoded(storage, name)
+        except MissingKey:  # forgotten since it was listed
+            continue
+    return found
+
+
+def forget_entries(storage: Storage, digits: str) -> list[RepositoryEntry]:
+    """Delete the entries whose names begin with `digits`; what they were. Raises RemoteError, CorruptError."""
+    names = [name for name in glance(storage).repositories if name.hex().startswith(digits)]
+    found = read_entries(storage, names)
+    for name in found:
+        storage.delete(repository_key(name))
+    if found:
+        refresh_listing(storage)
+    return list(found.values())
+
+
+def _decoded(storage: Storage, name: Oid) -> RepositoryEntry:
+    key = repository_key(name)
+    content = storage.get(key, 0, remote_repository.SIZE_MAX + 1)
+    if Oid.of(content) != name:
+        raise CorruptError(
+            f"{key} on {storage.url} is damaged",
+            why="its bytes do not match its name",
+            fix=f"delete {key} there: the next push of its repository writes it again",
+        )
+    return remote_repository.decode(content)

@@ -1,0 +1,1 @@
+"""Reading and building the packs of a remote."""

@@ -1,0 +1,98 @@
+"""Reading frames from a remote: neighbours in one request, several requests at once, each frame verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.formats.pack import Row, fits_in_memory
+from dver.remote.index.mirror import RemoteFound, pack_key
+from dver.remote.parallel import in_parallel
+from dver.remote.storage import MissingKey, Moved, Storage
+from dver.store.objects.codec import Decoder, corrupt
+
+GAP: Final = 512 << 10
+"""Bytes between two frames that are read for nothing rather than making another request."""
+RANGE: Final = 4 << 20
+"""Bytes of one request, unless a single frame is larger: what is held in memory is at most this times the jobs, and
+one more."""
+
+
+class Range(NamedTuple):
+    """A part of a pack, and the wanted frames in it."""
+
+    pack: Oid
+    start: int
+    end: int
+    frames: Sequence[RemoteFound]
+
+
+class Frame(NamedTuple):
+    """A frame that was fetched and verified: as it is, and the object in it, or of a chunked one its recipe."""
+
+    row: Row
+    frame: memoryview
+    content: bytes
+
+
+def ranges(found: Sequence[RemoteFound]) -> Iterator[Range]:
+    """The requests for `found`, which is sorted by pack and offset."""
+    start = 0
+    for at in range(1, len(found) + 1):
+        first, last = found[start], found[at - 1]
+        if (
+            at == len(found)
+            or found[at].pack != first.pack
+            or found[at].offset - last.end > GAP
+            or found[at].end - first.offset > RANGE
+        ):
+            yield Range(first.pack, first.offset, last.end, found[start:at])
+            start = at
+
+
+def fetch_frames(
+    storage: Storage,
+    found: Sequence[RemoteFound],
+    *,
+    jobs: int,
+    received: Callable[[int], None],
+    moved: Moved | None = None,
+) -> Iterator[tuple[Oid, Frame | CorruptError | MissingKey]]:
+    """Fetch frames. Yields each oid with its frame, or with what is wrong with that or with its pack.
+
+    `received` is told of the bytes of each answer; `moved` as `Storage.get` has it. Raises RemoteError.
+    """
+    decoder = Decoder()
+    credible = []
+    for one in found:
+        if fits_in_memory(one.codec, one.raw_size, one.stored_size):
+            credible.append(one)
+        else:
+            yield one.oid, corrupt(one.oid)
+
+    def get(part: Range) -> tuple[Range, bytes | MissingKey]:
+        try:
+            return part, storage.get(pack_key(part.pack), part.start, part.end - part.start, moved=moved)
+        except MissingKey as error:
+            return part, error
+
+    with closing(in_parallel(get, list(ranges(credible)), jobs=jobs)) as answers:
+        for part, data in answers:
+            if isinstance(data, MissingKey):
+                yield from ((one.oid, data) for one in part.frames)
+                continue
+            received(len(data))
+            view = memoryview(data)
+            for one in part.frames:
+                yield one.oid, _opened(decoder, one, view[one.offset - part.start : one.end - part.start])
+
+
+def _opened(decoder: Decoder, found: RemoteFound, frame: memoryview) -> Frame | CorruptError:
+    try:
+        row, content = decoder.open_frame(found.row(), frame)
+    except CorruptError as error:
+        return error
+    return Frame(row, frame, content)

@@ -1,0 +1,187 @@
+"""What is uploaded: local packs as they are, and packs made of frames, of pieces of loose blobs, and of new recipes.
+
+All is verified on the way. These run in the threads of the upload: no database, each opens the files it needs, and
+stops soon once told to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Event, Lock
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError, MissingObjectError, RemoteError
+from dver.core.oid import Oid
+from dver.formats import pack, recipe
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.recipe import Recipe
+from dver.store.objects.codec import Decoder, Encoder, corrupt
+from dver.store.objects.frames import Found, neighbours
+from dver.store.objects.loose_chunks import Place
+from dver.store.objects.packs import PackReader, PackWriter
+
+_PIECE: Final = 4 << 20
+_ONE_AT_A_TIME: Final = Lock()
+"""Held while many small frames are verified: threads that pass Python's own lock to and fro take twice as long."""
+
+
+class FromPack(NamedTuple):
+    """Frames in one local pack."""
+
+    path: Path
+    found: tuple[Found, ...]
+
+
+class FromLoose(NamedTuple):
+    """Chunks of the loose blob at `path`."""
+
+    path: Path
+    places: tuple[Place, ...]
+
+
+class NewRecipe(NamedTuple):
+    """A loose blob, as the list of its chunks."""
+
+    oid: Oid
+    recipe: Recipe
+
+
+Source = FromPack | FromLoose | NewRecipe
+
+
+class Stopped(RemoteError):
+    """The upload was told to stop. Never shown: what stopped it is."""
+
+    def __init__(self) -> None:
+        super().__init__("the transfer was stopped")
+
+
+class Watched:
+    """A body that breaks off once `stop` is set."""
+
+    def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], stop: Event) -> None:
+        self.size: Final = size
+        self._pieces = pieces
+        self._stop = stop
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content, in pieces of a few MiB."""
+        for piece in self._pieces():
+            if self._stop.is_set():
+                raise Stopped
+            yield piece
+
+
+def whole_pack_rows(path: Path, name: Oid) -> list[Row]:
+    """The footer of a local pack. Raises CorruptError, or MissingObjectError if it has just been removed."""
+    try:
+        with PackReader(path) as reader:
+            return reader.rows(name)
+    except FileNotFoundError:
+        raise _removed() from None
+
+
+def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
+    """The local pack at `path` from its first byte to its last; each frame is verified before it is yielded."""
+    try:
+        reader = PackReader(path)
+    except FileNotFoundError:
+        raise _removed() from None
+    with reader:
+        header = reader.read(0, len(pack.HEADER))
+        if header != pack.HEADER:
+            raise CorruptError(f"the pack {path.name} is damaged", why="it does not begin as a pack does")
+        yield header
+        for run in _runs(rows):
+            data = reader.read(run[0].offset, run[-1].end - run[0].offset)
+            with _ONE_AT_A_TIME:
+                _verify(run, data)
+            yield data
+    footer = pack.encode_footer(rows)
+    yield footer + pack.encode_trailer(footer)
+
+
+def build_pack(sources: Sequence[Source], writer: PackWriter, *, salt: bytes = b"") -> Oid:
+    """Write all of `sources`, each verified, with `writer`; seal the pack and return its name. See `add_salt`."""
+    if salt:
+        add_salt(writer, salt)
+    for source in sources:
+        try:
+            _write(source, writer)
+        except FileNotFoundError:
+            raise _removed() from None
+    return writer.seal(durable=False)
+
+
+def add_salt(writer: PackWriter, salt: bytes) -> None:
+    """Give the pack a name that it would not have otherwise: a frame that nothing reaches, and that holds `salt`.
+
+    The name of a pack that was condemned must not come back: somebody may still be about to delete it.
+    """
+    writer.add(Oid.of(salt), ObjectKind.BLOB, Codec.RAW, len(salt), salt)
+
+
+def _write(source: Source, writer: PackWriter) -> None:
+    if isinstance(source, NewRecipe):
+        payload = recipe.encode(source.recipe.chunks)
+        writer.add(source.oid, ObjectKind.BLOB, Codec.CHUNKED, source.recipe.size, payload)
+    elif isinstance(source, FromPack):
+        _copy_frames(source, writer)
+    else:
+        _cut_out(source, writer)
+
+
+def _copy_frames(source: FromPack, writer: PackWriter) -> None:
+    decoder = Decoder()
+    with PackReader(source.path) as reader:
+        for run in neighbours(source.found):
+            start = run[0].offset
+            view = memoryview(reader.read(start, run[-1].end - start))
+            with _ONE_AT_A_TIME:
+                for one in run:
+                    frame = view[one.offset - start : one.end - start]
+                    row, _ = decoder.open_frame(one.row(), frame)
+                    writer.add_frame(row, frame)
+
+
+def _cut_out(source: FromLoose, writer: PackWriter) -> None:
+    encoder = Encoder()
+    with open(source.path, "rb", buffering=0) as file:
+        for place in source.places:
+            content = os.pread(file.fileno(), place.size, place.offset)
+            if Oid.of(content) != place.oid:
+                raise corrupt(place.blob)
+            codec, payload = encoder.encode(content)
+            writer.add(place.oid, ObjectKind.BLOB, codec, len(content), payload)
+
+
+def _runs(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Frames in the order of the pack, a few MiB at a time."""
+    run: list[Row] = []
+    for row in sorted(rows, key=lambda row: row.offset):
+        if run and row.end - run[0].offset > _PIECE:
+            yield run
+            run = []
+        run.append(row)
+    if run:
+        yield run
+
+
+def _verify(run: Sequence[Row], data: bytes) -> None:
+    """Raise CorruptError unless every frame has the checksum that the footer states.
+
+    The pack's name, a BLAKE3, vouches for the footer and so for the checksums; whoever fetches the frame compares the
+    object with its oid again. Hashing each object here as well would double the time of a push.
+    """
+    view = memoryview(data)
+    start = run[0].offset
+    for row in run:
+        pack.check_frame(row, view[row.offset - start : row.end - start])
+
+
+def _removed() -> MissingObjectError:
+    return MissingObjectError(
+        "an object was removed from the store during the push", why="another process did it", fix="try again"
+    )

@@ -1,0 +1,1 @@
+"""Checking a remote and repairing it."""

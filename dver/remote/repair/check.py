@@ -1,0 +1,238 @@
+"""Looking at every byte of a remote, or at a sample: indexes, packs, footers, frames, and whether all that is named is
+there.
+
+Changes nothing. Reads in ranges of some MiB, several at a time; what is held in memory is a range for each, and what
+the indexes list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress, Task
+from dver.formats import pack
+from dver.formats.pack import ObjectKind, Row, fits_in_memory
+from dver.formats.recipe import Recipe
+from dver.formats.tree import Leaf, Sharded
+from dver.remote.index.contents import condemned_key, repository_key
+from dver.remote.index.mirror import RemoteFound, index_key, pack_key
+from dver.remote.parallel import in_parallel
+from dver.remote.repair.survey import Survey, remote_footer, rows_by_pack, survey
+from dver.remote.storage import MissingKey, Storage
+from dver.store.objects.codec import Decoder
+from dver.store.repair.damage import Damage, Part, Unit, sample
+from dver.store.repair.salvage import by_offset, is_newer, runs
+from dver.store.repair.verify_frame import verify
+from dver.store.trees.reachable import children
+
+RANGE: Final = 8 << 20
+"""Bytes that are read with one request, unless a single frame is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteReport:
+    """What a look at a remote found. `size` is in bytes of what was read of packs."""
+
+    survey: Survey
+    packs: int
+    objects: int
+    size: int
+    damages: tuple[Damage, ...]
+    stranded: frozenset[Oid] = frozenset()
+    """Objects in packs that no index lists, perhaps because it is damaged."""
+
+    @property
+    def bad(self) -> frozenset[Oid]:
+        """Objects that a fetch may not get, or not all of."""
+        return self.stranded | {one.oid for one in self.damages if one.oid is not None}
+
+
+class _Job(NamedTuple):
+    """One pack to look at. `windows` are those to read, None for all; `listed` is what indexes say of it."""
+
+    name: Oid
+    size: int
+    windows: AbstractSet[int] | None
+    listed: Sequence[RemoteFound]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found in one pack."""
+
+    objects: int = 0
+    size: int = 0
+    damages: list[Damage] = field(default_factory=list)
+
+
+def check_remote(
+    storage: Storage, *, jobs: int, fraction: float = 1.0, seed: int = 0, progress: Progress = SILENT
+) -> RemoteReport:
+    """Look at all that lies on the remote, or at a random `fraction` of its bytes; indexes and footers always.
+
+    Raises RemoteError; CorruptError for what a newer version wrote.
+    """
+    found = survey(storage, jobs=jobs)
+    damages = [Damage(index_key(name), Part.INDEX, why) for name, why in found.damaged.items()]
+    damages += [Damage(condemned_key(name), Part.INDEX, why) for name, why in found.damaged_lists.items()]
+    damages += [Damage(repository_key(name), Part.INDEX, why) for name, why in found.damaged_entries.items()]
+    sound, unsound = _packs(found)
+    damages += unsound
+    present = found.objects()
+    damages += _absent_roots(found, present)
+    sound |= _unlisted(found)
+    chosen = sample([*_units(sound)], fraction, seed)
+    work = _jobs(found, sound, chosen)
+    objects = size = 0
+    with progress.task("check", total=sum(one.size for one in chosen)) as task:
+        checker = _Checker(storage, present, task)
+        with closing(in_parallel(checker.check, work, jobs=jobs)) as answers:
+            for one in answers:
+                objects += one.objects
+                size += one.size
+                damages += one.damages
+    stranded = _stranded(storage, found, present, jobs) if found.damaged else frozenset()
+    return RemoteReport(found, len(sound), objects, size, tuple(damages), stranded)
+
+
+def _stranded(storage: Storage, found: Survey, present: Mapping[ObjectKind, set[Oid]], jobs: int) -> frozenset[Oid]:
+    def oids(name: Oid) -> list[Oid]:
+        try:
+            return [row.oid for row in remote_footer(storage, name, found.packs[name])]
+        except (CorruptError, MissingKey):
+            return []
+
+    with closing(in_parallel(oids, found.garbage, jobs=jobs)) as answers:
+        return frozenset(oid for listed in answers for oid in listed).difference(*present.values())
+
+
+def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
+    """The listed packs that are there, and what is wrong with the others."""
+    sound: dict[Oid, int] = {}
+    wrong: dict[Oid, str] = {}
+    for name, listed in sorted(found.listed().items()):
+        if name in found.condemned or found.condemned.issuperset(listed):
+            continue  # readers hardly use it, and gc deletes it, or the indexes that list it
+        if name not in found.packs:
+            wrong[name] = "it is listed, but not there"
+        elif set(listed.values()) != {found.packs[name]}:
+            wrong[name] = (
+                f"it has {found.packs[name]} bytes, and should have {', '.join(map(str, set(listed.values())))}"
+            )
+        else:
+            sound[name] = found.packs[name]
+    damages = [Damage(pack_key(name), Part.PACK, why) for name, why in wrong.items()]
+    for name, rows in rows_by_pack(found, sorted(wrong)).items():
+        damages += [Damage(pack_key(name), Part.FRAME, wrong[name], row.oid, row.offset) for row in rows]
+    return sound, damages
+
+
+def _unlisted(found: Survey) -> dict[Oid, int]:
+    """Packs that no index lists, perhaps because theirs is damaged: then a repair lists them."""
+    unlisted = set(found.garbage) - found.condemned if found.damaged else set()
+    return {name: found.packs[name] for name in unlisted}
+
+
+def _absent_roots(found: Survey, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
+    for name in found.indexes.keys() - found.condemned:
+        for root in found.indexes[name].roots:
+            if not any(root in listed for listed in present.values()):
+                yield Damage(index_key(name), Part.PROMISE, "it calls complete what no index lists", root)
+
+
+def _units(packs: Mapping[Oid, int]) -> Iterator[Unit]:
+    for name, size in packs.items():
+        for start in range(0, size, RANGE):
+            yield Unit(name, start // RANGE, min(RANGE, size - start))
+
+
+def _jobs(found: Survey, packs: Mapping[Oid, int], chosen: Sequence[Unit]) -> list[_Job]:
+    windows: dict[Oid, set[int]] = {name: set() for name in packs}
+    for one in chosen:
+        windows[one.oid].add(one.window)
+    listed = rows_by_pack(found, list(packs))
+    return [
+        _Job(name, size, None if len(windows[name]) == -(-size // RANGE) else windows[name], listed[name])
+        for name, size in packs.items()
+    ]
+
+
+class _Checker:
+    """Looks at packs; called by several threads at once. `present` is all that indexes list."""
+
+    def __init__(self, storage: Storage, present: Mapping[ObjectKind, set[Oid]], task: Task) -> None:
+        self._storage = storage
+        self._present = present
+        self._task = task
+
+    def check(self, job: _Job) -> _Found:
+        """What there is to tell of one pack."""
+        found = _Found()
+        try:
+            rows = self._rows(job, found)
+            if (
+                rows
+                and job.windows is None
+                and self._storage.get(pack_key(job.name), 0, len(pack.HEADER)) != pack.HEADER
+            ):
+                found.damages.append(_of(job, Part.HEADER, "it does not begin as a pack does"))
+            chosen = rows if job.windows is None else [row for row in rows if row.offset // RANGE in job.windows]
+            for run in runs([row for row in chosen if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
+                self._read(job, run, found)
+        except MissingKey:
+            found.damages.append(_of(job, Part.PACK, "it has just been deleted"))
+        return found
+
+    def _rows(self, job: _Job, found: _Found) -> list[Row]:
+        """What the pack holds, by its footer; by the indexes where that is damaged."""
+        try:
+            rows = by_offset(remote_footer(self._storage, job.name, job.size))
+        except CorruptError as error:
+            if is_newer(error):
+                raise
+            if job.listed:  # else it may be anything
+                found.damages.append(_of(job, Part.FOOTER, error.why or error.what))
+            return [one.row() for one in job.listed]
+        there = {row.offset: row._replace(checksum=0) for row in rows}
+        wrong = [one for one in job.listed if there.get(one.offset) != one.row()]
+        found.damages += [_of(job, Part.LISTING, "an index says of it what is not so", one) for one in wrong]
+        return rows
+
+    def _read(self, job: _Job, run: Sequence[Row], found: _Found) -> None:
+        start, end = run[0].offset, run[-1].end
+        data = memoryview(self._storage.get(pack_key(job.name), start, end - start, moved=self._task.advance))
+        decoder = Decoder()
+        for row in run:
+            verdict = verify(row, data[row.offset - start : row.end - start], decoder)
+            if verdict.part is not None:
+                found.damages.append(_of(job, verdict.part, verdict.why, row))
+            elif verdict.below is not None:
+                absent = [oid for kind, oid in below(verdict.below) if oid not in self._present[kind]]
+                why = f"it needs what no index lists: {absent[0]}" if absent else ""
+                found.damages += [_of(job, Part.PROMISE, why, row)] if absent and self._is_listed(row) else []
+        found.objects += len(run)
+        found.size += end - start
+
+    def _is_listed(self, row: Row) -> bool:
+        """A pack may have frames that no index promises."""
+        return row.oid in self._present[row.kind]
+
+
+def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:
+    """What an object names, with the kind that it has to have."""
+    if isinstance(found, Recipe):
+        yield from ((ObjectKind.BLOB, oid) for oid in found.oids)
+        return
+    trees, blobs = children(found)
+    yield from ((ObjectKind.TREE, oid) for oid in trees)
+    yield from ((ObjectKind.BLOB, oid) for oid in blobs)
+
+
+def _of(job: _Job, part: Part, why: str, row: Row | RemoteFound | None = None) -> Damage:
+    return Damage(pack_key(job.name), part, why, row and row.oid, row and row.offset)

@@ -1,0 +1,129 @@
+"""Putting large blobs together as loose files: from chunks that are here already, and from those of the remote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.core.progress import Task
+from dver.formats.pack import Codec
+from dver.formats.recipe import Recipe
+from dver.remote.index.mirror import RemoteFound
+from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.storage import Storage
+from dver.store.objects.incomplete_blobs import Part
+from dver.store.store import Store
+
+_GROUP_SIZE: Final = 256 << 20
+"""Bytes of the blobs that are put together at a time: enough to keep all transfers busy."""
+_GROUP_COUNT: Final = 32
+"""Blobs that are put together at a time: each is an open file."""
+
+
+class Assembly(NamedTuple):
+    """A large blob to be put together."""
+
+    oid: Oid
+    recipe: Recipe
+
+
+class _Gap(NamedTuple):
+    """A place in a part where a chunk is lacking."""
+
+    part: Part
+    offset: int
+
+
+@dataclass(slots=True)
+class Assembler:
+    """Puts blobs together in `store`. `locate` tells where objects lie on the remote."""
+
+    store: Store
+    storage: Storage
+    locate: Callable[[Iterable[Oid]], list[RemoteFound]]
+    jobs: int
+    task: Task
+    bad: set[Oid] = field(default_factory=set)
+    """Blobs that the remote has no good copy of."""
+    count: int = 0
+    received: int = 0
+
+    def get(self, assemblies: Sequence[Assembly]) -> None:
+        """Put all of `assemblies` together; those for which something is missing or damaged are left as parts."""
+        for group in _groups(assemblies):
+            with ExitStack() as stack:
+                self._fill([stack.enter_context(self._part(one)) for one in group])
+
+    def _part(self, one: Assembly) -> Part:
+        return Part(self.store.scratch, one.oid, one.recipe, self.store.loose_chunks.donor(one.recipe))
+
+    def _fill(self, parts: Sequence[Part]) -> None:
+        gaps: dict[Oid, list[_Gap]] = {}
+        for part in parts:
+            for offset, chunk in part.lacking():
+                gaps.setdefault(chunk.oid, []).append(_Gap(part, offset))
+        self._fill_from_here(gaps)
+        damaged = self._fill_from_remote(gaps)
+        open_parts = {gap.part.oid for places in gaps.values() for gap in places}
+        self.bad |= {gap.part.oid for oid in damaged for gap in gaps[oid]}
+        for part in parts:
+            if part.oid not in open_parts:
+                self._finish(part)
+
+    def _fill_from_here(self, gaps: dict[Oid, list[_Gap]]) -> None:
+        """Fill gaps with chunks in packs, and in other loose blobs. Those that are filled leave `gaps`."""
+        for oid, content in self.store.loose_chunks.contents(self.store.loose_chunks.find(gaps)):
+            _write(gaps.pop(oid), content)
+        found = [one for one in self.store.locate(gaps) if one.codec is not Codec.CHUNKED]
+        for one, packed in self.store.read_all(found):
+            if not isinstance(packed, CorruptError):
+                _write(gaps.pop(one.oid), packed)
+
+    def _fill_from_remote(self, gaps: dict[Oid, list[_Gap]]) -> set[Oid]:
+        """The same with the remote's. Returns those that are damaged there."""
+        if not gaps:
+            return set()
+        found = [one for one in self.locate(gaps) if one.codec is not Codec.CHUNKED]
+        damaged = set()
+        for oid, frame in fetch_frames(
+            self.storage, found, jobs=self.jobs, received=self._receive, moved=self.task.advance
+        ):
+            if isinstance(frame, Frame):
+                _write(gaps.pop(oid), frame.content)
+            elif isinstance(frame, CorruptError):
+                damaged.add(oid)
+        return damaged
+
+    def _finish(self, part: Part) -> None:
+        try:
+            part.finish(self.store.loose)
+        except CorruptError:
+            self.bad.add(part.oid)
+        else:
+            self.store.loose_chunks.note(part.oid, part.recipe)
+            self.count += 1
+
+    def _receive(self, size: int) -> None:
+        self.received += size
+
+
+def _write(gaps: Sequence[_Gap], content: bytes) -> None:
+    for gap in gaps:
+        gap.part.write(gap.offset, content)
+
+
+def _groups(assemblies: Sequence[Assembly]) -> Iterator[list[Assembly]]:
+    group: list[Assembly] = []
+    size = 0
+    for one in assemblies:
+        if group and (len(group) == _GROUP_COUNT or size + one.recipe.size > _GROUP_SIZE):
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += one.recipe.size
+    if group:
+        yield group

@@ -1,0 +1,146 @@
+"""Getting objects: what a want reaches and the store lacks comes from the remote's packs, verified frame by frame.
+
+What was fetched before an interruption is kept, so that the next fetch gets only the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from dver.core.errors import CorruptError, DverError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.phrasing import count
+from dver.core.progress import SILENT, Progress, Task
+from dver.formats.recipe import Recipe
+from dver.remote.index.catalog import Catalog
+from dver.remote.transfer.blob_assembly import Assembler
+from dver.remote.transfer.blob_download import BlobGetter
+from dver.remote.transfer.fetch_plan import FetchPlan, Wanted, plan_fetch
+from dver.store.objects.loose import LinkMode
+from dver.store.objects.reader import StoreReader
+from dver.store.store import Store
+from dver.store.trees.reachable import Missing, find_missing, named
+from dver.store.writer import StoreWriter
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """What a fetch got, and what it could not get. `objects` has trees, `bytes_received` gaps between frames too."""
+
+    files: int = 0
+    objects: int = 0
+    bytes_received: int = 0
+    missing: tuple[Missing, ...] = ()
+    """Neither in the store nor on the remote."""
+    corrupt: tuple[Missing, ...] = ()
+    """On the remote, but damaged there."""
+    is_remote_empty: bool = False
+    """Was data missing because nothing has been pushed to the remote? Known after `fetch` only."""
+
+    def error(self) -> DverError | None:
+        """The error that tells of what could not be got; None if all was."""
+        if self.corrupt:
+            also = f"; {len(self.missing)} more are missing: {named(self.missing)}" if self.missing else ""
+            return CorruptError(
+                f"{count(len(self.corrupt), 'path')} damaged on the remote: {named(self.corrupt)}{also}",
+                why="their bytes do not match their hashes, so they were not taken; everything else was fetched",
+                fix="`dver fetch -r` another remote, or restore the packs of this one from a backup",
+            )
+        if self.missing and self.is_remote_empty:
+            return MissingObjectError(
+                f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
+                why="the remote is empty: its URL may be wrong, or its disk not mounted",
+                fix="check the URL with `dver remote list`, or run `dver push` in a clone that has them",
+            )
+        if self.missing:
+            return MissingObjectError(
+                f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
+                why="they were never pushed there, or were removed; everything else was fetched",
+                fix="run `dver push` in a clone that has them, or `dver fetch -r` another remote",
+            )
+        return None
+
+
+def fetch(
+    wants: Sequence[Wanted],
+    store: Store,
+    catalog: Catalog,
+    *,
+    progress: Progress = SILENT,
+    link_mode: LinkMode = LinkMode.AUTO,
+    damaged: Collection[Oid] = (),
+) -> FetchResult:
+    """Get what `wants` reach and the store lacks; see `plan_fetch`. What cannot be had is listed in the result.
+
+    Raises UsageError, RemoteError; what came before stays in the store.
+    """
+    plan = _plan(wants, store, catalog, link_mode, damaged, progress)
+    result = fetch_planned(plan, store, catalog, progress=progress)
+    if not result.missing:
+        return result
+    before = catalog.state()
+    catalog.refresh()
+    if catalog.state() == before:
+        return replace(result, is_remote_empty=not before)
+    # A gc has put packs together meanwhile: what was not where the catalogue said is elsewhere now.
+    plan = _plan(wants, store, catalog, link_mode, damaged, progress)
+    again = fetch_planned(plan, store, catalog, progress=progress)
+    return replace(
+        again,
+        files=result.files + again.files,
+        objects=result.objects + again.objects,
+        bytes_received=result.bytes_received + again.bytes_received,
+    )
+
+
+def _plan(
+    wants: Sequence[Wanted],
+    store: Store,
+    catalog: Catalog,
+    link_mode: LinkMode,
+    damaged: Collection[Oid],
+    progress: Progress,
+) -> FetchPlan:
+    """The plan, for which the remote's list and directories are read."""
+    with progress.task("query remote", unit=""):
+        return plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
+
+
+def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> FetchResult:
+    """Carry out `plan`."""
+    done = FetchResult(0, plan.trees, plan.bytes_received)
+    lost: Sequence[Missing] = ()
+    bad = set(plan.damaged)
+    if plan.objects:
+        with progress.task("download", total=plan.size) as task:
+            blobs, assembler = _get(plan, store, catalog, task)
+        bad |= blobs.bad | assembler.bad
+        done = FetchResult(
+            plan.files,
+            plan.trees + blobs.count + assembler.count,
+            plan.bytes_received + blobs.received + assembler.received,
+        )
+    if plan.incomplete or done.objects < plan.trees + plan.objects:
+        lost = find_missing(plan.roots, StoreReader(store, set()), lambda _, oids: store.present(oids) - bad)
+        bad |= _made_of(store, lost, bad)
+    if not lost:
+        store.index.mark_complete([root.oid for root in plan.roots])
+    missing, corrupt = (tuple(one for one in lost if (one.oid in bad) is wrong) for wrong in (False, True))
+    return replace(done, files=max(0, done.files - len(lost)), missing=missing, corrupt=corrupt)
+
+
+def _get(plan: FetchPlan, store: Store, catalog: Catalog, task: Task) -> tuple[BlobGetter, Assembler]:
+    with StoreWriter(store) as writer:
+        blobs = BlobGetter(catalog.storage, writer, catalog.jobs, task, plan.loose)
+        blobs.get(plan.blobs)
+    blobs.keep_recipes(plan.recipes)
+    assembler = Assembler(store, catalog.storage, catalog.locate, catalog.jobs, task)
+    assembler.get(plan.assemblies)
+    return blobs, assembler
+
+
+def _made_of(store: Store, lost: Sequence[Missing], bad: set[Oid]) -> set[Oid]:
+    """Those of `lost` that have chunks in `bad`."""
+    recipes = store.recipes([one.oid for one in lost]) if bad else ()
+    return {oid for oid, found in recipes if isinstance(found, Recipe) and not bad.isdisjoint(found.oids)}

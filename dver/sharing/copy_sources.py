@@ -1,0 +1,119 @@
+"""Where good copies of bad objects may be: the files of the workspace that need them, and what its directories make."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from dver.core.errors import DverError, UsageError
+from dver.core.oid import Oid
+from dver.formats.recipe import Recipe
+from dver.formats.tree import Entry, Kind, write_directory
+from dver.repo import Repository
+from dver.store.objects.loose import LooseBlobs
+from dver.store.repair.good_copies import FileSource, Place, Source, StoreSource, TreeSource
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.scan.scanner import Snapshot
+
+WORKSPACE = "the workspace"
+
+
+def workspace_sources(
+    repo: Repository, paths: Mapping[Oid, Sequence[bytes]], recipes: Mapping[Oid, Recipe], roots: Iterable[bytes]
+) -> list[Source]:
+    """What the workspace may have of objects that are needed at `paths`. `recipes` are those of blobs that are made of
+    such objects; `roots` the tracked directories whose trees are to be made again."""
+    places: dict[Oid, list[Place]] = defaultdict(list)
+    offsets = _offsets(recipes)
+    for oid, needed_at in paths.items():
+        for path in needed_at:
+            absolute = repo.absolute(path)
+            if not os.path.isfile(absolute) or os.path.islink(absolute):
+                continue
+            places[oid].append(Place(absolute))
+            places[oid] += [Place(absolute, offset, size) for _, offset, size in offsets.get(oid, ())]
+    trees = _trees(repo, set(paths), roots)
+    return [FileSource(WORKSPACE, places), TreeSource(WORKSPACE, trees)]
+
+
+def store_sources(
+    stores: Iterable[tuple[str, Path]], wanted: Iterable[Oid], recipes: Mapping[Oid, Recipe]
+) -> Iterator[Source]:
+    """What `stores`, given by label and folder, may have of the `wanted` objects; chunks in loose blobs included."""
+    offsets = _offsets(recipes)
+    for label, root in stores:
+        loose = LooseBlobs(root / "loose")
+        yield StoreSource(label, root)
+        places = {
+            oid: [
+                Place(os.fsencode(loose.path(oid))),
+                *(Place(os.fsencode(loose.path(blob)), offset, size) for blob, offset, size in offsets.get(oid, ())),
+            ]
+            for oid in wanted
+        }
+        yield FileSource(label, places)
+
+
+def other_store(text: str, cwd: Path) -> Path:
+    """The store at the folder `text`, or that of the clone which is there. Raises UsageError if there is none."""
+    root = _store_of(cwd / text)
+    if root is None:
+        raise UsageError(
+            f"there is no store in {text!r}",
+            why="it has neither packs/ nor loose/, and is in no clone with a store",
+            fix="give --from the folder of a store, or of a clone on this machine",
+        )
+    return root
+
+
+def _store_of(folder: Path) -> Path | None:
+    if (folder / "packs").is_dir() or (folder / "loose").is_dir():
+        return folder
+    if not folder.is_dir():
+        return None
+    try:
+        with Repository.open(folder) as repo:
+            root = repo.store_root
+    except DverError:
+        return None
+    return root if root.is_dir() else None
+
+
+def _offsets(recipes: Mapping[Oid, Recipe]) -> dict[Oid, list[tuple[Oid, int, int]]]:
+    """The chunks of `recipes`, each with the blobs that have it, and where."""
+    found: dict[Oid, list[tuple[Oid, int, int]]] = defaultdict(list)
+    for blob, recipe in recipes.items():
+        offset = 0
+        for chunk in recipe.chunks:
+            found[chunk.oid].append((blob, offset, chunk.size))
+            offset += chunk.size
+    return found
+
+
+def _trees(repo: Repository, wanted: set[Oid], roots: Iterable[bytes]) -> dict[Oid, bytes]:
+    """Those of the `wanted` trees that the directories at `roots` make."""
+    found: dict[Oid, bytes] = {}
+
+    def emit(oid: Oid, content: bytes) -> None:
+        if oid in wanted:
+            found[oid] = content
+
+    for root in sorted(set(roots)):
+        if os.path.isdir(repo.absolute(root)):
+            snapshot = repo.scan(root, HashOnly())
+            if snapshot is not None:
+                for entries in _directories(snapshot, snapshot.root):
+                    write_directory(entries, emit)
+    return found
+
+
+def _directories(snapshot: Snapshot, top: Entry) -> Iterator[Sequence[Entry]]:
+    pending = [top]
+    while pending:
+        entry = pending.pop()
+        entries = snapshot.tree(entry.oid) if entry.kind is Kind.DIRECTORY else None
+        if entries is not None:
+            yield entries
+            pending += entries

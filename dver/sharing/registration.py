@@ -1,0 +1,93 @@
+"""Which repositories use a remote: writing down that this one does, and finding those that it does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Final
+
+from dver.core.errors import RemoteError
+from dver.core.files import write_atomic
+from dver.core.oid import Oid
+from dver.formats.remote_repository import ROOTS_MAX, RepositoryEntry
+from dver.git.remotes.identity import GitRemotes, first_commits, git_remotes, path_on_host, public_url
+from dver.git.revisions import CommitId
+from dver.remote.index.contents import glance
+from dver.remote.index.repositories import name_of, put_entry, read_entries
+from dver.remote.retry import TransientError
+from dver.remote.storage import Storage
+from dver.repo import Repository
+
+_FILE: Final = "first-commits"
+_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def register(repo: Repository, storage: Storage, listed: Collection[Oid], *, git_remote: str | None = None) -> None:
+    """Write down that this repository uses the remote, unless its entry is among `listed`.
+
+    `git_remote` is the Git remote that is pushed to, by default the one that `git push` would choose. Where the remote
+    refuses to have it written nothing fails: then it refuses the upload as well, if there is anything to send.
+    Raises TransientError where the connection fails.
+    """
+    entry = entry_of(repo, git_remote)
+    if not (entry.url or entry.roots) or name_of(entry) in listed:
+        return
+    try:
+        put_entry(entry, storage)
+    except TransientError:
+        raise
+    except RemoteError:
+        return
+
+
+def unknown_repositories(
+    repo: Repository, storage: Storage, commits: Collection[CommitId]
+) -> dict[Oid, RepositoryEntry]:
+    """The entries on the remote that are not known to this clone, whose history is `commits`; by name.
+
+    Raises RemoteError, CorruptError.
+    """
+    remotes = git_remotes(repo.git)
+    found = read_entries(storage, glance(storage).repositories)
+    return {name: entry for name, entry in found.items() if not _is_known(entry, remotes, commits)}
+
+
+def has_history(entry: RepositoryEntry, commits: Collection[CommitId]) -> bool:
+    """Is one of the first commits of `entry` among `commits`?"""
+    return not entry.roots or not set(commits).isdisjoint(entry.roots)
+
+
+def entry_of(repo: Repository, git_remote: str | None = None) -> RepositoryEntry:
+    """The entry of this repository."""
+    remotes = git_remotes(repo.git)
+    chosen = git_remote if git_remote in remotes.urls else remotes.push
+    addresses = remotes.urls[chosen] if chosen is not None else ()
+    url = public_url(addresses[0]) if addresses else ""
+    name = path_on_host(url).rpartition("/")[2] or _folder_name(repo, addresses)
+    return RepositoryEntry(name, url, _first_commits(repo))
+
+
+def _is_known(entry: RepositoryEntry, remotes: GitRemotes, commits: Collection[CommitId]) -> bool:
+    paths = {path_on_host(public) for urls in remotes.urls.values() for url in urls if (public := public_url(url))}
+    return has_history(entry, commits) and (not entry.url or path_on_host(entry.url) in paths)
+
+
+def _folder_name(repo: Repository, addresses: tuple[str, ...]) -> str:
+    """The name of the directory that is pushed to, so that all clones say the same; else that of the worktree."""
+    folder = addresses[0].rstrip("/").removesuffix("/.git") if addresses else ""
+    return folder.rpartition("/")[2].removesuffix(".git") or repo.git.worktree.name
+
+
+def _first_commits(repo: Repository) -> tuple[str, ...]:
+    """Those that HEAD reached when this was asked first: finding them goes through the whole history."""
+    path = repo.shared_folder / _FILE
+    with suppress(OSError, UnicodeDecodeError):
+        lines = path.read_text("ascii").splitlines()
+        if lines and all(map(_ID.fullmatch, lines)):
+            return tuple(sorted(set(lines)))[:ROOTS_MAX]
+    found = first_commits(repo.git)[:ROOTS_MAX]
+    if found:
+        with suppress(OSError):
+            write_atomic(path, "".join(f"{one}\n" for one in found).encode("ascii"), durable=False)
+    return found

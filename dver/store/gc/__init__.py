@@ -1,0 +1,1 @@
+"""Garbage collection of the store, and its trash."""

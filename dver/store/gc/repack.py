@@ -1,0 +1,93 @@
+"""Writing packs anew with only the frames that are needed, verbatim."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.core.progress import Progress, Task
+from dver.formats import pack
+from dver.formats.pack import TARGET_SIZE, ObjectKind, Row
+from dver.store.objects.packs import PackReader, PackWriter, pack_file_name
+from dver.store.store import Store
+
+
+class PackPlan(NamedTuple):
+    """What is in a pack. Sizes in bytes: of the file, and of the frames that are needed."""
+
+    name: Oid
+    size: int
+    live: int
+    live_size: int
+    dead: int
+    dead_recipes: int
+
+
+def rewrite(
+    store: Store, plans: Sequence[PackPlan], live: Container[Oid], progress: Progress
+) -> tuple[set[Oid], set[Oid]]:
+    """Copy the needed frames of packs into new ones. Returns the packs that are damaged, and the new ones.
+
+    Raises OSError where the disk is full; the packs that are there by then hold what they should.
+    """
+    damaged: set[Oid] = set()
+    made: set[Oid] = set()
+    total = sum([one.live_size for one in plans])
+    with progress.task("rewrite", total=total) as task:
+        for group in _groups(plans):
+            made |= _rewrite_group(store, group, live, damaged, task)
+    return damaged, made
+
+
+def _groups(plans: Sequence[PackPlan]) -> Iterator[list[PackPlan]]:
+    """Packs whose needed frames fill about one pack."""
+    group: list[PackPlan] = []
+    size = 0
+    for one in plans:
+        if group and size + one.live_size > TARGET_SIZE:
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += one.live_size
+    if group:
+        yield group
+
+
+def _rewrite_group(
+    store: Store, group: Sequence[PackPlan], live: Container[Oid], damaged: set[Oid], task: Task
+) -> set[Oid]:
+    """Write one pack, trees first: they are read together. Frames lie in it as they lay before, so that what belongs
+    together stays together."""
+    rows: dict[Oid, tuple[bool, int, int, Row]] = {}
+    for at, one in enumerate(group):
+        with PackReader(store.packs / pack_file_name(one.name)) as reader:
+            for row in reader.rows(one.name):
+                if row.oid in live and row.oid not in rows:
+                    rows[row.oid] = (row.kind is not ObjectKind.TREE, at, row.offset, row)
+    with PackWriter(store.scratch) as writer:
+        for (_, at), run in groupby(sorted(rows.values()), key=itemgetter(0, 1)):
+            with PackReader(store.packs / pack_file_name(group[at].name)) as reader:
+                if sum([not _copied(reader, row, writer, task) for _, _, _, row in run]):
+                    damaged.add(group[at].name)
+        if damaged.intersection(one.name for one in group):
+            return set()
+        name = writer.seal()
+        writer.move_to(store.packs, name)
+    store.index.register(name, writer.rows)
+    return {name}
+
+
+def _copied(reader: PackReader, row: Row, writer: PackWriter, task: Task) -> bool:
+    """Copy a frame; False if it is damaged."""
+    frame = reader.read(row.offset, row.frame_size)
+    try:
+        pack.check_frame(row, frame)
+    except CorruptError:
+        return False
+    writer.add_frame(row, frame)
+    task.advance(row.frame_size)
+    return True

@@ -1,0 +1,1 @@
+"""How objects are stored: packs, loose blobs, chunks, and the index database."""

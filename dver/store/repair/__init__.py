@@ -1,0 +1,1 @@
+"""Checking the store and repairing it."""

@@ -1,0 +1,154 @@
+"""What can be wrong with a store or a remote, what a store consists of, and how a sample of it is drawn."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dver.core.files import is_temporary
+from dver.core.oid import Oid
+from dver.store.objects.packs import pack_file_name, parse_pack_file_name
+from dver.store.store import Store
+
+WINDOW: Final = 4 << 20
+"""Bytes of a pack that a sample takes or leaves together: the frames that begin in them."""
+_FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash", "clones", "runs"})
+
+
+class Part(Enum):
+    """What it is that is damaged."""
+
+    FILE = "file"
+    """It cannot be read at all."""
+    HEADER = "header"
+    FOOTER = "footer"
+    FRAME = "frame"
+    TREE = "tree"
+    """Its bytes are those that its oid names, but they are no tree."""
+    RECIPE = "recipe"
+    """It leads to other bytes than those of its blob."""
+    LOOSE = "loose blob"
+    INDEX = "index"
+    """On a remote: what lists the packs."""
+    PACK = "pack"
+    """On a remote: listed, but not there, or not of the stated size."""
+    LISTING = "listing"
+    """On a remote: an index says of a pack what is not so."""
+    PROMISE = "promise"
+    """On a remote: an index lists what needs things that no index lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is wrong. `file` is relative to the store, or a key of a remote; `oid` the object it costs."""
+
+    file: str
+    part: Part
+    why: str
+    oid: Oid | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """What a look at the store found. `size` is in bytes of what was read."""
+
+    packs: int
+    loose: int
+    objects: int
+    size: int
+    damages: tuple[Damage, ...]
+    stranded: frozenset[Oid] = frozenset()
+    """Objects that are whole, in packs whose footer is damaged: nobody finds them there."""
+    unsure: bool = False
+    """Did a damaged pack have objects of which nobody knows which they were?"""
+    strays: tuple[str, ...] = ()
+    """Files that are no part of a store."""
+
+    @property
+    def bad(self) -> frozenset[Oid]:
+        """Objects that cannot be had, or not be relied upon."""
+        return self.stranded | {one.oid for one in self.damages if one.oid is not None}
+
+
+class Unit(NamedTuple):
+    """What a sample takes or leaves: a window of a pack, or a loose blob with `window` -1. `size` is in bytes."""
+
+    oid: Oid
+    window: int
+    size: int
+
+
+def sample(units: Sequence[Unit], fraction: float, seed: int) -> Sequence[Unit]:
+    """A random `fraction` of `units`, by bytes, in their order: at least one, if there are any."""
+    if fraction >= 1:
+        return units
+    order = list(range(len(units)))
+    random.Random(seed).shuffle(order)
+    left = fraction * sum(one.size for one in units)
+    chosen: list[int] = []
+    for at in order:
+        if left <= 0:
+            break
+        chosen.append(at)
+        left -= units[at].size
+    return [units[at] for at in sorted(chosen)]
+
+
+def pack_units(packs: Iterable[tuple[Oid, int]]) -> Iterator[Unit]:
+    """The windows of packs, given by name and size."""
+    for name, size in packs:
+        for start in range(0, max(size, 1), WINDOW):
+            yield Unit(name, start // WINDOW, min(WINDOW, size - start))
+
+
+def listing(store: Store) -> tuple[list[tuple[Oid, int]], list[tuple[Oid, int]], list[str]]:
+    """The packs and the loose blobs by name and size in bytes, and what is neither, relative to the store."""
+    packs, strays = _files(store.root, "packs", parse_pack_file_name, pack_file_name)
+    loose: list[tuple[Oid, int]] = []
+    for folder in _names(store.loose.root):
+        if len(folder) != 2 or not (store.loose.root / folder).is_dir():
+            strays.append(f"loose/{folder}")
+            continue
+        found, others = _files(store.root, f"loose/{folder}", _parse_loose(folder), lambda oid: oid.hex()[2:])
+        loose += found
+        strays += others
+    strays += [name for name in _names(store.root) if name not in _FOLDERS]
+    return packs, loose, sorted(strays)
+
+
+def _parse_loose(folder: str) -> Callable[[str], Oid | None]:
+    def parse(name: str) -> Oid | None:
+        with suppress(ValueError):
+            return Oid.from_bytes_exact(bytes.fromhex(folder + name)) if len(name) == 62 else None
+        return None
+
+    return parse
+
+
+def _files(
+    root: Path, folder: str, parse: Callable[[str], Oid | None], spell: Callable[[Oid], str]
+) -> tuple[list[tuple[Oid, int]], list[str]]:
+    found, strays = [], []
+    for name in _names(root / folder):
+        oid = parse(name)
+        if oid is None or spell(oid) != name:
+            strays.append(f"{folder}/{name}")
+            continue
+        with suppress(FileNotFoundError):
+            found.append((oid, (root / folder / name).lstat().st_size))
+    return found, strays
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in `folder`, but for what somebody is making at this moment."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not is_temporary(os.fsencode(name)))
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,292 @@
+"""Where good copies of damaged objects may be: other packs, other stores, files of the workspace. All are verified."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import zstandard
+from blake3 import blake3
+
+from dver.core.errors import CorruptError
+from dver.core.files import read_pieces
+from dver.core.hashing import large_hash
+from dver.core.oid import Oid
+from dver.formats import pack, recipe
+from dver.formats.pack import IN_MEMORY_MAX, Codec, ObjectKind, Row
+from dver.formats.recipe import Chunk
+from dver.store.objects.chunking import cut
+from dver.store.objects.codec import Decoder, Encoder, corrupt, decode_recipe
+from dver.store.objects.loose import LooseBlobs
+from dver.store.objects.packs import PackReader, parse_pack_file_name
+from dver.store.repair.salvage import read_frame
+
+
+class Copy(NamedTuple):
+    """A good copy of an object, encoded for a frame. Of a chunked blob the payload is its recipe."""
+
+    kind: ObjectKind
+    codec: Codec
+    raw_size: int
+    payload: bytes
+
+    def content(self) -> bytes:
+        """The object, unless it is chunked."""
+        if self.codec is Codec.ZSTD:
+            return zstandard.ZstdDecompressor().decompress(self.payload, max_output_size=self.raw_size)
+        return self.payload
+
+
+class Source(Protocol):
+    """A place where good copies may be."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        ...
+
+    def having(self, oids: Collection[Oid]) -> set[Oid]:
+        """Those of `oids` that it has, whole."""
+        ...
+
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
+        """Good copies of those of `oids` that it has as one frame, or that fit into one."""
+        ...
+
+    def pieces(self, oid: Oid) -> Iterator[bytes] | None:
+        """A blob of any size, piece by piece; None if it has it not. A CorruptError at the end takes it back."""
+        ...
+
+
+class Place(NamedTuple):
+    """Where in a file an object may be; `size` in bytes is None for all of the file."""
+
+    path: bytes
+    offset: int = 0
+    size: int | None = None
+
+
+class FileSource:
+    """Files that may hold objects, or parts that are chunks."""
+
+    def __init__(self, label: str, places: Mapping[Oid, Sequence[Place]]) -> None:
+        self.label = label
+        self._places = places
+        self._encoder = Encoder()
+
+    def having(self, oids: Collection[Oid]) -> set[Oid]:
+        """See `Source`."""
+        return {oid for oid in oids if self._find(oid) is not None}
+
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
+        """See `Source`."""
+        for oid in oids:
+            place = self._find(oid)
+            if place is None:
+                continue
+            copy = self._copy(oid, place)
+            if copy is not None:
+                yield oid, copy
+
+    def pieces(self, oid: Oid) -> Iterator[bytes] | None:
+        """See `Source`."""
+        place = self._find(oid)
+        return _verified(oid, _pieces(place)) if place is not None else None
+
+    def _copy(self, oid: Oid, place: Place) -> Copy | None:
+        """The object at `place`: a large one as the recipe of its chunks."""
+        hasher = large_hash()
+        chunks: list[Chunk] = []
+        last = b""
+        for last in cut(_noted(_pieces(place), hasher)):
+            chunks.append(Chunk(Oid.of(last), len(last)))
+        if hasher.digest() != oid:  # it was changed meanwhile
+            return None
+        if len(chunks) > 1:
+            size = sum([chunk.size for chunk in chunks])
+            return Copy(ObjectKind.BLOB, Codec.CHUNKED, size, recipe.encode(chunks))
+        codec, payload = self._encoder.encode(last)
+        return Copy(ObjectKind.BLOB, codec, len(last), payload)
+
+    def _find(self, oid: Oid) -> Place | None:
+        for place in self._places.get(oid, ()):
+            try:
+                if _hash(_pieces(place)) == oid:
+                    return place
+            except OSError:
+                continue
+        return None
+
+
+class TreeSource:
+    """Trees that were made again, from what the workspace has."""
+
+    def __init__(self, label: str, trees: Mapping[Oid, bytes]) -> None:
+        self.label = label
+        self._trees = trees
+        self._encoder = Encoder()
+
+    def having(self, oids: Collection[Oid]) -> set[Oid]:
+        """See `Source`."""
+        return set(oids) & self._trees.keys()
+
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
+        """See `Source`."""
+        for oid in self.having(oids):
+            content = self._trees[oid]
+            codec, payload = self._encoder.encode(content)
+            yield oid, Copy(ObjectKind.TREE, codec, len(content), payload)
+
+    def pieces(self, oid: Oid) -> Iterator[bytes] | None:
+        """See `Source`."""
+        return None
+
+
+class StoreSource:
+    """The packs and loose blobs below the folder `root`, but for the packs in `skip`."""
+
+    def __init__(self, label: str, root: Path, *, skip: Collection[Oid] = ()) -> None:
+        self.label = label
+        self._packs = root / "packs"
+        self._loose = LooseBlobs(root / "loose")
+        self._skip = frozenset(skip)
+        self._decoder = Decoder()
+
+    def having(self, oids: Collection[Oid]) -> set[Oid]:
+        """See `Source`."""
+        found = {oid: copy.codec for oid, copy in self.copies(oids)}
+        frames = {oid for oid, codec in found.items() if codec is not Codec.CHUNKED}
+        return frames | {oid for oid in set(oids) - frames if self._is_whole(oid) or self._is_assembled(oid)}
+
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
+        """See `Source`."""
+        answered: set[Oid] = set()
+        for path, rows in self._located(oids):
+            with PackReader(path) as reader:
+                for row in rows:
+                    frame = read_frame(reader, row) if row.oid not in answered else None
+                    copy = _copy(self._decoder, row, frame) if frame is not None else None
+                    if copy is not None:
+                        answered.add(row.oid)
+                        yield row.oid, copy
+
+    def pieces(self, oid: Oid) -> Iterator[bytes] | None:
+        """See `Source`."""
+        if self._is_whole(oid):
+            return self._loose.pieces(oid)
+        for _, copy in self.copies([oid]):
+            if copy.codec is not Codec.CHUNKED:
+                return iter((copy.content(),))
+            row = Row(oid, copy.kind, copy.codec, 0, copy.raw_size, len(copy.payload), 0)
+            return _verified(oid, self._chunks([chunk.oid for chunk in decode_recipe(row, copy.payload).chunks], oid))
+        return None
+
+    def _chunks(self, chunks: Sequence[Oid], oid: Oid) -> Iterator[bytes]:
+        places: dict[Oid, tuple[Path, Row]] = {}
+        for path, rows in self._located(set(chunks)):
+            places.update({row.oid: (path, row) for row in rows})
+        for chunk in chunks:
+            if chunk not in places:
+                raise corrupt(oid)
+            path, row = places[chunk]
+            with PackReader(path) as reader:
+                frame = read_frame(reader, row)
+            copy = _copy(self._decoder, row, frame) if frame is not None else None
+            if copy is None:
+                raise corrupt(oid)
+            yield copy.content()
+
+    def _is_whole(self, oid: Oid) -> bool:
+        try:
+            if not self._loose.present((oid,)):
+                return False
+            self._loose.verify(oid)
+        except (CorruptError, OSError):
+            return False
+        return True
+
+    def _is_assembled(self, oid: Oid) -> bool:
+        try:
+            pieces = self.pieces(oid)
+            for _ in pieces or ():
+                pass
+        except (CorruptError, OSError):
+            return False
+        return pieces is not None
+
+    def _located(self, oids: Collection[Oid]) -> Iterator[tuple[Path, list[Row]]]:
+        """The packs that list some of `oids`, by their own footers: what the database says may be what is wrong."""
+        wanted = set(oids)
+        for path in sorted(self._packs.glob("*.pack")) if wanted else ():
+            name = parse_pack_file_name(path.name)
+            if name is None or name in self._skip:
+                continue
+            try:
+                with PackReader(path) as reader:
+                    rows = [row for row in reader.rows(name) if row.oid in wanted]
+            except (CorruptError, OSError):
+                continue
+            if rows:
+                yield path, rows
+
+
+def gather(sources: Sequence[Source], oids: Iterable[Oid]) -> dict[Oid, tuple[str, Copy]]:
+    """Good copies of `oids`, with the label of the source, from the first source that has each."""
+    found: dict[Oid, tuple[str, Copy]] = {}
+    lacking = set(oids)
+    for source in sources:
+        if lacking:
+            found.update({oid: (source.label, copy) for oid, copy in source.copies(lacking)})
+            lacking -= found.keys()
+    return found
+
+
+def _copy(decoder: Decoder, row: Row, frame: bytes) -> Copy | None:
+    try:
+        decoder.open_frame(row, frame)
+    except CorruptError:
+        return None
+    return Copy(row.kind, row.codec, row.raw_size, frame[pack.FRAME_HEADER_SIZE :])
+
+
+def _read(place: Place) -> bytes:
+    try:
+        size = IN_MEMORY_MAX + 1 if place.size is None else place.size
+        with open(place.path, "rb", buffering=0) as file:
+            file.seek(place.offset)
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _pieces(place: Place) -> Iterator[bytes]:
+    if place.size is not None:
+        yield _read(place)
+        return
+    fd = os.open(place.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        yield from read_pieces(fd)
+    finally:
+        os.close(fd)
+
+
+def _hash(pieces: Iterable[bytes]) -> bytes:
+    hasher = large_hash()
+    for piece in pieces:
+        hasher.update(piece)
+    return hasher.digest()
+
+
+def _noted(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
+    for piece in pieces:
+        hasher.update(piece)
+        yield piece
+
+
+def _verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    hasher = large_hash()
+    yield from _noted(pieces, hasher)
+    if hasher.digest() != oid:
+        raise corrupt(oid)

@@ -1,0 +1,194 @@
+"""Repairing the store: damaged packs are written again, of their good frames and of good copies from elsewhere.
+
+A damaged pack goes to the trash only when its good frames, and all that could be found of the others, lie in a new pack
+that is durable. Most often the new pack is the old one as it was, byte for byte, under the same name.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import zstandard
+
+from dver.core.errors import CorruptError
+from dver.core.files import fsync_dir
+from dver.core.oid import Oid
+from dver.formats import pack
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.recipe import decode as decode_recipe
+from dver.store.objects.codec import LEVEL
+from dver.store.objects.loose import LinkMode
+from dver.store.objects.packs import PackReader, PackWriter, pack_file_name
+from dver.store.repair.check import remembered
+from dver.store.repair.good_copies import Copy, Source, gather
+from dver.store.repair.salvage import Salvage, read_frame, salvage
+from dver.store.store import Store
+from dver.store.writer import LARGE, StoreWriter
+
+DAMAGED: Final = "damaged"
+"""Where in a folder of the trash damaged files go. What is there is never put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """An object of which a good copy was found, and where: "the workspace", a remote, …"""
+
+    oid: Oid
+    source: str
+
+
+class Mender:
+    """Repairs one store from `sources`. `wrong` are objects whose frames are whole, but which are no good."""
+
+    def __init__(self, store: Store, sources: Sequence[Source], wrong: Collection[Oid] = ()) -> None:
+        self._store = store
+        self._sources = sources
+        self._wrong = frozenset(wrong)
+        self._aside = store.root / "trash" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(4).hex()}"
+        self.repaired: list[Repaired] = []
+        self.lost: set[Oid] = set()
+        """Objects of damaged packs that are in no pack any more."""
+
+    def mend_pack(self, name: Oid) -> None:
+        """Write what can be had of the pack `name` to a pack that is whole, and set the damaged one aside."""
+        path = self._store.packs / pack_file_name(name)
+        new = None
+        with PackReader(path) as reader:
+            left = salvage(reader, name, remembered(self._store, name), self._wrong)
+            copies = gather(self._sources, [row.oid for row in left.lost])
+            with PackWriter(self._store.scratch) as writer:
+                self._write(reader, writer, left, copies)
+                if writer.rows:
+                    new = writer.seal()
+                    if path.is_dir():  # it would be in the way
+                        self.set_aside(path)
+                    writer.move_to(self._store.packs, new)
+                    self._store.index.register(new, writer.rows)
+        if new != name:
+            self.set_aside(path)
+            self._store.refresh()
+            self._store.present(())  # forgets the pack that is gone
+
+    def drop(self, blobs: Collection[Oid]) -> None:
+        """Take the recipes of `blobs` out of the store: their chunks are lost, and a recipe vouches for its chunks."""
+        self._wrong |= set(blobs)
+        for name in sorted({self._store.index.pack_name(one.pack) for one in self._store.locate(blobs)}):
+            self.mend_pack(name)
+
+    def mend_loose(self, oid: Oid) -> None:
+        """Replace a damaged loose blob. One of which there is no good copy stays: the workspace may be linked to it."""
+        path = self._store.loose.path(oid)
+
+        def keep(writer: StoreWriter, pieces: Iterator[bytes]) -> None:
+            if path.is_dir() or path.is_symlink():
+                self.set_aside(path)
+            writer.add_loose(oid, pieces)
+
+        self.lost.add(oid)
+        with StoreWriter(self._store) as writer:
+            self._take_whole(oid, self._sources, lambda pieces: keep(writer, pieces))
+
+    def fill(self, oids: Collection[Oid], sources: Sequence[Source], mode: LinkMode) -> set[Oid]:
+        """Keep those of `oids` that the store lacks and one of `sources` has; those that came."""
+        lacking = set(oids) - self._store.present(oids)
+        came: set[Oid] = set()
+        loose = mode.wants_loose(self._store.scratch)
+        with StoreWriter(self._store) as writer:
+            for oid, (label, copy) in gather(sources, lacking).items():
+                if copy.codec is Codec.CHUNKED or copy.raw_size > LARGE:
+                    continue
+                if copy.kind is ObjectKind.TREE:
+                    writer.add_tree(oid, copy.content())
+                else:
+                    writer.add_blobs([(oid, copy.content())])
+                came.add(oid)
+                self._note(oid, label)
+            for oid in sorted(lacking - came):
+                if self._take_whole(oid, sources, partial(_keep_large, writer, oid, loose)):
+                    came.add(oid)
+        return came
+
+    def _take_whole(self, oid: Oid, sources: Sequence[Source], keep: Callable[[Iterator[bytes]], object]) -> bool:
+        """Have `keep` take a blob of any size from the first source that has a good copy."""
+        for source in sources:
+            try:
+                pieces = source.pieces(oid) if source.having([oid]) else None
+                if pieces is not None:
+                    keep(pieces)
+                    self._note(oid, source.label)
+                    return True
+            except CorruptError:  # what was kept of it is content under its own hash, or gone
+                continue
+        return False
+
+    def _note(self, oid: Oid, label: str) -> None:
+        self.repaired.append(Repaired(oid, label))
+        self.lost.discard(oid)
+
+    def set_aside(self, path: Path) -> None:
+        """Move a damaged file to the trash."""
+        folder = self._aside / DAMAGED
+        with suppress(FileNotFoundError):  # gc has moved it, too
+            self._store.scratch.within(folder, lambda: os.rename(path, folder / path.name))
+        fsync_dir(folder)
+        fsync_dir(path.parent)
+
+    def _write(
+        self, reader: PackReader, writer: PackWriter, left: Salvage, copies: Mapping[Oid, tuple[str, Copy]]
+    ) -> None:
+        lost = {row.oid for row in left.lost}
+        for row in sorted((*left.whole, *left.lost), key=lambda row: row.offset):
+            if row.oid not in lost:
+                frame = read_frame(reader, row)
+                assert frame is not None
+                writer.add_frame(row, frame)
+            elif row.oid in copies and self._is_good(row.oid, copies[row.oid][1]):
+                label, copy = copies[row.oid]
+                codec, payload = as_before(row, copy)
+                writer.add(row.oid, copy.kind, codec, copy.raw_size, payload)
+                self._note(row.oid, label)
+            else:
+                self.lost.add(row.oid)
+
+    def _is_good(self, oid: Oid, copy: Copy) -> bool:
+        """A recipe from elsewhere is good only if its chunks are here."""
+        if copy.codec is not Codec.CHUNKED:
+            return True
+        chunks = set(decode_recipe(copy.payload).oids)
+        return oid not in self._wrong and chunks == self._store.present(chunks)
+
+
+def _keep_large(writer: StoreWriter, oid: Oid, loose: bool, pieces: Iterator[bytes]) -> None:
+    if loose:
+        writer.add_loose(oid, pieces)
+    else:
+        writer.add_stream(pieces)
+
+
+def as_before(row: Row, copy: Copy) -> tuple[Codec, bytes]:
+    """`copy` encoded as it was in the frame of `row`, if that can be found out; else as it is."""
+    for codec, payload in _encodings(row, copy):
+        if _is_as_before(row, codec, payload):
+            return codec, payload
+    return copy.codec, copy.payload
+
+
+def _is_as_before(row: Row, codec: Codec, payload: bytes) -> bool:
+    if not row.checksum:  # it is not known
+        return (codec, len(payload)) == (row.codec, row.stored_size)
+    return pack.frame_header(row.oid, row.kind, codec, row.raw_size, payload)[1] == row.checksum
+
+
+def _encodings(row: Row, copy: Copy) -> Iterator[tuple[Codec, bytes]]:
+    yield copy.codec, copy.payload
+    if row.codec is Codec.RAW and copy.codec is Codec.ZSTD:
+        yield Codec.RAW, copy.content()
+    elif row.codec is Codec.ZSTD and copy.codec is not Codec.CHUNKED:
+        yield Codec.ZSTD, zstandard.ZstdCompressor(level=LEVEL).compress(copy.content())

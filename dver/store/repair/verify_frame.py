@@ -1,0 +1,48 @@
+"""Looking at one frame as closely as can be: is it what the list of its pack says, and what does it lead to?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dver.core.errors import CorruptError
+from dver.formats import pack, tree
+from dver.formats.pack import Codec, ObjectKind, Row
+from dver.formats.recipe import Recipe
+from dver.formats.tree import Leaf, Sharded
+from dver.store.objects.codec import Decoder, decode_recipe
+from dver.store.repair.damage import Part
+from dver.store.repair.salvage import is_newer
+
+
+class Verdict(NamedTuple):
+    """What was found: what is wrong, if anything is, or else what the object leads to, if it does."""
+
+    part: Part | None = None
+    why: str = ""
+    below: Leaf | Sharded | Recipe | None = None
+
+
+def verify(row: Row, frame: bytes | memoryview, decoder: Decoder) -> Verdict:
+    """Compare `frame` with `row` and its own checksum, decode it, and compare the object with its oid. A checksum of 0
+    in `row` stands for an unknown one.
+
+    Raises CorruptError for what a newer version wrote.
+    """
+    try:
+        if row.checksum:
+            pack.check_frame(row, frame)
+        _, content = decoder.open_frame(row, frame)
+        if row.codec is Codec.CHUNKED:
+            return Verdict(below=decode_recipe(row, content))
+    except CorruptError as error:
+        if is_newer(error):
+            raise
+        return Verdict(Part.FRAME, error.why or error.what)
+    if row.kind is not ObjectKind.TREE:
+        return Verdict()
+    try:
+        return Verdict(below=tree.decode(content))
+    except CorruptError as error:
+        if is_newer(error):
+            raise
+        return Verdict(Part.TREE, error.what)

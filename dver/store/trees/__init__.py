@@ -1,0 +1,1 @@
+"""Comparing, merging, editing and walking trees."""

@@ -1,0 +1,313 @@
+"""Merging two trees that came from a third, file by file. What only one side changed is taken whole, and never read.
+
+A path conflicts where both sides changed it and the changes differ. A file's content and its executable bit are merged
+apart. What one side renamed (deleted, and added with the same content elsewhere) and the other modified is modified at
+its new place.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from dver.core.garbage_collector import no_collector
+from dver.core.oid import Oid
+from dver.formats.tree import NAME_MAX, Entry, Kind
+from dver.store.trees.compare import Status, TreeReader, compare, join, same
+from dver.store.trees.edit import directory
+
+_FILES: Final = (Kind.FILE, Kind.EXECUTABLE)
+
+
+class Choice(Enum):
+    """How a conflict is decided."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+    UNION = "union"
+    """Both are kept, under names of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A path, relative to the root, that both sides changed, each in its own way. None is for what is not there."""
+
+    path: bytes
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of it. With conflicts there is no tree, and none was emitted."""
+
+    entry: Entry | None
+    """None with conflicts, and where nothing is left."""
+    conflicts: tuple[Conflict, ...] = ()
+
+
+Choose = Callable[[Conflict], Choice | None]
+"""Decides a conflict, or leaves it open with None."""
+
+
+def undecided(_conflict: Conflict) -> None:
+    """Leave a conflict open."""
+    return
+
+
+def merge(
+    base: Entry | None,
+    ours: Entry | None,
+    theirs: Entry | None,
+    *,
+    read: TreeReader,
+    emit: Callable[[Oid, bytes], None],
+    choose: Choose = undecided,
+) -> Merged:
+    """Merge `ours` and `theirs`, which both came from `base`; with None for that, they were both added.
+
+    `emit` takes the encoded trees that are new. The result bears the name of `ours`, or of `theirs` if that is absent.
+    """
+    with no_collector():
+        return _merge(base, ours, theirs, read, emit, choose)
+
+
+def _merge(
+    base: Entry | None,
+    ours: Entry | None,
+    theirs: Entry | None,
+    read: TreeReader,
+    emit: Callable[[Oid, bytes], None],
+    choose: Choose,
+) -> Merged:
+    merging = _Merging(read)
+    found = merging.merge(b"", base, ours, theirs)
+    root = _Folder({b"": found})
+    _follow_renames(merging, root, (base, ours, theirs))
+    open_conflicts = []
+    for conflict in sorted(merging.conflicts, key=lambda one: one.path):
+        choice = choose(conflict)
+        if choice is None:
+            open_conflicts.append(conflict)
+        else:
+            _decide(root, conflict, choice, read)
+    if open_conflicts:
+        return Merged(None, tuple(open_conflicts))
+    return Merged(_sealed(_name_of(ours, theirs), root.children.get(b""), emit))
+
+
+def kept_names(name: bytes, taken: Collection[bytes] = ()) -> tuple[bytes, bytes]:
+    """The names under which a union keeps both versions of `name`: `a.ours.csv` and `a.theirs.csv`.
+
+    Where one of these is taken, the first of `a.ours2.csv`, `a.ours3.csv` … that is not.
+    """
+    number = 1
+    while True:
+        suffix = str(number).encode() if number > 1 else b""
+        both = _with_side(name, b".ours" + suffix), _with_side(name, b".theirs" + suffix)
+        if not any(one in taken for one in both):
+            return both
+        number += 1
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A directory that is being merged. The root's parent has the root under an empty name."""
+
+    children: dict[bytes, Entry | _Folder | None]
+    fixed: bool = True
+    """Does it exist even without anything in it? Not where one side deleted it."""
+
+
+_Found = Entry | _Folder | None
+
+
+@dataclass(slots=True)
+class _Merging:
+    """One merge: goes through what both sides changed."""
+
+    read: TreeReader
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def merge(self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> _Found:
+        """What comes of one path. In place of a conflict there is nothing yet."""
+        if same(ours, theirs) or same(base, theirs):
+            return ours
+        if same(base, ours):
+            return theirs
+        if _is_directory(ours) and _is_directory(theirs):
+            return self._below(path, base, ours, theirs, fixed=True)
+        if _is_directory(base) and (ours is None or theirs is None) and (_is_directory(ours) or _is_directory(theirs)):
+            return self._below(path, base, ours, theirs, fixed=False)
+        if base is not None and (ours is None or theirs is None):
+            left = ours or theirs
+            if left is not None and _is_directory(left) != _is_directory(base):
+                return left  # both deleted what was there, and one put something of another kind in its place
+        settled = _merged_file(base, ours, theirs)
+        if settled is None:
+            self.conflicts.append(Conflict(path, base, ours, theirs))
+        return settled
+
+    def _below(
+        self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None, *, fixed: bool
+    ) -> _Folder:
+        old, left, right = (self._children(one) for one in (base, ours, theirs))
+        children: dict[bytes, _Found] = {}
+        for name in left.keys() | right.keys():
+            mine, other = left.get(name), right.get(name)
+            # The same as in `merge`, here without a call for each of the many names that nobody touched.
+            if mine is other or mine == other:
+                children[name] = mine
+            else:
+                children[name] = self.merge(join(path, name), old.get(name), mine, other)
+        return _Folder(children, fixed)
+
+    def _children(self, entry: Entry | None) -> dict[bytes, Entry]:
+        if entry is None or entry.kind is not Kind.DIRECTORY:
+            return {}
+        return {child.name: child for child in self.read(entry.oid)}
+
+
+def _merged_file(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
+    """A file of which one side changed the content, and the other the executable bit."""
+    if base is None or ours is None or theirs is None or any(one.kind not in _FILES for one in (base, ours, theirs)):
+        return None
+    kind = theirs.kind if base.kind is ours.kind else ours.kind
+    if ours.oid == theirs.oid or theirs.oid == base.oid:
+        return ours._replace(kind=kind)
+    return theirs._replace(kind=kind) if ours.oid == base.oid else None
+
+
+# -- renames
+
+
+def _follow_renames(merging: _Merging, root: _Folder, three: tuple[Entry | None, ...]) -> None:
+    """Take out of the conflicts those where one side renamed the file that the other modified."""
+    base, ours, theirs = three
+    lost_by_us = [one for one in merging.conflicts if _may_be_renamed(one, one.ours, one.theirs)]
+    lost_by_them = [one for one in merging.conflicts if _may_be_renamed(one, one.theirs, one.ours)]
+    settled: set[bytes] = set()
+    for lost, side, other in ((lost_by_us, ours, "theirs"), (lost_by_them, theirs, "ours")):
+        if not lost:
+            continue
+        for conflict, place in _renamed(lost, base, side, merging.read):
+            modified = conflict.theirs if other == "theirs" else conflict.ours
+            now = _look(root, place, merging.read)
+            if modified is None or conflict.base is None or not isinstance(now, Entry) or now.oid != conflict.base.oid:
+                continue
+            moved = modified if now.kind is conflict.base.kind else modified._replace(kind=now.kind)
+            _put(root, place, moved, merging.read)
+            settled.add(conflict.path)
+    merging.conflicts = [one for one in merging.conflicts if one.path not in settled]
+
+
+def _may_be_renamed(conflict: Conflict, deleted: Entry | None, modified: Entry | None) -> bool:
+    base = conflict.base
+    return (
+        deleted is None and base is not None and modified is not None and base.size > 0 and _both_files(base, modified)
+    )
+
+
+def _both_files(one: Entry, other: Entry) -> bool:
+    return one.kind in _FILES and other.kind in _FILES
+
+
+def _renamed(
+    lost: Sequence[Conflict], base: Entry | None, side: Entry | None, read: TreeReader
+) -> Iterator[tuple[Conflict, bytes]]:
+    """Where the side that deleted files added their content: with several places, the one of the same name, if it is
+    the only one. A place is taken for one file."""
+    wanted = {one.base.oid for one in lost if one.base is not None}
+    places: dict[Oid, list[bytes]] = {}
+    for change in compare(base, side, read, read):
+        if change.status is Status.ADDED and change.new is not None and change.new.oid in wanted:
+            places.setdefault(change.new.oid, []).append(change.path)
+    for conflict in lost:
+        assert conflict.base is not None
+        found = places.get(conflict.base.oid, [])
+        if len(found) > 1:
+            name = os.path.basename(conflict.path)
+            found = [one for one in found if os.path.basename(one) == name]
+        if len(found) == 1:
+            place = found[0]
+            places[conflict.base.oid].remove(place)
+            yield conflict, place
+
+
+# -- decisions
+
+
+def _decide(root: _Folder, conflict: Conflict, choice: Choice, read: TreeReader) -> None:
+    if choice is Choice.UNION and conflict.ours is not None and conflict.theirs is not None:
+        folder, name = os.path.split(conflict.path)
+        parent = _folder_at(root, folder, read) if conflict.path else None
+        if parent is not None:
+            names = kept_names(name, parent.children)
+            parent.children.update(zip(names, (conflict.ours, conflict.theirs), strict=True))
+            return
+    chosen = conflict.theirs if choice is Choice.THEIRS else conflict.ours
+    if choice is Choice.UNION and chosen is None:
+        chosen = conflict.theirs
+    _put(root, conflict.path, chosen, read)
+
+
+def _with_side(name: bytes, side: bytes) -> bytes:
+    stem, extension = os.path.splitext(name)
+    return stem[: max(NAME_MAX - len(side) - len(extension), 1)] + side + extension
+
+
+# -- what is being merged
+
+
+def _folder_at(root: _Folder, path: bytes, read: TreeReader) -> _Folder | None:
+    """The directory `path`, opened if it was taken whole; None if it is none."""
+    folder = root
+    for name in (b"", *(path.split(b"/") if path else ())):
+        child = folder.children.get(name)
+        if isinstance(child, Entry) and child.kind is Kind.DIRECTORY:
+            child = _Folder({one.name: one for one in read(child.oid)})
+            folder.children[name] = child
+        if not isinstance(child, _Folder):
+            return None
+        folder = child
+    return folder
+
+
+def _look(root: _Folder, path: bytes, read: TreeReader) -> _Found:
+    folder, name = os.path.split(path)
+    parent = _folder_at(root, folder, read)
+    return parent.children.get(name) if parent else None
+
+
+def _put(root: _Folder, path: bytes, entry: Entry | None, read: TreeReader) -> None:
+    folder, name = os.path.split(path)
+    parent = _folder_at(root, folder, read) if path else root
+    assert parent is not None  # a conflict lies in a directory that was gone through
+    parent.children[name] = entry
+
+
+def _sealed(name: bytes, found: _Found, emit: Callable[[Oid, bytes], None]) -> Entry | None:
+    """What was merged as an entry called `name`; None for nothing."""
+    if not isinstance(found, _Folder):
+        return found if found is None or found.name == name else found._replace(name=name)
+    entries = []
+    for key in sorted(found.children):
+        child = found.children[key]
+        # Most are as they were, and need no call each.
+        sealed = child if isinstance(child, Entry) and child.name == key else _sealed(key, child, emit)
+        if sealed is not None:
+            entries.append(sealed)
+    return directory(name, entries, emit) if entries or found.fixed else None
+
+
+def _is_directory(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind is Kind.DIRECTORY
+
+
+def _name_of(ours: Entry | None, theirs: Entry | None) -> bytes:
+    entry = ours or theirs
+    return entry.name if entry is not None else b""

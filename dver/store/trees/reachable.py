@@ -1,0 +1,157 @@
+"""What a root reaches: trees, shards, blobs and chunks below it, each once, asked for in bulk and never one by one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from dver.core.batches import batched
+from dver.core.oid import Oid
+from dver.formats.objectref import ObjectKey, ObjectRef
+from dver.formats.pack import ObjectKind
+from dver.formats.recipe import Recipe
+from dver.formats.tree import Kind, Leaf, Sharded
+from dver.store.trees.compare import join
+
+BATCH: Final = 10_000
+"""Objects that are asked about at once."""
+NAMED: Final = 10
+"""Objects that an error names before it only counts."""
+
+Known = Callable[[ObjectKind, Sequence[Oid]], set[Oid]]
+"""Answers with those of the objects that are somewhere. A blob may have the bytes of a tree: hence the kind."""
+
+
+class Reader(Protocol):
+    """Tells what is directly below objects."""
+
+    def trees(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Leaf | Sharded]]:
+        """Those of the trees that can be read, in any order."""
+        ...
+
+    def recipes(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Recipe]]:
+        """Of those of the blobs that are kept as chunks, the recipes that can be read, in any order."""
+        ...
+
+
+class Batch(NamedTuple):
+    """Some objects of one kind."""
+
+    kind: ObjectKind
+    oids: list[Oid]
+    are_chunks: bool = False
+    """Are these parts of large blobs, rather than contents of files?"""
+
+
+class Missing(NamedTuple):
+    """An object that is not where it is needed. `path` is that of the file or directory it belongs to."""
+
+    path: bytes
+    oid: Oid
+    size: int
+
+
+def walk(roots: Iterable[ObjectKey], reader: Reader, skip: Known) -> Iterator[Batch]:
+    """All that `roots` reach, each object once: trees level by level, then blobs, each batch before its chunks.
+
+    What `skip` knows is left out, with all below it. An object is yielded before it is read; one that `reader` does
+    not answer with is not gone into.
+    """
+    seen_trees: set[Oid] = set()
+    seen_blobs: set[Oid] = set()
+    level: list[Oid] = []
+    blobs: list[Oid] = []
+    for oid, kind in roots:
+        if kind is ObjectKind.TREE:
+            level += _fresh([oid], seen_trees)
+        else:
+            blobs += _fresh([oid], seen_blobs)
+    while level:
+        below: list[Oid] = []
+        for batch in _unknown(ObjectKind.TREE, level, skip):
+            yield Batch(ObjectKind.TREE, batch)
+            for _, found in reader.trees(batch):
+                trees, files = children(found)
+                below += _fresh(trees, seen_trees)
+                blobs += _fresh(files, seen_blobs)
+        level = below
+    for batch in _unknown(ObjectKind.BLOB, blobs, skip):
+        yield Batch(ObjectKind.BLOB, batch)
+        chunks = (oid for _, recipe in reader.recipes(batch) for oid in _fresh(recipe.oids, seen_blobs))
+        for part in _unknown(ObjectKind.BLOB, chunks, skip):
+            yield Batch(ObjectKind.BLOB, part, are_chunks=True)
+
+
+def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
+    """The trees (or shards) and the blobs that a tree names."""
+    if isinstance(found, Sharded):
+        return [shard.oid for shard in found.shards], []
+    directories = [entry.oid for entry in found.entries if entry.kind is Kind.DIRECTORY]
+    return directories, [entry.oid for entry in found.entries if entry.kind is not Kind.DIRECTORY]
+
+
+def find_missing(roots: Iterable[ObjectRef], reader: Reader, present: Known, *, closed: bool = False) -> list[Missing]:
+    """What `roots` reach and `present` does not know, by path. A blob that lacks chunks is listed, with their size.
+
+    With `closed`, an object that is present vouches for all below it, and those that are not are gone into, as far as
+    `reader` can; without it, those that are present are gone into.
+    """
+    lost: list[Missing] = []
+    seen: set[tuple[ObjectKind, Oid]] = set()
+    level = list(roots)
+    while level:
+        below: list[ObjectRef] = []
+        for batch in batched(level, BATCH):
+            fresh = {(one.kind, one.oid): one for one in reversed(batch) if (one.kind, one.oid) not in seen}
+            seen.update(fresh)
+            known = {
+                (kind, oid)
+                for kind in ObjectKind
+                for oid in present(kind, [one.oid for one in fresh.values() if one.kind is kind])
+            }
+            lost += [Missing(one.path, one.oid, one.size) for key, one in fresh.items() if key not in known]
+            entered = {one.oid: one for one in fresh.values() if one.kind is ObjectKind.TREE}
+            wanted = [oid for oid in entered if ((ObjectKind.TREE, oid) in known) is not closed]
+            for oid, found in reader.trees(wanted):
+                below += _named_children(entered[oid], found)
+            if not closed:
+                blobs = {one.oid: one for key, one in fresh.items() if one.kind is ObjectKind.BLOB and key in known}
+                lost += _lacking_chunks(blobs, reader, present)
+        level = below
+    return sorted(lost)
+
+
+def _lacking_chunks(blobs: Mapping[Oid, ObjectRef], reader: Reader, present: Known) -> Iterator[Missing]:
+    for oid, recipe in reader.recipes(list(blobs)):
+        chunks = dict(recipe.chunks)
+        here = {one for batch in batched(chunks, BATCH) for one in present(ObjectKind.BLOB, batch)}
+        if absent := [size for one, size in chunks.items() if one not in here]:
+            yield Missing(blobs[oid].path, oid, sum(absent))
+
+
+def named(missing: Sequence[Missing]) -> str:
+    """The first few of `missing` for a message, and how many more there are."""
+    shown = [os.fsdecode(one.path) if one.path else str(one.oid) for one in missing[:NAMED]]
+    more = len(missing) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _named_children(parent: ObjectRef, found: Leaf | Sharded) -> Iterator[ObjectRef]:
+    if isinstance(found, Sharded):
+        return (ObjectRef(shard.oid, ObjectKind.TREE, parent.path, shard.size) for shard in found.shards)
+    return (entry.ref(join(parent.path, entry.name)) for entry in found.entries)
+
+
+def _fresh(oids: Sequence[Oid], seen: set[Oid]) -> list[Oid]:
+    """Those of `oids` that were not seen, in order and each once; from now on they are."""
+    fresh = [oid for oid in dict.fromkeys(oids) if oid not in seen]
+    seen.update(fresh)
+    return fresh
+
+
+def _unknown(kind: ObjectKind, oids: Iterable[Oid], skip: Known) -> Iterator[list[Oid]]:
+    for batch in batched(oids, BATCH):
+        known = skip(kind, batch)
+        if rest := [oid for oid in batch if oid not in known]:
+            yield rest

@@ -1,0 +1,1 @@
+"""Tracked data: targets, pointer files, lock outputs, revisions and directory listings."""

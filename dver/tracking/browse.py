@@ -1,0 +1,88 @@
+"""Looking into tracked data without the workspace: from pointers, on disk or in a commit, and trees in the store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dver.core.errors import CorruptError, MissingObjectError, UsageError
+from dver.core.oid import Oid
+from dver.core.phrasing import typed
+from dver.formats.tree import Entry
+from dver.git import revisions
+from dver.repo import Repository
+from dver.store.trees.compare import TreeReader, find
+from dver.tracking.directory_listings import DirectoryReader
+from dver.tracking.partial_directories import is_part
+from dver.tracking.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
+
+
+def at_revision(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:
+    """What is tracked in the commit that `rev` names, or with None by the pointers on disk."""
+    return in_worktree(repo) if rev is None else in_commit(repo, revisions.resolve(repo.git, rev))
+
+
+def place_of(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path) -> Target | None:
+    """The data, or the place inside of a tracked directory, that `text` typed in `cwd` names itself.
+
+    None for a folder that only contains tracked data. Raises UsageError for what does not even do that.
+    """
+    path = data_path(repo, text, cwd)
+    found = select(repo, tracked, [text], cwd)
+    return next((target for target in found if target.path in (path, path.removesuffix(SUFFIX))), None)
+
+
+def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Entry:
+    """The entry at the place `target`. Raises UsageError where there is none; see `reader_of` for more."""
+    entry = find(target.tracked.entry, target.inside, reader_of(repo, target, rev=rev))
+    if entry is None:
+        raise nothing_at(repo, target, rev=rev)
+    return entry
+
+
+def nothing_at(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
+    """The error for a place inside of a tracked directory where there is nothing."""
+    whole = repo.shown(target.tracked.path)
+    return UsageError(
+        f"{repo.shown(target.path)!r} does not exist in the tracked data",
+        why=f"{whole!r} has no such entry" + (f" at {rev}" if rev else ""),
+        fix=f"`dver ls -R{_at(rev)} {typed(whole)}` lists all that it has",
+    )
+
+
+def _at(rev: str | None) -> str:
+    return f" --rev {typed(rev)}" if rev else ""
+
+
+def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> TreeReader:
+    """A reader of the directories of `target` that fails as `explaining` has it. Of data of which a part is here, those
+    that are missing are downloaded."""
+    one = target.tracked
+    if os.path.lexists(repo.absolute(one.path)) and is_part(repo, one.path, one.entry):
+        return DirectoryReader(repo, one)
+
+    def read(oid: Oid) -> Sequence[Entry]:
+        with explaining(repo, target, rev=rev):
+            return repo.store.tree(oid)
+
+    return read
+
+
+@contextmanager
+def explaining(repo: Repository, target: Target, *, rev: str | None = None) -> Iterator[None]:
+    """Tell errors of the store in the user's terms: which path, and the command that gets it."""
+    path = repo.shown(target.path)
+    try:
+        yield
+    except MissingObjectError as error:
+        fetch = f"dver fetch{_at(rev)} {typed(path)}"
+        why = "it was never fetched, or it was removed"
+        former = repo.former_store
+        if former is not None:
+            why = f"it may be in the store that was used before, {os.fspath(former)!r}"
+            fetch += f"; or dver fsck --repair --from {typed(os.fspath(former))}"
+        raise MissingObjectError(f"the content of {path!r} is not in the store", why=why, fix=fetch) from error
+    except CorruptError as error:
+        raise CorruptError(f"the store's copy of {path!r} is damaged", why=error.what, fix=error.fix) from error

@@ -1,0 +1,62 @@
+"""Directory listings that are not in the store: downloaded when a command has to know what a directory holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dver.core.errors import DverError, MissingObjectError
+from dver.core.oid import Oid
+from dver.formats.tree import Entry
+from dver.repo import Repository
+from dver.tracking.targets import Tracked
+
+
+def fetch_directories(repo: Repository, oids: Collection[Oid], remotes: Iterable[str | None]) -> bool:
+    """Download the directory objects at and below `oids` that the store does not have, and no files.
+
+    `remotes` are asked in order, until all are there; None is the default one. False if some are on none of them.
+    Raises RepositoryError, RemoteError.
+    """
+    from dver.remote.transfer.fetch_plan import (
+        fetch_trees,  # commands that find everything in the store do not wait for it
+    )
+
+    sources = dict.fromkeys(remotes)
+    return any(fetch_trees(list(oids), repo.store, repo.catalog(remote)) for remote in sources)
+
+
+@dataclass(slots=True)
+class DirectoryReader:
+    """Reads the directories of tracked data. Those that are not in the store are downloaded first."""
+
+    repo: Repository
+    tracked: Tracked
+    _downloads: int = 0
+
+    def __call__(self, oid: Oid) -> Sequence[Entry]:
+        """The entries of the directory `oid`. Raises CorruptError, and MissingObjectError where it is nowhere."""
+        with suppress(MissingObjectError):
+            return self.repo.store.tree(oid)
+        self._download(oid)
+        try:
+            return self.repo.store.tree(oid)
+        except MissingObjectError as error:
+            raise self._missing(
+                "the remote does not have it either", "`dver push` it in the clone that added it"
+            ) from error
+
+    def _download(self, oid: Oid) -> None:
+        # One is downloaded alone. Where that is not enough, there may be many: they take few requests together.
+        oids = [oid] if self._downloads == 0 else [oid, self.tracked.pointer.oid]
+        self._downloads += 1
+        try:
+            fetch_directories(self.repo, oids, [self.tracked.pointer.remote])
+        except DverError as error:
+            fix = error.fix or "run the same command again when the remote can be reached"
+            raise self._missing(f"it cannot be downloaded: {error.what}", fix) from error
+
+    def _missing(self, why: str, fix: str) -> MissingObjectError:
+        shown = self.repo.shown(self.tracked.path)
+        return MissingObjectError(f"a directory listing of {shown!r} is not in the store", why=why, fix=fix)

@@ -1,0 +1,107 @@
+"""Lock files as files that name data: the outputs in them, at their places in the worktree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, NoReturn
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.phrasing import typed
+from dver.formats import lock as lock_format
+from dver.formats.lock import Item, Lock
+from dver.formats.pointer import Pointer
+from dver.formats.tree import forbidden_name
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.tracking.restore_hint import restoring
+
+Decode = Callable[[bytes], Lock]
+
+
+class Maker(NamedTuple):
+    """The stage that made some data, and the path of the lock file that says so."""
+
+    stage: str
+    lock: bytes
+
+    def shown(self, repo: Repository) -> str:
+        """The stage, as the user would type it."""
+        from dver.pipelines.engine.graph import Address  # for messages only
+
+        return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.here))
+
+
+class Made(NamedTuple):
+    """An output as its stage has made it. `path` is relative to the top of the Git worktree."""
+
+    path: bytes
+    pointer: Pointer
+    """What a pointer to it would say."""
+    maker: Maker
+
+
+def outputs_in(
+    repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lock_format.decode
+) -> Iterator[Made]:
+    """The outputs that the lock file names and that are in the store: those that are not cached are none of ours.
+
+    Raises CorruptError, ConflictError, which name the file, for one that cannot be read, or with an output where no
+    data may be. `decode` may be another one that remembers what it has read.
+    """
+    for name, item in outs_of(read(repo, lock_path, content, decode)):
+        yield Made(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
+
+
+def outs_of(lock: Lock) -> Iterator[tuple[str, Item]]:
+    """The cached outputs of all stages, each with the stage's name."""
+    return ((name, item) for name, stage in lock.stages.items() for item in stage.outs if item.cache)
+
+
+def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lock_format.decode) -> Lock:
+    """The lock file; errors name it."""
+    try:
+        return decode(content)
+    except (CorruptError, ConflictError) as error:
+        shown = repo.shown(lock_path)
+        remedy = f"{restoring(repo, lock_path)}, or delete it and run `dver repro`"
+        raise type(error)(
+            f"cannot read the lock {shown!r}",
+            why=f"it is {error.what}" + (f": {error.why}" if error.why else ""),
+            fix=error.fix if isinstance(error, ConflictError) or error.fix == "upgrade dver" else remedy,
+        ) from error
+
+
+def place_of(lock_path: bytes, item: Item) -> bytes:
+    """Where the output or dependency `item` of a lock file is, relative to the top of the Git worktree.
+
+    Raises CorruptError for what cannot be the name of a file.
+    """
+    try:
+        return os.path.normpath(os.path.join(os.path.dirname(lock_path), os.fsencode(item.path)))
+    except UnicodeEncodeError:  # half of a character, which JSON can write
+        raise CorruptError("a lock file with a path that no file can have", why=f"{item.path!r} is not text") from None
+
+
+def _place(repo: Repository, lock_path: bytes, stage: str, item: Item) -> bytes:
+    """`place_of` an output. Raises CorruptError for a place where no data may be."""
+    try:
+        place = place_of(lock_path, item)
+    except CorruptError:
+        _refuse(repo, lock_path, stage, item, "it is not text")
+    for name in place.split(b"/"):
+        reason = "it belongs to dver" if name == _PROJECT_FOLDER else forbidden_name(name)
+        if reason is not None:
+            _refuse(repo, lock_path, stage, item, "it is outside of the repository" if name == b".." else reason)
+    return place
+
+
+_PROJECT_FOLDER: Final = os.fsencode(PROJECT_FOLDER)
+
+
+def _refuse(repo: Repository, lock_path: bytes, stage: str, item: Item, reason: str) -> NoReturn:
+    shown = repo.shown(lock_path)
+    raise CorruptError(
+        f"the lock {shown!r} has the output {item.path!r} of stage {stage!r}",
+        why=f"{reason}, so no data can be there",
+        fix=f"delete the lines of that stage, or all of it: git rm -f -- {typed(shown)}",
+    )

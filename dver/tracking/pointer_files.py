@@ -1,0 +1,202 @@
+"""Writing pointer files, the `.gitignore` lines beside them, and both into Git's index: all of it or nothing.
+
+Whoever names objects in pointers that no pointer named before makes a `Watch` before it looks at the store, and hands
+it over here: so a gc beside it takes away nothing that a pointer names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
+from dver.core.files import clear_leftovers, fsync_dir, read_regular, write_all_atomic, write_atomic
+from dver.core.phrasing import count
+from dver.formats import pointer as pointer_format
+from dver.formats.objectref import ObjectKey
+from dver.formats.pointer import Pointer
+from dver.git import gitignore, index
+from dver.repo import Repository
+from dver.store.trash.guard import Watch
+from dver.tracking.targets import SUFFIX
+
+TRIES: Final = 10
+"""How often a command that meets with `SweptError` begins again."""
+
+
+class SweptError(MissingObjectError):
+    """A gc has deleted, for good, objects that were about to be named. Begin again: they are not in the store now."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__(
+            f"{count(lost, 'object')} were deleted by a gc while pointers to them were written",
+            why="its grace period is so short that nothing could be put back; no pointer was changed",
+            fix="run the same command again",
+        )
+
+
+def write_pointers(
+    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], watch: Watch | None = None
+) -> None:
+    """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
+
+    Bytes are a whole pointer file, as an older version has it; in other ones, what a person has added stays. What a gc
+    took away since `watch` was made is put back. After an error, or Ctrl-C, everything is as it was. Raises SweptError
+    where a new pointer names what is deleted for good.
+    """
+    for folder in {os.path.dirname(path) for path in pointers}:
+        clear_leftovers(repo.absolute(folder))
+    change = _Change(repo)
+    try:
+        for folder, wanted in _by_folder(pointers).items():
+            change.ignore_data(folder, wanted)
+        for path, pointer in pointers.items():
+            if pointer is not None:
+                change.write(path, pointer)
+            else:
+                change.delete(path)
+        change.write_all()
+        change.stage()
+        if watch is not None:
+            _see_that_all_is_there(watch, pointers.values(), change.old_pointers())
+    except BaseException:
+        change.take_back()
+        raise
+
+
+def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, dict[bytes, bool]]:
+    """By folder, the names of the data in it, and whether each is to have a pointer."""
+    found: dict[bytes, dict[bytes, bool]] = {}
+    for path, pointer in pointers.items():
+        folder, name = os.path.split(path)
+        found.setdefault(folder, {})[name] = pointer is not None
+    return found
+
+
+def _see_that_all_is_there(
+    watch: Watch, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
+) -> None:
+    lost = watch.lacking([one.ref().key for one in pointers if isinstance(one, Pointer)])
+    if lost:
+        lost -= watch.lacking(_roots_of(before))  # what was never fetched
+    if lost:
+        raise SweptError(len(lost))
+    watch.lacking(_roots_of(one for one in pointers if isinstance(one, bytes)))
+
+
+def _roots_of(contents: Iterable[bytes]) -> Iterator[ObjectKey]:
+    """What older versions of pointers name, of which not all has to be here."""
+    for content in contents:
+        with suppress(CorruptError, ConflictError):
+            pointer = pointer_format.decode(content)
+            yield pointer.oid, pointer.kind
+
+
+class _Change:
+    """Files that are being changed, and what they were before."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._before: dict[bytes, bytes | None] = {}
+        self._contents: dict[Path, bytes] = {}
+        self._written: set[bytes] = set()
+        self._deleted: set[bytes] = set()
+        self._doomed: list[bytes] = []
+        self._staging = False
+
+    def write(self, path: bytes, pointer: Pointer | bytes) -> None:
+        """Have `write_all` write the pointer of the data at `path`."""
+        name = path + SUFFIX
+        self._put_on_disk(name)
+        before = self._remember(name)
+        if isinstance(pointer, bytes):
+            content = pointer
+        else:
+            content = pointer_format.encode(pointer) if before is None else pointer_format.rewrite(before, pointer)
+        if content != before:
+            self._file(name).parent.mkdir(parents=True, exist_ok=True)
+            self._contents[self._file(name)] = content
+        self._written.add(name)
+
+    def write_all(self) -> None:
+        """Write what `write` was given, all of it at once."""
+        write_all_atomic(self._contents)
+
+    def delete(self, path: bytes) -> None:
+        """Delete the pointer of the data at `path`, once all else is done: killed before, the same command finds it."""
+        name = path + SUFFIX
+        if self._remember(name) is not None:
+            self._doomed.append(name)
+        self._deleted.add(name)
+
+    def ignore_data(self, folder: bytes, wanted: Mapping[bytes, bool]) -> None:
+        """Have Git ignore the data of these names in `folder`, or no longer where `wanted` is False."""
+        ignore_file = os.path.join(folder, b".gitignore")
+        self._put_on_disk(ignore_file)
+        if not any(wanted.values()) and not self._file(ignore_file).exists():
+            # It may be what a killed command has deleted already.
+            self._deleted.update(index.tracked_under(self._repo.git, ignore_file))
+            return
+        self._file(ignore_file).parent.mkdir(parents=True, exist_ok=True)
+        self._remember(ignore_file)
+        gitignore.edit(
+            self._file(ignore_file),
+            add=[gitignore.pattern(name) for name, ignored in wanted.items() if ignored],
+            remove=[gitignore.pattern(name) for name, ignored in wanted.items() if not ignored],
+        )
+        if self._file(ignore_file).exists():
+            self._deleted.discard(ignore_file)
+            self._written.add(ignore_file)
+        else:
+            self._written.discard(ignore_file)
+            self._deleted.add(ignore_file)
+
+    def old_pointers(self) -> list[bytes]:
+        """The pointer files as they were."""
+        return [content for name, content in self._before.items() if content is not None and name.endswith(SUFFIX)]
+
+    def stage(self) -> None:
+        """Put all of it into Git's index, and delete what is to go."""
+        self._staging = True
+        self._repo.stage(sorted(self._written), deleted=sorted(self._deleted))
+        for name in self._doomed:
+            self._file(name).unlink()
+            fsync_dir(self._file(name).parent)
+
+    def take_back(self) -> None:
+        """Make every file what it was, and stage that if the other was perhaps staged."""
+        for name, content in self._before.items():
+            with suppress(OSError):  # the error that brought us here says more than this one could
+                if content is None:
+                    self._file(name).unlink(missing_ok=True)
+                elif self._content(name) != content:
+                    write_atomic(self._file(name), content)
+        if self._staging:  # perhaps Git was done when Ctrl-C came
+            with suppress(DverError):
+                old = {name for name, content in self._before.items() if content is not None}
+                index.stage(self._repo.git, sorted(old))
+                index.remove_cached(self._repo.git, sorted(self._before.keys() - old))
+
+    def _put_on_disk(self, name: bytes) -> None:
+        """Write a file that a sparse checkout leaves out as the index has it, so that a change keeps the rest of it."""
+        file = self._file(name)
+        if not os.path.lexists(file) and index.left_out(self._repo.git, name):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, index.content(self._repo.git, name))
+
+    def _remember(self, name: bytes) -> bytes | None:
+        if name not in self._before:
+            self._before[name] = self._content(name)
+        return self._content(name)
+
+    def _content(self, name: bytes) -> bytes | None:
+        try:
+            return read_regular(self._file(name))
+        except FileNotFoundError:
+            return None
+
+    def _file(self, name: bytes) -> Path:
+        return Path(os.fsdecode(self._repo.absolute(name)))

@@ -1,0 +1,99 @@
+"""Which versions of which data a command is about: those of the workspace, of a revision, or of many commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import UsageError
+from dver.formats.lock_versions import LockVersions
+from dver.formats.objectref import ObjectRef
+from dver.git import pointers, revisions
+from dver.repo import Repository
+from dver.tracking.browse import at_revision, entry_at
+from dver.tracking.targets import Target, Tracked, data_of, data_path, is_at_or_below, named_in, select
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which commits count besides, or instead of, the workspace's pointers."""
+
+    rev: str | None = None
+    all_branches: bool = False
+    all_tags: bool = False
+    all_commits: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Are there possibly several versions of one path?"""
+        return self.all_branches or self.all_tags or self.all_commits
+
+
+CURRENT: Final = Scope()
+"""The pointers and locks on disk."""
+
+
+def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[Target]:
+    """The data that `scope` and `paths` mean, each version once."""
+    if not scope.many:
+        return select(repo, at_revision(repo, scope.rev), paths, cwd)
+    versions = _versions(repo, scope)
+    if not paths:
+        return [Target(one) for one in versions]
+    chosen: dict[tuple[bytes, bytes], Target] = {}
+    for text in paths:
+        path = data_of(data_path(repo, text, cwd))
+        found = [target for one in versions for target in _within(one, path)]
+        if not found:
+            raise UsageError(f"{text!r} is tracked in none of these commits", fix="`dver ls` lists what is tracked")
+        chosen.update({(target.path, target.tracked.pointer.oid): target for target in found})
+    return list(chosen.values())
+
+
+def roots_of(repo: Repository, targets: Iterable[Target]) -> list[ObjectRef]:
+    """The objects that targets stand for. Raises what `entry_at` does."""
+    return [entry_at(repo, target).ref(target.path) for target in targets]
+
+
+def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -> dict[str, list[Target]]:
+    """Targets by the remote that they belong on: their pointer's own, else the one that was `chosen`, else the default.
+
+    Raises RepositoryError where one belongs on the default remote and there is none.
+    """
+    groups: dict[str, list[Target]] = {}
+    for target in targets:
+        name = target.tracked.pointer.remote or chosen or repo.remote_settings().name
+        groups.setdefault(name, []).append(target)
+    return groups
+
+
+def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
+    commits = revisions.commits(
+        repo.git,
+        branches=scope.all_branches,
+        tags=scope.all_tags,
+        all_commits=scope.all_commits,
+        revs=[scope.rev] if scope.rev else [],
+    )
+    blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
+    places: dict[str, list[bytes]] = {}
+    for path, ids in sorted(blobs.items()):
+        for blob in sorted(ids):
+            places.setdefault(blob, []).append(path)
+    locks = LockVersions()
+    versions: dict[tuple[bytes, bytes], Tracked] = {}
+    for blob, content in pointers.each_blob(repo.git, places, pointers.most_bytes(blobs)):
+        for path in places[blob]:
+            for one in named_in(repo, path, blob, content, locks.decode):
+                versions[one.path, one.pointer.oid] = one
+    return [versions[key] for key in sorted(versions)]
+
+
+def _within(tracked: Tracked, path: bytes) -> list[Target]:
+    if is_at_or_below(tracked.path, path):
+        return [Target(tracked)]
+    if is_at_or_below(path, tracked.path):
+        return [Target(tracked, tuple(path[len(tracked.path) + 1 :].split(b"/")))]
+    return []

@@ -1,0 +1,208 @@
+"""What may be tracked, and what stands in the way."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from dver.core.errors import ConflictError, DverError, UsageError
+from dver.core.phrasing import some, typed
+from dver.formats.tree import NAME_MAX, Kind, forbidden_name
+from dver.git import gitignore, index
+from dver.repo import PROJECT_FOLDER, Repository
+from dver.tracking.targets import SUFFIX, Target, Tracked, below, containing
+from dver.workspace.files.apply import refuse_symlinked_parents
+from dver.workspace.state.store_links import link_to
+
+_OURS: Final = {b".dverignore", b"dver.yaml", b"dver.lock"}
+_GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
+
+
+def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    """Raise UsageError or ConflictError, with the way out, unless a pointer can stand for the data at `path`.
+
+    `text` is what the user typed for it. What Git says, `check_git` asks for all paths at once.
+    """
+    _check_name(repo, tracked, path, text)
+    if not os.path.lexists(repo.absolute(path)):
+        raise _absent(tracked, path, text)
+    if path in tracked and is_link(repo, path):
+        raise replaced_by_link(repo, path)
+    _check_overlap(repo, tracked, path, text)
+    _check_place(repo, path, text)
+
+
+def is_link(repo: Repository, path: bytes) -> bool:
+    """Is a symbolic link at `path`, and not one that dver made to its store?"""
+    absolute = repo.absolute(path)
+    return os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None
+
+
+def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
+    """The error for tracked data in whose place a symbolic link is, as where somebody moved it to another disk."""
+    absolute = repo.absolute(path)
+    shown = typed(repo.shown(path))
+    restored = f"rm {shown} && dver checkout {shown}"
+    if os.path.exists(absolute):
+        restored = f"rm {shown} && mv {typed(os.fsdecode(os.path.realpath(absolute)))} {shown}"
+    return UsageError(
+        f"{repo.shown(path)!r} is tracked, and is a symbolic link now",
+        why="dver tracks files and directories; the text of the link would replace the data in the next commit",
+        fix=restored,
+    )
+
+
+def check_inside(repo: Repository, target: Target, text: str) -> None:
+    """Raise the same unless the place `target` inside of tracked data can be recorded by itself."""
+    if target.tracked.entry.kind is not Kind.DIRECTORY:
+        whole = repo.shown(target.tracked.path)
+        raise ConflictError(
+            f"{text!r} lies in {whole!r}, which is tracked as one file",
+            fix=f"`dver add {typed(whole)}` records that it is a directory now",
+        )
+    for name in target.inside:
+        if reason := forbidden_name(name):
+            raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the data")
+    refuse_symlinked_parents(repo.top, target.path)
+
+
+def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
+    """Raise UsageError for a target that a stage makes: its lock file, not a pointer, says what it should be."""
+    for target in targets:
+        maker = target.tracked.maker
+        if maker is not None:
+            whole, stage = repo.shown(target.tracked.path), maker.shown(repo)
+            raise UsageError(
+                f"{repo.shown(target.path)!r} is {'in ' if target.inside else ''}an output of stage {stage!r}",
+                why=f"{repo.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
+                fix=f"`dver repro {typed(stage)}` makes it again, `dver commit {typed(stage)}` records it as it is",
+            )
+
+
+def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    """Raise the same unless data could be moved to `path`, where nothing is yet."""
+    _check_name(repo, tracked, path, text)
+    _check_overlap(repo, tracked, path, text)
+    _check_place(repo, path, text)
+    check_git(repo, {path: text})
+
+
+def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    name = os.path.basename(path)
+    if path in (b"", repo.prefix):
+        raise UsageError("cannot track the whole project", why="its code belongs to Git", fix="name the data in it")
+    parts = path.split(b"/")
+    if b".git" in parts or os.fsencode(PROJECT_FOLDER) in parts:
+        raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
+    if name in _OURS | _GITS:
+        raise UsageError(
+            f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {typed(text)}"
+        )
+    if len(name + SUFFIX) > NAME_MAX:
+        most = NAME_MAX - len(SUFFIX)
+        why = f"its name has {len(name)} bytes, and that of its pointer would be too long with more than {most}"
+        raise UsageError(f"cannot track {text!r}", why=why, fix="move it into a directory, and add that")
+    if name.endswith(SUFFIX):
+        data = text.removesuffix(os.fsdecode(SUFFIX))
+        raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {typed(data)}")
+
+
+def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverError:
+    if path in tracked:
+        return UsageError(
+            f"{text!r} is tracked, but not in the workspace",
+            why="it was deleted, or never checked out",
+            fix=f"`dver checkout {typed(text)}` brings it back, `dver remove {typed(text)}` stops tracking it",
+        )
+    return UsageError(f"{text!r} does not exist", fix="check the spelling")
+
+
+def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+    around = containing(tracked, os.path.dirname(path))
+    if around is not None:
+        refuse_outputs(repo, [Target(around.tracked)])
+        whole = repo.shown(around.tracked.path)
+        raise ConflictError(
+            f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {typed(whole)}` first"
+        )
+    inside = below(tracked, path)
+    made = [one for one in inside if one.maker is not None]
+    if made:
+        raise ConflictError(
+            f"{text!r} contains what stages make",
+            why=some([repo.shown(one.path) for one in made]),
+            fix="add what else is in it by itself, or have the stages make it elsewhere",
+        )
+    if inside:
+        raise ConflictError(
+            f"{text!r} contains data that is tracked by itself",
+            why=some([repo.shown(one.path) for one in inside]),
+            fix=f"`dver remove` {'it' if len(inside) == 1 else 'them'} first, then add {text!r} as a whole",
+        )
+
+
+def _check_place(repo: Repository, path: bytes, text: str) -> None:
+    refuse_symlinked_parents(repo.top, path)
+    absolute = repo.absolute(path)
+    if is_link(repo, path):
+        raise UsageError(
+            f"{text!r} is a symbolic link",
+            why="what it points to may be anywhere",
+            fix=f"`dver add` its target, and leave the link to Git with `git add {typed(text)}`",
+        )
+    if os.path.isdir(absolute + SUFFIX):
+        raise ConflictError(
+            f"no pointer can be written for {text!r}",
+            why=f"{text + '.dver'!r} is a directory",
+            fix="rename that directory, or the data",
+        )
+
+
+def check_git(repo: Repository, texts: Mapping[bytes, str]) -> None:
+    """Raise ConflictError unless Git tracks nothing at the data paths `texts`, and ignores none of their pointers."""
+    if not texts:
+        return
+    for name in index.tracked_under(repo.git, *texts):
+        path = next(path for path in texts if not path or name == path or name.startswith(path + b"/"))
+        raise _tracked_by_git(repo, path, texts[path])
+    rules = index.ignored(repo.git, [path + SUFFIX for path in texts])
+    for path, text in texts.items():
+        _check_rule(repo, path, rules.get(path + SUFFIX), text)
+
+
+def _tracked_by_git(repo: Repository, path: bytes, text: str) -> ConflictError:
+    in_git = index.tracked_under(repo.git, path)
+    return ConflictError(
+        f"{text!r} is tracked by Git",
+        why=f"Git has {some([repo.shown(one) for one in in_git])}",
+        fix=f"git rm -r --cached -- {typed(text)}   (the files stay), then dver add {typed(text)}",
+    )
+
+
+def _check_rule(repo: Repository, path: bytes, rule: index.IgnoreRule | None, text: str) -> None:
+    if rule is not None:
+        source = os.fsdecode(rule.source) if rule.source.startswith(b"/") else repo.shown(rule.source)
+        raise ConflictError(
+            f"the pointer {text + '.dver'!r} would be ignored by Git",
+            why=f"{source}:{rule.line} says {os.fsdecode(rule.pattern)!r}",
+            fix=_unignoring(repo, path, rule),
+        )
+
+
+def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
+    """The command that lets Git track the pointer of `path`. Below an ignored directory it can only be tracked once the
+    directory itself is not ignored any more."""
+    is_here = not rule.source.startswith((b"/", b".git/")) and os.path.basename(rule.source) == b".gitignore"
+    source = rule.source if is_here else b".gitignore"  # which counts more than rules outside of the worktree
+    parts = path.split(b"/")
+    folders = [b"/".join(parts[:length]) for length in range(1, len(parts))]
+    ignored = index.ignored(repo.git, folders)
+    lines = ["!*.dver", "!.gitignore"]
+    if hidden := next((folder for folder in folders if folder in ignored), None):
+        place = os.path.relpath(hidden, os.path.dirname(source) or b".")
+        at = os.fsdecode(b"/".join(map(gitignore.escape, place.split(b"/"))))
+        lines = [f"!/{at}/", f"/{at}/**", f"!/{at}/**/", *lines]
+    listed = " ".join(map(shlex.quote, lines))
+    return f"printf '%s\\n' '' {listed} >> {typed(repo.shown(source))}"

@@ -1,0 +1,1 @@
+"""Adding data of the workspace to the store."""

@@ -1,0 +1,195 @@
+"""Adding data: scanning it into the store, and naming it in pointers. What `add` and the pre-commit hook share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from dver.core.oid import Oid
+from dver.core.progress import Progress, Steps
+from dver.core.worker_pool import Crew
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry, Kind, read_directory
+from dver.repo import Repository
+from dver.store.trash.guard import Watch
+from dver.store.trees.compare import TreeReader, same
+from dver.store.trees.edit import graft
+from dver.store.writer import StoreWriter
+from dver.tracking.directory_listings import DirectoryReader
+from dver.tracking.partial_directories import completed, is_part
+from dver.tracking.pointer_files import TRIES, SweptError, write_pointers
+from dver.tracking.targets import Target, Tracked
+from dver.tracking.trackable import replaced_by_link
+from dver.workspace.files.share_with_store import share_with_store
+from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
+from dver.workspace.scan.ignore import IgnoreRules
+from dver.workspace.scan.measure import size_of
+from dver.workspace.scan.scanner import Intake
+from dver.workspace.state.placed import after_rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """One pointer: `before` is None where it is new. Paths are relative to the top of the Git worktree."""
+
+    path: bytes
+    before: Pointer | None
+    pointer: Pointer
+
+    @property
+    def changed(self) -> bool:
+        """Does the pointer now say something else?"""
+        return self.before != self.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something to scan: a new path, tracked data, or a place inside of it."""
+
+    path: bytes
+    target: Target | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was scanned."""
+
+    added: list[Added]
+    complete: frozenset[bytes]
+    """Tracked data of which the workspace has everything."""
+
+
+class _NewTrees:
+    """Trees that are being made: they go to the intake, and can be read before they are in the store."""
+
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
+        self._new: dict[Oid, bytes] = {}
+
+    def emit(self, oid: Oid, content: bytes) -> None:
+        """Take a new tree object."""
+        self._new[oid] = content
+        self.intake.tree(oid, content)
+
+    def reader(self, stored: TreeReader) -> TreeReader:
+        """A reader of directories, new or `stored`."""
+        new = self._new
+        return lambda oid: read_directory(new.__getitem__, oid) if oid in new else stored(oid)
+
+
+def keep(
+    repo: Repository,
+    tracked: Mapping[bytes, Tracked],
+    requests: Sequence[Request],
+    crew: Crew,
+    *,
+    remote: str | None,
+    progress: Progress,
+) -> list[Added]:
+    """Take all that is requested into the store, and name it in pointers; to be called with the worktree's lock."""
+    tries_left = TRIES
+    while True:
+        watch = Watch(repo.store)
+        taken = take(repo, tracked, requests, crew, remote=remote, progress=progress)
+        tries_left -= 1
+        try:
+            _note_parts(repo, requests, taken.complete)
+            _record(repo, requests, taken.added, watch)
+            break
+        except SweptError:
+            if not tries_left:
+                raise
+    whole = {one.path for one in requests if one.target is None or not one.target.inside}
+    repo.store.index.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.partial)
+    return taken.added
+
+
+def _note_parts(repo: Repository, requests: Sequence[Request], complete: frozenset[bytes]) -> None:
+    """Note of which directories only parts are here, before it is noted what dver has put there."""
+    tracked = [one.target.tracked for one in requests if one.target is not None]
+    repo.note_partial({one.path: one.path not in complete for one in tracked if is_part(repo, one.path, one.entry)})
+
+
+def take(
+    repo: Repository,
+    tracked: Mapping[bytes, Tracked],
+    requests: Sequence[Request],
+    crew: Crew | None,
+    *,
+    remote: str | None,
+    progress: Progress,
+) -> Taken:
+    """Scan all that is requested, into the store if there is a crew for it; the new pointers."""
+    with ExitStack() as stack:
+        intake: Intake = HashOnly()
+        if crew is not None:
+            writer = stack.enter_context(StoreWriter(repo.store))
+            intake = stack.enter_context(KeepInStore(writer, repo.link_mode, crew))
+        entries: dict[bytes, Entry] = {}
+        trees = _NewTrees(intake)
+        ignore = repo.ignore()
+        sizes = [_size(repo, request, ignore) for request in requests]
+        complete: set[bytes] = set()
+        with repo.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
+            steps = Steps(task)
+            for request, size in zip(requests, sizes, strict=True):
+                if _take_one(repo, request, entries, trees, steps.step(size)):
+                    complete.add(request.path)
+    added = []
+    for path, entry in entries.items():
+        before = tracked[path].pointer if path in tracked else None
+        pointer = Pointer.of(entry, before)
+        if remote is not None:
+            pointer = replace(pointer, remote=remote)
+        added.append(Added(path, before, pointer))
+    return Taken(added, frozenset(complete))
+
+
+def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
+    """The bytes of what is requested, as far as all of it will surely be read: of tracked directories, little is."""
+    place = repo.absolute(request.path)
+    if request.target is not None and os.path.isdir(place):
+        return 0
+    return size_of(place, ignore)
+
+
+def _take_one(
+    repo: Repository, request: Request, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
+) -> bool:
+    """Scan one request into `entries`. Is it tracked data of which the workspace has everything?"""
+    snapshot = repo.scan(request.path, trees.intake, progress=progress)
+    found = snapshot.root if snapshot else None
+    target = request.target
+    if target is None:
+        assert found is not None
+        entries[request.path] = found
+        return False
+    one, stored = target.tracked, DirectoryReader(repo, target.tracked)
+    if target.inside:
+        top = entries.get(one.path, one.entry)
+        entries[one.path] = graft(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
+        return False
+    assert snapshot is not None
+    if snapshot.root.kind is Kind.SYMLINK:
+        raise replaced_by_link(repo, one.path)
+    entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
+    return same(entries[one.path], snapshot.root)
+
+
+def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], watch: Watch) -> None:
+    write_pointers(repo, {one.path: one.pointer for one in added}, watch)
+    if repo.link_mode.shares_file:
+        for one in added:
+            place = repo.absolute(one.path)
+            share_with_store(place, repo.store, repo.link_mode, repo.stat_cache, scratch=repo.scratch)
+    whole = {one.path for one in requests if one.target is None or not one.target.inside}
+    placed = repo.placed
+    repo.note_placed({one.path: _placed(one, () if one.path in whole else placed.get(one.path, ())) for one in added})
+
+
+def _placed(one: Added, before: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What is in the place of data that was added; `before`, where it was only added in part."""
+    entry = one.pointer.entry(one.path)
+    return after_rewrite(before, one.before.entry(one.path), entry) if one.before is not None else (entry,)

@@ -1,0 +1,58 @@
+"""Requests to record data whose pointer moved since dver placed it: that would take the pointer's change back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dver.core.errors import ConflictError
+from dver.core.phrasing import typed
+from dver.core.progress import Progress
+from dver.repo import Repository
+from dver.tracking.availability import presence_of
+from dver.tracking.directory_listings import DirectoryReader
+from dver.workspace.add.add import Request
+from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.state.data_state import DataState
+
+
+def requests_behind(
+    repo: Repository, requests: Sequence[Request], *, update: bool, progress: Progress
+) -> dict[bytes, DataState]:
+    """The state of data whose pointer moved, so that recording it would take that back; by path."""
+    placed = repo.placed
+    found = {}
+    for request in requests:
+        # A user who names data that dver never placed means it.
+        if request.target is None or not (update or placed.get(request.target.tracked.path)):
+            continue
+        place = Place.of(request.target)
+        if has_moved(place, placed):
+            snapshot = repo.scan(request.path, HashOnly(), progress=progress)
+            reader = DirectoryReader(repo, request.target.tracked)
+            state = state_of(repo, place, snapshot, placed, stored=reader)
+            if state.is_behind:
+                found[request.path] = state
+    return found
+
+
+def is_behind(repo: Repository, request: Request, state: DataState) -> ConflictError:
+    """The error for a request for data that is in a `state` that must not be recorded."""
+    assert request.target is not None
+    tracked = request.target.tracked
+    shown, text = repo.shown(request.path), typed(repo.shown(request.path))
+    in_store = tracked.pointer.oid in presence_of(repo, [tracked.pointer]).in_store
+    verb = "checkout" if in_store else "pull"
+    if state is DataState.OUT_OF_DATE:
+        return ConflictError(
+            f"{shown!r} is out of date",
+            why="its pointer changed, and the data is still what dver placed there before; adding it would take the "
+            "change back",
+            fix=f"dver {verb} {text}, or, to record the older version: dver add --force {text}",
+        )
+    return ConflictError(
+        f"{shown!r} was edited from another version than its pointer's",
+        why="the pointer changed since dver placed the data; adding it would take the change back",
+        fix=f"dver {verb} {text} updates what was not edited; dver add --force {text} records the data as it is; "
+        f"dver {verb} --force {text} discards the edits",
+    )

@@ -1,0 +1,1 @@
+"""Changes of tracked data in the workspace."""

@@ -1,0 +1,143 @@
+"""How tracked data differs from its pointer: found out by a scan of the workspace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from dver.core.errors import ConflictError, CorruptError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.progress import Progress
+from dver.formats.pack import ObjectKind
+from dver.formats.pointer import Pointer
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.store.trees.compare import Change, TreeReader, compare, same, with_renames
+from dver.tracking.partial_directories import changes_in_part, completed, is_part
+from dver.tracking.targets import Target
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.scan.scanner import Snapshot
+from dver.workspace.state.data_state import DataState, Listing, data_state
+from dver.workspace.state.placed import NOTHING, Placed
+
+
+def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progress: Progress) -> dict[bytes, Entry]:
+    """The files among `pointers`, by path, that are as these say. One look for each folder: a look by itself costs more
+    than the file, which is felt where there are thousands."""
+    folders: dict[bytes, list[bytes]] = {}
+    for path, pointer in pointers.items():
+        if pointer.kind is ObjectKind.BLOB:
+            folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+    found: dict[bytes, Entry] = {}
+    for folder, names in folders.items():
+        try:
+            snapshot = repo.look(folder, sorted(names), HashOnly(), progress=progress)
+        except ConflictError:  # one of them is being written: a look at each says which
+            continue
+        for entry in (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ():
+            path = os.path.join(folder, entry.name)
+            if same(pointers[path].entry(path), entry):
+                found[path] = entry
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a tracked path has in the workspace."""
+
+    found: Entry | None
+    state: DataState
+    changes: tuple[Change, ...] | None = ()
+    """Against the pointer, where the data was edited; None where the recorded version cannot be read here."""
+    is_complete: bool = False
+    """Is all that is recorded there, so that it is no part? Known of unchanged data only."""
+
+
+def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
+    """Compare what is at `path` with what `pointer` says and with what dver `placed` there."""
+    snapshot = repo.scan(path, HashOnly(), progress=progress)
+    recorded = pointer.entry(path)
+    if snapshot is None:
+        return Examined(None, DataState.ABSENT)
+    if same(recorded, snapshot.root):
+        return Examined(snapshot.root, DataState.UNCHANGED, is_complete=True)
+    state = state_of(repo, Place(path, recorded), snapshot, placed)
+    if state is DataState.OUT_OF_DATE:
+        return Examined(snapshot.root, state)
+    try:
+        found, changes = _changes(repo, path, recorded, snapshot)
+    except (MissingObjectError, CorruptError):
+        return Examined(snapshot.root, state, None)
+    return Examined(found, state, changes) if changes else Examined(found, DataState.UNCHANGED)
+
+
+def _changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> tuple[Entry, tuple[Change, ...]]:
+    """What is at `path`, with what was never checked out there as it is `recorded`, and how it differs from that."""
+    if is_part(repo, path, recorded):
+        changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
+        return (completed(repo, path, recorded, snapshot)[0] if changes else recorded), changes
+    return snapshot.root, tuple(
+        with_renames(compare(recorded, snapshot.root, repo.store.tree, repo.trees([snapshot]), path=path))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Tracked data, as its pointer or lock records it, or a path inside of a tracked directory."""
+
+    path: bytes
+    """Of the tracked data."""
+    recorded: Entry
+    inside: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, target: Target) -> Place:
+        """The place that a target is."""
+        return cls(target.tracked.path, target.tracked.entry, target.inside)
+
+
+def has_moved(place: Place, placed: Placed) -> bool:
+    """Did the pointer move since dver placed its data, so that data which differs may only be out of date?"""
+    return any(not same(one, place.recorded) for one in placed.get(place.path, (NOTHING,)))
+
+
+def state_of(
+    repo: Repository, place: Place, snapshot: Snapshot | None, placed: Placed, *, stored: TreeReader | None = None
+) -> DataState:
+    """How the `snapshot` of what is at `place` differs from what is recorded, by what dver has `placed` there.
+
+    `stored` reads directories that are not in the store; without it, what cannot be read is taken for changed.
+    """
+
+    def listing(oid: Oid, names: Collection[bytes] | None) -> Mapping[bytes, Entry]:
+        if oid == NOTHING.oid:
+            return {}
+        try:
+            return {one.name: one for one in repo.store.tree(oid)} if names is None else repo.store.entries(oid, names)
+        except MissingObjectError:
+            if stored is None:
+                raise
+            return {one.name: one for one in stored(oid) if names is None or one.name in names}
+
+    return data_state(
+        snapshot.root if snapshot is not None else None,
+        _inside(place.recorded, place.inside, listing),
+        [_inside(one, place.inside, listing) or NOTHING for one in placed.get(place.path, ())],
+        repo.trees([snapshot] if snapshot is not None else []),
+        listing,
+        part=is_part(repo, place.path, place.recorded),
+    )
+
+
+def _inside(entry: Entry, names: Sequence[bytes], listing: Listing) -> Entry | None:
+    """What is at `names` below `entry`, as far as it can be read."""
+    found: Entry | None = entry
+    for name in names:
+        if found is None or found.kind is not Kind.DIRECTORY:
+            return None
+        try:
+            found = listing(found.oid, (name,)).get(name)
+        except (MissingObjectError, CorruptError):
+            return None
+    return found

@@ -1,0 +1,155 @@
+"""Data that dver placed, and that was moved or whose pointer went and came back without dver.
+
+Both correct what placed.json says of it; then data follows its pointer as ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from dver.core.errors import ConflictError, CorruptError
+from dver.git import pointers, revisions
+from dver.git.pointers import Change, PointerFile
+from dver.repo import Repository
+from dver.tracking.targets import SUFFIX, Tracked, load
+from dver.workspace.state.followed import mark_of
+from dver.workspace.state.placed import Placed
+
+
+def note_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
+    """Before a commit: note under its new path what dver placed under an old one that no pointer on disk names."""
+    absent = [path for path in repo.placed if path not in staged and not _exists(repo, path)]
+    left = [path for path in absent if not _exists(repo, path + SUFFIX)]
+    if moves := list(_moves(repo, left, staged.values())):
+        with repo.exclusive():
+            _note(repo, moves)
+
+
+def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]) -> None:
+    """After Git has changed pointers: note data that was moved together with its pointer, and absent data whose pointer
+    was created.
+
+    `index` and `tracked` are the pointers in the index, and what is named on disk. Git is asked only if placed data is
+    absent. Call it within `top.exclusive()`.
+    """
+    absent = [path for path in top.placed if not _exists(top, path)]
+    if not absent:
+        return
+    heads = [_Former.of(top, index, commit) for commit in revisions.former_heads(top.git)]
+    stash = revisions.last_stash(top.git)
+    former = [*heads, *([_Former.of(top, index, stash)] if stash else ())]
+    created = _created(top, heads, [tracked[path] for path in absent if path in tracked])
+    _note(top, list(_taken_away(top, former, absent, tracked)), created)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Data that is at another path than where dver placed it."""
+
+    to: Tracked
+    origins: Sequence[bytes]
+    """Where dver placed it: more than one path if they had the same content."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """The pointers and locks of a commit that was checked out, as a difference to the index."""
+
+    index: Mapping[bytes, PointerFile]
+    changes: Mapping[bytes, Change]
+
+    @classmethod
+    def of(cls, top: Repository, index: Mapping[bytes, PointerFile], commit: str) -> _Former:
+        """Those of `commit` (an id)."""
+        return cls(index, pointers.changed_against_head(top.git, commit))
+
+    def __contains__(self, source: bytes) -> bool:
+        change = self.changes.get(source)
+        return source in self.index if change is None else change.old is not None
+
+    def taken_away(self, top: Repository) -> Iterator[Tracked]:
+        """What its files name that neither the index nor the disk has any more, as far as they can be read."""
+        gone = {
+            path: PointerFile(change.old)
+            for path, change in self.changes.items()
+            if change.old is not None and change.new is None and not _exists(top, path)
+        }
+        with suppress(CorruptError):
+            contents = pointers.read_blobs(top.git, (file.blob for file in gone.values()), pointers.most_bytes(gone))
+            for path, file in gone.items():
+                with suppress(CorruptError, ConflictError):
+                    yield from load(top, {path: replace(file, content=contents[file.blob])}).values()
+
+
+def _taken_away(
+    top: Repository, former: Sequence[_Former], absent: Sequence[bytes], tracked: Mapping[bytes, Tracked]
+) -> Iterator[_Move]:
+    """Data that was moved with its pointer, which Git then took away.
+
+    Data counts as moved to a path under three conditions. A former commit has a pointer there, and the index has none.
+    dver placed the same content at another path, where nothing is now. That commit has no pointer at the other path.
+    So data that the user deleted, or keeps without a pointer, does not count.
+    """
+    for commit in former:
+        left = [path for path in absent if not any(source in commit for source in _sources(path, tracked))]
+        candidates = commit.taken_away(top) if left else ()
+        yield from _moves(top, left, (one for one in candidates if one.path not in tracked))
+
+
+def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked]) -> Iterator[_Move]:
+    """Those of `candidates` whose data is there, and was placed by dver at a path that it has `left`."""
+    placed = repo.placed
+    origins: dict[str, list[bytes]] = {}
+    for path in left:
+        for entry in placed[path]:
+            origins.setdefault(mark_of(entry), []).append(path)
+    for one in candidates if origins else ():
+        came_from = origins.get(mark_of(one.entry))
+        if came_from and one.path not in placed and _exists(repo, one.path):
+            yield _Move(one, came_from)
+
+
+def _note(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
+    """Correct placed.json: `moves` have been made, and the absent data of `created` pointers is to come back."""
+    left = {path for one in moves for path in one.origins}
+    changes: Placed = dict.fromkeys([*left, *created], ())
+    changes |= {one.to.path: (one.to.entry,) for one in moves}
+    if changes:
+        repo.note_placed(changes)
+    partial = {one.to.path: True for one in moves if not repo.partial.isdisjoint(one.origins)}
+    if partial:  # or what was never downloaded would count as deleted
+        repo.note_partial({**dict.fromkeys(left, False), **partial})
+
+
+def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked]) -> Iterator[bytes]:
+    """Which data of `absent` has a pointer or lock that Git has created since data last followed it.
+
+    A pointer that was written since was created, since Git leaves one alone that stays the same. A lock changes with
+    every stage: it was created if a commit that was checked out does not have it. So data that the user deleted stays
+    deleted as long as its pointer or lock stays.
+    """
+    noted = top.noted_at
+    for one in absent:
+        written = _changed_at(top, one.source) > noted
+        if written and (one.maker is None or any(one.maker.lock not in head for head in heads)):
+            yield one.path
+
+
+def _exists(repo: Repository, path: bytes) -> bool:
+    return os.path.lexists(repo.absolute(path))
+
+
+def _sources(path: bytes, tracked: Mapping[bytes, Tracked]) -> set[bytes]:
+    """The files that may name the data `path`."""
+    return {path + SUFFIX, *({tracked[path].source} if path in tracked else ())}
+
+
+def _changed_at(top: Repository, path: bytes) -> int:
+    """When the file `path` was last written, in nanoseconds; 0 outside of a sparse checkout, where it is not."""
+    try:
+        return os.lstat(top.absolute(path)).st_ctime_ns
+    except FileNotFoundError:
+        return 0

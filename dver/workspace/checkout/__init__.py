@@ -1,0 +1,1 @@
+"""Checking out tracked data for pointers or a revision."""

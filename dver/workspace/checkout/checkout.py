@@ -1,0 +1,121 @@
+"""Checking out what pointers and locks say: the step that `checkout` and `pull` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from dver.core.errors import DverError
+from dver.core.oid import Oid
+from dver.core.progress import Progress
+from dver.formats.tree import read_directory
+from dver.git.index import tracked_under
+from dver.git.pointers import read_blobs
+from dver.repo import Repository
+from dver.sharing.prefetch import with_listings
+from dver.store.trash.guard import Watch
+from dver.store.trees.edit import common
+from dver.tracking.browse import entry_at
+from dver.tracking.pointer_files import write_pointers
+from dver.tracking.revision_scope import Scope, targets_in
+from dver.tracking.targets import Target, data_path, in_worktree, is_at_or_below
+from dver.workspace.checkout.incremental import plan_update, update
+from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
+from dver.workspace.checkout.restore import Restored, Wish, destination_of, restore, summary, together
+from dver.workspace.files.apply import apply_plan
+from dver.workspace.files.plan import Subject, plan_checkout
+from dver.workspace.scan.hash_or_store import HashOnly
+
+
+def check_out(
+    repo: Repository,
+    paths: Sequence[str],
+    *,
+    cwd: Path,
+    rev: str | None,
+    force: bool,
+    progress: Progress,
+    relink: bool = False,
+) -> Restored:
+    """Bring the data at `paths`, or all of it, to what pointers and locks say: those on disk, or those of the commit
+    `rev`, whose pointers then become those on disk and in the index. (Lock files are Git's, and stay.)
+
+    Data that dver has put here and that nothing names any more goes. Of a directory of which only parts are here, the
+    rest is checked out where it is in the store; otherwise the parts are brought up to date. With `relink`, files that
+    are linked to the store in another way than `cache.link` says are linked again. Call it within `repo.exclusive()`.
+    """
+    watch = Watch(repo.store) if rev is not None else None
+    targets = targets_in(repo, Scope(rev), paths, cwd)
+    gone = _gone(repo, paths, cwd, targets) if rev is None else ()
+    wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
+    parts = [wish for wish in wishes if _is_in_part(repo, wish)]
+    rest = [wish for wish in wishes if wish not in parts]
+    restored = restore(repo, rest, force=force, relink=relink, progress=progress)
+    if parts:
+        remotes = [one.tracked.pointer.remote for one in targets]
+        with suppress(DverError):  # what is not here then, is told
+            with_listings(repo, lambda: plan_update(repo, parts, progress=progress), remotes)
+        restored = together([restored, _restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
+    if rev is not None:
+        whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
+        contents = read_blobs(repo.git, set(whole.values()))
+        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, watch)
+    return restored
+
+
+def _is_in_part(repo: Repository, wish: Wish) -> bool:
+    """Is it all of a directory of which only parts are here, and the rest is not in the store either?"""
+    if wish.whole is not None or wish.entry is None or wish.path not in repo.partial:
+        return False
+    return bool(repo.store.find_missing([wish.entry.ref(wish.path)]))
+
+
+def _restore_parts(
+    repo: Repository, wishes: Sequence[Wish], *, force: bool, relink: bool, progress: Progress
+) -> Restored:
+    """Bring directories of which only parts are here to what is wished for; what is absent stays so."""
+    done = update(repo, wishes, progress=progress)
+    if force:
+        done = replace(done, kept=())  # what stood in the way goes now
+    rest = [_restore_part(repo, wish, force=force, relink=relink, progress=progress) for wish in wishes]
+    return replace(together([done, *rest]), parts=tuple(wish.path for wish in wishes))
+
+
+def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, progress: Progress) -> Restored:
+    """Bring the files that are here to what is wished for."""
+    snapshot = repo.scan(wish.path, HashOnly(), progress=progress)
+    if snapshot is None or wish.entry is None:
+        return together([])
+    made: dict[Oid, bytes] = {}
+    read = repo.trees([snapshot])
+    want = common(wish.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
+    subject = Subject(wish.path, snapshot.root, want, repo.placed.get(wish.path, ()))
+    plan = plan_checkout(
+        [subject],
+        read=lambda oid: read_directory(made.__getitem__, oid) if oid in made else read(oid),
+        saved=repo.store.present,
+        force=force,
+    )
+    plan_relink(repo, plan, wish.path, snapshot, every=relink)
+    if relink:
+        keep_loose(repo, plan)
+    lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
+    return summary(repo, [plan], lost)
+
+
+def _wish(repo: Repository, target: Target) -> Wish:
+    return Wish(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
+
+
+def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:
+    """Data that dver has put here, and that nothing names any more: another branch was checked out since."""
+    folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
+    below = (path for path in repo.placed if any(is_at_or_below(path, folder) for folder in folders))
+    unnamed = set(below) - {target.path for target in targets}
+    tracked = in_worktree(repo) if unnamed else {}
+    for path in sorted(unnamed - tracked.keys()):
+        # The other branch may have the very same files in Git: then they are Git's, and stay.
+        if not tracked_under(repo.git, path):
+            yield path

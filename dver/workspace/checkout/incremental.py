@@ -1,0 +1,192 @@
+"""Bringing tracked data from one version to another by looking only at what differs between the two.
+
+A checkout compares the whole workspace with a pointer. Where it is known which version dver has put there, as after
+`git checkout`, the two trees tell which places to look at: the cost is that of the change, and files that are the same
+in both versions are let alone, whatever the user has done to them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.progress import SILENT, Progress
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.store.trees.compare import find, join, paired, same
+from dver.workspace.checkout.restore import (
+    Restored,
+    Wish,
+    destination_of,
+    is_finished,
+    note,
+    plan_restore,
+    restore,
+    summary,
+    together,
+)
+from dver.workspace.files.apply import apply_plan
+from dver.workspace.files.plan import CheckoutPlan, Subject, plan_checkout
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.scan.scanner import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Something that differs between two versions: `name` in the directory `folder`."""
+
+    folder: bytes
+    name: bytes
+    old: Entry | None
+    new: Entry | None
+
+    @property
+    def path(self) -> bytes:
+        """The place itself."""
+        return join(self.folder, self.name)
+
+
+@dataclass(slots=True)
+class _Differences:
+    partial: bool
+    """What is absent from the workspace stays so, unless it is new in a directory that is all here."""
+    places: list[_Place] = field(default_factory=list)
+    unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
+    """Directories of the new version that cannot be read."""
+
+
+def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> Restored:
+    """Bring each place to what is wished for, as `restore` does, but look only at what differs from what dver put
+    there. Of directories that are here only in part, what is absent stays so.
+
+    Call it within `repo.exclusive()`.
+    """
+    placed = repo.placed
+    quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
+    others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo, wish)]
+    others_done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
+    note(repo, list(quick.values()), placed, finished=False)
+    parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
+    done = [wish for path, wish in quick.items() if is_finished(wish, parts[path].kept, parts[path].lost)]
+    note(repo, done, placed, finished=True)
+    return together([others_done, *parts.values()])
+
+
+def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
+    """Is it known which version of a directory is in the workspace, so that the other one tells what to look at?"""
+    one = len(there) == 1 or (bool(there) and wish.path in repo.partial)
+    both = wish.entry is not None and wish.entry.kind is Kind.DIRECTORY and one and there[-1].kind is Kind.DIRECTORY
+    return both and stat.S_ISDIR(_mode(repo.absolute(wish.path)))
+
+
+def _stays_absent(repo: Repository, wish: Wish) -> bool:
+    """Is nothing of a partial directory here that could be updated? If it has to go, all that is here goes."""
+    return wish.path in repo.partial and wish.entry is not None
+
+
+def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> list[CheckoutPlan]:
+    """What `update` will do for each of `wishes`."""
+    placed = repo.placed
+    known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
+    others = [wish for wish in wishes if wish not in known and not _stays_absent(repo, wish)]
+    plans = [_plan_one(repo, wish, placed[wish.path], progress) for wish in known]
+    return [*plan_restore(repo, others, placed, progress=progress), *plans]
+
+
+def _update_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> Restored:
+    plan = _plan_one(repo, wish, there, progress)
+    lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
+    done = summary(repo, [plan], lost)
+    return replace(done, parts=(wish.path,)) if lost and wish.path in repo.partial else done
+
+
+def _plan_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:
+    assert wish.entry is not None
+    found = _Differences(partial=wish.path in repo.partial)
+    folder, name = os.path.split(wish.path)
+    _compare(repo, found, _Place(folder, name, there[-1], wish.entry))
+    return _plan(repo, wish.path, found, there, progress)
+
+
+def _compare(repo: Repository, found: _Differences, place: _Place) -> None:
+    """Find what differs between two versions of a place that has changed."""
+    old, new = place.old, place.new
+    if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_there(repo, place)):
+        found.places.append(place)
+        return
+    try:
+        wanted = repo.store.tree(new.oid)
+    except (MissingObjectError, CorruptError) as error:
+        found.unknown.append((place.path, new, error))
+        return
+    try:
+        was = repo.store.tree(old.oid)
+    except (MissingObjectError, CorruptError):  # then all that is here has to be looked at
+        found.places.append(place)
+        return
+    _compare_entries(repo, found, place.path, was, wanted)
+
+
+def _compare_entries(
+    repo: Repository, found: _Differences, folder: bytes, was: Sequence[Entry], wanted: Sequence[Entry]
+) -> None:
+    here = frozenset(os.listdir(repo.absolute(folder))) if found.partial else frozenset()
+    whole = all(entry.name in here for entry in was) if found.partial else True
+    for name, left, right in paired(was, wanted):
+        wished = not found.partial or name in here or (left is None and whole)
+        if wished and not same(left, right):
+            _compare(repo, found, _Place(folder, name, left, right))
+
+
+def _is_there(repo: Repository, place: _Place) -> bool:
+    """Is there a directory, and no link that may lead out of the workspace?"""
+    return stat.S_ISDIR(_mode(repo.absolute(place.path)))
+
+
+def _mode(path: bytes) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _plan(
+    repo: Repository, top: bytes, found: _Differences, there: Sequence[Entry], progress: Progress
+) -> CheckoutPlan:
+    by_folder: dict[bytes, list[_Place]] = {}
+    for place in found.places:
+        by_folder.setdefault(place.folder, []).append(place)
+    snapshots: list[Snapshot] = []
+    subjects: list[Subject] = []
+    for folder, places in by_folder.items():
+        snapshot = repo.look(folder, [place.name for place in places], HashOnly(), progress=progress)
+        haves = _by_name(snapshot)
+        snapshots += [snapshot] if snapshot else []
+        subjects += [
+            Subject(place.path, haves.get(place.name), place.new, _bases(repo, top, place, there)) for place in places
+        ]
+    changed = [one for one in subjects if one.have is not None or one.want is not None]
+    plan = plan_checkout(changed, read=repo.trees(snapshots), saved=repo.store.present)
+    plan.unknown += found.unknown
+    return plan
+
+
+def _by_name(snapshot: Snapshot | None) -> Mapping[bytes, Entry]:
+    entries = snapshot.tree(snapshot.root.oid) if snapshot else None
+    return {entry.name: entry for entry in entries or ()}
+
+
+def _bases(repo: Repository, top: bytes, place: _Place, there: Sequence[Entry]) -> tuple[Entry, ...]:
+    """What dver has put at a place: there is more than one answer where an earlier update was not finished."""
+    if len(there) == 1:
+        return (place.old,) if place.old is not None else ()
+    inside = place.path[len(top) + 1 :].split(b"/") if place.path != top else []
+    found = []
+    for entry in there:
+        with suppress(MissingObjectError, CorruptError):  # then nothing proves that dver put the files there
+            found.append(find(entry, inside, repo.store.tree))
+    return tuple(entry for entry in found if entry is not None)

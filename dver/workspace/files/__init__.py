@@ -1,0 +1,1 @@
+"""Writing files: checkout plans and applying them."""

@@ -1,0 +1,199 @@
+"""Making files from objects: frames and loose blobs become files in a folder that nobody else looks into yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.platform.blocks import reflink
+from dver.core.progress import Task
+from dver.core.sparse_files import write_sparsely
+from dver.formats.pack import Codec
+from dver.formats.tree import Entry, Kind
+from dver.store.objects.frames import Found
+from dver.store.objects.loose import LinkMode
+from dver.store.store import Store
+from dver.workspace.scan.stat_cache import stat_key
+
+_STREAMED: Final = 8 << 20
+"""Bytes from which on a blob is written piece by piece."""
+_TARGET_MAX: Final = 4095
+"""Bytes that a symbolic link's target may have: Linux allows no more."""
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+
+Failure = MissingObjectError | CorruptError
+
+
+@dataclass(slots=True)
+class Made:
+    """What was made of some entries."""
+
+    keys: dict[bytes, bytes] = field(default_factory=dict)
+    """The stat key of each file and link, by name."""
+    failures: list[tuple[Entry, Failure]] = field(default_factory=list)
+    """Those that could not be made, and why."""
+
+
+class FileMaker:
+    """Makes files in the folder `staged`, each under its name."""
+
+    def __init__(self, store: Store, mode: LinkMode, staged: bytes, task: Task) -> None:
+        self._store = store
+        self._mode = mode
+        self._staged = staged
+        self._task = task
+        self._made = Made()
+
+    def make(self, entries: Sequence[Entry]) -> Made:
+        """Make files and links. What cannot be made is listed, and the rest goes on."""
+        by_oid: dict[Oid, list[Entry]] = {}
+        for entry in entries:
+            by_oid.setdefault(entry.oid, []).append(entry)
+        small: list[Found] = []
+        loose = self._loose_alone(by_oid)
+        for found in self._store.locate(by_oid.keys() - loose):
+            if found.codec is Codec.CHUNKED or found.raw_size > _STREAMED:
+                for entry in by_oid.pop(found.oid):
+                    if entry.kind is Kind.SYMLINK:
+                        self._made.failures.append((entry, _no_target(entry)))
+                    elif entry.size != found.raw_size:
+                        self._made.failures.append((entry, _another_size(entry, found.raw_size)))
+                    else:
+                        self._stream(entry)
+            else:
+                small.append(found)
+        for found, content in self._store.read_all(small):
+            for entry in by_oid.pop(found.oid):
+                self._small(entry, content)
+        for rest in by_oid.values():
+            for entry in rest:
+                self._loose(entry)
+        return self._made
+
+    def _loose_alone(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` to be linked to their loose blobs, though packs may have them as well."""
+        return self._store.loose.present(oids) if self._mode.shares_file else set()
+
+    def _small(self, entry: Entry, content: bytes | CorruptError) -> None:
+        if isinstance(content, CorruptError):
+            self._made.failures.append((entry, content))
+        elif entry.kind is Kind.SYMLINK and not (0 < len(content) <= _TARGET_MAX and b"\0" not in content):
+            self._made.failures.append((entry, _no_target(entry)))
+        else:
+            self._made.keys[entry.name] = _write(self._staged + b"/" + entry.name, entry, content)
+            self._task.advance(len(content))
+
+    def _stream(self, entry: Entry) -> None:
+        target = self._staged + b"/" + entry.name
+        fd = os.open(target, _WRITE, _permissions(entry))
+        try:
+            with open(fd, "wb"):
+                write_sparsely(fd, self._advancing(self._store.stream(entry.oid)))
+                self._made.keys[entry.name] = stat_key(os.fstat(fd))
+        except (CorruptError, MissingObjectError) as error:
+            os.unlink(target)
+            self._made.failures.append((entry, error))
+
+    def _advancing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            self._task.advance(len(piece))
+
+    def _loose(self, entry: Entry) -> None:
+        """A blob that is in no pack: loose, or not here at all."""
+        target = self._staged + b"/" + entry.name
+        try:
+            if not self._store.loose.present((entry.oid,)):
+                self._not_found(entry)
+                return
+            if entry.kind is Kind.SYMLINK:
+                raise _no_target(entry)
+            if not (self._mode.shares_file and self._link(target, entry)) and not self._reflink(target, entry):
+                self._stream(entry)
+                return
+        except (CorruptError, MissingObjectError) as error:
+            self._made.failures.append((entry, error))
+            return
+        self._made.keys[entry.name] = stat_key(os.stat(target))  # of a link, that of the store's file, as a scan has it
+        self._task.advance(entry.size)
+
+    def _not_found(self, entry: Entry) -> None:
+        """Say what is wrong, or do it all the same if the store finds it at a second look."""
+        if entry.kind is Kind.SYMLINK:
+            self._small(entry, self._store.read(entry.oid))
+        else:
+            self._stream(entry)
+
+    def _link(self, target: bytes, entry: Entry) -> bool:
+        """Let `target` be the store's own file. An executable cannot share the mode of one that is not."""
+        if entry.kind is not Kind.FILE:
+            return False
+        self._store.loose.verify(entry.oid)
+        self._store.loose.renew_if_touched(entry.oid)
+        source = os.fsencode(self._store.loose.path(entry.oid))
+        if self._mode is LinkMode.SYMLINK:
+            os.symlink(source, target)
+            return True
+        try:
+            os.link(source, target)
+        except OSError:  # another disk, or one without hard links
+            return False
+        return True
+
+    def _reflink(self, target: bytes, entry: Entry) -> bool:
+        if self._mode is LinkMode.COPY:
+            return False
+        with self._store.loose.open(entry.oid) as source:
+            fd = os.open(target, _WRITE, _permissions(entry))
+            try:
+                done = reflink(source.fileno(), fd, target)
+            finally:
+                os.close(fd)
+        if not done:
+            os.unlink(target)
+            return False
+        try:
+            self._store.loose.verify(entry.oid)
+        except CorruptError:
+            os.unlink(target)
+            raise
+        return True
+
+
+def _no_target(entry: Entry) -> CorruptError:
+    return CorruptError(
+        f"object {entry.oid.short} is no link's target",
+        why="it is empty, too long, or has a zero byte: no dver wrote that",
+    )
+
+
+def _another_size(entry: Entry, size: int) -> CorruptError:
+    """Found out before anything is written: a recipe that names one chunk a million times would fill the disk."""
+    return CorruptError(
+        f"object {entry.oid.short} has {size} bytes", why=f"where it is listed it has {entry.size}: no dver wrote that"
+    )
+
+
+def _permissions(entry: Entry) -> int:
+    """What the umask is applied to."""
+    return 0o777 if entry.kind is Kind.EXECUTABLE else 0o666
+
+
+def _write(target: bytes, entry: Entry, content: bytes) -> bytes:
+    if entry.kind is Kind.SYMLINK:
+        os.symlink(content, target)
+        return stat_key(os.lstat(target))
+    fd = os.open(target, _WRITE, _permissions(entry))
+    try:
+        view = content
+        while written := os.write(fd, view):
+            if written == len(view):
+                break
+            view = view[written:]
+        return stat_key(os.fstat(fd))
+    finally:
+        os.close(fd)

@@ -1,0 +1,207 @@
+"""What a checkout will do: decided beforehand, from trees alone, without looking at the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.oid import Oid
+from dver.formats.tree import Entry, Kind
+from dver.store.trees.compare import TreeReader, join, paired, same
+
+
+class Why(Enum):
+    """Why a path is left as it is."""
+
+    MODIFIED = "modified"
+    EDITED = "edited during this checkout"
+    NEW = "new"
+    IN_THE_WAY = "in the way of the new version"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A path with work that would be lost. `blocks` says that something else should be there."""
+
+    path: bytes
+    why: Why
+    diverged: bool = False
+    """Should something else be there than what dver placed there, so that both changed?"""
+
+    @property
+    def blocks(self) -> bool:
+        """Does it keep the wanted content from its place?"""
+        return self.why is not Why.NEW
+
+
+@dataclass(slots=True)
+class CheckoutPlan:
+    """The steps, to be done in this order. Paths are relative to one folder, such as the project's root."""
+
+    remove: list[tuple[bytes, Entry]] = field(default_factory=list)
+    """Files and links to delete; what they hold is saved."""
+    remove_directories: list[bytes] = field(default_factory=list)
+    """Directories to delete if they are empty then; deepest first."""
+    create: list[tuple[bytes, Entry]] = field(default_factory=list)
+    """What is not there yet: files, links, and directories with all that is below them."""
+    replace: list[tuple[bytes, Entry]] = field(default_factory=list)
+    """Files and links to put in the place of others."""
+    found: dict[bytes, Entry] = field(default_factory=dict)
+    """What the scan found at the paths to replace; where it is not here, the same content as the new one."""
+    keep: list[Kept] = field(default_factory=list)
+    """Unsaved work, left as it is."""
+    unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
+    """Directories whose wanted entries cannot be read, left as they are."""
+
+    force: bool = False
+    """Unsaved work counts for nothing, whether it was foreseen or not."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing to do?"""
+        return not (self.remove or self.remove_directories or self.create or self.replace)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    read: TreeReader
+    saved: Callable[[Iterable[Oid]], set[Oid]]
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something to check out, at `path`."""
+
+    path: bytes
+    have: Entry | None
+    """What the workspace has."""
+    want: Entry | None
+    bases: tuple[Entry, ...] = ()
+    """The trees or files that dver itself may have put there: what is in none of them is the user's own."""
+
+
+def plan_checkout(
+    subjects: Iterable[Subject],
+    *,
+    read: TreeReader,
+    saved: Callable[[Iterable[Oid]], set[Oid]],
+    force: bool = False,
+) -> CheckoutPlan:
+    """How to get from what the workspace has to what is wanted.
+
+    `saved` answers which oids are in the store. With `force`, unsaved work counts for nothing.
+    """
+    plan = CheckoutPlan(force=force)
+    rules = _Rules(read, saved, force)
+    for subject in subjects:
+        _visit(plan, subject.path, subject.have, subject.want, list(subject.bases), rules)
+    return plan
+
+
+def _visit(
+    plan: CheckoutPlan, path: bytes, have: Entry | None, want: Entry | None, bases: list[Entry], rules: _Rules
+) -> None:
+    if same(have, want):
+        return
+    if have is None:
+        assert want is not None
+        plan.create.append((path, want))
+    elif have.kind is Kind.DIRECTORY and want is not None and want.kind is Kind.DIRECTORY:
+        _visit_directory(plan, path, have, want, bases, rules)
+    elif have.kind is Kind.DIRECTORY:
+        _replace_directory(plan, path, have, want, bases, rules)
+    else:
+        _replace_file(plan, path, have, want, bases, rules)
+
+
+def _visit_directory(
+    plan: CheckoutPlan, path: bytes, have: Entry, want: Entry, bases: list[Entry], rules: _Rules
+) -> None:
+    try:
+        wanted = rules.read(want.oid)
+    except (MissingObjectError, CorruptError) as error:
+        plan.unknown.append((path, want, error))
+        return
+    below_bases = [_children(base, rules.read) for base in bases]
+    for name, has, wants in paired(rules.read(have.oid), wanted):
+        known = [below[name] for below in below_bases if name in below]
+        _visit(plan, join(path, name), has, wants, known, rules)
+
+
+def _replace_directory(
+    plan: CheckoutPlan, path: bytes, have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules
+) -> None:
+    """A directory has to go: all that is saved below it, then the directory itself where nothing is left."""
+    if want is None and not bases and not rules.force and not rules.read(have.oid):
+        plan.keep.append(Kept(path, Why.NEW))
+        return
+    kept_before = len(plan.keep)
+    _empty(plan, path, have, bases, rules)
+    if len(plan.keep) == kept_before:
+        plan.remove_directories.append(path)
+        if want is not None:
+            plan.create.append((path, want))
+    elif want is not None:
+        plan.keep.append(Kept(path, Why.IN_THE_WAY, diverged=True))
+
+
+def _empty(plan: CheckoutPlan, path: bytes, have: Entry, bases: list[Entry], rules: _Rules) -> None:
+    below_bases = [_children(base, rules.read) for base in bases]
+    for entry in rules.read(have.oid):
+        known = [below[entry.name] for below in below_bases if entry.name in below]
+        _visit(plan, join(path, entry.name), entry, None, known, rules)
+
+
+def _replace_file(
+    plan: CheckoutPlan, path: bytes, have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules
+) -> None:
+    if not rules.force and not _may_go(have, want, bases, rules):
+        plan.keep.append(Kept(path, _why(want, bases), _is_moved(want, bases)))
+    elif want is None:
+        plan.remove.append((path, have))
+    elif want.kind is Kind.DIRECTORY:
+        plan.remove.append((path, have))
+        plan.create.append((path, want))
+    else:
+        plan.replace.append((path, want))
+        plan.found[path] = have
+
+
+def _may_go(have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules) -> bool:
+    """Is nothing lost when `have` goes? A file that only the user put there stays, even where its bytes are saved:
+    its name says something too."""
+    if want is None and not bases:
+        return False
+    return have.oid in rules.saved((have.oid,))
+
+
+def _why(want: Entry | None, bases: list[Entry]) -> Why:
+    if want is None and not bases:
+        return Why.NEW
+    return Why.MODIFIED if bases else Why.IN_THE_WAY
+
+
+def _is_moved(want: Entry | None, bases: list[Entry]) -> bool:
+    return any(not same(base, want) for base in bases) or (not bases and want is not None)
+
+
+def _children(base: Entry, read: TreeReader) -> dict[bytes, Entry]:
+    if base.kind is not Kind.DIRECTORY:
+        return {}
+    try:
+        return {child.name: child for child in read(base.oid)}
+    except (MissingObjectError, CorruptError):  # then nothing proves that dver put the files there: they stay
+        return {}
+
+
+def files_in(steps: Sequence[tuple[bytes, Entry]]) -> int:
+    """How many files the steps concern."""
+    return sum(entry.files for _, entry in steps)
+
+
+def bytes_in(steps: Sequence[tuple[bytes, Entry]]) -> int:
+    """How many bytes the steps concern."""
+    return sum(entry.size for _, entry in steps)

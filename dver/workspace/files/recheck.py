@@ -1,0 +1,58 @@
+"""Looking again at files right before a checkout replaces or removes them: in a long one, the scan was a while ago, and
+they may have been edited since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+from dver.core.errors import DverError
+from dver.formats.tree import Entry
+from dver.store.trees.compare import same
+from dver.workspace.scan.hash_or_store import HashOnly
+from dver.workspace.scan.scanner import Scanner
+from dver.workspace.scan.stat_cache import StatCache, stat_key
+from dver.workspace.state.store_links import StoreLinks, content_status
+
+_Known = dict[bytes, tuple[bytes, Entry]]
+"""Stat key and entry of each name in a directory."""
+
+
+class Recheck:
+    """Tells whether files are still what a scan found. One `lstat` for each, where the stat cache knows the file."""
+
+    def __init__(self, cache: StatCache, links: StoreLinks) -> None:
+        self._cache = cache
+        self._links = links
+        self._scanner = Scanner(cache, HashOnly(), links=links)
+        self._folder = b""
+        self._known: _Known = {}
+
+    def is_unchanged(self, path: bytes, found: Entry) -> bool:
+        """Is the file or link at the absolute `path` still what the scan `found`? So it is if it is gone."""
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        folder, name = os.path.split(path)
+        link = self._links.at(path, status)
+        key = stat_key((content_status(link) if link is not None else None) or status)
+        if any(known_key == key and same(entry, found) for known_key, entry in self._states(folder, name)):
+            return True
+        with suppress(DverError):  # it keeps changing, or is no file any more
+            snapshot = self._scanner.scan(path, name)
+            return snapshot is None or same(snapshot.root, found)
+        return False
+
+    def _states(self, folder: bytes, name: bytes) -> Iterator[tuple[bytes, Entry]]:
+        """What the stat cache knows of a file: as one of its directory, and by itself."""
+        if folder != self._folder:
+            self._folder, self._known = folder, self._by_name(folder)
+        if name in self._known:
+            yield self._known[name]
+        yield from self._by_name(folder + b"/" + name + b"/").values()
+
+    def _by_name(self, slot: bytes) -> _Known:
+        record = self._cache.get(slot)
+        return record.by_name() if record is not None else {}

@@ -1,0 +1,82 @@
+"""A place on the workspace's own disk where files are made before they are moved to where they belong.
+
+A file, or a whole directory, appears in the workspace by one rename: complete or not at all. The place is a folder
+below `.git`, where nobody sees what a killed process left; or, where that is another disk, a hidden one beside the
+target. It is locked while it is used: one that nobody locks is left over, and the next checkout clears it away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from itertools import count
+from types import TracebackType
+from typing import Final, Self
+
+from dver.core.files import clear_leftovers, temporary_name
+from dver.core.platform import filelock
+
+_STEM: Final = "stage"
+
+
+class Stages:
+    """One staging folder for each disk that is written to. They are gone when the `with` block ends."""
+
+    def __init__(self, preferred: bytes) -> None:
+        self._preferred = preferred
+        self._folders: dict[int, bytes] = {}
+        self._locks: list[int] = []
+        self._numbers = count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lock in self._locks:
+            os.close(lock)
+        for folder in self._folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def beside(self, folder: bytes) -> bytes:
+        """A staging folder from which files can be renamed into `folder`."""
+        device = os.stat(folder).st_dev
+        if device not in self._folders:
+            self._folders[device] = self._open(folder)
+        return self._folders[device]
+
+    def new_beside(self, folder: bytes) -> bytes:
+        """The path of something new in such a staging folder."""
+        return self.beside(folder) + b"/" + self.new_name()
+
+    def new_name(self) -> bytes:
+        """A name that nothing in these staging folders has yet."""
+        return b"%d" % next(self._numbers)
+
+    def _open(self, folder: bytes) -> bytes:
+        os.makedirs(self._preferred, exist_ok=True)
+        for parent in {self._preferred, folder}:
+            clear_leftovers(parent)
+        parent = self._preferred if _can_rename(self._preferred, folder) else folder
+        stage = os.path.join(parent, os.fsencode(temporary_name(_STEM)))
+        os.mkdir(stage)
+        lock = os.open(stage, os.O_RDONLY)
+        filelock.lock(lock, shared=True)
+        self._locks.append(lock)
+        return stage
+
+
+def _can_rename(source: bytes, target: bytes) -> bool:
+    """Equal device numbers are not enough: a rename across a bind mount fails all the same. So one is tried, of
+    nothing: the kernel compares the mounts before it looks for the file, and no file is left if we are killed."""
+    if os.stat(source).st_dev != os.stat(target).st_dev:
+        return False
+    name = os.fsencode(temporary_name("probe"))
+    try:
+        os.rename(os.path.join(source, name), os.path.join(target, name))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    raise AssertionError("a file of a random name was there")

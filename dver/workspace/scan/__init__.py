@@ -1,0 +1,1 @@
+"""Scanning files: the stat cache, ignore rules and stable reads."""

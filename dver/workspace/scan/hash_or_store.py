@@ -1,0 +1,237 @@
+"""What a scan does with content: only hash it (`status`, `diff`), or keep it too (`add`)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from blake3 import blake3
+
+from dver.core.files import read_pieces
+from dver.core.hashing import hash_file
+from dver.core.oid import Oid
+from dver.core.progress import Task
+from dver.core.worker_pool import Crew, Report, share
+from dver.store.objects.database import Database
+from dver.store.objects.file_creation import PRIVATE, Sharing
+from dver.store.objects.loose import LinkMode
+from dver.store.store import Store
+from dver.store.writer import LARGE, StoreWriter
+from dver.workspace.scan.stable_read import Candidate, Taken, open_unchanged
+from dver.workspace.scan.stat_cache import key_fields
+from dver.workspace.state.store_links import edited
+
+_WORTH_SHARING: Final = 64
+"""Files from which on the crew gets a share: below, asking costs more than it saves."""
+_BATCH: Final = 8 << 20
+"""Bytes of small files that are held in memory before they go to the store together."""
+
+
+class HashOnly:
+    """Hashes files; keeps nothing."""
+
+    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+        """See `Intake`."""
+        return [open_unchanged(candidate, lambda fd: hash_file(fd, task)) for candidate in candidates]
+
+    def linked(self, candidate: Candidate, task: Task) -> Taken:
+        """See `Intake`."""
+        return self.files([candidate], task)[0]
+
+    def link(self, target: bytes) -> Oid:
+        """See `Intake`."""
+        return Oid.of(target)
+
+    def tree(self, oid: Oid, content: bytes) -> None:
+        """See `Intake`."""
+
+    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+        """See `Intake`."""
+        return set()
+
+
+class KeepInStore:
+    """Hashes files and keeps them in the store, with the help of a crew. To be used in a `with` block.
+
+    What the crew has kept can be found once the block has ended well, before that of the writer does.
+    """
+
+    def __init__(self, writer: StoreWriter, mode: LinkMode, crew: Crew) -> None:
+        self._writer = writer
+        self._mode = mode
+        self._crew = crew
+        self._kept_by_crew: set[Oid] = set()
+        self._inodes: dict[tuple[int, int], Oid] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            helped = len(self._crew) > 0
+            self._crew.finish()
+            if helped:  # what this process has written, it knows
+                self._writer.store.refresh()
+
+    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+        """See `Intake`."""
+        large = {at for at, one in enumerate(candidates) if key_fields(one.key).size > LARGE}
+        small = iter(self._keep_small([one for at, one in enumerate(candidates) if at not in large], task))
+        return [
+            self._keep_large(candidate, task) if at in large else next(small) for at, candidate in enumerate(candidates)
+        ]
+
+    def linked(self, candidate: Candidate, task: Task) -> Taken:
+        """See `Intake`."""
+        return open_unchanged(candidate, lambda fd: hash_file(fd, task))
+
+    def link(self, target: bytes) -> Oid:
+        """See `Intake`."""
+        oid = Oid.of(target)
+        self._writer.add_blobs([(oid, target)])
+        return oid
+
+    def tree(self, oid: Oid, content: bytes) -> None:
+        """See `Intake`."""
+        self._writer.add_tree(oid, content)
+
+    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+        """See `Intake`."""
+        return self._writer.lacking(oids()) - self._kept_by_crew
+
+    def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+        if len(candidates) < _WORTH_SHARING or not len(self._crew):
+            return keep_small(self._writer, candidates, task.advance)
+        own, *others = share(candidates, len(self._crew) + 1)
+        self._crew.begin([[tuple(candidate) for candidate in part] for part in others])
+
+        def report(amount: int) -> None:
+            task.advance(amount)
+            self._crew.pass_on(task.advance)
+
+        taken = keep_small(self._writer, own, report)
+        for answer in self._crew.answers(len(others), task.advance):
+            for oid, key in answer:
+                taken.append(Taken(Oid(oid), key))
+                self._kept_by_crew.add(taken[-1].oid)
+        return taken
+
+    def _keep_large(self, candidate: Candidate, task: Task) -> Taken:
+        mode = self._mode
+        if mode is LinkMode.HARDLINK and key_fields(candidate.key).mode & stat.S_IXUSR:
+            mode = LinkMode.AUTO  # an executable cannot share the mode of the store's files
+        # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
+        identity = _content_times if mode is LinkMode.HARDLINK else bytes
+        told = _AtMost(task, key_fields(candidate.key).size)
+        taken = open_unchanged(
+            candidate,
+            lambda fd: self._writer.add_large(fd, mode, path=candidate.path, read=told.advance),
+            identity=identity,
+        )
+        told.finish(key_fields(taken.key).size)
+        self._refuse_edited(candidate.path, taken)
+        return taken
+
+    def _refuse_edited(self, path: bytes, taken: Taken) -> None:
+        """Raise CorruptError for a hard link to a blob of the store that has another content than its name says."""
+        status = os.stat(path)
+        if status.st_nlink > 1:
+            inodes = self._inodes = self._inodes or self._writer.store.loose.inodes()
+            if inodes.get((status.st_dev, status.st_ino), taken.oid) != taken.oid:
+                raise edited(path)
+
+
+class _AtMost:
+    """Reports the bytes of one file, each once, though a file that changes is read again."""
+
+    def __init__(self, task: Task, size: int) -> None:
+        self._task = task
+        self._size = size
+        self._told = 0
+
+    def advance(self, amount: int) -> None:
+        """`amount` more bytes were read."""
+        amount = min(amount, self._size - self._told)
+        if amount > 0:
+            self._told += amount
+            self._task.advance(amount)
+
+    def finish(self, size: int) -> None:
+        """The file, of `size` bytes, is kept."""
+        self._task.advance(size - self._told)
+        self._told = size
+
+
+def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> Crew:
+    """Processes that help to keep files in the store at `root`, which is used as `sharing` says.
+
+    To be made before this process opens `database`: SQLite must not be used in a process that was forked later.
+    """
+    return Crew(lambda: _Keeper(root, database, sharing))
+
+
+class _Keeper:
+    """A member of the crew: keeps its share of the files, in packs of its own."""
+
+    def __init__(self, root: Path, database: Path, sharing: Sharing) -> None:
+        self._root = root
+        self._database = database
+        self._sharing = sharing
+        self._writer: StoreWriter | None = None
+
+    def do(self, job: Sequence[tuple[bytes, bytes]], report: Report) -> list[tuple[bytes, bytes]]:
+        """See `Worker`."""
+        if self._writer is None:
+            self._writer = StoreWriter(Store(self._root, Database(self._database), self._sharing))
+        taken = keep_small(self._writer, [Candidate(*one) for one in job], report)
+        return [(bytes(one.oid), one.key) for one in taken]
+
+    def finish(self) -> None:
+        """See `Worker`."""
+        if self._writer is not None:
+            self._writer.finish()
+
+
+def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], report: Report) -> list[Taken]:
+    """Read files that fit in memory, and keep them. `report` learns of the bytes that are kept."""
+    taken: list[Taken] = []
+    batch: list[tuple[Oid, bytes]] = []
+    batched = 0
+    for candidate in candidates:
+        kept, content = _read_small(candidate)
+        taken.append(kept)
+        batch.append((kept.oid, content))
+        batched += len(content)
+        if batched >= _BATCH:
+            writer.add_blobs(batch)
+            report(batched)
+            batch, batched = [], 0
+    writer.add_blobs(batch)
+    report(batched)
+    return taken
+
+
+def _content_times(key: bytes) -> object:
+    fields = key_fields(key)
+    return fields.inode, fields.size, fields.mtime
+
+
+def _read_small(candidate: Candidate) -> tuple[Taken, bytes]:
+    content = b""
+    size = key_fields(candidate.key).size
+
+    def read(fd: int) -> Oid:
+        nonlocal content
+        # One byte more than expected, so that a file that grew is read whole, and one that did not with one call.
+        content = os.read(fd, size + 1)
+        if len(content) != size:
+            content += b"".join(read_pieces(fd, start=len(content)))
+        return Oid(blake3(content).digest())
+
+    return open_unchanged(candidate, read), content

@@ -1,0 +1,195 @@
+"""The stat cache: what each directory of the workspace held when it was last read, and the oids of that.
+
+One record a directory. A record's fingerprint joins what `lstat` said of each file (and the oid of each
+subdirectory) with the names, so that "nothing changed here" is one comparison of two byte strings.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_digest
+
+from dver.core.clock import would_show
+from dver.core.oid import Oid
+from dver.formats.tree import Entry, Kind, Leaf, decode, encode_leaf, oids_of_leaf
+from dver.store.objects.database import Database
+
+_STAT: Final = Struct("<IQqqQ")
+KEY_SIZE: Final = _STAT.size
+UNTRUSTED: Final = bytes(KEY_SIZE)
+"""The key of a file that may have changed since it was read, without `lstat` being able to tell."""
+
+_HEAD: Final = Struct("<32sQQI")
+_CHECKSUM: Final = 8
+
+
+def stat_key(status: os.stat_result) -> bytes:
+    """What identifies a state of a file: mode, size, mtime, ctime and inode."""
+    return _STAT.pack(
+        status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & 0xFFFFFFFFFFFFFFFF
+    )
+
+
+def directory_key(oid: Oid) -> bytes:
+    """The key of a subdirectory: its content's."""
+    return oid + b"dir\0"
+
+
+class KeyFields(NamedTuple):
+    """A stat key, taken apart. Times are in ns."""
+
+    mode: int
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+
+def key_fields(key: bytes) -> KeyFields:
+    """The fields of a file's key."""
+    return KeyFields(*_STAT.unpack(key))
+
+
+def without_ctime(key: bytes) -> bytes:
+    """A file's key that stays the same if only its ctime changes."""
+    return _STAT.pack(*key_fields(key)._replace(ctime=0))
+
+
+def is_settled(key: bytes, now_ns: int) -> bool:
+    """Would a change after `now_ns` surely show in the file's ctime?"""
+    return would_show(key_fields(key).ctime, now_ns)
+
+
+def kind_of_mode(mode: int) -> Kind | None:
+    """The kind of entry for a file of this mode; None for sockets, devices and the like."""
+    if stat.S_ISREG(mode):
+        return Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
+    if stat.S_ISDIR(mode):
+        return Kind.DIRECTORY
+    return Kind.SYMLINK if stat.S_ISLNK(mode) else None
+
+
+def fingerprint(keys: Iterable[bytes], names: Sequence[bytes]) -> bytes:
+    """The fingerprint of a directory with these names, in order, and their keys."""
+    return b"".join((*keys, b"\0".join(names)))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the cache knows of one directory. `leaf` is its entries, encoded; `size` in bytes, `files` counts leaves."""
+
+    oid: Oid
+    size: int
+    files: int
+    fingerprint: bytes
+    leaf: bytes
+
+    def entry(self, name: bytes) -> Entry:
+        """The directory, as its parent has it under `name`."""
+        return Entry(name, Kind.DIRECTORY, self.oid, self.size, self.files)
+
+    def oids(self) -> list[Oid]:
+        """The directory's own oid and those of its entries."""
+        return [self.oid, *oids_of_leaf(self.leaf)]
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The directory's own entries."""
+        found = decode(self.leaf)
+        assert isinstance(found, Leaf)
+        return found.entries
+
+    def by_name(self) -> dict[bytes, tuple[bytes, Entry]]:
+        """Key and entry of each name."""
+        keys = self.fingerprint
+        return {
+            entry.name: (keys[at * KEY_SIZE : (at + 1) * KEY_SIZE], entry) for at, entry in enumerate(self.entries())
+        }
+
+    def encode(self) -> bytes:
+        """The record as the database keeps it."""
+        head = _HEAD.pack(self.oid, self.size, self.files, len(self.fingerprint))
+        body = b"".join((head, self.fingerprint, self.leaf))
+        return body + xxh3_64_digest(body)
+
+    @classmethod
+    def decode(cls, kept: bytes) -> Record | None:
+        """The reverse of `encode`; None for a record that the disk has damaged, which SQLite would not notice."""
+        content = kept[:-_CHECKSUM]
+        if xxh3_64_digest(content) != kept[-_CHECKSUM:]:
+            return None
+        oid, size, files, length = _HEAD.unpack_from(content)
+        middle = _HEAD.size + length
+        return cls(Oid(oid), size, files, content[_HEAD.size : middle], content[middle:])
+
+
+def make_record(oid: Oid, entries: Sequence[Entry], keys: Sequence[bytes], *, size: int, files: int) -> Record:
+    """The record of a directory with these entries, sorted by name, and their keys."""
+    return Record(oid, size, files, fingerprint(keys, [entry.name for entry in entries]), encode_leaf(entries))
+
+
+_WRITE_EVERY: Final = 256
+
+
+class StatCache:
+    """The records of all directories, by absolute path. Written in batches; nothing is lost with them but time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pending: dict[bytes, Record] = {}
+        self._held = 0
+
+    def get(self, path: bytes) -> Record | None:
+        """The record of the directory `path`."""
+        if path in self._pending:
+            return self._pending[path]
+        for (content,) in self._database.rows("SELECT record FROM directories WHERE path = ?", (path,)):
+            return Record.decode(content) if isinstance(content, bytes) else None
+        return None
+
+    def put(self, path: bytes, record: Record) -> None:
+        """Remember `record`; `flush` makes it last."""
+        self._pending[path] = record
+        if len(self._pending) >= _WRITE_EVERY:
+            self.flush()
+
+    def forget(self, path: bytes) -> None:
+        """The directory `path` is gone."""
+        self._pending.pop(path, None)
+        self._database.write("DELETE FROM directories WHERE path = ?", [(path,)])
+
+    def move(self, old: bytes, new: bytes) -> None:
+        """What was the file or directory `old` is called `new` now: what is known of it and all below goes along.
+
+        A file that was itself renamed has another ctime, and is read again.
+        """
+        self.flush()
+        self._database.write(
+            "UPDATE OR REPLACE directories SET path = CAST(? || substr(path, ?) AS BLOB)"
+            " WHERE path = ? OR (path >= ? AND path < ?)",
+            [(new, len(old) + 1, old, old + b"/", old + b"0")],
+        )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Around several scans: what they find is written at the end, and not after each of them."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending, unless it can wait."""
+        if self._pending and (not self._held or len(self._pending) >= _WRITE_EVERY):
+            rows = [(path, record.encode()) for path, record in self._pending.items()]
+            with self._database.transaction():
+                self._database.write("INSERT OR REPLACE INTO directories VALUES (?, ?)", rows)
+            self._pending.clear()

@@ -1,0 +1,71 @@
+"""What dver itself has put into this worktree, and so may take away again.
+
+A JSON file in the worktree's Git directory: for each tracked path, the trees or files that a checkout or an add left
+there. While a checkout runs there may be two, the old and the new one, so that a killed one can be finished. They stay
+where objects were missing or unsaved work was kept. Without the file nothing is lost: dver then takes nothing away that
+the pointers do not name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import CorruptError
+from dver.core.files import clear_leftovers, write_atomic
+from dver.core.oid import Oid
+from dver.formats.tree import Entry, Kind, write_directory
+from dver.store.trees.compare import same
+
+NOTHING: Final = Entry(b"", Kind.DIRECTORY, write_directory((), lambda oid, content: None), 0)
+"""The old version of a checkout that begins where nothing was: an empty directory."""
+
+Placed = dict[bytes, tuple[Entry, ...]]
+"""By path relative to the top of the Git worktree."""
+
+
+def read_placed(file: Path) -> Placed:
+    """What `file` says; nothing where it is absent or unreadable."""
+    try:
+        document = json.loads(file.read_bytes())
+        return {os.fsencode(path): tuple(map(_decode, entries)) for path, entries in document.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, CorruptError):
+        return {}
+
+
+def write_placed(file: Path, placed: Mapping[bytes, Iterable[Entry]]) -> None:
+    """Replace `file`."""
+    document = {os.fsdecode(path): list(map(_encode, entries)) for path, entries in sorted(placed.items())}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(file.parent)
+    write_atomic(file, json.dumps(document, indent=1).encode() + b"\n", durable=False)
+
+
+def after_rewrite(placed: Iterable[Entry], before: Entry, after: Entry) -> tuple[Entry, ...]:
+    """What is in place of a directory that was `placed`, once parts of it were recorded.
+
+    The pointer said `before` and says `after` now. What was not recorded is still what it was.
+    """
+    return (*(one for one in placed if not same(one, before)), after)
+
+
+def _encode(entry: Entry) -> dict[str, object]:
+    return {
+        "name": os.fsdecode(entry.name),
+        "kind": entry.kind.name,
+        "oid": str(entry.oid),
+        "size": entry.size,
+        "files": entry.files,
+    }
+
+
+def _decode(fields: Mapping[str, object]) -> Entry:
+    size, files = fields["size"], fields["files"]
+    if not isinstance(size, int) or not isinstance(files, int):
+        raise ValueError("not an entry")
+    return Entry(
+        os.fsencode(str(fields["name"])), Kind[str(fields["kind"])], Oid.parse(str(fields["oid"])), size, files
+    )

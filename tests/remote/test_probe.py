@@ -1,0 +1,134 @@
+"""What `dver remote check` finds out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import FaultyS3, S3Server
+from webserver import Web, running
+
+from dver.core.errors import RemoteError
+from dver.remote.backends import s3, s3_multipart
+from dver.remote.backends.connect import connect
+from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.s3 import S3Storage
+from dver.remote.index.listing_file import refresh_listing
+from dver.remote.probe import examine
+from dver.remote.retry import Policy
+from dver.remote.settings import parse
+from dver.remote.storage import BytesBody, Storage, Unfinished
+
+
+class Breaking:
+    """A body that breaks off."""
+
+    size = 8 * 2**20
+
+    def chunks(self) -> Iterator[bytes]:
+        yield bytes(2**20)
+        raise ZeroDivisionError
+
+
+def test_all_that_can_be_written_is_measured_and_left_as_it_was(storage: Storage) -> None:
+    storage.put("indexes/one.idx", BytesBody(b"index"))
+    found = examine(storage)
+    assert found.writable
+    assert found.deletable
+    assert found.ranges
+    assert found.indexes == 1
+    assert found.latency > 0
+    assert found.upload_rate
+    assert found.download_rate
+    assert [info.key for info in storage.list()] == ["indexes/one.idx"]
+
+
+def test_a_servers_clock_is_compared(s3_storage: S3Storage) -> None:
+    skew = examine(s3_storage).clock_skew
+    assert skew is not None
+    assert abs(skew) < 60
+
+
+def test_a_clock_that_is_wrong_is_noticed(s3_storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    list(s3_storage.list())  # signed by the right time
+    monkeypatch.setattr(time, "time", lambda: real() - 7200)
+    skew = examine(s3_storage).clock_skew
+    assert skew is not None
+    assert 7000 < skew < 7400
+
+
+def test_a_remote_that_can_only_be_read_is_examined_by_reading() -> None:
+    with running(Web({"x/indexes/a.idx": bytes(600_000)}, lists="s3")) as web:
+        found = examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
+        assert (found.writable, found.deletable, found.ranges, found.indexes) == (False, False, True, 1)
+        assert found.upload_rate is None
+        assert found.download_rate
+        web.ranges = False
+        assert examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/"))).ranges is False
+
+
+def test_an_empty_remote_that_can_only_be_read_tells_little(tmp_path: Path) -> None:
+    behind = LocalStorage(tmp_path)
+    refresh_listing(behind)
+    with running(Web({"x/catalog": behind.get("catalog")})) as web:
+        found = examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
+        assert (found.ranges, found.download_rate, found.indexes) == (None, None, 0)
+
+
+def test_where_deleting_is_not_allowed_nothing_large_is_written(faulty_s3: FaultyS3) -> None:
+    faulty_s3.standing["DELETE"] = "denied"
+    found = examine(S3Storage(parse("origin", faulty_s3.table()), policy=Policy(attempts=2, base=0.01)))
+    assert (found.writable, found.deletable) == (True, False)
+    assert sum(map(len, faulty_s3.objects.values())) < 100
+
+
+def test_where_writing_is_not_allowed_reading_is_still_examined(faulty_s3: FaultyS3) -> None:
+    faulty_s3.standing["PUT"] = "denied"
+    found = examine(S3Storage(parse("origin", faulty_s3.table())))
+    assert (found.writable, found.deletable, found.conditional_put) == (False, False, False)
+
+
+def test_old_uploads_are_dropped_only_if_told_to(s3_storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    left = [Unfinished("old", "1", now - 3 * 86400), Unfinished("at work", "2", now - 60)]
+    dropped: list[Unfinished] = []
+    monkeypatch.setattr(S3Storage, "unfinished", lambda storage: left)
+    monkeypatch.setattr(S3Storage, "abandon", lambda storage, upload: dropped.append(upload))
+    found = examine(s3_storage)
+    assert (found.unfinished, found.abandoned, dropped) == (2, 0, [])
+    assert found.oldest_upload == pytest.approx(3 * 86400, abs=60)
+    found = examine(s3_storage, abort_uploads=True)
+    assert (found.unfinished, found.abandoned, dropped) == (1, 1, left[:1])
+
+
+def test_what_a_killed_put_left_in_a_folder_is_told_and_dropped(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    storage.put("key", BytesBody(b"x"))
+    old = tmp_path / ".dver-tmp/.dver-put-1-aa"
+    old.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    assert examine(storage).unfinished == 1
+    assert examine(storage, abort_uploads=True).abandoned == 1
+    assert not old.exists()
+
+
+def test_a_server_that_gives_back_other_bytes_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = LocalStorage.get
+    monkeypatch.setattr(LocalStorage, "get", lambda *args, **more: real(*args, **more)[::-1])
+    with pytest.raises(RemoteError, match="other bytes"):
+        examine(LocalStorage(tmp_path))
+    assert list(LocalStorage(tmp_path).list()) == []
+
+
+def test_a_real_unfinished_upload_is_counted(moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "SINGLE_PUT", 2**20)
+    storage = S3Storage(parse("origin", moto_server.table()))
+    with monkeypatch.context() as killed:
+        killed.setattr(s3_multipart, "abandon", lambda *upload: None)
+        with pytest.raises(ZeroDivisionError):
+            storage.put("large", Breaking())
+    assert examine(storage).unfinished == 1
