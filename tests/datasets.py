@@ -14,9 +14,9 @@ from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import Mirror
 from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
-from dver.remote.transfer.fetch import FetchResult, fetch
+from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import ObjectPath
-from dver.remote.transfer.push import PushResult, push
+from dver.remote.transfer.push import UploadResult, push
 from dver.remote.transfer.push_plan import plan_push
 from dver.store.objects.database import Database
 from dver.store.store import Store
@@ -86,13 +86,13 @@ class Clone:
         """The catalogue of `storage`, as far as it is known here."""
         return Catalog(self.mirror, storage, jobs=jobs)
 
-    def push(self, storage: Storage, *roots: ObjectRef, jobs: int = 3) -> PushResult:
+    def push(self, storage: Storage, *roots: ObjectRef, jobs: int = 3) -> UploadResult:
         """Refresh, plan and push."""
         catalog = self.catalog(storage, jobs=jobs)
         catalog.refresh()
         return push(plan_push(roots, self.store, catalog), self.store, catalog)
 
-    def fetch(self, storage: Storage, *roots: ObjectRef, sub: str = "") -> FetchResult:
+    def fetch(self, storage: Storage, *roots: ObjectRef, sub: str = "") -> DownloadResult:
         """Fetch all of `roots`, or the place `sub` in each."""
         parts = tuple(sub.encode().split(b"/")) if sub else ()
         wants = [ObjectPath(root, parts) for root in roots]

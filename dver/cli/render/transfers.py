@@ -8,10 +8,10 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.core.errors import DverError
 from dver.core.phrasing import some
-from dver.sharing.download import FetchedFrom
+from dver.remote.transfer.fetch import DownloadResult
 
 
-def tell_fetched(ctx: Context, remotes: Sequence[FetchedFrom], *, dry_run: bool) -> None:
+def tell_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool) -> None:
     """Print one line for each remote."""
     verb = "would fetch" if dry_run else "fetched"
     for one in remotes:
@@ -22,6 +22,31 @@ def tell_fetched(ctx: Context, remotes: Sequence[FetchedFrom], *, dry_run: bool)
             ctx.say(f"fetched {entries(one.runs)} from {where}")
         if one.damaged_runs:
             ctx.warn(f"left out what {where} knows of some runs: {some(one.damaged_runs)} is damaged")
+
+
+def downloads_json(remotes: Sequence[DownloadResult], *, dry_run: bool) -> list[dict[str, object]]:
+    """The JSON form of downloads. `result` says again what was received, since scripts may read it there."""
+    return [_download_json(one, DownloadResult() if dry_run else one) for one in remotes]
+
+
+def _download_json(one: DownloadResult, received: DownloadResult) -> dict[str, object]:
+    return {
+        "remote": one.remote,
+        "url": one.url,
+        "files": one.files,
+        "objects": one.objects,
+        "size": one.size,
+        "result": {
+            "files": received.files,
+            "objects": received.objects,
+            "bytes_received": received.size,
+            "missing": received.missing,
+            "corrupt": received.corrupt,
+            "is_remote_empty": received.is_remote_empty,
+        },
+        "runs": one.runs,
+        "damaged_runs": one.damaged_runs,
+    }
 
 
 def entries(runs: int) -> str:
@@ -37,7 +62,7 @@ def amount(files: int, size: int) -> str:
     return f"{what}, {terminal.human_size(size)}"
 
 
-def first_error(remotes: Sequence[FetchedFrom]) -> DverError | None:
+def first_error(remotes: Sequence[DownloadResult]) -> DverError | None:
     """What could not be had, as an error; None if all could."""
-    errors = [error for one in remotes if (error := one.result.error()) is not None]
+    errors = [error for one in remotes if (error := one.error()) is not None]
     return max(errors, key=lambda error: error.exit_code, default=None)

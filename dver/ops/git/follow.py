@@ -148,4 +148,4 @@ def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> 
         prefetch(repo, lambda: plan_update(repo, parts, progress=progress), remotes, progress=progress)
     except DverError as error:  # without a network, what is here already is brought nevertheless
         return [error]
-    return [failure for one in results if (failure := one.result.error()) is not None]
+    return [failure for one in results if (failure := one.error()) is not None]

@@ -15,15 +15,16 @@ from dver.git.remotes.refs import ids_on_remote
 from dver.gitflow.push_data import Brought, ToSend, brought_by, by_remote, nowhere, refuse_unreadable
 from dver.pipelines.run_cache.share import tell, untold
 from dver.project.git_projects import owner, projects_of
+from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import PushedTo, send_roots
+from dver.sharing.upload import send_roots
 
 
 @dataclass(frozen=True, slots=True)
 class PrePushResult:
     """What the hook did. Where no commit brings a pointer, no remote was asked for anything."""
 
-    remotes: tuple[PushedTo, ...] = ()
+    remotes: tuple[UploadResult, ...] = ()
     unreadable: tuple[Brought, ...] = ()
     """Pointers and locks that only older ones of the commits have, and for which nothing is sent."""
 
@@ -40,7 +41,7 @@ def pre_push(
     updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
     there = ids_on_remote(git, git_remote, url) if git_remote is not None else []
     brought = brought_by(git, outgoing.new_commits(git, updates, there))
-    sent: list[PushedTo] = []
+    sent: list[UploadResult] = []
     unreadable: list[Brought] = []
     tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []
     for root, group in _by_project(git, brought).items():
@@ -78,7 +79,7 @@ def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Bro
 
 def _send(
     repo: Repository, name: str, wanted: Sequence[ToSend], git_remote: str | None, progress: Progress
-) -> PushedTo:
+) -> UploadResult:
     try:
         return send_roots(repo, name, [one.root for one in wanted], git_remote=git_remote, progress=progress)
     except MissingObjectError as error:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.project.trusted_settings import accept_addresses
+from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
-from dver.sharing.download import FetchedFrom, get_runs, get_targets
+from dver.sharing.download import get_runs, get_targets
 from dver.tracking.revision_scope import CURRENT, Scope, targets_in
 
 
@@ -17,7 +18,7 @@ from dver.tracking.revision_scope import CURRENT, Scope, targets_in
 class FetchResult:
     """One entry for each remote that was asked; none where nothing was lacking."""
 
-    remotes: tuple[FetchedFrom, ...]
+    remotes: tuple[DownloadResult, ...]
     dry_run: bool
 
 

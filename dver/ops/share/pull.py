@@ -9,8 +9,9 @@ from pathlib import Path
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
 from dver.project.trusted_settings import accept_addresses
+from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
-from dver.sharing.download import FetchedFrom, get_runs, get_targets
+from dver.sharing.download import get_runs, get_targets
 from dver.tracking.revision_scope import CURRENT, Scope, targets_in
 from dver.workspace.checkout.checkout import check_out
 from dver.workspace.checkout.restore import Restored
@@ -20,7 +21,7 @@ from dver.workspace.checkout.restore import Restored
 class PullResult:
     """What was downloaded, and what checking it out did; nothing was checked out in a dry run."""
 
-    remotes: tuple[FetchedFrom, ...]
+    remotes: tuple[DownloadResult, ...]
     restored: Restored | None
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.run_cache.share import Telling, keys_in, tell, untold
 from dver.project.trusted_settings import accept_addresses
+from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import PushedTo, send_roots
+from dver.sharing.upload import send_roots
 from dver.tracking.revision_scope import CURRENT, Scope, by_remote, roots_of, targets_in
 
 
@@ -19,7 +20,7 @@ from dver.tracking.revision_scope import CURRENT, Scope, by_remote, roots_of, ta
 class PushResult:
     """One entry for each remote that was concerned."""
 
-    remotes: tuple[PushedTo, ...]
+    remotes: tuple[UploadResult, ...]
     dry_run: bool
     runs: int = 0
     """Of how many runs of stages others can know now, or with a dry run could."""

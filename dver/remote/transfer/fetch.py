@@ -25,18 +25,27 @@ from dver.store.writer import StoreWriter
 
 
 @dataclass(frozen=True, slots=True)
-class FetchResult:
-    """What a fetch got, and what it could not get. `objects` has trees, `bytes_received` gaps between frames too."""
+class DownloadResult:
+    """What a fetch downloaded from one remote, or would download in a dry run, and what it did not get."""
 
+    remote: str = ""
+    """The remote's name, which its caller knows."""
+    url: str = ""
     files: int = 0
     objects: int = 0
-    bytes_received: int = 0
+    """Trees and contents of files."""
+    size: int = 0
+    """Bytes received, including the gaps between frames that were read along."""
     missing: tuple[Missing, ...] = ()
     """Neither in the store nor on the remote."""
     corrupt: tuple[Missing, ...] = ()
     """On the remote, but damaged there."""
     is_remote_empty: bool = False
-    """Was data missing because nothing has been pushed to the remote? Known after `fetch` only."""
+    """Is data missing because nothing was ever pushed to the remote?"""
+    runs: int = 0
+    """New run cache entries."""
+    damaged_runs: tuple[str, ...] = ()
+    """Keys of batches of run cache entries that could not be read."""
 
     def error(self) -> DverError | None:
         """The error that tells of what could not be got; None if all was."""
@@ -70,7 +79,7 @@ def fetch(
     progress: Progress = SILENT,
     link_mode: LinkMode = LinkMode.AUTO,
     damaged: Collection[Oid] = (),
-) -> FetchResult:
+) -> DownloadResult:
     """Get what `wants` reach and the store lacks; see `plan_fetch`. What cannot be had is listed in the result.
 
     Raises UsageError, RemoteError; what came before stays in the store.
@@ -90,7 +99,7 @@ def fetch(
         again,
         files=result.files + again.files,
         objects=result.objects + again.objects,
-        bytes_received=result.bytes_received + again.bytes_received,
+        size=result.size + again.size,
     )
 
 
@@ -107,19 +116,19 @@ def _plan(
         return plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
 
 
-def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> FetchResult:
+def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> DownloadResult:
     """Carry out `plan`."""
-    done = FetchResult(0, plan.trees, plan.bytes_received)
+    done = DownloadResult(objects=plan.trees, size=plan.bytes_received)
     lost: Sequence[Missing] = ()
     bad = set(plan.damaged)
     if plan.objects:
         with progress.task("download", total=plan.size) as task:
             blobs, assembler = _get(plan, store, catalog, task)
         bad |= blobs.bad | assembler.bad
-        done = FetchResult(
-            plan.files,
-            plan.trees + blobs.count + assembler.count,
-            plan.bytes_received + blobs.received + assembler.received,
+        done = DownloadResult(
+            files=plan.files,
+            objects=plan.trees + blobs.count + assembler.count,
+            size=plan.bytes_received + blobs.received + assembler.received,
         )
     if plan.incomplete or done.objects < plan.trees + plan.objects:
         lost = find_missing(plan.roots, StoreReader(store, set()), lambda _, oids: store.present(oids) - bad)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 from typing import Final, NamedTuple
@@ -42,30 +42,40 @@ _LOOKS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class PushResult:
-    """What a push did. `packs` counts those uploaded, `objects` those newly listed, `files` contents of files;
-    `bytes_sent` excludes retries."""
+class UploadResult:
+    """What a push uploaded to one remote, or would upload in a dry run."""
 
+    remote: str = ""
+    """The remote's name, which its caller knows."""
+    url: str = ""
     roots: int = 0
-    objects: int = 0
-    bytes_sent: int = 0
-    packs: int = 0
     files: int = 0
+    """File contents, in whole or in part."""
+    objects: int = 0
+    """Objects that the remote did not list before."""
+    packs: int = 0
+    """Packs that were uploaded: those that an interrupted push left there do not count."""
+    size: int = 0
+    """Bytes, without retries."""
+    lost_packs: int = 0
+    """Packs that the remote listed and did not have. Their content is uploaded again."""
+    taken_off: int = 0
+    """Objects of lost packs that the store does not have either: the remote no longer lists them."""
 
-    def plus(self, more: PushResult) -> PushResult:
-        """Both, of one push."""
-        sent = self.bytes_sent + more.bytes_sent
-        return PushResult(self.roots, self.objects + more.objects, sent, self.packs + more.packs, self.files)
+    def plus(self, more: UploadResult) -> UploadResult:
+        """The sum of two rounds of one push."""
+        objects, packs = self.objects + more.objects, self.packs + more.packs
+        return replace(self, objects=objects, packs=packs, size=self.size + more.size)
 
 
-def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushResult:
+def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> UploadResult:
     """Carry out `plan`. Run again after any failure, it skips the packs that are already there.
 
     Raises RemoteError; CorruptError if an object in the store is damaged: then nothing of this push is listed;
     MissingObjectError if a gc takes away meanwhile what is not in the store: likewise.
     """
     if not plan.roots:
-        return PushResult()
+        return UploadResult()
     before = catalog.glance
     put = _put_all(plan, store, catalog, catalog.condemned, progress)
     result, packs, indexes = put.result, put.packs, [put.listing]
@@ -96,7 +106,7 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
 class _Put(NamedTuple):
     """What is on the remote now: `packs` by name."""
 
-    result: PushResult
+    result: UploadResult
     packs: frozenset[Oid]
     listing: Oid
     """The name of the index."""
@@ -117,7 +127,9 @@ def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[
     refresh_listing(catalog.storage)
     moved = [one for one in sent if one.moved]
     size = listing.size + sum(one.ref.size for one in moved)
-    result = PushResult(len(plan.roots), len(index.objects), size, len(moved), plan.files)
+    result = UploadResult(
+        roots=len(plan.roots), files=plan.files, objects=len(index.objects), packs=len(moved), size=size
+    )
     return _Put(result, frozenset(one.ref.name for one in sent), listing.name)
 
 

@@ -23,7 +23,7 @@ from dver.remote.index.mirror import PACKS, pack_key
 from dver.remote.packs.frame_ranges import ranges
 from dver.remote.storage import FileBody, Moved
 from dver.remote.transfer.blob_assembly import Assembly
-from dver.remote.transfer.fetch import FetchResult, fetch
+from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import plan_fetch
 from dver.remote.transfer.push_plan import plan_push
 from dver.store.objects.chunking import MAXIMUM
@@ -72,7 +72,7 @@ def put(clone: Clone, content: bytes, mode: LinkMode) -> ObjectRef:
     return ObjectRef(oid, ObjectKind.BLOB, b"big", len(content))
 
 
-def get(clone: Clone, spy: Spy, root: ObjectRef, mode: LinkMode, **options: object) -> FetchResult:
+def get(clone: Clone, spy: Spy, root: ObjectRef, mode: LinkMode, **options: object) -> DownloadResult:
     want = ObjectRef(root.oid, root.kind, root.path, root.size)
     return fetch([want], clone.store, clone.catalog(spy), link_mode=mode, **options)
 
@@ -99,7 +99,7 @@ def test_a_large_blob_goes_as_chunks_and_comes_back(spy: Spy, source: Clone, clo
     assert clone.store.read(root.oid) == content
     assert clone.store.loose.present([root.oid]) == ({root.oid} if mode is LinkMode.SYMLINK else set())
     spy.calls.clear()
-    assert get(clone, spy, root, mode) == FetchResult()
+    assert get(clone, spy, root, mode) == DownloadResult()
     assert spy.calls == []
 
 
@@ -133,7 +133,7 @@ def test_a_plan_says_what_will_be_sent(spy: Spy, source: Clone, mode: LinkMode) 
     assert spy.calls == []
     result = source.push(spy, root)
     assert result.objects == plan.objects > 10
-    assert 0 < result.bytes_sent - plan.size < 2000 + 100 * plan.objects  # the index, which is not planned
+    assert 0 < result.size - plan.size < 2000 + 100 * plan.objects  # the index, which is not planned
 
 
 def test_a_damaged_loose_blob_is_not_sent(spy: Spy, source: Clone) -> None:
@@ -184,7 +184,7 @@ def test_a_later_version_is_put_together_from_the_earlier_one(
     clone.open()
     result = get(clone, spy, second, mode)
     assert result.error() is None
-    assert result.bytes_received < 3 * MAXIMUM
+    assert result.size < 3 * MAXIMUM
     assert clone.store.read(second.oid) == edited
 
 
@@ -194,7 +194,7 @@ def test_what_was_pushed_from_here_is_not_fetched_back(spy: Spy, source: Clone, 
     edited = content + noise(2 * MIB, 1)
     theirs = put(clone, edited, mode)
     clone.push(spy, theirs)
-    assert get(source, spy, theirs, mode).bytes_received < 2 * MIB + 3 * MAXIMUM
+    assert get(source, spy, theirs, mode).size < 2 * MIB + 3 * MAXIMUM
     assert source.store.read(theirs.oid) == edited
 
 
@@ -203,7 +203,7 @@ def test_chunks_of_loose_blobs_serve_a_store_that_keeps_chunks(spy: Spy, source:
     first, second = put(source, content, LinkMode.COPY), put(source, content + b"more", LinkMode.COPY)
     source.push(spy, first, second)
     get(clone, spy, first, LinkMode.SYMLINK)
-    assert get(clone, spy, second, LinkMode.COPY).bytes_received < 3 * MAXIMUM
+    assert get(clone, spy, second, LinkMode.COPY).size < 3 * MAXIMUM
     assert clone.store.read(second.oid) == content + b"more"
 
 
@@ -253,7 +253,7 @@ def test_what_came_of_a_blob_before_an_interruption_is_kept(
     clone.open()
     result = get(clone, spy, root, mode)
     assert result.error() is None
-    assert result.bytes_received < 60 * MIB
+    assert result.size < 60 * MIB
     assert clone.store.read(root.oid) == content
     assert parts(clone) == []
 

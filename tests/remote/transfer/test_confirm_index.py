@@ -19,7 +19,7 @@ from dver.remote.index.catalog import Catalog, Listing
 from dver.remote.index.mirror import INDEXES, PACKS, index_key
 from dver.remote.index.withdraw import withdraw
 from dver.remote.storage import ObjectInfo
-from dver.remote.transfer.push import PushResult, push
+from dver.remote.transfer.push import UploadResult, push
 from dver.remote.transfer.push_plan import plan_push
 
 MIB = 2**20
@@ -38,7 +38,7 @@ def collect(folder: Path, spy: Spy, *roots: ObjectRef, grace: int) -> None:
     remote_gc(lambda: roots, clone.store, clone.catalog(spy), grace=grace, now=time.time)
 
 
-def push_around(clone: Clone, spy: Spy, root: ObjectRef, meanwhile: Callable[[], None]) -> PushResult:
+def push_around(clone: Clone, spy: Spy, root: ObjectRef, meanwhile: Callable[[], None]) -> UploadResult:
     """Plan, let others do what they do, and push."""
     catalog = clone.catalog(spy)
     catalog.refresh()
@@ -73,7 +73,7 @@ def test_what_is_condemned_meanwhile_for_a_long_time_is_not_sent_again(tmp_path:
     clone = Clone(tmp_path / "a")
     root = first_push(clone, spy)
     result = push_around(clone, spy, root, lambda: collect(tmp_path / "g", spy, grace=LONG))
-    assert result.bytes_sent < MIB
+    assert result.size < MIB
     check_fetch(tmp_path / "b", spy, root)
     # Whoever collects next knows of the push, and keeps what it needs.
     collect(tmp_path / "g", spy, root, grace=LONG)
@@ -91,7 +91,7 @@ def test_what_is_condemned_or_deleted_meanwhile_is_sent_again(tmp_path: Path, sp
             collect(tmp_path / "g", spy, grace=0)
 
     result = push_around(clone, spy, root, meanwhile)
-    assert result.bytes_sent > 8 * MIB
+    assert result.size > 8 * MIB
     assert result.objects >= len(SHARED)
     for _ in range(3):
         collect(tmp_path / "g", spy, root, grace=0)
@@ -153,10 +153,10 @@ def test_what_others_have_built_on_a_push_that_gave_up_stays(tmp_path: Path, spy
                     built_upon.append(other.push(spy, built))
             return super().list(prefix)
 
-    built_upon: list[PushResult] = []
+    built_upon: list[UploadResult] = []
     with pytest.raises(RemoteError, match="all the time"):
         restless.push(Restless(spy.inner), root)
-    assert built_upon[0].bytes_sent < MIB
+    assert built_upon[0].size < MIB
     check_fetch(tmp_path / "c", spy, built)
     for _ in range(3):
         collect(tmp_path / "g", spy, built, grace=0)
@@ -178,4 +178,4 @@ def test_a_remote_that_never_holds_still_ends_a_push_with_an_error(tmp_path: Pat
 
     with pytest.raises(RemoteError, match="all the time"):
         clone.push(Restless(spy.inner), put_dataset(clone.store, SHARED))
-    assert 0 < clone.push(spy, put_dataset(clone.store, SHARED)).bytes_sent < MIB  # the packs are there
+    assert 0 < clone.push(spy, put_dataset(clone.store, SHARED)).size < MIB  # the packs are there

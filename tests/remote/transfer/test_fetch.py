@@ -20,7 +20,7 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.mirror import INDEXES, index_key, pack_key
 from dver.remote.packs.frame_ranges import GAP, RANGE, ranges
 from dver.remote.storage import BytesBody, Moved, Storage
-from dver.remote.transfer.fetch import FetchResult, fetch, fetch_planned
+from dver.remote.transfer.fetch import DownloadResult, fetch, fetch_planned
 from dver.remote.transfer.fetch_plan import plan_fetch
 from dver.store.objects.incomplete_blobs import is_part
 from dver.store.objects.loose import LinkMode
@@ -73,15 +73,15 @@ def test_fetching_again_sends_no_request(spy: Spy, source: Clone, clone: Clone) 
     root = push_dataset(source, spy, files(50))
     assert clone.fetch(spy, root).objects == 56
     spy.calls.clear()
-    assert clone.fetch(spy, root) == FetchResult()
+    assert clone.fetch(spy, root) == DownloadResult()
     clone.open()
-    assert clone.fetch(spy, root) == FetchResult()
+    assert clone.fetch(spy, root) == DownloadResult()
     assert spy.calls == []
 
 
 def test_what_is_in_the_store_already_needs_no_remote(spy: Spy, source: Clone) -> None:
     root = put_dataset(source.store, files(50))
-    assert source.fetch(spy, root) == FetchResult()
+    assert source.fetch(spy, root) == DownloadResult()
     assert spy.calls == []
 
 
@@ -98,7 +98,7 @@ def test_only_what_changed_is_fetched(spy: Spy, source: Clone, clone: Clone) -> 
     changed = push_dataset(source, spy, dataset | {"d000/f00003": b"changed"})
     result = clone.fetch(spy, changed)
     assert result.objects == 3
-    assert result.bytes_received < 4_000
+    assert result.size < 4_000
     assert read_dataset(clone.store, changed.oid) == dataset | {"d000/f00003": b"changed"}
 
 
@@ -115,7 +115,7 @@ def test_one_subfolder_is_fetched_alone_and_the_rest_later(spy: Spy, source: Clo
     dataset = files(100)
     root = push_dataset(source, spy, dataset)
     assert clone.fetch(spy, root, sub="d003").objects == 12
-    assert clone.fetch(spy, root, sub="d003") == FetchResult()
+    assert clone.fetch(spy, root, sub="d003") == DownloadResult()
     assert clone.fetch(spy, root).error() is None
     assert read_dataset(clone.store, root.oid) == dataset
 
@@ -269,7 +269,7 @@ def test_what_nobody_pushed_is_missing_by_its_path(spy: Spy, source: Clone, clon
     unpushed = put_dataset(source.store, {"x": b"never pushed"}, "other")
     result = clone.fetch(spy, pushed, unpushed)
     assert [one.path for one in result.missing] == [b"other"]
-    assert clone.fetch(spy, pushed) == FetchResult()
+    assert clone.fetch(spy, pushed) == DownloadResult()
 
 
 def test_an_index_that_lies_about_an_object_is_found_out(spy: Spy, source: Clone, clone: Clone) -> None:

@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render.changes import shown
 from dver.cli.render.checkout import exit_code_of, print_restored
-from dver.cli.render.transfers import first_error, tell_fetched
+from dver.cli.render.transfers import downloads_json, first_error, tell_fetched
 from dver.ops.share.pull import pull
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope
@@ -65,7 +65,7 @@ def command(
             progress=ctx.progress,
         )
         if as_json:
-            ctx.emit_json(result)
+            ctx.emit_json({"remotes": downloads_json(result.remotes, dry_run=dry_run), "restored": result.restored})
         else:
             tell_fetched(ctx, result.remotes, dry_run=dry_run)
             if result.restored is not None:

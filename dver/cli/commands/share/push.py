@@ -10,8 +10,8 @@ from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.transfers import amount, entries
 from dver.ops.share.push import push
+from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import PushedTo
 from dver.tracking.revision_scope import Scope
 
 
@@ -72,7 +72,7 @@ def command(
         ctx.say("nothing to push: no data is tracked")
 
 
-def _warn_of_lost(ctx: Context, one: PushedTo, *, dry_run: bool) -> None:
+def _warn_of_lost(ctx: Context, one: UploadResult, *, dry_run: bool) -> None:
     if one.lost_packs:
         packs = terminal.count(one.lost_packs, "pack")
         done = (
@@ -83,7 +83,7 @@ def _warn_of_lost(ctx: Context, one: PushedTo, *, dry_run: bool) -> None:
         ctx.warn("some of it is not in this clone: run `dver push --all-commits` in a clone that has it")
 
 
-def _line(one: PushedTo, *, dry_run: bool) -> str:
+def _line(one: UploadResult, *, dry_run: bool) -> str:
     where = f"{one.remote} ({terminal.printable(one.url)})"
     if not one.roots:
         return f"{where} has everything"
