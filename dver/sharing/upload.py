@@ -1,4 +1,4 @@
-"""Sending the data of roots to a remote: the step that `push` and the pre-push hook share."""
+"""Uploads to one remote, for `push` and the pre-push hook."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
+from dver.remote.index.catalog import Catalog
 from dver.remote.repair.lost_packs import lost_packs
 from dver.remote.transfer.push import UploadResult, push
 from dver.remote.transfer.push_plan import plan_push
@@ -15,24 +16,31 @@ from dver.sharing.registration import register
 from dver.sharing.restore_lost_packs import LostPacks, repair_lost_packs
 
 
+def open_catalog(repo: Repository, name: str, *, jobs: int | None = None, progress: Progress = SILENT) -> Catalog:
+    """The catalog of the remote `name`, refreshed. Raises RemoteError."""
+    catalog = repo.catalog(name, jobs=jobs)
+    with progress.task("query remote", unit=""):
+        catalog.refresh()
+    return catalog
+
+
 def send_roots(
     repo: Repository,
     name: str,
+    catalog: Catalog,
     roots: Iterable[ObjectRef],
     *,
-    jobs: int | None = None,
     dry_run: bool = False,
     git_remote: str | None = None,
     progress: Progress = SILENT,
 ) -> UploadResult:
-    """Upload to the remote `name` what it lacks of all that `roots` reach. Raises what `plan_push` and `push` do.
+    """Upload what `roots` reach and the remote `name` lacks, as its refreshed `catalog` knows. Raises what `plan_push`
+    and `push` do.
 
-    First this repository is noted there as one that uses the remote; `git_remote` is where its commits go. Packs that
-    somebody has deleted there are put again.
+    Also registers this repository as a user of the remote, with `git_remote` as the place of its commits, and restores
+    packs that were deleted from the remote.
     """
-    catalog = repo.catalog(name, jobs=jobs)
     with progress.task("query remote", unit=""):
-        catalog.refresh()
         lost = lost_packs(catalog)
     repaired = LostPacks(len(lost)) if dry_run else repair_lost_packs(repo, catalog, lost)
     plan = plan_push(roots, repo.store, catalog, progress=progress)

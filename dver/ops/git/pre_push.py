@@ -13,11 +13,11 @@ from dver.git.git_repo import GitRepo, discover
 from dver.git.remotes import outgoing
 from dver.git.remotes.refs import ids_on_remote
 from dver.gitflow.push_data import Brought, ToSend, brought_by, by_remote, nowhere, refuse_unreadable
-from dver.pipelines.run_cache.share import tell, untold
+from dver.pipelines.run_cache.share import send_runs, unsent_runs
 from dver.project.git_projects import owner, projects_of
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import send_roots
+from dver.sharing.upload import open_catalog, send_roots
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ def pre_push(
         with Repository(root, git, cwd=git.worktree, in_hook=True) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
             sent += [_send(repo, name, some, git_remote, progress) for name, some in by_remote(repo, group).items()]
-            _tell_runs(repo, group, progress)
+            _send_runs(repo, group, progress)
     return PrePushResult(tuple(sent), tuple(unreadable))
 
 
-def _tell_runs(repo: Repository, brought: Sequence[Brought], progress: Progress) -> None:
-    """Send what is known of the runs that the locks tell of, to where `push` does."""
+def _send_runs(repo: Repository, brought: Sequence[Brought], progress: Progress) -> None:
+    """Send the runs that the locks name to the default remote, as `push` does."""
     home, keys = repo.config.default_remote, [key for one in brought for key in one.runs]
     if home is None or not keys:
         return
-    telling = untold(repo, home, keys)
-    for name, roots in telling.roots(repo, home).items():
-        send_roots(repo, name, roots, progress=progress)
-    tell(repo, home, telling.runs)
+    runs = unsent_runs(repo, home, keys)
+    for name, roots in runs.roots(home).items():
+        send_roots(repo, name, open_catalog(repo, name, progress=progress), roots, progress=progress)
+    send_runs(repo, home, runs.runs)
 
 
 def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Brought]]:
@@ -81,6 +81,7 @@ def _send(
     repo: Repository, name: str, wanted: Sequence[ToSend], git_remote: str | None, progress: Progress
 ) -> UploadResult:
     try:
-        return send_roots(repo, name, [one.root for one in wanted], git_remote=git_remote, progress=progress)
+        catalog, roots = open_catalog(repo, name, progress=progress), [one.root for one in wanted]
+        return send_roots(repo, name, catalog, roots, git_remote=git_remote, progress=progress)
     except MissingObjectError as error:
         raise nowhere(repo, name, wanted) from error

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.pipelines.run_cache.share import Telling, keys_in, tell, untold
+from dver.pipelines.run_cache.share import UnsentRuns, has_runs, keys_in, send_runs, unsent_runs
 from dver.project.trusted_settings import accept_addresses
+from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import send_roots
+from dver.sharing.upload import open_catalog, send_roots
 from dver.tracking.revision_scope import CURRENT, Scope, by_remote, roots_of, targets_in
 
 
@@ -47,18 +47,18 @@ def push(
     groups = {name: roots_of(repo, group) for name, group in by_remote(repo, targets, remote).items()}
     home = remote or repo.config.default_remote
     keys = None if run_cache or home is None else keys_in(repo, scope, paths, cwd)
-    telling = untold(repo, home, keys) if home is not None else Telling()
-    for name, roots in telling.roots(repo, home or "").items():
-        groups.setdefault(name, []).extend(roots)
-    send = partial(send_roots, repo, jobs=jobs, dry_run=dry_run, progress=progress)
-    sent = [send(name, roots) for name, roots in groups.items()]
+    catalogs: dict[str, Catalog] = {}
+    runs = UnsentRuns()
+    if home is not None and has_runs(repo, keys):
+        catalogs[home] = open_catalog(repo, home, jobs=jobs, progress=progress)
+        runs = unsent_runs(repo, home, keys)
+        for name, roots in runs.roots(home).items():
+            groups.setdefault(name, []).extend(roots)
+    sent = []
+    for name, roots in groups.items():
+        catalog = catalogs.get(name) or open_catalog(repo, name, jobs=jobs, progress=progress)
+        sent.append(send_roots(repo, name, catalog, roots, dry_run=dry_run, progress=progress))
     accept_addresses(repo, groups)
-    if home is None:
-        return PushResult(tuple(sent), dry_run)
-    # Only now is it up to date what the remote knows: it may have been emptied.
-    late = untold(repo, home, keys)
-    if late != telling:
-        sent += [send(name, roots) for name, roots in late.roots(repo, home).items()]
-    if not dry_run:
-        tell(repo, home, late.runs, jobs=jobs)
-    return PushResult(tuple(sent), dry_run, len(late.runs))
+    if home is not None and not dry_run:
+        send_runs(repo, home, runs.runs, jobs=jobs)
+    return PushResult(tuple(sent), dry_run, len(runs.runs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,14 @@ from dver.tracking.targets import data_of, data_path, is_at_or_below
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """Runs that a remote is to be told of, and what they made, which belongs on remotes as well."""
+class UnsentRuns:
+    """Runs that a remote does not know yet, and their outputs."""
 
     runs: tuple[Run, ...] = ()
     items: tuple[Item, ...] = ()
 
-    def roots(self, repo: Repository, remote: str) -> dict[str, list[ObjectRef]]:
-        """What was made, by the remote that it belongs on; `remote` is the one for what names none."""
+    def roots(self, remote: str) -> dict[str, list[ObjectRef]]:
+        """The outputs by the name of their remote, which is `remote` for those without one of their own."""
         groups: dict[str, list[ObjectRef]] = {}
         for item in self.items:
             groups.setdefault(item.remote or remote, []).append(item.ref)
@@ -51,11 +51,17 @@ def keys_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> 
     return list(found)
 
 
-def untold(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> Telling:
-    """What `remote`, as far as is known here, does not know of the runs called `keys`; of all that are known here
-    without any, and then also of those that it knows an earlier one of.
+def has_runs(repo: Repository, keys: Collection[str] | None) -> bool:
+    """Does the run cache hold a run with one of `keys`? None stands for any key."""
+    known = RunCache(repo).keys()
+    return bool(known) if keys is None else not set(keys).isdisjoint(known)
 
-    Runs are left out of which something is lost that others are meant to get.
+
+def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> UnsentRuns:
+    """The runs with `keys` that `remote` does not know, as of the last time it was queried.
+
+    Without `keys`, all runs in the run cache that `remote` does not know, or knows only an earlier run for. Runs with
+    missing outputs that others are meant to get are left out.
     """
     cache, mirror = RunCache(repo), repo.mirror(remote)
     if keys is not None:
@@ -70,11 +76,11 @@ def untold(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> 
         (run, stage) for run, stage in found if not repo.store.find_missing([item.ref for item in _promised(stage)])
     ]
     items = {item.oid: item for _, stage in whole for item in _carried(repo, stage)}
-    return Telling(tuple(run for run, _ in whole), tuple(items.values()))
+    return UnsentRuns(tuple(run for run, _ in whole), tuple(items.values()))
 
 
-def tell(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int | None = None) -> None:
-    """Tell `remote` of `runs`, when what they made is there. Raises RemoteError."""
+def send_runs(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int | None = None) -> None:
+    """Upload `runs` to `remote`, once their outputs are there. Raises RemoteError."""
     if runs:
         catalog = repo.catalog(remote, jobs=jobs)
         remote_runs.send(runs, catalog)
