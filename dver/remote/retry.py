@@ -1,8 +1,7 @@
-"""Trying again: which failures pass by themselves, and how long to wait for them."""
+"""Retries: how often, and how long to wait before each."""
 
 from __future__ import annotations
 
-import errno
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -10,27 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from dver.core.errors import RemoteError
 from dver.core.traffic import TRAFFIC
 from dver.remote.concurrency import report_slow
+from dver.remote.failures import TransientError, UnreachableError
 
 T = TypeVar("T")
-
-OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
-"""What a socket says where this process, or the machine, has too many files open: not the remote's fault."""
-
-
-class TransientError(RemoteError):
-    """A failure that may be gone at the next try: a dropped connection, a stall, a busy server.
-
-    `retry_after`: the seconds that a busy server asks to be left alone for.
-    """
-
-    retry_after: float = 0.0
-
-
-class UnreachableError(TransientError):
-    """No connection at all: the name does not resolve, nobody listens, no network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +80,3 @@ class Retrier:
         if not isinstance(error, UnreachableError):
             self._answered = True
         return not self._answered and tries >= self._policy.first_attempts
-
-
-def http_date(text: str) -> float | None:
-    """The time that a Date header names, in Unix seconds; None for what is none."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def asked_pause(text: str) -> float:
-    """The seconds that a Retry-After header asks for, which has a number or a date; 0 if it has neither."""
-    if text.isascii() and text.isdigit():
-        return float(text[:6])
-    there = http_date(text)
-    return 0.0 if there is None else max(0.0, there - time.time())

@@ -252,10 +252,7 @@ def reserve(buffer: io.BytesIO, size: int) -> None:
         buffer.seek(0)
 
 
-def short_read(url: str, key: str, *, wanted: int, got: int) -> RemoteError:
-    """The error for a server that sent `got` bytes of the `wanted` ones."""
-    return RemoteError(
-        f"reading {key!r} from {url} broke off",
-        why=f"{got} bytes came of the {wanted} that are there",
-        fix="run the same command again; if it persists, check the server and any proxy before it",
-    )
+def range_length(total: int, start: int, length: int | None) -> int:
+    """The number of bytes that an object of `total` bytes has in a range."""
+    rest = max(0, total - start)
+    return rest if length is None else min(rest, length)

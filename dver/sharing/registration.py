@@ -13,9 +13,9 @@ from dver.core.oid import Oid
 from dver.formats.remote_repository import ROOTS_MAX, RepositoryEntry
 from dver.git.remotes.identity import GitRemotes, first_commits, git_remotes, path_on_host, public_url
 from dver.git.revisions import CommitId
+from dver.remote.failures import TransientError
 from dver.remote.index.contents import glance
 from dver.remote.index.repositories import name_of, put_entry, read_entries
-from dver.remote.retry import TransientError
 from dver.remote.storage import Storage
 from dver.repo import Repository
 

@@ -16,7 +16,8 @@ import dver.cli.progress
 from dver.cli.progress import TerminalProgress
 from dver.core.traffic import TRAFFIC, Traffic
 from dver.remote.backends.s3 import S3Storage
-from dver.remote.retry import Policy, Retrier, TransientError
+from dver.remote.failures import TransientError
+from dver.remote.retry import Policy, Retrier
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody
 

@@ -12,8 +12,9 @@ import pytest
 from dver.core.errors import RemoteError
 from dver.remote import concurrency
 from dver.remote.concurrency import MOST, START, Controller, Pace
+from dver.remote.failures import TransientError
 from dver.remote.parallel import in_parallel
-from dver.remote.retry import Policy, Retrier, TransientError
+from dver.remote.retry import Policy, Retrier
 from dver.remote.storage import Meter
 
 MIB = 2**20

@@ -17,7 +17,7 @@ from typing import Final
 from dver.core.errors import LocalIOError, RemoteError
 from dver.core.files import explain, fsync_dir, move_to_free_name, temporary_name
 from dver.core.platform import blocks
-from dver.remote.retry import OUT_OF_FILES
+from dver.remote.failures import OUT_OF_FILES, check_length
 from dver.remote.storage import (
     RESERVED,
     Body,
@@ -31,7 +31,7 @@ from dver.remote.storage import (
     checked_chunks,
     checked_key,
     checked_range,
-    short_read,
+    range_length,
 )
 
 _TEMPORARY: Final = f"{RESERVED}tmp"
@@ -261,15 +261,15 @@ class LocalStorage:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _read(self, fd: int, key: str, start: int, length: int | None) -> bytes:
-        rest = max(0, os.fstat(fd).st_size - start)
-        wanted = rest if length is None else min(rest, length)
+        wanted = range_length(os.fstat(fd).st_size, start, length)
         # One call is the ordinary case and makes no copy; the kernel gives at most 2 GiB - 4 KiB of a larger wish.
         content = os.pread(fd, wanted, start)
         while len(content) < wanted:
             more = os.pread(fd, wanted - len(content), start + len(content))
             if not more:
-                raise short_read(self.url, key, wanted=wanted, got=len(content))
+                break
             content += more
+        check_length(self.url, key, wanted=wanted, got=len(content))
         return content
 
     def _walk(self, folder: str) -> Iterator[ObjectInfo]:

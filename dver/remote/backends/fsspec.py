@@ -21,7 +21,8 @@ from dver.core.files import temporary_name
 from dver.remote.backends.fsspec_errors import READ_ONLY, plugin_failures, translate
 from dver.remote.backends.fsspec_plugins import Plugin
 from dver.remote.backends.fsspec_protocols import PLUGINS
-from dver.remote.retry import Policy, Retrier, TransientError
+from dver.remote.failures import TransientError, check_length
+from dver.remote.retry import Policy, Retrier
 from dver.remote.settings import RemoteSettings
 from dver.remote.storage import (
     RESERVED,
@@ -35,7 +36,7 @@ from dver.remote.storage import (
     checked_chunks,
     checked_key,
     checked_range,
-    short_read,
+    range_length,
 )
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class FsspecStorage:
                     raise
                 content = b""
             if len(content) != length or length == 0:
-                self._check_length(key, fs.info(path)["size"], len(content), start=start, length=length)
+                wanted = range_length(fs.info(path)["size"], start, length)
+                check_length(self.url, key, wanted=wanted, got=len(content))
             return content
 
         try:
@@ -285,13 +287,6 @@ class FsspecStorage:
         if folder not in self._made and self._plugin.has_directories:
             fs.makedirs(folder, exist_ok=True)
             self._made.add(folder)
-
-    def _check_length(self, key: str, size: int, got: int, *, start: int, length: int | None) -> None:
-        rest = max(0, size - start)
-        wanted = rest if length is None else min(rest, length)
-        if got != wanted:
-            broken = short_read(self.url, key, wanted=wanted, got=got)
-            raise TransientError(broken.what, why=broken.why, fix=broken.fix)
 
 
 def _list_top(root: str) -> Callable[[AbstractFileSystem], None]:

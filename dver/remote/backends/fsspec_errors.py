@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from dver.core.errors import RemoteError
-from dver.remote.retry import TransientError, UnreachableError
+from dver.remote.failures import TRANSIENT_STATUSES, TransientError, UnreachableError, one_line
 from dver.remote.settings import RemoteSettings
 
 # Only modules that are imported already are looked up: an error of any other cannot come.
@@ -62,7 +62,7 @@ _PASSING_ERRNOS: Final = frozenset(
     {errno.ECONNABORTED, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN}
 )
 _UNREACHABLE_ERRNOS: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
-_PASSING_STATUSES: Final = frozenset({408, 423, 425, 429, 500, 502, 503, 504})
+_LOCKED: Final = 423  # by another WebDAV client
 _NOT_LOGGED_IN: Final = re.compile(r"^530 |Server failed to authenticate")
 """What FTP servers and Azure say of wrong credentials."""
 READ_ONLY: Final = (PermissionError, NotImplementedError)
@@ -78,7 +78,7 @@ def plugin_failures() -> tuple[type[Exception], ...]:
 def translate(error: Exception, action: str, settings: RemoteSettings) -> RemoteError:
     """The error of dver's own for `error`, which came of trying to `action`."""
     url = settings.url.rstrip("/")
-    why = " ".join(str(error).split()) or type(error).__name__
+    why = one_line(error)
     names = _names(error)
     number = error.errno if isinstance(error, OSError) else None
     status = _status(error)
@@ -87,12 +87,13 @@ def translate(error: Exception, action: str, settings: RemoteSettings) -> Remote
     if (
         isinstance(error, (ConnectionError, TimeoutError))
         or number in _PASSING_ERRNOS
-        or status in _PASSING_STATUSES
+        or status in TRANSIENT_STATUSES
+        or status == _LOCKED
         or names & _PASSING
     ):
         return TransientError(
             f"cannot {action} on {url}",
-            why=f"the connection broke off or the server is busy: {why}",
+            why=f"the connection was lost, or the server is busy: {why}",
             fix="check the network, then run the same command again",
         )
     if "asyncssh.HostKeyNotVerifiable" in names:

@@ -12,8 +12,9 @@ from urllib3 import BaseHTTPResponse
 from dver.core.errors import RemoteError
 from dver.remote.backends.http_client import Client, HttpError, body_size, read_body
 from dver.remote.backends.http_listing import Lister
+from dver.remote.failures import check_length
 from dver.remote.index.listing_file import LISTED
-from dver.remote.retry import Policy, TransientError
+from dver.remote.retry import Policy
 from dver.remote.storage import (
     Body,
     Capabilities,
@@ -23,7 +24,7 @@ from dver.remote.storage import (
     ObjectInfo,
     checked_key,
     checked_range,
-    short_read,
+    range_length,
 )
 
 if TYPE_CHECKING:
@@ -142,13 +143,12 @@ class HttpStorage:
         else:
             skip, total = start, body_size(response)
         limit = WHOLE_MAX + 1 if length is None else length
-        wanted = limit if total is None else min(max(0, total - start), limit)
+        wanted = limit if total is None else range_length(total, start, limit)
         content = read_body(response, wanted, skip=skip, meter=meter)
         if length is None and len(content) > WHOLE_MAX:
             raise self._unusable(key, f"the object is larger than {WHOLE_MAX >> 20} MiB, or has no end")
-        if total is not None and len(content) != wanted:
-            broken = short_read(self.url, key, wanted=wanted, got=len(content))
-            raise TransientError(broken.what, why=broken.why, fix=broken.fix)
+        if total is not None:
+            check_length(self.url, key, wanted=wanted, got=len(content))
         return content
 
     def _unusable(self, key: str, why: str) -> RemoteError:

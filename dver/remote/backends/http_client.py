@@ -30,10 +30,20 @@ from urllib3.exceptions import (
 )
 
 from dver import __version__
-from dver.core.errors import DverError, LocalIOError, RemoteError
-from dver.core.files import explain
+from dver.core.errors import DverError, RemoteError
 from dver.core.traffic import TRAFFIC
-from dver.remote.retry import OUT_OF_FILES, Policy, Retrier, TransientError, UnreachableError, asked_pause, http_date
+from dver.remote.failures import (
+    TRANSIENT_STATUSES,
+    UnreachableError,
+    busy,
+    disconnected,
+    one_line,
+    out_of_files,
+    parse_http_date,
+    stalled,
+    untrusted,
+)
+from dver.remote.retry import Policy, Retrier
 from dver.remote.storage import Meter, reserve
 
 T = TypeVar("T")
@@ -45,7 +55,6 @@ _SMALL: Final = 2**16
 _IDLE_CONNECTIONS: Final = 64
 _REDIRECTS_MAX: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _READABLE: Final = frozenset({200, 206, 404, 410, 416})
 _HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 """Errors of TLS that say nothing about the server's certificate."""
@@ -55,7 +64,6 @@ _REFUSALS: Final[dict[int, tuple[str, str]]] = {
     405: ("the server does not support this request", "use another server"),
     407: ("the proxy wants a password", "set it in HTTPS_PROXY: http://user:password@proxy:port"),
 }
-_RETRY_LATER: Final = "check the network, then run the same command again: it continues where it stopped"
 
 
 class HttpError(RemoteError):
@@ -125,7 +133,7 @@ class Client:
         except HTTPError as error:
             raise self._no_response(error, urlsplit(url).hostname or "", action) from error
         try:
-            if (there := http_date(response.headers.get("Date", ""))) is not None:
+            if (there := parse_http_date(response.headers.get("Date", ""))) is not None:
                 self.skew = there - time.time()
             yield response
             if (body_size(response) or 0) <= _SMALL:
@@ -159,14 +167,8 @@ class Client:
         status, what = response.status, f"cannot {action} on {self._server}"
         reason = "".join(filter(str.isprintable, response.reason or ""))[:80]
         said = f"{status} {reason}".strip()
-        if status in _TRANSIENT:
-            busy = TransientError(
-                what,
-                why=f"the server is busy or out of order: {said}",
-                fix="wait a little, then run the same command again",
-            )
-            busy.retry_after = asked_pause(response.headers.get("Retry-After", ""))
-            raise busy
+        if status in TRANSIENT_STATUSES:
+            raise busy(action, self._server, said, retry_after=response.headers.get("Retry-After", ""))
         if status not in _READABLE:
             why, fix = _REFUSALS.get(status, ("the server refused the request", "check the server"))
             raise HttpError(what, why=f"{why} ({said})", fix=fix, status=status)
@@ -188,15 +190,10 @@ class Client:
     def _no_response(self, error: HTTPError, host: str, action: str) -> DverError:
         """The error for a request that got no response: often there was no connection."""
         cause = _cause_of(error)
-        if isinstance(cause, OSError) and cause.errno in OUT_OF_FILES:
-            reason = explain(cause)
-            return LocalIOError(f"cannot {action} on {self._server}", why=reason.why, fix=reason.fix)
+        if (local := out_of_files(action, self._server, cause)) is not None:
+            return local
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
-            return RemoteError(
-                f"no trusted connection to {host}",
-                why=_text_of(cause),
-                fix="check the address; for a certificate of your own, set SSL_CERT_FILE to its file",
-            )
+            return untrusted(host, _text_of(cause), variable="SSL_CERT_FILE")
         why = _text_of(cause)
         if isinstance(cause, _HUNG_UP):
             why = "it hung up while a secure connection was being made"
@@ -213,18 +210,10 @@ class Client:
         )
 
     def _interrupted(self, error: HTTPError, action: str) -> RemoteError:
-        """The error for a connection that broke."""
+        """The error for a connection that was lost."""
         if isinstance(error, TimeoutError):
-            return TransientError(
-                f"cannot {action}: {self._server} does not respond",
-                why=f"it sent nothing for {self._timeout:g} seconds",
-                fix=_RETRY_LATER,
-            )
-        return TransientError(
-            f"the connection to {self._server} broke off",
-            why=f"{_text_of(_cause_of(error))}, while trying to {action}",
-            fix=_RETRY_LATER,
-        )
+            return stalled(action, self._server, self._timeout)
+        return disconnected(action, self._server, _text_of(_cause_of(error)))
 
 
 def body_size(response: BaseHTTPResponse) -> int | None:
@@ -292,5 +281,4 @@ def _cause_of(error: BaseException) -> BaseException:
 def _text_of(cause: BaseException) -> str:
     if isinstance(cause, http.client.IncompleteRead):
         return "the response ended too early"
-    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-    return " ".join(text.split())[:200] or type(cause).__name__
+    return (cause.strerror if isinstance(cause, OSError) and cause.strerror else one_line(cause))[:200]

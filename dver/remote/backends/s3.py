@@ -18,7 +18,8 @@ from dver.core.files import temporary_name
 from dver.remote.backends.s3_client import Client, Pulse, Upload
 from dver.remote.backends.s3_errors import NO_OBJECT, NO_RANGE, NOT_IMPLEMENTED, PRECONDITION, READ_ONLY, Place, S3Error
 from dver.remote.backends.s3_multipart import MultipartPut, abandon, unfinished
-from dver.remote.retry import Policy, TransientError, http_date
+from dver.remote.failures import check_length, parse_http_date
+from dver.remote.retry import Policy
 from dver.remote.storage import (
     RESERVED,
     Body,
@@ -32,9 +33,9 @@ from dver.remote.storage import (
     checked_chunks,
     checked_key,
     checked_range,
+    range_length,
     regrouped,
     reserve,
-    short_read,
 )
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class S3Storage:
 
         answer = self._client.call(work, "list objects")
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        if (there := http_date(headers.get("date", ""))) is not None:
+        if (there := parse_http_date(headers.get("date", ""))) is not None:
             self._skew = there - time.time()
         return answer
 
@@ -284,15 +285,11 @@ async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
 def _checked(url: str, key: str, answer: dict[str, Any], content: bytes, *, start: int, length: int | None) -> bytes:
     """`content` cut to the range asked for; TransientError unless that is all that the object has of it."""
     if "ContentRange" in answer:
-        total = int(answer["ContentRange"].rpartition("/")[2])
-        rest = max(0, total - start)
-        wanted = rest if length is None else min(rest, length)
+        wanted = range_length(int(answer["ContentRange"].rpartition("/")[2]), start, length)
     else:
         # A server that does not do ranges sends the whole; one that sends it in chunks does not say how long it is.
         wanted = answer.get("ContentLength", len(content))
         if len(content) == wanted:
             return content[start : None if length is None else start + length]
-    if len(content) != wanted:
-        broken = short_read(url, key, wanted=wanted, got=len(content))
-        raise TransientError(broken.what, why=broken.why, fix=broken.fix)
+    check_length(url, key, wanted=wanted, got=len(content))
     return content

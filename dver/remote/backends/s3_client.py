@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dver.core.traffic import TRAFFIC
 from dver.remote.backends import s3_errors
+from dver.remote.failures import stalled
 from dver.remote.retry import Policy, Retrier
 from dver.remote.storage import Meter
 
@@ -139,7 +140,7 @@ class Request(Generic[T]):
         limit = self._client.stall_seconds
         while not wait([future], timeout=max(0.0, limit - self._pulse.silence())).done:
             if self._pulse.silence() >= limit:
-                raise s3_errors.stalled(self._client.place, self._action, limit)
+                raise stalled(self._action, self._client.place.server, limit)
 
 
 class Client:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dver.core.errors import DverError, LocalIOError, RemoteError
-from dver.core.files import explain
-from dver.remote.retry import OUT_OF_FILES, TransientError, UnreachableError, asked_pause
+from dver.core.errors import DverError, RemoteError
+from dver.remote.failures import (
+    TRANSIENT_STATUSES,
+    UnreachableError,
+    busy,
+    disconnected,
+    one_line,
+    out_of_files,
+    untrusted,
+)
 
-PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-PASSING_CODES: Final = frozenset(
+TRANSIENT_CODES: Final = frozenset(
     {
         "BadDigest",
         "ConditionalRequestConflict",
@@ -83,31 +89,15 @@ def translate(error: Exception, place: Place, action: str) -> DverError:
     return _broken(error, place, action)
 
 
-def stalled(place: Place, action: str, seconds: float) -> TransientError:
-    """The error for a request that moved no byte for `seconds`."""
-    return TransientError(
-        f"cannot {action}: {place.server} went silent",
-        why=f"not one byte moved in {seconds:.0f} seconds",
-        fix="check the network, then run the same command again: what was sent already is not sent again",
-    )
-
-
 def _refused(response: dict[str, Any], place: Place, action: str) -> RemoteError:
     """The server answered, with an error."""
     code = str(response["Error"].get("Code") or "unknown")
     message = str(response["Error"].get("Message") or "").strip() or code
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = message if code in message else f"{code}: {message}"
-    if code in PASSING_CODES or (status in PASSING_STATUS and code not in _REASONS):
-        busy = TransientError(
-            f"cannot {action} on {place.url}",
-            why=f"{place.server} is busy or out of order: {said}",
-            fix="wait a little, then run the same command again",
-        )
-        busy.retry_after = asked_pause(
-            response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
-        )
-        return busy
+    if code in TRANSIENT_CODES or (status in TRANSIENT_STATUSES and code not in _REASONS):
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return busy(action, place.url, said, retry_after=headers.get("retry-after", ""))
     why, fix = _reason(code, place) or (f"{place.server} refused: {said}", "see the server's message above")
     return S3Error(f"cannot {action} on {place.url}", why=why, fix=fix, code=code)
 
@@ -159,10 +149,8 @@ def _broken(error: Exception, place: Place, action: str) -> DverError:
     """There was no answer, or half of one, or no request to begin with."""
     from botocore import exceptions as boto
 
-    inner = _innermost(error)
-    if isinstance(inner, OSError) and inner.errno in OUT_OF_FILES:
-        reason = explain(inner)
-        return LocalIOError(f"cannot {action} on {place.url}", why=reason.why, fix=reason.fix)
+    if (local := out_of_files(action, place.url, _innermost(error))) is not None:
+        return local
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
         return _without_credentials(error, place)
     if isinstance(error, boto.ProfileNotFound):
@@ -174,22 +162,14 @@ def _broken(error: Exception, place: Place, action: str) -> DverError:
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)):
         return _unreachable(error, place)
     if isinstance(error, boto.SSLError):
-        return RemoteError(
-            f"no trusted connection to {place.server}",
-            why=_reason_of(error),
-            fix="check the address; for a certificate of your own, set AWS_CA_BUNDLE to its file",
-        )
+        return untrusted(place.server, _reason_of(error), variable="AWS_CA_BUNDLE")
     if isinstance(error, (boto.ParamValidationError, ValueError, boto.InvalidRegionError)):
         return RemoteError(
             f"the settings of the remote {place.name!r} cannot be used",
             why=_reason_of(error),
             fix="see them: dver config list",
         )
-    return TransientError(
-        f"the connection to {place.server} broke off",
-        why=f"{_reason_of(error)}, while trying to {action}",
-        fix="check the network, then run the same command again: what was sent already is not sent again",
-    )
+    return disconnected(action, place.server, _reason_of(error))
 
 
 def _without_credentials(error: Exception, place: Place) -> RemoteError:
@@ -210,8 +190,7 @@ def _unreachable(error: Exception, place: Place) -> RemoteError:
 
 def _reason_of(error: Exception) -> str:
     """The innermost cause in one line."""
-    inner = _innermost(error)
-    return " ".join(str(inner).split()) or type(inner).__name__
+    return one_line(_innermost(error))
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -10,7 +10,7 @@ from typing import Final
 
 from dver.core.errors import RemoteError
 from dver.formats import remote_listing
-from dver.remote.retry import TransientError
+from dver.remote.failures import TransientError
 from dver.remote.storage import BytesBody, ObjectInfo, Storage
 
 LISTING_KEY: Final = "catalog"

@@ -14,6 +14,7 @@ from dver.core.errors import RemoteError
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
+from dver.remote.failures import TransientError
 from dver.remote.gc.reachable import Reach
 from dver.remote.gc.read_state import look, packs_there
 from dver.remote.gc.state import Needed, RemoteState
@@ -21,7 +22,6 @@ from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import glance
 from dver.remote.index.mirror import pack_key
 from dver.remote.parallel import in_parallel
-from dver.remote.retry import TransientError
 from dver.remote.storage import ObjectInfo, Storage
 from dver.remote.transfer.confirm_index import listed_names
 from dver.store.store import Store
