@@ -20,7 +20,7 @@ from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, Leaf
 from dver.store.objects.database import Database
 from dver.store.store import Store
-from dver.store.trees.edit import directory
+from dver.store.trees.edit import directory_entry
 from dver.store.trees.merge import merge
 from dver.store.writer import StoreWriter
 
@@ -41,8 +41,8 @@ def make(writer: StoreWriter, files: int, folders: int, changed: Iterable[Change
         for file in range(files // folders):
             text = f"{folder} {file} {side if (folder, file) in changes else ''}".encode()
             found.append(Entry(b"f%06d" % file, Kind.FILE, Oid.of(text), len(text)))
-        entries.append(directory(b"d%05d" % folder, found, writer.add_tree))
-    return directory(b"data", entries, writer.add_tree)
+        entries.append(directory_entry(b"d%05d" % folder, found, writer.add_tree))
+    return directory_entry(b"data", entries, writer.add_tree)
 
 
 def spread(files: int, folders: int, changes: int, first: int) -> list[Change]:

@@ -24,7 +24,7 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.mirror import index_key, pack_key
 from dver.remote.index.writer import IndexDraft
 from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import PackWriter
 
 PACK_SIZE = 32 << 20
@@ -106,7 +106,7 @@ def put_index(
     folder: Path, roots: Sequence[Oid], packs: Sequence[PackRef], rows: Iterable[Location], scratch: Path
 ) -> Oid:
     """Write an index of any number of rows, sorted, to the remote in `folder`."""
-    with IndexDraft(Scratch(scratch)) as draft:
+    with IndexDraft(ScratchDirectory(scratch)) as draft:
         draft.add(rows)
         body = draft.body(roots, packs)
         LocalStorage(folder).put(index_key(body.name), body)
@@ -184,7 +184,7 @@ def _directory(made: random.Random, objects: int) -> _Big:
 def _put_pack(
     storage: Storage, objects: Iterable[tuple[Oid, ObjectKind, bytes]], scratch: Path
 ) -> tuple[PackRef, list[pack.Row]]:
-    with PackWriter(Scratch(scratch)) as writer:
+    with PackWriter(ScratchDirectory(scratch)) as writer:
         for oid, kind, content in objects:
             writer.add(oid, kind, Codec.RAW, len(content), content)
         ref = PackRef(writer.seal(durable=False), os.stat(writer.path).st_size)

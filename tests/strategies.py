@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dver.core.oid import Oid
 from dver.formats.condemned import AT_MAX, Condemned
 from dver.formats.cursor import SIZE_MAX
-from dver.formats.lock import Item, Lock, Stage
+from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.remote_index import Location, PackRef, RemoteIndex
@@ -127,13 +127,13 @@ _values = st.recursive(
 
 
 @st.composite
-def _items(draw: st.DrawFn) -> tuple[Item, ...]:
+def _items(draw: st.DrawFn) -> tuple[LockedItem, ...]:
     found = []
     for path in sorted(draw(st.sets(_texts, max_size=3))):
         kind = draw(st.sampled_from(ObjectKind))
         files = draw(sizes) if kind is ObjectKind.TREE else 1
         flags = draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
-        found.append(Item(path, kind, draw(oids), draw(sizes), files, *flags, draw(st.none() | _texts)))
+        found.append(LockedItem(path, kind, draw(oids), draw(sizes), files, *flags, draw(st.none() | _texts)))
     return tuple(found)
 
 
@@ -147,7 +147,7 @@ def locks(draw: st.DrawFn) -> Lock:
     names = sorted(draw(st.sets(_texts, max_size=3)))
     return Lock(
         {
-            name: Stage(draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env), draw(_texts))
+            name: LockedStage(draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env), draw(_texts))
             for name in names
         }
     )

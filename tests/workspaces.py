@@ -18,7 +18,7 @@ from dver.ops.track.add import AddResult, add
 from dver.ops.track.checkout import CheckoutResult, checkout
 from dver.ops.track.init import init
 from dver.repo import Repository
-from dver.store.trees.compare import Change
+from dver.store.trees.compare import TreeChange
 from dver.workspace.checkout.restore import Restored
 from dver.workspace.state.data_state import DataState
 
@@ -112,7 +112,7 @@ class Project:
         """Is the data what its pointer says?"""
         return self.state(path).data is DataState.UNCHANGED
 
-    def diff(self, old: str | None = None, new: str | None = None) -> tuple[Change, ...]:
+    def diff(self, old: str | None = None, new: str | None = None) -> tuple[TreeChange, ...]:
         """See `dver.ops.inspect.diff`."""
         with self.opened() as repo:
             return diff(repo, cwd=self.root, old=old, new=new).changes

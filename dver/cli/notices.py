@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.changes import shown
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.git.staged import recorded_by_commit
 from dver.repo import Repository
 
@@ -26,13 +26,13 @@ def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
     if files:
         ctx.note(staged_line([shown(repo, one) for one in files]) + then)
     for path in repo.not_staged:
-        command = terminal.printable(f"git add {typed(os.fsdecode(repo.shown(path)))}")
+        command = terminal.printable(f"git add {quoted(os.fsdecode(repo.shown(path)))}")
         ctx.note(f"not staged: {shown(repo, path)} has other unstaged changes; `{command}` stages all")
 
 
 def staged_line(files: Sequence[str]) -> str:
     """The note that `files`, printable names, were staged."""
-    return f"staged {some(files)}: `git commit` records {'it' if len(files) == 1 else 'them'}"
+    return f"staged {join_limited(files)}: `git commit` records {'it' if len(files) == 1 else 'them'}"
 
 
 def _is_hidden(path: bytes) -> bool:
@@ -49,7 +49,7 @@ def warn_about_ignored_settings(ctx: Context, repo: Repository) -> None:
 def warn_about_secrets(ctx: Context, variables: Iterable[SecretVariable]) -> None:
     """Warn about each environment variable whose name looks like a secret, and say how to keep it out of Git."""
     for variable in variables:
-        stages = some([terminal.printable(str(address)) for address in variable.stages])
+        stages = join_limited([terminal.printable(str(address)) for address in variable.stages])
         name = terminal.printable(variable.name)
         ctx.warn(f"{name} in the `env` of {stages} looks like a secret: {_advice(variable)}")
 

@@ -12,7 +12,7 @@ import click
 
 from dver.cli.context import Context
 from dver.core.errors import UsageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 
 if TYPE_CHECKING:
     from dver.repo import Repository
@@ -193,7 +193,7 @@ class RemoteChoice:
         return UsageError(
             f"no remote is called {self.name!r}",
             why="the word after --remote is the name of a remote, and this is a path",
-            fix=f"{command} --remote {remote} {typed(self.name)}",
+            fix=f"{command} --remote {remote} {quoted(self.name)}",
         )
 
 

@@ -100,11 +100,11 @@ def writing_to(place: Name) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        name_place(error, place)
+        name_path(error, place)
         raise
 
 
-def name_place(error: BaseException | None, place: Name) -> None:
+def name_path(error: BaseException | None, place: Name) -> None:
     """The same for an error that has been caught."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _WRITING:
         error.filename = os.fspath(place)

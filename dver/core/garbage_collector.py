@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_collector() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Python's collector of cycles goes through all entries of trees again and again, though there are no cycles among
     them: it would take up to half of the time."""
     enabled = gc.isenabled()

@@ -21,7 +21,7 @@ _HOLDER_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """The process that holds a lock, as far as is known."""
 
     pid: int | None = None
@@ -47,7 +47,7 @@ class Holder:
 class Waiting:
     """What happens while another process holds a lock. Times in seconds."""
 
-    report: Callable[[Holder], None] = lambda holder: None
+    report: Callable[[LockHolder], None] = lambda holder: None
     """Called once, after `report_after`."""
     report_after: float = 3.0
     patience: float | None = None
@@ -100,8 +100,8 @@ def _sign(fd: int) -> None:
         os.pwrite(fd, os.fsencode(text)[:_HOLDER_MAX], 0)
 
 
-def _holder(fd: int) -> Holder:
+def _holder(fd: int) -> LockHolder:
     fields = os.fsdecode(os.pread(fd, _HOLDER_MAX, 0)).split(" ", 2)
     if len(fields) == 3 and fields[0].isdecimal() and fields[1] == process_space() and is_alive(int(fields[0])):
-        return Holder(int(fields[0]), fields[2], is_stopped(int(fields[0])))
-    return Holder()
+        return LockHolder(int(fields[0]), fields[2], is_stopped(int(fields[0])))
+    return LockHolder()

@@ -14,13 +14,13 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def some(names: Sequence[str], total: int | None = None) -> str:
+def join_limited(names: Sequence[str], total: int | None = None) -> str:
     """`a, b, c and 7 more`: the first few of `names`, of which there are `total`."""
     rest = (len(names) if total is None else total) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def typed(path: str) -> str:
+def quoted(path: str) -> str:
     """`path` as an argument of a command line: quoted where a shell would misread it."""
     import shlex  # only errors that name a command need it
 

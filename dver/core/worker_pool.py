@@ -50,7 +50,7 @@ def _ignore(amount: int) -> None:
     """For jobs of which nobody follows the progress."""
 
 
-class Crew:
+class WorkerPool:
     """Forked processes, each with a worker that `start` makes in it; none where forking is not safe."""
 
     def __init__(self, start: Callable[[], Worker], *, size: int | None = None) -> None:
@@ -140,16 +140,16 @@ class Crew:
         return _Member(pid, to, answers)
 
 
-def nobody() -> Crew:
+def no_workers() -> WorkerPool:
     """A crew without members, for where nobody may be forked: beside other threads."""
-    return Crew(_no_worker, size=1)
+    return WorkerPool(_no_worker, size=1)
 
 
 def _no_worker() -> Worker:
     raise AssertionError("a crew without members starts no worker")
 
 
-def share(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
+def split_evenly(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
     """`items` cut into as many runs of about the same length."""
     size, extra = divmod(len(items), parts)
     bounds = [part * size + min(part, extra) for part in range(parts + 1)]

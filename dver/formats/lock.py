@@ -39,7 +39,7 @@ _END: Final = "version: 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class LockedItem:
     """A dependency or an output as it was. `size` is in bytes, `path` relative to the folder of the lock file.
 
     The last three say of an output what `dver.yaml` said of it when the stage was run.
@@ -75,12 +75,12 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class LockedStage:
     """What a stage last ran, on what, and what came of it."""
 
     cmd: str | tuple[str, ...]
-    deps: tuple[Item, ...] = ()
-    outs: tuple[Item, ...] = ()
+    deps: tuple[LockedItem, ...] = ()
+    outs: tuple[LockedItem, ...] = ()
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Value by key by file. Values are what JSON can say, floats that are not finite, and long integers."""
     env: Mapping[str, str | None] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Stage:
 class Lock:
     """A lock file: what each stage last produced."""
 
-    stages: Mapping[str, Stage] = field(default_factory=dict)
+    stages: Mapping[str, LockedStage] = field(default_factory=dict)
 
 
 def encode(lock: Lock) -> bytes:
@@ -101,7 +101,7 @@ def encode(lock: Lock) -> bytes:
     return joined([encode_stage(name, lock.stages[name]) for name in sorted(lock.stages)])
 
 
-def encode_stage(name: str, stage: Stage) -> str:
+def encode_stage(name: str, stage: LockedStage) -> str:
     """The lines of one stage, as they stand in the file."""
     return "".join(line + "\n" for line in _stage_lines(name, stage))
 
@@ -136,7 +136,7 @@ def joined(blocks: Sequence[str]) -> bytes:
 # -- writing
 
 
-def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
+def _stage_lines(name: str, stage: LockedStage) -> Iterator[str]:
     yield f"  {_key(name)}:"
     if isinstance(stage.cmd, str):
         yield f"    cmd: {encode_value(stage.cmd)}"
@@ -153,7 +153,7 @@ def _stage_lines(name: str, stage: Stage) -> Iterator[str]:
         yield f"    wdir: {_key(stage.wdir)}"
 
 
-def _params_lines(stage: Stage) -> Iterator[str]:
+def _params_lines(stage: LockedStage) -> Iterator[str]:
     files = {file: values for file, values in stage.params.items() if values}
     if files:
         yield "    params:"
@@ -173,14 +173,14 @@ def _param(file: str, key: str, value: object) -> str:
         ) from None
 
 
-def _list_lines(key: str, items: Sequence[Item]) -> Iterator[str]:
+def _list_lines(key: str, items: Sequence[LockedItem]) -> Iterator[str]:
     if items:
         yield f"    {key}:"
         for item in sorted(items, key=lambda one: one.path):
             yield from _item_lines(item)
 
 
-def _item_lines(item: Item) -> Iterator[str]:
+def _item_lines(item: LockedItem) -> Iterator[str]:
     yield f"    - path: {_key(item.path)}"
     if not item.cache:
         yield "      cache: false"
@@ -220,7 +220,7 @@ class _Parser:
     at: int = 0
 
     def lock(self) -> Lock:
-        stages: dict[str, Stage] = {}
+        stages: dict[str, LockedStage] = {}
         head = self.take()
         if head == "stages:":
             while (name := self.key(2)) is not None:
@@ -231,7 +231,7 @@ class _Parser:
         self.version()
         return Lock(stages)
 
-    def stage(self, name: str) -> Stage:
+    def stage(self, name: str) -> LockedStage:
         fields: dict[str, Any] = {}
         readers: dict[str, Callable[[str], Any]] = {
             "cmd": self.cmd,
@@ -249,7 +249,7 @@ class _Parser:
             fields[key] = readers[key](text)
         if "cmd" not in fields:
             self.fail(f"the stage {name[:80]!r} has no `cmd`")
-        return Stage(**fields)
+        return LockedStage(**fields)
 
     def cmd(self, text: str) -> str | tuple[str, ...]:
         if text == "[]":
@@ -261,17 +261,17 @@ class _Parser:
             found.append(self.text(self.take()[6:]))
         return tuple(found)
 
-    def items(self, text: str) -> tuple[Item, ...]:
+    def items(self, text: str) -> tuple[LockedItem, ...]:
         if text:
             self.fail("expected a list", back=1)
-        found: dict[str, Item] = {}
+        found: dict[str, LockedItem] = {}
         while self.peek().startswith("    - path: "):
             path = self.named(self.take().removeprefix("    - path: "))
             self.once(path, found)
             found[path] = self.item(path)
         return tuple(found.values())
 
-    def item(self, path: str) -> Item:
+    def item(self, path: str) -> LockedItem:
         fields: dict[str, str] = {}
         while (found := self.keyed(6)) is not None:
             self.once(found[0], fields)
@@ -285,7 +285,7 @@ class _Parser:
         except CorruptError as error:
             self.fail(f"{path[:80]!r}: {error.what}")
         files = self.number(fields["files"]) if kind == "tree" else 1
-        return Item(
+        return LockedItem(
             path,
             ObjectKind[kind.upper()],
             oid,

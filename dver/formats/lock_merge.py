@@ -8,7 +8,7 @@ from typing import Literal
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.formats.conflict_markers import versions
-from dver.formats.lock import Stage, decode, encode_stage, joined
+from dver.formats.lock import LockedStage, decode, encode_stage, joined
 
 
 def merge(
@@ -43,7 +43,7 @@ def merge(
     return joined([block for block in blocks if block]), tuple(conflicts)
 
 
-def _bases(base: bytes | None) -> list[Mapping[str, Stage]]:
+def _bases(base: bytes | None) -> list[Mapping[str, LockedStage]]:
     """What the base may have been: several versions if it is in conflict itself, none if they cannot be read."""
     if base is None:
         return [{}]
@@ -60,5 +60,5 @@ def _in_markers(ours: str, theirs: str, size: int) -> str:
     return f"{'<' * size} ours\n{ours}{'=' * size}\n{theirs}{'>' * size} theirs\n"
 
 
-def _block(name: str, stages: Mapping[str, Stage]) -> str:
+def _block(name: str, stages: Mapping[str, LockedStage]) -> str:
     return encode_stage(name, stages[name]) if name in stages else ""

@@ -9,7 +9,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.formats import lock
-from dver.formats.lock import Lock, Stage
+from dver.formats.lock import Lock, LockedStage
 
 _HEAD: Final = b"stages:\n"
 _END: Final = b"version: %d\n" % lock.VERSION
@@ -20,7 +20,7 @@ class LockVersions:
     """Decodes lock files, and remembers what the lines of a stage say."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[str, Stage]] = {}
+        self._known: dict[bytes, tuple[str, LockedStage]] = {}
 
     def decode(self, content: bytes) -> Lock:
         """What `lock.decode` returns, or raises."""
@@ -33,7 +33,7 @@ class LockVersions:
             return lock.decode(content)
         return Lock(dict(pairs))
 
-    def _stage(self, block: bytes) -> tuple[str, Stage]:
+    def _stage(self, block: bytes) -> tuple[str, LockedStage]:
         if block not in self._known:
             (self._known[block],) = lock.decode(_HEAD + block + _END).stages.items()
         return self._known[block]

@@ -31,7 +31,7 @@ _SHAPE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CloneEntry:
     """One user's use of a store from one clone. `seen` is in Unix seconds, and up to a day old."""
 
     git_dir: str
@@ -43,7 +43,7 @@ class Entry:
     seen: int
 
 
-def encode(entry: Entry) -> bytes:
+def encode(entry: CloneEntry) -> bytes:
     """The bytes of an entry. ValueError for what `decode` would not take."""
     if not MARK.fullmatch(entry.mark) or not 0 <= entry.seen <= SEEN_MAX or not _is_path(entry.git_dir):
         raise ValueError(f"no entry of a clone can be {entry}")
@@ -64,7 +64,7 @@ def _is_path(text: str) -> bool:
         return False
 
 
-def decode(content: bytes) -> Entry:
+def decode(content: bytes) -> CloneEntry:
     """The entry that `content` encodes. Raises CorruptError for anything that `encode` would not have written."""
     match = _SHAPE.match(content) if len(content) <= SIZE_MAX else None
     if match is not None and int(match[1]) > VERSION:
@@ -78,7 +78,7 @@ def decode(content: bytes) -> Entry:
 
         try:
             git_dir, host, user = (json.loads(match[number]) for number in (2, 3, 4))
-            entry = Entry(git_dir, host, user, match[5].decode("ascii"), int(match[6]))
+            entry = CloneEntry(git_dir, host, user, match[5].decode("ascii"), int(match[6]))
             if encode(entry) == content:
                 return entry
         except ValueError:

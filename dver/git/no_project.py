@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dver.core.errors import RepositoryError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.git.git_repo import GitRepo
 from dver.git.index import tracked_under
 
@@ -19,7 +19,7 @@ def no_project(cwd: Path, git: GitRepo, folder_name: str) -> RepositoryError:
         return RepositoryError(
             f"the project's directory {os.fspath(folder)!r} is not checked out",
             why="the sparse checkout leaves it out, and the settings are in it",
-            fix=f"git sparse-checkout add {typed(os.path.relpath(folder, cwd))}",
+            fix=f"git sparse-checkout add {quoted(os.path.relpath(folder, cwd))}",
         )
     return RepositoryError(
         f"{os.fspath(cwd)!r} is in no dver project",

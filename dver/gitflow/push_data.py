@@ -9,7 +9,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.oid import Oid
-from dver.core.phrasing import count, some
+from dver.core.phrasing import count, join_limited
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
@@ -124,7 +124,7 @@ def nowhere(repo: Repository, name: str, wanted: Sequence[ToSend]) -> MissingObj
     places = [f"{repo.shown(one.root.path)} in commit {one.commit[:_SHORT]}" for one in lost]
     commits = {one.commit for one in lost}
     return MissingObjectError(
-        f"the data of {count(len(commits), 'commit')} cannot be pushed: {some(places)}",
+        f"the data of {count(len(commits), 'commit')} cannot be pushed: {join_limited(places)}",
         why=f"it is neither in the store nor on {name}",
         fix="`dver fetch -r` another remote that has it, or push from a clone that does",
     )

@@ -31,7 +31,7 @@ TreeReader = Callable[[Sequence[Oid]], Iterable[tuple[Oid, Leaf | Sharded]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class TrackedVersion:
     """A pointer, or an output in a lock, somewhere in the history or the workspace. `blobs` are ids in Git."""
 
     path: bytes
@@ -43,7 +43,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Hurt:
+class AffectedPath:
     """A path that needs an object, and the commits in which it does. `here` is set for the pointer on disk."""
 
     path: bytes
@@ -54,7 +54,7 @@ class Hurt:
 
 
 @dataclass(frozen=True, slots=True)
-class Malformed:
+class UnreadablePointer:
     """A pointer or lock that cannot be read."""
 
     path: bytes
@@ -64,11 +64,11 @@ class Malformed:
 
 
 @dataclass(slots=True)
-class History:
+class TrackedHistory:
     """Every pointer and lock that this clone may need."""
 
     commits: list[revisions.CommitId]
-    versions: list[Version]
+    versions: list[TrackedVersion]
     here: frozenset[tuple[bytes, str]]
     """Those on disk or in the index."""
     malformed: list[tuple[bytes, str, str]] = field(default_factory=list)
@@ -82,7 +82,7 @@ class History:
         return list({(one.root.oid, one.root.kind): one.root for one in reversed(self.versions)}.values())
 
 
-def history(repo: Repository) -> History:
+def history(repo: Repository) -> TrackedHistory:
     """The pointers of all that Git keeps: refs, reflogs, what is in progress, and every worktree's index and files.
 
     Where a part of that cannot be read, `warnings` says so. Raises CorruptError, RepositoryError where Git is damaged.
@@ -103,7 +103,7 @@ def history(repo: Repository) -> History:
     asked |= {(path, blob) for blob, path in others.items() if blob not in seen}
     on_disk = {blob: content for (_, blob), content in files.items()}
     wanted = {blob: path for path, blob in asked if blob not in on_disk}
-    found = History(commits, [], frozenset(here), warnings=warnings)
+    found = TrackedHistory(commits, [], frozenset(here), warnings=warnings)
     places: dict[str, list[bytes]] = {}
     for path, blob in sorted(asked):
         places.setdefault(blob, []).append(path)
@@ -123,7 +123,7 @@ def _in_worktrees(repo: Repository, roots: GitRoots) -> dict[tuple[bytes, str], 
 
 
 def _decode_all(
-    repo: Repository, found: History, places: dict[str, list[bytes]], contents: Iterable[tuple[str, bytes]]
+    repo: Repository, found: TrackedHistory, places: dict[str, list[bytes]], contents: Iterable[tuple[str, bytes]]
 ) -> None:
     """Read all files that are at `places`, by blob, into `found`."""
     locks = LockVersions()
@@ -144,7 +144,7 @@ def _decode_all(
     ]
     found.malformed.sort()
     found.versions += [
-        Version(path, tuple(blobs), root) for (path, root), blobs in sorted(versions.items(), key=_place)
+        TrackedVersion(path, tuple(blobs), root) for (path, root), blobs in sorted(versions.items(), key=_place)
     ]
 
 
@@ -153,18 +153,19 @@ def _place(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes, b
     return path, root.path, root.oid
 
 
-def malformed(repo: Repository, found: History) -> tuple[Malformed, ...]:
+def malformed(repo: Repository, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:
     """The pointers that cannot be read, and where they are."""
     keys = [(path, blob) for path, blob, _ in found.malformed]
     names = _named(repo, found, keys)
     return tuple(
-        Malformed(path, why, names[path, blob], (path, blob) in found.here) for path, blob, why in found.malformed
+        UnreadablePointer(path, why, names[path, blob], (path, blob) in found.here)
+        for path, blob, why in found.malformed
     )
 
 
-def find_hurt(
-    repo: Repository, found: History, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
-) -> dict[Oid, list[Hurt]]:
+def find_affected_paths(
+    repo: Repository, found: TrackedHistory, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
+) -> dict[Oid, list[AffectedPath]]:
     """Whom each of the `bad` objects hurts. `via` has the blobs that are made of bad chunks, with these; `read` is
     asked for trees, many at a time, and need not answer with all."""
     if not bad:
@@ -173,12 +174,12 @@ def find_hurt(
     graph.load([(one.root.oid, one.root.kind) for one in found.versions], read)
     hurts = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
     names = _commits_of(repo, found, {one for one, _, _ in hurts})
-    by_oid: dict[Oid, dict[tuple[bytes, Commits], Hurt]] = defaultdict(dict)
+    by_oid: dict[Oid, dict[tuple[bytes, Commits], AffectedPath]] = defaultdict(dict)
     for one, path, oid in hurts:
         commits, known = names[one], by_oid[oid]
         before = known.get((path, commits))
         here = any((one.path, blob) in found.here for blob in one.blobs) or (before is not None and before.here)
-        known[path, commits] = Hurt(path, commits, graph.is_tree(oid), here)
+        known[path, commits] = AffectedPath(path, commits, graph.is_tree(oid), here)
     return {oid: list(listed.values()) for oid, listed in by_oid.items()}
 
 
@@ -187,11 +188,15 @@ def _blobs(one: PointerFile) -> Iterator[str]:
     yield from one.sides.values()
 
 
-def _named(repo: Repository, found: History, keys: Iterable[tuple[bytes, str]]) -> dict[tuple[bytes, str], Commits]:
+def _named(
+    repo: Repository, found: TrackedHistory, keys: Iterable[tuple[bytes, str]]
+) -> dict[tuple[bytes, str], Commits]:
     return name_commits(repo.git, commits_with(repo.git, found.commits, keys))
 
 
-def _commits_of(repo: Repository, found: History, versions: Iterable[Version]) -> dict[Version, Commits]:
+def _commits_of(
+    repo: Repository, found: TrackedHistory, versions: Iterable[TrackedVersion]
+) -> dict[TrackedVersion, Commits]:
     """What people call the commits that have each of the versions."""
     listed = list(versions)
     commits = commits_with(repo.git, found.commits, {(one.path, blob) for one in listed for blob in one.blobs})

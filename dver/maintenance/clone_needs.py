@@ -14,7 +14,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, RepositoryError
 from dver.core.oid import Oid
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectKey
@@ -80,7 +80,7 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
             raise RepositoryError(
                 f"cannot tell what the {'lock' if lock else 'pointer'} {name!r} needs",
                 why=error.what,
-                fix="upgrade dver" if newer else f"if it is broken for good: git rm -f -- {typed(name)}",
+                fix="upgrade dver" if newer else f"if it is broken for good: git rm -f -- {quoted(name)}",
             ) from error
         return {(Oid(bytes.fromhex(digits.decode())), None) for digits in found}
 

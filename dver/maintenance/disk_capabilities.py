@@ -10,7 +10,7 @@ from typing import Final
 
 from dver.core.files import temporary_name
 from dver.core.platform.blocks import reflink
-from dver.store.objects.file_creation import Scratch, explaining
+from dver.store.objects.file_creation import ScratchDirectory, explaining
 from dver.store.objects.loose import LinkMode
 
 _COMPOSED: Final = "caf\u00e9"
@@ -18,7 +18,7 @@ _DECOMPOSED: Final = "cafe\u0301"
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskCapabilities:
     """`links`: how a file in the workspace can share its content with one in the store."""
 
     links: frozenset[LinkMode]
@@ -28,7 +28,7 @@ class Disk:
     """Does a name come back with the very bytes it was given, and are é and e + ´ two files?"""
 
 
-def probe(workspace: Path, store: Scratch) -> Disk:
+def probe_disk(workspace: Path, store: ScratchDirectory) -> DiskCapabilities:
     """Try it out in two folders that are gone afterwards. Raises OSError or DverError where nothing can be written."""
     here, there = workspace / temporary_name("probe"), store / temporary_name("probe")
     try:
@@ -38,7 +38,7 @@ def probe(workspace: Path, store: Scratch) -> Disk:
         source = there / "source"
         source.write_bytes(b"dver")
         links = frozenset(mode for mode in _TRIES if _can_link(mode, source, here / mode.value))
-        return Disk(links, _is_case_sensitive(here), _keeps_names(here))
+        return DiskCapabilities(links, _is_case_sensitive(here), _keeps_names(here))
     finally:
         shutil.rmtree(here, ignore_errors=True)
         shutil.rmtree(there, ignore_errors=True)

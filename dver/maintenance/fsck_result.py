@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dver.core.oid import Oid
-from dver.maintenance.affected_paths import Hurt, Malformed
+from dver.maintenance.affected_paths import AffectedPath, UnreadablePointer
 from dver.store.repair.damage import Damage
-from dver.store.trees.reachable import Missing
+from dver.store.trees.reachable import MissingObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class BadObject:
     """An object that is damaged, and whom that hurts. `source` is where a good copy was found."""
 
     oid: Oid
-    hurt: tuple[Hurt, ...] = ()
+    hurt: tuple[AffectedPath, ...] = ()
     source: str | None = None
 
 
@@ -31,8 +31,8 @@ class FsckResult:
     size: int
     damages: tuple[Damage, ...] = ()
     bad: tuple[BadObject, ...] = ()
-    malformed: tuple[Malformed, ...] = ()
-    incomplete: tuple[Missing, ...] = ()
+    malformed: tuple[UnreadablePointer, ...] = ()
+    incomplete: tuple[MissingObject, ...] = ()
     """Objects that are not here, and were perhaps never fetched: no damage."""
     strays: tuple[str, ...] = ()
     """Files that do not belong here, or that nothing lists: no damage."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
 from dver.core.files import explain
-from dver.core.phrasing import some
+from dver.core.phrasing import join_limited
 from dver.git import index, pointers
 from dver.gitflow.hooks import drivers, hook_scripts
 from dver.gitflow.hooks.hook_scripts import HookState, Setup
-from dver.maintenance.disk_capabilities import probe
+from dver.maintenance.disk_capabilities import probe_disk
 from dver.repo import Repository
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import LinkMode
 from dver.tracking.availability import presence_of
 from dver.tracking.targets import Tracked, named_in, shared
@@ -48,19 +48,19 @@ class Finding:
     fix: str | None = None
 
 
-def guarded(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def run_check(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What `check` finds; an error that ends it is a finding, too."""
     found: list[Finding] = []
     try:
         found.extend(check())
     except DverError as error:
-        found.append(problem(topic, error))
+        found.append(problem_finding(topic, error))
     except OSError as error:
-        found.append(problem(topic, explain(error)))
+        found.append(problem_finding(topic, explain(error)))
     return found
 
 
-def problem(topic: str, error: DverError, *, level: Level = Level.PROBLEM) -> Finding:
+def problem_finding(topic: str, error: DverError, *, level: Level = Level.PROBLEM) -> Finding:
     """An error as a finding."""
     return Finding(level, topic, error.what + (f": {error.why}" if error.why else ""), error.fix)
 
@@ -81,12 +81,12 @@ def check_config(repo: Repository) -> Iterator[Finding]:
         try:
             repo.remote_settings(name)
         except DverError as error:
-            yield problem("config", error)
+            yield problem_finding("config", error)
 
 
 def check_disk(repo: Repository) -> Iterator[Finding]:
     """What the disks can do, and whether `cache.link` asks for more."""
-    disk = probe(repo.root, repo.store.scratch)
+    disk = probe_disk(repo.root, repo.store.scratch)
     can = ", ".join(mode.value for mode in LinkMode if mode in disk.links) or "none"
     yield Finding(Level.OK, "disk", f"links between the store and the workspace: {can}")
     mode = repo.link_mode
@@ -119,7 +119,7 @@ def check_store(repo: Repository) -> Iterator[Finding]:
     stage = Path(os.fsdecode(repo.scratch))
     for folder, left, cure in (
         (store.scratch.folder, store.scratch.leftovers(), "dver add"),
-        (stage, Scratch(stage).leftovers(), "dver checkout"),
+        (stage, ScratchDirectory(stage).leftovers(), "dver checkout"),
     ):
         if left:
             yield Finding(
@@ -137,11 +137,11 @@ def check_pointers(repo: Repository) -> Iterator[Finding]:
         try:
             found = named_in(repo, path, file.blob, file.content or b"")
         except (CorruptError, ConflictError) as error:
-            yield problem("pointers", error)
+            yield problem_finding("pointers", error)
             continue
         for one in found:
             if one.path in named:
-                yield problem("pointers", shared(repo, named[one.path], one))
+                yield problem_finding("pointers", shared(repo, named[one.path], one))
             named[one.path] = one
     good = {path: one.pointer for path, one in named.items()}
     yield Finding(Level.OK, "pointers", f"readable: {len(good)}")
@@ -216,7 +216,7 @@ def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:
         try:
             probes.append(_Probe(name, repo.connect(name)))
         except RemoteError as error:
-            yield problem("remote", error)
+            yield problem_finding("remote", error)
         except RepositoryError:  # its settings, of which check_config has told
             continue
     for probe_ in probes:
@@ -245,7 +245,7 @@ class _Probe:
     def finding(self, seconds: float) -> Finding:
         self._thread.join(seconds)
         if self._error is not None:
-            return problem("remote", self._error)
+            return problem_finding("remote", self._error)
         if self._found is None:
             text = f"{self._name}: no answer from {self._storage.url} in {seconds:.0f} seconds"
             return Finding(Level.PROBLEM, "remote", text, "check the network, or use --offline")
@@ -260,7 +260,7 @@ def _two(apart: bool) -> str:
 
 
 def _names(repo: Repository, paths: list[bytes]) -> str:
-    return some([repo.shown(path) for path in paths])
+    return join_limited([repo.shown(path) for path in paths])
 
 
 def _files(folder: Path) -> list[int]:

@@ -7,11 +7,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dver.core.phrasing import count, some, typed
+from dver.core.phrasing import count, join_limited, quoted
 from dver.maintenance.project_checks import Finding, Level
 from dver.repo import Repository
 from dver.store.objects.file_creation import denied
-from dver.store.registered_clones import State, listed
+from dver.store.registered_clones import CloneState, list_clones
 
 
 def check_shared_store(repo: Repository) -> Iterator[Finding]:
@@ -25,7 +25,7 @@ def check_shared_store(repo: Repository) -> Iterator[Finding]:
             Level.WARNING,
             "store",
             f"the store that was used before, {os.fspath(former)}, still has something in it",
-            f"`dver fsck --repair --from {typed(os.fspath(former))}` brings what is needed; then it can be deleted",
+            f"`dver fsck --repair --from {quoted(os.fspath(former))}` brings what is needed; then it can be deleted",
         )
 
 
@@ -43,26 +43,27 @@ def _check_folders(repo: Repository) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "store",
-            f"closed to others, though cache.shared is {repo.config.cache_shared}: {some(list(map(os.fspath, ours)))}",
-            f"chmod -R g+rwX {typed(os.fspath(repo.store_root))}; find the folders and chmod g+s them",
+            f"closed to others, though cache.shared is {repo.config.cache_shared}:"
+            f" {join_limited(list(map(os.fspath, ours)))}",
+            f"chmod -R g+rwX {quoted(os.fspath(repo.store_root))}; find the folders and chmod g+s them",
         )
 
 
 def _check_clones(repo: Repository) -> Iterator[Finding]:
-    clones = listed(repo.store_root)
+    clones = list_clones(repo.store_root)
     yield Finding(Level.OK, "store", f"{count(len({(one.git_dir, one.mark) for one in clones}), 'clone')} use it")
     for state, text in (
-        (State.GONE, "clones that are not there any more, so that gc refuses to run"),
-        (State.REPLACED, "clones that were moved, or are in other containers, so that gc refuses to run"),
-        (State.CLOSED, "clones that you may not look into, so that gc refuses to run"),
-        (State.ELSEWHERE, "clones on other machines, so that gc refuses to run"),
+        (CloneState.GONE, "clones that are not there any more, so that gc refuses to run"),
+        (CloneState.REPLACED, "clones that were moved, or are in other containers, so that gc refuses to run"),
+        (CloneState.CLOSED, "clones that you may not look into, so that gc refuses to run"),
+        (CloneState.ELSEWHERE, "clones on other machines, so that gc refuses to run"),
     ):
         found = [f"{one.git_dir} ({one.user} on {one.host})" for one in clones if one.state is state]
         if found:
             yield Finding(
                 Level.WARNING,
                 "store",
-                f"{text}: {some(found)}",
+                f"{text}: {join_limited(found)}",
                 "run gc where they can be read; if one is gone for good: dver gc --forget CLONE",
             )
 

@@ -28,7 +28,7 @@ SAMPLE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Unneeded:
+class UnreferencedData:
     """Data that nobody needs: what tells about it, as far as anything does."""
 
     oid: Oid
@@ -43,9 +43,9 @@ class Unneeded:
     """Some of the names in a directory of which no commit tells."""
 
 
-def name_unneeded(
+def name_unreferenced(
     repo: Repository, needed: Sequence[CommitId], inventory: Inventory, live: Container[Oid]
-) -> tuple[Unneeded, ...]:
+) -> tuple[UnreferencedData, ...]:
     """All that is not `live`, by the outermost things that can be told of it. `needed` are the commits that count."""
     dead = {row.oid: (row.kind, row.raw_size) for row in dead_objects(repo.store, inventory, live)}
     dead.update((oid, (ObjectKind.BLOB, repo.store.loose.size([oid]))) for oid in inventory.loose if oid not in live)
@@ -58,7 +58,7 @@ def name_unneeded(
     return tuple(sorted(found, key=lambda one: (one.path is None, one.path or b"", -one.size, one.oid)))
 
 
-def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unneeded]:
+def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[UnreferencedData]:
     """What pointers and locks in commits name that Git has not deleted yet, the newest first."""
     uses = last_uses(repo.git, unreachable_commits(repo.git, needed))
     locks = LockVersions()
@@ -72,7 +72,7 @@ def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unneed
         return
     for (_, blob), commit in uses.items():
         for one in named.get(blob, ()):
-            yield Unneeded(one.pointer.oid, one.pointer.kind, one.pointer.size, one.path, commit)
+            yield UnreferencedData(one.pointer.oid, one.pointer.kind, one.pointer.size, one.path, commit)
 
 
 def _below(store: Store, roots: Collection[ObjectKey]) -> set[Oid]:
@@ -98,12 +98,12 @@ def chain_of(lists: Iterable[Sequence[Oid]]) -> Iterable[Oid]:
     return (oid for part in lists for oid in part)
 
 
-def _described(store: Store, oid: Oid, kind: ObjectKind, size: int) -> Unneeded:
+def _described(store: Store, oid: Oid, kind: ObjectKind, size: int) -> UnreferencedData:
     if kind is ObjectKind.TREE:
         for _, tree in StoreReader(store, damaged=set()).trees([oid]):
             if isinstance(tree, Leaf):
                 total = sum([entry.size for entry in tree.entries])
                 names = tuple(entry.name for entry in tree.entries[:SAMPLE])
-                return Unneeded(oid, kind, total, names=names)
-            return Unneeded(oid, kind, sum([shard.size for shard in tree.shards]))
-    return Unneeded(oid, kind, size)
+                return UnreferencedData(oid, kind, total, names=names)
+            return UnreferencedData(oid, kind, sum([shard.size for shard in tree.shards]))
+    return UnreferencedData(oid, kind, size)

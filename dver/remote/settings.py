@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, cast
 
 from dver.core.errors import RepositoryError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.remote_schema import BY_NAME, SECRETS, problem_with
 
 SECRET_KEYS: Final = SECRETS
@@ -88,7 +88,7 @@ def _check(name: str, key: str, value: object) -> None:
 
 def _example(key: str, value: object) -> str:
     if key == "endpoint_url" and isinstance(value, str) and value and "://" not in value:
-        return typed(f"https://{value}")
+        return quoted(f"https://{value}")
     return "VALUE"
 
 

@@ -13,7 +13,7 @@ from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, write_directory
 from dver.repo import Repository
 from dver.store.objects.loose import LooseBlobs
-from dver.store.repair.good_copies import FileSource, Place, Source, StoreSource, TreeSource
+from dver.store.repair.good_copies import CopySource, FileRange, FileSource, StoreSource, TreeSource
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
 
@@ -22,25 +22,25 @@ WORKSPACE = "the workspace"
 
 def workspace_sources(
     repo: Repository, paths: Mapping[Oid, Sequence[bytes]], recipes: Mapping[Oid, Recipe], roots: Iterable[bytes]
-) -> list[Source]:
+) -> list[CopySource]:
     """What the workspace may have of objects that are needed at `paths`. `recipes` are those of blobs that are made of
     such objects; `roots` the tracked directories whose trees are to be made again."""
-    places: dict[Oid, list[Place]] = defaultdict(list)
+    places: dict[Oid, list[FileRange]] = defaultdict(list)
     offsets = _offsets(recipes)
     for oid, needed_at in paths.items():
         for path in needed_at:
             absolute = repo.absolute(path)
             if not os.path.isfile(absolute) or os.path.islink(absolute):
                 continue
-            places[oid].append(Place(absolute))
-            places[oid] += [Place(absolute, offset, size) for _, offset, size in offsets.get(oid, ())]
+            places[oid].append(FileRange(absolute))
+            places[oid] += [FileRange(absolute, offset, size) for _, offset, size in offsets.get(oid, ())]
     trees = _trees(repo, set(paths), roots)
     return [FileSource(WORKSPACE, places), TreeSource(WORKSPACE, trees)]
 
 
 def store_sources(
     stores: Iterable[tuple[str, Path]], wanted: Iterable[Oid], recipes: Mapping[Oid, Recipe]
-) -> Iterator[Source]:
+) -> Iterator[CopySource]:
     """What `stores`, given by label and folder, may have of the `wanted` objects; chunks in loose blobs included."""
     offsets = _offsets(recipes)
     for label, root in stores:
@@ -48,8 +48,11 @@ def store_sources(
         yield StoreSource(label, root)
         places = {
             oid: [
-                Place(os.fsencode(loose.path(oid))),
-                *(Place(os.fsencode(loose.path(blob)), offset, size) for blob, offset, size in offsets.get(oid, ())),
+                FileRange(os.fsencode(loose.path(oid))),
+                *(
+                    FileRange(os.fsencode(loose.path(blob)), offset, size)
+                    for blob, offset, size in offsets.get(oid, ())
+                ),
             ]
             for oid in wanted
         }

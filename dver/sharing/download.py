@@ -13,7 +13,7 @@ from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import ObjectPath, Wanted, plan_fetch
 from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 from dver.tracking.revision_scope import by_remote
 from dver.tracking.targets import Target
 
@@ -35,7 +35,7 @@ def get_targets(
     """
     if not damaged and not _lacking(repo, targets):
         return ()
-    watch = Watch(repo.store)
+    watch = GcGuard(repo.store)
     download = partial(_download, repo, jobs=jobs, dry_run=dry_run, damaged=damaged, progress=progress)
     got = tuple(download(name, group) for name, group in by_remote(repo, targets, remote).items())
     # A gc beside it may have seen some of it before what leads there.

@@ -12,7 +12,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.remote.transfer.fetch import fetch
 from dver.repo import Repository
-from dver.store.trees.reachable import named
+from dver.store.trees.reachable import describe_missing
 from dver.tracking.directory_listings import fetch_directories
 from dver.workspace.files.plan import CheckoutPlan
 
@@ -59,7 +59,7 @@ def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, 
             missing = repo.store.find_missing(roots)
     if missing:
         raise MissingObjectError(
-            f"{count(len(missing), 'file')} are not in the store: {named(missing)}",
+            f"{count(len(missing), 'file')} are not in the store: {describe_missing(missing)}",
             why="they are not on the remote either",
         )
 

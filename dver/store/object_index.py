@@ -22,7 +22,7 @@ from dver.core.oid import Oid
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.objects.database import Database
 from dver.store.objects.file_creation import is_store
-from dver.store.objects.frames import Found, FrameReader
+from dver.store.objects.frames import FrameReader, ObjectLocation
 from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
 from dver.store.trash.trash import last_gc
 
@@ -61,18 +61,20 @@ class ObjectIndex:
         """Those of `oids` that are in a pack."""
         return {Oid(oid) for (oid,) in self._select("SELECT oid FROM objects WHERE oid IN {in}", oids)}
 
-    def locate(self, oids: Iterable[Oid]) -> list[Found]:
+    def locate(self, oids: Iterable[Oid]) -> list[ObjectLocation]:
         """The locations of those of `oids` that are in packs, in the order in which a disk reads best."""
         return self._locate(_WHERE, list(oids))
 
-    def locate_chunked(self, oids: Iterable[Oid]) -> list[Found]:
+    def locate_chunked(self, oids: Iterable[Oid]) -> list[ObjectLocation]:
         """The locations of those of `oids` that are in packs as a recipe."""
         return self._locate(_WHERE_CHUNKED, list(oids))
 
-    def _locate(self, query: str, oids: list[Oid]) -> list[Found]:
+    def _locate(self, query: str, oids: list[Oid]) -> list[ObjectLocation]:
         rows = self._select(query, oids)
         try:
-            found = [Found(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows]
+            found = [
+                ObjectLocation(p, at, Oid(o), _KINDS[k], _CODECS[c], raw, kept) for p, at, o, k, c, raw, kept in rows
+            ]
             found.sort(key=itemgetter(0, 1))
         except (TypeError, IndexError):  # dver never writes such values
             self._database.begin_again()

@@ -19,14 +19,14 @@ from dver.core.errors import CorruptError
 from dver.core.files import create_temporary, fsync_dir
 from dver.core.platform import blocks
 from dver.core.platform.machine import host_name, user_name
-from dver.formats.registered_clone import MARK, SIZE_MAX, Entry, decode, encode
-from dver.store.objects.file_creation import DAY, FINISHED, Scratch, explaining
+from dver.formats.registered_clone import MARK, SIZE_MAX, CloneEntry, decode, encode
+from dver.store.objects.file_creation import DAY, FINISHED, ScratchDirectory, explaining
 
 FOLDER: Final = "clones"
 _MARK_FILE: Final = "clone"
 
 
-class State(Enum):
+class CloneState(Enum):
     """What can be found out about a clone from here."""
 
     HERE = "here"
@@ -41,7 +41,7 @@ class State(Enum):
     """It was used on a machine of another name, and is not at its path here."""
 
 
-class Clone(NamedTuple):
+class RegisteredClone(NamedTuple):
     """A clone that uses a store. `seen` is when it last did, in Unix seconds, up to a day off."""
 
     git_dir: Path
@@ -51,7 +51,7 @@ class Clone(NamedTuple):
     mark: str
     """Its identity; empty for the clone in whose Git directory the store is."""
     seen: int
-    state: State
+    state: CloneState
     entry: str | None
     """Its name in the register; None for the clone in whose Git directory the store is."""
 
@@ -61,7 +61,7 @@ def is_shared(root: Path) -> bool:
     return (root / FOLDER).is_dir()
 
 
-def note(root: Path, scratch: Scratch) -> None:
+def register(root: Path, scratch: ScratchDirectory) -> None:
     """Have the clone of `scratch` stand in the register of the store at `root`. Seldom writes anything.
 
     Raises OSError or LocalIOError if it has to and cannot.
@@ -76,40 +76,40 @@ def note(root: Path, scratch: Scratch) -> None:
     with suppress(FileNotFoundError):
         if abs(time.time() - path.stat().st_mtime) < DAY:
             return
-    entry = Entry(os.fspath(git_dir), host_name(), user_name(os.geteuid()), mark, int(time.time()))
+    entry = CloneEntry(os.fspath(git_dir), host_name(), user_name(os.geteuid()), mark, int(time.time()))
     scratch.write(path, encode(entry))
 
 
-def listed(root: Path) -> list[Clone]:
+def list_clones(root: Path) -> list[RegisteredClone]:
     """All clones that use the store at `root`, sorted by path. Raises CorruptError for an entry that cannot be read."""
     found = [_clone(name, entry) for name, entry in _entries(root)]
     owner = root.parent.parent
     if root.parts[-2:] == ("dver", "store") and (owner / "HEAD").exists():
         status = owner.stat()
         host, user = host_name(), user_name(status.st_uid)
-        found.append(Clone(owner, host, user, "", int(status.st_mtime), State.HERE, None))
+        found.append(RegisteredClone(owner, host, user, "", int(status.st_mtime), CloneState.HERE, None))
     return sorted(found, key=lambda clone: (clone.git_dir, clone.host, clone.user))
 
 
-def found_at(root: Path, place: Path) -> list[Clone]:
+def clones_at(root: Path, place: Path) -> list[RegisteredClone]:
     """The clones in the register that were used at `place`, a Git directory or a working tree.
 
     Those that are there no more come alone if there are any: what is there now needs no forgetting.
     """
-    at = [clone for clone in listed(root) if clone.entry and clone.git_dir in (place, place / ".git")]
+    at = [clone for clone in list_clones(root) if clone.entry and clone.git_dir in (place, place / ".git")]
     return _without_present(at)
 
 
-def marked(root: Path, mark: str) -> list[Clone]:
+def clones_with_mark(root: Path, mark: str) -> list[RegisteredClone]:
     """The clones in the register with this mark; without those at their path, if there are others."""
-    return _without_present([clone for clone in listed(root) if clone.entry and clone.mark == mark])
+    return _without_present([clone for clone in list_clones(root) if clone.entry and clone.mark == mark])
 
 
-def _without_present(found: list[Clone]) -> list[Clone]:
-    return [clone for clone in found if clone.state is not State.HERE] or found
+def _without_present(found: list[RegisteredClone]) -> list[RegisteredClone]:
+    return [clone for clone in found if clone.state is not CloneState.HERE] or found
 
 
-def forget(root: Path, gone: Iterable[Clone]) -> None:
+def forget(root: Path, gone: Iterable[RegisteredClone]) -> None:
     """Remove the entries of `gone` from the register of the store at `root`. A clone in use enters it again."""
     folder = root / FOLDER
     for clone in gone:
@@ -119,7 +119,7 @@ def forget(root: Path, gone: Iterable[Clone]) -> None:
         fsync_dir(folder)
 
 
-def _entries(root: Path) -> Iterator[tuple[str, Entry]]:
+def _entries(root: Path) -> Iterator[tuple[str, CloneEntry]]:
     folder = root / FOLDER
     try:
         names = sorted(os.listdir(folder))
@@ -139,23 +139,23 @@ def _entries(root: Path) -> Iterator[tuple[str, Entry]]:
             ) from error
 
 
-def _clone(name: str, entry: Entry) -> Clone:
+def _clone(name: str, entry: CloneEntry) -> RegisteredClone:
     git_dir = Path(entry.git_dir)
-    return Clone(git_dir, entry.host, entry.user, entry.mark, entry.seen, _state(git_dir, entry), name)
+    return RegisteredClone(git_dir, entry.host, entry.user, entry.mark, entry.seen, _state(git_dir, entry), name)
 
 
-def _state(git_dir: Path, entry: Entry) -> State:
+def _state(git_dir: Path, entry: CloneEntry) -> CloneState:
     same_host = entry.host == host_name()  # which decides on words alone: only the mark identifies a clone
     try:
         os.stat(git_dir / "HEAD")
         mark = read_mark(git_dir)
     except PermissionError:
-        return State.CLOSED if same_host else State.ELSEWHERE
+        return CloneState.CLOSED if same_host else CloneState.ELSEWHERE
     except OSError:
-        return State.GONE if same_host else State.ELSEWHERE
+        return CloneState.GONE if same_host else CloneState.ELSEWHERE
     if mark == entry.mark:
-        return State.HERE
-    return State.REPLACED if same_host else State.ELSEWHERE
+        return CloneState.HERE
+    return CloneState.REPLACED if same_host else CloneState.ELSEWHERE
 
 
 def _name(git_dir: Path, mark: str) -> str:

@@ -20,14 +20,14 @@ from dver.store import registered_clones
 from dver.store.object_index import ObjectIndex
 from dver.store.objects.codec import corrupt, missing
 from dver.store.objects.database import Database
-from dver.store.objects.file_creation import PRIVATE, Scratch, Sharing
-from dver.store.objects.frames import Found
+from dver.store.objects.file_creation import PRIVATE, ScratchDirectory, Sharing
+from dver.store.objects.frames import ObjectLocation
 from dver.store.objects.loose import LooseBlobs
 from dver.store.objects.loose_chunks import LooseChunks
 from dver.store.objects.reader import StoreReader
 from dver.store.trash.guard import restore_needed
 from dver.store.trash.trash import has_unfinished
-from dver.store.trees.reachable import Missing, find_missing
+from dver.store.trees.reachable import MissingObject, find_missing
 
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
@@ -42,7 +42,7 @@ class Store:
         self.root = root
         self.packs = root / "packs"
         self.trash = root / "trash"
-        self.scratch = Scratch(root / "tmp", sharing)
+        self.scratch = ScratchDirectory(root / "tmp", sharing)
         self.loose = LooseBlobs(root / "loose", self.scratch)
         self.loose_chunks = LooseChunks(database, self.loose)
         self.database = database
@@ -58,14 +58,14 @@ class Store:
         """Make the store writable and register this clone, before the first write. Raises LocalIOError."""
         if not self._prepared:
             self.scratch.check(self.packs)
-            registered_clones.note(self.root, self.scratch)
+            registered_clones.register(self.root, self.scratch)
             self._prepared = True
 
     def register_clone(self) -> None:
         """Register this clone in a store that exists already, if the register can be written."""
         if self.packs.is_dir() or self.loose.root.is_dir():
             with suppress(OSError, LocalIOError):
-                registered_clones.note(self.root, self.scratch)
+                registered_clones.register(self.root, self.scratch)
 
     def refresh(self) -> None:
         """Forget which files exist: another process, or another clone, may have added some."""
@@ -82,7 +82,7 @@ class Store:
         found.update(self.loose.present(wanted - found))
         return found
 
-    def locate(self, oids: Iterable[Oid]) -> list[Found]:
+    def locate(self, oids: Iterable[Oid]) -> list[ObjectLocation]:
         """The locations of those of `oids` that are in packs, in the order in which a disk reads best."""
         return self.index.locate(oids)
 
@@ -90,7 +90,7 @@ class Store:
         """The number of objects. One that is both in a pack and loose counts twice."""
         return self.index.count() + sum(1 for _ in self.loose.all())
 
-    def find_missing(self, roots: Iterable[ObjectRef]) -> list[Missing]:
+    def find_missing(self, roots: Iterable[ObjectRef]) -> list[MissingObject]:
         """The objects that `roots` reach and the store does not hold, by path.
 
         A missing tree is listed alone, since what is below it is unknown. Raises CorruptError for a tree or recipe.
@@ -109,7 +109,7 @@ class Store:
         """The content of an object, in memory whole. Raises MissingObjectError or CorruptError."""
         return b"".join(self.stream(oid))
 
-    def read_found(self, found: Found) -> bytes:
+    def read_found(self, found: ObjectLocation) -> bytes:
         """The content of an object that `locate` found and that is not chunked, checked against its oid."""
         with suppress(FileNotFoundError):
             try:
@@ -121,7 +121,7 @@ class Store:
             raise content
         return content
 
-    def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
+    def read_all(self, found: Sequence[ObjectLocation]) -> Iterator[tuple[ObjectLocation, bytes | CorruptError]]:
         """The contents of objects that `locate` found and that are not chunked: see `FrameReader.contents`."""
         done = 0
         try:
@@ -136,7 +136,7 @@ class Store:
         except FileNotFoundError:
             yield from self._moved(found[done:])
 
-    def _moved(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
+    def _moved(self, found: Sequence[ObjectLocation]) -> Iterator[tuple[ObjectLocation, bytes | CorruptError]]:
         """The contents of objects that were at `found` until another process, a gc, took their pack away: it has put
         into other packs what is needed."""
         wanted = {one.oid: one for one in found}
@@ -170,7 +170,7 @@ class Store:
             return iter((self.read_found(found),))
         return self.loose.pieces(oid)
 
-    def _recipe(self, found: Found) -> Recipe:
+    def _recipe(self, found: ObjectLocation) -> Recipe:
         with suppress(FileNotFoundError):
             try:
                 return self._frames.recipe(found)
@@ -229,7 +229,7 @@ class Store:
                 return self.read_found(found)
         raise CorruptError(f"object {oid.short} is no tree", why="it is kept as a large file is")
 
-    def _from_elsewhere(self, found: Found, error: CorruptError) -> bytes:
+    def _from_elsewhere(self, found: ObjectLocation, error: CorruptError) -> bytes:
         """The content of an object that is not at `found`, if that was the database's fault; else raise `error`."""
         self.index.rebuild(found.oid)
         for now in self.locate((found.oid,)):
@@ -237,7 +237,7 @@ class Store:
                 return self._frames.content(now)
         raise error
 
-    def _find(self, oid: Oid) -> list[Found]:
+    def _find(self, oid: Oid) -> list[ObjectLocation]:
         """The location of the object `oid` in a pack; empty for a loose blob. Raises if it is neither."""
         found = self.locate((oid,))
         if found or self.loose.present((oid,)):

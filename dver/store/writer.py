@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Self
 from dver.core.batches import batched
 from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
-from dver.core.files import name_place, read_pieces, temporary_name, writing_to
+from dver.core.files import name_path, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
 from dver.core.open_files import is_open_for_writing
 from dver.core.platform.blocks import reflink
@@ -76,7 +76,7 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        name_place(error, self.store.root)
+        name_path(error, self.store.root)
         try:
             if error is None:
                 with writing_to(self.store.root):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dver.core.errors import CorruptError, MissingObjectError, UsageError
 from dver.core.oid import Oid
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats.tree import Entry
 from dver.git import revisions
 from dver.repo import Repository
@@ -48,12 +48,12 @@ def nothing_at(repo: Repository, target: Target, *, rev: str | None = None) -> U
     return UsageError(
         f"{repo.shown(target.path)!r} does not exist in the tracked data",
         why=f"{whole!r} has no such entry" + (f" at {rev}" if rev else ""),
-        fix=f"`dver ls -R{_at(rev)} {typed(whole)}` lists all that it has",
+        fix=f"`dver ls -R{_at(rev)} {quoted(whole)}` lists all that it has",
     )
 
 
 def _at(rev: str | None) -> str:
-    return f" --rev {typed(rev)}" if rev else ""
+    return f" --rev {quoted(rev)}" if rev else ""
 
 
 def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> TreeReader:
@@ -77,12 +77,12 @@ def explaining(repo: Repository, target: Target, *, rev: str | None = None) -> I
     try:
         yield
     except MissingObjectError as error:
-        fetch = f"dver fetch{_at(rev)} {typed(path)}"
+        fetch = f"dver fetch{_at(rev)} {quoted(path)}"
         why = "it was never fetched, or it was removed"
         former = repo.former_store
         if former is not None:
             why = f"it may be in the store that was used before, {os.fspath(former)!r}"
-            fetch += f"; or dver fsck --repair --from {typed(os.fspath(former))}"
+            fetch += f"; or dver fsck --repair --from {quoted(os.fspath(former))}"
         raise MissingObjectError(f"the content of {path!r} is not in the store", why=why, fix=fetch) from error
     except CorruptError as error:
         raise CorruptError(f"the store's copy of {path!r} is damaged", why=error.what, fix=error.fix) from error

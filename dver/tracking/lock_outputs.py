@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, NoReturn
 
 from dver.core.errors import ConflictError, CorruptError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
-from dver.formats.lock import Item, Lock
+from dver.formats.lock import Lock, LockedItem
 from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
 from dver.repo import PROJECT_FOLDER, Repository
@@ -52,7 +52,7 @@ def outputs_in(
         yield Made(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
 
 
-def outs_of(lock: Lock) -> Iterator[tuple[str, Item]]:
+def outs_of(lock: Lock) -> Iterator[tuple[str, LockedItem]]:
     """The cached outputs of all stages, each with the stage's name."""
     return ((name, item) for name, stage in lock.stages.items() for item in stage.outs if item.cache)
 
@@ -71,7 +71,7 @@ def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lo
         ) from error
 
 
-def place_of(lock_path: bytes, item: Item) -> bytes:
+def place_of(lock_path: bytes, item: LockedItem) -> bytes:
     """Where the output or dependency `item` of a lock file is, relative to the top of the Git worktree.
 
     Raises CorruptError for what cannot be the name of a file.
@@ -82,7 +82,7 @@ def place_of(lock_path: bytes, item: Item) -> bytes:
         raise CorruptError("a lock file with a path that no file can have", why=f"{item.path!r} is not text") from None
 
 
-def _place(repo: Repository, lock_path: bytes, stage: str, item: Item) -> bytes:
+def _place(repo: Repository, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
     """`place_of` an output. Raises CorruptError for a place where no data may be."""
     try:
         place = place_of(lock_path, item)
@@ -98,10 +98,10 @@ def _place(repo: Repository, lock_path: bytes, stage: str, item: Item) -> bytes:
 _PROJECT_FOLDER: Final = os.fsencode(PROJECT_FOLDER)
 
 
-def _refuse(repo: Repository, lock_path: bytes, stage: str, item: Item, reason: str) -> NoReturn:
+def _refuse(repo: Repository, lock_path: bytes, stage: str, item: LockedItem, reason: str) -> NoReturn:
     shown = repo.shown(lock_path)
     raise CorruptError(
         f"the lock {shown!r} has the output {item.path!r} of stage {stage!r}",
         why=f"{reason}, so no data can be there",
-        fix=f"delete the lines of that stage, or all of it: git rm -f -- {typed(shown)}",
+        fix=f"delete the lines of that stage, or all of it: git rm -f -- {quoted(shown)}",
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, read_directory
 from dver.repo import Repository
-from dver.store.trees.compare import Change, TreeReader, compare_part
+from dver.store.trees.compare import TreeChange, TreeReader, compare_part
 from dver.store.trees.edit import overlay
 from dver.tracking.targets import is_at_or_below
 from dver.workspace.scan.scanner import Snapshot
@@ -50,7 +50,7 @@ def completed(
     return overlay(recorded, snapshot.root, read=read, emit=keep), read_new
 
 
-def changes_in_part(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> list[Change]:
+def changes_in_part(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> list[TreeChange]:
     """How the part of a directory that the workspace has at `path` differs from what is `recorded`.
 
     Raises MissingObjectError if a listing of a directory with something new in it is not in the store.

@@ -1,6 +1,6 @@
 """Writing pointer files, the `.gitignore` lines beside them, and both into Git's index: all of it or nothing.
 
-Whoever names objects in pointers that no pointer named before makes a `Watch` before it looks at the store, and hands
+Whoever names objects in pointers that no pointer named before makes a `GcGuard` before it looks at the store, and hands
 it over here: so a gc beside it takes away nothing that a pointer names.
 """
 
@@ -20,7 +20,7 @@ from dver.formats.objectref import ObjectKey
 from dver.formats.pointer import Pointer
 from dver.git import gitignore, index
 from dver.repo import Repository
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import SUFFIX
 
 TRIES: Final = 10
@@ -39,7 +39,7 @@ class SweptError(MissingObjectError):
 
 
 def write_pointers(
-    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], watch: Watch | None = None
+    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], watch: GcGuard | None = None
 ) -> None:
     """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
 
@@ -77,7 +77,7 @@ def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, 
 
 
 def _see_that_all_is_there(
-    watch: Watch, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
+    watch: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
 ) -> None:
     lost = watch.lacking([one.ref().key for one in pointers if isinstance(one, Pointer)])
     if lost:

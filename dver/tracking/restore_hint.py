@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.git.index import is_committed
 from dver.repo import Repository
 
 
 def restoring(repo: Repository, path: bytes) -> str:
     """How to restore the file `path`: from HEAD, unless HEAD has the very file that cannot be read."""
-    shown = typed(repo.shown(path))
+    shown = quoted(repo.shown(path))
     if not is_committed(repo.git, path):
         return f"restore it with `git checkout HEAD -- {shown}`"
     return f"restore an older version: `git log --oneline -- {shown}` lists them, `git checkout COMMIT -- {shown}`"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, UsageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
 from dver.formats import pointer as pointer_format
 from dver.formats.lock import Lock
@@ -132,7 +132,7 @@ def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
         return ConflictError(
             f"two stages of {repo.shown(one.source)!r} have made {places}",
             why="each output has one stage that makes it",
-            fix=f"take the stage that does not make it any more out of {typed(repo.shown(one.source))}",
+            fix=f"take the stage that does not make it any more out of {quoted(repo.shown(one.source))}",
         )
     return ConflictError(
         f"both {repo.shown(one.source)!r} and {repo.shown(other.source)!r} tell what {places} should be",
@@ -147,7 +147,7 @@ def _choosing(repo: Repository, *both: Tracked) -> str:
     if pointer is None:
         return "`dver repro` drops stages that are gone; where there is no dver.yaml any more, git rm its dver.lock"
     lock = next(repo.shown(one.source) for one in both if one.maker is not None)
-    return f"git rm -f -- {typed(pointer)}; or take the stage out of the dver.yaml and its lines out of {typed(lock)}"
+    return f"git rm -f -- {quoted(pointer)}; or take the stage out of the dver.yaml and its lines out of {quoted(lock)}"
 
 
 def _refuse_nested(repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked) -> None:
@@ -167,7 +167,7 @@ def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
             raise CorruptError(
                 f"the pointer {shown!r} stands for {os.fsdecode(name)!r}",
                 why=f"{reason}, so no data can be there",
-                fix=f"git rm -f -- {typed(shown)}",
+                fix=f"git rm -f -- {quoted(shown)}",
             )
 
 

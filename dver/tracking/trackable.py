@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from dver.core.errors import ConflictError, DverError, UsageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.git import gitignore, index
 from dver.repo import PROJECT_FOLDER, Repository
@@ -43,10 +43,10 @@ def is_link(repo: Repository, path: bytes) -> bool:
 def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
     """The error for tracked data in whose place a symbolic link is, as where somebody moved it to another disk."""
     absolute = repo.absolute(path)
-    shown = typed(repo.shown(path))
+    shown = quoted(repo.shown(path))
     restored = f"rm {shown} && dver checkout {shown}"
     if os.path.exists(absolute):
-        restored = f"rm {shown} && mv {typed(os.fsdecode(os.path.realpath(absolute)))} {shown}"
+        restored = f"rm {shown} && mv {quoted(os.fsdecode(os.path.realpath(absolute)))} {shown}"
     return UsageError(
         f"{repo.shown(path)!r} is tracked, and is a symbolic link now",
         why="dver tracks files and directories; the text of the link would replace the data in the next commit",
@@ -60,7 +60,7 @@ def check_inside(repo: Repository, target: Target, text: str) -> None:
         whole = repo.shown(target.tracked.path)
         raise ConflictError(
             f"{text!r} lies in {whole!r}, which is tracked as one file",
-            fix=f"`dver add {typed(whole)}` records that it is a directory now",
+            fix=f"`dver add {quoted(whole)}` records that it is a directory now",
         )
     for name in target.inside:
         if reason := forbidden_name(name):
@@ -77,7 +77,7 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
             raise UsageError(
                 f"{repo.shown(target.path)!r} is {'in ' if target.inside else ''}an output of stage {stage!r}",
                 why=f"{repo.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
-                fix=f"`dver repro {typed(stage)}` makes it again, `dver commit {typed(stage)}` records it as it is",
+                fix=f"`dver repro {quoted(stage)}` makes it again, `dver commit {quoted(stage)}` records it as it is",
             )
 
 
@@ -98,7 +98,7 @@ def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
         raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
     if name in _OURS | _GITS:
         raise UsageError(
-            f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {typed(text)}"
+            f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {quoted(text)}"
         )
     if len(name + SUFFIX) > NAME_MAX:
         most = NAME_MAX - len(SUFFIX)
@@ -106,7 +106,7 @@ def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
         raise UsageError(f"cannot track {text!r}", why=why, fix="move it into a directory, and add that")
     if name.endswith(SUFFIX):
         data = text.removesuffix(os.fsdecode(SUFFIX))
-        raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {typed(data)}")
+        raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {quoted(data)}")
 
 
 def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverError:
@@ -114,7 +114,7 @@ def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverErr
         return UsageError(
             f"{text!r} is tracked, but not in the workspace",
             why="it was deleted, or never checked out",
-            fix=f"`dver checkout {typed(text)}` brings it back, `dver remove {typed(text)}` stops tracking it",
+            fix=f"`dver checkout {quoted(text)}` brings it back, `dver remove {quoted(text)}` stops tracking it",
         )
     return UsageError(f"{text!r} does not exist", fix="check the spelling")
 
@@ -125,20 +125,20 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: byt
         refuse_outputs(repo, [Target(around.tracked)])
         whole = repo.shown(around.tracked.path)
         raise ConflictError(
-            f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {typed(whole)}` first"
+            f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {quoted(whole)}` first"
         )
     inside = below(tracked, path)
     made = [one for one in inside if one.maker is not None]
     if made:
         raise ConflictError(
             f"{text!r} contains what stages make",
-            why=some([repo.shown(one.path) for one in made]),
+            why=join_limited([repo.shown(one.path) for one in made]),
             fix="add what else is in it by itself, or have the stages make it elsewhere",
         )
     if inside:
         raise ConflictError(
             f"{text!r} contains data that is tracked by itself",
-            why=some([repo.shown(one.path) for one in inside]),
+            why=join_limited([repo.shown(one.path) for one in inside]),
             fix=f"`dver remove` {'it' if len(inside) == 1 else 'them'} first, then add {text!r} as a whole",
         )
 
@@ -150,7 +150,7 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
         raise UsageError(
             f"{text!r} is a symbolic link",
             why="what it points to may be anywhere",
-            fix=f"`dver add` its target, and leave the link to Git with `git add {typed(text)}`",
+            fix=f"`dver add` its target, and leave the link to Git with `git add {quoted(text)}`",
         )
     if os.path.isdir(absolute + SUFFIX):
         raise ConflictError(
@@ -176,8 +176,8 @@ def _tracked_by_git(repo: Repository, path: bytes, text: str) -> ConflictError:
     in_git = index.tracked_under(repo.git, path)
     return ConflictError(
         f"{text!r} is tracked by Git",
-        why=f"Git has {some([repo.shown(one) for one in in_git])}",
-        fix=f"git rm -r --cached -- {typed(text)}   (the files stay), then dver add {typed(text)}",
+        why=f"Git has {join_limited([repo.shown(one) for one in in_git])}",
+        fix=f"git rm -r --cached -- {quoted(text)}   (the files stay), then dver add {quoted(text)}",
     )
 
 
@@ -205,4 +205,4 @@ def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
         at = os.fsdecode(b"/".join(map(gitignore.escape, place.split(b"/"))))
         lines = [f"!/{at}/", f"/{at}/**", f"!/{at}/**/", *lines]
     listed = " ".join(map(shlex.quote, lines))
-    return f"printf '%s\\n' '' {listed} >> {typed(repo.shown(source))}"
+    return f"printf '%s\\n' '' {listed} >> {quoted(repo.shown(source))}"

@@ -14,7 +14,7 @@ import pytest
 from lockholder import holder
 
 from dver.core.errors import ConflictError
-from dver.core.locks import Holder, Waiting, locked, waiting
+from dver.core.locks import LockHolder, Waiting, locked, waiting
 
 
 @contextmanager
@@ -39,10 +39,10 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
 
 
 def test_who_holds_a_lock_is_reported_once_and_then_the_lock_is_taken(tmp_path: Path) -> None:
-    reports: list[Holder] = []
+    reports: list[LockHolder] = []
     with holder(tmp_path / "lock") as process:
 
-        def report(found: Holder) -> None:
+        def report(found: LockHolder) -> None:
             reports.append(found)
             assert process.stdin is not None
             process.stdin.close()
@@ -51,7 +51,7 @@ def test_who_holds_a_lock_is_reported_once_and_then_the_lock_is_taken(tmp_path: 
             pass
         process.wait(60)
         process.stdin = None
-    assert reports == [Holder(process.pid, "dver add 'my data'")]
+    assert reports == [LockHolder(process.pid, "dver add 'my data'")]
     assert str(reports[0]) == f"process {process.pid} (dver add 'my data')"
 
 

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import textwrap
 
-from dver.core.worker_pool import share
+from dver.core.worker_pool import split_evenly
 
 
 def _run(script: str) -> subprocess.CompletedProcess[str]:
     head = """
         import os, signal, sys
-        from dver.core.worker_pool import Crew
+        from dver.core.worker_pool import WorkerPool
         from dver.core.errors import ConflictError, DverError
 
         class Doubler:
@@ -36,7 +36,7 @@ def _run(script: str) -> subprocess.CompletedProcess[str]:
 
 def test_members_work_in_processes_of_their_own_and_answer_in_order() -> None:
     done = _run("""
-        with Crew(Doubler, size=3) as crew:
+        with WorkerPool(Doubler, size=3) as crew:
             assert len(crew) == 2
             crew.begin([20, b"ab"])
             (first, one), (second, other) = crew.answers(2)
@@ -49,7 +49,7 @@ def test_members_work_in_processes_of_their_own_and_answer_in_order() -> None:
 
 def test_a_large_job_and_a_large_answer_pass_through_the_pipes() -> None:
     done = _run("""
-        with Crew(Doubler, size=2) as crew:
+        with WorkerPool(Doubler, size=2) as crew:
             crew.begin([b"x" * 5_000_000])
             ((answer, _),) = crew.answers(1)
             print(len(answer))
@@ -70,7 +70,7 @@ def test_what_members_report_arrives_while_they_work() -> None:
                 pass
 
         go, tell = os.pipe()
-        with Crew(Waiter, size=3) as crew:
+        with WorkerPool(Waiter, size=3) as crew:
             crew.begin([go, go])
             reports = []
             while len(reports) < 4:
@@ -85,7 +85,7 @@ def test_what_members_report_arrives_while_they_work() -> None:
 
 def test_an_answer_that_comes_while_reports_are_read_is_kept() -> None:
     done = _run("""
-        with Crew(Doubler, size=2) as crew:
+        with WorkerPool(Doubler, size=2) as crew:
             for job in (b"ab", "die"):
                 crew.begin([job])
                 seen = []
@@ -102,7 +102,7 @@ def test_an_answer_that_comes_while_reports_are_read_is_kept() -> None:
 
 def test_an_error_of_a_member_is_raised_with_its_reason_and_fix() -> None:
     done = _run("""
-        with Crew(Doubler, size=2) as crew:
+        with WorkerPool(Doubler, size=2) as crew:
             crew.begin(["fail"])
             try:
                 crew.answers(1)
@@ -117,7 +117,7 @@ def test_an_error_of_a_member_is_raised_with_its_reason_and_fix() -> None:
 def test_an_error_while_finishing_is_raised_too() -> None:
     done = _run("""
         try:
-            with Crew(Doubler, size=2) as crew:
+            with WorkerPool(Doubler, size=2) as crew:
                 for job in range(3):
                     crew.begin([job])
                     crew.answers(1)
@@ -130,7 +130,7 @@ def test_an_error_while_finishing_is_raised_too() -> None:
 def test_a_member_that_is_killed_is_an_error_and_not_a_hang() -> None:
     done = _run("""
         try:
-            with Crew(Doubler, size=2) as crew:
+            with WorkerPool(Doubler, size=2) as crew:
                 crew.begin(["die"])
                 crew.answers(1)
         except DverError as error:
@@ -141,7 +141,7 @@ def test_a_member_that_is_killed_is_an_error_and_not_a_hang() -> None:
 
 def test_no_member_outlives_the_process_that_made_it() -> None:
     done = _run("""
-        crew = Crew(Doubler, size=3)
+        crew = WorkerPool(Doubler, size=3)
         crew.begin([1, 2])
         pids = [pid for _, pid in crew.answers(2)]
         print(*pids, flush=True)
@@ -156,11 +156,11 @@ def test_a_process_with_threads_is_not_forked() -> None:
         import threading
         stop = threading.Event()
         threading.Thread(target=stop.wait, daemon=True).start()
-        print(len(Crew(Doubler, size=4)))
+        print(len(WorkerPool(Doubler, size=4)))
     """)
     assert done.stdout == "0\n", done.stderr
 
 
 def test_work_is_shared_out_evenly_and_in_order() -> None:
-    assert share([1, 2, 3, 4, 5], 2) == [[1, 2, 3], [4, 5]]
-    assert share([1], 3) == [[1], [], []]
+    assert split_evenly([1, 2, 3, 4, 5], 2) == [[1, 2, 3], [4, 5]]
+    assert split_evenly([1], 3) == [[1], [], []]

@@ -146,5 +146,5 @@ def test_a_stage_must_not_delete_what_it_depends_on(run: Run, project: Path) -> 
     assert "deleted raw, which it depends on" in run("repro", cwd=project, rc=10).err
 
 
-def _locked(project: Path) -> lock.Stage:
+def _locked(project: Path) -> lock.LockedStage:
     return lock.decode((project / "dver.lock").read_bytes()).stages["a"]

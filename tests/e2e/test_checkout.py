@@ -24,7 +24,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.store.objects.database import Database
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import can_reflink
 from dver.store.objects.packs import PackWriter
 from dver.workspace.checkout.restore import Restored
@@ -433,7 +433,7 @@ def test_where_the_disk_can_reflink_large_files_share_their_blocks(tmp_path: Pat
     project.add("data")
     with project.opened() as repo:
         loose = list(repo.store.loose.all())
-    assert bool(loose) is can_reflink(Scratch(tmp_path))
+    assert bool(loose) is can_reflink(ScratchDirectory(tmp_path))
 
 
 def test_a_linked_file_whose_object_is_gone_is_told_and_never_recorded(tmp_path: Path, run: Run) -> None:

@@ -11,7 +11,7 @@ import pytest
 from support import Run, git
 
 from dver.core.oid import Oid
-from dver.formats.lock import Item, Lock, Stage, encode
+from dver.formats.lock import Lock, LockedItem, LockedStage, encode
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import decode
 
@@ -30,16 +30,16 @@ def repo(run: Run, git_repo: Path) -> Path:
     return git_repo
 
 
-def _item(path: str, oid: Oid, size: int = 3) -> Item:
-    return Item(path, ObjectKind.BLOB, oid, size)
+def _item(path: str, oid: Oid, size: int = 3) -> LockedItem:
+    return LockedItem(path, ObjectKind.BLOB, oid, size)
 
 
 def _oid(repo: Path, name: str) -> Oid:
     return decode((repo / f"{name}.dver").read_bytes()).oid
 
 
-def _write(repo: Path, *, dep: Oid | None = None, out: Oid | None = None, more: tuple[Item, ...] = ()) -> None:
-    stage = Stage("make", (_item("dep", dep or _oid(repo, "dep")),), (_item("out", out or Oid.of(b"out")), *more))
+def _write(repo: Path, *, dep: Oid | None = None, out: Oid | None = None, more: tuple[LockedItem, ...] = ()) -> None:
+    stage = LockedStage("make", (_item("dep", dep or _oid(repo, "dep")),), (_item("out", out or Oid.of(b"out")), *more))
     (repo / "dver.lock").write_bytes(encode(Lock({"train": stage})))
     git("add", "dver.lock", cwd=repo)
 
@@ -96,13 +96,13 @@ def test_a_dependency_that_changed_since_a_stage_ran_is_no_problem(run: Run, rep
     git("commit", "-qm", "Lock", cwd=repo)
     (repo / "dep").write_text("changed")
     run("add", "dep", cwd=repo)
-    lock = Lock({"train": _stage_of(repo), "other": Stage("true")})
+    lock = Lock({"train": _stage_of(repo), "other": LockedStage("true")})
     (repo / "dver.lock").write_bytes(encode(lock))
     git("add", "dver.lock", cwd=repo)
     assert _pre_commit(run, repo, 0) == ""
 
 
-def _stage_of(repo: Path) -> Stage:
+def _stage_of(repo: Path) -> LockedStage:
     from dver.formats.lock import decode as read
 
     return read((repo / "dver.lock").read_bytes()).stages["train"]

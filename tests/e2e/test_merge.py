@@ -12,7 +12,7 @@ from workspaces import write
 
 from dver.core.oid import Oid
 from dver.formats import lock, pointer
-from dver.formats.lock import Item, Lock, Stage
+from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import ObjectKind
 
 
@@ -277,10 +277,10 @@ def test_a_merge_that_lacks_trees_and_cannot_fetch_them_is_a_conflict_until_it_c
 
 
 def test_lock_files_are_merged_stage_by_stage(repo: Path) -> None:
-    item = Item("input", ObjectKind.TREE, Oid.of(b"input"), 10, 3)
+    item = LockedItem("input", ObjectKind.TREE, Oid.of(b"input"), 10, 3)
 
     def write_lock(**stages: str) -> None:
-        content = lock.encode(Lock({name: Stage(cmd, deps=(item,)) for name, cmd in stages.items()}))
+        content = lock.encode(Lock({name: LockedStage(cmd, deps=(item,)) for name, cmd in stages.items()}))
         (repo / "dver.lock").write_bytes(content)
         git("add", "dver.lock", cwd=repo)
         git("commit", "-qm", "Lock", cwd=repo)

@@ -9,7 +9,7 @@ from merging import BASE, clone_without_data, commit, diverge, files, unmerged, 
 from support import Run, git, make_git_repo
 
 from dver.formats import lock, pointer
-from dver.formats.lock import Lock, Stage
+from dver.formats.lock import Lock, LockedStage
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def repo(run: Run, tmp_path: Path) -> Path:
 
 def lock_with(path: Path, **stages: str) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(lock.encode(Lock({name: Stage(cmd) for name, cmd in stages.items()})))
+    path.write_bytes(lock.encode(Lock({name: LockedStage(cmd) for name, cmd in stages.items()})))
 
 
 def commands(path: Path) -> dict[str, object]:

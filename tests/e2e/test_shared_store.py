@@ -19,7 +19,7 @@ from dver.repo import Repository
 from dver.store.objects.database import Database
 from dver.store.objects.file_creation import FOLDER_BITS, Sharing
 from dver.store.objects.loose import LinkMode
-from dver.store.registered_clones import State, listed
+from dver.store.registered_clones import CloneState, list_clones
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 
@@ -99,7 +99,10 @@ def test_a_clone_has_the_data_of_another_without_a_remote(run: Run, added: Path,
     run("checkout", cwd=added)
     assert (added / "data" / "new.csv").read_text() == "new\n"
     assert not (bob / ".git/dver/store").exists()
-    assert [(one.git_dir.parent, one.state) for one in listed(shared)] == [(added, State.HERE), (bob, State.HERE)]
+    assert [(one.git_dir.parent, one.state) for one in list_clones(shared)] == [
+        (added, CloneState.HERE),
+        (bob, CloneState.HERE),
+    ]
 
 
 @pytest.mark.parametrize("link", ["auto", "hardlink", "symlink", "copy"])

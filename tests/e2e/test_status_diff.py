@@ -12,7 +12,7 @@ from workspaces import Project, write
 
 from dver.core.errors import UsageError
 from dver.ops.inspect.status import PointerState
-from dver.store.trees.compare import Status
+from dver.store.trees.compare import ChangeStatus
 from dver.workspace.state.data_state import DataState
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/old name": b"moved content"}
@@ -67,7 +67,11 @@ def test_changed_data_is_counted_and_named_on_request(project: Project, run: Run
     assert "data/more" not in result.out
     assert "data/more" in run("-v", "status", cwd=project.root).out
     states = {change.path: change.status for change in project.state().changes or ()}
-    assert states == {b"data/edited": Status.MODIFIED, b"data/more": Status.ADDED, b"data/same": Status.REMOVED}
+    assert states == {
+        b"data/edited": ChangeStatus.MODIFIED,
+        b"data/more": ChangeStatus.ADDED,
+        b"data/same": ChangeStatus.REMOVED,
+    }
 
 
 def test_the_three_places_of_a_pointer_are_told_apart(project: Project) -> None:

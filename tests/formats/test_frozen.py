@@ -13,7 +13,7 @@ from datasets import Clone
 
 from dver.core.oid import Oid
 from dver.formats import lock, pack, pointer, recipe, remote_index, tree
-from dver.formats.lock import Item, Lock, Stage
+from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.recipe import Chunk
@@ -57,16 +57,16 @@ def test_pointers_are_read_and_written_as_ever(name: str, value: Pointer) -> Non
 
 LOCK = Lock(
     {
-        "prepare": Stage(
+        "prepare": LockedStage(
             ("python clean.py", 'python split.py --by "day"'),
             deps=(
-                Item("a name with spaces, \u00e9", ObjectKind.BLOB, HELLO, 6),
-                Item("raw", ObjectKind.TREE, HELLO, 9, 2),
+                LockedItem("a name with spaces, \u00e9", ObjectKind.BLOB, HELLO, 6),
+                LockedItem("raw", ObjectKind.TREE, HELLO, 9, 2),
             ),
-            outs=(Item("run.sh", ObjectKind.BLOB, HELLO, 6, executable=True),),
+            outs=(LockedItem("run.sh", ObjectKind.BLOB, HELLO, 6, executable=True),),
             params={"params.yaml": {"on": [True, None, "yes"], "split.ratio": 0.2, "seeds": {"a": -1, "b": 1e-05}}},
         ),
-        "train: 1": Stage("python train.py"),
+        "train: 1": LockedStage("python train.py"),
     }
 )
 

@@ -147,7 +147,7 @@ WORDS = st.text(alphabet='aé "\\/.\u2028', max_size=20)
 TARGETS["index head"] = Target(indexes().map(head_of), lambda content: remote_index.decode_head(content).encoded)
 TARGETS["clone in the register"] = Target(
     st.builds(
-        registered_clone.Entry,
+        registered_clone.CloneEntry,
         WORDS.map(lambda path: f"/{path}"),
         WORDS,
         WORDS,

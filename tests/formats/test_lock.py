@@ -10,11 +10,11 @@ from strategies import damaged, locks
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
-from dver.formats.lock import MAX_SIZE, Item, Lock, Stage, decode, encode
+from dver.formats.lock import MAX_SIZE, Lock, LockedItem, LockedStage, decode, encode
 from dver.formats.pack import ObjectKind
 
 OID = Oid.of(b"data")
-STAGE = Stage("python train.py", deps=(Item("data", ObjectKind.TREE, OID, 12, 3),))
+STAGE = LockedStage("python train.py", deps=(LockedItem("data", ObjectKind.TREE, OID, 12, 3),))
 TEXT = f"""\
 stages:
   prepare:
@@ -80,7 +80,7 @@ def test_the_form_is_this() -> None:
     lock = decode(TEXT.encode())
     assert encode(lock) == TEXT.encode()
     assert lock.stages["prepare"].params == {"params.yaml": {"split.ratio": 0.2, "on": [True, None]}}
-    assert lock.stages["prepare"].outs == (Item("run.sh", ObjectKind.BLOB, OID, 5, executable=True),)
+    assert lock.stages["prepare"].outs == (LockedItem("run.sh", ObjectKind.BLOB, OID, 5, executable=True),)
     assert lock.stages["train: 1"].cmd == "python train.py"
 
 
@@ -90,8 +90,8 @@ def test_a_lock_without_stages_is_this() -> None:
 
 
 def test_what_dver_yaml_said_of_an_output_is_kept_and_nothing_of_the_default() -> None:
-    special = Item("b", ObjectKind.BLOB, OID, 1, cache=False, push=False, remote="archive")
-    text = encode(Lock({"s": Stage("x", outs=(Item("a", ObjectKind.BLOB, OID, 1), special))})).decode()
+    special = LockedItem("b", ObjectKind.BLOB, OID, 1, cache=False, push=False, remote="archive")
+    text = encode(Lock({"s": LockedStage("x", outs=(LockedItem("a", ObjectKind.BLOB, OID, 1), special))})).decode()
     assert text.count("cache:") == text.count("push:") == text.count("remote:") == 1
     assert decode(text.encode()).stages["s"].outs[1] == special
     for line in ("      cache: false\n", "      push: false\n"):
@@ -101,7 +101,7 @@ def test_what_dver_yaml_said_of_an_output_is_kept_and_nothing_of_the_default() -
 
 def test_environment_variables_are_kept_as_digests_those_that_are_not_set_too() -> None:
     seed, mode = f"scrypt:{'5' * 32}", f"blake3:{'a' * 32}"
-    stage = Stage("x", env={"SEED": seed, "no": mode, "GONE": None})
+    stage = LockedStage("x", env={"SEED": seed, "no": mode, "GONE": None})
     text = encode(Lock({"s": stage})).decode()
     assert f'    env:\n      GONE: null\n      SEED: {seed}\n      "no": {mode}\n' in text
     assert decode(text.encode()).stages["s"] == stage
@@ -112,14 +112,14 @@ def test_environment_variables_are_kept_as_digests_those_that_are_not_set_too() 
 
 def test_the_value_of_an_environment_variable_is_never_written() -> None:
     with pytest.raises(CorruptError, match="the value of an environment variable"):
-        encode(Lock({"s": Stage("x", env={"TOKEN": "value"})}))
+        encode(Lock({"s": LockedStage("x", env={"TOKEN": "value"})}))
 
 
 def test_values_that_json_has_no_word_for_are_as_yaml_writes_them() -> None:
     from ruamel.yaml import YAML
 
     values = {"a": math.inf, "b": [-math.inf, math.nan, {"x": math.inf}], "c": "NaN, Infinity, .inf", "d": 2**70}
-    stage = Stage("x", params={"p.yaml": values})
+    stage = LockedStage("x", params={"p.yaml": values})
     content = encode(Lock({"s": stage}))
     assert b"        a: .inf\n" in content
     assert b'        b: [-.inf, .nan, {"x": .inf}]\n' in content
@@ -135,14 +135,14 @@ def test_a_value_that_cannot_be_recorded_is_named() -> None:
         nested = [nested]
     for value, why in ((10**500, "more than 400 digits"), (nested, "nested more than 50 times")):
         with pytest.raises(CorruptError, match=r"the parameter 'lr' of 'p\.yaml' cannot be recorded") as caught:
-            encode(Lock({"s": Stage("x", params={"p.yaml": {"lr": value}})}))
+            encode(Lock({"s": LockedStage("x", params={"p.yaml": {"lr": value}})}))
         assert why in (caught.value.why or "")
         assert "in quotes" in (caught.value.fix or "")
 
 
 def test_items_are_sorted_whatever_their_order() -> None:
-    items = tuple(Item(path, ObjectKind.BLOB, OID, 1) for path in ("b", "a"))
-    assert encode(Lock({"s": Stage("x", deps=items)})) == encode(Lock({"s": Stage("x", deps=items[::-1])}))
+    items = tuple(LockedItem(path, ObjectKind.BLOB, OID, 1) for path in ("b", "a"))
+    assert encode(Lock({"s": LockedStage("x", deps=items)})) == encode(Lock({"s": LockedStage("x", deps=items[::-1])}))
 
 
 @pytest.mark.parametrize(
@@ -188,4 +188,4 @@ def test_what_is_no_text_or_too_large_or_conflicted_is_refused() -> None:
 @pytest.mark.parametrize("value", [10**400, {1: 2}, object()])
 def test_values_that_cannot_be_written_are_refused(value: object) -> None:
     with pytest.raises(CorruptError):
-        encode(Lock({"s": Stage("x", params={"f": {"k": value}})}))
+        encode(Lock({"s": LockedStage("x", params={"f": {"k": value}})}))

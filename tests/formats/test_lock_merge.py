@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from strategies import locks
 
 from dver.core.errors import ConflictError
-from dver.formats.lock import Lock, Stage, decode, encode, encode_stage
+from dver.formats.lock import Lock, LockedStage, decode, encode, encode_stage
 from dver.formats.lock_merge import merge
 
-STAGE = Stage("x")
+STAGE = LockedStage("x")
 
 
 def merged(base: Lock | None, ours: Lock, theirs: Lock) -> tuple[bytes, tuple[str, ...]]:

@@ -7,16 +7,17 @@ import pytest
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.formats import lock
-from dver.formats.lock import Item, Lock, Stage, encode
+from dver.formats.lock import Lock, LockedItem, LockedStage, encode
 from dver.formats.lock_versions import LockVersions
 from dver.formats.pack import ObjectKind
 
 
 def _lock(**outs: str) -> bytes:
     items = {
-        name: Item(f"{name}.bin", ObjectKind.BLOB, Oid.of(text.encode()), len(text)) for name, text in outs.items()
+        name: LockedItem(f"{name}.bin", ObjectKind.BLOB, Oid.of(text.encode()), len(text))
+        for name, text in outs.items()
     }
-    return encode(Lock({name: Stage(("one", "two"), outs=(item,)) for name, item in items.items()}))
+    return encode(Lock({name: LockedStage(("one", "two"), outs=(item,)) for name, item in items.items()}))
 
 
 def test_versions_that_share_stages_are_read_as_they_are_alone() -> None:

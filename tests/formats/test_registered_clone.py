@@ -12,25 +12,25 @@ from hypothesis import strategies as st
 from strategies import damaged
 
 from dver.core.errors import CorruptError
-from dver.formats.registered_clone import SEEN_MAX, SIZE_MAX, Entry, decode, encode
+from dver.formats.registered_clone import SEEN_MAX, SIZE_MAX, CloneEntry, decode, encode
 
 MARK = "0123456789abcdef" * 2
-ENTRY = Entry("/home/ann/work/.git", "build-1", "ann", MARK, 1_700_000_000)
+ENTRY = CloneEntry("/home/ann/work/.git", "build-1", "ann", MARK, 1_700_000_000)
 
 
-def entries() -> st.SearchStrategy[Entry]:
+def entries() -> st.SearchStrategy[CloneEntry]:
     paths = st.binary(max_size=60).map(lambda path: "/" + os.fsdecode(path.replace(b"\0", b"")))
     marks = st.binary(min_size=16, max_size=16).map(bytes.hex)
-    return st.builds(Entry, paths, st.text(max_size=20), st.text(max_size=20), marks, st.integers(0, SEEN_MAX))
+    return st.builds(CloneEntry, paths, st.text(max_size=20), st.text(max_size=20), marks, st.integers(0, SEEN_MAX))
 
 
 @given(entries())
-def test_an_entry_survives_encoding(entry: Entry) -> None:
+def test_an_entry_survives_encoding(entry: CloneEntry) -> None:
     assert decode(encode(entry)) == entry
 
 
 @given(entries())
-def test_an_entry_is_json_that_a_person_can_read(entry: Entry) -> None:
+def test_an_entry_is_json_that_a_person_can_read(entry: CloneEntry) -> None:
     assert json.loads(encode(entry)) == {
         "version": 1,
         "git_dir": entry.git_dir,
@@ -94,15 +94,15 @@ def test_a_newer_version_asks_for_an_upgrade() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Entry("relative", "h", "u", MARK, 0),
-        Entry("/a\0b", "h", "u", MARK, 0),
-        Entry("/\ud800", "h", "u", MARK, 0),
-        Entry("/x", "h", "u", "0" * 31, 0),
-        Entry("/x", "h", "u", MARK, -1),
-        Entry("/x", "h", "u", MARK, SEEN_MAX + 1),
-        Entry("/" + "x" * SIZE_MAX, "h", "u", MARK, 0),
+        CloneEntry("relative", "h", "u", MARK, 0),
+        CloneEntry("/a\0b", "h", "u", MARK, 0),
+        CloneEntry("/\ud800", "h", "u", MARK, 0),
+        CloneEntry("/x", "h", "u", "0" * 31, 0),
+        CloneEntry("/x", "h", "u", MARK, -1),
+        CloneEntry("/x", "h", "u", MARK, SEEN_MAX + 1),
+        CloneEntry("/" + "x" * SIZE_MAX, "h", "u", MARK, 0),
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(entry: Entry) -> None:
+def test_what_could_not_be_read_again_is_not_written(entry: CloneEntry) -> None:
     with pytest.raises(ValueError, match="no entry of a clone"):
         encode(entry)

@@ -22,11 +22,11 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.store import registered_clones
 from dver.store.objects import file_creation
 from dver.store.objects.database import Database
-from dver.store.objects.file_creation import DAY, FOLDER_BITS, PRIVATE, Scratch, Sharing
-from dver.store.objects.frames import Found
+from dver.store.objects.file_creation import DAY, FOLDER_BITS, PRIVATE, ScratchDirectory, Sharing
+from dver.store.objects.frames import ObjectLocation
 from dver.store.objects.loose import LinkMode
 from dver.store.objects.packs import PackReader, PackWriter, pack_file_name
-from dver.store.registered_clones import Clone, State, forget, listed
+from dver.store.registered_clones import CloneState, RegisteredClone, forget, list_clones
 from dver.store.store import Store
 from dver.store.trash.batch import open_batch
 from dver.store.writer import LARGE, StoreWriter
@@ -111,7 +111,7 @@ def test_a_folder_has_its_permissions_before_it_has_its_name(tmp_path: Path, mon
     monkeypatch.setattr(os, "rename", lambda *names: (seen.append(mode(Path(names[0]))), rename(*names)))
     before = os.umask(0o077)
     try:
-        Scratch(tmp_path, Sharing(FOLDER_BITS["group"], tmp_path)).make_folder(tmp_path / "a" / "b")
+        ScratchDirectory(tmp_path, Sharing(FOLDER_BITS["group"], tmp_path)).make_folder(tmp_path / "a" / "b")
     finally:
         os.umask(before)
     assert [one & 0o770 for one in seen] == [0o770, 0o770]
@@ -133,14 +133,16 @@ def test_a_new_folder_that_another_process_replaces_by_its_own_is_used_all_the_s
         finally:
             os.close(folder)
 
-    os.close(Scratch(store).within(store, write))
+    os.close(ScratchDirectory(store).within(store, write))
     assert not others
     assert os.listdir(store) == ["file"]
 
 
 def test_what_is_gone_is_not_looked_for_for_ever(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Scratch(tmp_path).within(tmp_path / "new", lambda: os.rename(tmp_path / "gone", tmp_path / "new" / "file"))
+        ScratchDirectory(tmp_path).within(
+            tmp_path / "new", lambda: os.rename(tmp_path / "gone", tmp_path / "new" / "file")
+        )
 
 
 def test_users_keep_and_read_in_one_store_whatever_their_umasks(team: Path) -> None:
@@ -252,7 +254,7 @@ def test_strangers_are_told_to_join_the_group(team: Path) -> None:
 
 
 def test_no_lock_is_held_in_a_store_that_others_use(tmp_path: Path) -> None:
-    common = Scratch(tmp_path / "tmp", Sharing(0, tmp_path))
+    common = ScratchDirectory(tmp_path / "tmp", Sharing(0, tmp_path))
     path, fd = common.create("pack")
     with open(path, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -263,7 +265,7 @@ def test_no_lock_is_held_in_a_store_that_others_use(tmp_path: Path) -> None:
 
 
 def test_the_clones_own_store_knows_leftovers_by_their_locks(tmp_path: Path) -> None:
-    own = Scratch(tmp_path / "tmp", PRIVATE)
+    own = ScratchDirectory(tmp_path / "tmp", PRIVATE)
     path, fd = own.create("pack")
     assert own.leftovers() == 0
     own.clear()
@@ -275,7 +277,7 @@ def test_the_clones_own_store_knows_leftovers_by_their_locks(tmp_path: Path) -> 
 
 
 def test_what_nobody_has_touched_for_a_day_is_left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    common = Scratch(tmp_path / "tmp", Sharing(0, tmp_path))
+    common = ScratchDirectory(tmp_path / "tmp", Sharing(0, tmp_path))
     path, fd = common.create("pack")
     os.close(fd)
     os.utime(path, (0, 0))  # the time of the user's own file, where that was linked
@@ -290,7 +292,7 @@ def test_what_nobody_has_touched_for_a_day_is_left_over(tmp_path: Path, monkeypa
 
 
 def test_the_clock_of_the_disk_tells_the_age_and_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    common = Scratch(tmp_path / "tmp", Sharing(0, tmp_path))
+    common = ScratchDirectory(tmp_path / "tmp", Sharing(0, tmp_path))
     path, fd = common.create("pack")
     os.close(fd)
     now = time.time()
@@ -323,9 +325,9 @@ def test_clones_are_listed_from_their_first_use(tmp_path: Path) -> None:
     root = tmp_path / "store"
     for name in ("b", "a"):
         keep(open_store(root, make_clone(tmp_path, name)), name.encode())
-    found = listed(root)
+    found = list_clones(root)
     assert [clone.git_dir for clone in found] == [tmp_path / "a/.git", tmp_path / "b/.git"]
-    assert {(clone.state, clone.host) for clone in found} == {(State.HERE, os.uname().nodename)}
+    assert {(clone.state, clone.host) for clone in found} == {(CloneState.HERE, os.uname().nodename)}
     assert all(abs(clone.seen - time.time()) < DAY for clone in found)
     assert list((root / "tmp").iterdir()) == []
 
@@ -365,13 +367,13 @@ def test_a_clone_that_is_gone_or_moved_or_copied_is_recognised(tmp_path: Path) -
     subprocess.run(["cp", "-r", tmp_path / "copied", tmp_path / "copy"], check=True)
     for name in ("new place", "copy"):
         open_store(root, tmp_path / name / ".git").register_clone()
-    states = {clone.git_dir.parent.name: clone.state for clone in listed(root)}
+    states = {clone.git_dir.parent.name: clone.state for clone in list_clones(root)}
     assert states == {
-        "gone": State.GONE,
-        "moved": State.GONE,
-        "new place": State.HERE,
-        "copied": State.HERE,
-        "copy": State.HERE,
+        "gone": CloneState.GONE,
+        "moved": CloneState.GONE,
+        "new place": CloneState.HERE,
+        "copied": CloneState.HERE,
+        "copy": CloneState.HERE,
     }
 
 
@@ -392,16 +394,16 @@ def test_a_clone_has_one_mark_that_all_may_read_and_a_damaged_one_is_made_again(
     mark.write_bytes(b"scribbles")
     keep(open_store(root, git_dir), b"three")
     assert len(mark.read_bytes()) == 33
-    assert {clone.git_dir for clone in listed(root)} == {git_dir}
+    assert {clone.git_dir for clone in list_clones(root)} == {git_dir}
 
 
 _MARKER = """
 import sys
 from pathlib import Path
-from dver.store.registered_clones import note
-from dver.store.objects.file_creation import Scratch, Sharing
+from dver.store.registered_clones import register
+from dver.store.objects.file_creation import ScratchDirectory, Sharing
 root, git_dir = map(Path, sys.argv[1:])
-note(root, Scratch(root / "tmp", Sharing(0, git_dir)))
+register(root, ScratchDirectory(root / "tmp", Sharing(0, git_dir)))
 """
 
 
@@ -424,28 +426,28 @@ def test_a_clone_of_another_machine_is_recognised_by_its_mark_alone(tmp_path: Pa
     git_dir = make_clone(tmp_path, "a")
     keep(open_store(root, git_dir), b"one")
     on_another_host(entries(root)[0])
-    assert [clone.state for clone in listed(root)] == [State.HERE]
+    assert [clone.state for clone in list_clones(root)] == [CloneState.HERE]
     (git_dir / "dver" / "clone").unlink()
     (git_dir / "dver" / "clone").write_text("0" * 32)
-    assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
+    assert [clone.state for clone in list_clones(root)] == [CloneState.ELSEWHERE]
     (git_dir / "dver" / "clone").unlink()
-    assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
+    assert [clone.state for clone in list_clones(root)] == [CloneState.ELSEWHERE]
     subprocess.run(["rm", "-r", git_dir], check=True)
-    assert [clone.state for clone in listed(root)] == [State.ELSEWHERE]
+    assert [clone.state for clone in list_clones(root)] == [CloneState.ELSEWHERE]
 
 
 def test_a_clone_at_the_path_of_another_is_not_taken_for_it(tmp_path: Path) -> None:
     """Also in two containers that have the same host name and paths."""
     root = tmp_path / "store"
     keep(open_store(root, make_clone(tmp_path, "a")), b"one")
-    (first,) = listed(root)
+    (first,) = list_clones(root)
     (tmp_path / "a").rename(tmp_path / "moved")
     keep(open_store(root, make_clone(tmp_path, "a")), b"two")
-    states = {clone.mark: clone.state for clone in listed(root)}
+    states = {clone.mark: clone.state for clone in list_clones(root)}
     assert len(states) == 2
-    assert states.pop(first.mark) is State.REPLACED
-    assert list(states.values()) == [State.HERE]
-    assert [clone.mark for clone in registered_clones.found_at(root, tmp_path / "a")] == [first.mark]
+    assert states.pop(first.mark) is CloneState.REPLACED
+    assert list(states.values()) == [CloneState.HERE]
+    assert [clone.mark for clone in registered_clones.clones_at(root, tmp_path / "a")] == [first.mark]
 
 
 def test_a_repository_without_a_mark_is_no_registered_clone(tmp_path: Path) -> None:
@@ -453,7 +455,7 @@ def test_a_repository_without_a_mark_is_no_registered_clone(tmp_path: Path) -> N
     keep(open_store(root, make_clone(tmp_path, "a")), b"one")
     subprocess.run(["rm", "-r", tmp_path / "a"], check=True)
     make_clone(tmp_path, "a")
-    assert [clone.state for clone in listed(root)] == [State.REPLACED]
+    assert [clone.state for clone in list_clones(root)] == [CloneState.REPLACED]
 
 
 def test_a_clone_that_this_user_may_not_look_into_is_closed(team: Path) -> None:
@@ -463,8 +465,8 @@ def test_a_clone_that_this_user_may_not_look_into_is_closed(team: Path) -> None:
         git_dir.chmod(0 if not REAL else 0o700)
 
     def look() -> None:
-        states = [clone.state for clone in listed(team / "store")]
-        assert states == [State.CLOSED]
+        states = [clone.state for clone in list_clones(team / "store")]
+        assert states == [CloneState.CLOSED]
 
     ANN.run(ann)
     BOB.run(look)
@@ -475,15 +477,15 @@ def test_a_clone_can_be_forgotten_and_comes_back_when_it_is_used(tmp_path: Path)
     root = tmp_path / "store"
     for name in ("a", "b"):
         keep(open_store(root, make_clone(tmp_path, name)), name.encode())
-    assert registered_clones.found_at(root, tmp_path / "c") == []
+    assert registered_clones.clones_at(root, tmp_path / "c") == []
     for place in (tmp_path / "a", tmp_path / "b/.git"):
-        found = registered_clones.found_at(root, place)
+        found = registered_clones.clones_at(root, place)
         assert [clone.git_dir.parent for clone in found] == [tmp_path / place.relative_to(tmp_path).parts[0]]
-        assert registered_clones.marked(root, found[0].mark) == found
+        assert registered_clones.clones_with_mark(root, found[0].mark) == found
         forget(root, found)
-    assert listed(root) == []
+    assert list_clones(root) == []
     open_store(root, tmp_path / "a/.git").register_clone()
-    assert len(listed(root)) == 1
+    assert len(list_clones(root)) == 1
 
 
 def test_the_clone_in_whose_git_directory_the_store_is_counts_from_the_first(tmp_path: Path) -> None:
@@ -492,7 +494,7 @@ def test_the_clone_in_whose_git_directory_the_store_is_counts_from_the_first(tmp
     assert not registered_clones.is_shared(root)
     keep(open_store(root, make_clone(tmp_path, "other")), b"one")
     assert registered_clones.is_shared(root)
-    found: list[Clone] = listed(root)
+    found: list[RegisteredClone] = list_clones(root)
     assert [(clone.git_dir, clone.entry is None) for clone in found] == [
         (tmp_path / "other/.git", False),
         (owner, True),
@@ -503,10 +505,10 @@ def test_an_entry_that_cannot_be_read_is_named_and_other_files_are_left_alone(tm
     root = tmp_path / "store"
     keep(open_store(root, make_clone(tmp_path, "a")), b"one")
     (root / "clones" / "README").write_text("Ours.")
-    assert len(listed(root)) == 1
+    assert len(list_clones(root)) == 1
     (root / "clones" / ("0" * 32)).write_text("{}")
     with pytest.raises(CorruptError, match="0" * 32) as caught:
-        listed(root)
+        list_clones(root)
     assert "delete that file" in str(caught.value.fix)
 
 
@@ -531,7 +533,7 @@ def test_a_gc_that_works_in_another_container_is_not_taken_for_dead(tmp_path: Pa
 def merge_packs(root: Path) -> None:
     """What a gc of another clone does: all packs become one."""
     old = sorted((root / "packs").iterdir())
-    with PackWriter(Scratch(root / "tmp")) as writer:
+    with PackWriter(ScratchDirectory(root / "tmp")) as writer:
         for path in old:
             name = Oid(bytes.fromhex(path.stem))
             with PackReader(path) as reader:
@@ -592,7 +594,7 @@ def move_packs_after_each_search(store: Store, monkeypatch: pytest.MonkeyPatch, 
     writer = open_store(store.root, make_clone(store.root.parent, "gc"))
     locate, moves = store.locate, iter(range(times))
 
-    def locate_and_move(oids: Iterable[Oid]) -> list[Found]:
+    def locate_and_move(oids: Iterable[Oid]) -> list[ObjectLocation]:
         found = locate(oids)
         if (number := next(moves, None)) is not None:
             keep(writer, f"more {number}".encode())  # or the new pack would have the name of the old one
@@ -653,7 +655,7 @@ import sys
 from pathlib import Path
 from dver.core.oid import Oid
 from dver.store.objects.database import Database
-from dver.store.objects.frames import Found
+from dver.store.objects.frames import ObjectLocation
 from dver.store.objects.file_creation import FOLDER_BITS, Sharing
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
@@ -680,7 +682,7 @@ def test_processes_that_keep_the_same_at_once_in_one_store_lose_nothing(tmp_path
     for turn in range(15):
         assert all(fresh.read(Oid.of(b"%d of %d" % (number, turn))) for number in range(50))
     assert list(fresh.scratch.folder.iterdir()) == []
-    assert len(listed(root)) == 4
+    assert len(list_clones(root)) == 4
     assert {mode(path) for path in root.rglob("*") if path.is_dir()} == {0o2770}
 
 
@@ -696,7 +698,7 @@ def test_ten_thousand_packs_are_listed_once_and_not_for_each_object(
     for number in range(10_000):
         content = b"%d" % number
         oids.append(Oid.of(content))
-        with PackWriter(Scratch(root / "tmp")) as writer:
+        with PackWriter(ScratchDirectory(root / "tmp")) as writer:
             writer.add(oids[-1], ObjectKind.BLOB, Codec.RAW, len(content), content)
             os.link(writer.path, root / "packs" / pack_file_name(writer.seal(durable=False)))
     store = open_store(root, make_clone(tmp_path, "a"))

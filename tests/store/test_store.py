@@ -15,7 +15,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, encode_leaf, write_directory
 from dver.store.object_index import ObjectIndex
 from dver.store.objects.database import Database
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import LinkMode, LooseBlobs, can_reflink
 from dver.store.objects.packs import PackWriter
 from dver.store.store import Store
@@ -203,7 +203,7 @@ def test_large_blobs_are_kept_whatever_the_mode(mode: LinkMode, store: Store, tm
     assert b"".join(store.stream(oid)) == content
     assert store.read(oid) == content
     loose = store.loose.present([oid])
-    shares = mode.shares_file or (mode is not LinkMode.COPY and can_reflink(Scratch(tmp_path)))
+    shares = mode.shares_file or (mode is not LinkMode.COPY and can_reflink(ScratchDirectory(tmp_path)))
     assert bool(loose) is shares
     assert list(store.scratch.folder.iterdir()) == []
     assert file.read_bytes() == content
@@ -242,6 +242,6 @@ def test_a_reflink_is_a_copy_or_is_refused(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"x" * 10_000)
     with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("x+b") as target:
         done = reflink(source.fileno(), target.fileno(), tmp_path / "target")
-        assert done is can_reflink(Scratch(tmp_path))
+        assert done is can_reflink(ScratchDirectory(tmp_path))
         assert target.read() == (b"x" * 10_000 if done else b"")
     assert sorted(os.listdir(tmp_path)) == ["source", "target"]

@@ -11,7 +11,7 @@ from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 
 if TYPE_CHECKING:
-    from dver.store.trees.compare import Change
+    from dver.store.trees.compare import TreeChange
 
 _LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"}
 
@@ -21,18 +21,18 @@ def shown(repo: Repository, path: bytes) -> str:
     return terminal.printable(repo.shown(path))
 
 
-def lines(repo: Repository, changes: Iterable[Change], style: terminal.Style) -> list[str]:
+def lines(repo: Repository, changes: Iterable[TreeChange], style: terminal.Style) -> list[str]:
     """One line a change: a letter as in `git status`, the path, and sizes."""
     return [line(change, style, lambda path: shown(repo, path)) for change in changes]
 
 
-def summary(changes: Sequence[Change]) -> str:
+def summary(changes: Sequence[TreeChange]) -> str:
     """How many files were added, removed and so on."""
     counts = Counter(change.status.value for change in changes)
     return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
-def line(change: Change, style: terminal.Style, show: Callable[[bytes], str]) -> str:
+def line(change: TreeChange, style: terminal.Style, show: Callable[[bytes], str]) -> str:
     """How one change is told; `show` makes text of paths."""
     letter = _LETTERS[change.status.value]
     paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
@@ -42,7 +42,7 @@ def line(change: Change, style: terminal.Style, show: Callable[[bytes], str]) ->
     return f"{paint(letter)} {name}{_detail(change)}"
 
 
-def _detail(change: Change) -> str:
+def _detail(change: TreeChange) -> str:
     old, new = change.old, change.new
     if old is not None and new is not None:
         if old.kind != new.kind:

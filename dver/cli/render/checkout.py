@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.errors import in_one_line
 from dver.cli.render import terminal
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.workspace.checkout.restore import Restored
 from dver.workspace.files.content_writer import Lost
 from dver.workspace.files.plan import Kept, Why
@@ -60,8 +60,8 @@ def print_restored(
     _print_lost(ctx, restored, shown, rev, pulled=pulled)
     if restored.parts:
         names = [shown(path) for path in restored.parts]
-        paths = f" {' '.join(map(typed, names))}" if len(names) <= _ARGUMENTS else ""
-        ctx.note(f"only a part of {some(names)} is in the workspace; `dver pull{paths}` downloads the rest")
+        paths = f" {' '.join(map(quoted, names))}" if len(names) <= _ARGUMENTS else ""
+        ctx.note(f"only a part of {join_limited(names)} is in the workspace; `dver pull{paths}` downloads the rest")
 
 
 def print_followed(ctx: Context, result: FollowResult) -> None:
@@ -93,7 +93,7 @@ def _deciding(restored: Restored, shown: Callable[[bytes], str]) -> Iterator[str
     """The commands that save or discard kept files. `dver add` needs --force for files that the new version changes."""
     diverged = [kept.path for kept in restored.kept if kept.diverged]
     if diverged and not any(restored.makers):
-        paths = " ".join(typed(shown(path)) for path in diverged) if len(diverged) <= _ARGUMENTS else "PATH"
+        paths = " ".join(quoted(shown(path)) for path in diverged) if len(diverged) <= _ARGUMENTS else "PATH"
         yield f"`dver add --force {paths}` keeps your version, `dver checkout --force {paths}` takes the new one"
         if len(diverged) < len(restored.kept):
             yield "`dver add` saves the others, `dver checkout --force` discards all"
@@ -106,7 +106,7 @@ def _saving(makers: Sequence[str | None]) -> Iterator[str]:
     """The commands that save kept data and outputs of stages."""
     if None in makers or not makers:
         yield "`dver add`"
-    stages = [terminal.printable(typed(one)) for one in makers if one is not None]
+    stages = [terminal.printable(quoted(one)) for one in makers if one is not None]
     if stages:
         yield f"`dver commit {' '.join(stages) if len(stages) <= _STAGES else 'STAGE…'}`"
 
@@ -125,11 +125,11 @@ def _print_lost(
     get = f"dver pull --rev {rev}" if rev else "dver pull"
     if restored.parts and len(restored.lost) <= _ARGUMENTS:  # without paths, it would download the rest, too
         unread = any(one.path in restored.parts for one in restored.lost)
-        get = " ".join(["dver checkout" if unread else get, *(typed(shown(one.path)) for one in restored.lost)])
+        get = " ".join(["dver checkout" if unread else get, *(quoted(shown(one.path)) for one in restored.lost)])
     if not pulled:
         ctx.note(f"  `{get}` gets it from the remote")
     if restored.former_store is not None:
-        place = terminal.printable(typed(str(restored.former_store)))
+        place = terminal.printable(quoted(str(restored.former_store)))
         ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")
 
 

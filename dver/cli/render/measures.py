@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from dver.cli.context import Context
 from dver.cli.render import tables, terminal
-from dver.core.phrasing import some
+from dver.core.phrasing import join_limited
 from dver.pipelines.compare.compared_versions import WORKSPACE, NotThereError, Problem
 from dver.pipelines.compare.params_metrics import Compared, Shown
 from dver.pipelines.compare.values import ABSENT, Change
@@ -25,11 +25,15 @@ def tell_compared(
     measured = word == "Metric"
     if form == "json":
         ctx.emit_json(
-            {file: {one.key: _sides(one, measured) for one in some} for file, some in changes.items() if some}
+            {
+                file: {one.key: _sides(one, measured) for one in join_limited}
+                for file, join_limited in changes.items()
+                if join_limited
+            }
         )
     else:
         header = ["Path", word, found.old, found.new, *(["Change"] if measured else [])]
-        rows = [(file, one) for file, some in changes.items() for one in some]
+        rows = [(file, one) for file, join_limited in changes.items() for one in join_limited]
         if form == "csv":
             tables.tell_csv(ctx, header, [_raw(file, one, measured) for file, one in rows])
         else:
@@ -81,7 +85,7 @@ def _problem(one: Problem) -> str:
 def _absent(problems: Sequence[Problem]) -> str:
     if len(problems) == 1:
         return _problem(problems[0])
-    what = f"not {_at(problems[0].side)}: {some([one.path for one in problems])}"
+    what = f"not {_at(problems[0].side)}: {join_limited([one.path for one in problems])}"
     fix = problems[0].error.fix
     return f"{what}; {fix}" if fix else what
 

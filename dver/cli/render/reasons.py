@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dver.cli.render.changes import line, summary
 from dver.cli.render.json_output import simplified
 from dver.cli.render.terminal import Style, count, human_size, printable
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.engine.plan import Intent, Step
 from dver.pipelines.engine.reasons import (
@@ -35,7 +35,7 @@ from dver.pipelines.engine.reasons import (
 )
 
 if TYPE_CHECKING:
-    from dver.store.trees.compare import Change
+    from dver.store.trees.compare import TreeChange
 
 _VALUE_WIDTH: Final = 60
 _BEFORE_DIFFERENCE: Final = 20
@@ -135,19 +135,19 @@ def _dependency(reason: DependencyChanged) -> str:
     return f"changed: {name}{_difference(reason.old, reason.new, reason.files)}"
 
 
-def _difference(old: Item, new: Item, files: Sequence[Change] | None) -> str:
+def _difference(old: LockedItem, new: LockedItem, files: Sequence[TreeChange] | None) -> str:
     if files:
         return f", {count(len(files), 'file')} ({summary(files)}): {_names(files)}"
     before, after = _measured(old), _measured(new)
     return f" ({before} -> {after})" if before != after else ""
 
 
-def _names(files: Sequence[Change]) -> str:
+def _names(files: Sequence[TreeChange]) -> str:
     names = ", ".join(_shown(change.path) for change in files[:_NAMED])
     return names + (", …" if len(files) > _NAMED else "")
 
 
-def _measured(item: Item) -> str:
+def _measured(item: LockedItem) -> str:
     size = human_size(item.size)
     return f"{count(item.files, 'file')}, {size}" if item.kind is ObjectKind.TREE else size
 

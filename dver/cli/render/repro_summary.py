@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dver.cli.render.terminal import Style, columns, count, duration, printable
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.ops.run.repro import ReproResult
 from dver.pipelines.engine.schedule import State
 
@@ -49,7 +49,7 @@ def summary(result: ReproResult, style: Style) -> Iterator[str]:
 def _frozen(result: ReproResult) -> str:
     if len(result.frozen) > _NAMED:
         return "frozen stages stay out of date until `dver unfreeze`; `dver status` lists them"
-    names = " ".join(printable(typed(str(one))) for one in result.frozen)
+    names = " ".join(printable(quoted(str(one))) for one in result.frozen)
     return f"frozen stages stay out of date until `dver unfreeze {names}`"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.core.errors import DverError
-from dver.core.phrasing import some
+from dver.core.phrasing import join_limited
 from dver.remote.transfer.fetch import DownloadResult
 
 
@@ -21,7 +21,7 @@ def tell_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bo
         if one.runs:
             ctx.say(f"fetched {entries(one.runs)} from {where}")
         if one.damaged_runs:
-            ctx.warn(f"left out what {where} knows of some runs: {some(one.damaged_runs)} is damaged")
+            ctx.warn(f"left out what {where} knows of some runs: {join_limited(one.damaged_runs)} is damaged")
 
 
 def downloads_json(remotes: Sequence[DownloadResult], *, dry_run: bool) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from dver.core.errors import RepositoryError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.git.git_repo import GitRepo, run
 from dver.git.revisions import CommitId
 
@@ -47,7 +47,7 @@ def fetch_command(tips: Collection[Tip]) -> str:
     kinds = sorted({(tip.remote, _kind(tip)) for tip in tips if _kind(tip) not in _USUAL})
     for remote, group in groupby(kinds, key=itemgetter(0)):
         specs = [f"+refs/{kind}/*:refs/dver/{remote}/{kind}/*" for _, kind in group]
-        commands.append(" ".join(["git fetch", typed(remote), *map(typed, specs)]))
+        commands.append(" ".join(["git fetch", quoted(remote), *map(quoted, specs)]))
     return " && ".join(commands)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.git.pointers import MAX_BLOB, PointerFile
@@ -89,7 +89,7 @@ def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:
 
 
 def _no_data(repo: Repository, one: Tracked) -> Problem:
-    shown = typed(repo.shown(one.path))
+    shown = quoted(repo.shown(one.path))
     return Problem(
         one.source,
         "its data is not in the store",
@@ -106,7 +106,7 @@ def too_large(repo: Repository, files: Iterable[StagedFile]) -> list[Problem]:
 
 
 def _too_large(repo: Repository, file: StagedFile) -> Problem:
-    shown = typed(repo.shown(file.path))
+    shown = quoted(repo.shown(file.path))
     return Problem(
         file.path,
         f"{file.size:,} bytes would go into Git itself",
@@ -127,7 +127,7 @@ def tracked_twice(repo: Repository, data: Mapping[bytes, Maker | None], in_git: 
 
 
 def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> Problem:
-    shown = typed(repo.shown(place))
+    shown = quoted(repo.shown(place))
     recursive = "" if place == path else "-r "
     why, leaving = f"the pointer {repo.shown(place)}.dver stands for it already", f"dver remove {shown}"
     if maker is not None:

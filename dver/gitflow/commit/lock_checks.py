@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from dver.core.errors import ConflictError, CorruptError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
-from dver.formats.lock import Item, Lock
+from dver.formats.lock import Lock, LockedItem
 from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PointerFile, is_lock_path, read_blobs
 from dver.git.staged import StagedFile, bases, was_committed
@@ -124,13 +124,13 @@ def _at(git: GitRepo, commit: str, path: bytes) -> Lock:
     return Lock()
 
 
-def _place(lock_path: bytes, item: Item) -> bytes:
+def _place(lock_path: bytes, item: LockedItem) -> bytes:
     with suppress(CorruptError):
         return place_of(lock_path, item)
     return b""  # nothing that is tracked
 
 
-def _agree(other: Tracked, item: Item) -> bool:
+def _agree(other: Tracked, item: LockedItem) -> bool:
     return (other.pointer.oid, other.pointer.kind) == (item.oid, item.kind)
 
 
@@ -147,5 +147,5 @@ def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[P
                 lock.path,
                 f"the data of the output {shown} is not in the store",
                 "it is on no remote that is known here either",
-                f"dver fetch {typed(shown)}, or run its stage again",
+                f"dver fetch {quoted(shown)}, or run its stage again",
             )

@@ -13,7 +13,7 @@ from dver.core.files import write_atomic
 from dver.git.pointers import in_index, is_pointer_path, read_blobs
 from dver.gitflow.merge.pointers import Sides, read_sides
 from dver.repo import Repository
-from dver.store.trees.merge import Choice
+from dver.store.trees.merge import MergeChoice
 from dver.tracking.targets import data_of
 
 _FILE: Final = "merge.json"
@@ -33,9 +33,9 @@ class Unmerged:
 class Decisions:
     """What was decided about one pointer so far."""
 
-    files: dict[bytes, Choice] = field(default_factory=dict)
+    files: dict[bytes, MergeChoice] = field(default_factory=dict)
     """By path relative to the data; empty for the data as a whole."""
-    keys: Choice | None = None
+    keys: MergeChoice | None = None
     """For keys of the pointer."""
     written: list[bytes] = field(default_factory=list)
     """Files with one side's version that were written to be looked at."""
@@ -62,8 +62,8 @@ def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
         return Decisions()
     with suppress(ValueError, KeyError, AttributeError, TypeError):  # as another dver may have written it
         return Decisions(
-            files={os.fsencode(path): Choice(choice) for path, choice in kept["files"].items()},
-            keys=Choice(kept["keys"]) if kept["keys"] else None,
+            files={os.fsencode(path): MergeChoice(choice) for path, choice in kept["files"].items()},
+            keys=MergeChoice(kept["keys"]) if kept["keys"] else None,
             written=[os.fsencode(path) for path in kept["written"]],
             ending=[os.fsencode(path) for path in kept.get("ending", [])],
         )

@@ -9,13 +9,13 @@ from typing import Literal
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.files import clear_leftovers, write_atomic
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
 from dver.formats import lock_merge
 from dver.git import index
 from dver.git.pointers import is_lock_path, read_blobs
 from dver.repo import Repository
-from dver.store.trees.merge import Choice
+from dver.store.trees.merge import MergeChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
     ]
 
 
-def merge_lock(repo: Repository, one: UnmergedLock, choice: Choice | None) -> MergedLock:
+def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) -> MergedLock:
     """Merge it; `choice`, ours or theirs, decides the stages in conflict, and all where one side deleted the file.
 
     Raises CorruptError or ConflictError for a side that cannot be read.
     """
     if one.ours is None or one.theirs is None:
-        return MergedLock(one.theirs if choice is Choice.THEIRS else one.ours, clean=choice is not None)
+        return MergedLock(one.theirs if choice is MergeChoice.THEIRS else one.ours, clean=choice is not None)
     prefer: Literal["ours", "theirs"] | None = None
     if choice is not None:
-        prefer = "theirs" if choice is Choice.THEIRS else "ours"
+        prefer = "theirs" if choice is MergeChoice.THEIRS else "ours"
     try:
         content, stages = lock_merge.merge(one.base, one.ours, one.theirs, prefer=prefer)
     except (CorruptError, ConflictError) as error:
@@ -67,7 +67,7 @@ def merge_lock(repo: Repository, one: UnmergedLock, choice: Choice | None) -> Me
         raise type(error)(
             f"a version of {shown!r} cannot be read",
             why=error.why or error.what,
-            fix=f"take one side whole: git checkout --ours -- {typed(shown)} && git add {typed(shown)}",
+            fix=f"take one side whole: git checkout --ours -- {quoted(shown)} && git add {quoted(shown)}",
         ) from error
     return MergedLock(content, not stages, stages)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
 from dver.core.oid import Oid
-from dver.core.phrasing import count, some, typed
+from dver.core.phrasing import count, join_limited, quoted
 from dver.formats import pointer as pointer_format
 from dver.formats.conflict_markers import versions
 from dver.formats.pack import ObjectKind
@@ -17,8 +17,8 @@ from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Leaf
 from dver.git.merge_lines import merge_lines
 from dver.repo import Repository
-from dver.store.trash.guard import Watch
-from dver.store.trees.merge import Choice, Choose, Conflict, Merged, merge, undecided
+from dver.store.trash.guard import GcGuard
+from dver.store.trees.merge import Choose, MergeChoice, MergedTree, TreeConflict, merge, undecided
 from dver.store.writer import StoreWriter
 from dver.tracking.directory_listings import fetch_directories
 from dver.tracking.targets import decode
@@ -61,7 +61,7 @@ class Sides:
 class MergedPointer:
     """What came of merging a pointer."""
 
-    data: Merged
+    data: MergedTree
     content: bytes | None
     """The pointer file; None with conflicts, and where nothing is left."""
     keys: tuple[str, ...] = ()
@@ -92,14 +92,14 @@ def read_sides(repo: Repository, path: bytes, contents: Sequence[bytes | None]) 
 
 
 def merge_pointers(
-    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
+    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: MergeChoice | None = None
 ) -> MergedPointer:
     """Merge three versions of a pointer; `choose` decides conflicting files, `prefer` conflicting keys.
 
     New trees are durable in the store when it returns. Trees that are not here are fetched. Raises MissingObjectError
     where that is impossible.
     """
-    watch = Watch(repo.store)
+    watch = GcGuard(repo.store)
     merged = _with_what_it_needs(repo, sides, lambda: _merge_data(repo, sides, choose))
     if merged.entry is None:
         return MergedPointer(merged, None)
@@ -111,7 +111,7 @@ def merge_pointers(
 
 
 def merge_sides(
-    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: Choice | None = None
+    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: MergeChoice | None = None
 ) -> MergedPointer:
     """`merge_pointers`; where one side has no pointer at all, the data is in conflict as a whole. So it is where it is
     not known what both sides come from, unless that makes no difference."""
@@ -122,18 +122,18 @@ def merge_sides(
         merged = _merge_from_either(repo, sides)
         if merged is not None:
             return merged
-    conflict = Conflict(b"", base, ours, theirs)
+    conflict = TreeConflict(b"", base, ours, theirs)
     choice = choose(conflict)
     if choice is None:
-        return MergedPointer(Merged(None, (conflict,)), None)
+        return MergedPointer(MergedTree(None, (conflict,)), None)
     return take_whole(sides, choice)
 
 
-def take_whole(sides: Sides, choice: Choice) -> MergedPointer:
-    """The pointer of one side, as it is; with `Choice.UNION` the one that there is. Reads no data."""
+def take_whole(sides: Sides, choice: MergeChoice) -> MergedPointer:
+    """The pointer of one side, as it is; with `MergeChoice.UNION` the one that there is. Reads no data."""
     present = sides.ours or sides.theirs
-    wanted = sides.theirs if choice is Choice.THEIRS else sides.ours if choice is Choice.OURS else present
-    return MergedPointer(Merged(wanted[1].entry(sides.path) if wanted else None), wanted[0] if wanted else None)
+    wanted = sides.theirs if choice is MergeChoice.THEIRS else sides.ours if choice is MergeChoice.OURS else present
+    return MergedPointer(MergedTree(wanted[1].entry(sides.path) if wanted else None), wanted[0] if wanted else None)
 
 
 def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
@@ -145,7 +145,7 @@ def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
     return one if one.clean and two.clean and one.content == two.content else None
 
 
-def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> Merged:
+def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> MergedTree:
     new: dict[Oid, bytes] = {}
     shards: dict[Oid, Leaf] = {}
 
@@ -160,7 +160,7 @@ def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> Merged:
     return merged
 
 
-def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Merged]) -> Merged:
+def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], MergedTree]) -> MergedTree:
     """What `attempt` answers; if a tree is not here, then after getting it."""
     try:
         return attempt()
@@ -169,7 +169,7 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
     try:
         return attempt()
     except MissingObjectError as error:
-        shown = typed(repo.shown(sides.path))
+        shown = quoted(repo.shown(sides.path))
         raise MissingObjectError(
             f"a directory that the merge needs is not in the store: {repo.shown(sides.path)!r}",
             why="the remote does not have it either",
@@ -186,7 +186,7 @@ def _fetch_trees(repo: Repository, sides: Sides) -> None:
         raise MissingObjectError(
             f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
             why=f"they cannot be fetched: {error.what}",
-            fix=f"once the remote can be reached: dver resolve {typed(repo.shown(sides.path))}; "
+            fix=f"once the remote can be reached: dver resolve {quoted(repo.shown(sides.path))}; "
             "or take one side whole, with --ours or --theirs",
         ) from error
 
@@ -201,7 +201,7 @@ def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> No
 # -- pointer files
 
 
-def _merge_files(sides: Sides, entry: Entry, prefer: Choice | None) -> tuple[bytes | None, tuple[str, ...]]:
+def _merge_files(sides: Sides, entry: Entry, prefer: MergeChoice | None) -> tuple[bytes | None, tuple[str, ...]]:
     """The merged pointer file, and the keys of the user that conflict; with `prefer`, none does."""
     present = [_pointing_to(one, entry) if one is not None else None for one in (sides.base, sides.ours, sides.theirs)]
     base, ours, theirs = present
@@ -236,7 +236,7 @@ def _merge_keys(
     theirs: Mapping[str, Any],
     above: str,
     conflicts: list[str],
-    prefer: Choice | None,
+    prefer: MergeChoice | None,
 ) -> dict[str, Any]:
     """Mappings merged key by key, those in them too. Names of conflicting keys go to `conflicts`."""
     merged: dict[str, Any] = {}
@@ -249,7 +249,7 @@ def _merge_keys(
         elif isinstance(left, dict) and isinstance(right, dict):
             value = _merge_keys(old if isinstance(old, dict) else {}, left, right, f"{above}{key}.", conflicts, prefer)
         elif prefer is not None:
-            value = right if prefer is Choice.THEIRS else left
+            value = right if prefer is MergeChoice.THEIRS else left
         else:
             conflicts.append(f"{above}{key}")
             continue
@@ -263,9 +263,9 @@ def told(repo: Repository, sides: Sides, merged: MergedPointer) -> str:
     parts = []
     if merged.data.conflicts:
         paths = [repo.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
-        parts.append(some(paths))
+        parts.append(join_limited(paths))
     if merged.keys:
-        parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({some(merged.keys)})")
+        parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({join_limited(merged.keys)})")
     unsure = "; branches have crossed, and what both come from is in conflict itself" if sides.crossed else ""
     return "both sides changed " + ", and ".join(parts) + unsure
 

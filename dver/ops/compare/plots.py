@@ -11,7 +11,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError, PipelineError, UsageError
 from dver.core.files import write_atomic
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.pipelines.compare.compared_versions import WORKSPACE, named_sides, open_sides, sides_in
 from dver.pipelines.compare.plots import Gatherer, Plots
 from dver.pipelines.definition.stage import Plot
@@ -138,7 +138,7 @@ def _own_folder(folder: Path) -> Path:
         raise ConflictError(
             f"{os.fspath(folder)!r} has files that are not dver's",
             why="they might be written over",
-            fix=f"name a new folder: -o {typed(os.fspath(folder / 'plots'))}",
+            fix=f"name a new folder: -o {quoted(os.fspath(folder / 'plots'))}",
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(mark, _OWN, durable=False)

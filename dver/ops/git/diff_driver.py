@@ -7,11 +7,11 @@ from dver.formats import pointer as pointer_format
 from dver.formats.pointer import Pointer
 from dver.git.git_repo import GitRepo
 from dver.project.git_projects import project_around
-from dver.store.trees.compare import Change, compare, with_renames
+from dver.store.trees.compare import TreeChange, compare, with_renames
 from dver.tracking.targets import data_of
 
 
-def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None) -> tuple[Change, ...] | None:
+def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None) -> tuple[TreeChange, ...] | None:
     """How the data of the pointer file `path` changed from its content `old` to `new`; None stands for no file.
 
     None where the two are not pointers to different data: their text is what there is to compare. Raises

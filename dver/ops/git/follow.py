@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dver.core.errors import ConflictError, CorruptError, DverError
-from dver.core.garbage_collector import no_collector
+from dver.core.garbage_collector import collector_paused
 from dver.core.progress import SILENT, Progress
 from dver.git import pointers
 from dver.git.git_repo import GitRepo
@@ -48,7 +48,7 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
         index = pointers.in_index(git)
         if not (index or top.placed or top.followed.marks):
             return None
-        with top.exclusive(), no_collector():
+        with top.exclusive(), collector_paused():
             return _follow(top, index, signature, progress)
 
 

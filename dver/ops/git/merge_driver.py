@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dver.core.errors import ConflictError, DverError
 from dver.core.files import clear_leftovers, write_atomic
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.formats import lock, lock_merge
 from dver.git import gitignore
 from dver.git.merge_gitignore import merge_ignore_files
@@ -74,7 +74,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
         conflict = ConflictError(
             f"two versions of {shown!r} cannot be merged",
             why=told(repo, sides, merged),
-            fix=f"dver resolve {typed(shown)} --ours, --theirs or --union",
+            fix=f"dver resolve {quoted(shown)} --ours, --theirs or --union",
         )
     return _in_markers(contents[1], contents[2], marker_size), conflict
 
@@ -87,8 +87,8 @@ def _merge_lock(contents: Three, marker_size: int, path: bytes, _cwd: Path) -> t
     shown = os.fsdecode(path)
     return content, ConflictError(
         f"two versions of {shown!r} cannot be merged",
-        why=f"both sides changed what these stages produced: {some(stages)}",
-        fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
+        why=f"both sides changed what these stages produced: {join_limited(stages)}",
+        fix=f"dver resolve {quoted(shown)} --ours or --theirs; or run `dver repro`",
     )
 
 

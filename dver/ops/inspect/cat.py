@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dver.core.errors import UsageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Kind
 from dver.repo import Repository
@@ -25,7 +25,7 @@ def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> It
         raise UsageError(
             f"{path!r} is a directory",
             why="only a file can be printed",
-            fix=f"`dver ls {typed(path)}` lists what is in it",
+            fix=f"`dver ls {quoted(path)}` lists what is in it",
         )
     with explaining(repo, target, rev=rev):
         if entry.size <= IN_MEMORY_MAX:

@@ -10,7 +10,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.git import revisions
 from dver.repo import Repository
-from dver.store.trees.compare import Change, TreeReader, compare, find, with_renames
+from dver.store.trees.compare import TreeChange, TreeReader, compare, find, with_renames
 from dver.tracking.browse import at_revision, reader_of
 from dver.tracking.partial_directories import completed
 from dver.tracking.targets import Target, Tracked, in_commit, select
@@ -23,7 +23,7 @@ from dver.workspace.state.data_state import DataState
 class DiffResult:
     """The changes from the old to the new version; paths are relative to the top of the Git worktree."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[TreeChange, ...]
     absent: tuple[bytes, ...]
     """Tracked data that was left out: it is not in the workspace at all."""
     out_of_date: tuple[bytes, ...] = ()
@@ -52,7 +52,7 @@ def diff(
     right = _recorded(repo, after, targets, new) if new is not None else _scanned(repo, targets, readers, progress)
     absent = [path for path in left if new is None and path in after and path not in right]
     behind = _out_of_date(repo, after, targets, progress) if old is None and new is None else []
-    changes: list[Change] = []
+    changes: list[TreeChange] = []
     for target in sorted(targets, key=lambda target: target.path):
         path = target.path
         if path not in absent and path not in behind:

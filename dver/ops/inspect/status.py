@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dver.pipelines.engine.graph import Address
     from dver.pipelines.engine.plan import Step
     from dver.pipelines.workspace.status import Prospect
-    from dver.store.trees.compare import Change
+    from dver.store.trees.compare import TreeChange
     from dver.tracking.availability import Asked, Presence
     from dver.workspace.changes.data_changes import Examined
 
@@ -58,7 +58,7 @@ class PathStatus:
     """The pointer on disk against the index: what `git add` would stage."""
     data: DataState
     """The data against the pointer on disk: what `dver add` would record."""
-    changes: tuple[Change, ...] | None
+    changes: tuple[TreeChange, ...] | None
     """File by file, where the data was edited, with paths like `path`; None where the recorded version cannot be
     read here."""
     pointer: Pointer | None

@@ -14,7 +14,7 @@ from dver import __version__
 from dver.core.errors import RepositoryError
 from dver.git import git_repo
 from dver.maintenance import project_checks
-from dver.maintenance.project_checks import Finding, Level, guarded
+from dver.maintenance.project_checks import Finding, Level, run_check
 from dver.maintenance.shared_store_checks import check_shared_store
 from dver.repo import Repository
 
@@ -46,28 +46,28 @@ def doctor(cwd: Path, *, offline: bool = False, seconds: float = _PATIENCE) -> D
 
     Each remote may take `seconds`. Nothing is mended, and nothing stays behind.
     """
-    findings = [*guarded("versions", _versions), *guarded("git", _git)]
+    findings = [*run_check("versions", _versions), *run_check("git", _git)]
     try:
         repo = Repository.open(cwd)
     except RepositoryError as error:
-        return Diagnosis((*findings, project_checks.problem("project", error, level=Level.WARNING)))
+        return Diagnosis((*findings, project_checks.problem_finding("project", error, level=Level.WARNING)))
     with repo:
         return Diagnosis((*findings, *_project(repo, offline=offline, seconds=seconds)))
 
 
 def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Finding]:
     yield Finding(Level.OK, "project", str(repo.root))
-    config = guarded("config", lambda: project_checks.check_config(repo))
+    config = run_check("config", lambda: project_checks.check_config(repo))
     yield from config
     if not config or config[0].level is Level.PROBLEM:
         return  # without the configuration nobody knows where the store and the remotes are
-    yield from guarded("disk", lambda: project_checks.check_disk(repo))
-    yield from guarded("store", lambda: project_checks.check_store(repo))
-    yield from guarded("store", lambda: check_shared_store(repo))
-    yield from guarded("pointers", lambda: project_checks.check_pointers(repo))
-    yield from guarded("hooks", lambda: project_checks.check_hooks(repo))
+    yield from run_check("disk", lambda: project_checks.check_disk(repo))
+    yield from run_check("store", lambda: project_checks.check_store(repo))
+    yield from run_check("store", lambda: check_shared_store(repo))
+    yield from run_check("pointers", lambda: project_checks.check_pointers(repo))
+    yield from run_check("hooks", lambda: project_checks.check_hooks(repo))
     if not offline:
-        yield from guarded("remote", lambda: project_checks.check_remotes(repo, seconds=seconds))
+        yield from run_check("remote", lambda: project_checks.check_remotes(repo, seconds=seconds))
 
 
 def _versions() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Recipe
-from dver.maintenance.affected_paths import History, Hurt, find_hurt, history, malformed
+from dver.maintenance.affected_paths import AffectedPath, TrackedHistory, find_affected_paths, history, malformed
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.repair.remote_source import RemoteSource
 from dver.repo import Repository
@@ -21,10 +21,10 @@ from dver.sharing.copy_sources import other_store, store_sources, workspace_sour
 from dver.store.objects.packs import parse_pack_file_name
 from dver.store.objects.reader import StoreReader
 from dver.store.repair.check import check_store
-from dver.store.repair.damage import Part, StoreReport
-from dver.store.repair.good_copies import Source
-from dver.store.repair.repair import Mender
-from dver.store.trees.reachable import Missing, find_missing
+from dver.store.repair.damage import DamagedPart, StoreReport
+from dver.store.repair.good_copies import CopySource
+from dver.store.repair.repair import StoreRepair
+from dver.store.trees.reachable import MissingObject, find_missing
 from dver.tracking.targets import is_at_or_below
 
 _ROUNDS: Final = 100
@@ -79,11 +79,11 @@ def fsck(
 class _Looked:
     """What the pointers tell of what was found."""
 
-    history: History
-    hurt: Mapping[Oid, Sequence[Hurt]]
+    history: TrackedHistory
+    hurt: Mapping[Oid, Sequence[AffectedPath]]
     recipes: Mapping[Oid, Recipe]
     """Of the blobs that are made of bad chunks."""
-    incomplete: tuple[Missing, ...]
+    incomplete: tuple[MissingObject, ...]
 
 
 def _look(repo: Repository, report: StoreReport) -> _Looked:
@@ -92,17 +92,17 @@ def _look(repo: Repository, report: StoreReport) -> _Looked:
     bad = report.bad | ({one.oid for one in incomplete} if report.unsure else set())
     recipes = _recipes_with(repo, bad)
     via = {blob: set(recipe.oids) & bad for blob, recipe in recipes.items()}
-    hurt = find_hurt(repo, found, bad, via, StoreReader(repo.store, set()).trees)
+    hurt = find_affected_paths(repo, found, bad, via, StoreReader(repo.store, set()).trees)
     return _Looked(found, hurt, recipes, incomplete)
 
 
-def _incomplete(repo: Repository, found: History, bad: frozenset[Oid]) -> tuple[Missing, ...]:
+def _incomplete(repo: Repository, found: TrackedHistory, bad: frozenset[Oid]) -> tuple[MissingObject, ...]:
     reader = StoreReader(repo.store, set())
     missing = find_missing(found.roots, reader, lambda _, oids: repo.store.present(oids))
     return tuple(one for one in missing if one.oid not in bad)
 
 
-def _gaps(repo: Repository, missing: Sequence[Missing]) -> tuple[dict[Oid, list[bytes]], dict[Oid, Recipe]]:
+def _gaps(repo: Repository, missing: Sequence[MissingObject]) -> tuple[dict[Oid, list[bytes]], dict[Oid, Recipe]]:
     """The objects that are lacking, with the paths that need them, and the recipes of which chunks are."""
     listed = [one.oid for one in missing]
     recipes = {oid: one for oid, one in repo.store.recipes(listed) if isinstance(one, Recipe)}
@@ -126,7 +126,7 @@ def _recipes_with(repo: Repository, bad: frozenset[Oid]) -> dict[Oid, Recipe]:
 class _Sources:
     """Where good copies may be: on this machine, and on the remotes."""
 
-    local: Sequence[Source]
+    local: Sequence[CopySource]
     remote: Sequence[RemoteSource]
     elsewhere: Path | None
     """Another store."""
@@ -154,7 +154,7 @@ class _Sources:
         return cls(local, remotes, elsewhere, frozenset(gaps))
 
     @property
-    def all(self) -> Sequence[Source]:
+    def all(self) -> Sequence[CopySource]:
         """The nearest ones first."""
         return [*self.local, *self.remote]
 
@@ -178,7 +178,7 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
     )
 
 
-def _having(oids: set[Oid], sources: Sequence[Source]) -> dict[Oid, str]:
+def _having(oids: set[Oid], sources: Sequence[CopySource]) -> dict[Oid, str]:
     found: dict[Oid, str] = {}
     for source in sources:
         if lacking := oids - found.keys():
@@ -189,9 +189,9 @@ def _having(oids: set[Oid], sources: Sequence[Source]) -> dict[Oid, str]:
 def _repair(
     repo: Repository, result: FsckResult, report: StoreReport, looked: _Looked, sources: _Sources
 ) -> FsckResult:
-    wrong = {one.oid for one in report.damages if one.part is Part.RECIPE and one.oid is not None}
-    mender = Mender(repo.store, sources.all, wrong)
-    for file in sorted({one.file for one in report.damages if one.part is not Part.TREE}):
+    wrong = {one.oid for one in report.damages if one.part is DamagedPart.RECIPE and one.oid is not None}
+    mender = StoreRepair(repo.store, sources.all, wrong)
+    for file in sorted({one.file for one in report.damages if one.part is not DamagedPart.TREE}):
         name = parse_pack_file_name(file.rpartition("/")[2])
         if name is not None:
             mender.mend_pack(name)
@@ -218,8 +218,8 @@ def _repair(
 
 
 def _fill_gaps(
-    repo: Repository, mender: Mender, looked: _Looked, sources: _Sources, *, with_remotes: bool
-) -> tuple[Missing, ...]:
+    repo: Repository, mender: StoreRepair, looked: _Looked, sources: _Sources, *, with_remotes: bool
+) -> tuple[MissingObject, ...]:
     """Take what is missing from this machine, or `with_remotes`, as far as it is there; what still is missing."""
     missing = _incomplete(repo, looked.history, frozenset())
     for _ in range(_ROUNDS):
@@ -234,4 +234,4 @@ def _fill_gaps(
 
 
 def _lost_of(report: StoreReport) -> set[Oid]:
-    return {one.oid for one in report.damages if one.oid is not None and one.part is not Part.TREE}
+    return {one.oid for one in report.damages if one.oid is not None and one.part is not DamagedPart.TREE}

@@ -14,7 +14,7 @@ from dver.formats import tree
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.maintenance.affected_paths import Hurt, find_hurt, history
+from dver.maintenance.affected_paths import AffectedPath, find_affected_paths, history
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import condemned_key, repository_key
@@ -31,11 +31,11 @@ from dver.sharing.registration import register
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.packs import parse_pack_file_name
 from dver.store.objects.reader import StoreReader
-from dver.store.repair.damage import Part
-from dver.store.repair.good_copies import Source
+from dver.store.repair.damage import DamagedPart
+from dver.store.repair.good_copies import CopySource
 from dver.tracking.targets import is_at_or_below
 
-_OF_PACKS = frozenset({Part.PACK, Part.HEADER, Part.FOOTER, Part.FRAME})
+_OF_PACKS = frozenset({DamagedPart.PACK, DamagedPart.HEADER, DamagedPart.FOOTER, DamagedPart.FRAME})
 
 
 def fsck_remote(
@@ -81,7 +81,7 @@ def fsck_remote(
     ]
     elsewhere = other_store(other, cwd) if other is not None else None
     own = Elsewhere(catalog.storage, report.survey, report.bad, catalog.jobs)
-    sources: list[Source] = [own, *_local(repo, looked, report, elsewhere), *remotes]
+    sources: list[CopySource] = [own, *_local(repo, looked, report, elsewhere), *remotes]
     done = _planned(result, sources) if dry_run else _repair(repo, catalog, result, report, sources)
     failed = tuple(f"{one.label}: {one.failure.what}" for one in remotes if one.failure is not None)
     return replace(done, warnings=(*done.warnings, *failed))
@@ -91,7 +91,7 @@ def fsck_remote(
 class _Looked:
     """Whom the bad objects hurt, and the recipes of the blobs that are made of them."""
 
-    hurt: Mapping[Oid, Sequence[Hurt]]
+    hurt: Mapping[Oid, Sequence[AffectedPath]]
     recipes: Mapping[Oid, Recipe]
     tracked: frozenset[bytes]
     """Directories that are tracked, in any version."""
@@ -105,7 +105,7 @@ def _look(repo: Repository, catalog: Catalog, report: RemoteReport) -> _Looked:
     recipes = dict(_recipes_with(catalog, report))
     via = {blob: set(one.oids) & report.bad for blob, one in recipes.items()}
     reader = _Trees(repo, catalog, report.survey)
-    hurt = find_hurt(repo, found, report.bad, via, reader.trees)
+    hurt = find_affected_paths(repo, found, report.bad, via, reader.trees)
     tracked = {one.root.path for one in found.versions if one.root.kind is ObjectKind.TREE}
     return _Looked(hurt, recipes, frozenset(tracked), found.warnings)
 
@@ -143,7 +143,7 @@ class _Trees:
                 yield oid, tree.decode(frame.content)
 
 
-def _local(repo: Repository, looked: _Looked, report: RemoteReport, elsewhere: Path | None) -> Iterator[Source]:
+def _local(repo: Repository, looked: _Looked, report: RemoteReport, elsewhere: Path | None) -> Iterator[CopySource]:
     """Where good copies may be on this machine."""
     paths = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
     needed = {path for listed in paths.values() for path in listed}
@@ -154,7 +154,7 @@ def _local(repo: Repository, looked: _Looked, report: RemoteReport, elsewhere: P
     yield from workspace_sources(repo, paths, looked.recipes, roots)
 
 
-def _planned(result: FsckResult, sources: Sequence[Source]) -> FsckResult:
+def _planned(result: FsckResult, sources: Sequence[CopySource]) -> FsckResult:
     """Where good copies are, as far as can be told without getting them."""
     found: dict[Oid, str] = {}
     for source in sources:
@@ -164,7 +164,7 @@ def _planned(result: FsckResult, sources: Sequence[Source]) -> FsckResult:
 
 
 def _repair(
-    repo: Repository, catalog: Catalog, result: FsckResult, report: RemoteReport, sources: Sequence[Source]
+    repo: Repository, catalog: Catalog, result: FsckResult, report: RemoteReport, sources: Sequence[CopySource]
 ) -> FsckResult:
     mender = PackMender(catalog.storage, repo.store, report.survey, sources)
     keys = {one.file for one in report.damages if one.part in _OF_PACKS}
@@ -173,7 +173,7 @@ def _repair(
     lies = {
         (name, one.offset)
         for one in report.damages
-        if one.part is Part.LISTING and (name := parse_pack_file_name(one.file.removeprefix(PACKS))) is not None
+        if one.part is DamagedPart.LISTING and (name := parse_pack_file_name(one.file.removeprefix(PACKS))) is not None
         if one.offset is not None
     }
     for list_name in report.survey.damaged_lists:  # nothing goes because of it any more; the next gc lists it again
@@ -181,7 +181,7 @@ def _repair(
     for entry_name in report.survey.damaged_entries:  # the next push of its repository writes it again
         catalog.storage.delete(repository_key(entry_name))
     register(repo, catalog.storage, report.survey.seen.repositories - report.survey.damaged_entries.keys())
-    promises = any(one.part in (Part.PROMISE, Part.TREE) for one in report.damages)
+    promises = any(one.part in (DamagedPart.PROMISE, DamagedPart.TREE) for one in report.damages)
     listed, taken_off = report.bad, 0
     if mended.dropped or lies or promises or report.survey.damaged:
         relister = Relister(repo.store, catalog, report.survey, mended.dropped, lies)

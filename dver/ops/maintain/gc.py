@@ -22,11 +22,12 @@ from dver.formats.registered_clone import MARK
 from dver.git.history.unreferenced_commits import Holder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
-from dver.maintenance.unreferenced import Unneeded, name_unneeded
+from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
 from dver.pipelines.execution.output_backup import forget_old
 from dver.repo import Repository
 from dver.store import registered_clones
-from dver.store.gc.collection import GcPlan, GcResult, collect, find_needed, plan_for, take_inventory
+from dver.store.gc.collection import GcPlan, GcResult, collect, find_reachable, plan_for, take_inventory
+from dver.store.registered_clones import CloneState, RegisteredClone
 from dver.store.store import Store
 from dver.store.trash import trash
 from dver.store.trash.batch import OpenBatch, open_batch
@@ -50,7 +51,7 @@ class TrashBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Reasons:
+class KeptBecause:
     """Why the rest is kept: where pointers were read."""
 
     commits: int
@@ -77,12 +78,12 @@ class GcReport:
     """Large files that go."""
     kept_objects: int
     kept_size: int
-    reasons: Reasons
+    reasons: KeptBecause
     left_size: int = 0
     """Of unreferenced data in packs that stay as they are: too little of each to write the rest again."""
     damaged: tuple[str, ...] = ()
     """Packs that stay as they are, since something in them is damaged."""
-    unneeded: tuple[Unneeded, ...] = ()
+    unneeded: tuple[UnreferencedData, ...] = ()
     """In a dry run, what goes, by name as far as names are known."""
     deleted: tuple[TrashBatch, ...] = ()
     """What was, or would be, deleted for good."""
@@ -119,10 +120,10 @@ def gc(
         if inventory.loose:
             folders = chain.from_iterable(one.git.folders for one in needs)
             roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders))
-        needed = find_needed(repo.store, roots, progress=progress)
+        needed = find_reachable(repo.store, roots, progress=progress)
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))
-            unneeded = name_unneeded(repo, needs[0].git.commits, inventory, needed)
+            unneeded = name_unreferenced(repo, needs[0].git.commits, inventory, needed)
             deleted = _due(repo, grace)
         else:
             result = collect(
@@ -166,12 +167,12 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
     """
     root = repo.store_root
     found = (
-        registered_clones.marked(root, clone)
+        registered_clones.clones_with_mark(root, clone)
         if MARK.fullmatch(clone)
-        else registered_clones.found_at(root, cwd / clone)
+        else registered_clones.clones_at(root, cwd / clone)
     )
     if not found:
-        known = ", ".join(str(one.git_dir) for one in registered_clones.listed(root)) or "none"
+        known = ", ".join(str(one.git_dir) for one in registered_clones.list_clones(root)) or "none"
         raise UsageError(
             f"no clone at {clone!r} uses this store", why=f"the register has: {known}", fix="name one of these"
         )
@@ -229,17 +230,17 @@ def _needs(repo: Repository) -> list[CloneNeeds]:
     return [needs_of(repo.git), *(_needs_of_other(one) for one in _others(repo))]
 
 
-def _others(repo: Repository) -> list[registered_clones.Clone]:
+def _others(repo: Repository) -> list[RegisteredClone]:
     """The other clones that use the store, those that cannot be read included."""
-    found = registered_clones.listed(repo.store_root)
-    here = {one.git_dir: one for one in found if one.state is registered_clones.State.HERE}
+    found = registered_clones.list_clones(repo.store_root)
+    here = {one.git_dir: one for one in found if one.state is CloneState.HERE}
     here.pop(repo.git.common_dir, None)
-    return [*(one for one in found if one.state is not registered_clones.State.HERE), *here.values()]
+    return [*(one for one in found if one.state is not CloneState.HERE), *here.values()]
 
 
-def _needs_of_other(clone: registered_clones.Clone) -> CloneNeeds:
+def _needs_of_other(clone: RegisteredClone) -> CloneNeeds:
     try:
-        if clone.state is not registered_clones.State.HERE:
+        if clone.state is not CloneState.HERE:
             raise RepositoryError("it cannot be read", why=_WHY[clone.state].format(clone))
         return needs_of(clone_at(clone.git_dir))
     except RepositoryError as error:
@@ -252,10 +253,10 @@ def _needs_of_other(clone: registered_clones.Clone) -> CloneNeeds:
 
 
 _WHY = {
-    registered_clones.State.GONE: "there is no clone at that path any more",
-    registered_clones.State.REPLACED: "another clone is at that path now; this one moved or is in another container",
-    registered_clones.State.CLOSED: "it belongs to {0.user}, and may not be read",
-    registered_clones.State.ELSEWHERE: "it is on the machine {0.host}",
+    CloneState.GONE: "there is no clone at that path any more",
+    CloneState.REPLACED: "another clone is at that path now; this one moved or is in another container",
+    CloneState.CLOSED: "it belongs to {0.user}, and may not be read",
+    CloneState.ELSEWHERE: "it is on the machine {0.host}",
 }
 
 
@@ -295,7 +296,7 @@ def _report(
     result: GcResult,
     needs: Sequence[CloneNeeds],
     grace: int,
-    unneeded: tuple[Unneeded, ...],
+    unneeded: tuple[UnreferencedData, ...],
     deleted: tuple[TrashBatch, ...],
     holders: tuple[Holder, ...],
     *,
@@ -312,7 +313,7 @@ def _report(
         files=len(plan.dead_loose),
         kept_objects=_kept_objects(plan),
         kept_size=_kept_size(plan),
-        reasons=Reasons(
+        reasons=KeptBecause(
             commits=sum(len(one.git.commits) for one in needs),
             pointers=sum(len(one.git.blobs) for one in needs),
             worktrees=sum(len(one.git.git_dirs) for one in needs),

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from dver.core.errors import ConflictError, LocalIOError, RepositoryError, UsageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
 from dver.formats.remote_repository import RepositoryEntry
@@ -116,7 +116,9 @@ def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
         return
     unknown = unknown_tips(repo.git, read_roots(repo.git).commits)
     if unknown:
-        names = some([f"{tip.remote} {tip.ref.removeprefix('refs/').removeprefix('heads/')}" for tip in unknown])
+        names = join_limited(
+            [f"{tip.remote} {tip.ref.removeprefix('refs/').removeprefix('heads/')}" for tip in unknown]
+        )
         raise RepositoryError(
             f"this clone does not have all commits of its Git remotes: {names}",
             why="the data that they need would be taken off the remote",
@@ -134,7 +136,7 @@ def _refuse_late_clock(repo: Repository, remote: str, storage: Storage) -> None:
         "this machine's clock seems to be behind",
         why=f"commit {newest.id[:_SHORT]} ({newest.ref}) is of {day}, so no grace period could be kept",
         fix=f"set the clock: `timedatectl set-ntp true`; if the commit's date is wrong: "
-        f"dver gc --remote {typed(remote)} --grace 14d",
+        f"dver gc --remote {quoted(remote)} --grace 14d",
     )
 
 
@@ -143,9 +145,9 @@ def _refuse_other_repositories(repo: Repository, remote: str, storage: Storage, 
     if not unknown:
         return
     name, first = next(iter(sorted(unknown.items())))
-    names = some([_described(one) for one in unknown.values()])
+    names = join_limited([_described(one) for one in unknown.values()])
     shared = " and shares commits with it" if first.roots and has_history(first, commits) else ""
-    forget = f"dver gc --remote {typed(remote)} --forget {name.hex()[:SHORT]}"
+    forget = f"dver gc --remote {quoted(remote)} --forget {name.hex()[:SHORT]}"
     raise ConflictError(
         f"the remote {remote!r} is used by another repository, too: {names}",
         why=f"this clone does not know its commits{shared}, so the data that they need would be removed",
@@ -161,8 +163,8 @@ def _fetch_command(entry: RepositoryEntry) -> str:
     """The commands by which a clone gets to know the commits of `entry`."""
     if not entry.url:
         return f"add the Git remote of {entry.name}, `git fetch` it"
-    name = typed(entry.name)
-    return f"git remote add {name} {typed(entry.url)} && git fetch {name}"
+    name = quoted(entry.name)
+    return f"git remote add {name} {quoted(entry.url)} && git fetch {name}"
 
 
 def forget_repository(repo: Repository, remote: str | None, digits: str) -> tuple[str, ...]:

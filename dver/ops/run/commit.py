@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.errors import DverError, StageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, Graph
@@ -114,7 +114,7 @@ def _refuse_absent(absent: Mapping[Address, Sequence[str]]) -> None:
     for one, paths in absent.items():
         if paths:
             raise StageError(
-                f"stage {str(one)!r} makes {some(paths)}, and it is not there",
+                f"stage {str(one)!r} makes {join_limited(paths)}, and it is not there",
                 why="only what is there can be recorded",
-                fix=f"dver repro {typed(str(one))}",
+                fix=f"dver repro {quoted(str(one))}",
             )

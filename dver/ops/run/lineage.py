@@ -12,7 +12,7 @@ from pathlib import Path
 from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.files import read_regular
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.run_record import RunRecord
 from dver.git import revisions
 from dver.git.git_repo import run
@@ -46,7 +46,7 @@ class Source:
     place: str
     """Relative to the top of the Git worktree."""
     origin: Origin
-    item: Item
+    item: LockedItem
     stages: tuple[Address, ...] = ()
     """Those that made it, or parts of it."""
 
@@ -56,7 +56,7 @@ class Made:
     """A stage's last run, and all that it read."""
 
     address: Address
-    run: lock.Stage
+    run: lock.LockedStage
     sources: tuple[Source, ...]
     record: RunRecord | None
     """Who, where and when; None where that is not known in this clone."""
@@ -100,7 +100,7 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
     return Lineage(place, tuple(found.values()))
 
 
-def _source(told: _Told, files: _Files, address: Address, item: Item) -> Source:
+def _source(told: _Told, files: _Files, address: Address, item: LockedItem) -> Source:
     place = _place(address, item.path)
     stages = tuple(one for one in told.makers.of(place) if one != address)
     return Source(place, Origin.STAGE if stages else files.origin(place), item, stages)
@@ -113,7 +113,7 @@ def _place(address: Address, path: str) -> str:
 class _Told:
     """What the lock files tell, and who made what by them."""
 
-    def __init__(self, stages: Mapping[Address, lock.Stage]) -> None:
+    def __init__(self, stages: Mapping[Address, lock.LockedStage]) -> None:
         self.stages = stages
         self.makers = Producers({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
 
@@ -147,8 +147,8 @@ class _Files:
         return bool(run(self._repo.git, ["ls-tree", "-z", "--name-only", self._commit, "--", *paths]))
 
 
-def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.Stage]:
-    found: dict[Address, lock.Stage] = {}
+def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.LockedStage]:
+    found: dict[Address, lock.LockedStage] = {}
     for path, content in _lock_files(repo, commit).items():
         folder = os.fsdecode(os.path.dirname(path))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dver.core.errors import UsageError
-from dver.core.phrasing import count, some, typed
+from dver.core.phrasing import count, join_limited, quoted
 from dver.pipelines.execution.run_logs import KEPT, RunLog, RunLogs
 from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
@@ -17,11 +17,13 @@ def log_of(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLog:
     stages = select_stages(repo, load_pipelines(repo), [target], cwd)
     if len(stages) != 1:
         names = [str(one) for one in stages]
-        raise UsageError(f"{target!r} means {count(len(stages), 'stage')}", why=some(names), fix="name one of them")
+        raise UsageError(
+            f"{target!r} means {count(len(stages), 'stage')}", why=join_limited(names), fix="name one of them"
+        )
     found = RunLogs(repo).of(stages[0])
     if len(found) < run:
         name = str(stages[0])
         kept = f"there are logs of its last {count(len(found), 'run')}" if found else "it has not run here"
-        fix = f"dver repro --force --single-item {typed(name)}" if not found else f"{KEPT} are kept at most"
+        fix = f"dver repro --force --single-item {quoted(name)}" if not found else f"{KEPT} are kept at most"
         raise UsageError(f"there is no log of stage {name!r} for run {run}", why=kept, fix=fix)
     return found[run - 1]

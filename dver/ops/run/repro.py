@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, Graph, reached
 from dver.pipelines.engine.job import Runner
@@ -243,7 +243,7 @@ class _Missed:
     def __init__(self) -> None:
         self._outputs: set[tuple[str, ...]] = set()
 
-    def note(self, items: Sequence[Item]) -> bool:
+    def note(self, items: Sequence[LockedItem]) -> bool:
         """It is not at hand."""
         self._outputs.add(tuple(sorted(item.path for item in items)))
         return False

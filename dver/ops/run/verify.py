@@ -10,10 +10,10 @@ from enum import Enum
 from pathlib import Path
 
 from dver.core.errors import PipelineError, StageError, UsageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.git import revisions
 from dver.git.scratch_worktree import scratch_worktree
@@ -101,14 +101,14 @@ class _Trial:
         found = select_stages(self._repo, self._pipelines, [target], cwd)
         if len(found) != 1:
             raise UsageError(
-                f"{target!r} is more than one stage", why=some([str(one) for one in found]), fix="name one"
+                f"{target!r} is more than one stage", why=join_limited([str(one) for one in found]), fix="name one"
             )
         address = found[0]
         stage, last = self._pipelines.graph.stages[address], self._locks.of(address)
         if last is None:
             raise StageError(
                 f"stage {str(address)!r} has not been run, as far as the dver.lock of HEAD tells",
-                fix=f"dver repro {typed(str(address))}, and commit dver.lock",
+                fix=f"dver repro {quoted(str(address))}, and commit dver.lock",
             )
         self._bring_inputs(address, last)
         self._refuse_other_inputs(address, stage, last)
@@ -122,7 +122,7 @@ class _Trial:
         )
         return VerifyResult(address, tuple(compared))
 
-    def _bring_inputs(self, address: Address, last: lock.Stage) -> None:
+    def _bring_inputs(self, address: Address, last: lock.LockedStage) -> None:
         """Put what Git does not have, and the stage read, into the worktree."""
         items = {(address.folder, item.path): item for item in last.deps}
         for other in self._pipelines.graph.upstream[address]:
@@ -138,9 +138,9 @@ class _Trial:
         with self._repo.exclusive():
             restore(self._repo, outer, progress=self._progress)
 
-    def _refuse_other_inputs(self, address: Address, stage: Stage, last: lock.Stage) -> None:
+    def _refuse_other_inputs(self, address: Address, stage: Stage, last: lock.LockedStage) -> None:
         observer = self._observer()
-        outs: Mapping[str, Item | None] = {item.path: item for item in last.outs}
+        outs: Mapping[str, LockedItem | None] = {item.path: item for item in last.outs}
         reasons = staleness(stage, last, inputs_of(observer, address, stage), outs)
         if reasons:
             raise StageError(
@@ -164,7 +164,7 @@ class _Trial:
                 fix="name in `deps` all that it reads: nothing else is there, but for what is in Git",
             ) from error
 
-    def _metrics(self, address: Address, out: Output, last: lock.Stage) -> bytes | None:
+    def _metrics(self, address: Address, out: Output, last: lock.LockedStage) -> bytes | None:
         """The metrics of the first run: as Git has checked them out, or in the store."""
         if out.role is not Role.METRICS:
             return None
@@ -176,7 +176,13 @@ class _Trial:
         return self._repo.store.read(item.oid)
 
     def _compare(
-        self, address: Address, stage: Stage, out: Output, old: Item | None, new: Item | None, metrics: bytes | None
+        self,
+        address: Address,
+        stage: Stage,
+        out: Output,
+        old: LockedItem | None,
+        new: LockedItem | None,
+        metrics: bytes | None,
     ) -> Compared:
         if new is None:
             return Compared(out.path, Outcome.MISSING)

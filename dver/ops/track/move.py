@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dver.core.errors import ConflictError, UsageError
 from dver.core.files import fsync_dir, write_atomic
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
 from dver.git import index
@@ -64,7 +64,7 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
         raise UsageError(
             f"{text!r} is a part of {whole!r}, which is tracked as a whole",
             why="it has no pointer of its own that could be moved",
-            fix=f"rename the file with mv, then `dver add {typed(whole)}`; its content is not stored again",
+            fix=f"rename the file with mv, then `dver add {quoted(whole)}`; its content is not stored again",
         )
     refuse_outputs(repo, [target])
     return target.tracked
@@ -87,7 +87,7 @@ def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> byte
     if not os.path.isdir(folder):
         shown = repo.shown(os.path.relpath(folder, repo.top))
         raise UsageError(
-            f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {typed(shown)}"
+            f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {quoted(shown)}"
         )
     return path
 

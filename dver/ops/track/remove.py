@@ -9,14 +9,14 @@ from pathlib import Path
 
 from dver.core.errors import ConflictError, DverError, UsageError
 from dver.core.oid import Oid
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 from dver.store.trees.compare import TreeReader
-from dver.store.trees.edit import directory
+from dver.store.trees.edit import directory_entry
 from dver.store.writer import StoreWriter
 from dver.tracking.browse import nothing_at
 from dver.tracking.directory_listings import DirectoryReader
@@ -61,7 +61,7 @@ def remove(
         refuse_outputs(repo, targets)
         parts = [target for target in targets if target.inside]
         wholes = [target.path for target in targets if not target.inside]
-        watch = Watch(repo.store)
+        watch = GcGuard(repo.store)
         rewritten = _without(repo, parts)
         doomed = [target.path for target in targets if data or target.inside]
         plan = _plan(repo, doomed, force=force, progress=progress)
@@ -93,20 +93,22 @@ def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]
             stages = named_stages(repo, load_pipelines(repo), paths, cwd)
         if not stages:
             raise
-        fix = f"dver stage remove {' '.join(map(typed, paths))}"
+        fix = f"dver stage remove {' '.join(map(quoted, paths))}"
         kind = "is a stage" if len(paths) == 1 else "are stages"
-        raise UsageError(f"{some([repr(one) for one in paths])} {kind}, not data", why=error.what, fix=fix) from None
+        raise UsageError(
+            f"{join_limited([repr(one) for one in paths])} {kind}, not data", why=error.what, fix=fix
+        ) from None
 
 
 def _write(
-    repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], watch: Watch
+    repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], watch: GcGuard
 ) -> dict[bytes, Pointer]:
     """Write the pointers that changed; `rewritten` again, if a gc has deleted their trees meanwhile."""
     for _ in range(TRIES):
         with suppress(SweptError):
             write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
             return rewritten
-        watch = Watch(repo.store)
+        watch = GcGuard(repo.store)
         rewritten = _without(repo, parts)
     write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
     return rewritten
@@ -158,7 +160,7 @@ def _prune(repo: Repository, top: Entry, places: Places, read: TreeReader, emit:
             kept.append(_prune(repo, child, deeper, read, emit))
     for (_, target), *_ in going.values():
         raise nothing_at(repo, target)
-    return directory(top.name, kept, emit)
+    return directory_entry(top.name, kept, emit)
 
 
 def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Progress) -> CheckoutPlan:
@@ -174,7 +176,7 @@ def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Pr
     if plan.keep:
         raise ConflictError(
             "nothing was removed, since some content would be lost",
-            why=f"saved nowhere: {some([repo.shown(kept.path) for kept in plan.keep])}",
+            why=f"saved nowhere: {join_limited([repo.shown(kept.path) for kept in plan.keep])}",
             fix="`dver add` saves it, --force gives it up",
         )
     return plan

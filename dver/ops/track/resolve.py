@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError, UsageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
@@ -29,8 +29,8 @@ from dver.gitflow.merge.locks import UnmergedLock, merge_lock, unmerged_locks, w
 from dver.gitflow.merge.pointers import MergedPointer, full_path, merge_sides, take_whole
 from dver.repo import Repository
 from dver.sharing.prefetch import is_left_out, prefetch
-from dver.store.trash.guard import Watch
-from dver.store.trees.merge import Choice, Conflict, kept_names
+from dver.store.trash.guard import GcGuard
+from dver.store.trees.merge import MergeChoice, TreeConflict, union_names
 from dver.tracking.lock_outputs import outputs_in
 from dver.tracking.pointer_files import write_pointers
 from dver.tracking.targets import SUFFIX, data_of, data_path, decode, is_at_or_below
@@ -84,7 +84,7 @@ def resolve(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    choice: Choice | None = None,
+    choice: MergeChoice | None = None,
     both: bool = False,
     progress: Progress = SILENT,
 ) -> ResolveResult:
@@ -101,7 +101,7 @@ def resolve(
         conflicted = unmerged(repo)
         ended = session.end_what_was_cut_short(conflicted)
         found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
-        twofold = both or choice is Choice.UNION
+        twofold = both or choice is MergeChoice.UNION
         if twofold:
             _refuse_named_locks(repo, locks, paths, cwd)
         results = [ended]
@@ -164,7 +164,7 @@ def _refuse_named_locks(repo: Repository, locks: Sequence[UnmergedLock], paths: 
             raise UsageError(
                 f"both versions of {shown!r} cannot be kept",
                 why="a stage has produced one thing or the other",
-                fix=f"dver resolve {typed(shown)} --ours or --theirs; or run `dver repro`",
+                fix=f"dver resolve {quoted(shown)} --ours or --theirs; or run `dver repro`",
             )
 
 
@@ -173,18 +173,18 @@ class _Session:
     """One run of the command."""
 
     repo: Repository
-    choice: Choice | None
+    choice: MergeChoice | None
     both: bool
     progress: Progress
 
     def look(self, conflicted: Unmerged, inside: bytes) -> ResolveResult:
         """Do what is asked about one pointer."""
-        watch = Watch(self.repo.store)
+        watch = GcGuard(self.repo.store)
         decisions = read_decisions(self.repo, conflicted)
         try:
             undecided = merge_sides(self.repo, conflicted.sides)
         except MissingObjectError:
-            if inside or self.choice not in (Choice.OURS, Choice.THEIRS):
+            if inside or self.choice not in (MergeChoice.OURS, MergeChoice.THEIRS):
                 raise
             whole = take_whole(conflicted.sides, self.choice)
             return replace(self.finish(conflicted, whole, decisions, watch), whole=(conflicted.path,))
@@ -195,7 +195,7 @@ class _Session:
                 why="the data is in conflict as a whole"
                 if any(not one.path for one in undecided.data.conflicts)
                 else "both sides have the same, or only one of them changed it",
-                fix=f"`dver resolve {typed(self.repo.shown(conflicted.path))}` lists what is",
+                fix=f"`dver resolve {quoted(self.repo.shown(conflicted.path))}` lists what is",
             )
         if self.both:
             return self.write_both(conflicted, meant, decisions)
@@ -227,7 +227,7 @@ class _Session:
     def once_pushed(self, path: bytes) -> str:
         """What to do where the data of `path` cannot be downloaded."""
         option = "--both" if self.both else f"--{self.choice.value}" if self.choice is not None else ""
-        command = f"dver resolve {typed(self.repo.shown(path))} {option}".rstrip()
+        command = f"dver resolve {quoted(self.repo.shown(path))} {option}".rstrip()
         return f"once the remote has them (`dver push` in the clone that added them): {command}"
 
     def download(self, like: Sequence[Pointer], entries: Mapping[bytes, Entry | None], fix: str) -> None:
@@ -260,7 +260,7 @@ class _Session:
             resolved.append(path)
         return ResolveResult(resolved=tuple(resolved), restored=together(restored) if restored else None)
 
-    def look_at_lock(self, one: UnmergedLock, choice: Choice | None) -> ResolveResult:
+    def look_at_lock(self, one: UnmergedLock, choice: MergeChoice | None) -> ResolveResult:
         """Do what is asked about one lock file."""
         merged = merge_lock(self.repo, one, choice)
         if not merged.clean:
@@ -278,10 +278,10 @@ class _Session:
         opened = (self.told(conflicted, one) for one in merged.data.conflicts)
         return ResolveResult(open=tuple(opened), keys=tuple((conflicted.path, key) for key in merged.keys))
 
-    def told(self, conflicted: Unmerged, one: Conflict) -> OpenConflict:
+    def told(self, conflicted: Unmerged, one: TreeConflict) -> OpenConflict:
         return OpenConflict(full_path(conflicted.path, one.path), one.base, one.ours, one.theirs)
 
-    def write_both(self, conflicted: Unmerged, meant: Sequence[Conflict], decisions: Decisions) -> ResolveResult:
+    def write_both(self, conflicted: Unmerged, meant: Sequence[TreeConflict], decisions: Decisions) -> ResolveResult:
         """Write both versions of what is in conflict beside it."""
         entries = {}
         for one in meant:
@@ -298,13 +298,15 @@ class _Session:
         opened = tuple(self.told(conflicted, one) for one in meant)
         return ResolveResult(open=opened, written=written, restored=restored)
 
-    def finish(self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, watch: Watch) -> ResolveResult:
+    def finish(
+        self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, watch: GcGuard
+    ) -> ResolveResult:
         """Write the pointer, stage it, and bring the data."""
         path, repo = conflicted.path, self.repo
         _refuse_conflicted_ignore_file(repo, path)
         wanted: dict[bytes, Pointer | bytes | None] = {path: merged.content}
         entries: dict[bytes, Entry | None] = {path: merged.data.entry}
-        if decisions.files.get(b"") is Choice.UNION and all(conflicted.sides.entries[1:]):
+        if decisions.files.get(b"") is MergeChoice.UNION and all(conflicted.sides.entries[1:]):
             entries = _union(repo, conflicted)
             wanted = {at: Pointer.of(one) if one is not None else None for at, one in entries.items()}
         written = tuple(at for at, one in wanted.items() if one is not None)
@@ -328,7 +330,7 @@ class _Session:
 def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:
     """Both versions of data that is in conflict as a whole, as data of their own."""
     folder, name = os.path.split(conflicted.path)
-    places = [os.path.join(folder, one) for one in kept_names(name, _taken(repo, folder))]
+    places = [os.path.join(folder, one) for one in union_names(name, _taken(repo, folder))]
     sides = (conflicted.sides.ours, conflicted.sides.theirs)
     both = {place: side[1].entry(place) for place, side in zip(places, sides, strict=True) if side is not None}
     return {conflicted.path: None, **both}
@@ -351,5 +353,5 @@ def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
         raise ConflictError(
             f"{shown!r} is in conflict itself",
             why="the data's line in it is staged together with the pointer",
-            fix=f"keep the lines of both sides in it, then `git add {typed(shown)}`, then the same command again",
+            fix=f"keep the lines of both sides in it, then `git add {quoted(shown)}`, then the same command again",
         )

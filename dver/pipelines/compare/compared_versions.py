@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.files import read_regular
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Entry, Kind
 from dver.git import revisions
@@ -305,7 +305,7 @@ class CommitSide:
             raise MissingObjectError(
                 f"the content of {shown!r} at {self.name} is not in the store",
                 why="it was never fetched, or it was removed",
-                fix=f"dver fetch --rev {typed(rev)} {typed(shown)}",
+                fix=f"dver fetch --rev {quoted(rev)} {quoted(shown)}",
             ) from error
         except CorruptError as error:
             raise CorruptError(f"the store's copy of {shown!r} is damaged", why=error.what, fix=error.fix) from error

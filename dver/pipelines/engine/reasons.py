@@ -10,11 +10,11 @@ from enum import Enum
 from typing import Any, Final
 
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.pipelines.definition.param_files import flatten
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
-from dver.store.trees.compare import Change
+from dver.store.trees.compare import TreeChange
 
 
 class Absent(Enum):
@@ -52,9 +52,9 @@ class DependencyChanged:
     """A dependency has other content, is new, or is none any more; `old` or `new` is None then."""
 
     path: str
-    old: Item | None
-    new: Item | None
-    files: tuple[Change, ...] | None = None
+    old: LockedItem | None
+    new: LockedItem | None
+    files: tuple[TreeChange, ...] | None = None
     """Of a directory what changed in it, with paths relative to it; None where nobody has looked, or the old one is not
     known file by file."""
 
@@ -97,9 +97,9 @@ class OutputChanged:
     """An output is not as the stage left it."""
 
     path: str
-    old: Item
-    new: Item
-    files: tuple[Change, ...] | None = None
+    old: LockedItem
+    new: LockedItem
+    files: tuple[TreeChange, ...] | None = None
     """As of `DependencyChanged`."""
 
 
@@ -151,7 +151,7 @@ Reason = (
 class Inputs:
     """What a stage runs on: everything that decides whether it has to be run again."""
 
-    deps: Mapping[str, Item | None] = field(default_factory=dict)
+    deps: Mapping[str, LockedItem | None] = field(default_factory=dict)
     """By path as `dver.yaml` has it; None for what is not there."""
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Value by key by file; keys that are nowhere are left out."""
@@ -160,7 +160,7 @@ class Inputs:
 
 
 def staleness(
-    stage: Stage, last: lock.Stage | None, inputs: Inputs, outs: Mapping[str, Item | None]
+    stage: Stage, last: lock.LockedStage | None, inputs: Inputs, outs: Mapping[str, LockedItem | None]
 ) -> tuple[Reason, ...]:
     """Why `stage` is to be run; nothing if it is up to date. `last` is what the lock says, `outs` what is there now."""
     if last is None:
@@ -180,9 +180,9 @@ def staleness(
     return tuple(found)
 
 
-def recorded(stage: Stage, inputs: Inputs, outs: Iterable[Item] = ()) -> lock.Stage:
+def recorded(stage: Stage, inputs: Inputs, outs: Iterable[LockedItem] = ()) -> lock.LockedStage:
     """The lock's entry of a run of `stage` with these inputs, which made `outs`."""
-    return lock.Stage(
+    return lock.LockedStage(
         stage.cmd,
         tuple(sorted((one for one in inputs.deps.values() if one is not None), key=lambda one: one.path)),
         tuple(sorted(outs, key=lambda one: one.path)),
@@ -192,7 +192,7 @@ def recorded(stage: Stage, inputs: Inputs, outs: Iterable[Item] = ()) -> lock.St
     )
 
 
-def run_key(run: lock.Stage, outs: Iterable[str]) -> str:
+def run_key(run: lock.LockedStage, outs: Iterable[str]) -> str:
     """The name of the work of making `outs` from the inputs of `run`: 64 hex digits, the same wherever it is done.
 
     The folder of the `dver.yaml` is no part of it, nor is what came of the work.
@@ -209,7 +209,7 @@ def run_key(run: lock.Stage, outs: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _changed_deps(last: lock.Stage, inputs: Inputs) -> Iterator[Reason]:
+def _changed_deps(last: lock.LockedStage, inputs: Inputs) -> Iterator[Reason]:
     before = {item.path: item for item in last.deps}
     for path, item in inputs.deps.items():
         if item is None:
@@ -221,12 +221,12 @@ def _changed_deps(last: lock.Stage, inputs: Inputs) -> Iterator[Reason]:
             yield DependencyChanged(path, item, None)
 
 
-def is_same(one: Item, other: Item | None) -> bool:
+def is_same(one: LockedItem, other: LockedItem | None) -> bool:
     """Have both the same content? Not if there is only one."""
     return other is not None and (one.oid, one.kind, one.executable) == (other.oid, other.kind, other.executable)
 
 
-def _changed_params(last: lock.Stage, inputs: Inputs) -> Iterator[ParamChanged]:
+def _changed_params(last: lock.LockedStage, inputs: Inputs) -> Iterator[ParamChanged]:
     for file in sorted(last.params.keys() | inputs.params.keys()):
         old, new = (dict(flatten(one.get(file, {}))) for one in (last.params, inputs.params))
         for key in sorted(old.keys() | new.keys()):
@@ -244,14 +244,14 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _changed_env(last: lock.Stage, inputs: Inputs) -> Iterator[EnvChanged]:
+def _changed_env(last: lock.LockedStage, inputs: Inputs) -> Iterator[EnvChanged]:
     for name in sorted(last.env.keys() | inputs.env.keys()):
         old, new = last.env.get(name, ABSENT), inputs.env.get(name, ABSENT)
         if old != new:
             yield EnvChanged(name, old, new)
 
 
-def _changed_outs(stage: Stage, last: lock.Stage, outs: Mapping[str, Item | None]) -> Iterator[Reason]:
+def _changed_outs(stage: Stage, last: lock.LockedStage, outs: Mapping[str, LockedItem | None]) -> Iterator[Reason]:
     before = {item.path: item for item in last.outs}
     named = [one.path for one in stage.outs]
     if before.keys() != set(named):

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from dver.core.errors import DverError, StageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.pipelines.definition.stage import NO_RESOURCES, Resources
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.job import Ended, Ending, Job, Runner, Said
@@ -265,7 +265,7 @@ class _Schedule:
 def _failure(task: Task, event: Ended, tried: int) -> StageError:
     """What became of a job that failed."""
     name, times = str(task.address), f", {tried} times" if tried > 1 else ""
-    log = f"dver logs {typed(name)}"
+    log = f"dver logs {quoted(name)}"
     if event.ending is Ending.TIMED_OUT:
         return StageError(
             f"stage {name!r} ran out of time{times}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dver.core.progress import Progress
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, place_of
 from dver.pipelines.engine.reasons import Inputs, is_same, recorded, run_key
@@ -23,13 +23,13 @@ from dver.workspace.checkout.restore import Wish, restore
 class Hit:
     """Work that was done before, of which all that is not in place is at hand."""
 
-    outs: Mapping[str, Item]
+    outs: Mapping[str, LockedItem]
     """All outputs, by path."""
     lacking: tuple[Output, ...]
     """Those that are not in place."""
 
 
-AtHand = Callable[[Sequence[Item]], bool]
+AtHand = Callable[[Sequence[LockedItem]], bool]
 """Can all of this be had? Whoever answers may get it."""
 
 
@@ -49,7 +49,7 @@ def find_hit(
     address: Address,
     stage: Stage,
     inputs: Inputs,
-    outs: Mapping[str, Item | None],
+    outs: Mapping[str, LockedItem | None],
 ) -> Hit | None:
     """What came of the same work, as the run cache knows it, or the lock, which others may have written; `outs` are in
     place now. None if nothing is known, or not all of it is at hand."""
@@ -66,8 +66,8 @@ def find_hit(
 def find_recorded(
     repo: Repository,
     stage: Stage,
-    last: lock.Stage | None,
-    outs: Mapping[str, Item | None],
+    last: lock.LockedStage | None,
+    outs: Mapping[str, LockedItem | None],
     elsewhere: AtHand | None = None,
 ) -> Hit | None:
     """The outputs of a frozen stage as its lock has them, if one is missing and can be had, whatever the stage would
@@ -87,7 +87,7 @@ def put_back(
     progress: Progress,
     *,
     incomplete: Collection[Output] = (),
-) -> tuple[Item, ...] | None:
+) -> tuple[LockedItem, ...] | None:
     """Bring what is lacking into place; to directories that are only `incomplete`, the missing files. Returns the
     stage's outputs, or None if content turned out to be lost."""
     make_room(repo, address, [one for one in hit.lacking if one not in incomplete])
@@ -114,7 +114,7 @@ def _is_determined(stage: Stage) -> bool:
     return bool(stage.outs) and has_inputs and not stage.always_changed and not stage.modifies
 
 
-def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.Stage]:
+def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.LockedStage]:
     names = sorted(one.path for one in stage.outs)
     key = run_key(recorded(stage, inputs), names)
     for before in (known.runs.get(key) if is_repeatable(stage) else None, known.locks.of(address)):
@@ -122,17 +122,17 @@ def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> It
             yield before
 
 
-def _hit(stage: Stage, before: lock.Stage, outs: Mapping[str, Item | None]) -> Hit:
+def _hit(stage: Stage, before: lock.LockedStage, outs: Mapping[str, LockedItem | None]) -> Hit:
     made = {one.path: one for one in before.outs}
     return Hit(made, tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path])))
 
 
-def _takes_back(hit: Hit, outs: Mapping[str, Item | None]) -> bool:
+def _takes_back(hit: Hit, outs: Mapping[str, LockedItem | None]) -> bool:
     """Would something that persists, and is there, be replaced by what it was before?"""
     return any(out.persist and outs[out.path] is not None for out in hit.lacking)
 
 
-def _absent(repo: Repository, hit: Hit) -> list[Item]:
+def _absent(repo: Repository, hit: Hit) -> list[LockedItem]:
     """What is neither in place nor in the store."""
     lacking = [hit.outs[one.path] for one in hit.lacking]
     return [one for one in lacking if repo.store.find_missing([one.ref])]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from dver.core.errors import StageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.reasons import Inputs
@@ -19,9 +19,9 @@ def refuse_changed(address: Address, stage: Stage, before: Inputs, after: Inputs
     params = [file for file, values in before.params.items() if after.params[file] != values]
     if deps or params:
         raise StageError(
-            f"stage {str(address)!r} is not recorded: {some([*deps, *params])} changed while it ran",
+            f"stage {str(address)!r} is not recorded: {join_limited([*deps, *params])} changed while it ran",
             why="its outputs may be made from either version",
-            fix=f"dver repro {typed(str(address))}" + _or_modifies(stage, deps),
+            fix=f"dver repro {quoted(str(address))}" + _or_modifies(stage, deps),
         )
 
 
@@ -30,9 +30,9 @@ def refuse_touched(address: Address, stage: Stage, before: Mapping[str, bytes], 
     again: the command may have read another one."""
     touched = [path for path, state in before.items() if after[path] != state and path not in stage.modifies]
     if touched:
-        name = typed(str(address))
+        name = quoted(str(address))
         raise StageError(
-            f"stage {str(address)!r} is not recorded: {some(touched)} was written to while it ran",
+            f"stage {str(address)!r} is not recorded: {join_limited(touched)} was written to while it ran",
             why="the content is the same again, but the command may have read another version",
             fix=f"dver repro {name}; or if it made no difference: dver commit {name}" + _or_modifies(stage, touched),
         )
@@ -43,7 +43,7 @@ def refuse_deleted(address: Address, stage: Stage, after: Inputs) -> None:
     deleted = [path for path in stage.modifies if after.deps[path] is None]
     if deleted:
         raise StageError(
-            f"stage {str(address)!r} deleted {some(deleted)}, which it depends on",
+            f"stage {str(address)!r} deleted {join_limited(deleted)}, which it depends on",
             why="it may modify it, but the next run needs it",
             fix="let the command leave it, or take it out of `deps`",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.core.progress import Progress
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.pipelines.engine.graph import Address, Graph
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.current import dep_places, item_of
@@ -18,7 +18,7 @@ from dver.remote.transfer.fetch import fetch
 from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
 from dver.sharing.download import get_targets
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import Tracked, in_worktree, is_at_or_below, select
 from dver.workspace.checkout.checkout import check_out
 
@@ -37,7 +37,7 @@ class Supply:
         catalog.refresh()
         return receive(catalog, RunCache(self._repo).take).damaged
 
-    def inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, Item]:
+    def inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, LockedItem]:
         """What `bring_inputs` would bring, by place, where nothing is; of what is read as it is tracked."""
         read = {place for one in stages for place in dep_places(one, graph.stages[one])}
         found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
@@ -60,14 +60,14 @@ class Supply:
         """All tracked data but what the stages `made` make."""
         return {path: one for path, one in in_worktree(self._repo).items() if _maker(one) not in made}
 
-    def has(self, items: Sequence[Item]) -> bool:
+    def has(self, items: Sequence[LockedItem]) -> bool:
         """Could `bring` get all of these?"""
         present = [item for name, some in self._by_remote(items).items() for item in self._present(name, some)]
         return len(present) == len(items)
 
-    def bring(self, items: Sequence[Item]) -> bool:
+    def bring(self, items: Sequence[LockedItem]) -> bool:
         """Get what earlier runs made into the store. False if not all of it can be had."""
-        watch = Watch(self._repo.store)
+        watch = GcGuard(self._repo.store)
         whole = True
         for name, group in self._by_remote(items).items():
             refs = [item.ref for item in group]
@@ -78,13 +78,13 @@ class Supply:
         watch.lacking(item.ref.key for item in items)
         return whole
 
-    def _by_remote(self, items: Iterable[Item]) -> dict[str, list[Item]]:
-        groups: dict[str, list[Item]] = {}
+    def _by_remote(self, items: Iterable[LockedItem]) -> dict[str, list[LockedItem]]:
+        groups: dict[str, list[LockedItem]] = {}
         for item in items:
             groups.setdefault(item.remote or self._repo.remote_settings().name, []).append(item)
         return groups
 
-    def _present(self, name: str, items: Sequence[Item]) -> list[Item]:
+    def _present(self, name: str, items: Sequence[LockedItem]) -> list[LockedItem]:
         catalog = self._catalog(name)
         if name != self._repo.remote_settings().name:  # that one was asked for runs
             catalog.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address, Graph, Producers, place_of
 from dver.pipelines.engine.reasons import DependencyChanged, Inputs, Reason, staleness
@@ -35,7 +35,7 @@ def foresee(
     known: Known | None,
     *,
     forced: Collection[Address] = (),
-    coming: Mapping[str, Item] | None = None,
+    coming: Mapping[str, LockedItem] | None = None,
 ) -> Forecast:
     """Look at `stages`, which are in order. Where `known` is None, nothing can be put back; `coming` is what is going
     to be at places where nothing is. Raises PipelineError."""
@@ -66,7 +66,7 @@ def foresee(
     return Forecast(stale, hits)
 
 
-def _soon(inputs: Inputs, address: Address, stage: Stage, soon: Mapping[str, Item]) -> Inputs:
+def _soon(inputs: Inputs, address: Address, stage: Stage, soon: Mapping[str, LockedItem]) -> Inputs:
     """`inputs`, with what is going to be there."""
     deps = dict(inputs.deps)
     for dep in stage.deps:
@@ -81,7 +81,7 @@ def _is_ahead(reason: Reason, now: Inputs, soon: Inputs) -> bool:
     return isinstance(reason, DependencyChanged) and now.deps.get(reason.path) != soon.deps.get(reason.path)
 
 
-def _is_between(graph: Graph, address: Address, hits: Collection[Address], soon: Mapping[str, Item]) -> bool:
+def _is_between(graph: Graph, address: Address, hits: Collection[Address], soon: Mapping[str, LockedItem]) -> bool:
     """Does the stage read something in, or around, what is going to be put back? Then nobody knows what it reads."""
     if not any(one in hits for one in graph.upstream[address]):
         return False

@@ -8,10 +8,10 @@ from typing import Final
 
 from dver.core.errors import StageError
 from dver.core.oid import Oid
-from dver.core.phrasing import some
+from dver.core.phrasing import join_limited
 from dver.core.progress import Progress
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, Graph, place_of
@@ -189,7 +189,7 @@ class StageWork:
     def _surroundings(self) -> Surroundings:
         return look_around(self._repo)
 
-    def _taken(self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False) -> lock.Stage:
+    def _taken(self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False) -> lock.LockedStage:
         trees = self._unknown_trees(address, stage, inputs) if for_later else ()
         with self._repo.exclusive():
             outs = take_outputs(self._repo, address, stage, self._progress, for_later=for_later, trees=trees)
@@ -205,7 +205,7 @@ class StageWork:
             if not self._repo.store.present([item.oid]):
                 yield from self._observer.trees(place_of(address.folder, dep.path, dep.mark))
 
-    def _hit(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, Item | None]) -> Hit | None:
+    def _hit(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, LockedItem | None]) -> Hit | None:
         if self._known is None:
             return None
         return find_hit(self._repo, self._known, address, stage, inputs, outs)
@@ -220,7 +220,7 @@ class StageWork:
                 fix="run it on a larger machine, or let its `resources` ask for less" + unseen * ("GPU" in lacking),
             )
 
-    def _outs(self, address: Address) -> dict[str, Item | None]:
+    def _outs(self, address: Address) -> dict[str, LockedItem | None]:
         return outs_of(self._observer, address, self._stages[address])
 
     def _restore(self, address: Address, stage: Stage) -> bool:
@@ -238,7 +238,7 @@ class StageWork:
             self._aside.done(address)
         return items is not None
 
-    def _is_incomplete(self, address: Address, out: Output, item: Item) -> bool:
+    def _is_incomplete(self, address: Address, out: Output, item: LockedItem) -> bool:
         return self._observer.is_part_of(place_of(address.folder, out.path, out.mark), item.entry)
 
     def _recorded(self, address: Address, stage: Stage) -> Hit | None:
@@ -282,7 +282,7 @@ def _ready_inputs(observer: Observer, address: Address, stage: Stage) -> Inputs:
     missing = [path for path, item in inputs.deps.items() if item is None]
     if missing:
         raise StageError(
-            f"stage {str(address)!r} needs {some(missing)}, and it is not there",
+            f"stage {str(address)!r} needs {join_limited(missing)}, and it is not there",
             why="no stage makes it, and it is not in the workspace",
             fix="get it (dver pull, git checkout), or take it out of `deps`",
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dver.core.errors import CorruptError
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.git.index import is_committed
 from dver.pipelines.definition.stage import Output
 from dver.pipelines.engine.graph import Address, place_of
@@ -90,7 +90,7 @@ class Aside:
     def _mark(self, address: Address) -> Path:
         return self._unfinished / hashlib.sha256(address.key.encode(errors="surrogateescape")).hexdigest()
 
-    def _is_kept(self, path: bytes, item: Item) -> bool:
+    def _is_kept(self, path: bytes, item: LockedItem) -> bool:
         with suppress(CorruptError):  # then what is here may be the only good copy
             if not self._repo.store.find_missing([item.ref]):
                 return True

@@ -10,10 +10,10 @@ from typing import Final
 
 from dver.core.errors import StageError
 from dver.core.oid import Oid
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import Progress
-from dver.core.worker_pool import nobody
-from dver.formats.lock import Item
+from dver.core.worker_pool import no_workers
+from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, place_of
@@ -55,14 +55,14 @@ def take_outputs(
     *,
     for_later: bool = False,
     trees: Iterable[tuple[Oid, bytes]] = (),
-) -> list[Item]:
+) -> list[LockedItem]:
     """Take what `stage` made into the store, as far as it is to be kept there; `for_later`, outputs that are not
     cached, too, if they are small: so that the run cache can put them back. Raises StageError for what is missing.
 
     `trees`, encoded, are kept along with it. Whoever calls has `repo.exclusive()`.
     """
     found: dict[str, Entry | None] = {}
-    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, no_workers()) as intake:
         for oid, content in trees:
             writer.add_tree(oid, content)
         for out in stage.outs:
@@ -73,14 +73,14 @@ def take_outputs(
     missing = [path for path, entry in found.items() if entry is None]
     if missing:
         raise StageError(
-            f"stage {str(address)!r} did not make {some(missing)}",
+            f"stage {str(address)!r} did not make {join_limited(missing)}",
             why="its command ended well, and nothing is there",
             fix="let the command write it, or take it out of the stage",
         )
     links = [out.path for out in stage.outs if out.cache and _is_link(found[out.path])]
     if links:
         raise StageError(
-            f"stage {str(address)!r} made a symbolic link of {some(links)}",
+            f"stage {str(address)!r} made a symbolic link of {join_limited(links)}",
             why="a link is no data: what it leads to may be elsewhere, or another on another machine",
             fix="let the command write the file itself; or `cache: false` leaves the link to Git",
         )
@@ -92,7 +92,7 @@ def keep_uncached(repo: Repository, address: Address, stage: Stage, progress: Pr
 
     Whoever calls has `repo.exclusive()`.
     """
-    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, nobody()) as intake:
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, no_workers()) as intake:
         for out in stage.outs:
             if not out.cache:
                 _uncached(repo, address, out, intake, progress)
@@ -103,9 +103,9 @@ def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> N
     if parts := parts_below(repo, map(os.fsencode, places)):
         shown = [repo.shown(one) for one in parts]
         raise StageError(
-            f"stage {str(address)!r} needs all of {some(shown)}",
+            f"stage {str(address)!r} needs all of {join_limited(shown)}",
             why="only a part of it was ever checked out here",
-            fix=f"dver pull {' '.join(map(typed, shown))}",
+            fix=f"dver pull {' '.join(map(quoted, shown))}",
         )
 
 

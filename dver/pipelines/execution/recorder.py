@@ -17,7 +17,7 @@ from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.locks import Locks
 from dver.pipelines.workspace.pipelines import Pipelines
 from dver.repo import Repository
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 
 _WRITE_EVERY: Final = 0.5
 """Seconds between two writes of lock files while stages end: a file of thousands of stages is not written for each.
@@ -38,9 +38,9 @@ class Recorder:
         self._placed: dict[bytes, tuple[Entry, ...]] = {}
         """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
         self._written = time.monotonic()
-        self._watch = Watch(repo.store)
+        self._watch = GcGuard(repo.store)
 
-    def note(self, address: Address, stage: Stage, made: lock.Stage) -> None:
+    def note(self, address: Address, stage: Stage, made: lock.LockedStage) -> None:
         """Record what `stage` made."""
         self._locks.record(address, made)
         items = {item.path: item for item in made.outs}
@@ -73,7 +73,7 @@ class Recorder:
             # After the locks: what no lock names yet, a checkout would take away.
             self._note_placed()
 
-    def _keep(self, gone: Iterable[lock.Stage]) -> None:
+    def _keep(self, gone: Iterable[lock.LockedStage]) -> None:
         """Keep what stages made that are no longer in `dver.yaml`: one that comes back need not run again."""
         runs = RunCache(self._repo)
         for stage in gone:

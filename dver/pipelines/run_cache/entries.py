@@ -25,7 +25,7 @@ class RunCache:
         self._repo = repo
         self._folder = repo.store_root / "runs"
 
-    def get(self, key: str) -> lock.Stage | None:
+    def get(self, key: str) -> lock.LockedStage | None:
         """What came of the work called `key`, if it was ever done. What cannot be read was never there."""
         with suppress(FileNotFoundError, CorruptError, ConflictError):
             return lock.decode(self._path(key).read_bytes()).stages.get(_NAME)
@@ -37,11 +37,11 @@ class RunCache:
             return run_record.decode(self._path(key, run_record.SUFFIX).read_bytes())
         return None
 
-    def put(self, key: str, stage: lock.Stage, run: RunRecord) -> None:
+    def put(self, key: str, stage: lock.LockedStage, run: RunRecord) -> None:
         """Keep what came of the work called `key`, and how. The last one counts."""
         self._write(Run(key, lock.encode(lock.Lock({_NAME: stage})), run_record.encode(run)))
 
-    def keep(self, stage: lock.Stage) -> None:
+    def keep(self, stage: lock.LockedStage) -> None:
         """Keep what a lock says of a stage before something else is written there, unless it is known. How it came
         about, the lock does not say."""
         key = key_of(stage)
@@ -58,7 +58,7 @@ class RunCache:
             return [file.name for one in folders for file in sorted(one.iterdir()) if len(file.name) == _KEY_LENGTH]
         return []
 
-    def runs(self, keys: list[str]) -> Iterator[tuple[Run, lock.Stage]]:
+    def runs(self, keys: list[str]) -> Iterator[tuple[Run, lock.LockedStage]]:
         """What is known of the work called `keys`: as it is kept, and read. What is damaged is left out."""
         for key in keys:
             with suppress(FileNotFoundError):
@@ -87,12 +87,12 @@ class RunCache:
         return self._folder / key[:2] / (key + suffix)
 
 
-def key_of(stage: lock.Stage) -> str:
+def key_of(stage: lock.LockedStage) -> str:
     """The key of the work that a lock tells of."""
     return run_key(stage, [item.path for item in stage.outs])
 
 
-def stage_of(run: Run) -> lock.Stage | None:
+def stage_of(run: Run) -> lock.LockedStage | None:
     """What `run` says was made; None if that is not what its key stands for, or cannot be read."""
     try:
         stage = lock.decode(run.entry).stages.get(_NAME)

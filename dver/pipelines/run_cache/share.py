@@ -10,7 +10,7 @@ from pathlib import Path
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.files import read_regular
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.formats.run_batch import Run
@@ -31,7 +31,7 @@ class UnsentRuns:
     """Runs that a remote does not know yet, and their outputs."""
 
     runs: tuple[Run, ...] = ()
-    items: tuple[Item, ...] = ()
+    items: tuple[LockedItem, ...] = ()
 
     def roots(self, remote: str) -> dict[str, list[ObjectRef]]:
         """The outputs by the name of their remote, which is `remote` for those without one of their own."""
@@ -87,24 +87,24 @@ def send_runs(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int |
         refresh_listing(catalog.storage)
 
 
-def _promised(stage: lock.Stage) -> Iterator[Item]:
+def _promised(stage: lock.LockedStage) -> Iterator[LockedItem]:
     """What a stage made that others are meant to get."""
     return (item for item in stage.outs if item.cache and item.push)
 
 
-def _carried(repo: Repository, stage: lock.Stage) -> Iterator[Item]:
+def _carried(repo: Repository, stage: lock.LockedStage) -> Iterator[LockedItem]:
     """The same, and what is left to Git but was small enough to be kept for the run cache."""
     yield from _promised(stage)
     left = [item for item in stage.outs if item.push and not item.cache]
     yield from (item for item in left if not repo.store.find_missing([item.ref]))
 
 
-def _concerns(lock_path: bytes, stage: lock.Stage, path: bytes) -> bool:
+def _concerns(lock_path: bytes, stage: lock.LockedStage, path: bytes) -> bool:
     places = [place_of(lock_path, item) for item in stage.outs]
     return any(is_at_or_below(one, path) or is_at_or_below(path, one) for one in [lock_path, *places])
 
 
-def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.Stage]]:
+def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.LockedStage]]:
     """The stages in all locks of `scope`, each with the path of its lock. A lock that cannot be read tells nothing."""
     versions = LockVersions()
     for path, content in _locks(repo, scope):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dver.core.errors import PipelineError, StageError
 from dver.core.oid import Oid
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.param_files import chosen, is_among
@@ -32,7 +32,7 @@ def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
     stage that is refused."""
     if stage.refused is not None:
         raise stage.refused
-    deps: dict[str, Item | None] = {}
+    deps: dict[str, LockedItem | None] = {}
     for dep in stage.deps:
         entry = observer.content(place_of(address.folder, dep.path, dep.mark))
         deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
@@ -44,21 +44,21 @@ def states_of(observer: Observer, address: Address, stage: Stage) -> dict[str, b
     return {dep.path: observer.state(place_of(address.folder, dep.path, dep.mark)) for dep in stage.deps}
 
 
-def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, Item | None]:
+def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
     """What there is now of what the stage makes."""
-    found: dict[str, Item | None] = {}
+    found: dict[str, LockedItem | None] = {}
     for out in stage.outs:
         entry = observer.entry(place_of(address.folder, out.path, out.mark))
         found[out.path] = item_of(out.path, entry, out) if entry is not None else None
     return found
 
 
-def item_of(path: str, entry: Entry, out: Output | None = None) -> Item:
+def item_of(path: str, entry: Entry, out: Output | None = None) -> LockedItem:
     """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
     # A lock has no word for a link, and nothing must take its text for the content of a file.
     oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
     executable = entry.kind is Kind.EXECUTABLE
-    item = Item(path, entry.object_kind, oid, entry.size, entry.files, executable)
+    item = LockedItem(path, entry.object_kind, oid, entry.size, entry.files, executable)
     return item if out is None else replace(item, cache=out.cache, push=out.push, remote=out.remote)
 
 
@@ -74,7 +74,7 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
                 )
 
 
-def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.Stage | None) -> tuple[Reason, ...]:
+def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.LockedStage | None) -> tuple[Reason, ...]:
     """Why the stage by itself is to be run, file by file where that is known; nothing if it is up to date. Raises what
     `inputs_of` does."""
     found = staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
@@ -84,7 +84,7 @@ def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.St
 def in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason) -> Reason:
     """`reason`, file by file where it is of a directory that is there and that is known as it was."""
     match reason:
-        case DependencyChanged(path, Item() as old, Item() as new) | OutputChanged(path, old, new):
+        case DependencyChanged(path, LockedItem() as old, LockedItem() as new) | OutputChanged(path, old, new):
             if new.kind is ObjectKind.TREE:
                 place = place_of(address.folder, path, stage.mark)
                 return replace(reason, files=observer.differences(place, old.entry))

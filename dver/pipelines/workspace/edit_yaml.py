@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dver.core.errors import PipelineError, UsageError
 from dver.core.files import read_regular, write_atomic
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.git import index
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition.stage import Stage
@@ -77,7 +77,7 @@ def refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address], w
             raise UsageError(
                 f"{str(one)!r} is one of {len(left)} stages that `dver.yaml` defines together",
                 why=why,
-                fix=f"name all of them: {typed(str(whole))}",
+                fix=f"name all of them: {quoted(str(whole))}",
             )
 
 

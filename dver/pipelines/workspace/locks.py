@@ -19,19 +19,19 @@ class Locks:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
-        self._stages: dict[str, dict[str, lock.Stage]] = {}
-        self._noted: dict[str, dict[str, lock.Stage]] = {}
+        self._stages: dict[str, dict[str, lock.LockedStage]] = {}
+        self._noted: dict[str, dict[str, lock.LockedStage]] = {}
         """What is to be written."""
         self._first: dict[str, set[str]] = {}
         """The stages that each file had when it was first read."""
         self._seen: dict[str, _Signature] = {}
         """What each file was like when it was last read or written."""
 
-    def of(self, address: Address) -> lock.Stage | None:
+    def of(self, address: Address) -> lock.LockedStage | None:
         """What a stage last produced. Raises CorruptError, ConflictError for a file that cannot be read."""
         return self._file(address.folder).get(address.name)
 
-    def record(self, address: Address, stage: lock.Stage) -> None:
+    def record(self, address: Address, stage: lock.LockedStage) -> None:
         """Note what a stage has produced; `write` writes it down. Raises CorruptError for what no lock can hold."""
         lock.encode_stage(address.name, stage)
         if self.of(address) != stage:
@@ -55,7 +55,7 @@ class Locks:
             self._seen[folder] = _signature(self._path(folder))
         return [self._path(folder) for folder in changed]
 
-    def gone(self, known: Mapping[str, Iterable[str]]) -> list[lock.Stage]:
+    def gone(self, known: Mapping[str, Iterable[str]]) -> list[lock.LockedStage]:
         """What the stages produced that `write` is going to take out."""
         return [self._stages[folder][name] for folder, names in self._gone(known).items() for name in sorted(names)]
 
@@ -66,7 +66,7 @@ class Locks:
                 self._file(folder)
         return {folder: names.difference(known.get(folder, ())) for folder, names in self._first.items()}
 
-    def _file(self, folder: str) -> dict[str, lock.Stage]:
+    def _file(self, folder: str) -> dict[str, lock.LockedStage]:
         if folder not in self._stages:
             self._load(folder)
             self._first[folder] = set(self._stages[folder])
@@ -77,7 +77,7 @@ class Locks:
         self._seen[folder] = _signature(path)
         self._stages[folder] = dict(self._read(path))
 
-    def _read(self, path: Path) -> Mapping[str, lock.Stage]:
+    def _read(self, path: Path) -> Mapping[str, lock.LockedStage]:
         try:
             return lock.decode(read_regular(path, lock.MAX_SIZE + 1)).stages
         except FileNotFoundError:

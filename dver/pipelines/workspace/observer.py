@@ -24,8 +24,8 @@ from dver.pipelines.definition.yaml_tree import MAX_SIZE
 from dver.pipelines.engine.graph import fixed_part, is_pattern
 from dver.pipelines.workspace.dependency_ignore import DependencyIgnore, DependencyRules
 from dver.repo import Repository
-from dver.store.trees.compare import Change, Status, TreeReader, compare, with_renames
-from dver.store.trees.edit import directory
+from dver.store.trees.compare import ChangeStatus, TreeChange, TreeReader, compare, with_renames
+from dver.store.trees.edit import directory_entry
 from dver.tracking.partial_directories import completed
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
@@ -54,7 +54,7 @@ class Observer:
         self._behind: dict[str, Entry | None] = {}
         """What links lead to."""
         self._values: _ByPlace[dict[str, object] | None] = _ByPlace()
-        self._differences: dict[tuple[str, Oid], tuple[Change, ...] | None] = {}
+        self._differences: dict[tuple[str, Oid], tuple[TreeChange, ...] | None] = {}
 
     def prefetch(self, places: Iterable[str]) -> None:
         """Look at many places at once: one look for each folder."""
@@ -99,7 +99,7 @@ class Observer:
         self.content(place)
         return self._states.get(os.fsencode(place), b"")
 
-    def differences(self, place: str, old: Entry) -> tuple[Change, ...] | None:
+    def differences(self, place: str, old: Entry) -> tuple[TreeChange, ...] | None:
         """How what is read at `place` differs from what was there, file by file, with paths relative to it. None if
         either is not known so closely. Costs another look, without hashing what has not changed since the last."""
         key = place, old.oid
@@ -116,7 +116,7 @@ class Observer:
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return False
         changes = self.differences(place, old) or ()
-        return bool(changes) and all(one.status is Status.REMOVED for one in changes)
+        return bool(changes) and all(one.status is ChangeStatus.REMOVED for one in changes)
 
     def trees(self, place: str) -> list[tuple[Oid, bytes]]:
         """The directory that is read at `place` and those in it, encoded, so that they can be compared with later."""
@@ -229,7 +229,7 @@ class Observer:
         self._states[path] = _state_of(snapshot)
         return snapshot.root._replace(name=link.name)
 
-    def _compared(self, place: str, old: Entry) -> tuple[Change, ...]:
+    def _compared(self, place: str, old: Entry) -> tuple[TreeChange, ...]:
         """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
         read_old = self._repo.store.tree
         if old.kind is Kind.DIRECTORY:
@@ -285,7 +285,7 @@ def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callab
     for path, one in found.items():
         below.setdefault(path[0], {})[path[1:]] = one
     entries = [inner[()] if () in inner else _tree_of(child, inner, emit) for child, inner in sorted(below.items())]
-    return directory(name, entries, emit)
+    return directory_entry(name, entries, emit)
 
 
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from dver.core.errors import StageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import Progress
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
@@ -45,7 +45,7 @@ class MovedData:
             if self._state(one).is_behind
         ]
         if behind:
-            force = f"`dver commit --force {typed(str(address))}` records it nevertheless"
+            force = f"`dver commit --force {quoted(str(address))}` records it nevertheless"
             raise self._error(
                 behind, f"stage {str(address)!r} has {{}}", "recording it would take back what the lock says now", force
             )
@@ -76,9 +76,9 @@ class MovedData:
         in_store = presence_of(self._repo, pointers).in_store
         verb = "checkout" if all(one.oid in in_store for one in pointers) else "pull"
         names = [self._repo.shown(one.path) for one in behind]
-        fix = f"dver {verb} {' '.join(map(typed, names))}"
+        fix = f"dver {verb} {' '.join(map(quoted, names))}"
         return StageError(
-            what.format(f"{some(names)}, which is out of date"),
+            what.format(f"{join_limited(names)}, which is out of date"),
             why=f"the pointer or lock changed, and {why}",
             fix=f"{fix}; {otherwise}" if otherwise else fix,
         )

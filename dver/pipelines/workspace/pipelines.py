@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.files import read_regular
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.git.index import files_called, tracked_under
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition.interpolate import Style
@@ -144,7 +144,7 @@ def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
     for file in tracked_under(repo.git, *cached) if cached else ():
         place = next(one for one in cached if is_at_or_below(file, one))
         address, out = cached[place]
-        shown = typed(repo.shown(place))
+        shown = quoted(repo.shown(place))
         raise wrong(
             out.mark,
             f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.shown(file)}",
@@ -156,7 +156,7 @@ def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> Pip
     return wrong(
         out.mark,
         f"stage {str(address)!r} makes {out.path!r}, and the pointer {shown + '.dver'!r} tells what that should be",
-        fix=f"`dver remove {typed(shown)}` leaves the data to the stage; or take it out of the stage",
+        fix=f"`dver remove {quoted(shown)}` leaves the data to the stage; or take it out of the stage",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import RepositoryError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.remote.settings import RemoteSettings
 from dver.remote.storage import Storage
 
@@ -53,7 +53,7 @@ def refuse_unknown_scheme(name: str, url: str, *, command: str) -> None:
         raise RepositoryError(
             f"the url of the remote {name!r} has an unknown protocol: {scheme}://",
             why="neither dver nor an installed fsspec plugin knows it",
-            fix=f"{command} {typed(f'{near[0]}://{rest}')}" if near else f"{command} s3://BUCKET/PREFIX",
+            fix=f"{command} {quoted(f'{near[0]}://{rest}')}" if near else f"{command} s3://BUCKET/PREFIX",
         )
 
 

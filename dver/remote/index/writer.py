@@ -14,7 +14,7 @@ from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.remote_index import Location, PackRef
 from dver.remote.storage import CHUNK
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 
 _BATCH: Final = 10_000
 """Rows written together."""
@@ -42,7 +42,7 @@ class IndexBody:
 class IndexDraft:
     """Takes the rows of an index, sorted by oid, into a file of `scratch` that has no name."""
 
-    def __init__(self, scratch: Scratch) -> None:
+    def __init__(self, scratch: ScratchDirectory) -> None:
         path, self._fd = scratch.create("index")
         path.unlink()
 

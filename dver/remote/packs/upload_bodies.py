@@ -18,8 +18,8 @@ from dver.formats import pack, recipe
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import Recipe
 from dver.store.objects.codec import Decoder, Encoder, corrupt
-from dver.store.objects.frames import Found, neighbours
-from dver.store.objects.loose_chunks import Place
+from dver.store.objects.frames import ObjectLocation, neighbours
+from dver.store.objects.loose_chunks import ChunkLocation
 from dver.store.objects.packs import PackReader, PackWriter
 
 _PIECE: Final = 4 << 20
@@ -31,14 +31,14 @@ class FromPack(NamedTuple):
     """Frames in one local pack."""
 
     path: Path
-    found: tuple[Found, ...]
+    found: tuple[ObjectLocation, ...]
 
 
 class FromLoose(NamedTuple):
     """Chunks of the loose blob at `path`."""
 
     path: Path
-    places: tuple[Place, ...]
+    places: tuple[ChunkLocation, ...]
 
 
 class NewRecipe(NamedTuple):

@@ -26,9 +26,9 @@ from dver.remote.parallel import in_parallel
 from dver.remote.repair.survey import Survey, remote_footer, rows_by_pack, survey
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import Decoder
-from dver.store.repair.damage import Damage, Part, Unit, sample
+from dver.store.repair.damage import Damage, DamagedPart, SampleUnit, sample
 from dver.store.repair.salvage import by_offset, is_newer, runs
-from dver.store.repair.verify_frame import verify
+from dver.store.repair.verify_frame import verify_frame
 from dver.store.trees.reachable import children
 
 RANGE: Final = 8 << 20
@@ -79,9 +79,9 @@ def check_remote(
     Raises RemoteError; CorruptError for what a newer version wrote.
     """
     found = survey(storage, jobs=jobs)
-    damages = [Damage(index_key(name), Part.INDEX, why) for name, why in found.damaged.items()]
-    damages += [Damage(condemned_key(name), Part.INDEX, why) for name, why in found.damaged_lists.items()]
-    damages += [Damage(repository_key(name), Part.INDEX, why) for name, why in found.damaged_entries.items()]
+    damages = [Damage(index_key(name), DamagedPart.INDEX, why) for name, why in found.damaged.items()]
+    damages += [Damage(condemned_key(name), DamagedPart.INDEX, why) for name, why in found.damaged_lists.items()]
+    damages += [Damage(repository_key(name), DamagedPart.INDEX, why) for name, why in found.damaged_entries.items()]
     sound, unsound = _packs(found)
     damages += unsound
     present = found.objects()
@@ -127,9 +127,9 @@ def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
             )
         else:
             sound[name] = found.packs[name]
-    damages = [Damage(pack_key(name), Part.PACK, why) for name, why in wrong.items()]
+    damages = [Damage(pack_key(name), DamagedPart.PACK, why) for name, why in wrong.items()]
     for name, rows in rows_by_pack(found, sorted(wrong)).items():
-        damages += [Damage(pack_key(name), Part.FRAME, wrong[name], row.oid, row.offset) for row in rows]
+        damages += [Damage(pack_key(name), DamagedPart.FRAME, wrong[name], row.oid, row.offset) for row in rows]
     return sound, damages
 
 
@@ -143,16 +143,16 @@ def _absent_roots(found: Survey, present: Mapping[ObjectKind, set[Oid]]) -> Iter
     for name in found.indexes.keys() - found.condemned:
         for root in found.indexes[name].roots:
             if not any(root in listed for listed in present.values()):
-                yield Damage(index_key(name), Part.PROMISE, "it calls complete what no index lists", root)
+                yield Damage(index_key(name), DamagedPart.PROMISE, "it calls complete what no index lists", root)
 
 
-def _units(packs: Mapping[Oid, int]) -> Iterator[Unit]:
+def _units(packs: Mapping[Oid, int]) -> Iterator[SampleUnit]:
     for name, size in packs.items():
         for start in range(0, size, RANGE):
-            yield Unit(name, start // RANGE, min(RANGE, size - start))
+            yield SampleUnit(name, start // RANGE, min(RANGE, size - start))
 
 
-def _jobs(found: Survey, packs: Mapping[Oid, int], chosen: Sequence[Unit]) -> list[_Job]:
+def _jobs(found: Survey, packs: Mapping[Oid, int], chosen: Sequence[SampleUnit]) -> list[_Job]:
     windows: dict[Oid, set[int]] = {name: set() for name in packs}
     for one in chosen:
         windows[one.oid].add(one.window)
@@ -181,12 +181,12 @@ class _Checker:
                 and job.windows is None
                 and self._storage.get(pack_key(job.name), 0, len(pack.HEADER)) != pack.HEADER
             ):
-                found.damages.append(_of(job, Part.HEADER, "it does not begin as a pack does"))
+                found.damages.append(_of(job, DamagedPart.HEADER, "it does not begin as a pack does"))
             chosen = rows if job.windows is None else [row for row in rows if row.offset // RANGE in job.windows]
             for run in runs([row for row in chosen if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
                 self._read(job, run, found)
         except MissingKey:
-            found.damages.append(_of(job, Part.PACK, "it has just been deleted"))
+            found.damages.append(_of(job, DamagedPart.PACK, "it has just been deleted"))
         return found
 
     def _rows(self, job: _Job, found: _Found) -> list[Row]:
@@ -197,11 +197,11 @@ class _Checker:
             if is_newer(error):
                 raise
             if job.listed:  # else it may be anything
-                found.damages.append(_of(job, Part.FOOTER, error.why or error.what))
+                found.damages.append(_of(job, DamagedPart.FOOTER, error.why or error.what))
             return [one.row() for one in job.listed]
         there = {row.offset: row._replace(checksum=0) for row in rows}
         wrong = [one for one in job.listed if there.get(one.offset) != one.row()]
-        found.damages += [_of(job, Part.LISTING, "an index says of it what is not so", one) for one in wrong]
+        found.damages += [_of(job, DamagedPart.LISTING, "an index says of it what is not so", one) for one in wrong]
         return rows
 
     def _read(self, job: _Job, run: Sequence[Row], found: _Found) -> None:
@@ -209,13 +209,13 @@ class _Checker:
         data = memoryview(self._storage.get(pack_key(job.name), start, end - start, moved=self._task.advance))
         decoder = Decoder()
         for row in run:
-            verdict = verify(row, data[row.offset - start : row.end - start], decoder)
+            verdict = verify_frame(row, data[row.offset - start : row.end - start], decoder)
             if verdict.part is not None:
                 found.damages.append(_of(job, verdict.part, verdict.why, row))
             elif verdict.below is not None:
                 absent = [oid for kind, oid in below(verdict.below) if oid not in self._present[kind]]
                 why = f"it needs what no index lists: {absent[0]}" if absent else ""
-                found.damages += [_of(job, Part.PROMISE, why, row)] if absent and self._is_listed(row) else []
+                found.damages += [_of(job, DamagedPart.PROMISE, why, row)] if absent and self._is_listed(row) else []
         found.objects += len(run)
         found.size += end - start
 
@@ -234,5 +234,5 @@ def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:
     yield from ((ObjectKind.BLOB, oid) for oid in blobs)
 
 
-def _of(job: _Job, part: Part, why: str, row: Row | RemoteFound | None = None) -> Damage:
+def _of(job: _Job, part: DamagedPart, why: str, row: Row | RemoteFound | None = None) -> Damage:
     return Damage(pack_key(job.name), part, why, row and row.oid, row and row.offset)

@@ -25,7 +25,7 @@ from dver.remote.parallel import in_parallel
 from dver.remote.storage import ObjectInfo, Storage
 from dver.remote.transfer.confirm_index import listed_names
 from dver.store.store import Store
-from dver.store.trees.reachable import Missing
+from dver.store.trees.reachable import MissingObject
 
 
 def lost_packs(catalog: Catalog) -> frozenset[Oid]:
@@ -37,7 +37,7 @@ def lost_packs(catalog: Catalog) -> frozenset[Oid]:
     return frozenset(listed.keys() - _there(catalog.storage, listed, catalog.jobs).keys()) if listed else frozenset()
 
 
-def missing_in_fact(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[Missing]:
+def missing_in_fact(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[MissingObject]:
     """Those of `roots` that are not whole on the remote, whatever its indexes promise.
 
     Trees and recipes are read from the store, or from the remote. Raises RemoteError, CorruptError.
@@ -54,7 +54,7 @@ def missing_in_fact(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) 
             whole.trees |= needed.trees
             whole.blobs |= needed.blobs
         else:
-            missing.append(Missing(root.path, root.oid, root.size))
+            missing.append(MissingObject(root.path, root.oid, root.size))
     return missing
 
 

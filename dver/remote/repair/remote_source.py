@@ -13,7 +13,7 @@ from dver.formats.pack import FRAME_HEADER_SIZE, Codec
 from dver.remote.index.catalog import Catalog
 from dver.remote.packs.frame_ranges import Frame, fetch_frames
 from dver.store.objects.codec import corrupt
-from dver.store.repair.good_copies import Copy
+from dver.store.repair.good_copies import ObjectCopy
 
 _CHUNKS_AT_ONCE = 32
 
@@ -35,7 +35,7 @@ class RemoteSource:
         catalog = self._reached()
         return catalog.present(oids) if catalog is not None else set()
 
-    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
         """See `Source`."""
         catalog = self._reached()
         if catalog is None or not oids:
@@ -45,7 +45,7 @@ class RemoteSource:
             for oid, frame in frames:
                 if isinstance(frame, Frame):
                     row = frame.row
-                    yield oid, Copy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
+                    yield oid, ObjectCopy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
         except RemoteError as error:
             self.failure = error
 
@@ -55,7 +55,7 @@ class RemoteSource:
             return self._chunks(oid, copy) if copy.codec is Codec.CHUNKED else iter((copy.content(),))
         return None
 
-    def _chunks(self, oid: Oid, copy: Copy) -> Iterator[bytes]:
+    def _chunks(self, oid: Oid, copy: ObjectCopy) -> Iterator[bytes]:
         hasher = large_hash()
         for batch in batched(recipe.decode(copy.payload).oids, _CHUNKS_AT_ONCE):
             contents = {chunk: found.content() for chunk, found in self.copies(set(batch))}

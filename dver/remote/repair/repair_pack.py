@@ -22,10 +22,10 @@ from dver.remote.repair.survey import Survey, remote_footer, rows_by_pack
 from dver.remote.storage import FileBody, MissingKey, Storage
 from dver.store.objects.codec import Decoder
 from dver.store.objects.packs import PackWriter
-from dver.store.repair.good_copies import Copy, Source, gather
-from dver.store.repair.repair import as_before
+from dver.store.repair.good_copies import CopySource, ObjectCopy, find_copies
+from dver.store.repair.repair import original_encoding
 from dver.store.repair.salvage import by_offset, runs
-from dver.store.repair.verify_frame import verify
+from dver.store.repair.verify_frame import verify_frame
 from dver.store.store import Store
 
 
@@ -56,28 +56,28 @@ class Elsewhere:
                 self._rows.setdefault(row.oid, set()).add(row)
 
     def having(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `Source`."""
+        """See `CopySource`."""
         return {oid for oid, _ in self.copies(oids)}
 
-    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
-        """See `Source`."""
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        """See `CopySource`."""
         rows = sorted({row for oid in oids for row in self._rows.get(oid, ())})
         answered: set[Oid] = set()
         for oid, frame in fetch_frames(self._storage, rows, jobs=self._jobs, received=lambda _: None):
             if isinstance(frame, Frame) and oid not in answered:
                 answered.add(oid)
                 row = frame.row
-                yield oid, Copy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
+                yield oid, ObjectCopy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `Source`. Whole files are not asked for: chunks are."""
+        """See `CopySource`. Whole files are not asked for: chunks are."""
         return None
 
 
 class PackMender:
     """Makes packs again. `sources` are asked in their order."""
 
-    def __init__(self, storage: Storage, store: Store, found: Survey, sources: Sequence[Source]) -> None:
+    def __init__(self, storage: Storage, store: Store, found: Survey, sources: Sequence[CopySource]) -> None:
         self._storage = storage
         self._store = store
         self._found = found
@@ -94,9 +94,9 @@ class PackMender:
                 self._put(writer, name)
         return self.mended
 
-    def place(self, oids: Collection[Oid]) -> dict[Oid, Copy]:
+    def place(self, oids: Collection[Oid]) -> dict[Oid, ObjectCopy]:
         """Put those of `oids` of which there are good copies into a new pack; answers with these."""
-        copies = gather(self._sources, oids)
+        copies = find_copies(self._sources, oids)
         if copies:
             with PackWriter(self._store.scratch) as writer:
                 add_salt(writer, os.urandom(16))
@@ -119,14 +119,14 @@ class PackMender:
         """Write the frames of `rows`, in their order."""
         for run in runs([row for row in rows if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
             frames = dict(self._good(name, run))
-            copies = gather(self._sources, [row.oid for row in run if row.oid not in frames])
+            copies = find_copies(self._sources, [row.oid for row in run if row.oid not in frames])
             for row in run:
                 if row.oid in frames:
                     checked, frame = frames[row.oid]
                     writer.add_frame(checked, frame)
                 elif row.oid in copies and copies[row.oid][1].kind is row.kind:
                     label, copy = copies[row.oid]
-                    codec, payload = as_before(row, copy)
+                    codec, payload = original_encoding(row, copy)
                     writer.add(row.oid, row.kind, codec, copy.raw_size, payload)
                     self.mended.sources[row.oid] = label
 
@@ -141,7 +141,7 @@ class PackMender:
             return
         for row in run:
             frame = data[row.offset - start : row.end - start]
-            if verify(row, frame, self._decoder).part is None:
+            if verify_frame(row, frame, self._decoder).part is None:
                 yield row.oid, (self._decoder.open_frame(row, frame)[0], frame)
 
     def _put(self, writer: PackWriter, name: Oid) -> None:

@@ -29,11 +29,11 @@ from dver.remote.repair.survey import Survey, remote_footer
 from dver.remote.storage import MissingKey
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.reader import StoreReader
-from dver.store.repair.good_copies import Copy
+from dver.store.repair.good_copies import ObjectCopy
 from dver.store.store import Store
 
 Node = tuple[ObjectKind, Oid]
-Placer = Callable[[Collection[Oid]], Mapping[Oid, Copy]]
+Placer = Callable[[Collection[Oid]], Mapping[Oid, ObjectCopy]]
 """Puts objects on the remote, in new packs, as far as there are copies; answers with these."""
 
 

@@ -15,7 +15,7 @@ from dver.formats.recipe import Recipe
 from dver.remote.index.mirror import RemoteFound
 from dver.remote.packs.frame_ranges import Frame, fetch_frames
 from dver.remote.storage import Storage
-from dver.store.objects.incomplete_blobs import Part
+from dver.store.objects.incomplete_blobs import IncompleteBlob
 from dver.store.store import Store
 
 _GROUP_SIZE: Final = 256 << 20
@@ -34,7 +34,7 @@ class Assembly(NamedTuple):
 class _Gap(NamedTuple):
     """A place in a part where a chunk is lacking."""
 
-    part: Part
+    part: IncompleteBlob
     offset: int
 
 
@@ -58,10 +58,10 @@ class Assembler:
             with ExitStack() as stack:
                 self._fill([stack.enter_context(self._part(one)) for one in group])
 
-    def _part(self, one: Assembly) -> Part:
-        return Part(self.store.scratch, one.oid, one.recipe, self.store.loose_chunks.donor(one.recipe))
+    def _part(self, one: Assembly) -> IncompleteBlob:
+        return IncompleteBlob(self.store.scratch, one.oid, one.recipe, self.store.loose_chunks.donor(one.recipe))
 
-    def _fill(self, parts: Sequence[Part]) -> None:
+    def _fill(self, parts: Sequence[IncompleteBlob]) -> None:
         gaps: dict[Oid, list[_Gap]] = {}
         for part in parts:
             for offset, chunk in part.lacking():
@@ -98,7 +98,7 @@ class Assembler:
                 damaged.add(oid)
         return damaged
 
-    def _finish(self, part: Part) -> None:
+    def _finish(self, part: IncompleteBlob) -> None:
         try:
             part.finish(self.store.loose)
         except CorruptError:

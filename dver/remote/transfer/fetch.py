@@ -20,7 +20,7 @@ from dver.remote.transfer.fetch_plan import FetchPlan, Wanted, plan_fetch
 from dver.store.objects.loose import LinkMode
 from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
-from dver.store.trees.reachable import Missing, find_missing, named
+from dver.store.trees.reachable import MissingObject, describe_missing, find_missing
 from dver.store.writer import StoreWriter
 
 
@@ -36,9 +36,9 @@ class DownloadResult:
     """Trees and contents of files."""
     size: int = 0
     """Bytes received, including the gaps between frames that were read along."""
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingObject, ...] = ()
     """Neither in the store nor on the remote."""
-    corrupt: tuple[Missing, ...] = ()
+    corrupt: tuple[MissingObject, ...] = ()
     """On the remote, but damaged there."""
     is_remote_empty: bool = False
     """Is data missing because nothing was ever pushed to the remote?"""
@@ -50,21 +50,21 @@ class DownloadResult:
     def error(self) -> DverError | None:
         """The error that tells of what could not be got; None if all was."""
         if self.corrupt:
-            also = f"; {len(self.missing)} more are missing: {named(self.missing)}" if self.missing else ""
+            also = f"; {len(self.missing)} more are missing: {describe_missing(self.missing)}" if self.missing else ""
             return CorruptError(
-                f"{count(len(self.corrupt), 'path')} damaged on the remote: {named(self.corrupt)}{also}",
+                f"{count(len(self.corrupt), 'path')} damaged on the remote: {describe_missing(self.corrupt)}{also}",
                 why="their bytes do not match their hashes, so they were not taken; everything else was fetched",
                 fix="`dver fetch -r` another remote, or restore the packs of this one from a backup",
             )
         if self.missing and self.is_remote_empty:
             return MissingObjectError(
-                f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
+                f"{count(len(self.missing), 'path')} not on the remote: {describe_missing(self.missing)}",
                 why="the remote is empty: its URL may be wrong, or its disk not mounted",
                 fix="check the URL with `dver remote list`, or run `dver push` in a clone that has them",
             )
         if self.missing:
             return MissingObjectError(
-                f"{count(len(self.missing), 'path')} not on the remote: {named(self.missing)}",
+                f"{count(len(self.missing), 'path')} not on the remote: {describe_missing(self.missing)}",
                 why="they were never pushed there, or were removed; everything else was fetched",
                 fix="run `dver push` in a clone that has them, or `dver fetch -r` another remote",
             )
@@ -119,7 +119,7 @@ def _plan(
 def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> DownloadResult:
     """Carry out `plan`."""
     done = DownloadResult(objects=plan.trees, size=plan.bytes_received)
-    lost: Sequence[Missing] = ()
+    lost: Sequence[MissingObject] = ()
     bad = set(plan.damaged)
     if plan.objects:
         with progress.task("download", total=plan.size) as task:
@@ -149,7 +149,7 @@ def _get(plan: FetchPlan, store: Store, catalog: Catalog, task: Task) -> tuple[B
     return blobs, assembler
 
 
-def _made_of(store: Store, lost: Sequence[Missing], bad: set[Oid]) -> set[Oid]:
+def _made_of(store: Store, lost: Sequence[MissingObject], bad: set[Oid]) -> set[Oid]:
     """Those of `lost` that have chunks in `bad`."""
     recipes = store.recipes([one.oid for one in lost]) if bad else ()
     return {oid for oid, found in recipes if isinstance(found, Recipe) and not bad.isdisjoint(found.oids)}

@@ -31,8 +31,8 @@ from dver.remote.parallel import UPLOADS, in_parallel
 from dver.remote.storage import FileBody, ObjectInfo, Storage
 from dver.remote.transfer.confirm_index import look_again
 from dver.remote.transfer.push_plan import NewPack, PushPlan, Upload, WholePack, plan_uploads
-from dver.store.objects.file_creation import Scratch
-from dver.store.objects.frames import found_in
+from dver.store.objects.file_creation import ScratchDirectory
+from dver.store.objects.frames import location_of
 from dver.store.objects.packs import PackWriter
 from dver.store.store import Store
 
@@ -153,7 +153,7 @@ class _Sender:
     """Uploads packs from several threads."""
 
     storage: Storage
-    scratch: Scratch
+    scratch: ScratchDirectory
     task: Task
     taken: AbstractSet[Oid] = frozenset()
     """Names that no pack may get: see docs/format/remote.md, "Garbage collection"."""
@@ -185,7 +185,7 @@ class _Sender:
     def _send_whole(self, upload: WholePack) -> _Sent:
         rows = whole_pack_rows(upload.path, upload.name)
         if upload.name in self.taken:
-            found = sorted(found_in(0, row) for row in rows)
+            found = sorted(location_of(0, row) for row in rows)
             return self._send_new(NewPack((FromPack(upload.path, tuple(found)),), upload.size, upload.objects))
         body = Watched(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop)
         return self._put(PackRef(upload.name, upload.size), rows, body)

@@ -20,11 +20,11 @@ from dver.formats.tree import Leaf, Sharded
 from dver.remote.index.catalog import Catalog
 from dver.remote.packs import fragmentation
 from dver.remote.packs.upload_bodies import FromLoose, FromPack, NewRecipe, Source, whole_pack_rows
-from dver.store.objects.frames import Found, found_in
-from dver.store.objects.loose_chunks import Place
+from dver.store.objects.frames import ObjectLocation, location_of
+from dver.store.objects.loose_chunks import ChunkLocation
 from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
-from dver.store.trees.reachable import Missing, find_missing, named, walk
+from dver.store.trees.reachable import MissingObject, describe_missing, find_missing, walk
 
 _PACK_OVERHEAD: Final = len(pack.HEADER) + len(pack.encode_footer(())) + pack.TRAILER_SIZE
 """Bytes of a pack without frames."""
@@ -105,7 +105,7 @@ def plan_uploads(
     return PushPlan(tuple(sorted(wanted)), tuple(collected.uploads()), files)
 
 
-def missing_on_remote(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[Missing]:
+def missing_on_remote(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[MissingObject]:
     """What `roots` reach and, by what `catalog` knows, is not on the remote; by path.
 
     A tree that is neither there nor in the store is listed alone, since what is below it cannot be known.
@@ -127,7 +127,7 @@ class _Outgoing:
         self._again: set[Oid] = set()
         self.recipes_made: dict[Oid, Recipe] = {}
         """The loose blobs that were cut."""
-        self.cuts: dict[Oid, Place] = {}
+        self.cuts: dict[Oid, ChunkLocation] = {}
         """Their chunks."""
 
     def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
@@ -160,7 +160,7 @@ class _Outgoing:
             self.recipes_made[oid] = recipe
         offset = 0
         for chunk in recipe.chunks:
-            self.cuts.setdefault(chunk.oid, Place(oid, offset, chunk.size, chunk.oid))
+            self.cuts.setdefault(chunk.oid, ChunkLocation(oid, offset, chunk.size, chunk.oid))
             offset += chunk.size
         return recipe
 
@@ -175,7 +175,7 @@ class _Item(NamedTuple):
 
     size: int
     origin: Path | None
-    what: Found | Place | NewRecipe
+    what: ObjectLocation | ChunkLocation | NewRecipe
 
 
 @dataclass(slots=True)
@@ -235,19 +235,19 @@ class _Collected:
             return None
         return WholePack(self.store.index.pack_name(number), path, size, objects)
 
-    def _frames(self, whole: set[Oid]) -> list[Found]:
+    def _frames(self, whole: set[Oid]) -> list[ObjectLocation]:
         """The wanted frames of the other packs, by pack and offset."""
         names = {number: self.store.index.pack_name(number) for number in self._tally}
         # Footers tell as much as the database, and only those of the packs that matter have to be read.
-        found: dict[Oid, Found] = {}
+        found: dict[Oid, ObjectLocation] = {}
         for number in sorted(names, key=names.__getitem__):
             if names[number] not in whole:
                 rows = whole_pack_rows(self.store.index.pack_path(number), names[number])
                 wanted = (row for row in rows if row.oid in self._wanted)
-                found.update({row.oid: found_in(number, row) for row in wanted})
+                found.update({row.oid: location_of(number, row) for row in wanted})
         return sorted(found.values(), key=lambda one: (names[one.pack], one.offset))
 
-    def _of_frame(self, found: Found) -> _Item:
+    def _of_frame(self, found: ObjectLocation) -> _Item:
         return _Item(found.end - found.offset, self.store.index.pack_path(found.pack), found)
 
     def _of_recipe(self, oid: Oid) -> _Item:
@@ -255,7 +255,7 @@ class _Collected:
         return _Item(FRAME_HEADER_SIZE + _PER_CHUNK * (len(made.chunks) + 1), None, NewRecipe(oid, made))
 
 
-def _comes_first(found: Found) -> bool:
+def _comes_first(found: ObjectLocation) -> bool:
     """Is this something that a fetch has to read before it knows what else it needs?"""
     return found.kind is ObjectKind.TREE or found.codec is Codec.CHUNKED
 
@@ -284,9 +284,9 @@ def _sources(group: list[_Item]) -> Iterator[Source]:
         whats = [item.what for item in items]
         yield from [what for what in whats if isinstance(what, NewRecipe)]
         if path is not None:
-            if found := tuple(what for what in whats if isinstance(what, Found)):
+            if found := tuple(what for what in whats if isinstance(what, ObjectLocation)):
                 yield FromPack(path, found)
-            if places := tuple(what for what in whats if isinstance(what, Place)):
+            if places := tuple(what for what in whats if isinstance(what, ChunkLocation)):
                 yield FromLoose(path, places)
 
 
@@ -298,7 +298,7 @@ def _not_here(store: Store, roots: Sequence[ObjectRef], catalog: Catalog) -> Mis
 
     lost = find_missing(roots, StoreReader(store), somewhere) or store.find_missing(roots)
     return MissingObjectError(
-        f"{count(len(lost), 'path')} to push not in the store: {named(lost)}",
+        f"{count(len(lost), 'path')} to push not in the store: {describe_missing(lost)}",
         why="they were never fetched here, or were removed, and the remote does not have them either",
         fix="`dver fetch -r` another remote that has them, or push from a clone that does",
     )

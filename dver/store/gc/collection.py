@@ -23,7 +23,7 @@ from dver.formats import pack
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.gc.repack import PackPlan, rewrite
-from dver.store.objects.incomplete_blobs import clear_parts
+from dver.store.objects.incomplete_blobs import clear_incomplete_blobs
 from dver.store.objects.oid_set import OidList, OidSet
 from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
 from dver.store.objects.reader import StoreReader
@@ -135,7 +135,7 @@ class Inventory:
     loose: tuple[Oid, ...]
 
 
-class Needed:
+class ReachableObjects:
     """All that `roots` reach. About a hundred bytes for each object."""
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class Needed:
 
 
 def take_inventory(store: Store) -> Inventory:
-    """What lies in the store. To be called before `find_needed`, and that before nothing else."""
+    """What lies in the store. To be called before `find_reachable`, and that before nothing else."""
     store.refresh()
     try:
         names = sorted(name for name in map(parse_pack_file_name, os.listdir(store.packs)) if name is not None)
@@ -171,15 +171,15 @@ def take_inventory(store: Store) -> Inventory:
     return Inventory(tuple(names), tuple(store.loose.all()))
 
 
-def find_needed(store: Store, roots: Roots, *, progress: Progress = SILENT) -> Needed:
+def find_reachable(store: Store, roots: Roots, *, progress: Progress = SILENT) -> ReachableObjects:
     """What `roots` reach. Raises CorruptError for a tree, recipe or pack that cannot be read: it might need more."""
-    needed = Needed()
-    need_more(store, needed, roots, progress=progress)
+    needed = ReachableObjects()
+    extend_reachable(store, needed, roots, progress=progress)
     return needed
 
 
-def need_more(store: Store, needed: Needed, roots: Roots, *, progress: Progress = SILENT) -> bool:
-    """Need `roots` too, and what they reach. Were any of them new? Raises what `find_needed` does."""
+def extend_reachable(store: Store, needed: ReachableObjects, roots: Roots, *, progress: Progress = SILENT) -> bool:
+    """Need `roots` too, and what they reach. Were any of them new? Raises what `find_reachable` does."""
     new = frozenset(roots) - needed.roots
     needed.roots |= new
     store.refresh()
@@ -205,7 +205,7 @@ def need_more(store: Store, needed: Needed, roots: Roots, *, progress: Progress 
     return bool(new)
 
 
-def _need_blobs(store: Store, needed: Needed, oids: Iterable[Oid], task: Task) -> None:
+def _need_blobs(store: Store, needed: ReachableObjects, oids: Iterable[Oid], task: Task) -> None:
     """Need `oids`, which are new, and the chunks of those that have any."""
     pending = list(oids)
     while pending:
@@ -216,7 +216,7 @@ def _need_blobs(store: Store, needed: Needed, oids: Iterable[Oid], task: Task) -
             pending += needed.blobs.fresh(recipe.oids)
 
 
-def _note(store: Store, needed: Needed, kind: ObjectKind, oids: Sequence[Oid], task: Task) -> None:
+def _note(store: Store, needed: ReachableObjects, kind: ObjectKind, oids: Sequence[Oid], task: Task) -> None:
     here = store.present(oids)
     needed.note_absent(kind, (oid for oid in oids if oid not in here))
     task.advance(len(oids))
@@ -257,7 +257,7 @@ def dead_objects(store: Store, inventory: Inventory, live: Container[Oid]) -> It
         yield from (row for row in one.rows if row.oid not in live)
 
 
-def plan_for(store: Store, inventory: Inventory, needed: Needed, stuck: Container[Oid] = ()) -> GcPlan:
+def plan_for(store: Store, inventory: Inventory, needed: ReachableObjects, stuck: Container[Oid] = ()) -> GcPlan:
     """`plan_gc` for what lies in the store."""
     return plan_gc(needed, contents(store, inventory), loose_blobs(store, inventory), stuck=stuck)
 
@@ -278,7 +278,7 @@ def collect(
     store: Store,
     batch: OpenBatch,
     inventory: Inventory,
-    needed: Needed,
+    needed: ReachableObjects,
     *,
     roots_now: Callable[[], Roots],
     progress: Progress = SILENT,
@@ -286,14 +286,14 @@ def collect(
     """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
     somebody has named more meanwhile; raises what it does."""
     store.scratch.clear()
-    clear_parts(store.scratch)
+    clear_incomplete_blobs(store.scratch)
     looks = 0
     while True:
         known = needed.roots
         plan, replaced, damaged = _rewrite_all(store, inventory, needed, progress)
         looks += 1
         # The later the look, the less is taken away for a moment from a command that has just named it.
-        if plan.empty or not need_more(store, needed, roots_now()) or looks == _LOOKS:
+        if plan.empty or not extend_reachable(store, needed, roots_now()) or looks == _LOOKS:
             break
     plan = _take(batch, plan, replaced)
     batch.sync()
@@ -328,7 +328,7 @@ def _take(batch: OpenBatch, plan: GcPlan, replaced: Sequence[Oid]) -> GcPlan:
 
 
 def _rewrite_all(
-    store: Store, inventory: Inventory, needed: Needed, progress: Progress
+    store: Store, inventory: Inventory, needed: ReachableObjects, progress: Progress
 ) -> tuple[GcPlan, list[Oid], set[Oid]]:
     """The plan that can be carried out; the packs whose needed frames are in new ones now; those that are damaged.
 
@@ -353,7 +353,7 @@ def _rewrite_all(
         _need_chunks_of(store, broken, needed)
 
 
-def _need_chunks_of(store: Store, packs: Iterable[Oid], needed: Needed) -> None:
+def _need_chunks_of(store: Store, packs: Iterable[Oid], needed: ReachableObjects) -> None:
     """`packs` stay, with recipes that nobody needs: so their chunks have to stay."""
     for name in packs:
         with suppress(FileNotFoundError), PackReader(store.packs / pack_file_name(name)) as reader:

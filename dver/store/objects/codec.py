@@ -13,7 +13,7 @@ from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats import recipe
 from dver.formats.pack import FIELDS_SIZE, FRAME_HEADER_SIZE, IN_MEMORY_MAX, Codec, ObjectKind, Row, frame_fields
 from dver.formats.recipe import Recipe
@@ -133,7 +133,7 @@ def missing(oid: Oid, former: Path | None = None) -> MissingObjectError:
         return MissingObjectError(
             f"object {oid.short} is not in the store",
             why=f"it may be in the store that was used before, {os.fspath(former)!r}",
-            fix=f"dver fsck --repair --from {typed(os.fspath(former))}   (or `dver fetch`, from the remote)",
+            fix=f"dver fsck --repair --from {quoted(os.fspath(former))}   (or `dver fetch`, from the remote)",
         )
     return MissingObjectError(
         f"object {oid.short} is not in the store", why="it was never fetched, or it was removed", fix="`dver fetch`"

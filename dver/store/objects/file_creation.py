@@ -29,7 +29,7 @@ from dver.core.files import (
     new_temporary,
     temporary_name,
 )
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.platform import blocks
 from dver.core.platform.filelock import try_lock
 from dver.core.platform.machine import group_name, host_name, user_name
@@ -62,7 +62,7 @@ class Sharing(NamedTuple):
 PRIVATE: Final = Sharing()
 
 
-class Scratch:
+class ScratchDirectory:
     """The folder in which files of a store are made. It is there once the first one is."""
 
     def __init__(self, folder: Path, sharing: Sharing = PRIVATE) -> None:
@@ -228,7 +228,7 @@ def denied(folder: Path) -> DverError:
         return explain(OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(folder)))
     status = os.stat(folder)
     owner, group, mode = user_name(status.st_uid), group_name(status.st_gid), status.st_mode & 0o7777
-    place = typed(os.fspath(folder))
+    place = quoted(os.fspath(folder))
     if status.st_uid == os.geteuid():
         fix = f"chmod u+rwx {place}"
     elif mode & 0o030 == 0o030:

@@ -19,7 +19,7 @@ _RUN: Final = 4 << 20
 _HEADER: Final = pack.FRAME_HEADER_SIZE
 
 
-class Found(NamedTuple):
+class ObjectLocation(NamedTuple):
     """Where an object lies: in the pack with this database id, sorted so that reading goes forward on the disk."""
 
     pack: int
@@ -40,9 +40,9 @@ class Found(NamedTuple):
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
 
-def found_in(number: int, row: Row) -> Found:
+def location_of(number: int, row: Row) -> ObjectLocation:
     """The object that `row` of the footer of the pack with this number lists."""
-    return Found(number, row.offset, row.oid, row.kind, row.codec, row.raw_size, row.stored_size)
+    return ObjectLocation(number, row.offset, row.oid, row.kind, row.codec, row.raw_size, row.stored_size)
 
 
 class FrameReader:
@@ -74,11 +74,11 @@ class FrameReader:
             reader = self._open[name] = PackReader(path)
         return reader
 
-    def content(self, found: Found) -> bytes:
+    def content(self, found: ObjectLocation) -> bytes:
         """The content of an object that is not chunked, checked against its oid."""
         return self._decoder.decode(found.row(), self._payload(found, self._frame(found)))
 
-    def contents(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
+    def contents(self, found: Sequence[ObjectLocation]) -> Iterator[tuple[ObjectLocation, bytes | CorruptError]]:
         """The contents of objects that are not chunked, in the order of `found`: neighbours are read with one call.
 
         A damaged object yields its error, and the others follow.
@@ -93,24 +93,24 @@ class FrameReader:
                 except CorruptError as error:
                     yield one, error
 
-    def recipe(self, found: Found) -> Recipe:
+    def recipe(self, found: ObjectLocation) -> Recipe:
         """The recipe of a chunked blob, checked against its frame's checksum."""
         row, payload = self._decoder.open_frame(found.row(), self._frame(found))
         return decode_recipe(row, payload)
 
-    def _frame(self, found: Found) -> memoryview:
+    def _frame(self, found: ObjectLocation) -> memoryview:
         if not pack.fits_in_memory(found.codec, found.raw_size, found.stored_size):
             raise corrupt(found.oid)
         return memoryview(self.pack(found.pack).read(found.offset, found.end - found.offset))
 
-    def _payload(self, found: Found, frame: memoryview) -> memoryview:
+    def _payload(self, found: ObjectLocation, frame: memoryview) -> memoryview:
         # Comparing bytes is several times faster than decoding the header, for the thousands of a checkout.
         if frame[: pack.FIELDS_SIZE] != pack.frame_fields(found.row()):
             raise corrupt(found.oid)
         return frame[_HEADER:]
 
 
-def neighbours(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
+def neighbours(found: Sequence[ObjectLocation]) -> Iterator[Sequence[ObjectLocation]]:
     """Runs of frames that lie side by side in one pack, of a few MiB at most."""
     start = 0
     for at in range(1, len(found) + 1):

@@ -27,16 +27,16 @@ from dver.core.processes import is_alive, process_space
 from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.objects.codec import corrupt
-from dver.store.objects.file_creation import DAY, Scratch, explaining
+from dver.store.objects.file_creation import DAY, ScratchDirectory, explaining
 from dver.store.objects.loose import LooseBlobs
 
 SUFFIX: Final = ".part"
 
 
-class Part:
+class IncompleteBlob:
     """The loose blob `oid` while it is put together in the folder `scratch`. To be used in a `with` block."""
 
-    def __init__(self, scratch: Scratch, oid: Oid, recipe: Recipe, donor: Path | None = None) -> None:
+    def __init__(self, scratch: ScratchDirectory, oid: Oid, recipe: Recipe, donor: Path | None = None) -> None:
         """One that was left over, or one that begins with the content of the file `donor`, if the disk can share."""
         self.oid = oid
         self.recipe = recipe
@@ -66,7 +66,7 @@ class Part:
                 return True
         return False
 
-    def _make(self, scratch: Scratch, donor: Path | None) -> int:
+    def _make(self, scratch: ScratchDirectory, donor: Path | None) -> int:
         made, fd = scratch.create("part")
         try:
             if donor is not None:
@@ -108,7 +108,7 @@ class Part:
         self.path.unlink(missing_ok=True)
 
 
-def clear_parts(scratch: Scratch) -> None:
+def clear_incomplete_blobs(scratch: ScratchDirectory) -> None:
     """Delete parts that nobody has gone on with for a day. Nothing is said about what cannot be deleted."""
     for name in _left_over(scratch.folder, r"[0-9a-f]{64}-[0-9a-f]{16}", other_spaces=True):
         with suppress(OSError):
@@ -116,7 +116,7 @@ def clear_parts(scratch: Scratch) -> None:
                 (scratch / name).unlink()
 
 
-def is_part(name: str) -> bool:
+def is_incomplete_blob(name: str) -> bool:
     """Is this the name of a part?"""
     return name.endswith(SUFFIX)
 

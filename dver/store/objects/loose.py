@@ -17,7 +17,7 @@ from dver.core.oid import Oid
 from dver.core.platform import blocks
 from dver.core.platform.blocks import reflink
 from dver.store.objects.codec import corrupt, missing
-from dver.store.objects.file_creation import FINISHED, Scratch, explaining
+from dver.store.objects.file_creation import FINISHED, ScratchDirectory, explaining
 
 PIECE: Final = 4 << 20
 _ASKED_ONE_BY_ONE: Final = 16
@@ -39,7 +39,7 @@ class LinkMode(Enum):
         """Is the workspace's file the store's own, so that it must be read-only?"""
         return self in (LinkMode.HARDLINK, LinkMode.SYMLINK)
 
-    def wants_loose(self, scratch: Scratch) -> bool:
+    def wants_loose(self, scratch: ScratchDirectory) -> bool:
         """Should large blobs be kept loose in the store of `scratch`: can the workspace share them?"""
         return self.shares_file or (self is not LinkMode.COPY and can_reflink(scratch))
 
@@ -47,9 +47,9 @@ class LinkMode(Enum):
 class LooseBlobs:
     """The folder `root` of loose blobs, fanned out by the first byte of their oid; new ones come from `scratch`."""
 
-    def __init__(self, root: Path, scratch: Scratch | None = None) -> None:
+    def __init__(self, root: Path, scratch: ScratchDirectory | None = None) -> None:
         self.root = root
-        self._scratch = scratch or Scratch(root.parent / "tmp")
+        self._scratch = scratch or ScratchDirectory(root.parent / "tmp")
         self._folders: set[str] | None = None
         self._asked: dict[str, int] = {}
         self._listed: dict[str, set[str]] = {}
@@ -175,7 +175,7 @@ class LooseBlobs:
             self._listed[target.parent.name].add(target.name)
 
 
-def can_reflink(scratch: Scratch) -> bool:
+def can_reflink(scratch: ScratchDirectory) -> bool:
     """Can two files of the store share their blocks? Tried out in `scratch`, with two that are gone afterwards."""
     (one, source), (other, target) = scratch.create("probe"), scratch.create("probe")
     try:

@@ -20,7 +20,7 @@ from dver.store.objects.database import Database
 from dver.store.objects.loose import LooseBlobs
 
 
-class Place(NamedTuple):
+class ChunkLocation(NamedTuple):
     """Where a chunk lies, sorted so that reading goes forward. `offset` and `size` in bytes."""
 
     blob: Oid
@@ -56,7 +56,7 @@ class LooseChunks:
             # The newest blob is the likeliest to stay.
             self._database.write("INSERT OR REPLACE INTO loose_chunks VALUES (?, ?, ?, ?)", rows)
 
-    def find(self, oids: Iterable[Oid]) -> list[Place]:
+    def find(self, oids: Iterable[Oid]) -> list[ChunkLocation]:
         """Where those of `oids` lie that are known to be in a loose blob that is here, in reading order."""
         if not self._database.rows("SELECT 1 FROM loose_chunks LIMIT 1"):
             return []
@@ -64,7 +64,9 @@ class LooseChunks:
             "SELECT loose_blobs.oid, offset, size, loose_chunks.oid FROM loose_chunks"
             " JOIN loose_blobs ON loose_blobs.id = blob WHERE loose_chunks.oid IN {in}"
         )
-        places = [Place(Oid(blob), at, size, Oid(oid)) for blob, at, size, oid in self._database.rows_in(query, oids)]
+        places = [
+            ChunkLocation(Oid(blob), at, size, Oid(oid)) for blob, at, size, oid in self._database.rows_in(query, oids)
+        ]
         here = self._loose.present({place.blob for place in places})
         return sorted(place for place in places if place.blob in here)
 
@@ -80,7 +82,7 @@ class LooseChunks:
                 return self._loose.path(blob)
         return None
 
-    def contents(self, places: Iterable[Place]) -> Iterator[tuple[Oid, bytes]]:
+    def contents(self, places: Iterable[ChunkLocation]) -> Iterator[tuple[Oid, bytes]]:
         """The chunks at `places`, verified. What is not there any more is left out: an outdated note, or a damaged
         blob, which whoever needs that one will notice.
         """

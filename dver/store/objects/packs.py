@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from dver.core.errors import CorruptError, LocalIOError
-from dver.core.files import name_place
+from dver.core.files import name_path
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.core.platform import blocks
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 
 SUFFIX: Final = ".pack"
 _BUFFER: Final = 1 << 20
@@ -43,7 +43,7 @@ def parse_pack_file_name(file_name: str) -> Oid | None:
 class PackWriter:
     """A pack that is being written, in a temporary file of `scratch`."""
 
-    def __init__(self, scratch: Scratch) -> None:
+    def __init__(self, scratch: ScratchDirectory) -> None:
         self._scratch = scratch
         self.path, fd = scratch.create("pack")
         self._file: BinaryIO = open(fd, "wb", buffering=_BUFFER)  # noqa: SIM115 - closed by move_to and discard
@@ -56,7 +56,7 @@ class PackWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        name_place(error, self.path.parent)
+        name_path(error, self.path.parent)
         self.discard()
 
     @property

@@ -12,7 +12,7 @@ from dver.formats import tree
 from dver.formats.pack import Codec
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.store.objects.frames import Found
+from dver.store.objects.frames import ObjectLocation
 
 
 class ObjectSource(Protocol):
@@ -22,11 +22,11 @@ class ObjectSource(Protocol):
         """Those of `oids` that the store holds."""
         ...
 
-    def locate(self, oids: Iterable[Oid]) -> list[Found]:
+    def locate(self, oids: Iterable[Oid]) -> list[ObjectLocation]:
         """The locations of those of `oids` that are in packs."""
         ...
 
-    def read_all(self, found: Sequence[Found]) -> Iterator[tuple[Found, bytes | CorruptError]]:
+    def read_all(self, found: Sequence[ObjectLocation]) -> Iterator[tuple[ObjectLocation, bytes | CorruptError]]:
         """The contents of objects that `locate` found and that are not chunked."""
         ...
 

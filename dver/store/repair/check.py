@@ -15,15 +15,24 @@ from typing import Any, Final
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
-from dver.core.worker_pool import Crew, Report
+from dver.core.worker_pool import Report, WorkerPool
 from dver.formats import pack, tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.tree import Sharded
 from dver.store.objects.codec import Decoder
 from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
-from dver.store.repair.damage import WINDOW, Damage, Part, StoreReport, Unit, listing, pack_units, sample
+from dver.store.repair.damage import (
+    WINDOW,
+    Damage,
+    DamagedPart,
+    SampleUnit,
+    StoreReport,
+    list_files,
+    pack_units,
+    sample,
+)
 from dver.store.repair.salvage import by_offset, is_newer, runs, salvage, size_of
-from dver.store.repair.verify_frame import verify
+from dver.store.repair.verify_frame import verify_frame
 from dver.store.store import Store
 
 _UNREADABLE: Final = frozenset(
@@ -39,11 +48,11 @@ def check_store(store: Store, *, fraction: float = 1.0, seed: int = 0, progress:
     """
     store.refresh()
     store.present(())  # learns of new packs
-    packs, loose, strays = listing(store)
-    units = [*pack_units(packs), *[Unit(oid, -1, size) for oid, size in loose]]
+    packs, loose, strays = list_files(store)
+    units = [*pack_units(packs), *[SampleUnit(oid, -1, size) for oid, size in loose]]
     chosen = sample(units, fraction, seed)
     found = _Found()
-    with Crew(_Checker) as crew, progress.task("check", total=sum(one.size for one in chosen)) as task:
+    with WorkerPool(_Checker) as crew, progress.task("check", total=sum(one.size for one in chosen)) as task:
         jobs = [
             (os.fspath(store.packs / pack_file_name(name)), bytes(name), windows)
             for name, windows in _by_pack(packs, chosen)
@@ -106,7 +115,7 @@ class _Checker:
         """Nothing was begun."""
 
 
-def _check_packs(store: Store, jobs: Sequence[Any], crew: Crew, found: _Found, task: Task) -> None:
+def _check_packs(store: Store, jobs: Sequence[Any], crew: WorkerPool, found: _Found, task: Task) -> None:
     own = _Checker()
     together = len(crew) + 1
     for start in range(0, len(jobs), together):
@@ -122,7 +131,7 @@ def _check_packs(store: Store, jobs: Sequence[Any], crew: Crew, found: _Found, t
 
 def _look_for_frames(store: Store, found: _Found) -> None:
     """What there is in packs whose footer is damaged."""
-    for file in [one.file for one in found.damages if one.part is Part.FOOTER]:
+    for file in [one.file for one in found.damages if one.part is DamagedPart.FOOTER]:
         path = store.root / file
         name = parse_pack_file_name(path.name)
         with suppress(FileNotFoundError), PackReader(path) as reader:
@@ -131,7 +140,9 @@ def _look_for_frames(store: Store, found: _Found) -> None:
             found.objects += len(left.whole)
             found.stranded += [row.oid for row in left.whole]
             found.unsure = found.unsure or not left.complete
-            found.damages += [Damage(file, Part.FRAME, "it is damaged, too", row.oid, row.offset) for row in left.lost]
+            found.damages += [
+                Damage(file, DamagedPart.FRAME, "it is damaged, too", row.oid, row.offset) for row in left.lost
+            ]
 
 
 def _check_pack(path: Path, name: Oid, windows: list[int] | None) -> Any:
@@ -149,13 +160,13 @@ def _check_pack(path: Path, name: Oid, windows: list[int] | None) -> Any:
 def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int] | None) -> Any:
     damages: list[Any] = []
     if reader.read(0, len(pack.HEADER)) != pack.HEADER:
-        damages.append((file, Part.HEADER.value, "it does not begin as a pack does", None, 0))
+        damages.append((file, DamagedPart.HEADER.value, "it does not begin as a pack does", None, 0))
     try:
         rows = by_offset(reader.rows(name))
     except CorruptError as error:
         if is_newer(error):
             raise
-        damages.append((file, Part.FOOTER.value, error.why or error.what, None, None))
+        damages.append((file, DamagedPart.FOOTER.value, error.why or error.what, None, None))
         return 0, size_of(reader), damages, []
     if windows is not None:
         wanted = set(windows)
@@ -166,7 +177,7 @@ def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int
     for run in runs(rows):
         size += run[-1].end - run[0].offset
         for row, frame in zip(run, _frames(reader, run), strict=True):
-            found = verify(row, frame, decoder)
+            found = verify_frame(row, frame, decoder)
             if found.part is not None:
                 damages.append((file, found.part.value, found.why, bytes(row.oid), row.offset))
             elif isinstance(found.below, Sharded):
@@ -190,12 +201,12 @@ def _check_loose(store: Store, oid: Oid, found: _Found) -> None:
     found.objects += 1
     try:
         if not stat.S_ISREG(store.loose.path(oid).lstat().st_mode):
-            found.damages.append(Damage(file, Part.LOOSE, "it is no regular file", oid))
+            found.damages.append(Damage(file, DamagedPart.LOOSE, "it is no regular file", oid))
             return
         for piece in store.loose.pieces(oid):
             found.size += len(piece)
     except CorruptError as error:
-        found.damages.append(Damage(file, Part.LOOSE, error.why or error.what, oid))
+        found.damages.append(Damage(file, DamagedPart.LOOSE, error.why or error.what, oid))
     except FileNotFoundError:
         found.objects -= 1
     except OSError as error:
@@ -212,7 +223,7 @@ def _check_shards(store: Store, found: _Found) -> None:
             try:
                 store.tree(oid)
             except CorruptError as error:
-                found.damages.append(Damage(_file_of(store, oid), Part.TREE, error.what, oid))
+                found.damages.append(Damage(_file_of(store, oid), DamagedPart.TREE, error.what, oid))
 
 
 def _check_recipes(store: Store, found: _Found, fraction: float, seed: int, progress: Progress) -> None:
@@ -220,13 +231,15 @@ def _check_recipes(store: Store, found: _Found, fraction: float, seed: int, prog
     rows = store.database.rows("SELECT oid, raw_size FROM objects WHERE codec = ?", (int(Codec.CHUNKED),))
     chance = random.Random(seed)
     # By chance alone, and perhaps none: a single large file may be most of the store.
-    chosen = [Unit(Oid(oid), -1, size) for oid, size in sorted(rows) if fraction >= 1 or chance.random() < fraction]
+    chosen = [
+        SampleUnit(Oid(oid), -1, size) for oid, size in sorted(rows) if fraction >= 1 or chance.random() < fraction
+    ]
     bad = found.bad
     with progress.task("assemble", total=sum(one.size for one in chosen)) as task:
         for one in chosen:
             why = None if one.oid in bad else _check_recipe(store, one.oid, bad, task)
             if why is not None:
-                found.damages.append(Damage(_file_of(store, one.oid), Part.RECIPE, why, one.oid))
+                found.damages.append(Damage(_file_of(store, one.oid), DamagedPart.RECIPE, why, one.oid))
 
 
 def _check_recipe(store: Store, oid: Oid, bad: set[Oid], task: Task) -> str | None:
@@ -251,7 +264,7 @@ def _file_of(store: Store, oid: Oid) -> str:
     return os.fspath(store.loose.path(oid).relative_to(store.root))
 
 
-def _by_pack(packs: Sequence[tuple[Oid, int]], chosen: Sequence[Unit]) -> Iterator[tuple[Oid, list[int] | None]]:
+def _by_pack(packs: Sequence[tuple[Oid, int]], chosen: Sequence[SampleUnit]) -> Iterator[tuple[Oid, list[int] | None]]:
     windows: dict[Oid, list[int]] = {}
     for one in chosen:
         if one.window >= 0:
@@ -264,12 +277,12 @@ def _by_pack(packs: Sequence[tuple[Oid, int]], chosen: Sequence[Unit]) -> Iterat
 def _of_error(file: str, error: OSError, oid: Oid | None = None) -> Any:
     if error.errno not in _UNREADABLE:
         raise error
-    return file, Part.FILE.value, f"it cannot be read: {error.strerror}", oid and bytes(oid), None
+    return file, DamagedPart.FILE.value, f"it cannot be read: {error.strerror}", oid and bytes(oid), None
 
 
 def _damage(plain: Any) -> Damage:
     file, part, why, oid, offset = plain
-    return Damage(file, Part(part), why, Oid(oid) if oid is not None else None, offset)
+    return Damage(file, DamagedPart(part), why, Oid(oid) if oid is not None else None, offset)
 
 
 def _row(plain: Any) -> Row:

@@ -21,7 +21,7 @@ WINDOW: Final = 4 << 20
 _FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash", "clones", "runs"})
 
 
-class Part(Enum):
+class DamagedPart(Enum):
     """What it is that is damaged."""
 
     FILE = "file"
@@ -49,7 +49,7 @@ class Damage:
     """One thing that is wrong. `file` is relative to the store, or a key of a remote; `oid` the object it costs."""
 
     file: str
-    part: Part
+    part: DamagedPart
     why: str
     oid: Oid | None = None
     offset: int | None = None
@@ -77,7 +77,7 @@ class StoreReport:
         return self.stranded | {one.oid for one in self.damages if one.oid is not None}
 
 
-class Unit(NamedTuple):
+class SampleUnit(NamedTuple):
     """What a sample takes or leaves: a window of a pack, or a loose blob with `window` -1. `size` is in bytes."""
 
     oid: Oid
@@ -85,7 +85,7 @@ class Unit(NamedTuple):
     size: int
 
 
-def sample(units: Sequence[Unit], fraction: float, seed: int) -> Sequence[Unit]:
+def sample(units: Sequence[SampleUnit], fraction: float, seed: int) -> Sequence[SampleUnit]:
     """A random `fraction` of `units`, by bytes, in their order: at least one, if there are any."""
     if fraction >= 1:
         return units
@@ -101,14 +101,14 @@ def sample(units: Sequence[Unit], fraction: float, seed: int) -> Sequence[Unit]:
     return [units[at] for at in sorted(chosen)]
 
 
-def pack_units(packs: Iterable[tuple[Oid, int]]) -> Iterator[Unit]:
+def pack_units(packs: Iterable[tuple[Oid, int]]) -> Iterator[SampleUnit]:
     """The windows of packs, given by name and size."""
     for name, size in packs:
         for start in range(0, max(size, 1), WINDOW):
-            yield Unit(name, start // WINDOW, min(WINDOW, size - start))
+            yield SampleUnit(name, start // WINDOW, min(WINDOW, size - start))
 
 
-def listing(store: Store) -> tuple[list[tuple[Oid, int]], list[tuple[Oid, int]], list[str]]:
+def list_files(store: Store) -> tuple[list[tuple[Oid, int]], list[tuple[Oid, int]], list[str]]:
     """The packs and the loose blobs by name and size in bytes, and what is neither, relative to the store."""
     packs, strays = _files(store.root, "packs", parse_pack_file_name, pack_file_name)
     loose: list[tuple[Oid, int]] = []

@@ -24,7 +24,7 @@ from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.repair.salvage import read_frame
 
 
-class Copy(NamedTuple):
+class ObjectCopy(NamedTuple):
     """A good copy of an object, encoded for a frame. Of a chunked blob the payload is its recipe."""
 
     kind: ObjectKind
@@ -39,7 +39,7 @@ class Copy(NamedTuple):
         return self.payload
 
 
-class Source(Protocol):
+class CopySource(Protocol):
     """A place where good copies may be."""
 
     @property
@@ -51,7 +51,7 @@ class Source(Protocol):
         """Those of `oids` that it has, whole."""
         ...
 
-    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
         """Good copies of those of `oids` that it has as one frame, or that fit into one."""
         ...
 
@@ -60,7 +60,7 @@ class Source(Protocol):
         ...
 
 
-class Place(NamedTuple):
+class FileRange(NamedTuple):
     """Where in a file an object may be; `size` in bytes is None for all of the file."""
 
     path: bytes
@@ -71,17 +71,17 @@ class Place(NamedTuple):
 class FileSource:
     """Files that may hold objects, or parts that are chunks."""
 
-    def __init__(self, label: str, places: Mapping[Oid, Sequence[Place]]) -> None:
+    def __init__(self, label: str, places: Mapping[Oid, Sequence[FileRange]]) -> None:
         self.label = label
         self._places = places
         self._encoder = Encoder()
 
     def having(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `Source`."""
+        """See `CopySource`."""
         return {oid for oid in oids if self._find(oid) is not None}
 
-    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
-        """See `Source`."""
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        """See `CopySource`."""
         for oid in oids:
             place = self._find(oid)
             if place is None:
@@ -91,11 +91,11 @@ class FileSource:
                 yield oid, copy
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `Source`."""
+        """See `CopySource`."""
         place = self._find(oid)
         return _verified(oid, _pieces(place)) if place is not None else None
 
-    def _copy(self, oid: Oid, place: Place) -> Copy | None:
+    def _copy(self, oid: Oid, place: FileRange) -> ObjectCopy | None:
         """The object at `place`: a large one as the recipe of its chunks."""
         hasher = large_hash()
         chunks: list[Chunk] = []
@@ -106,11 +106,11 @@ class FileSource:
             return None
         if len(chunks) > 1:
             size = sum([chunk.size for chunk in chunks])
-            return Copy(ObjectKind.BLOB, Codec.CHUNKED, size, recipe.encode(chunks))
+            return ObjectCopy(ObjectKind.BLOB, Codec.CHUNKED, size, recipe.encode(chunks))
         codec, payload = self._encoder.encode(last)
-        return Copy(ObjectKind.BLOB, codec, len(last), payload)
+        return ObjectCopy(ObjectKind.BLOB, codec, len(last), payload)
 
-    def _find(self, oid: Oid) -> Place | None:
+    def _find(self, oid: Oid) -> FileRange | None:
         for place in self._places.get(oid, ()):
             try:
                 if _hash(_pieces(place)) == oid:
@@ -129,18 +129,18 @@ class TreeSource:
         self._encoder = Encoder()
 
     def having(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `Source`."""
+        """See `CopySource`."""
         return set(oids) & self._trees.keys()
 
-    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
-        """See `Source`."""
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        """See `CopySource`."""
         for oid in self.having(oids):
             content = self._trees[oid]
             codec, payload = self._encoder.encode(content)
-            yield oid, Copy(ObjectKind.TREE, codec, len(content), payload)
+            yield oid, ObjectCopy(ObjectKind.TREE, codec, len(content), payload)
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `Source`."""
+        """See `CopySource`."""
         return None
 
 
@@ -155,13 +155,13 @@ class StoreSource:
         self._decoder = Decoder()
 
     def having(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `Source`."""
+        """See `CopySource`."""
         found = {oid: copy.codec for oid, copy in self.copies(oids)}
         frames = {oid for oid, codec in found.items() if codec is not Codec.CHUNKED}
         return frames | {oid for oid in set(oids) - frames if self._is_whole(oid) or self._is_assembled(oid)}
 
-    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, Copy]]:
-        """See `Source`."""
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        """See `CopySource`."""
         answered: set[Oid] = set()
         for path, rows in self._located(oids):
             with PackReader(path) as reader:
@@ -173,7 +173,7 @@ class StoreSource:
                         yield row.oid, copy
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `Source`."""
+        """See `CopySource`."""
         if self._is_whole(oid):
             return self._loose.pieces(oid)
         for _, copy in self.copies([oid]):
@@ -232,9 +232,9 @@ class StoreSource:
                 yield path, rows
 
 
-def gather(sources: Sequence[Source], oids: Iterable[Oid]) -> dict[Oid, tuple[str, Copy]]:
+def find_copies(sources: Sequence[CopySource], oids: Iterable[Oid]) -> dict[Oid, tuple[str, ObjectCopy]]:
     """Good copies of `oids`, with the label of the source, from the first source that has each."""
-    found: dict[Oid, tuple[str, Copy]] = {}
+    found: dict[Oid, tuple[str, ObjectCopy]] = {}
     lacking = set(oids)
     for source in sources:
         if lacking:
@@ -243,15 +243,15 @@ def gather(sources: Sequence[Source], oids: Iterable[Oid]) -> dict[Oid, tuple[st
     return found
 
 
-def _copy(decoder: Decoder, row: Row, frame: bytes) -> Copy | None:
+def _copy(decoder: Decoder, row: Row, frame: bytes) -> ObjectCopy | None:
     try:
         decoder.open_frame(row, frame)
     except CorruptError:
         return None
-    return Copy(row.kind, row.codec, row.raw_size, frame[pack.FRAME_HEADER_SIZE :])
+    return ObjectCopy(row.kind, row.codec, row.raw_size, frame[pack.FRAME_HEADER_SIZE :])
 
 
-def _read(place: Place) -> bytes:
+def _read(place: FileRange) -> bytes:
     try:
         size = IN_MEMORY_MAX + 1 if place.size is None else place.size
         with open(place.path, "rb", buffering=0) as file:
@@ -261,7 +261,7 @@ def _read(place: Place) -> bytes:
         return b""
 
 
-def _pieces(place: Place) -> Iterator[bytes]:
+def _pieces(place: FileRange) -> Iterator[bytes]:
     if place.size is not None:
         yield _read(place)
         return

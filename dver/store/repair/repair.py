@@ -27,7 +27,7 @@ from dver.store.objects.codec import LEVEL
 from dver.store.objects.loose import LinkMode
 from dver.store.objects.packs import PackReader, PackWriter, pack_file_name
 from dver.store.repair.check import remembered
-from dver.store.repair.good_copies import Copy, Source, gather
+from dver.store.repair.good_copies import CopySource, ObjectCopy, find_copies
 from dver.store.repair.salvage import Salvage, read_frame, salvage
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
@@ -37,22 +37,22 @@ DAMAGED: Final = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairedObject:
     """An object of which a good copy was found, and where: "the workspace", a remote, …"""
 
     oid: Oid
     source: str
 
 
-class Mender:
+class StoreRepair:
     """Repairs one store from `sources`. `wrong` are objects whose frames are whole, but which are no good."""
 
-    def __init__(self, store: Store, sources: Sequence[Source], wrong: Collection[Oid] = ()) -> None:
+    def __init__(self, store: Store, sources: Sequence[CopySource], wrong: Collection[Oid] = ()) -> None:
         self._store = store
         self._sources = sources
         self._wrong = frozenset(wrong)
         self._aside = store.root / "trash" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(4).hex()}"
-        self.repaired: list[Repaired] = []
+        self.repaired: list[RepairedObject] = []
         self.lost: set[Oid] = set()
         """Objects of damaged packs that are in no pack any more."""
 
@@ -62,7 +62,7 @@ class Mender:
         new = None
         with PackReader(path) as reader:
             left = salvage(reader, name, remembered(self._store, name), self._wrong)
-            copies = gather(self._sources, [row.oid for row in left.lost])
+            copies = find_copies(self._sources, [row.oid for row in left.lost])
             with PackWriter(self._store.scratch) as writer:
                 self._write(reader, writer, left, copies)
                 if writer.rows:
@@ -95,13 +95,13 @@ class Mender:
         with StoreWriter(self._store) as writer:
             self._take_whole(oid, self._sources, lambda pieces: keep(writer, pieces))
 
-    def fill(self, oids: Collection[Oid], sources: Sequence[Source], mode: LinkMode) -> set[Oid]:
+    def fill(self, oids: Collection[Oid], sources: Sequence[CopySource], mode: LinkMode) -> set[Oid]:
         """Keep those of `oids` that the store lacks and one of `sources` has; those that came."""
         lacking = set(oids) - self._store.present(oids)
         came: set[Oid] = set()
         loose = mode.wants_loose(self._store.scratch)
         with StoreWriter(self._store) as writer:
-            for oid, (label, copy) in gather(sources, lacking).items():
+            for oid, (label, copy) in find_copies(sources, lacking).items():
                 if copy.codec is Codec.CHUNKED or copy.raw_size > LARGE:
                     continue
                 if copy.kind is ObjectKind.TREE:
@@ -115,7 +115,7 @@ class Mender:
                     came.add(oid)
         return came
 
-    def _take_whole(self, oid: Oid, sources: Sequence[Source], keep: Callable[[Iterator[bytes]], object]) -> bool:
+    def _take_whole(self, oid: Oid, sources: Sequence[CopySource], keep: Callable[[Iterator[bytes]], object]) -> bool:
         """Have `keep` take a blob of any size from the first source that has a good copy."""
         for source in sources:
             try:
@@ -129,7 +129,7 @@ class Mender:
         return False
 
     def _note(self, oid: Oid, label: str) -> None:
-        self.repaired.append(Repaired(oid, label))
+        self.repaired.append(RepairedObject(oid, label))
         self.lost.discard(oid)
 
     def set_aside(self, path: Path) -> None:
@@ -141,7 +141,7 @@ class Mender:
         fsync_dir(path.parent)
 
     def _write(
-        self, reader: PackReader, writer: PackWriter, left: Salvage, copies: Mapping[Oid, tuple[str, Copy]]
+        self, reader: PackReader, writer: PackWriter, left: Salvage, copies: Mapping[Oid, tuple[str, ObjectCopy]]
     ) -> None:
         lost = {row.oid for row in left.lost}
         for row in sorted((*left.whole, *left.lost), key=lambda row: row.offset):
@@ -151,13 +151,13 @@ class Mender:
                 writer.add_frame(row, frame)
             elif row.oid in copies and self._is_good(row.oid, copies[row.oid][1]):
                 label, copy = copies[row.oid]
-                codec, payload = as_before(row, copy)
+                codec, payload = original_encoding(row, copy)
                 writer.add(row.oid, copy.kind, codec, copy.raw_size, payload)
                 self._note(row.oid, label)
             else:
                 self.lost.add(row.oid)
 
-    def _is_good(self, oid: Oid, copy: Copy) -> bool:
+    def _is_good(self, oid: Oid, copy: ObjectCopy) -> bool:
         """A recipe from elsewhere is good only if its chunks are here."""
         if copy.codec is not Codec.CHUNKED:
             return True
@@ -172,7 +172,7 @@ def _keep_large(writer: StoreWriter, oid: Oid, loose: bool, pieces: Iterator[byt
         writer.add_stream(pieces)
 
 
-def as_before(row: Row, copy: Copy) -> tuple[Codec, bytes]:
+def original_encoding(row: Row, copy: ObjectCopy) -> tuple[Codec, bytes]:
     """`copy` encoded as it was in the frame of `row`, if that can be found out; else as it is."""
     for codec, payload in _encodings(row, copy):
         if _is_as_before(row, codec, payload):
@@ -186,7 +186,7 @@ def _is_as_before(row: Row, codec: Codec, payload: bytes) -> bool:
     return pack.frame_header(row.oid, row.kind, codec, row.raw_size, payload)[1] == row.checksum
 
 
-def _encodings(row: Row, copy: Copy) -> Iterator[tuple[Codec, bytes]]:
+def _encodings(row: Row, copy: ObjectCopy) -> Iterator[tuple[Codec, bytes]]:
     yield copy.codec, copy.payload
     if row.codec is Codec.RAW and copy.codec is Codec.ZSTD:
         yield Codec.RAW, copy.content()

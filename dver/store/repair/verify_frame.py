@@ -10,19 +10,19 @@ from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.store.objects.codec import Decoder, decode_recipe
-from dver.store.repair.damage import Part
+from dver.store.repair.damage import DamagedPart
 from dver.store.repair.salvage import is_newer
 
 
-class Verdict(NamedTuple):
+class FrameVerdict(NamedTuple):
     """What was found: what is wrong, if anything is, or else what the object leads to, if it does."""
 
-    part: Part | None = None
+    part: DamagedPart | None = None
     why: str = ""
     below: Leaf | Sharded | Recipe | None = None
 
 
-def verify(row: Row, frame: bytes | memoryview, decoder: Decoder) -> Verdict:
+def verify_frame(row: Row, frame: bytes | memoryview, decoder: Decoder) -> FrameVerdict:
     """Compare `frame` with `row` and its own checksum, decode it, and compare the object with its oid. A checksum of 0
     in `row` stands for an unknown one.
 
@@ -33,16 +33,16 @@ def verify(row: Row, frame: bytes | memoryview, decoder: Decoder) -> Verdict:
             pack.check_frame(row, frame)
         _, content = decoder.open_frame(row, frame)
         if row.codec is Codec.CHUNKED:
-            return Verdict(below=decode_recipe(row, content))
+            return FrameVerdict(below=decode_recipe(row, content))
     except CorruptError as error:
         if is_newer(error):
             raise
-        return Verdict(Part.FRAME, error.why or error.what)
+        return FrameVerdict(DamagedPart.FRAME, error.why or error.what)
     if row.kind is not ObjectKind.TREE:
-        return Verdict()
+        return FrameVerdict()
     try:
-        return Verdict(below=tree.decode(content))
+        return FrameVerdict(below=tree.decode(content))
     except CorruptError as error:
         if is_newer(error):
             raise
-        return Verdict(Part.TREE, error.what)
+        return FrameVerdict(DamagedPart.TREE, error.what)

@@ -12,10 +12,10 @@ from typing import Final
 from dver.core.errors import ConflictError
 from dver.core.files import clear_leftovers, fsync_dir, temporary_name
 from dver.core.oid import Oid
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.platform.filelock import try_lock
 from dver.core.processes import is_alive, process_space
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import pack_file_name
 from dver.store.trash.trash import LAST, TIME_FORMAT, UNFINISHED, Batch, StoreFiles, batches, discard_if_empty, move
 
@@ -106,7 +106,7 @@ def _adopt_orphans(store: StoreFiles, own: Batch, stack: ExitStack) -> list[Batc
             raise ConflictError(
                 "another gc is at work on this store",
                 why=f"it fills {os.fspath(batch.path)!r}",
-                fix="wait until it has ended" + ("" if locks else f"; if it was killed: rm {typed(str(batch.owner))}"),
+                fix="wait until it has ended" + ("" if locks else f"; if it was killed: rm {quoted(str(batch.owner))}"),
             )
     return [batch for batch in found if batch.path.exists()]
 
@@ -136,7 +136,7 @@ def _is_abandoned(batch: Batch) -> bool:
     return int(pid) == os.getpid() or not is_alive(int(pid))
 
 
-def _finish(batch: Batch, scratch: Scratch) -> None:
+def _finish(batch: Batch, scratch: ScratchDirectory) -> None:
     batch.owner.unlink(missing_ok=True)
     discard_if_empty(batch)
     move(scratch, batch.path, batch.path.with_name(batch.name))

@@ -39,7 +39,7 @@ def gc_stamp(store: StoreFiles) -> GcStamp:
     return GcStamp(last, frozenset(batch.name for batch in batches(store.trash) if not batch.finished))
 
 
-class Watch:
+class GcGuard:
     """Guards a command that relies on objects in the store and then names them in pointers. Create it first."""
 
     def __init__(self, store: GuardedStore) -> None:

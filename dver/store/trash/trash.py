@@ -21,7 +21,7 @@ from dver.core.errors import CorruptError
 from dver.core.files import fsync_dir, temporary_name
 from dver.core.oid import Oid
 from dver.formats.pack import Codec, Row
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import LooseBlobs
 from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
 
@@ -38,7 +38,7 @@ class StoreFiles(Protocol):
     packs: Path
     trash: Path
     loose: LooseBlobs
-    scratch: Scratch
+    scratch: ScratchDirectory
 
     def refresh(self) -> None:
         """Forget which files exist."""
@@ -168,7 +168,7 @@ def discard_if_empty(batch: Batch) -> None:
         _delete_tree(batch.path)
 
 
-def move(scratch: Scratch, source: Path, target: Path) -> bool:
+def move(scratch: ScratchDirectory, source: Path, target: Path) -> bool:
     """Move a file or directory. False if another process was faster."""
     try:
         scratch.within(target.parent, lambda: os.rename(source, target))

@@ -13,7 +13,7 @@ TreeReader = Callable[[Oid], Sequence[Entry]]
 """Answers with the entries of a directory, sorted by name."""
 
 
-class Status(Enum):
+class ChangeStatus(Enum):
     """How a path differs between two trees."""
 
     ADDED = "added"
@@ -23,10 +23,10 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TreeChange:
     """A path that differs. `path` is relative to the trees' root, empty for the root itself."""
 
-    status: Status
+    status: ChangeStatus
     path: bytes
     old: Entry | None
     new: Entry | None
@@ -53,7 +53,7 @@ def paired(old: Sequence[Entry], new: Sequence[Entry]) -> Iterator[tuple[bytes, 
 
 def compare(
     old: Entry | None, new: Entry | None, read_old: TreeReader, read_new: TreeReader, *, path: bytes = b""
-) -> Iterator[Change]:
+) -> Iterator[TreeChange]:
     """Every file, link and empty directory that differs between `old` and `new`, by path."""
     if same(old, new):
         return
@@ -73,7 +73,7 @@ def compare_part(
     read_new: TreeReader,
     *,
     path: bytes = b"",
-) -> Iterator[Change]:
+) -> Iterator[TreeChange]:
     """How `new`, a part of a directory, differs from the whole `old`: what it does not have is no change.
 
     `entries` answers with those of some names that a directory of `old` has.
@@ -93,18 +93,20 @@ def compare_part(
             yield from compare_part(before, child, entries, read_old, read_new, path=place)
 
 
-def with_renames(changes: Iterable[Change]) -> list[Change]:
+def with_renames(changes: Iterable[TreeChange]) -> list[TreeChange]:
     """The same changes, a removal and an addition of the same content told as one renaming. Empty files stay apart."""
     listed = list(changes)
-    removed = {c.old.oid: c for c in reversed(listed) if c.status is Status.REMOVED and c.old and _is_content(c.old)}
-    result: dict[bytes, Change] = {change.path: change for change in listed}
+    removed = {
+        c.old.oid: c for c in reversed(listed) if c.status is ChangeStatus.REMOVED and c.old and _is_content(c.old)
+    }
+    result: dict[bytes, TreeChange] = {change.path: change for change in listed}
     for change in listed:
-        if change.status is not Status.ADDED or change.new is None or not _is_content(change.new):
+        if change.status is not ChangeStatus.ADDED or change.new is None or not _is_content(change.new):
             continue
         origin = removed.pop(change.new.oid, None)
         if origin is not None:
             del result[origin.path]
-            result[change.path] = Change(Status.RENAMED, change.path, origin.old, change.new, origin.path)
+            result[change.path] = TreeChange(ChangeStatus.RENAMED, change.path, origin.old, change.new, origin.path)
     return sorted(result.values(), key=lambda change: change.path)
 
 
@@ -144,7 +146,7 @@ def _as_itself(
     new: Entry | None,
     below_old: Sequence[Entry] | None,
     below_new: Sequence[Entry] | None,
-) -> Iterator[Change]:
+) -> Iterator[TreeChange]:
     """The change of the entry at `path` itself: a file, a link, or a directory that is empty on one side."""
     was = old if old is not None and not below_old else None
     now = new if new is not None and not below_new else None
@@ -153,11 +155,11 @@ def _as_itself(
     if now is not None and now.kind is Kind.DIRECTORY and below_old:
         now = None
     if was is not None and now is not None:
-        yield Change(Status.MODIFIED, path, was, now)
+        yield TreeChange(ChangeStatus.MODIFIED, path, was, now)
     elif was is not None:
-        yield Change(Status.REMOVED, path, was, None)
+        yield TreeChange(ChangeStatus.REMOVED, path, was, None)
     elif now is not None:
-        yield Change(Status.ADDED, path, None, now)
+        yield TreeChange(ChangeStatus.ADDED, path, None, now)
 
 
 def _is_content(entry: Entry) -> bool:

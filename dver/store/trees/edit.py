@@ -10,7 +10,7 @@ from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.store.trees.compare import TreeReader
 
 
-def graft(
+def replace_entry(
     top: Entry, inside: Sequence[bytes], found: Entry | None, *, read: TreeReader, emit: Callable[[Oid, bytes], None]
 ) -> Entry:
     """`top` with `found` at the place `inside` of it, or with nothing there. Directories on the way are made.
@@ -23,13 +23,13 @@ def graft(
     children = {child.name: child for child in read(top.oid)} if top.kind is Kind.DIRECTORY else {}
     name, rest = inside[0], inside[1:]
     if rest:
-        below = children.get(name) or directory(name, [], emit)
-        children[name] = graft(below, rest, found, read=read, emit=emit)
+        below = children.get(name) or directory_entry(name, [], emit)
+        children[name] = replace_entry(below, rest, found, read=read, emit=emit)
     elif found is None:
         children.pop(name, None)
     else:
         children[name] = found._replace(name=name)
-    return directory(top.name, [children[key] for key in sorted(children)], emit)
+    return directory_entry(top.name, [children[key] for key in sorted(children)], emit)
 
 
 def overlay(recorded: Entry, found: Entry, *, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
@@ -40,10 +40,10 @@ def overlay(recorded: Entry, found: Entry, *, read: TreeReader, emit: Callable[[
     for child in read(found.oid):
         old = children.get(child.name)
         children[child.name] = overlay(old, child, read=read, emit=emit) if old is not None else child
-    return directory(found.name, [children[key] for key in sorted(children)], emit)
+    return directory_entry(found.name, [children[key] for key in sorted(children)], emit)
 
 
-def common(
+def keep_common(
     recorded: Entry,
     found: Entry,
     *,
@@ -60,11 +60,11 @@ def common(
     except MissingObjectError:
         return found
     pairs = [(known[child.name], child) for child in children if child.name in known]
-    kept = [common(old, child, entries=entries, read=read, emit=emit) for old, child in pairs]
-    return directory(found.name, kept, emit)
+    kept = [keep_common(old, child, entries=entries, read=read, emit=emit) for old, child in pairs]
+    return directory_entry(found.name, kept, emit)
 
 
-def directory(name: bytes, entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
+def directory_entry(name: bytes, entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
     """A directory called `name` with `entries`, sorted by name."""
     size, files = totals(entries)
     return Entry(name, Kind.DIRECTORY, write_directory(entries, emit), size, files)

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from dver.core.garbage_collector import no_collector
+from dver.core.garbage_collector import collector_paused
 from dver.core.oid import Oid
 from dver.formats.tree import NAME_MAX, Entry, Kind
-from dver.store.trees.compare import Status, TreeReader, compare, join, same
-from dver.store.trees.edit import directory
+from dver.store.trees.compare import ChangeStatus, TreeReader, compare, join, same
+from dver.store.trees.edit import directory_entry
 
 _FILES: Final = (Kind.FILE, Kind.EXECUTABLE)
 
 
-class Choice(Enum):
+class MergeChoice(Enum):
     """How a conflict is decided."""
 
     OURS = "ours"
@@ -32,7 +32,7 @@ class Choice(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class TreeConflict:
     """A path, relative to the root, that both sides changed, each in its own way. None is for what is not there."""
 
     path: bytes
@@ -42,19 +42,19 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedTree:
     """What came of it. With conflicts there is no tree, and none was emitted."""
 
     entry: Entry | None
     """None with conflicts, and where nothing is left."""
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[TreeConflict, ...] = ()
 
 
-Choose = Callable[[Conflict], Choice | None]
+Choose = Callable[[TreeConflict], MergeChoice | None]
 """Decides a conflict, or leaves it open with None."""
 
 
-def undecided(_conflict: Conflict) -> None:
+def undecided(_conflict: TreeConflict) -> None:
     """Leave a conflict open."""
     return
 
@@ -67,12 +67,12 @@ def merge(
     read: TreeReader,
     emit: Callable[[Oid, bytes], None],
     choose: Choose = undecided,
-) -> Merged:
+) -> MergedTree:
     """Merge `ours` and `theirs`, which both came from `base`; with None for that, they were both added.
 
     `emit` takes the encoded trees that are new. The result bears the name of `ours`, or of `theirs` if that is absent.
     """
-    with no_collector():
+    with collector_paused():
         return _merge(base, ours, theirs, read, emit, choose)
 
 
@@ -83,7 +83,7 @@ def _merge(
     read: TreeReader,
     emit: Callable[[Oid, bytes], None],
     choose: Choose,
-) -> Merged:
+) -> MergedTree:
     merging = _Merging(read)
     found = merging.merge(b"", base, ours, theirs)
     root = _Folder({b"": found})
@@ -96,11 +96,11 @@ def _merge(
         else:
             _decide(root, conflict, choice, read)
     if open_conflicts:
-        return Merged(None, tuple(open_conflicts))
-    return Merged(_sealed(_name_of(ours, theirs), root.children.get(b""), emit))
+        return MergedTree(None, tuple(open_conflicts))
+    return MergedTree(_sealed(_name_of(ours, theirs), root.children.get(b""), emit))
 
 
-def kept_names(name: bytes, taken: Collection[bytes] = ()) -> tuple[bytes, bytes]:
+def union_names(name: bytes, taken: Collection[bytes] = ()) -> tuple[bytes, bytes]:
     """The names under which a union keeps both versions of `name`: `a.ours.csv` and `a.theirs.csv`.
 
     Where one of these is taken, the first of `a.ours2.csv`, `a.ours3.csv` … that is not.
@@ -131,7 +131,7 @@ class _Merging:
     """One merge: goes through what both sides changed."""
 
     read: TreeReader
-    conflicts: list[Conflict] = field(default_factory=list)
+    conflicts: list[TreeConflict] = field(default_factory=list)
 
     def merge(self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> _Found:
         """What comes of one path. In place of a conflict there is nothing yet."""
@@ -149,7 +149,7 @@ class _Merging:
                 return left  # both deleted what was there, and one put something of another kind in its place
         settled = _merged_file(base, ours, theirs)
         if settled is None:
-            self.conflicts.append(Conflict(path, base, ours, theirs))
+            self.conflicts.append(TreeConflict(path, base, ours, theirs))
         return settled
 
     def _below(
@@ -205,7 +205,7 @@ def _follow_renames(merging: _Merging, root: _Folder, three: tuple[Entry | None,
     merging.conflicts = [one for one in merging.conflicts if one.path not in settled]
 
 
-def _may_be_renamed(conflict: Conflict, deleted: Entry | None, modified: Entry | None) -> bool:
+def _may_be_renamed(conflict: TreeConflict, deleted: Entry | None, modified: Entry | None) -> bool:
     base = conflict.base
     return (
         deleted is None and base is not None and modified is not None and base.size > 0 and _both_files(base, modified)
@@ -217,14 +217,14 @@ def _both_files(one: Entry, other: Entry) -> bool:
 
 
 def _renamed(
-    lost: Sequence[Conflict], base: Entry | None, side: Entry | None, read: TreeReader
-) -> Iterator[tuple[Conflict, bytes]]:
+    lost: Sequence[TreeConflict], base: Entry | None, side: Entry | None, read: TreeReader
+) -> Iterator[tuple[TreeConflict, bytes]]:
     """Where the side that deleted files added their content: with several places, the one of the same name, if it is
     the only one. A place is taken for one file."""
     wanted = {one.base.oid for one in lost if one.base is not None}
     places: dict[Oid, list[bytes]] = {}
     for change in compare(base, side, read, read):
-        if change.status is Status.ADDED and change.new is not None and change.new.oid in wanted:
+        if change.status is ChangeStatus.ADDED and change.new is not None and change.new.oid in wanted:
             places.setdefault(change.new.oid, []).append(change.path)
     for conflict in lost:
         assert conflict.base is not None
@@ -241,16 +241,16 @@ def _renamed(
 # -- decisions
 
 
-def _decide(root: _Folder, conflict: Conflict, choice: Choice, read: TreeReader) -> None:
-    if choice is Choice.UNION and conflict.ours is not None and conflict.theirs is not None:
+def _decide(root: _Folder, conflict: TreeConflict, choice: MergeChoice, read: TreeReader) -> None:
+    if choice is MergeChoice.UNION and conflict.ours is not None and conflict.theirs is not None:
         folder, name = os.path.split(conflict.path)
         parent = _folder_at(root, folder, read) if conflict.path else None
         if parent is not None:
-            names = kept_names(name, parent.children)
+            names = union_names(name, parent.children)
             parent.children.update(zip(names, (conflict.ours, conflict.theirs), strict=True))
             return
-    chosen = conflict.theirs if choice is Choice.THEIRS else conflict.ours
-    if choice is Choice.UNION and chosen is None:
+    chosen = conflict.theirs if choice is MergeChoice.THEIRS else conflict.ours
+    if choice is MergeChoice.UNION and chosen is None:
         chosen = conflict.theirs
     _put(root, conflict.path, chosen, read)
 
@@ -301,7 +301,7 @@ def _sealed(name: bytes, found: _Found, emit: Callable[[Oid, bytes], None]) -> E
         sealed = child if isinstance(child, Entry) and child.name == key else _sealed(key, child, emit)
         if sealed is not None:
             entries.append(sealed)
-    return directory(name, entries, emit) if entries or found.fixed else None
+    return directory_entry(name, entries, emit) if entries or found.fixed else None
 
 
 def _is_directory(entry: Entry | None) -> bool:

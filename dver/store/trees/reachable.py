@@ -19,7 +19,7 @@ BATCH: Final = 10_000
 NAMED: Final = 10
 """Objects that an error names before it only counts."""
 
-Known = Callable[[ObjectKind, Sequence[Oid]], set[Oid]]
+FindPresent = Callable[[ObjectKind, Sequence[Oid]], set[Oid]]
 """Answers with those of the objects that are somewhere. A blob may have the bytes of a tree: hence the kind."""
 
 
@@ -35,7 +35,7 @@ class Reader(Protocol):
         ...
 
 
-class Batch(NamedTuple):
+class ObjectBatch(NamedTuple):
     """Some objects of one kind."""
 
     kind: ObjectKind
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
     """Are these parts of large blobs, rather than contents of files?"""
 
 
-class Missing(NamedTuple):
+class MissingObject(NamedTuple):
     """An object that is not where it is needed. `path` is that of the file or directory it belongs to."""
 
     path: bytes
@@ -52,7 +52,7 @@ class Missing(NamedTuple):
     size: int
 
 
-def walk(roots: Iterable[ObjectKey], reader: Reader, skip: Known) -> Iterator[Batch]:
+def walk(roots: Iterable[ObjectKey], reader: Reader, skip: FindPresent) -> Iterator[ObjectBatch]:
     """All that `roots` reach, each object once: trees level by level, then blobs, each batch before its chunks.
 
     What `skip` knows is left out, with all below it. An object is yielded before it is read; one that `reader` does
@@ -70,17 +70,17 @@ def walk(roots: Iterable[ObjectKey], reader: Reader, skip: Known) -> Iterator[Ba
     while level:
         below: list[Oid] = []
         for batch in _unknown(ObjectKind.TREE, level, skip):
-            yield Batch(ObjectKind.TREE, batch)
+            yield ObjectBatch(ObjectKind.TREE, batch)
             for _, found in reader.trees(batch):
                 trees, files = children(found)
                 below += _fresh(trees, seen_trees)
                 blobs += _fresh(files, seen_blobs)
         level = below
     for batch in _unknown(ObjectKind.BLOB, blobs, skip):
-        yield Batch(ObjectKind.BLOB, batch)
+        yield ObjectBatch(ObjectKind.BLOB, batch)
         chunks = (oid for _, recipe in reader.recipes(batch) for oid in _fresh(recipe.oids, seen_blobs))
         for part in _unknown(ObjectKind.BLOB, chunks, skip):
-            yield Batch(ObjectKind.BLOB, part, are_chunks=True)
+            yield ObjectBatch(ObjectKind.BLOB, part, are_chunks=True)
 
 
 def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
@@ -91,13 +91,15 @@ def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
     return directories, [entry.oid for entry in found.entries if entry.kind is not Kind.DIRECTORY]
 
 
-def find_missing(roots: Iterable[ObjectRef], reader: Reader, present: Known, *, closed: bool = False) -> list[Missing]:
+def find_missing(
+    roots: Iterable[ObjectRef], reader: Reader, present: FindPresent, *, closed: bool = False
+) -> list[MissingObject]:
     """What `roots` reach and `present` does not know, by path. A blob that lacks chunks is listed, with their size.
 
     With `closed`, an object that is present vouches for all below it, and those that are not are gone into, as far as
     `reader` can; without it, those that are present are gone into.
     """
-    lost: list[Missing] = []
+    lost: list[MissingObject] = []
     seen: set[tuple[ObjectKind, Oid]] = set()
     level = list(roots)
     while level:
@@ -110,7 +112,7 @@ def find_missing(roots: Iterable[ObjectRef], reader: Reader, present: Known, *, 
                 for kind in ObjectKind
                 for oid in present(kind, [one.oid for one in fresh.values() if one.kind is kind])
             }
-            lost += [Missing(one.path, one.oid, one.size) for key, one in fresh.items() if key not in known]
+            lost += [MissingObject(one.path, one.oid, one.size) for key, one in fresh.items() if key not in known]
             entered = {one.oid: one for one in fresh.values() if one.kind is ObjectKind.TREE}
             wanted = [oid for oid in entered if ((ObjectKind.TREE, oid) in known) is not closed]
             for oid, found in reader.trees(wanted):
@@ -122,15 +124,15 @@ def find_missing(roots: Iterable[ObjectRef], reader: Reader, present: Known, *, 
     return sorted(lost)
 
 
-def _lacking_chunks(blobs: Mapping[Oid, ObjectRef], reader: Reader, present: Known) -> Iterator[Missing]:
+def _lacking_chunks(blobs: Mapping[Oid, ObjectRef], reader: Reader, present: FindPresent) -> Iterator[MissingObject]:
     for oid, recipe in reader.recipes(list(blobs)):
         chunks = dict(recipe.chunks)
         here = {one for batch in batched(chunks, BATCH) for one in present(ObjectKind.BLOB, batch)}
         if absent := [size for one, size in chunks.items() if one not in here]:
-            yield Missing(blobs[oid].path, oid, sum(absent))
+            yield MissingObject(blobs[oid].path, oid, sum(absent))
 
 
-def named(missing: Sequence[Missing]) -> str:
+def describe_missing(missing: Sequence[MissingObject]) -> str:
     """The first few of `missing` for a message, and how many more there are."""
     shown = [os.fsdecode(one.path) if one.path else str(one.oid) for one in missing[:NAMED]]
     more = len(missing) - len(shown)
@@ -150,7 +152,7 @@ def _fresh(oids: Sequence[Oid], seen: set[Oid]) -> list[Oid]:
     return fresh
 
 
-def _unknown(kind: ObjectKind, oids: Iterable[Oid], skip: Known) -> Iterator[list[Oid]]:
+def _unknown(kind: ObjectKind, oids: Iterable[Oid], skip: FindPresent) -> Iterator[list[Oid]]:
     for batch in batched(oids, BATCH):
         known = skip(kind, batch)
         if rest := [oid for oid in batch if oid not in known]:

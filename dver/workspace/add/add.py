@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 from dver.core.oid import Oid
 from dver.core.progress import Progress, Steps
-from dver.core.worker_pool import Crew
+from dver.core.worker_pool import WorkerPool
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind, read_directory
 from dver.repo import Repository
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 from dver.store.trees.compare import TreeReader, same
-from dver.store.trees.edit import graft
+from dver.store.trees.edit import replace_entry
 from dver.store.writer import StoreWriter
 from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.partial_directories import completed, is_part
@@ -83,7 +83,7 @@ def keep(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
     requests: Sequence[Request],
-    crew: Crew,
+    crew: WorkerPool,
     *,
     remote: str | None,
     progress: Progress,
@@ -91,7 +91,7 @@ def keep(
     """Take all that is requested into the store, and name it in pointers; to be called with the worktree's lock."""
     tries_left = TRIES
     while True:
-        watch = Watch(repo.store)
+        watch = GcGuard(repo.store)
         taken = take(repo, tracked, requests, crew, remote=remote, progress=progress)
         tries_left -= 1
         try:
@@ -116,7 +116,7 @@ def take(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
     requests: Sequence[Request],
-    crew: Crew | None,
+    crew: WorkerPool | None,
     *,
     remote: str | None,
     progress: Progress,
@@ -169,7 +169,7 @@ def _take_one(
     one, stored = target.tracked, DirectoryReader(repo, target.tracked)
     if target.inside:
         top = entries.get(one.path, one.entry)
-        entries[one.path] = graft(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
+        entries[one.path] = replace_entry(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
         return False
     assert snapshot is not None
     if snapshot.root.kind is Kind.SYMLINK:
@@ -178,7 +178,7 @@ def _take_one(
     return same(entries[one.path], snapshot.root)
 
 
-def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], watch: Watch) -> None:
+def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], watch: GcGuard) -> None:
     write_pointers(repo, {one.path: one.pointer for one in added}, watch)
     if repo.link_mode.shares_file:
         for one in added:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dver.core.errors import ConflictError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.progress import Progress
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
@@ -40,7 +40,7 @@ def is_behind(repo: Repository, request: Request, state: DataState) -> ConflictE
     """The error for a request for data that is in a `state` that must not be recorded."""
     assert request.target is not None
     tracked = request.target.tracked
-    shown, text = repo.shown(request.path), typed(repo.shown(request.path))
+    shown, text = repo.shown(request.path), quoted(repo.shown(request.path))
     in_store = tracked.pointer.oid in presence_of(repo, [tracked.pointer]).in_store
     verb = "checkout" if in_store else "pull"
     if state is DataState.OUT_OF_DATE:

@@ -13,7 +13,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
-from dver.store.trees.compare import Change, TreeReader, compare, same, with_renames
+from dver.store.trees.compare import TreeChange, TreeReader, compare, same, with_renames
 from dver.tracking.partial_directories import changes_in_part, completed, is_part
 from dver.tracking.targets import Target
 from dver.workspace.scan.hash_or_store import HashOnly
@@ -48,7 +48,7 @@ class Examined:
 
     found: Entry | None
     state: DataState
-    changes: tuple[Change, ...] | None = ()
+    changes: tuple[TreeChange, ...] | None = ()
     """Against the pointer, where the data was edited; None where the recorded version cannot be read here."""
     is_complete: bool = False
     """Is all that is recorded there, so that it is no part? Known of unchanged data only."""
@@ -72,7 +72,9 @@ def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, pro
     return Examined(found, state, changes) if changes else Examined(found, DataState.UNCHANGED)
 
 
-def _changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> tuple[Entry, tuple[Change, ...]]:
+def _changes(
+    repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot
+) -> tuple[Entry, tuple[TreeChange, ...]]:
     """What is at `path`, with what was never checked out there as it is `recorded`, and how it differs from that."""
     if is_part(repo, path, recorded):
         changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))

@@ -15,8 +15,8 @@ from dver.git.index import tracked_under
 from dver.git.pointers import read_blobs
 from dver.repo import Repository
 from dver.sharing.prefetch import with_listings
-from dver.store.trash.guard import Watch
-from dver.store.trees.edit import common
+from dver.store.trash.guard import GcGuard
+from dver.store.trees.edit import keep_common
 from dver.tracking.browse import entry_at
 from dver.tracking.pointer_files import write_pointers
 from dver.tracking.revision_scope import Scope, targets_in
@@ -46,7 +46,7 @@ def check_out(
     rest is checked out where it is in the store; otherwise the parts are brought up to date. With `relink`, files that
     are linked to the store in another way than `cache.link` says are linked again. Call it within `repo.exclusive()`.
     """
-    watch = Watch(repo.store) if rev is not None else None
+    watch = GcGuard(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd, targets) if rev is None else ()
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
@@ -90,7 +90,7 @@ def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, pr
         return together([])
     made: dict[Oid, bytes] = {}
     read = repo.trees([snapshot])
-    want = common(wish.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
+    want = keep_common(wish.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
     subject = Subject(wish.path, snapshot.root, want, repo.placed.get(wish.path, ()))
     plan = plan_checkout(
         [subject],

@@ -14,7 +14,7 @@ from dver.core.progress import Task
 from dver.core.sparse_files import write_sparsely
 from dver.formats.pack import Codec
 from dver.formats.tree import Entry, Kind
-from dver.store.objects.frames import Found
+from dver.store.objects.frames import ObjectLocation
 from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.workspace.scan.stat_cache import stat_key
@@ -53,7 +53,7 @@ class FileMaker:
         by_oid: dict[Oid, list[Entry]] = {}
         for entry in entries:
             by_oid.setdefault(entry.oid, []).append(entry)
-        small: list[Found] = []
+        small: list[ObjectLocation] = []
         loose = self._loose_alone(by_oid)
         for found in self._store.locate(by_oid.keys() - loose):
             if found.codec is Codec.CHUNKED or found.raw_size > _STREAMED:

@@ -15,7 +15,7 @@ from dver.core.files import read_pieces
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
 from dver.core.progress import Task
-from dver.core.worker_pool import Crew, Report, share
+from dver.core.worker_pool import Report, WorkerPool, split_evenly
 from dver.store.objects.database import Database
 from dver.store.objects.file_creation import PRIVATE, Sharing
 from dver.store.objects.loose import LinkMode
@@ -60,7 +60,7 @@ class KeepInStore:
     What the crew has kept can be found once the block has ended well, before that of the writer does.
     """
 
-    def __init__(self, writer: StoreWriter, mode: LinkMode, crew: Crew) -> None:
+    def __init__(self, writer: StoreWriter, mode: LinkMode, crew: WorkerPool) -> None:
         self._writer = writer
         self._mode = mode
         self._crew = crew
@@ -108,7 +108,7 @@ class KeepInStore:
     def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         if len(candidates) < _WORTH_SHARING or not len(self._crew):
             return keep_small(self._writer, candidates, task.advance)
-        own, *others = share(candidates, len(self._crew) + 1)
+        own, *others = split_evenly(candidates, len(self._crew) + 1)
         self._crew.begin([[tuple(candidate) for candidate in part] for part in others])
 
         def report(amount: int) -> None:
@@ -168,12 +168,12 @@ class _AtMost:
         self._told = size
 
 
-def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> Crew:
+def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> WorkerPool:
     """Processes that help to keep files in the store at `root`, which is used as `sharing` says.
 
     To be made before this process opens `database`: SQLite must not be used in a process that was forked later.
     """
-    return Crew(lambda: _Keeper(root, database, sharing))
+    return WorkerPool(lambda: _Keeper(root, database, sharing))
 
 
 class _Keeper:

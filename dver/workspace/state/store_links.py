@@ -16,7 +16,7 @@ from typing import Final
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.store.store import Store
 
 _SHAPE: Final = re.compile(rb"(/.*)/loose/([0-9a-f]{2})/([0-9a-f]{62})", re.DOTALL)
@@ -83,7 +83,7 @@ def edited(path: bytes) -> CorruptError:
     return CorruptError(
         f"{name!r} was edited while it was the store's own file",
         why="so the store's copy of the earlier version is damaged",
-        fix=f"keep what is there now: dver unlock {typed(name)}; then `dver add` it."
+        fix=f"keep what is there now: dver unlock {quoted(name)}; then `dver add` it."
         " `dver fsck --repair` looks for a good copy of the earlier version",
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from dver.cli.render.reasons import step_json, told
 from dver.core.oid import Oid
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.engine.graph import Address
@@ -28,18 +28,18 @@ from dver.pipelines.engine.reasons import (
     Reason,
     Upstream,
 )
-from dver.store.trees.compare import Change, Status
+from dver.store.trees.compare import ChangeStatus, TreeChange
 
 LONG = "python train.py --data prepared/set --epochs 100 --batch 64"
 
 
-def item(content: bytes, *, files: int = 0) -> Item:
+def item(content: bytes, *, files: int = 0) -> LockedItem:
     kind = ObjectKind.TREE if files else ObjectKind.BLOB
-    return Item("it", kind, Oid.of(content), len(content), files or 1)
+    return LockedItem("it", kind, Oid.of(content), len(content), files or 1)
 
 
-def changes(*names: bytes) -> tuple[Change, ...]:
-    return tuple(Change(Status.ADDED, one, None, Entry(one, Kind.FILE, Oid.of(one), 1)) for one in names)
+def changes(*names: bytes) -> tuple[TreeChange, ...]:
+    return tuple(TreeChange(ChangeStatus.ADDED, one, None, Entry(one, Kind.FILE, Oid.of(one), 1)) for one in names)
 
 
 @pytest.mark.parametrize(

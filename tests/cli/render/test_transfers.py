@@ -6,11 +6,11 @@ from dver.cli.render.json_output import simplified
 from dver.cli.render.transfers import downloads_json
 from dver.core.oid import Oid
 from dver.remote.transfer.fetch import DownloadResult
-from dver.store.trees.reachable import Missing
+from dver.store.trees.reachable import MissingObject
 
 OID = Oid.of(b"lost")
 RESULT = DownloadResult(
-    "origin", "/r", 2, 5, 700, missing=(Missing(b"data/a", OID, 9),), runs=3, damaged_runs=("runs/x",)
+    "origin", "/r", 2, 5, 700, missing=(MissingObject(b"data/a", OID, 9),), runs=3, damaged_runs=("runs/x",)
 )
 
 

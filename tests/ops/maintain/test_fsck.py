@@ -17,7 +17,7 @@ from dver.ops.maintain.fsck import FsckResult, fsck
 from dver.ops.share import remote as remotes
 from dver.ops.share.push import push
 from dver.store.objects.packs import PackReader, parse_pack_file_name
-from dver.store.repair.damage import Part
+from dver.store.repair.damage import DamagedPart
 from dver.tracking.revision_scope import Scope
 
 SEEDS = int(os.environ.get("DVER_TEST_SEEDS", "12"))
@@ -360,7 +360,7 @@ def test_a_sample_reads_a_part_and_always_the_footers(tmp_path: Path) -> None:
     flip(path, path.stat().st_size - pack.TRAILER_SIZE - 1)
     with project.opened() as repo:
         found = fsck(repo, cwd=project.root, fraction=0.0001, seed=3)
-    assert Part.FOOTER in {one.part for one in found.damages}
+    assert DamagedPart.FOOTER in {one.part for one in found.damages}
 
 
 def test_the_command_line_tells_and_exits_with_6(project: Project, run: Run) -> None:

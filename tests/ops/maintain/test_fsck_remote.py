@@ -24,7 +24,7 @@ from dver.ops.share.fetch import fetch
 from dver.ops.share.push import push
 from dver.remote.storage import BytesBody
 from dver.store.objects.packs import PackReader, parse_pack_file_name
-from dver.store.repair.damage import Part
+from dver.store.repair.damage import DamagedPart
 from dver.tracking.revision_scope import Scope
 
 SEEDS = int(os.environ.get("DVER_TEST_SEEDS", "12"))
@@ -192,7 +192,7 @@ def test_all_packs_gone_are_made_again(project: Project, remote: Path, tmp_path:
     good = listing(remote / "packs")
     shutil.rmtree(remote / "packs")
     found = look(project)
-    assert {one.part for one in found.damages} == {Part.PACK, Part.FRAME}
+    assert {one.part for one in found.damages} == {DamagedPart.PACK, DamagedPart.FRAME}
     assert look(project, repair=True).is_well
     assert listing(remote / "packs") == good
     assert_pulled(project, tmp_path / "out")
@@ -264,7 +264,7 @@ def test_all_indexes_damaged_are_written_anew(project: Project, remote: Path, tm
         flip(path, 20)
     (remote / "packs" / ("ab" * 32 + ".pack")).write_bytes(b"no pack")
     found = look(project)
-    assert [one.part for one in found.damages] == [Part.INDEX, Part.INDEX]
+    assert [one.part for one in found.damages] == [DamagedPart.INDEX, DamagedPart.INDEX]
     assert look(project, repair=True).is_well
     assert look(project).is_well
     assert is_pushed(project)
@@ -283,7 +283,7 @@ def test_an_index_that_promises_what_is_not_there_is_found_and_mended(project: P
     first, _ = sorted((remote / "indexes").glob("*.idx"), key=lambda path: path.stat().st_mtime_ns)
     first.unlink()
     found = look(project)
-    assert Part.PROMISE in {one.part for one in found.damages}
+    assert DamagedPart.PROMISE in {one.part for one in found.damages}
     assert look(project, repair=True).is_well
     assert not look(project).damages
     push_all(project)
@@ -296,7 +296,7 @@ def test_a_sample_reads_a_part_and_always_the_footers(project: Project, remote: 
     with project.opened() as repo:
         found = fsck_remote(repo, "origin", cwd=project.root, fraction=0.01, seed=1)
         whole = fsck_remote(repo, "origin", cwd=project.root)
-    assert [one.part for one in found.damages] == [Part.FOOTER] * len(packs_of(remote))
+    assert [one.part for one in found.damages] == [DamagedPart.FOOTER] * len(packs_of(remote))
     assert found.size < whole.size
 
 

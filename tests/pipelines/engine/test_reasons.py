@@ -7,7 +7,7 @@ import pytest
 
 from dver.core.oid import Oid
 from dver.formats import lock
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.load import load
 from dver.pipelines.definition.stage import Stage
@@ -32,8 +32,8 @@ from dver.pipelines.engine.reasons import (
 )
 
 
-def item(path: str, content: bytes = b"", **more: Any) -> Item:
-    return Item(path, ObjectKind.BLOB, Oid.of(content), len(content), **more)
+def item(path: str, content: bytes = b"", **more: Any) -> LockedItem:
+    return LockedItem(path, ObjectKind.BLOB, Oid.of(content), len(content), **more)
 
 
 def stage(**more: Any) -> Stage:
@@ -47,7 +47,7 @@ INPUTS = Inputs(
     env={"SEED": "1"},
 )
 OUTS = {"x": item("x")}
-LAST = lock.Stage("run", tuple(INPUTS.deps.values()), (item("x"),), INPUTS.params, INPUTS.env)  # type: ignore[arg-type]
+LAST = lock.LockedStage("run", tuple(INPUTS.deps.values()), (item("x"),), INPUTS.params, INPUTS.env)  # type: ignore[arg-type]
 
 
 def key(found: Stage, inputs: Inputs) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dver.core.oid import Oid
-from dver.formats.lock import Item
+from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.plan import Intent, Step
@@ -59,5 +59,5 @@ def test_a_folder_that_is_missing_is_explained_by_what_is_absent_in_it() -> None
 
 
 def test_files_of_an_output_are_told_where_the_data_is() -> None:
-    old, new = (Item("out", ObjectKind.TREE, Oid.of(content), 1) for content in (b"old", b"new"))
+    old, new = (LockedItem("out", ObjectKind.TREE, Oid.of(content), 1) for content in (b"old", b"new"))
     assert told({A: (OutputChanged("out", old, new, ()),)}) == {A: (OutputChanged("out", old, new),)}

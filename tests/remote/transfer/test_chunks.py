@@ -27,8 +27,8 @@ from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import plan_fetch
 from dver.remote.transfer.push_plan import plan_push
 from dver.store.objects.chunking import MAXIMUM
-from dver.store.objects.file_creation import DAY, Scratch
-from dver.store.objects.incomplete_blobs import Part, clear_parts, is_part
+from dver.store.objects.file_creation import DAY, ScratchDirectory
+from dver.store.objects.incomplete_blobs import IncompleteBlob, clear_incomplete_blobs, is_incomplete_blob
 from dver.store.objects.loose import LinkMode
 from dver.store.objects.packs import PackWriter
 from dver.store.writer import StoreWriter
@@ -82,7 +82,7 @@ def on_remote(spy: Spy) -> int:
 
 
 def parts(clone: Clone) -> list[Path]:
-    return [path for path in clone.store.scratch.folder.glob("*") if is_part(path.name)]
+    return [path for path in clone.store.scratch.folder.glob("*") if is_incomplete_blob(path.name)]
 
 
 # -- what is sent
@@ -264,7 +264,7 @@ def test_a_part_that_holds_something_else_is_filled_anew(spy: Spy, source: Clone
     source.push(spy, root)
     plan = plan_fetch([ObjectRef(root.oid, root.kind)], clone.store, clone.catalog(spy), link_mode=LinkMode.SYMLINK)
     get(clone, spy, root, LinkMode.SYMLINK)
-    with Part(clone.store.scratch, *plan.assemblies[0]) as part:
+    with IncompleteBlob(clone.store.scratch, *plan.assemblies[0]) as part:
         part.write(0, b"nonsense" * 10_000)
     clone.store.loose.path(root.oid).unlink()
     assert get(clone, spy, root, LinkMode.SYMLINK, damaged=()).error() is None
@@ -281,11 +281,11 @@ def first_assembly(spy: Spy, source: Clone, clone: Clone, content: bytes) -> Ass
 def test_two_who_put_the_same_together_do_not_get_into_each_others_way(spy: Spy, source: Clone, clone: Clone) -> None:
     content = noise(8 * MIB)
     one = first_assembly(spy, source, clone, content)
-    with Part(clone.store.scratch, *one) as first, Part(clone.store.scratch, *one) as second:
+    with IncompleteBlob(clone.store.scratch, *one) as first, IncompleteBlob(clone.store.scratch, *one) as second:
         first.write(0, content)
         second.write(0, content)
         first.finish(clone.store.loose)
-        with Part(clone.store.scratch, *one):  # which begins again where the first one was
+        with IncompleteBlob(clone.store.scratch, *one):  # which begins again where the first one was
             second.finish(clone.store.loose)
     assert clone.store.read(one.oid) == content
     assert len(parts(clone)) == 1
@@ -296,17 +296,17 @@ def test_a_part_is_taken_over_from_a_process_that_was_killed_and_not_from_one_th
 ) -> None:
     content = noise(8 * MIB)
     one = first_assembly(spy, source, clone, content)
-    with Part(clone.store.scratch, *one) as part:
+    with IncompleteBlob(clone.store.scratch, *one) as part:
         part.write(0, content[:MIB])
         (alive,) = parts(clone)
-        with Part(clone.store.scratch, *one) as other:
+        with IncompleteBlob(clone.store.scratch, *one) as other:
             assert sum(chunk.size for _, chunk in other.lacking()) == len(content)
         ended = subprocess.Popen(["true"])
         ended.wait()
         dead = alive.rename(alive.with_name(alive.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")))
         for path in set(parts(clone)) - {dead}:
             path.unlink()
-        with Part(clone.store.scratch, *one) as other:
+        with IncompleteBlob(clone.store.scratch, *one) as other:
             assert sum(chunk.size for _, chunk in other.lacking()) < len(content)
         assert not dead.exists()
 
@@ -320,23 +320,23 @@ def test_a_part_of_another_container_is_never_taken_over(
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("dver.store.objects.incomplete_blobs.os.getpid", lambda: 999_999_999)
         elsewhere.setattr("dver.store.objects.incomplete_blobs._space", lambda: "0" * 8)
-        theirs = Part(clone.store.scratch, *one)
+        theirs = IncompleteBlob(clone.store.scratch, *one)
     with theirs:
         theirs.write(0, content[:MIB])
-        with Part(clone.store.scratch, *one) as ours:
+        with IncompleteBlob(clone.store.scratch, *one) as ours:
             assert sum(chunk.size for _, chunk in ours.lacking()) == len(content)
             assert theirs.path.exists()
 
 
 def test_a_part_that_nobody_goes_on_with_is_cleared_after_a_day(spy: Spy, source: Clone, clone: Clone) -> None:
     one = first_assembly(spy, source, clone, noise(8 * MIB))
-    with Part(clone.store.scratch, *one):
+    with IncompleteBlob(clone.store.scratch, *one):
         pass
     (left,) = parts(clone)
-    clear_parts(clone.store.scratch)
+    clear_incomplete_blobs(clone.store.scratch)
     assert left.exists()
     os.utime(left, (0, time.time() - DAY - 1))
-    clear_parts(clone.store.scratch)
+    clear_incomplete_blobs(clone.store.scratch)
     assert not left.exists()
 
 
@@ -364,7 +364,7 @@ def test_a_recipe_that_lies_is_found_out(spy: Spy, clone: Clone, tmp_path: Path,
     """Somebody who can write to the bucket lists other chunks in the recipe of a blob."""
     good, evil = noise(2 * MIB, 1), noise(2 * MIB, 2)
     halves = [evil[:MIB], evil[MIB:]]
-    with PackWriter(Scratch(tmp_path)) as writer:
+    with PackWriter(ScratchDirectory(tmp_path)) as writer:
         for half in halves:
             writer.add(Oid.of(half), ObjectKind.BLOB, Codec.RAW, MIB, half)
         payload = recipe.encode([recipe.Chunk(Oid.of(half), MIB) for half in halves])

@@ -22,7 +22,7 @@ from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.store import Store
 from dver.store.trash import trash
 from dver.store.trash.batch import open_batch
-from dver.store.trash.guard import Watch
+from dver.store.trash.guard import GcGuard
 from dver.store.trash.trash import last_gc
 from dver.store.writer import StoreWriter
 
@@ -121,7 +121,7 @@ def collect(
 
     with open_batch(store) as batch:
         inventory = collection.take_inventory(store)
-        needed = collection.find_needed(store, [(root.oid, root.kind) for root in roots])
+        needed = collection.find_reachable(store, [(root.oid, root.kind) for root in roots])
         return collection.collect(store, batch, inventory, needed, roots_now=roots_now)
 
 
@@ -309,7 +309,7 @@ def test_roots_that_appear_while_things_are_moved_get_all_they_need_back(clone: 
 def test_roots_that_appear_before_anything_is_moved_stay(clone: Clone) -> None:
     root = put_dataset(clone.store, files(20, seed=1))
     with open_batch(clone.store) as batch:
-        inventory, needed = collection.take_inventory(clone.store), collection.find_needed(clone.store, [])
+        inventory, needed = collection.take_inventory(clone.store), collection.find_reachable(clone.store, [])
         result = collection.collect(clone.store, batch, inventory, needed, roots_now=lambda: [(root.oid, root.kind)])
     assert result.plan.empty
     assert last_gc(clone.store.trash) == b""
@@ -332,7 +332,7 @@ def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone)
     (late,) = other.packs.iterdir()
     roots = [(root.oid, root.kind)]
     with open_batch(clone.store) as batch:
-        inventory, needed = collection.take_inventory(clone.store), collection.find_needed(clone.store, roots)
+        inventory, needed = collection.take_inventory(clone.store), collection.find_reachable(clone.store, roots)
         assert list(needed.absent) == [(root.oid, ObjectKind.TREE)]
         away.rename(path)  # with all trees
         late.rename(clone.store.packs / late.name)
@@ -378,7 +378,7 @@ def test_what_a_killed_gc_has_taken_is_still_found(clone: Clone) -> None:
 
 
 def test_a_command_sees_a_gc_that_ran_meanwhile_and_puts_back_what_it_names(clone: Clone) -> None:
-    watch = Watch(clone.store)
+    watch = GcGuard(clone.store)
     dataset = files(20, seed=1)
     root = put_dataset(clone.store, dataset)
     collect(clone.store, [])
@@ -387,7 +387,7 @@ def test_a_command_sees_a_gc_that_ran_meanwhile_and_puts_back_what_it_names(clon
 
 
 def test_a_command_learns_what_was_deleted_for_good_meanwhile(clone: Clone) -> None:
-    watch = Watch(clone.store)
+    watch = GcGuard(clone.store)
     root = put_dataset(clone.store, {"a": b"content"})
     collect(clone.store, [])
     trash.delete(clone.store, batch_of(clone.store))
@@ -398,15 +398,15 @@ def test_a_command_that_began_while_a_gc_was_at_work_looks_again(clone: Clone) -
     dataset = files(20, seed=1)
     root = put_dataset(clone.store, dataset)
     with open_batch(clone.store) as batch:
-        inventory, needed = collection.take_inventory(clone.store), collection.find_needed(clone.store, [])
-        watch = Watch(clone.store)
+        inventory, needed = collection.take_inventory(clone.store), collection.find_reachable(clone.store, [])
+        watch = GcGuard(clone.store)
         collection.collect(clone.store, batch, inventory, needed, roots_now=list)
     assert watch.lacking([(root.oid, root.kind)]) == set()
     assert read_dataset(clone.store, root.oid) == dataset
 
 
 def test_where_no_gc_ran_nothing_is_looked_at(clone: Clone) -> None:
-    watch = Watch(clone.store)
+    watch = GcGuard(clone.store)
     assert watch.lacking([(Oid.of(b"not here"), ObjectKind.BLOB)]) == set()
 
 
@@ -485,7 +485,7 @@ def test_a_gc_that_is_killed_before_any_file_operation_loses_nothing_and_is_comp
         assert not store.find_missing(kept), step
         if any(not batch.finished for batch in trash.batches(store.trash)):
             # What was not needed and is named now is put back.
-            assert not Watch(store).lacking([(root.oid, root.kind) for root in dropped]), step
+            assert not GcGuard(store).lacking([(root.oid, root.kind) for root in dropped]), step
             assert not store.find_missing(dropped), step
         collect_and_delete(folder)
         store = Clone(folder).store

@@ -13,7 +13,7 @@ from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.objects.codec import Decoder, Encoder
-from dver.store.objects.file_creation import Scratch
+from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import PackReader, PackWriter, pack_file_name, parse_pack_file_name
 
 CONTENTS = [b"", b"hello", b"text " * 500, os.urandom(2000)]
@@ -23,7 +23,7 @@ CONTENTS = [b"", b"hello", b"text " * 500, os.urandom(2000)]
 def written(tmp_path: Path) -> tuple[Path, Oid, list[Row]]:
     """A pack with some objects."""
     encoder = Encoder()
-    with PackWriter(Scratch(tmp_path / "tmp")) as writer:
+    with PackWriter(ScratchDirectory(tmp_path / "tmp")) as writer:
         for content in CONTENTS:
             codec, payload = encoder.encode(content)
             writer.add(Oid.of(content), ObjectKind.BLOB, codec, len(content), payload)
@@ -48,21 +48,21 @@ def test_a_pack_gives_back_what_was_put_in(written: tuple[Path, Oid, list[Row]])
 def test_the_same_objects_in_the_same_order_make_the_same_pack(tmp_path: Path) -> None:
     names = []
     for _ in range(2):
-        with PackWriter(Scratch(tmp_path)) as writer:
+        with PackWriter(ScratchDirectory(tmp_path)) as writer:
             writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
             names.append(writer.seal())
     assert names[0] == names[1]
 
 
 def test_a_pack_that_is_not_moved_leaves_nothing(tmp_path: Path) -> None:
-    with PackWriter(Scratch(tmp_path)) as writer:
+    with PackWriter(ScratchDirectory(tmp_path)) as writer:
         writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
         writer.seal()
     assert os.listdir(tmp_path) == []
 
 
 def test_what_an_interruption_left_behind_the_last_whole_frame_is_cut_off(tmp_path: Path) -> None:
-    with PackWriter(Scratch(tmp_path)) as writer:
+    with PackWriter(ScratchDirectory(tmp_path)) as writer:
         writer.add(Oid.of(b"x"), ObjectKind.BLOB, Codec.RAW, 1, b"x")
         writer._file.write(b"half a frame")  # as if Ctrl-C had come between header and payload
         name = writer.seal()

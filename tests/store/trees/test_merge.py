@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, read_directory
 from dver.store.trees.compare import leaves
-from dver.store.trees.edit import directory
-from dver.store.trees.merge import Choice, Conflict, Merged, kept_names, merge
+from dver.store.trees.edit import directory_entry
+from dver.store.trees.merge import MergeChoice, MergedTree, TreeConflict, merge, union_names
 
 Content = str | tuple[Kind, str] | None
 """A file's text; another kind and its text; None for an empty directory."""
@@ -43,17 +43,17 @@ class Trees:
             else:
                 entries.append(self.leaf(first.encode(), content))
         entries += [self.make(inner, first.encode()) for first, inner in below.items()]
-        return directory(name, sorted(entries), self.emit)
+        return directory_entry(name, sorted(entries), self.emit)
 
     def leaf(self, name: bytes, content: Content) -> Entry:
         if content is None:
-            return directory(name, [], self.emit)
+            return directory_entry(name, [], self.emit)
         kind, text = content if isinstance(content, tuple) else (Kind.FILE, content)
         return Entry(name, kind, Oid.of(text.encode()), len(text))
 
     def merge(
-        self, base: Files | None, ours: Files, theirs: Files, choose: Mapping[str, Choice] | None = None
-    ) -> Merged:
+        self, base: Files | None, ours: Files, theirs: Files, choose: Mapping[str, MergeChoice] | None = None
+    ) -> MergedTree:
         chosen = {path.encode(): choice for path, choice in (choose or {}).items()}
         made = [self.make(files) if files is not None else None for files in (base, ours, theirs)]
         self.read_oids.clear()
@@ -65,7 +65,9 @@ class Trees:
         return {path.decode(): (one.kind, one.oid) for path, one in leaves(entry, self.read)}
 
 
-def merged(base: Files | None, ours: Files, theirs: Files, choose: Mapping[str, Choice] | None = None) -> list[str]:
+def merged(
+    base: Files | None, ours: Files, theirs: Files, choose: Mapping[str, MergeChoice] | None = None
+) -> list[str]:
     """The conflicts, or the merged files."""
     trees = Trees()
     found = trees.merge(base, ours, theirs, choose)
@@ -179,39 +181,39 @@ def test_a_rename_to_where_the_other_side_has_something_conflicts() -> None:
 @pytest.mark.parametrize(
     ("choice", "wanted"),
     [
-        (Choice.OURS, {"d/a.csv": "2", "z": "0"}),
-        (Choice.THEIRS, {"d/a.csv": "3", "z": "0"}),
-        (Choice.UNION, {"d/a.ours.csv": "2", "d/a.theirs.csv": "3", "z": "0"}),
+        (MergeChoice.OURS, {"d/a.csv": "2", "z": "0"}),
+        (MergeChoice.THEIRS, {"d/a.csv": "3", "z": "0"}),
+        (MergeChoice.UNION, {"d/a.ours.csv": "2", "d/a.theirs.csv": "3", "z": "0"}),
     ],
 )
-def test_a_conflict_is_decided(choice: Choice, wanted: Files) -> None:
+def test_a_conflict_is_decided(choice: MergeChoice, wanted: Files) -> None:
     trees = Trees()
     found = trees.merge({"d/a.csv": "1"}, {"d/a.csv": "2", "z": "0"}, {"d/a.csv": "3"}, {"d/a.csv": choice})
     assert found.entry == trees.make(wanted)
 
 
 def test_a_union_with_a_deleted_file_keeps_the_file_under_its_name() -> None:
-    assert merged({"a": "1", "z": "0"}, {"z": "0"}, {"a": "2", "z": "0"}, {"a": Choice.UNION}) == ["a", "z"]
+    assert merged({"a": "1", "z": "0"}, {"z": "0"}, {"a": "2", "z": "0"}, {"a": MergeChoice.UNION}) == ["a", "z"]
 
 
 def test_a_union_of_a_file_and_a_directory_keeps_both() -> None:
-    assert merged({}, {"a": "1"}, {"a/b": "2"}, {"a": Choice.UNION}) == ["a.ours", "a.theirs/b"]
+    assert merged({}, {"a": "1"}, {"a/b": "2"}, {"a": MergeChoice.UNION}) == ["a.ours", "a.theirs/b"]
 
 
 def test_a_side_that_deleted_all_of_a_directory_may_win() -> None:
-    assert merged({"d/a": "1", "z": "0"}, {"z": "0"}, {"d/a": "2", "z": "0"}, {"d/a": Choice.OURS}) == ["z"]
+    assert merged({"d/a": "1", "z": "0"}, {"z": "0"}, {"d/a": "2", "z": "0"}, {"d/a": MergeChoice.OURS}) == ["z"]
 
 
 def test_other_conflicts_stay_open() -> None:
-    assert merged({"a": "1", "b": "1"}, {"a": "2", "b": "2"}, {"a": "3", "b": "3"}, {"a": Choice.OURS}) == [
+    assert merged({"a": "1", "b": "1"}, {"a": "2", "b": "2"}, {"a": "3", "b": "3"}, {"a": MergeChoice.OURS}) == [
         "conflict: b"
     ]
 
 
 def test_names_of_a_union_avoid_what_is_there() -> None:
-    assert kept_names(b"a.csv") == (b"a.ours.csv", b"a.theirs.csv")
-    assert kept_names(b"a.csv", {b"a.theirs.csv"}) == (b"a.ours2.csv", b"a.theirs2.csv")
-    assert all(len(one) <= 255 for one in kept_names(b"x" * 255))
+    assert union_names(b"a.csv") == (b"a.ours.csv", b"a.theirs.csv")
+    assert union_names(b"a.csv", {b"a.theirs.csv"}) == (b"a.ours2.csv", b"a.theirs2.csv")
+    assert all(len(one) <= 255 for one in union_names(b"x" * 255))
 
 
 def test_a_conflict_emits_no_tree() -> None:
@@ -296,9 +298,9 @@ def _possible(files: Mapping[str, int]) -> dict[str, str]:
     return {path: "x" * n for path, n in files.items() if not any(other.startswith(path + "/") for other in files)}
 
 
-@given(_WILD, _WILD, _WILD, st.sampled_from(Choice))
+@given(_WILD, _WILD, _WILD, st.sampled_from(MergeChoice))
 def test_any_trees_merge_once_all_is_decided(
-    base: dict[str, int], ours: dict[str, int], theirs: dict[str, int], choice: Choice
+    base: dict[str, int], ours: dict[str, int], theirs: dict[str, int], choice: MergeChoice
 ) -> None:
     trees = Trees()
     three = [trees.make(_possible(one)) for one in (base, ours, theirs)]
@@ -312,4 +314,4 @@ def test_any_trees_merge_once_all_is_decided(
     assert merge(three[0], three[1], three[1], read=trees.read, emit=trees.emit).entry == three[1]
     one, other = (merge(three[0], *sides, read=trees.read, emit=trees.emit) for sides in (three[1:], three[:0:-1]))
     assert one.entry == other.entry
-    assert one.conflicts == tuple(Conflict(c.path, c.base, c.theirs, c.ours) for c in other.conflicts)
+    assert one.conflicts == tuple(TreeConflict(c.path, c.base, c.theirs, c.ours) for c in other.conflicts)

@@ -16,7 +16,7 @@ from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded, decode, encode_leaf, write_directory
 from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
-from dver.store.trees.reachable import Batch, find_missing, named, walk
+from dver.store.trees.reachable import ObjectBatch, describe_missing, find_missing, walk
 from dver.store.writer import StoreWriter
 
 
@@ -29,7 +29,7 @@ def nothing(_: ObjectKind, __: Sequence[Oid]) -> set[Oid]:
     return set()
 
 
-def walked(store: Store, *roots: ObjectRef) -> list[Batch]:
+def walked(store: Store, *roots: ObjectRef) -> list[ObjectBatch]:
     return list(walk([(root.oid, root.kind) for root in roots], StoreReader(store), nothing))
 
 
@@ -157,5 +157,5 @@ def test_only_the_first_few_missing_are_named() -> None:
             return []
 
     lost = find_missing([root], OneLeaf(), lambda kind, oids: {*oids} if kind is root.kind else set())
-    assert named(lost) == ", ".join(f"data/f{number:02}" for number in range(10)) + " and 3 more"
-    assert named(lost[:1]) == "data/f00"
+    assert describe_missing(lost) == ", ".join(f"data/f{number:02}" for number in range(10)) + " and 3 more"
+    assert describe_missing(lost[:1]) == "data/f00"

@@ -14,7 +14,7 @@ from strategies import names
 from workspaces import Content, listing
 
 from dver.core.oid import Oid
-from dver.core.worker_pool import Crew, Worker
+from dver.core.worker_pool import Worker, WorkerPool
 from dver.formats.tree import Entry
 from dver.store.objects.database import Database
 from dver.store.objects.loose import LinkMode
@@ -56,7 +56,7 @@ def build(path: bytes, spec: object) -> None:
         os.chmod(path, 0o755 if kind == "executable" else 0o644)
 
 
-NOBODY = Crew(Worker, size=1)  # a crew of one forks nobody
+NOBODY = WorkerPool(Worker, size=1)  # a crew of one forks nobody
 
 
 class Place:

@@ -9,7 +9,7 @@ import pytest
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, read_directory
-from dver.store.trees.edit import directory
+from dver.store.trees.edit import directory_entry
 from dver.workspace.state.data_state import DataState, data_state
 from dver.workspace.state.placed import NOTHING
 
@@ -33,7 +33,7 @@ class _Trees:
             else:
                 entries.append(_file(name, text))
         entries += [self.make(inner)._replace(name=name.encode()) for name, inner in below.items()]
-        made = directory(b"data", sorted(entries), self._objects.__setitem__)
+        made = directory_entry(b"data", sorted(entries), self._objects.__setitem__)
         if missing:
             self._missing.add(made.oid)
         return made

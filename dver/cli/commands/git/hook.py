@@ -15,7 +15,7 @@ from dver.cli.render import terminal
 from dver.cli.render.transfers import amount
 from dver.core.errors import DverError, UsageError
 from dver.core.locks import waiting
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.git.git_repo import discover
 from dver.workspace.state.followed import has_followed
 
@@ -104,17 +104,17 @@ def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
                 ctx.note(f"    {label}: {_line(text)}")
     for path in result.changed:
         shown = repo.shown(path)
-        ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(typed(shown))}")
+        ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(quoted(shown))}")
     for one in result.out_of_date:
         shown = repo.shown(one.path)
         verb = "checkout" if one.in_store else "pull"
-        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(typed(shown))}")
+        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(quoted(shown))}")
     for path in result.diverged:
         shown = terminal.printable(repo.shown(path))
         ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
         shown = repo.shown(path)
-        again, record = f"dver repro {_line(typed(shown))}", f"dver commit {_line(typed(stage))}"
+        again, record = f"dver repro {_line(quoted(shown))}", f"dver commit {_line(quoted(stage))}"
         ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
     for behind in result.stages_behind:
         stage, shown = _line(behind.stage), terminal.printable(repo.shown(behind.path))

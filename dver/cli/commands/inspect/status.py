@@ -13,7 +13,7 @@ from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render.changes import lines, shown, summary
 from dver.cli.render.terminal import count, printable
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats.tree import Kind
 from dver.ops.inspect.status import PathStatus, StatusReport, status
 from dver.repo import Repository
@@ -192,7 +192,7 @@ def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -
 
 
 def _partial(repo: Repository, one: PathStatus) -> list[str]:
-    return [f"{shown(repo, one.path)}  (`dver pull {printable(typed(repo.shown(one.path)))}` downloads the rest)"]
+    return [f"{shown(repo, one.path)}  (`dver pull {printable(quoted(repo.shown(one.path)))}` downloads the rest)"]
 
 
 def _is_link(one: PathStatus) -> bool:

@@ -12,7 +12,7 @@ from dver.cli.context import LISTED, Context
 from dver.cli.render import terminal
 from dver.core.errors import CorruptError
 from dver.git.history.commit_names import Commits
-from dver.maintenance.affected_paths import Hurt, Malformed
+from dver.maintenance.affected_paths import AffectedPath, UnreadablePointer
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.ops.maintain.fsck import fsck
 from dver.ops.maintain.fsck_remote import fsck_remote
@@ -128,7 +128,7 @@ def _damage(one: Damage) -> str:
     return f"damaged {one.part.value} in {terminal.printable(one.file)}{at}: {one.why}"
 
 
-def _malformed(one: Malformed) -> str:
+def _malformed(one: UnreadablePointer) -> str:
     return f"malformed pointer {terminal.printable(one.path)} in {_commits(one.commits, here=one.here)}: {one.why}"
 
 
@@ -144,7 +144,7 @@ def _tell_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: b
     ctx.listing(lines)
 
 
-def _hurt(one: Hurt) -> str:
+def _hurt(one: AffectedPath) -> str:
     path = terminal.printable(one.path) + ("/" if one.below else "")
     return f"  {path} in {_commits(one.commits, here=one.here)}"
 

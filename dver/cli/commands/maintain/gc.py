@@ -13,7 +13,7 @@ from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.config.schema import seconds
 from dver.core.errors import UsageError
-from dver.maintenance.unreferenced import Unneeded
+from dver.maintenance.unreferenced import UnreferencedData
 from dver.ops.maintain.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
 from dver.ops.maintain.gc_remote import RemoteReport, forget_repository, gc_remote
 from dver.repo import Repository
@@ -153,7 +153,7 @@ def _tell(ctx: Context, report: GcReport) -> None:
     _tell_trash(ctx, report.trash)
 
 
-def _tell_unneeded(ctx: Context, unneeded: tuple[Unneeded, ...]) -> None:
+def _tell_unneeded(ctx: Context, unneeded: tuple[UnreferencedData, ...]) -> None:
     ctx.listing([f"  {_line(one)}" for one in unneeded])
 
 
@@ -168,7 +168,7 @@ def _kept(report: GcReport) -> str:
     return f"kept {terminal.count(report.kept_objects, 'object')}, {size}: needed by " + " and ".join(places)
 
 
-def _line(one: Unneeded) -> str:
+def _line(one: UnreferencedData) -> str:
     size = terminal.human_size(one.size)
     if one.path is not None:
         return f"{terminal.printable(one.path)}  {size}  last in commit {(one.commit or '')[:12]}"

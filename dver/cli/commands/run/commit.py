@@ -13,7 +13,7 @@ from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
 from dver.cli.render.reasons import told
 from dver.core.errors import ConflictError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.commit import CommitResult, commit
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.reasons import Reason
@@ -75,9 +75,9 @@ def _can_ask() -> bool:
 
 
 def _not_asked(stages: Sequence[Address]) -> ConflictError:
-    names = " ".join(typed(str(one)) for one in stages)
+    names = " ".join(quoted(str(one)) for one in stages)
     return ConflictError(
-        f"not recorded: {some([str(one) for one in stages])}",
+        f"not recorded: {join_limited([str(one) for one in stages])}",
         why="what they read has changed since they ran, and without a terminal dver cannot ask",
         fix=f"dver repro {names}, or `dver commit -f {names}` if it makes no difference",
     )
@@ -92,7 +92,7 @@ def _asked(stage: Address, reasons: tuple[Reason, ...], *, named: bool) -> bool:
         raise ConflictError(
             f"stage {name!r} has not run since: {told(reasons[0])}",
             why="its outputs may be made of something else than what would be recorded",
-            fix=f"dver repro {typed(str(stage))}, or `dver commit -f {typed(str(stage))}` if it makes no difference",
+            fix=f"dver repro {quoted(str(stage))}, or `dver commit -f {quoted(str(stage))}` if it makes no difference",
         )
     for reason in reasons:
         click.echo(f"  {told(reason)}", err=True)

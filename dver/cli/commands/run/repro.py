@@ -18,7 +18,7 @@ from dver.cli.render.reasons import step_json, step_lines
 from dver.cli.render.repro_summary import summary
 from dver.cli.render.running_stages import Questions, watching
 from dver.core.errors import StageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.repro import Choice, ReproResult, plan_repro, repro
 from dver.pipelines.engine.plan import Intent, Step
 from dver.pipelines.execution.output_backup import Spared
@@ -118,7 +118,9 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
     _tell_missed(ctx, repo, result.missed, "was run")
     warn_about_secrets(ctx, result.secrets)
     if result.damaged_runs:
-        ctx.warn(f"what the remote knows of some runs is damaged, and was left out: {some(result.damaged_runs)}")
+        ctx.warn(
+            f"what the remote knows of some runs is damaged, and was left out: {join_limited(result.damaged_runs)}"
+        )
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
     elif not ctx.quiet:
@@ -133,9 +135,9 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
 
 def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -> None:
     if paths:
-        names = " ".join(terminal.printable(typed(repo.shown(path))) for path in paths[:_NAMED])
+        names = " ".join(terminal.printable(quoted(repo.shown(path))) for path in paths[:_NAMED])
         command = f"git add {names}{' …' if len(paths) > _NAMED else ''}"
-        left_out = some([shown(repo, path) for path in paths])
+        left_out = join_limited([shown(repo, path) for path in paths])
         ctx.note(f"not in Git: {left_out}; `{command}` adds what `git commit` leaves out")
 
 

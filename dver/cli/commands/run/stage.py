@@ -10,7 +10,7 @@ from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
 from dver.cli.render.changes import shown
 from dver.core.errors import UsageError
-from dver.core.phrasing import some, typed
+from dver.core.phrasing import join_limited, quoted
 from dver.ops.run import stage
 from dver.ops.run.stage import Listed
 from dver.pipelines.definition.new_stage import NewOutput, NewStage
@@ -77,10 +77,13 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
         removed = stage.remove(repo, names, cwd=ctx.cwd)
         paths = [shown(repo, path) for path in removed.paths]
         left = [repo.shown(path) for path in removed.outs]
-        ctx.say(f"removed {some([terminal.printable(str(one)) for one in removed.stages])} from {some(paths)}")
+        ctx.say(
+            f"removed {join_limited([terminal.printable(str(one)) for one in removed.stages])}"
+            f" from {join_limited(paths)}"
+        )
         if left:
-            ctx.note(f"no longer tracked: {some([terminal.printable(one) for one in left])}")
-            ctx.note(f"`dver add {' '.join(map(typed, left[:3]))}` tracks it as data, or delete it")
+            ctx.note(f"no longer tracked: {join_limited([terminal.printable(one) for one in left])}")
+            ctx.note(f"`dver add {' '.join(map(quoted, left[:3]))}` tracks it as data, or delete it")
         print_staged(ctx, repo)
 
 

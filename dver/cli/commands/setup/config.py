@@ -15,7 +15,7 @@ from dver.cli.notices import staged_line
 from dver.cli.render import terminal
 from dver.config import KEYS, Item, Scope, Value, is_address
 from dver.core.errors import UsageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.core.remote_schema import SETTINGS
 from dver.ops.setup.config import Changed, LeftBehind, change, get, listed, trust
 
@@ -45,7 +45,7 @@ class _Config(options.Group):
             raise UsageError(
                 "a key and a value, but no command",
                 why="dver config KEY prints a value",
-                fix=f"dver config set {typed(args[0])} {typed(args[1])}",
+                fix=f"dver config set {quoted(args[0])} {quoted(args[1])}",
             )
         return super().resolve_command(ctx, ["get", *args])
 
@@ -180,7 +180,7 @@ def _report(ctx: Context, changed: Changed) -> None:
 
 def _tell_left(ctx: Context, left: LeftBehind | None) -> None:
     if left is not None and left.objects:
-        place = terminal.printable(typed(str(left.root)))
+        place = terminal.printable(quoted(str(left.root)))
         ctx.note(f"{terminal.count(left.objects, 'object')} stay in the store used until now, {place}")
         ctx.note(f"  `dver fsck --repair --from {place}` brings what is needed of them to the new one")
 

@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.changes import shown
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
 from dver.workspace.add.add import Added
@@ -65,7 +65,7 @@ def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
     absent = [f"skipped {shown(repo, path)}: it is not in the workspace" for path in result.absent]
     ctx.listing(absent, ctx.note)
     for path in result.links:
-        command = f"dver add {terminal.printable(typed(repo.shown(path)))}"
+        command = f"dver add {terminal.printable(quoted(repo.shown(path)))}"
         ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
     behind = [f"skipped {shown(repo, path)}: it is out of date, `dver pull` updates it" for path in result.out_of_date]
     ctx.listing(behind, ctx.warn)

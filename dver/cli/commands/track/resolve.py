@@ -11,11 +11,11 @@ from dver.cli.render import terminal
 from dver.cli.render.changes import shown
 from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.core.errors import UsageError
-from dver.core.phrasing import typed
+from dver.core.phrasing import quoted
 from dver.formats.tree import Entry, Kind
 from dver.ops.track.resolve import ResolveResult, resolve
 from dver.repo import Repository
-from dver.store.trees.merge import Choice
+from dver.store.trees.merge import MergeChoice
 
 
 @options.command(
@@ -42,7 +42,7 @@ def command(
     out. PATH may also be a dver.lock, of which --ours or --theirs decides the stages in conflict. Without an option,
     the conflicts are listed. In a rebase, ours is what you rebase onto.
     """
-    flags = {Choice.OURS: ours, Choice.THEIRS: theirs, Choice.UNION: union}
+    flags = {MergeChoice.OURS: ours, MergeChoice.THEIRS: theirs, MergeChoice.UNION: union}
     chosen = [choice for choice, wanted in flags.items() if wanted]
     if len(chosen) + both > 1:
         raise UsageError("more than one of --ours, --theirs, --union and --both", fix="give one of them")
@@ -69,7 +69,7 @@ def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
     if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
         print_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
     for path in result.left_out:
-        ctx.note(f"{shown(repo, path)} is not in the workspace: `dver pull {typed(repo.shown(path))}` downloads it")
+        ctx.note(f"{shown(repo, path)} is not in the workspace: `dver pull {quoted(repo.shown(path))}` downloads it")
     if result.open:
         ctx.say(f"{terminal.count(len(result.open), 'conflict')}:")
         for one in result.open:
@@ -81,11 +81,11 @@ def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
         what = f"both sides changed {stages}" if stages else "one side deleted it"
         ctx.say(f"  {shown(repo, lock.path)}: {what}")
     if result.open:
-        ctx.note(f"to decide one: dver resolve {typed(repo.shown(result.open[0].path))} --ours, --theirs or --union")
+        ctx.note(f"to decide one: dver resolve {quoted(repo.shown(result.open[0].path))} --ours, --theirs or --union")
     elif result.keys:
-        ctx.note(f"to decide: dver resolve {typed(repo.shown(result.keys[0][0]))} --ours or --theirs")
+        ctx.note(f"to decide: dver resolve {quoted(repo.shown(result.keys[0][0]))} --ours or --theirs")
     elif result.locks:
-        ctx.note(f"to decide: dver resolve {typed(repo.shown(result.locks[0].path))} --ours or --theirs")
+        ctx.note(f"to decide: dver resolve {quoted(repo.shown(result.locks[0].path))} --ours or --theirs")
     elif not result.resolved and not result.resolved_locks and not result.written and result.restored is None:
         ctx.note("nothing is in conflict")
 
