@@ -8,7 +8,7 @@ line of the command's docstring is that same summary (a test compares them).
 
     @options.command(examples=[("dver add data/", "Track the directory data/.")])
     @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-    @click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
+    @click.option("--dry-run", is_flag=True, help="Show what would be added without adding it.")
     @options.json_option
     @click.pass_obj
     def command(ctx: Context, *, paths: tuple[str, ...], dry_run: bool, as_json: bool) -> int | None:

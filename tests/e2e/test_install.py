@@ -77,7 +77,7 @@ def test_init_installs_unless_it_is_told_not_to(run: Run, tmp_path: Path) -> Non
 def test_a_second_install_changes_nothing(run: Run, repo: Path) -> None:
     before = {name: (repo / ".git/hooks" / name).read_bytes() for name in HOOKS}
     config = (repo / ".git/config").read_bytes()
-    assert run("install", cwd=repo).out.startswith("all is in place")
+    assert run("install", cwd=repo).out.startswith("everything is installed")
     assert {name: (repo / ".git/hooks" / name).read_bytes() for name in HOOKS} == before
     assert (repo / ".git/config").read_bytes() == config
     assert git("status", "--porcelain", cwd=repo) == ""
@@ -92,7 +92,7 @@ def test_uninstall_leaves_what_was_there_before(run: Run, tmp_path: Path) -> Non
     hooks = {path: path.read_bytes() for path in (repo / ".git/hooks").iterdir()}
     run("install", cwd=repo)
     assert "pre-commit.before-dver" in hooks_in(repo)
-    assert "brought back: pre-commit" in run("uninstall", cwd=repo).out
+    assert "restored: pre-commit" in run("uninstall", cwd=repo).out
     assert {path: path.read_bytes() for path in before} == before
     assert {path: path.read_bytes() for path in (repo / ".git/hooks").iterdir()} == hooks
     assert run("uninstall", cwd=repo).rc == 0
@@ -182,7 +182,7 @@ def test_hooks_of_all_repositories_or_of_the_project_are_left_alone(run: Run, re
     assert "hooks" in run("doctor", "--offline", cwd=repo).out
     for name in HOOKS:
         write_hook(shared, name, f'dver hook {name} "$@"')
-    assert run("install", cwd=repo).out.startswith("all is in place")
+    assert run("install", cwd=repo).out.startswith("everything is installed")
     git("checkout", "-q", "main", cwd=repo)
     assert data(repo) == "one\n"
 

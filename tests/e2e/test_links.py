@@ -103,7 +103,7 @@ def test_an_edit_through_a_link_is_a_change_and_is_never_recorded_unseen(
     assert states(run, symlinked)[tracked] == "modified"
     for command in (["add", "-u"], ["add", tracked]):
         refused = run(*command, cwd=symlinked, rc=6)
-        assert "was edited while it was the store's own file" in refused.err
+        assert "was edited through its link to the store" in refused.err
         assert "dver unlock" in refused.err
     assert pointers(symlinked) == before
     run("unlock", path, cwd=symlinked)
@@ -269,7 +269,7 @@ def test_a_file_with_other_hard_links_of_the_users_stays_the_users(run: Run, har
 def test_a_hard_link_that_was_edited_is_never_recorded_unseen(run: Run, hardlinked: Path) -> None:
     before = pointers(hardlinked)
     edit(hardlinked / "data/big")
-    assert "was edited while" in run("add", "data", cwd=hardlinked, rc=6).err
+    assert "was edited through its link" in run("add", "data", cwd=hardlinked, rc=6).err
     assert pointers(hardlinked) == before
     run("unlock", "data", cwd=hardlinked)
     run("add", "data", cwd=hardlinked)

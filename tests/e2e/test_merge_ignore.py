@@ -71,7 +71,7 @@ def test_a_merge_that_the_user_chose_for_ignore_files_stays(run: Run, tmp_path: 
     run("init", cwd=repo)
     run("install", "--no-hooks", cwd=repo)
     assert ".gitignore merge=dver" not in (repo / ".gitattributes").read_text()
-    assert run("install", "--no-hooks", cwd=repo).out.startswith("all is in place")
+    assert run("install", "--no-hooks", cwd=repo).out.startswith("everything is installed")
     assert "not all named" not in run("doctor", cwd=repo, rc=None).out
 
 

@@ -73,7 +73,7 @@ def test_what_the_framework_runs_for_dver_is_left_to_it(run: Run, repo: Path) ->
     _write_framework(repo, "pre-commit", "pre-push", "post-merge", "post-rewrite")
     said = run("install", cwd=repo).out
     assert "left to the pre-commit framework: post-merge, pre-commit" in said
-    assert "kept, and run first: post-rewrite.before-dver, pre-push.before-dver" in said
+    assert "kept and run first: post-rewrite.before-dver, pre-push.before-dver" in said
     assert (repo / ".git/hooks/pre-commit").read_text() == FRAMEWORK
     assert git("config", "merge.dver.driver", cwd=repo)
     assert "post-index-change" in _hooks(repo)
@@ -90,12 +90,12 @@ def test_no_hook_runs_twice_whichever_was_installed_first(run: Run, repo: Path) 
     assert "pre-commit install -t pre-commit -t post-merge && dver install" in said.err
     _write_framework(repo, "pre-commit", "post-merge")
     assert "runs twice" in _doctor(run, repo)
-    assert "taken away from" in run("install", cwd=repo).out
+    assert "removed from" in run("install", cwd=repo).out
     assert (hooks / "pre-commit").read_text() == FRAMEWORK
     assert "the user's own" in (hooks / "pre-commit.legacy").read_text()  # which the framework runs first
     assert not {"post-merge.legacy", "pre-commit.before-dver"} & _hooks(repo)
     assert _doctor(run, repo).startswith("ok in place")
-    assert run("install", cwd=repo).out.startswith("all is in place")
+    assert run("install", cwd=repo).out.startswith("everything is installed")
 
 
 def test_a_framework_that_runs_nothing_of_dver_s_runs_first_and_dver_once(run: Run, repo: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_framework_that_runs_nothing_of_dver_s_runs_first_and_dver_once(run: R
     assert (repo / ".git/hooks/pre-commit.before-dver").read_text() == FRAMEWORK
     assert "pre-commit.legacy" not in _hooks(repo)
     (repo / ".pre-commit-config.yaml").write_text("dver: [")
-    assert run("install", cwd=repo).out.startswith("all is in place")
+    assert run("install", cwd=repo).out.startswith("everything is installed")
 
 
 def test_drivers_alone_are_set_up_where_hooks_are_run_by_other_means(run: Run, repo: Path) -> None:
@@ -116,12 +116,12 @@ def test_drivers_alone_are_set_up_where_hooks_are_run_by_other_means(run: Run, r
     assert git("config", "merge.dver.driver", cwd=repo)
     assert "*.dver" in (repo / ".gitattributes").read_text()
     assert _doctor(run, repo) == "ok drivers in place; no hooks, by `dver install --no-hooks`"
-    assert run("install", "--no-hooks", cwd=repo).out.startswith("all is in place")
+    assert run("install", "--no-hooks", cwd=repo).out.startswith("everything is installed")
     run("install", cwd=repo)
     assert "in place in" in _doctor(run, repo)
     (repo / ".git/hooks/pre-push").unlink()
     assert "pre-push: absent" in _doctor(run, repo)
-    assert "taken away from" in run("install", "--no-hooks", cwd=repo).out
+    assert "removed from" in run("install", "--no-hooks", cwd=repo).out
     assert _hooks(repo) == set()
 
 
@@ -147,7 +147,7 @@ def test_with_husky_the_line_for_each_file_is_named_and_counts(run: Run, repo: P
         begin = '#!/usr/bin/env sh\n. "$(dirname -- "$0")/_/husky.sh"\n\n' if version == 8 else ""
         Path(path).write_text(f"{begin}{line}\n")
         Path(path).chmod(0o755 if version == 8 else 0o644)
-    assert run("install", cwd=repo).out.startswith("all is in place")
+    assert run("install", cwd=repo).out.startswith("everything is installed")
     assert _doctor(run, repo).startswith("ok in place")
     if version == 9:
         _see_that_hooks_run(repo)

@@ -114,7 +114,7 @@ def test_one_side_is_taken_whole_where_directories_are_not_to_be_had(
     assert "or take one side whole" in run("resolve", "data", "--union", cwd=clone, rc=5).err
     run("resolve", "data/mine", choice, cwd=clone, rc=5)
     told = run("resolve", "data", choice, cwd=clone, rc=None)
-    assert "took one side of data whole" in told.err
+    assert "took one side of data completely" in told.err
     assert unmerged(clone) == ""
     assert (clone / "data.dver").read_text() == git("show", f"{branch}:data.dver", cwd=clone)
     git("commit", "-qm", "Merged", cwd=clone)

@@ -260,7 +260,7 @@ def test_after_a_move_the_old_store_is_named_and_what_is_in_it_can_be_brought(
     wanted = files_of(repo / "data")
     told = run("config", "set", "--local", "cache.dir", shared, cwd=repo).err
     old = repo / ".git/dver/store"
-    assert f"stay in the store used until now, {old}" in told
+    assert f"stay in the previous store, {old}" in told
     assert int(told.split(" object")[0].split()[-1]) >= 121
     shutil.rmtree(repo / "data")
     lost = run("checkout", cwd=repo, rc=None)
@@ -281,7 +281,7 @@ def test_setting_another_place_says_nothing_where_nothing_stays(run: Run, projec
 
 
 def test_moving_back_names_the_shared_store_as_the_old_one(run: Run, added: Path, shared: Path) -> None:
-    assert f"stay in the store used until now, {shared}" in run("config", "unset", "cache.dir", cwd=added).err
+    assert f"stay in the previous store, {shared}" in run("config", "unset", "cache.dir", cwd=added).err
     shutil.rmtree(added / "data")
     assert f"--from {shared}" in run("checkout", cwd=added, rc=None).err
 

@@ -81,7 +81,7 @@ def edited(path: bytes) -> CorruptError:
     """The error for a symbolic or hard link whose file in the store was written to."""
     name = os.fsdecode(path)
     return CorruptError(
-        f"{name!r} was edited while it was the store's own file",
+        f"{name!r} was edited through its link to the store",
         why="so the store's copy of the earlier version is damaged",
         fix=f"keep what is there now: dver unlock {quoted(name)}; then `dver add` it."
         " `dver fsck --repair` looks for a good copy of the earlier version",

@@ -1,4 +1,4 @@
-"""`dver diff-driver`: what Git runs to show how a pointer changed (gitattributes(5), `diff.dver.command`)."""
+"""`dver diff-driver`: compare two versions of a pointer. Git runs it (gitattributes(5), `diff.dver.command`)."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from dver.ops.git.diff_driver import diff_pointer
 @click.argument("sides", nargs=-1, metavar="OLD-FILE OLD-HEX OLD-MODE NEW-FILE NEW-HEX NEW-MODE")
 @click.pass_obj
 def command(ctx: Context, *, path: str, sides: tuple[str, ...]) -> None:
-    """Show which files of the data differ between two versions of a pointer.
+    """Show the files that differ between two versions of a pointer.
 
-    Git runs it. With PATH alone, the pointer is not merged yet.
+    Git runs this command. With PATH alone, the pointer has a merge conflict.
     """
     if len(sides) < 6:
         ctx.say(f"* Unmerged pointer {terminal.printable(path)}")
         return
-    new_path = sides[6] if len(sides) > 6 else path  # renamed: the name now
+    new_path = sides[6] if len(sides) > 6 else path  # the name after a rename
     old, new = _read(sides[0]), _read(sides[3])
     ctx.say(_heading(path, new_path, old, new))
     try:
         git = discover(ctx.cwd)
         changes = diff_pointer(git, os.fsencode(new_path), old, new)
     except DverError as error:
-        ctx.say(f"(which files differ cannot be told here: {in_one_line(error)}; `dver fetch` may get them)")
+        ctx.say(f"(cannot list the changed files: {in_one_line(error)}; `dver fetch` may download the lists)")
         changes = None
     else:
         if changes is not None:
@@ -62,7 +62,7 @@ def _heading(path: str, new_path: str, old: bytes | None, new: bytes | None) -> 
 
 
 def _wants_color(git: GitRepo) -> bool:
-    """What Git itself would do: our output goes where its own does, to a terminal or to its pager."""
+    """Whether Git itself would use colours. Its output and ours go to the same terminal or pager."""
     if os.environ.get("NO_COLOR"):
         return False
     seen = terminal.is_terminal(sys.stdout) or os.environ.get("GIT_PAGER_IN_USE") == "true"
@@ -71,7 +71,7 @@ def _wants_color(git: GitRepo) -> bool:
 
 
 def _text_diff(path: str, new_path: str, old: bytes | None, new: bytes | None) -> Iterator[str]:
-    """The lines of the pointers themselves: what they stand for is the same, or cannot be told."""
+    """The diff of the pointers as text, for equal data or data that cannot be compared."""
     from difflib import unified_diff
 
     before, after = ([] if side is None else os.fsdecode(side).splitlines() for side in (old, new))

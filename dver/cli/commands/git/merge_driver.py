@@ -1,4 +1,4 @@
-"""`dver merge-driver`: what Git runs, by the configuration that `dver install` writes."""
+"""`dver merge-driver`: merge pointers, lock files and .gitignore. Git runs it as `dver install` configures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dver.cli.errors import report
 from dver.ops.git.merge_driver import merge_driver
 
 
-@options.command(examples=[("dver merge-driver %O %A %B %L %P", "What merge.dver.driver is set to.")])
+@options.command(examples=[("dver merge-driver %O %A %B %L %P", "The value of merge.dver.driver.")])
 @click.argument("base")
 @click.argument("ours")
 @click.argument("theirs")
@@ -23,7 +23,7 @@ from dver.ops.git.merge_driver import merge_driver
 def command(ctx: Context, *, base: str, ours: str, theirs: str, marker_size: int, path: str) -> int:
     """Merge two versions of a pointer, a lock file or a .gitignore.
 
-    Git runs it, with the names of temporary files; the merged one takes the place of OURS. The exit code is 1 with
+    Git runs this command with the names of temporary files. The result replaces OURS. The exit code is 1 if there are
     conflicts.
     """
     files = [Path(one).absolute() for one in (base, ours, theirs)]

@@ -1,4 +1,4 @@
-"""`dver completion`."""
+"""`dver completion`: print the completion script for a shell."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dver.cli.context import Context
 
 @options.command(
     examples=[
-        ('eval "$(dver completion bash)"', "In ~/.bashrc."),
-        ('eval "$(dver completion zsh)"', "In ~/.zshrc, after compinit."),
-        ("dver completion fish > ~/.config/fish/completions/dver.fish", "Once."),
+        ('eval "$(dver completion bash)"', "Put this into ~/.bashrc."),
+        ('eval "$(dver completion zsh)"', "Put this into ~/.zshrc, after compinit."),
+        ("dver completion fish > ~/.config/fish/completions/dver.fish", "Run this once."),
     ]
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

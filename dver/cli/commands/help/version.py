@@ -1,4 +1,4 @@
-"""`dver version`."""
+"""`dver version`: print the version."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dver.cli.context import Context
 @options.command(
     examples=[
         ("dver version", "Print dver's version."),
-        ("dver version -v", "Print Python's as well."),
-        ("dver version --json", "The same, for programs."),
+        ("dver version -v", "Also print Python's."),
+        ("dver version --json", "Print both as JSON."),
     ]
 )
 @options.json_option

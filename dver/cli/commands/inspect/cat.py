@@ -1,4 +1,4 @@
-"""`dver cat`."""
+"""`dver cat`: print a tracked file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dver.repo import Repository
 
 @options.command(
     examples=[
-        ("dver cat data/labels.csv | head", "Print a file as its pointer has it."),
-        ("dver cat --rev v1 models/net.bin > old.bin", "Save last month's version of one."),
+        ("dver cat data/labels.csv | head", "Print the version that the pointer names."),
+        ("dver cat --rev v1 models/net.bin > old.bin", "Save the version of v1."),
     ]
 )
 @click.argument("path")
-@click.option("--rev", metavar="REV", help="The file as it was at this revision.")
+@click.option("--rev", metavar="REV", help="Print the file of this revision.")
 @click.pass_obj
 def command(ctx: Context, *, path: str, rev: str | None) -> None:
     """Print a tracked file.
 
-    The bytes come from the store, verified; the data need not be checked out. For a symbolic link, the path that it
-    holds is printed.
+    Reads the file from the store and verifies it; the data need not be checked out. For a symbolic link, prints its
+    target.
     """
     with Repository.open(ctx.cwd) as repo:
         for piece in cat(repo, path, cwd=ctx.cwd, rev=rev):

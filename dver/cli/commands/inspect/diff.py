@@ -1,4 +1,4 @@
-"""`dver diff`."""
+"""`dver diff`: compare two versions of tracked data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dver.tracking.targets import split_revision
 def command(ctx: Context, *, arguments: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     """Compare two versions of tracked data file by file.
 
-    A is HEAD unless given, B the workspace. Files are added (A), deleted (D), modified (M) or renamed (R).
+    A defaults to HEAD, B to the workspace. Files are added (A), deleted (D), modified (M) or renamed (R).
     """
     with Repository.open(ctx.cwd) as repo:
         old, rest = split_revision(repo, arguments, ctx.cwd)
@@ -35,16 +35,16 @@ def command(ctx: Context, *, arguments: tuple[str, ...], exit_code: bool, as_jso
         if as_json:
             ctx.emit_json(result)
         else:
-            _tell(ctx, repo, result)
+            _print_result(ctx, repo, result)
         return 1 if exit_code and result.changes else 0
 
 
-def _tell(ctx: Context, repo: Repository, result: DiffResult) -> None:
+def _print_result(ctx: Context, repo: Repository, result: DiffResult) -> None:
     for line in lines(repo, result.changes, ctx.style):
         ctx.say(line)
     if result.changes:
         ctx.note(summary(result.changes))
     for path in result.out_of_date:
-        ctx.note(f"left out {shown(repo, path)}: it is out of date (`dver pull` updates it)")
+        ctx.note(f"skipped {shown(repo, path)}: it is out of date, `dver pull` updates it")
     for path in result.absent:
-        ctx.note(f"left out {shown(repo, path)}: it is not in the workspace (`dver checkout` brings it)")
+        ctx.note(f"skipped {shown(repo, path)}: it is not in the workspace, `dver checkout` restores it")

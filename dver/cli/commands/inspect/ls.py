@@ -1,4 +1,4 @@
-"""`dver ls`."""
+"""`dver ls`: list tracked data."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from dver.repo import Repository
 
 @options.command(
     examples=[
-        ("dver ls", "What is tracked here."),
-        ("dver ls --size data/", "What is in a tracked directory, and how large it is."),
-        ("dver ls -R --rev v1 data/", "All its files, as they were at v1."),
+        ("dver ls", "List tracked data."),
+        ("dver ls --size data/", "List a tracked directory with sizes."),
+        ("dver ls -R --rev v1 data/", "List all its files at v1."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option("--rev", metavar="REV", help="List what was tracked at this revision.")
-@click.option("-R", "--recursive", is_flag=True, help="List all files below, not one level.")
-@click.option("--size", is_flag=True, help="Show sizes, and how many files directories have.")
+@click.option("--rev", metavar="REV", help="List the data of this revision.")
+@click.option("-R", "--recursive", is_flag=True, help="List all files, not only one level.")
+@click.option("--size", is_flag=True, help="Show sizes and numbers of files.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -32,22 +32,22 @@ def command(
     """List tracked data.
 
     Reads pointers and the store only: the data need not be checked out. Paths are relative to the current directory;
-    in --json, to the top of the Git worktree. Directories end in a slash.
+    with --json, to the top of the Git worktree. Directories end in a slash.
     """
     with Repository.open(ctx.cwd) as repo:
         listing = ls(repo, paths, cwd=ctx.cwd, rev=rev, recursive=recursive)
         if as_json:
             ctx.emit_json([{**one._asdict(), "kind": one.kind.name.lower()} for one in listing.entries])
         elif not listing.entries:
-            ctx.note("nothing is tracked here" + (f" at {rev}" if rev else "; `dver add PATH` begins"))
+            ctx.note("no tracked data" + (f" at {rev}" if rev else "; `dver add PATH` tracks PATH"))
         elif size:
-            _tell_sizes(ctx, repo, listing)
+            _print_sizes(ctx, repo, listing)
         else:
             for one in listing.entries:
                 ctx.say(_name(ctx, repo, one))
 
 
-def _tell_sizes(ctx: Context, repo: Repository, listing: Listing) -> None:
+def _print_sizes(ctx: Context, repo: Repository, listing: Listing) -> None:
     ctx.table(
         (
             (terminal.human_size(one.size), terminal.count(one.files, "file"), _name(ctx, repo, one))

@@ -1,4 +1,4 @@
-"""`dver config`."""
+"""`dver config`: read and change settings."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _scope_options(function: F) -> F:
     """`--global`, `--project` and `--local`, passed as `scope`; the last one counts."""
     for scope, text in (
-        ("local", "This clone's own file, which Git never sees: the place for secrets."),
-        ("project", "The file .dver/config.toml, shared through Git."),
-        ("global", "Your own file, for all projects."),
+        ("local", "Use this clone's uncommitted config (use for secrets)."),
+        ("project", "Use the project's .dver/config.toml, which Git shares."),
+        ("global", "Use your own config for all projects."),
     ):
         function = click.option(f"--{scope}", "scope", flag_value=scope, default=None, help=text)(function)
     return function
@@ -53,18 +53,18 @@ class _Config(options.Group):
 @options.group(
     cls=_Config,
     examples=[
-        ("dver config list", "All settings, and where they come from."),
-        ("dver config core.jobs", "The value of one setting."),
-        ("dver config set cache.link hardlink", "For everybody in this project."),
-        ("dver config set --global core.jobs 4", "For you, in all projects."),
-        ("dver config unset cache.link", "Back to the default."),
+        ("dver config list", "List all settings and their origin."),
+        ("dver config core.jobs", "Print one setting."),
+        ("dver config set cache.link hardlink", "Change a setting for everybody in this project."),
+        ("dver config set --global core.jobs 4", "Change it for you, in all projects."),
+        ("dver config unset cache.link", "Return to the default."),
     ],
 )
 def command() -> None:
     """Read and change settings.
 
-    A setting in this clone's own file (--local) counts more than one of the project (--project), and that more than
-    yours (--global). Variables such as DVER_CORE_JOBS count most.
+    This clone's config (--local) overrides the project's (--project), which overrides your own (--global). Environment
+    variables such as DVER_CORE_JOBS override all of them.
     """
 
 
@@ -74,7 +74,7 @@ def command() -> None:
 @options.json_option
 @click.pass_obj
 def get_command(ctx: Context, *, key: str, scope: Scope | None, as_json: bool) -> int | None:
-    """Print the value of one setting."""
+    """Print the value of a setting."""
     value = get(ctx.cwd, key, scope=scope)
     if as_json:
         ctx.emit_json({"key": key, "value": value})
@@ -86,8 +86,8 @@ def get_command(ctx: Context, *, key: str, scope: Scope | None, as_json: bool) -
 @command.command(
     name="set",
     examples=[
-        ("dver config set core.jobs 8", "For everybody in this project."),
-        ("dver config set --local cache.dir /data/dver", "For this clone only."),
+        ("dver config set core.jobs 8", "Change it for everybody in this project."),
+        ("dver config set --local cache.dir /data/dver", "Change it for this clone only."),
     ],
 )
 @click.argument("key")
@@ -95,37 +95,37 @@ def get_command(ctx: Context, *, key: str, scope: Scope | None, as_json: bool) -
 @_scope_options
 @click.pass_obj
 def set_command(ctx: Context, *, key: str, value: str, scope: Scope | None) -> None:
-    """Change one setting; in the project's file unless told otherwise."""
+    """Change a setting, by default in the project's config."""
     changed = change(ctx.cwd, key, value, scope=scope or "project")
     ctx.note(f"set {key} in {terminal.printable(changed.file)}")
-    _report(ctx, changed)
+    _print_changed(ctx, changed)
 
 
 @command.command(
-    name="unset", examples=[("dver config unset --local cache.dir", "The project's or the default counts again.")]
+    name="unset", examples=[("dver config unset --local cache.dir", "Return to the project's value or the default.")]
 )
 @click.argument("key")
 @_scope_options
 @click.pass_obj
 def unset_command(ctx: Context, *, key: str, scope: Scope | None) -> None:
-    """Take one setting out; of the project's file unless told otherwise."""
+    """Remove a setting, by default from the project's config."""
     changed = change(ctx.cwd, key, None, scope=scope or "project")
     ctx.note(f"unset {key} in {terminal.printable(changed.file)}")
-    _report(ctx, changed)
+    _print_changed(ctx, changed)
 
 
 @command.command(
     name="list",
     examples=[
-        ("dver config list", "What is in force."),
-        ("dver config list --local --json", "What this clone's own file sets, for programs."),
+        ("dver config list", "List the effective settings."),
+        ("dver config list --local --json", "Print the settings of this clone's config as JSON."),
     ],
 )
 @_scope_options
 @options.json_option
 @click.pass_obj
 def list_command(ctx: Context, *, scope: Scope | None, as_json: bool) -> None:
-    """List all settings that have a value, and where it comes from. Secrets are masked."""
+    """List all settings that have a value, and their origin. Secrets are masked."""
     items = listed(ctx.cwd, scope=scope)
     if as_json:
         ctx.emit_json(items)
@@ -136,23 +136,23 @@ def list_command(ctx: Context, *, scope: Scope | None, as_json: bool) -> None:
 @command.command(
     name="trust",
     examples=[
-        ("dver config trust --dry-run", "Show what waits for your trust."),
-        ("dver config trust", "Accept all of it in this clone."),
-        ("dver config trust cache.dir", "Accept the store that the project names."),
+        ("dver config trust --dry-run", "List settings that wait for your trust."),
+        ("dver config trust", "Trust all of them in this clone."),
+        ("dver config trust cache.dir", "Trust the store that the project names."),
         ("dver config trust --revoke hooks.fetch", "Ignore it again."),
     ],
 )
 @click.argument("keys", nargs=-1, metavar="[KEY...]")
-@click.option("--revoke", is_flag=True, help="Trust these settings no longer, whatever their values.")
-@click.option("--dry-run", is_flag=True, help="Show the values, and change nothing.")
+@click.option("--revoke", is_flag=True, help="Stop trusting these settings, whatever their values.")
+@click.option("--dry-run", is_flag=True, help="Show the values without changing anything.")
 @options.json_option
 @click.pass_obj
 def trust_command(ctx: Context, *, keys: tuple[str, ...], revoke: bool, dry_run: bool, as_json: bool) -> None:
-    """Accept settings of the project that reach out of the repository.
+    """Trust settings of the project that reach outside the repository.
 
-    These settings come with the commits of others. They count in this clone once you have accepted their values:
-    cache.dir outside of the repository, cache.shared, and hooks.fetch. Hooks contact the address of a remote after you
-    have accepted it, or used it by `dver pull`, `fetch` or `push`. A new value needs new trust.
+    These settings come with other people's commits, and this clone ignores them until you trust their values: cache.dir
+    outside the repository, cache.shared, and hooks.fetch. Hooks contact a remote's address after you have trusted it,
+    or used it with `dver pull`, `fetch` or `push`. A new value needs new trust.
     """
     result = trust(ctx.cwd, keys, revoke=revoke, dry_run=dry_run)
     if as_json:
@@ -163,7 +163,7 @@ def trust_command(ctx: Context, *, keys: tuple[str, ...], revoke: bool, dry_run:
         ctx.say(f"{verb} {item.key} = {terminal.printable(_as_typed(item.value))}")
     if not result.settings:
         ctx.say("nothing to revoke" if revoke else "no setting of the project waits for trust")
-    _tell_left(ctx, result.left)
+    _print_left_behind(ctx, result.left)
 
 
 def _origin(item: Item) -> str:
@@ -172,17 +172,17 @@ def _origin(item: Item) -> str:
     return f"{item.origin}, {'not in hooks' if is_address(item.key) else 'ignored'}: not trusted"
 
 
-def _report(ctx: Context, changed: Changed) -> None:
+def _print_changed(ctx: Context, changed: Changed) -> None:
     if changed.is_staged:
         ctx.note(staged_line([terminal.printable(os.path.relpath(changed.file, ctx.cwd))]))
-    _tell_left(ctx, changed.left)
+    _print_left_behind(ctx, changed.left)
 
 
-def _tell_left(ctx: Context, left: LeftBehind | None) -> None:
+def _print_left_behind(ctx: Context, left: LeftBehind | None) -> None:
     if left is not None and left.objects:
         place = terminal.printable(quoted(str(left.root)))
-        ctx.note(f"{terminal.count(left.objects, 'object')} stay in the store used until now, {place}")
-        ctx.note(f"  `dver fsck --repair --from {place}` brings what is needed of them to the new one")
+        ctx.note(f"{terminal.count(left.objects, 'object')} stay in the previous store, {place}")
+        ctx.note(f"  `dver fsck --repair --from {place}` copies the needed ones to the new store")
 
 
 def _as_typed(value: Value) -> str:
@@ -190,7 +190,7 @@ def _as_typed(value: Value) -> str:
 
 
 def _settings() -> str:
-    """All settings, for the help."""
+    """The list of all settings in the help."""
     specs = [*((spec.name, spec) for spec in KEYS), *((f"remote.NAME.{spec.name}", spec) for spec in SETTINGS)]
     return "\n".join(
         f"{key}\n  {spec.doc}" + (f" ({', '.join(spec.choices)})" if spec.choices else "") for key, spec in specs

@@ -1,4 +1,4 @@
-"""`dver uninstall`."""
+"""`dver uninstall`: remove what `dver install` did."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dver.gitflow.hooks.hook_scripts import Action
 from dver.ops.setup.uninstall import uninstall
 
 
-@options.command(acts=True, examples=[("dver uninstall", "Git runs no dver any more; pointers and data stay.")])
+@options.command(acts=True, examples=[("dver uninstall", "Remove hooks and drivers; pointers and data stay.")])
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, as_json: bool) -> None:
     """Remove dver's hooks and drivers.
 
-    Removes dver's hooks, brings back those that were there before, takes the drivers out of this clone's configuration
-    and their lines out of .gitattributes. Pointers, data and the store stay as they are.
+    Restores the hooks that were there before, and removes the drivers from this clone's configuration and from
+    .gitattributes. Pointers, data and the store stay as they are.
     """
     result = uninstall(ctx.cwd)
     if as_json:
@@ -27,8 +27,8 @@ def command(ctx: Context, *, as_json: bool) -> None:
     back = [step.name for step in result.steps if step.action is Action.BRING_BACK]
     ctx.say(f"hooks removed from {terminal.printable(result.folder)}: {len(result.steps)}")
     if back:
-        ctx.say(f"brought back: {', '.join(back)}")
+        ctx.say(f"restored: {', '.join(back)}")
     for file in result.attributes:
-        ctx.say(f"changed, for you to commit: {terminal.printable(file)}")
+        ctx.say(f"changed, commit it: {terminal.printable(file)}")
     if result.by_hand:
-        ctx.note(f"hooks of yours still call dver: {', '.join(result.by_hand)}")
+        ctx.note(f"your own hooks still call dver: {', '.join(result.by_hand)}")

@@ -1,4 +1,4 @@
-"""`dver remote`."""
+"""`dver remote`: manage remotes."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ from dver.repo import Repository
 if TYPE_CHECKING:
     from dver.remote.probe import Examined, RegisteredRepository
 
-_local = click.option(
-    "--local", is_flag=True, help="In this clone's own file, which Git never sees: the place for secrets."
-)
+_local = click.option("--local", is_flag=True, help="Write to this clone's uncommitted config (use for secrets).")
 
 
 @options.group(
     examples=[
-        ("dver remote add -d origin s3://bucket/prefix", "Push to a bucket from now on."),
-        ("dver remote add usb /media/usb/dver", "A folder is a remote, too."),
-        ("dver remote check", "Can it be reached, and written to?"),
+        ("dver remote add -d origin s3://bucket/prefix", "Add a bucket, and make it the default remote."),
+        ("dver remote add usb /media/usb/dver", "Add a directory."),
+        ("dver remote check", "Test the default remote."),
     ]
 )
 def command() -> None:
     """Manage remotes.
 
-    A remote is a folder, a bucket (s3://bucket/prefix), or any URL that fsspec knows. Its settings are shared through
-    Git in .dver/config.toml; secrets are kept in this clone only (--local).
+    A remote is a directory, a bucket (s3://bucket/prefix), or any URL that fsspec supports. Git shares its settings in
+    .dver/config.toml. Keep secrets in this clone's uncommitted config (--local).
     """
 
 
@@ -42,41 +40,41 @@ def command() -> None:
     name="add",
     acts=True,
     examples=[
-        ("dver remote add -d origin s3://bucket/prefix", "The default remote."),
-        ("dver remote add nas ../share", "A folder, relative to the project's root."),
+        ("dver remote add -d origin s3://bucket/prefix", "Add the default remote."),
+        ("dver remote add nas ../share", "Add a directory, relative to the project's root."),
     ],
 )
 @click.argument("name")
 @click.argument("url")
-@click.option("-d", "--default", is_flag=True, help="Use it where no remote is named.")
+@click.option("-d", "--default", is_flag=True, help="Make it the default remote.")
 @_local
 @click.pass_obj
 def add_command(ctx: Context, *, name: str, url: str, default: bool, local: bool) -> None:
-    """Add a remote. Nothing is sent to it yet."""
+    """Add a remote, without contacting it."""
     with Repository.open(ctx.cwd) as repo:
         added = remote.add(repo, name, url, default=default, scope="local" if local else "project")
         chosen = remote.default(repo)
         ctx.say(f"added the remote {_described(added)}")
         if not added.default:
-            now = f"{chosen.name} stays the default" if chosen else "none of the remotes is the default"
-            ctx.note(f"{now}; `dver remote default {name}` makes it this one")
+            now = f"{chosen.name} stays the default" if chosen else "there is no default remote"
+            ctx.note(f"{now}; `dver remote default {name}` changes that")
         print_staged(ctx, repo)
 
 
-@command.command(name="list", examples=[("dver remote list", "Names and urls; * marks the default one.")])
+@command.command(name="list", examples=[("dver remote list", "List names and URLs; * marks the default remote.")])
 @options.json_option
 @click.pass_obj
 def list_command(ctx: Context, *, as_json: bool) -> None:
-    """List the remotes."""
+    """List remotes."""
     with Repository.open(ctx.cwd) as repo:
         remotes = remote.listed(repo)
     if as_json:
         ctx.emit_json(remotes)
     elif not remotes:
-        ctx.note("no remote is set up; `dver remote add -d origin URL` adds one")
+        ctx.note("no remotes; `dver remote add -d origin URL` adds one")
     else:
         ctx.table(
-            ("*" if one.default else " ", ctx.style.cyan(one.name), terminal.printable(one.url or "(no url)"))
+            ("*" if one.default else " ", ctx.style.cyan(one.name), terminal.printable(one.url or "(no URL)"))
             for one in remotes
         )
 
@@ -84,7 +82,7 @@ def list_command(ctx: Context, *, as_json: bool) -> None:
 @command.command(
     name="set",
     examples=[
-        ("dver remote set origin endpoint_url https://minio.example.org", "A server of your own."),
+        ("dver remote set origin endpoint_url https://minio.example.org", "Use your own server."),
         ("dver remote set --local origin secret_access_key -", "Read a secret from the terminal."),
     ],
 )
@@ -94,10 +92,10 @@ def list_command(ctx: Context, *, as_json: bool) -> None:
 @_local
 @click.pass_obj
 def set_command(ctx: Context, *, name: str, key: str, value: str, local: bool) -> None:
-    """Change one setting of a remote.
+    """Change a setting of a remote.
 
-    `dver config --help` lists the settings. A VALUE of - is read from the standard input, and stays out of your
-    shell's history.
+    `dver config --help` lists the settings. With - as VALUE, reads the value from standard input, which keeps it out of
+    your shell's history.
     """
     if value == "-":
         value = _read_value(key)
@@ -107,12 +105,14 @@ def set_command(ctx: Context, *, name: str, key: str, value: str, local: bool) -
         print_staged(ctx, repo)
 
 
-@command.command(name="remove", acts=True, examples=[("dver remote remove usb", "Forget it; what lies there stays.")])
+@command.command(
+    name="remove", acts=True, examples=[("dver remote remove usb", "Remove its settings; its data stays.")]
+)
 @click.argument("name")
 @options.json_option
 @click.pass_obj
 def remove_command(ctx: Context, *, name: str, as_json: bool) -> None:
-    """Forget a remote. The data on it stays."""
+    """Remove a remote from the configuration. Its data stays."""
     with Repository.open(ctx.cwd) as repo:
         removed = remote.remove(repo, name)
         if as_json:
@@ -120,19 +120,17 @@ def remove_command(ctx: Context, *, name: str, as_json: bool) -> None:
             return
         ctx.say(f"removed the remote {name}; the data on it stays")
         for path in removed.pointers:
-            ctx.warn(f"{terminal.printable(path)} is still to go to the remote {name}, by its pointer or its stage")
+            ctx.warn(f"{terminal.printable(path)} still names the remote {name} in its pointer or stage")
         print_staged(ctx, repo)
 
 
-@command.command(
-    name="rename", acts=True, examples=[("dver remote rename origin bucket", "Call it bucket; what lies there stays.")]
-)
+@command.command(name="rename", acts=True, examples=[("dver remote rename origin bucket", "Call it bucket.")])
 @click.argument("old")
 @click.argument("new")
 @options.json_option
 @click.pass_obj
 def rename_command(ctx: Context, *, old: str, new: str, as_json: bool) -> None:
-    """Rename a remote, with all its settings. The data on it stays."""
+    """Rename a remote in all its settings. Its data stays."""
     with Repository.open(ctx.cwd) as repo:
         renamed = remote.rename(repo, old, new)
         if as_json:
@@ -140,7 +138,7 @@ def rename_command(ctx: Context, *, old: str, new: str, as_json: bool) -> None:
             return
         ctx.say(f"renamed the remote {old} to {new}")
         for path in renamed.pointers:
-            ctx.warn(f"{terminal.printable(path)} still names the remote {old}, in its pointer or its stage")
+            ctx.warn(f"{terminal.printable(path)} still names the remote {old} in its pointer or stage")
         print_staged(ctx, repo)
 
 
@@ -148,23 +146,23 @@ def rename_command(ctx: Context, *, old: str, new: str, as_json: bool) -> None:
     name="default",
     examples=[
         ("dver remote default", "Print the default remote's name."),
-        ("dver remote default nas", "Make another one the default."),
+        ("dver remote default nas", "Change it."),
     ],
 )
 @click.argument("name", required=False)
 @_local
 @click.pass_obj
 def default_command(ctx: Context, *, name: str | None, local: bool) -> int | None:
-    """Print the default remote, or choose it. Exits with 1 if there is none."""
+    """Print or set the default remote. Exits with 1 if there is none."""
     with Repository.open(ctx.cwd) as repo:
         if name is not None:
             remote.set_default(repo, name, scope="local" if local else "project")
-            ctx.note(f"the default remote is {name} now")
+            ctx.note(f"the default remote is now {name}")
             print_staged(ctx, repo)
             return None
         found = remote.default(repo)
     if found is None:
-        ctx.note("no remote is the default; `dver remote default NAME` chooses one")
+        ctx.note("no default remote; `dver remote default NAME` sets it")
         return 1
     ctx.say(found.name)
     return None
@@ -173,20 +171,20 @@ def default_command(ctx: Context, *, name: str | None, local: bool) -> int | Non
 @command.command(
     name="check",
     examples=[
-        ("dver remote check", "The default remote."),
-        ("dver remote check nas", "Exits with 7 if it cannot be reached or read."),
-        ("dver remote check --abort-uploads", "Drop what killed pushes left there more than a day ago."),
+        ("dver remote check", "Test the default remote."),
+        ("dver remote check nas", "Exit with 7 if nas cannot be reached or read."),
+        ("dver remote check --abort-uploads", "Abort uploads that killed pushes left more than a day ago."),
     ],
 )
 @click.argument("name", required=False)
-@click.option("--abort-uploads", is_flag=True, help="Drop uploads that were begun over a day ago and never completed.")
+@click.option("--abort-uploads", is_flag=True, help="Abort incomplete uploads that are older than a day.")
 @options.json_option
 @click.pass_obj
 def check_command(ctx: Context, *, name: str | None, abort_uploads: bool, as_json: bool) -> None:
-    """Find out what a remote can do, and how fast it is.
+    """Test what a remote can do and how fast it is.
 
-    Writes, reads and deletes objects of its own: a tiny one, and one of a MiB. A remote that can only be read is good
-    for pull, not for push.
+    Writes, reads and deletes two test objects: a tiny one and one of 1 MiB. You can pull from a read-only remote, but
+    not push to it.
     """
     with Repository.open(ctx.cwd) as repo:
         checked = remote.check(repo, name, abort_uploads=abort_uploads)
@@ -197,7 +195,7 @@ def check_command(ctx: Context, *, name: str | None, abort_uploads: bool, as_jso
     ctx.say(f"{ctx.style.cyan(checked.name)}  {terminal.printable(checked.url)}")
     ctx.table(_capabilities(ctx, found), indent=2)
     if found.clock_skew is not None and abs(found.clock_skew) > _SKEW_SECONDS:
-        ctx.warn("the clocks differ: S3 refuses requests from a quarter of an hour on; `timedatectl set-ntp true`")
+        ctx.warn("the clocks differ, and S3 refuses requests from 15 minutes on: run `timedatectl set-ntp true`")
     if found.oldest_upload is not None and found.oldest_upload > _DAY:
         ctx.warn(
             "killed pushes left uploads that may cost money: add a lifecycle rule that deletes incomplete multipart"
@@ -211,7 +209,7 @@ _DAY = 24 * 3600.0
 
 def _capabilities(ctx: Context, found: Examined) -> list[tuple[str, str]]:
     good, bad = ctx.style.green("yes"), ctx.style.yellow("no")
-    unknown = "not known: there is nothing to read yet"
+    unknown = "unknown: the remote is empty"
     rows = [
         ("reachable", f"{good}, {1000 * found.latency:.3g} ms a request"),
         ("readable", good + _rate(found.download_rate)),
@@ -219,9 +217,9 @@ def _capabilities(ctx: Context, found: Examined) -> list[tuple[str, str]]:
     ]
     if found.writable:
         deletable = good if found.deletable else f"{bad}: push works, gc of the remote will not"
-        conditional = good if found.conditional_put else f"{bad}: dver looks before it writes, which is as safe"
+        conditional = good if found.conditional_put else f"{bad}: dver checks before it writes, which is as safe"
         rows += [("deletable", deletable), ("conditional writes", conditional)]
-    whole = f"{bad}: to get a part, all before it is fetched too"
+    whole = f"{bad}: reading a part downloads everything before it"
     rows.append(("ranges", unknown if found.ranges is None else good if found.ranges else whole))
     rows.append(("indexes", f"{found.indexes:,}"))
     rows += [("repository", _repository(one)) for one in found.repositories]
@@ -251,7 +249,7 @@ def _uploads(found: Examined) -> str:
     if found.oldest_upload is not None:
         age = found.oldest_upload
         text += f", the oldest begun {age / _DAY:.0f} days ago" if age > 2 * _DAY else f", begun {age / 3600:.1f} h ago"
-    return text + (f"; {found.abandoned:,} dropped" if found.abandoned else "")
+    return text + (f"; {found.abandoned:,} aborted" if found.abandoned else "")
 
 
 def _described(added: remote.Remote) -> str:

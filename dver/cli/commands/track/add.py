@@ -1,4 +1,4 @@
-"""`dver add`."""
+"""`dver add`: track data, and record changes of tracked data."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from dver.workspace.add.add import Added
     acts=True,
     examples=[
         ("dver add data/ models/net.bin", "Track a directory and a file."),
-        ("dver add -u", "Record every change of tracked data."),
+        ("dver add -u", "Record all changes of tracked data."),
         ("dver add data/new.png", "Record one file of a tracked directory."),
     ],
 )
 @click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("-u", "--update", is_flag=True, help="Record changes of data that is tracked; with no PATH, all of it.")
-@click.option("-f", "--force", is_flag=True, help="Add data even if its pointer changed and the data did not follow.")
-@click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
-@options.remote_option("Push this data to the remote NAME, whatever the default is.")
+@click.option("-u", "--update", is_flag=True, help="Record changes of tracked data; without PATH, all of it.")
+@click.option("-f", "--force", is_flag=True, help="Add data whose pointer changed without a checkout.")
+@click.option("--dry-run", is_flag=True, help="Show what would be added without adding it.")
+@options.remote_option("Push this data to remote NAME instead of the default remote.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -35,8 +35,8 @@ def command(
 ) -> None:
     """Store files and directories and write their pointers.
 
-    The content of PATH is kept in the store, Git is told to ignore PATH, and the pointer PATH.dver, which stands for it
-    in Git, is written and staged. Commit as usual afterwards.
+    Stores the content of PATH, adds PATH to .gitignore, and writes and stages the pointer PATH.dver. Git tracks the
+    pointer in place of the data. Commit as usual afterwards.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
@@ -53,12 +53,12 @@ def command(
         if as_json:
             ctx.emit_json(result)
         else:
-            _tell(ctx, repo, result)
+            _print_result(ctx, repo, result)
             if any(one.changed for one in result.added):
                 print_staged(ctx, repo, then=", `dver push` uploads the data")
 
 
-def _tell(ctx: Context, repo: Repository, result: AddResult) -> None:
+def _print_result(ctx: Context, repo: Repository, result: AddResult) -> None:
     changed = [one for one in result.added if one.changed]
     ctx.listing([f"{_verb(one, result)} {shown(repo, one.path)}  ({_size(one)})" for one in changed])
     ctx.listing([f"unchanged {shown(repo, one.path)}" for one in result.added if not one.changed], ctx.note)

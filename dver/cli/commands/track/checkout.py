@@ -1,4 +1,4 @@
-"""`dver checkout`."""
+"""`dver checkout`: check out data."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from dver.tracking.targets import split_revision
 @options.command(
     acts=True,
     examples=[
-        ("dver checkout", "Bring all data to what the pointers say, as after `git checkout v1`."),
-        ("dver checkout v1 data/", "Bring data/ and its pointer to what they were at v1."),
-        ("dver checkout --relink", "After a change of cache.link: link existing files as it says."),
-        ("dver checkout v1 data/ --to /tmp/old", "Write that to /tmp/old/data instead."),
+        ("dver checkout", "Check out the data of the current pointers, as after `git checkout v1`."),
+        ("dver checkout v1 data/", "Restore data/ and its pointer from v1."),
+        ("dver checkout --relink", "Link existing files again after a change of cache.link."),
+        ("dver checkout v1 data/ --to /tmp/old", "Write that version to /tmp/old/data."),
     ],
 )
 @click.argument("arguments", nargs=-1, metavar="[REV] [PATH...]")
-@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
-@click.option("--relink", is_flag=True, help="Link existing large files again, as cache.link says.")
-@click.option("--to", metavar="DIR", help="Write below DIR, and leave the workspace alone.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even unsaved files.")
+@click.option("--relink", is_flag=True, help="Link existing large files again according to cache.link.")
+@click.option("--to", metavar="DIR", help="Write to DIR instead of the workspace.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -37,10 +37,10 @@ def command(
 ) -> int:
     """Check out data for the current pointers or a revision.
 
-    Without REV, data follows the pointers that are there, for example after `git checkout`. With REV, pointers and data
-    become what they were at that revision; HEAD does not move.
+    Without REV, checks out the data of the current pointers, for example after `git checkout`. With REV, restores
+    pointers and data from that revision; HEAD does not move.
 
-    Work that is saved nowhere is kept and named; everything else is brought up to date. The exit code is then 4.
+    Keeps and lists files with unsaved changes, updates all others, and then exits with 4.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)

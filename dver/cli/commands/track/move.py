@@ -1,4 +1,4 @@
-"""`dver move`."""
+"""`dver move`: move or rename tracked data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dver.repo import Repository
     acts=True,
     examples=[
         ("dver move data/ images/", "Rename tracked data."),
-        ("dver move net.bin models/", "Move it into a folder."),
+        ("dver move net.bin models/", "Move it into a directory."),
     ],
 )
 @click.argument("source")
@@ -26,10 +26,10 @@ from dver.repo import Repository
 def command(ctx: Context, *, source: str, destination: str, as_json: bool) -> None:
     """Move or rename tracked data.
 
-    The data, its pointer and its line in .gitignore move together, staged for Git. Nothing is overwritten. Data that is
-    not checked out can be moved, too, and so can data that was renamed with mv before.
+    Moves the data, its pointer and its line in .gitignore together, and stages the change for Git. Never overwrites
+    files. The data need not be checked out, and you may have renamed it with mv already.
 
-    To rename a file inside of a tracked directory, use mv and then `dver add`.
+    To rename a file inside a tracked directory, use mv and then `dver add`.
     """
     with Repository.open(ctx.cwd) as repo:
         result = move(repo, source, destination, cwd=ctx.cwd, progress=ctx.progress)

@@ -1,4 +1,4 @@
-"""`dver remove`."""
+"""`dver remove`: stop tracking data."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from dver.repo import Repository
 @options.command(
     acts=True,
     examples=[
-        ("dver remove data/", "Stop tracking data/; the files stay where they are."),
-        ("dver remove --data models/old.bin", "Delete the file, too, if it is saved."),
-        ("dver remove data/bad.png", "Take one file out of a tracked directory."),
+        ("dver remove data/", "Stop tracking data/ and keep the files."),
+        ("dver remove --data models/old.bin", "Also delete the file if the store has it."),
+        ("dver remove data/bad.png", "Remove one file from a tracked directory."),
     ],
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--data", is_flag=True, help="Delete the data from the workspace, too, if it is saved in the store.")
-@click.option("--force", is_flag=True, help="Delete even what is saved nowhere.")
+@click.option("--data", is_flag=True, help="Also delete the data from the workspace if the store has it.")
+@click.option("--force", is_flag=True, help="Delete even unsaved files.")
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, paths: tuple[str, ...], data: bool, force: bool, as_json: bool) -> None:
     """Stop tracking data.
 
-    The pointer and the line in .gitignore go, staged for Git; the data stays, in the workspace and in earlier commits.
-    A PATH inside of a tracked directory is taken out of it and deleted from the workspace; the rest of the directory
-    need not be here.
+    Removes the pointer and the line in .gitignore, and stages both for Git. The data stays in the workspace and in
+    earlier commits. A PATH inside a tracked directory is removed from it and deleted from the workspace; the rest of
+    the directory need not be checked out.
     """
     with Repository.open(ctx.cwd) as repo:
         result = remove(repo, paths, cwd=ctx.cwd, data=data, force=force, progress=ctx.progress)

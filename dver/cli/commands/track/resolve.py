@@ -1,4 +1,4 @@
-"""`dver resolve`."""
+"""`dver resolve`: resolve merge conflicts in tracked data."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from dver.store.trees.merge import MergeChoice
 
 @options.command(
     examples=[
-        ("dver resolve", "List what is in conflict."),
-        ("dver resolve data/ --theirs", "In all conflicts of data/, take their version."),
+        ("dver resolve", "List conflicts."),
+        ("dver resolve data/ --theirs", "Resolve all conflicts in data/ with their version."),
         ("dver resolve data/a.csv --union", "Keep both, as a.ours.csv and a.theirs.csv."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option("--ours", is_flag=True, help="Take our version of each file in conflict.")
-@click.option("--theirs", is_flag=True, help="Take their version of each file in conflict.")
+@click.option("--ours", is_flag=True, help="Use our version of each file in conflict.")
+@click.option("--theirs", is_flag=True, help="Use their version of each file in conflict.")
 @click.option("--union", is_flag=True, help="Keep both versions of each, as NAME.ours.EXT and NAME.theirs.EXT.")
-@click.option("--both", is_flag=True, help="Only write both, as NAME.EXT.ours and NAME.EXT.theirs, to look at.")
+@click.option("--both", is_flag=True, help="Write both as NAME.EXT.ours and NAME.EXT.theirs, without resolving.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -37,35 +37,35 @@ def command(
 ) -> int:
     """Resolve merge conflicts in tracked data.
 
-    After a `git merge`, `rebase`, `cherry-pick` or `stash pop`, only files that both sides changed are left. PATH is
-    data in conflict, or a file in it; once all its conflicts are decided, the pointer is staged, and the data checked
-    out. PATH may also be a dver.lock, of which --ours or --theirs decides the stages in conflict. Without an option,
-    the conflicts are listed. In a rebase, ours is what you rebase onto.
+    After `git merge`, `rebase`, `cherry-pick` or `stash pop`, only files that both sides changed are in conflict. PATH
+    is data in conflict, or a file in it. When all its conflicts are resolved, dver stages the pointer and checks out
+    the data. PATH may also be a dver.lock: --ours or --theirs then resolves its stages. Without an option, lists the
+    conflicts. In a rebase, ours is the branch that you rebase onto.
     """
     flags = {MergeChoice.OURS: ours, MergeChoice.THEIRS: theirs, MergeChoice.UNION: union}
     chosen = [choice for choice, wanted in flags.items() if wanted]
     if len(chosen) + both > 1:
         raise UsageError("more than one of --ours, --theirs, --union and --both", fix="give one of them")
     if chosen and not paths:
-        raise UsageError("no path was given", fix=f"dver resolve PATH --{chosen[0].value}, or . for all below a folder")
+        raise UsageError("no path given", fix=f"dver resolve PATH --{chosen[0].value}; PATH may be `.`")
     with Repository.open(ctx.cwd) as repo:
         choice = chosen[0] if chosen else None
         result = resolve(repo, paths, cwd=ctx.cwd, choice=choice, both=both, progress=ctx.progress)
         if as_json:
             ctx.emit_json(result)
         else:
-            _tell(ctx, repo, result)
+            _print_result(ctx, repo, result)
             print_staged(ctx, repo)
         return exit_code_of(result.restored) if result.restored is not None else 0
 
 
-def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
+def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None:
     for path in result.written:
         ctx.say(f"wrote {shown(repo, path)}")
     for path in (*result.resolved, *result.resolved_locks):
         ctx.say(f"resolved {shown(repo, path)}")
     for path in result.whole:
-        ctx.note(f"took one side of {shown(repo, path)} whole: directories that a merge needs are not to be had")
+        ctx.note(f"took one side of {shown(repo, path)} completely: directory listings for a merge are missing")
     if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
         print_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
     for path in result.left_out:
@@ -81,13 +81,13 @@ def _tell(ctx: Context, repo: Repository, result: ResolveResult) -> None:
         what = f"both sides changed {stages}" if stages else "one side deleted it"
         ctx.say(f"  {shown(repo, lock.path)}: {what}")
     if result.open:
-        ctx.note(f"to decide one: dver resolve {quoted(repo.shown(result.open[0].path))} --ours, --theirs or --union")
+        ctx.note(f"to resolve one: dver resolve {quoted(repo.shown(result.open[0].path))} --ours, --theirs or --union")
     elif result.keys:
-        ctx.note(f"to decide: dver resolve {quoted(repo.shown(result.keys[0][0]))} --ours or --theirs")
+        ctx.note(f"to resolve it: dver resolve {quoted(repo.shown(result.keys[0][0]))} --ours or --theirs")
     elif result.locks:
-        ctx.note(f"to decide: dver resolve {quoted(repo.shown(result.locks[0].path))} --ours or --theirs")
+        ctx.note(f"to resolve it: dver resolve {quoted(repo.shown(result.locks[0].path))} --ours or --theirs")
     elif not result.resolved and not result.resolved_locks and not result.written and result.restored is None:
-        ctx.note("nothing is in conflict")
+        ctx.note("no conflicts")
 
 
 def _side(entry: Entry | None) -> str:

@@ -1,4 +1,4 @@
-"""`dver unlock`."""
+"""`dver unlock`: make linked files writable."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dver.repo import Repository
 
 @options.command(
     examples=[
-        ("dver unlock models/net.bin", "Then edit it, and `dver add` it."),
-        ("dver unlock data/", "Every linked file of a directory."),
+        ("dver unlock models/net.bin", "Make a file writable; then edit it and `dver add` it."),
+        ("dver unlock data/", "Make all linked files of a directory writable."),
     ]
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -24,21 +24,21 @@ from dver.repo import Repository
 def command(ctx: Context, *, paths: tuple[str, ...], as_json: bool) -> None:
     """Replace linked files with writable copies.
 
-    With cache.link set to hardlink or symlink, large files in the workspace are the store's own, and read-only. This
-    puts writable copies in their place. Without that setting there is nothing to do.
+    With cache.link set to hardlink or symlink, large files in the workspace are read-only links to the store. Replaces
+    them with writable copies. With other settings there is nothing to do.
     """
     with Repository.open(ctx.cwd) as repo:
         result = unlock(repo, paths, cwd=ctx.cwd, progress=ctx.progress)
         if as_json:
             ctx.emit_json(result)
         elif not result.unlocked:
-            ctx.say("nothing is linked to the store here")
+            ctx.say("no linked files")
         else:
             if ctx.verbose:
                 for path in result.unlocked:
                     ctx.say(shown(repo, path))
             for path in result.edited:
-                ctx.warn(f"{shown(repo, path)} was edited while it was the store's own file; it keeps the edits")
+                ctx.warn(f"{shown(repo, path)} was edited through its link to the store; it keeps the edits")
             if result.edited:
                 ctx.warn("the earlier version is damaged in the store: `dver fsck --repair` looks for a good copy")
             ctx.say(f"unlocked {terminal.count(len(result.unlocked), 'file')}, {terminal.human_size(result.size)}")

@@ -48,7 +48,7 @@ def test_ls_recursive_lists_files_links_and_empty_directories(run: Run, project:
 def test_ls_names_paths_as_seen_from_the_current_directory(run: Run, project: Path) -> None:
     (project / "other").mkdir()
     assert run("ls", "../models", cwd=project / "other").out == "../models/net.bin\n"
-    assert "nothing is tracked here" in run("ls", cwd=project / "other").err
+    assert "no tracked data" in run("ls", cwd=project / "other").err
     (project / "data/sub").mkdir(parents=True)
     assert run("ls", cwd=project / "data/sub").out == "b\n"
 

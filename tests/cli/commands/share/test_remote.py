@@ -39,7 +39,7 @@ def test_a_remote_is_added_listed_and_removed(run: Run, project: Path) -> None:
 def test_the_only_remote_is_the_default_one_without_saying_so(run: Run, project: Path) -> None:
     assert run("remote", "default", cwd=project, rc=1).out == ""
     assert "the default" in run("remote", "add", "a", "/mnt/a", cwd=project).out
-    assert "none of the remotes is the default" in run("remote", "add", "b", "/mnt/b", cwd=project).err
+    assert "there is no default remote" in run("remote", "add", "b", "/mnt/b", cwd=project).err
     run("remote", "default", "b", cwd=project)
     assert run("remote", "default", cwd=project).out == "b\n"
 

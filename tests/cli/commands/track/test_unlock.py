@@ -56,7 +56,7 @@ def test_unlocking_again_does_nothing(run: Run, project: Path) -> None:
         "size": len(BIG),
         "edited": [],
     }
-    assert "nothing is linked" in run("unlock", "data", cwd=project).out
+    assert "no linked files" in run("unlock", "data", cwd=project).out
     assert "is not tracked" in run("unlock", "nope", cwd=project, rc=2).err
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_was_edited_while_linked_keeps_its_edits(run: Run, project: 
     with target.open("r+b") as file:
         file.write(b"edited")
     result = run("unlock", "net", cwd=project)
-    assert "net was edited while it was the store's own file" in result.err
+    assert "net was edited through its link to the store" in result.err
     assert "dver fsck --repair" in result.err
     assert is_private(project / "net")
     assert (project / "net").read_bytes().startswith(b"edited")
@@ -78,7 +78,7 @@ def test_without_links_there_is_nothing_to_unlock(run: Run, git_repo: Path) -> N
     run("init", cwd=git_repo)
     (git_repo / "net").write_bytes(BIG)
     run("add", "net", cwd=git_repo)
-    assert "nothing is linked" in run("unlock", "net", cwd=git_repo).out
+    assert "no linked files" in run("unlock", "net", cwd=git_repo).out
 
 
 def test_a_large_executable_keeps_its_mode_and_is_not_linked(run: Run, project: Path) -> None:
