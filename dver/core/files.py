@@ -13,8 +13,8 @@ from typing import Final
 
 from dver.core.errors import ConflictError, DverError, LocalIOError
 from dver.core.platform import blocks, filelock
+from dver.core.platform.blocks import Name
 
-Name = str | bytes | os.PathLike[str]
 _TEMPORARY: Final = re.compile(rb"\.dver-[a-z]+-\d+-[0-9a-f]{12}")
 
 DISK_REMEDIES: Final = {

@@ -13,7 +13,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError
 from dver.core.platform.filelock import try_lock
-from dver.core.processes import command_line, is_alive, is_stopped, process_space
+from dver.core.platform.processes import command_line, is_alive, is_stopped, process_space
 
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from dver.core.processes import is_alive
+from dver.core.platform.processes import is_alive
 from dver.git.git_repo import GitRepo, discover, run
 from dver.git.revisions import CommitId
 

@@ -17,8 +17,8 @@ from dver.core.clock import would_show
 from dver.core.errors import CorruptError, MissingObjectError, RemoteError
 from dver.core.files import name_path, read_pieces, temporary_name, writing_to
 from dver.core.oid import Oid
-from dver.core.open_files import is_open_for_writing
 from dver.core.platform.blocks import reflink
+from dver.core.platform.open_files import is_open_for_writing
 from dver.core.sparse_files import write_sparsely
 from dver.formats import recipe
 from dver.formats.pack import TARGET_SIZE, Codec, ObjectKind, Row

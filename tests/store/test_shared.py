@@ -17,7 +17,7 @@ from users import ANN, BOB, REAL, STRANGER, TEAM
 
 from dver.core.errors import ConflictError, CorruptError, LocalIOError, MissingObjectError
 from dver.core.oid import Oid
-from dver.core.processes import process_space
+from dver.core.platform.processes import process_space
 from dver.formats.pack import Codec, ObjectKind
 from dver.store import registered_clones
 from dver.store.objects import file_creation

@@ -23,7 +23,7 @@ from xxhash import xxh3_64_hexdigest
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
 from dver.core.platform.blocks import reflink
-from dver.core.processes import is_alive, process_space
+from dver.core.platform.processes import is_alive, process_space
 from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.objects.codec import corrupt

@@ -14,7 +14,7 @@ from dver.core.files import clear_leftovers, fsync_dir, temporary_name
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.core.platform.filelock import try_lock
-from dver.core.processes import is_alive, process_space
+from dver.core.platform.processes import is_alive, process_space
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import pack_file_name
 from dver.store.trash.trash import LAST, TIME_FORMAT, UNFINISHED, Batch, StoreFiles, batches, discard_if_empty, move

@@ -10,7 +10,7 @@ from typing import Final
 from dver.core.files import read_pieces
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
-from dver.core.open_files import is_open_for_writing
+from dver.core.platform.open_files import is_open_for_writing
 from dver.formats.tree import Entry, Kind
 from dver.store.objects.file_creation import FINISHED
 from dver.store.objects.loose import LinkMode

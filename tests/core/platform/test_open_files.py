@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dver.core import open_files
-from dver.core.open_files import is_open_for_writing
+from dver.core.platform import open_files
+from dver.core.platform.open_files import is_open_for_writing
 
 
 def no_lease(_: int) -> bool:

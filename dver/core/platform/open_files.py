@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from dver.core.files import Name
+from dver.core.platform.blocks import Name
 
 _PROCESSES: Final = Path("/proc")
 
