@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
-from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, Codec, ObjectKind
+from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, TARGET_SIZE, Codec, ObjectKind
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.plan import FAR, by_pack, list_name, merged_rows, new_lists, plan
+from dver.remote.gc.plan import FAR, list_name, merged_rows, new_lists, plan
 from dver.remote.gc.state import IndexFacts, Listed, Needed, RemoteGcPlan, RemoteState
 
 GRACE = 1000
@@ -167,3 +167,15 @@ class World:
         for name in found.deleted_lists:
             del self.lists[name]
         return found
+
+
+def by_pack(copies: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
+    """Parts of `copies` that make one pack each."""
+    start, size = 0, 0
+    for at, row in enumerate(copies):
+        if size and size + row.size > TARGET_SIZE:
+            yield copies[start:at]
+            start, size = at, 0
+        size += row.size
+    if start < len(copies):
+        yield copies[start:]

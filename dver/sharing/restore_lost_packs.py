@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from dver.core.oid import Oid
 from dver.remote.index.catalog import Catalog
-from dver.remote.repair.repair_pack import Elsewhere, PackMender
-from dver.remote.repair.rewrite_indexes import Relister
+from dver.remote.repair.rewrite_indexes import repair_remote
 from dver.remote.repair.survey import survey
 from dver.repo import Repository
 from dver.sharing.copy_sources import store_sources
@@ -26,21 +25,13 @@ class LostPacks:
 def repair_lost_packs(repo: Repository, catalog: Catalog, lost: Collection[Oid]) -> LostPacks:
     """Upload again what was in the packs `lost`, and promise nothing more of them that is not there.
 
-    A pack that comes out as it was gets its name back, and no index changes. Otherwise one new index takes the place of
-    those that listed it, which are condemned. Raises RemoteError, also if the remote changes meanwhile; CorruptError.
+    Raises RemoteError, also if the remote changes meanwhile; CorruptError.
     """
     if not lost:
         return LostPacks()
-    found = survey(catalog.storage, jobs=catalog.jobs)
-    names = sorted(found.listed().keys() & set(lost) - found.condemned)
-    wanted = {row.oid for _, row in found.rows() if row.pack in names}
-    own = Elsewhere(catalog.storage, found, wanted, catalog.jobs)
-    mender = PackMender(
-        catalog.storage, repo.store, found, [own, *store_sources([("the store", repo.store.root)], wanted, {})]
-    )
-    mended = mender.mend(names)
-    taken_off = 0
-    if mended.dropped:
-        relister = Relister(repo.store, catalog, found, mended.dropped, condemn=True)
-        taken_off = relister.run(lambda: mended.placed, mender.place).taken_off
-    return LostPacks(len(names), taken_off)
+    found = survey(catalog.storage, repo.store, jobs=catalog.jobs)
+    listed = {ref.name for index in found.visible for ref in index.packs}
+    packs = (listed & set(lost)) - found.condemned
+    wanted = {row.oid for rows in found.rows_of(packs).values() for row in rows}
+    sources = [*store_sources([("the store", repo.store.root)], wanted, {})]
+    return LostPacks(len(packs), repair_remote(found, packs, sources, repo.store, catalog).taken_off)

@@ -16,7 +16,7 @@ from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import PackRef
 from dver.remote.gc.plan import merged_rows, new_lists, plan
 from dver.remote.gc.reachable import Reach
 from dver.remote.gc.read_state import Changed, look
@@ -228,10 +228,7 @@ class _Run:
         rows = self._rows
         names = sorted({row.pack for row in rows()})
         numbers = {name: number for number, name in enumerate(names)}
-        draft.add(
-            Location(one.oid, numbers[one.pack], one.kind, one.codec, one.offset, one.raw_size, one.stored_size)
-            for one in rows()
-        )
+        draft.add(one.location(numbers) for one in rows())
         packs = [PackRef(name, sizes[name]) for name in names]
         taken = {index.name for index in self._state.indexes}
         taken.update(name for one in self._state.lists.values() for name in one.indexes)

@@ -64,18 +64,6 @@ def new_lists(found: RemoteGcPlan) -> Iterator[Condemned]:
         yield Condemned(found.now, packs, indexes, found.grace)
 
 
-def by_pack(copies: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
-    """Parts of `copies` that make one pack each."""
-    start, size = 0, 0
-    for at, row in enumerate(copies):
-        if size and size + row.size > TARGET_SIZE:
-            yield copies[start:at]
-            start, size = at, 0
-        size += row.size
-    if start < len(copies):
-        yield copies[start:]
-
-
 @dataclass(slots=True)
 class _Fill:
     """What lies in one pack, in bytes."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from dver.core.errors import CorruptError, DverError
 from dver.core.oid import Oid
@@ -19,12 +21,15 @@ from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import walk
 
+T = TypeVar("T")
+
 
 class Reach:
     """Finds out what is needed. All that names other objects on the remote is looked up once, and kept in memory."""
 
     def __init__(self, store: Store, storage: Storage, state: RemoteState, *, jobs: int) -> None:
-        self._reader = _Reader(store, storage, state, jobs)
+        self._reader = RemoteReader(store, storage, state.packs, jobs=jobs)
+        self._reader.add(state.rows())
 
     def of(self, roots: Iterable[ObjectKey], known: Needed | None = None) -> Needed:
         """What `roots` reach, less what is in `known`, which is closed.
@@ -48,18 +53,35 @@ class Reach:
         return [(oid, self._reader.kind(oid)) for oid in roots]
 
 
-class _Reader:
-    def __init__(self, store: Store, storage: Storage, state: RemoteState, jobs: int) -> None:
+class RemoteReader:
+    """Reads trees and recipes: trees from `store` or the remote, recipes from the remote alone.
+
+    `sizes` are those of the packs that are there. One that is damaged on the remote, or whose pack is gone, ends a
+    `strict` reader with an error; others leave it out.
+    """
+
+    def __init__(
+        self, store: Store, storage: Storage, sizes: Mapping[Oid, int], *, jobs: int, strict: bool = True
+    ) -> None:
         self._store = store
         self._storage = storage
-        self._sizes = state.packs
+        self._sizes = sizes
         self._jobs = jobs
+        self._strict = strict
         self._trees: dict[Oid, list[Listed]] = {}
         self._recipes: dict[Oid, list[Listed]] = {}
-        for row in state.rows():
-            if row.leads_on and row.pack in state.packs:
+
+    def add(self, rows: Iterable[Listed]) -> None:
+        """Read from `rows`, too, as far as they list trees and recipes."""
+        for row in rows:
+            if row.leads_on and row.pack in self._sizes:
                 side = self._trees if row.kind is ObjectKind.TREE else self._recipes
                 side.setdefault(row.oid, []).append(row)
+
+    @property
+    def chunked(self) -> list[Oid]:
+        """The blobs of which the remote has recipes."""
+        return sorted(self._recipes)
 
     def kind(self, oid: Oid) -> ObjectKind:
         """What the object is on the remote."""
@@ -73,15 +95,25 @@ class _Reader:
             yield oid, here
         failures: dict[Oid, DverError] = {}
         for row, content in self._frames(self._trees, [oid for oid in oids if oid in lacking], failures, every=False):
-            yield row.oid, tree.decode(content)
-        _refuse(failures)
+            if (found := self._decoded(tree.decode, content)) is not None:
+                yield row.oid, found
+        self._refuse(failures)
 
     def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
         """See `dver.store.trees.reachable.Reader`. A blob that was chunked in several ways keeps several recipes."""
         failures: dict[Oid, DverError] = {}
         for row, content in self._frames(self._recipes, oids, failures, every=True):
-            yield row.oid, decode_recipe(row.found(0).row(), content)
-        _refuse(failures)
+            if (found := self._decoded(partial(decode_recipe, row.row()), content)) is not None:
+                yield row.oid, found
+        self._refuse(failures)
+
+    def _decoded(self, decode: Callable[[bytes], T], content: bytes) -> T | None:
+        try:
+            return decode(content)
+        except CorruptError:
+            if self._strict:
+                raise
+            return None
 
     def _frames(
         self, listed: dict[Oid, list[Listed]], oids: Sequence[Oid], failures: dict[Oid, DverError], *, every: bool
@@ -106,21 +138,21 @@ class _Reader:
         for oid in good:
             failures.pop(oid, None)
 
+    def _refuse(self, failures: dict[Oid, DverError]) -> None:
+        for oid, error in failures.items() if self._strict else ():
+            if isinstance(error, MissingKey):
+                raise error
+            raise CorruptError(
+                f"object {oid.short} on the remote is damaged, so what it names cannot be known, and nothing was"
+                " collected",
+                why="the disk, the network or a program changed its bytes",
+                fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
+            )
+
 
 def _places(rows: Sequence[Listed]) -> list[Listed]:
     """One row for each frame: several indexes may list it."""
     return list({(row.pack, row.offset): row for row in rows}.values())
-
-
-def _refuse(failures: dict[Oid, DverError]) -> None:
-    for oid, error in failures.items():
-        if isinstance(error, MissingKey):
-            raise error
-        raise CorruptError(
-            f"object {oid.short} on the remote is damaged, so what it names cannot be known, and nothing was collected",
-            why="the disk, the network or a program changed its bytes",
-            fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
-        )
 
 
 def _ignore(size: int) -> None:

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from heapq import merge
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import condemned, remote_index
 from dver.formats.condemned import Condemned
 from dver.formats.remote_index import Location, PackRef
+from dver.remote.failures import TransientError
 from dver.remote.gc.state import IndexFacts, Listed, RemoteState
 from dver.remote.index.contents import Glance, condemned_key, glance, parse_key
-from dver.remote.index.mirror import PACKS, index_key
+from dver.remote.index.mirror import PACKS, index_key, pack_key
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey, Storage
+from dver.store.repair.salvage import is_newer
 from dver.store.store import Store
 
 _PACK_SUFFIX: Final = ".pack"
@@ -35,21 +38,30 @@ class Changed(Exception):
     """The remote is not what it was when the gc was planned: it has to be planned anew."""
 
 
-def look(storage: Storage, seen: Glance, store: Store, *, jobs: int) -> tuple[Glance, RemoteState]:
+def look(
+    storage: Storage, seen: Glance, store: Store, *, jobs: int, damaged: dict[str, str] | None = None
+) -> tuple[Glance, RemoteState]:
     """All that lies there. `seen` is the glance before the pointers were read; in `store` files are made.
 
-    Raises RemoteError; CorruptError for an index or list that is damaged; Changed if something vanished meanwhile.
+    Raises RemoteError; CorruptError for an index or list that is damaged; Changed if something vanished meanwhile. With
+    `damaged` it goes on without damaged indexes and lists, and notes their keys there, each with the reason.
     """
     now = glance(storage)
-    lists = read_lists(storage, now.lists, jobs=jobs)
+    lists = read_lists(storage, now.lists, jobs=jobs, damaged=damaged)
     small = [name for name, size in sorted(now.indexes.items()) if size <= _IN_MEMORY]
     contents = {name: memoryview(content) for name, content in _get(storage, small, index_key, jobs)}
     for name in now.indexes.keys() - contents.keys():
         contents[name] = _on_disk(storage, name, now.indexes[name], store, jobs)
-    indexes = [_Index(name, content) for name, content in sorted(contents.items())]
-    # After the indexes: what they list is there, or somebody else is deleting.
-    packs = packs_there(storage)
+    indexes = []
+    for name, content in sorted(contents.items()):
+        with _noted(damaged, index_key(name)):
+            index = _Index(name, content)
+            if damaged is not None:
+                deque(index.rows(), maxlen=0)
+            indexes.append(index)
     facts = tuple([index.facts for index in indexes])
+    # After the indexes: what they list is there, or somebody else is deleting.
+    packs = packs_of(storage, {ref.name: ref.size for index in facts for ref in index.packs}, jobs)
     return now, RemoteState(facts, lists, packs, seen.lists, partial(_rows, indexes))
 
 
@@ -95,15 +107,40 @@ class _Index:
             yield from rows
 
 
-def read_lists(storage: Storage, names: Iterable[Oid], *, jobs: int) -> dict[Oid, Condemned]:
+def read_lists(
+    storage: Storage, names: Iterable[Oid], *, jobs: int, damaged: dict[str, str] | None = None
+) -> dict[Oid, Condemned]:
     """The condemned lists with these names. Raises Changed if one is gone, CorruptError for one that is damaged."""
-    return {name: _list(content, name) for name, content in _get(storage, sorted(names), condemned_key, jobs)}
+    lists = {}
+    for name, content in _get(storage, sorted(names), condemned_key, jobs):
+        with _noted(damaged, condemned_key(name)):
+            lists[name] = _list(content, name)
+    return lists
 
 
 def packs_there(storage: Storage) -> dict[Oid, int]:
     """All packs of the remote, and their sizes in bytes."""
     found = {parse_key(info.key, PACKS, _PACK_SUFFIX): info.size for info in storage.list(PACKS)}
     return {name: size for name, size in found.items() if name is not None}
+
+
+def packs_of(storage: Storage, listed: Mapping[Oid, int], jobs: int) -> dict[Oid, int]:
+    """All packs of the remote, and their sizes in bytes. Those of `listed` that the list request does not show with
+    their size are asked for one by one: some servers list nothing, or leave out what is new."""
+    try:
+        found = packs_there(storage)
+    except TransientError:
+        raise
+    except RemoteError:
+        found = {}
+    suspects = sorted(name for name, size in listed.items() if found.get(name) != size)
+    with closing(in_parallel(lambda name: storage.stat(pack_key(name)), suspects, jobs=jobs)) as answers:
+        for name, info in zip(suspects, answers, strict=True):
+            if info is None:
+                found.pop(name, None)
+            else:
+                found[name] = info.size
+    return found
 
 
 def _get(storage: Storage, names: Sequence[Oid], key: Callable[[Oid], str], jobs: int) -> Iterator[tuple[Oid, bytes]]:
@@ -142,6 +179,17 @@ def _on_disk(storage: Storage, name: Oid, size: int, store: Store, jobs: int) ->
         return memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ))
     finally:
         os.close(fd)
+
+
+@contextmanager
+def _noted(damaged: dict[str, str] | None, key: str) -> Iterator[None]:
+    """Note why the object under `key` is damaged, instead of raising CorruptError, if `damaged` is a dict."""
+    try:
+        yield
+    except CorruptError as error:
+        if damaged is None or is_newer(error):
+            raise
+        damaged[key] = error.why or error.what
 
 
 def _rows(indexes: Sequence[_Index]) -> Iterator[Listed]:

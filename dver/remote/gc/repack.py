@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.core.progress import Task
-from dver.formats.pack import Row
+from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Row
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.plan import by_pack
 from dver.remote.gc.state import Listed
-from dver.remote.index.mirror import RemoteFound, pack_key
+from dver.remote.index.mirror import pack_key
 from dver.remote.packs.frame_ranges import Frame, fetch_frames
 from dver.remote.packs.upload_bodies import add_salt
 from dver.remote.storage import FileBody, MissingKey, Storage
 from dver.store.objects.packs import PackWriter
+from dver.store.repair.good_copies import ObjectCopy
 from dver.store.store import Store
 
 _NONCE_SIZE: Final = 16
 
 
 class NewPack(NamedTuple):
-    """A pack that is on the remote now, and what lies in it."""
+    """A pack that is on the remote now, and what lies in it, but for the salt."""
 
     ref: PackRef
     rows: Sequence[Row]
@@ -38,26 +38,47 @@ def copy_frames(
 
     Raises RemoteError, MissingKey if an old pack is gone, CorruptError for a frame that is damaged.
     """
-    for part in by_pack(copies):
+
+    def frames() -> Iterator[tuple[Oid, ObjectCopy]]:
+        # Within each group, rows are sorted by pack and offset, as requests need them.
+        for _, rows in groupby(copies, key=lambda row: row.leads_on):
+            found = [row.found(sizes[row.pack]) for row in rows]
+            for oid, frame in fetch_frames(storage, found, jobs=jobs, received=task.advance):
+                yield oid, _good(oid, frame)
+
+    return put_packs(frames(), storage, store)
+
+
+def put_packs(objects: Iterable[tuple[Oid, ObjectCopy]], storage: Storage, store: Store) -> Iterator[NewPack]:
+    """Put `objects` into new packs, in their order. The names of these packs were never used before."""
+    rest = iter(objects)
+    one = next(rest, None)
+    while one is not None:
         with PackWriter(store.scratch) as writer:
             add_salt(writer, os.urandom(_NONCE_SIZE))
-            # Within each, rows are sorted by pack and offset, as requests need them.
-            for _, rows in groupby(part, key=lambda row: row.leads_on):
-                _add(writer, [row.found(sizes[row.pack]) for row in rows], storage, jobs=jobs, task=task)
+            while one is not None and (len(writer.rows) == 1 or writer.size + one[1].frame_size <= TARGET_SIZE):
+                oid, copy = one
+                writer.add(oid, copy.kind, copy.codec, copy.raw_size, copy.payload)
+                one = next(rest, None)
             name = writer.seal(durable=False)
             body = FileBody(writer.path)
             storage.put(pack_key(name), body)
-            yield NewPack(PackRef(name, body.size), writer.rows)
+            yield NewPack(PackRef(name, body.size), writer.rows[1:])
 
 
-def _add(writer: PackWriter, found: Sequence[RemoteFound], storage: Storage, *, jobs: int, task: Task) -> None:
-    for oid, frame in fetch_frames(storage, found, jobs=jobs, received=task.advance):
-        if isinstance(frame, MissingKey):
-            raise frame
-        if not isinstance(frame, Frame):
-            raise CorruptError(
-                f"object {oid.short} on the remote is damaged; nothing was collected",
-                why="its bytes do not match its hash",
-                fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
-            )
-        writer.add_frame(frame.row, frame.frame)
+def copy_of(frame: Frame) -> ObjectCopy:
+    """The object in `frame`, encoded as it is there."""
+    row = frame.row
+    return ObjectCopy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
+
+
+def _good(oid: Oid, frame: Frame | CorruptError | MissingKey) -> ObjectCopy:
+    if isinstance(frame, MissingKey):
+        raise frame
+    if isinstance(frame, CorruptError):
+        raise CorruptError(
+            f"object {oid.short} on the remote is damaged; nothing was collected",
+            why="its bytes do not match its hash",
+            fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
+        )
+    return copy_of(frame)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
-from dver.formats.pack import FRAME_HEADER_SIZE, ROW_SIZE, Codec, ObjectKind
-from dver.formats.remote_index import PackRef
+from dver.formats.pack import FRAME_HEADER_SIZE, ROW_SIZE, Codec, ObjectKind, Row
+from dver.formats.remote_index import Location, PackRef
 from dver.remote.index.mirror import RemoteFound
 
 
@@ -34,6 +34,16 @@ class Listed(NamedTuple):
         """The same for those who fetch."""
         return RemoteFound(
             self.pack, self.offset, self.oid, pack_size, self.kind, self.codec, self.raw_size, self.stored_size
+        )
+
+    def row(self) -> Row:
+        """The same as a pack's footer has it. The checksum, which indexes do not list, is 0."""
+        return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
+
+    def location(self, numbers: Mapping[Oid, int]) -> Location:
+        """The same as an index has it, which calls packs by `numbers`."""
+        return Location(
+            self.oid, numbers[self.pack], self.kind, self.codec, self.offset, self.raw_size, self.stored_size
         )
 
     @property

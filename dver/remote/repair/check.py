@@ -20,15 +20,16 @@ from dver.formats import pack
 from dver.formats.pack import ObjectKind, Row, fits_in_memory
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.remote.index.contents import condemned_key, repository_key
-from dver.remote.index.mirror import RemoteFound, index_key, pack_key
+from dver.remote.gc.state import Listed
+from dver.remote.index.mirror import index_key, pack_key
 from dver.remote.parallel import in_parallel
-from dver.remote.repair.survey import Survey, remote_footer, rows_by_pack, survey
+from dver.remote.repair.survey import Survey, remote_footer, survey
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import Decoder
 from dver.store.repair.damage import Damage, DamagedPart, SampleUnit, sample
 from dver.store.repair.salvage import by_offset, is_newer, runs
 from dver.store.repair.verify_frame import verify_frame
+from dver.store.store import Store
 from dver.store.trees.reachable import children
 
 RANGE: Final = 8 << 20
@@ -59,7 +60,7 @@ class _Job(NamedTuple):
     name: Oid
     size: int
     windows: AbstractSet[int] | None
-    listed: Sequence[RemoteFound]
+    listed: Sequence[Listed]
 
 
 @dataclass(slots=True)
@@ -72,19 +73,20 @@ class _Found:
 
 
 def check_remote(
-    storage: Storage, *, jobs: int, fraction: float = 1.0, seed: int = 0, progress: Progress = SILENT
+    storage: Storage, store: Store, *, jobs: int, fraction: float = 1.0, seed: int = 0, progress: Progress = SILENT
 ) -> RemoteReport:
     """Look at all that lies on the remote, or at a random `fraction` of its bytes; indexes and footers always.
+    In `store` files are made.
 
     Raises RemoteError; CorruptError for what a newer version wrote.
     """
-    found = survey(storage, jobs=jobs)
-    damages = [Damage(index_key(name), DamagedPart.INDEX, why) for name, why in found.damaged.items()]
-    damages += [Damage(condemned_key(name), DamagedPart.INDEX, why) for name, why in found.damaged_lists.items()]
-    damages += [Damage(repository_key(name), DamagedPart.INDEX, why) for name, why in found.damaged_entries.items()]
+    found = survey(storage, store, jobs=jobs)
+    damages = [Damage(key, DamagedPart.INDEX, why) for key, why in found.damaged.items()]
     sound, unsound = _packs(found)
     damages += unsound
-    present = found.objects()
+    present: dict[ObjectKind, set[Oid]] = {kind: set() for kind in ObjectKind}
+    for row in found.state.rows():
+        present[row.kind].add(row.oid)
     damages += _absent_roots(found, present)
     sound |= _unlisted(found)
     chosen = sample([*_units(sound)], fraction, seed)
@@ -97,53 +99,54 @@ def check_remote(
                 objects += one.objects
                 size += one.size
                 damages += one.damages
-    stranded = _stranded(storage, found, present, jobs) if found.damaged else frozenset()
+    stranded = _stranded(storage, found, present, jobs) if found.damaged_indexes else frozenset()
     return RemoteReport(found, len(sound), objects, size, tuple(damages), stranded)
 
 
 def _stranded(storage: Storage, found: Survey, present: Mapping[ObjectKind, set[Oid]], jobs: int) -> frozenset[Oid]:
     def oids(name: Oid) -> list[Oid]:
         try:
-            return [row.oid for row in remote_footer(storage, name, found.packs[name])]
+            return [row.oid for row in remote_footer(storage, name, found.state.packs[name])]
         except (CorruptError, MissingKey):
             return []
 
-    with closing(in_parallel(oids, found.garbage, jobs=jobs)) as answers:
+    with closing(in_parallel(oids, found.unlisted, jobs=jobs)) as answers:
         return frozenset(oid for listed in answers for oid in listed).difference(*present.values())
 
 
 def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
     """The listed packs that are there, and what is wrong with the others."""
+    # Readers hardly use what is condemned, and gc deletes it.
+    stated: dict[Oid, set[int]] = {}
+    for ref in (ref for index in found.visible for ref in index.packs if ref.name not in found.condemned):
+        stated.setdefault(ref.name, set()).add(ref.size)
     sound: dict[Oid, int] = {}
     wrong: dict[Oid, str] = {}
-    for name, listed in sorted(found.listed().items()):
-        if name in found.condemned or found.condemned.issuperset(listed):
-            continue  # readers hardly use it, and gc deletes it, or the indexes that list it
-        if name not in found.packs:
+    for name, sizes in sorted(stated.items()):
+        size = found.state.packs.get(name)
+        if size is None:
             wrong[name] = "it is listed, but not there"
-        elif set(listed.values()) != {found.packs[name]}:
-            wrong[name] = (
-                f"it has {found.packs[name]} bytes, and should have {', '.join(map(str, set(listed.values())))}"
-            )
+        elif sizes != {size}:
+            wrong[name] = f"it has {size} bytes, and should have {', '.join(map(str, sizes))}"
         else:
-            sound[name] = found.packs[name]
+            sound[name] = size
     damages = [Damage(pack_key(name), DamagedPart.PACK, why) for name, why in wrong.items()]
-    for name, rows in rows_by_pack(found, sorted(wrong)).items():
+    for name, rows in found.rows_of(wrong).items():
         damages += [Damage(pack_key(name), DamagedPart.FRAME, wrong[name], row.oid, row.offset) for row in rows]
     return sound, damages
 
 
 def _unlisted(found: Survey) -> dict[Oid, int]:
     """Packs that no index lists, perhaps because theirs is damaged: then a repair lists them."""
-    unlisted = set(found.garbage) - found.condemned if found.damaged else set()
-    return {name: found.packs[name] for name in unlisted}
+    unlisted = set(found.unlisted) - found.condemned if found.damaged_indexes else set()
+    return {name: found.state.packs[name] for name in unlisted}
 
 
 def _absent_roots(found: Survey, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
-    for name in found.indexes.keys() - found.condemned:
-        for root in found.indexes[name].roots:
+    for index in found.visible:
+        for root in index.roots:
             if not any(root in listed for listed in present.values()):
-                yield Damage(index_key(name), DamagedPart.PROMISE, "it calls complete what no index lists", root)
+                yield Damage(index_key(index.name), DamagedPart.PROMISE, "it calls complete what no index lists", root)
 
 
 def _units(packs: Mapping[Oid, int]) -> Iterator[SampleUnit]:
@@ -156,7 +159,7 @@ def _jobs(found: Survey, packs: Mapping[Oid, int], chosen: Sequence[SampleUnit])
     windows: dict[Oid, set[int]] = {name: set() for name in packs}
     for one in chosen:
         windows[one.oid].add(one.window)
-    listed = rows_by_pack(found, list(packs))
+    listed = found.rows_of(packs)
     return [
         _Job(name, size, None if len(windows[name]) == -(-size // RANGE) else windows[name], listed[name])
         for name, size in packs.items()
@@ -234,5 +237,5 @@ def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:
     yield from ((ObjectKind.BLOB, oid) for oid in blobs)
 
 
-def _of(job: _Job, part: DamagedPart, why: str, row: Row | RemoteFound | None = None) -> Damage:
+def _of(job: _Job, part: DamagedPart, why: str, row: Row | Listed | None = None) -> Damage:
     return Damage(pack_key(job.name), part, why, row and row.oid, row and row.offset)

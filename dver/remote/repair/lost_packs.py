@@ -6,23 +6,17 @@ whose lists leave out what is new is asked for each such pack before it counts a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable
 from dataclasses import replace
 
-from dver.core.errors import RemoteError
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.remote.failures import TransientError
 from dver.remote.gc.reachable import Reach
-from dver.remote.gc.read_state import look, packs_there
+from dver.remote.gc.read_state import look, packs_of
 from dver.remote.gc.state import Needed, RemoteState
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import glance
-from dver.remote.index.mirror import pack_key
-from dver.remote.parallel import in_parallel
-from dver.remote.storage import ObjectInfo, Storage
 from dver.remote.transfer.confirm_index import listed_names
 from dver.store.store import Store
 from dver.store.trees.reachable import MissingObject
@@ -34,7 +28,8 @@ def lost_packs(catalog: Catalog) -> frozenset[Oid]:
     Raises RemoteError.
     """
     listed = catalog.mirror.packs()
-    return frozenset(listed.keys() - _there(catalog.storage, listed, catalog.jobs).keys()) if listed else frozenset()
+    found = packs_of(catalog.storage, listed, catalog.jobs) if listed else {}
+    return frozenset(name for name, size in listed.items() if found.get(name) != size)
 
 
 def missing_in_fact(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[MissingObject]:
@@ -44,7 +39,7 @@ def missing_in_fact(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) 
     """
     _, state = look(catalog.storage, glance(catalog.storage), store, jobs=catalog.jobs)
     listed = {ref.name: ref.size for index in state.indexes for ref in index.packs}
-    state = replace(state, packs=_there(catalog.storage, listed, catalog.jobs))
+    state = replace(state, packs={name: size for name, size in state.packs.items() if listed.get(name) == size})
     reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)
     present, whole = _present(state), Needed()
     missing = []
@@ -66,26 +61,3 @@ def _present(state: RemoteState) -> Needed:
         if row.pack in state.packs and row.pack not in condemned and row.listed_by not in condemned:
             (found.trees if row.kind is ObjectKind.TREE else found.blobs).add(row.oid)
     return found
-
-
-def _there(storage: Storage, listed: Mapping[Oid, int], jobs: int) -> dict[Oid, int]:
-    """Those of the `listed` packs that are there with their size."""
-    try:
-        found = packs_there(storage)
-    except TransientError:
-        raise
-    except RemoteError:  # a web server that lists nothing
-        found = {}
-    good = {name: size for name, size in listed.items() if found.get(name) == size}
-    good |= _asked(storage, {name: size for name, size in listed.items() if name not in good}, jobs)
-    return good
-
-
-def _asked(storage: Storage, suspects: Mapping[Oid, int], jobs: int) -> dict[Oid, int]:
-    def is_there(name: Oid) -> bool:
-        key = pack_key(name)
-        return storage.stat(key) == ObjectInfo(key, suspects[name])
-
-    names = sorted(suspects)
-    with closing(in_parallel(is_there, names, jobs=jobs)) as answers:
-        return {name: suspects[name] for name, there in zip(names, answers, strict=True) if there}

@@ -1,21 +1,57 @@
-"""Good copies of damaged objects from a remote: a source for repairs (see `dver.store.repair.good_copies`)."""
+"""Good copies of damaged objects from remotes, as sources of a repair (see `dver.store.repair.good_copies`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from dver.core.batches import batched
 from dver.core.errors import CorruptError, RemoteError
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import recipe
-from dver.formats.pack import FRAME_HEADER_SIZE, Codec
+from dver.formats.pack import Codec
+from dver.remote.gc.repack import copy_of
+from dver.remote.gc.state import Listed
 from dver.remote.index.catalog import Catalog
+from dver.remote.index.mirror import RemoteFound
 from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.storage import Storage
 from dver.store.objects.codec import corrupt
 from dver.store.repair.good_copies import ObjectCopy
 
 _CHUNKS_AT_ONCE = 32
+
+
+class RemoteFrames:
+    """The frames that `rows` list on the remote that is repaired: any that is whole will do.
+
+    `sizes` are those of the packs that are there.
+    """
+
+    label = "the remote itself"
+
+    def __init__(self, storage: Storage, rows: Iterable[Listed], sizes: Mapping[Oid, int], *, jobs: int) -> None:
+        self._storage = storage
+        self._jobs = jobs
+        self._rows: dict[Oid, set[RemoteFound]] = {}
+        for row in rows:
+            if row.pack in sizes:
+                self._rows.setdefault(row.oid, set()).add(row.found(sizes[row.pack]))
+
+    def having(self, oids: Collection[Oid]) -> set[Oid]:
+        """See `CopySource`."""
+        return {oid for oid, _ in self.copies(oids)}
+
+    def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        """See `CopySource`."""
+        rows = sorted({row for oid in oids for row in self._rows.get(oid, ())})
+        for oid, frame in fetch_frames(self._storage, rows, jobs=self._jobs, received=lambda _: None):
+            if isinstance(frame, Frame):
+                yield oid, copy_of(frame)
+
+    def pieces(self, oid: Oid) -> Iterator[bytes] | None:
+        """See `CopySource`. Only frames are asked for."""
+        return None
 
 
 class RemoteSource:
@@ -36,7 +72,7 @@ class RemoteSource:
         return catalog.present(oids) if catalog is not None else set()
 
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        """See `Source`."""
+        """See `CopySource`."""
         catalog = self._reached()
         if catalog is None or not oids:
             return
@@ -44,13 +80,12 @@ class RemoteSource:
         try:
             for oid, frame in frames:
                 if isinstance(frame, Frame):
-                    row = frame.row
-                    yield oid, ObjectCopy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
+                    yield oid, copy_of(frame)
         except RemoteError as error:
             self.failure = error
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `Source`."""
+        """See `CopySource`."""
         for _, copy in self.copies([oid]):
             return self._chunks(oid, copy) if copy.codec is Codec.CHUNKED else iter((copy.content(),))
         return None

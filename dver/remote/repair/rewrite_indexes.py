@@ -1,269 +1,272 @@
-"""Writing the indexes of a remote anew after damage: they list what is there and whole, and promise nothing else.
+"""Repairing a remote: what is damaged is withdrawn, and good copies are pushed again in new packs.
 
-What lost an object is taken off the list with all that leads to it, so that the next push of a clone that has it sends
-it again. The new index is there before an old one goes, and an old one before the packs that it listed.
+A new index takes the place of all that list something damaged or missing. It lists their good packs and the new ones,
+but no object below which something is missing, so that the next push of a clone that has it sends it again. The old
+indexes and the damaged packs are condemned once it is there (docs/format/remote.md, "Order of a repair").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
-from dver.formats import remote_index, tree
+from dver.formats.condemned import Condemned
 from dver.formats.pack import Codec, ObjectKind, Row
-from dver.formats.recipe import Recipe
-from dver.formats.remote_index import Location, PackRef, RemoteIndex
-from dver.formats.tree import Leaf, Sharded
+from dver.formats.remote_index import PackRef, RemoteIndex
 from dver.remote.clock import remote_time
+from dver.remote.gc.reachable import RemoteReader
+from dver.remote.gc.repack import put_packs
+from dver.remote.gc.state import IndexFacts, Listed
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import glance
 from dver.remote.index.listing_file import refresh_listing
-from dver.remote.index.mirror import RemoteFound, index_key, pack_key
-from dver.remote.index.withdraw import withdraw
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.index.withdraw import put_list, withdraw
 from dver.remote.repair.check import below
-from dver.remote.repair.repair_pack import leads_on
-from dver.remote.repair.survey import Survey, remote_footer
+from dver.remote.repair.remote_source import RemoteFrames
+from dver.remote.repair.survey import Survey, changed, remote_footer
 from dver.remote.storage import MissingKey
-from dver.store.objects.codec import decode_recipe
-from dver.store.objects.reader import StoreReader
-from dver.store.repair.good_copies import ObjectCopy
+from dver.store.repair.good_copies import CopySource, ObjectCopy
 from dver.store.store import Store
 
 Node = tuple[ObjectKind, Oid]
-Placer = Callable[[Collection[Oid]], Mapping[Oid, ObjectCopy]]
-"""Puts objects on the remote, in new packs, as far as there are copies; answers with these."""
+"""An object as what an index lists it: a blob may have the bytes of a tree."""
 
 
-@dataclass(slots=True)
-class Relisted:
-    """What became of the indexes."""
+@dataclass(frozen=True, slots=True)
+class RemoteRepaired:
+    """What a repair did. `listed` is all that is listed afterwards; `sources` says where good copies came from."""
 
-    listed: set[Oid] = field(default_factory=set)
-    """All that is listed afterwards."""
-    written: int = 0
-    deleted: int = 0
-    """Indexes that were deleted, or condemned."""
-    taken_off: int = 0
-    """Objects that are not listed any more."""
+    listed: frozenset[Oid]
+    sources: Mapping[Oid, str]
+    taken_off: int
+    """Objects that were listed, and are not any more."""
 
 
-class Relister:
-    """Finds out what can be listed, and writes it. `dropped` are packs that are no good, `wrong` rows that lie.
+def repair_remote(
+    found: Survey,
+    damaged_packs: Collection[Oid],
+    sources: Sequence[CopySource],
+    store: Store,
+    catalog: Catalog,
+    *,
+    wrong: Collection[tuple[Oid, int]] = (),
+) -> RemoteRepaired:
+    """Withdraw `damaged_packs` and the rows that are `wrong`, given by pack and offset, and push good copies again.
 
-    With `condemn` the old indexes are condemned, which needs no right to delete; otherwise they are deleted.
+    The copies come from the damaged packs themselves as far as their frames are whole, else from `sources`. Raises
+    RemoteError, also if others change the remote meanwhile; CorruptError for what a newer version wrote.
     """
+    repair = _Repair(found, damaged_packs, wrong, sources, store, catalog)
+    before = repair.objects
+    repair.replace_damaged()
+    repair.remove_broken()
+    repair.publish()
+    return RemoteRepaired(frozenset(oid for _, oid in repair.good), repair.sources, len(before - repair.good.keys()))
+
+
+class _Repair:
+    """One repair. `good` has the rows of all objects that can be read, each with the packs in which it lies."""
 
     def __init__(
         self,
+        found: Survey,
+        damaged_packs: Collection[Oid],
+        wrong: Collection[tuple[Oid, int]],
+        sources: Sequence[CopySource],
         store: Store,
         catalog: Catalog,
-        found: Survey,
-        dropped: Collection[Oid],
-        wrong: Collection[tuple[Oid, int]] = (),
-        *,
-        condemn: bool = False,
     ) -> None:
+        self._found = found
+        self._damaged = frozenset(damaged_packs)
+        self._wrong = frozenset(wrong)
+        self._sources = sources
         self._store = store
         self._catalog = catalog
-        self._found = found
-        self._dropped = set(dropped)
-        self._wrong = set(wrong)
-        self._condemn = condemn
-        self._rows: dict[Node, list[RemoteFound]] = {}
+        self._storage = catalog.storage
+        self._sizes = dict(found.state.packs)
+        self._reader = RemoteReader(store, self._storage, self._sizes, jobs=catalog.jobs, strict=False)
         self._new: set[Oid] = set()
-        """Packs that no index that stays lists."""
+        """Packs that no index lists yet."""
+        self._is_unique = False
+        """Does the new index list a pack that no other index ever listed? Then its name is new, too: two repairs that
+        see the same must not write the same index, which one may withdraw and the other rely on."""
         self._below: dict[Node, set[Node]] = {}
-        self._roots: set[Oid] = set()
-
-    def run(self, placed: Callable[[], Sequence[tuple[PackRef, Sequence[Row]]]], place: Placer) -> Relisted:
-        """List `placed`, the new packs so far, and what the indexes listed, as far as it is whole. `place` is asked for
-        what is needed and not there. Raises RemoteError."""
-        for _, row in self._found.rows():
-            if row.pack not in self._dropped and (row.pack, row.offset) not in self._wrong:
+        self._doubtful: dict[Node, list[Listed]] = defaultdict(list)
+        """Rows in damaged packs."""
+        self.good: dict[Node, list[Listed]] = defaultdict(list)
+        self.sources: dict[Oid, str] = {}
+        condemned = found.condemned
+        for row in found.state.rows():
+            if row.listed_by not in condemned or self._is_good(row):
                 self._add(row)
-        before = {(row.kind, row.oid) for _, row in self._found.rows()}
-        if self._found.damaged:
+        self.objects = self.good.keys() | self._doubtful.keys()
+        if found.damaged_indexes:
             self._add_unlisted()
-        self._add_placed(placed())
-        self._read(list(self._rows))
-        self._fetch_absent(placed, place)
-        for node in self._broken():
-            del self._rows[node]
-        staying = [one for one in self._found.indexes.items() if one[0] not in self._found.condemned]
-        affected = [name for name, index in staying if self._is_affected(index)]
-        result = Relisted({oid for _, oid in self._rows}, taken_off=len(before - self._rows.keys()))
-        self._write(affected, result)
-        return result
 
-    # -- what can be listed
+    # -- what is there
 
-    def _add(self, row: RemoteFound) -> Node:
+    def _add(self, row: Listed) -> None:
         node = row.kind, row.oid
-        self._rows.setdefault(node, []).append(row)
-        return node
+        if self._is_good(row):
+            self.good[node].append(row)
+            self._reader.add([row])
+        else:
+            self._doubtful[node].append(row)
+
+    def _is_good(self, row: Listed) -> bool:
+        is_there = row.pack in self._sizes and row.pack not in self._damaged
+        return is_there and (row.pack, row.offset) not in self._wrong
 
     def _add_unlisted(self) -> None:
-        """Packs that no index lists any more, since theirs is damaged."""
-        for name in set(self._found.garbage) - self._dropped - self._found.condemned:
+        """The packs of damaged indexes, by their footers."""
+        for name in set(self._found.unlisted) - self._found.condemned:
             try:
-                rows = remote_footer(self._catalog.storage, name, self._found.packs[name])
+                self._add_pack(name, remote_footer(self._storage, name, self._sizes[name]))
             except (CorruptError, MissingKey):
                 continue
-            self._add_placed([(PackRef(name, self._found.packs[name]), rows)])
 
-    def _add_placed(self, packs: Iterable[tuple[PackRef, Sequence[Row]]]) -> list[Node]:
-        added = []
-        for ref, rows in packs:
-            self._new.add(ref.name)
-            for row in rows:
-                one = RemoteFound(
-                    ref.name, row.offset, row.oid, ref.size, row.kind, row.codec, row.raw_size, row.stored_size
-                )
-                added.append(self._add(one))
-        return added
+    def _add_pack(self, name: Oid, rows: Sequence[Row]) -> None:
+        if name not in self._damaged:
+            self._new.add(name)
+        for oid, kind, codec, offset, raw_size, stored_size, _ in rows:
+            self._add(Listed(oid, name, name, offset, kind, codec, raw_size, stored_size))
 
-    def _read(self, nodes: Collection[Node]) -> None:
-        """Learn what `nodes` lead to: trees from the store if it has them, recipes as the remote has them."""
-        trees = [oid for kind, oid in nodes if kind is ObjectKind.TREE and (kind, oid) not in self._below]
-        for oid, content in StoreReader(self._store, set()).trees(trees):
+    # -- good copies
+
+    def replace_damaged(self) -> None:
+        """Put copies of all that is listed or needed, and lies in no good pack, as far as there are any."""
+        asked: set[Node] = set()
+        self._read_below()
+        while wanted := (self._doubtful.keys() | self._needed()) - self.good.keys() - asked:
+            self._put(self._copies(wanted))
+            self._read_below()
+            asked |= wanted
+
+    def _put(self, objects: Iterable[tuple[Oid, ObjectCopy]]) -> None:
+        for made in put_packs(objects, self._storage, self._store):
+            self._is_unique = True
+            self._sizes[made.ref.name] = made.ref.size
+            self._add_pack(made.ref.name, made.rows)
+
+    def _copies(self, wanted: Collection[Node]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        rows = [row for node in wanted for row in self._doubtful.get(node, ()) if row.pack in self._sizes]
+        own = RemoteFrames(self._storage, rows, self._sizes, jobs=self._catalog.jobs)
+        missing = set(wanted)
+        for source in (own, *self._sources):
+            for oid, copy in source.copies({oid for _, oid in missing}):
+                if (copy.kind, oid) in missing:
+                    missing.remove((copy.kind, oid))
+                    self.sources[oid] = source.label
+                    yield oid, copy
+
+    # -- what needs what
+
+    def _needed(self) -> set[Node]:
+        return {node for needing, below in self._below.items() if needing in self.good for node in below}
+
+    def _read_below(self) -> None:
+        """Learn what objects name: trees from the store if it has them, recipes as the remote has them."""
+        leading = {node for node, rows in self.good.items() if any(row.leads_on for row in rows)} - self._below.keys()
+        for oid, content in self._reader.trees([oid for kind, oid in leading if kind is ObjectKind.TREE]):
             self._below[ObjectKind.TREE, oid] = set(below(content))
-        wanted = [
-            row
-            for node in nodes
-            if node not in self._below
-            for row in self._rows.get(node, ())
-            if leads_on(row.kind, row.codec)
-        ]
-        storage, jobs = self._catalog.storage, self._catalog.jobs
-        for oid, frame in fetch_frames(storage, sorted(wanted), jobs=jobs, received=lambda _: None):
-            if isinstance(frame, Frame) and (led := _content(frame)) is not None:
-                self._below.setdefault((frame.row.kind, oid), set()).update(below(led))
+        for oid, recipe in self._reader.recipes([oid for kind, oid in leading if kind is ObjectKind.BLOB]):
+            self._below.setdefault((ObjectKind.BLOB, oid), set()).update(below(recipe))
 
-    def _fetch_absent(self, placed: Callable[[], Sequence[tuple[PackRef, Sequence[Row]]]], place: Placer) -> None:
-        """Have what is needed and not there put there, as far as there are copies."""
-        asked: set[Oid] = set()
-        while True:
-            needed = {node for node in self._rows if node in self._below for node in self._below[node]}
-            absent = {oid for kind, oid in needed - self._rows.keys()} - asked
-            if not absent:
-                return
-            asked |= absent
-            count = len(placed())
-            if not place(absent):
-                return
-            self._read(self._add_placed(placed()[count:]))
-
-    def _broken(self) -> set[Node]:
-        """What leads to something that is not there, or cannot be read."""
-        above: dict[Node, list[Node]] = {}
-        for node, led in self._below.items():
-            for one in led:
-                above.setdefault(one, []).append(node)
-        broken = {node for node in self._rows if self._is_unreadable(node)}
-        pending = [*broken, *(node for node in above if node not in self._rows)]
+    def remove_broken(self) -> None:
+        """Take out of `good` what names something that is missing, directly or not, or cannot be read."""
+        above: dict[Node, list[Node]] = defaultdict(list)
+        for node, named in self._below.items():
+            for one in named:
+                above[one].append(node)
+        unread = self.good.keys() - self._below.keys()
+        pending = [node for node in unread if any(row.leads_on for row in self.good[node])]
+        pending += above.keys() - self.good.keys()
         while pending:
-            for node in above.get(pending.pop(), ()):
-                if node not in broken and node in self._rows:
-                    broken.add(node)
-                    pending.append(node)
-        return broken
-
-    def _is_unreadable(self, node: Node) -> bool:
-        return node not in self._below and any(leads_on(row.kind, row.codec) for row in self._rows[node])
+            node = pending.pop()
+            self.good.pop(node, None)
+            pending += [one for one in above.pop(node, ()) if one in self.good]
 
     # -- the new index
 
-    def _is_affected(self, index: RemoteIndex) -> bool:
-        """Does the index list something that must not be listed?"""
-        oids = {oid for _, oid in self._rows}
-        if any(ref.name in self._dropped for ref in index.packs) or not oids.issuperset(index.roots):
-            return True
-        return any(
-            (one.kind, one.oid) not in self._rows or (index.packs[one.pack].name, one.offset) in self._wrong
-            for one in index.objects
-        )
-
-    def _write(self, affected: Sequence[Oid], result: Relisted) -> None:
-        storage = self._catalog.storage
-        index = self._index(affected)
-        written = _name_of(index)
-        for oid in (row.oid for row in index.objects):
-            if written not in self._found.condemned:
-                break
-            # A name that was condemned must not come back. All that is listed is complete, and may be called a root.
-            index = replace(index, roots=tuple(sorted({*index.roots, oid})))
-            written = _name_of(index)
+    def publish(self) -> None:
+        """Put the new index, then withdraw the old ones and the damaged packs. Nothing, if there are none."""
+        old = self._affected()
+        damaged = sorted(self._damaged - self._found.condemned)
+        if not (old or damaged or self._new or self._found.damaged):
+            return
         self._check()
-        if (index.objects or index.roots) and written not in self._found.indexes:
-            self._catalog.publish(index)
-            result.written = 1
-        self._check()
-        old = [name for name in (*affected, *self._found.damaged) if name != written]
-        result.deleted = len(old)
-        if self._condemn and old:
-            withdraw(old, storage, now=int(remote_time(storage)))
-        else:
-            self._delete(old)
-        refresh_listing(storage)
+        if old or self._new:
+            self._publish(old)
+        if old or damaged:
+            # Due at once: a push that relies on them sees so when it looks again, and sends its objects again.
+            names = tuple(sorted(index.name for index in old))
+            put_list(Condemned(int(remote_time(self._storage)), tuple(damaged), names, grace=0), self._storage)
+        for key in self._found.damaged:
+            self._storage.delete(key)
+        refresh_listing(self._storage)
         self._catalog.refresh()
 
-    def _delete(self, indexes: Iterable[Oid]) -> None:
-        """The index of a pack goes before the pack."""
-        for name in indexes:
-            self._catalog.storage.delete(index_key(name))
-        for name in sorted(self._dropped & self._found.packs.keys()):
-            self._catalog.storage.delete(pack_key(name))
+    def _publish(self, old: Sequence[IndexFacts]) -> None:
+        index = self._index(old)
+        if not index.objects:
+            return
+        if not self._is_unique:
+            nonce = os.urandom(16)
+            self._put([(Oid.of(nonce), ObjectCopy(ObjectKind.BLOB, Codec.RAW, len(nonce), nonce))])
+            index = self._index(old)
+        written = self._catalog.publish(index)
+        try:
+            self._check()
+        except RemoteError:
+            if written is not None:
+                withdraw([written.name], self._storage, now=int(remote_time(self._storage)))
+            raise
 
-    def _index(self, affected: Collection[Oid]) -> RemoteIndex:
-        """What the `affected` indexes listed and is whole, and what is in new packs."""
-        packs = {ref.name for name in affected for ref in self._found.indexes[name].packs} | self._new
-        rows: dict[Oid, RemoteFound] = {}
-        for listed in self._rows.values():
-            mine = [row for row in listed if row.pack in packs]
+    def _affected(self) -> list[IndexFacts]:
+        """The indexes that list or name something that is not good."""
+        names = {row.listed_by for row in self._found.state.rows() if not self._is_kept(row)}
+        oids = {oid for _, oid in self.good}
+        return [
+            index
+            for index in self._found.visible
+            if index.name in names
+            or not oids.issuperset(index.roots)
+            or not self._damaged.isdisjoint(ref.name for ref in index.packs)
+        ]
+
+    def _is_kept(self, row: Listed) -> bool:
+        return (row.kind, row.oid) in self.good and self._is_good(row)
+
+    def _index(self, old: Sequence[IndexFacts]) -> RemoteIndex:
+        """What the `old` indexes listed and is good, and what is in new packs."""
+        listed = {ref.name for index in old for ref in index.packs} | self._new
+        rows: dict[Oid, Listed] = {}
+        for (_, oid), places in self.good.items():
+            mine = [row for row in places if row.pack in listed]
             if mine:
-                rows.setdefault(mine[0].oid, mine[0])
-        roots = {root for name in affected for root in self._found.indexes[name].roots}
-        if self._found.damaged:
-            roots |= self._tops(rows)
-        kept = {oid for _, oid in self._rows}
-        return _index_of(sorted(roots & kept), rows.values())
-
-    def _tops(self, rows: Mapping[Oid, RemoteFound]) -> set[Oid]:
-        """What nothing leads to, which only roots do: nobody else knows which roots a damaged index named."""
-        led = {oid for node in self._below.values() for _, oid in node}
-        return {oid for oid, row in rows.items() if row.pack in self._new and oid not in led}
+                rows.setdefault(oid, mine[0])
+        roots = {root for index in old for root in index.roots}
+        if self._found.damaged_indexes:
+            # Nobody else knows which roots a damaged index named: what nothing names is one.
+            named = {oid for nodes in self._below.values() for _, oid in nodes}
+            roots |= {oid for oid, row in rows.items() if row.pack in self._new and oid not in named}
+        kept = {oid for _, oid in self.good}
+        return _index_of(roots & kept, rows, self._sizes)
 
     def _check(self) -> None:
-        if not glance(self._catalog.storage).is_still(self._found.seen):
-            raise RemoteError(
-                f"{self._catalog.storage.url} was changed meanwhile",
-                why="another clone collects garbage there, or repairs it",
-                fix="run the same command again",
-            )
+        if not glance(self._storage).is_still(self._found.seen):
+            raise changed(self._storage)
 
 
-def _name_of(index: RemoteIndex) -> Oid:
-    return remote_index.name_of(remote_index.encode(index.roots, index.packs, index.objects))
-
-
-def _index_of(roots: Sequence[Oid], rows: Iterable[RemoteFound]) -> RemoteIndex:
-    listed = sorted(rows, key=lambda row: row.oid)
-    packs = sorted({PackRef(row.pack, row.pack_size) for row in listed})
-    numbers = {ref.name: number for number, ref in enumerate(packs)}
-    objects = tuple(
-        Location(row.oid, numbers[row.pack], row.kind, row.codec, row.offset, row.raw_size, row.stored_size)
-        for row in listed
+def _index_of(roots: Collection[Oid], rows: Mapping[Oid, Listed], sizes: Mapping[Oid, int]) -> RemoteIndex:
+    names = sorted({row.pack for row in rows.values()})
+    numbers = {name: number for number, name in enumerate(names)}
+    return RemoteIndex(
+        tuple(sorted(roots)),
+        tuple(PackRef(name, sizes[name]) for name in names),
+        tuple(row.location(numbers) for _, row in sorted(rows.items())),
     )
-    return RemoteIndex(tuple(roots), tuple(packs), objects)
-
-
-def _content(frame: Frame) -> Leaf | Sharded | Recipe | None:
-    try:
-        if frame.row.codec is Codec.CHUNKED:
-            return decode_recipe(frame.row, frame.content)
-        return tree.decode(frame.content)
-    except CorruptError:
-        return None

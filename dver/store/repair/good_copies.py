@@ -32,6 +32,11 @@ class ObjectCopy(NamedTuple):
     raw_size: int
     payload: bytes
 
+    @property
+    def frame_size(self) -> int:
+        """Bytes that it takes in a pack, without its row."""
+        return pack.FRAME_HEADER_SIZE + len(self.payload)
+
     def content(self) -> bytes:
         """The object, unless it is chunked."""
         if self.codec is Codec.ZSTD:
