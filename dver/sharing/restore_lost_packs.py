@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dver.core.oid import Oid
 from dver.remote.index.catalog import Catalog
-from dver.remote.repair.rewrite_indexes import repair_remote
+from dver.remote.repair.repair_remote import repair_remote
 from dver.remote.repair.survey import survey
 from dver.repo import Repository
 from dver.sharing.copy_sources import store_sources

@@ -20,7 +20,7 @@ from dver.remote.index.contents import repository_key
 from dver.remote.index.mirror import PACKS, pack_key
 from dver.remote.repair.check import RemoteReport, check_remote
 from dver.remote.repair.remote_source import RemoteFrames, RemoteSource
-from dver.remote.repair.rewrite_indexes import repair_remote
+from dver.remote.repair.repair_remote import repair_remote
 from dver.repo import Repository
 from dver.sharing.copy_sources import other_store, store_sources, workspace_sources
 from dver.sharing.registration import register
