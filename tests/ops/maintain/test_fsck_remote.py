@@ -119,7 +119,7 @@ def assert_pulled(project: Project, out: Path) -> None:
     for rev, files in (("v1", V1), ("v2", V2)):
         with clone.opened() as repo:
             result = fetch(repo, cwd=clone.root, scope=Scope(rev))
-        assert [one.result.error() for one in result.remotes] == [None]
+        assert [one.error() for one in result.remotes] == [None]
         clone.checkout_to(out / rev, rev=rev)
         found = {os.fsdecode(name): one[1] for name, one in listing(out / rev).items() if one[0] == "file"}
         assert found == files
