@@ -48,7 +48,7 @@ def report(error: BaseException) -> int:
     return described.exit_code
 
 
-def in_one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """What `error` says, for those who go on after it: what is wrong, and why."""
     described = describe(error)
     return _one_line(f"{described.what}: {described.why}" if described.why else described.what)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.core.phrasing import join_limited, quoted
 from dver.git.staged import recorded_by_commit
 from dver.repo import Repository
@@ -24,10 +24,10 @@ def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
     """
     files = sorted(recorded_by_commit(repo.git, repo.staged), key=_is_hidden) if repo.staged else []
     if files:
-        ctx.note(staged_line([shown(repo, one) for one in files]) + then)
+        ctx.note(staged_line([path_text(repo, one) for one in files]) + then)
     for path in repo.not_staged:
         command = terminal.printable(f"git add {quoted(os.fsdecode(repo.shown(path)))}")
-        ctx.note(f"not staged: {shown(repo, path)} has other unstaged changes; `{command}` stages all")
+        ctx.note(f"not staged: {path_text(repo, path)} has other unstaged changes; `{command}` stages all")
 
 
 def staged_line(files: Sequence[str]) -> str:

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 _LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"}
 
 
-def shown(repo: Repository, path: bytes) -> str:
+def path_text(repo: Repository, path: bytes) -> str:
     """The data path `path` as the user would type it, fit for the terminal."""
     return terminal.printable(repo.shown(path))
 
 
-def lines(repo: Repository, changes: Iterable[TreeChange], style: terminal.Style) -> list[str]:
+def change_lines(repo: Repository, changes: Iterable[TreeChange], style: terminal.Style) -> list[str]:
     """One line a change: a letter as in `git status`, the path, and sizes."""
-    return [line(change, style, lambda path: shown(repo, path)) for change in changes]
+    return [change_line(change, style, lambda path: path_text(repo, path)) for change in changes]
 
 
-def summary(changes: Sequence[TreeChange]) -> str:
+def change_summary(changes: Sequence[TreeChange]) -> str:
     """How many files were added, removed and so on."""
     counts = Counter(change.status.value for change in changes)
     return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
-def line(change: TreeChange, style: terminal.Style, show: Callable[[bytes], str]) -> str:
+def change_line(change: TreeChange, style: terminal.Style, show: Callable[[bytes], str]) -> str:
     """How one change is told; `show` makes text of paths."""
     letter = _LETTERS[change.status.value]
     paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dver.cli.context import Context
-from dver.cli.errors import in_one_line
+from dver.cli.errors import error_line
 from dver.cli.render import terminal
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.phrasing import join_limited, quoted
@@ -68,9 +68,9 @@ def print_followed(ctx: Context, result: FollowResult) -> None:
     """Print what a Git hook checked out. Prints nothing if it had nothing to do. Paths start at the top of the
     worktree, where hooks run."""
     for error in result.unread:
-        ctx.warn(f"dver: its data stays as it is: {in_one_line(error)}")
+        ctx.warn(f"dver: its data stays as it is: {error_line(error)}")
     for failure in result.not_fetched:
-        ctx.warn(f"dver: not everything was fetched: {in_one_line(failure)}")
+        ctx.warn(f"dver: not everything was fetched: {error_line(failure)}")
     done = result.restored
     if done.created or done.updated or done.removed or done.kept or done.lost:
         print_restored(ctx, done, shown=terminal.printable, label="dver: files")

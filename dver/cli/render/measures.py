@@ -16,11 +16,11 @@ _SHOWN: Final = 20
 """Files that could not be read that are named before they are only counted."""
 
 
-def tell_compared(
+def print_comparison(
     ctx: Context, found: Compared, word: str, *, form: str, every: bool, precision: int | None, named: bool
 ) -> None:
     """Tell what differs, or with `every` all; numbers also by how much, where the values are metrics. `named` is as of
-    `tell_problems`."""
+    `print_problems`."""
     changes = {file: [one for one in all_ if every or one.differs] for file, all_ in found.files.items()}
     measured = word == "Metric"
     if form == "json":
@@ -35,29 +35,29 @@ def tell_compared(
         header = ["Path", word, found.old, found.new, *(["Change"] if measured else [])]
         rows = [(file, one) for file, join_limited in changes.items() for one in join_limited]
         if form == "csv":
-            tables.tell_csv(ctx, header, [_raw(file, one, measured) for file, one in rows])
+            tables.print_csv(ctx, header, [_raw(file, one, measured) for file, one in rows])
         else:
-            _tell(ctx, header, [_cells(file, one, precision, measured) for file, one in rows], form=form)
+            _print_form(ctx, header, [_cells(file, one, precision, measured) for file, one in rows], form=form)
         if not rows and not found.problems and form == "table":
             ctx.note(f"no {word.lower()}s differ" if found.files else f"there are no {word.lower()}s")
-    tell_problems(ctx, found.problems, nothing=not found.files, named=named)
+    print_problems(ctx, found.problems, nothing=not found.files, named=named)
 
 
-def tell_shown(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None, named: bool) -> None:
-    """Tell the values on each side. `named` is as of `tell_problems`."""
+def print_values(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None, named: bool) -> None:
+    """Tell the values on each side. `named` is as of `print_problems`."""
     nothing = not any(side.files for side in found.sides)
     if form == "json":
         ctx.emit_json({side.side: tables.plain(side.files) for side in found.sides})
     elif form == "csv":
-        tables.tell_csv(ctx, ["Revision", "Path", word, "Value"], _long(found))
+        tables.print_csv(ctx, ["Revision", "Path", word, "Value"], _long(found))
     elif nothing and not found.problems:
         ctx.note(f"there are no {word.lower()}s")
     elif not nothing:
-        _tell_values(ctx, found, word, form, precision)
-    tell_problems(ctx, found.problems, nothing=nothing, named=named)
+        _print_value_table(ctx, found, word, form, precision)
+    print_problems(ctx, found.problems, nothing=nothing, named=named)
 
 
-def tell_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, named: bool) -> None:
+def print_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, named: bool) -> None:
     """Warn of what could not be read; raise the last error if it was `nothing` that could.
 
     Files that are not there are one message for each side. They are no error before the first run, unless they were
@@ -94,32 +94,33 @@ def _at(side: str) -> str:
     return "in the workspace" if side == WORKSPACE else f"at {side}"
 
 
-def _tell(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, form: str) -> None:
+def _print_form(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, form: str) -> None:
     header = [terminal.printable(name) for name in header]
     shown = [[terminal.printable(one) if at < 2 else one for at, one in enumerate(row)] for row in rows]
     if form == "md":
-        tables.tell_markdown(ctx, header, shown)
+        tables.print_markdown(ctx, header, shown)
     elif shown:
-        tables.tell(ctx, header, shown, right=range(2, len(header)))
+        tables.print_table(ctx, header, shown, right=range(2, len(header)))
 
 
-def _tell_values(ctx: Context, found: Shown, word: str, form: str, precision: int | None) -> None:
+def _print_value_table(ctx: Context, found: Shown, word: str, form: str, precision: int | None) -> None:
     """One value a line; with several revisions one of them a line, if all their values fit beside each other."""
     many = len(found.sides) > 1
     header, rows = _wide(found, precision)
     if many and (form == "md" or tables.fits(header, rows)):
-        _tell(ctx, header, rows, form=form)
+        _print_form(ctx, header, rows, form=form)
         return
     start = 0 if many else 1
-    rows = [[*row[:2], terminal.printable(row[2]), tables.cell(row[3], precision)][start:] for row in _long(found)]
-    _tell(ctx, ["Revision", "Path", word, "Value"][start:], rows, form=form)
+    rows = [[*row[:2], terminal.printable(row[2]), tables.cell_text(row[3], precision)][start:] for row in _long(found)]
+    _print_form(ctx, ["Revision", "Path", word, "Value"][start:], rows, form=form)
 
 
 def _wide(found: Shown, precision: int | None) -> tuple[list[str], list[list[str]]]:
     pairs = [(side.side, file, values) for side in found.sides for file, values in side.files.items()]
     keys = list(tables.keyed([values for _, _, values in pairs]))
     rows = [
-        [side, file, *(tables.cell(values.get(key, ABSENT), precision) for key in keys)] for side, file, values in pairs
+        [side, file, *(tables.cell_text(values.get(key, ABSENT), precision) for key in keys)]
+        for side, file, values in pairs
     ]
     return ["Revision", "Path", *keys], rows
 
@@ -144,8 +145,8 @@ def _is_there(key: str, value: Any) -> bool:
 
 def _cells(file: str, change: Change, precision: int | None, measured: bool) -> list[str]:
     grown = change.difference
-    cells = [file, change.key, tables.cell(change.old, precision), tables.cell(change.new, precision)]
-    return [*cells, "-" if grown is None else tables.cell(grown, precision, signed=True)] if measured else cells
+    cells = [file, change.key, tables.cell_text(change.old, precision), tables.cell_text(change.new, precision)]
+    return [*cells, "-" if grown is None else tables.cell_text(grown, precision, signed=True)] if measured else cells
 
 
 def _raw(file: str, change: Change, measured: bool) -> list[Any]:

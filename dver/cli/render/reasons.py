@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.cli.render.changes import line, summary
+from dver.cli.render.changes import change_line, change_summary
 from dver.cli.render.json_output import simplified
 from dver.cli.render.terminal import Style, count, human_size, printable
 from dver.formats.lock import LockedItem
@@ -50,10 +50,10 @@ def step_lines(step: Step, style: Style, *, every_file: bool = False) -> Iterato
     paint = style.yellow if step.intent is Intent.RUN else style.green
     yield f"{paint(step.intent.value)} {style.bold(printable(str(step.address)))}"
     for reason in step.reasons:
-        yield f"  {told(reason)}"
+        yield f"  {reason_text(reason)}"
         if every_file and isinstance(reason, (DependencyChanged, OutputChanged)):
             for change in reason.files or ():
-                yield f"    {line(change, style, _shown)}"
+                yield f"    {change_line(change, style, _shown)}"
 
 
 def step_json(step: Step) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _reason_json(reason: Reason) -> dict[str, Any]:
     return {"reason": kind, **{name: simplified(one) for name, one in values.items() if one is not ABSENT}}
 
 
-def told(reason: Reason) -> str:
+def reason_text(reason: Reason) -> str:
     """One line about a reason."""
     match reason:
         case NeverRun():
@@ -137,7 +137,7 @@ def _dependency(reason: DependencyChanged) -> str:
 
 def _difference(old: LockedItem, new: LockedItem, files: Sequence[TreeChange] | None) -> str:
     if files:
-        return f", {count(len(files), 'file')} ({summary(files)}): {_names(files)}"
+        return f", {count(len(files), 'file')} ({change_summary(files)}): {_names(files)}"
     before, after = _measured(old), _measured(new)
     return f" ({before} -> {after})" if before != after else ""
 

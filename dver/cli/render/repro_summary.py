@@ -28,7 +28,7 @@ _WORDS: Final = {
 }
 
 
-def summary(result: ReproResult, style: Style) -> Iterator[str]:
+def summary_lines(result: ReproResult, style: Style) -> Iterator[str]:
     """The lines: one where nothing was to be done."""
     counts = Counter(result.states.values())
     if not counts:

@@ -22,7 +22,7 @@ PRECISION: Final = 5
 _MARKED: Final = re.compile(r"([\\|<>`*_])")
 
 
-def cell(value: Any, precision: int | None = PRECISION, *, signed: bool = False) -> str:
+def cell_text(value: Any, precision: int | None = PRECISION, *, signed: bool = False) -> str:
     """A value as it stands in a table; `-` for one that is not there. Without `precision`, with all digits."""
     if value is ABSENT:
         return "-"
@@ -43,7 +43,9 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def tell(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+def print_table(
+    ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
+) -> None:
     """Print harmless text in columns. On a terminal too narrow for them, the first becomes a line of its own."""
     table = [[ctx.style.bold(name) for name in header], *rows]
     if not terminal.is_terminal(sys.stdout) or _fits(table):
@@ -54,13 +56,13 @@ def tell(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, 
         ctx.table([row[1:] for row in group], right=[one - 1 for one in right if one], indent=2)
 
 
-def tell_markdown(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_markdown(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table in GitHub's Markdown."""
     for row in (header, ["---"] * len(header), *rows):
         ctx.say("| " + " | ".join(one if one == "---" else _MARKED.sub(r"\\\1", one) for one in row) + " |")
 
 
-def tell_csv(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_csv(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print comma-separated values, each in full; nothing for one that is not there."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

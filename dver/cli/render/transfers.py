@@ -11,15 +11,15 @@ from dver.core.phrasing import join_limited
 from dver.remote.transfer.fetch import DownloadResult
 
 
-def tell_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool) -> None:
+def print_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool) -> None:
     """Print one line for each remote."""
     verb = "would fetch" if dry_run else "fetched"
     for one in remotes:
         where = f"{one.remote} ({terminal.printable(one.url)})"
         if one.objects or not one.runs:
-            ctx.say(f"{verb} {amount(one.files, one.size)} from {where}")
+            ctx.say(f"{verb} {amount_text(one.files, one.size)} from {where}")
         if one.runs:
-            ctx.say(f"fetched {entries(one.runs)} from {where}")
+            ctx.say(f"fetched {entries_text(one.runs)} from {where}")
         if one.damaged_runs:
             ctx.warn(f"left out what {where} knows of some runs: {join_limited(one.damaged_runs)} is damaged")
 
@@ -49,12 +49,12 @@ def _download_json(one: DownloadResult, received: DownloadResult) -> dict[str, o
     }
 
 
-def entries(runs: int) -> str:
+def entries_text(runs: int) -> str:
     """A number of runs in the run cache."""
     return f"{runs:,} run cache {'entry' if runs == 1 else 'entries'}"
 
 
-def amount(files: int, size: int) -> str:
+def amount_text(files: int, size: int) -> str:
     """What was sent or received: files, or only what says which files a directory has."""
     if not size:
         return "nothing"

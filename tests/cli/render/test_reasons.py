@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dver.cli.render.reasons import step_json, told
+from dver.cli.render.reasons import reason_text, step_json
 from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
@@ -83,7 +83,7 @@ def changes(*names: bytes) -> tuple[TreeChange, ...]:
     ],
 )
 def test_each_reason_is_told_in_a_line(reason: Reason, text: str) -> None:
-    assert told(reason) == text
+    assert reason_text(reason) == text
 
 
 def test_in_json_each_reason_says_what_it_is_and_directories_have_a_limit() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dver.cli.render.repro_summary import summary
+from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.terminal import Style
 from dver.core.errors import StageError
 from dver.ops.run.repro import ReproResult
@@ -17,7 +17,7 @@ def lines(states: dict[str, State], seconds: dict[str, float]) -> list[str]:
     errors = {one: StageError("x") for one, state in named.items() if state is State.FAILED}
     took = {Address("", name): one for name, one in seconds.items()}
     result = ReproResult(named, errors, seconds=took, elapsed=65.2)
-    return list(summary(result, PLAIN))
+    return list(summary_lines(result, PLAIN))
 
 
 def test_it_says_what_was_done_and_how_long_it_took() -> None:

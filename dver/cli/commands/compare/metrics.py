@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import tables
-from dver.cli.render.measures import tell_compared, tell_shown
+from dver.cli.render.measures import print_comparison, print_values
 from dver.ops.compare.metrics import metrics_diff, metrics_show
 from dver.pipelines.compare.compared_versions import WORKSPACE
 from dver.repo import Repository
@@ -62,7 +62,7 @@ def show_command(
     scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = metrics_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope)
-    tell_shown(ctx, found, "Metric", form=form, precision=precision, named=bool(targets))
+    print_values(ctx, found, "Metric", form=form, precision=precision, named=bool(targets))
 
 
 @command.command(
@@ -89,4 +89,4 @@ def diff_command(
     """
     with Repository.open(ctx.cwd) as repo:
         found = metrics_diff(repo, cwd=ctx.cwd, old=old, new=new, targets=targets)
-    tell_compared(ctx, found, "Metric", form=form, every=every, precision=precision, named=bool(targets))
+    print_comparison(ctx, found, "Metric", form=form, every=every, precision=precision, named=bool(targets))

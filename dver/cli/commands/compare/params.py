@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.measures import tell_compared, tell_shown
+from dver.cli.render.measures import print_comparison, print_values
 from dver.ops.compare.params import params_diff, params_show
 from dver.pipelines.compare.compared_versions import WORKSPACE
 from dver.repo import Repository
@@ -62,7 +62,7 @@ def show_command(
     scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = params_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, only_stages=deps)
-    tell_shown(ctx, found, "Param", form=form, precision=None, named=True)
+    print_values(ctx, found, "Param", form=form, precision=None, named=True)
 
 
 @command.command(
@@ -90,4 +90,4 @@ def diff_command(
     """
     with Repository.open(ctx.cwd) as repo:
         found = params_diff(repo, cwd=ctx.cwd, old=old, new=new, targets=targets, only_stages=deps)
-    tell_compared(ctx, found, "Param", form=form, every=every, precision=None, named=True)
+    print_comparison(ctx, found, "Param", form=form, every=every, precision=None, named=True)

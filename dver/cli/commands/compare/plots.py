@@ -13,7 +13,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.measures import tell_problems
+from dver.cli.render.measures import print_problems
 from dver.ops.compare.plots import FOLDER, plots_diff, plots_show, write_page, write_pictures
 from dver.pipelines.compare.compared_versions import WORKSPACE
 from dver.pipelines.compare.plots import Plots, only_chart
@@ -98,7 +98,7 @@ def show_command(
     scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = plots_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, style=_style(how))
-        _tell(ctx, repo, found, how, named=bool(targets))
+        _print_result(ctx, repo, found, how, named=bool(targets))
 
 
 @command.command(
@@ -120,7 +120,7 @@ def diff_command(ctx: Context, /, *, old: str, new: str, targets: tuple[str, ...
     """
     with Repository.open(ctx.cwd) as repo:
         found = plots_diff(repo, targets, cwd=ctx.cwd, old=old, new=new, style=_style(how))
-        _tell(ctx, repo, found, how, named=bool(targets))
+        _print_result(ctx, repo, found, how, named=bool(targets))
 
 
 @command.command(
@@ -147,7 +147,7 @@ def _style(how: dict[str, Any]) -> Plot:
     )
 
 
-def _tell(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any], *, named: bool) -> None:
+def _print_result(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any], *, named: bool) -> None:
     if how["show_vega"]:
         ctx.emit_json(only_chart(found).spec)
     elif how["as_json"]:
@@ -156,7 +156,7 @@ def _tell(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any], *, 
         _write(ctx, repo, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
     elif not found.problems:
         ctx.note("there are no plots")
-    tell_problems(ctx, found.problems, nothing=not found.plots, named=named)
+    print_problems(ctx, found.problems, nothing=not found.plots, named=named)
 
 
 def _write(ctx: Context, repo: Repository, found: Plots, to: Path, *, png: bool, show: bool) -> None:

@@ -11,9 +11,9 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.errors import in_one_line
+from dver.cli.errors import error_line
 from dver.cli.render import terminal
-from dver.cli.render.changes import line, summary
+from dver.cli.render.changes import change_line, change_summary
 from dver.core.errors import DverError
 from dver.git.git_repo import GitRepo, discover, run
 from dver.ops.git.diff_driver import diff_pointer
@@ -38,14 +38,14 @@ def command(ctx: Context, *, path: str, sides: tuple[str, ...]) -> None:
         git = discover(ctx.cwd)
         changes = diff_pointer(git, os.fsencode(new_path), old, new)
     except DverError as error:
-        ctx.say(f"(cannot list the changed files: {in_one_line(error)}; `dver fetch` may download the lists)")
+        ctx.say(f"(cannot list the changed files: {error_line(error)}; `dver fetch` may download the lists)")
         changes = None
     else:
         if changes is not None:
             style = terminal.Style(enabled=_wants_color(git))
             for change in changes:
-                ctx.say(line(change, style, terminal.printable))
-            ctx.say(summary(changes))
+                ctx.say(change_line(change, style, terminal.printable))
+            ctx.say(change_summary(changes))
     if changes is None:
         for text in _text_diff(path, new_path, old, new):
             ctx.say(text)

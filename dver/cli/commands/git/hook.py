@@ -12,7 +12,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.transfers import amount
+from dver.cli.render.transfers import amount_text
 from dver.core.errors import DverError, UsageError
 from dver.core.locks import waiting
 from dver.core.phrasing import quoted
@@ -58,9 +58,9 @@ def bring_data(ctx: Context, *, after_index: bool = True) -> None:
         if not (after_index and has_followed(git.git_dir)):
             _follow(ctx, git)
     except (DverError, OSError, RecursionError, MemoryError) as error:
-        from dver.cli.errors import in_one_line
+        from dver.cli.errors import error_line
 
-        ctx.warn(f"dver: data does not follow its pointers: {in_one_line(error)} (`dver checkout` tries again)")
+        ctx.warn(f"dver: data does not follow its pointers: {error_line(error)} (`dver checkout` tries again)")
 
 
 def _follow(ctx: Context, git: GitRepo) -> None:
@@ -89,13 +89,13 @@ def pre_commit(ctx: Context) -> int | None:
     refused = False
     for root, part in by_project(git, roots, staged(git)):
         with Repository(root, git, cwd=cwd, in_hook=True) as repo:
-            refused = _tell(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
+            refused = _print_result(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
     if refused:
         ctx.note("dver: nothing was committed. To commit in spite of it, once: git commit --no-verify")
     return 1 if refused else None
 
 
-def _tell(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
+def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
     """Say what the hook found; is the commit refused?"""
     for problem in result.problems:
         ctx.note(f"dver: {terminal.printable(repo.shown(problem.path))}: {_line(problem.what)}")
@@ -140,7 +140,7 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
     """
     from dver.ops.git.pre_push import pre_push as send_data
 
-    lines = read_input() if remote is not None else _told_by_framework()
+    lines = read_input() if remote is not None else _framework_input()
     remote, url = remote or os.environ.get("PRE_COMMIT_REMOTE_NAME"), url or os.environ.get("PRE_COMMIT_REMOTE_URL")
     try:
         result = send_data(ctx.cwd, remote if remote != url else None, lines, url=url, progress=ctx.progress)
@@ -151,11 +151,11 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
         ctx.warn(f"{terminal.printable(pointer.file.path)} in commit {pointer.file.commit[:10]} cannot be read")
     for one in result.remotes:
         if one.roots:
-            ctx.note(f"dver: pushed {amount(one.files, one.size)} to {one.remote} ({terminal.printable(one.url)})")
+            ctx.note(f"dver: pushed {amount_text(one.files, one.size)} to {one.remote} ({terminal.printable(one.url)})")
     return None
 
 
-def _told_by_framework() -> bytes:
+def _framework_input() -> bytes:
     """What Git writes to a pre-push hook, of the one ref that the pre-commit framework runs it for."""
     names = ("PRE_COMMIT_LOCAL_BRANCH", "PRE_COMMIT_TO_REF", "PRE_COMMIT_REMOTE_BRANCH", "PRE_COMMIT_FROM_REF")
     local, new, remote, old = (os.environ.get(name) for name in names)

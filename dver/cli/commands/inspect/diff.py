@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.changes import lines, shown, summary
+from dver.cli.render.changes import change_lines, change_summary, path_text
 from dver.ops.inspect.diff import DiffResult, diff
 from dver.repo import Repository
 from dver.tracking.targets import split_revision
@@ -40,11 +40,11 @@ def command(ctx: Context, *, arguments: tuple[str, ...], exit_code: bool, as_jso
 
 
 def _print_result(ctx: Context, repo: Repository, result: DiffResult) -> None:
-    for line in lines(repo, result.changes, ctx.style):
+    for line in change_lines(repo, result.changes, ctx.style):
         ctx.say(line)
     if result.changes:
-        ctx.note(summary(result.changes))
+        ctx.note(change_summary(result.changes))
     for path in result.out_of_date:
-        ctx.note(f"skipped {shown(repo, path)}: it is out of date, `dver pull` updates it")
+        ctx.note(f"skipped {path_text(repo, path)}: it is out of date, `dver pull` updates it")
     for path in result.absent:
-        ctx.note(f"skipped {shown(repo, path)}: it is not in the workspace, `dver checkout` restores it")
+        ctx.note(f"skipped {path_text(repo, path)}: it is not in the workspace, `dver checkout` restores it")

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.formats.tree import Kind
 from dver.ops.inspect.ls import Listed, Listing, ls
 from dver.repo import Repository
@@ -61,5 +61,5 @@ def _print_sizes(ctx: Context, repo: Repository, listing: Listing) -> None:
 
 
 def _name(ctx: Context, repo: Repository, one: Listed) -> str:
-    name = shown(repo, one.path)
+    name = path_text(repo, one.path)
     return ctx.style.cyan(name + "/") if one.kind is Kind.DIRECTORY else name

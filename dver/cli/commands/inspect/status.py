@@ -11,7 +11,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.changes import lines, shown, summary
+from dver.cli.render.changes import change_lines, change_summary, path_text
 from dver.cli.render.terminal import count, printable
 from dver.core.phrasing import quoted
 from dver.formats.tree import Kind
@@ -58,21 +58,21 @@ def command(
         if as_json:
             ctx.emit_json(_json(report))
         else:
-            _tell(ctx, repo, report, asked=asked is not None)
+            _print_result(ctx, repo, report, asked=asked is not None)
         for problem in report.problems:
             ctx.warn("\n".join(part for part in (problem.what, problem.why and f"why: {problem.why}") if part))
         return 1 if exit_code and not report.is_clean else 0
 
 
-def _tell(ctx: Context, repo: Repository, report: StatusReport, *, asked: bool) -> None:
+def _print_result(ctx: Context, repo: Repository, report: StatusReport, *, asked: bool) -> None:
     for path in report.conflicts:
-        ctx.say(f"conflict: {shown(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
+        ctx.say(f"conflict: {path_text(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
     for title, chosen, describe in _sections(ctx, repo, asked=asked):
         paint = ctx.style.green if title.startswith(_STAGED) else ctx.style.red
         _list(ctx, title, [line for one in report.paths if chosen(one) for line in _painted(describe(one), paint)])
-    links = [ctx.style.red(shown(repo, path)) for path in report.foreign_links]
+    links = [ctx.style.red(path_text(repo, path)) for path in report.foreign_links]
     _list(ctx, "Links into another store (`dver checkout` makes them again)", links)
-    _tell_stages(ctx, report)
+    _print_stages(ctx, report)
     if report.is_clean and not report.paths:
         ctx.say("nothing is tracked yet; `dver add PATH` begins")
     elif report.is_clean:
@@ -91,7 +91,7 @@ def _list(ctx: Context, title: str, lines: Sequence[str]) -> None:
         ctx.listing([f"  {line}" for line in lines])
 
 
-def _tell_stages(ctx: Context, report: StatusReport) -> None:
+def _print_stages(ctx: Context, report: StatusReport) -> None:
     if not report.stages:
         return
     from dver.cli.render.reasons import step_lines  # with all that they are about, which is not needed without stages
@@ -123,7 +123,11 @@ def _json(report: StatusReport) -> dict[str, object]:
 
 def _source(repo: Repository, one: PathStatus) -> str:
     """The pointer, or the output and the lock that names it."""
-    return shown(repo, one.path + SUFFIX) if one.lock is None else f"{shown(repo, one.path)} in {shown(repo, one.lock)}"
+    return (
+        path_text(repo, one.path + SUFFIX)
+        if one.lock is None
+        else f"{path_text(repo, one.path)} in {path_text(repo, one.lock)}"
+    )
 
 
 Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterable[str]]]
@@ -134,7 +138,7 @@ def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
     pushing = "" if asked else ", as far as is known here; `dver status --remote` asks"
 
     def name(one: PathStatus) -> list[str]:
-        return [shown(repo, one.path)]
+        return [path_text(repo, one.path)]
 
     def pointer(state: Callable[[PathStatus], object]) -> Callable[[PathStatus], list[str]]:
         return lambda one: [f"{getattr(state(one), 'value', '')}: {_source(repo, one)}"]
@@ -186,13 +190,13 @@ def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -
     options = f"`dver {verb}` updates what was not edited, `dver {verb} --force PATH` discards the edits"
     pointer = f"Edited from another version than the pointer's ({options}, `dver add --force PATH` records the data)"
     lock = f"Outputs edited from another version than the lock's ({options})"
-    yield f"Out of date (`dver {verb}`)", is_out_of_date, lambda one: [shown(repo, one.path)]
+    yield f"Out of date (`dver {verb}`)", is_out_of_date, lambda one: [path_text(repo, one.path)]
     yield pointer, chosen(DataState.DIVERGED, output=False), edited
     yield lock, chosen(DataState.DIVERGED, output=True), edited
 
 
 def _partial(repo: Repository, one: PathStatus) -> list[str]:
-    return [f"{shown(repo, one.path)}  (`dver pull {printable(quoted(repo.shown(one.path)))}` downloads the rest)"]
+    return [f"{path_text(repo, one.path)}  (`dver pull {printable(quoted(repo.shown(one.path)))}` downloads the rest)"]
 
 
 def _is_link(one: PathStatus) -> bool:
@@ -201,13 +205,13 @@ def _is_link(one: PathStatus) -> bool:
 
 
 def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
-    name = shown(repo, one.path)
+    name = path_text(repo, one.path)
     if _is_link(one):
         skipped = ", which `dver add -u` skips" if one.stage is None else ""
         return [f"{name}  (a symbolic link is in its place{skipped})"]
     if one.changes is None:
         return [f"{name}  (a directory listing is not in the store; `dver diff` downloads it and shows the changes)"]
-    head = f"{name}  ({summary(one.changes)})"
+    head = f"{name}  ({change_summary(one.changes)})"
     if not ctx.verbose:
         return [head]
-    return [head, *(f"  {line}" for line in lines(repo, one.changes, ctx.style))]
+    return [head, *(f"  {line}" for line in change_lines(repo, one.changes, ctx.style))]

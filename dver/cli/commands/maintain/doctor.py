@@ -39,12 +39,12 @@ def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> in
         ctx.emit_json(diagnosis)
     else:
         for finding in diagnosis.findings:
-            _tell(ctx, finding)
+            _print_result(ctx, finding)
         ctx.say(_summary(diagnosis.problems, diagnosis.warnings))
     return 1 if diagnosis.problems else 0
 
 
-def _tell(ctx: Context, finding: Finding) -> None:
+def _print_result(ctx: Context, finding: Finding) -> None:
     paint = {Level.OK: ctx.style.green, Level.WARNING: ctx.style.yellow, Level.PROBLEM: ctx.style.red}[finding.level]
     padding = " " * (9 - len(finding.level.value))
     ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{_line(finding.text)}")

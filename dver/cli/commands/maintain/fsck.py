@@ -91,18 +91,18 @@ def command(
     if as_json:
         ctx.emit_json(result)
     else:
-        _tell(ctx, result, dry_run=dry_run)
+        _print_result(ctx, result, dry_run=dry_run)
         if sample < 1:
             ctx.note(f"this was a sample; --seed {chosen} chooses the same one again")
     return 0 if result.is_well else CorruptError.exit_code
 
 
-def _tell(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
+def _print_result(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
     ctx.listing([_damage(one) for one in result.damages])
     ctx.listing([_malformed(one) for one in result.malformed])
     shown = result.bad if ctx.verbose else result.bad[:LISTED]
     for one in shown:
-        _tell_object(ctx, one, result, dry_run=dry_run)
+        _print_object(ctx, one, result, dry_run=dry_run)
     if len(shown) < len(result.bad):
         ctx.say(f"and {terminal.count(len(result.bad) - len(shown), 'more object')} (-v lists them)")
     if result.taken_off:
@@ -132,7 +132,7 @@ def _malformed(one: UnreadablePointer) -> str:
     return f"malformed pointer {terminal.printable(one.path)} in {_commits(one.commits, here=one.here)}: {one.why}"
 
 
-def _tell_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: bool) -> None:
+def _print_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: bool) -> None:
     if one.source is not None:
         fate = f"{'a good copy is in' if dry_run else 'repaired from'} {one.source}"
     else:

@@ -80,14 +80,14 @@ def command(
             _forget(ctx, repo, gone, remote, as_json=as_json)
         elif batch is not None:
             restored = restore(repo, None if batch == _ALL else batch)
-            ctx.emit_json(restored) if as_json else _tell_restored(ctx, restored)
+            ctx.emit_json(restored) if as_json else _print_restored(ctx, restored)
         elif remote is not None:
             name = remote.checked(repo)
             collected = gc_remote(repo, name, dry_run=dry_run, grace=wait, offline=offline, progress=ctx.progress)
-            ctx.emit_json(collected) if as_json else _tell_remote(ctx, collected)
+            ctx.emit_json(collected) if as_json else _print_remote(ctx, collected)
         else:
             report = gc(repo, dry_run=dry_run, grace=wait, explain=ctx.verbose > 0, progress=ctx.progress)
-            ctx.emit_json(report) if as_json else _tell(ctx, report)
+            ctx.emit_json(report) if as_json else _print_result(ctx, report)
 
 
 def _forget(ctx: Context, repo: Repository, gone: str, remote: options.RemoteChoice | None, *, as_json: bool) -> None:
@@ -125,7 +125,7 @@ def _seconds(text: str) -> int:
     return seconds(text)
 
 
-def _tell(ctx: Context, report: GcReport) -> None:
+def _print_result(ctx: Context, report: GcReport) -> None:
     would = "would " if report.dry_run else ""
     if not report.objects and not report.rewritten:
         ctx.say("nothing to remove" + ("" if report.left_size else ": all data in the store is referenced"))
@@ -135,7 +135,7 @@ def _tell(ctx: Context, report: GcReport) -> None:
         what = f"{terminal.count(report.objects, 'object')}, {terminal.human_size(report.size)}"
         ctx.say(f"{would}{'move' if would else 'moved'} {what} to the trash")
     if report.objects or ctx.verbose:
-        _tell_unneeded(ctx, report.unneeded)
+        _print_unneeded(ctx, report.unneeded)
     if report.left_size:
         size = terminal.human_size(report.left_size)
         ctx.say(f"left {size} of unreferenced data in packs that are mostly referenced, until there is more of it")
@@ -150,10 +150,10 @@ def _tell(ctx: Context, report: GcReport) -> None:
         ctx.say(
             f"{would}{'delete' if would else 'deleted'} for good {size} of trash that was older than the grace period"
         )
-    _tell_trash(ctx, report.trash)
+    _print_trash(ctx, report.trash)
 
 
-def _tell_unneeded(ctx: Context, unneeded: tuple[UnreferencedData, ...]) -> None:
+def _print_unneeded(ctx: Context, unneeded: tuple[UnreferencedData, ...]) -> None:
     ctx.listing([f"  {_line(one)}" for one in unneeded])
 
 
@@ -178,14 +178,14 @@ def _line(one: UnreferencedData) -> str:
     return f"{'a directory' if one.kind else 'a file'}  {size}  {one.oid}"
 
 
-def _tell_trash(ctx: Context, batches: tuple[TrashBatch, ...]) -> None:
+def _print_trash(ctx: Context, batches: tuple[TrashBatch, ...]) -> None:
     if batches:
         ctx.note("in the trash, and brought back by `dver gc --restore`:")
     for one in batches:
         ctx.note(f"  {one.name}  {terminal.human_size(one.size)}  until {_day(one.expires)}")
 
 
-def _tell_restored(ctx: Context, report: RestoreReport) -> None:
+def _print_restored(ctx: Context, report: RestoreReport) -> None:
     for one in report.batches:
         ctx.say(f"brought back {one.name}, {terminal.human_size(one.size)}")
     if not report.batches:
@@ -194,7 +194,7 @@ def _tell_restored(ctx: Context, report: RestoreReport) -> None:
         ctx.note("the next `dver gc` removes it again, unless a commit needs it by then")
 
 
-def _tell_remote(ctx: Context, report: RemoteReport) -> None:
+def _print_remote(ctx: Context, report: RemoteReport) -> None:
     where = f"{report.remote} ({terminal.printable(report.url)})"
     would = "would " if report.dry_run else ""
     if not (report.condemned_packs or report.deleted_packs):

@@ -11,7 +11,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.reasons import told
+from dver.cli.render.reasons import reason_text
 from dver.core.errors import ConflictError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.commit import CommitResult, commit
@@ -90,10 +90,10 @@ def _asked(stage: Address, reasons: tuple[Reason, ...], *, named: bool) -> bool:
         if not named:
             return False
         raise ConflictError(
-            f"stage {name!r} has not run since: {told(reasons[0])}",
+            f"stage {name!r} has not run since: {reason_text(reasons[0])}",
             why="its outputs may be made of something else than what would be recorded",
             fix=f"dver repro {quoted(str(stage))}, or `dver commit -f {quoted(str(stage))}` if it makes no difference",
         )
     for reason in reasons:
-        click.echo(f"  {told(reason)}", err=True)
+        click.echo(f"  {reason_text(reason)}", err=True)
     return click.confirm(f"Record stage {name} as it is?", err=True)

@@ -10,7 +10,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.tables import cell
+from dver.cli.render.tables import cell_text
 from dver.cli.render.terminal import printable
 from dver.formats.pack import ObjectKind
 from dver.formats.run_record import RunRecord
@@ -45,19 +45,19 @@ def command(ctx: Context, *, path: str, rev: str | None, mermaid: bool, as_json:
         ctx.say("\n".join(_mermaid(result)))
     else:
         for made in result.stages:
-            for line in _told(made):
+            for line in _step_lines(made):
                 ctx.say(line)
 
 
-def _told(made: Made) -> Iterator[str]:
+def _step_lines(made: Made) -> Iterator[str]:
     outs = ", ".join(printable(one.path) for one in made.run.outs)
     yield f"{outs or 'nothing'}  was made by {printable(str(made.address))}"
     commands = [made.run.cmd] if isinstance(made.run.cmd, str) else made.run.cmd
-    yield from (f"  ran     {cell(one)}" for one in commands)
+    yield from (f"  ran     {cell_text(one)}" for one in commands)
     yield from (f"  read    {_read(one)}" for one in made.sources)
     for file, values in made.run.params.items():
         for key, value in values.items():
-            yield f"  with    {printable(key)} = {cell(value, None)}  ({printable(file)})"
+            yield f"  with    {printable(key)} = {cell_text(value, None)}  ({printable(file)})"
     for name, digest in made.run.env.items():
         yield f"  with    {printable(name)}  ({'not set' if digest is None else f'value not recorded, {digest[:19]}…'})"
     yield from (f"  {line}" for line in _circumstances(made.record))

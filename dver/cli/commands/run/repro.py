@@ -13,9 +13,9 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.cli.render.reasons import step_json, step_lines
-from dver.cli.render.repro_summary import summary
+from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.running_stages import Questions, watching
 from dver.core.errors import StageError
 from dver.core.phrasing import join_limited, quoted
@@ -90,8 +90,8 @@ def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -
     if as_json:
         ctx.emit_json([step_json(one) for one in found.steps])
     else:
-        _tell_plan(ctx, found.steps)
-    _tell_missed(ctx, repo, found.missed, "would be run")
+        _print_plan(ctx, found.steps)
+    _print_missed(ctx, repo, found.missed, "would be run")
 
 
 def _run(ctx: Context, repo: Repository, choice: Choice, *, interactive: bool) -> ReproResult:
@@ -111,11 +111,11 @@ def _run(ctx: Context, repo: Repository, choice: Choice, *, interactive: bool) -
                 progress=ctx.progress,
             )
     finally:
-        _tell_spared(ctx, repo, spared)
+        _print_spared(ctx, repo, spared)
 
 
 def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
-    _tell_missed(ctx, repo, result.missed, "was run")
+    _print_missed(ctx, repo, result.missed, "was run")
     warn_about_secrets(ctx, result.secrets)
     if result.damaged_runs:
         ctx.warn(
@@ -124,7 +124,7 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
     elif not ctx.quiet:
-        for line in summary(result, ctx.style):
+        for line in summary_lines(result, ctx.style):
             ctx.say(line)
         has_remote = repo.config.default_remote is not None
         print_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
@@ -137,24 +137,24 @@ def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -
     if paths:
         names = " ".join(terminal.printable(quoted(repo.shown(path))) for path in paths[:_NAMED])
         command = f"git add {names}{' …' if len(paths) > _NAMED else ''}"
-        left_out = join_limited([shown(repo, path) for path in paths])
+        left_out = join_limited([path_text(repo, path) for path in paths])
         ctx.note(f"not in Git: {left_out}; `{command}` adds what `git commit` leaves out")
 
 
-def _tell_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
+def _print_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
     if missed and repo.config.default_remote is not None:
         what = "1 stage" if missed == 1 else f"each of {missed} stages"
         ctx.note(f"{what} {how} that has been run before: what it made is not here, and `--pull` asks remotes for it")
 
 
-def _tell_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
+def _print_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
     for one in spared:
-        name, stage = shown(repo, one.path), terminal.printable(str(one.stage))
+        name, stage = path_text(repo, one.path), terminal.printable(str(one.stage))
         now = terminal.printable(os.path.relpath(one.now, ctx.cwd))
         ctx.warn(f"no run of {stage} had made what was at {name}: it was moved to {now}")
 
 
-def _tell_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
+def _print_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
     todo = [one for one in steps if one.intent is not Intent.NOTHING]
     for one in todo:
         for line in step_lines(one, ctx.style, every_file=bool(ctx.verbose)):

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run import stage
@@ -75,7 +75,7 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
     """
     with Repository.open(ctx.cwd) as repo:
         removed = stage.remove(repo, names, cwd=ctx.cwd)
-        paths = [shown(repo, path) for path in removed.paths]
+        paths = [path_text(repo, path) for path in removed.paths]
         left = [repo.shown(path) for path in removed.outs]
         ctx.say(
             f"removed {join_limited([terminal.printable(str(one)) for one in removed.stages])}"
@@ -172,7 +172,7 @@ def add_command(
     with Repository.open(ctx.cwd) as repo:
         added = stage.add(repo, new, cwd=ctx.cwd, force=force)
         warn_about_secrets(ctx, added.secrets)
-        ctx.say(f"stage {terminal.printable(name)} is in {shown(repo, added.path)}; `dver repro` runs it")
+        ctx.say(f"stage {terminal.printable(name)} is in {path_text(repo, added.path)}; `dver repro` runs it")
         print_staged(ctx, repo)
 
 

@@ -34,12 +34,12 @@ def command(ctx: Context, *, stage: str, as_json: bool) -> int:
         ctx.emit_json(result)
     else:
         for one in result.outputs:
-            _tell(ctx, one)
+            _print_result(ctx, one)
         ctx.note("it is reproduced" if result.holds else "it is not reproduced")
     return 0 if result.holds else 1
 
 
-def _tell(ctx: Context, one: Compared) -> None:
+def _print_result(ctx: Context, one: Compared) -> None:
     ctx.say(f"{terminal.printable(one.path)}: {one.outcome.value}")
     for difference in one.differences:
         ctx.say(

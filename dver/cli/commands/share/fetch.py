@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.transfers import downloads_json, first_error, tell_fetched
+from dver.cli.render.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.fetch import fetch
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope
@@ -62,7 +62,7 @@ def command(
     if as_json:
         ctx.emit_json({"remotes": downloads_json(result.remotes, dry_run=dry_run), "dry_run": result.dry_run})
     else:
-        tell_fetched(ctx, result.remotes, dry_run=dry_run)
+        print_fetched(ctx, result.remotes, dry_run=dry_run)
         if not result.remotes:
             ctx.say("everything is in the store")
     if error := first_error(result.remotes):

@@ -7,9 +7,9 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
-from dver.cli.render.transfers import downloads_json, first_error, tell_fetched
+from dver.cli.render.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.pull import pull
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope
@@ -67,9 +67,9 @@ def command(
         if as_json:
             ctx.emit_json({"remotes": downloads_json(result.remotes, dry_run=dry_run), "restored": result.restored})
         else:
-            tell_fetched(ctx, result.remotes, dry_run=dry_run)
+            print_fetched(ctx, result.remotes, dry_run=dry_run)
             if result.restored is not None:
-                print_restored(ctx, result.restored, shown=lambda path: shown(repo, path), rev=rev, pulled=True)
+                print_restored(ctx, result.restored, shown=lambda path: path_text(repo, path), rev=rev, pulled=True)
     if error := first_error(result.remotes):
         raise error
     return exit_code_of(result.restored) if result.restored is not None else 0

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.transfers import amount, entries
+from dver.cli.render.transfers import amount_text, entries_text
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -67,7 +67,7 @@ def command(
         _warn_of_lost(ctx, one, dry_run=dry_run)
         ctx.say(_line(one, dry_run=dry_run))
     if result.runs:
-        ctx.say(f"{'would push' if dry_run else 'pushed'} {entries(result.runs)}")
+        ctx.say(f"{'would push' if dry_run else 'pushed'} {entries_text(result.runs)}")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
 
@@ -88,4 +88,4 @@ def _line(one: UploadResult, *, dry_run: bool) -> str:
     if not one.roots:
         return f"{where} has everything"
     verb = "would push" if dry_run else "pushed"
-    return f"{verb} {amount(one.files, one.size)} to {where}"
+    return f"{verb} {amount_text(one.files, one.size)} to {where}"

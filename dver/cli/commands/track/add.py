@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.core.phrasing import quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
@@ -60,17 +60,19 @@ def command(
 
 def _print_result(ctx: Context, repo: Repository, result: AddResult) -> None:
     changed = [one for one in result.added if one.changed]
-    ctx.listing([f"{_verb(one, result)} {shown(repo, one.path)}  ({_size(one)})" for one in changed])
-    ctx.listing([f"unchanged {shown(repo, one.path)}" for one in result.added if not one.changed], ctx.note)
-    absent = [f"skipped {shown(repo, path)}: it is not in the workspace" for path in result.absent]
+    ctx.listing([f"{_verb(one, result)} {path_text(repo, one.path)}  ({_size(one)})" for one in changed])
+    ctx.listing([f"unchanged {path_text(repo, one.path)}" for one in result.added if not one.changed], ctx.note)
+    absent = [f"skipped {path_text(repo, path)}: it is not in the workspace" for path in result.absent]
     ctx.listing(absent, ctx.note)
     for path in result.links:
         command = f"dver add {terminal.printable(quoted(repo.shown(path)))}"
-        ctx.warn(f"skipped {shown(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
-    behind = [f"skipped {shown(repo, path)}: it is out of date, `dver pull` updates it" for path in result.out_of_date]
+        ctx.warn(f"skipped {path_text(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
+    behind = [
+        f"skipped {path_text(repo, path)}: it is out of date, `dver pull` updates it" for path in result.out_of_date
+    ]
     ctx.listing(behind, ctx.warn)
     why = "it was edited from another version than its pointer's; `dver status` shows what to do"
-    ctx.listing([f"skipped {shown(repo, path)}: {why}" for path in result.diverged], ctx.warn)
+    ctx.listing([f"skipped {path_text(repo, path)}: {why}" for path in result.diverged], ctx.warn)
 
 
 def _verb(one: Added, result: AddResult) -> str:

@@ -10,7 +10,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.ops.track.checkout import checkout
 from dver.repo import Repository
@@ -64,4 +64,4 @@ def command(
 
 
 def _shown(ctx: Context, repo: Repository, path: bytes, to: Path | None) -> str:
-    return terminal.printable(path) if to is not None else shown(repo, path)
+    return terminal.printable(path) if to is not None else path_text(repo, path)

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.ops.track.move import move
 from dver.repo import Repository
 
@@ -36,5 +36,5 @@ def command(ctx: Context, *, source: str, destination: str, as_json: bool) -> No
         if as_json:
             ctx.emit_json(result)
         else:
-            ctx.say(f"moved {shown(repo, result.old)} to {shown(repo, result.new)}")
+            ctx.say(f"moved {path_text(repo, result.old)} to {path_text(repo, result.new)}")
             print_staged(ctx, repo)

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.ops.track.remove import remove
 from dver.repo import Repository
 
@@ -38,8 +38,8 @@ def command(ctx: Context, *, paths: tuple[str, ...], data: bool, force: bool, as
         if as_json:
             ctx.emit_json(result)
             return
-        ctx.listing([f"no longer tracked: {shown(repo, path)}" for path in result.untracked])
-        ctx.listing([f"removed {shown(repo, path)}" for path in result.taken_out])
+        ctx.listing([f"no longer tracked: {path_text(repo, path)}" for path in result.untracked])
+        ctx.listing([f"removed {path_text(repo, path)}" for path in result.taken_out])
         if result.deleted:
             ctx.note(f"deleted {terminal.count(result.deleted, 'file')} from the workspace")
         print_staged(ctx, repo)

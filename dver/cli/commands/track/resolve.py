@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
@@ -61,25 +61,27 @@ def command(
 
 def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None:
     for path in result.written:
-        ctx.say(f"wrote {shown(repo, path)}")
+        ctx.say(f"wrote {path_text(repo, path)}")
     for path in (*result.resolved, *result.resolved_locks):
-        ctx.say(f"resolved {shown(repo, path)}")
+        ctx.say(f"resolved {path_text(repo, path)}")
     for path in result.whole:
-        ctx.note(f"took one side of {shown(repo, path)} completely: directory listings for a merge are missing")
+        ctx.note(f"took one side of {path_text(repo, path)} completely: directory listings for a merge are missing")
     if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
-        print_restored(ctx, result.restored, shown=lambda path: shown(repo, path))
+        print_restored(ctx, result.restored, shown=lambda path: path_text(repo, path))
     for path in result.left_out:
-        ctx.note(f"{shown(repo, path)} is not in the workspace: `dver pull {quoted(repo.shown(path))}` downloads it")
+        ctx.note(
+            f"{path_text(repo, path)} is not in the workspace: `dver pull {quoted(repo.shown(path))}` downloads it"
+        )
     if result.open:
         ctx.say(f"{terminal.count(len(result.open), 'conflict')}:")
         for one in result.open:
-            ctx.say(f"  {shown(repo, one.path)}  (ours: {_side(one.ours)}, theirs: {_side(one.theirs)})")
+            ctx.say(f"  {path_text(repo, one.path)}  (ours: {_side(one.ours)}, theirs: {_side(one.theirs)})")
     for path, key in result.keys:
-        ctx.say(f"  {shown(repo, path)}.dver: both sides changed the key {terminal.printable(key)}")
+        ctx.say(f"  {path_text(repo, path)}.dver: both sides changed the key {terminal.printable(key)}")
     for lock in result.locks:
         stages = ", ".join(map(terminal.printable, lock.stages))
         what = f"both sides changed {stages}" if stages else "one side deleted it"
-        ctx.say(f"  {shown(repo, lock.path)}: {what}")
+        ctx.say(f"  {path_text(repo, lock.path)}: {what}")
     if result.open:
         ctx.note(f"to resolve one: dver resolve {quoted(repo.shown(result.open[0].path))} --ours, --theirs or --union")
     elif result.keys:

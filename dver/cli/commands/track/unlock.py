@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import shown
+from dver.cli.render.changes import path_text
 from dver.ops.track.unlock import unlock
 from dver.repo import Repository
 
@@ -36,9 +36,9 @@ def command(ctx: Context, *, paths: tuple[str, ...], as_json: bool) -> None:
         else:
             if ctx.verbose:
                 for path in result.unlocked:
-                    ctx.say(shown(repo, path))
+                    ctx.say(path_text(repo, path))
             for path in result.edited:
-                ctx.warn(f"{shown(repo, path)} was edited through its link to the store; it keeps the edits")
+                ctx.warn(f"{path_text(repo, path)} was edited through its link to the store; it keeps the edits")
             if result.edited:
                 ctx.warn("the earlier version is damaged in the store: `dver fsck --repair` looks for a good copy")
             ctx.say(f"unlocked {terminal.count(len(result.unlocked), 'file')}, {terminal.human_size(result.size)}")
