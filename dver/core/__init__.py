@@ -1,1 +1,1 @@
-"""The ground floor: errors, object ids, durable file operations, progress. No knowledge of any format."""
+"""The lowest layer: errors, object ids, durable file operations, progress. It knows no format."""

@@ -1,4 +1,4 @@
-"""Many values, a few at a time."""
+"""Splitting many values into batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The same values in lists of `size`, but for a shorter last one."""
+    """`values` in lists of `size`; the last one may be shorter."""
     rest = iter(values)
     while batch := list(islice(rest, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""Times of files, and how far they can be trusted."""
+"""Timestamps of files, and whether they show a change."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 from dver.core.files import new_temporary
 
 TICK_NS: Final = 20_000_000
-"""Two ticks of the slowest kernel clock in use (100 Hz): times closer than this may be one and the same."""
+"""Two ticks of the slowest kernel clock (100 Hz): closer timestamps may be equal although the times differ."""
 _COARSE_TICK_NS: Final = 2_000_000_000
-"""The same where the file system keeps whole seconds (FAT: every second one)."""
+"""The same on file systems with whole seconds (FAT: even seconds)."""
 _SECOND_NS: Final = 1_000_000_000
 
 
 def disk_lag(folder: Path) -> int:
-    """By how many ns the clock of the disk of `folder` is behind ours, as that of a network disk may be.
+    """Nanoseconds by which the clock of the disk of `folder` is behind ours, such as that of a network disk.
 
-    Never less than 0; and 0 where it cannot be asked.
+    Never negative. 0 if `folder` cannot be written.
     """
     try:
         path, fd = new_temporary(folder, "clock")
@@ -33,10 +33,10 @@ def disk_lag(folder: Path) -> int:
 
 
 def would_show(ctime_ns: int, now_ns: int) -> bool:
-    """Would a change after `now_ns` surely show in the ctime of a file that is `ctime_ns` now?
+    """Will the ctime of a file, now `ctime_ns`, show every change after `now_ns`?
 
-    Git calls the other files "racily clean": changed within the clock's granularity of being looked at. A ctime in
-    the future, from a clock that was set back, never shows it. A ctime cannot be forged, as an mtime can.
+    Git calls other files "racily clean": the last change was within one clock tick of the read. A ctime in the future,
+    from a clock that was set back, shows nothing. Programs can set an mtime, but not a ctime.
     """
     tick = _COARSE_TICK_NS if ctime_ns % _SECOND_NS == 0 else TICK_NS
     return ctime_ns + tick < now_ns

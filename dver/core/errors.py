@@ -1,7 +1,7 @@
-"""The family of errors that users meet.
+"""The errors that users see.
 
-Each error answers three questions, one line each: what went wrong (`what`), why (`why`), and which command or
-change mends it (`fix`). The class decides the exit code; `dver.cli` turns an error into text in one place.
+Each error says what went wrong (`what`), why (`why`), and which command or change fixes it (`fix`), in one line each.
+The class decides the exit code. `dver.cli` turns an error into text in one place.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class DverError(Exception):
-    """Something the user can understand and mend. Anything else that escapes is a bug of ours."""
+    """An error that the user can understand and fix. Any other exception that escapes is a bug in dver."""
 
     exit_code: ClassVar[int] = 1
 
@@ -22,37 +22,37 @@ class DverError(Exception):
 
 
 class UsageError(DverError):
-    """The arguments make no sense: unknown path, unknown revision, contradicting options."""
+    """Invalid arguments: unknown path, unknown revision, contradicting options."""
 
     exit_code = 2
 
 
 class RepositoryError(DverError):
-    """No Git repository, no dver project, or a configuration that cannot be used."""
+    """No Git repository, no dver project, or an invalid configuration."""
 
     exit_code = 3
 
 
 class ConflictError(DverError):
-    """Going on would overwrite or delete work that is saved nowhere, or clash with what is tracked already."""
+    """The command would overwrite or delete unsaved work, or conflicts with tracked data."""
 
     exit_code = 4
 
 
 class MissingObjectError(DverError):
-    """An object that is needed is neither in the store nor, where that was asked, on the remote."""
+    """A required object is missing from the store, and from the remote if that was asked."""
 
     exit_code = 5
 
 
 class CorruptError(DverError):
-    """Bytes that do not match their hash, or that no version of dver wrote."""
+    """Bytes do not match their hash, or no version of dver wrote them."""
 
     exit_code = 6
 
 
 class RemoteError(DverError):
-    """The remote cannot be reached, refuses, or breaks off."""
+    """The remote cannot be reached, refuses a request, or breaks off."""
 
     exit_code = 7
 
@@ -64,12 +64,12 @@ class LocalIOError(DverError):
 
 
 class PipelineError(DverError):
-    """A pipeline that cannot be used: a `dver.yaml` with a mistake, stages that contradict each other."""
+    """A pipeline is invalid: a mistake in `dver.yaml`, or stages that contradict each other."""
 
     exit_code = 9
 
 
 class StageError(DverError):
-    """A stage failed, or left something undone."""
+    """A stage failed, or did not complete its work."""
 
     exit_code = 10

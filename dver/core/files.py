@@ -28,7 +28,7 @@ DISK_REMEDIES: Final = {
     errno.ENFILE: ("too many open files on this machine", "close other programs, then run the same command again"),
     errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
 }
-"""Why an operation on files fails, and the remedy, by error number."""
+"""The reason and the remedy of a failed file operation, by error number."""
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 """Errors of file systems without hard links (FAT, some network shares), where a file can still be renamed."""
 _WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
@@ -37,7 +37,7 @@ _WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROF
 PIECE: Final = 4 << 20
 _GROWTH: Final = 16 * PIECE
 _MANY: Final = 16
-"""From so many files on, it pays to sync several at once."""
+"""The number of files from which on parallel syncs are faster."""
 _SYNCS_AT_ONCE: Final = 16
 
 
@@ -46,16 +46,16 @@ class GrowingError(ConflictError):
 
 
 class SpecialFileError(LocalIOError):
-    """In the place of a file is a FIFO, a device or a socket, which may have no end."""
+    """A path is a FIFO, a device or a socket, which may have no end, instead of a file."""
 
 
 def read_regular(path: Name, limit: int = -1) -> bytes:
-    """The content of the file `path`, links followed; of a large one no more than `limit` bytes.
+    """The content of the file `path`, at most `limit` bytes. Follows links.
 
     Raises OSError as `open` does, IsADirectoryError for a directory, and SpecialFileError.
     """
     try:
-        # O_NONBLOCK: opening a FIFO would wait for a program that writes to it.
+        # Without O_NONBLOCK, opening a FIFO would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ENXIO:  # a socket
@@ -67,7 +67,7 @@ def read_regular(path: Name, limit: int = -1) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
         if stat.S_ISREG(status.st_mode):
             return file.read(limit)
-        if status.st_rdev == os.stat(os.devnull).st_rdev:  # an empty file, as people use it for settings
+        if status.st_rdev == os.stat(os.devnull).st_rdev:  # people use it as an empty settings file
             return b""
         raise _special(path)
 
@@ -77,14 +77,14 @@ def _special(path: Name) -> SpecialFileError:
     return SpecialFileError(
         f"{shown!r} is not a regular file",
         why="dver does not read FIFOs, devices and sockets: they may have no end",
-        fix="put a file in its place",
+        fix="replace it by a file",
     )
 
 
 def read_pieces(fd: int, *, start: int = 0) -> Iterator[bytes]:
     """The content of the open file `fd` from `start` to its end, piece by piece.
 
-    Raises GrowingError for a file that grows faster than that: it would fill the disk, and never end.
+    Raises GrowingError for a file that grows faster than it is read: that would fill the disk, and never end.
     """
     at, limit = start, os.fstat(fd).st_size + _GROWTH
     while piece := os.pread(fd, PIECE, at):
@@ -95,28 +95,28 @@ def read_pieces(fd: int, *, start: int = 0) -> Iterator[bytes]:
 
 
 @contextmanager
-def writing_to(place: Name) -> Iterator[None]:
-    """Have the errors name `place` that only writing meets: where a write fails, the system tells no file."""
+def writing_to(path: Name) -> Iterator[None]:
+    """Add `path` to errors of writes in the block: the system does not name the file."""
     try:
         yield
     except OSError as error:
-        name_path(error, place)
+        name_path(error, path)
         raise
 
 
-def name_path(error: BaseException | None, place: Name) -> None:
-    """The same for an error that has been caught."""
+def name_path(error: BaseException | None, path: Name) -> None:
+    """Add `path` to an error of a write that names no file."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _WRITING:
-        error.filename = os.fspath(place)
+        error.filename = os.fspath(path)
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Does `error` say that the disk, or the user's share of it, is full?"""
+    """Is the disk, or the quota of the user, full?"""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def explain(error: OSError) -> DverError:
-    """An `OSError` that reached the surface, in words."""
+    """An `OSError` as an error for users."""
     path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
     why, fix = DISK_REMEDIES.get(error.errno or 0, (error.strerror or str(error), "see the path above"))
     verb = "write to" if error.errno in _WRITING else "use"
@@ -132,7 +132,7 @@ def fsync_dir(path: Name) -> None:
     try:
         blocks.sync(fd)
     except OSError as error:
-        # Some network shares and FUSE file systems cannot: there is no more that a process can do for durability.
+        # Some network shares and FUSE file systems cannot sync directories: a process can do no more.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -140,43 +140,43 @@ def fsync_dir(path: Name) -> None:
 
 
 def temporary_name(stem: str = "tmp") -> str:
-    """A file name that no other process chooses: leftovers are recognised by the prefix `.dver-`."""
+    """A unique file name. `is_temporary` recognizes it by its form."""
     return f".dver-{stem}-{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def is_temporary(name: bytes) -> bool:
-    """Is this a name that `temporary_name` makes: something unfinished, or left by a process that was killed?"""
+    """Is this a name of `temporary_name`: unfinished, or left by a killed process?"""
     return name.startswith(b".dver-") and _TEMPORARY.fullmatch(name) is not None
 
 
 def new_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> tuple[Path, int]:
-    """A new file of a temporary name in `folder`, open for reading and writing, and not locked."""
+    """A new file with a temporary name in `folder`, open for reading and writing, not locked."""
     path = folder / temporary_name(stem)
     return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
 def create_temporary(folder: Path, stem: str = "tmp", *, mode: int = 0o666) -> tuple[Path, int]:
-    """A new file of a temporary name in `folder`, open for reading and writing, and locked while it is open.
+    """A new file with a temporary name in `folder`, open for reading and writing, locked while it is open.
 
-    So one that nobody locks is left over, and `clear_leftovers` takes it away.
+    An unlocked one is a leftover: `clear_leftovers` deletes it.
     """
     while True:
         path, fd = new_temporary(folder, stem, mode=mode)
         filelock.lock(fd, shared=True)
-        if os.fstat(fd).st_nlink:  # nobody took it for a leftover before it was locked
+        if os.fstat(fd).st_nlink:  # no process cleared it before it was locked
             return path, fd
         os.close(fd)
 
 
 def clear_leftovers(folder: Name) -> None:
-    """Delete what processes that were killed have left in `folder`: temporary names that nobody locks."""
+    """Delete the leftovers of killed processes in `folder`: unlocked files with temporary names."""
     with suppress(FileNotFoundError), os.scandir(os.fsencode(folder)) as listing:
         for path in [entry.path for entry in listing if is_temporary(entry.name)]:
             _clear_unlocked(path)
 
 
 def is_unlocked(path: Name) -> bool:
-    """Does nobody hold a lock on the file or folder `path`?"""
+    """Is the file or directory `path` unlocked?"""
     with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
@@ -187,7 +187,7 @@ def is_unlocked(path: Name) -> bool:
 
 
 def _clear_unlocked(path: bytes) -> None:
-    import shutil  # which takes longer to import than most commands need it
+    import shutil  # slow to import, and most commands do not need it
 
     with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -224,9 +224,9 @@ def move_to_free_name(source: Name, target: Name) -> bool:
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace `path` by a file that holds `content`: readers see the old or the new, never a part.
+    """Replace the file `path` atomically by `content`. An existing file keeps its mode.
 
-    The mode of an existing file is kept. With `durable`, it survives a power cut once this returns.
+    With `durable`, the change survives a power cut once this returns.
     """
     temporary, fd = create_temporary(path.parent, mode=_mode_of(path))
     try:
@@ -245,9 +245,9 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def write_all_atomic(files: Mapping[Path, bytes]) -> None:
-    """`write_atomic` for many files: each is replaced at once, and all survive a power cut once this returns.
+    """Replace each of `files` atomically and durably. Writes all before it replaces the first one.
 
-    None is replaced before all are written. Syncs wait for the disk, which serves many at once.
+    Syncs run in parallel, since a disk serves many at once.
     """
     if len(files) < _MANY:
         for path, content in files.items():

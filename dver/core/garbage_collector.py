@@ -1,4 +1,4 @@
-"""Python's collector of cycles, where it is in the way."""
+"""Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Python's collector of cycles goes through all entries of trees again and again, though there are no cycles among
-    them: it would take up to half of the time."""
+    """Disable the collector of reference cycles in the block.
+
+    It visits all entries of trees again and again, although they have no cycles: up to half of the time.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""A lock of the kernel on a file, and which process holds it."""
+"""The lock of a worktree: a lock of the kernel on a file that names the process that holds it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _HOLDER_MAX: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """The process that holds a lock, as far as is known."""
+    """The process that holds a lock, as far as it is known."""
 
     pid: int | None = None
-    """None for a process of another machine or container, or one that has not said so yet."""
+    """None for a process of another machine or container, or one that has not written its id yet."""
     command: str = ""
     stopped: bool = False
-    """Was it stopped, as Ctrl-Z does?"""
+    """Is it stopped, as by Ctrl-Z?"""
 
     def __str__(self) -> str:
         if self.pid is None:
@@ -37,33 +37,33 @@ class LockHolder:
 
     @property
     def remedy(self) -> str:
-        """What frees the lock."""
+        """The command or action that frees the lock."""
         if self.stopped:
-            return f"kill -CONT {self.pid}   (it goes on), then run the same command again"
+            return f"kill -CONT {self.pid}   (it continues), then run the same command again"
         return "wait until it has ended, then run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What happens while another process holds a lock. Times in seconds."""
+    """How to wait while another process holds a lock. Times in seconds."""
 
     report: Callable[[LockHolder], None] = lambda holder: None
     """Called once, after `report_after`."""
     report_after: float = 3.0
     patience: float | None = None
-    """When to give up; None for never."""
+    """The longest wait; None for no limit."""
 
 
 waiting: Final[ContextVar[Waiting]] = ContextVar("waiting")
-"""How this process waits for locks, which the command line says. By default for ever, and silently."""
+"""How this process waits for locks; the command line sets it. The default is without limit and without a report."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path` while the block runs; wait for another holder, as `waiting` says.
+    """Hold an exclusive lock on the file `path` in the block. Wait for another holder, as `waiting` says.
 
-    The lock is the kernel's and ends with the process, however it ends, so no stale lock is ever left. What the file
-    says of its holder is for messages alone. Raises ConflictError when patience ends.
+    The kernel releases the lock when the process ends, however it ends, so no lock is ever stale. The file names the
+    holder for messages only. Raises ConflictError after the longest wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -83,7 +83,7 @@ def _wait(fd: int, how: Waiting) -> None:
         if how.patience is not None and waited >= how.patience:
             holder = _holder(fd)
             raise ConflictError(
-                "another dver process works on this worktree", why=f"{holder} holds its lock", fix=holder.remedy
+                "another dver process is using this worktree", why=f"{holder} holds its lock", fix=holder.remedy
             )
         if not reported and waited >= how.report_after:
             reported = True
@@ -93,7 +93,7 @@ def _wait(fd: int, how: Waiting) -> None:
 
 
 def _sign(fd: int) -> None:
-    """Say in the file who holds the lock. A full disk is no reason to fail."""
+    """Write this process into the file. Errors, such as a full disk, are ignored."""
     text = f"{os.getpid()} {process_space()} {command_line()}"
     with suppress(OSError):
         os.ftruncate(fd, 0)

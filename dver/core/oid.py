@@ -18,8 +18,8 @@ _TEXT: Final = re.compile(r"([a-z0-9]+):([0-9a-f]+)")
 class Oid(bytes):
     """The id of an object: 32 raw bytes, written as `blake3:` and 64 hexadecimal digits.
 
-    A subclass of `bytes`, so that millions of them compare, sort and hash at the speed of C, and so that a plain
-    `bytes` or `str` is not taken for one by the type checker.
+    A subclass of `bytes`: millions of ids compare, sort and hash at the speed of C, and the type checker rejects plain
+    `bytes` and `str`.
     """
 
     __slots__ = ()
@@ -31,7 +31,7 @@ class Oid(bytes):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The id that `text` spells, such as `blake3:af13…`. Raises CorruptError for anything else."""
+        """The id written as `text`, such as `blake3:af13…`. Raises CorruptError for any other text."""
         match = _TEXT.fullmatch(text)
         if match is None:
             raise CorruptError(f"not an object id: {text[:80]!r}", why="expected blake3: and 64 hexadecimal digits")
@@ -45,7 +45,7 @@ class Oid(bytes):
 
     @classmethod
     def from_bytes_exact(cls, raw: bytes | memoryview) -> Self:
-        """The id whose digest is `raw`, which must be 32 bytes long."""
+        """The id with the digest `raw`. Raises CorruptError unless it has 32 bytes."""
         if len(raw) != SIZE:
             raise CorruptError(f"an object id of {len(raw)} bytes", why=f"expected {SIZE}")
         return cls(raw)
@@ -58,5 +58,5 @@ class Oid(bytes):
 
     @property
     def short(self) -> str:
-        """The first twelve hexadecimal digits: for people, never for look-ups."""
+        """The first twelve hexadecimal digits, for messages only."""
         return self.hex()[:12]

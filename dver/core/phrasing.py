@@ -1,4 +1,4 @@
-"""Pieces of the sentences that errors and results are told in."""
+"""Phrases for messages: counts, lists of names, quoted arguments."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from typing import Final
 
 NAMED: Final = 3
-"""How many of several things are named."""
+"""The number of names that a message lists."""
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """`1 file`, `2,000 files`: `plural` where an s will not do."""
+    """`1 file`, `2,000 files`. `plural` is for nouns whose plural is not formed with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def join_limited(names: Sequence[str], total: int | None = None) -> str:
-    """`a, b, c and 7 more`: the first few of `names`, of which there are `total`."""
+    """`a, b, c and 7 more`: the first few of `names`, out of `total`."""
     rest = (len(names) if total is None else total) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def quoted(path: str) -> str:
-    """`path` as an argument of a command line: quoted where a shell would misread it."""
+    """`path` as an argument of a command line, quoted for a shell."""
     import shlex  # only errors that name a command need it
 
     return shlex.quote(f"./{path}" if path.startswith("-") else path)

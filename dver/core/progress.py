@@ -1,6 +1,6 @@
-"""How long-running work tells of its progress, without knowing whether anybody looks.
+"""Progress of long-running work.
 
-Operations take a `Progress`; the command line hands them one that draws bars, tests and the API `SILENT`.
+Operations take a `Progress`. The command line passes one that draws bars; tests and the API pass `SILENT`.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Literal, Protocol
 
 Unit = Literal["B", "files", "objects", ""]
-""""" for work of an unknown amount, of which only the time is shown."""
+""""" for an unknown amount of work: only the time is shown."""
 
 
 class Task(Protocol):
-    """One piece of work under way. Safe to call from several threads."""
+    """One running task. Threads may share it."""
 
     def advance(self, amount: int) -> None:
         """`amount` more units are done."""
 
     def grow(self, amount: int) -> None:
-        """`amount` more units turned out to be ahead."""
+        """The total grows by `amount` units."""
 
 
 class Progress(Protocol):
-    """Where tasks are shown."""
+    """Shows tasks."""
 
     def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> AbstractContextManager[Task]:
         """A task called `label` ("hash", "upload", …), shown until the context ends."""
 
 
 class Steps:
-    """One task for several steps, which take it for theirs. What is known of their amounts counts from the start."""
+    """One task for several steps, each of which sees a task of its own. The total includes all steps from the start."""
 
     def __init__(self, task: Task) -> None:
         self._task: Final = task
 
     def step(self, expected: int) -> Progress:
-        """The progress for a step of which the task's total has `expected` units already."""
+        """The progress for a step. The total of the task includes `expected` units for it."""
         return _Step(self._task, expected)
 
 
@@ -50,7 +50,7 @@ class _Step:
     def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> Iterator[Task]:
         self.grow(total or 0)
         yield self
-        self._task.advance(self._expected)  # there was less to do
+        self._task.advance(self._expected)  # the step was shorter than expected
         self._expected = 0
 
     def advance(self, amount: int) -> None:

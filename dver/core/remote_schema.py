@@ -1,7 +1,7 @@
-"""The settings that a remote can have: one table for the configuration, the storage and the documentation.
+"""The settings of a remote: one table for the configuration, the storage and the documentation.
 
-It lives on the ground floor because `dver.config` checks values against it and `dver.remote` reads them, and neither
-may import the other. Named tuples, because this module is on the way of every start.
+It is in `core` because `dver.config` validates values with it and `dver.remote` reads them, and neither imports the
+other. Named tuples are quick to define: every start of dver imports this module.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class SettingSpec(NamedTuple):
-    """One setting `remote.NAME.<name>`: its type, what it may be, and what it means."""
+    """One setting `remote.NAME.<name>`: its type, its valid values, and its meaning."""
 
     name: str
     type: type[str] | type[bool] | type[int]
@@ -21,7 +21,7 @@ class SettingSpec(NamedTuple):
     minimum: int | None = None
     """The smallest value allowed, for whole numbers."""
     pattern: str = ""
-    """What a text must match whole; `expected` says it in words."""
+    """A regular expression for the whole text. `expected` describes it for messages."""
     expected: str = ""
 
 
@@ -59,13 +59,13 @@ SETTINGS: Final[tuple[SettingSpec, ...]] = (
 BY_NAME: Final[dict[str, SettingSpec]] = {spec.name: spec for spec in SETTINGS}
 
 SECRETS: Final[frozenset[str]] = frozenset(spec.name for spec in SETTINGS if spec.secret)
-"""Names of settings that may only be kept in the clone's own file, which Git never sees."""
+"""Settings that are allowed only in the clone's own file, which is outside of Git."""
 
 _KINDS: Final = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 def problem_with(spec: SettingSpec, value: object) -> str | None:
-    """What was expected in place of `value`, such as "at least 1"; None if it will do."""
+    """What is expected instead of `value`, such as "at least 1"; None if `value` is valid."""
     # type() and not isinstance(): True is an int in Python, but not in a configuration.
     if type(value) is not spec.type:
         return _KINDS[spec.type]

@@ -1,4 +1,4 @@
-"""Writing files that keep holes: where the content is zeros, a file system with sparse files need not store it."""
+"""Writing sparse files: long runs of zeros become holes, which need no disk space."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 _BLOCK: Final = 64 << 10
-"""Zeros that are worth a hole. File systems have blocks of 4 KiB and more."""
+"""The smallest hole. File systems have blocks of 4 KiB and more."""
 _ZEROS: Final = bytes(_BLOCK)
 
 
 def write_sparsely(fd: int, pieces: Iterable[bytes]) -> None:
-    """Write `pieces` to the new, empty file `fd`, and leave out long runs of zeros."""
+    """Write `pieces` to the new, empty file `fd`, and skip long runs of zeros."""
     size = 0
     for piece in pieces:
         for start, end in _runs_of_data(piece):
@@ -22,10 +22,10 @@ def write_sparsely(fd: int, pieces: Iterable[bytes]) -> None:
 
 
 def _runs_of_data(piece: bytes) -> Iterator[tuple[int, int]]:
-    """Where what is to be written begins and ends."""
+    """The start and the end of each run that is not zeros."""
     start = 0
     for at in range(0, len(piece), _BLOCK):
-        # Most blocks are told apart by their first byte.
+        # The first byte rules out most blocks.
         if not piece[at] and piece[at : at + _BLOCK] == _ZEROS:
             if start < at:
                 yield start, at

@@ -1,4 +1,4 @@
-"""What requests to remotes do at this moment: the progress shows that they wait, as nothing else moves meanwhile."""
+"""Counters of the running requests to remotes, so that the progress can show that they wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 
 class Traffic:
-    """Counts requests that are under way, and those that are made again. Safe to use from many threads."""
+    """Counts running and retried requests. Threads may share it."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
@@ -21,12 +21,12 @@ class Traffic:
 
     @property
     def retries(self) -> int:
-        """Requests that have failed and have not yet succeeded or been given up."""
+        """The number of failed requests that are being retried."""
         return self._retries
 
     @property
     def silence(self) -> float:
-        """Seconds for which no request moved a byte; 0 while there is none."""
+        """Seconds since a request last moved a byte; 0 without requests."""
         with self._lock:
             return self._clock() - self._last if self._requests else 0.0
 
@@ -36,7 +36,7 @@ class Traffic:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Around one try of a request."""
+        """Wraps one attempt of a request."""
         with self._lock:
             if not self._requests:
                 self._last = self._clock()
@@ -49,7 +49,7 @@ class Traffic:
 
     @contextmanager
     def retry(self) -> Iterator[None]:
-        """Around all further tries of one request."""
+        """Wraps all further attempts of a request."""
         with self._lock:
             self._retries += 1
         try:
@@ -60,4 +60,4 @@ class Traffic:
 
 
 TRAFFIC: Final = Traffic()
-"""That of this process."""
+"""The counters of this process."""

@@ -1,7 +1,7 @@
-"""Copies of this process that take a share of the work: reading, hashing and writing thousands of small files.
+"""A pool of forked processes that share work: reading, hashing and writing thousands of small files.
 
-Such work is system calls and short computations, which Python's threads do one at a time; processes do them side by
-side. The crew is forked when nothing else runs in this process, gets its jobs through pipes, and ends with it.
+Such work is system calls and short computations. Python's threads do them one at a time, processes in parallel. The
+pool is forked before this process starts threads. It gets its jobs through pipes, and ends with this process.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from dver.core.errors import DverError, LocalIOError
 from dver.core.platform.machine import available_cpus, can_fork
 
 MAX_SIZE: Final = 8
-"""Processes at most, this one among them: beyond that the disk has enough to do."""
+"""The largest number of processes, including this one: more do not make the disk faster."""
 _HEADER: Final = 9
 
 
 Report = Callable[[int], None]
-"""Called with an amount of work that is done, while the rest of the job goes on."""
+"""Called with an amount of finished work while the job runs."""
 
 
 class Worker(Protocol):
-    """What a member of the crew does. Jobs and answers are made of bytes, numbers, tuples and lists."""
+    """Does the jobs of one process. Jobs and answers consist of bytes, numbers, tuples and lists."""
 
     def do(self, job: Any, report: Report) -> Any:
-        """Do a job; the answer."""
+        """Do a job, and return the answer."""
 
     def finish(self) -> None:
-        """There are no more jobs: complete what was begun."""
+        """Complete unfinished work: there are no more jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ class _Member:
 
 
 def _ignore(amount: int) -> None:
-    """For jobs of which nobody follows the progress."""
+    """Ignore reports."""
 
 
 class WorkerPool:
-    """Forked processes, each with a worker that `start` makes in it; none where forking is not safe."""
+    """Forked processes, each with a worker made by `start`. It is empty where forking is not safe."""
 
     def __init__(self, start: Callable[[], Worker], *, size: int | None = None) -> None:
         self._members: list[_Member] = []
         self._arrived: dict[int, tuple[bytes, bytes] | None] = {}
-        """Answers that came while reports were read, by the pipe that they came through."""
+        """Answers that arrived between reports, by their pipe."""
         self._working: set[int] = set()
-        """The pipes of members whose answer has not come."""
+        """The pipes of members without an answer yet."""
         for _ in range(_possible(size) - 1):
             self._members.append(self._fork(start))
 
@@ -76,14 +76,14 @@ class WorkerPool:
         else:
             self.abandon()
 
-    def begin(self, jobs: Sequence[Any]) -> None:
-        """Give each member one of `jobs`, at most as many as there are members."""
+    def start_jobs(self, jobs: Sequence[Any]) -> None:
+        """Give each member one of `jobs`: at most one job per member."""
         for member, job in zip(self._members, jobs, strict=False):
             _send(member.to, b"J", marshal.dumps(job))
             self._working.add(member.answers)
 
-    def pass_on(self, report: Report, *, wait: bool = False) -> None:
-        """Pass on what members have reported by now; with `wait`, once there is anything from one of them."""
+    def relay_reports(self, report: Report, *, wait: bool = False) -> None:
+        """Pass the reports of the members to `report`. With `wait`, wait for the first message."""
         poll = select.poll()
         for pipe in self._working:
             poll.register(pipe, select.POLLIN)
@@ -96,16 +96,16 @@ class WorkerPool:
                 self._working.remove(pipe)
 
     def answers(self, count: int, report: Report = _ignore) -> list[Any]:
-        """The answers to the last `count` jobs, in order; meanwhile, `report` learns of what is done.
+        """The answers to the last `count` jobs, in order. `report` is called while they run.
 
-        Raises what a worker raised.
+        Raises the error of a worker.
         """
         while self._working:
-            self.pass_on(report, wait=True)
+            self.relay_reports(report, wait=True)
         return [_content(self._arrived.pop(member.answers)) for member in self._members[:count]]
 
     def finish(self) -> None:
-        """Have all workers complete what they began, and end."""
+        """Let all workers complete their work, and end them."""
         members, self._members = self._members, []
         try:
             for member in members:
@@ -113,12 +113,12 @@ class WorkerPool:
             for member in members:
                 _content(_receive(member.answers))
         finally:
-            _part(members)
+            _reap(members)
 
     def abandon(self) -> None:
-        """End the workers where they are."""
+        """End the workers at once."""
         members, self._members = self._members, []
-        _part(members)
+        _reap(members)
 
     def _fork(self, start: Callable[[], Worker]) -> _Member:
         jobs, to = os.pipe()
@@ -129,7 +129,7 @@ class WorkerPool:
             with suppress(BaseException):
                 os.close(to)
                 os.close(answers)
-                for other in self._members:  # or their ends would stay open when the first process dies
+                for other in self._members:  # or the pipes would stay open when the first process dies
                     os.close(other.to)
                     os.close(other.answers)
                 _serve(start, jobs, out)
@@ -141,16 +141,16 @@ class WorkerPool:
 
 
 def no_workers() -> WorkerPool:
-    """A crew without members, for where nobody may be forked: beside other threads."""
+    """A pool without members, for a process with other threads, which must not fork."""
     return WorkerPool(_no_worker, size=1)
 
 
 def _no_worker() -> Worker:
-    raise AssertionError("a crew without members starts no worker")
+    raise AssertionError("a pool without members starts no worker")
 
 
 def split_evenly(items: Sequence[Any], parts: int) -> list[Sequence[Any]]:
-    """`items` cut into as many runs of about the same length."""
+    """`items` split into `parts` runs of about the same length."""
     size, extra = divmod(len(items), parts)
     bounds = [part * size + min(part, extra) for part in range(parts + 1)]
     return [items[start:end] for start, end in pairwise(bounds)]
@@ -161,8 +161,7 @@ def _possible(size: int | None) -> int:
 
 
 def _fork() -> int:
-    """`os.fork`, for the time of which Ctrl-C waits: Python would print a traceback and go on. In the child it still
-    waits afterwards."""
+    """Fork with Ctrl-C blocked, or Python would print a traceback and go on. In the child it stays blocked."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pid = -1
     try:
@@ -174,7 +173,7 @@ def _fork() -> int:
 
 
 def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
-    # Ctrl-C reaches the whole group: the first process decides, and closes our pipe.
+    # Ctrl-C reaches all processes of the group: the first one decides, and closes our pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     worker = start()
@@ -198,10 +197,10 @@ def _serve(start: Callable[[], Worker], jobs: int, out: int) -> None:
 
 
 def _content(message: tuple[bytes, bytes] | None) -> Any:
-    """The answer in `message`. Raises what a worker raised."""
+    """The answer in `message`. Raises the error of a worker."""
     if message is None:
         raise LocalIOError(
-            "a process that helped with the work has died", why="it was killed, or memory ran out", fix="try again"
+            "a worker process died", why="it was killed, or memory ran out", fix="run the same command again"
         )
     kind, body = message
     if kind == b"E":
@@ -211,7 +210,7 @@ def _content(message: tuple[bytes, bytes] | None) -> Any:
     return marshal.loads(body)  # noqa: S302
 
 
-def _part(members: Sequence[_Member]) -> None:
+def _reap(members: Sequence[_Member]) -> None:
     for member in members:
         os.close(member.to)
         os.close(member.answers)

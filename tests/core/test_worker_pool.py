@@ -1,4 +1,4 @@
-"""A crew in a process of its own: pytest's threads forbid to fork in the test's."""
+"""A pool in a process of its own: pytest's threads forbid to fork in the test's."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _run(script: str) -> subprocess.CompletedProcess[str]:
 
 def test_members_work_in_processes_of_their_own_and_answer_in_order() -> None:
     done = _run("""
-        with WorkerPool(Doubler, size=3) as crew:
-            assert len(crew) == 2
-            crew.begin([20, b"ab"])
-            (first, one), (second, other) = crew.answers(2)
+        with WorkerPool(Doubler, size=3) as pool:
+            assert len(pool) == 2
+            pool.start_jobs([20, b"ab"])
+            (first, one), (second, other) = pool.answers(2)
             assert (first, second) == (40, b"abab")
             assert len({one, other, os.getpid()}) == 3
         print("ended")
@@ -49,9 +49,9 @@ def test_members_work_in_processes_of_their_own_and_answer_in_order() -> None:
 
 def test_a_large_job_and_a_large_answer_pass_through_the_pipes() -> None:
     done = _run("""
-        with WorkerPool(Doubler, size=2) as crew:
-            crew.begin([b"x" * 5_000_000])
-            ((answer, _),) = crew.answers(1)
+        with WorkerPool(Doubler, size=2) as pool:
+            pool.start_jobs([b"x" * 5_000_000])
+            ((answer, _),) = pool.answers(1)
             print(len(answer))
     """)
     assert done.stdout == "10000000\n", done.stderr
@@ -70,46 +70,46 @@ def test_what_members_report_arrives_while_they_work() -> None:
                 pass
 
         go, tell = os.pipe()
-        with WorkerPool(Waiter, size=3) as crew:
-            crew.begin([go, go])
+        with WorkerPool(Waiter, size=3) as pool:
+            pool.start_jobs([go, go])
             reports = []
             while len(reports) < 4:
-                crew.pass_on(reports.append, wait=True)
-            crew.pass_on(reports.append)
+                pool.relay_reports(reports.append, wait=True)
+            pool.relay_reports(reports.append)
             print(sorted(reports))
             os.write(tell, b"..")
-            print(crew.answers(2, reports.append), sum(reports))
+            print(pool.answers(2, reports.append), sum(reports))
     """)
     assert done.stdout == "[1, 1, 10, 10]\n['answer', 'answer'] 222\n", done.stderr
 
 
 def test_an_answer_that_comes_while_reports_are_read_is_kept() -> None:
     done = _run("""
-        with WorkerPool(Doubler, size=2) as crew:
+        with WorkerPool(Doubler, size=2) as pool:
             for job in (b"ab", "die"):
-                crew.begin([job])
+                pool.start_jobs([job])
                 seen = []
-                while crew._working:
-                    crew.pass_on(seen.append, wait=True)
+                while pool._working:
+                    pool.relay_reports(seen.append, wait=True)
                 try:
-                    print(seen, crew.answers(1)[0][0])
+                    print(seen, pool.answers(1)[0][0])
                 except DverError as error:
                     print(error.what)
-                    crew.abandon()
+                    pool.abandon()
     """)
-    assert done.stdout == "[2] b'abab'\na process that helped with the work has died\n", done.stderr
+    assert done.stdout == "[2] b'abab'\na worker process died\n", done.stderr
 
 
 def test_an_error_of_a_member_is_raised_with_its_reason_and_fix() -> None:
     done = _run("""
-        with WorkerPool(Doubler, size=2) as crew:
-            crew.begin(["fail"])
+        with WorkerPool(Doubler, size=2) as pool:
+            pool.start_jobs(["fail"])
             try:
-                crew.answers(1)
+                pool.answers(1)
             except ConflictError as error:
                 print(error.what, error.why, error.fix)
-            crew.begin(["a"])
-            print(crew.answers(1)[0][0])
+            pool.start_jobs(["a"])
+            print(pool.answers(1)[0][0])
     """)
     assert done.stdout == "no because do not\naa\n", done.stderr
 
@@ -117,10 +117,10 @@ def test_an_error_of_a_member_is_raised_with_its_reason_and_fix() -> None:
 def test_an_error_while_finishing_is_raised_too() -> None:
     done = _run("""
         try:
-            with WorkerPool(Doubler, size=2) as crew:
+            with WorkerPool(Doubler, size=2) as pool:
                 for job in range(3):
-                    crew.begin([job])
-                    crew.answers(1)
+                    pool.start_jobs([job])
+                    pool.answers(1)
         except ConflictError as error:
             print(error.what)
     """)
@@ -130,20 +130,20 @@ def test_an_error_while_finishing_is_raised_too() -> None:
 def test_a_member_that_is_killed_is_an_error_and_not_a_hang() -> None:
     done = _run("""
         try:
-            with WorkerPool(Doubler, size=2) as crew:
-                crew.begin(["die"])
-                crew.answers(1)
+            with WorkerPool(Doubler, size=2) as pool:
+                pool.start_jobs(["die"])
+                pool.answers(1)
         except DverError as error:
             print(error.what)
     """)
-    assert done.stdout == "a process that helped with the work has died\n", done.stderr
+    assert done.stdout == "a worker process died\n", done.stderr
 
 
 def test_no_member_outlives_the_process_that_made_it() -> None:
     done = _run("""
-        crew = WorkerPool(Doubler, size=3)
-        crew.begin([1, 2])
-        pids = [pid for _, pid in crew.answers(2)]
+        pool = WorkerPool(Doubler, size=3)
+        pool.start_jobs([1, 2])
+        pids = [pid for _, pid in pool.answers(2)]
         print(*pids, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """)

@@ -1,4 +1,4 @@
-"""Which files other programs have open for writing: such a file must not become the store's own."""
+"""Files that other programs have open for writing. Such a file must not be linked to the store."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PROCESSES: Final = Path("/proc")
 
 
 def is_open_for_writing(path: Name) -> bool:
-    """Does a program have the regular file `path` open for writing, or mapped into memory so?
+    """Does a program have the regular file `path` open for writing, or mapped into memory for that?
 
-    On Linux a lease tells, which the kernel grants only where nobody can write. Where a file system has no leases, the
-    open files of all processes that this user may look into are asked; without those, the answer is no.
+    The Linux kernel grants a lease only if no program can write. Without leases, this looks at the open files of all
+    processes that this user may see. Without those, the answer is no.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -30,8 +30,8 @@ def is_open_for_writing(path: Name) -> bool:
 
 
 def _has_lease(fd: int) -> bool:
-    """Is nobody able to write to the open file `fd`? The lease is given back at once."""
-    # A program that opens the file right now has the kernel send us a signal: one that is ignored by default.
+    """Does the kernel grant a lease: can no program write to the open file `fd`? Releases the lease at once."""
+    # If a program opens the file right now, the kernel sends us a signal: use one that is ignored by default.
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -50,7 +50,7 @@ def _is_open_somewhere(wanted: os.stat_result) -> bool:
 
 
 def _writes_to(process: Path, wanted: os.stat_result) -> bool:
-    with suppress(OSError):  # it has ended, or is somebody else's
+    with suppress(OSError):  # it has ended, or belongs to another user
         for name in os.listdir(process / "fd"):
             with suppress(OSError):
                 if os.path.samestat(os.stat(process / "fd" / name), wanted):

@@ -1,4 +1,4 @@
-"""Processes: which ones are alive, and what they are called."""
+"""Processes: whether they are alive, and their command lines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import suppress
 
 
 def process_space() -> str:
-    """Where a process id of ours means this process: the running kernel and the PID namespace; empty if unknown.
+    """The scope of our process ids: the running kernel and the PID namespace; empty if unknown.
 
-    The host name does not tell: containers may share one, and have their own process ids.
+    The host name does not suffice: containers may share one, and have process ids of their own.
     """
     with suppress(OSError), open("/proc/sys/kernel/random/boot_id", "rb") as file:
         boot = file.read(64).decode("ascii", "replace").strip()
@@ -20,7 +20,7 @@ def process_space() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Is there a process `pid`, of any user, in our process space?"""
+    """Does a process `pid` of any user exist in our process space?"""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -31,7 +31,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_stopped(pid: int) -> bool:
-    """Is the process `pid` stopped, as Ctrl-Z does? No where that cannot be told."""
+    """Is the process `pid` stopped, as by Ctrl-Z? False if that is unknown."""
     with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:
         # The state follows the command, which is in parentheses and may have any characters.
         return file.read(1024).rpartition(b")")[2].split()[0] in (b"T", b"t")
@@ -39,8 +39,8 @@ def is_stopped(pid: int) -> bool:
 
 
 def command_line() -> str:
-    """What this process runs, as it would be typed."""
+    """The command line of this process, quoted for a shell."""
     program = os.path.basename(sys.argv[0]) if sys.argv else ""
-    # Started with `python -m dver`, the program is that package's file.
+    # With `python -m dver`, the program is the file of that package.
     name = "dver" if program in ("", "__main__.py") else program
     return shlex.join([name, *sys.argv[1:]])

@@ -121,12 +121,12 @@ def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[b
     """Add the data at `paths`, and stage its pointers for this commit."""
     # With what writes to the store: a commit that adds nothing need not wait for that.
     from dver.workspace.add.add import Request, keep
-    from dver.workspace.scan.hash_or_store import keeping_crew
+    from dver.workspace.scan.hash_or_store import storing_pool
 
-    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
+    with repo.exclusive(), storing_pool(repo.store_root, repo.database_path, repo.sharing) as pool:
         tracked = in_worktree(repo)
         requests = [Request(path, Target(tracked[path])) for path in paths if path in tracked]
-        added = keep(repo, tracked, requests, crew, remote=None, progress=progress)
+        added = keep(repo, tracked, requests, pool, remote=None, progress=progress)
     written = [name for one in added for name in (one.path + SUFFIX, _ignore_file(one.path))]
     also_in_real_index(repo.git, sorted(set(written)))
     return [one.path for one in added]

@@ -16,7 +16,7 @@ from dver.tracking.targets import SUFFIX, Target, Tracked, containing, data_path
 from dver.tracking.trackable import check_git, check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
 from dver.workspace.add.add import Added, Request, keep, take
 from dver.workspace.add.out_of_date_requests import is_behind, requests_behind
-from dver.workspace.scan.hash_or_store import keeping_crew
+from dver.workspace.scan.hash_or_store import storing_pool
 from dver.workspace.state.data_state import DataState
 
 
@@ -57,7 +57,7 @@ def add(
     """
     if remote is not None:
         repo.remote_settings(remote)
-    with repo.exclusive(), keeping_crew(repo.store_root, repo.database_path, repo.sharing) as crew:
+    with repo.exclusive(), storing_pool(repo.store_root, repo.database_path, repo.sharing) as pool:
         tracked = in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
         links = [request for request in requests if update and is_link(repo, request.path)]
@@ -70,7 +70,7 @@ def add(
         if dry_run:
             added = take(repo, tracked, present, None, remote=remote, progress=progress).added
         else:
-            added = keep(repo, tracked, present, crew, remote=remote, progress=progress)
+            added = keep(repo, tracked, present, pool, remote=remote, progress=progress)
     return AddResult(
         tuple(added),
         dry_run,

@@ -52,12 +52,12 @@ def check_store(store: Store, *, fraction: float = 1.0, seed: int = 0, progress:
     units = [*pack_units(packs), *[SampleUnit(oid, -1, size) for oid, size in loose]]
     chosen = sample(units, fraction, seed)
     found = _Found()
-    with WorkerPool(_Checker) as crew, progress.task("check", total=sum(one.size for one in chosen)) as task:
+    with WorkerPool(_Checker) as pool, progress.task("check", total=sum(one.size for one in chosen)) as task:
         jobs = [
             (os.fspath(store.packs / pack_file_name(name)), bytes(name), windows)
             for name, windows in _by_pack(packs, chosen)
         ]
-        _check_packs(store, jobs, crew, found, task)
+        _check_packs(store, jobs, pool, found, task)
         for one in chosen:
             if one.window < 0:
                 _check_loose(store, one.oid, found)
@@ -102,7 +102,7 @@ class _Found:
 
 
 class _Checker:
-    """A member of the crew: looks at packs."""
+    """A member of the pool: looks at packs."""
 
     def do(self, job: Any, report: Report) -> Any:
         """See `_check_pack`."""
@@ -115,13 +115,13 @@ class _Checker:
         """Nothing was begun."""
 
 
-def _check_packs(store: Store, jobs: Sequence[Any], crew: WorkerPool, found: _Found, task: Task) -> None:
+def _check_packs(store: Store, jobs: Sequence[Any], pool: WorkerPool, found: _Found, task: Task) -> None:
     own = _Checker()
-    together = len(crew) + 1
+    together = len(pool) + 1
     for start in range(0, len(jobs), together):
         mine, *others = jobs[start : start + together]
-        crew.begin(others)
-        for answer in [own.do(mine, task.advance), *crew.answers(len(others), task.advance)]:
+        pool.start_jobs(others)
+        for answer in [own.do(mine, task.advance), *pool.answers(len(others), task.advance)]:
             objects, size, damages, sharded = answer
             found.objects += objects
             found.size += size

@@ -83,7 +83,7 @@ def keep(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
     requests: Sequence[Request],
-    crew: WorkerPool,
+    pool: WorkerPool,
     *,
     remote: str | None,
     progress: Progress,
@@ -92,7 +92,7 @@ def keep(
     tries_left = TRIES
     while True:
         watch = GcGuard(repo.store)
-        taken = take(repo, tracked, requests, crew, remote=remote, progress=progress)
+        taken = take(repo, tracked, requests, pool, remote=remote, progress=progress)
         tries_left -= 1
         try:
             _note_parts(repo, requests, taken.complete)
@@ -116,17 +116,17 @@ def take(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
     requests: Sequence[Request],
-    crew: WorkerPool | None,
+    pool: WorkerPool | None,
     *,
     remote: str | None,
     progress: Progress,
 ) -> Taken:
-    """Scan all that is requested, into the store if there is a crew for it; the new pointers."""
+    """Scan all that is requested, into the store if there is a pool for it; the new pointers."""
     with ExitStack() as stack:
         intake: Intake = HashOnly()
-        if crew is not None:
+        if pool is not None:
             writer = stack.enter_context(StoreWriter(repo.store))
-            intake = stack.enter_context(KeepInStore(writer, repo.link_mode, crew))
+            intake = stack.enter_context(KeepInStore(writer, repo.link_mode, pool))
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(intake)
         ignore = repo.ignore()

@@ -26,7 +26,7 @@ from dver.workspace.scan.stat_cache import key_fields
 from dver.workspace.state.store_links import edited
 
 _WORTH_SHARING: Final = 64
-"""Files from which on the crew gets a share: below, asking costs more than it saves."""
+"""Files from which on the pool gets a share: below, asking costs more than it saves."""
 _BATCH: Final = 8 << 20
 """Bytes of small files that are held in memory before they go to the store together."""
 
@@ -55,16 +55,16 @@ class HashOnly:
 
 
 class KeepInStore:
-    """Hashes files and keeps them in the store, with the help of a crew. To be used in a `with` block.
+    """Hashes files and keeps them in the store, with the help of a pool. To be used in a `with` block.
 
-    What the crew has kept can be found once the block has ended well, before that of the writer does.
+    What the pool has kept can be found once the block has ended well, before that of the writer does.
     """
 
-    def __init__(self, writer: StoreWriter, mode: LinkMode, crew: WorkerPool) -> None:
+    def __init__(self, writer: StoreWriter, mode: LinkMode, pool: WorkerPool) -> None:
         self._writer = writer
         self._mode = mode
-        self._crew = crew
-        self._kept_by_crew: set[Oid] = set()
+        self._pool = pool
+        self._kept_by_pool: set[Oid] = set()
         self._inodes: dict[tuple[int, int], Oid] | None = None
 
     def __enter__(self) -> Self:
@@ -74,8 +74,8 @@ class KeepInStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            helped = len(self._crew) > 0
-            self._crew.finish()
+            helped = len(self._pool) > 0
+            self._pool.finish()
             if helped:  # what this process has written, it knows
                 self._writer.store.refresh()
 
@@ -103,23 +103,23 @@ class KeepInStore:
 
     def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`."""
-        return self._writer.lacking(oids()) - self._kept_by_crew
+        return self._writer.lacking(oids()) - self._kept_by_pool
 
     def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
-        if len(candidates) < _WORTH_SHARING or not len(self._crew):
+        if len(candidates) < _WORTH_SHARING or not len(self._pool):
             return keep_small(self._writer, candidates, task.advance)
-        own, *others = split_evenly(candidates, len(self._crew) + 1)
-        self._crew.begin([[tuple(candidate) for candidate in part] for part in others])
+        own, *others = split_evenly(candidates, len(self._pool) + 1)
+        self._pool.start_jobs([[tuple(candidate) for candidate in part] for part in others])
 
         def report(amount: int) -> None:
             task.advance(amount)
-            self._crew.pass_on(task.advance)
+            self._pool.relay_reports(task.advance)
 
         taken = keep_small(self._writer, own, report)
-        for answer in self._crew.answers(len(others), task.advance):
+        for answer in self._pool.answers(len(others), task.advance):
             for oid, key in answer:
                 taken.append(Taken(Oid(oid), key))
-                self._kept_by_crew.add(taken[-1].oid)
+                self._kept_by_pool.add(taken[-1].oid)
         return taken
 
     def _keep_large(self, candidate: Candidate, task: Task) -> Taken:
@@ -168,7 +168,7 @@ class _AtMost:
         self._told = size
 
 
-def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> WorkerPool:
+def storing_pool(root: Path, database: Path, sharing: Sharing = PRIVATE) -> WorkerPool:
     """Processes that help to keep files in the store at `root`, which is used as `sharing` says.
 
     To be made before this process opens `database`: SQLite must not be used in a process that was forked later.
@@ -177,7 +177,7 @@ def keeping_crew(root: Path, database: Path, sharing: Sharing = PRIVATE) -> Work
 
 
 class _Keeper:
-    """A member of the crew: keeps its share of the files, in packs of its own."""
+    """A member of the pool: keeps its share of the files, in packs of its own."""
 
     def __init__(self, root: Path, database: Path, sharing: Sharing) -> None:
         self._root = root

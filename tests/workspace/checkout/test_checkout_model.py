@@ -56,7 +56,7 @@ def build(path: bytes, spec: object) -> None:
         os.chmod(path, 0o755 if kind == "executable" else 0o644)
 
 
-NOBODY = WorkerPool(Worker, size=1)  # a crew of one forks nobody
+NOBODY = WorkerPool(Worker, size=1)  # a pool of one forks no process
 
 
 class Place:

@@ -103,15 +103,15 @@ import sys
 from pathlib import Path
 sys.path.insert(0, "tests")
 import dver.workspace.scan.hash_or_store as intake
-from dver.core import crew
+from dver.core import worker_pool
 from dver.ops.track.add import add
 from dver.repo import Repository
-from worktree.test_progress_of_intake import Recorder
+from workspace.scan.test_progress_of_add import Recorder
 
 intake._BATCH = 5000
 made = []
-possible = crew._possible
-crew._possible = lambda size: made.append(min(3, 3 * possible(size))) or made[-1]
+possible = worker_pool._possible
+worker_pool._possible = lambda size: made.append(min(3, 3 * possible(size))) or made[-1]
 recorder = Recorder()
 top = Path(sys.argv[1])
 with Repository.open(top) as repo:
