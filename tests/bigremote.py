@@ -18,11 +18,11 @@ from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.mirror import index_key, pack_key
-from dver.remote.index.writer import IndexDraft
+from dver.remote.index.writer import IndexWriter
 from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import PackWriter
@@ -103,23 +103,23 @@ def make_big_remote(folder: Path, objects: int, *, scratch: Path, sparse: bool =
 
 
 def put_index(
-    folder: Path, roots: Sequence[Oid], packs: Sequence[PackRef], rows: Iterable[Location], scratch: Path
+    folder: Path, roots: Sequence[Oid], packs: Sequence[PackRef], rows: Iterable[IndexRow], scratch: Path
 ) -> Oid:
     """Write an index of any number of rows, sorted, to the remote in `folder`."""
-    with IndexDraft(ScratchDirectory(scratch)) as draft:
+    with IndexWriter(ScratchDirectory(scratch)) as draft:
         draft.add(rows)
         body = draft.body(roots, packs)
         LocalStorage(folder).put(index_key(body.name), body)
         return body.name
 
 
-def made_up_rows(made: random.Random, count: int, packs: Sequence[int]) -> Iterator[Location]:
+def made_up_rows(made: random.Random, count: int, packs: Sequence[int]) -> Iterator[IndexRow]:
     """`count` rows, sorted, of blobs that are nowhere, in packs of these numbers."""
     step = (1 << 64) // max(1, count)
     for number in range(count):
         oid = Oid((number * step + made.randrange(step)).to_bytes(8, "big") + made.randbytes(24))
         place = len(pack.HEADER) + made.randrange(1000) * (FRAME_SIZE + pack.FRAME_HEADER_SIZE)
-        yield Location(oid, made.choice(packs), ObjectKind.BLOB, Codec.RAW, place, FRAME_SIZE, FRAME_SIZE)
+        yield IndexRow(oid, made.choice(packs), ObjectKind.BLOB, Codec.RAW, place, FRAME_SIZE, FRAME_SIZE)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def make_flat_remote(folder: Path, files: int, *, scratch: Path) -> FlatDirector
     packs = sorted([trees, other])
     rows = [_placed(row, packs.index(trees)) for row in tree_rows]
     number = packs.index(other)
-    rows += [Location(one.oid, number, ObjectKind.BLOB, Codec.RAW, 16, one.size, one.size) for one in entries]
+    rows += [IndexRow(one.oid, number, ObjectKind.BLOB, Codec.RAW, 16, one.size, one.size) for one in entries]
     put_index(folder, [oid], packs, sorted(rows), scratch)
     return FlatDirectory(ObjectRef(oid, ObjectKind.TREE, b"flat", sum(one.size for one in entries)), entries)
 
@@ -192,5 +192,5 @@ def _put_pack(
         return ref, writer.rows
 
 
-def _placed(row: pack.Row, number: int) -> Location:
-    return Location(row.oid, number, row.kind, row.codec, row.offset, row.raw_size, row.stored_size)
+def _placed(row: pack.Row, number: int) -> IndexRow:
+    return IndexRow(row.oid, number, row.kind, row.codec, row.offset, row.raw_size, row.stored_size)

@@ -10,8 +10,8 @@ from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, TARGET_SIZE, Codec, ObjectKind
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.plan import FAR, list_name, merged_rows, new_lists, plan
-from dver.remote.gc.state import IndexFacts, Listed, Needed, RemoteGcPlan, RemoteState
+from dver.remote.gc.plan import CLOCK_MARGIN, condemned_list_name, merged_rows, new_condemned_lists, plan
+from dver.remote.gc.state import IndexSummary, NeededObjects, RemoteGcPlan, RemoteRow, RemoteState
 
 GRACE = 1000
 
@@ -88,7 +88,7 @@ class World:
 
     def visible(self, *, near: bool = False) -> set[Oid]:
         """What a pusher sees; with `near` only lists hide things that are due soon."""
-        lists = [one for one in self.lists.values() if not near or one.due - self.now <= FAR]
+        lists = [one for one in self.lists.values() if not near or one.due - self.now <= CLOCK_MARGIN]
         packs = {name for one in lists for name in one.packs}
         hidden = {name for one in lists for name in one.indexes}
         return {
@@ -102,9 +102,9 @@ class World:
         """What a reader finds."""
         return {oid for _, places in self.indexes.values() for oid, pack in places.items() if pack in self.packs}
 
-    def needed(self, roots: Iterable[Oid]) -> Needed:
+    def needed(self, roots: Iterable[Oid]) -> NeededObjects:
         """What `roots` reach, as far as it is known here."""
-        found, stack = Needed(), list(roots)
+        found, stack = NeededObjects(), list(roots)
         while stack:
             oid = stack.pop()
             side = found.trees if self.kind(oid) is ObjectKind.TREE else found.blobs
@@ -115,7 +115,7 @@ class World:
 
     def state(self) -> RemoteState:
         facts = [
-            IndexFacts(
+            IndexSummary(
                 name,
                 self.index_size,
                 tuple(sorted(roots)),
@@ -126,9 +126,11 @@ class World:
         sizes = {name: self.pack_size(name) for name in self.packs}
         return RemoteState(tuple(facts), dict(self.lists), sizes, frozenset(self.lists), self.rows)
 
-    def rows(self) -> Iterator[Listed]:
+    def rows(self) -> Iterator[RemoteRow]:
         found = [
-            Listed(oid, name, pack, self.packs[pack][oid], self.kind(oid), Codec.RAW, self.sizes[oid], self.sizes[oid])
+            RemoteRow(
+                oid, name, pack, self.packs[pack][oid], self.kind(oid), Codec.RAW, self.sizes[oid], self.sizes[oid]
+            )
             for name, (_, places) in self.indexes.items()
             for oid, pack in places.items()
         ]
@@ -155,10 +157,10 @@ class World:
         if found.merges:
             places = {row.oid: moved.get(row.oid, row.pack) for row in merged_rows(found, self.state(), live)}
             self.put_index(found.merged_roots, places)
-        for one in new_lists(found):
-            self.lists[list_name(one)] = one
+        for one in new_condemned_lists(found):
+            self.lists[condemned_list_name(one)] = one
         for old, one in found.restated:
-            self.lists[list_name(one)] = one
+            self.lists[condemned_list_name(one)] = one
             self.lists.pop(old, None)
         for name in found.deleted_indexes:
             del self.indexes[name]
@@ -169,7 +171,7 @@ class World:
         return found
 
 
-def by_pack(copies: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
+def by_pack(copies: Sequence[RemoteRow]) -> Iterator[Sequence[RemoteRow]]:
     """Parts of `copies` that make one pack each."""
     start, size = 0, 0
     for at, row in enumerate(copies):

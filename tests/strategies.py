@@ -14,7 +14,7 @@ from dver.formats.cursor import SIZE_MAX
 from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
-from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.formats.remote_repository import RepositoryEntry
 from dver.formats.tree import NAME_MAX, Entry, Kind, forbidden_name
 
@@ -62,7 +62,7 @@ def indexes(draw: st.DrawFn) -> RemoteIndex:
         codec, raw, stored = draw(st.sampled_from(Codec)), draw(st.integers(0, 1 << 40)), draw(st.integers(0, 1 << 40))
         number, offset = draw(st.integers(0, len(packs) - 1)), draw(st.integers(len(HEADER), 1 << 40))
         kind = draw(st.sampled_from(ObjectKind))
-        found.append(Location(oid, number, kind, codec, offset, stored if codec is Codec.RAW else raw, stored))
+        found.append(IndexRow(oid, number, kind, codec, offset, stored if codec is Codec.RAW else raw, stored))
     return RemoteIndex(tuple(sorted(draw(st.sets(oids, max_size=3)))), tuple(packs), tuple(found))
 
 

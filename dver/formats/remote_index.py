@@ -56,7 +56,7 @@ class PackRef(NamedTuple):
     size: int
 
 
-class Location(NamedTuple):
+class IndexRow(NamedTuple):
     """Where an object lies on the remote: `pack` counts in the index's packs, the rest is as in a pack's footer."""
 
     oid: Oid
@@ -87,11 +87,11 @@ class RemoteIndex:
 
     roots: tuple[Oid, ...]
     packs: tuple[PackRef, ...]
-    objects: tuple[Location, ...]
+    objects: tuple[IndexRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class IndexHead:
     """All of an index but its rows."""
 
     roots: tuple[Oid, ...]
@@ -113,13 +113,13 @@ class Head:
         return self.size + self.rows * ROW_SIZE
 
 
-def encode(roots: Sequence[Oid], packs: Sequence[PackRef], objects: Sequence[Location]) -> bytes:
+def encode(roots: Sequence[Oid], packs: Sequence[PackRef], objects: Sequence[IndexRow]) -> bytes:
     """The bytes of an index. `packs` must be sorted by name, since `objects` count in them."""
     rows = encode_rows(sorted(objects))
     return encode_head(roots, packs, rows) + rows
 
 
-def encode_rows(rows: Iterable[Location]) -> bytes:
+def encode_rows(rows: Iterable[IndexRow]) -> bytes:
     """The bytes of some rows, in their order."""
     return b"".join([_ROW.pack(*row) for row in rows])
 
@@ -183,7 +183,7 @@ def head_size(content: bytes | memoryview) -> int:
     return FIXED_SIZE + OID_SIZE * roots + _PACK.size * packs + (_BUCKET.size << bits)
 
 
-def decode_head(content: bytes | memoryview) -> Head:
+def decode_head(content: bytes | memoryview) -> IndexHead:
     """The head that `content`, all of it, encodes. Raises CorruptError."""
     size = head_size(content)
     cursor = Cursor(content, "index")
@@ -202,10 +202,10 @@ def decode_head(content: bytes | memoryview) -> Head:
         before = end
     if before != rows:
         raise CorruptError("an index whose buckets do not hold all rows")
-    return Head(roots, packs, tuple(buckets), Oid.of(content), size, rows, bytes(content))
+    return IndexHead(roots, packs, tuple(buckets), Oid.of(content), size, rows, bytes(content))
 
 
-def decode_bucket(head: Head, number: int, content: bytes | memoryview) -> list[Location]:
+def decode_bucket(head: IndexHead, number: int, content: bytes | memoryview) -> list[IndexRow]:
     """The rows in the bucket `number`, whose bytes are `content`. Raises CorruptError if `head` says otherwise."""
     bucket = head.buckets[number]
     if len(content) != bucket.size or xxh3_64_intdigest(content) != bucket.checksum:
@@ -238,7 +238,7 @@ def decode_named(name: Oid, content: bytes | memoryview) -> RemoteIndex:
     return decode(content)
 
 
-def _all_rows(head: Head, content: memoryview) -> Iterator[Location]:
+def _all_rows(head: IndexHead, content: memoryview) -> Iterator[IndexRow]:
     for number, bucket in enumerate(head.buckets):
         yield from decode_bucket(head, number, content[bucket.start : bucket.start + bucket.size])
 
@@ -289,17 +289,17 @@ def _decode_packs(cursor: Cursor, count: int) -> tuple[PackRef, ...]:
     return packs
 
 
-def _decode_rows(content: bytes | memoryview) -> list[Location]:
+def _decode_rows(content: bytes | memoryview) -> list[IndexRow]:
     try:
         return [
-            Location(Oid(oid), number, _KINDS[kind], _CODECS[codec], offset, raw, stored)
+            IndexRow(Oid(oid), number, _KINDS[kind], _CODECS[codec], offset, raw, stored)
             for oid, number, kind, codec, offset, raw, stored in _ROW.iter_unpack(content)
         ]
     except IndexError:
         raise CorruptError("an index with an object of an unknown kind or codec", fix="upgrade dver") from None
 
 
-def _check_rows(rows: Sequence[Location], packs: Sequence[PackRef]) -> None:
+def _check_rows(rows: Sequence[IndexRow], packs: Sequence[PackRef]) -> None:
     if any(a.oid >= b.oid for a, b in pairwise(rows)):
         raise CorruptError("an index whose objects are not sorted")
     for row in rows:

@@ -10,10 +10,10 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from dver.core.errors import RemoteError
 from dver.core.files import temporary_name
-from dver.remote.index.contents import glance_of
+from dver.remote.index.contents import contents_of
 from dver.remote.index.listing_file import LISTED
 from dver.remote.index.mirror import INDEX_SUFFIX
-from dver.remote.index.repositories import SHORT, read_entries
+from dver.remote.index.repositories import ID_DIGITS, read_entries
 from dver.remote.storage import RESERVED, BytesBody, Storage, Unfinished
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ def examine(storage: Storage, *, abort_uploads: bool = False) -> Examined:
     """
     found = storage.probe()
     listed = list(storage.list(LISTED))
-    seen = glance_of(listed)
+    seen = contents_of(listed)
     indexes = [info.key for info in listed if info.key.endswith(INDEX_SUFFIX)]
     latency = min(_timed(lambda: storage.stat(_own_key()))[1] for _ in range(_LOOKS))
     upload, download = (_round_trip if found.deletable else _read_some)(storage, indexes)
@@ -114,7 +114,7 @@ def examine(storage: Storage, *, abort_uploads: bool = False) -> Examined:
         oldest_upload=max([time.time() - one.begun for one in left], default=None) if left else None,
         abandoned=abandoned,
         repositories=tuple(
-            RegisteredRepository(name.hex()[:SHORT], entry.name, entry.url)
+            RegisteredRepository(name.hex()[:ID_DIGITS], entry.name, entry.url)
             for name, entry in read_entries(storage, seen.repositories).items()
         ),
     )

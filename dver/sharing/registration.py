@@ -14,7 +14,7 @@ from dver.formats.remote_repository import ROOTS_MAX, RepositoryEntry
 from dver.git.remotes.identity import GitRemotes, first_commits, git_remotes, path_on_host, public_url
 from dver.git.revisions import CommitId
 from dver.remote.failures import TransientError
-from dver.remote.index.contents import glance
+from dver.remote.index.contents import list_contents
 from dver.remote.index.repositories import name_of, put_entry, read_entries
 from dver.remote.storage import Storage
 from dver.repo import Repository
@@ -49,7 +49,7 @@ def unknown_repositories(
     Raises RemoteError, CorruptError.
     """
     remotes = git_remotes(repo.git)
-    found = read_entries(storage, glance(storage).repositories)
+    found = read_entries(storage, list_contents(storage).repositories)
     return {name: entry for name, entry in found.items() if not _is_known(entry, remotes, commits)}
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from dver.core.oid import Oid
 from dver.remote.index.catalog import Catalog
+from dver.remote.repair.inventory import read_inventory
 from dver.remote.repair.repair_remote import repair_remote
-from dver.remote.repair.survey import survey
 from dver.repo import Repository
 from dver.sharing.copy_sources import store_sources
 
@@ -29,7 +29,7 @@ def repair_lost_packs(repo: Repository, catalog: Catalog, lost: Collection[Oid])
     """
     if not lost:
         return LostPacks()
-    found = survey(catalog.storage, repo.store, jobs=catalog.jobs)
+    found = read_inventory(catalog.storage, repo.store, jobs=catalog.jobs)
     listed = {ref.name for index in found.visible for ref in index.packs}
     packs = (listed & set(lost)) - found.condemned
     wanted = {row.oid for rows in found.rows_of(packs).values() for row in rows}

@@ -48,6 +48,6 @@ def send_roots(
     if dry_run:
         packs = len(plan.uploads)
         return UploadResult(name, url, len(plan.roots), plan.files, plan.objects, packs, plan.size, len(lost))
-    register(repo, catalog.storage, catalog.glance.repositories, git_remote=git_remote)
+    register(repo, catalog.storage, catalog.contents.repositories, git_remote=git_remote)
     sent = push(plan, repo.store, catalog, progress=progress)
     return replace(sent, remote=name, url=url, lost_packs=repaired.packs, taken_off=repaired.taken_off)

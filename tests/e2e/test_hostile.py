@@ -24,7 +24,7 @@ from dver.formats import pointer as pointer_format
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.recipe import Chunk
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind
 
 EVIL = b"#!/bin/sh\ntouch pwned\n"
@@ -76,14 +76,14 @@ class Stranger:
         content = pack.HEADER + b"".join(frame for _, frame in self.frames) + footer + pack.encode_trailer(footer)
         return Oid.of(footer), content
 
-    def upload(self, root: Oid, change: Callable[[Location], Location] = lambda one: one) -> None:
+    def upload(self, root: Oid, change: Callable[[IndexRow], IndexRow] = lambda one: one) -> None:
         """Put the pack, and an index of it in which `change` may lie, on the remote."""
         name, content = self.pack()
-        rows = {row.oid: Location(row.oid, 0, *row[1:6]) for row, _ in reversed(self.frames)}
+        rows = {row.oid: IndexRow(row.oid, 0, *row[1:6]) for row, _ in reversed(self.frames)}
         self.put(f"packs/{name.hex()}.pack", content)
         self.put_index([root], [PackRef(name, len(content))], [change(rows[oid]) for oid in sorted(rows)])
 
-    def put_index(self, roots: Sequence[Oid], packs: Sequence[PackRef], rows: Sequence[Location]) -> None:
+    def put_index(self, roots: Sequence[Oid], packs: Sequence[PackRef], rows: Sequence[IndexRow]) -> None:
         """Put an index on the remote."""
         content = remote_index.encode(roots, packs, rows)
         self.put(f"indexes/{remote_index.name_of(content).hex()}.idx", content)
@@ -102,7 +102,7 @@ class Stranger:
         git("add", "--force", "--all", cwd=self.repo)
         git("commit", "--quiet", "-m", "Trust me", cwd=self.repo)
 
-    def attack(self, root: Oid, change: Callable[[Location], Location] = lambda one: one, **pointer: object) -> None:
+    def attack(self, root: Oid, change: Callable[[IndexRow], IndexRow] = lambda one: one, **pointer: object) -> None:
         """Upload, and commit a pointer to `root`."""
         self.upload(root, change)
         self.point(root, **pointer)  # type: ignore[arg-type]
@@ -257,7 +257,7 @@ def test_sizes_in_trees_that_are_lies_do_no_harm(size: int, stranger: Stranger) 
 def test_an_index_that_lies_is_found_out(change: str, stranger: Stranger) -> None:
     root = stranger.tree(stranger.file(b"good"), stranger.file(b"other", b"another file\n"))
     name, content = stranger.pack()
-    rows = [Location(row.oid, 0, *row[1:6]) for row, _ in stranger.frames]
+    rows = [IndexRow(row.oid, 0, *row[1:6]) for row, _ in stranger.frames]
     size = len(content)
     if change == "pack_size":
         size = 1 << 50
@@ -282,7 +282,7 @@ def test_an_index_that_names_somebody_elses_pack_gives_nothing_of_it(stranger: S
     stranger.put(f"packs/{theirs.hex()}.pack", content)
     row = stranger.frames[0][0]
     wanted = Oid.of(b"what the pointer names")
-    lie = Location(wanted, 0, ObjectKind.BLOB, Codec.RAW, row.offset, row.raw_size, row.stored_size)
+    lie = IndexRow(wanted, 0, ObjectKind.BLOB, Codec.RAW, row.offset, row.raw_size, row.stored_size)
     stranger.put_index([wanted], [PackRef(theirs, len(content))], [lie])
     stranger.point(wanted, kind=ObjectKind.BLOB, size=22)
     victim = Victim(stranger.folder)
@@ -296,7 +296,7 @@ def test_a_pack_whose_name_is_not_its_own_is_refused_or_gives_what_is_right(stra
     _, content = stranger.pack()
     other = Oid.of(b"another pack")
     stranger.put(f"packs/{other.hex()}.pack", content)
-    rows = sorted(Location(row.oid, 0, *row[1:6]) for row, _ in stranger.frames)
+    rows = sorted(IndexRow(row.oid, 0, *row[1:6]) for row, _ in stranger.frames)
     stranger.put_index([root], [PackRef(other, len(content))], rows)
     stranger.point(root)
     victim = Victim(stranger.folder)

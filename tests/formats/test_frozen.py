@@ -17,7 +17,7 @@ from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
 from dver.formats.recipe import Chunk
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind
 from dver.store.objects.codec import Decoder
 
@@ -135,12 +135,12 @@ def test_frames_are_written_as_ever() -> None:
 
 INDEXED_PACKS = tuple(sorted((PackRef(Oid(bytes(32)), 1000), PackRef(Oid.of(b"pack"), 5_000_000_000))))
 INDEXED = [
-    Location(HELLO, 0, ObjectKind.BLOB, Codec.RAW, 16, 6, 6),
-    Location(Oid.of(TEXT), 1, ObjectKind.BLOB, Codec.ZSTD, 4_000_000_000, len(TEXT), 70),
-    Location(Oid.of(b"a tree"), 1, ObjectKind.TREE, Codec.RAW, 16, 300, 300),
+    IndexRow(HELLO, 0, ObjectKind.BLOB, Codec.RAW, 16, 6, 6),
+    IndexRow(Oid.of(TEXT), 1, ObjectKind.BLOB, Codec.ZSTD, 4_000_000_000, len(TEXT), 70),
+    IndexRow(Oid.of(b"a tree"), 1, ObjectKind.TREE, Codec.RAW, 16, 300, 300),
 ]
-CHUNKED = Location(Oid.of(b"big"), 1, ObjectKind.BLOB, Codec.CHUNKED, 500, 3_000_000_000, 4000)
-MANY = [Location(Oid.of(b"%d" % n), 0, ObjectKind.BLOB, Codec.RAW, 16 + n % 100, 6, 6) for n in range(1500)]
+CHUNKED = IndexRow(Oid.of(b"big"), 1, ObjectKind.BLOB, Codec.CHUNKED, 500, 3_000_000_000, 4000)
+MANY = [IndexRow(Oid.of(b"%d" % n), 0, ObjectKind.BLOB, Codec.RAW, 16 + n % 100, 6, 6) for n in range(1500)]
 
 
 def test_index_objects_of_version_1_are_read_as_ever() -> None:

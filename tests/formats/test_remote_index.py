@@ -15,7 +15,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import (
     MAGIC,
     VERSION,
-    Location,
+    IndexRow,
     PackRef,
     RemoteIndex,
     decode,
@@ -44,7 +44,7 @@ def test_a_damaged_index_is_refused_or_is_another_valid_one(content: bytes) -> N
 
 
 PACK = PackRef(Oid.of(b"pack"), 1000)
-PLACE = Location(Oid.of(b"x"), 0, ObjectKind.BLOB, Codec.ZSTD, 16, 500, 100)
+PLACE = IndexRow(Oid.of(b"x"), 0, ObjectKind.BLOB, Codec.ZSTD, 16, 500, 100)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ PLACE = Location(Oid.of(b"x"), 0, ObjectKind.BLOB, Codec.ZSTD, 16, 500, 100)
         PLACE._replace(raw_size=2**63),
     ],
 )
-def test_objects_that_cannot_be_where_they_are_said_to_be_are_refused(lie: Location) -> None:
+def test_objects_that_cannot_be_where_they_are_said_to_be_are_refused(lie: IndexRow) -> None:
     with pytest.raises(CorruptError):
         decode(encode([], [PACK], [lie]))
 
@@ -133,7 +133,7 @@ def test_damaged_parts_of_an_index_are_refused_or_belong_to_another_valid_one(co
     with suppress(CorruptError):
         size = head_size(content)
         head = decode_head(content[:size])
-        rows: list[Location] = []
+        rows: list[IndexRow] = []
         for number, bucket in enumerate(head.buckets):
             rows += decode_bucket(head, number, content[bucket.start : bucket.start + bucket.size])
         assert encode(head.roots, head.packs, rows)[: head.total] == content[: head.total]

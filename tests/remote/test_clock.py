@@ -15,7 +15,7 @@ from dver.formats.objectref import ObjectRef
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.clock import agreed_time, remote_time
 from dver.remote.gc.collection import remote_gc
-from dver.remote.index.contents import condemned_key, glance
+from dver.remote.index.contents import condemned_key, list_contents
 from dver.remote.storage import ObjectInfo
 
 DAY = 86_400
@@ -42,7 +42,7 @@ def test_what_is_condemned_is_dated_by_the_clock_of_the_remote(tmp_path: Path) -
     storage, clone = Clocked(tmp_path / "remote", 1800), Clone(tmp_path / "a")
     clone.push(storage, put_dataset(clone.store, files(5)))
     collect(clone, storage)
-    (name,) = glance(storage).lists
+    (name,) = list_contents(storage).lists
     assert abs(condemned.decode(storage.get(condemned_key(name))).at - (time.time() + 1800)) < 60
 
 

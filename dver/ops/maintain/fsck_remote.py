@@ -18,7 +18,7 @@ from dver.remote.gc.reachable import RemoteReader
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import repository_key
 from dver.remote.index.mirror import PACKS, pack_key
-from dver.remote.repair.check import RemoteReport, check_remote
+from dver.remote.repair.check import RemoteCheckReport, check_remote
 from dver.remote.repair.remote_source import RemoteFrames, RemoteSource
 from dver.remote.repair.repair_remote import repair_remote
 from dver.repo import Repository
@@ -55,7 +55,7 @@ def fsck_remote(
     storage, jobs = catalog.storage, catalog.jobs
     report = check_remote(storage, repo.store, jobs=jobs, fraction=fraction, seed=seed, progress=progress)
     looked = _look(repo, catalog, report)
-    garbage = () if report.survey.damaged_indexes else map(pack_key, report.survey.unlisted)
+    garbage = () if report.inventory.damaged_indexes else map(pack_key, report.inventory.unlisted)
     result = FsckResult(
         chosen,
         report.packs,
@@ -77,8 +77,8 @@ def fsck_remote(
     elsewhere = other_store(other, cwd) if other is not None else None
     sources: list[CopySource] = [*_local(repo, looked, report, elsewhere), *remotes]
     if dry_run:
-        rows = (row for row in report.survey.state.rows() if row.oid in report.bad)
-        sources.insert(0, RemoteFrames(storage, rows, report.survey.state.packs, jobs=jobs))
+        rows = (row for row in report.inventory.state.rows() if row.oid in report.bad)
+        sources.insert(0, RemoteFrames(storage, rows, report.inventory.state.packs, jobs=jobs))
     done = _planned(result, sources) if dry_run else _repair(repo, catalog, result, report, sources)
     failed = tuple(f"{one.label}: {one.failure.what}" for one in remotes if one.failure is not None)
     return replace(done, warnings=(*done.warnings, *failed))
@@ -95,12 +95,12 @@ class _Looked:
     warnings: tuple[str, ...] = ()
 
 
-def _look(repo: Repository, catalog: Catalog, report: RemoteReport) -> _Looked:
+def _look(repo: Repository, catalog: Catalog, report: RemoteCheckReport) -> _Looked:
     if not report.bad:
         return _Looked({}, {}, frozenset())
     found = history(repo)
-    reader = RemoteReader(repo.store, catalog.storage, report.survey.state.packs, jobs=catalog.jobs, strict=False)
-    reader.add(report.survey.state.rows())
+    reader = RemoteReader(repo.store, catalog.storage, report.inventory.state.packs, jobs=catalog.jobs, strict=False)
+    reader.add(report.inventory.state.rows())
     recipes = {oid: one for oid, one in reader.recipes(reader.chunked) if not report.bad.isdisjoint(one.oids)}
     via = {blob: set(one.oids) & report.bad for blob, one in recipes.items()}
     hurt = find_affected_paths(repo, found, report.bad, via, reader.trees)
@@ -108,7 +108,9 @@ def _look(repo: Repository, catalog: Catalog, report: RemoteReport) -> _Looked:
     return _Looked(hurt, recipes, frozenset(tracked), found.warnings)
 
 
-def _local(repo: Repository, looked: _Looked, report: RemoteReport, elsewhere: Path | None) -> Iterator[CopySource]:
+def _local(
+    repo: Repository, looked: _Looked, report: RemoteCheckReport, elsewhere: Path | None
+) -> Iterator[CopySource]:
     """Where good copies may be on this machine."""
     paths = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
     needed = {path for listed in paths.values() for path in listed}
@@ -129,9 +131,9 @@ def _planned(result: FsckResult, sources: Sequence[CopySource]) -> FsckResult:
 
 
 def _repair(
-    repo: Repository, catalog: Catalog, result: FsckResult, report: RemoteReport, sources: Sequence[CopySource]
+    repo: Repository, catalog: Catalog, result: FsckResult, report: RemoteCheckReport, sources: Sequence[CopySource]
 ) -> FsckResult:
-    found, storage = report.survey, catalog.storage
+    found, storage = report.inventory, catalog.storage
     packs = {name for one in report.damages if one.part in _OF_PACKS and (name := _pack_name(one.file)) is not None}
     wrong = {
         (name, one.offset)

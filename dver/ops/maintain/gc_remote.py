@@ -19,8 +19,8 @@ from dver.git.revisions import CommitId, is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
 from dver.remote.clock import agreed_time
 from dver.remote.gc.collection import prepare_remote_gc, remote_gc
-from dver.remote.gc.state import total
-from dver.remote.index.repositories import SHORT, forget_entries
+from dver.remote.gc.state import total_size
+from dver.remote.index.repositories import ID_DIGITS, forget_entries
 from dver.remote.probe import Server
 from dver.remote.storage import Storage
 from dver.remote.transfer.run_batches import gather
@@ -33,7 +33,7 @@ _SHORT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteReport:
+class RemoteGcReport:
     """What a gc of a remote did, or with a dry run would do. Sizes in bytes, `next_due` in Unix seconds."""
 
     remote: str
@@ -57,7 +57,7 @@ def gc_remote(
     grace: int | None = None,
     offline: bool = False,
     progress: Progress = SILENT,
-) -> RemoteReport:
+) -> RemoteGcReport:
     """Condemn what this clone's Git history does not need of the remote `name`, and delete what was condemned for long.
 
     Others may have pushed commits of which this clone does not know: so its Git remotes are asked first, unless
@@ -80,7 +80,7 @@ def gc_remote(
     if not dry_run:
         done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, progress=progress)
         gather(catalog)
-        return RemoteReport(
+        return RemoteGcReport(
             chosen,
             url,
             dry_run,
@@ -92,15 +92,15 @@ def gc_remote(
             done.next_due,
         )
     plan = prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now).plan
-    return RemoteReport(
+    return RemoteGcReport(
         chosen,
         url,
         dry_run,
         len(plan.condemned_packs),
-        total(plan.condemned_packs),
+        total_size(plan.condemned_packs),
         sum([row.stored_size for row in plan.copies]),
         len(plan.deleted_packs),
-        total(plan.deleted_packs),
+        total_size(plan.deleted_packs),
         plan.next_due,
     )
 
@@ -147,7 +147,7 @@ def _refuse_other_repositories(repo: Repository, remote: str, storage: Storage, 
     name, first = next(iter(sorted(unknown.items())))
     names = join_limited([_described(one) for one in unknown.values()])
     shared = " and shares commits with it" if first.roots and has_history(first, commits) else ""
-    forget = f"dver gc --remote {quoted(remote)} --forget {name.hex()[:SHORT]}"
+    forget = f"dver gc --remote {quoted(remote)} --forget {name.hex()[:ID_DIGITS]}"
     raise ConflictError(
         f"the remote {remote!r} is used by another repository, too: {names}",
         why=f"this clone does not know its commits{shared}, so the data that they need would be removed",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.remote.repair.lost_packs import lost_packs, missing_in_fact
+from dver.remote.repair.lost_packs import find_missing_in_packs, lost_packs
 from dver.remote.transfer.push_plan import missing_on_remote
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope, by_remote, roots_of, targets_in
@@ -59,7 +59,7 @@ def check(
 def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
     catalog = repo.catalog(name)
     catalog.refresh()
-    look = missing_in_fact if lost_packs(catalog) else missing_on_remote
+    look = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
     return [Absent(_text(one.path), name) for one in look(roots_of(repo, targets), repo.store, catalog)]
 
 

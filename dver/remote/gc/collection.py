@@ -17,17 +17,17 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.plan import merged_rows, new_lists, plan
-from dver.remote.gc.reachable import Reach
-from dver.remote.gc.read_state import Changed, look
-from dver.remote.gc.repack import NewPack, copy_frames
-from dver.remote.gc.state import Listed, Needed, RemoteGcPlan, RemoteState, total
+from dver.remote.gc.plan import merged_rows, new_condemned_lists, plan
+from dver.remote.gc.reachable import RemoteReachability
+from dver.remote.gc.read_state import RemoteChanged, read_state
+from dver.remote.gc.repack import UploadedPack, copy_frames
+from dver.remote.gc.state import NeededObjects, RemoteGcPlan, RemoteRow, RemoteState, total_size
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import Glance, condemned_key, glance
+from dver.remote.index.condemned_lists import put_condemned_list, withdraw
+from dver.remote.index.contents import RemoteContents, condemned_key, list_contents
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.index.mirror import index_key, pack_key
-from dver.remote.index.withdraw import put_list, withdraw
-from dver.remote.index.writer import IndexBody, IndexDraft
+from dver.remote.index.writer import IndexBody, IndexWriter
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey
 from dver.store.store import Store
@@ -47,9 +47,9 @@ class PreparedGc:
     """A plan, and what it was made from."""
 
     plan: RemoteGcPlan
-    glance: Glance
+    contents: RemoteContents
     state: RemoteState
-    live: Needed
+    live: NeededObjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ def prepare_remote_gc(
     for turn in range(TRIES):
         try:
             return _prepare(roots, store, catalog, grace, now)
-        except (Changed, MissingKey, MissingObjectError) as error:
+        except (RemoteChanged, MissingKey, MissingObjectError) as error:
             # Another gc may be deleting just now; what is gone for good is gone at the next look as well.
             if turn == TRIES - 1:
-                raise _restless(catalog) if isinstance(error, Changed) else error from None
+                raise _restless(catalog) if isinstance(error, RemoteChanged) else error from None
     raise _restless(catalog)
 
 
@@ -98,7 +98,7 @@ def remote_gc(
         prepared = prepare_remote_gc(roots, store, catalog, grace=grace, now=now)
         try:
             return execute_remote_gc(prepared, store, catalog, progress=progress)
-        except (Changed, MissingKey):
+        except (RemoteChanged, MissingKey):
             continue
     raise _restless(catalog)
 
@@ -121,23 +121,23 @@ def execute_remote_gc(
         found = run.plan
     return RemoteGcResult(
         condemned_packs=len(found.condemned_packs),
-        condemned_size=total(found.condemned_packs),
+        condemned_size=total_size(found.condemned_packs),
         copied_objects=len(found.copies),
         copied_size=sum([row.stored_size for row in found.copies]),
         freed_packs=len(found.freed),
         merged_indexes=len(found.condemned_indexes),
         deleted_packs=len(found.deleted_packs),
-        deleted_size=total(found.deleted_packs),
+        deleted_size=total_size(found.deleted_packs),
         next_due=found.next_due,
     )
 
 
 def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Callable[[], float]) -> PreparedGc:
-    seen = glance(catalog.storage)
+    seen = list_contents(catalog.storage)
     now = int(clock())  # a remote that has a clock has told it by now
     wanted = [(root.oid, root.kind) for root in roots()]
-    shown, state = look(catalog.storage, seen, store, jobs=catalog.jobs)
-    reach = Reach(store, catalog.storage, state, jobs=catalog.jobs)
+    shown, state = read_state(catalog.storage, seen, store, jobs=catalog.jobs)
+    reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
     # What the remote has as a tree counts as one as well: who calls may not know, and it only keeps more.
     live = reach.of({*wanted, *reach.named([oid for oid, _ in wanted])})
     reached = None
@@ -154,7 +154,7 @@ def _visible_roots(state: RemoteState) -> set[Oid]:
     return {root for index in state.indexes if index.name not in hidden for root in index.roots}
 
 
-def _check_promises(reach: Reach, state: RemoteState, live: Needed) -> None:
+def _check_promises(reach: RemoteReachability, state: RemoteState, live: NeededObjects) -> None:
     """Something live is not on the remote. That is fine if it was never pushed, and not if an index promises it."""
     promised = reach.of(reach.named(root for root in _visible_roots(state) if root in live))
     lacking = promised.trees | promised.blobs
@@ -173,20 +173,20 @@ class _Run:
 
     def __init__(self, prepared: PreparedGc, store: Store, catalog: Catalog) -> None:
         self.plan = prepared.plan
-        self._glance = prepared.glance
+        self._contents = prepared.contents
         self._state = prepared.state
         self._live = prepared.live
         self._catalog = catalog
         self._storage = catalog.storage
         self._store = store
-        self.packs: list[NewPack] = []
+        self.packs: list[UploadedPack] = []
 
     def merge(self) -> None:
         """Steps 5 to 7: the merged index, unless the remote is another one by now."""
         self._check()
         if not self.plan.merges:
             return
-        with IndexDraft(self._store.scratch) as draft:
+        with IndexWriter(self._store.scratch) as draft:
             body = self._merged_index(draft)
             if body is not None:
                 self._storage.put(index_key(body.name), body)
@@ -196,16 +196,16 @@ class _Run:
             return
         try:
             self._check()
-        except Changed:
+        except RemoteChanged:
             withdraw([body.name], self._storage, now=self.plan.now, grace=self.plan.grace)
             raise
 
     def condemn(self) -> None:
         """Steps 8 and 9: new lists, and old ones without what is freed."""
-        for one in new_lists(self.plan):
-            put_list(one, self._storage)
+        for one in new_condemned_lists(self.plan):
+            put_condemned_list(one, self._storage)
         for old, one in self.plan.restated:
-            put_list(one, self._storage)
+            put_condemned_list(one, self._storage)
             self._storage.delete(condemned_key(old))
 
     def delete(self, progress: Progress) -> None:
@@ -214,15 +214,15 @@ class _Run:
         keys += [pack_key(ref.name) for ref in self.plan.deleted_packs]
         with progress.task("delete", total=len(keys), unit="objects") as task:
             for start in range(0, len(keys), _AT_ONCE):
-                if not self._due_lists() <= glance(self._storage).lists:
-                    raise Changed
+                if not self._due_lists() <= list_contents(self._storage).lists:
+                    raise RemoteChanged
                 part = keys[start : start + _AT_ONCE]
                 for _ in in_parallel(self._storage.delete, part, jobs=self._catalog.jobs):
                     task.advance(1)
         for name in self.plan.deleted_lists:
             self._storage.delete(condemned_key(name))
 
-    def _merged_index(self, draft: IndexDraft) -> IndexBody | None:
+    def _merged_index(self, draft: IndexWriter) -> IndexBody | None:
         """The new index, whose rows are written into `draft`. None if it can have no name that is not condemned."""
         sizes = {**self._state.packs, **{made.ref.name: made.ref.size for made in self.packs}}
         rows = self._rows
@@ -245,7 +245,7 @@ class _Run:
             if not another:
                 return None
 
-    def _rows(self) -> Iterator[Listed]:
+    def _rows(self) -> Iterator[RemoteRow]:
         """The rows of the merged index, in the order of oids."""
         moved = {row.oid: (made.ref.name, row.offset) for made in self.packs for row in made.rows}
         for row in merged_rows(self.plan, self._state, self._live):
@@ -269,8 +269,8 @@ class _Run:
         return {name for name, one in lists if name in self._state.seen and one.due <= self.plan.now}
 
     def _check(self) -> None:
-        if not glance(self._storage).is_still(self._glance):
-            raise Changed
+        if not list_contents(self._storage).is_unchanged_since(self._contents):
+            raise RemoteChanged
 
 
 def _restless(catalog: Catalog) -> RemoteError:

@@ -18,7 +18,7 @@ from dver.formats import condemned as condemned_list
 from dver.formats.condemned import NAMES_MAX, Condemned
 from dver.formats.pack import TARGET_SIZE
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.state import IndexFacts, Listed, Needed, Rank, RemoteGcPlan, RemoteState
+from dver.remote.gc.state import IndexSummary, NeededObjects, Rank, RemoteGcPlan, RemoteRow, RemoteState
 
 SMALL_PACK: Final = TARGET_SIZE // 4
 """Bytes below which packs are put together, if there are several."""
@@ -29,13 +29,15 @@ LEAST_LIVE: Final = 0.5
 """A pack is written anew if less than this part of it is live."""
 LEAST_FREED: Final = 16 << 10
 """And if that frees as many bytes: what is around the objects of a tiny pack is more than they are."""
-FAR: Final = 3600
+CLOCK_MARGIN: Final = 3600
 """Seconds by which clocks may disagree: nobody carries out a list that long before it is due."""
 
 _FREE, _FAR_LISTED, _DOOMED = range(3)
 
 
-def plan(state: RemoteState, live: Needed, reached: Needed | None = None, *, now: int, grace: int) -> RemoteGcPlan:
+def plan(
+    state: RemoteState, live: NeededObjects, reached: NeededObjects | None = None, *, now: int, grace: int
+) -> RemoteGcPlan:
     """What to do so that `live` stays, visible to everybody, and what is only `reached` stays for now.
 
     `reached` matters only where lists are due. `now` is in Unix seconds, and was before the pointers were read; `grace`
@@ -44,7 +46,7 @@ def plan(state: RemoteState, live: Needed, reached: Needed | None = None, *, now
     return _Planner(state, live, now, grace).plan(reached)
 
 
-def merged_rows(found: RemoteGcPlan, state: RemoteState, live: Needed) -> Iterator[Listed]:
+def merged_rows(found: RemoteGcPlan, state: RemoteState, live: NeededObjects) -> Iterator[RemoteRow]:
     """The rows of live objects that the merged index has to list because no index that stays does, in the order of
     oids. Those of them that are in `copies` will lie elsewhere by then.
     """
@@ -53,7 +55,7 @@ def merged_rows(found: RemoteGcPlan, state: RemoteState, live: Needed) -> Iterat
             yield _home(found.order, group)
 
 
-def new_lists(found: RemoteGcPlan) -> Iterator[Condemned]:
+def new_condemned_lists(found: RemoteGcPlan) -> Iterator[Condemned]:
     """The lists to be written of what is condemned now, in this order: indexes first, since what they say of packs that
     go must not be believed any more.
     """
@@ -94,7 +96,7 @@ class _Due:
 
 
 class _Planner:
-    def __init__(self, state: RemoteState, live: Needed, now: int, grace: int) -> None:
+    def __init__(self, state: RemoteState, live: NeededObjects, now: int, grace: int) -> None:
         self._state = state
         self._live = live
         self._now = now
@@ -109,7 +111,7 @@ class _Planner:
         """Indexes that list dead trees or recipes, or name dead roots: what is below those is no longer promised."""
         self._objects = self._size = 0
 
-    def plan(self, reached: Needed | None) -> RemoteGcPlan:
+    def plan(self, reached: NeededObjects | None) -> RemoteGcPlan:
         self._survey()
         order = {name: self._rank(name) for name in self._readable}
         self._find_homes(order)
@@ -155,7 +157,7 @@ class _Planner:
         lost: list[Oid] = []
         for oid, rows in _groups(self._state):
             live = [row for row in rows if self._live.holds(row)]
-            self._misleading.update([row.listed_by for row in rows if row.leads_on and not self._live.holds(row)])
+            self._misleading.update([row.listed_by for row in rows if row.names_others and not self._live.holds(row)])
             if not live:
                 continue
             self._objects += 1
@@ -172,7 +174,7 @@ class _Planner:
 
     def _rank(self, name: Oid) -> Rank:
         due = self._pack_due.get(name)
-        tier = _FREE if due is None else _FAR_LISTED if due - self._now > FAR else _DOOMED
+        tier = _FREE if due is None else _FAR_LISTED if due - self._now > CLOCK_MARGIN else _DOOMED
         return tier, -self._fills[name].live, name
 
     def _find_homes(self, order: Mapping[Oid, Rank]) -> None:
@@ -191,7 +193,7 @@ class _Planner:
             home, due = self._fills[name].home, self._pack_due.get(name)
             if due is not None:
                 if home:
-                    (freed if due - self._now > FAR else copied).add(name)
+                    (freed if due - self._now > CLOCK_MARGIN else copied).add(name)
             elif not home:
                 condemned.add(name)
             elif home < min(LEAST_LIVE * size, size - LEAST_FREED):
@@ -212,7 +214,7 @@ class _Planner:
 
     def _to_list(
         self, order: Mapping[Oid, Rank], kept: frozenset[Oid], packs: _Packs
-    ) -> tuple[bool, tuple[Listed, ...]]:
+    ) -> tuple[bool, tuple[RemoteRow, ...]]:
         """Are there live objects that no index that stays lists? And those of them that have to be copied."""
         lacking = False
         copies = []
@@ -222,7 +224,7 @@ class _Planner:
                 home = _home(order, group)
                 if home.pack in packs.copied:
                     copies.append(home)
-        copies.sort(key=lambda row: (not row.leads_on, row.pack, row.offset))
+        copies.sort(key=lambda row: (not row.names_others, row.pack, row.offset))
         return lacking, tuple(copies)
 
     def _roots_without(self, kept: frozenset[Oid]) -> tuple[Oid, ...]:
@@ -233,7 +235,7 @@ class _Planner:
 
     # -- what is due
 
-    def _carried_out(self, reached: Needed | None) -> _Due:
+    def _carried_out(self, reached: NeededObjects | None) -> _Due:
         lists = self._state.due(self._now)
         packs = {name for one in lists for name in one.packs if name in self._state.packs}
         indexes = {name for one in lists for name in one.indexes if name in self._indexes}
@@ -246,7 +248,7 @@ class _Planner:
         due.packs -= stay
         return due
 
-    def _spare(self, due: _Due, reached: Needed) -> None:
+    def _spare(self, due: _Due, reached: NeededObjects) -> None:
         """Take out of `due` the indexes without which something that is reached could not be found."""
         for _, rows in _groups(self._state):
             wanted = [row for row in rows if reached.holds(row) and row.pack in self._readable]
@@ -273,7 +275,7 @@ class _Planner:
 
     def _is_late(self, one: Condemned) -> bool:
         """Is the list of a clock that was ahead, or due much later than one of now would be?"""
-        return one.at - self._now > FAR or one.due - (self._now + self._grace) > FAR
+        return one.at - self._now > CLOCK_MARGIN or one.due - (self._now + self._grace) > CLOCK_MARGIN
 
     def _restated(self, freed: frozenset[Oid]) -> Iterator[tuple[Oid, Condemned]]:
         for name, one in sorted(self._state.lists.items()):
@@ -288,7 +290,7 @@ class _Planner:
         lists = dict(self._state.lists)
         for old, one in restated:
             del lists[old]
-            lists[list_name(one)] = one
+            lists[condemned_list_name(one)] = one
         packs = self._state.packs.keys() - due.packs
         indexes = self._indexes.keys() - due.indexes
         left: dict[Oid, int | None] = {}
@@ -302,17 +304,17 @@ class _Planner:
         return tuple([PackRef(name, there[name]) for name in sorted(names) if name in there])
 
 
-def list_name(value: Condemned) -> Oid:
+def condemned_list_name(value: Condemned) -> Oid:
     """The name of the list."""
     return Oid.of(condemned_list.encode(value.at, value.packs, value.indexes, grace=value.grace))
 
 
-def _groups(state: RemoteState) -> Iterator[tuple[Oid, list[Listed]]]:
+def _groups(state: RemoteState) -> Iterator[tuple[Oid, list[RemoteRow]]]:
     for oid, rows in groupby(state.rows(), key=itemgetter(0)):
         yield oid, list(rows)
 
 
-def _live_groups(state: RemoteState, live: Needed, order: Mapping[Oid, Rank]) -> Iterator[list[Listed]]:
+def _live_groups(state: RemoteState, live: NeededObjects, order: Mapping[Oid, Rank]) -> Iterator[list[RemoteRow]]:
     """For each live object the rows that tell where it can be read."""
     for _, rows in _groups(state):
         found = [row for row in rows if live.holds(row) and row.pack in order]
@@ -322,7 +324,7 @@ def _live_groups(state: RemoteState, live: Needed, order: Mapping[Oid, Rank]) ->
             yield [row for row in found if row.kind is kind]
 
 
-def _home(order: Mapping[Oid, Rank], rows: Sequence[Listed]) -> Listed:
+def _home(order: Mapping[Oid, Rank], rows: Sequence[RemoteRow]) -> RemoteRow:
     """The row by which an object is to be read from now on."""
     return min(rows, key=lambda row: (order[row.pack], row)) if len(rows) > 1 else rows[0]
 
@@ -334,7 +336,7 @@ def _earliest(dues: Iterable[tuple[int, Iterable[Oid]]]) -> dict[Oid, int]:
     return found
 
 
-def _lies_in(index: IndexFacts, packs: set[Oid]) -> bool:
+def _lies_in(index: IndexSummary, packs: set[Oid]) -> bool:
     return all(ref.name in packs for ref in index.packs)
 
 

@@ -13,8 +13,8 @@ from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.remote.gc.state import Listed, Needed, RemoteState
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.gc.state import NeededObjects, RemoteRow, RemoteState
+from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.reader import StoreReader
@@ -24,20 +24,20 @@ from dver.store.trees.reachable import walk
 T = TypeVar("T")
 
 
-class Reach:
+class RemoteReachability:
     """Finds out what is needed. All that names other objects on the remote is looked up once, and kept in memory."""
 
     def __init__(self, store: Store, storage: Storage, state: RemoteState, *, jobs: int) -> None:
         self._reader = RemoteReader(store, storage, state.packs, jobs=jobs)
         self._reader.add(state.rows())
 
-    def of(self, roots: Iterable[ObjectKey], known: Needed | None = None) -> Needed:
+    def of(self, roots: Iterable[ObjectKey], known: NeededObjects | None = None) -> NeededObjects:
         """What `roots` reach, less what is in `known`, which is closed.
 
         What neither the store nor the remote has leads nowhere. Raises CorruptError for a tree or recipe that is on the
         remote and damaged, MissingObjectError if its pack is gone, RemoteError.
         """
-        found = Needed()
+        found = NeededObjects()
 
         def skip(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
             if known is None:
@@ -68,13 +68,13 @@ class RemoteReader:
         self._sizes = sizes
         self._jobs = jobs
         self._strict = strict
-        self._trees: dict[Oid, list[Listed]] = {}
-        self._recipes: dict[Oid, list[Listed]] = {}
+        self._trees: dict[Oid, list[RemoteRow]] = {}
+        self._recipes: dict[Oid, list[RemoteRow]] = {}
 
-    def add(self, rows: Iterable[Listed]) -> None:
+    def add(self, rows: Iterable[RemoteRow]) -> None:
         """Read from `rows`, too, as far as they list trees and recipes."""
         for row in rows:
-            if row.leads_on and row.pack in self._sizes:
+            if row.names_others and row.pack in self._sizes:
                 side = self._trees if row.kind is ObjectKind.TREE else self._recipes
                 side.setdefault(row.oid, []).append(row)
 
@@ -116,8 +116,8 @@ class RemoteReader:
             return None
 
     def _frames(
-        self, listed: dict[Oid, list[Listed]], oids: Sequence[Oid], failures: dict[Oid, DverError], *, every: bool
-    ) -> Iterator[tuple[Listed, bytes]]:
+        self, listed: dict[Oid, list[RemoteRow]], oids: Sequence[Oid], failures: dict[Oid, DverError], *, every: bool
+    ) -> Iterator[tuple[RemoteRow, bytes]]:
         """The contents of `oids`, from the first place that has a good one, or from `every` one. What is good nowhere
         is in `failures` in the end.
         """
@@ -128,7 +128,7 @@ class RemoteReader:
             rows = {oid: places[turn] for oid, places in wanted.items() if turn < len(places)}
             found = sorted([row.found(self._sizes[row.pack]) for row in rows.values()])
             for oid, frame in fetch_frames(self._storage, found, jobs=self._jobs, received=_ignore):
-                if isinstance(frame, Frame):
+                if isinstance(frame, FetchedFrame):
                     good.add(oid)
                     yield rows[oid], frame.content
                 elif oid not in good:
@@ -150,7 +150,7 @@ class RemoteReader:
             )
 
 
-def _places(rows: Sequence[Listed]) -> list[Listed]:
+def _places(rows: Sequence[RemoteRow]) -> list[RemoteRow]:
     """One row for each frame: several indexes may list it."""
     return list({(row.pack, row.offset): row for row in rows}.values())
 

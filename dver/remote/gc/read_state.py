@@ -19,10 +19,10 @@ from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import condemned, remote_index
 from dver.formats.condemned import Condemned
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.remote.failures import TransientError
-from dver.remote.gc.state import IndexFacts, Listed, RemoteState
-from dver.remote.index.contents import Glance, condemned_key, glance, parse_key
+from dver.remote.gc.state import IndexSummary, RemoteRow, RemoteState
+from dver.remote.index.contents import RemoteContents, condemned_key, list_contents, parse_key
 from dver.remote.index.mirror import PACKS, index_key, pack_key
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey, Storage
@@ -34,19 +34,19 @@ _IN_MEMORY: Final = 8 << 20
 """Bytes of an index that is kept in memory, and of one request for a larger one; also of the largest list."""
 
 
-class Changed(Exception):
+class RemoteChanged(Exception):
     """The remote is not what it was when the gc was planned: it has to be planned anew."""
 
 
-def look(
-    storage: Storage, seen: Glance, store: Store, *, jobs: int, damaged: dict[str, str] | None = None
-) -> tuple[Glance, RemoteState]:
+def read_state(
+    storage: Storage, seen: RemoteContents, store: Store, *, jobs: int, damaged: dict[str, str] | None = None
+) -> tuple[RemoteContents, RemoteState]:
     """All that lies there. `seen` is the glance before the pointers were read; in `store` files are made.
 
     Raises RemoteError; CorruptError for an index or list that is damaged; Changed if something vanished meanwhile. With
     `damaged` it goes on without damaged indexes and lists, and notes their keys there, each with the reason.
     """
-    now = glance(storage)
+    now = list_contents(storage)
     lists = read_lists(storage, now.lists, jobs=jobs, damaged=damaged)
     small = [name for name, size in sorted(now.indexes.items()) if size <= _IN_MEMORY]
     contents = {name: memoryview(content) for name, content in _get(storage, small, index_key, jobs)}
@@ -61,7 +61,7 @@ def look(
             indexes.append(index)
     facts = tuple([index.facts for index in indexes])
     # After the indexes: what they list is there, or somebody else is deleting.
-    packs = packs_of(storage, {ref.name: ref.size for index in facts for ref in index.packs}, jobs)
+    packs = find_packs(storage, {ref.name: ref.size for index in facts for ref in index.packs}, jobs)
     return now, RemoteState(facts, lists, packs, seen.lists, partial(_rows, indexes))
 
 
@@ -77,15 +77,17 @@ class _Index:
         except CorruptError as error:
             raise error if error.fix else _damaged(index_key(name)) from error
         self._packs = packs
-        self.facts = IndexFacts(name, len(content), roots, packs)
+        self.facts = IndexSummary(name, len(content), roots, packs)
 
-    def rows(self) -> Iterator[Listed]:
+    def rows(self) -> Iterator[RemoteRow]:
         """All rows, in the order of oids."""
         packs = [ref.name for ref in self._packs]
         for oid, number, kind, codec, offset, raw_size, stored_size in self._locations():
-            yield Listed(oid, self.facts.name, packs[number], offset, kind, codec, raw_size, stored_size)
+            yield RemoteRow(oid, self.facts.name, packs[number], offset, kind, codec, raw_size, stored_size)
 
-    def _decode(self, content: memoryview) -> tuple[remote_index.Head | None, tuple[Oid, ...], tuple[PackRef, ...]]:
+    def _decode(
+        self, content: memoryview
+    ) -> tuple[remote_index.IndexHead | None, tuple[Oid, ...], tuple[PackRef, ...]]:
         if content[len(remote_index.MAGIC)] == 1:
             old = remote_index.decode(content)
             return None, old.roots, old.packs
@@ -94,7 +96,7 @@ class _Index:
             raise CorruptError("a truncated index")
         return head, head.roots, head.packs
 
-    def _locations(self) -> Iterator[Location]:
+    def _locations(self) -> Iterator[IndexRow]:
         if self._head is None:
             yield from remote_index.decode(self._content).objects
             return
@@ -118,17 +120,17 @@ def read_lists(
     return lists
 
 
-def packs_there(storage: Storage) -> dict[Oid, int]:
+def list_packs(storage: Storage) -> dict[Oid, int]:
     """All packs of the remote, and their sizes in bytes."""
     found = {parse_key(info.key, PACKS, _PACK_SUFFIX): info.size for info in storage.list(PACKS)}
     return {name: size for name, size in found.items() if name is not None}
 
 
-def packs_of(storage: Storage, listed: Mapping[Oid, int], jobs: int) -> dict[Oid, int]:
+def find_packs(storage: Storage, listed: Mapping[Oid, int], jobs: int) -> dict[Oid, int]:
     """All packs of the remote, and their sizes in bytes. Those of `listed` that the list request does not show with
     their size are asked for one by one: some servers list nothing, or leave out what is new."""
     try:
-        found = packs_there(storage)
+        found = list_packs(storage)
     except TransientError:
         raise
     except RemoteError:
@@ -148,7 +150,7 @@ def _get(storage: Storage, names: Sequence[Oid], key: Callable[[Oid], str], jobs
         try:
             return name, storage.get(key(name), 0, _IN_MEMORY + 1)
         except MissingKey:
-            raise Changed from None
+            raise RemoteChanged from None
 
     with closing(in_parallel(fetched, names, jobs=jobs)) as answers:
         yield from answers
@@ -170,7 +172,7 @@ def _on_disk(storage: Storage, name: Oid, size: int, store: Store, jobs: int) ->
             try:
                 return start, storage.get(index_key(name), start, min(_IN_MEMORY, size - start))
             except MissingKey:
-                raise Changed from None
+                raise RemoteChanged from None
 
         with closing(in_parallel(part, range(0, size, _IN_MEMORY), jobs=jobs)) as parts:
             for start, content in parts:
@@ -192,7 +194,7 @@ def _noted(damaged: dict[str, str] | None, key: str) -> Iterator[None]:
         damaged[key] = error.why or error.what
 
 
-def _rows(indexes: Sequence[_Index]) -> Iterator[Listed]:
+def _rows(indexes: Sequence[_Index]) -> Iterator[RemoteRow]:
     return merge(*[index.rows() for index in indexes])
 
 

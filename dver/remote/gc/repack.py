@@ -12,9 +12,9 @@ from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Row
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.state import Listed
+from dver.remote.gc.state import RemoteRow
 from dver.remote.index.mirror import pack_key
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.packs.upload_bodies import add_salt
 from dver.remote.storage import FileBody, MissingKey, Storage
 from dver.store.objects.packs import PackWriter
@@ -24,7 +24,7 @@ from dver.store.store import Store
 _NONCE_SIZE: Final = 16
 
 
-class NewPack(NamedTuple):
+class UploadedPack(NamedTuple):
     """A pack that is on the remote now, and what lies in it, but for the salt."""
 
     ref: PackRef
@@ -32,8 +32,8 @@ class NewPack(NamedTuple):
 
 
 def copy_frames(
-    copies: Sequence[Listed], sizes: Mapping[Oid, int], storage: Storage, store: Store, *, jobs: int, task: Task
-) -> Iterator[NewPack]:
+    copies: Sequence[RemoteRow], sizes: Mapping[Oid, int], storage: Storage, store: Store, *, jobs: int, task: Task
+) -> Iterator[UploadedPack]:
     """Put the frames of `copies` into new packs, in their order. `sizes` are those of the old packs, in bytes.
 
     Raises RemoteError, MissingKey if an old pack is gone, CorruptError for a frame that is damaged.
@@ -41,7 +41,7 @@ def copy_frames(
 
     def frames() -> Iterator[tuple[Oid, ObjectCopy]]:
         # Within each group, rows are sorted by pack and offset, as requests need them.
-        for _, rows in groupby(copies, key=lambda row: row.leads_on):
+        for _, rows in groupby(copies, key=lambda row: row.names_others):
             found = [row.found(sizes[row.pack]) for row in rows]
             for oid, frame in fetch_frames(storage, found, jobs=jobs, received=task.advance):
                 yield oid, _good(oid, frame)
@@ -49,7 +49,7 @@ def copy_frames(
     return put_packs(frames(), storage, store)
 
 
-def put_packs(objects: Iterable[tuple[Oid, ObjectCopy]], storage: Storage, store: Store) -> Iterator[NewPack]:
+def put_packs(objects: Iterable[tuple[Oid, ObjectCopy]], storage: Storage, store: Store) -> Iterator[UploadedPack]:
     """Put `objects` into new packs, in their order. The names of these packs were never used before."""
     rest = iter(objects)
     one = next(rest, None)
@@ -63,16 +63,16 @@ def put_packs(objects: Iterable[tuple[Oid, ObjectCopy]], storage: Storage, store
             name = writer.seal(durable=False)
             body = FileBody(writer.path)
             storage.put(pack_key(name), body)
-            yield NewPack(PackRef(name, body.size), writer.rows[1:])
+            yield UploadedPack(PackRef(name, body.size), writer.rows[1:])
 
 
-def copy_of(frame: Frame) -> ObjectCopy:
+def copy_of(frame: FetchedFrame) -> ObjectCopy:
     """The object in `frame`, encoded as it is there."""
     row = frame.row
     return ObjectCopy(row.kind, row.codec, row.raw_size, bytes(frame.frame[FRAME_HEADER_SIZE:]))
 
 
-def _good(oid: Oid, frame: Frame | CorruptError | MissingKey) -> ObjectCopy:
+def _good(oid: Oid, frame: FetchedFrame | CorruptError | MissingKey) -> ObjectCopy:
     if isinstance(frame, MissingKey):
         raise frame
     if isinstance(frame, CorruptError):

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
 from dver.formats.pack import FRAME_HEADER_SIZE, ROW_SIZE, Codec, ObjectKind, Row
-from dver.formats.remote_index import Location, PackRef
-from dver.remote.index.mirror import RemoteFound
+from dver.formats.remote_index import IndexRow, PackRef
+from dver.remote.index.mirror import RemoteLocation
 
 
-class Listed(NamedTuple):
+class RemoteRow(NamedTuple):
     """One row of one index. `pack` is the name of a pack; sizes are in bytes."""
 
     oid: Oid
@@ -30,9 +30,9 @@ class Listed(NamedTuple):
         """What it takes in a pack: frame and row."""
         return FRAME_HEADER_SIZE + self.stored_size + ROW_SIZE
 
-    def found(self, pack_size: int) -> RemoteFound:
+    def found(self, pack_size: int) -> RemoteLocation:
         """The same for those who fetch."""
-        return RemoteFound(
+        return RemoteLocation(
             self.pack, self.offset, self.oid, pack_size, self.kind, self.codec, self.raw_size, self.stored_size
         )
 
@@ -40,26 +40,26 @@ class Listed(NamedTuple):
         """The same as a pack's footer has it. The checksum, which indexes do not list, is 0."""
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
-    def location(self, numbers: Mapping[Oid, int]) -> Location:
+    def location(self, numbers: Mapping[Oid, int]) -> IndexRow:
         """The same as an index has it, which calls packs by `numbers`."""
-        return Location(
+        return IndexRow(
             self.oid, numbers[self.pack], self.kind, self.codec, self.offset, self.raw_size, self.stored_size
         )
 
     @property
-    def leads_on(self) -> bool:
+    def names_others(self) -> bool:
         """Does the object name others?"""
         return self.kind is ObjectKind.TREE or self.codec is Codec.CHUNKED
 
 
 @dataclass(slots=True)
-class Needed:
+class NeededObjects:
     """Objects that must stay, by kind: a blob may have the bytes of a tree, and need nothing of what they name."""
 
     trees: set[Oid] = field(default_factory=set)
     blobs: set[Oid] = field(default_factory=set)
 
-    def holds(self, row: Listed) -> bool:
+    def holds(self, row: RemoteRow) -> bool:
         """Is it needed as what `row` lists it as?"""
         return row.oid in (self.trees if row.kind is ObjectKind.TREE else self.blobs)
 
@@ -71,7 +71,7 @@ class Needed:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexFacts:
+class IndexSummary:
     """An index that is on the remote, but for its rows. `size` is in bytes."""
 
     name: Oid
@@ -84,12 +84,12 @@ class IndexFacts:
 class RemoteState:
     """What lies on the remote. `seen` are the lists that were there before the pointers were read from Git."""
 
-    indexes: tuple[IndexFacts, ...]
+    indexes: tuple[IndexSummary, ...]
     lists: Mapping[Oid, Condemned]
     packs: Mapping[Oid, int]
     """Sizes in bytes of the packs that are there, whether or not an index lists them."""
     seen: frozenset[Oid]
-    rows: Callable[[], Iterable[Listed]] = field(repr=False)
+    rows: Callable[[], Iterable[RemoteRow]] = field(repr=False)
     """All rows of all indexes, in the order of oids."""
 
     def due(self, now: int) -> list[Condemned]:
@@ -112,7 +112,7 @@ class RemoteGcPlan:
     condemned_indexes: tuple[Oid, ...] = ()
     rewritten: tuple[PackRef, ...] = ()
     """Packs out of which live objects are copied."""
-    copies: tuple[Listed, ...] = ()
+    copies: tuple[RemoteRow, ...] = ()
     """What is copied, in the order in which it will lie in the new packs."""
     freed: tuple[PackRef, ...] = ()
     """Packs that are needed again, and whose lists are far from due."""
@@ -143,6 +143,6 @@ class RemoteGcPlan:
         return not (condemns or deletes or self.merges or self.restated)
 
 
-def total(packs: Iterable[PackRef]) -> int:
+def total_size(packs: Iterable[PackRef]) -> int:
     """The bytes of all of `packs`."""
     return sum([ref.size for ref in packs])

@@ -11,17 +11,17 @@ from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import condemned, remote_index
 from dver.formats.pack import ObjectKind
-from dver.formats.remote_index import Head, RemoteIndex
-from dver.remote.index.contents import Glance, condemned_key, glance
-from dver.remote.index.mirror import Mirror, Partial, RemoteFound, index_key
-from dver.remote.index.reader import fetch_index, look_up
+from dver.formats.remote_index import IndexHead, RemoteIndex
+from dver.remote.index.contents import RemoteContents, condemned_key, list_contents
+from dver.remote.index.mirror import Mirror, PartialIndex, RemoteLocation, index_key
+from dver.remote.index.reader import copy_buckets, fetch_index
 from dver.remote.parallel import JOBS, in_parallel
 from dver.remote.storage import BytesBody, MissingKey, Storage
 
 T = TypeVar("T")
 
 
-class Listing(NamedTuple):
+class PublishedIndex(NamedTuple):
     """An index that was put. `size` is in bytes."""
 
     name: Oid
@@ -35,13 +35,13 @@ class Catalog:
         self.mirror = mirror
         self.storage = storage
         self.jobs = jobs
-        self.glance: Glance = Glance({}, frozenset(), {})
+        self.contents: RemoteContents = RemoteContents({}, frozenset(), {})
         """What the last `refresh` has seen of indexes and condemned lists. No answer given since relies on less: where
         an index vanishes meanwhile, this stays as it is, so that a pusher notices in the end.
         """
         self.condemned: frozenset[Oid] = frozenset()
         """What the condemned lists name: no new pack or index may be called so."""
-        self._partials: list[Partial] | None = None
+        self._partials: list[PartialIndex] | None = None
         self._vanished = False
         """Was an index gone when it was to be read?"""
         self._generation: int | None = None
@@ -52,7 +52,7 @@ class Catalog:
 
         Raises RemoteError; CorruptError for indexes and condemned lists that are damaged, once all others were read.
         """
-        self.glance = self._catch_up()
+        self.contents = self._catch_up()
         self.condemned = frozenset(name for names in self.mirror.condemned().values() for name in names)
 
     def state(self) -> frozenset[Oid]:
@@ -67,7 +67,7 @@ class Catalog:
         """Those of `oids` that are there, whatever their kind, and that no gc has condemned."""
         return self._search(list(oids), self.mirror.present)
 
-    def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
+    def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
         """Where those of `oids` lie that are there, each once, by pack and offset; see `Mirror.locate`."""
         wanted = list(oids)
         if self._incomplete():
@@ -82,7 +82,7 @@ class Catalog:
         wanted = list(oids)
         return self._surely(lambda: self.mirror.has_roots(wanted))
 
-    def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> Listing | None:
+    def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> PublishedIndex | None:
         """Put `index` on the remote, whose packs are there. None, and nothing done, if its name is in `taken`."""
         content = remote_index.encode(index.roots, index.packs, index.objects)
         name = remote_index.name_of(content)
@@ -90,7 +90,7 @@ class Catalog:
             return None
         self.storage.put(index_key(name), BytesBody(content))
         self.mirror.add(name, index, memoryview(content)[remote_index.head_size(content) :])
-        return Listing(name, len(content))
+        return PublishedIndex(name, len(content))
 
     # -- looking up
 
@@ -113,10 +113,10 @@ class Catalog:
         self._catch_up()
         return ask()
 
-    def _look_up(self, oids: Sequence[Oid], index: Partial) -> bool:
+    def _look_up(self, oids: Sequence[Oid], index: PartialIndex) -> bool:
         """Copy what `index` says of `oids`; False if it is gone."""
         try:
-            look_up(oids, index, self.mirror, self.storage, jobs=self.jobs)
+            copy_buckets(oids, index, self.mirror, self.storage, jobs=self.jobs)
         except MissingKey:
             self.mirror.drop([index.head.name])
             self._partials = None
@@ -126,7 +126,7 @@ class Catalog:
             raise error if error.fix else self._damaged([index.head.name]) from error
         return True
 
-    def _incomplete(self) -> list[Partial]:
+    def _incomplete(self) -> list[PartialIndex]:
         """The indexes of which only a part is here."""
         if self._partials is None:
             self._partials = self.mirror.partials()
@@ -138,7 +138,7 @@ class Catalog:
 
     # -- catching up
 
-    def _catch_up(self) -> Glance:
+    def _catch_up(self) -> RemoteContents:
         """Make the mirror one of what is on the remote now, in a whole database."""
         while True:
             self._generation = self.mirror.generation
@@ -146,8 +146,8 @@ class Catalog:
             if self._generation == self.mirror.generation:
                 return shown
 
-    def _copy(self) -> Glance:
-        shown = glance(self.storage)
+    def _copy(self) -> RemoteContents:
+        shown = list_contents(self.storage)
         known = self.mirror.names()
         self.mirror.drop(known - shown.indexes.keys())
         self.mirror.drop_runs(self.mirror.run_batches() - shown.runs.keys())
@@ -163,7 +163,7 @@ class Catalog:
         """Copy these indexes, or the heads of those that are large. Returns those that are damaged."""
         damaged = []
 
-        def fetched(name: Oid) -> tuple[Oid, bytes | Head | CorruptError | None]:
+        def fetched(name: Oid) -> tuple[Oid, bytes | IndexHead | CorruptError | None]:
             try:
                 return name, fetch_index(self.storage, index_key(name), sizes[name])
             except MissingKey:  # removed since it was listed
@@ -181,11 +181,11 @@ class Catalog:
                     damaged.append(name)
         return damaged
 
-    def _take(self, name: Oid, found: bytes | Head | CorruptError | None) -> None:
+    def _take(self, name: Oid, found: bytes | IndexHead | CorruptError | None) -> None:
         """Note what was found under `name`. Raises CorruptError if that is not what the name stands for."""
         if isinstance(found, CorruptError):
             raise found
-        if isinstance(found, Head):
+        if isinstance(found, IndexHead):
             if found.name != name:
                 raise CorruptError("an index under the name of another")
             self.mirror.add_head(found)

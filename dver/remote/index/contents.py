@@ -15,7 +15,7 @@ RUNS_SUFFIX: Final = ".runs"
 REPOSITORY_SUFFIX: Final = ".repository"
 
 
-class Glance(NamedTuple):
+class RemoteContents(NamedTuple):
     """Sizes of indexes in bytes, names of condemned lists, sizes of batches of runs, names of repository entries."""
 
     indexes: dict[Oid, int]
@@ -23,17 +23,17 @@ class Glance(NamedTuple):
     runs: dict[Oid, int]
     repositories: frozenset[Oid] = frozenset()
 
-    def is_still(self, earlier: Glance) -> bool:
+    def is_unchanged_since(self, earlier: RemoteContents) -> bool:
         """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
         return self.lists == earlier.lists and self.indexes.keys() >= earlier.indexes.keys()
 
 
-def glance(storage: Storage) -> Glance:
+def list_contents(storage: Storage) -> RemoteContents:
     """List `indexes/`. Raises RemoteError."""
-    return glance_of(storage.list(INDEXES))
+    return contents_of(storage.list(INDEXES))
 
 
-def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
+def contents_of(infos: Iterable[ObjectInfo]) -> RemoteContents:
     """The same of what a list request has answered."""
     indexes: dict[Oid, int] = {}
     lists: set[Oid] = set()
@@ -48,7 +48,7 @@ def glance_of(infos: Iterable[ObjectInfo]) -> Glance:
             runs[name] = info.size
         elif (name := parse_key(info.key, INDEXES, REPOSITORY_SUFFIX)) is not None:
             repositories.add(name)
-    return Glance(indexes, frozenset(lists), runs, frozenset(repositories))
+    return RemoteContents(indexes, frozenset(lists), runs, frozenset(repositories))
 
 
 def condemned_key(name: Oid) -> str:

@@ -17,7 +17,7 @@ from xxhash import xxh3_64_intdigest
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind, Row
-from dver.formats.remote_index import Head, PackRef, RemoteIndex
+from dver.formats.remote_index import IndexHead, PackRef, RemoteIndex
 from dver.store.objects.database import Database
 
 INDEXES: Final = "indexes/"
@@ -30,7 +30,7 @@ _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
 
 
-class RemoteFound(NamedTuple):
+class RemoteLocation(NamedTuple):
     """Where an object lies on the remote, sorted so that neighbours in a pack follow one another. Sizes in bytes."""
 
     pack: Oid
@@ -73,11 +73,11 @@ def parse_index_key(key: str) -> Oid | None:
 
 
 @dataclass(slots=True)
-class Partial:
+class PartialIndex:
     """A large index, of whose rows only those in some buckets are here. `number` is what the database calls it."""
 
     number: int
-    head: Head
+    head: IndexHead
     copied: set[int]
 
     @property
@@ -130,12 +130,12 @@ class Mirror:
             self._add_index(name, index.roots, index.packs, None)
             self._add_rows(self._number(name), encoded)
 
-    def add_head(self, head: Head) -> None:
+    def add_head(self, head: IndexHead) -> None:
         """The remote now has an index of which only the head is to be copied."""
         with self._database.transaction():
             self._add_index(head.name, head.roots, head.packs, head.encoded)
 
-    def add_buckets(self, index: Partial, buckets: Mapping[int, memoryview]) -> None:
+    def add_buckets(self, index: PartialIndex, buckets: Mapping[int, memoryview]) -> None:
         """All rows of some buckets of `index`, encoded, and checked."""
         with self._database.transaction():
             if not self._database.rows("SELECT 1 FROM remote_indexes WHERE id = ?", (index.number,)):
@@ -150,11 +150,11 @@ class Mirror:
                 self._database.write("UPDATE remote_indexes SET head = NULL WHERE id = ?", [(index.number,)])
                 self._database.write("DELETE FROM remote_buckets WHERE listed_by = ?", [(index.number,)])
 
-    def partials(self) -> list[Partial]:
+    def partials(self) -> list[PartialIndex]:
         """The indexes whose rows are not all here, the largest first."""
         query = "SELECT id, head FROM remote_indexes WHERE remote = ? AND head IS NOT NULL"
         found = [
-            Partial(number, remote_index.decode_head(head), self._copied(number))
+            PartialIndex(number, remote_index.decode_head(head), self._copied(number))
             for number, head in self._database.rows(query, (self._remote,))
         ]
         return sorted(found, key=lambda one: -one.head.rows)
@@ -254,7 +254,7 @@ class Mirror:
         query = f"{_STAYING} AND o.kind = ? AND o.oid IN {{in}}"
         return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote, int(kind)))}
 
-    def locate(self, oids: Iterable[Oid]) -> list[RemoteFound]:
+    def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
         """Where those of `oids` lie that are there, each once, by pack and offset.
 
         Of several places the one in the pack that serves most of `oids` is chosen; those that are condemned come last.
@@ -267,7 +267,7 @@ class Mirror:
             if (listed_by, number) not in packs:
                 continue  # the database was begun again in between
             name, size, goes = packs[listed_by, number]
-            found = RemoteFound(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
+            found = RemoteLocation(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
             places.append((bool(leaves or goes), found))
         if len({found.oid for _, found in places}) < len(places):
             places = _one_of_each(places)
@@ -314,10 +314,10 @@ class Mirror:
             self._database.write(query, remote_index.plain_rows(view[at : at + step]))
 
 
-def _one_of_each(places: Iterable[tuple[bool, RemoteFound]]) -> list[tuple[bool, RemoteFound]]:
+def _one_of_each(places: Iterable[tuple[bool, RemoteLocation]]) -> list[tuple[bool, RemoteLocation]]:
     """For each object the place where it is best read."""
     useful = Counter([pack for pack, _ in {(found.pack, found.oid) for _, found in places}])
-    best: dict[Oid, tuple[bool, RemoteFound]] = {}
+    best: dict[Oid, tuple[bool, RemoteLocation]] = {}
     for place in sorted(places, key=lambda place: (place[0], -useful[place[1].pack], place[1])):
         best.setdefault(place[1].oid, place)
     return list(best.values())

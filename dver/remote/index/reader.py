@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_index
-from dver.formats.remote_index import Head
-from dver.remote.index.mirror import Mirror, Partial, index_key
+from dver.formats.remote_index import IndexHead
+from dver.remote.index.mirror import Mirror, PartialIndex, index_key
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import Storage
 
@@ -33,7 +33,7 @@ _AT_ONCE: Final = 8
 """Requests under way, so that what waits to be decoded is bounded too."""
 
 
-def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
+def fetch_index(storage: Storage, key: str, size: int) -> bytes | IndexHead:
     """The index under `key`, which has `size` bytes; of a large one the head alone, read by range.
 
     Raises MissingKey, RemoteError, CorruptError.
@@ -56,7 +56,7 @@ def fetch_index(storage: Storage, key: str, size: int) -> bytes | Head:
     return head
 
 
-def look_up(oids: Iterable[Oid], index: Partial, mirror: Mirror, storage: Storage, *, jobs: int) -> None:
+def copy_buckets(oids: Iterable[Oid], index: PartialIndex, mirror: Mirror, storage: Storage, *, jobs: int) -> None:
     """Copy into `mirror` the buckets of `index` that `oids` would be in, unless they are there.
 
     Raises MissingKey if the index is gone, CorruptError if it is damaged, RemoteError.
@@ -80,7 +80,7 @@ class _Run(NamedTuple):
     last: int
 
 
-def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[dict[int, memoryview]]:
+def _read(head: IndexHead, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[dict[int, memoryview]]:
     """The rows in the buckets of `runs`, encoded and checked, a run at a time."""
     key = index_key(head.name)
 
@@ -92,7 +92,7 @@ def _read(head: Head, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> I
             yield dict(_checked(head, run, memoryview(content)))
 
 
-def _checked(head: Head, run: _Run, content: memoryview) -> Iterator[tuple[int, memoryview]]:
+def _checked(head: IndexHead, run: _Run, content: memoryview) -> Iterator[tuple[int, memoryview]]:
     for number in range(run.first, run.last + 1):
         bucket = head.buckets[number]
         at = bucket.start - run.start
@@ -101,7 +101,7 @@ def _checked(head: Head, run: _Run, content: memoryview) -> Iterator[tuple[int, 
         yield number, rows
 
 
-def _runs(head: Head, numbers: Sequence[int]) -> Iterator[_Run]:
+def _runs(head: IndexHead, numbers: Sequence[int]) -> Iterator[_Run]:
     """The requests for the buckets `numbers`, which are sorted."""
     first = 0
     for at in range(1, len(numbers) + 1):
@@ -115,6 +115,6 @@ def _runs(head: Head, numbers: Sequence[int]) -> Iterator[_Run]:
             first = at
 
 
-def _end(head: Head, number: int) -> int:
+def _end(head: IndexHead, number: int) -> int:
     bucket = head.buckets[number]
     return bucket.start + bucket.size

@@ -9,11 +9,11 @@ from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_repository
 from dver.formats.remote_repository import RepositoryEntry
-from dver.remote.index.contents import glance, repository_key
+from dver.remote.index.contents import list_contents, repository_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.storage import BytesBody, MissingKey, Storage
 
-SHORT: Final = 12
+ID_DIGITS: Final = 12
 """Digits of an entry's name in messages."""
 
 
@@ -41,7 +41,7 @@ def read_entries(storage: Storage, names: Iterable[Oid]) -> dict[Oid, Repository
 
 def forget_entries(storage: Storage, digits: str) -> list[RepositoryEntry]:
     """Delete the entries whose names begin with `digits`; what they were. Raises RemoteError, CorruptError."""
-    names = [name for name in glance(storage).repositories if name.hex().startswith(digits)]
+    names = [name for name in list_contents(storage).repositories if name.hex().startswith(digits)]
     found = read_entries(storage, names)
     for name in found:
         storage.delete(repository_key(name))

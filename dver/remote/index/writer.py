@@ -12,7 +12,7 @@ from typing import Final, Self
 from dver.core.batches import batched
 from dver.core.oid import Oid
 from dver.formats import remote_index
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.remote.storage import CHUNK
 from dver.store.objects.file_creation import ScratchDirectory
 
@@ -39,7 +39,7 @@ class IndexBody:
             at += len(piece)
 
 
-class IndexDraft:
+class IndexWriter:
     """Takes the rows of an index, sorted by oid, into a file of `scratch` that has no name."""
 
     def __init__(self, scratch: ScratchDirectory) -> None:
@@ -54,7 +54,7 @@ class IndexDraft:
     ) -> None:
         os.close(self._fd)
 
-    def add(self, rows: Iterable[Location]) -> None:
+    def add(self, rows: Iterable[IndexRow]) -> None:
         """Append `rows`. Raises OSError."""
         for part in batched(rows, _BATCH):
             encoded = memoryview(remote_index.encode_rows(part))

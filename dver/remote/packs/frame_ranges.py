@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats.pack import Row, fits_in_memory
-from dver.remote.index.mirror import RemoteFound, pack_key
+from dver.remote.index.mirror import RemoteLocation, pack_key
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey, Moved, Storage
 from dver.store.objects.codec import Decoder, corrupt
@@ -21,16 +21,16 @@ RANGE: Final = 4 << 20
 one more."""
 
 
-class Range(NamedTuple):
+class FrameRange(NamedTuple):
     """A part of a pack, and the wanted frames in it."""
 
     pack: Oid
     start: int
     end: int
-    frames: Sequence[RemoteFound]
+    frames: Sequence[RemoteLocation]
 
 
-class Frame(NamedTuple):
+class FetchedFrame(NamedTuple):
     """A frame that was fetched and verified: as it is, and the object in it, or of a chunked one its recipe."""
 
     row: Row
@@ -38,7 +38,7 @@ class Frame(NamedTuple):
     content: bytes
 
 
-def ranges(found: Sequence[RemoteFound]) -> Iterator[Range]:
+def group_ranges(found: Sequence[RemoteLocation]) -> Iterator[FrameRange]:
     """The requests for `found`, which is sorted by pack and offset."""
     start = 0
     for at in range(1, len(found) + 1):
@@ -49,18 +49,18 @@ def ranges(found: Sequence[RemoteFound]) -> Iterator[Range]:
             or found[at].offset - last.end > GAP
             or found[at].end - first.offset > RANGE
         ):
-            yield Range(first.pack, first.offset, last.end, found[start:at])
+            yield FrameRange(first.pack, first.offset, last.end, found[start:at])
             start = at
 
 
 def fetch_frames(
     storage: Storage,
-    found: Sequence[RemoteFound],
+    found: Sequence[RemoteLocation],
     *,
     jobs: int,
     received: Callable[[int], None],
     moved: Moved | None = None,
-) -> Iterator[tuple[Oid, Frame | CorruptError | MissingKey]]:
+) -> Iterator[tuple[Oid, FetchedFrame | CorruptError | MissingKey]]:
     """Fetch frames. Yields each oid with its frame, or with what is wrong with that or with its pack.
 
     `received` is told of the bytes of each answer; `moved` as `Storage.get` has it. Raises RemoteError.
@@ -73,13 +73,13 @@ def fetch_frames(
         else:
             yield one.oid, corrupt(one.oid)
 
-    def get(part: Range) -> tuple[Range, bytes | MissingKey]:
+    def get(part: FrameRange) -> tuple[FrameRange, bytes | MissingKey]:
         try:
             return part, storage.get(pack_key(part.pack), part.start, part.end - part.start, moved=moved)
         except MissingKey as error:
             return part, error
 
-    with closing(in_parallel(get, list(ranges(credible)), jobs=jobs)) as answers:
+    with closing(in_parallel(get, list(group_ranges(credible)), jobs=jobs)) as answers:
         for part, data in answers:
             if isinstance(data, MissingKey):
                 yield from ((one.oid, data) for one in part.frames)
@@ -90,9 +90,9 @@ def fetch_frames(
                 yield one.oid, _opened(decoder, one, view[one.offset - part.start : one.end - part.start])
 
 
-def _opened(decoder: Decoder, found: RemoteFound, frame: memoryview) -> Frame | CorruptError:
+def _opened(decoder: Decoder, found: RemoteLocation, frame: memoryview) -> FetchedFrame | CorruptError:
     try:
         row, content = decoder.open_frame(found.row(), frame)
     except CorruptError as error:
         return error
-    return Frame(row, frame, content)
+    return FetchedFrame(row, frame, content)

@@ -27,14 +27,14 @@ _ONE_AT_A_TIME: Final = Lock()
 """Held while many small frames are verified: threads that pass Python's own lock to and fro take twice as long."""
 
 
-class FromPack(NamedTuple):
+class PackFrames(NamedTuple):
     """Frames in one local pack."""
 
     path: Path
     found: tuple[ObjectLocation, ...]
 
 
-class FromLoose(NamedTuple):
+class LooseChunks(NamedTuple):
     """Chunks of the loose blob at `path`."""
 
     path: Path
@@ -48,17 +48,17 @@ class NewRecipe(NamedTuple):
     recipe: Recipe
 
 
-Source = FromPack | FromLoose | NewRecipe
+PackSource = PackFrames | LooseChunks | NewRecipe
 
 
-class Stopped(RemoteError):
+class UploadStopped(RemoteError):
     """The upload was told to stop. Never shown: what stopped it is."""
 
     def __init__(self) -> None:
         super().__init__("the transfer was stopped")
 
 
-class Watched:
+class StoppableBody:
     """A body that breaks off once `stop` is set."""
 
     def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], stop: Event) -> None:
@@ -70,7 +70,7 @@ class Watched:
         """The content, in pieces of a few MiB."""
         for piece in self._pieces():
             if self._stop.is_set():
-                raise Stopped
+                raise UploadStopped
             yield piece
 
 
@@ -103,7 +103,7 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
     yield footer + pack.encode_trailer(footer)
 
 
-def build_pack(sources: Sequence[Source], writer: PackWriter, *, salt: bytes = b"") -> Oid:
+def build_pack(sources: Sequence[PackSource], writer: PackWriter, *, salt: bytes = b"") -> Oid:
     """Write all of `sources`, each verified, with `writer`; seal the pack and return its name. See `add_salt`."""
     if salt:
         add_salt(writer, salt)
@@ -123,17 +123,17 @@ def add_salt(writer: PackWriter, salt: bytes) -> None:
     writer.add(Oid.of(salt), ObjectKind.BLOB, Codec.RAW, len(salt), salt)
 
 
-def _write(source: Source, writer: PackWriter) -> None:
+def _write(source: PackSource, writer: PackWriter) -> None:
     if isinstance(source, NewRecipe):
         payload = recipe.encode(source.recipe.chunks)
         writer.add(source.oid, ObjectKind.BLOB, Codec.CHUNKED, source.recipe.size, payload)
-    elif isinstance(source, FromPack):
+    elif isinstance(source, PackFrames):
         _copy_frames(source, writer)
     else:
         _cut_out(source, writer)
 
 
-def _copy_frames(source: FromPack, writer: PackWriter) -> None:
+def _copy_frames(source: PackFrames, writer: PackWriter) -> None:
     decoder = Decoder()
     with PackReader(source.path) as reader:
         for run in neighbours(source.found):
@@ -146,7 +146,7 @@ def _copy_frames(source: FromPack, writer: PackWriter) -> None:
                     writer.add_frame(row, frame)
 
 
-def _cut_out(source: FromLoose, writer: PackWriter) -> None:
+def _cut_out(source: LooseChunks, writer: PackWriter) -> None:
     encoder = Encoder()
     with open(source.path, "rb", buffering=0) as file:
         for place in source.places:

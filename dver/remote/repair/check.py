@@ -20,10 +20,10 @@ from dver.formats import pack
 from dver.formats.pack import ObjectKind, Row, fits_in_memory
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.remote.gc.state import Listed
+from dver.remote.gc.state import RemoteRow
 from dver.remote.index.mirror import index_key, pack_key
 from dver.remote.parallel import in_parallel
-from dver.remote.repair.survey import Survey, remote_footer, survey
+from dver.remote.repair.inventory import RemoteInventory, read_inventory, remote_footer
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import Decoder
 from dver.store.repair.damage import Damage, DamagedPart, SampleUnit, sample
@@ -37,10 +37,10 @@ RANGE: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteReport:
+class RemoteCheckReport:
     """What a look at a remote found. `size` is in bytes of what was read of packs."""
 
-    survey: Survey
+    inventory: RemoteInventory
     packs: int
     objects: int
     size: int
@@ -60,7 +60,7 @@ class _Job(NamedTuple):
     name: Oid
     size: int
     windows: AbstractSet[int] | None
-    listed: Sequence[Listed]
+    listed: Sequence[RemoteRow]
 
 
 @dataclass(slots=True)
@@ -74,13 +74,13 @@ class _Found:
 
 def check_remote(
     storage: Storage, store: Store, *, jobs: int, fraction: float = 1.0, seed: int = 0, progress: Progress = SILENT
-) -> RemoteReport:
+) -> RemoteCheckReport:
     """Look at all that lies on the remote, or at a random `fraction` of its bytes; indexes and footers always.
     In `store` files are made.
 
     Raises RemoteError; CorruptError for what a newer version wrote.
     """
-    found = survey(storage, store, jobs=jobs)
+    found = read_inventory(storage, store, jobs=jobs)
     damages = [Damage(key, DamagedPart.INDEX, why) for key, why in found.damaged.items()]
     sound, unsound = _packs(found)
     damages += unsound
@@ -100,10 +100,12 @@ def check_remote(
                 size += one.size
                 damages += one.damages
     stranded = _stranded(storage, found, present, jobs) if found.damaged_indexes else frozenset()
-    return RemoteReport(found, len(sound), objects, size, tuple(damages), stranded)
+    return RemoteCheckReport(found, len(sound), objects, size, tuple(damages), stranded)
 
 
-def _stranded(storage: Storage, found: Survey, present: Mapping[ObjectKind, set[Oid]], jobs: int) -> frozenset[Oid]:
+def _stranded(
+    storage: Storage, found: RemoteInventory, present: Mapping[ObjectKind, set[Oid]], jobs: int
+) -> frozenset[Oid]:
     def oids(name: Oid) -> list[Oid]:
         try:
             return [row.oid for row in remote_footer(storage, name, found.state.packs[name])]
@@ -114,7 +116,7 @@ def _stranded(storage: Storage, found: Survey, present: Mapping[ObjectKind, set[
         return frozenset(oid for listed in answers for oid in listed).difference(*present.values())
 
 
-def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
+def _packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]:
     """The listed packs that are there, and what is wrong with the others."""
     # Readers hardly use what is condemned, and gc deletes it.
     stated: dict[Oid, set[int]] = {}
@@ -136,13 +138,13 @@ def _packs(found: Survey) -> tuple[dict[Oid, int], list[Damage]]:
     return sound, damages
 
 
-def _unlisted(found: Survey) -> dict[Oid, int]:
+def _unlisted(found: RemoteInventory) -> dict[Oid, int]:
     """Packs that no index lists, perhaps because theirs is damaged: then a repair lists them."""
     unlisted = set(found.unlisted) - found.condemned if found.damaged_indexes else set()
     return {name: found.state.packs[name] for name in unlisted}
 
 
-def _absent_roots(found: Survey, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
+def _absent_roots(found: RemoteInventory, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
     for index in found.visible:
         for root in index.roots:
             if not any(root in listed for listed in present.values()):
@@ -155,7 +157,7 @@ def _units(packs: Mapping[Oid, int]) -> Iterator[SampleUnit]:
             yield SampleUnit(name, start // RANGE, min(RANGE, size - start))
 
 
-def _jobs(found: Survey, packs: Mapping[Oid, int], chosen: Sequence[SampleUnit]) -> list[_Job]:
+def _jobs(found: RemoteInventory, packs: Mapping[Oid, int], chosen: Sequence[SampleUnit]) -> list[_Job]:
     windows: dict[Oid, set[int]] = {name: set() for name in packs}
     for one in chosen:
         windows[one.oid].add(one.window)
@@ -237,5 +239,5 @@ def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:
     yield from ((ObjectKind.BLOB, oid) for oid in blobs)
 
 
-def _of(job: _Job, part: DamagedPart, why: str, row: Row | Listed | None = None) -> Damage:
+def _of(job: _Job, part: DamagedPart, why: str, row: Row | RemoteRow | None = None) -> Damage:
     return Damage(pack_key(job.name), part, why, row and row.oid, row and row.offset)

@@ -11,10 +11,10 @@ from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.pack import Codec
 from dver.remote.gc.repack import copy_of
-from dver.remote.gc.state import Listed
+from dver.remote.gc.state import RemoteRow
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.mirror import RemoteFound
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.index.mirror import RemoteLocation
+from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.storage import Storage
 from dver.store.objects.codec import corrupt
 from dver.store.repair.good_copies import ObjectCopy
@@ -30,10 +30,10 @@ class RemoteFrames:
 
     label = "the remote itself"
 
-    def __init__(self, storage: Storage, rows: Iterable[Listed], sizes: Mapping[Oid, int], *, jobs: int) -> None:
+    def __init__(self, storage: Storage, rows: Iterable[RemoteRow], sizes: Mapping[Oid, int], *, jobs: int) -> None:
         self._storage = storage
         self._jobs = jobs
-        self._rows: dict[Oid, set[RemoteFound]] = {}
+        self._rows: dict[Oid, set[RemoteLocation]] = {}
         for row in rows:
             if row.pack in sizes:
                 self._rows.setdefault(row.oid, set()).add(row.found(sizes[row.pack]))
@@ -46,7 +46,7 @@ class RemoteFrames:
         """See `CopySource`."""
         rows = sorted({row for oid in oids for row in self._rows.get(oid, ())})
         for oid, frame in fetch_frames(self._storage, rows, jobs=self._jobs, received=lambda _: None):
-            if isinstance(frame, Frame):
+            if isinstance(frame, FetchedFrame):
                 yield oid, copy_of(frame)
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
@@ -79,7 +79,7 @@ class RemoteSource:
         frames = fetch_frames(catalog.storage, catalog.locate(oids), jobs=catalog.jobs, received=lambda _: None)
         try:
             for oid, frame in frames:
-                if isinstance(frame, Frame):
+                if isinstance(frame, FetchedFrame):
                     yield oid, copy_of(frame)
         except RemoteError as error:
             self.failure = error

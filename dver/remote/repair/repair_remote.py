@@ -20,14 +20,14 @@ from dver.formats.remote_index import PackRef, RemoteIndex
 from dver.remote.clock import remote_time
 from dver.remote.gc.reachable import RemoteReader
 from dver.remote.gc.repack import put_packs
-from dver.remote.gc.state import IndexFacts, Listed
+from dver.remote.gc.state import IndexSummary, RemoteRow
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import glance
+from dver.remote.index.condemned_lists import put_condemned_list, withdraw
+from dver.remote.index.contents import list_contents
 from dver.remote.index.listing_file import refresh_listing
-from dver.remote.index.withdraw import put_list, withdraw
 from dver.remote.repair.check import below
+from dver.remote.repair.inventory import RemoteInventory, changed, remote_footer
 from dver.remote.repair.remote_source import RemoteFrames
-from dver.remote.repair.survey import Survey, changed, remote_footer
 from dver.remote.storage import MissingKey
 from dver.store.repair.good_copies import CopySource, ObjectCopy
 from dver.store.store import Store
@@ -47,7 +47,7 @@ class RemoteRepaired:
 
 
 def repair_remote(
-    found: Survey,
+    found: RemoteInventory,
     damaged_packs: Collection[Oid],
     sources: Sequence[CopySource],
     store: Store,
@@ -73,7 +73,7 @@ class _Repair:
 
     def __init__(
         self,
-        found: Survey,
+        found: RemoteInventory,
         damaged_packs: Collection[Oid],
         wrong: Collection[tuple[Oid, int]],
         sources: Sequence[CopySource],
@@ -95,9 +95,9 @@ class _Repair:
         """Does the new index list a pack that no other index ever listed? Then its name is new, too: two repairs that
         see the same must not write the same index, which one may withdraw and the other rely on."""
         self._below: dict[Node, set[Node]] = {}
-        self._doubtful: dict[Node, list[Listed]] = defaultdict(list)
+        self._doubtful: dict[Node, list[RemoteRow]] = defaultdict(list)
         """Rows in damaged packs."""
-        self.good: dict[Node, list[Listed]] = defaultdict(list)
+        self.good: dict[Node, list[RemoteRow]] = defaultdict(list)
         self.sources: dict[Oid, str] = {}
         condemned = found.condemned
         for row in found.state.rows():
@@ -109,7 +109,7 @@ class _Repair:
 
     # -- what is there
 
-    def _add(self, row: Listed) -> None:
+    def _add(self, row: RemoteRow) -> None:
         node = row.kind, row.oid
         if self._is_good(row):
             self.good[node].append(row)
@@ -117,7 +117,7 @@ class _Repair:
         else:
             self._doubtful[node].append(row)
 
-    def _is_good(self, row: Listed) -> bool:
+    def _is_good(self, row: RemoteRow) -> bool:
         is_there = row.pack in self._sizes and row.pack not in self._damaged
         return is_there and (row.pack, row.offset) not in self._wrong
 
@@ -133,7 +133,7 @@ class _Repair:
         if name not in self._damaged:
             self._new.add(name)
         for oid, kind, codec, offset, raw_size, stored_size, _ in rows:
-            self._add(Listed(oid, name, name, offset, kind, codec, raw_size, stored_size))
+            self._add(RemoteRow(oid, name, name, offset, kind, codec, raw_size, stored_size))
 
     # -- good copies
 
@@ -170,7 +170,9 @@ class _Repair:
 
     def _read_below(self) -> None:
         """Learn what objects name: trees from the store if it has them, recipes as the remote has them."""
-        leading = {node for node, rows in self.good.items() if any(row.leads_on for row in rows)} - self._below.keys()
+        leading = {
+            node for node, rows in self.good.items() if any(row.names_others for row in rows)
+        } - self._below.keys()
         for oid, content in self._reader.trees([oid for kind, oid in leading if kind is ObjectKind.TREE]):
             self._below[ObjectKind.TREE, oid] = set(below(content))
         for oid, recipe in self._reader.recipes([oid for kind, oid in leading if kind is ObjectKind.BLOB]):
@@ -183,7 +185,7 @@ class _Repair:
             for one in named:
                 above[one].append(node)
         unread = self.good.keys() - self._below.keys()
-        pending = [node for node in unread if any(row.leads_on for row in self.good[node])]
+        pending = [node for node in unread if any(row.names_others for row in self.good[node])]
         pending += above.keys() - self.good.keys()
         while pending:
             node = pending.pop()
@@ -204,13 +206,15 @@ class _Repair:
         if old or damaged:
             # Due at once: a push that relies on them sees so when it looks again, and sends its objects again.
             names = tuple(sorted(index.name for index in old))
-            put_list(Condemned(int(remote_time(self._storage)), tuple(damaged), names, grace=0), self._storage)
+            put_condemned_list(
+                Condemned(int(remote_time(self._storage)), tuple(damaged), names, grace=0), self._storage
+            )
         for key in self._found.damaged:
             self._storage.delete(key)
         refresh_listing(self._storage)
         self._catalog.refresh()
 
-    def _publish(self, old: Sequence[IndexFacts]) -> None:
+    def _publish(self, old: Sequence[IndexSummary]) -> None:
         index = self._index(old)
         if not index.objects:
             return
@@ -226,7 +230,7 @@ class _Repair:
                 withdraw([written.name], self._storage, now=int(remote_time(self._storage)))
             raise
 
-    def _affected(self) -> list[IndexFacts]:
+    def _affected(self) -> list[IndexSummary]:
         """The indexes that list or name something that is not good."""
         names = {row.listed_by for row in self._found.state.rows() if not self._is_kept(row)}
         oids = {oid for _, oid in self.good}
@@ -238,13 +242,13 @@ class _Repair:
             or not self._damaged.isdisjoint(ref.name for ref in index.packs)
         ]
 
-    def _is_kept(self, row: Listed) -> bool:
+    def _is_kept(self, row: RemoteRow) -> bool:
         return (row.kind, row.oid) in self.good and self._is_good(row)
 
-    def _index(self, old: Sequence[IndexFacts]) -> RemoteIndex:
+    def _index(self, old: Sequence[IndexSummary]) -> RemoteIndex:
         """What the `old` indexes listed and is good, and what is in new packs."""
         listed = {ref.name for index in old for ref in index.packs} | self._new
-        rows: dict[Oid, Listed] = {}
+        rows: dict[Oid, RemoteRow] = {}
         for (_, oid), places in self.good.items():
             mine = [row for row in places if row.pack in listed]
             if mine:
@@ -258,11 +262,11 @@ class _Repair:
         return _index_of(roots & kept, rows, self._sizes)
 
     def _check(self) -> None:
-        if not glance(self._storage).is_still(self._found.seen):
+        if not list_contents(self._storage).is_unchanged_since(self._found.seen):
             raise changed(self._storage)
 
 
-def _index_of(roots: Collection[Oid], rows: Mapping[Oid, Listed], sizes: Mapping[Oid, int]) -> RemoteIndex:
+def _index_of(roots: Collection[Oid], rows: Mapping[Oid, RemoteRow], sizes: Mapping[Oid, int]) -> RemoteIndex:
     names = sorted({row.pack for row in rows.values()})
     numbers = {name: number for number, name in enumerate(names)}
     return RemoteIndex(

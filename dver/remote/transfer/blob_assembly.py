@@ -12,8 +12,8 @@ from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.pack import Codec
 from dver.formats.recipe import Recipe
-from dver.remote.index.mirror import RemoteFound
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.index.mirror import RemoteLocation
+from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.storage import Storage
 from dver.store.objects.incomplete_blobs import IncompleteBlob
 from dver.store.store import Store
@@ -44,7 +44,7 @@ class Assembler:
 
     store: Store
     storage: Storage
-    locate: Callable[[Iterable[Oid]], list[RemoteFound]]
+    locate: Callable[[Iterable[Oid]], list[RemoteLocation]]
     jobs: int
     task: Task
     bad: set[Oid] = field(default_factory=set)
@@ -92,7 +92,7 @@ class Assembler:
         for oid, frame in fetch_frames(
             self.storage, found, jobs=self.jobs, received=self._receive, moved=self.task.advance
         ):
-            if isinstance(frame, Frame):
+            if isinstance(frame, FetchedFrame):
                 _write(gaps.pop(oid), frame.content)
             elif isinstance(frame, CorruptError):
                 damaged.add(oid)

@@ -10,8 +10,8 @@ from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.recipe import Recipe
-from dver.remote.index.mirror import RemoteFound
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.index.mirror import RemoteLocation
+from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.storage import Storage
 from dver.store.objects.codec import decode_recipe
 from dver.store.writer import LARGE, StoreWriter
@@ -31,17 +31,17 @@ class BlobGetter:
     count: int = 0
     received: int = 0
 
-    def get(self, blobs: Sequence[RemoteFound]) -> None:
+    def get(self, blobs: Sequence[RemoteLocation]) -> None:
         """Get all of `blobs`, which are not chunked themselves; what cannot be had is left out."""
         moved = self.task.advance
         for oid, frame in fetch_frames(self.storage, blobs, jobs=self.jobs, received=self._receive, moved=moved):
-            if isinstance(frame, Frame):
+            if isinstance(frame, FetchedFrame):
                 self._keep(frame)
                 self.count += 1
             elif isinstance(frame, CorruptError):
                 self.bad.add(oid)
 
-    def keep_recipes(self, frames: Sequence[Frame]) -> None:
+    def keep_recipes(self, frames: Sequence[FetchedFrame]) -> None:
         """Keep recipes whose chunks are here by now, if the chunks are what the recipe says. To be called once the
         writer has made the chunks durable: what has a recipe in the store is there.
         """
@@ -63,7 +63,7 @@ class BlobGetter:
             return False
         return True
 
-    def _keep(self, frame: Frame) -> None:
+    def _keep(self, frame: FetchedFrame) -> None:
         if self.loose and frame.row.raw_size > LARGE:
             self.writer.add_loose(frame.row.oid, iter((frame.content,)))
         else:

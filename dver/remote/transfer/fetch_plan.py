@@ -17,8 +17,8 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.mirror import RemoteFound
-from dver.remote.packs.frame_ranges import Frame, fetch_frames
+from dver.remote.index.mirror import RemoteLocation
+from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.transfer.blob_assembly import Assembly
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.loose import LinkMode
@@ -54,12 +54,12 @@ class FetchPlan:
     """What a fetch would get. The trees it took to find out are in the store already."""
 
     roots: tuple[ObjectRef, ...] = ()
-    blobs: tuple[RemoteFound, ...] = ()
+    blobs: tuple[RemoteLocation, ...] = ()
     incomplete: bool = False
     """Is something wanted that cannot be had?"""
     damaged: frozenset[Oid] = frozenset()
     """Objects of which neither the store nor the remote has a good copy, as far as is known yet."""
-    recipes: tuple[Frame, ...] = ()
+    recipes: tuple[FetchedFrame, ...] = ()
     """Of large blobs whose chunks are to be kept in packs: to be kept too, once these are here."""
     assemblies: tuple[Assembly, ...] = ()
     """Large blobs to be put together as loose files."""
@@ -149,7 +149,7 @@ class _Getter:
     bad: set[Oid]
     """Objects of which no good copy was found yet."""
     assemblies: list[Assembly] = field(default_factory=list)
-    recipe_frames: list[Frame] = field(default_factory=list)
+    recipe_frames: list[FetchedFrame] = field(default_factory=list)
     count: int = 0
     received: int = 0
     files: int = 0
@@ -158,7 +158,7 @@ class _Getter:
     _refreshed: bool = False
     _asked: set[Oid] = field(default_factory=set)
     """Blobs of which `_found` tells where the remote has them, if it has."""
-    _found: list[RemoteFound] = field(default_factory=list)
+    _found: list[RemoteLocation] = field(default_factory=list)
     _on_the_way: dict[Oid, Leaf | Sharded] = field(default_factory=dict)
     _sizes: dict[Oid, int] = field(default_factory=dict)
     """Bytes that large blobs have where they are listed. A recipe for more is a lie, which would fill the disk."""
@@ -177,7 +177,7 @@ class _Getter:
             root = entry.ref(join(root.path, name))
         return root
 
-    def blobs_below(self, roots: Sequence[ObjectRef]) -> list[RemoteFound]:
+    def blobs_below(self, roots: Sequence[ObjectRef]) -> list[RemoteLocation]:
         """Where the blobs and chunks lie that the store lacks. Sets `lost` if there are some that cannot be had.
 
         Chunks that are in loose blobs here are kept at once.
@@ -275,16 +275,16 @@ class _Getter:
                 yield frame.row.oid, recipe
         self.lost = self.lost or lacking > 0
 
-    def _frames(self, found: Sequence[RemoteFound]) -> Iterator[Frame]:
+    def _frames(self, found: Sequence[RemoteLocation]) -> Iterator[FetchedFrame]:
         """The good ones of the frames `found`; the others are noted as bad."""
         for oid, frame in fetch_frames(self.catalog.storage, found, jobs=self.catalog.jobs, received=self._receive):
-            if isinstance(frame, Frame):
+            if isinstance(frame, FetchedFrame):
                 self.bad.discard(oid)
                 yield frame
             elif isinstance(frame, CorruptError):
                 self.bad.add(oid)
 
-    def _keep(self, frame: Frame) -> None:
+    def _keep(self, frame: FetchedFrame) -> None:
         self.writer.add_frame(frame.row, frame.frame)
         self.count += 1
 
@@ -314,7 +314,7 @@ class _Getter:
             self._on_the_way.update(self.trees([oid]))
         return self._on_the_way.get(oid)
 
-    def _locate(self, oids: Sequence[Oid]) -> list[RemoteFound]:
+    def _locate(self, oids: Sequence[Oid]) -> list[RemoteLocation]:
         if not self._refreshed:
             self.catalog.refresh()
             self._refreshed = True
@@ -330,7 +330,7 @@ def _damaged(store: Store, recipe: Recipe) -> set[Oid]:
     return {one.oid for one, content in store.read_all(found) if isinstance(content, CorruptError)}
 
 
-def _decoded(frame: Frame) -> Leaf | Sharded | None:
+def _decoded(frame: FetchedFrame) -> Leaf | Sharded | None:
     """The tree in `frame`; None if there is none."""
     try:
         return tree.decode(frame.content)

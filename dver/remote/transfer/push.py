@@ -19,14 +19,21 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Row
-from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.clock import remote_time
-from dver.remote.gc.read_state import Changed
+from dver.remote.gc.read_state import RemoteChanged
 from dver.remote.index.catalog import Catalog
+from dver.remote.index.condemned_lists import withdraw
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.index.mirror import pack_key
-from dver.remote.index.withdraw import withdraw
-from dver.remote.packs.upload_bodies import FromPack, Stopped, Watched, build_pack, whole_pack_pieces, whole_pack_rows
+from dver.remote.packs.upload_bodies import (
+    PackFrames,
+    StoppableBody,
+    UploadStopped,
+    build_pack,
+    whole_pack_pieces,
+    whole_pack_rows,
+)
 from dver.remote.parallel import UPLOADS, in_parallel
 from dver.remote.storage import FileBody, ObjectInfo, Storage
 from dver.remote.transfer.confirm_index import look_again
@@ -76,13 +83,13 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
     """
     if not plan.roots:
         return UploadResult()
-    before = catalog.glance
+    before = catalog.contents
     put = _put_all(plan, store, catalog, catalog.condemned, progress)
     result, packs, indexes = put.result, put.packs, [put.listing]
     for _ in range(_LOOKS):
         try:
             safe = look_again(before, packs, store, catalog)
-        except Changed:
+        except RemoteChanged:
             break
         if safe is None:
             return result
@@ -92,7 +99,7 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
             _withdraw(indexes, catalog)
             raise
         put = _put_all(again, store, catalog, safe.condemned, progress)
-        before, packs = safe.glance, packs | put.packs
+        before, packs = safe.contents, packs | put.packs
         indexes.append(put.listing)
         result = result.plus(put.result)
     _withdraw(indexes, catalog)
@@ -165,9 +172,9 @@ class _Sender:
         try:
             # What waits to be taken is small: rows. So a slow upload holds up nobody.
             return list(in_parallel(self.send, uploads, jobs=jobs, ahead=len(uploads), most=UPLOADS))
-        except Stopped:
+        except UploadStopped:
             # An upload that came first in line was stopped because of another's failure.
-            raise self.failure or Stopped from None
+            raise self.failure or UploadStopped from None
         finally:
             self.stop.set()
 
@@ -175,7 +182,7 @@ class _Sender:
         """Upload one pack, unless it is there already. If it fails, all others stop."""
         try:
             if self.stop.is_set():
-                raise Stopped
+                raise UploadStopped
             return self._send_whole(upload) if isinstance(upload, WholePack) else self._send_new(upload)
         except BaseException as error:
             self.failure = self.failure or error
@@ -186,8 +193,8 @@ class _Sender:
         rows = whole_pack_rows(upload.path, upload.name)
         if upload.name in self.taken:
             found = sorted(location_of(0, row) for row in rows)
-            return self._send_new(NewPack((FromPack(upload.path, tuple(found)),), upload.size, upload.objects))
-        body = Watched(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop)
+            return self._send_new(NewPack((PackFrames(upload.path, tuple(found)),), upload.size, upload.objects))
+        body = StoppableBody(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop)
         return self._put(PackRef(upload.name, upload.size), rows, body)
 
     def _send_new(self, upload: NewPack, salt: bytes = b"") -> _Sent:
@@ -196,14 +203,14 @@ class _Sender:
             if name in self.taken:
                 return self._send_new(upload, name)
             file = FileBody(writer.path)
-            body = Watched(file.size, file.chunks, self.stop)
+            body = StoppableBody(file.size, file.chunks, self.stop)
             return self._put(PackRef(name, file.size), writer.rows, body)
 
     def send_salt(self) -> _Sent:
         """Upload a pack that holds nothing but what makes it unlike any other."""
         return self._send_new(NewPack((), 0, 0), os.urandom(_SALT_SIZE))
 
-    def _put(self, ref: PackRef, rows: list[Row], body: Watched) -> _Sent:
+    def _put(self, ref: PackRef, rows: list[Row], body: StoppableBody) -> _Sent:
         key = pack_key(ref.name)
         there = self.storage.stat(key)
         if there == ObjectInfo(key, ref.size):
@@ -218,10 +225,10 @@ class _Sender:
 def _index(roots: Iterable[ObjectRef], packs: Iterable[_Sent]) -> RemoteIndex:
     """An index of `packs`; an object in two of them is listed in the first by name."""
     by_name = sorted(packs, key=lambda one: one.ref.name)
-    listed: dict[Oid, Location] = {}
+    listed: dict[Oid, IndexRow] = {}
     for number, pack in enumerate(by_name):
         for oid, kind, codec, offset, raw, stored, _ in pack.rows:
-            listed.setdefault(oid, Location(oid, number, kind, codec, offset, raw, stored))
+            listed.setdefault(oid, IndexRow(oid, number, kind, codec, offset, raw, stored))
     return RemoteIndex(
         tuple(sorted(root.oid for root in roots)),
         tuple(one.ref for one in by_name),

@@ -19,7 +19,7 @@ from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.index.catalog import Catalog
 from dver.remote.packs import fragmentation
-from dver.remote.packs.upload_bodies import FromLoose, FromPack, NewRecipe, Source, whole_pack_rows
+from dver.remote.packs.upload_bodies import LooseChunks, NewRecipe, PackFrames, PackSource, whole_pack_rows
 from dver.store.objects.frames import ObjectLocation, location_of
 from dver.store.objects.loose_chunks import ChunkLocation
 from dver.store.objects.reader import StoreReader
@@ -48,7 +48,7 @@ class WholePack:
 class NewPack:
     """A pack to be made of frames of local packs, and of loose blobs."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[PackSource, ...]
     size: int
     objects: int
 
@@ -279,15 +279,15 @@ def _new_pack(group: list[_Item]) -> NewPack:
     return NewPack(tuple(_sources(group)), size, len(group))
 
 
-def _sources(group: list[_Item]) -> Iterator[Source]:
+def _sources(group: list[_Item]) -> Iterator[PackSource]:
     for path, items in groupby(group, key=lambda item: item.origin):
         whats = [item.what for item in items]
         yield from [what for what in whats if isinstance(what, NewRecipe)]
         if path is not None:
             if found := tuple(what for what in whats if isinstance(what, ObjectLocation)):
-                yield FromPack(path, found)
+                yield PackFrames(path, found)
             if places := tuple(what for what in whats if isinstance(what, ChunkLocation)):
-                yield FromLoose(path, places)
+                yield LooseChunks(path, places)
 
 
 def _not_here(store: Store, roots: Sequence[ObjectRef], catalog: Catalog) -> MissingObjectError:

@@ -14,7 +14,7 @@ from dver.core.oid import Oid
 from dver.formats import run_batch
 from dver.formats.run_batch import Run
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import glance, runs_key
+from dver.remote.index.contents import list_contents, runs_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.index.mirror import Mirror
 from dver.remote.parallel import in_parallel
@@ -49,7 +49,7 @@ def receive(catalog: Catalog, take: Callable[[Run], bool]) -> Received:
 
     Raises RemoteError. Batches that are damaged are left out, and told.
     """
-    new = sorted(catalog.glance.runs.keys() - catalog.mirror.run_batches())
+    new = sorted(catalog.contents.runs.keys() - catalog.mirror.run_batches())
     count, damaged = 0, []
     for name, found in _fetched(new, catalog):
         if isinstance(found, CorruptError):
@@ -64,7 +64,7 @@ def receive(catalog: Catalog, take: Callable[[Run], bool]) -> Received:
 def gather(catalog: Catalog) -> int:
     """Put many small batches together: first the new ones are written, then the old ones deleted, so that each run is
     there all the time. Returns how many went. Raises RemoteError."""
-    seen = glance(catalog.storage).runs
+    seen = list_contents(catalog.storage).runs
     if len(seen) < _MANY:
         return 0
     latest: dict[str, Run] = {}

@@ -21,8 +21,8 @@ from dver.formats.remote_index import RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.gc import read_state
 from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc
-from dver.remote.gc.plan import SEVERAL, list_name
-from dver.remote.gc.read_state import packs_there
+from dver.remote.gc.plan import SEVERAL, condemned_list_name
+from dver.remote.gc.read_state import list_packs
 from dver.remote.gc.state import RemoteGcPlan
 from dver.remote.index.contents import condemned_key
 from dver.remote.index.mirror import INDEXES, PACKS, index_key
@@ -215,7 +215,7 @@ def test_whenever_a_gc_breaks_off_all_that_is_needed_is_there_and_the_next_one_g
 
 def condemn(storage: Storage, *, packs: Iterable[Oid] = (), indexes: Iterable[Oid] = (), at: int = START) -> None:
     one = Condemned(at, tuple(sorted(packs)), tuple(sorted(indexes)), GRACE)
-    storage.put(condemned_key(list_name(one)), BytesBody(encode(at, one.packs, one.indexes, grace=GRACE)))
+    storage.put(condemned_key(condemned_list_name(one)), BytesBody(encode(at, one.packs, one.indexes, grace=GRACE)))
 
 
 def test_what_is_condemned_is_pushed_again_under_another_name(tmp_path: Path, spy: Spy, clone: Clone) -> None:
@@ -237,7 +237,7 @@ def test_what_is_condemned_is_pushed_again_under_another_name(tmp_path: Path, sp
 def test_an_index_that_comes_after_a_list_does_not_bring_back_what_the_list_names(spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, {"x": b"x"})
     clone.push(spy, root)
-    (pack,) = packs_there(spy)
+    (pack,) = list_packs(spy)
     condemn(spy, packs=[pack])
     catalog = clone.catalog(spy)
     catalog.refresh()
@@ -279,7 +279,7 @@ def test_a_merged_index_never_gets_a_condemned_name(tmp_path: Path, spy: Spy, cl
     root = ObjectRef(content, ObjectKind.BLOB, b"x", 1)
     clone.push(spy, root)
     (first,) = index_names(spy)
-    (pack,) = packs_there(spy)
+    (pack,) = list_packs(spy)
     condemn(spy, indexes=[first])
     for day in range(3):
         collect(clone, spy, root, at=START + 1 + day)
@@ -288,7 +288,7 @@ def test_a_merged_index_never_gets_a_condemned_name(tmp_path: Path, spy: Spy, cl
     catalog.refresh()
     assert catalog.has_roots([content]) == {content}
     collect(clone, spy, root, at=START + 2 * GRACE)
-    assert pack not in packs_there(spy)
+    assert pack not in list_packs(spy)
     assert first not in index_names(spy)
     assert Clone(tmp_path / "c").fetch(spy, root).error() is None
 

@@ -20,7 +20,7 @@ from datasets import Clone, put_dataset, read_dataset
 from dver.core.errors import RemoteError
 from dver.formats.objectref import ObjectRef
 from dver.remote.gc.collection import remote_gc
-from dver.remote.gc.plan import FAR
+from dver.remote.gc.plan import CLOCK_MARGIN
 from dver.remote.storage import Body, Capabilities, MissingKey, Moved, ObjectInfo
 from dver.remote.transfer import confirm_index
 from dver.remote.transfer.push import push
@@ -148,7 +148,7 @@ class Play:
         self.now = NOW
         self.chance = random.Random(self.seed)
         # Without any grace, or with one that jumps of the clock take up: long before, just before, and after.
-        self.grace = self.chance.choice((0, 3 * FAR))
+        self.grace = self.chance.choice((0, 3 * CLOCK_MARGIN))
         self.stage = Stage(self.seed)
         # Few contents, so that what one clone lets go is what another one pushes.
         self.pool = [b"%d" % number * 50 for number in range(12)]
@@ -179,7 +179,7 @@ class Play:
                 if self.git and chance.random() < 0.5:
                     del self.git[chance.choice(sorted(self.git))]
                 if chance.random() < 0.3:
-                    self.now += chance.choice((FAR // 2, FAR, 3 * FAR)) if self.grace else 0
+                    self.now += chance.choice((CLOCK_MARGIN // 2, CLOCK_MARGIN, 3 * CLOCK_MARGIN)) if self.grace else 0
 
         return part
 
@@ -204,7 +204,7 @@ class Play:
             assert read_dataset(fresh.store, root.oid) == dataset
         clone = Clone(self.folder / "last")
         for _ in range(4):
-            self.now += 3 * FAR
+            self.now += 3 * CLOCK_MARGIN
             remote_gc(
                 lambda: list(self.git), clone.store, clone.catalog(self.shelf), grace=self.grace, now=lambda: self.now
             )

@@ -10,7 +10,7 @@ from gcworld import GRACE, World
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.condemned import Condemned
-from dver.remote.gc.plan import FAR, SEVERAL, SMALL_INDEX, list_name
+from dver.remote.gc.plan import CLOCK_MARGIN, SEVERAL, SMALL_INDEX, condemned_list_name
 
 MIB = 2**20
 
@@ -27,7 +27,7 @@ def dataset(world: World, *sizes: int) -> Oid:
 def condemn(world: World, *, at: int, grace: int = GRACE) -> None:
     """List all that is there."""
     one = Condemned(at, tuple(sorted(world.packs)), tuple(sorted(world.indexes)), grace)
-    world.lists[list_name(one)] = one
+    world.lists[condemned_list_name(one)] = one
 
 
 def check(world: World, roots: list[Oid]) -> None:
@@ -94,7 +94,7 @@ def test_several_small_packs_become_one(world: World) -> None:
     world.push(roots[-1])
     found = world.collect(roots)
     assert len(found.rewritten) == len(found.condemned_packs) == len(found.condemned_indexes) == SEVERAL
-    assert [row.leads_on for row in found.copies] == [True] * SEVERAL + [False] * SEVERAL
+    assert [row.names_others for row in found.copies] == [True] * SEVERAL + [False] * SEVERAL
     assert set(found.merged_roots) == set(roots)
     check(world, roots)
     assert world.plan(roots).empty
@@ -131,7 +131,7 @@ def test_a_root_that_only_an_index_names_keeps_what_was_condemned_until_it_is_co
 def test_a_pack_that_is_needed_again_long_before_it_is_due_is_freed(world: World) -> None:
     root = dataset(world, 20 * MIB)
     world.push(root)
-    condemn(world, at=world.now, grace=FAR + 1)
+    condemn(world, at=world.now, grace=CLOCK_MARGIN + 1)
     found = world.collect([root])
     assert len(found.freed) == 1
     assert found.copies == ()
@@ -139,7 +139,7 @@ def test_a_pack_that_is_needed_again_long_before_it_is_due_is_freed(world: World
     assert world.collect([root]).empty
 
 
-@pytest.mark.parametrize("left", [FAR, 1, 0, -5])
+@pytest.mark.parametrize("left", [CLOCK_MARGIN, 1, 0, -5])
 def test_a_pack_that_is_needed_again_and_may_be_being_deleted_is_copied(world: World, left: int) -> None:
     root = dataset(world, 20 * MIB)
     world.push(root)
@@ -238,7 +238,7 @@ def test_an_index_is_never_there_without_its_packs(world: World) -> None:
 @pytest.mark.parametrize("seed", range(400))
 def test_whatever_happens_what_git_has_stays_and_the_rest_goes(seed: int) -> None:
     chance = random.Random(seed)
-    world = World(chance, grace=chance.choice((GRACE, 10 * FAR)))
+    world = World(chance, grace=chance.choice((GRACE, 10 * CLOCK_MARGIN)))
     git: list[Oid] = []
     seen = None
     for _ in range(chance.randrange(5, 60)):
@@ -255,7 +255,7 @@ def test_whatever_happens_what_git_has_stays_and_the_rest_goes(seed: int) -> Non
             case 2 if git:
                 git.remove(chance.choice(git))
             case 3:
-                world.now += chance.choice((0, 1, world.grace // 2, world.grace, FAR))
+                world.now += chance.choice((0, 1, world.grace // 2, world.grace, CLOCK_MARGIN))
             case 4:
                 seen = world.visible(), set(world.lists)  # a push begins that will end later
             case _:

@@ -11,7 +11,7 @@ from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import INDEXES, Mirror, index_key, pack_key, parse_index_key
@@ -29,7 +29,7 @@ def oid(text: str) -> Oid:
 
 def put_index(storage: Storage, *texts: str, roots: tuple[str, ...] = ()) -> Oid:
     """An index that lists `texts`, as if they lay in one pack, one after the other."""
-    rows = [Location(oid(text), 0, ObjectKind.BLOB, Codec.RAW, 100 + 100 * at, 5, 5) for at, text in enumerate(texts)]
+    rows = [IndexRow(oid(text), 0, ObjectKind.BLOB, Codec.RAW, 100 + 100 * at, 5, 5) for at, text in enumerate(texts)]
     content = remote_index.encode([oid(root) for root in roots], [PackRef(oid("".join(texts)), 10_000)], rows)
     storage.put(index_key(remote_index.name_of(content)), BytesBody(content))
     return remote_index.name_of(content)
@@ -96,7 +96,7 @@ def test_a_damaged_index_is_named_and_the_others_are_read(tmp_path: Path, spy: S
 
 
 def test_an_index_under_its_right_name_that_says_nonsense_is_refused(tmp_path: Path, spy: Spy) -> None:
-    outside = Location(oid("one"), 0, ObjectKind.BLOB, Codec.RAW, 100, 5, 5)
+    outside = IndexRow(oid("one"), 0, ObjectKind.BLOB, Codec.RAW, 100, 5, 5)
     content = remote_index.encode([], [PackRef(oid("pack"), 50)], [outside])
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     clone = Clone(tmp_path / "a")

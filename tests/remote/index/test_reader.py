@@ -13,7 +13,7 @@ from dver.core.oid import Oid
 from dver.formats import condemned, remote_index
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import condemned_key
@@ -55,7 +55,7 @@ def noise(count: int = ROWS, name: str = "noise") -> list[Oid]:
 def large_index(*, roots: list[Oid] = [], count: int = ROWS, first: int = 0) -> RemoteIndex:  # noqa: B006
     packs = sorted(PackRef(Oid.of(b"pack %d" % number), 32 << 20) for number in range(first, first + PACKS))
     rows = [
-        Location(oid, number % PACKS, ObjectKind.BLOB, Codec.RAW, 16 + number, 300, 300)
+        IndexRow(oid, number % PACKS, ObjectKind.BLOB, Codec.RAW, 16 + number, 300, 300)
         for number, oid in enumerate(noise(count))
     ]
     return RemoteIndex(tuple(sorted(roots)), tuple(packs), tuple(sorted(rows)))
@@ -167,7 +167,7 @@ def test_an_index_that_vanishes_while_it_is_read_is_looked_for_again(spy: Counti
 
 def small(texts: list[str], pack: str, *, roots: list[str] = []) -> RemoteIndex:  # noqa: B006
     rows = [
-        Location(Oid.of(text.encode()), 0, ObjectKind.BLOB, Codec.RAW, 16 + 100 * at, 5, 5)
+        IndexRow(Oid.of(text.encode()), 0, ObjectKind.BLOB, Codec.RAW, 16 + 100 * at, 5, 5)
         for at, text in enumerate(texts)
     ]
     ref = PackRef(Oid.of(pack.encode()), 10_000)
@@ -239,13 +239,13 @@ def test_a_pusher_compares_with_what_was_there_before_an_index_vanished(spy: Cou
     first = put(spy, large_index())
     catalog = clone.catalog(spy)
     catalog.refresh()
-    before = catalog.glance
+    before = catalog.contents
     spy.inner.delete(index_key(first))
     put(spy, large_index(first=100))
     some = noise()[:2]
     assert catalog.known(ObjectKind.BLOB, some) == set()
     assert len(catalog.locate(some)) == 2
-    assert catalog.glance == before
+    assert catalog.contents == before
 
 
 def test_an_index_that_vanished_is_dropped_alone(spy: Counting, clone: Clone) -> None:

@@ -12,7 +12,7 @@ from bigremote import made_up_rows
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.remote_index import PackRef
-from dver.remote.index.writer import IndexDraft
+from dver.remote.index.writer import IndexWriter
 from dver.store.objects.file_creation import ScratchDirectory
 
 PACKS = sorted(PackRef(Oid.of(b"%d" % number), 32 << 20) for number in range(5))
@@ -23,7 +23,7 @@ def test_a_draft_has_the_bytes_and_the_name_of_the_index(tmp_path: Path, count: 
     rows = list(made_up_rows(random.Random(1), count, range(5)))
     roots = [Oid.of(b"b"), Oid.of(b"a")]
     expected = remote_index.encode(roots, PACKS, rows)
-    with IndexDraft(ScratchDirectory(tmp_path / "tmp")) as draft:
+    with IndexWriter(ScratchDirectory(tmp_path / "tmp")) as draft:
         draft.add(iter(rows))
         body = draft.body(roots, PACKS)
         assert b"".join(body.chunks()) == b"".join(body.chunks()) == expected
@@ -33,7 +33,7 @@ def test_a_draft_has_the_bytes_and_the_name_of_the_index(tmp_path: Path, count: 
 
 
 def test_a_draft_of_many_rows_takes_little_memory(tmp_path: Path) -> None:
-    with IndexDraft(ScratchDirectory(tmp_path / "tmp")) as draft:
+    with IndexWriter(ScratchDirectory(tmp_path / "tmp")) as draft:
         draft.add([])
         tracemalloc.start()
         draft.add(made_up_rows(random.Random(1), 60_000, range(5)))

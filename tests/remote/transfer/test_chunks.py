@@ -17,10 +17,10 @@ from dver.core.oid import Oid
 from dver.formats import recipe
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import Location, PackRef, RemoteIndex
+from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.mirror import PACKS, pack_key
-from dver.remote.packs.frame_ranges import ranges
+from dver.remote.packs.frame_ranges import group_ranges
 from dver.remote.storage import FileBody, Moved
 from dver.remote.transfer.blob_assembly import Assembly
 from dver.remote.transfer.fetch import DownloadResult, fetch
@@ -161,7 +161,7 @@ def test_a_scattered_blob_is_put_together_again(spy: Spy, source: Clone, clone: 
         source.push(spy, root)
         ((_, made),) = source.store.recipes([root.oid])
         assert isinstance(made, recipe.Recipe)
-        reads.append(len(list(ranges(source.mirror.locate(made.oids)))))
+        reads.append(len(list(group_ranges(source.mirror.locate(made.oids)))))
     assert root is not None
     assert max(reads) <= 16 + 24 // 2 + 4
     assert get(clone, spy, root, LinkMode.COPY).error() is None
@@ -373,7 +373,7 @@ def test_a_recipe_that_lies_is_found_out(spy: Spy, clone: Clone, tmp_path: Path,
         spy.put(pack_key(name), FileBody(writer.path))
         ref = PackRef(name, FileBody(writer.path).size)
         rows = [
-            Location(row.oid, 0, row.kind, row.codec, row.offset, row.raw_size, row.stored_size) for row in writer.rows
+            IndexRow(row.oid, 0, row.kind, row.codec, row.offset, row.raw_size, row.stored_size) for row in writer.rows
         ]
     clone.catalog(spy).publish(RemoteIndex((), (ref,), tuple(sorted(rows))))
     clone.open()

@@ -15,9 +15,9 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.remote_index import RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.gc.collection import remote_gc
-from dver.remote.index.catalog import Catalog, Listing
+from dver.remote.index.catalog import Catalog, PublishedIndex
+from dver.remote.index.condemned_lists import withdraw
 from dver.remote.index.mirror import INDEXES, PACKS, index_key
-from dver.remote.index.withdraw import withdraw
 from dver.remote.storage import ObjectInfo
 from dver.remote.transfer.push import UploadResult, push
 from dver.remote.transfer.push_plan import plan_push
@@ -105,7 +105,7 @@ def test_packs_that_are_deleted_while_the_push_is_under_way_are_sent_again(tmp_p
     catalog = clone.catalog(spy)
 
     class Late(Catalog):
-        def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> Listing | None:
+        def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> PublishedIndex | None:
             if not spy.made("delete"):
                 for _ in range(2):
                     collect(tmp_path / "g", spy, grace=0)

@@ -14,11 +14,11 @@ from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
-from dver.formats.remote_index import Location, PackRef
+from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, write_directory
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.mirror import INDEXES, index_key, pack_key
-from dver.remote.packs.frame_ranges import GAP, RANGE, ranges
+from dver.remote.packs.frame_ranges import GAP, RANGE, group_ranges
 from dver.remote.storage import BytesBody, Moved, Storage
 from dver.remote.transfer.fetch import DownloadResult, fetch, fetch_planned
 from dver.remote.transfer.fetch_plan import plan_fetch
@@ -277,7 +277,7 @@ def test_an_index_that_lies_about_an_object_is_found_out(spy: Spy, source: Clone
     push_dataset(source, spy, {"evil": b"evil content"})
     (found,) = source.mirror.locate([Oid.of(b"evil content")])
     victim = Oid.of(b"good content")
-    row = Location(victim, 0, ObjectKind.BLOB, found.codec, found.offset, found.raw_size, found.stored_size)
+    row = IndexRow(victim, 0, ObjectKind.BLOB, found.codec, found.offset, found.raw_size, found.stored_size)
     content = remote_index.encode([], [PackRef(found.pack, found.pack_size)], [row])
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     result = clone.fetch(spy, ObjectRef(victim, ObjectKind.BLOB, b"good"))
@@ -288,7 +288,7 @@ def test_an_index_that_lies_about_an_object_is_found_out(spy: Spy, source: Clone
 def test_an_index_that_promises_a_huge_object_does_not_exhaust_memory(spy: Spy, clone: Clone) -> None:
     victim = Oid.of(b"x")
     size = 2**50
-    row = Location(victim, 0, ObjectKind.BLOB, Codec.RAW, 100, size, size)
+    row = IndexRow(victim, 0, ObjectKind.BLOB, Codec.RAW, 100, size, size)
     content = remote_index.encode([], [PackRef(victim, 2**52)], [row])
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     spy.put(pack_key(victim), BytesBody(bytes(1000)))
@@ -361,12 +361,12 @@ def test_what_came_before_an_interruption_is_not_fetched_again(
 def test_neighbours_share_a_request_and_distant_ones_do_not(source: Clone, spy: Spy) -> None:
     push_dataset(source, spy, files(600, size=20_000))
     located = source.mirror.locate(map(Oid.of, files(600, size=20_000).values()))
-    parts = list(ranges(located))
+    parts = list(group_ranges(located))
     assert [one for part in parts for one in part.frames] == located
     assert len(parts) == 3
     assert all(part.end - part.start <= RANGE for part in parts)
     near, far = located[::2], located[::30]
-    assert len(list(ranges(near))) == 3
-    assert len(list(ranges(far))) == len(far)
+    assert len(list(group_ranges(near))) == 3
+    assert len(list(group_ranges(far))) == len(far)
     assert 20_000 < GAP < 29 * 20_000
-    assert list(ranges([])) == []
+    assert list(group_ranges([])) == []

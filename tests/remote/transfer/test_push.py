@@ -16,7 +16,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.mirror import INDEXES, PACKS, pack_key
-from dver.remote.packs.upload_bodies import FromPack
+from dver.remote.packs.upload_bodies import PackFrames
 from dver.remote.storage import Storage
 from dver.remote.transfer.push import push
 from dver.remote.transfer.push_plan import NewPack, PushPlan, WholePack, missing_on_remote, plan_push
@@ -57,7 +57,9 @@ def shapes(plan: PushPlan) -> list[object]:
 
 
 def _sources(upload: NewPack) -> list[object]:
-    return [[one.oid for one in source.found] if isinstance(source, FromPack) else source for source in upload.sources]
+    return [
+        [one.oid for one in source.found] if isinstance(source, PackFrames) else source for source in upload.sources
+    ]
 
 
 def flip(path: Path, at: int) -> None:
@@ -161,7 +163,7 @@ def test_trees_come_before_blobs(spy: Spy, clone: Clone) -> None:
     plan = plan_push([put_dataset(clone.store, files(50))], clone.store, clone.catalog(spy))
     (upload,) = plan.uploads
     assert isinstance(upload, NewPack)
-    kinds = [found.kind for source in upload.sources if isinstance(source, FromPack) for found in source.found]
+    kinds = [found.kind for source in upload.sources if isinstance(source, PackFrames) for found in source.found]
     assert kinds == sorted(kinds, reverse=True)
 
 

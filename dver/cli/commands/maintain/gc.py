@@ -15,7 +15,7 @@ from dver.config.schema import seconds
 from dver.core.errors import UsageError
 from dver.maintenance.unreferenced import UnreferencedData
 from dver.ops.maintain.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
-from dver.ops.maintain.gc_remote import RemoteReport, forget_repository, gc_remote
+from dver.ops.maintain.gc_remote import RemoteGcReport, forget_repository, gc_remote
 from dver.repo import Repository
 
 _ALL = "*"
@@ -194,7 +194,7 @@ def _print_restored(ctx: Context, report: RestoreReport) -> None:
         ctx.note("the next `dver gc` removes it again, unless a commit needs it by then")
 
 
-def _print_remote(ctx: Context, report: RemoteReport) -> None:
+def _print_remote(ctx: Context, report: RemoteGcReport) -> None:
     where = f"{report.remote} ({terminal.printable(report.url)})"
     would = "would " if report.dry_run else ""
     if not (report.condemned_packs or report.deleted_packs):

@@ -22,10 +22,10 @@ GRACE: Final = 14 * 86_400
 
 def withdraw(indexes: Iterable[Oid], storage: Storage, *, now: int, grace: int = GRACE) -> None:
     """Hide `indexes` from all who push, and have the next gcs delete them. Raises RemoteError."""
-    put_list(Condemned(now, (), tuple(sorted(set(indexes))), grace), storage)
+    put_condemned_list(Condemned(now, (), tuple(sorted(set(indexes))), grace), storage)
 
 
-def put_list(one: Condemned, storage: Storage) -> None:
+def put_condemned_list(one: Condemned, storage: Storage) -> None:
     """Write a condemned list. Raises RemoteError."""
     content = condemned.encode(one.at, one.packs, one.indexes, grace=one.grace)
     storage.put(condemned_key(Oid.of(content)), BytesBody(content))

@@ -10,9 +10,9 @@ from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Row
-from dver.remote.gc.read_state import Changed, look
-from dver.remote.gc.state import IndexFacts, Listed, RemoteState
-from dver.remote.index.contents import Glance, glance, repository_key
+from dver.remote.gc.read_state import RemoteChanged, read_state
+from dver.remote.gc.state import IndexSummary, RemoteRow, RemoteState
+from dver.remote.index.contents import RemoteContents, list_contents, repository_key
 from dver.remote.index.mirror import pack_key, parse_index_key
 from dver.remote.index.repositories import read_entries
 from dver.remote.storage import Storage
@@ -26,10 +26,10 @@ _TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class RemoteInventory:
     """The state of a remote without what is damaged. `damaged` has the keys of that, each with the reason."""
 
-    seen: Glance
+    seen: RemoteContents
     state: RemoteState
     damaged: dict[str, str]
 
@@ -39,7 +39,7 @@ class Survey:
         return listed_names(self.state.lists.values())
 
     @property
-    def visible(self) -> list[IndexFacts]:
+    def visible(self) -> list[IndexSummary]:
         """The indexes that no gc is about to delete."""
         condemned = self.condemned
         return [index for index in self.state.indexes if index.name not in condemned]
@@ -54,16 +54,16 @@ class Survey:
         """Packs that no index lists. The packs of damaged indexes are among them."""
         return sorted(self.state.packs.keys() - {ref.name for index in self.state.indexes for ref in index.packs})
 
-    def rows_of(self, packs: Collection[Oid]) -> dict[Oid, list[Listed]]:
+    def rows_of(self, packs: Collection[Oid]) -> dict[Oid, list[RemoteRow]]:
         """The rows of `packs`, each frame once, by offset."""
-        rows: dict[Oid, dict[int, Listed]] = {name: {} for name in packs}
+        rows: dict[Oid, dict[int, RemoteRow]] = {name: {} for name in packs}
         for row in self.state.rows():
             if row.pack in rows:
                 rows[row.pack][row.offset] = row
         return {name: [listed[at] for at in sorted(listed)] for name, listed in rows.items()}
 
 
-def survey(storage: Storage, store: Store, *, jobs: int) -> Survey:
+def read_inventory(storage: Storage, store: Store, *, jobs: int) -> RemoteInventory:
     """Read all indexes, lists and entries, and list the packs. In `store` files are made.
 
     Raises RemoteError, also if the remote changes all the time; CorruptError for what a newer version wrote.
@@ -71,12 +71,12 @@ def survey(storage: Storage, store: Store, *, jobs: int) -> Survey:
     for _ in range(_TRIES):
         damaged: dict[str, str] = {}
         try:
-            seen, state = look(storage, glance(storage), store, jobs=jobs, damaged=damaged)
-        except Changed:
+            seen, state = read_state(storage, list_contents(storage), store, jobs=jobs, damaged=damaged)
+        except RemoteChanged:
             continue
-        if seen.indexes.keys() <= glance(storage).indexes.keys():  # else packs were perhaps deleted in between
+        if seen.indexes.keys() <= list_contents(storage).indexes.keys():  # else packs were perhaps deleted in between
             damaged |= _damaged_entries(storage, seen)
-            return Survey(seen, state, damaged)
+            return RemoteInventory(seen, state, damaged)
     raise changed(storage)
 
 
@@ -106,7 +106,7 @@ def remote_footer(storage: Storage, name: Oid, size: int) -> list[Row]:
     return rows
 
 
-def _damaged_entries(storage: Storage, seen: Glance) -> dict[str, str]:
+def _damaged_entries(storage: Storage, seen: RemoteContents) -> dict[str, str]:
     damaged: dict[str, str] = {}
     for name in sorted(seen.repositories):
         try:
