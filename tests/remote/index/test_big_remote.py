@@ -46,7 +46,7 @@ def test_what_was_looked_up_is_not_looked_up_again(tmp_path: Path, big: tuple[Co
     clone.open()
     before = storage.requests
     catalog = clone.catalog(storage)
-    assert {one.oid for one in catalog.locate([want.oid, oid])} == {want.oid, oid}
+    assert {one.oid for one in catalog.locate([want.tree.oid, oid])} == {want.tree.oid, oid}
     assert storage.requests == before
 
 
