@@ -26,7 +26,7 @@ def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
     if files:
         ctx.note(staged_line([path_text(repo, one) for one in files]) + then)
     for path in repo.not_staged:
-        command = terminal.printable(f"git add {quoted(os.fsdecode(repo.shown(path)))}")
+        command = terminal.printable(f"git add {quoted(os.fsdecode(repo.layout.shown(path)))}")
         ctx.note(f"not staged: {path_text(repo, path)} has other unstaged changes; `{command}` stages all")
 
 

@@ -107,21 +107,21 @@ def by_remote(repo: Repository, brought: Iterable[Brought]) -> dict[str, list[To
     for one in brought:
         for path, pointer in one.data:
             if pointer.push:
-                name = pointer.remote or repo.remote_settings().name
+                name = pointer.remote or repo.remotes.settings().name
                 groups.setdefault(name, []).append(ToSend(one.file.commit, pointer.ref(path)))
     return groups
 
 
 def nowhere(repo: Repository, name: str, wanted: Sequence[ToSend]) -> MissingObjectError:
     """The error for data that is neither in the store nor, by what is known here, on the remote `name`."""
-    catalog = repo.catalog(name)
+    catalog = repo.remotes.catalog(name)
 
     def somewhere(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
         return repo.store.present(oids) | catalog.known(kind, oids)
 
     reader = StoreReader(repo.store)
     lost = [one for one in wanted if find_missing([one.root], reader, somewhere)] or wanted
-    places = [f"{repo.shown(one.root.path)} in commit {one.commit[:_SHORT]}" for one in lost]
+    places = [f"{repo.layout.shown(one.root.path)} in commit {one.commit[:_SHORT]}" for one in lost]
     commits = {one.commit for one in lost}
     return MissingObjectError(
         f"the data of {count(len(commits), 'commit')} cannot be pushed: {join_limited(places)}",

@@ -79,7 +79,7 @@ def check_config(repo: Repository) -> Iterator[Finding]:
         )
     for name in config.remote_names:
         try:
-            repo.remote_settings(name)
+            repo.remotes.settings(name)
         except DverError as error:
             yield problem_finding("config", error)
 
@@ -116,7 +116,7 @@ def check_store(repo: Repository) -> Iterator[Finding]:
             f"the pack {path.name[:12]}… is damaged, and what it holds counts as absent",
             "`dver fsck --repair` saves what is whole, and looks for good copies of the rest",
         )
-    stage = Path(os.fsdecode(repo.scratch))
+    stage = Path(os.fsdecode(repo.layout.staging_dir))
     for folder, left, cure in (
         (store.scratch.folder, store.scratch.leftovers(), "dver add"),
         (stage, ScratchDirectory(stage).leftovers(), "dver checkout"),
@@ -133,7 +133,7 @@ def check_store(repo: Repository) -> Iterator[Finding]:
 def check_pointers(repo: Repository) -> Iterator[Finding]:
     """Pointers and locks that cannot be read; data that two of them name, that is absent, or that Git keeps as well."""
     named: dict[bytes, Tracked] = {}
-    for path, file in sorted(pointers.in_worktree(repo.git, repo.prefix).items()):
+    for path, file in sorted(pointers.in_worktree(repo.git, repo.layout.prefix).items()):
         try:
             found = named_in(repo, path, file.blob, file.content or b"")
         except (CorruptError, ConflictError) as error:
@@ -163,7 +163,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
             "git rm -r --cached -- PATH   (the files stay)",
         )
     ignored = index.ignored(repo.git, paths)
-    open_to_git = [path for path in paths if path not in ignored and os.path.lexists(repo.absolute(path))]
+    open_to_git = [path for path in paths if path not in ignored and os.path.lexists(repo.layout.absolute(path))]
     if open_to_git:
         yield Finding(
             Level.WARNING,
@@ -214,7 +214,7 @@ def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:
     probes = []
     for name in names:
         try:
-            probes.append(_Probe(name, repo.connect(name)))
+            probes.append(_Probe(name, repo.remotes.connect(name)))
         except RemoteError as error:
             yield problem_finding("remote", error)
         except RepositoryError:  # its settings, of which check_config has told
@@ -260,7 +260,7 @@ def _two(apart: bool) -> str:
 
 
 def _names(repo: Repository, paths: list[bytes]) -> str:
-    return join_limited([repo.shown(path) for path in paths])
+    return join_limited([repo.layout.shown(path) for path in paths])
 
 
 def _files(folder: Path) -> list[int]:

@@ -16,10 +16,10 @@ from dver.store.registered_clones import CloneState, list_clones
 
 def check_shared_store(repo: Repository) -> Iterator[Finding]:
     """What only concerns a store that others use, or that was used before."""
-    if repo.sharing.clone is not None and repo.store_root.is_dir():
+    if repo.sharing.clone is not None and repo.store_dir.is_dir():
         yield from _check_folders(repo)
         yield from _check_clones(repo)
-    former = repo.former_store
+    former = repo.former_store_dir
     if former is not None:
         yield Finding(
             Level.WARNING,
@@ -30,7 +30,7 @@ def check_shared_store(repo: Repository) -> Iterator[Finding]:
 
 
 def _check_folders(repo: Repository) -> Iterator[Finding]:
-    folders = list(_folders(repo.store_root))
+    folders = list(_folders(repo.store_dir))
     closed = [folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)]
     if closed:
         error = denied(closed[0])
@@ -45,12 +45,12 @@ def _check_folders(repo: Repository) -> Iterator[Finding]:
             "store",
             f"closed to others, though cache.shared is {repo.config.cache_shared}:"
             f" {join_limited(list(map(os.fspath, ours)))}",
-            f"chmod -R g+rwX {quoted(os.fspath(repo.store_root))}; find the folders and chmod g+s them",
+            f"chmod -R g+rwX {quoted(os.fspath(repo.store_dir))}; find the folders and chmod g+s them",
         )
 
 
 def _check_clones(repo: Repository) -> Iterator[Finding]:
-    clones = list_clones(repo.store_root)
+    clones = list_clones(repo.store_dir)
     yield Finding(Level.OK, "store", f"{count(len({(one.git_dir, one.mark) for one in clones}), 'clone')} use it")
     for state, text in (
         (CloneState.GONE, "clones that are not there any more, so that gc refuses to run"),

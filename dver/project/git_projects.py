@@ -9,10 +9,10 @@ from typing import Final
 
 from dver.git.git_repo import GitRepo, run
 from dver.git.staged import Staged
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.targets import is_at_or_below
 
-_FOLDER: Final = os.fsencode(PROJECT_FOLDER)
+_FOLDER: Final = os.fsencode(PROJECT_DIR)
 _FILES: Final = b":(glob)**/" + _FOLDER + b"/*"
 
 
@@ -34,7 +34,7 @@ def project_around(git: GitRepo, path: bytes) -> Repository:
     """The project that `path`, relative to the top of the worktree, is in by what is on disk; else one at the top."""
     folder = git.worktree / os.fsdecode(os.path.dirname(path))
     for root in (folder, *folder.parents):
-        if root == git.worktree or (root / PROJECT_FOLDER).is_dir():
+        if root == git.worktree or (root / PROJECT_DIR).is_dir():
             return Repository(root, git)
     return Repository(git.worktree, git)
 
@@ -44,7 +44,7 @@ def roots_in(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
     prefixes = {
         os.path.dirname(folder) for path in paths if os.path.basename(folder := os.path.dirname(path)) == _FOLDER
     }
-    if (git.worktree / PROJECT_FOLDER).is_dir():
+    if (git.worktree / PROJECT_DIR).is_dir():
         prefixes.add(b"")
     return [git.worktree / os.fsdecode(prefix) for prefix in sorted(prefixes)]
 

@@ -18,7 +18,7 @@ def ignore_own_directories(repo: Repository, scope: Scope, changes: Sequence[Cha
     """Have Git ignore the directories in the worktree that `changes` of settings name: in the `.gitignore`, staged, for
     the project's settings, and in this clone alone for others."""
     for directory in _named(repo, changes):
-        path = os.path.relpath(os.path.normpath(os.fsencode(directory)), repo.top)
+        path = os.path.relpath(os.path.normpath(os.fsencode(directory)), repo.layout.top)
         if path.startswith(b"..") or path == b"." or path.split(b"/")[0] == b".git":
             continue
         if index.ignored(repo.git, [path + b"/packs"]):

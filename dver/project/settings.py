@@ -11,7 +11,7 @@ from dver.core.files import read_regular
 from dver.git import index
 from dver.project.own_directories import Change, ignore_own_directories
 from dver.project.trusted_settings import accept
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def apply(repo: Repository, scope: Scope, changes: Sequence[Change]) -> None:
 
 def staged(repo: Repository, change: Callable[[], T]) -> T:
     """Run `change`, then stage the project's configuration if Git tracks it."""
-    path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
+    path = os.path.join(repo.layout.prefix, os.fsencode(PROJECT_DIR), b"config.toml")
     before = _content(repo, path)
     done = False
     try:
@@ -51,6 +51,6 @@ def staged(repo: Repository, change: Callable[[], T]) -> T:
 
 def _content(repo: Repository, path: bytes) -> bytes | None:
     try:
-        return read_regular(repo.absolute(path))
+        return read_regular(repo.layout.absolute(path))
     except FileNotFoundError:
         return None

@@ -29,7 +29,7 @@ def workspace_sources(
     offsets = _offsets(recipes)
     for oid, needed_at in paths.items():
         for path in needed_at:
-            absolute = repo.absolute(path)
+            absolute = repo.layout.absolute(path)
             if not os.path.isfile(absolute) or os.path.islink(absolute):
                 continue
             places[oid].append(FileRange(absolute))
@@ -78,7 +78,7 @@ def _store_of(folder: Path) -> Path | None:
         return None
     try:
         with Repository.open(folder) as repo:
-            root = repo.store_root
+            root = repo.store_dir
     except DverError:
         return None
     return root if root.is_dir() else None
@@ -104,8 +104,8 @@ def _trees(repo: Repository, wanted: set[Oid], roots: Iterable[bytes]) -> dict[O
             found[oid] = content
 
     for root in sorted(set(roots)):
-        if os.path.isdir(repo.absolute(root)):
-            snapshot = repo.scan(root, HashOnly())
+        if os.path.isdir(repo.layout.absolute(root)):
+            snapshot = repo.workspace.scan(root, HashOnly())
             if snapshot is not None:
                 for entries in _directories(snapshot, snapshot.root):
                     write_directory(entries, emit)

@@ -45,8 +45,8 @@ def get_targets(
 
 def get_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = None) -> DownloadResult:
     """Get all that `remote`, or the default one, knows of runs and that is new here. Raises RemoteError."""
-    name = remote or repo.remote_settings().name
-    catalog = repo.catalog(name, jobs=jobs)
+    name = remote or repo.remotes.settings().name
+    catalog = repo.remotes.catalog(name, jobs=jobs)
     catalog.refresh()
     received = receive(catalog, RunCache(repo).take)
     return DownloadResult(name, catalog.storage.url, runs=received.runs, damaged_runs=received.damaged)
@@ -68,7 +68,7 @@ def _download(
     damaged: Collection[Oid],
     progress: Progress,
 ) -> DownloadResult:
-    catalog = repo.catalog(name, jobs=jobs)
+    catalog = repo.remotes.catalog(name, jobs=jobs)
     url, mode = catalog.storage.url, repo.link_mode
     wanted = [_wanted(target) for target in targets]
     if dry_run:

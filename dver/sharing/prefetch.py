@@ -23,7 +23,7 @@ Planner = Callable[[], Sequence[CheckoutPlan]]
 def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | None]) -> bool:
     """Is nothing in the workspace at `path`, and not all of the new `entries` in the store? Then nothing has to be
     checked out: only the pointer matters."""
-    if os.path.lexists(repo.absolute(path)):
+    if os.path.lexists(repo.layout.absolute(path)):
         return False
     return bool(repo.store.find_missing([one.ref(at) for at, one in entries.items() if one is not None]))
 
@@ -55,7 +55,7 @@ def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, 
     for remote in sources:
         if missing:
             with _explained():
-                fetch(roots, repo.store, repo.catalog(remote), progress=progress, link_mode=repo.link_mode)
+                fetch(roots, repo.store, repo.remotes.catalog(remote), progress=progress, link_mode=repo.link_mode)
             missing = repo.store.find_missing(roots)
     if missing:
         raise MissingObjectError(

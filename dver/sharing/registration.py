@@ -81,7 +81,7 @@ def _folder_name(repo: Repository, addresses: tuple[str, ...]) -> str:
 
 def _first_commits(repo: Repository) -> tuple[str, ...]:
     """Those that HEAD reached when this was asked first: finding them goes through the whole history."""
-    path = repo.shared_folder / _FILE
+    path = repo.layout.clone_dir / _FILE
     with suppress(OSError, UnicodeDecodeError):
         lines = path.read_text("ascii").splitlines()
         if lines and all(map(_ID.fullmatch, lines)):

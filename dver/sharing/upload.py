@@ -18,7 +18,7 @@ from dver.sharing.restore_lost_packs import LostPacks, repair_lost_packs
 
 def open_catalog(repo: Repository, name: str, *, jobs: int | None = None, progress: Progress = SILENT) -> Catalog:
     """The catalog of the remote `name`, refreshed. Raises RemoteError."""
-    catalog = repo.catalog(name, jobs=jobs)
+    catalog = repo.remotes.catalog(name, jobs=jobs)
     with progress.task("query remote", unit=""):
         catalog.refresh()
     return catalog

@@ -82,12 +82,12 @@ def _is_complete(store: Store, root: ObjectRef) -> bool:
 
 
 def _on_remote(repo: Repository, name: str, pointers: Sequence[Pointer]) -> frozenset[Oid]:
-    return frozenset(repo.mirror(name).has_roots([one.oid for one in pointers]))
+    return frozenset(repo.remotes.mirror(name).has_roots([one.oid for one in pointers]))
 
 
 def _found_on_remote(repo: Repository, name: str, pointers: Sequence[Pointer]) -> frozenset[Oid]:
     """As `_on_remote`, once the remote was asked what is new there: one list request."""
-    catalog = repo.catalog(name)
+    catalog = repo.remotes.catalog(name)
     catalog.refresh()
     found = set(_on_remote(repo, name, pointers))
     for kind in ObjectKind:  # what is no root by itself may be part of one

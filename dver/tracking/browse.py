@@ -44,9 +44,9 @@ def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Ent
 
 def nothing_at(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
     """The error for a place inside of a tracked directory where there is nothing."""
-    whole = repo.shown(target.tracked.path)
+    whole = repo.layout.shown(target.tracked.path)
     return UsageError(
-        f"{repo.shown(target.path)!r} does not exist in the tracked data",
+        f"{repo.layout.shown(target.path)!r} does not exist in the tracked data",
         why=f"{whole!r} has no such entry" + (f" at {rev}" if rev else ""),
         fix=f"`dver ls -R{_at(rev)} {quoted(whole)}` lists all that it has",
     )
@@ -60,7 +60,7 @@ def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> Tr
     """A reader of the directories of `target` that fails as `explaining` has it. Of data of which a part is here, those
     that are missing are downloaded."""
     one = target.tracked
-    if os.path.lexists(repo.absolute(one.path)) and is_part(repo, one.path, one.entry):
+    if os.path.lexists(repo.layout.absolute(one.path)) and is_part(repo, one.path, one.entry):
         return DirectoryReader(repo, one)
 
     def read(oid: Oid) -> Sequence[Entry]:
@@ -73,13 +73,13 @@ def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> Tr
 @contextmanager
 def explaining(repo: Repository, target: Target, *, rev: str | None = None) -> Iterator[None]:
     """Tell errors of the store in the user's terms: which path, and the command that gets it."""
-    path = repo.shown(target.path)
+    path = repo.layout.shown(target.path)
     try:
         yield
     except MissingObjectError as error:
         fetch = f"dver fetch{_at(rev)} {quoted(path)}"
         why = "it was never fetched, or it was removed"
-        former = repo.former_store
+        former = repo.former_store_dir
         if former is not None:
             why = f"it may be in the store that was used before, {os.fspath(former)!r}"
             fetch += f"; or dver fsck --repair --from {quoted(os.fspath(former))}"

@@ -24,7 +24,7 @@ def fetch_directories(repo: Repository, oids: Collection[Oid], remotes: Iterable
     )
 
     sources = dict.fromkeys(remotes)
-    return any(fetch_trees(list(oids), repo.store, repo.catalog(remote)) for remote in sources)
+    return any(fetch_trees(list(oids), repo.store, repo.remotes.catalog(remote)) for remote in sources)
 
 
 @dataclass(slots=True)
@@ -58,5 +58,5 @@ class DirectoryReader:
             raise self._missing(f"it cannot be downloaded: {error.what}", fix) from error
 
     def _missing(self, why: str, fix: str) -> MissingObjectError:
-        shown = self.repo.shown(self.tracked.path)
+        shown = self.repo.layout.shown(self.tracked.path)
         return MissingObjectError(f"a directory listing of {shown!r} is not in the store", why=why, fix=fix)

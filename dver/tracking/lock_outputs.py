@@ -12,7 +12,7 @@ from dver.formats import lock as lock_format
 from dver.formats.lock import Lock, LockedItem
 from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.restore_hint import restoring
 
 Decode = Callable[[bytes], Lock]
@@ -28,7 +28,7 @@ class Maker(NamedTuple):
         """The stage, as the user would type it."""
         from dver.pipelines.engine.graph import Address  # for messages only
 
-        return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.here))
+        return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.layout.subdirectory))
 
 
 class Made(NamedTuple):
@@ -62,7 +62,7 @@ def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lo
     try:
         return decode(content)
     except (CorruptError, ConflictError) as error:
-        shown = repo.shown(lock_path)
+        shown = repo.layout.shown(lock_path)
         remedy = f"{restoring(repo, lock_path)}, or delete it and run `dver repro`"
         raise type(error)(
             f"cannot read the lock {shown!r}",
@@ -95,11 +95,11 @@ def _place(repo: Repository, lock_path: bytes, stage: str, item: LockedItem) -> 
     return place
 
 
-_PROJECT_FOLDER: Final = os.fsencode(PROJECT_FOLDER)
+_PROJECT_FOLDER: Final = os.fsencode(PROJECT_DIR)
 
 
 def _refuse(repo: Repository, lock_path: bytes, stage: str, item: LockedItem, reason: str) -> NoReturn:
-    shown = repo.shown(lock_path)
+    shown = repo.layout.shown(lock_path)
     raise CorruptError(
         f"the lock {shown!r} has the output {item.path!r} of stage {stage!r}",
         why=f"{reason}, so no data can be there",

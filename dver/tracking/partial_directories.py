@@ -18,7 +18,7 @@ def is_part(repo: Repository, path: bytes, recorded: Entry) -> bool:
 
     So it is where dver has put nothing there: files of the user do not say that the others were deleted.
     """
-    return recorded.kind is Kind.DIRECTORY and (path in repo.partial or path not in repo.placed)
+    return recorded.kind is Kind.DIRECTORY and (path in repo.state.partial or path not in repo.state.placed)
 
 
 def completed(
@@ -35,7 +35,7 @@ def completed(
     `stored` reads recorded directories, by default from the store alone. `emit` takes the trees that are new by that.
     Raises MissingObjectError if a recorded directory cannot be read.
     """
-    read = repo.trees([snapshot], stored=stored)
+    read = repo.workspace.trees([snapshot], stored=stored)
     if not is_part(repo, path, recorded):
         return snapshot.root, read
     new: dict[Oid, bytes] = {}
@@ -55,13 +55,13 @@ def changes_in_part(repo: Repository, path: bytes, recorded: Entry, snapshot: Sn
 
     Raises MissingObjectError if a listing of a directory with something new in it is not in the store.
     """
-    read = repo.trees([snapshot])
+    read = repo.workspace.trees([snapshot])
     return list(compare_part(recorded, snapshot.root, repo.store.entries, repo.store.tree, read, path=path))
 
 
 def parts_below(repo: Repository, places: Iterable[bytes]) -> list[bytes]:
     """The directories at or below any of `places` of which only parts are here."""
-    if not repo.partial:
+    if not repo.state.partial:
         return []
     folders = list(places)
-    return [one for one in sorted(repo.partial) if any(is_at_or_below(one, folder) for folder in folders)]
+    return [one for one in sorted(repo.state.partial) if any(is_at_or_below(one, folder) for folder in folders)]

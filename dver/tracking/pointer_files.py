@@ -48,7 +48,7 @@ def write_pointers(
     where a new pointer names what is deleted for good.
     """
     for folder in {os.path.dirname(path) for path in pointers}:
-        clear_leftovers(repo.absolute(folder))
+        clear_leftovers(repo.layout.absolute(folder))
     change = _Change(repo)
     try:
         for folder, wanted in _by_folder(pointers).items():
@@ -199,4 +199,4 @@ class _Change:
             return None
 
     def _file(self, name: bytes) -> Path:
-        return Path(os.fsdecode(self._repo.absolute(name)))
+        return Path(os.fsdecode(self._repo.layout.absolute(name)))

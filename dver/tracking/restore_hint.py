@@ -9,7 +9,7 @@ from dver.repo import Repository
 
 def restoring(repo: Repository, path: bytes) -> str:
     """How to restore the file `path`: from HEAD, unless HEAD has the very file that cannot be read."""
-    shown = quoted(repo.shown(path))
+    shown = quoted(repo.layout.shown(path))
     if not is_committed(repo.git, path):
         return f"restore it with `git checkout HEAD -- {shown}`"
     return f"restore an older version: `git log --oneline -- {shown}` lists them, `git checkout COMMIT -- {shown}`"

@@ -64,7 +64,7 @@ def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -
     """
     groups: dict[str, list[Target]] = {}
     for target in targets:
-        name = target.tracked.pointer.remote or chosen or repo.remote_settings().name
+        name = target.tracked.pointer.remote or chosen or repo.remotes.settings().name
         groups.setdefault(name, []).append(target)
     return groups
 
@@ -77,7 +77,7 @@ def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
         all_commits=scope.all_commits,
         revs=[scope.rev] if scope.rev else [],
     )
-    blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
+    blobs = pointers.pointers_of_commits(repo.git, commits, repo.layout.prefix)
     places: dict[str, list[bytes]] = {}
     for path, ids in sorted(blobs.items()):
         for blob in sorted(ids):

@@ -19,7 +19,7 @@ from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, forbidden_name
 from dver.git import pointers, revisions
 from dver.git.pointers import PointerFile, is_lock_path
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.lock_outputs import Maker, outputs_in
 from dver.tracking.restore_hint import restoring
 
@@ -83,12 +83,12 @@ def is_at_or_below(path: bytes, folder: bytes) -> bool:
 
 def in_worktree(repo: Repository) -> dict[bytes, Tracked]:
     """What the pointer and lock files on disk say."""
-    return load(repo, pointers.in_worktree(repo.git, repo.prefix))
+    return load(repo, pointers.in_worktree(repo.git, repo.layout.prefix))
 
 
 def in_commit(repo: Repository, commit: str) -> dict[bytes, Tracked]:
     """What the pointer and lock files of `commit` (an id) say."""
-    return load(repo, pointers.in_commit(repo.git, commit, repo.prefix))
+    return load(repo, pointers.in_commit(repo.git, commit, repo.layout.prefix))
 
 
 def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
@@ -126,16 +126,20 @@ def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
     """The error for data of which two files tell."""
     made = next((each for each in (one, other) if each.maker is not None), one)
     same_place = one.path == other.path
-    places = repo.shown(one.path) if same_place else f"{repo.shown(one.path)} and {repo.shown(other.path)} in it"
+    places = (
+        repo.layout.shown(one.path)
+        if same_place
+        else f"{repo.layout.shown(one.path)} and {repo.layout.shown(other.path)} in it"
+    )
     stage = made.maker.shown(repo) if made.maker is not None else ""
     if one.source == other.source:
         return ConflictError(
-            f"two stages of {repo.shown(one.source)!r} have made {places}",
+            f"two stages of {repo.layout.shown(one.source)!r} have made {places}",
             why="each output has one stage that makes it",
-            fix=f"take the stage that does not make it any more out of {quoted(repo.shown(one.source))}",
+            fix=f"take the stage that does not make it any more out of {quoted(repo.layout.shown(one.source))}",
         )
     return ConflictError(
-        f"both {repo.shown(one.source)!r} and {repo.shown(other.source)!r} tell what {places} should be",
+        f"both {repo.layout.shown(one.source)!r} and {repo.layout.shown(other.source)!r} tell what {places} should be",
         why=f"it is an output of stage {stage!r}, and data is either made by a stage or tracked by itself",
         fix=_choosing(repo, one, other),
     )
@@ -143,10 +147,10 @@ def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
 
 def _choosing(repo: Repository, *both: Tracked) -> str:
     """How to have only one of two files tell what something should be."""
-    pointer = next((repo.shown(one.source) for one in both if one.maker is None), None)
+    pointer = next((repo.layout.shown(one.source) for one in both if one.maker is None), None)
     if pointer is None:
         return "`dver repro` drops stages that are gone; where there is no dver.yaml any more, git rm its dver.lock"
-    lock = next(repo.shown(one.source) for one in both if one.maker is not None)
+    lock = next(repo.layout.shown(one.source) for one in both if one.maker is not None)
     return f"git rm -f -- {quoted(pointer)}; or take the stage out of the dver.yaml and its lines out of {quoted(lock)}"
 
 
@@ -161,9 +165,9 @@ def _refuse_nested(repo: Repository, tracked: Mapping[bytes, Tracked], one: Trac
 def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
     """Raise CorruptError for a pointer to what must not be data: `.git.dver` stands for `.git`, `...dver` for `..`."""
     for name in data_of(pointer_path).split(b"/"):
-        reason = "it belongs to dver" if name == os.fsencode(PROJECT_FOLDER) else forbidden_name(name)
+        reason = "it belongs to dver" if name == os.fsencode(PROJECT_DIR) else forbidden_name(name)
         if reason is not None:
-            shown = repo.shown(pointer_path)
+            shown = repo.layout.shown(pointer_path)
             raise CorruptError(
                 f"the pointer {shown!r} stands for {os.fsdecode(name)!r}",
                 why=f"{reason}, so no data can be there",
@@ -176,7 +180,7 @@ def decode(repo: Repository, path: bytes, content: bytes) -> Pointer:
     try:
         return pointer_format.decode(content)
     except (CorruptError, ConflictError) as error:
-        shown = repo.shown(path)
+        shown = repo.layout.shown(path)
         raise type(error)(
             f"cannot read the pointer {shown!r}",
             why=_joined(error.what, error.why),
@@ -208,7 +212,7 @@ def data_path(repo: Repository, text: str, cwd: Path) -> bytes:
             why=f"the project is {os.fspath(repo.root)!r}",
             fix="give a path in it",
         )
-    relative = os.path.relpath(absolute, repo.top)
+    relative = os.path.relpath(absolute, repo.layout.top)
     return b"" if relative == b"." else relative
 
 
@@ -285,7 +289,7 @@ def _select_one(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
     target = containing(tracked, path) if path else None
     if target is not None:
         if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:
-            whole = repo.shown(target.tracked.path)
+            whole = repo.layout.shown(target.tracked.path)
             raise UsageError(f"{text!r} cannot exist", why=f"{whole!r} is a file", fix=f"name {whole!r} itself")
         return [target]
     inner = below(tracked, path)
@@ -297,7 +301,7 @@ def _select_one(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
 def _not_tracked(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> UsageError:
     from difflib import get_close_matches  # only for this message
 
-    near = get_close_matches(repo.shown(path), [repo.shown(one) for one in tracked], n=1)
+    near = get_close_matches(repo.layout.shown(path), [repo.layout.shown(one) for one in tracked], n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
     return UsageError(
         f"{text!r} is not tracked", why="neither a pointer nor a lock names it or anything in it", fix=fix

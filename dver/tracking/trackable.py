@@ -11,7 +11,7 @@ from dver.core.errors import ConflictError, DverError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.git import gitignore, index
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.targets import SUFFIX, Target, Tracked, below, containing
 from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.state.store_links import link_to
@@ -26,7 +26,7 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
     `text` is what the user typed for it. What Git says, `check_git` asks for all paths at once.
     """
     _check_name(repo, tracked, path, text)
-    if not os.path.lexists(repo.absolute(path)):
+    if not os.path.lexists(repo.layout.absolute(path)):
         raise _absent(tracked, path, text)
     if path in tracked and is_link(repo, path):
         raise replaced_by_link(repo, path)
@@ -36,19 +36,19 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: by
 
 def is_link(repo: Repository, path: bytes) -> bool:
     """Is a symbolic link at `path`, and not one that dver made to its store?"""
-    absolute = repo.absolute(path)
+    absolute = repo.layout.absolute(path)
     return os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None
 
 
 def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
     """The error for tracked data in whose place a symbolic link is, as where somebody moved it to another disk."""
-    absolute = repo.absolute(path)
-    shown = quoted(repo.shown(path))
+    absolute = repo.layout.absolute(path)
+    shown = quoted(repo.layout.shown(path))
     restored = f"rm {shown} && dver checkout {shown}"
     if os.path.exists(absolute):
         restored = f"rm {shown} && mv {quoted(os.fsdecode(os.path.realpath(absolute)))} {shown}"
     return UsageError(
-        f"{repo.shown(path)!r} is tracked, and is a symbolic link now",
+        f"{repo.layout.shown(path)!r} is tracked, and is a symbolic link now",
         why="dver tracks files and directories; the text of the link would replace the data in the next commit",
         fix=restored,
     )
@@ -57,7 +57,7 @@ def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
 def check_inside(repo: Repository, target: Target, text: str) -> None:
     """Raise the same unless the place `target` inside of tracked data can be recorded by itself."""
     if target.tracked.entry.kind is not Kind.DIRECTORY:
-        whole = repo.shown(target.tracked.path)
+        whole = repo.layout.shown(target.tracked.path)
         raise ConflictError(
             f"{text!r} lies in {whole!r}, which is tracked as one file",
             fix=f"`dver add {quoted(whole)}` records that it is a directory now",
@@ -65,7 +65,7 @@ def check_inside(repo: Repository, target: Target, text: str) -> None:
     for name in target.inside:
         if reason := forbidden_name(name):
             raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the data")
-    refuse_symlinked_parents(repo.top, target.path)
+    refuse_symlinked_parents(repo.layout.top, target.path)
 
 
 def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
@@ -73,10 +73,10 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
     for target in targets:
         maker = target.tracked.maker
         if maker is not None:
-            whole, stage = repo.shown(target.tracked.path), maker.shown(repo)
+            whole, stage = repo.layout.shown(target.tracked.path), maker.shown(repo)
             raise UsageError(
-                f"{repo.shown(target.path)!r} is {'in ' if target.inside else ''}an output of stage {stage!r}",
-                why=f"{repo.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
+                f"{repo.layout.shown(target.path)!r} is {'in ' if target.inside else ''}an output of stage {stage!r}",
+                why=f"{repo.layout.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
                 fix=f"`dver repro {quoted(stage)}` makes it again, `dver commit {quoted(stage)}` records it as it is",
             )
 
@@ -91,10 +91,10 @@ def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, 
 
 def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
     name = os.path.basename(path)
-    if path in (b"", repo.prefix):
+    if path in (b"", repo.layout.prefix):
         raise UsageError("cannot track the whole project", why="its code belongs to Git", fix="name the data in it")
     parts = path.split(b"/")
-    if b".git" in parts or os.fsencode(PROJECT_FOLDER) in parts:
+    if b".git" in parts or os.fsencode(PROJECT_DIR) in parts:
         raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
     if name in _OURS | _GITS:
         raise UsageError(
@@ -123,7 +123,7 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: byt
     around = containing(tracked, os.path.dirname(path))
     if around is not None:
         refuse_outputs(repo, [Target(around.tracked)])
-        whole = repo.shown(around.tracked.path)
+        whole = repo.layout.shown(around.tracked.path)
         raise ConflictError(
             f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {quoted(whole)}` first"
         )
@@ -132,20 +132,20 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: byt
     if made:
         raise ConflictError(
             f"{text!r} contains what stages make",
-            why=join_limited([repo.shown(one.path) for one in made]),
+            why=join_limited([repo.layout.shown(one.path) for one in made]),
             fix="add what else is in it by itself, or have the stages make it elsewhere",
         )
     if inside:
         raise ConflictError(
             f"{text!r} contains data that is tracked by itself",
-            why=join_limited([repo.shown(one.path) for one in inside]),
+            why=join_limited([repo.layout.shown(one.path) for one in inside]),
             fix=f"`dver remove` {'it' if len(inside) == 1 else 'them'} first, then add {text!r} as a whole",
         )
 
 
 def _check_place(repo: Repository, path: bytes, text: str) -> None:
-    refuse_symlinked_parents(repo.top, path)
-    absolute = repo.absolute(path)
+    refuse_symlinked_parents(repo.layout.top, path)
+    absolute = repo.layout.absolute(path)
     if is_link(repo, path):
         raise UsageError(
             f"{text!r} is a symbolic link",
@@ -176,14 +176,14 @@ def _tracked_by_git(repo: Repository, path: bytes, text: str) -> ConflictError:
     in_git = index.tracked_under(repo.git, path)
     return ConflictError(
         f"{text!r} is tracked by Git",
-        why=f"Git has {join_limited([repo.shown(one) for one in in_git])}",
+        why=f"Git has {join_limited([repo.layout.shown(one) for one in in_git])}",
         fix=f"git rm -r --cached -- {quoted(text)}   (the files stay), then dver add {quoted(text)}",
     )
 
 
 def _check_rule(repo: Repository, path: bytes, rule: index.IgnoreRule | None, text: str) -> None:
     if rule is not None:
-        source = os.fsdecode(rule.source) if rule.source.startswith(b"/") else repo.shown(rule.source)
+        source = os.fsdecode(rule.source) if rule.source.startswith(b"/") else repo.layout.shown(rule.source)
         raise ConflictError(
             f"the pointer {text + '.dver'!r} would be ignored by Git",
             why=f"{source}:{rule.line} says {os.fsdecode(rule.pattern)!r}",
@@ -205,4 +205,4 @@ def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
         at = os.fsdecode(b"/".join(map(gitignore.escape, place.split(b"/"))))
         lines = [f"!/{at}/", f"/{at}/**", f"!/{at}/**/", *lines]
     listed = " ".join(map(shlex.quote, lines))
-    return f"printf '%s\\n' '' {listed} >> {quoted(repo.shown(source))}"
+    return f"printf '%s\\n' '' {listed} >> {quoted(repo.layout.shown(source))}"

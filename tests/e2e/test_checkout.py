@@ -170,7 +170,7 @@ def test_a_large_file_that_was_just_written_is_known_without_being_read_again(pr
         repo.database.write("DELETE FROM directories", [()])
     project.checkout()
     with project.opened() as repo:
-        assert repo.stat_cache.get(os.fsencode(project.root / "data")) is not None
+        assert repo.workspace.stat_cache.get(os.fsencode(project.root / "data")) is not None
 
 
 def test_files_that_do_not_change_are_not_touched(project: Project) -> None:

@@ -18,7 +18,7 @@ _LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"
 
 def path_text(repo: Repository, path: bytes) -> str:
     """The data path `path` as the user would type it, fit for the terminal."""
-    return terminal.printable(repo.shown(path))
+    return terminal.printable(repo.layout.shown(path))
 
 
 def change_lines(repo: Repository, changes: Iterable[TreeChange], style: terminal.Style) -> list[str]:

@@ -71,7 +71,7 @@ def without_data(
 
 def missing(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
     """What `roots` reach, and is neither in the store nor on a remote, as far as is known here."""
-    mirrors = [repo.mirror(name) for name in repo.config.remote_names]
+    mirrors = [repo.remotes.mirror(name) for name in repo.config.remote_names]
 
     def known(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
         return repo.store.present(oids).union(*(mirror.known(kind, oids) for mirror in mirrors))
@@ -89,7 +89,7 @@ def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:
 
 
 def _no_data(repo: Repository, one: Tracked) -> Problem:
-    shown = quoted(repo.shown(one.path))
+    shown = quoted(repo.layout.shown(one.path))
     return Problem(
         one.source,
         "its data is not in the store",
@@ -106,7 +106,7 @@ def too_large(repo: Repository, files: Iterable[StagedFile]) -> list[Problem]:
 
 
 def _too_large(repo: Repository, file: StagedFile) -> Problem:
-    shown = quoted(repo.shown(file.path))
+    shown = quoted(repo.layout.shown(file.path))
     return Problem(
         file.path,
         f"{file.size:,} bytes would go into Git itself",
@@ -127,11 +127,11 @@ def tracked_twice(repo: Repository, data: Mapping[bytes, Maker | None], in_git: 
 
 
 def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> Problem:
-    shown = quoted(repo.shown(place))
+    shown = quoted(repo.layout.shown(place))
     recursive = "" if place == path else "-r "
-    why, leaving = f"the pointer {repo.shown(place)}.dver stands for it already", f"dver remove {shown}"
+    why, leaving = f"the pointer {repo.layout.shown(place)}.dver stands for it already", f"dver remove {shown}"
     if maker is not None:
-        why = f"it is an output of stage {maker.shown(repo)}, which {repo.shown(maker.lock)} names"
+        why = f"it is an output of stage {maker.shown(repo)}, which {repo.layout.shown(maker.lock)} names"
         leaving = "say `cache: false` of it in dver.yaml, then dver repro"
     return Problem(
         path,

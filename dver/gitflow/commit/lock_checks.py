@@ -142,7 +142,7 @@ def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[P
         return
     for one in lacking:
         if missing(repo, [one.ref]):
-            shown = repo.shown(one.path)
+            shown = repo.layout.shown(one.path)
             yield Problem(
                 lock.path,
                 f"the data of the output {shown} is not in the store",

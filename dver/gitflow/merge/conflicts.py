@@ -45,7 +45,7 @@ class Decisions:
 
 def unmerged(repo: Repository) -> list[Unmerged]:
     """The pointers in conflict in Git's index, by path. Raises CorruptError for a side that is no pointer."""
-    index = in_index(repo.git, repo.prefix)
+    index = in_index(repo.git, repo.layout.prefix)
     files = {path: file for path, file in index.items() if file.sides and is_pointer_path(path)}
     contents = read_blobs(repo.git, {blob for file in files.values() for blob in file.sides.values()})
     found = []
@@ -84,8 +84,8 @@ def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions
             "ending": [os.fsdecode(path) for path in decisions.ending],
         }
     if kept != before:
-        repo.worktree_folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
+        repo.layout.worktree_dir.mkdir(parents=True, exist_ok=True)
+        write_atomic(repo.layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
 
 
 def cut_short(repo: Repository, conflicted: Sequence[Unmerged]) -> list[bytes]:
@@ -106,12 +106,12 @@ def forget(repo: Repository, path: bytes) -> None:
     """Nothing is to be done about `path` any more."""
     kept = _read(repo)
     if kept.pop(os.fsdecode(path), None) is not None:
-        write_atomic(repo.worktree_folder / _FILE, json.dumps(kept, indent=1).encode())
+        write_atomic(repo.layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
 
 
 def _read(repo: Repository) -> dict[str, Any]:
     try:
-        kept = json.loads((repo.worktree_folder / _FILE).read_bytes())
+        kept = json.loads((repo.layout.worktree_dir / _FILE).read_bytes())
     except (FileNotFoundError, ValueError):  # what is lost is decided again
         return {}
     return kept if isinstance(kept, dict) else {}

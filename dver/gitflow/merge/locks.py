@@ -41,7 +41,7 @@ class MergedLock:
 
 def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
     """The lock files of the project that are in conflict in Git's index, by path."""
-    files = {path: sides for path, sides in index.unmerged(repo.git, repo.prefix).items() if is_lock_path(path)}
+    files = {path: sides for path, sides in index.unmerged(repo.git, repo.layout.prefix).items() if is_lock_path(path)}
     blobs = {blob for sides in files.values() for blob in sides.values()}
     contents = read_blobs(repo.git, blobs, lock_format.MAX_SIZE)
     return [
@@ -63,7 +63,7 @@ def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) 
     try:
         content, stages = lock_merge.merge(one.base, one.ours, one.theirs, prefer=prefer)
     except (CorruptError, ConflictError) as error:
-        shown = repo.shown(one.path)
+        shown = repo.layout.shown(one.path)
         raise type(error)(
             f"a version of {shown!r} cannot be read",
             why=error.why or error.what,
@@ -74,7 +74,7 @@ def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) 
 
 def write_lock(repo: Repository, path: bytes, content: bytes | None) -> None:
     """Write the lock file and stage it, or delete it. Killed, it does the same when it is run again."""
-    file = Path(os.fsdecode(repo.absolute(path)))
+    file = Path(os.fsdecode(repo.layout.absolute(path)))
     if content is None:
         file.unlink(missing_ok=True)
         repo.stage([], deleted=[path])

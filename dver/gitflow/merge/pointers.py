@@ -169,9 +169,9 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
     try:
         return attempt()
     except MissingObjectError as error:
-        shown = quoted(repo.shown(sides.path))
+        shown = quoted(repo.layout.shown(sides.path))
         raise MissingObjectError(
-            f"a directory that the merge needs is not in the store: {repo.shown(sides.path)!r}",
+            f"a directory that the merge needs is not in the store: {repo.layout.shown(sides.path)!r}",
             why="the remote does not have it either",
             fix=f"have it pushed from where it was added (dver push --all-commits), then: dver resolve {shown}; "
             "or take one side whole, with --ours or --theirs",
@@ -184,9 +184,9 @@ def _fetch_trees(repo: Repository, sides: Sides) -> None:
         fetch_directories(repo, [one.oid for one in trees], [one.remote for one in trees])
     except DverError as error:
         raise MissingObjectError(
-            f"directories that the merge needs are not in the store: {repo.shown(sides.path)!r}",
+            f"directories that the merge needs are not in the store: {repo.layout.shown(sides.path)!r}",
             why=f"they cannot be fetched: {error.what}",
-            fix=f"once the remote can be reached: dver resolve {quoted(repo.shown(sides.path))}; "
+            fix=f"once the remote can be reached: dver resolve {quoted(repo.layout.shown(sides.path))}; "
             "or take one side whole, with --ours or --theirs",
         ) from error
 
@@ -262,7 +262,7 @@ def told(repo: Repository, sides: Sides, merged: MergedPointer) -> str:
     """One line about what is in conflict."""
     parts = []
     if merged.data.conflicts:
-        paths = [repo.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
+        paths = [repo.layout.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
         parts.append(join_limited(paths))
     if merged.keys:
         parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({join_limited(merged.keys)})")

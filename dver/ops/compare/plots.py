@@ -75,7 +75,7 @@ def write_page(repo: Repository, found: Plots, to: Path) -> Written:
     from dver.pipelines.plots.vega import javascript
 
     drawn = any(isinstance(one, Drawn) for one in found.plots)
-    script = javascript(repo.worktree_folder) if drawn else ""
+    script = javascript(repo.layout.worktree_dir) if drawn else ""
     content = page(found.plots, "Plots of " + ", ".join(found.revs), script)
     if to.suffix.lower() in (".html", ".htm"):
         _refuse_foreign_file(to)

@@ -46,7 +46,7 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
     signature = index_signature(git.git_dir)
     with Repository(git.worktree, git, in_hook=True) as top:
         index = pointers.in_index(git)
-        if not (index or top.placed or top.followed.marks):
+        if not (index or top.state.placed or top.state.followed.marks):
             return None
         with top.exclusive(), collector_paused():
             return _follow(top, index, signature, progress)
@@ -65,7 +65,7 @@ class _Look:
 
 
 def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str, progress: Progress) -> FollowResult:
-    known = {*top.placed, *top.followed.marks}
+    known = {*top.state.placed, *top.state.followed.marks}
     files = pointers.on_disk(top.git, index, _sources(known))
     seen = _read(top, files)
     unmerged = [path for path, file in index.items() if file.sides]
@@ -74,14 +74,14 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
         undecided = undecided | (known - entries.keys())
     note_changes_of_git(top, index, seen.tracked)
-    plan = plan_following(entries, undecided, top.followed.marks, top.placed)
+    plan = plan_following(entries, undecided, top.state.followed.marks, top.state.placed)
     parts, errors = [], []
     for repo, bring, gone in _by_project(top, plan):
         with repo:
             errors += _fetch(repo, [seen.tracked[path] for path in bring], progress)
             wishes = [*(Wish(path, plan.bring[path]) for path in bring), *(Wish(path, None) for path in gone)]
             parts.append(update(repo, wishes, progress=progress))
-    top.set_followed(Followed(plan.marks, signature))
+    top.state.write_followed(Followed(plan.marks, signature))
     return FollowResult(together(parts), seen.unread, tuple(errors))
 
 
@@ -121,7 +121,7 @@ def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
 def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository, list[bytes], list[bytes]]]:
     """What is to be brought, and what is to go, in each project. A project's folder may be gone, its data not yet."""
     roots = projects_of(top.git) if plan.bring or plan.gone else []
-    by_prefix = {Repository(root, top.git).prefix: root for root in roots}
+    by_prefix = {Repository(root, top.git).layout.prefix: root for root in roots}
     owners = {path: owner(path, by_prefix) for path in (*plan.bring, *plan.gone)}
     gone = _not_tracked_by_git(top, plan.gone)
     for prefix in sorted({owners[path] or b"" for path in (*plan.bring, *gone)}):
@@ -140,8 +140,8 @@ def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
 def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> list[DverError]:
     if not tracked or not repo.config.hooks_fetch:
         return []
-    whole = [Target(one) for one in tracked if one.path not in repo.partial]
-    parts = [Wish(one.path, one.entry) for one in tracked if one.path in repo.partial]
+    whole = [Target(one) for one in tracked if one.path not in repo.state.partial]
+    parts = [Wish(one.path, one.entry) for one in tracked if one.path in repo.state.partial]
     try:
         results = get_targets(repo, whole, progress=progress)
         remotes = [one.pointer.remote for one in tracked]

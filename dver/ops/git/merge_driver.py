@@ -70,7 +70,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
         merged = merge_sides(repo, sides)
         if merged.content is not None and merged.clean:
             return merged.content, None
-        shown = repo.shown(sides.path)
+        shown = repo.layout.shown(sides.path)
         conflict = ConflictError(
             f"two versions of {shown!r} cannot be merged",
             why=told(repo, sides, merged),

@@ -103,7 +103,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[St
     in_git = [file.path for file in others]
     if tracked or outputs:
         in_git += tracked_under(repo.git, *tracked, *outputs)
-    index = in_index(repo.git, repo.prefix)
+    index = in_index(repo.git, repo.layout.prefix)
     # Those that are staged and cannot be read have been told of.
     beside = {path: one for path, one in index.items() if path not in files}
     made = outputs_of(repo, beside)
@@ -123,7 +123,7 @@ def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[b
     from dver.workspace.add.add import Request, keep
     from dver.workspace.scan.hash_or_store import storing_pool
 
-    with repo.exclusive(), storing_pool(repo.store_root, repo.database_path, repo.sharing) as pool:
+    with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
         tracked = in_worktree(repo)
         requests = [Request(path, Target(tracked[path])) for path in paths if path in tracked]
         added = keep(repo, tracked, requests, pool, remote=None, progress=progress)

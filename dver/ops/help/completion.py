@@ -57,7 +57,7 @@ def _all(repo: Repository, word: Word, typed: str, cwd: Path) -> Iterable[str]:
 def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
     folder, slash, _ = typed.rpartition("/")
     place = data_path(repo, folder or ("/" if slash else "."), cwd)
-    names = {name for name in _names_in(repo, place) if not os.path.lexists(repo.absolute(join(place, name)))}
+    names = {name for name in _names_in(repo, place) if not os.path.lexists(repo.layout.absolute(join(place, name)))}
     return sorted(folder + slash + os.fsdecode(name) for name in names)
 
 

@@ -65,9 +65,9 @@ def _out_of_date(
     repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], progress: Progress
 ) -> list[bytes]:
     """The places whose pointer moved, and that have what dver placed there before."""
-    placed = repo.placed
+    placed = repo.state.placed
     moved = [one for one in targets if one.tracked.path in tracked and has_moved(Place.of(one), placed)]
-    states = ((one, repo.scan(one.path, HashOnly(), progress=progress)) for one in moved)
+    states = ((one, repo.workspace.scan(one.path, HashOnly(), progress=progress)) for one in moved)
     return [
         one.path for one, snapshot in states if state_of(repo, Place.of(one), snapshot, placed) is DataState.OUT_OF_DATE
     ]
@@ -95,12 +95,12 @@ def _scanned(
 ) -> dict[bytes, Entry]:
     entries = {}
     for target in targets:
-        snapshot = repo.scan(target.path, HashOnly(), progress=progress)
+        snapshot = repo.workspace.scan(target.path, HashOnly(), progress=progress)
         if snapshot is None:
             continue
         path, entries[target.path] = target.path, snapshot.root
         stored = reader_of(repo, target)
-        readers[path] = repo.trees([snapshot], stored=stored)
+        readers[path] = repo.workspace.trees([snapshot], stored=stored)
         if not target.inside:
             entries[path], readers[path] = completed(repo, path, target.tracked.entry, snapshot, stored=stored)
     return entries

@@ -118,10 +118,10 @@ def status(
 
     No network is used, unless remotes are `asked`. Raises RemoteError then.
     """
-    scan = pointers.scan(repo.git, repo.prefix, also=_STAGES)
+    scan = pointers.scan(repo.git, repo.layout.prefix, also=_STAGES)
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
     disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
-    changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.prefix)
+    changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.layout.prefix)
     # What a sparse checkout leaves out is not deleted.
     there = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
     index = {path: file.blob for path, file in there.items() if not file.sides}
@@ -132,10 +132,10 @@ def status(
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
     found = _look(repo, wanted, places, known, problems, asked, progress) if wanted else ()
-    links = tuple(sorted(repo.foreign_links))
+    links = tuple(sorted(repo.workspace.foreign_links))
     if prospect is None:
         return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
-    absent = {path for path in places.disk if not os.path.lexists(repo.absolute(path))}
+    absent = {path for path in places.disk if not os.path.lexists(repo.layout.absolute(path))}
     outlook = prospect.outlook(stages if paths else None, known, absent, progress)
     return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems), links)
 
@@ -257,7 +257,7 @@ def _look(
 
     unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
 
-    placed = repo.placed
+    placed = repo.state.placed
     complete: set[bytes] = set()
 
     def look(path: bytes, pointer: Pointer) -> Examined:

@@ -68,7 +68,9 @@ def fsck(
     if not repair or not (report.damages or looked.incomplete):
         return result
     elsewhere = other_store(other, cwd) if other is not None else None
-    remotes = [RemoteSource(f"the remote {name}", partial(repo.catalog, name)) for name in repo.config.remote_names]
+    remotes = [
+        RemoteSource(f"the remote {name}", partial(repo.remotes.catalog, name)) for name in repo.config.remote_names
+    ]
     sources = _Sources.of(repo, looked, elsewhere, remotes)
     if dry_run:
         return _planned(result, report, sources)

@@ -50,8 +50,8 @@ def fsck_remote(
     other remotes; what cannot be is taken off the list. With `dry_run` it is only said where good copies are. Raises
     RemoteError; CorruptError for what a newer version wrote; UsageError for an `other` without a store.
     """
-    chosen = repo.remote_settings(name).name
-    catalog = repo.catalog(chosen)
+    chosen = repo.remotes.settings(name).name
+    catalog = repo.remotes.catalog(chosen)
     storage, jobs = catalog.storage, catalog.jobs
     report = check_remote(storage, repo.store, jobs=jobs, fraction=fraction, seed=seed, progress=progress)
     looked = _look(repo, catalog, report)
@@ -70,7 +70,7 @@ def fsck_remote(
     if not repair or not report.damages:
         return result
     remotes = [
-        RemoteSource(f"the remote {one}", partial(repo.catalog, one))
+        RemoteSource(f"the remote {one}", partial(repo.remotes.catalog, one))
         for one in repo.config.remote_names
         if one != chosen
     ]

@@ -165,7 +165,7 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
 
     Raises UsageError if there is no such clone, or if several were used at that path.
     """
-    root = repo.store_root
+    root = repo.store_dir
     found = (
         registered_clones.clones_with_mark(root, clone)
         if MARK.fullmatch(clone)
@@ -232,7 +232,7 @@ def _needs(repo: Repository) -> list[CloneNeeds]:
 
 def _others(repo: Repository) -> list[RegisteredClone]:
     """The other clones that use the store, those that cannot be read included."""
-    found = registered_clones.list_clones(repo.store_root)
+    found = registered_clones.list_clones(repo.store_dir)
     here = {one.git_dir: one for one in found if one.state is CloneState.HERE}
     here.pop(repo.git.common_dir, None)
     return [*(one for one in found if one.state is not CloneState.HERE), *here.values()]

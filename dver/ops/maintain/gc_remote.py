@@ -65,8 +65,8 @@ def gc_remote(
     ConflictError if another repository uses the remote, RemoteError.
     """
     _refuse_partial_knowledge(repo, offline=offline)
-    catalog = repo.catalog(name)
-    chosen, url = repo.remote_settings(name).name, catalog.storage.url
+    catalog = repo.remotes.catalog(name)
+    chosen, url = repo.remotes.settings(name).name, catalog.storage.url
     now = partial(agreed_time, catalog.storage)
     if grace is None:
         _refuse_late_clock(repo, chosen, catalog.storage)
@@ -172,7 +172,7 @@ def forget_repository(repo: Repository, remote: str | None, digits: str) -> tupl
 
     Raises UsageError if there is none, RemoteError, CorruptError.
     """
-    storage = repo.connect(remote)
+    storage = repo.remotes.connect(remote)
     forgotten = forget_entries(storage, digits) if digits else []
     if not forgotten:
         raise UsageError(

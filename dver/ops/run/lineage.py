@@ -154,16 +154,20 @@ def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.LockedSt
         try:
             stages = lock.decode(content).stages
         except (CorruptError, ConflictError) as error:
-            raise type(error)(f"cannot read {repo.shown(path)!r}", why=error.why, fix=error.fix) from error
-        found.update({Address(folder, name, repo.here): stage for name, stage in stages.items()})
+            raise type(error)(f"cannot read {repo.layout.shown(path)!r}", why=error.why, fix=error.fix) from error
+        found.update({Address(folder, name, repo.layout.subdirectory): stage for name, stage in stages.items()})
     return found
 
 
 def _lock_files(repo: Repository, commit: str | None) -> dict[bytes, bytes]:
     if commit is None:
-        paths = [one for one in files_called(repo.git, _NAME, under=repo.prefix) if os.path.isfile(repo.absolute(one))]
-        return {path: read_regular(repo.absolute(path), lock.MAX_SIZE + 1) for path in paths}
-    under = [repo.prefix] if repo.prefix else []
+        paths = [
+            one
+            for one in files_called(repo.git, _NAME, under=repo.layout.prefix)
+            if os.path.isfile(repo.layout.absolute(one))
+        ]
+        return {path: read_regular(repo.layout.absolute(path), lock.MAX_SIZE + 1) for path in paths}
+    under = [repo.layout.prefix] if repo.layout.prefix else []
     listed = run(repo.git, ["ls-tree", "-r", "-z", "--name-only", commit, "--", *under]).split(b"\0")[:-1]
     paths = [one for one in listed if os.path.basename(one) == _NAME]
     return {path: run(repo.git, ["cat-file", "blob", commit.encode() + b":" + path]) for path in paths}

@@ -171,7 +171,7 @@ def repro(
         states = run_stages(
             tasks,
             work,
-            runner or LocalRunner(repo.worktree_folder / "stages"),
+            runner or LocalRunner(repo.layout.worktree_dir / "stages"),
             heard,
             capacity=room,
             keep_going=choice.keep_going,

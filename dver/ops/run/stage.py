@@ -97,7 +97,7 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> Removed:
     Recorder(repo, load_pipelines(repo), Locks(repo)).write(force=True)
     places = (place for one in chosen for place in out_places(one, [out for out in stages[one].outs if out.cache]))
     left = (os.fsencode(place) for place in places)
-    return Removed(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.absolute(one))))
+    return Removed(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
 
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:
@@ -109,7 +109,7 @@ def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelin
         if inside is not None:
             raise wrong(
                 out.mark,
-                f"stage {name!r} makes {out.path!r}, in which {repo.shown(inside)!r} is tracked by itself",
+                f"stage {name!r} makes {out.path!r}, in which {repo.layout.shown(inside)!r} is tracked by itself",
                 fix="let it make something else, or only parts of that",
             )
     refuse_tracked(repo, pipelines.graph, stages)

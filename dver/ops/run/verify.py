@@ -78,9 +78,9 @@ def verify(
     commit = revisions.head(repo.git)
     if commit is None:
         raise UsageError("there is no commit yet", fix="commit dver.yaml and dver.lock, then verify")
-    inside = os.path.relpath(cwd, os.fsdecode(repo.top))
-    with scratch_worktree(repo.git, repo.worktree_folder / "verify", commit) as git:
-        root = Path(git.worktree, os.fsdecode(repo.prefix))
+    inside = os.path.relpath(cwd, os.fsdecode(repo.layout.top))
+    with scratch_worktree(repo.git, repo.layout.worktree_dir / "verify", commit) as git:
+        root = Path(git.worktree, os.fsdecode(repo.layout.prefix))
         with Repository(root, git) as scratch:
             return _Trial(scratch, load_pipelines(scratch), watcher or Silent(), progress).of(
                 target, Path(git.worktree, inside)
@@ -131,7 +131,7 @@ class _Trial:
         wishes = {}
         for (folder, path), item in items.items():
             place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
-            if not os.path.lexists(self._repo.absolute(place)) and self._repo.store.present([item.oid]):
+            if not os.path.lexists(self._repo.layout.absolute(place)) and self._repo.store.present([item.oid]):
                 wishes[place] = Wish(place, item.entry)
         # What is in something else that is wished for comes with it.
         outer = [one for place, one in wishes.items() if not any(place.startswith(other + b"/") for other in wishes)]
@@ -154,7 +154,7 @@ class _Trial:
 
     def _run(self, address: Address, stage: Stage) -> None:
         heard = Errors(self._watcher)
-        runner = LocalRunner(self._repo.worktree_folder / "stages")
+        runner = LocalRunner(self._repo.layout.worktree_dir / "stages")
         task = Task(address, retry=stage.retry)
         run_stages([task], _Again(self._repo, stage), runner, heard, capacity=Capacity())
         for error in heard.errors.values():
@@ -199,7 +199,7 @@ class _Trial:
 
     def _absolute(self, address: Address, out: Output) -> str:
         place = place_of(address.folder, out.path, out.mark)
-        return os.fsdecode(self._repo.absolute(os.fsencode(place)))
+        return os.fsdecode(self._repo.layout.absolute(os.fsencode(place)))
 
 
 class _Again:

@@ -76,7 +76,7 @@ def change(cwd: Path, key: str, value: str | None, *, scope: Scope = "project") 
             paths = repo.config_paths
             before = _store_in_use(repo) if key == "cache.dir" else None
             settings.apply(repo, scope, [(key, value)])
-            left = before if before and before.root != repo.store_root else None
+            left = before if before and before.root != repo.store_dir else None
             is_staged = bool(repo.staged)
     now = None if value is None else get(cwd, key, scope=scope)
     return Changed(key, now, paths.file(scope), left, is_staged)
@@ -100,7 +100,7 @@ def trust(cwd: Path, keys: Sequence[str] = (), *, revoke: bool = False, dry_run:
             trusted_settings.revoke(repo, [item.key for item in chosen]) if revoke else trusted_settings.accept(
                 repo, chosen
             )
-        left = before if before and before.root != repo.store_root else None
+        left = before if before and before.root != repo.store_dir else None
         return Trusted(tuple(chosen), left)
 
 
@@ -118,7 +118,7 @@ def _counts(item: Item) -> bool:
 
 def _store_in_use(repo: Repository) -> LeftBehind | None:
     try:
-        return LeftBehind(repo.store_root, repo.store.count()) if is_store(repo.store_root) else None
+        return LeftBehind(repo.store_dir, repo.store.count()) if is_store(repo.store_dir) else None
     except (DverError, OSError):  # a place that cannot be used is what the setting is changed for
         return None
 

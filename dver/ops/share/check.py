@@ -57,7 +57,7 @@ def check(
 
 
 def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
-    catalog = repo.catalog(name)
+    catalog = repo.remotes.catalog(name)
     catalog.refresh()
     look = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
     return [Absent(_text(one.path), name) for one in look(roots_of(repo, targets), repo.store, catalog)]

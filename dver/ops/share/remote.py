@@ -153,8 +153,8 @@ def check(repo: Repository, name: str | None = None, *, abort_uploads: bool = Fa
     """
     from dver.remote.probe import examine
 
-    chosen = repo.remote_settings(name)
-    return Checked(chosen.name, chosen.url, examine(repo.connect(chosen.name), abort_uploads=abort_uploads))
+    chosen = repo.remotes.settings(name)
+    return Checked(chosen.name, chosen.url, examine(repo.remotes.connect(chosen.name), abort_uploads=abort_uploads))
 
 
 def _check_url(repo: Repository, name: str, url: str, *, command: str) -> None:
@@ -174,5 +174,5 @@ def _remote(repo: Repository, name: str) -> Remote:
     is_default = name == repo.config.default_remote
     folder = None
     if isinstance(url, str) and "://" not in url:
-        folder = Path(os.path.normpath(repo.settings_base / os.path.expanduser(url)))
+        folder = Path(os.path.normpath(repo.layout.settings_base / os.path.expanduser(url)))
     return Remote(name, None if url is None else str(url), is_default, repo.config.origin(key), folder)

@@ -56,8 +56,8 @@ def add(
     `.gitignore` is other than it was. Raises UsageError, ConflictError, and what `check_trackable` does.
     """
     if remote is not None:
-        repo.remote_settings(remote)
-    with repo.exclusive(), storing_pool(repo.store_root, repo.database_path, repo.sharing) as pool:
+        repo.remotes.settings(remote)
+    with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
         tracked = in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
         links = [request for request in requests if update and is_link(repo, request.path)]
@@ -124,4 +124,4 @@ def _is_recorded(repo: Repository, target: Target) -> bool:
 
 
 def _exists(repo: Repository, path: bytes) -> bool:
-    return os.path.lexists(repo.absolute(path))
+    return os.path.lexists(repo.layout.absolute(path))

@@ -12,7 +12,7 @@ from dver.core.files import clear_leftovers, write_atomic
 from dver.git import index
 from dver.git.git_repo import discover
 from dver.gitflow.hooks.install import InstallResult, install_into
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 
 _CONFIG: Final = b"""\
 # Settings of this project, shared through Git. See `dver config --help`.
@@ -37,7 +37,7 @@ def init(cwd: Path, *, hooks: bool = True) -> InitResult:
     """
     git = discover(cwd)
     root = Path(os.path.realpath(cwd))
-    folder = root / PROJECT_FOLDER
+    folder = root / PROJECT_DIR
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConflictError(f"{os.fspath(folder)!r} is in the way", why="it is no folder", fix="move it elsewhere")
     existed = (folder / "config.toml").exists()
@@ -46,7 +46,7 @@ def init(cwd: Path, *, hooks: bool = True) -> InitResult:
     if not existed:
         write_atomic(folder / "config.toml", _CONFIG)
     repo = Repository(root, git)
-    path = os.path.join(repo.prefix, os.fsencode(PROJECT_FOLDER), b"config.toml")
+    path = os.path.join(repo.layout.prefix, os.fsencode(PROJECT_DIR), b"config.toml")
     # One that was there may be what an earlier init was interrupted at.
     if not (existed and index.tracked_under(git, path)) and not index.ignored(git, [path]):
         index.stage(git, [path])

@@ -42,13 +42,13 @@ def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress
     with repo.exclusive():
         tracked = in_worktree(repo)
         one = _source(repo, tracked, source, cwd)
-        has_data = os.path.lexists(repo.absolute(one.path))
+        has_data = os.path.lexists(repo.layout.absolute(one.path))
         path = _named(repo, source, destination, cwd)
         new = None if has_data else _moved_already(repo, tracked, one, path, progress)
         if new is None:
             new = _destination(repo, one, path, destination)
             _check(repo, tracked, new)
-        check_free(repo, tracked, new, repo.shown(new))
+        check_free(repo, tracked, new, repo.layout.shown(new))
         _carry_out(repo, one, new, has_data=has_data)
     return MoveResult(one.path, new, has_data)
 
@@ -60,7 +60,7 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
             f"{text!r} is not tracked itself", why="it is a folder with tracked data in it", fix="move that one by one"
         )
     if target.inside:
-        whole = repo.shown(target.tracked.path)
+        whole = repo.layout.shown(target.tracked.path)
         raise UsageError(
             f"{text!r} is a part of {whole!r}, which is tracked as a whole",
             why="it has no pointer of its own that could be moved",
@@ -79,13 +79,13 @@ def _named(repo: Repository, source: str, destination: str, cwd: Path) -> bytes:
 
 def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> bytes:
     """Where the data goes, as `mv` has it: into `path` where that is a directory."""
-    if os.path.isdir(repo.absolute(path)):
+    if os.path.isdir(repo.layout.absolute(path)):
         return join(path, os.path.basename(one.path))
-    folder = os.path.dirname(repo.absolute(path))
+    folder = os.path.dirname(repo.layout.absolute(path))
     if text.endswith("/") and one.pointer.kind is not ObjectKind.TREE:
-        folder = repo.absolute(path)
+        folder = repo.layout.absolute(path)
     if not os.path.isdir(folder):
-        shown = repo.shown(os.path.relpath(folder, repo.top))
+        shown = repo.layout.shown(os.path.relpath(folder, repo.layout.top))
         raise UsageError(
             f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {quoted(shown)}"
         )
@@ -101,23 +101,27 @@ def _moved_already(
             return place  # killed after it had copied the pointer, to the byte
         if place == b"" or containing(tracked, place) or below(tracked, place):
             continue
-        if os.path.lexists(repo.absolute(place)) and not index.tracked_under(repo.git, place):
-            snapshot = repo.scan(place, HashOnly(), progress=progress)
+        if os.path.lexists(repo.layout.absolute(place)) and not index.tracked_under(repo.git, place):
+            snapshot = repo.workspace.scan(place, HashOnly(), progress=progress)
             if snapshot is not None and same(snapshot.root, one.entry):
                 return place
     return None
 
 
 def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> None:
-    shown = repo.shown(new)
+    shown = repo.layout.shown(new)
     around = containing(tracked, new)
     if around is not None and around.inside:
         raise ConflictError(
-            f"{shown!r} lies in {repo.shown(around.tracked.path)!r}, which is tracked as a whole",
+            f"{shown!r} lies in {repo.layout.shown(around.tracked.path)!r}, which is tracked as a whole",
             why="data inside of it cannot have a pointer of its own",
             fix="choose a place outside of tracked data",
         )
-    if around is not None or os.path.lexists(repo.absolute(new)) or os.path.lexists(repo.absolute(new + SUFFIX)):
+    if (
+        around is not None
+        or os.path.lexists(repo.layout.absolute(new))
+        or os.path.lexists(repo.layout.absolute(new + SUFFIX))
+    ):
         raise ConflictError(
             f"{shown!r} exists already",
             why="it is tracked" if around is not None else "it would be overwritten",
@@ -126,8 +130,8 @@ def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> No
 
 
 def _carry_out(repo: Repository, one: Tracked, new: bytes, *, has_data: bool) -> None:
-    pointer_file = Path(os.fsdecode(repo.absolute(new + SUFFIX)))
-    content = Path(os.fsdecode(repo.absolute(one.source))).read_bytes()
+    pointer_file = Path(os.fsdecode(repo.layout.absolute(new + SUFFIX)))
+    content = Path(os.fsdecode(repo.layout.absolute(one.source))).read_bytes()
     if has_data:
         _rename(repo, one.path, new)
     try:
@@ -138,22 +142,22 @@ def _carry_out(repo: Repository, one: Tracked, new: bytes, *, has_data: bool) ->
         if has_data:
             _rename(repo, new, one.path)
         raise
-    repo.stat_cache.move(repo.absolute(one.path), repo.absolute(new))
-    placed = repo.placed.get(one.path, ())
+    repo.workspace.stat_cache.move(repo.layout.absolute(one.path), repo.layout.absolute(new))
+    placed = repo.state.placed.get(one.path, ())
     name = os.path.basename(new)
-    repo.note_placed({one.path: (), new: tuple(entry._replace(name=name) for entry in placed)})
+    repo.state.record_placed({one.path: (), new: tuple(entry._replace(name=name) for entry in placed)})
 
 
 def _rename(repo: Repository, old: bytes, new: bytes) -> None:
     try:
-        os.rename(repo.absolute(old), repo.absolute(new))
+        os.rename(repo.layout.absolute(old), repo.layout.absolute(new))
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         raise UsageError(
-            f"{repo.shown(new)!r} is on another disk than {repo.shown(old)!r}",
+            f"{repo.layout.shown(new)!r} is on another disk than {repo.layout.shown(old)!r}",
             why="a rename cannot move data between disks",
             fix="move the data yourself with mv, then run the same command again",
         ) from error
     for path in (old, new):
-        fsync_dir(os.path.dirname(repo.absolute(path)))
+        fsync_dir(os.path.dirname(repo.layout.absolute(path)))

@@ -66,13 +66,18 @@ def remove(
         doomed = [target.path for target in targets if data or target.inside]
         plan = _plan(repo, doomed, force=force, progress=progress)
         # The workspace comes first: killed here, the same command finds the pointers as they were, and goes on.
-        apply_plan(plan, Destination(repo.top, repo.scratch, repo.link_mode), repo.store, repo.stat_cache)
+        apply_plan(
+            plan,
+            Destination(repo.layout.top, repo.layout.staging_dir, repo.link_mode),
+            repo.store,
+            repo.workspace.stat_cache,
+        )
         # What no pointer names is the user's own from now on, and no checkout's to take away.
-        repo.note_placed(dict.fromkeys(wholes, ()))
+        repo.state.record_placed(dict.fromkeys(wholes, ()))
         rewritten = _write(repo, parts, rewritten, wholes, watch)
-        placed = repo.placed
+        placed = repo.state.placed
         before = {target.tracked.path: target.tracked.entry for target in parts}
-        repo.note_placed(
+        repo.state.record_placed(
             {
                 path: after_rewrite(placed[path], before[path], one.entry(path))
                 for path, one in rewritten.items()
@@ -167,16 +172,16 @@ def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Pr
     """How to delete what the workspace has at `paths`. Raises ConflictError for what is saved nowhere."""
     subjects, snapshots = [], []
     for path in paths:
-        snapshot = repo.scan(path, HashOnly(), progress=progress)
+        snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)
         if snapshot is not None:
             snapshots.append(snapshot)
             # Its own base: all of it may go that is saved, whoever put it there.
             subjects.append(Subject(path, snapshot.root, None, (snapshot.root,)))
-    plan = plan_checkout(subjects, read=repo.trees(snapshots), saved=repo.store.present, force=force)
+    plan = plan_checkout(subjects, read=repo.workspace.trees(snapshots), saved=repo.store.present, force=force)
     if plan.keep:
         raise ConflictError(
             "nothing was removed, since some content would be lost",
-            why=f"saved nowhere: {join_limited([repo.shown(kept.path) for kept in plan.keep])}",
+            why=f"saved nowhere: {join_limited([repo.layout.shown(kept.path) for kept in plan.keep])}",
             fix="`dver add` saves it, --force gives it up",
         )
     return plan

@@ -151,7 +151,7 @@ def _chosen(
 
 
 def _nothing_at(repo: Repository, text: str, conflicted: Sequence[bytes]) -> UsageError:
-    listed = ", ".join(repo.shown(one) for one in conflicted)
+    listed = ", ".join(repo.layout.shown(one) for one in conflicted)
     why = f"in conflict: {listed}" if listed else "no pointer is in conflict"
     return UsageError(f"nothing is in conflict at {text!r}", why=why, fix="`dver resolve` lists all conflicts")
 
@@ -160,7 +160,7 @@ def _refuse_named_locks(repo: Repository, locks: Sequence[UnmergedLock], paths: 
     named = {data_path(repo, text, cwd) for text in paths}
     for one in locks:
         if one.path in named:
-            shown = repo.shown(one.path)
+            shown = repo.layout.shown(one.path)
             raise UsageError(
                 f"both versions of {shown!r} cannot be kept",
                 why="a stage has produced one thing or the other",
@@ -191,11 +191,11 @@ class _Session:
         meant = [one for one in undecided.data.conflicts if is_at_or_below(one.path, inside)]
         if inside and not meant:
             raise UsageError(
-                f"{self.repo.shown(full_path(conflicted.path, inside))!r} is not in conflict",
+                f"{self.repo.layout.shown(full_path(conflicted.path, inside))!r} is not in conflict",
                 why="the data is in conflict as a whole"
                 if any(not one.path for one in undecided.data.conflicts)
                 else "both sides have the same, or only one of them changed it",
-                fix=f"`dver resolve {quoted(self.repo.shown(conflicted.path))}` lists what is",
+                fix=f"`dver resolve {quoted(self.repo.layout.shown(conflicted.path))}` lists what is",
             )
         if self.both:
             return self.write_both(conflicted, meant, decisions)
@@ -221,13 +221,13 @@ class _Session:
     def wishes(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[Wish], list[Wish]]:
         """What is wished for at these paths: of all data, and of directories of which only parts are here."""
         wishes = [Wish(at, one) for at, one in entries.items()]
-        parts = [wish for wish in wishes if wish.path in self.repo.partial]
+        parts = [wish for wish in wishes if wish.path in self.repo.state.partial]
         return [wish for wish in wishes if wish not in parts], parts
 
     def once_pushed(self, path: bytes) -> str:
         """What to do where the data of `path` cannot be downloaded."""
         option = "--both" if self.both else f"--{self.choice.value}" if self.choice is not None else ""
-        command = f"dver resolve {quoted(self.repo.shown(path))} {option}".rstrip()
+        command = f"dver resolve {quoted(self.repo.layout.shown(path))} {option}".rstrip()
         return f"once the remote has them (`dver push` in the clone that added them): {command}"
 
     def download(self, like: Sequence[Pointer], entries: Mapping[bytes, Entry | None], fix: str) -> None:
@@ -236,7 +236,7 @@ class _Session:
         repo, progress = self.repo, self.progress
 
         def plan() -> list[CheckoutPlan]:
-            whole = plan_restore(repo, wishes, repo.placed, progress=progress)
+            whole = plan_restore(repo, wishes, repo.state.placed, progress=progress)
             return [*whole, *plan_update(repo, parts, progress=progress)]
 
         try:
@@ -338,8 +338,8 @@ def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:
 
 def _taken(repo: Repository, folder: bytes) -> set[bytes]:
     """The names in `folder` that stand for something: tracked data, here or not, and files of the user."""
-    placed = repo.placed
-    names = os.listdir(repo.absolute(folder))
+    placed = repo.state.placed
+    names = os.listdir(repo.layout.absolute(folder))
     pointers = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
     # What dver has put there, and no pointer names, may go: in a rebase, data follows at the end only.
     return pointers | {name for name in names if os.path.join(folder, name) not in placed}
@@ -349,7 +349,7 @@ def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
     # The line of the data goes into it, and it is staged with the pointer: markers in it would be taken for settled.
     name = os.path.join(os.path.dirname(path), b".gitignore")
     if unmerged_files(repo.git, [name]):
-        shown = repo.shown(name)
+        shown = repo.layout.shown(name)
         raise ConflictError(
             f"{shown!r} is in conflict itself",
             why="the data's line in it is staged together with the pointer",

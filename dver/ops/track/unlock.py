@@ -33,10 +33,10 @@ def unlock(repo: Repository, paths: Sequence[str], *, cwd: Path, progress: Progr
     with repo.exclusive():
         targets = select(repo, in_worktree(repo), paths, cwd)
         for target in targets:
-            refuse_symlinked_parents(repo.top, target.path)
-        places = [repo.absolute(target.path) for target in targets]
+            refuse_symlinked_parents(repo.layout.top, target.path)
+        places = [repo.layout.absolute(target.path) for target in targets]
         linked = list(find_linked(places, repo.store))
-        done = make_private(linked, repo.store, scratch=repo.scratch, progress=progress)
-    paths_done = tuple(os.path.relpath(one.path, repo.top) for one in done)
-    edited = tuple(os.path.relpath(one.path, repo.top) for one in done if one.edited)
+        done = make_private(linked, repo.store, scratch=repo.layout.staging_dir, progress=progress)
+    paths_done = tuple(os.path.relpath(one.path, repo.layout.top) for one in done)
+    edited = tuple(os.path.relpath(one.path, repo.layout.top) for one in done if one.edited)
     return UnlockResult(paths_done, sum(one.size for one in linked), edited)

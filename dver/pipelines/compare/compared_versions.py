@@ -87,7 +87,7 @@ def open_sides(repo: Repository, named: Sequence[tuple[str, CommitId | None]]) -
     """The sides by their names and commits; None for the workspace."""
     commits = list(dict.fromkeys(commit for _, commit in named if commit is not None))
     with CommitReader(repo.git) as reader:
-        found = [paths_called(repo.git, commits, name, repo.prefix) for name in _NAMES]
+        found = [paths_called(repo.git, commits, name, repo.layout.prefix) for name in _NAMES]
         yield [
             WorkspaceSide(repo)
             if commit is None
@@ -129,7 +129,7 @@ class WorkspaceSide:
 
     def read(self, place: str) -> bytes:
         """See `Side`."""
-        path = self._repo.absolute(os.fsencode(place))
+        path = self._repo.layout.absolute(os.fsencode(place))
         try:
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
@@ -146,18 +146,18 @@ class WorkspaceSide:
 
     def below(self, place: str) -> list[str] | None:
         """See `Side`."""
-        top = self._repo.absolute(os.fsencode(place))
+        top = self._repo.layout.absolute(os.fsencode(place))
         if not os.path.isdir(top):
             return None
         found: list[str] = []
         for folder, folders, names in os.walk(top):
             folders[:] = sorted(one for one in folders if one != b".git")
-            found += [os.fsdecode(os.path.relpath(os.path.join(folder, name), self._repo.top)) for name in names]
+            found += [os.fsdecode(os.path.relpath(os.path.join(folder, name), self._repo.layout.top)) for name in names]
             _refuse_many(self._shown(place), found)
         return sorted(found)
 
     def _shown(self, place: str) -> str:
-        return self._repo.shown(os.fsencode(place))
+        return self._repo.layout.shown(os.fsencode(place))
 
 
 class CommitSide:
@@ -265,7 +265,7 @@ class CommitSide:
 
     @cached_property
     def _of_dvc(self) -> DvcFiles:
-        return DvcFiles(os.fsdecode(self._repo.top), self._locks_of_dvc, self.pipelines, self._content, MAX_SIZE)
+        return DvcFiles(os.fsdecode(self._repo.layout.top), self._locks_of_dvc, self.pipelines, self._content, MAX_SIZE)
 
     @cached_property
     def _tracked(self) -> Mapping[bytes, Tracked]:
@@ -311,7 +311,7 @@ class CommitSide:
             raise CorruptError(f"the store's copy of {shown!r} is damaged", why=error.what, fix=error.fix) from error
 
     def _shown(self, place: str) -> str:
-        return self._repo.shown(os.fsencode(place))
+        return self._repo.layout.shown(os.fsencode(place))
 
 
 def _refuse_large(shown: str, size: int) -> None:

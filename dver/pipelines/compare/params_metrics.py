@@ -116,10 +116,10 @@ def values_of(repo: Repository, side: Side, wanted: Wanted, problems: list[Probl
     """The values that are wanted. What cannot be read is one of the `problems`."""
     found: dict[str, Mapping[str, Any]] = {}
     for place, keys in wanted.keys.items():
-        shown = repo.shown(os.fsencode(place))
+        shown = repo.layout.shown(os.fsencode(place))
         try:
             for file in _each(side, place):
-                name = repo.shown(os.fsencode(file))
+                name = repo.layout.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
                 found[name] = flat(values if keys is None else dict(chosen(values, sorted(keys))))
         except NotThereError as error:

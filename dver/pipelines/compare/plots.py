@@ -18,7 +18,7 @@ from dver.pipelines.plots.definition import Definition, definitions, is_image, o
 from dver.pipelines.plots.page import Drawn, Picture, Pictures, Plotted
 from dver.pipelines.plots.points import DATA, Row, parse_points
 from dver.pipelines.plots.templates import DEFAULT, built_in, fill, parse_template
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.targets import data_path, is_at_or_below
 
 _FOLDER: Final = "plots"
@@ -138,15 +138,15 @@ class Gatherer:
         return lines_of(definition, side.name, files)
 
     def _rows(self, side: Side, definition: Definition, place: str) -> list[Row]:
-        name = self.repo.shown(os.fsencode(place))
+        name = self.repo.layout.shown(os.fsencode(place))
         return parse_points(side.read(place), name, header=definition.style.header)
 
     def _template(self, name: str) -> Mapping[str, Any]:
         """The user's own template of this name, or the one that comes with dver."""
         file = name if name.endswith(".json") else f"{name}.json"
-        path = self.repo.root / PROJECT_FOLDER / _FOLDER / file
+        path = self.repo.root / PROJECT_DIR / _FOLDER / file
         if os.path.basename(file) == file and path.is_file():
-            return parse_template(read_regular(path), f"{PROJECT_FOLDER}/{_FOLDER}/{file}")
+            return parse_template(read_regular(path), f"{PROJECT_DIR}/{_FOLDER}/{file}")
         return built_in(name)
 
     def _tried(self, side: Side, shown: str, make: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | None:
@@ -159,8 +159,8 @@ class Gatherer:
 
     def _shown(self, definition: Definition) -> str:
         if definition.place is not None:
-            return self.repo.shown(os.fsencode(definition.place))
-        prefix = os.fsdecode(self.repo.prefix)
+            return self.repo.layout.shown(os.fsencode(definition.place))
+        prefix = os.fsdecode(self.repo.layout.prefix)
         return definition.name.removeprefix(prefix + "/") if prefix else definition.name
 
 

@@ -33,7 +33,7 @@ class Supply:
 
     def learn(self) -> tuple[str, ...]:
         """Take what the default remote knows of runs. Returns the keys of what is damaged there."""
-        catalog = self._catalog(self._repo.remote_settings().name)
+        catalog = self._catalog(self._repo.remotes.settings().name)
         catalog.refresh()
         return receive(catalog, RunCache(self._repo).take).damaged
 
@@ -42,7 +42,9 @@ class Supply:
         read = {place for one in stages for place in dep_places(one, graph.stages[one])}
         found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
         absent = [
-            place for place in read & found.keys() if not os.path.lexists(self._repo.absolute(os.fsencode(place)))
+            place
+            for place in read & found.keys()
+            if not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
         ]
         return {place: item_of(place, found[place].entry) for place in absent}
 
@@ -81,25 +83,25 @@ class Supply:
     def _by_remote(self, items: Iterable[LockedItem]) -> dict[str, list[LockedItem]]:
         groups: dict[str, list[LockedItem]] = {}
         for item in items:
-            groups.setdefault(item.remote or self._repo.remote_settings().name, []).append(item)
+            groups.setdefault(item.remote or self._repo.remotes.settings().name, []).append(item)
         return groups
 
     def _present(self, name: str, items: Sequence[LockedItem]) -> list[LockedItem]:
         catalog = self._catalog(name)
-        if name != self._repo.remote_settings().name:  # that one was asked for runs
+        if name != self._repo.remotes.settings().name:  # that one was asked for runs
             catalog.refresh()
         there = catalog.present([item.oid for item in items])
         return [item for item in items if item.oid in there]
 
     def _check_out(self, tracked: dict[bytes, Tracked], path: str) -> None:
-        top = Path(os.fsdecode(self._repo.top))
+        top = Path(os.fsdecode(self._repo.layout.top))
         get_targets(self._repo, select(self._repo, tracked, [path], top), progress=self._progress)
         with self._repo.exclusive():
             check_out(self._repo, [path], cwd=top, rev=None, force=False, progress=self._progress)
 
     def _catalog(self, name: str) -> Catalog:
         if name not in self._catalogs:
-            self._catalogs[name] = self._repo.catalog(name)
+            self._catalogs[name] = self._repo.remotes.catalog(name)
         return self._catalogs[name]
 
 

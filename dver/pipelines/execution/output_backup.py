@@ -45,7 +45,7 @@ class Aside:
         self._observer = observer
         self._locks = locks
         self._told = told
-        self._unfinished = repo.worktree_folder / "unfinished"
+        self._unfinished = repo.layout.worktree_dir / "unfinished"
         self._begun: set[Address] = set()
 
     def spare(self, address: Address, outs: Iterable[Output]) -> None:
@@ -61,7 +61,7 @@ class Aside:
             if entry is None or is_same(item_of(out.path, entry), made.get(out.path)):
                 continue
             path = os.fsencode(place)
-            refuse_symlinked_parents(self._repo.top, path)
+            refuse_symlinked_parents(self._repo.layout.top, path)
             there = item_of(out.path, entry)
             if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, old.entry):
                 there = old
@@ -103,7 +103,7 @@ class Aside:
         except FileNotFoundError:
             return False
         # Of a killed run nobody knows when it ended. A ctime, unlike a modification time, tells of every change.
-        return mark.st_size == 0 or _newest(self._repo.absolute(path)) <= mark.st_ctime_ns
+        return mark.st_size == 0 or _newest(self._repo.layout.absolute(path)) <= mark.st_ctime_ns
 
     def _move(self, address: Address, path: bytes) -> None:
         folder = _folder(self._repo)
@@ -112,7 +112,7 @@ class Aside:
         while os.path.lexists(target := folder / f"{stamp}-{number}" / os.fsdecode(path)):
             number += 1
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(os.fsdecode(self._repo.absolute(path)), target)
+        shutil.move(os.fsdecode(self._repo.layout.absolute(path)), target)
         self._told(Spared(address, path, target))
 
 
@@ -125,7 +125,7 @@ def forget_old(repo: Repository, grace: float) -> None:
 
 
 def _folder(repo: Repository) -> Path:
-    return repo.worktree_folder / "aside"
+    return repo.layout.worktree_dir / "aside"
 
 
 def _newest(path: bytes) -> int:

@@ -37,14 +37,14 @@ def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> Non
     """
     places = [os.fsencode(place_of(address.folder, out.path, out.mark)) for out in outs]
     for out, place in zip(outs, places, strict=True):
-        refuse_symlinked_parents(repo.top, place)
-        path = repo.absolute(place)
+        refuse_symlinked_parents(repo.layout.top, place)
+        path = repo.layout.absolute(place)
         if not out.persist:
             _remove(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
     if parts := parts_below(repo, places):
         with repo.exclusive():
-            repo.note_partial(dict.fromkeys(parts, False))
+            repo.state.record_partial(dict.fromkeys(parts, False))
 
 
 def take_outputs(
@@ -101,7 +101,7 @@ def keep_uncached(repo: Repository, address: Address, stage: Stage, progress: Pr
 def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> None:
     """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
     if parts := parts_below(repo, map(os.fsencode, places)):
-        shown = [repo.shown(one) for one in parts]
+        shown = [repo.layout.shown(one) for one in parts]
         raise StageError(
             f"stage {str(address)!r} needs all of {join_limited(shown)}",
             why="only a part of it was ever checked out here",
@@ -130,7 +130,7 @@ def _scan(
 ) -> Snapshot | None:
     """A directory that has only what is at `out`."""
     folder, name = os.path.split(os.fsencode(place_of(address.folder, out.path, out.mark)))
-    return repo.look(folder, [name], intake, progress=progress)
+    return repo.workspace.scan_names(folder, [name], intake, progress=progress)
 
 
 def _only(snapshot: Snapshot | None) -> Entry | None:

@@ -93,8 +93,8 @@ class Recorder:
         made, self._placed = self._placed, {}
         if not made:
             return
-        self._repo.note_placed(made)
-        self._repo.note_partial(dict.fromkeys(made, False))
+        self._repo.state.record_placed(made)
+        self._repo.state.record_partial(dict.fromkeys(made, False))
         # From now on a gc sees that they are needed. One that came before has them in the trash.
         if self._watch.lacking([one.ref().key for entries in made.values() for one in entries]):
             raise MissingObjectError(

@@ -61,7 +61,7 @@ class RunLogs:
     """The logs of a worktree. One object writes those of the stages that one process runs."""
 
     def __init__(self, repo: Repository) -> None:
-        self._folder = repo.worktree_folder / "logs"
+        self._folder = repo.layout.worktree_dir / "logs"
         self._open: dict[Address, int] = {}
 
     def of(self, address: Address) -> list[RunLog]:

@@ -27,5 +27,5 @@ def not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> tup
         for path in paths
         if path not in excluded
         and not any(is_at_or_below(file, path) for file in tracked)
-        and os.path.lexists(repo.absolute(path))
+        and os.path.lexists(repo.layout.absolute(path))
     )

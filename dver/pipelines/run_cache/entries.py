@@ -23,7 +23,7 @@ class RunCache:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
-        self._folder = repo.store_root / "runs"
+        self._folder = repo.store_dir / "runs"
 
     def get(self, key: str) -> lock.LockedStage | None:
         """What came of the work called `key`, if it was ever done. What cannot be read was never there."""

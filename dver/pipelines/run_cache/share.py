@@ -63,7 +63,7 @@ def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None
     Without `keys`, all runs in the run cache that `remote` does not know, or knows only an earlier run for. Runs with
     missing outputs that others are meant to get are left out.
     """
-    cache, mirror = RunCache(repo), repo.mirror(remote)
+    cache, mirror = RunCache(repo), repo.remotes.mirror(remote)
     if keys is not None:
         asked = list(keys)
         known = mirror.runs(asked)
@@ -82,7 +82,7 @@ def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None
 def send_runs(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int | None = None) -> None:
     """Upload `runs` to `remote`, once their outputs are there. Raises RemoteError."""
     if runs:
-        catalog = repo.catalog(remote, jobs=jobs)
+        catalog = repo.remotes.catalog(remote, jobs=jobs)
         remote_runs.send(runs, catalog)
         refresh_listing(catalog.storage)
 
@@ -115,9 +115,9 @@ def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.Locked
 
 def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
     if scope.rev is None and not scope.many:
-        for path in files_called(repo.git, LOCK_NAME, under=repo.prefix):
+        for path in files_called(repo.git, LOCK_NAME, under=repo.layout.prefix):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                yield path, read_regular(repo.absolute(path), lock.MAX_SIZE + 1)
+                yield path, read_regular(repo.layout.absolute(path), lock.MAX_SIZE + 1)
         return
     commits = revisions.commits(
         repo.git,
@@ -126,7 +126,7 @@ def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
         all_commits=scope.all_commits,
         revs=[scope.rev] if scope.rev else [],
     )
-    blobs = pointers.pointers_of_commits(repo.git, commits, repo.prefix)
+    blobs = pointers.pointers_of_commits(repo.git, commits, repo.layout.prefix)
     paths: dict[str, list[bytes]] = {}
     for path in filter(is_lock_path, sorted(blobs)):
         for blob in blobs[path]:

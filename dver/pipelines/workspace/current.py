@@ -117,7 +117,7 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
     """What a runner gets to run the stage. Raises StageError if its folder is not there."""
 
     def absolute(path: str) -> str:
-        return os.path.join(os.fsdecode(repo.top), place_of(address.folder, path, stage.mark))
+        return os.path.join(os.fsdecode(repo.layout.top), place_of(address.folder, path, stage.mark))
 
     if not os.path.isdir(absolute(stage.wdir)):
         raise StageError(

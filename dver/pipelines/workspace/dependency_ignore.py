@@ -13,11 +13,11 @@ from typing import Final
 
 from dver.formats import lock
 from dver.git.index import ignored_below
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.targets import SUFFIX
 from dver.workspace.scan.ignore import Ignore
 
-_NEVER: Final = frozenset((b".git", b".gitignore", os.fsencode(PROJECT_FOLDER), os.fsencode(lock.NAME)))
+_NEVER: Final = frozenset((b".git", b".gitignore", os.fsencode(PROJECT_DIR), os.fsencode(lock.NAME)))
 """Names that count nowhere: dver itself writes these files."""
 
 
@@ -26,8 +26,8 @@ class DependencyRules:
 
     def __init__(self, repo: Repository, outputs: Iterable[str]) -> None:
         self._repo = repo
-        self._outputs = frozenset(repo.absolute(os.fsencode(one)) for one in outputs)
-        self._above = frozenset(folder for one in self._outputs for folder in _parents(one, repo.top))
+        self._outputs = frozenset(repo.layout.absolute(os.fsencode(one)) for one in outputs)
+        self._above = frozenset(folder for one in self._outputs for folder in _parents(one, repo.layout.top))
         self._asked: set[bytes] = set()
         self._ignored: set[bytes] = set()
 
@@ -35,7 +35,7 @@ class DependencyRules:
         """Ask Git about all of `places` (data paths) in one go."""
         new = [one for one in places if not self._is_known(one) and self._is_of_git(one)]
         self._asked.update(new)
-        self._ignored.update(self._repo.absolute(one) for one in ignored_below(self._repo.git, *new))
+        self._ignored.update(self._repo.layout.absolute(one) for one in ignored_below(self._repo.git, *new))
 
     def forget(self) -> None:
         """Files have changed: what Git ignores has to be asked again."""
@@ -45,20 +45,20 @@ class DependencyRules:
     def at(self, places: Collection[bytes], *, whole: bool = False) -> DependencyIgnore:
         """The rules for looking at `places`, with all that Git ignores there if they are wanted `whole`."""
         self.learn(places)
-        top = self._repo.top
-        named = frozenset(self._repo.absolute(one) for one in places)
+        top = self._repo.layout.top
+        named = frozenset(self._repo.layout.absolute(one) for one in places)
         ignored = frozenset((*self._ignored, *named)) if whole else frozenset(self._ignored)
-        return DependencyIgnore(self._repo.ignore(), top, named, ignored, self._outputs, self._above)
+        return DependencyIgnore(self._repo.workspace.ignore(), top, named, ignored, self._outputs, self._above)
 
     def _is_known(self, place: bytes) -> bool:
         return place in self._asked or any(one in self._asked for one in (b"", b".", *_parents(place, b"")))
 
     def _is_of_git(self, place: bytes) -> bool:
         """Is it a directory of this repository, and not of one within it?"""
-        path = self._repo.absolute(place)
+        path = self._repo.layout.absolute(place)
         if os.path.islink(path) or not os.path.isdir(path):
             return False
-        inside = (path, *_parents(path, self._repo.top)) if path != self._repo.top else ()
+        inside = (path, *_parents(path, self._repo.layout.top)) if path != self._repo.layout.top else ()
         return not any(os.path.lexists(os.path.join(one, b".git")) for one in inside)
 
 

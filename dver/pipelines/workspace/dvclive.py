@@ -38,7 +38,7 @@ class DvcFolder:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
-        self._path = os.path.join(repo.top, _FOLDER)
+        self._path = os.path.join(repo.layout.top, _FOLDER)
 
     def make(self, cwd: str) -> None:
         """See that a command in the folder `cwd` finds one."""

@@ -33,11 +33,11 @@ def edit_pipeline(
     unless it had unstaged changes. Raises PipelineError, and the errors of `edit` and `check`.
     """
     path = os.path.join(os.fsencode(folder), os.fsencode(FILE_NAME))
-    file = Path(os.path.realpath(os.fsdecode(repo.absolute(path))))
+    file = Path(os.path.realpath(os.fsdecode(repo.layout.absolute(path))))
     content = b""
     with suppress(FileNotFoundError):
         content = _read(repo, path, file)
-    changed = edit(content, repo.shown(path))
+    changed = edit(content, repo.layout.shown(path))
     if changed != content:
         pipelines = load_pipelines(repo, instead={folder: changed})
         if check is not None:
@@ -85,4 +85,4 @@ def _read(repo: Repository, path: bytes, file: Path) -> bytes:
     try:
         return read_regular(file)
     except IsADirectoryError:
-        raise PipelineError(f"{repo.shown(path)} is a directory", fix="move it elsewhere") from None
+        raise PipelineError(f"{repo.layout.shown(path)} is a directory", fix="move it elsewhere") from None

@@ -20,7 +20,7 @@ _SHOWN: Final = 3
 def not_renamed(repo: Repository, files: Iterable[bytes], renamed: bool) -> PipelineError:
     """The error for `files` that are called as DVC has it: alone, or beside others that are `renamed`."""
     paths = list(files)
-    names = join_limited([repr(repo.shown(path)) for path in paths])
+    names = join_limited([repr(repo.layout.shown(path)) for path in paths])
     return PipelineError(
         f"not read: {names}" if renamed else f"there are no stages, but there is {names}",
         why=f"dver reads {FILE_NAME}, which has the same form",
@@ -37,4 +37,4 @@ def _commands(repo: Repository, paths: Sequence[bytes]) -> str:
 
 def _command(repo: Repository, path: bytes, is_tracked: bool) -> str:
     new = os.path.join(os.path.dirname(path), os.fsencode(FILE_NAME))
-    return f"{'git mv' if is_tracked else 'mv'} {quoted(repo.shown(path))} {quoted(repo.shown(new))}"
+    return f"{'git mv' if is_tracked else 'mv'} {quoted(repo.layout.shown(path))} {quoted(repo.layout.shown(new))}"

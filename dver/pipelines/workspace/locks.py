@@ -83,7 +83,7 @@ class Locks:
         except FileNotFoundError:
             return {}
         except (CorruptError, ConflictError) as error:
-            shown = self._repo.shown(os.fsencode(path.relative_to(self._repo.git.worktree)))
+            shown = self._repo.layout.shown(os.fsencode(path.relative_to(self._repo.git.worktree)))
             raise type(error)(f"cannot read {shown!r}", why=error.why, fix=error.fix) from error
 
     def _path(self, folder: str) -> Path:

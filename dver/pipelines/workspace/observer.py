@@ -136,7 +136,7 @@ class Observer:
         """The values in the file of parameters at `place`; None if there is none. Raises PipelineError."""
         if place not in self._values:
             try:
-                content = read_regular(self._repo.absolute(os.fsencode(place)), MAX_SIZE + 1)
+                content = read_regular(self._repo.layout.absolute(os.fsencode(place)), MAX_SIZE + 1)
                 self._values[place] = parse_values(content, place)
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 self._values[place] = None
@@ -152,12 +152,12 @@ class Observer:
         self._differences.clear()
 
     def _is_pattern(self, place: str) -> bool:
-        return is_pattern(place) and not os.path.lexists(self._repo.absolute(os.fsencode(place)))
+        return is_pattern(place) and not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
 
     def _look(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None) -> dict[bytes, Entry]:
         """What there is under `names` in the folder at a place; `seen` takes what its directories are read with."""
         ignore = self._rules.at([os.path.join(folder, name) for name in names])
-        snapshot = self._repo.look(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
+        snapshot = self._repo.workspace.scan_names(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is None:
             return {}
         self._states.update((os.path.join(folder, name), state) for name, state in snapshot.states.items())
@@ -173,7 +173,7 @@ class Observer:
         self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]
     ) -> Entry:
         """`entry`; of a directory in which Git ignores all files, all of it."""
-        if entry.kind is not Kind.DIRECTORY or entry.files or not ignore.leaves_out(self._repo.absolute(path)):
+        if entry.kind is not Kind.DIRECTORY or entry.files or not ignore.leaves_out(self._repo.layout.absolute(path)):
             return entry
         snapshot = self._scan(path)
         if snapshot is None:
@@ -184,16 +184,16 @@ class Observer:
     def _scan(self, path: bytes) -> Snapshot | None:
         """What there is at a place, as far as it counts: all of it if Git ignores all of it."""
         ignore = self._rules.at([path])
-        snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
-        if snapshot is not None and not snapshot.root.files and ignore.leaves_out(self._repo.absolute(path)):
+        snapshot = self._repo.workspace.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
+        if snapshot is not None and not snapshot.root.files and ignore.leaves_out(self._repo.layout.absolute(path)):
             ignore = self._rules.at([path], whole=True)
-            snapshot = self._repo.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
+            snapshot = self._repo.workspace.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
         self._states[path] = _state_of(snapshot)
         return snapshot
 
     def _whole(self, path: bytes, entry: Entry) -> Entry:
         """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
-        if path not in self._repo.partial:
+        if path not in self._repo.state.partial:
             return entry
         snapshot = self._scan(path)
         with suppress(MissingObjectError, CorruptError):
@@ -201,23 +201,25 @@ class Observer:
         return entry
 
     def _completed(self, path: bytes, snapshot: Snapshot) -> tuple[Entry, TreeReader]:
-        recorded = self._repo.placed.get(path, ()) if path in self._repo.partial else ()
+        recorded = self._repo.state.placed.get(path, ()) if path in self._repo.state.partial else ()
         if not recorded or recorded[-1].kind is not Kind.DIRECTORY:
-            return snapshot.root, self._repo.trees([snapshot])
+            return snapshot.root, self._repo.workspace.trees([snapshot])
         return completed(self._repo, path, recorded[-1], snapshot)
 
     def _behind_link(self, place: str) -> Snapshot | None:
         """What the link at `place` leads to in the end; None if that is nowhere."""
-        real = os.path.realpath(self._repo.absolute(os.fsencode(place)))
+        real = os.path.realpath(self._repo.layout.absolute(os.fsencode(place)))
         if os.path.islink(real):  # it goes round in a circle
             return None
-        if real.startswith(self._repo.top + b"/"):
-            return self._scan(os.path.relpath(real, self._repo.top))
+        if real.startswith(self._repo.layout.top + b"/"):
+            return self._scan(os.path.relpath(real, self._repo.layout.top))
         folder, name = os.path.split(real)
-        return self._repo.scan(name, HashOnly(), root=folder, ignore=self._rules.at([]), progress=self._progress)
+        return self._repo.workspace.scan(
+            name, HashOnly(), root=folder, ignore=self._rules.at([]), progress=self._progress
+        )
 
     def _is_ignored(self, path: bytes, ignore: DependencyIgnore) -> bool:
-        absolute = self._repo.absolute(path)
+        absolute = self._repo.layout.absolute(path)
         is_directory = os.path.isdir(absolute) and not os.path.islink(absolute)
         return ignore.ignores(absolute, is_directory=is_directory)
 
@@ -243,7 +245,7 @@ class Observer:
         if self._is_pattern(place):
             return self._matching(place)
         path = os.fsencode(place)
-        is_link = os.path.islink(self._repo.absolute(path))
+        is_link = os.path.islink(self._repo.layout.absolute(path))
         snapshot = self._behind_link(place) if is_link else self._scan(path)
         return self._completed(path, snapshot) if snapshot is not None else (None, self._repo.store.tree)
 
@@ -253,7 +255,7 @@ class Observer:
         folders: dict[bytes, list[bytes]] = {}
         whole: bytes | None = None
         ignore = self._rules.at([os.fsencode(fixed_part(pattern))])
-        for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.top, recursive=True)):
+        for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.layout.top, recursive=True)):
             path = path.rstrip(b"/")
             # A folder that matches stands for all that is in it.
             if path and (whole is None or not path.startswith(whole + b"/")) and not self._is_ignored(path, ignore):
@@ -270,7 +272,7 @@ class Observer:
         made: dict[Oid, bytes] = {}
         parts = {tuple(path.split(b"/")): one for path, one in found.items()}
         entry = _tree_of(b"", parts, made.__setitem__) if parts else None
-        below = self._repo.trees(seen)
+        below = self._repo.workspace.trees(seen)
         return entry, lambda oid: read_directory(made.__getitem__, oid) if oid in made else below(oid)
 
 

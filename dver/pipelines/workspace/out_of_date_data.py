@@ -26,7 +26,7 @@ class MovedData:
     def __init__(self, repo: Repository, progress: Progress) -> None:
         self._repo = repo
         self._progress = progress
-        self._placed = repo.placed
+        self._placed = repo.state.placed
 
     def refuse_to_run(self, address: Address, stage: Stage) -> None:
         """Raise StageError if the stage reads tracked data that is out of date."""
@@ -68,14 +68,14 @@ class MovedData:
         return list(found.values())
 
     def _state(self, target: Target) -> DataState:
-        snapshot = self._repo.scan(target.path, HashOnly(), progress=self._progress)
+        snapshot = self._repo.workspace.scan(target.path, HashOnly(), progress=self._progress)
         return state_of(self._repo, Place.of(target), snapshot, self._placed)
 
     def _error(self, behind: list[Target], what: str, why: str, otherwise: str | None = None) -> StageError:
         pointers = [one.tracked.pointer for one in behind]
         in_store = presence_of(self._repo, pointers).in_store
         verb = "checkout" if all(one.oid in in_store for one in pointers) else "pull"
-        names = [self._repo.shown(one.path) for one in behind]
+        names = [self._repo.layout.shown(one.path) for one in behind]
         fix = f"dver {verb} {' '.join(map(quoted, names))}"
         return StageError(
             what.format(f"{join_limited(names)}, which is out of date"),

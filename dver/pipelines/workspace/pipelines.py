@@ -22,11 +22,11 @@ from dver.pipelines.definition.yaml_tree import MAX_SIZE, wrong
 from dver.pipelines.engine.graph import Address, Graph, build, confined, place_of
 from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
 from dver.pipelines.workspace.from_dvc import not_renamed
-from dver.repo import PROJECT_FOLDER, Repository
+from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.targets import SUFFIX, data_path, is_at_or_below
 
 _NAME = os.fsencode(FILE_NAME)
-_PROJECT = os.fsencode(PROJECT_FOLDER)
+_PROJECT = os.fsencode(PROJECT_DIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
     if left_over is not None and not files:
         raise left_over
     stages = {
-        (address := Address(folder, name, repo.here)): confined(address, one)
+        (address := Address(folder, name, repo.layout.subdirectory)): confined(address, one)
         for folder, file in files.items()
         for name, one in file.stages.items()
     }
@@ -75,7 +75,7 @@ def pipelines_of_commit(
 
     def load_one(path: bytes) -> PipelineFile:
         folder = os.path.dirname(path)
-        name = repo.shown(path)
+        name = repo.layout.shown(path)
         return load(read(path) or b"", lambda one: read(_joined(folder, one)), name=name, style=_style(repo))
 
     found: dict[str, PipelineFile | DverError] = {}
@@ -128,8 +128,8 @@ def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
         for out in graph.stages[address].outs:
             place = os.fsencode(place_of(address.folder, out.path, out.mark))
             while place and place not in free:
-                if os.path.isfile(repo.absolute(place + SUFFIX)):
-                    raise _tracked(repo, address, out, repo.shown(place))
+                if os.path.isfile(repo.layout.absolute(place + SUFFIX)):
+                    raise _tracked(repo, address, out, repo.layout.shown(place))
                 free.add(place)
                 place = os.path.dirname(place)
 
@@ -144,10 +144,10 @@ def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
     for file in tracked_under(repo.git, *cached) if cached else ():
         place = next(one for one in cached if is_at_or_below(file, one))
         address, out = cached[place]
-        shown = quoted(repo.shown(place))
+        shown = quoted(repo.layout.shown(place))
         raise wrong(
             out.mark,
-            f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.shown(file)}",
+            f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.layout.shown(file)}",
             fix=f"git rm -r -q --cached -- {shown}; or with `cache: false`, the output is left to Git",
         )
 
@@ -164,19 +164,19 @@ def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
     """The folders with a `dver.yaml`, and the files of DVC's that none stands beside."""
 
     def is_project(folder: bytes) -> bool:
-        return os.path.isdir(os.path.join(repo.absolute(folder), _PROJECT))
+        return os.path.isdir(os.path.join(repo.layout.absolute(folder), _PROJECT))
 
     found: dict[bytes, list[bytes]] = {_NAME: [], NAME_OF_DVC: []}
-    for path in files_called(repo.git, _NAME, NAME_OF_DVC, under=repo.prefix):
+    for path in files_called(repo.git, _NAME, NAME_OF_DVC, under=repo.layout.prefix):
         folder, name = os.path.split(path)
-        if os.path.isfile(repo.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
+        if os.path.isfile(repo.layout.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
             found[name].append(folder)
     of_dvc = [os.path.join(folder, NAME_OF_DVC) for folder in found[NAME_OF_DVC] if folder not in found[_NAME]]
     return [os.fsdecode(folder) for folder in found[_NAME]], of_dvc
 
 
 def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:
-    while folder != repo.prefix and is_at_or_below(folder, repo.prefix):
+    while folder != repo.layout.prefix and is_at_or_below(folder, repo.layout.prefix):
         if is_project(folder):
             return True
         folder = os.path.dirname(folder)
@@ -184,8 +184,8 @@ def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable
 
 
 def _load(repo: Repository, folder: str, content: bytes | None = None) -> PipelineFile:
-    above = repo.absolute(os.fsencode(folder)) if folder else repo.top
-    name = repo.shown(os.fsencode(os.path.join(folder, FILE_NAME)))
+    above = repo.layout.absolute(os.fsencode(folder)) if folder else repo.layout.top
+    name = repo.layout.shown(os.fsencode(os.path.join(folder, FILE_NAME)))
     content = _read(above, _NAME) if content is None else content
     if content is None:
         raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")

@@ -102,14 +102,16 @@ def keep(
             if not tries_left:
                 raise
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
-    repo.store.index.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.partial)
+    repo.store.index.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.state.partial)
     return taken.added
 
 
 def _note_parts(repo: Repository, requests: Sequence[Request], complete: frozenset[bytes]) -> None:
     """Note of which directories only parts are here, before it is noted what dver has put there."""
     tracked = [one.target.tracked for one in requests if one.target is not None]
-    repo.note_partial({one.path: one.path not in complete for one in tracked if is_part(repo, one.path, one.entry)})
+    repo.state.record_partial(
+        {one.path: one.path not in complete for one in tracked if is_part(repo, one.path, one.entry)}
+    )
 
 
 def take(
@@ -129,10 +131,10 @@ def take(
             intake = stack.enter_context(KeepInStore(writer, repo.link_mode, pool))
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(intake)
-        ignore = repo.ignore()
+        ignore = repo.workspace.ignore()
         sizes = [_size(repo, request, ignore) for request in requests]
         complete: set[bytes] = set()
-        with repo.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
+        with repo.workspace.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
             steps = Steps(task)
             for request, size in zip(requests, sizes, strict=True):
                 if _take_one(repo, request, entries, trees, steps.step(size)):
@@ -149,7 +151,7 @@ def take(
 
 def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
     """The bytes of what is requested, as far as all of it will surely be read: of tracked directories, little is."""
-    place = repo.absolute(request.path)
+    place = repo.layout.absolute(request.path)
     if request.target is not None and os.path.isdir(place):
         return 0
     return size_of(place, ignore)
@@ -159,7 +161,7 @@ def _take_one(
     repo: Repository, request: Request, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
 ) -> bool:
     """Scan one request into `entries`. Is it tracked data of which the workspace has everything?"""
-    snapshot = repo.scan(request.path, trees.intake, progress=progress)
+    snapshot = repo.workspace.scan(request.path, trees.intake, progress=progress)
     found = snapshot.root if snapshot else None
     target = request.target
     if target is None:
@@ -182,11 +184,15 @@ def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added
     write_pointers(repo, {one.path: one.pointer for one in added}, watch)
     if repo.link_mode.shares_file:
         for one in added:
-            place = repo.absolute(one.path)
-            share_with_store(place, repo.store, repo.link_mode, repo.stat_cache, scratch=repo.scratch)
+            place = repo.layout.absolute(one.path)
+            share_with_store(
+                place, repo.store, repo.link_mode, repo.workspace.stat_cache, scratch=repo.layout.staging_dir
+            )
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
-    placed = repo.placed
-    repo.note_placed({one.path: _placed(one, () if one.path in whole else placed.get(one.path, ())) for one in added})
+    placed = repo.state.placed
+    repo.state.record_placed(
+        {one.path: _placed(one, () if one.path in whole else placed.get(one.path, ())) for one in added}
+    )
 
 
 def _placed(one: Added, before: Iterable[Entry]) -> tuple[Entry, ...]:

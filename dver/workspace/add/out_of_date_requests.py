@@ -20,7 +20,7 @@ def requests_behind(
     repo: Repository, requests: Sequence[Request], *, update: bool, progress: Progress
 ) -> dict[bytes, DataState]:
     """The state of data whose pointer moved, so that recording it would take that back; by path."""
-    placed = repo.placed
+    placed = repo.state.placed
     found = {}
     for request in requests:
         # A user who names data that dver never placed means it.
@@ -28,7 +28,7 @@ def requests_behind(
             continue
         place = Place.of(request.target)
         if has_moved(place, placed):
-            snapshot = repo.scan(request.path, HashOnly(), progress=progress)
+            snapshot = repo.workspace.scan(request.path, HashOnly(), progress=progress)
             reader = DirectoryReader(repo, request.target.tracked)
             state = state_of(repo, place, snapshot, placed, stored=reader)
             if state.is_behind:
@@ -40,7 +40,7 @@ def is_behind(repo: Repository, request: Request, state: DataState) -> ConflictE
     """The error for a request for data that is in a `state` that must not be recorded."""
     assert request.target is not None
     tracked = request.target.tracked
-    shown, text = repo.shown(request.path), quoted(repo.shown(request.path))
+    shown, text = repo.layout.shown(request.path), quoted(repo.layout.shown(request.path))
     in_store = tracked.pointer.oid in presence_of(repo, [tracked.pointer]).in_store
     verb = "checkout" if in_store else "pull"
     if state is DataState.OUT_OF_DATE:

@@ -32,7 +32,7 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
     found: dict[bytes, Entry] = {}
     for folder, names in folders.items():
         try:
-            snapshot = repo.look(folder, sorted(names), HashOnly(), progress=progress)
+            snapshot = repo.workspace.scan_names(folder, sorted(names), HashOnly(), progress=progress)
         except ConflictError:  # one of them is being written: a look at each says which
             continue
         for entry in (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ():
@@ -56,7 +56,7 @@ class Examined:
 
 def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
     """Compare what is at `path` with what `pointer` says and with what dver `placed` there."""
-    snapshot = repo.scan(path, HashOnly(), progress=progress)
+    snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)
     recorded = pointer.entry(path)
     if snapshot is None:
         return Examined(None, DataState.ABSENT)
@@ -80,7 +80,7 @@ def _changes(
         changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
         return (completed(repo, path, recorded, snapshot)[0] if changes else recorded), changes
     return snapshot.root, tuple(
-        with_renames(compare(recorded, snapshot.root, repo.store.tree, repo.trees([snapshot]), path=path))
+        with_renames(compare(recorded, snapshot.root, repo.store.tree, repo.workspace.trees([snapshot]), path=path))
     )
 
 
@@ -126,7 +126,7 @@ def state_of(
         snapshot.root if snapshot is not None else None,
         _inside(place.recorded, place.inside, listing),
         [_inside(one, place.inside, listing) or NOTHING for one in placed.get(place.path, ())],
-        repo.trees([snapshot] if snapshot is not None else []),
+        repo.workspace.trees([snapshot] if snapshot is not None else []),
         listing,
         part=is_part(repo, place.path, place.recorded),
     )

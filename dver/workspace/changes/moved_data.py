@@ -21,7 +21,7 @@ from dver.workspace.state.placed import Placed
 
 def note_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
     """Before a commit: note under its new path what dver placed under an old one that no pointer on disk names."""
-    absent = [path for path in repo.placed if path not in staged and not _exists(repo, path)]
+    absent = [path for path in repo.state.placed if path not in staged and not _exists(repo, path)]
     left = [path for path in absent if not _exists(repo, path + SUFFIX)]
     if moves := list(_moves(repo, left, staged.values())):
         with repo.exclusive():
@@ -35,7 +35,7 @@ def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tra
     `index` and `tracked` are the pointers in the index, and what is named on disk. Git is asked only if placed data is
     absent. Call it within `top.exclusive()`.
     """
-    absent = [path for path in top.placed if not _exists(top, path)]
+    absent = [path for path in top.state.placed if not _exists(top, path)]
     if not absent:
         return
     heads = [_Former.of(top, index, commit) for commit in revisions.former_heads(top.git)]
@@ -101,7 +101,7 @@ def _taken_away(
 
 def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked]) -> Iterator[_Move]:
     """Those of `candidates` whose data is there, and was placed by dver at a path that it has `left`."""
-    placed = repo.placed
+    placed = repo.state.placed
     origins: dict[str, list[bytes]] = {}
     for path in left:
         for entry in placed[path]:
@@ -118,10 +118,10 @@ def _note(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = (
     changes: Placed = dict.fromkeys([*left, *created], ())
     changes |= {one.to.path: (one.to.entry,) for one in moves}
     if changes:
-        repo.note_placed(changes)
-    partial = {one.to.path: True for one in moves if not repo.partial.isdisjoint(one.origins)}
+        repo.state.record_placed(changes)
+    partial = {one.to.path: True for one in moves if not repo.state.partial.isdisjoint(one.origins)}
     if partial:  # or what was never downloaded would count as deleted
-        repo.note_partial({**dict.fromkeys(left, False), **partial})
+        repo.state.record_partial({**dict.fromkeys(left, False), **partial})
 
 
 def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked]) -> Iterator[bytes]:
@@ -131,7 +131,7 @@ def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked
     every stage: it was created if a commit that was checked out does not have it. So data that the user deleted stays
     deleted as long as its pointer or lock stays.
     """
-    noted = top.noted_at
+    noted = top.state.recorded_at
     for one in absent:
         written = _changed_at(top, one.source) > noted
         if written and (one.maker is None or any(one.maker.lock not in head for head in heads)):
@@ -139,7 +139,7 @@ def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked
 
 
 def _exists(repo: Repository, path: bytes) -> bool:
-    return os.path.lexists(repo.absolute(path))
+    return os.path.lexists(repo.layout.absolute(path))
 
 
 def _sources(path: bytes, tracked: Mapping[bytes, Tracked]) -> set[bytes]:
@@ -150,6 +150,6 @@ def _sources(path: bytes, tracked: Mapping[bytes, Tracked]) -> set[bytes]:
 def _changed_at(top: Repository, path: bytes) -> int:
     """When the file `path` was last written, in nanoseconds; 0 outside of a sparse checkout, where it is not."""
     try:
-        return os.lstat(top.absolute(path)).st_ctime_ns
+        return os.lstat(top.layout.absolute(path)).st_ctime_ns
     except FileNotFoundError:
         return 0

@@ -70,7 +70,7 @@ def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
 
 
 def _differing(repo: Repository, limits: _Limits) -> Iterator[Changed]:
-    placed = repo.placed
+    placed = repo.state.placed
     intake = _Hurried(limits)
     for one in _on_disk(repo, limits):
         if time.monotonic() > limits.until:
@@ -83,19 +83,19 @@ def _differing(repo: Repository, limits: _Limits) -> Iterator[Changed]:
 
 
 def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
-    for path in sorted(in_index(repo.git, repo.prefix)):
+    for path in sorted(in_index(repo.git, repo.layout.prefix)):
         if time.monotonic() > limits.until:
             return
         with suppress(DverError, OSError):
             most = int(min(limits.naming, most_bytes([path])))
-            content = read_regular(repo.absolute(path), most + 1)
+            content = read_regular(repo.layout.absolute(path), most + 1)
             if len(content) <= most:
                 yield from load(repo, {path: PointerFile("", content)}).values()
 
 
 def _state(repo: Repository, one: Tracked, placed: Placed, intake: _Hurried, limits: _Limits) -> DataState:
     try:
-        status = os.lstat(repo.absolute(one.path))
+        status = os.lstat(repo.layout.absolute(one.path))
     except FileNotFoundError:
         return DataState.ABSENT
     place = Place.of(Target(one))
@@ -104,7 +104,7 @@ def _state(repo: Repository, one: Tracked, placed: Placed, intake: _Hurried, lim
             return DataState.MODIFIED  # for certain, however large it is
     elif one.pointer.files > limits.files:
         return DataState.UNCHANGED
-    snapshot = repo.scan(one.path, intake)
+    snapshot = repo.workspace.scan(one.path, intake)
     if snapshot is None or same(one.entry, snapshot.root):
         return DataState.UNCHANGED
     return state_of(repo, place, snapshot, placed)

@@ -67,7 +67,7 @@ def check_out(
 
 def _is_in_part(repo: Repository, wish: Wish) -> bool:
     """Is it all of a directory of which only parts are here, and the rest is not in the store either?"""
-    if wish.whole is not None or wish.entry is None or wish.path not in repo.partial:
+    if wish.whole is not None or wish.entry is None or wish.path not in repo.state.partial:
         return False
     return bool(repo.store.find_missing([wish.entry.ref(wish.path)]))
 
@@ -85,13 +85,13 @@ def _restore_parts(
 
 def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, progress: Progress) -> Restored:
     """Bring the files that are here to what is wished for."""
-    snapshot = repo.scan(wish.path, HashOnly(), progress=progress)
+    snapshot = repo.workspace.scan(wish.path, HashOnly(), progress=progress)
     if snapshot is None or wish.entry is None:
         return together([])
     made: dict[Oid, bytes] = {}
-    read = repo.trees([snapshot])
+    read = repo.workspace.trees([snapshot])
     want = keep_common(wish.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
-    subject = Subject(wish.path, snapshot.root, want, repo.placed.get(wish.path, ()))
+    subject = Subject(wish.path, snapshot.root, want, repo.state.placed.get(wish.path, ()))
     plan = plan_checkout(
         [subject],
         read=lambda oid: read_directory(made.__getitem__, oid) if oid in made else read(oid),
@@ -101,7 +101,7 @@ def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, pr
     plan_relink(repo, plan, wish.path, snapshot, every=relink)
     if relink:
         keep_loose(repo, plan)
-    lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
+    lost = apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache, progress=progress)
     return summary(repo, [plan], lost)
 
 
@@ -111,8 +111,8 @@ def _wish(repo: Repository, target: Target) -> Wish:
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:
     """Data that dver has put here, and that nothing names any more: another branch was checked out since."""
-    folders = [data_path(repo, text, cwd) for text in paths] or [repo.prefix]
-    below = (path for path in repo.placed if any(is_at_or_below(path, folder) for folder in folders))
+    folders = [data_path(repo, text, cwd) for text in paths] or [repo.layout.prefix]
+    below = (path for path in repo.state.placed if any(is_at_or_below(path, folder) for folder in folders))
     unnamed = set(below) - {target.path for target in targets}
     tracked = in_worktree(repo) if unnamed else {}
     for path in sorted(unnamed - tracked.keys()):

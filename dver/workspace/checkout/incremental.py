@@ -65,7 +65,7 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
 
     Call it within `repo.exclusive()`.
     """
-    placed = repo.placed
+    placed = repo.state.placed
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
     others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo, wish)]
     others_done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
@@ -78,19 +78,19 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
 
 def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
     """Is it known which version of a directory is in the workspace, so that the other one tells what to look at?"""
-    one = len(there) == 1 or (bool(there) and wish.path in repo.partial)
+    one = len(there) == 1 or (bool(there) and wish.path in repo.state.partial)
     both = wish.entry is not None and wish.entry.kind is Kind.DIRECTORY and one and there[-1].kind is Kind.DIRECTORY
-    return both and stat.S_ISDIR(_mode(repo.absolute(wish.path)))
+    return both and stat.S_ISDIR(_mode(repo.layout.absolute(wish.path)))
 
 
 def _stays_absent(repo: Repository, wish: Wish) -> bool:
     """Is nothing of a partial directory here that could be updated? If it has to go, all that is here goes."""
-    return wish.path in repo.partial and wish.entry is not None
+    return wish.path in repo.state.partial and wish.entry is not None
 
 
 def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> list[CheckoutPlan]:
     """What `update` will do for each of `wishes`."""
-    placed = repo.placed
+    placed = repo.state.placed
     known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
     others = [wish for wish in wishes if wish not in known and not _stays_absent(repo, wish)]
     plans = [_plan_one(repo, wish, placed[wish.path], progress) for wish in known]
@@ -99,14 +99,14 @@ def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress 
 
 def _update_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> Restored:
     plan = _plan_one(repo, wish, there, progress)
-    lost = apply_plan(plan, destination_of(repo), repo.store, repo.stat_cache, progress=progress)
+    lost = apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache, progress=progress)
     done = summary(repo, [plan], lost)
-    return replace(done, parts=(wish.path,)) if lost and wish.path in repo.partial else done
+    return replace(done, parts=(wish.path,)) if lost and wish.path in repo.state.partial else done
 
 
 def _plan_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:
     assert wish.entry is not None
-    found = _Differences(partial=wish.path in repo.partial)
+    found = _Differences(partial=wish.path in repo.state.partial)
     folder, name = os.path.split(wish.path)
     _compare(repo, found, _Place(folder, name, there[-1], wish.entry))
     return _plan(repo, wish.path, found, there, progress)
@@ -134,7 +134,7 @@ def _compare(repo: Repository, found: _Differences, place: _Place) -> None:
 def _compare_entries(
     repo: Repository, found: _Differences, folder: bytes, was: Sequence[Entry], wanted: Sequence[Entry]
 ) -> None:
-    here = frozenset(os.listdir(repo.absolute(folder))) if found.partial else frozenset()
+    here = frozenset(os.listdir(repo.layout.absolute(folder))) if found.partial else frozenset()
     whole = all(entry.name in here for entry in was) if found.partial else True
     for name, left, right in paired(was, wanted):
         wished = not found.partial or name in here or (left is None and whole)
@@ -144,7 +144,7 @@ def _compare_entries(
 
 def _is_there(repo: Repository, place: _Place) -> bool:
     """Is there a directory, and no link that may lead out of the workspace?"""
-    return stat.S_ISDIR(_mode(repo.absolute(place.path)))
+    return stat.S_ISDIR(_mode(repo.layout.absolute(place.path)))
 
 
 def _mode(path: bytes) -> int:
@@ -163,14 +163,14 @@ def _plan(
     snapshots: list[Snapshot] = []
     subjects: list[Subject] = []
     for folder, places in by_folder.items():
-        snapshot = repo.look(folder, [place.name for place in places], HashOnly(), progress=progress)
+        snapshot = repo.workspace.scan_names(folder, [place.name for place in places], HashOnly(), progress=progress)
         haves = _by_name(snapshot)
         snapshots += [snapshot] if snapshot else []
         subjects += [
             Subject(place.path, haves.get(place.name), place.new, _bases(repo, top, place, there)) for place in places
         ]
     changed = [one for one in subjects if one.have is not None or one.want is not None]
-    plan = plan_checkout(changed, read=repo.trees(snapshots), saved=repo.store.present)
+    plan = plan_checkout(changed, read=repo.workspace.trees(snapshots), saved=repo.store.present)
     plan.unknown += found.unknown
     return plan
 

@@ -22,7 +22,7 @@ def plan_relink(repo: Repository, plan: CheckoutPlan, path: bytes, snapshot: Sna
     These are links into a store that is not the one in use, as after a clone was moved. With `every` they are also the
     large files whose link is not what `cache.link` says. Only files whose content is in the store are relinked.
     """
-    foreign = {os.path.relpath(link.path, repo.top) for link in snapshot.foreign}
+    foreign = {os.path.relpath(link.path, repo.layout.top) for link in snapshot.foreign}
     if not foreign and not every:
         return
     busy = {step[0] for step in (*plan.remove, *plan.replace)} | {kept.path for kept in plan.keep}
@@ -57,7 +57,7 @@ def _large_files(snapshot: Snapshot, path: bytes) -> Iterator[tuple[bytes, Entry
 
 def _is_linked_otherwise(repo: Repository, path: bytes, entry: Entry) -> bool:
     mode = repo.link_mode
-    status = os.lstat(repo.absolute(path))
+    status = os.lstat(repo.layout.absolute(path))
     if stat.S_ISLNK(status.st_mode):
         return mode is not LinkMode.SYMLINK
     is_hard_link = False

@@ -68,9 +68,9 @@ def restore(
     Unsaved work is kept unless `force` is set. Without `notes`, the caller notes what was put where in the workspace.
     Call it within `repo.exclusive()`.
     """
-    clear_leftovers(repo.scratch)
+    clear_leftovers(repo.layout.staging_dir)
     notes = notes and root is None
-    placed = repo.placed if notes else {}
+    placed = repo.state.placed if notes else {}
     if notes:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
         note(repo, wishes, placed, finished=False)
@@ -82,14 +82,14 @@ def restore(
     destination = destination_of(repo, root)
     lost: list[Lost] = []
     done: list[Wish] = []
-    outcomes = apply_plans(plans, destination, repo.store, repo.stat_cache, progress=progress)
+    outcomes = apply_plans(plans, destination, repo.store, repo.workspace.stat_cache, progress=progress)
     for wish, plan, failures in zip(wishes, plans, outcomes, strict=True):
         lost += failures
         done += [wish] if is_finished(wish, plan.keep, failures) else []
     if notes:
         note(repo, done, placed, finished=True)
-        repo.note_partial({wish.path: False for wish in done if wish.whole is None})
-        repo.note_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
+        repo.state.record_partial({wish.path: False for wish in done if wish.whole is None})
+        repo.state.record_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
     return summary(repo, plans, lost)
 
 
@@ -107,7 +107,7 @@ def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
     Outside of the workspace nothing is linked to the store: gc does not know of links there.
     """
     mode = LinkMode.AUTO if root is not None and repo.link_mode.shares_file else repo.link_mode
-    return Destination(root or repo.top, repo.scratch, mode)
+    return Destination(root or repo.layout.top, repo.layout.staging_dir, mode)
 
 
 def plan_restore(
@@ -121,7 +121,7 @@ def plan_restore(
     progress: Progress = SILENT,
 ) -> list[CheckoutPlan]:
     """What `restore` will do for each of `wishes`; `placed` is what dver has put into the workspace so far."""
-    with repo.stat_cache.together():
+    with repo.workspace.stat_cache.together():
         return [_plan(repo, wish, placed, force=force, root=root, relink=relink, progress=progress) for wish in wishes]
 
 
@@ -135,8 +135,8 @@ def _plan(
     relink: bool,
     progress: Progress,
 ) -> CheckoutPlan:
-    snapshot = repo.scan(wish.path, HashOnly(), root=root, progress=progress)
-    read = repo.trees([snapshot] if snapshot else [])
+    snapshot = repo.workspace.scan(wish.path, HashOnly(), root=root, progress=progress)
+    read = repo.workspace.trees([snapshot] if snapshot else [])
     bases = _bases(repo, wish, placed)
     subject = Subject(wish.path, snapshot.root if snapshot else None, wish.entry, bases)
     plan = plan_checkout([subject], read=read, saved=repo.store.present, force=force)
@@ -169,14 +169,14 @@ def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: 
             old = placed.get(wish.path, (NOTHING,) if new else ())
             changes[wish.path] = new if finished else _each_once(*old, *new)
     if changes:
-        repo.note_placed(changes)
+        repo.state.record_placed(changes)
         if not finished:  # killed in the middle, it has followed no pointer
-            repo.note_followed(dict.fromkeys(changes))
+            repo.state.record_followed(dict.fromkeys(changes))
 
 
 def _note_parts(repo: Repository, wishes: Sequence[Wish]) -> None:
     wholes = {wish.whole.path for wish in wishes if wish.whole is not None}
-    repo.note_partial({path: True for path in wholes if not os.path.lexists(repo.absolute(path))})
+    repo.state.record_partial({path: True for path in wholes if not os.path.lexists(repo.layout.absolute(path))})
 
 
 def _each_once(*entries: Entry) -> tuple[Entry, ...]:
@@ -196,7 +196,7 @@ def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost
         removed=sum(len(plan.remove) for plan in plans),
         kept=kept,
         lost=tuple(lost),
-        former_store=repo.former_store if lost else None,
+        former_store=repo.former_store_dir if lost else None,
         makers=_makers(repo, [one.path for one in kept]) if kept else (),
     )
 

@@ -24,7 +24,7 @@ def test_findings_are_counted_by_level(git_repo: Path) -> None:
 
 
 def test_an_old_git_and_a_missing_library_are_problems(git_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.git, "version", lambda: (2, 20, 1))
+    monkeypatch.setattr(module.git_repo, "version", lambda: (2, 20, 1))
     monkeypatch.setattr(module, "_NEEDED_TOO", ("no-such-library",))
     texts = [finding.text for finding in doctor(git_repo).findings if finding.level is Level.PROBLEM]
     assert texts == ["not installed: no-such-library", "git 2.20.1 is too old"]

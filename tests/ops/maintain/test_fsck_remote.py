@@ -352,7 +352,7 @@ def test_a_bucket_is_repaired(
     project.commit("Another remote")
     push_all(project)
     with project.opened() as repo:
-        storage = repo.connect("origin")
+        storage = repo.remotes.connect("origin")
         packs = sorted(info.key for info in storage.list("packs/"))
         content = bytearray(storage.get(packs[0]))
         content[len(content) // 2] ^= 1

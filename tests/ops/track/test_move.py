@@ -64,17 +64,17 @@ def test_a_moved_directory_is_not_read_again(repo: Repository, monkeypatch: pyte
     import time
 
     time.sleep(0.05)  # files as fresh as the clock's tick are read again anyway
-    repo.scan(b"data", HashOnly())
+    repo.workspace.scan(b"data", HashOnly())
     move(repo, "data", "images", cwd=repo.root)
     read: list[int] = []
     monkeypatch.setattr(HashOnly, "files", lambda self, candidates, task: read.append(len(candidates)))
-    snapshot = repo.scan(b"images", HashOnly())
+    snapshot = repo.workspace.scan(b"images", HashOnly())
     assert snapshot is not None
     assert snapshot.root.oid == in_worktree(repo)[b"images"].pointer.oid
     assert read == []
 
 
 def test_what_dver_has_put_there_is_remembered_under_the_new_name(repo: Repository) -> None:
-    before = repo.placed[b"data"]
+    before = repo.state.placed[b"data"]
     move(repo, "data", "images", cwd=repo.root)
-    assert repo.placed == {b"images": tuple(entry._replace(name=b"images") for entry in before)}
+    assert repo.state.placed == {b"images": tuple(entry._replace(name=b"images") for entry in before)}

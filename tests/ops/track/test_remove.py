@@ -16,6 +16,7 @@ from dver.ops.track.add import add
 from dver.ops.track.init import init
 from dver.ops.track.remove import remove
 from dver.repo import Repository
+from dver.repo.workspace_state import WorkspaceState
 
 
 class Killed(BaseException):
@@ -37,7 +38,7 @@ def listed(repo: Repository) -> list[bytes]:
     return [one.path for one in ls(repo, cwd=repo.root, recursive=True).entries]
 
 
-@pytest.mark.parametrize("step", ["apply_plan", "note_placed", "write_pointers"])
+@pytest.mark.parametrize("step", ["apply_plan", "record_placed", "write_pointers"])
 @pytest.mark.parametrize("paths", [["data"], ["data/sub/c", "data/a"]])
 def test_a_removal_that_was_killed_completes_when_it_is_run_again(
     repo: Repository, monkeypatch: pytest.MonkeyPatch, step: str, paths: list[str]
@@ -46,7 +47,7 @@ def test_a_removal_that_was_killed_completes_when_it_is_run_again(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Repository if step == "note_placed" else module, step, die)
+        patched.setattr(WorkspaceState if step == "record_placed" else module, step, die)
         with pytest.raises(Killed):
             remove(repo, paths, cwd=repo.root, data=True)
     remove(repo, paths, cwd=repo.root, data=True)
@@ -89,4 +90,4 @@ def test_what_lies_inside_of_something_else_that_goes_is_not_looked_for_twice(re
 def test_a_file_that_was_put_back_by_hand_after_its_removal_is_the_users_own(repo: Repository) -> None:
     remove(repo, ["data/a"], cwd=repo.root)
     (repo.root / "data/a").write_text("a")
-    assert [entry.oid for entry in repo.placed[b"data"]] == [ls(repo, cwd=repo.root).entries[0].oid]
+    assert [entry.oid for entry in repo.state.placed[b"data"]] == [ls(repo, cwd=repo.root).entries[0].oid]

@@ -137,7 +137,7 @@ def test_a_database_that_breaks_in_the_middle_of_a_command_is_begun_again(projec
     write(project.root, {f"data/f{n}": b"%d" % n for n in range(50)})
     project.save("data")
     with project.opened() as repo:
-        oids = [entry.oid for entry in repo.store.tree(repo.placed[b"data"][0].oid)]
+        oids = [entry.oid for entry in repo.store.tree(repo.state.placed[b"data"][0].oid)]
         repo.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         rubbish(repo.database.path, random.Random(1))
         assert repo.store.present(oids) == set(oids)

@@ -98,29 +98,29 @@ def pre_commit(ctx: Context) -> int | None:
 def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
     """Say what the hook found; is the commit refused?"""
     for problem in result.problems:
-        ctx.note(f"dver: {terminal.printable(repo.shown(problem.path))}: {_line(problem.what)}")
+        ctx.note(f"dver: {terminal.printable(repo.layout.shown(problem.path))}: {_line(problem.what)}")
         for label, text in (("why", problem.why), ("fix", problem.fix)):
             if text:
                 ctx.note(f"    {label}: {_line(text)}")
     for path in result.changed:
-        shown = repo.shown(path)
+        shown = repo.layout.shown(path)
         ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(quoted(shown))}")
     for one in result.out_of_date:
-        shown = repo.shown(one.path)
+        shown = repo.layout.shown(one.path)
         verb = "checkout" if one.in_store else "pull"
         ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(quoted(shown))}")
     for path in result.diverged:
-        shown = terminal.printable(repo.shown(path))
+        shown = terminal.printable(repo.layout.shown(path))
         ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
-        shown = repo.shown(path)
+        shown = repo.layout.shown(path)
         again, record = f"dver repro {_line(quoted(shown))}", f"dver commit {_line(quoted(stage))}"
         ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
     for behind in result.stages_behind:
-        stage, shown = _line(behind.stage), terminal.printable(repo.shown(behind.path))
+        stage, shown = _line(behind.stage), terminal.printable(repo.layout.shown(behind.path))
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
     for path in result.added:
-        ctx.note(f"dver: added {terminal.printable(repo.shown(path))}")
+        ctx.note(f"dver: added {terminal.printable(repo.layout.shown(path))}")
     return bool(result.problems)
 
 

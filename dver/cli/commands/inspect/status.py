@@ -196,7 +196,9 @@ def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -
 
 
 def _partial(repo: Repository, one: PathStatus) -> list[str]:
-    return [f"{path_text(repo, one.path)}  (`dver pull {printable(quoted(repo.shown(one.path)))}` downloads the rest)"]
+    return [
+        f"{path_text(repo, one.path)}  (`dver pull {printable(quoted(repo.layout.shown(one.path)))}` gets the rest)"
+    ]
 
 
 def _is_link(one: PathStatus) -> bool:

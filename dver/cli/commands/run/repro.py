@@ -135,7 +135,7 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
 
 def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -> None:
     if paths:
-        names = " ".join(terminal.printable(quoted(repo.shown(path))) for path in paths[:_NAMED])
+        names = " ".join(terminal.printable(quoted(repo.layout.shown(path))) for path in paths[:_NAMED])
         command = f"git add {names}{' …' if len(paths) > _NAMED else ''}"
         left_out = join_limited([path_text(repo, path) for path in paths])
         ctx.note(f"not in Git: {left_out}; `{command}` adds what `git commit` leaves out")

@@ -76,7 +76,7 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
     with Repository.open(ctx.cwd) as repo:
         removed = stage.remove(repo, names, cwd=ctx.cwd)
         paths = [path_text(repo, path) for path in removed.paths]
-        left = [repo.shown(path) for path in removed.outs]
+        left = [repo.layout.shown(path) for path in removed.outs]
         ctx.say(
             f"removed {join_limited([terminal.printable(str(one)) for one in removed.stages])}"
             f" from {join_limited(paths)}"

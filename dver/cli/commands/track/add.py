@@ -65,7 +65,7 @@ def _print_result(ctx: Context, repo: Repository, result: AddResult) -> None:
     absent = [f"skipped {path_text(repo, path)}: it is not in the workspace" for path in result.absent]
     ctx.listing(absent, ctx.note)
     for path in result.links:
-        command = f"dver add {terminal.printable(quoted(repo.shown(path)))}"
+        command = f"dver add {terminal.printable(quoted(repo.layout.shown(path)))}"
         ctx.warn(f"skipped {path_text(repo, path)}: it is a symbolic link now; `{command}` says how to restore it")
     behind = [
         f"skipped {path_text(repo, path)}: it is out of date, `dver pull` updates it" for path in result.out_of_date

@@ -70,7 +70,7 @@ def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None
         print_restored(ctx, result.restored, shown=lambda path: path_text(repo, path))
     for path in result.left_out:
         ctx.note(
-            f"{path_text(repo, path)} is not in the workspace: `dver pull {quoted(repo.shown(path))}` downloads it"
+            f"{path_text(repo, path)} is not in the workspace: `dver pull {quoted(repo.layout.shown(path))}` gets it"
         )
     if result.open:
         ctx.say(f"{terminal.count(len(result.open), 'conflict')}:")
@@ -83,11 +83,13 @@ def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None
         what = f"both sides changed {stages}" if stages else "one side deleted it"
         ctx.say(f"  {path_text(repo, lock.path)}: {what}")
     if result.open:
-        ctx.note(f"to resolve one: dver resolve {quoted(repo.shown(result.open[0].path))} --ours, --theirs or --union")
+        ctx.note(
+            f"to resolve one: dver resolve {quoted(repo.layout.shown(result.open[0].path))} --ours, --theirs or --union"
+        )
     elif result.keys:
-        ctx.note(f"to resolve it: dver resolve {quoted(repo.shown(result.keys[0][0]))} --ours or --theirs")
+        ctx.note(f"to resolve it: dver resolve {quoted(repo.layout.shown(result.keys[0][0]))} --ours or --theirs")
     elif result.locks:
-        ctx.note(f"to resolve it: dver resolve {quoted(repo.shown(result.locks[0].path))} --ours or --theirs")
+        ctx.note(f"to resolve it: dver resolve {quoted(repo.layout.shown(result.locks[0].path))} --ours or --theirs")
     elif not result.resolved and not result.resolved_locks and not result.written and result.restored is None:
         ctx.note("no conflicts")
 
