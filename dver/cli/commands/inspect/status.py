@@ -196,9 +196,8 @@ def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -
 
 
 def _partial(repo: Repository, one: PathStatus) -> list[str]:
-    return [
-        f"{path_text(repo, one.path)}  (`dver pull {printable(quoted(repo.layout.shown(one.path)))}` gets the rest)"
-    ]
+    argument = printable(quoted(repo.layout.shown(one.path)))
+    return [f"{path_text(repo, one.path)}  (`dver pull {argument}` downloads the rest)"]
 
 
 def _is_link(one: PathStatus) -> bool:

@@ -69,9 +69,8 @@ def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None
     if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
         print_restored(ctx, result.restored, shown=lambda path: path_text(repo, path))
     for path in result.left_out:
-        ctx.note(
-            f"{path_text(repo, path)} is not in the workspace: `dver pull {quoted(repo.layout.shown(path))}` gets it"
-        )
+        argument = quoted(repo.layout.shown(path))
+        ctx.note(f"{path_text(repo, path)} is not in the workspace: `dver pull {argument}` downloads it")
     if result.open:
         ctx.say(f"{terminal.count(len(result.open), 'conflict')}:")
         for one in result.open:
