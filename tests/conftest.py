@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from environment import environment, use_environment
 from support import Run, make_git_repo, run_dver
 
 pytest_plugins = ["servers", "protocol_servers"]
 
-_KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SYSTEMROOT", "COVERAGE_PROCESS_START", "PYTHONHASHSEED")
-_KEPT_PREFIXES = ("PYTEST_", "DVER_TEST_", "HYPOTHESIS_")
-
 _MANY_FILES = 256
 
-_GIT_CONFIG = """\
-[user]
-	name = Test
-	email = test@example.org
-[init]
-	defaultBranch = main
-[commit]
-	gpgSign = false
-[core]
-	fsync = none
-[protocol "file"]
-	allow = always
-[advice]
-	detachedHead = false
-"""
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """Cut all tests and the fixtures that they share off from the user's environment and from an ignored Ctrl-C."""
+    with tempfile.TemporaryDirectory(prefix="dver-test-home-", ignore_cleanup_errors=True) as home:
+        use_environment(Path(home))
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what runs in its background so
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def env(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Cut the test off from the user's home, Git settings, credentials and proxies; gives the test's own home."""
+    """Give the test a home and Git settings of its own."""
     # Outside tmp_path, so that a test may list tmp_path and find only what it made.
     with tempfile.TemporaryDirectory(prefix="dver-test-home-", ignore_cleanup_errors=True) as home:
-        _isolate(monkeypatch, Path(home))
+        for name, value in environment(Path(home)).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("DVER_HOOKS_INSTALL", "false")  # hooks have tests of their own, and cost time
         yield Path(home)
 
 
@@ -51,32 +46,6 @@ def few_open_files() -> Iterator[None]:
     yield
     if len(os.listdir("/dev/fd")) > _MANY_FILES:
         gc.collect()
-
-
-def _isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in os.environ:
-        if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
-            monkeypatch.delenv(name)
-    gitconfig = home / "gitconfig"
-    gitconfig.write_text(_GIT_CONFIG)
-    settings = {
-        "HOME": home,
-        "XDG_CONFIG_HOME": home / ".config",
-        "XDG_CACHE_HOME": home / ".cache",
-        "XDG_DATA_HOME": home / ".local" / "share",
-        "XDG_STATE_HOME": home / ".local" / "state",
-        "GIT_CONFIG_GLOBAL": gitconfig,
-        "GIT_CONFIG_SYSTEM": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "DVER_HOOKS_INSTALL": "false",  # what hooks do has tests of its own, and the others are faster without
-        "LC_ALL": "C.UTF-8",
-        "NO_COLOR": "1",
-        "TERM": "dumb",
-        "NO_PROXY": "*",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, str(value))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Starts `dver` for tests without starting Python and reading all modules each time, which is most of what a command
-costs: a process that has them forks one for every call. Importable from every test; see `support.run_dver`.
+"""Starts `dver` for tests by forking a process that has imported all modules: starting Python and importing them is
+most of the cost of a command. Importable from every test; see `support.run_dver`.
 
-What is forked is a process of its own with its own arguments, environment, folder, standard streams and umask, and it
-ends as any other does. What concerns the start itself (`PYTHON…`, the locale) needs a process that is really started.
+A fork has its own arguments, environment, directory, standard streams, umask and memory limit, and ends as any process
+does; only fsync does nothing in it. Variables for the start of a process (`PYTHON…`, the locale) need a real start.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import atexit
 import gc
 import os
 import pickle
+import pkgutil
+import resource
 import select
 import signal
 import socket
@@ -21,14 +23,37 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 _STARTING: Final = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "COVERAGE")
 """How the names of variables begin that say how a process is to start."""
 _LENGTH: Final = 8
 _PIPE: Final = 1 << 16
 """Bytes that a pipe takes without a reader."""
+_LIBRARIES: Final = ("fsspec", "git", "pathspec", "pyfastcdc", "ruamel.yaml", "tomlkit", "yaml")
+"""What dver imports where it is used, and many tests use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a call ended: its exit code (negative: a signal), its output, and its peak of memory in bytes."""
+
+    rc: int
+    out: bytes
+    err: bytes
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    args: list[bytes]
+    cwd: str
+    env: dict[str, str]
+    umask: int
+    address_space: int | None
 
 
 class ForkServer:
@@ -51,12 +76,19 @@ class ForkServer:
         return _starting(env) == self._start and self._owner == (os.getpid(), os.geteuid())
 
     def run(
-        self, args: Sequence[bytes], cwd: str, env: Mapping[str, str], stdin: bytes, timeout: float
-    ) -> tuple[int, bytes, bytes]:
-        """Run `dver ARGS`: its exit code, and what it wrote to stdout and stderr. Raises TimeoutExpired."""
+        self,
+        args: Sequence[bytes],
+        cwd: str,
+        env: Mapping[str, str],
+        stdin: bytes,
+        timeout: float,
+        *,
+        address_space: int | None = None,
+    ) -> Ended:
+        """Run `dver ARGS`, if need be in at most `address_space` bytes of memory. Raises TimeoutExpired."""
         umask = os.umask(0)
         os.umask(umask)
-        request = pickle.dumps((list(args), cwd, dict(env), umask))
+        request = pickle.dumps((list(args), cwd, dict(env), umask, address_space))
         pipes = [os.pipe() for _ in range(3)]
         source = _source(stdin)
         try:
@@ -87,8 +119,8 @@ def _source(content: bytes) -> int:
         return os.dup(file.fileno())
 
 
-def _collect(fds: Sequence[int], deadline: float) -> tuple[int, bytes, bytes]:
-    """Read what comes from a call until it is over and nobody writes any more."""
+def _collect(fds: Sequence[int], deadline: float) -> Ended:
+    """Read what comes from a call until it has ended and no process has its streams open."""
     found = dict.fromkeys(fds, b"")
     out, err, state = fds
     open_ones = set(fds)
@@ -107,59 +139,84 @@ def _collect(fds: Sequence[int], deadline: float) -> tuple[int, bytes, bytes]:
     finally:
         for fd in fds:
             os.close(fd)
-    return int(found[state].split()[1]), found[out], found[err]
+    _, code, peak = map(int, found[state].split())
+    return Ended(code, found[out], found[err], peak)
 
 
 # -- the process that forks
 
 
-def _serve(control: socket.socket) -> tuple[list[bytes], str, dict[str, str], int]:
-    """Fork for each call, and return in what was forked: with what is to be run there."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
+def _serve(control: socket.socket) -> _Request:
+    """Fork for each call, and return in the fork: with what it is to run."""
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    states: dict[int, int] = {}
     while True:
-        head, fds, _, _ = socket.recv_fds(control, _LENGTH, 4)
-        if not head:
-            os._exit(0)
-        request = b""
-        while len(request) < int.from_bytes(head, "big"):
-            request += control.recv(int.from_bytes(head, "big") - len(request))
-        if os.fork() == 0:
-            control.close()
+        ready, _, _ = select.select([control, woken], [], [])
+        if woken in ready:
+            os.read(woken, _PIPE)
+            _report_ends(states)
+        if control not in ready:
+            continue
+        request, (*streams, state) = _receive(control)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return _begin(request, fds)
-        for fd in fds:
-            os.close(fd)
-
-
-def _begin(request: bytes, fds: Sequence[int]) -> tuple[list[bytes], str, dict[str, str], int]:
-    """Fork once more: this process waits, and tells how the other one ended."""
-    *streams, state = fds
-    pid = os.fork()
-    if pid:
+            control.close()
+            for fd in (woken, waker, state, *states.values()):
+                os.close(fd)
+            return _begin(request, streams)
         for fd in streams:
             os.close(fd)
-        os.write(state, b"%d " % pid)
-        _, status = os.waitpid(pid, 0)
-        os.write(state, b"%d" % os.waitstatus_to_exitcode(status))
+        os.write(state, b"%d" % pid)
+        states[pid] = state
+
+
+def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    head, fds, _, _ = socket.recv_fds(control, _LENGTH, 4)
+    if not head:
         os._exit(0)
+    length = int.from_bytes(head, "big")
+    request = b""
+    while len(request) < length:
+        request += control.recv(length - len(request))
+    return request, fds
+
+
+def _report_ends(states: dict[int, int]) -> None:
+    """Write how forks have ended to the pipes of those that wait for them."""
+    for pid, state in list(states.items()):
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            code, peak = os.waitstatus_to_exitcode(status), usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            with suppress(BrokenPipeError):  # the test was interrupted
+                os.write(state, b" %d %d" % (code, peak))
+            os.close(state)
+            del states[pid]
+
+
+def _begin(content: bytes, streams: Sequence[int]) -> _Request:
     for number, fd in enumerate(streams):
         os.dup2(fd, number)
         os.close(fd)
-    os.close(state)
-    found: Any = pickle.loads(request)
-    return found  # type: ignore[no-any-return]
+    request = _Request(*pickle.loads(content))
+    if request.address_space is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (request.address_space, request.address_space))
+    return request
 
 
 def _import_all() -> None:
-    """Every module of dver, with what these need at once."""
-    import importlib
-    import pkgutil
-
+    """Import all modules of dver, and the libraries that they import where they use them."""
     import dver
 
     for module in pkgutil.walk_packages(dver.__path__, "dver."):
         if not module.name.endswith("__main__") and ".hooks" not in module.name:
-            importlib.import_module(module.name)
+            import_module(module.name)
+    for name in _LIBRARIES:
+        import_module(name)
 
 
 def _end(code: object) -> None:
@@ -174,19 +231,21 @@ def _end(code: object) -> None:
 
 
 def main() -> None:
-    """Serve, and in what is forked be `python -m dver`."""
+    """Serve, and in a fork be `python -m dver`."""
     import dver.__main__ as start
 
     _import_all()
-    gc.freeze()  # what is never looked at is never copied
-    args, cwd, env, umask = _serve(socket.socket(fileno=int(sys.argv[1])))
+    os.fsync = lambda fd: None  # no test that forks cuts the power
+    gc.collect()
+    gc.freeze()  # objects that the collector does not visit are not copied
+    request = _serve(socket.socket(fileno=int(sys.argv[1])))
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update(request.env)
     time.tzset()
-    os.umask(umask)
-    os.chdir(cwd)
-    sys.path[0] = cwd
-    sys.argv = [os.fspath(Path(str(start.__file__))), *map(os.fsdecode, args)]
+    os.umask(request.umask)
+    os.chdir(request.cwd)
+    sys.path[0] = request.cwd
+    sys.argv = [os.fspath(Path(str(start.__file__))), *map(os.fsdecode, request.args)]
     try:
         start.run()
     except SystemExit as end:

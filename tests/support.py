@@ -66,16 +66,24 @@ def run_dver(
     whole = {**os.environ, **(env or {})}
     arguments = [os.fsencode(one) for one in args]
     if fork_server().can_run(whole):
-        found = fork_server().run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE)
+        ended = fork_server().run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE)
+        result = Result(ended.rc, os.fsdecode(ended.out), os.fsdecode(ended.err))
     else:
         command = [sys.executable, "-m", "dver", *arguments]
         done = subprocess.run(command, cwd=cwd, env=whole, input=stdin, capture_output=True, timeout=_PATIENCE)
-        found = done.returncode, done.stdout, done.stderr
-    result = Result(found[0], os.fsdecode(found[1]), os.fsdecode(found[2]))
+        result = Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
     shown = f"dver {args} exited with {result.rc}\n{result.out}\n{result.err}"
     assert "Traceback" not in result.err, shown
     assert rc is None or result.rc == rc, shown
     return result
+
+
+def run_measured(*args: str, cwd: Path, address_space: int) -> tuple[Result, int]:
+    """How `dver ARGS...` ends in so many bytes of address space, and the bytes of memory that it uses at most."""
+    ended = fork_server().run(
+        [os.fsencode(one) for one in args], os.fspath(cwd), os.environ, b"", _PATIENCE, address_space=address_space
+    )
+    return Result(ended.rc, os.fsdecode(ended.out), os.fsdecode(ended.err)), ended.peak
 
 
 def git(*args: str | bytes | os.PathLike[str], cwd: str | os.PathLike[str], rc: int | None = 0) -> str:

@@ -5,17 +5,13 @@ What is wrong is refused in words, in bounded memory, and nothing is written but
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import zstandard
-from support import Result, git, make_git_repo
+from support import Result, git, make_git_repo, run_measured
 from workspaces import Content, listing, write
 
 from dver.core.oid import Oid
@@ -127,7 +123,7 @@ class Victim:
 
     def run(self, *args: str) -> Result:
         """`dver ARGS...`: never a crash, never much memory, never anything elsewhere."""
-        ended, memory = run_measured(args, self.repo)
+        ended, memory = run_measured(*args, cwd=self.repo, address_space=ADDRESSES)
         shown = f"dver {args}: {ended}"
         assert ended.rc in EXIT_CODES, shown
         assert "Traceback" not in ended.err, shown
@@ -146,45 +142,6 @@ class Victim:
     def data(self) -> dict[bytes, Content]:
         """What became data."""
         return listing(self.repo / "data")
-
-
-MEASURE = """\
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[2:]).returncode
-with open(sys.argv[1], "w") as file:
-    print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=file)
-"""
-
-
-def run_measured(args: Sequence[str], cwd: Path) -> tuple[Result, int]:
-    """How `dver ARGS...` ended, and the bytes of memory that it had at most.
-
-    A small process starts it, since Linux counts the memory of whoever starts a program as the program's own.
-    """
-    measured = cwd.parent / "measured"
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
-
-    with (cwd.parent / "out").open("w+b") as out, (cwd.parent / "err").open("w+b") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-c", MEASURE, measured, sys.executable, "-m", "dver", *args],
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            preexec_fn=limit,
-            env={**os.environ, "MALLOC_ARENA_MAX": "2"},
-        )
-        assert process.wait() == 0
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(os.fsdecode(file.read()))
-    code, memory = map(int, measured.read_text().split())
-    for name in ("out", "err", "measured"):
-        (cwd.parent / name).unlink()
-    return Result(code, *texts), memory << 10
 
 
 @pytest.fixture
@@ -454,7 +411,7 @@ def test_a_list_that_condemns_everything_keeps_nobody_from_reading(stranger: Str
     victim = Victim(stranger.folder)
     assert victim.run("pull").rc == 0
     assert victim.data == {b"good": ("file", GOOD)}
-    assert run_measured(("push",), victim.repo)[0].rc == 0
+    assert run_measured("push", cwd=victim.repo, address_space=ADDRESSES)[0].rc == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 1000, bytes(70 << 20)], ids=["empty", "nonsense", "large"])

@@ -15,30 +15,15 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from environment import use_environment
 from faults.inject import Mode
 from faults.runner import warm_up
 from faults.scenarios import SCENARIOS, Scenario
 from faults.trial import Failure, Fault, Trial
-
-_GIT_CONFIG = """\
-[user]
-\tname = Test
-\temail = test@example.org
-[init]
-\tdefaultBranch = main
-[core]
-\tfsync = none
-[gc]
-\tauto = 0
-[protocol "file"]
-\tallow = always
-[advice]
-\tdetachedHead = false
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     chosen = [one for one in SCENARIOS if one.name.startswith(options.only)]
     folder = Path(tempfile.mkdtemp(prefix="dver-faults-"))
-    os.environ.update(_environment(folder))
+    (folder / "home").mkdir()
+    use_environment(folder / "home", TMPDIR=str(folder))
     warm_up()
     start = time.monotonic()
     print(f"seed {options.seed}", flush=True)
@@ -95,24 +81,6 @@ def main(arguments: Sequence[str]) -> int:
     if not (options.keep and failures):
         shutil.rmtree(folder)
     return bool(failures)
-
-
-def _environment(folder: Path) -> Mapping[str, str]:
-    home = folder / "home"
-    home.mkdir()
-    (home / "gitconfig").write_text(_GIT_CONFIG)
-    for name in list(os.environ):
-        if name.startswith(("GIT_", "DVER_", "XDG_", "AWS_")):
-            del os.environ[name]
-    return {
-        "HOME": str(home),
-        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
-        "GIT_CONFIG_SYSTEM": os.devnull,
-        "LC_ALL": "C.UTF-8",
-        "NO_COLOR": "1",
-        "TERM": "dumb",
-        "TMPDIR": str(folder),
-    }
 
 
 def _in_parallel(

@@ -9,7 +9,6 @@ After each round: what was pushed can be pulled by a fresh clone, to the byte, a
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import shutil
 import subprocess
@@ -22,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from environment import use_environment
 from servers import S3Server, serve_rclone
 from support import Result, git, make_git_repo, run_dver
 from workspaces import listing, write
 
-GIT_CONFIG = "[user]\n\tname = Soak\n\temail = soak@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n"
 SMALL = 40
 """Files that a clone changes in a round, at most."""
 PATIENCE = 20
@@ -162,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--keep", action="store_true", help="keep the folder if something broke")
     options = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="dver-soak-"))
-    os.environ.update(_environment(folder))
+    use_environment(folder)
     rounds = range(options.first, options.first + options.rounds)
     print(f"seed {options.seed}: again by --seed {options.seed} --first N", flush=True)
     try:
@@ -178,21 +177,6 @@ def main(arguments: Sequence[str]) -> int:
     shutil.rmtree(folder)
     print(f"{options.rounds} rounds of {options.clones} clones: nothing was lost")
     return 0
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    for name in list(os.environ):
-        if name.startswith(("GIT_", "DVER_", "XDG_", "AWS_")):
-            del os.environ[name]
-    (folder / "gitconfig").write_text(GIT_CONFIG)
-    return {
-        "HOME": str(folder),
-        "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
-        "GIT_CONFIG_SYSTEM": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "LC_ALL": "C.UTF-8",
-        "NO_PROXY": "*",
-    }
 
 
 if __name__ == "__main__":

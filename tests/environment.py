@@ -1,0 +1,70 @@
+"""The environment of tests: their own home and Git settings, and of the variables that pytest was started with only
+those that say how to find programs. Importable from every test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+KEPT: Final = (
+    "PATH",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SYSTEMROOT",
+    "COVERAGE_PROCESS_START",
+    "PYTHONHASHSEED",
+)
+KEPT_PREFIXES: Final = ("PYTEST_", "DVER_TEST_", "HYPOTHESIS_")
+
+_GIT_CONFIG: Final = """\
+[user]
+	name = Test
+	email = test@example.org
+[init]
+	defaultBranch = main
+[commit]
+	gpgSign = false
+[core]
+	fsync = none
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[protocol "file"]
+	allow = always
+[advice]
+	detachedHead = false
+"""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """All variables of a process whose home is the directory `home`, in which Git's settings are written."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    gitconfig = home / "gitconfig"
+    gitconfig.write_text(_GIT_CONFIG)
+    return {
+        **kept,
+        "HOME": os.fspath(home),
+        "XDG_CONFIG_HOME": os.fspath(home / ".config"),
+        "XDG_CACHE_HOME": os.fspath(home / ".cache"),
+        "XDG_DATA_HOME": os.fspath(home / ".local/share"),
+        "XDG_STATE_HOME": os.fspath(home / ".local/state"),
+        "GIT_CONFIG_GLOBAL": os.fspath(gitconfig),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "NO_PROXY": "*",
+    }
+
+
+def use_environment(home: Path, **more: str) -> None:
+    """Replace all variables of this process by those of `environment`, and `more`."""
+    variables = {**environment(home), **more}
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
