@@ -226,7 +226,7 @@ def remote_choice_option(text: str) -> Callable[[F], F]:
 
 def scope_options(function: F) -> F:
     """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.tracking.revision_scope.Scope`."""
-    return _with_options(
+    return with_options(
         function,
         click.option("--rev", metavar="REV", help="Use the data of commit REV instead of the current data."),
         click.option("--all-branches", is_flag=True, help="Use the data at the tips of all branches."),
@@ -238,7 +238,7 @@ def scope_options(function: F) -> F:
 def transfer_options(function: F) -> F:
     """`scope_options`, and `-r`, `-j`, `--dry-run`."""
     return scope_options(
-        _with_options(
+        with_options(
             function,
             remote_option("Use remote NAME instead of the default remote."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="Run N transfers in parallel."),
@@ -247,7 +247,7 @@ def transfer_options(function: F) -> F:
     )
 
 
-def _with_options(function: F, *options: Callable[[F], F]) -> F:
+def with_options(function: F, *options: Callable[[F], F]) -> F:
     """Decorate `function` so that its help lists `options` in this order."""
     for option in reversed(options):
         function = option(function)
@@ -264,7 +264,7 @@ def form_options(function: Callable[..., Any]) -> Callable[..., Any]:
             raise UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other", fix="give one of them")
         return function(*args, form=chosen[0] if chosen else "table", **named)
 
-    return _with_options(
+    return with_options(
         inner,
         json_option,
         click.option("--md", "as_md", is_flag=True, help="Print the result as a Markdown table."),

@@ -1,4 +1,4 @@
-"""What `params` and `metrics` say: values and their changes, and what could not be read."""
+"""Output of `dver params`, `dver metrics` and `dver plots`: values, their changes, and files that could not be read."""
 
 from __future__ import annotations
 
@@ -9,59 +9,58 @@ from dver.cli.context import Context
 from dver.cli.render import tables, terminal
 from dver.core.phrasing import join_limited
 from dver.pipelines.compare.compared_versions import WORKSPACE, NotThereError, Problem
-from dver.pipelines.compare.params_metrics import Compared, Shown
-from dver.pipelines.compare.values import ABSENT, Change
+from dver.pipelines.compare.params_metrics import ValueTable, compare_sides
+from dver.pipelines.compare.values import ValueChange
+from dver.pipelines.definition.param_files import ABSENT
 
 _SHOWN: Final = 20
-"""Files that could not be read that are named before they are only counted."""
+"""The number of unreadable files to list; the rest is counted."""
 
 
 def print_comparison(
-    ctx: Context, found: Compared, word: str, *, form: str, every: bool, precision: int | None, named: bool
+    ctx: Context, table: ValueTable, word: str, *, form: str, every: bool, precision: int | None, named: bool
 ) -> None:
-    """Tell what differs, or with `every` all; numbers also by how much, where the values are metrics. `named` is as of
-    `print_problems`."""
-    changes = {file: [one for one in all_ if every or one.differs] for file, all_ in found.files.items()}
+    """Print the values that differ between the two sides, or with `every` all values. Metrics have a column for the
+    difference. `named`: see `print_problems`."""
+    old, new = table.sides
+    files = compare_sides(old, new)
+    changes = {file: [one for one in found if every or one.differs] for file, found in files.items()}
     measured = word == "Metric"
     if form == "json":
         ctx.emit_json(
-            {
-                file: {one.key: _sides(one, measured) for one in join_limited}
-                for file, join_limited in changes.items()
-                if join_limited
-            }
+            {file: {one.key: _sides(one, measured) for one in found} for file, found in changes.items() if found}
         )
     else:
-        header = ["Path", word, found.old, found.new, *(["Change"] if measured else [])]
-        rows = [(file, one) for file, join_limited in changes.items() for one in join_limited]
+        header = ["Path", word, old.side, new.side, *(["Change"] if measured else [])]
+        rows = [(file, one) for file, found in changes.items() for one in found]
         if form == "csv":
             tables.print_csv(ctx, header, [_raw(file, one, measured) for file, one in rows])
         else:
             _print_form(ctx, header, [_cells(file, one, precision, measured) for file, one in rows], form=form)
-        if not rows and not found.problems and form == "table":
-            ctx.note(f"no {word.lower()}s differ" if found.files else f"there are no {word.lower()}s")
-    print_problems(ctx, found.problems, nothing=not found.files, named=named)
+        if not rows and not table.problems and form == "table":
+            ctx.note(f"no {word.lower()}s differ" if files else f"there are no {word.lower()}s")
+    print_problems(ctx, table.problems, nothing=not files, named=named)
 
 
-def print_values(ctx: Context, found: Shown, word: str, *, form: str, precision: int | None, named: bool) -> None:
-    """Tell the values on each side. `named` is as of `print_problems`."""
-    nothing = not any(side.files for side in found.sides)
+def print_values(ctx: Context, table: ValueTable, word: str, *, form: str, precision: int | None, named: bool) -> None:
+    """Print the values of each side. `named`: see `print_problems`."""
+    nothing = not any(side.files for side in table.sides)
     if form == "json":
-        ctx.emit_json({side.side: tables.plain(side.files) for side in found.sides})
+        ctx.emit_json({side.side: tables.plain(side.files) for side in table.sides})
     elif form == "csv":
-        tables.print_csv(ctx, ["Revision", "Path", word, "Value"], _long(found))
-    elif nothing and not found.problems:
+        tables.print_csv(ctx, ["Revision", "Path", word, "Value"], _long(table))
+    elif nothing and not table.problems:
         ctx.note(f"there are no {word.lower()}s")
     elif not nothing:
-        _print_value_table(ctx, found, word, form, precision)
-    print_problems(ctx, found.problems, nothing=nothing, named=named)
+        _print_value_table(ctx, table, word, form, precision)
+    print_problems(ctx, table.problems, nothing=nothing, named=named)
 
 
 def print_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, named: bool) -> None:
-    """Warn of what could not be read; raise the last error if it was `nothing` that could.
+    """Warn about files that could not be read; raise the last error if `nothing` could be read.
 
-    Files that are not there are one message for each side. They are no error before the first run, unless they were
-    `named`: by the user, or as files that no stage makes.
+    Missing files are one message per side. They are no error before the first run, unless they are `named` by the
+    user or are files that no stage produces.
     """
     absent = [] if named else [one for one in problems if isinstance(one.error, NotThereError)]
     others = [one for one in problems if one not in absent]
@@ -103,8 +102,8 @@ def _print_form(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str
         tables.print_table(ctx, header, shown, right=range(2, len(header)))
 
 
-def _print_value_table(ctx: Context, found: Shown, word: str, form: str, precision: int | None) -> None:
-    """One value a line; with several revisions one of them a line, if all their values fit beside each other."""
+def _print_value_table(ctx: Context, found: ValueTable, word: str, form: str, precision: int | None) -> None:
+    """Print one value per line; with several revisions, one revision per line if its values fit into it."""
     many = len(found.sides) > 1
     header, rows = _wide(found, precision)
     if many and (form == "md" or tables.fits(header, rows)):
@@ -115,17 +114,16 @@ def _print_value_table(ctx: Context, found: Shown, word: str, form: str, precisi
     _print_form(ctx, ["Revision", "Path", word, "Value"][start:], rows, form=form)
 
 
-def _wide(found: Shown, precision: int | None) -> tuple[list[str], list[list[str]]]:
-    pairs = [(side.side, file, values) for side in found.sides for file, values in side.files.items()]
-    keys = list(tables.keyed([values for _, _, values in pairs]))
-    rows = [
-        [side, file, *(tables.cell_text(values.get(key, ABSENT), precision) for key in keys)]
-        for side, file, values in pairs
-    ]
+def _wide(found: ValueTable, precision: int | None) -> tuple[list[str], list[list[str]]]:
+    files = [(side.side, file, values) for side in found.sides for file, values in side.files.items()]
+    keys = list(tables.keyed([values for _, _, values in files]))
+    rows = []
+    for side, file, values in files:
+        rows.append([side, file, *(tables.cell_text(values.get(key, ABSENT), precision) for key in keys)])
     return ["Revision", "Path", *keys], rows
 
 
-def _long(found: Shown) -> list[list[Any]]:
+def _long(found: ValueTable) -> list[list[Any]]:
     return [
         [side.side, file, key, value]
         for side in found.sides
@@ -134,7 +132,7 @@ def _long(found: Shown) -> list[list[Any]]:
     ]
 
 
-def _sides(change: Change, measured: bool) -> dict[str, Any]:
+def _sides(change: ValueChange, measured: bool) -> dict[str, Any]:
     found = {"old": change.old, "new": change.new, "diff": change.difference if measured else None}
     return {key: tables.plain(one) for key, one in found.items() if _is_there(key, one)}
 
@@ -143,13 +141,13 @@ def _is_there(key: str, value: Any) -> bool:
     return value is not ABSENT and (key != "diff" or value is not None)
 
 
-def _cells(file: str, change: Change, precision: int | None, measured: bool) -> list[str]:
+def _cells(file: str, change: ValueChange, precision: int | None, measured: bool) -> list[str]:
     grown = change.difference
     cells = [file, change.key, tables.cell_text(change.old, precision), tables.cell_text(change.new, precision)]
     return [*cells, "-" if grown is None else tables.cell_text(grown, precision, signed=True)] if measured else cells
 
 
-def _raw(file: str, change: Change, measured: bool) -> list[Any]:
+def _raw(file: str, change: ValueChange, measured: bool) -> list[Any]:
     grown = change.difference
     cells = [file, change.key, change.old, change.new]
     return [*cells, ABSENT if grown is None else grown] if measured else cells

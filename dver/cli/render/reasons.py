@@ -14,10 +14,9 @@ from dver.cli.render.json_output import simplified
 from dver.cli.render.terminal import Style, count, human_size, printable
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
+from dver.pipelines.definition.param_files import ABSENT, NoValue
 from dver.pipelines.engine.plan import Intent, Step
 from dver.pipelines.engine.reasons import (
-    ABSENT,
-    Absent,
     Always,
     CommandChanged,
     DependencyChanged,
@@ -112,12 +111,12 @@ def reason_text(reason: Reason) -> str:
             return "--force"
 
 
-def _set_or_not(old: str | Absent | None, new: str | Absent | None) -> str:
+def _set_or_not(old: str | NoValue | None, new: str | NoValue | None) -> str:
     """How a variable changed whose values are not recorded."""
     match old, new:
-        case (Absent.ABSENT, _):
+        case (NoValue.ABSENT, _):
             return ": new in `env`"
-        case (_, Absent.ABSENT):
+        case (_, NoValue.ABSENT):
             return ": no longer in `env`"
         case (None, _):
             return ": set, and was not"

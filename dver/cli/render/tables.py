@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.pipelines.compare.values import ABSENT
+from dver.pipelines.definition.param_files import ABSENT
 
 PRECISION: Final = 5
 """Significant digits of a number by default."""

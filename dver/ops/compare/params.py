@@ -1,12 +1,13 @@
-"""`dver params show` and `dver params diff`: what parameters are on any revisions and in the workspace."""
+"""`dver params show` and `dver params diff`: read the parameters of revisions and the workspace."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from dver.pipelines.compare.compared_versions import WORKSPACE, Problem, named_sides, open_sides, sides_in
-from dver.pipelines.compare.params_metrics import Compared, Shown, compared, narrowed, params_of, values_of
+from dver.pipelines.compare.compared_versions import WORKSPACE, named_sides, sides_in
+from dver.pipelines.compare.params_metrics import ValueTable, params_of, read_table
 from dver.repo import Repository
 from dver.tracking.revision_scope import CURRENT, Scope
 
@@ -19,32 +20,24 @@ def params_show(
     revs: Sequence[str] = (),
     scope: Scope = CURRENT,
     only_stages: bool = False,
-) -> Shown:
-    """The parameters at `revs` and of all that `scope` means; those of the workspace where neither says anything.
+) -> ValueTable:
+    """The parameters at `revs` and at the commits of `scope`; by default those of the workspace.
 
-    Raises UsageError for an unknown revision; what cannot be read is told in the result.
+    Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
-    problems: list[Problem] = []
-    with open_sides(repo, sides_in(repo, revs, scope)) as sides:
-        wanted = [narrowed(repo, params_of(side, problems, only_stages=only_stages), targets, cwd) for side in sides]
-        values = [values_of(repo, side, one, problems) for side, one in zip(sides, wanted, strict=True)]
-    return Shown(tuple(values), tuple(problems))
+    wanted_of = partial(params_of, only_stages=only_stages)
+    return read_table(repo, wanted_of, sides_in(repo, revs, scope), targets, cwd)
 
 
 def params_diff(
     repo: Repository,
+    targets: Sequence[str] = (),
     *,
     cwd: Path,
     old: str = "HEAD",
     new: str = WORKSPACE,
-    targets: Sequence[str] = (),
     only_stages: bool = False,
-) -> Compared:
-    """All parameters at `old` and `new`, side by side. Raises UsageError for an unknown revision; what cannot be read
-    is told in the result."""
-    problems: list[Problem] = []
-    named = [one for rev in (old, new) for one in named_sides(repo, [rev])]
-    with open_sides(repo, named) as sides:
-        wanted = [narrowed(repo, params_of(side, problems, only_stages=only_stages), targets, cwd) for side in sides]
-        before, after = (values_of(repo, side, one, problems) for side, one in zip(sides, wanted, strict=True))
-    return compared(before, after, problems)
+) -> ValueTable:
+    """The parameters at `old` and `new`. Raises as `params_show`."""
+    wanted_of = partial(params_of, only_stages=only_stages)
+    return read_table(repo, wanted_of, named_sides(repo, (old, new)), targets, cwd)

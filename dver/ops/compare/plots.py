@@ -1,4 +1,4 @@
-"""`dver plots show` and `dver plots diff`: plots of any revisions, as a page or as pictures."""
+"""`dver plots show` and `dver plots diff`: plots of revisions and the workspace, as a page or as pictures."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from dver.tracking.revision_scope import CURRENT, Scope
 FOLDER: Final = "dver_plots"
 """Where plots are written unless the user names a place."""
 
+_AS_DEFINED: Final = Plot()
+"""No change of the style in `dver.yaml`."""
 _INDEX: Final = "index.html"
 _OWN: Final = b"# made by dver plots\n*\n"
 """The `.gitignore` of a folder that is ours: what is in it may be written over."""
@@ -43,11 +45,11 @@ def plots_show(
     cwd: Path,
     revs: Sequence[str] = (),
     scope: Scope = CURRENT,
-    style: Plot = Plot(),  # noqa: B008 - it is frozen
+    style: Plot = _AS_DEFINED,
 ) -> Plots:
-    """The plots at `revs` and of all that `scope` means; those of the workspace where neither says anything.
+    """The plots at `revs` and at the commits of `scope`; by default those of the workspace.
 
-    Raises UsageError for an unknown revision; what cannot be read is told in the result.
+    Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
     with open_sides(repo, sides_in(repo, revs, scope)) as sides:
         return Gatherer(repo, cwd, style).gather(sides, targets)
@@ -60,10 +62,10 @@ def plots_diff(
     cwd: Path,
     old: str = "HEAD",
     new: str = WORKSPACE,
-    style: Plot = Plot(),  # noqa: B008 - it is frozen
+    style: Plot = _AS_DEFINED,
 ) -> Plots:
     """The plots at `old` and `new`, in the same charts. Raises as `plots_show`."""
-    with open_sides(repo, named_sides(repo, [old, new])) as sides:
+    with open_sides(repo, named_sides(repo, dict.fromkeys((old, new)))) as sides:
         return Gatherer(repo, cwd, style).gather(sides, targets)
 
 

@@ -34,6 +34,9 @@ from dver.tracking.targets import Target, Tracked, containing, in_commit
 WORKSPACE: Final = "workspace"
 """What the workspace is called where revisions are expected."""
 
+NamedSide = tuple[str, CommitId | None]
+"""The name of a side, and its commit; None for the workspace."""
+
 MAX_SIZE: Final = IN_MEMORY_MAX
 """Bytes that a file may have to be looked at."""
 
@@ -83,7 +86,7 @@ class Side(Protocol):
 
 
 @contextmanager
-def open_sides(repo: Repository, named: Sequence[tuple[str, CommitId | None]]) -> Iterator[list[Side]]:
+def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Side]]:
     """The sides by their names and commits; None for the workspace."""
     commits = list(dict.fromkeys(commit for _, commit in named if commit is not None))
     with CommitReader(repo.git) as reader:
@@ -96,12 +99,12 @@ def open_sides(repo: Repository, named: Sequence[tuple[str, CommitId | None]]) -
         ]
 
 
-def named_sides(repo: Repository, revs: Iterable[str]) -> list[tuple[str, CommitId | None]]:
-    """The revisions that the user named; `workspace` is none. Raises UsageError for one that does not exist."""
-    return [(rev, None if rev == WORKSPACE else revisions.resolve(repo.git, rev)) for rev in dict.fromkeys(revs)]
+def named_sides(repo: Repository, revs: Iterable[str]) -> list[NamedSide]:
+    """The sides that the user named: revisions and `workspace`. Raises UsageError for an unknown revision."""
+    return [(rev, None if rev == WORKSPACE else revisions.resolve(repo.git, rev)) for rev in revs]
 
 
-def sides_in(repo: Repository, revs: Sequence[str], scope: Scope) -> list[tuple[str, CommitId | None]]:
+def sides_in(repo: Repository, revs: Sequence[str], scope: Scope) -> list[NamedSide]:
     """The revisions that `revs` and `scope` mean, each commit once under all its names; the workspace first where
     `scope` means many, and alone where nothing is meant."""
     found: dict[CommitId | None, list[str]] = {None: [WORKSPACE]} if scope.many or not revs else {}

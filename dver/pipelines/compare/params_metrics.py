@@ -10,8 +10,8 @@ from typing import Any
 
 from dver.core.errors import DverError, UsageError
 from dver.pipelines import FILE_NAME
-from dver.pipelines.compare.compared_versions import NotThereError, Problem, Side
-from dver.pipelines.compare.values import Change, compare, flat
+from dver.pipelines.compare.compared_versions import NamedSide, NotThereError, Problem, Side, open_sides
+from dver.pipelines.compare.values import ValueChange, compare, flat
 from dver.pipelines.definition.param_files import chosen, parse_metrics, parse_values
 from dver.pipelines.definition.stage import PARAMS_FILE, PipelineFile, Role, Stage
 from dver.pipelines.engine.graph import Address, confined, place_of
@@ -20,28 +20,18 @@ from dver.tracking.targets import data_path, is_at_or_below
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """The values on one side: value by dotted key by file, the files as the user would type them."""
+class SideValues:
+    """The values of one side: by file, as the user would type its name, and by dotted key."""
 
     side: str
     files: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """The values on each side."""
+class ValueTable:
+    """The parameters or metrics of several sides, and the files that could not be read."""
 
-    sides: tuple[Values, ...]
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The values on two sides: all of them, by file, also those that are the same."""
-
-    old: str
-    new: str
-    files: Mapping[str, tuple[Change, ...]]
+    sides: tuple[SideValues, ...]
     problems: tuple[Problem, ...]
 
 
@@ -58,6 +48,22 @@ class Wanted:
         """Want the values at `keys`, or all of them."""
         more, known = set(keys), self.keys.get(place, set())
         self.keys[place] = known | more if more and known is not None else None
+
+
+WantedOf = Callable[[Side, list[Problem]], Wanted]
+"""Finds the wanted files and keys of a side, and adds to the problems."""
+
+
+def read_table(
+    repo: Repository, wanted_of: WantedOf, sides: Sequence[NamedSide], targets: Sequence[str], cwd: Path
+) -> ValueTable:
+    """Read the values that `wanted_of` and `targets` select on each side. Raises UsageError for a target outside of
+    the project."""
+    problems: list[Problem] = []
+    with open_sides(repo, sides) as opened:
+        wanted = ((side, _narrowed(repo, wanted_of(side, problems), targets, cwd)) for side in opened)
+        values = tuple(_values(repo, side, one, problems) for side, one in wanted)
+    return ValueTable(values, tuple(problems))
 
 
 def params_of(side: Side, problems: list[Problem], *, only_stages: bool = False) -> Wanted:
@@ -97,7 +103,7 @@ def metrics_of(side: Side, problems: list[Problem]) -> Wanted:
     return wanted
 
 
-def narrowed(repo: Repository, wanted: Wanted, targets: Sequence[str], cwd: Path) -> Wanted:
+def _narrowed(repo: Repository, wanted: Wanted, targets: Sequence[str], cwd: Path) -> Wanted:
     """Of what is wanted only what `targets` mean: files, whole, and what is wanted below a folder. A file that nothing
     names is wanted, too. All of it where there are no targets. Raises UsageError."""
     if not targets:
@@ -112,7 +118,7 @@ def narrowed(repo: Repository, wanted: Wanted, targets: Sequence[str], cwd: Path
     return chosen
 
 
-def values_of(repo: Repository, side: Side, wanted: Wanted, problems: list[Problem]) -> Values:
+def _values(repo: Repository, side: Side, wanted: Wanted, problems: list[Problem]) -> SideValues:
     """The values that are wanted. What cannot be read is one of the `problems`."""
     found: dict[str, Mapping[str, Any]] = {}
     for place, keys in wanted.keys.items():
@@ -127,14 +133,13 @@ def values_of(repo: Repository, side: Side, wanted: Wanted, problems: list[Probl
                 problems.append(Problem(side.name, shown, error))
         except DverError as error:
             problems.append(Problem(side.name, shown, error))
-    return Values(side.name, found)
+    return SideValues(side.name, found)
 
 
-def compared(old: Values, new: Values, problems: Sequence[Problem]) -> Compared:
-    """Two sides, value by value."""
+def compare_sides(old: SideValues, new: SideValues) -> dict[str, tuple[ValueChange, ...]]:
+    """All values of two sides by file, also those that are equal."""
     names = dict.fromkeys((*new.files, *old.files))
-    files = {name: compare(old.files.get(name), new.files.get(name)) for name in names}
-    return Compared(old.side, new.side, files, tuple(problems))
+    return {name: compare(old.files.get(name), new.files.get(name)) for name in names}
 
 
 def _each_file(side: Side, problems: list[Problem], look: Callable[[str, PipelineFile], None]) -> None:

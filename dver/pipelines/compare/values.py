@@ -1,29 +1,20 @@
-"""Comparing values: of parameters, of metrics, key by key."""
+"""Changes of parameters and metrics, key by key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from dver.pipelines.definition.param_files import flatten
-
-
-class _Absent(Enum):
-    ABSENT = "absent"
-
+from dver.pipelines.definition.param_files import ABSENT, flatten
 
 _BITS: Final = 1024
-"""Of whole numbers that anybody means as a number; Python does not even write those of ten times as many."""
-
-ABSENT: Final = _Absent.ABSENT
-"""In the place of a value that is not there, which `None` may be."""
+"""The largest size of an integer difference; Python cannot print integers ten times as large."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A value before and after, at a dotted key. ABSENT for what was added or removed."""
+class ValueChange:
+    """The old and the new value of a dotted key; ABSENT if the key was added or removed."""
 
     key: str
     old: Any
@@ -31,12 +22,12 @@ class Change:
 
     @property
     def differs(self) -> bool:
-        """Is it something else now?"""
+        """True if the values are not equal."""
         return not _same(self.old, self.new)
 
     @property
     def difference(self) -> float | None:
-        """By how much a number grew; None for what is no number."""
+        """The new number minus the old one; None for other values."""
         if not _is_number(self.old) or not _is_number(self.new):
             return None
         try:
@@ -46,11 +37,11 @@ class Change:
         return None if isinstance(grown, int) and grown.bit_length() > _BITS else grown
 
 
-def compare(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> tuple[Change, ...]:
-    """All values of two flat mappings, those that are the same, too; in the order of `new`, then what is gone."""
+def compare(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> tuple[ValueChange, ...]:
+    """All keys of two flat mappings, also those with equal values: in the order of `new`, then the removed ones."""
     before, after = old or {}, new or {}
     keys = dict.fromkeys((*after, *before))
-    return tuple(Change(key, before.get(key, ABSENT), after.get(key, ABSENT)) for key in keys)
+    return tuple(ValueChange(key, before.get(key, ABSENT), after.get(key, ABSENT)) for key in keys)
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,9 +52,9 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
 def _same(old: Any, new: Any) -> bool:
     if isinstance(old, bool) != isinstance(new, bool):
         return False
-    # What is written alike is alike: one NaN is another.
+    # Values that are printed alike are equal: NaN equals NaN here.
     return bool(old == new) or repr(old) == repr(new)
 
 
-def _is_number(value: Any | Literal[_Absent.ABSENT]) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

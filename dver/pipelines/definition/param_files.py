@@ -11,13 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
+from enum import Enum
 from typing import Any, Final, Never
 
 from dver.core.errors import PipelineError
 from dver.pipelines.definition import yaml_tree
 from dver.pipelines.definition.yaml_tree import Mark, wrong
 
-_ABSENT: Final = object()
+
+class NoValue(Enum):
+    """The type of ABSENT, which stands for a value that does not exist; None is a value."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = NoValue.ABSENT
 _CONSTANTS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 """In JSON as Python writes it. There is one NaN everywhere: another one would differ from it."""
 
@@ -57,7 +65,7 @@ def _parse(content: bytes, name: str) -> Any:
 def lookup(values: Mapping[str, Any], key: str) -> Any:
     """The value at the dotted `key`; raises KeyError. A key that has dots itself is found, too."""
     found = _lookup(values, key.split("."))
-    if found is _ABSENT:
+    if found is ABSENT:
         raise KeyError(key)
     return found
 
@@ -68,14 +76,14 @@ def _lookup(values: Any, parts: list[str]) -> Any:
     if isinstance(values, list):
         with suppress(ValueError, IndexError):
             return _lookup(values[int(parts[0])], parts[1:])
-        return _ABSENT
+        return ABSENT
     if not isinstance(values, Mapping):
-        return _ABSENT
+        return ABSENT
     for length in range(1, len(parts) + 1):
         key = ".".join(parts[:length])
-        if key in values and (found := _lookup(values[key], parts[length:])) is not _ABSENT:
+        if key in values and (found := _lookup(values[key], parts[length:])) is not ABSENT:
             return found
-    return _ABSENT
+    return ABSENT
 
 
 def chosen(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:

@@ -6,24 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 from dver.formats import lock
 from dver.formats.lock import LockedItem
-from dver.pipelines.definition.param_files import flatten
+from dver.pipelines.definition.param_files import ABSENT, NoValue, flatten
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 from dver.store.trees.compare import TreeChange
-
-
-class Absent(Enum):
-    """What has no value at all, as against one that is null."""
-
-    ABSENT = "absent"
-
-
-ABSENT: Final = Absent.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +71,8 @@ class EnvChanged:
     """An environment variable has another value. `old` and `new` are digests; None if it is not set."""
 
     name: str
-    old: str | Absent | None
-    new: str | Absent | None
+    old: str | NoValue | None
+    new: str | NoValue | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
+from dver.pipelines.definition.param_files import ABSENT
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.plan import Intent, Step
 from dver.pipelines.engine.reasons import (
-    ABSENT,
     Always,
     CommandChanged,
     DependencyChanged,

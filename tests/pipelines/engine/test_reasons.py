@@ -10,10 +10,10 @@ from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.load import load
+from dver.pipelines.definition.param_files import ABSENT
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.reasons import (
-    ABSENT,
     Always,
     CommandChanged,
     DependencyChanged,

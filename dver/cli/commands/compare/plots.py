@@ -6,16 +6,16 @@ import os
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from dver.cli import options
+from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.measures import print_problems
 from dver.ops.compare.plots import FOLDER, plots_diff, plots_show, write_page, write_pictures
-from dver.pipelines.compare.compared_versions import WORKSPACE
 from dver.pipelines.compare.plots import Plots, only_chart
 from dver.pipelines.definition.stage import Plot
 from dver.pipelines.plots.page import Drawn
@@ -23,117 +23,93 @@ from dver.pipelines.plots.templates import BUILT_IN, built_in
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def _shared_options(function: F) -> F:
-    """How plots look, and where they go; passed as `style` (a mapping) and `how`."""
-    for option in reversed(
-        (
-            click.option("-o", "--out", metavar="FILE|DIR", help=f"Write there, instead of into {FOLDER}/."),
-            click.option("--open", "open_", is_flag=True, help="Open the page in the browser."),
-            click.option("--png", is_flag=True, help="Write PNG files, one a plot, instead of a page."),
-            click.option("--show-vega", is_flag=True, help="Print the Vega-Lite specification of one chart."),
-            click.option("--json", "as_json", is_flag=True, help="Print the specifications of all charts as JSON."),
-            click.option("-t", "--template", metavar="NAME", help="Draw with this template."),
-            click.option("-x", metavar="COLUMN", help="The column for x."),
-            click.option("-y", multiple=True, metavar="COLUMN", help="A column for y; may be repeated."),
-            click.option("--title", metavar="TEXT", help="The title of the charts."),
-            click.option("--x-label", metavar="TEXT", help="The name of the axis x."),
-            click.option("--y-label", metavar="TEXT", help="The name of the axis y."),
-            click.option(
-                "--no-header", is_flag=True, help="The first line of a CSV or TSV is data; columns are 0, 1 …"
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+def _plot_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The style of the plots and the output, passed as keywords."""
+    return options.with_options(
+        function,
+        click.option("-o", "--out", metavar="FILE|DIR", help=f"Write to FILE or DIR instead of {FOLDER}/."),
+        click.option("--open", "open_", is_flag=True, help="Open the page in the browser."),
+        click.option("--png", is_flag=True, help="Write a PNG file per plot instead of a page."),
+        click.option("--show-vega", is_flag=True, help="Print the Vega-Lite specification of a single plot."),
+        click.option("--json", "as_json", is_flag=True, help="Print the specifications of all plots as JSON."),
+        click.option("-t", "--template", metavar="NAME", help="Use this template."),
+        click.option("-x", metavar="COLUMN", help="Use this column for the x axis."),
+        click.option("-y", multiple=True, metavar="COLUMN", help="Use this column for the y axis (repeatable)."),
+        click.option("--title", metavar="TEXT", help="Set the title of the plots."),
+        click.option("--x-label", metavar="TEXT", help="Set the label of the x axis."),
+        click.option("--y-label", metavar="TEXT", help="Set the label of the y axis."),
+        click.option("--no-header", is_flag=True, help="Read the first line of CSV or TSV as data: columns 0, 1 …"),
+    )
 
 
 @options.group(
     examples=[
-        ("dver plots show --open", "Look at all plots in the browser."),
-        ("dver plots diff main", "The workspace beside main, in the same charts."),
+        ("dver plots show --open", "Show all plots in the browser."),
+        ("dver plots diff main", "Draw the workspace and main in the same plots."),
     ]
 )
 def command() -> None:
     """Draw plots and compare them between revisions.
 
-    Plots are the files that stages name under `plots`, and those that `plots` at the top of dver.yaml names: CSV, TSV,
-    JSON and YAML are drawn, pictures are shown side by side. The page is one file that needs no network.
+    Plots are the files under `plots` of stages and at the top of dver.yaml. CSV, TSV, JSON and YAML files are drawn;
+    images are shown side by side. The page is one file that needs no network.
     """
 
 
 @command.command(
     name="show",
     examples=[
-        ("dver plots show --open", "All plots of the workspace, in the browser."),
-        ("dver plots show roc.csv -x fpr -y tpr", "One file, which dver.yaml need not name."),
-        ("dver plots show --rev v1 --rev v2 -o plots.html", "Two revisions, in a file of that name."),
-        ("dver plots show --png -o pictures", "A PNG file for each chart."),
+        ("dver plots show --open", "Show all plots of the workspace in the browser."),
+        ("dver plots show roc.csv -x fpr -y tpr", "Draw one file, in dver.yaml or not."),
+        ("dver plots show --rev v1 --rev v2 -o plots.html", "Write two revisions to one page."),
+        ("dver plots show --png -o pictures", "Write a PNG file per plot."),
     ],
 )
-@click.argument("targets", nargs=-1, metavar="[TARGET...]")
-@click.option("--rev", "revs", multiple=True, metavar="REV", help="The plots of this revision; may be repeated.")
-@click.option("--all-branches", is_flag=True, help="The tips of all branches, and the workspace.")
-@click.option("--all-tags", is_flag=True, help="All tags, and the workspace.")
-@click.option("--all-commits", is_flag=True, help="The whole history, and the workspace.")
-@_shared_options
+@revision_options("plots")
+@_plot_options
 @click.pass_obj
-def show_command(
-    ctx: Context,
-    /,
-    *,
-    targets: tuple[str, ...],
-    revs: tuple[str, ...],
-    all_branches: bool,
-    all_tags: bool,
-    all_commits: bool,
-    **how: Any,
-) -> None:
-    """Draw plots.
+def show_command(ctx: Context, /, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: Scope, **how: Any) -> None:
+    """Draw plots of the workspace or of revisions.
 
-    A TARGET is a file, which need not be named in dver.yaml, a folder with some below it, or the id of a plot.
+    A TARGET is a file, in dver.yaml or not, a directory that contains plots, or the id of a plot.
     """
-    scope = Scope(None, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         found = plots_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, style=_style(how))
-        _print_result(ctx, repo, found, how, named=bool(targets))
+        _print_plots(ctx, repo, found, how, named=bool(targets))
 
 
 @command.command(
     name="diff",
     examples=[
-        ("dver plots diff", "HEAD and the workspace."),
-        ("dver plots diff v1 v2 --targets roc.csv --open", "One file at two revisions."),
+        ("dver plots diff", "Compare HEAD and the workspace."),
+        ("dver plots diff v1 v2 --targets roc.csv --open", "Compare one file at two revisions."),
     ],
 )
-@click.argument("old", default="HEAD", metavar="[A]")
-@click.argument("new", default=WORKSPACE, metavar="[B]")
-@click.option("--targets", multiple=True, metavar="PATH", help="Only this plot, or those below this folder.")
-@_shared_options
+@comparison_options
+@_plot_options
 @click.pass_obj
 def diff_command(ctx: Context, /, *, old: str, new: str, targets: tuple[str, ...], **how: Any) -> None:
-    """Draw the plots of A and B in the same charts, and their pictures side by side.
+    """Draw A and B in the same plots, and show their images side by side.
 
-    A is HEAD unless given, B the workspace, which can also be called `workspace`.
+    A defaults to HEAD, B to `workspace`.
     """
     with Repository.open(ctx.cwd) as repo:
         found = plots_diff(repo, targets, cwd=ctx.cwd, old=old, new=new, style=_style(how))
-        _print_result(ctx, repo, found, how, named=bool(targets))
+        _print_plots(ctx, repo, found, how, named=bool(targets))
 
 
 @command.command(
     name="templates",
     examples=[
-        ("dver plots templates", "Their names."),
-        ("dver plots templates linear > .dver/plots/mine.json", "A template of your own, to begin with."),
+        ("dver plots templates", "List the templates."),
+        ("dver plots templates linear > .dver/plots/mine.json", "Copy a template to adapt it."),
     ],
 )
 @click.argument("name", required=False)
 @click.pass_obj
 def templates_command(ctx: Context, *, name: str | None) -> None:
-    """List the templates that come with dver, or print one."""
+    """List the built-in templates, or print one."""
     if name is not None:
         ctx.emit_json(built_in(name))
         return
@@ -147,7 +123,7 @@ def _style(how: dict[str, Any]) -> Plot:
     )
 
 
-def _print_result(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any], *, named: bool) -> None:
+def _print_plots(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any], *, named: bool) -> None:
     if how["show_vega"]:
         ctx.emit_json(only_chart(found).spec)
     elif how["as_json"]:
