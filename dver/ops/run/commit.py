@@ -11,11 +11,9 @@ from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, Graph
-from dver.pipelines.engine.reasons import Always, NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
+from dver.pipelines.engine.reasons import NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
 from dver.pipelines.execution.executor import StageWork
-from dver.pipelines.workspace.current import outs_of, places_of, reasons_of
-from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.out_of_date_data import MovedData
 from dver.pipelines.workspace.pipelines import load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
@@ -63,10 +61,10 @@ def commit(
     problems = tuple(error for one in unusable if (error := graph.stages[one].refused) is not None)
     chosen = [one for one in chosen if one not in unusable]
     refuse_tracked(repo, graph, chosen)
-    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
-    observer.prefetch(places_of(graph, chosen))
-    found = {one: _reasons(observer, graph, locks, one) for one in chosen}
-    absent = {one: _absent(observer, graph, one) for one in chosen if found[one]}
+    evaluator = Evaluator(repo, graph, progress)
+    evaluator.prefetch(chosen)
+    found = {one: evaluator.with_file_changes(evaluator.evaluate(one)) for one in chosen}
+    absent = {one: found[one].missing_outs for one in chosen if found[one].changes}
     if targets:
         _refuse_absent(absent)
     present = [one for one, paths in absent.items() if not paths]
@@ -75,8 +73,8 @@ def commit(
     if targets and behind:
         raise next(iter(behind.values()))
     present = [one for one in present if one not in behind]
-    wanted = [one for one in present if _concerns_outputs_only(found[one]) or confirm(one, found[one])]
-    work = StageWork(repo, pipelines, observer, locks, forced=(), known=None, progress=progress)
+    wanted = [one for one in present if _concerns_outputs_only(found[one].changes) or confirm(one, found[one].changes)]
+    work = StageWork(repo, pipelines, evaluator, progress=progress)
     try:
         for one in wanted:
             work.record_as_it_is(one)
@@ -87,15 +85,6 @@ def commit(
     return CommitResult(
         tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), (*problems, *behind.values())
     )
-
-
-def _reasons(observer: Observer, graph: Graph, locks: Locks, one: Address) -> tuple[Reason, ...]:
-    found = reasons_of(observer, one, graph.stages[one], locks.of(one))
-    return tuple(reason for reason in found if not isinstance(reason, Always))
-
-
-def _absent(observer: Observer, graph: Graph, one: Address) -> list[str]:
-    return [path for path, item in outs_of(observer, one, graph.stages[one]).items() if item is None]
 
 
 def _behind(moved: MovedData, graph: Graph, one: Address) -> StageError | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dver.core.errors import DverError
@@ -17,19 +17,16 @@ from dver.pipelines.engine.local_runner import LocalRunner
 from dver.pipelines.engine.plan import Step, needed_before, plan, scope
 from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import State, Task, Watcher, run_stages
-from dver.pipelines.engine.watchers import Errors, Silent, Timed
-from dver.pipelines.execution.cached_runs import Known
+from dver.pipelines.engine.watchers import RunReport, Silent
+from dver.pipelines.execution.cached_runs import CachedRuns, Fetch
 from dver.pipelines.execution.downloads import Supply
-from dver.pipelines.execution.dry_run import foresee
 from dver.pipelines.execution.executor import StageWork
 from dver.pipelines.execution.machine_capacity import capacity
 from dver.pipelines.execution.output_backup import Spared
-from dver.pipelines.execution.run_logs import RunLogs
+from dver.pipelines.execution.run_logs import LoggingWatcher, RunLogs
 from dver.pipelines.execution.uncached_outputs import not_in_git
 from dver.pipelines.run_cache.entries import RunCache
-from dver.pipelines.workspace.current import places_of
-from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
 
@@ -89,34 +86,78 @@ class ReproPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
-    """Stages that cannot be run by what `dver.yaml` says of them."""
+class _Selection:
+    """The stages that a run is about."""
 
+    pipelines: Pipelines
+    stages: tuple[Address, ...]
+    """Those that can be run, in order."""
     errors: Mapping[Address, DverError]
+    """Why the others cannot, by what `dver.yaml` says of them."""
     blocked: frozenset[Address]
-    """They, and what depends on them."""
+    """Those others, and what depends on them."""
 
     @property
-    def states(self) -> dict[Address, State]:
-        """Where they are after a run."""
+    def not_frozen(self) -> frozenset[Address]:
+        """The stages that may be run, even with `force`."""
+        return frozenset(one for one in self.stages if not self.pipelines.graph.stages[one].frozen)
+
+    @property
+    def blocked_states(self) -> dict[Address, State]:
+        """Where those that cannot be run are after a run."""
         return {one: State.FAILED if one in self.errors else State.BLOCKED for one in self.blocked}
+
+
+class _Session:
+    """What a run and its preview share: the stages, their evaluator and the sources of cached runs."""
+
+    def __init__(self, repo: Repository, choice: Choice, cwd: Path, progress: Progress) -> None:
+        self.repo = repo
+        self.choice = choice
+        self.selection = _select(repo, choice, cwd)
+        self.graph, self.stages = self.selection.pipelines.graph, self.selection.stages
+        self.forced = self.selection.not_frozen if choice.force else frozenset()
+        self.supply = Supply(repo, progress) if choice.pull else None
+        self.damaged_runs = self.supply.learn() if self.supply else ()
+        self.evaluator = Evaluator(repo, self.graph, progress)
+        self.missed = _Missed()
+
+    def cached_runs(self, fetch: Fetch | None) -> CachedRuns:
+        """The cached runs; `fetch` asks remotes for content, None where there are none to ask."""
+        if not self.choice.use_cache:
+            return CachedRuns(self.repo)
+        return CachedRuns(self.repo, RunCache(self.repo), fetch or self.missed.note)
+
+    def evaluations(
+        self, fetch: Fetch | None, expected: Mapping[str, LockedItem] | None = None
+    ) -> Mapping[Address, StageEvaluation]:
+        """The stages, as if all that can be restored were in place."""
+        find = self.cached_runs(fetch).find
+        return self.evaluator.evaluate_all(self.stages, find, forced=self.forced, expected=expected)
+
+    def bring(self) -> None:
+        """Download what the stages read, and all at once what can be restored: stage by stage, each would wait for the
+        network."""
+        if self.supply is not None:
+            self.supply.bring_inputs(self.graph, self.selection.not_frozen)
+        self.evaluator.prefetch(self.stages)
+        if self.supply is not None and self.choice.use_cache:
+            runs = [one.cached_run for one in self.evaluations(self.supply.has).values() if one.cached_run is not None]
+            self.supply.bring([run.outs[out.path] for run in runs for out in run.missing])
 
 
 def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
-    pipelines, stages, refused = _chosen(repo, choice, cwd)
-    graph, forced = pipelines.graph, _not_frozen(pipelines.graph, stages if choice.force else ())
-    supply = Supply(repo, progress) if choice.pull else None
-    if supply is not None:
-        supply.learn()
-    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
-    observer.prefetch(places_of(graph, stages))
-    missed = _Missed()
-    known = Known(RunCache(repo), locks, supply.has if supply else missed.note) if choice.use_cache else None
-    coming = supply.inputs(graph, _not_frozen(graph, stages)) if supply else {}
-    forecast = foresee(repo, graph, stages, observer, locks, known, forced=forced, coming=coming)
-    steps = plan(graph, stages, forecast.stale, forced=forced, restorable=forecast.hits)
-    return ReproPlan(steps, missed.count, secret_variables(graph.stages, stages), _problems(pipelines, refused))
+    session = _Session(repo, choice, cwd, progress)
+    graph, selection, supply = session.graph, session.selection, session.supply
+    session.evaluator.prefetch(selection.stages)
+    expected = supply.inputs(graph, selection.not_frozen) if supply else None
+    found = session.evaluations(supply.has if supply else None, expected)
+    stale = {address: one.reasons for address, one in found.items()}
+    restorable = {address for address, one in found.items() if one.cached_run is not None}
+    steps = plan(graph, selection.stages, stale, forced=session.forced, restorable=restorable)
+    problems = (*_left_over(selection), *selection.errors.values())
+    return ReproPlan(steps, session.missed.count, secret_variables(graph.stages, selection.stages), problems)
 
 
 def repro(
@@ -134,59 +175,34 @@ def repro(
     the result. `confirm` is asked before a stage is run; `spared` hears of outputs that no run has made, when they are
     moved out of the way."""
     begun = time.monotonic()
-    pipelines, stages, refused = _chosen(repo, choice, cwd)
-    graph = pipelines.graph
-    forced = _not_frozen(graph, stages if choice.force else ())
-    supply = Supply(repo, progress) if choice.pull else None
-    damaged = supply.learn() if supply else ()
-    if supply is not None:
-        supply.bring_inputs(graph, _not_frozen(graph, stages))
-    observer, locks = Observer(repo, progress, outputs=graph.producers), Locks(repo)
-    observer.prefetch(places_of(graph, stages))
-    missed = _Missed()
-    known = Known(RunCache(repo), locks, supply.bring if supply else missed.note) if choice.use_cache else None
-    if supply is not None and known is not None:
-        _bring_outputs(repo, graph, stages, observer, supply, known, forced)
-    here = runner is None  # another runner knows by itself what it has
-    room = capacity(choice.jobs, (graph.stages[one].resources for one in stages)) if here else Capacity(choice.jobs)
+    session = _Session(repo, choice, cwd, progress)
+    graph, stages, selection = session.graph, session.stages, session.selection
+    session.bring()
+    limit = Capacity(choice.jobs)
+    if runner is None:  # another runner knows by itself what it has
+        limit = capacity(choice.jobs, (graph.stages[one].resources for one in stages))
     work = StageWork(
         repo,
-        pipelines,
-        observer,
-        locks,
-        forced=forced,
-        known=known,
+        selection.pipelines,
+        session.evaluator,
+        forced=session.forced,
+        cached_runs=session.cached_runs(session.supply.bring if session.supply else None),
         progress=progress,
         confirm=confirm,
-        capacity=room,
+        capacity=limit,
         spared=spared,
     )
     work.refuse_too_large(stages, graph)
-    logs = RunLogs(repo)
-    times = Timed(_Logged(watcher or Silent(), logs))
-    heard = Errors(times)
-    before = needed_before(graph)
-    tasks = [Task(one, before[one], graph.stages[one].resources, graph.stages[one].retry) for one in stages]
-    try:
-        states = run_stages(
-            tasks,
-            work,
-            runner or LocalRunner(repo.layout.worktree_dir / "stages"),
-            heard,
-            capacity=room,
-            keep_going=choice.keep_going,
-        )
-    finally:
-        logs.close()
-        work.write()
+    report = RunReport(watcher or Silent())
+    states = _run(session, work, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
     return ReproResult(
-        {**refused.states, **states},
-        {**refused.errors, **heard.errors},
-        damaged,
-        missed.count,
+        {**selection.blocked_states, **states},
+        {**selection.errors, **report.errors},
+        session.damaged_runs,
+        session.missed.count,
         secret_variables(graph.stages, stages),
-        _problems(pipelines),
-        times.seconds,
+        _left_over(selection),
+        report.seconds,
         time.monotonic() - begun,
         _frozen(graph, states),
         not_in_git(repo, graph, (one for one, state in states.items() if state in (State.DONE, State.RESTORED))),
@@ -199,26 +215,23 @@ def _frozen(graph: Graph, states: Mapping[Address, State]) -> tuple[Address, ...
     return tuple(dict.fromkeys(Address(one.folder, graph.stages[one].group or one.name, one.here) for one in left))
 
 
-def _not_frozen(graph: Graph, stages: Iterable[Address]) -> frozenset[Address]:
-    """The stages that may be run, even with `force`."""
-    return frozenset(one for one in stages if not graph.stages[one].frozen)
+def _run(
+    session: _Session, work: StageWork, runner: Runner, report: RunReport, limit: Capacity
+) -> Mapping[Address, State]:
+    """Run the stages, with a log of each. Returns where each is then."""
+    graph, choice, logs = session.graph, session.choice, RunLogs(session.repo)
+    before = needed_before(graph)
+    tasks = [Task(one, before[one], graph.stages[one].resources, graph.stages[one].retry) for one in session.stages]
+    try:
+        return run_stages(
+            tasks, work, runner, LoggingWatcher(report, logs), capacity=limit, keep_going=choice.keep_going
+        )
+    finally:
+        logs.close()
+        work.write()
 
 
-def _bring_outputs(
-    repo: Repository,
-    graph: Graph,
-    stages: Sequence[Address],
-    observer: Observer,
-    supply: Supply,
-    known: Known,
-    forced: Collection[Address],
-) -> None:
-    """Get what can be put back all at once: stage by stage, each would wait for the network."""
-    ahead = foresee(repo, graph, stages, observer, known.locks, replace(known, elsewhere=supply.has), forced=forced)
-    supply.bring([hit.outs[out.path] for hit in ahead.hits.values() for out in hit.lacking])
-
-
-def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tuple[Address, ...], _Refused]:
+def _select(repo: Repository, choice: Choice, cwd: Path) -> _Selection:
     """All pipelines, the stages that can be run, in order, and those that cannot."""
     pipelines = load_pipelines(repo)
     targets: Sequence[Address] = select_stages(repo, pipelines, choice.targets, cwd)
@@ -229,12 +242,11 @@ def _chosen(repo: Repository, choice: Choice, cwd: Path) -> tuple[Pipelines, tup
     errors = {one: error for one in unusable if not stages[one].frozen and (error := stages[one].refused) is not None}
     blocked = reached(errors, pipelines.graph.downstream()).intersection(chosen) if errors else frozenset()
     left = tuple(one for one in chosen if one not in blocked and one not in unusable)
-    return pipelines, left, _Refused(errors, frozenset(blocked))
+    return _Selection(pipelines, left, errors, frozenset(blocked))
 
 
-def _problems(pipelines: Pipelines, refused: _Refused | None = None) -> tuple[DverError, ...]:
-    found = refused.errors.values() if refused is not None else ()
-    return (*([pipelines.left_over] if pipelines.left_over else []), *found)
+def _left_over(selection: _Selection) -> tuple[DverError, ...]:
+    return (selection.pipelines.left_over,) if selection.pipelines.left_over else ()
 
 
 class _Missed:
@@ -252,25 +264,3 @@ class _Missed:
     def count(self) -> int:
         """Of so many stages."""
         return len(self._outputs)
-
-
-class _Logged:
-    """Passes everything on, and keeps what stages write."""
-
-    def __init__(self, watcher: Watcher, logs: RunLogs) -> None:
-        self._watcher = watcher
-        self._logs = logs
-
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
-        if state is State.RUNNING:
-            self._logs.begin(address)
-        else:
-            self._logs.end(address)
-        self._watcher.changed(address, state, error)
-
-    def said(self, address: Address, content: bytes) -> None:
-        self._logs.write(address, content)
-        self._watcher.said(address, content)
-
-    def tick(self) -> None:
-        self._watcher.tick()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -22,14 +21,14 @@ from dver.pipelines.definition.stage import Output, Role, Stage
 from dver.pipelines.engine.graph import Address, place_of
 from dver.pipelines.engine.job import Ended, Job
 from dver.pipelines.engine.local_runner import LocalRunner
-from dver.pipelines.engine.reasons import staleness
+from dver.pipelines.engine.reasons import OutputChanged, OutputMissing
 from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import Task, Watcher, run_stages
-from dver.pipelines.engine.watchers import Errors, Silent
+from dver.pipelines.engine.watchers import RunReport, Silent
 from dver.pipelines.execution.outputs import make_room
-from dver.pipelines.workspace.current import inputs_of, job_of, outs_of
+from dver.pipelines.workspace.current import job_of
+from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stages
 from dver.repo import Repository
 from dver.workspace.checkout.restore import Wish, restore
@@ -111,10 +110,10 @@ class _Trial:
                 fix=f"dver repro {quoted(str(address))}, and commit dver.lock",
             )
         self._bring_inputs(address, last)
-        self._refuse_other_inputs(address, stage, last)
+        self._refuse_other_inputs(address)
         old = {out.path: self._metrics(address, out, last) for out in stage.outs}
         self._run(address, stage)
-        made = outs_of(self._observer(), address, stage)
+        made = self._evaluator().outs(address)
         before = {item.path: item for item in last.outs}
         compared = (
             self._compare(address, stage, out, before.get(out.path), made[out.path], old[out.path])
@@ -138,26 +137,24 @@ class _Trial:
         with self._repo.exclusive():
             restore(self._repo, outer, progress=self._progress)
 
-    def _refuse_other_inputs(self, address: Address, stage: Stage, last: lock.LockedStage) -> None:
-        observer = self._observer()
-        outs: Mapping[str, LockedItem | None] = {item.path: item for item in last.outs}
-        reasons = staleness(stage, last, inputs_of(observer, address, stage), outs)
-        if reasons:
+    def _refuse_other_inputs(self, address: Address) -> None:
+        outputs_only = (OutputChanged, OutputMissing)  # the worktree is new: most outputs are not in it
+        if not all(isinstance(one, outputs_only) for one in self._evaluator().evaluate(address).reasons):
             raise StageError(
                 f"stage {str(address)!r} is not up to date in HEAD, so there is nothing to compare with",
                 why="what it reads, or its definition, is not what dver.lock says it ran on, or is not to be had here",
                 fix="dver repro, commit dver.lock with all that belongs to it; or dver pull",
             )
 
-    def _observer(self) -> Observer:
-        return Observer(self._repo, self._progress, outputs=self._pipelines.graph.producers)
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(self._repo, self._pipelines.graph, self._progress)
 
     def _run(self, address: Address, stage: Stage) -> None:
-        heard = Errors(self._watcher)
+        report = RunReport(self._watcher)
         runner = LocalRunner(self._repo.layout.worktree_dir / "stages")
         task = Task(address, retry=stage.retry)
-        run_stages([task], _Again(self._repo, stage), runner, heard, capacity=Capacity())
-        for error in heard.errors.values():
+        run_stages([task], _Again(self._repo, stage), runner, report, capacity=Capacity())
+        for error in report.errors.values():
             raise StageError(
                 f"stage {str(address)!r} failed when it was run again",
                 why=error.why,

@@ -23,40 +23,21 @@ class Silent:
         """See `Watcher`."""
 
 
-class Errors:
-    """Passes everything on, and keeps why stages failed."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
-        self.errors: dict[Address, DverError] = {}
-
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
-        """See `Watcher`."""
-        if error is not None:
-            self.errors[address] = error
-        self._watcher.changed(address, state, error)
-
-    def said(self, address: Address, content: bytes) -> None:
-        """See `Watcher`."""
-        self._watcher.said(address, content)
-
-    def tick(self) -> None:
-        """See `Watcher`."""
-        self._watcher.tick()
-
-
-class Timed:
-    """Passes everything on, and keeps how long stages took, retries included."""
+class RunReport:
+    """Passes events on, and keeps why stages failed and how long they took, retries included."""
 
     def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic) -> None:
         self._watcher = watcher
         self._clock = clock
         self._started: dict[Address, float] = {}
         self.seconds: dict[Address, float] = {}
-        """Of the stages that were run."""
+        """How long each stage took that was run."""
+        self.errors: dict[Address, DverError] = {}
 
     def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
         """See `Watcher`."""
+        if error is not None:
+            self.errors[address] = error
         if state is State.RUNNING:
             self._started.setdefault(address, self._clock())
         elif address in self._started:

@@ -4,95 +4,90 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dver.core.progress import Progress
 from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, place_of
-from dver.pipelines.engine.reasons import Inputs, is_same, recorded, run_key
+from dver.pipelines.engine.reasons import is_same, recorded, run_key
 from dver.pipelines.execution.outputs import make_room
 from dver.pipelines.run_cache.entries import RunCache
-from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.evaluation import CachedRun, StageEvaluation
 from dver.repo import Repository
 from dver.workspace.checkout.restore import Wish, restore
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Work that was done before, of which all that is not in place is at hand."""
-
-    outs: Mapping[str, LockedItem]
-    """All outputs, by path."""
-    lacking: tuple[Output, ...]
-    """Those that are not in place."""
+Fetch = Callable[[Sequence[LockedItem]], bool]
+"""Return whether all of these items can be had; may download them."""
 
 
-AtHand = Callable[[Sequence[LockedItem]], bool]
-"""Can all of this be had? Whoever answers may get it."""
+class CachedRuns:
+    """Finds cached runs: in the run cache, and in dver.lock, which somebody else may have written.
 
+    `runs` is None where the run cache is not used. `fetch` is called for content that is not in the store.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Where to look for earlier runs, and for what they made."""
+    def __init__(self, repo: Repository, runs: RunCache | None = None, fetch: Fetch | None = None) -> None:
+        self._repo = repo
+        self.runs = runs
+        self._fetch = fetch
 
-    runs: RunCache
-    locks: Locks
-    elsewhere: AtHand | None = None
-    """Asked for what is not in the store."""
+    def find(self, found: StageEvaluation) -> CachedRun | None:
+        """The cached run of a stage; None if there is none, or some of its outputs cannot be restored.
 
+        Of a frozen stage, the run that dver.lock records, whatever its inputs are now.
+        """
+        if found.stage.frozen:
+            return self.find_recorded(found.stage, found.last_run, found.outs)
+        if self.runs is None or None in found.inputs.deps.values() or not _is_determined(found.stage):
+            return None
+        hits = [_cached_run(found.stage, before, found.outs) for before in self._earlier(self.runs, found)]
+        hits = [hit for hit in hits if not _takes_back(hit, found.outs)]
+        local = next((hit for hit in hits if not self._not_stored(hit)), None)
+        if local is not None or self._fetch is None:
+            return local
+        return next((hit for hit in hits if self._fetch(self._not_stored(hit))), None)
 
-def find_hit(
-    repo: Repository,
-    known: Known,
-    address: Address,
-    stage: Stage,
-    inputs: Inputs,
-    outs: Mapping[str, LockedItem | None],
-) -> Hit | None:
-    """What came of the same work, as the run cache knows it, or the lock, which others may have written; `outs` are in
-    place now. None if nothing is known, or not all of it is at hand."""
-    if not _is_determined(stage):
-        return None
-    hits = [_hit(stage, before, outs) for before in _earlier(known, address, stage, inputs)]
-    hits = [hit for hit in hits if not _takes_back(hit, outs)]
-    here = next((hit for hit in hits if not _absent(repo, hit)), None)
-    if here is not None or known.elsewhere is None:
-        return here
-    return next((hit for hit in hits if known.elsewhere(_absent(repo, hit))), None)
+    def find_recorded(
+        self, stage: Stage, last: lock.LockedStage | None, outs: Mapping[str, LockedItem | None]
+    ) -> CachedRun | None:
+        """The run that dver.lock records, if one of its outputs is missing and all that are can be restored."""
+        if last is None or {one.path for one in last.outs} != outs.keys():
+            return None
+        hit = CachedRun(
+            {one.path: one for one in last.outs}, tuple(out for out in stage.outs if outs[out.path] is None)
+        )
+        elsewhere = self._not_stored(hit)
+        return hit if hit.missing and (not elsewhere or (self._fetch is not None and self._fetch(elsewhere))) else None
 
+    def _earlier(self, runs: RunCache, found: StageEvaluation) -> Iterator[lock.LockedStage]:
+        names = sorted(one.path for one in found.stage.outs)
+        key = run_key(recorded(found.stage, found.inputs), names)
+        for run in (runs.get(key) if is_repeatable(found.stage) else None, found.last_run):
+            if run is not None and sorted(one.path for one in run.outs) == names and run_key(run, names) == key:
+                yield run
 
-def find_recorded(
-    repo: Repository,
-    stage: Stage,
-    last: lock.LockedStage | None,
-    outs: Mapping[str, LockedItem | None],
-    elsewhere: AtHand | None = None,
-) -> Hit | None:
-    """The outputs of a frozen stage as its lock has them, if one is missing and can be had, whatever the stage would
-    run on now; `outs` are in place."""
-    if last is None or {one.path for one in last.outs} != outs.keys():
-        return None
-    hit = Hit({one.path: one for one in last.outs}, tuple(out for out in stage.outs if outs[out.path] is None))
-    absent = _absent(repo, hit)
-    return hit if hit.lacking and (not absent or (elsewhere is not None and elsewhere(absent))) else None
+    def _not_stored(self, hit: CachedRun) -> list[LockedItem]:
+        """The missing outputs that are not in the store either."""
+        missing = [hit.outs[one.path] for one in hit.missing]
+        return [one for one in missing if self._repo.store.find_missing([one.ref])]
 
 
 def put_back(
     repo: Repository,
     address: Address,
     stage: Stage,
-    hit: Hit,
+    hit: CachedRun,
     progress: Progress,
     *,
     incomplete: Collection[Output] = (),
 ) -> tuple[LockedItem, ...] | None:
     """Bring what is lacking into place; to directories that are only `incomplete`, the missing files. Returns the
     stage's outputs, or None if content turned out to be lost."""
-    make_room(repo, address, [one for one in hit.lacking if one not in incomplete])
+    make_room(repo, address, [one for one in hit.missing if one not in incomplete])
     wishes = [
-        Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), hit.outs[one.path].entry) for one in hit.lacking
+        Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), hit.outs[one.path].entry) for one in hit.missing
     ]
     with repo.exclusive():
         restored = restore(repo, wishes, force=True, notes=False, progress=progress)
@@ -114,25 +109,11 @@ def _is_determined(stage: Stage) -> bool:
     return bool(stage.outs) and has_inputs and not stage.always_changed and not stage.modifies
 
 
-def _earlier(known: Known, address: Address, stage: Stage, inputs: Inputs) -> Iterator[lock.LockedStage]:
-    names = sorted(one.path for one in stage.outs)
-    key = run_key(recorded(stage, inputs), names)
-    for before in (known.runs.get(key) if is_repeatable(stage) else None, known.locks.of(address)):
-        if before is not None and sorted(one.path for one in before.outs) == names and run_key(before, names) == key:
-            yield before
-
-
-def _hit(stage: Stage, before: lock.LockedStage, outs: Mapping[str, LockedItem | None]) -> Hit:
+def _cached_run(stage: Stage, before: lock.LockedStage, outs: Mapping[str, LockedItem | None]) -> CachedRun:
     made = {one.path: one for one in before.outs}
-    return Hit(made, tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path])))
+    return CachedRun(made, tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path])))
 
 
-def _takes_back(hit: Hit, outs: Mapping[str, LockedItem | None]) -> bool:
+def _takes_back(hit: CachedRun, outs: Mapping[str, LockedItem | None]) -> bool:
     """Would something that persists, and is there, be replaced by what it was before?"""
-    return any(out.persist and outs[out.path] is not None for out in hit.lacking)
-
-
-def _absent(repo: Repository, hit: Hit) -> list[LockedItem]:
-    """What is neither in place nor in the store."""
-    lacking = [hit.outs[one.path] for one in hit.lacking]
-    return [one for one in lacking if repo.store.find_missing([one.ref])]
+    return any(out.persist and outs[out.path] is not None for out in hit.missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -16,10 +17,10 @@ from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, Graph, place_of
 from dver.pipelines.engine.job import Ended, Job
-from dver.pipelines.engine.reasons import Always, Inputs, recorded, run_key, staleness
+from dver.pipelines.engine.reasons import Inputs, recorded
 from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import State
-from dver.pipelines.execution.cached_runs import Hit, Known, find_hit, find_recorded, is_repeatable, put_back
+from dver.pipelines.execution.cached_runs import CachedRuns, is_repeatable, put_back
 from dver.pipelines.execution.changed_inputs import refuse_changed, refuse_deleted, refuse_touched
 from dver.pipelines.execution.output_backup import Aside, Spared
 from dver.pipelines.execution.outputs import keep_uncached, make_room, refuse_parts, take_outputs
@@ -28,24 +29,29 @@ from dver.pipelines.execution.run_environment import Surroundings, look_around
 from dver.pipelines.run_cache.entries import key_of
 from dver.pipelines.workspace.current import (
     dep_places,
-    inputs_of,
     job_of,
     out_places,
-    outs_of,
     param_places,
-    reasons_of,
     refuse_missing_params,
     states_of,
 )
 from dver.pipelines.workspace.dvclive import DvcFolder, may_use_dvclive
-from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.evaluation import CachedRun, Evaluator, StageEvaluation
 from dver.pipelines.workspace.out_of_date_data import MovedData
 from dver.pipelines.workspace.pipelines import Pipelines
 from dver.repo import Repository
 
 _MOST_FILES: Final = 100_000
 """Of a directory whose list of files is kept, though it is nobody's data."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A stage that has to be run, and the state of its inputs before the run."""
+
+    evaluation: StageEvaluation
+    states: Mapping[str, bytes]
+    """The states of the files of its dependencies, by path."""
 
 
 class StageWork:
@@ -55,11 +61,10 @@ class StageWork:
         self,
         repo: Repository,
         pipelines: Pipelines,
-        observer: Observer,
-        locks: Locks,
+        evaluator: Evaluator,
         *,
-        forced: Collection[Address],
-        known: Known | None,
+        forced: Collection[Address] = (),
+        cached_runs: CachedRuns | None = None,
         progress: Progress,
         confirm: Callable[[Address], bool] | None = None,
         capacity: Capacity | None = None,
@@ -67,35 +72,31 @@ class StageWork:
     ) -> None:
         self._repo = repo
         self._stages = pipelines.graph.stages
-        self._observer = observer
-        self._locks = locks
+        self._evaluator = evaluator
+        self._observer = evaluator.observer
+        self._locks = evaluator.locks
         self._forced = forced
-        self._known = known
-        """Where to look for earlier runs, and to keep this one's; None if they do not count."""
-        self._recorder = Recorder(repo, pipelines, locks)
+        self._cached_runs = cached_runs or CachedRuns(repo)
+        self._recorder = Recorder(repo, pipelines, evaluator.locks)
         self._progress = progress
         self._confirm = confirm
         """Asked before a stage is run."""
         self._capacity = capacity or Capacity()
         self._dvc_folder = DvcFolder(repo)
         self._moved = MovedData(repo, progress)
-        self._aside = Aside(repo, observer, locks, spared)
-        self._inputs: dict[Address, Inputs] = {}
-        """What stages are begun with, or running ones were started with."""
-        self._states: dict[Address, Mapping[str, bytes]] = {}
-        """The states of the files of their dependencies then, by path."""
+        self._aside = Aside(repo, evaluator.observer, evaluator.locks, spared)
+        self._begun: dict[Address, _Begun] = {}
 
     def look(self, address: Address) -> State | None:
         """See `Work`."""
-        stage, forced = self._stages[address], address in self._forced
+        stage = self._stages[address]
         if stage.frozen:
-            return self._left(address, stage) if self._recorded(address, stage) is None else None
+            return self._left(address) if self._recorded(address, stage) is None else None
         self._moved.refuse_to_run(address, stage)
-        inputs = _ready_inputs(self._observer, address, stage)
-        if not forced and not staleness(stage, self._locks.of(address), inputs, self._outs(address)):
+        found = self._evaluator.evaluate(address, inputs=self._ready_inputs(address, stage))
+        if address not in self._forced and not found.reasons:
             return State.UP_TO_DATE
-        self._inputs[address] = inputs
-        self._states[address] = states_of(self._observer, address, stage)
+        self._begun[address] = _Begun(found, states_of(self._observer, address, stage))
         return None
 
     def begin(self, address: Address) -> Job | State:
@@ -104,7 +105,7 @@ class StageWork:
         if stage.frozen:
             return self._restore_frozen(address, stage)
         self._remember(address, stage)
-        if address not in self._forced and self._restore(address, stage):
+        if address not in self._forced and self._restore(self._begun[address].evaluation):
             return State.RESTORED
         self._refuse_too_large(address)
         if self._confirm is not None and not self._confirm(address):
@@ -133,14 +134,12 @@ class StageWork:
 
     def _fate(self, address: Address) -> State:
         """What is to become of a stage before which all is up to date."""
-        stage, forced = self._stages[address], address in self._forced
-        if stage.frozen:
+        if self._stages[address].frozen:
             return State.UP_TO_DATE
-        inputs, outs = inputs_of(self._observer, address, stage), outs_of(self._observer, address, stage)
-        if not forced and not staleness(stage, self._locks.of(address), inputs, outs):
+        found, forced = self._evaluator.evaluate(address), address in self._forced
+        if not forced and not found.reasons:
             return State.UP_TO_DATE
-        hit = None if forced else self._hit(address, stage, inputs, outs)
-        return State.RUNNING if hit is None else State.RESTORED
+        return State.RESTORED if not forced and self._cached_runs.find(found) is not None else State.RUNNING
 
     def again(self, address: Address) -> Job:
         """See `Work`."""
@@ -153,19 +152,18 @@ class StageWork:
 
     def record(self, address: Address, ended: Ended) -> None:
         """See `Work`."""
-        stage, before, states = self._stages[address], self._inputs.pop(address), self._states.pop(address)
+        stage, begun, runs = self._stages[address], self._begun.pop(address), self._cached_runs.runs
         self._observer.forget(
             [*out_places(address, stage.outs), *dep_places(address, stage), *param_places(address, stage)]
         )
-        inputs = inputs_of(self._observer, address, stage)
-        refuse_changed(address, stage, before, inputs)
-        refuse_touched(address, stage, states, states_of(self._observer, address, stage))
+        inputs = self._evaluator.inputs(address)
+        refuse_changed(address, stage, begun.evaluation.inputs, inputs)
+        refuse_touched(address, stage, begun.states, states_of(self._observer, address, stage))
         refuse_deleted(address, stage, inputs)
-        kept = self._known is not None and is_repeatable(stage)
+        kept = runs is not None and is_repeatable(stage)
         made = self._taken(address, stage, inputs, for_later=kept)
-        if self._known is not None and kept:
-            key = run_key(made, [one.path for one in stage.outs])
-            self._known.runs.put(key, made, self._surroundings.record(address.key, ended, inputs))
+        if runs is not None and kept:
+            runs.put(key_of(made), made, self._surroundings.record(address.key, ended, inputs))
         self._recorder.note(address, stage, made)
         self._aside.done(address)
 
@@ -173,7 +171,7 @@ class StageWork:
         """Take in what there is of a stage as if it had just made it: no run stands behind it, so there is no record of
         one. Raises StageError for what is not there, and what `look` raises."""
         stage = self._stages[address]
-        inputs = _ready_inputs(self._observer, address, stage)
+        inputs = self._ready_inputs(address, stage)
         refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, stage.outs)])
         self._recorder.note(address, stage, self._taken(address, stage, inputs))
         self._aside.done(address)
@@ -205,11 +203,6 @@ class StageWork:
             if not self._repo.store.present([item.oid]):
                 yield from self._observer.trees(place_of(address.folder, dep.path, dep.mark))
 
-    def _hit(self, address: Address, stage: Stage, inputs: Inputs, outs: Mapping[str, LockedItem | None]) -> Hit | None:
-        if self._known is None:
-            return None
-        return find_hit(self._repo, self._known, address, stage, inputs, outs)
-
     def _refuse_too_large(self, address: Address) -> None:
         lacking = self._capacity.lacking(self._stages[address].resources)
         if lacking is not None:
@@ -220,71 +213,63 @@ class StageWork:
                 fix="run it on a larger machine, or let its `resources` ask for less" + unseen * ("GPU" in lacking),
             )
 
-    def _outs(self, address: Address) -> dict[str, LockedItem | None]:
-        return outs_of(self._observer, address, self._stages[address])
+    def _ready_inputs(self, address: Address, stage: Stage) -> Inputs:
+        """The inputs of a stage, none of which is missing. Raises PipelineError, StageError, CorruptError for what no
+        lock can hold."""
+        inputs = self._evaluator.inputs(address)
+        refuse_missing_params(stage, inputs)
+        missing = [path for path, item in inputs.deps.items() if item is None]
+        if missing:
+            raise StageError(
+                f"stage {str(address)!r} needs {join_limited(missing)}, and it is not there",
+                why="no stage makes it, and it is not in the workspace",
+                fix="get it (dver pull, git checkout), or take it out of `deps`",
+            )
+        lock.encode_stage(address.name, recorded(stage, inputs))
+        return inputs
 
-    def _restore(self, address: Address, stage: Stage) -> bool:
-        """Put back what the same work made before, if all of it can be had."""
-        inputs = self._inputs[address]
-        hit = self._hit(address, stage, inputs, self._outs(address))
+    def _restore(self, found: StageEvaluation) -> bool:
+        """Restore the outputs of a cached run, if there is one."""
+        hit, address, stage = self._cached_runs.find(found), found.address, found.stage
         if hit is None:
             return False
-        incomplete = [one for one in hit.lacking if self._is_incomplete(address, one, hit.outs[one.path])]
-        self._aside.spare(address, [one for one in hit.lacking if one not in incomplete])
+        incomplete = [one for one in hit.missing if self._is_incomplete(address, one, hit.outs[one.path])]
+        self._aside.spare(address, [one for one in hit.missing if one not in incomplete])
         items = put_back(self._repo, address, stage, hit, self._progress, incomplete=incomplete)
         self._observer.forget(out_places(address, stage.outs))
         if items is not None:
-            self._recorder.note(address, stage, recorded(stage, inputs, items))
+            self._recorder.note(address, stage, recorded(stage, found.inputs, items))
             self._aside.done(address)
         return items is not None
 
     def _is_incomplete(self, address: Address, out: Output, item: LockedItem) -> bool:
         return self._observer.is_part_of(place_of(address.folder, out.path, out.mark), item.entry)
 
-    def _recorded(self, address: Address, stage: Stage) -> Hit | None:
+    def _recorded(self, address: Address, stage: Stage) -> CachedRun | None:
         """What is missing of a frozen stage's outputs, and can be had."""
-        elsewhere = self._known.elsewhere if self._known is not None else None
-        return find_recorded(self._repo, stage, self._locks.of(address), self._outs(address), elsewhere)
+        return self._cached_runs.find_recorded(stage, self._locks.of(address), self._evaluator.outs(address))
 
-    def _left(self, address: Address, stage: Stage) -> State:
+    def _left(self, address: Address) -> State:
         """Where a frozen stage is that is left as it is."""
-        reasons = reasons_of(self._observer, address, stage, self._locks.of(address))
-        stale = any(not isinstance(one, Always) for one in reasons)
-        return State.FROZEN if stale else State.UP_TO_DATE
+        return State.FROZEN if self._evaluator.evaluate(address).changes else State.UP_TO_DATE
 
     def _restore_frozen(self, address: Address, stage: Stage) -> State:
         hit, last = self._recorded(address, stage), self._locks.of(address)
         if hit is None or last is None or put_back(self._repo, address, stage, hit, self._progress) is None:
-            return self._left(address, stage)
+            return self._left(address)
         self._observer.forget(out_places(address, stage.outs))
         self._recorder.note(address, stage, last)
         return State.RESTORED
 
     def _remember(self, address: Address, stage: Stage) -> None:
         """What the lock tells of may have been made elsewhere: whoever goes back to it need not run it again."""
-        last = self._locks.of(address)
-        if self._known is None or last is None or not is_repeatable(stage) or self._known.runs.get(key_of(last)):
+        last, runs = self._locks.of(address), self._cached_runs.runs
+        if runs is None or last is None or not is_repeatable(stage) or runs.get(key_of(last)):
             return
         with self._repo.exclusive():
             keep_uncached(self._repo, address, stage, self._progress)
-        self._known.runs.keep(last)
+        runs.keep(last)
 
     def _make_room(self, address: Address, outs: Sequence[Output]) -> None:
         make_room(self._repo, address, outs)
         self._observer.forget(out_places(address, outs))
-
-
-def _ready_inputs(observer: Observer, address: Address, stage: Stage) -> Inputs:
-    """What the stage runs on, of which nothing is missing. Raises PipelineError, StageError, CorruptError for what no
-    lock can hold."""
-    inputs = inputs_of(observer, address, stage)
-    refuse_missing_params(stage, inputs)
-    missing = [path for path, item in inputs.deps.items() if item is None]
-    if missing:
-        raise StageError(
-            f"stage {str(address)!r} needs {join_limited(missing)}, and it is not there",
-            why="no stage makes it, and it is not in the workspace",
-            fix="get it (dver pull, git checkout), or take it out of `deps`",
-        )
-    lock.encode_stage(address.name, recorded(stage, inputs))
-    return inputs

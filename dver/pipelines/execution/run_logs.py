@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dver.core.errors import DverError
 from dver.core.platform import filelock
 from dver.pipelines.engine.graph import Address
+from dver.pipelines.engine.schedule import State, Watcher
 from dver.repo import Repository
 
 KEPT: Final = 10
@@ -108,3 +110,28 @@ class RunLogs:
     def _of(self, address: Address) -> Path:
         # A stage may be called what no file can be.
         return self._folder / hashlib.sha256(os.fsencode(address.key)).hexdigest()[:32]
+
+
+class LoggingWatcher:
+    """Passes events on, and writes the output of stages to their logs."""
+
+    def __init__(self, watcher: Watcher, logs: RunLogs) -> None:
+        self._watcher = watcher
+        self._logs = logs
+
+    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+        if state is State.RUNNING:
+            self._logs.begin(address)
+        else:
+            self._logs.end(address)
+        self._watcher.changed(address, state, error)
+
+    def said(self, address: Address, content: bytes) -> None:
+        """See `Watcher`."""
+        self._logs.write(address, content)
+        self._watcher.said(address, content)
+
+    def tick(self) -> None:
+        """See `Watcher`."""
+        self._watcher.tick()

@@ -9,17 +9,15 @@ from typing import Any, Final
 
 from dver.core.errors import PipelineError, StageError
 from dver.core.oid import Oid
-from dver.formats import lock
 from dver.formats.lock import LockedItem
-from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.param_files import chosen, is_among
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.definition.yaml_tree import wrong
 from dver.pipelines.engine import env_variables
-from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.engine.graph import Address, place_of
 from dver.pipelines.engine.job import Job
-from dver.pipelines.engine.reasons import DependencyChanged, Inputs, OutputChanged, Reason, staleness
+from dver.pipelines.engine.reasons import Inputs
 from dver.pipelines.workspace.dvclive import pipeline_variables
 from dver.pipelines.workspace.observer import Observer
 from dver.repo import Repository
@@ -72,30 +70,6 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
                     f"stage {stage.name!r} needs the parameter {key!r}, which is not in {one.file!r}",
                     fix="write it there, or take it out of `params`",
                 )
-
-
-def reasons_of(observer: Observer, address: Address, stage: Stage, last: lock.LockedStage | None) -> tuple[Reason, ...]:
-    """Why the stage by itself is to be run, file by file where that is known; nothing if it is up to date. Raises what
-    `inputs_of` does."""
-    found = staleness(stage, last, inputs_of(observer, address, stage), outs_of(observer, address, stage))
-    return tuple(in_detail(observer, address, stage, one) for one in found)
-
-
-def in_detail(observer: Observer, address: Address, stage: Stage, reason: Reason) -> Reason:
-    """`reason`, file by file where it is of a directory that is there and that is known as it was."""
-    match reason:
-        case DependencyChanged(path, LockedItem() as old, LockedItem() as new) | OutputChanged(path, old, new):
-            if new.kind is ObjectKind.TREE:
-                place = place_of(address.folder, path, stage.mark)
-                return replace(reason, files=observer.differences(place, old.entry))
-    return reason
-
-
-def places_of(graph: Graph, stages: Iterable[Address]) -> Iterator[str]:
-    """All places that `stages` read and make."""
-    for address in stages:
-        yield from dep_places(address, graph.stages[address])
-        yield from out_places(address, graph.stages[address].outs)
 
 
 def dep_places(address: Address, stage: Stage) -> list[str]:

@@ -13,10 +13,9 @@ from dver.formats.tree import Entry
 from dver.git.pointers import LOCK_NAME
 from dver.pipelines.engine.graph import Address, Graph, Producers
 from dver.pipelines.engine.plan import Step, plan, scope
-from dver.pipelines.engine.reasons import Always, DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
-from dver.pipelines.workspace.current import dep_places, out_places, param_places, places_of, reasons_of
-from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.engine.reasons import DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
+from dver.pipelines.workspace.current import dep_places, out_places, param_places
+from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
 from dver.tracking.targets import is_at_or_below
@@ -77,8 +76,8 @@ class Prospect:
         graph = self._pipelines.graph
         stages = graph.order if wanted is None else scope(graph, list(wanted))
         there = {os.fsdecode(path): one for path, one in known.items()}
-        observer = Observer(self._repo, progress, outputs=graph.producers, known=there)
-        stale, problems = _stale(self._repo, graph, stages, observer)
+        evaluator = Evaluator(self._repo, graph, progress, there)
+        stale, problems = _stale(self._repo, evaluator, stages)
         steps = without_absent(plan(graph, stages, stale), absent)
         return Outlook(tuple(one for one in steps if wanted is None or one.address in wanted), problems)
 
@@ -120,23 +119,18 @@ def _concerns(graph: Graph, address: Address, path: bytes) -> bool:
 
 
 def _stale(
-    repo: Repository, graph: Graph, stages: Sequence[Address], observer: Observer
+    repo: Repository, evaluator: Evaluator, stages: Sequence[Address]
 ) -> tuple[dict[Address, tuple[Reason, ...]], tuple[DverError, ...]]:
-    locks = Locks(repo)
     problems: dict[str, DverError] = {}
     stale: dict[Address, tuple[Reason, ...]] = {}
     try:
-        observer.prefetch(places_of(graph, stages))
-        refuse_tracked(repo, graph, stages)
+        evaluator.prefetch(stages)
+        refuse_tracked(repo, evaluator.graph, stages)
     except DverError as error:
         problems[error.what] = error
     for one in stages:
         try:
-            stale[one] = _changes(reasons_of(observer, one, graph.stages[one], locks.of(one)))
+            stale[one] = evaluator.with_file_changes(evaluator.evaluate(one)).changes
         except DverError as error:
             problems[error.what] = error  # a lock that cannot be read concerns many stages
     return stale, tuple(problems.values())
-
-
-def _changes(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    return tuple(one for one in reasons if not isinstance(one, Always))

@@ -1,0 +1,162 @@
+"""Evaluating stages: what the workspace holds of each, compared with its last run in dver.lock.
+
+`dver status`, `repro`, `repro --dry-run`, `commit` and `verify` decide by this evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dver.core.progress import Progress
+from dver.formats import lock
+from dver.formats.lock import LockedItem
+from dver.formats.pack import ObjectKind
+from dver.formats.tree import Entry
+from dver.pipelines.definition.stage import Output, Stage
+from dver.pipelines.engine.graph import Address, Graph, Producers, place_of
+from dver.pipelines.engine.reasons import Always, DependencyChanged, Inputs, OutputChanged, Reason, staleness
+from dver.pipelines.workspace.current import dep_places, inputs_of, out_places, outs_of
+from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.observer import Observer
+from dver.repo import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class CachedRun:
+    """An earlier run of the same work, all outputs of which can be restored."""
+
+    outs: Mapping[str, LockedItem]
+    """All outputs, by path."""
+    missing: tuple[Output, ...]
+    """Those that the workspace does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageEvaluation:
+    """A stage in the workspace, compared with its last run."""
+
+    address: Address
+    stage: Stage
+    last_run: lock.LockedStage | None
+    """Its entry in dver.lock."""
+    inputs: Inputs
+    outs: Mapping[str, LockedItem | None]
+    """Its outputs in the workspace, by path; None for a missing one."""
+    reasons: tuple[Reason, ...]
+    """Why it is out of date by itself, whatever happens upstream."""
+    cached_run: CachedRun | None = None
+
+    @property
+    def changes(self) -> tuple[Reason, ...]:
+        """The reasons without those of stages that run every time."""
+        return tuple(one for one in self.reasons if not isinstance(one, Always))
+
+    @property
+    def missing_outs(self) -> list[str]:
+        """The paths of outputs that are not in the workspace."""
+        return [path for path, item in self.outs.items() if item is None]
+
+
+class Evaluator:
+    """Evaluates the stages of a graph. Files that `known` describes, by place, are not read again."""
+
+    def __init__(
+        self, repo: Repository, graph: Graph, progress: Progress, known: Mapping[str, Entry | None] | None = None
+    ) -> None:
+        self.graph = graph
+        self.locks = Locks(repo)
+        self.observer = Observer(repo, progress, outputs=graph.producers, known=known)
+
+    def prefetch(self, stages: Iterable[Address]) -> None:
+        """Read the inputs and outputs of `stages` in one pass over their directories."""
+        found = ((one, self.graph.stages[one]) for one in stages)
+        self.observer.prefetch(
+            place for one, stage in found for place in (*dep_places(one, stage), *out_places(one, stage.outs))
+        )
+
+    def inputs(self, address: Address) -> Inputs:
+        """The inputs of a stage. Raises what `inputs_of` does."""
+        return inputs_of(self.observer, address, self.graph.stages[address])
+
+    def outs(self, address: Address) -> dict[str, LockedItem | None]:
+        """The outputs of a stage, by path; None for a missing one."""
+        return outs_of(self.observer, address, self.graph.stages[address])
+
+    def evaluate(self, address: Address, *, inputs: Inputs | None = None) -> StageEvaluation:
+        """Evaluate a stage by itself, with other `inputs` than those of the workspace if they are given.
+
+        Raises PipelineError for inputs that cannot be read, CorruptError or ConflictError for a broken lock.
+        """
+        stage, last, outs = self.graph.stages[address], self.locks.of(address), self.outs(address)
+        inputs = inputs if inputs is not None else self.inputs(address)
+        return StageEvaluation(address, stage, last, inputs, outs, staleness(stage, last, inputs, outs))
+
+    def evaluate_all(
+        self,
+        stages: Iterable[Address],
+        find_cached_run: Callable[[StageEvaluation], CachedRun | None],
+        *,
+        forced: Collection[Address] = (),
+        expected: Mapping[str, LockedItem] | None = None,
+    ) -> dict[Address, StageEvaluation]:
+        """Evaluate `stages`, which are in order, as if all cached runs were restored already.
+
+        `expected` is content that a pull will put at places that are empty. Raises what `evaluate` does.
+        """
+        found: dict[Address, StageEvaluation] = {}
+        restored: set[Address] = set()
+        content = dict(expected or {})
+        """What places will hold, by place."""
+        for address in stages:
+            stage, inputs = self.graph.stages[address], self.inputs(address)
+            one = self.evaluate(address, inputs=_with_expected(inputs, address, stage, content))
+            one = self.with_file_changes(one, inputs)
+            if one.reasons and address not in forced and (stage.frozen or not self._is_partly(one, restored, content)):
+                one = replace(one, cached_run=find_cached_run(one))
+            if one.cached_run is not None:
+                restored.add(address)
+                places = out_places(address, stage.outs)
+                content |= {place: one.cached_run.outs[out.path] for place, out in zip(places, stage.outs, strict=True)}
+            found[address] = one
+        return found
+
+    def with_file_changes(self, found: StageEvaluation, inputs: Inputs | None = None) -> StageEvaluation:
+        """`found` with the changed files of each changed directory, where its old version is known.
+
+        `inputs` are those of the workspace, if `found` is for others.
+        """
+        here = inputs or found.inputs
+        reasons = [self._with_files(found, one) if _is_of(one, found, here) else one for one in found.reasons]
+        return replace(found, reasons=tuple(reasons))
+
+    def _with_files(self, found: StageEvaluation, reason: Reason) -> Reason:
+        match reason:
+            case DependencyChanged(path, LockedItem() as old, LockedItem() as new) | OutputChanged(path, old, new):
+                if new.kind is ObjectKind.TREE:
+                    place = place_of(found.address.folder, path, found.stage.mark)
+                    return replace(reason, files=self.observer.differences(place, old.entry))
+        return reason
+
+    def _is_partly(
+        self, one: StageEvaluation, restored: Collection[Address], content: Mapping[str, LockedItem]
+    ) -> bool:
+        """Return whether a restore will change only a part of an input, so that the input is unknown until then."""
+        if not any(other in restored for other in self.graph.upstream[one.address]):
+            return False
+        producers = Producers(dict.fromkeys(content, one.address))
+        return any(place not in content and producers.of(place) for place in dep_places(one.address, one.stage))
+
+
+def _with_expected(inputs: Inputs, address: Address, stage: Stage, content: Mapping[str, LockedItem]) -> Inputs:
+    """`inputs`, with the content that places are going to hold."""
+    deps = dict(inputs.deps)
+    for dep, place in zip(stage.deps, dep_places(address, stage), strict=True):
+        if place in content:
+            deps[dep.path] = replace(content[place], path=dep.path)
+    return replace(inputs, deps=deps)
+
+
+def _is_of(reason: Reason, found: StageEvaluation, here: Inputs) -> bool:
+    """Return whether `reason` is about files that the workspace holds already."""
+    return not isinstance(reason, DependencyChanged) or here.deps.get(reason.path) == found.inputs.deps.get(reason.path)
