@@ -11,8 +11,8 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 from dver.core.errors import RemoteError
 from dver.core.files import temporary_name
 from dver.remote.index.contents import contents_of
+from dver.remote.index.keys import INDEX_SUFFIX
 from dver.remote.index.listing_file import LISTED
-from dver.remote.index.mirror import INDEX_SUFFIX
 from dver.remote.index.repositories import ID_DIGITS, read_entries
 from dver.remote.storage import RESERVED, BytesBody, Storage, Unfinished
 

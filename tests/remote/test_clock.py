@@ -15,7 +15,8 @@ from dver.formats.objectref import ObjectRef
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.clock import agreed_time, remote_time
 from dver.remote.gc.collection import remote_gc
-from dver.remote.index.contents import condemned_key, list_contents
+from dver.remote.index.contents import list_contents
+from dver.remote.index.keys import condemned_key
 from dver.remote.storage import ObjectInfo
 
 DAY = 86_400

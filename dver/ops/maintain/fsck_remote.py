@@ -16,8 +16,7 @@ from dver.maintenance.affected_paths import AffectedPath, find_affected_paths, h
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.gc.reachable import RemoteReader
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import repository_key
-from dver.remote.index.mirror import PACKS, pack_key
+from dver.remote.index.keys import PACKS, pack_key, repository_key
 from dver.remote.repair.check import RemoteCheckReport, check_remote
 from dver.remote.repair.remote_source import RemoteFrames, RemoteSource
 from dver.remote.repair.repair_remote import repair_remote

@@ -24,9 +24,9 @@ from dver.remote.gc.repack import UploadedPack, copy_frames
 from dver.remote.gc.state import NeededObjects, RemoteGcPlan, RemoteRow, RemoteState, total_size
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.condemned_lists import put_condemned_list, withdraw
-from dver.remote.index.contents import RemoteContents, condemned_key, list_contents
+from dver.remote.index.contents import RemoteContents, list_contents
+from dver.remote.index.keys import condemned_key, index_key, pack_key
 from dver.remote.index.listing_file import refresh_listing
-from dver.remote.index.mirror import index_key, pack_key
 from dver.remote.index.writer import IndexBody, IndexWriter
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey

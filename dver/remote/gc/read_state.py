@@ -22,14 +22,13 @@ from dver.formats.condemned import Condemned
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.remote.failures import TransientError
 from dver.remote.gc.state import IndexSummary, RemoteRow, RemoteState
-from dver.remote.index.contents import RemoteContents, condemned_key, list_contents, parse_key
-from dver.remote.index.mirror import PACKS, index_key, pack_key
+from dver.remote.index.contents import RemoteContents, list_contents
+from dver.remote.index.keys import PACK_SUFFIX, PACKS, condemned_key, index_key, pack_key, parse_key
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey, Storage
 from dver.store.repair.salvage import is_newer
 from dver.store.store import Store
 
-_PACK_SUFFIX: Final = ".pack"
 _IN_MEMORY: Final = 8 << 20
 """Bytes of an index that is kept in memory, and of one request for a larger one; also of the largest list."""
 
@@ -122,7 +121,7 @@ def read_lists(
 
 def list_packs(storage: Storage) -> dict[Oid, int]:
     """All packs of the remote, and their sizes in bytes."""
-    found = {parse_key(info.key, PACKS, _PACK_SUFFIX): info.size for info in storage.list(PACKS)}
+    found = {parse_key(info.key, PACKS, PACK_SUFFIX): info.size for info in storage.list(PACKS)}
     return {name: size for name, size in found.items() if name is not None}
 
 

@@ -13,7 +13,7 @@ from dver.core.progress import Task
 from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Row
 from dver.formats.remote_index import PackRef
 from dver.remote.gc.state import RemoteRow
-from dver.remote.index.mirror import pack_key
+from dver.remote.index.keys import pack_key
 from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
 from dver.remote.packs.upload_bodies import add_salt
 from dver.remote.storage import FileBody, MissingKey, Storage

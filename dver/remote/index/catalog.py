@@ -12,8 +12,9 @@ from dver.core.oid import Oid
 from dver.formats import condemned, remote_index
 from dver.formats.pack import ObjectKind
 from dver.formats.remote_index import IndexHead, RemoteIndex
-from dver.remote.index.contents import RemoteContents, condemned_key, list_contents
-from dver.remote.index.mirror import Mirror, PartialIndex, RemoteLocation, index_key
+from dver.remote.index.contents import RemoteContents, list_contents
+from dver.remote.index.keys import condemned_key, index_key
+from dver.remote.index.mirror import Mirror, PartialIndex, RemoteLocation
 from dver.remote.index.reader import copy_buckets, fetch_index
 from dver.remote.parallel import JOBS, in_parallel
 from dver.remote.storage import BytesBody, MissingKey, Storage

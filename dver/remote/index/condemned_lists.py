@@ -13,7 +13,7 @@ from typing import Final
 from dver.core.oid import Oid
 from dver.formats import condemned
 from dver.formats.condemned import Condemned
-from dver.remote.index.contents import condemned_key
+from dver.remote.index.keys import condemned_key
 from dver.remote.storage import BytesBody, Storage
 
 GRACE: Final = 14 * 86_400

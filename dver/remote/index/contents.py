@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from dver.core.oid import Oid
-from dver.remote.index.mirror import INDEXES, parse_index_key
+from dver.remote.index.keys import CONDEMNED_SUFFIX, INDEXES, REPOSITORY_SUFFIX, RUNS_SUFFIX, parse_index_key, parse_key
 from dver.remote.storage import ObjectInfo, Storage
-
-SUFFIX: Final = ".condemned"
-RUNS_SUFFIX: Final = ".runs"
-REPOSITORY_SUFFIX: Final = ".repository"
 
 
 class RemoteContents(NamedTuple):
@@ -42,35 +37,10 @@ def contents_of(infos: Iterable[ObjectInfo]) -> RemoteContents:
     for info in infos:
         if (name := parse_index_key(info.key)) is not None:
             indexes[name] = info.size
-        elif (name := parse_key(info.key, INDEXES, SUFFIX)) is not None:
+        elif (name := parse_key(info.key, INDEXES, CONDEMNED_SUFFIX)) is not None:
             lists.add(name)
         elif (name := parse_key(info.key, INDEXES, RUNS_SUFFIX)) is not None:
             runs[name] = info.size
         elif (name := parse_key(info.key, INDEXES, REPOSITORY_SUFFIX)) is not None:
             repositories.add(name)
     return RemoteContents(indexes, frozenset(lists), runs, frozenset(repositories))
-
-
-def condemned_key(name: Oid) -> str:
-    """The key of the condemned list called `name`."""
-    return f"{INDEXES}{name.hex()}{SUFFIX}"
-
-
-def runs_key(name: Oid) -> str:
-    """The key of the batch of runs called `name`."""
-    return f"{INDEXES}{name.hex()}{RUNS_SUFFIX}"
-
-
-def repository_key(name: Oid) -> str:
-    """The key of the repository entry called `name`."""
-    return f"{INDEXES}{name.hex()}{REPOSITORY_SUFFIX}"
-
-
-def parse_key(key: str, prefix: str, suffix: str) -> Oid | None:
-    """The name in `key`, if it is a name between these two."""
-    stem = key.removeprefix(prefix).removesuffix(suffix)
-    if len(stem) != 64 or key != f"{prefix}{stem}{suffix}" or stem != stem.lower():
-        return None
-    with suppress(ValueError):
-        return Oid(bytes.fromhex(stem))
-    return None

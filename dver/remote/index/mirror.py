@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -19,10 +18,6 @@ from dver.formats import remote_index
 from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind, Row
 from dver.formats.remote_index import IndexHead, PackRef, RemoteIndex
 from dver.store.objects.database import Database
-
-INDEXES: Final = "indexes/"
-INDEX_SUFFIX: Final = ".idx"
-PACKS: Final = "packs/"
 
 _BATCH: Final = 10_000
 """Rows that are on their way into the database at once."""
@@ -50,26 +45,6 @@ class RemoteLocation(NamedTuple):
     def row(self) -> Row:
         """The same as a pack's footer has it. The checksum, which indexes do not list, is 0."""
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
-
-
-def pack_key(name: Oid) -> str:
-    """The key of the pack called `name`."""
-    return f"{PACKS}{name.hex()}.pack"
-
-
-def index_key(name: Oid) -> str:
-    """The key of the index called `name`."""
-    return f"{INDEXES}{name.hex()}{INDEX_SUFFIX}"
-
-
-def parse_index_key(key: str) -> Oid | None:
-    """The name of the index under `key`; None if it is none."""
-    stem = key.removeprefix(INDEXES).removesuffix(INDEX_SUFFIX)
-    if len(stem) != 64 or key != f"{INDEXES}{stem}{INDEX_SUFFIX}" or stem != stem.lower():
-        return None
-    with suppress(ValueError):
-        return Oid(bytes.fromhex(stem))
-    return None
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.remote_index import IndexHead
-from dver.remote.index.mirror import Mirror, PartialIndex, index_key
+from dver.remote.index.keys import index_key
+from dver.remote.index.mirror import Mirror, PartialIndex
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import Storage
 

@@ -9,7 +9,8 @@ from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import remote_repository
 from dver.formats.remote_repository import RepositoryEntry
-from dver.remote.index.contents import list_contents, repository_key
+from dver.remote.index.contents import list_contents
+from dver.remote.index.keys import repository_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.storage import BytesBody, MissingKey, Storage
 

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats.pack import Row, fits_in_memory
-from dver.remote.index.mirror import RemoteLocation, pack_key
+from dver.remote.index.keys import pack_key
+from dver.remote.index.mirror import RemoteLocation
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey, Moved, Storage
 from dver.store.objects.codec import Decoder, corrupt

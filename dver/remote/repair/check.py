@@ -21,7 +21,7 @@ from dver.formats.pack import ObjectKind, Row, fits_in_memory
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.gc.state import RemoteRow
-from dver.remote.index.mirror import index_key, pack_key
+from dver.remote.index.keys import index_key, pack_key
 from dver.remote.parallel import in_parallel
 from dver.remote.repair.inventory import RemoteInventory, read_inventory, remote_footer
 from dver.remote.storage import MissingKey, Storage

@@ -12,8 +12,8 @@ from dver.formats import pack
 from dver.formats.pack import Row
 from dver.remote.gc.read_state import RemoteChanged, read_state
 from dver.remote.gc.state import IndexSummary, RemoteRow, RemoteState
-from dver.remote.index.contents import RemoteContents, list_contents, repository_key
-from dver.remote.index.mirror import pack_key, parse_index_key
+from dver.remote.index.contents import RemoteContents, list_contents
+from dver.remote.index.keys import pack_key, parse_index_key, repository_key
 from dver.remote.index.repositories import read_entries
 from dver.remote.storage import Storage
 from dver.remote.transfer.confirm_index import listed_names

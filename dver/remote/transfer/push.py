@@ -24,8 +24,8 @@ from dver.remote.clock import remote_time
 from dver.remote.gc.read_state import RemoteChanged
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.condemned_lists import withdraw
+from dver.remote.index.keys import pack_key
 from dver.remote.index.listing_file import refresh_listing
-from dver.remote.index.mirror import pack_key
 from dver.remote.packs.upload_bodies import (
     PackFrames,
     StoppableBody,

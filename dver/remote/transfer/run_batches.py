@@ -14,7 +14,8 @@ from dver.core.oid import Oid
 from dver.formats import run_batch
 from dver.formats.run_batch import Run
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import list_contents, runs_key
+from dver.remote.index.contents import list_contents
+from dver.remote.index.keys import runs_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.index.mirror import Mirror
 from dver.remote.parallel import in_parallel

@@ -24,7 +24,7 @@ from dver.remote.backends import http_listing
 from dver.remote.backends.http import HttpStorage
 from dver.remote.backends.http_listing import parse_bucket
 from dver.remote.failures import TransientError
-from dver.remote.index.mirror import index_key
+from dver.remote.index.keys import index_key
 from dver.remote.retry import Policy
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody, MissingKey, ObjectInfo

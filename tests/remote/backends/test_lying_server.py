@@ -13,7 +13,7 @@ from dver.core.errors import MissingObjectError, RemoteError
 from dver.formats.objectref import ObjectRef
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.gc.collection import remote_gc
-from dver.remote.index.mirror import PACKS
+from dver.remote.index.keys import PACKS
 from dver.remote.repair.lost_packs import lost_packs
 from dver.remote.storage import Body, BytesBody, Moved, ObjectInfo
 

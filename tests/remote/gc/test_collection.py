@@ -24,8 +24,7 @@ from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_
 from dver.remote.gc.plan import SEVERAL, condemned_list_name
 from dver.remote.gc.read_state import list_packs
 from dver.remote.gc.state import RemoteGcPlan
-from dver.remote.index.contents import condemned_key
-from dver.remote.index.mirror import INDEXES, PACKS, index_key
+from dver.remote.index.keys import INDEXES, PACKS, condemned_key, index_key
 from dver.remote.storage import Body, BytesBody, Moved, Storage
 from dver.store.objects.loose import LinkMode
 from dver.store.writer import StoreWriter

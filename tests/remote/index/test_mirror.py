@@ -14,7 +14,8 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.mirror import INDEXES, Mirror, index_key, pack_key, parse_index_key
+from dver.remote.index.keys import INDEXES, index_key, pack_key, parse_index_key
+from dver.remote.index.mirror import Mirror
 from dver.remote.storage import BytesBody, Storage
 
 

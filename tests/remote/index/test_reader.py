@@ -16,8 +16,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import condemned_key
-from dver.remote.index.mirror import index_key, pack_key
+from dver.remote.index.keys import condemned_key, index_key, pack_key
 from dver.remote.index.reader import SMALL
 from dver.remote.storage import BytesBody, Moved
 from dver.remote.transfer.fetch import fetch

@@ -19,7 +19,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.backends.folder import LocalStorage
-from dver.remote.index.mirror import PACKS, pack_key
+from dver.remote.index.keys import PACKS, pack_key
 from dver.remote.packs.frame_ranges import group_ranges
 from dver.remote.storage import FileBody, Moved
 from dver.remote.transfer.blob_assembly import Assembly

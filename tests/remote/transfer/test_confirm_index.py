@@ -17,7 +17,7 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.catalog import Catalog, PublishedIndex
 from dver.remote.index.condemned_lists import withdraw
-from dver.remote.index.mirror import INDEXES, PACKS, index_key
+from dver.remote.index.keys import INDEXES, PACKS, index_key
 from dver.remote.storage import ObjectInfo
 from dver.remote.transfer.push import UploadResult, push
 from dver.remote.transfer.push_plan import plan_push

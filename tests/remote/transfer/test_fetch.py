@@ -17,7 +17,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, write_directory
 from dver.remote.backends.folder import LocalStorage
-from dver.remote.index.mirror import INDEXES, index_key, pack_key
+from dver.remote.index.keys import INDEXES, index_key, pack_key
 from dver.remote.packs.frame_ranges import GAP, RANGE, group_ranges
 from dver.remote.storage import BytesBody, Moved, Storage
 from dver.remote.transfer.fetch import DownloadResult, fetch, fetch_planned

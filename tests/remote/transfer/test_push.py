@@ -15,7 +15,7 @@ from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.remote.backends.folder import LocalStorage
-from dver.remote.index.mirror import INDEXES, PACKS, pack_key
+from dver.remote.index.keys import INDEXES, PACKS, pack_key
 from dver.remote.packs.upload_bodies import PackFrames
 from dver.remote.storage import Storage
 from dver.remote.transfer.push import push

@@ -13,7 +13,7 @@ from dver.formats import run_batch, run_record
 from dver.formats.run_batch import Run
 from dver.formats.run_record import RunRecord
 from dver.remote.backends.folder import LocalStorage
-from dver.remote.index.contents import runs_key
+from dver.remote.index.keys import runs_key
 from dver.remote.storage import BytesBody
 from dver.remote.transfer.run_batches import Received, gather, lacking, receive, send
 
