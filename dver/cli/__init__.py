@@ -1,10 +1,10 @@
-"""The command line: the only place that prints, asks, formats or exits.
+"""The command line: the only package that prints, prompts, formats or exits.
 
-How a command is written
-------------------------
-One verb is one module, `dver/cli/commands/SECTION/VERB.py`, whose click command is called `command`. The table in
-`dver/cli/verbs.py` names every verb with its one-line summary, so that `dver --help` imports none of them; the first
-line of the command's docstring is that same summary (a test compares them).
+How to write a command
+----------------------
+One verb is one module, `dver/cli/commands/SECTION/VERB.py`, and its click command is called `command`. The table in
+`dver/cli/verbs.py` lists every verb with its one-line summary, so that `dver --help` imports no command. The first
+line of the command's docstring repeats the summary; a test compares them.
 
     @options.command(examples=[("dver add data/", "Track the directory data/.")])
     @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -22,19 +22,22 @@ line of the command's docstring is that same summary (a test compares them).
         else:
             ctx.say(f"added {terminal.count(len(result.added), 'path')}")
 
-- `options.command` and `options.group` give every command `-q`, `-v`, `--cd` and `-h`; `@remote.command(...)` of a
-  group does so for its subcommands, and takes `examples` too. `--cd` has changed the directory before the body runs, so
-  relative paths just work; other options never touch the process's state.
-- Reading commands take `@options.json_option` (argument `as_json`), and `status` and `diff` also
+- `options.command` and `options.group` add `-q`, `-v`, `--cd` and `-h`, and take `examples`. `@remote.command(...)`
+  does the same for subcommands. `--cd` changes the directory before the body runs.
+- Commands that answer a question take `@options.json_option` (argument `as_json`), and `status` and `diff` also take
   `@options.exit_code_option` (argument `exit_code`). Paths are plain `str` arguments, not `click.Path`: the operation
-  checks them, and its message says more.
+  checks them and has a better message.
 - A command returns its exit code, or None for 0. It returns 1 for "no" (see docs/exit-codes.md) and raises a
-  `DverError` for everything that went wrong; it never prints an error or calls `sys.exit`.
-- The result goes to stdout through `ctx.say` (text, one call per line or per block) or `ctx.emit_json` (once); remarks
-  go to stderr through `ctx.note`, warnings through `ctx.warn`. Nothing else prints. `-q` silences notes and progress,
-  not results and warnings. `ctx.verbose` is the number of `-v`.
-- Every path that is shown goes through `terminal.printable`, every size through `terminal.human_size`, every number of
-  things through `terminal.count`; tables through `ctx.table`, colours through `ctx.style`.
-- Modules of commands import click, `dver.cli` and the operation they call at the top; they are loaded only when their
-  verb is given. Slow libraries stay inside functions even there.
+  `DverError` for every failure. It never prints an error or calls `sys.exit`.
+- The result goes to stdout through `ctx.say` (text) or `ctx.emit_json` (once). Notes go to stderr through `ctx.note`,
+  warnings through `ctx.warn`. Nothing else prints. `-q` suppresses notes and progress, not results and warnings.
+- Paths go through `terminal.printable`, sizes through `terminal.human_size`, numbers of things through
+  `terminal.count`, tables through `ctx.table`, colours through `ctx.style`.
+- Modules of commands import click, `dver.cli` and their operation at the top. Slow libraries are imported in functions.
+
+How functions are named
+-----------------------
+- `print_*` writes to the terminal through a `Context`; `warn_about_*` prints warnings only.
+- `*_text` and `*_line` return one line, `*_lines` several, `*_json` the value for `--json`. They print nothing.
+- Text that several commands share is in `dver/cli/render/` (results) and `dver/cli/notices.py` (notes and warnings).
 """

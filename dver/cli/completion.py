@@ -1,4 +1,4 @@
-"""Completion in bash, zsh and fish. What a word stands for follows from its name in the help: `[REV] [PATH...]`."""
+"""Completion in bash, zsh and fish. The metavar of an argument, such as `[REV] [PATH...]`, selects its candidates."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ _FILES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("PATH", "SOURCE", "DESTINATION", "TARGET", "FILE"), "file"),
     "DIR": "dir",
 }
-"""Where the shell's own names of files, or of directories, fit."""
+"""Metavars for which the shell also completes names of files or directories."""
 
 
 class _Completed(StringParamType):
-    """A text of which the shell can ask what it may become."""
+    """A text argument with completion."""
 
     def __init__(self, words: Sequence[Word], files: str | None) -> None:
         self._words = words
         self._files = files
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        """What `incomplete` may become, as far as that can be found out."""
+        """The completions of `incomplete`."""
         found = [CompletionItem(incomplete, type=self._files)] if self._files else []
-        # A shell has no place for an error: it would stand in the middle of the command line.
+        # An error message would appear in the middle of the command line.
         with suppress(DverError, OSError), Repository.open(Path.cwd()) as repo:
             for word in self._words:
                 found += map(CompletionItem, candidates(repo, word, incomplete, cwd=Path.cwd()))
         return found
 
 
-def describe(params: Iterable[click.Parameter], *, verb: str | None, part: str | None) -> None:
-    """Have the texts among `params` completed. `verb` and `part` are the last two words of the command, such as
-    `dver`, `push` or `remote`, `set`."""
+def add_completion(params: Iterable[click.Parameter], *, verb: str | None, part: str | None) -> None:
+    """Add completion to the text arguments among `params`. `verb` and `part` are the last two words of the command,
+    such as `dver`, `push` or `remote`, `set`."""
     of_remote = verb == "remote" and part != "add"
     for param in params:
         if param.type is click.STRING:
@@ -75,7 +75,7 @@ def _word(name: str, param: click.Parameter, *, of_remote: bool) -> Word | None:
 
 
 class _Bash(BashComplete):
-    """Click's script has either file names or words. This one has both, and no space after a directory."""
+    """Click's script completes either file names or words. This one does both, and adds no space after a directory."""
 
     source_template = r"""
 %(complete_func)s() {
@@ -102,7 +102,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 
 
 def complete(cli: click.Command, instruction: str, **context: Any) -> int:
-    """Answer a shell: print what the words in its environment may become. `instruction` is `bash_complete`, say."""
+    """Print the completions of the words in the environment. `instruction` is, for example, `bash_complete`."""
     shell, _, wanted = instruction.partition("_")
     found = _class_of(shell)
     if found is None or wanted != "complete":
@@ -112,7 +112,7 @@ def complete(cli: click.Command, instruction: str, **context: Any) -> int:
 
 
 def script(cli: click.Command, shell: str) -> str:
-    """What makes `shell` complete dver: `bash`, `zsh` or `fish`."""
+    """The completion script for `shell`: `bash`, `zsh` or `fish`."""
     found = _class_of(shell)
     assert found is not None
     return found(cli, {}, "dver", "_DVER_COMPLETE").source().strip()

@@ -1,4 +1,4 @@
-"""What every command is handed: how to speak, how much, and from where."""
+"""The object that every command gets: output, verbosity, progress and the working directory."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from dver.core.progress import Progress
 
 LISTED: Final = 10
-"""Lines of a long list that are printed without `-v`."""
+"""Without `-v`, a long list ends after this many lines."""
 
 
 class OutputClosedError(Exception):
-    """Whoever read our standard output has stopped reading, as `head` does. No mistake of anybody's."""
+    """The reader of standard output has closed it, as `head` does. This is not an error of the user."""
 
 
 def unwritten(error: OSError, stream: str = "standard output") -> OutputClosedError | DverError:
-    """What a failure to write to a standard stream means."""
+    """The error to report when a write to a standard stream fails."""
     from dver.core.files import explain
 
     if isinstance(error, BrokenPipeError):
@@ -42,9 +42,9 @@ class Context:
         self.quiet = False
         self.verbose = 0
         self.silent = False
-        """Whether `say` prints nothing: it would report what the command did, and `-q` was given."""
+        """Whether `say` prints nothing: the command reports actions, and `-q` was given."""
         self.json_due = False
-        """Whether `--json` was given, and stdout has no JSON yet."""
+        """Whether `--json` was given and no JSON was printed yet."""
         self._bars: TerminalProgress | None = None
 
     @property
@@ -54,7 +54,7 @@ class Context:
 
     @cached_property
     def progress(self) -> Progress:
-        """Where operations report: bars on a terminal, a line now and then in a log, nothing with `-q`."""
+        """The progress for operations: bars on a terminal, a line every few seconds in a log, nothing with `-q`."""
         if self.quiet or sys.stderr is None:
             from dver.core.progress import SILENT
 
@@ -66,16 +66,16 @@ class Context:
 
     @cached_property
     def style(self) -> terminal.Style:
-        """Colours for stdout; plain text where they would not be seen as such."""
+        """Colours for stdout, if it is a terminal with colours."""
         return terminal.Style(enabled=terminal.wants_color(sys.stdout))
 
     def say(self, text: str) -> None:
-        """Print `text`, a part of the result, and a line end to stdout."""
+        """Print a line of the result to stdout."""
         if not self.silent:
             self._write(sys.stdout, text)
 
     def note(self, text: str) -> None:
-        """Print a remark to stderr, unless `-q` was given."""
+        """Print a note to stderr, unless `-q` was given."""
         if not self.quiet:
             self._flush()
             self._write(sys.stderr, text)
@@ -86,16 +86,16 @@ class Context:
         self._flush()
         self._write(sys.stderr, f"{style.yellow('warning:')} {text}")
 
-    def warn_of(self, error: DverError) -> None:
-        """Warn of an error that does not end the command: what, why and fix in one line."""
+    def warn_about(self, error: DverError) -> None:
+        """Print an error that does not end the command as a warning: what, why and fix in one line."""
         self.warn(terminal.printable("; ".join(part for part in (error.what, error.why, error.fix) if part)))
 
     def listing(
         self, lines: Sequence[str], write: Callable[[str], None] | None = None, *, rest: str = " (-v lists them)"
     ) -> None:
-        """Print the first ten of `lines`, or all of them with `-v`, and how many more there are.
+        """Print the first ten of `lines`, or all of them with `-v`, and the number of omitted lines.
 
-        `write` is where they go: `say`, unless told otherwise. `rest` says how to see the others.
+        `write` prints a line and defaults to `say`. `rest` says how to see the omitted lines.
         """
         write = write or self.say
         most = None if self.verbose else LISTED
@@ -118,8 +118,8 @@ class Context:
         self._write(sys.stdout, encode(value))
         self.json_due = False
 
-    def pass_on(self, content: bytes) -> None:
-        """Write raw bytes to stderr at once, unless `-q` was given."""
+    def forward_to_stderr(self, content: bytes) -> None:
+        """Write raw bytes to stderr and flush them, unless `-q` was given."""
         if self.quiet or sys.stderr is None:
             return
         try:
@@ -131,13 +131,13 @@ class Context:
             raise unwritten(error, "standard error") from error
 
     def write_bytes(self, content: bytes, *, now: bool = False) -> None:
-        """Write raw bytes to stdout, in order with what `say` printed; with `now`, whoever reads sees them at once."""
+        """Write raw bytes to stdout, in order with the output of `say`. `now` flushes them to the reader."""
         if sys.stdout is None:  # the shell closed it
             return
         try:
             sys.stdout.flush()
             rest = memoryview(content)
-            while rest:  # with PYTHONUNBUFFERED, as containers have it, a write may take only a part
+            while rest:  # with PYTHONUNBUFFERED, common in containers, a write may be partial
                 rest = rest[sys.stdout.buffer.write(rest) :]
             if now:
                 sys.stdout.buffer.flush()
@@ -154,7 +154,7 @@ class Context:
             raise unwritten(error, "standard error" if stream is sys.stderr else "standard output") from error
 
     def _flush(self) -> None:
-        """Write what stdout holds back, so that one log of both streams has their lines in order."""
+        """Flush stdout, so that lines of both streams are in order in one log."""
         if sys.stdout is None:
             return
         try:

@@ -1,21 +1,21 @@
-"""Verbs and options that users of DVC and git-lfs know, and what to type in dver."""
+"""Hints for verbs and options of DVC and git-lfs that dver does not have. docs/from-dvc.md has the same as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-_RECURSIVE: Final = "leave it out: a directory means everything below it"
+_RECURSIVE: Final = "leave it out: a directory includes everything below it"
 _GLOB: Final = "leave it out: your shell expands patterns, and `dver ls -R` lists what is tracked"
 _BRANCHES: Final = {
-    "-a": "it is called --all-branches",
-    "-T": "it is called --all-tags",
-    "-A": "it is called --all-commits",
+    "-a": "use --all-branches",
+    "-T": "use --all-tags",
+    "-A": "use --all-commits",
 }
 _TRANSFER: Final = {
     **_BRANCHES,
     "-R": _RECURSIVE,
-    "-d": "leave it out: without a path, the data of all stages is meant",
+    "-d": "leave it out: without a path, the data of all stages is included",
     "--glob": _GLOB,
     "--no-run-cache": "leave it out: the run cache is only transferred whole with --run-cache",
 }
@@ -27,36 +27,36 @@ _FROM_URL: Final = "download it with the tool of its storage, then `dver add PAT
 VERBS: Final[Mapping[str, str]] = {
     "dver cache": "`dver config set cache.dir DIR` moves the store",
     "dver clone": "run `git clone`, then `dver install` and `dver pull` in the clone",
-    "dver data": "it is called `dver status`",
-    "dver du": "it is called `dver ls --size`",
+    "dver data": "use `dver status`",
+    "dver du": "use `dver ls --size`",
     "dver exp": _EXPERIMENTS,
     "dver experiments": _EXPERIMENTS,
     "dver get": _OTHER_REPOSITORY,
     "dver get-url": _FROM_URL,
     "dver import": _OTHER_REPOSITORY,
     "dver import-url": _FROM_URL,
-    "dver list": "it is called `dver ls`",
-    "dver ls-files": "it is called `dver ls -R`",
-    "dver mv": "it is called `dver move SOURCE DESTINATION`",
-    "dver prune": "it is called `dver gc`",
+    "dver list": "use `dver ls`",
+    "dver ls-files": "use `dver ls -R`",
+    "dver mv": "use `dver move SOURCE DESTINATION`",
+    "dver prune": "use `dver gc`",
     "dver queue": _EXPERIMENTS,
-    "dver rm": "it is called `dver remove PATH`",
+    "dver rm": "use `dver remove PATH`",
     "dver root": "use `git rev-parse --show-toplevel`",
-    "dver run": "describe the stage with `dver stage add`, then `dver repro` runs it",
-    "dver show": "it is called `dver cat PATH`",
-    "dver track": "it is called `dver add PATH`",
-    "dver unprotect": "it is called `dver unlock PATH`",
-    "dver untrack": "it is called `dver remove PATH`",
-    "dver update": "`dver pull` brings what the current commit needs",
-    "dver remote modify": "it is called `dver remote set NAME KEY VALUE`",
+    "dver run": "add the stage with `dver stage add`, then run it with `dver repro`",
+    "dver show": "use `dver cat PATH`",
+    "dver track": "use `dver add PATH`",
+    "dver unprotect": "use `dver unlock PATH`",
+    "dver untrack": "use `dver remove PATH`",
+    "dver update": "`dver pull` downloads the data of the current commit",
+    "dver remote modify": "use `dver remote set NAME KEY VALUE`",
 }
-"""What to type instead of a verb that dver does not have."""
+"""The replacement for each verb that dver does not have."""
 
 OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "dver add": {
         "--glob": "leave it out: your shell expands patterns",
         "--no-commit": "leave it out: data is always stored, and `dver gc` removes what nothing references",
-        "--out": "copy the data to its place, then `dver add PATH`",
+        "--out": "copy the data into the project, then `dver add PATH`",
         "--to-remote": "run `dver add PATH`, then `dver push PATH`",
         "-R": _RECURSIVE,
     },
@@ -85,37 +85,37 @@ OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "dver ls": {"--dvc-only": "leave it out: only data that dver tracks is listed"},
     "dver pull": {**_TRANSFER, "--allow-missing": "leave it out: missing data is listed, and the rest is pulled"},
     "dver push": _TRANSFER,
-    "dver remove": {"--outs": "it is called --data"},
+    "dver remove": {"--outs": "use --data"},
     "dver repro": {
         "-p": "leave it out: a stage is run after all that it depends on; `--downstream` runs what depends on it",
-        "-P": "leave it out: `dver repro` without a target means the stages of every dver.yaml",
+        "-P": "leave it out: `dver repro` without a target runs the stages of every dver.yaml",
         "-R": _RECURSIVE,
-        "--dry": "it is called --dry-run, or -n",
+        "--dry": "use --dry-run, or -n",
         "--force-downstream": "name the stage, with --force and --downstream",
-        "--ignore-errors": "--keep-going runs all that does not depend on a stage that failed",
-        "--glob": "name the foreach or matrix, which means all its stages; `dver stage list --names-only` lists names",
+        "--ignore-errors": "use --keep-going, which runs all stages that do not depend on the failed one",
+        "--glob": "name the foreach or matrix for all its stages; `dver stage list --names-only` lists names",
         "--no-commit": "leave it out: outputs are always stored, and `dver gc` removes what nothing references",
         "--allow-missing": "leave it out, or give --pull, which downloads what is missing",
     },
     "dver dag": {
-        "--md": "it is called --mermaid; put what it prints between ```mermaid and ```",
-        "-o": "it is called --outs",
-        "--collapse-foreach-matrix": "leave it out: they are one box, unless --full",
+        "--md": "use --mermaid; put its output between ```mermaid and ```",
+        "-o": "use --outs",
+        "--collapse-foreach-matrix": "leave it out: they are one box without --full",
     },
     "dver stage list": {
         "--all": "leave it out: without a target the stages of every dver.yaml are listed",
         "-R": _RECURSIVE,
-        "--name-only": "it is called --names-only",
-        "--fail": "leave it out: a mistake in a dver.yaml is always an error",
+        "--name-only": "use --names-only",
+        "--fail": "leave it out: an invalid dver.yaml is always an error",
     },
     "dver stage add": {
         "--run": "add it, then run it: `dver repro NAME`",
-        "-c": "it is called --outs-persist",
+        "-c": "use --outs-persist",
         "--no-exec": "leave it out: nothing is run",
     },
     "dver status": {
         "-R": _RECURSIVE,
-        "-c": "it is called `dver status --remote`",
+        "-c": "use `dver status --remote`",
         **dict.fromkeys(_BRANCHES, "`dver check --all-commits --remote` checks the data of every commit"),
     },
     "dver metrics show": {"-R": _RECURSIVE},
@@ -124,11 +124,11 @@ OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "--a-rev": "name it: `dver metrics diff REV`",
         "--b-rev": "name both: `dver metrics diff REV REV`",
     },
-    "dver plots show": {"--html-template": "leave it out: `--json` prints what can be put into a page of your own"},
-    "dver plots diff": {"--html-template": "leave it out: `--json` prints what can be put into a page of your own"},
+    "dver plots show": {"--html-template": "leave it out: `--json` prints the charts for a page of your own"},
+    "dver plots diff": {"--html-template": "leave it out: `--json` prints the charts for a page of your own"},
     "dver commit": {"-R": _RECURSIVE},
 }
-"""What to type instead of an option that a verb does not have."""
+"""The replacement for each option that a verb does not have."""
 
 _LONG: Final = {
     "--all-pipelines": "-P",
@@ -142,6 +142,6 @@ _LONG: Final = {
 
 
 def for_option(verb: str, option: str) -> str | None:
-    """What to type instead of `option`, which `verb` (`dver repro`) does not have."""
+    """The replacement for `option`, which `verb` (such as `dver repro`) does not have."""
     found = OPTIONS.get(verb, {})
     return found.get(option) or found.get(_LONG.get(option, ""))

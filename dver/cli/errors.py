@@ -1,4 +1,4 @@
-"""Errors into text and exit codes, in one place."""
+"""Maps every exception to a message and an exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE
 
 
 class Report(NamedTuple):
-    """An error as the user meets it, in text or as JSON."""
+    """An error as printed in text or JSON."""
 
     what: str
     why: str | None
@@ -28,12 +28,12 @@ class Report(NamedTuple):
 
 
 def debugging() -> bool:
-    """Whether tracebacks are wanted (DVER_DEBUG=1)."""
+    """Whether to print tracebacks (DVER_DEBUG=1)."""
     return os.environ.get("DVER_DEBUG", "0") not in ("", "0")
 
 
 def report(error: BaseException) -> int:
-    """Tell the user of `error` on stderr; return the exit code."""
+    """Print `error` to stderr and return its exit code."""
     if isinstance(error, OutputClosedError):
         abandon(sys.stdout)
         abandon(sys.stderr)
@@ -49,13 +49,13 @@ def report(error: BaseException) -> int:
 
 
 def error_line(error: BaseException) -> str:
-    """What `error` says, for those who go on after it: what is wrong, and why."""
+    """What happened and why in one line, for warnings."""
     described = describe(error)
     return _one_line(f"{described.what}: {described.why}" if described.why else described.what)
 
 
 def describe(error: BaseException) -> Report:
-    """What `error` is called, its cause, its fix and its exit code. There is an answer for every exception."""
+    """The message, cause, fix and exit code of any exception."""
     if _is_interrupt(error):
         return Report("interrupted", None, None, EXIT_INTERRUPTED)
     if isinstance(error, DverError):
@@ -69,7 +69,7 @@ def describe(error: BaseException) -> Report:
     if isinstance(error, RecursionError):
         return Report("directories are nested too deeply", "a few hundred levels are the limit", None, EXIT_USAGE)
     if isinstance(error, MemoryError):
-        return Report("out of memory", "the machine gave no more", "close other programs, or use -j 1", EXIT_INTERNAL)
+        return Report("out of memory", "the system has no more", "close other programs, or use -j 1", EXIT_INTERNAL)
     fix = None if debugging() else "set DVER_DEBUG=1 for the traceback, and report it"
     return Report(f"internal error: {type(error).__name__}: {error}", "this is a bug in dver", fix, EXIT_INTERNAL)
 
@@ -79,7 +79,7 @@ def _is_interrupt(error: BaseException) -> bool:
 
 
 def _sentence(message: str) -> str:
-    """Click's messages in the manner of ours: `No such option: --x.` becomes `no such option: --x`."""
+    """Click's message in dver's style: `No such option: --x.` becomes `no such option: --x`."""
     message = " ".join(message.split()).removesuffix(".")
     return message[:1].lower() + message[1:]
 
@@ -107,7 +107,7 @@ def _print_report(described: Report) -> None:
 
 
 def _one_line(text: str) -> str:
-    """`text` without anything that would move a terminal's cursor: messages may quote names from anywhere."""
+    """`text` with control characters escaped: messages may contain names from untrusted sources."""
     return "".join(char if char.isprintable() else _visible(char) for char in text)
 
 
@@ -119,7 +119,7 @@ def _print(text: str) -> None:
     try:
         if sys.stderr is not None:
             print(text, file=sys.stderr, flush=True)
-    except OSError:  # nobody reads errors any more; the exit code still tells
+    except OSError:  # stderr is closed; the exit code remains
         abandon(sys.stderr)
 
 
@@ -131,7 +131,7 @@ def _print_traceback(error: BaseException) -> None:
 
 
 def abandon(stream: TextIO | None) -> None:
-    """Let the interpreter's last flush of `stream` go nowhere instead of failing once more."""
+    """Redirect `stream` to /dev/null, so that the interpreter's last flush does not fail again."""
     if stream is not None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

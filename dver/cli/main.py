@@ -1,7 +1,7 @@
-"""The entry point: finds the verb, runs it, and turns what comes out into an exit code.
+"""The entry point: finds the verb, runs it, and returns its exit code.
 
-Start-up is part of every command's time, so this module imports click and little else; a verb's module is imported
-when its verb is given.
+Start-up adds to the time of every command, so this module imports click and little else. The module of a verb is
+imported when the verb is given.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dver.core.locks import Waiting, waiting
 
 
 class _Dver(options.Group):
-    """The group of all verbs, which knows their names and summaries but imports only the one that is called."""
+    """The group of all verbs. It knows their names and summaries, and imports only the verb that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(SUMMARIES)
@@ -90,13 +90,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             code = _run(list(sys.argv[1:] if argv is None else argv), context)
         _flush()
-    except (Exception, KeyboardInterrupt) as error:  # the one place that meets everything, bugs included
+    except (
+        Exception,
+        KeyboardInterrupt,
+    ) as error:  # every exception becomes a message
         return _report_last(error, context)
     return code
 
 
 def _run(args: list[str], context: Context) -> int:
-    _write_anything()
+    _escape_unencodable()
     try:
         with cli.make_context("dver", args, obj=context) as ctx:
             return cli.invoke(ctx) or 0
@@ -105,21 +108,21 @@ def _run(args: list[str], context: Context) -> int:
 
 
 def _complete(context: Context) -> int:
-    """Answer the shell, which asks through the environment what could come next."""
+    """Answer a completion request, which a shell makes through the environment."""
     from dver.cli.completion import complete
 
     return complete(cli, os.environ["_DVER_COMPLETE"], obj=context)
 
 
-def _write_anything() -> None:
-    """Never fail on a name that the terminal's encoding cannot show."""
+def _escape_unencodable() -> None:
+    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:
-    """Write what is buffered while there is still somebody to tell that it failed."""
+    """Flush stdout while a failure can still be reported."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -128,7 +131,7 @@ def _flush() -> None:
 
 
 def _report_last(error: BaseException, context: Context) -> int:
-    """Report `error` after what was printed before it, or that even this cannot be printed.
+    """Print `error` after all earlier output, or the failure to print that output.
 
     With `--json`, stdout gets the error in place of the result.
     """

@@ -65,20 +65,20 @@ GLOBAL_OPTIONS: list[click.Parameter] = [
 
 
 class _Dver(click.Command):
-    """What commands and groups share: the global options, and examples after the options."""
+    """The base of commands and groups: adds the global options, and examples to the help."""
 
     examples: Sequence[Example]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)
-        if ctx.resilient_parsing:  # a shell asks what could come next
-            from dver.cli.completion import describe
+        if ctx.resilient_parsing:  # completion in a shell
+            from dver.cli.completion import add_completion
 
-            describe(own, verb=ctx.parent.info_name if ctx.parent else None, part=ctx.info_name)
+            add_completion(own, verb=ctx.parent.info_name if ctx.parent else None, part=ctx.info_name)
         return [*own, *GLOBAL_OPTIONS, last]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # Before click reads them: a mistake in the arguments is reported as JSON, too.
+        # Checked before click parses the arguments, so that usage errors are printed as JSON, too.
         if any("--json" in one.opts for one in self.params):
             ctx.ensure_object(Context).json_due = "--json" in args
         return super().parse_args(ctx, args)
@@ -91,7 +91,7 @@ class _Dver(click.Command):
 
 
 class Command(_Dver):
-    """A verb, or one part of a verb such as `remote add`. One that `acts` says what it did, and with `-q` does not."""
+    """A verb, or a subcommand such as `remote add`. Commands that act (`acts`) report nothing with `-q`."""
 
     def __init__(self, *args: Any, examples: Sequence[Example] = (), acts: bool = False, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -105,7 +105,7 @@ class Command(_Dver):
 
 
 class Group(_Dver, click.Group):
-    """A verb with parts, listed in the order in which they are defined."""
+    """A verb with subcommands, listed in the order of their definition."""
 
     command_class = Command
 
@@ -117,7 +117,7 @@ class Group(_Dver, click.Group):
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # Click's error would be the whole help.
+        # Click would print the whole help as its error.
         if not args and not self.invoke_without_command and not ctx.resilient_parsing:
             ctx.fail(f"missing command: one of {', '.join(self.list_commands(ctx))}")
         return super().parse_args(ctx, args)
@@ -147,15 +147,15 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 def command(
     *, name: str | None = None, examples: Sequence[Example] = (), acts: bool = False
 ) -> Callable[[Callable[..., Any]], Command]:
-    """The decorator for a verb's function. `examples` are pairs of a command line and what it does. With `acts`, what
-    it prints is a report of what it did, and not the answer to a question."""
+    """The decorator for a verb's function. `examples` are pairs of a command line and its meaning. `acts` marks
+    commands whose output reports an action instead of answering a question."""
     return click.command(name=name, cls=Command, examples=examples, acts=acts, context_settings=_SETTINGS)
 
 
 def group(
     *, name: str | None = None, examples: Sequence[Example] = (), cls: type[Group] = Group
 ) -> Callable[[Callable[..., Any]], Group]:
-    """The decorator for a verb that has parts; `@NAME.command(...)` then defines each part."""
+    """The decorator for a verb with subcommands, each defined by `@NAME.command(...)`."""
     return click.group(name=name, cls=cls, examples=examples, context_settings=_SETTINGS)
 
 

@@ -1,7 +1,7 @@
-"""Progress on stderr: bars on a terminal, a plain line now and then elsewhere.
+"""Progress on stderr: bars on a terminal, a line every few seconds elsewhere.
 
-Work that is over in a moment shows nothing at all, and costs no import of tqdm. One thread draws for all tasks, so
-that a worker's `advance` is an addition, and so that a transfer which stands still is seen to stand still.
+Short tasks show nothing and do not import tqdm. One thread draws all tasks: `advance` only adds a number, and a
+stalled transfer shows that it waits.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from dver.cli.render.terminal import human_size, is_terminal, width
 from dver.core.progress import Unit
 from dver.core.traffic import TRAFFIC
 
-_BAR_DELAY: Final = 0.3  # seconds: what ends sooner was not worth a bar
+_BAR_DELAY: Final = 0.3  # seconds: shorter tasks show no bar
 _BAR_INTERVAL: Final = 0.1
 _LINE_INTERVAL: Final = 10.0
 _SILENCE: Final = 5.0
-"""Seconds without a byte that are worth a word."""
+"""After this many seconds without a byte, the label says that the transfer waits."""
 
 
 class _Task:
-    """The numbers of one task. Its `advance` and `grow` are called by any thread."""
+    """The numbers of one task. Any thread may call `advance` and `grow`."""
 
     def __init__(self, label: str, total: int | None, unit: Unit) -> None:
         self.label = label
@@ -44,12 +44,12 @@ class _Task:
 
     @property
     def seconds(self) -> float:
-        """Since the task began."""
+        """Seconds since the task began."""
         return time.monotonic() - self.started
 
 
 class _Bars:
-    """Tasks as bars that vanish when they are done."""
+    """Tasks as bars that disappear at the end."""
 
     def __init__(self, stream: TextIO, delay: float) -> None:
         self._stream = stream
@@ -60,7 +60,7 @@ class _Bars:
         for task in tasks:
             if task.seconds >= self._delay:
                 bar = self._bars.get(task)
-                if bar is None:  # one without a total has no truth value
+                if bar is None:  # a bar without a total has no truth value
                     bar = self._open(task)
                 bar.total, bar.n, bar.ncols = task.total, task.done, _columns()
                 bar.set_description_str(_label(task), refresh=False)
@@ -69,8 +69,8 @@ class _Bars:
     def _open(self, task: _Task) -> Any:
         from tqdm import tqdm
 
-        tqdm.monitor_interval = 0  # no second thread: ours draws
-        tqdm.set_lock(threading.RLock())  # instead of a lock across processes, slow to make
+        tqdm.monitor_interval = 0  # no second thread: this module has its own
+        tqdm.set_lock(threading.RLock())  # tqdm's own lock works across processes and is slow to create
         bar = tqdm(
             desc=task.label,
             total=task.total,
@@ -82,7 +82,7 @@ class _Bars:
             unit_scale=task.unit == "B",
             bar_format=None if task.unit else "{desc} [{elapsed}]",
         )
-        bar.start_t -= task.seconds  # so that rate and time count from the task's start
+        bar.start_t -= task.seconds  # rate and time count from the task's start
         self._bars[task] = bar
         return bar
 
@@ -102,19 +102,19 @@ class _Lines:
     def __init__(self, stream: TextIO, interval: float) -> None:
         self._stream = stream
         self._interval = interval
-        self._said: dict[_Task, float] = {}
+        self._last_line: dict[_Task, float] = {}
 
     def draw(self, tasks: list[_Task]) -> None:
         for task in tasks:
-            if task.seconds - self._said.get(task, 0.0) >= self._interval:
-                self._said[task] = task.seconds
+            if task.seconds - self._last_line.get(task, 0.0) >= self._interval:
+                self._last_line[task] = task.seconds
                 self._print(_line(task))
 
     def hide(self) -> None:
         """A log needs no clearing."""
 
     def finish(self, task: _Task) -> None:
-        if self._said.pop(task, None) is not None:
+        if self._last_line.pop(task, None) is not None:
             self._print(f"{_line(task)}, done in {task.seconds:.0f} s")
 
     def _print(self, text: str) -> None:
@@ -123,7 +123,7 @@ class _Lines:
 
 
 def _columns() -> int:
-    """How long a bar may be: with the `^C` that terminals show, it still fits into one line, and can be cleared."""
+    """The width of a bar. With the `^C` that terminals print, it still fits into one line and can be cleared."""
     return max(1, width() - len("^C") - 1)
 
 
@@ -181,7 +181,7 @@ class TerminalProgress:
         with self._lock:
             self._tasks.append(task)
             if len(self._tasks) == 1:
-                # A fresh event a thread: an old thread, still waking up, must not see the new one's.
+                # Each thread has its own event: an old thread that is still waking up must not see the new one.
                 self._idle = threading.Event()
                 threading.Thread(target=self._run, args=(self._idle,), name="dver-progress", daemon=True).start()
 

@@ -68,7 +68,7 @@ def test_an_option_that_users_of_dvc_know_is_answered_with_what_to_type(run: Run
         result = run("repro", option, rc=2)
         assert result.err.startswith("error: no such option")
         assert "see `" not in result.err
-    assert run("dag", "--md", rc=2).err.splitlines()[-1].startswith("fix: it is called --mermaid")
+    assert run("dag", "--md", rc=2).err.splitlines()[-1].startswith("fix: use --mermaid")
 
 
 def test_advice_is_given_only_for_options_and_verbs_as_they_are() -> None:

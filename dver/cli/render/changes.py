@@ -1,4 +1,4 @@
-"""How changes are told: one line a file, or counts."""
+"""Changes of files as text: one line for each file, or counts."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _LETTERS: Final = {"added": "A", "removed": "D", "modified": "M", "renamed": "R"
 
 
 def path_text(repo: Repository, path: bytes) -> str:
-    """The data path `path` as the user would type it, fit for the terminal."""
+    """The data path `path` relative to the current directory, printable."""
     return terminal.printable(repo.layout.shown(path))
 
 
 def change_lines(repo: Repository, changes: Iterable[TreeChange], style: terminal.Style) -> list[str]:
-    """One line a change: a letter as in `git status`, the path, and sizes."""
+    """One line for each change: a letter as in `git status`, the path and sizes."""
     return [change_line(change, style, lambda path: path_text(repo, path)) for change in changes]
 
 
 def change_summary(changes: Sequence[TreeChange]) -> str:
-    """How many files were added, removed and so on."""
+    """The numbers of added, removed, modified and renamed files."""
     counts = Counter(change.status.value for change in changes)
     return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
 def change_line(change: TreeChange, style: terminal.Style, show: Callable[[bytes], str]) -> str:
-    """How one change is told; `show` makes text of paths."""
+    """One change as a line. `show` converts paths to text."""
     letter = _LETTERS[change.status.value]
     paint = {"A": style.green, "D": style.red}.get(letter, style.yellow)
     name = show(change.path)

@@ -20,22 +20,22 @@ _LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 def encode(value: object) -> str:
     r"""`value` as indented JSON in UTF-8.
 
-    A byte of a path that is no text appears as the escape of its surrogate (`\udcff` for 0xff), as Python's
-    `os.fsdecode` has it: valid JSON, and Python's `os.fsencode` gives the byte back.
+    An undecodable byte of a path becomes the escape of its surrogate (`\udcff` for 0xff), as in Python's `os.fsdecode`:
+    the JSON is valid, and `os.fsencode` restores the byte.
     """
     text = json.dumps(simplified(value), indent=2, ensure_ascii=False)
     return _LONE_SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def simplified(value: object) -> Any:
-    """`value` in terms of what JSON knows. Raises TypeError for what has no obvious form.
+    """`value` as JSON types. Raises TypeError for values without an obvious form.
 
     An error, alone or in a result, is an object with `what`, `why`, `fix` and `exit_code`.
     """
     if isinstance(value, Enum):
-        # The numbers that formats give to kinds mean nothing outside of them.
+        # Numbers of kinds have a meaning in binary formats only.
         return value.name.lower() if isinstance(value, int) else simplified(value.value)
-    if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it
+    if isinstance(value, float) and not math.isfinite(value):  # not in JSON
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -40,7 +40,7 @@ def watching(ctx: Context, *, jobs: int) -> Iterator[Watcher | None]:
     elif jobs == 1:
         yield Passing(ctx)
     else:
-        table = Table(lambda text: ctx.pass_on(_encoded(text)), _size)
+        table = Table(lambda text: ctx.forward_to_stderr(_encoded(text)), _size)
         try:
             yield table
         finally:
@@ -85,14 +85,14 @@ class Passing:
     def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
         """See `Watcher`."""
         if not self._ended:
-            self._ctx.pass_on(b"\n")
+            self._ctx.forward_to_stderr(b"\n")
             self._ended = True
         if state is State.RUNNING or (state in _TOLD and state is not State.DONE):
             self._ctx.note(self._style.bold(f"{_name(address)}: {state.value}"))
 
     def said(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
-        self._ctx.pass_on(content)
+        self._ctx.forward_to_stderr(content)
         self._ended = content.endswith(b"\n")
 
     def tick(self) -> None:

@@ -1,4 +1,4 @@
-"""Tables of values: as columns for people, as Markdown, and as CSV."""
+"""Tables of values as aligned columns, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MARKED: Final = re.compile(r"([\\|<>`*_])")
 
 
 def cell_text(value: Any, precision: int | None = PRECISION, *, signed: bool = False) -> str:
-    """A value as it stands in a table; `-` for one that is not there. Without `precision`, with all digits."""
+    """A value in a table; `-` if it is absent. Without `precision`, numbers have all digits."""
     if value is ABSENT:
         return "-"
     if isinstance(value, str):
@@ -35,7 +35,7 @@ def cell_text(value: Any, precision: int | None = PRECISION, *, signed: bool = F
 
 
 def plain(value: Any) -> Any:
-    """A value in terms of JSON, which has no word for what is not a number, nor for what is infinite."""
+    """A value for JSON, which has no NaN and no infinity."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
 def print_table(
     ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
 ) -> None:
-    """Print harmless text in columns. On a terminal too narrow for them, the first becomes a line of its own."""
+    """Print printable text in columns. On a narrow terminal, the first column becomes a heading of its rows."""
     table = [[ctx.style.bold(name) for name in header], *rows]
     if not terminal.is_terminal(sys.stdout) or _fits(table):
         ctx.table(table, right=right)
@@ -63,7 +63,7 @@ def print_markdown(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[
 
 
 def print_csv(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print comma-separated values, each in full; nothing for one that is not there."""
+    """Print comma-separated values with all digits; absent values are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -72,7 +72,7 @@ def print_csv(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[Any]]
 
 
 def fits(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Would the table fit where it is shown?"""
+    """Whether the table fits the terminal."""
     return not terminal.is_terminal(sys.stdout) or _fits([header, *rows])
 
 
@@ -87,5 +87,5 @@ def _field(value: Any) -> str:
 
 
 def keyed(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The keys of all rows, each once, in the order in which they come."""
+    """The keys of all rows, each once, in order of appearance."""
     return iter(dict.fromkeys(key for row in rows for key in row))

@@ -1,4 +1,4 @@
-"""Text for people: names, sizes, numbers, colours and columns that fit where they are shown."""
+"""Formats names, sizes, numbers, colours and columns for a terminal."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ESCAPE_SEQUENCE: Final = r"\x1b\[[0-9;]*m"
 
 
 def printable(path: bytes | str | os.PathLike[str]) -> str:
-    """`path` as one line of harmless text.
+    """`path` as one line of printable text.
 
-    A name with control characters, quotes, bytes that are no text, invisible characters or spaces at its ends is
-    quoted the way Git does it: `"a\\nb"`, `"caf\\351"`. Every other name is itself.
+    Quotes names with control characters, quotes, undecodable bytes, invisible characters, or spaces at either end as
+    Git does: `"a\\nb"`, `"caf\\351"`. Other names stay unchanged.
     """
     text = os.fsdecode(path)
     if text.isprintable() and '"' not in text and "\\" not in text and text == text.strip() and text:
@@ -62,29 +62,29 @@ def duration(seconds: float) -> str:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks at `stream` directly."""
+    """Whether `stream` is a terminal."""
     return stream is not None and stream.isatty()
 
 
 def wants_color(stream: TextIO | None) -> bool:
-    """Colours for terminals, unless NO_COLOR (https://no-color.org) or a dumb terminal forbids them."""
+    """Whether to print colours: on terminals, unless NO_COLOR (https://no-color.org) or TERM=dumb is set."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def width() -> int:
-    """The terminal's width in columns; 80 where it is not known. COLUMNS overrides it."""
+    """The terminal's width in columns, or 80 if it is unknown. COLUMNS overrides it."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
     for descriptor in (1, 2):  # stdout may be a pipe while bars are drawn on stderr
         with suppress(OSError):
-            if found := os.get_terminal_size(descriptor).columns:  # 0 where a terminal does not know its size
+            if found := os.get_terminal_size(descriptor).columns:  # 0 if the terminal does not know its size
                 return found
     return 80
 
 
 class Style:
-    """Colours that are plain text where they are not wanted."""
+    """Adds colours to text, or returns it unchanged if they are disabled."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
@@ -97,19 +97,19 @@ class Style:
         return self._wrap("bold", text)
 
     def dim(self, text: str) -> str:
-        """What may be passed over."""
+        """Less important text."""
         return self._wrap("dim", text)
 
     def red(self, text: str) -> str:
-        """Errors, and what is gone."""
+        """Errors and removals."""
         return self._wrap("red", text)
 
     def green(self, text: str) -> str:
-        """What is new, and what is well."""
+        """Additions and success."""
         return self._wrap("green", text)
 
     def yellow(self, text: str) -> str:
-        """Warnings, and what changed."""
+        """Warnings and changes."""
         return self._wrap("yellow", text)
 
     def cyan(self, text: str) -> str:
@@ -118,7 +118,7 @@ class Style:
 
 
 def display_width(text: str) -> int:
-    """How many columns `text` takes on a terminal: wide East Asian characters take two, colours and accents none."""
+    """The columns that `text` takes on a terminal: two for wide East Asian characters, none for colours and accents."""
     if "\x1b" in text:
         text = re.sub(_ESCAPE_SEQUENCE, "", text)
     if text.isascii():
@@ -131,9 +131,9 @@ def display_width(text: str) -> int:
 def columns(
     rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset(), indent: int = 0, width: int | None = None
 ) -> Iterator[str]:
-    """Lines with `rows` aligned in columns, two spaces apart, those in `right` to the right.
+    """Lines with `rows` in aligned columns, two spaces apart. Columns in `right` are aligned on the right.
 
-    With a `width`, lines that would be longer lose the end of their last cell.
+    With a `width`, longer lines are cut at the end.
     """
     table = [list(row) for row in rows]
     widths = [max(map(display_width, cells), default=0) for cells in _transposed(table)]
@@ -144,13 +144,13 @@ def columns(
 
 
 def shorten(line: str, width: int) -> str:
-    """`line`, or its beginning and `…` where it does not fit into `width` columns."""
+    """`line`, cut to `width` columns and ending with `…` if it is longer."""
     if display_width(line) <= width:
         return line
     kept, used = "", 0
     for part in re.findall(f"{_ESCAPE_SEQUENCE}|.", line, re.DOTALL):
         used += display_width(part)
-        if used < width or part.startswith("\x1b"):  # colour changes are kept, so that the last one switches off
+        if used < width or part.startswith("\x1b"):  # keep colour codes, so that the last one resets the colour
             kept += part
     return kept + "…"
 

@@ -1,4 +1,4 @@
-"""What transfers print, and the exit code of downloads: shared by `push`, `fetch`, `pull` and the hooks."""
+"""Prints transfers: for `push`, `fetch`, `pull` and Git hooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dver.remote.transfer.fetch import DownloadResult
 
 
 def print_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool) -> None:
-    """Print one line for each remote."""
+    """Print the downloads from each remote."""
     verb = "would fetch" if dry_run else "fetched"
     for one in remotes:
         where = f"{one.remote} ({terminal.printable(one.url)})"
@@ -50,7 +50,7 @@ def _download_json(one: DownloadResult, received: DownloadResult) -> dict[str, o
 
 
 def entries_text(runs: int) -> str:
-    """A number of runs in the run cache."""
+    """A number of run cache entries."""
     return f"{runs:,} run cache {'entry' if runs == 1 else 'entries'}"
 
 

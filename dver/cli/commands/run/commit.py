@@ -48,7 +48,7 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
         result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, force=force, progress=ctx.progress)
         warn_about_secrets(ctx, result.secrets)
         for problem in result.problems:
-            ctx.warn_of(problem)
+            ctx.warn_about(problem)
         if as_json:
             names = ("recorded", "refused", "missing")
             ctx.emit_json({name: [str(one) for one in getattr(result, name)] for name in names})

@@ -86,7 +86,7 @@ def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -
     found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
     warn_about_secrets(ctx, found.secrets)
     for problem in found.problems:
-        ctx.warn_of(problem)
+        ctx.warn_about(problem)
     if as_json:
         ctx.emit_json([step_json(one) for one in found.steps])
     else:
@@ -130,7 +130,7 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
         print_staged(ctx, repo, then=", `dver push` uploads the outputs" if has_remote else "")
         _report_not_in_git(ctx, repo, result.not_in_git)
     for error in (*result.problems, *list(result.errors.values())[:-1]):
-        ctx.warn_of(error)
+        ctx.warn_about(error)
 
 
 def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -> None:
