@@ -10,7 +10,7 @@ from typing import Final
 
 from dver.core.files import temporary_name
 from dver.core.platform.blocks import reflink
-from dver.store.objects.file_creation import ScratchDirectory, explaining
+from dver.store.objects.file_creation import ScratchDirectory, explaining_permissions
 from dver.store.objects.loose import LinkMode
 
 _COMPOSED: Final = "caf\u00e9"
@@ -33,7 +33,7 @@ def probe_disk(workspace: Path, store: ScratchDirectory) -> DiskCapabilities:
     here, there = workspace / temporary_name("probe"), store / temporary_name("probe")
     try:
         here.mkdir()
-        with explaining(store.folder):
+        with explaining_permissions(store.folder):
             store.within(store.folder, there.mkdir)
         source = there / "source"
         source.write_bytes(b"dver")

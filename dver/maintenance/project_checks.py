@@ -118,8 +118,8 @@ def check_store(repo: Repository) -> Iterator[Finding]:
         )
     stage = Path(os.fsdecode(repo.layout.staging_dir))
     for folder, left, cure in (
-        (store.scratch.folder, store.scratch.leftovers(), "dver add"),
-        (stage, ScratchDirectory(stage).leftovers(), "dver checkout"),
+        (store.scratch.folder, store.scratch.count_leftovers(), "dver add"),
+        (stage, ScratchDirectory(stage).count_leftovers(), "dver checkout"),
     ):
         if left:
             yield Finding(

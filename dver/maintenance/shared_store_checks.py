@@ -10,7 +10,7 @@ from pathlib import Path
 from dver.core.phrasing import count, join_limited, quoted
 from dver.maintenance.project_checks import Finding, Level
 from dver.repo import Repository
-from dver.store.objects.file_creation import denied
+from dver.store.objects.file_creation import permission_error
 from dver.store.registered_clones import CloneState, list_clones
 
 
@@ -33,7 +33,7 @@ def _check_folders(repo: Repository) -> Iterator[Finding]:
     folders = list(_folders(repo.store_dir))
     closed = [folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)]
     if closed:
-        error = denied(closed[0])
+        error = permission_error(closed[0])
         more = f" (and {count(len(closed) - 1, 'more folder')})" if len(closed) > 1 else ""
         text = f"{error.what}{more}: {error.why}"
         yield Finding(Level.WARNING, "store", f"{text}; it can be read from", error.fix)

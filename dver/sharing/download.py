@@ -35,11 +35,11 @@ def get_targets(
     """
     if not damaged and not _lacking(repo, targets):
         return ()
-    watch = GcGuard(repo.store)
+    guard = GcGuard(repo.store)
     download = partial(_download, repo, jobs=jobs, dry_run=dry_run, damaged=damaged, progress=progress)
     got = tuple(download(name, group) for name, group in by_remote(repo, targets, remote).items())
     # A gc beside it may have seen some of it before what leads there.
-    watch.lacking(target.tracked.ref.key for target in targets)
+    guard.recheck(target.tracked.ref.key for target in targets)
     return got
 
 

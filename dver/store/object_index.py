@@ -77,7 +77,7 @@ class ObjectIndex:
             ]
             found.sort(key=itemgetter(0, 1))
         except (TypeError, IndexError):  # dver never writes such values
-            self._database.begin_again()
+            self._database.recreate()
             return self._locate(query, oids)
         return found
 
@@ -199,7 +199,7 @@ class ObjectIndex:
         try:
             known = {Oid(name): number for number, name in self._database.rows("SELECT id, name FROM packs")}
         except TypeError:  # dver never writes such names
-            self._database.begin_again()
+            self._database.recreate()
             return self._synchronise()
         on_disk = self._packs_on_disk()
         self._names = {number: name for name, number in known.items() if name in on_disk}

@@ -20,7 +20,7 @@ from dver.core.files import create_temporary, fsync_dir
 from dver.core.platform import blocks
 from dver.core.platform.machine import host_name, user_name
 from dver.formats.registered_clone import MARK, SIZE_MAX, CloneEntry, decode, encode
-from dver.store.objects.file_creation import DAY, FINISHED, ScratchDirectory, explaining
+from dver.store.objects.file_creation import DAY, FINISHED, ScratchDirectory, explaining_permissions
 
 FOLDER: Final = "clones"
 _MARK_FILE: Final = "clone"
@@ -113,7 +113,7 @@ def forget(root: Path, gone: Iterable[RegisteredClone]) -> None:
     """Remove the entries of `gone` from the register of the store at `root`. A clone in use enters it again."""
     folder = root / FOLDER
     for clone in gone:
-        with explaining(folder):
+        with explaining_permissions(folder):
             (folder / str(clone.entry)).unlink(missing_ok=True)
     if folder.is_dir():
         fsync_dir(folder)

@@ -57,7 +57,7 @@ class Store:
     def prepare(self) -> None:
         """Make the store writable and register this clone, before the first write. Raises LocalIOError."""
         if not self._prepared:
-            self.scratch.check(self.packs)
+            self.scratch.check_writable(self.packs)
             registered_clones.register(self.root, self.scratch)
             self._prepared = True
 

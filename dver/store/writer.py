@@ -68,7 +68,7 @@ class StoreWriter:
         self._trees: list[tuple[Oid, bytes]] = []
         self._trees_size = 0
         self._queued: set[Oid] = set()
-        store.scratch.clear()
+        store.scratch.clear_leftovers()
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +92,7 @@ class StoreWriter:
         self._flush_trees()
         self._finish_pack()
 
-    def lacking(self, oids: Iterable[Oid]) -> set[Oid]:
+    def missing(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that are neither in the store nor about to be."""
         wanted = set(oids) - self._in_pack - self._queued
         return wanted - self.store.present(wanted) if wanted else wanted
@@ -172,7 +172,7 @@ class StoreWriter:
                 self._add_blob(oid, size, *result.result())
 
     def _add_recipe(self, oid: Oid, chunks: Sequence[Chunk]) -> None:
-        if self.lacking((oid,)):
+        if self.missing((oid,)):
             payload = recipe.encode(chunks)
             size = sum([chunk.size for chunk in chunks])
             self._current().add(oid, ObjectKind.BLOB, Codec.CHUNKED, size, payload)
@@ -221,11 +221,11 @@ class StoreWriter:
             return None
         try:
             with open(link, "rb") as file:
-                scratch.hold(file.fileno())
+                scratch.keep_locked(file.fileno())
                 before = os.fstat(file.fileno())
                 if before.st_nlink != _TWO_NAMES:
                     return self._own_name(file.fileno())
-                scratch.finish(file.fileno())
+                scratch.set_final_mode(file.fileno())
                 if is_open_for_writing(link):  # since we looked before; nobody can open it any more
                     os.fchmod(file.fileno(), before.st_mode & 0o7777)
                     return None
@@ -251,7 +251,7 @@ class StoreWriter:
     def _adopt(self, file: Path, content: ContentHash) -> Oid:
         """Keep the finished `file` as a loose blob, unless somebody else has: theirs, which is the same, stays."""
         oid = content.oid()
-        if not self.store.loose.is_of_others(oid, content.size):
+        if not self.store.loose.belongs_to_other_user(oid, content.size):
             self.store.loose.adopt(file, oid)
         return oid
 

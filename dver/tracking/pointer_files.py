@@ -39,12 +39,12 @@ class SweptError(MissingObjectError):
 
 
 def write_pointers(
-    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], watch: GcGuard | None = None
+    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], guard: GcGuard | None = None
 ) -> None:
     """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
 
     Bytes are a whole pointer file, as an older version has it; in other ones, what a person has added stays. What a gc
-    took away since `watch` was made is put back. After an error, or Ctrl-C, everything is as it was. Raises SweptError
+    took away since `guard` was made is put back. After an error, or Ctrl-C, everything is as it was. Raises SweptError
     where a new pointer names what is deleted for good.
     """
     for folder in {os.path.dirname(path) for path in pointers}:
@@ -60,8 +60,8 @@ def write_pointers(
                 change.delete(path)
         change.write_all()
         change.stage()
-        if watch is not None:
-            _see_that_all_is_there(watch, pointers.values(), change.old_pointers())
+        if guard is not None:
+            _see_that_all_is_there(guard, pointers.values(), change.old_pointers())
     except BaseException:
         change.take_back()
         raise
@@ -77,14 +77,14 @@ def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, 
 
 
 def _see_that_all_is_there(
-    watch: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
+    guard: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
 ) -> None:
-    lost = watch.lacking([one.ref().key for one in pointers if isinstance(one, Pointer)])
+    lost = guard.recheck([one.ref().key for one in pointers if isinstance(one, Pointer)])
     if lost:
-        lost -= watch.lacking(_roots_of(before))  # what was never fetched
+        lost -= guard.recheck(_roots_of(before))  # what was never fetched
     if lost:
         raise SweptError(len(lost))
-    watch.lacking(_roots_of(one for one in pointers if isinstance(one, bytes)))
+    guard.recheck(_roots_of(one for one in pointers if isinstance(one, bytes)))
 
 
 def _roots_of(contents: Iterable[bytes]) -> Iterator[ObjectKey]:

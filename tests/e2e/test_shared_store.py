@@ -213,7 +213,7 @@ def test_a_store_that_cannot_be_written_is_read_and_an_add_changes_nothing(run: 
         (bob / "other").write_text("other\n")
         for path in ("data", "other"):
             err = read_only.run("add", path, cwd=bob, rc=8)
-            assert "cannot write to the folder" in err
+            assert "cannot write to the directory" in err
             assert os.fspath(shared) in err
             assert "mode" in err
         assert (bob / "data.dver").read_bytes() == before

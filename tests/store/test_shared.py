@@ -259,20 +259,20 @@ def test_no_lock_is_held_in_a_store_that_others_use(tmp_path: Path) -> None:
     with open(path, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(fd)
-    assert common.leftovers() == 0
-    common.clear()
+    assert common.count_leftovers() == 0
+    common.clear_leftovers()
     assert path.exists()
 
 
 def test_the_clones_own_store_knows_leftovers_by_their_locks(tmp_path: Path) -> None:
     own = ScratchDirectory(tmp_path / "tmp", PRIVATE)
     path, fd = own.create("pack")
-    assert own.leftovers() == 0
-    own.clear()
+    assert own.count_leftovers() == 0
+    own.clear_leftovers()
     assert path.exists()
     os.close(fd)
-    assert own.leftovers() == 1
-    own.clear()
+    assert own.count_leftovers() == 1
+    own.clear_leftovers()
     assert list(own.folder.iterdir()) == []
 
 
@@ -284,10 +284,10 @@ def test_what_nobody_has_touched_for_a_day_is_left_over(tmp_path: Path, monkeypa
     (common / "mine").touch()
     (common / file_creation.temporary_name("trash")).mkdir()
     (common / file_creation.temporary_name("trash") / "below").parent.mkdir()
-    assert common.leftovers() == 0
+    assert common.count_leftovers() == 0
     monkeypatch.setattr(file_creation, "DAY", -1)
-    assert common.leftovers() == 3
-    common.clear()
+    assert common.count_leftovers() == 3
+    common.clear_leftovers()
     assert [file.name for file in common.folder.iterdir()] == ["mine"]
 
 
@@ -297,8 +297,8 @@ def test_the_clock_of_the_disk_tells_the_age_and_not_ours(tmp_path: Path, monkey
     os.close(fd)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 30 * DAY)
-    assert common.leftovers() == 0
-    common.clear()
+    assert common.count_leftovers() == 0
+    common.clear_leftovers()
     assert [path] == list(common.folder.iterdir())
 
 

@@ -216,7 +216,7 @@ def test_trees_lie_side_by_side_in_their_pack(store: Store) -> None:
         for number, content in enumerate(trees):
             writer.add_blobs(blobs(b"blob %d" % number))
             writer.add_tree(Oid.of(content), content)
-            assert writer.lacking([Oid.of(content)]) == set()
+            assert writer.missing([Oid.of(content)]) == set()
     located = store.locate([Oid.of(content) for content in trees])
     assert [a.end for a in located[:-1]] == [b.offset for b in located[1:]]
     assert {found.kind for found in located} == {ObjectKind.TREE}

@@ -99,12 +99,12 @@ def merge_pointers(
     New trees are durable in the store when it returns. Trees that are not here are fetched. Raises MissingObjectError
     where that is impossible.
     """
-    watch = GcGuard(repo.store)
+    guard = GcGuard(repo.store)
     merged = _with_what_it_needs(repo, sides, lambda: _merge_data(repo, sides, choose))
     if merged.entry is None:
         return MergedPointer(merged, None)
     _, ours, theirs = sides.entries
-    watch.lacking([merged.entry.ref().key])
+    guard.recheck([merged.entry.ref().key])
     _note_complete(repo, merged.entry, [one for one in (ours, theirs) if one is not None])
     content, keys = _merge_files(sides, merged.entry, prefer)
     return MergedPointer(merged, content, keys)
@@ -155,7 +155,7 @@ def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> MergedTree:
     merged = merge(*sides.entries, read=read, emit=new.__setitem__, choose=choose)
     if new:
         with StoreWriter(repo.store) as writer:
-            for oid in writer.lacking(new):
+            for oid in writer.missing(new):
                 writer.add_tree(oid, new[oid])
     return merged
 

@@ -194,7 +194,7 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
 @contextmanager
 def _batch(repo: Repository) -> Iterator[OpenBatch]:
     """A new batch of the trash. On a full disk, leftovers and the index database (a cache) make room for it."""
-    repo.store.scratch.clear()
+    repo.store.scratch.clear_leftovers()
     if not _has_room(repo.store):
         repo.database.move_to_memory(delete=True)
     with open_batch(repo.store) as batch:

@@ -61,7 +61,7 @@ def remove(
         refuse_outputs(repo, targets)
         parts = [target for target in targets if target.inside]
         wholes = [target.path for target in targets if not target.inside]
-        watch = GcGuard(repo.store)
+        guard = GcGuard(repo.store)
         rewritten = _without(repo, parts)
         doomed = [target.path for target in targets if data or target.inside]
         plan = _plan(repo, doomed, force=force, progress=progress)
@@ -74,7 +74,7 @@ def remove(
         )
         # What no pointer names is the user's own from now on, and no checkout's to take away.
         repo.state.record_placed(dict.fromkeys(wholes, ()))
-        rewritten = _write(repo, parts, rewritten, wholes, watch)
+        rewritten = _write(repo, parts, rewritten, wholes, guard)
         placed = repo.state.placed
         before = {target.tracked.path: target.tracked.entry for target in parts}
         repo.state.record_placed(
@@ -106,16 +106,16 @@ def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]
 
 
 def _write(
-    repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], watch: GcGuard
+    repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], guard: GcGuard
 ) -> dict[bytes, Pointer]:
     """Write the pointers that changed; `rewritten` again, if a gc has deleted their trees meanwhile."""
     for _ in range(TRIES):
         with suppress(SweptError):
-            write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
+            write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, guard)
             return rewritten
-        watch = GcGuard(repo.store)
+        guard = GcGuard(repo.store)
         rewritten = _without(repo, parts)
-    write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, watch)
+    write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, guard)
     return rewritten
 
 

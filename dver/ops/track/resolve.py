@@ -179,7 +179,7 @@ class _Session:
 
     def look(self, conflicted: Unmerged, inside: bytes) -> ResolveResult:
         """Do what is asked about one pointer."""
-        watch = GcGuard(self.repo.store)
+        guard = GcGuard(self.repo.store)
         decisions = read_decisions(self.repo, conflicted)
         try:
             undecided = merge_sides(self.repo, conflicted.sides)
@@ -187,7 +187,7 @@ class _Session:
             if inside or self.choice not in (MergeChoice.OURS, MergeChoice.THEIRS):
                 raise
             whole = take_whole(conflicted.sides, self.choice)
-            return replace(self.finish(conflicted, whole, decisions, watch), whole=(conflicted.path,))
+            return replace(self.finish(conflicted, whole, decisions, guard), whole=(conflicted.path,))
         meant = [one for one in undecided.data.conflicts if is_at_or_below(one.path, inside)]
         if inside and not meant:
             raise UsageError(
@@ -208,7 +208,7 @@ class _Session:
         if not merged.clean:
             write_decisions(self.repo, conflicted, decisions)
             return self.still_open(conflicted, inside, merged)
-        return self.finish(conflicted, merged, decisions, watch)
+        return self.finish(conflicted, merged, decisions, guard)
 
     def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> Restored:
         """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
@@ -299,7 +299,7 @@ class _Session:
         return ResolveResult(open=opened, written=written, restored=restored)
 
     def finish(
-        self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, watch: GcGuard
+        self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, guard: GcGuard
     ) -> ResolveResult:
         """Write the pointer, stage it, and bring the data."""
         path, repo = conflicted.path, self.repo
@@ -317,7 +317,7 @@ class _Session:
         decisions.ending = [] if left_out else list(entries)
         write_decisions(repo, conflicted, decisions)
         try:
-            write_pointers(repo, wanted, watch)
+            write_pointers(repo, wanted, guard)
         except BaseException:
             with suppress(DverError):  # the error that brought us here says more
                 put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)

@@ -69,7 +69,7 @@ class Supply:
 
     def bring(self, items: Sequence[LockedItem]) -> bool:
         """Get what earlier runs made into the store. False if not all of it can be had."""
-        watch = GcGuard(self._repo.store)
+        guard = GcGuard(self._repo.store)
         whole = True
         for name, group in self._by_remote(items).items():
             refs = [item.ref for item in group]
@@ -77,7 +77,7 @@ class Supply:
             got = fetch(refs, self._repo.store, catalog, progress=self._progress, link_mode=mode)
             whole = whole and got.error() is None
         # A gc beside it may have seen some of it before what leads there.
-        watch.lacking(item.ref.key for item in items)
+        guard.recheck(item.ref.key for item in items)
         return whole
 
     def _by_remote(self, items: Iterable[LockedItem]) -> dict[str, list[LockedItem]]:

@@ -38,7 +38,7 @@ class Recorder:
         self._placed: dict[bytes, tuple[Entry, ...]] = {}
         """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
         self._written = time.monotonic()
-        self._watch = GcGuard(repo.store)
+        self._guard = GcGuard(repo.store)
 
     def note(self, address: Address, stage: Stage, made: lock.LockedStage) -> None:
         """Record what `stage` made."""
@@ -96,7 +96,7 @@ class Recorder:
         self._repo.state.record_placed(made)
         self._repo.state.record_partial(dict.fromkeys(made, False))
         # From now on a gc sees that they are needed. One that came before has them in the trash.
-        if self._watch.lacking([one.ref().key for entries in made.values() for one in entries]):
+        if self._guard.recheck([one.ref().key for entries in made.values() for one in entries]):
             raise MissingObjectError(
                 "a gc deleted what stages have just made",
                 why="its grace period is too short",

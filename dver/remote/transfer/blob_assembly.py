@@ -64,7 +64,7 @@ class Assembler:
     def _fill(self, parts: Sequence[IncompleteBlob]) -> None:
         gaps: dict[Oid, list[_Gap]] = {}
         for part in parts:
-            for offset, chunk in part.lacking():
+            for offset, chunk in part.missing_chunks():
                 gaps.setdefault(chunk.oid, []).append(_Gap(part, offset))
         self._fill_from_here(gaps)
         damaged = self._fill_from_remote(gaps)
@@ -76,7 +76,7 @@ class Assembler:
 
     def _fill_from_here(self, gaps: dict[Oid, list[_Gap]]) -> None:
         """Fill gaps with chunks in packs, and in other loose blobs. Those that are filled leave `gaps`."""
-        for oid, content in self.store.loose_chunks.contents(self.store.loose_chunks.find(gaps)):
+        for oid, content in self.store.loose_chunks.contents(self.store.loose_chunks.locate(gaps)):
             _write(gaps.pop(oid), content)
         found = [one for one in self.store.locate(gaps) if one.codec is not Codec.CHUNKED]
         for one, packed in self.store.read_all(found):
@@ -104,7 +104,7 @@ class Assembler:
         except CorruptError:
             self.bad.add(part.oid)
         else:
-            self.store.loose_chunks.note(part.oid, part.recipe)
+            self.store.loose_chunks.record(part.oid, part.recipe)
             self.count += 1
 
     def _receive(self, size: int) -> None:

@@ -203,7 +203,7 @@ class _Getter:
     def lacking_chunks(self) -> int:
         """Bytes of the chunks of `assemblies` that are not known to be here."""
         chunks = {chunk.oid: chunk.size for one in self.assemblies for chunk in one.recipe.chunks}
-        here = self.store.present(chunks) | {place.oid for place in self.store.loose_chunks.find(chunks)}
+        here = self.store.present(chunks) | {place.oid for place in self.store.loose_chunks.locate(chunks)}
         return sum([size for oid, size in chunks.items() if oid not in here])
 
     def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
@@ -291,7 +291,7 @@ class _Getter:
     def _not_in_loose(self, oids: Sequence[Oid]) -> list[Oid]:
         """Keep those of `oids` that are chunks of loose blobs here; returns the others."""
         kept: set[Oid] = set()
-        for batch in batched(self.store.loose_chunks.find(oids), _CHUNKS_AT_ONCE):
+        for batch in batched(self.store.loose_chunks.locate(oids), _CHUNKS_AT_ONCE):
             contents = dict(self.store.loose_chunks.contents(batch))
             self.writer.add_blobs(contents.items())
             kept.update(contents)

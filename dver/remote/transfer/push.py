@@ -121,7 +121,7 @@ class _Put(NamedTuple):
 
 def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[Oid], progress: Progress) -> _Put:
     """Upload packs and the index that lists them, none of a name in `taken`."""
-    store.scratch.clear()
+    store.scratch.clear_leftovers()
     with progress.task("upload", total=plan.size) as task:
         sender = _Sender(catalog.storage, store.scratch, task, taken)
         sent = sender.send_all(plan.uploads, jobs=catalog.jobs)

@@ -285,7 +285,7 @@ def collect(
 ) -> GcResult:
     """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
     somebody has named more meanwhile; raises what it does."""
-    store.scratch.clear()
+    store.scratch.clear_leftovers()
     clear_incomplete_blobs(store.scratch)
     looks = 0
     while True:

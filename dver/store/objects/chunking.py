@@ -1,4 +1,4 @@
-"""Cutting content into chunks where the content says so (docs/decisions/chunker.md)."""
+"""Cutting content into chunks at places that depend on the content (docs/decisions/chunker.md)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ MINIMUM: Final = 64 << 10
 AVERAGE: Final = 256 << 10
 MAXIMUM: Final = 1 << 20
 _NORMALISED: Final = 2
-"""How strongly sizes keep to the average. Changing any of these four ends deduplication against all that is stored."""
+"""How close sizes are to the average. Changing one of these four ends deduplication with existing data."""
 
 _BUFFERED: Final = 8 << 20
 
 
 def cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks of the content that `pieces` make up. Where they are cut does not depend on the pieces.
+    """The chunks of the content in `pieces`. The sizes of the pieces do not matter.
 
-    Only the last one may be smaller than MINIMUM. No content is no chunk. Memory: 8 MiB and the largest piece.
+    Only the last chunk may be smaller than MINIMUM. Empty content has no chunk. Memory: 8 MiB and the largest piece.
     """
-    from pyfastcdc import FastCDC  # takes 40 ms, which no command pays that meets no large file
+    from pyfastcdc import FastCDC  # takes 40 ms, and only large files need it
 
     cutter = FastCDC(AVERAGE, min_size=MINIMUM, max_size=MAXIMUM, normalized_chunking=_NORMALISED)
     buffer = bytearray()
@@ -34,7 +34,7 @@ def cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _emit(cutter: FastCDC, buffer: bytearray, rest: int) -> Generator[bytes, None, bytearray]:
-    """All chunks that begin more than `rest` bytes before the end: their ends cannot move. Returns what is left."""
+    """All chunks that begin more than `rest` bytes before the end: their ends cannot move. Returns the rest."""
     at = 0
     for chunk in cutter.cut_buf(buffer):
         if len(buffer) - chunk.offset <= rest:

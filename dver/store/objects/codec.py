@@ -1,4 +1,4 @@
-"""Encoding an object for a frame, and getting it back: compressed where a sample says that it pays."""
+"""Encoding objects for frames, and decoding them. A sample decides about compression."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ LEVEL: Final = 3
 """zstd's own default: on text it gives most of what higher levels give, at hundreds of MB/s."""
 SAMPLES: Final = 8
 SAMPLE_SIZE: Final = 1024
-"""So many pieces of so many bytes, spread over an object, are compressed to see whether the whole is worth it. Objects
-of up to twice their sum are compressed without a sample. See docs/decisions/compression.md."""
+"""SAMPLES pieces of SAMPLE_SIZE bytes of an object are compressed to estimate the gain. Objects of up to twice their
+sum are compressed without a sample. See docs/decisions/compression.md."""
 PROMISING: Final = 0.93
-"""A sample that shrinks to at most this fraction is promising: it shrinks less than the whole, whose parts repeat."""
+"""A sample that shrinks to at most this fraction is promising. The whole shrinks more, since its parts repeat."""
 PAYS: Final = 0.9
-"""A payload is kept compressed if it is at most this fraction of the raw size."""
+"""A payload is stored compressed if it is at most this fraction of the raw size."""
 
 _SAMPLE_LEVEL: Final = 1
 _UNKNOWN: Final = -1
-"""The content size of a zstd frame that was written as a stream: then `max_output_size` is the limit."""
+"""The content size of a zstd frame that was written as a stream. `max_output_size` limits it."""
 
 
 class Encoder(threading.local):
-    """Encodes contents. Keeps its compressors, which cost more to make than to use: one of each for every thread."""
+    """Encodes contents. Each thread keeps its compressors, which are slow to create."""
 
     def __init__(self) -> None:
         self._sampler = zstandard.ZstdCompressor(level=_SAMPLE_LEVEL, write_content_size=False)
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
 
     def promises(self, content: bytes) -> bool:
-        """Whether `content` seems to shrink enough. Negative levels of zstd would not code the entropy of numbers."""
+        """Does a sample of `content` shrink enough? Negative levels of zstd would not code the entropy of numbers."""
         if len(content) <= 2 * SAMPLES * SAMPLE_SIZE:
             return True
         step = (len(content) - SAMPLE_SIZE) // (SAMPLES - 1)
@@ -50,7 +50,7 @@ class Encoder(threading.local):
         return len(self._sampler.compress(sample)) <= PROMISING * len(sample)
 
     def encode(self, content: bytes) -> tuple[Codec, bytes]:
-        """The codec to use for `content`, and the payload."""
+        """The best codec for `content`, and the payload."""
         if self.promises(content):
             packed = self._compressor.compress(content)
             if len(packed) <= PAYS * len(content):
@@ -59,25 +59,24 @@ class Encoder(threading.local):
 
 
 class Decoder:
-    """Decodes payloads, one after the other, and vouches for what it returns."""
+    """Decodes and verifies payloads."""
 
     def __init__(self) -> None:
         self._decompressor = zstandard.ZstdDecompressor()
 
     def decode(self, row: Row, payload: bytes | memoryview) -> bytes:
-        """The object of `row`, which is not chunked. Raises CorruptError unless it has the promised size and hash."""
+        """The object of `row`, which is not chunked. Raises CorruptError unless it has the stated size and hash."""
         content = bytes(payload) if row.codec is Codec.RAW else self._decompress(row, payload)
         if len(content) != row.raw_size or blake3(content).digest() != row.oid:
             raise corrupt(row.oid)
         return content
 
     def open_frame(self, row: Row, frame: bytes | memoryview) -> tuple[Row, bytes]:
-        """The row with the frame's checksum, and the object, of the whole frame that `row` (checksum 0) describes; of a
-        chunked one its recipe.
+        """Verify a whole `frame` that `row` (with checksum 0) describes. Raises CorruptError.
 
-        Everything is compared: header, XXH3, sizes and BLAKE3, so that the frame may be passed on. A recipe is one, and
-        of the promised size; whether it is that of the object shows when its chunks are put together. Raises
-        CorruptError.
+        Returns the row with the checksum of the frame, and the object, or the encoded recipe of a chunked one. Verifies
+        header, XXH3, sizes and BLAKE3, so the frame may be copied. A recipe has the stated size; only assembling its
+        chunks verifies its hash.
         """
         view = memoryview(frame)
         fields = frame_fields(row)
@@ -97,7 +96,7 @@ class Decoder:
         return checked, self.decode(row, payload)
 
     def _decompress(self, row: Row, payload: bytes | memoryview) -> bytes:
-        # The size in zstd's own header decides what zstd allocates: it has to be the one that was promised.
+        # The size in the header of zstd decides how much memory zstd allocates: it must be the stated one.
         try:
             if row.codec is not Codec.ZSTD or row.raw_size > IN_MEMORY_MAX:
                 raise corrupt(row.oid)
@@ -109,7 +108,7 @@ class Decoder:
 
 
 def decode_recipe(row: Row, payload: bytes | memoryview) -> Recipe:
-    """The recipe in the frame of `row`. Raises CorruptError unless it makes a blob of the promised size."""
+    """The recipe in the frame of `row`. Raises CorruptError unless its blob has the stated size."""
     if row.codec is not Codec.CHUNKED or row.kind is not ObjectKind.BLOB:
         raise corrupt(row.oid)
     found = recipe.decode(payload)
@@ -119,7 +118,7 @@ def decode_recipe(row: Row, payload: bytes | memoryview) -> Recipe:
 
 
 def corrupt(oid: Oid) -> CorruptError:
-    """The error for an object whose bytes are not those that its oid names."""
+    """The error for an object whose bytes do not match its oid."""
     return CorruptError(
         f"object {oid.short} is damaged",
         why="its bytes do not match its hash: the disk, the network or a program changed them",
@@ -128,11 +127,11 @@ def corrupt(oid: Oid) -> CorruptError:
 
 
 def missing(oid: Oid, former: Path | None = None) -> MissingObjectError:
-    """The error for an object that the store does not hold. `former` is the store that was used before."""
+    """The error for an object that is not in the store. `former` is the store that this clone used before."""
     if former is not None:
         return MissingObjectError(
             f"object {oid.short} is not in the store",
-            why=f"it may be in the store that was used before, {os.fspath(former)!r}",
+            why=f"it may be in the previous store, {os.fspath(former)!r}",
             fix=f"dver fsck --repair --from {quoted(os.fspath(former))}   (or `dver fetch`, from the remote)",
         )
     return MissingObjectError(

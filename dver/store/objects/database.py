@@ -1,11 +1,10 @@
-"""The index database: what can be found out again, kept where it is found at once.
+"""The index database: a cache of the positions of objects, the stat cache, and the content of remotes.
 
-One SQLite file per clone. Everything in it is a cache: deleting it costs time, never data. A damaged one is thrown
-away and begun again without asking, in the middle of whatever was going on. Where the disk takes no writes, because it
-is full or read-only, a copy in memory takes its place for this process.
+One SQLite file per clone. Deleting it costs time, never data. If it is corrupt, dver deletes and rebuilds it while a
+command runs. If the disk is full or read-only, this process continues with a copy in memory.
 
-The journal is a rollback journal: a write-ahead log needs memory that is mapped from the disk, and a full disk then
-kills the process with SIGBUS.
+There is no write-ahead log: it needs memory mapped from the disk, and on a full disk a write to that ends the process
+with SIGBUS.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ from typing import Any, Final, TypeVar
 from dver.core.errors import LocalIOError
 
 VERSION: Final = 10
-"""Raised with every change of a table: a database of another version is begun again."""
+"""Raised with every change of a table: a database of another version is recreated."""
 
 T = TypeVar("T")
 
 _COPIED_MAX: Final = 256 << 20
-"""Bytes of the largest database that is copied into memory. Instead of a larger one, an empty one is begun there."""
+"""Bytes of the largest database that is copied into memory. A larger one is replaced by an empty one."""
 _WAL_FORMAT: Final = 2
 """The read version in the header of a database with a write-ahead log."""
 
 _PAGE: Final = 4096
-"""Bytes of SQLite's pages."""
-_OF_THE_MACHINE: Final = {
+"""Bytes of a page of SQLite."""
+_MACHINE_ERRORS: Final = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
@@ -41,24 +40,24 @@ _OF_THE_MACHINE: Final = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
-_REFUSES_WRITES: Final = {
+_WRITE_ERRORS: Final = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
-_WAITS_FOR_OTHERS: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_OF_THE_FILE: Final = {
+_LOCK_ERRORS: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FILE_ERRORS: Final = {
     sqlite3.SQLITE_IOERR_SHORT_READ,
-    sqlite3.SQLITE_READONLY_DBMOVED,  # another process has begun it again
+    sqlite3.SQLITE_READONLY_DBMOVED,  # another process has recreated it
 }
 _BROKEN: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What comes of a damaged file; its messages quote from it, and then need not be text."""
+"""Errors of a corrupt file. Its messages quote from the file, which may not be text."""
 _PARAMETERS: Final = 500
-"""Values bound in one statement: well under SQLite's least limit of 999."""
+"""Values in one statement. The limit of SQLite is 999 or more."""
 
-# Pack ids are never used twice: another process may hold one of a pack that is gone.
+# Pack ids are never reused: another process may hold the id of a removed pack.
 _SCHEMA: Final = """
 CREATE TABLE packs (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB UNIQUE NOT NULL, listed INTEGER NOT NULL);
 CREATE TABLE objects (
@@ -105,20 +104,20 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.generation = 0
-        """Raised whenever the database had to be begun again, and all that was read from it is out of date."""
+        """Raised when the database is recreated, so that earlier results are out of date."""
         self._in_memory = False
         self._connection = self._open()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows that `statement` selects."""
-        return self._heal(lambda: self._connection.execute(statement, parameters).fetchall())
+        return self._recovering(lambda: self._connection.execute(statement, parameters).fetchall())
 
     def rows_in(self, statement: str, values: Iterable[bytes], *, before: Sequence[Any] = ()) -> Iterator[Any]:
-        """The rows of `statement`, whose `{in}` stands for any number of `values`; `before` binds what precedes it."""
+        """The rows of `statement`, whose `{in}` is replaced by `values`. `before` has the parameters before it."""
         batch: list[bytes] = []
         for value in values:
             batch.append(value)
@@ -129,18 +128,18 @@ class Database:
             yield from self._rows_in_batch(statement, batch, before)
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Execute `statement` once for each of `rows`; within `transaction`, or in one of its own."""
+        """Execute `statement` once for each of `rows`, in the open transaction or one of its own."""
         pending = list(rows)
         if pending:
-            self._heal(lambda: self._connection.executemany(statement, pending))
+            self._recovering(lambda: self._connection.executemany(statement, pending))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes in the block take effect together, or none does."""
+        """Commit all writes of the block together, or none."""
         if self._is_open():
             yield
             return
-        self._heal(lambda: self._connection.execute("BEGIN IMMEDIATE"))
+        self._recovering(lambda: self._connection.execute("BEGIN IMMEDIATE"))
         try:
             yield
         except BaseException:
@@ -157,14 +156,14 @@ class Database:
             self._recover(error)
 
     def _is_open(self) -> bool:
-        """Is the transaction still there? It is not if the database had to be begun again meanwhile."""
+        """Is the transaction still open? Not if the database was recreated meanwhile."""
         return self._connection.in_transaction
 
     def _rows_in_batch(self, statement: str, batch: list[bytes], before: Sequence[Any]) -> list[tuple[Any, ...]]:
         filled = statement.replace("{in}", f"({','.join('?' * len(batch))})")
         return self.rows(filled, [*before, *batch])
 
-    def _heal(self, action: Callable[[], T]) -> T:
+    def _recovering(self, action: Callable[[], T]) -> T:
         try:
             return action()
         except _BROKEN as error:
@@ -172,16 +171,16 @@ class Database:
             return action()
 
     def _recover(self, error: Exception) -> None:
-        """After `error` the database can be used again, with or without what it held. Raises LocalIOError."""
-        if not self._in_memory and _is_among(error, _REFUSES_WRITES):
+        """Make the database usable after `error`, with or without its content. Raises LocalIOError."""
+        if not self._in_memory and _is_among(error, _WRITE_ERRORS):
             self.move_to_memory()
-        elif _is_among(error, _OF_THE_MACHINE):
+        elif _is_among(error, _MACHINE_ERRORS):
             raise _unusable(self.path, error) from error
         else:
-            self.begin_again()
+            self.recreate()
 
     def move_to_memory(self, *, delete: bool = False) -> None:
-        """Go on with a copy in memory, since the disk takes no writes; with `delete`, free the file's space."""
+        """Continue with a copy in memory, since the disk cannot be written. With `delete`, delete the file."""
         self.generation += 1
         before, self._connection = self._connection, _copy_in_memory(self.path, self._connection)
         before.close()
@@ -190,8 +189,8 @@ class Database:
             with suppress(OSError):
                 self._delete()
 
-    def begin_again(self) -> None:
-        """Throw away all that the database holds."""
+    def recreate(self) -> None:
+        """Delete all content of the database."""
         self.generation += 1
         self._connection.close()
         try:
@@ -214,9 +213,9 @@ class Database:
         except OSError:
             return self._begin_in_memory()
         except _BROKEN as error:
-            if _is_among(error, _REFUSES_WRITES):
+            if _is_among(error, _WRITE_ERRORS):
                 return self._begin_in_memory()
-            if _is_among(error, _OF_THE_MACHINE):
+            if _is_among(error, _MACHINE_ERRORS):
                 raise _unusable(self.path, error) from error
             self._delete()
             return self._connect()
@@ -245,7 +244,7 @@ def _empty_in_memory() -> sqlite3.Connection:
 
 
 def _copy_in_memory(path: Path, source: sqlite3.Connection) -> sqlite3.Connection:
-    """A database in memory with what `source` holds, what was not committed included, as far as it can be read."""
+    """A copy of `source` in memory, uncommitted rows included, as far as it can be read."""
     with suppress(OSError, sqlite3.Error):
         if path.stat().st_size <= _COPIED_MAX:
             copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -259,7 +258,7 @@ def _copy_in_memory(path: Path, source: sqlite3.Connection) -> sqlite3.Connectio
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:  # another process may have been quicker
+    if version != VERSION:  # another process may have been faster
         tables = connection.execute(_TABLES).fetchall()
         for (name,) in tables:
             connection.execute(f'DROP TABLE "{name}"')
@@ -270,28 +269,28 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _is_among(error: Exception, codes: Collection[int]) -> bool:
-    """Is the cause of `error`, by its primary code, one of `codes`, and nothing in the file?"""
+    """Is the primary code of `error` one of `codes`, and not caused by the content of the file?"""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    return code & 0xFF in codes and code not in _OF_THE_FILE
+    return code & 0xFF in codes and code not in _FILE_ERRORS
 
 
 def _unusable(path: Path, error: Exception) -> LocalIOError:
-    if _is_among(error, _WAITS_FOR_OTHERS):
-        why, fix = "another process has been writing to it for a minute", "run the same command again when it is done"
+    if _is_among(error, _LOCK_ERRORS):
+        why, fix = "another process has been writing to it for a minute", "run the same command again later"
     else:
-        why, fix = str(error), "see that the disk and the memory are not full"
+        why, fix = str(error), "check that the disk and the memory are not full"
     return LocalIOError(f"cannot use the index database {path}", why=why, fix=fix)
 
 
 def _has_wal(path: Path) -> bool:
-    """Does the file have a write-ahead log, as older versions wrote it? To open it is to map memory from the disk."""
+    """Does the file have the write-ahead log of an older version? Opening that maps memory from the disk."""
     with suppress(FileNotFoundError), open(path, "rb") as file:
         return file.read(20)[19:] == bytes((_WAL_FORMAT,))
     return False
 
 
 def _is_cut_off(path: Path) -> bool:
-    """Does the file end in the middle of a page? SQLite would read the rest of that as zeros, without a word."""
+    """Does the file end in the middle of a page? SQLite would read the rest as zeros, without an error."""
     try:
         return path.stat().st_size % _PAGE != 0
     except FileNotFoundError:

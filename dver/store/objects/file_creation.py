@@ -1,12 +1,11 @@
-"""Making files of a store: where they are written, who else may use them, and how those are known that nobody finishes.
+"""Creating files of a store: temporary files, permissions, and clearing leftovers.
 
-A file is written under a temporary name in the folder `tmp/`, gets its permissions, and is then renamed to its place.
-Whoever dies on the way leaves it there, and a later writer takes it away. How that one knows that it is left over is
-the only thing that depends on whose store it is:
+A file is written under a temporary name in `tmp/`, gets its mode, and is then renamed to its final path. A process that
+dies meanwhile leaves a leftover, which a later writer clears. The kind of store decides what a leftover is:
 
-- The clone's own store is used from one machine. Who writes a file holds a lock on it; what nobody locks is left over.
-- A store outside of the clone may be on a network disk, where locks are slow, missing, or outlive their process. There
-  none is ever taken: what nobody has touched for a day is left over.
+- The clone's own store is used on one machine. A writer locks its files, so an unlocked file is a leftover.
+- A shared store may be on a network disk, where locks are slow, missing, or outlive their process. There are no locks:
+  a file that did not change for a day is a leftover.
 """
 
 from __future__ import annotations
@@ -38,24 +37,23 @@ T = TypeVar("T")
 
 DAY: Final = 86_400
 FINISHED: Final = 0o444
-"""The mode of a file in the store: nobody writes to it again, and who may read it is for the folders to say."""
+"""The mode of a file in the store. Files are never changed, and directories decide who may read them."""
 FOLDER_BITS: Final = {"no": 0, "group": 0o2070, "all": 0o2075}
-"""What `cache.shared` adds to the mode that the umask leaves of a new folder. With 2000, what is made in it gets its
-group."""
+"""The bits that `cache.shared` adds to the mode of a new directory. With 2000, new files in it get its group."""
 _TRIES: Final = 8
 
 
 class Sharing(NamedTuple):
-    """Who else uses a store."""
+    """The other users of a store."""
 
     folder_bits: int = 0
-    """Permissions that new folders get whatever the umask: one of FOLDER_BITS."""
+    """Bits of the mode that new directories get whatever the umask: one of FOLDER_BITS."""
     clone: Path | None = None
-    """The Git directory of this clone, if others may use the store as well; None if it is this clone's own."""
+    """The Git directory of this clone if the store is shared; None if it is this clone's own."""
 
     @property
     def locks(self) -> bool:
-        """May files be locked: is the store used by this clone only?"""
+        """Does a writer lock its files? Only in a store of one clone."""
         return self.clone is None
 
 
@@ -63,7 +61,7 @@ PRIVATE: Final = Sharing()
 
 
 class ScratchDirectory:
-    """The folder in which files of a store are made. It is there once the first one is."""
+    """The directory of the temporary files of a store. The first file creates it."""
 
     def __init__(self, folder: Path, sharing: Sharing = PRIVATE) -> None:
         self.folder = folder
@@ -76,59 +74,59 @@ class ScratchDirectory:
         return self.folder / name
 
     def create(self, stem: str) -> tuple[Path, int]:
-        """A new file under a temporary name, open for reading and writing."""
+        """A new file with a temporary name, open for reading and writing."""
         create = create_temporary if self.sharing.locks else new_temporary
-        with explaining(self.folder):
+        with explaining_permissions(self.folder):
             return self.within(self.folder, lambda: create(self.folder, stem))
 
-    def hold(self, fd: int) -> None:
-        """Keep the open file `fd`, which was not made by `create`, from being cleared; as far as that is possible."""
+    def keep_locked(self, fd: int) -> None:
+        """Lock the open file `fd`, which `create` did not make, so that it is not cleared. Errors are ignored."""
         if self.sharing.locks:
             with suppress(OSError):
                 try_lock(fd, shared=True)  # fails if the user's own program has locked the file
 
-    def finish(self, fd: int) -> None:
-        """Give the open file `fd` the mode that it has in the store. Somebody else's keeps its own."""
+    def set_final_mode(self, fd: int) -> None:
+        """Set the final mode of the open file `fd`, unless it belongs to another user."""
         if os.fstat(fd).st_uid == os.geteuid():
             os.fchmod(fd, FINISHED)
 
-    def place(self, file: Path, target: Path) -> None:
-        """Rename the finished `file` to `target`, for good. Raises FileNotFoundError if it was cleared meanwhile."""
-        with explaining(target.parent):
-            # Another process may have made the same: then both files hold the same bytes, and either may win.
+    def move_into_place(self, file: Path, target: Path) -> None:
+        """Move the finished `file` to `target`, durably. Raises FileNotFoundError if it was cleared meanwhile."""
+        with explaining_permissions(target.parent):
+            # Another process may have made the same file. Both have the same bytes, so either may win.
             self.within(target.parent, lambda: os.replace(file, target))
         fsync_dir(target.parent)
 
     def write(self, target: Path, content: bytes) -> None:
-        """Have the file `target` be one that holds `content`, durably: readers see the old or the new, never a part."""
+        """Replace the file `target` by `content`, atomically and durably."""
         file, fd = self.create("tmp")
         try:
             with open(fd, "wb") as writing:
                 writing.write(content)
                 writing.flush()
                 blocks.sync(fd)
-                self.finish(fd)
-                self.place(file, target)
+                self.set_final_mode(fd)
+                self.move_into_place(file, target)
         finally:
             file.unlink(missing_ok=True)
 
     def make_folder(self, folder: Path) -> None:
-        """Have `folder` exist, and those above it. Those that are new get their permissions before their names, so that
-        nobody else comes upon one that is closed."""
+        """Create `folder` and its missing parents. New directories get their mode before their names, so that no other
+        user finds one without permissions."""
         if folder.is_dir():
             return
-        with explaining(folder.parent):
+        with explaining_permissions(folder.parent):
             try:
                 self.within(folder.parent, lambda: self._make_one(folder))
             except OSError:
-                if not folder.is_dir():  # and was not made by another process just now
+                if not folder.is_dir():  # another process did not make it either
                     raise
         fsync_dir(folder.parent)
 
     def within(self, folder: Path, action: Callable[[], T]) -> T:
-        """Have `folder` exist, do `action`, which makes something in it, and return what that does.
+        """Create `folder`, and return the result of `action`, which creates something in it.
 
-        A folder that is new and empty may be replaced by that of another process, which found it missing too.
+        Retries: another process that also found `folder` missing may replace it while it is empty.
         """
         for _ in range(_TRIES):
             self.make_folder(folder)
@@ -150,38 +148,38 @@ class ScratchDirectory:
             raise
 
     @property
-    def whose(self) -> bytes:
-        """What tells files of this user on this machine from those of others; nothing where there are no others."""
+    def owner_key(self) -> bytes:
+        """A key of this user on this machine for names in a shared store; empty in the clone's own store."""
         return b"" if self.sharing.locks else f"{os.geteuid()}@{host_name()}".encode()
 
-    def check(self, *folders: Path) -> None:
-        """Have `folders` exist, and see that files can be made there. Raises LocalIOError."""
+    def check_writable(self, *folders: Path) -> None:
+        """Create `folders`, and check that this user can write to them. Raises LocalIOError."""
         for folder in (self.folder, *folders):
             self.make_folder(folder)
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise denied(folder)
+                raise permission_error(folder)
 
-    # -- what was left over
+    # -- leftovers
 
-    def clear(self) -> None:
-        """Delete what was left over. Nothing is said about what cannot be deleted."""
+    def clear_leftovers(self) -> None:
+        """Delete leftovers. Errors are ignored."""
         if self.sharing.locks:
             clear_leftovers(self.folder)
             return
         for path in self._aged():
             _delete(path)
 
-    def leftovers(self) -> int:
-        """How many files are left over."""
+    def count_leftovers(self) -> int:
+        """The number of leftovers."""
         if not self.sharing.locks:
             return len(self._aged())
         return sum(map(is_unlocked, self._temporary()))
 
     def _aged(self) -> list[Path]:
-        """Temporary files that nobody has touched for a day."""
+        """Temporary files that did not change for a day."""
         import time
 
-        # ctime, as a hard link has the mtime of the user's file.
+        # By ctime, since a hard link has the mtime of the user's file.
         touched = {path: at for path in self._temporary() if (at := _ctime(path)) is not None}
         if all(at > time.time() - DAY for at in touched.values()):
             return []
@@ -189,7 +187,7 @@ class ScratchDirectory:
         return [path for path, at in touched.items() if at <= now - DAY]
 
     def _now(self) -> float:
-        """What the clock of the disk says, which on a network is not ours. Nothing is old if it cannot be asked."""
+        """The time by the clock of the disk, which on a network is not ours. 0 if the disk cannot be written."""
         try:
             path, fd = new_temporary(self.folder, "now")
         except OSError:
@@ -207,36 +205,36 @@ class ScratchDirectory:
 
 
 def is_store(root: Path) -> bool:
-    """Is there a store at `root`, with anything in it?"""
+    """Is `root` a store that is not empty?"""
     return any((root / name).is_dir() and any((root / name).iterdir()) for name in ("packs", "loose"))
 
 
 @contextmanager
-def explaining(folder: Path) -> Iterator[None]:
-    """Have the error tell who may write to `folder`, if nobody but others may."""
+def explaining_permissions(folder: Path) -> Iterator[None]:
+    """Explain a permission error in the block: name the user and the group that may write to `folder`."""
     try:
         yield
     except PermissionError as error:
         if os.access(folder, os.W_OK | os.X_OK):
             raise
-        raise denied(folder) from error
+        raise permission_error(folder) from error
 
 
-def denied(folder: Path) -> DverError:
-    """The error for a folder of a store that this user may not write to."""
+def permission_error(folder: Path) -> DverError:
+    """The error for a directory of the store that this user may not write to."""
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return explain(OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(folder)))
     status = os.stat(folder)
     owner, group, mode = user_name(status.st_uid), group_name(status.st_gid), status.st_mode & 0o7777
-    place = quoted(os.fspath(folder))
+    path = quoted(os.fspath(folder))
     if status.st_uid == os.geteuid():
-        fix = f"chmod u+rwx {place}"
+        fix = f"chmod u+rwx {path}"
     elif mode & 0o030 == 0o030:
         fix = f"become a member of the group {group}, or use a store of your own: dver config set --local cache.dir DIR"
     else:
-        fix = f"have {owner} run: chmod g+rwxs {place}, and have `cache.shared` be group for all who use the store"
+        fix = f"ask {owner} to run `chmod g+rwxs {path}`, and set `cache.shared` to group for all users of the store"
     return LocalIOError(
-        f"cannot write to the folder {os.fspath(folder)!r} of the store",
+        f"cannot write to the directory {os.fspath(folder)!r} of the store",
         why=f"it belongs to {owner}, its group is {group} and its mode {mode:04o}",
         fix=fix,
     )

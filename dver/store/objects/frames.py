@@ -1,4 +1,4 @@
-"""Reading frames from the packs of this machine: in runs, verified, whatever tells where they lie."""
+"""Reading and verifying frames in the packs of the store, neighbours with one call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADER: Final = pack.FRAME_HEADER_SIZE
 
 
 class ObjectLocation(NamedTuple):
-    """Where an object lies: in the pack with this database id, sorted so that reading goes forward on the disk."""
+    """The location of an object in the pack with a database id. Sorted locations are read forward on the disk."""
 
     pack: int
     offset: int
@@ -32,21 +32,21 @@ class ObjectLocation(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where its frame ends."""
+        """The offset of the end of its frame."""
         return self.offset + _HEADER + self.stored_size
 
     def row(self) -> Row:
-        """The same as a pack's footer has it. The checksum, which the database does not keep, is 0."""
+        """The row in the footer of the pack. The checksum is 0, since the database does not have it."""
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
 
 def location_of(number: int, row: Row) -> ObjectLocation:
-    """The object that `row` of the footer of the pack with this number lists."""
+    """The location in `row` of the footer of the pack with the database id `number`."""
     return ObjectLocation(number, row.offset, row.oid, row.kind, row.codec, row.raw_size, row.stored_size)
 
 
 class FrameReader:
-    """Reads frames. `pack_of` answers with the name and the file of the pack that has a number."""
+    """Reads frames. `pack_of` returns the name and the file of the pack with a database id."""
 
     def __init__(self, pack_of: Callable[[int], tuple[Oid, Path]]) -> None:
         self._pack_of = pack_of
@@ -54,18 +54,18 @@ class FrameReader:
         self._open: dict[Oid, PackReader] = {}
 
     def close(self) -> None:
-        """Let go of all open packs."""
+        """Close all open packs."""
         for reader in self._open.values():
             reader.close()
         self._open.clear()
 
     def forget(self, name: Oid) -> None:
-        """The file of the pack `name` is another one now."""
+        """Close the pack `name`: it has another file now."""
         if name in self._open:
             self._open.pop(name).close()
 
     def pack(self, number: int) -> PackReader:
-        """The open pack with a number. Raises FileNotFoundError if it has been removed."""
+        """The open pack with a database id. Raises FileNotFoundError if it has been removed."""
         name, path = self._pack_of(number)
         reader = self._open.get(name)
         if reader is None:
@@ -75,13 +75,13 @@ class FrameReader:
         return reader
 
     def content(self, found: ObjectLocation) -> bytes:
-        """The content of an object that is not chunked, checked against its oid."""
+        """The verified content of an object that is not chunked."""
         return self._decoder.decode(found.row(), self._payload(found, self._frame(found)))
 
     def contents(self, found: Sequence[ObjectLocation]) -> Iterator[tuple[ObjectLocation, bytes | CorruptError]]:
-        """The contents of objects that are not chunked, in the order of `found`: neighbours are read with one call.
+        """The verified contents of objects that are not chunked, in the order of `found`.
 
-        A damaged object yields its error, and the others follow.
+        Reads neighbours with one call. Yields the error of a corrupt object, and continues with the others.
         """
         for run in neighbours(found):
             start = run[0].offset
@@ -94,7 +94,7 @@ class FrameReader:
                     yield one, error
 
     def recipe(self, found: ObjectLocation) -> Recipe:
-        """The recipe of a chunked blob, checked against its frame's checksum."""
+        """The recipe of a chunked blob, verified by the checksum of its frame."""
         row, payload = self._decoder.open_frame(found.row(), self._frame(found))
         return decode_recipe(row, payload)
 
@@ -104,14 +104,14 @@ class FrameReader:
         return memoryview(self.pack(found.pack).read(found.offset, found.end - found.offset))
 
     def _payload(self, found: ObjectLocation, frame: memoryview) -> memoryview:
-        # Comparing bytes is several times faster than decoding the header, for the thousands of a checkout.
+        # A checkout reads thousands of frames: comparing bytes is several times faster than decoding headers.
         if frame[: pack.FIELDS_SIZE] != pack.frame_fields(found.row()):
             raise corrupt(found.oid)
         return frame[_HEADER:]
 
 
 def neighbours(found: Sequence[ObjectLocation]) -> Iterator[Sequence[ObjectLocation]]:
-    """Runs of frames that lie side by side in one pack, of a few MiB at most."""
+    """Runs of adjacent frames of one pack, of a few MiB at most."""
     start = 0
     for at in range(1, len(found) + 1):
         first = found[start]

@@ -1,9 +1,8 @@
-"""Loose blobs that are being put together: files with holes, filled in any order, kept until they are whole.
+"""Loose blobs that a fetch assembles: files with holes, filled in any order, kept until they are complete.
 
-A part is called by what it will be and by the recipe it follows, so that whoever goes on after an interruption finds
-it. It has no journal: which chunks are in it is told by hashing them. While a process fills it, it has a name that no
-other process will ever use: so what is moved to its place is what was filled, whoever else puts the same together.
-In a store that others use, each user on each machine has parts of their own.
+The name has the oid and a hash of the recipe, so that the next fetch finds the file after an interruption. There is no
+journal: the next fetch hashes the chunks. While a process fills the file, the name is unique to that process, so no two
+processes fill the same file. In a shared store, each user on each machine has files of their own.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ from dver.core.platform.processes import is_alive, process_space
 from dver.formats import recipe as recipe_format
 from dver.formats.recipe import Chunk, Recipe
 from dver.store.objects.codec import corrupt
-from dver.store.objects.file_creation import DAY, ScratchDirectory, explaining
+from dver.store.objects.file_creation import DAY, ScratchDirectory, explaining_permissions
 from dver.store.objects.loose import LooseBlobs
 
 SUFFIX: Final = ".part"
 
 
 class IncompleteBlob:
-    """The loose blob `oid` while it is put together in the folder `scratch`. To be used in a `with` block."""
+    """The loose blob `oid` during its assembly in `scratch`. Use it in a `with` block."""
 
     def __init__(self, scratch: ScratchDirectory, oid: Oid, recipe: Recipe, donor: Path | None = None) -> None:
-        """One that was left over, or one that begins with the content of the file `donor`, if the disk can share."""
+        """Take over an interrupted one, or start with a reflink of the file `donor` if the disk has reflinks."""
         self.oid = oid
         self.recipe = recipe
-        followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks) + scratch.whose)
+        followed = xxh3_64_hexdigest(recipe_format.encode(recipe.chunks) + scratch.owner_key)
         stem = f"{oid.hex()}-{followed}"
         self._released = scratch / f"{stem}{SUFFIX}"
         self.path = scratch / f"{stem}-{os.getpid()}-{_space()}-{os.urandom(6).hex()}{SUFFIX}"
-        with explaining(scratch.folder):
+        with explaining_permissions(scratch.folder):
             self._begun = self._claim(stem)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC) if self._begun else self._make(scratch, donor)
 
@@ -55,13 +54,13 @@ class IncompleteBlob:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._fd)
-        with suppress(FileNotFoundError):  # it is finished, or was given up
+        with suppress(FileNotFoundError):  # it is complete, or discarded
             os.rename(self.path, self._released)
 
     def _claim(self, stem: str) -> bool:
-        """Take over a part that nobody fills any more, if there is one."""
+        """Take over the file of a process that has ended, if there is one."""
         for name in _left_over(self.path.parent, stem):
-            with suppress(FileNotFoundError):  # another process was quicker
+            with suppress(FileNotFoundError):  # another process was faster
                 os.rename(self.path.with_name(name), self.path)
                 return True
         return False
@@ -80,8 +79,8 @@ class IncompleteBlob:
             raise
         return fd
 
-    def lacking(self) -> Iterator[tuple[int, Chunk]]:
-        """The chunks that are not in it yet, each with its offset."""
+    def missing_chunks(self) -> Iterator[tuple[int, Chunk]]:
+        """The chunks that it lacks, each with its offset."""
         offset = 0
         for chunk in self.recipe.chunks:
             if not self._begun or Oid.of(os.pread(self._fd, chunk.size, offset)) != chunk.oid:
@@ -89,27 +88,26 @@ class IncompleteBlob:
             offset += chunk.size
 
     def write(self, offset: int, content: bytes) -> None:
-        """Put a chunk, which the caller has verified, in its place."""
+        """Write a chunk that the caller has verified."""
         view = memoryview(content)
         while view:
             written = os.pwrite(self._fd, view, offset)
             view, offset = view[written:], offset + written
 
     def finish(self, loose: LooseBlobs) -> None:
-        """Move the whole blob to its place. Raises CorruptError, and gives the part up, if it is not what it should be:
-        then its recipe lied."""
+        """Move the complete blob into the store. Raises CorruptError, and discards it, if the recipe was wrong."""
         if hash_file(self._fd) != self.oid:
-            self.give_up()
+            self.discard()
             raise corrupt(self.oid)
         loose.adopt(self.path, self.oid)
 
-    def give_up(self) -> None:
-        """Throw away what there is."""
+    def discard(self) -> None:
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
 
 def clear_incomplete_blobs(scratch: ScratchDirectory) -> None:
-    """Delete parts that nobody has gone on with for a day. Nothing is said about what cannot be deleted."""
+    """Delete incomplete blobs that did not change for a day. Errors are ignored."""
     for name in _left_over(scratch.folder, r"[0-9a-f]{64}-[0-9a-f]{16}", other_spaces=True):
         with suppress(OSError):
             if (scratch / name).stat().st_mtime < time.time() - DAY:
@@ -117,13 +115,15 @@ def clear_incomplete_blobs(scratch: ScratchDirectory) -> None:
 
 
 def is_incomplete_blob(name: str) -> bool:
-    """Is this the name of a part?"""
+    """Is this the name of an incomplete blob?"""
     return name.endswith(SUFFIX)
 
 
 def _left_over(folder: Path, stem: str, *, other_spaces: bool = False) -> Iterator[str]:
-    """Names of parts in `folder` that begin as the pattern `stem` says: those that were released, and those whose
-    process ended without doing that. With `other_spaces` also those of other machines and containers."""
+    """The names in `folder` that match the pattern `stem` and that no process fills: released, or the process has died.
+
+    With `other_spaces`, those of other machines and containers count, too.
+    """
     named = re.compile(stem + r"(?:-(\d{1,9})-([0-9a-f]{8})-[0-9a-f]{12})?" + re.escape(SUFFIX))
     with suppress(FileNotFoundError):
         for name in sorted(os.listdir(folder)):

@@ -1,4 +1,4 @@
-"""Loose blobs: large files kept as files of their own, so that the workspace can share their disk space."""
+"""Loose blobs: large blobs as files of their own, so that the workspace can share their disk space."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dver.core.oid import Oid
 from dver.core.platform import blocks
 from dver.core.platform.blocks import reflink
 from dver.store.objects.codec import corrupt, missing
-from dver.store.objects.file_creation import FINISHED, ScratchDirectory, explaining
+from dver.store.objects.file_creation import FINISHED, ScratchDirectory, explaining_permissions
 
 PIECE: Final = 4 << 20
 _ASKED_ONE_BY_ONE: Final = 16
-"""Blobs that are looked for in one folder before it is listed: on a network disk each costs a request."""
+"""Lookups in one directory before it is listed: on a network disk each lookup is a request."""
 
 
 class LinkMode(Enum):
-    """How large files in the workspace relate to the store (`cache.link`)."""
+    """How large files in the workspace share disk space with the store (`cache.link`)."""
 
     AUTO = "auto"
-    """Reflink where the disk can; a copy elsewhere."""
+    """A reflink if the disk has them; otherwise a copy."""
     REFLINK = "reflink"
     HARDLINK = "hardlink"
     SYMLINK = "symlink"
@@ -36,16 +36,16 @@ class LinkMode(Enum):
 
     @property
     def shares_file(self) -> bool:
-        """Is the workspace's file the store's own, so that it must be read-only?"""
+        """Is the file in the workspace the file of the store, and so read-only?"""
         return self in (LinkMode.HARDLINK, LinkMode.SYMLINK)
 
     def wants_loose(self, scratch: ScratchDirectory) -> bool:
-        """Should large blobs be kept loose in the store of `scratch`: can the workspace share them?"""
+        """Are large blobs loose in the store of `scratch`: can the workspace share them?"""
         return self.shares_file or (self is not LinkMode.COPY and can_reflink(scratch))
 
 
 class LooseBlobs:
-    """The folder `root` of loose blobs, fanned out by the first byte of their oid; new ones come from `scratch`."""
+    """The loose blobs in the directory `root`, grouped by the first byte of their oid."""
 
     def __init__(self, root: Path, scratch: ScratchDirectory | None = None) -> None:
         self.root = root
@@ -55,18 +55,18 @@ class LooseBlobs:
         self._listed: dict[str, set[str]] = {}
 
     def path(self, oid: Oid) -> Path:
-        """Where the blob `oid` is, or would be."""
+        """The path of the blob `oid`."""
         text = oid.hex()
         return self.root / text[:2] / text[2:]
 
     def refresh(self) -> None:
-        """Forget what is known of the disk."""
+        """Forget which files exist."""
         self._folders = None
         self._asked.clear()
         self._listed.clear()
 
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are here. Asks the disk only where a folder exists that could hold one."""
+        """Those of `oids` that exist. Asks the disk only about directories that exist."""
         if self._folders is None:
             with suppress(FileNotFoundError):
                 self._folders = set(os.listdir(self.root))
@@ -87,8 +87,8 @@ class LooseBlobs:
             self._listed[folder] = set(os.listdir(self.root / folder))
         return name in self._listed.get(folder, ())
 
-    def is_of_others(self, oid: Oid, size: int) -> bool:
-        """Is the blob `oid` of `size` bytes here, and somebody else's file?"""
+    def belongs_to_other_user(self, oid: Oid, size: int) -> bool:
+        """Does the blob `oid` of `size` bytes exist as a file of another user?"""
         try:
             status = os.stat(self.path(oid))
         except FileNotFoundError:
@@ -96,11 +96,11 @@ class LooseBlobs:
         return status.st_uid != os.geteuid() and status.st_size == size
 
     def size(self, oids: Iterable[Oid]) -> int:
-        """Bytes of the blobs `oids`, which are here."""
+        """The size in bytes of the blobs `oids`, which exist."""
         return sum([self.path(oid).stat().st_size for oid in oids])
 
     def all(self) -> Iterator[Oid]:
-        """Every blob that is here."""
+        """All loose blobs."""
         with suppress(FileNotFoundError):
             for folder in sorted(os.listdir(self.root)):
                 for name in sorted(os.listdir(self.root / folder)):
@@ -108,19 +108,19 @@ class LooseBlobs:
                         yield Oid(bytes.fromhex(folder + name))
 
     def inodes(self) -> dict[tuple[int, int], Oid]:
-        """The blobs that have other hard links, by device and inode."""
+        """The blobs with other hard links, by device and inode."""
         found = {}
         for oid in self.all():
-            with suppress(FileNotFoundError):  # just removed
+            with suppress(FileNotFoundError):  # removed meanwhile
                 status = os.stat(self.path(oid))
                 if status.st_nlink > 1:
                     found[status.st_dev, status.st_ino] = oid
         return found
 
-    def renew_if_touched(self, oid: Oid) -> None:
-        """Give the blob `oid` a new file if somebody has changed the mode of its file, through a link to it.
+    def replace_if_mode_changed(self, oid: Oid) -> None:
+        """Replace the file of the blob `oid` by a copy if its mode was changed through a link.
 
-        The links keep the old file, and the new one is as it should be. Raises MissingObjectError or CorruptError.
+        Links keep the old file. Raises MissingObjectError or CorruptError.
         """
         with self.open(oid) as file:
             status = os.fstat(file.fileno())
@@ -137,7 +137,7 @@ class LooseBlobs:
                 path.unlink(missing_ok=True)
 
     def pieces(self, oid: Oid) -> Iterator[bytes]:
-        """The content piece by piece; a CorruptError with the end of it takes it all back."""
+        """The content piece by piece. Raises CorruptError at the end if it was wrong."""
         hasher = large_hash()
         with self.open(oid) as file:
             while piece := file.read(PIECE):
@@ -159,15 +159,15 @@ class LooseBlobs:
             pass
 
     def adopt(self, file: Path, oid: Oid) -> None:
-        """Move `file`, whose content is `oid`, into the store for good. It must lie on the store's disk."""
+        """Move `file`, whose content is `oid`, into the store, durably. It must be on the disk of the store."""
         target = self.path(oid)
         fd = os.open(file, os.O_RDONLY)
         try:
             blocks.sync(fd)
-            self._scratch.finish(fd)
+            self._scratch.set_final_mode(fd)
         finally:
             os.close(fd)
-        self._scratch.place(file, target)
+        self._scratch.move_into_place(file, target)
         fsync_dir(self.root)
         if self._folders is not None:
             self._folders.add(target.parent.name)
@@ -176,10 +176,10 @@ class LooseBlobs:
 
 
 def can_reflink(scratch: ScratchDirectory) -> bool:
-    """Can two files of the store share their blocks? Tried out in `scratch`, with two that are gone afterwards."""
+    """Can two files of the store share their blocks? Tries it with two temporary files in `scratch`."""
     (one, source), (other, target) = scratch.create("probe"), scratch.create("probe")
     try:
-        with explaining(scratch.folder):
+        with explaining_permissions(scratch.folder):
             os.write(source, b"dver")
             return reflink(source, target, other)
     finally:

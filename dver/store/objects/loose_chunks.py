@@ -1,6 +1,6 @@
-"""Which chunks lie in loose blobs, so that a later version of a large file is put together from what is here.
+"""The positions of chunks in loose blobs, from which a later version of a large file can be assembled.
 
-A cache in the index database, filled when a blob is fetched or pushed: what it does not know costs a download.
+A cache in the index database. Fetching and pushing fill it; a chunk that it does not know costs a download.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dver.store.objects.loose import LooseBlobs
 
 
 class ChunkLocation(NamedTuple):
-    """Where a chunk lies, sorted so that reading goes forward. `offset` and `size` in bytes."""
+    """The location of a chunk in a loose blob. Sorted locations are read forward. `offset` and `size` in bytes."""
 
     blob: Oid
     offset: int
@@ -30,21 +30,21 @@ class ChunkLocation(NamedTuple):
 
 
 class LooseChunks:
-    """The chunks of the blobs in `loose`, as far as `database` knows them."""
+    """The known chunks of the blobs in `loose`, recorded in `database`."""
 
     def __init__(self, database: Database, loose: LooseBlobs) -> None:
         self._database = database
         self._loose = loose
 
     def cut(self, blob: Oid) -> Recipe:
-        """Cut the loose blob `blob` into chunks, and remember them. Raises CorruptError if it is damaged."""
+        """Cut the loose blob `blob` into chunks, and record them. Raises CorruptError if it is corrupt."""
         pieces = self._loose.pieces(blob)
         recipe = Recipe(tuple(Chunk(Oid.of(chunk), len(chunk)) for chunk in chunking.cut(pieces)))
-        self.note(blob, recipe)
+        self.record(blob, recipe)
         return recipe
 
-    def note(self, blob: Oid, recipe: Recipe) -> None:
-        """Remember what the loose blob `blob` is made of."""
+    def record(self, blob: Oid, recipe: Recipe) -> None:
+        """Record the chunks of the loose blob `blob`."""
         with self._database.transaction():
             self._database.write("INSERT OR IGNORE INTO loose_blobs (oid) VALUES (?)", [(bytes(blob),)])
             ((number,),) = self._database.rows("SELECT id FROM loose_blobs WHERE oid = ?", (bytes(blob),))
@@ -53,11 +53,11 @@ class LooseChunks:
             for oid, size in recipe.chunks:
                 rows.append((bytes(oid), number, offset, size))
                 offset += size
-            # The newest blob is the likeliest to stay.
+            # The newest blob is the most likely to stay.
             self._database.write("INSERT OR REPLACE INTO loose_chunks VALUES (?, ?, ?, ?)", rows)
 
-    def find(self, oids: Iterable[Oid]) -> list[ChunkLocation]:
-        """Where those of `oids` lie that are known to be in a loose blob that is here, in reading order."""
+    def locate(self, oids: Iterable[Oid]) -> list[ChunkLocation]:
+        """The locations of those of `oids` that are in an existing loose blob, in reading order."""
         if not self._database.rows("SELECT 1 FROM loose_chunks LIMIT 1"):
             return []
         query = (
@@ -71,10 +71,10 @@ class LooseChunks:
         return sorted(place for place in places if place.blob in here)
 
     def donor(self, recipe: Recipe) -> Path | None:
-        """The loose blob that has most of `recipe`'s bytes at the very same place, if that is half of them or more."""
+        """The loose blob with the most bytes of `recipe` at the same offsets, if that is at least half of them."""
         offsets = dict(zip(recipe.oids, accumulate((chunk.size for chunk in recipe.chunks), initial=0), strict=False))
         shared: Counter[Oid] = Counter()
-        for place in self.find(offsets):
+        for place in self.locate(offsets):
             if place.offset == offsets[place.oid]:
                 shared[place.blob] += place.size
         for blob, size in shared.most_common(1):
@@ -83,9 +83,7 @@ class LooseChunks:
         return None
 
     def contents(self, places: Iterable[ChunkLocation]) -> Iterator[tuple[Oid, bytes]]:
-        """The chunks at `places`, verified. What is not there any more is left out: an outdated note, or a damaged
-        blob, which whoever needs that one will notice.
-        """
+        """The verified chunks at `places`. Leaves out outdated locations, and chunks of corrupt blobs."""
         for blob, group in groupby(places, key=lambda place: place.blob):
             with suppress(OSError), open(self._loose.path(blob), "rb", buffering=0) as file:
                 for place in group:

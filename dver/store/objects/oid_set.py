@@ -1,4 +1,4 @@
-"""Millions of oids in little memory."""
+"""Collections of millions of oids in little memory."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 from dver.core.oid import SIZE, Oid
 
 _PREFIX: Final = 16
-"""Bytes of an oid that are kept: nobody can make two objects that share as many."""
+"""Bytes of an oid that are stored. To find two objects that share them is not feasible."""
 _PARTS: Final = 16
 
 
 class OidSet:
-    """A set to which is only added: about a hundred bytes for each oid, where a set of them takes twice that."""
+    """A set that only grows: about a hundred bytes for each oid. A plain set needs twice as much."""
 
     def __init__(self) -> None:
-        # In parts, so that what a set needs to grow is little beside the whole.
+        # Split, since a set that grows needs its memory twice for a moment.
         self._parts: list[set[int]] = [set() for _ in range(_PARTS)]
 
     def __contains__(self, oid: object) -> bool:
@@ -26,7 +26,7 @@ class OidSet:
         return sum(map(len, self._parts))
 
     def fresh(self, oids: Iterable[Oid]) -> list[Oid]:
-        """Those of `oids` that were not in it, in order and each once; from now on they are."""
+        """Add `oids`. Returns those that are new, in order and each once."""
         parts, found = self._parts, []
         for oid in oids:
             part, number = parts[oid[0] % _PARTS], int.from_bytes(oid[:_PREFIX], "big")
@@ -37,7 +37,7 @@ class OidSet:
 
 
 class OidList:
-    """A list to which is only added: 32 bytes for each oid."""
+    """A list that only grows: 32 bytes for each oid."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()

@@ -1,4 +1,4 @@
-"""Pack files on this machine: written once, then only read."""
+"""Reading and writing pack files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dver.store.objects.file_creation import ScratchDirectory
 SUFFIX: Final = ".pack"
 _BUFFER: Final = 1 << 20
 _DAMAGED: Final = (errno.EIO, errno.EISDIR)
-"""What the system says where a pack is damaged, and another one may be good."""
+"""Errors of a read that count as a corrupt pack."""
 
 
 def pack_file_name(name: Oid) -> str:
@@ -31,7 +31,7 @@ def pack_file_name(name: Oid) -> str:
 
 
 def parse_pack_file_name(file_name: str) -> Oid | None:
-    """The pack that a file of this name holds, or None if it is no pack."""
+    """The pack with this file name, or None for another file."""
     stem, suffix = os.path.splitext(file_name)
     if suffix != SUFFIX or len(stem) != 64:
         return None
@@ -41,7 +41,7 @@ def parse_pack_file_name(file_name: str) -> Oid | None:
 
 
 class PackWriter:
-    """A pack that is being written, in a temporary file of `scratch`."""
+    """Writes a pack to a temporary file in `scratch`."""
 
     def __init__(self, scratch: ScratchDirectory) -> None:
         self._scratch = scratch
@@ -61,16 +61,16 @@ class PackWriter:
 
     @property
     def size(self) -> int:
-        """Bytes written so far, without the footer. A frame counts, and only then, once its row is in `rows`."""
+        """Bytes written so far, without the footer. A frame counts once its row is in `rows`."""
         return self.rows[-1].end if self.rows else len(pack.HEADER)
 
     def add(self, oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> None:
-        """Append an object whose encoded form is `payload`."""
+        """Append an object with the encoded form `payload`."""
         header, checksum = pack.frame_header(oid, kind, codec, raw_size, payload)
         self._append(Row(oid, kind, codec, self.size, raw_size, len(payload), checksum), header, payload)
 
     def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
-        """Append a frame verbatim, as it stands in another pack. The caller has checked it."""
+        """Append a verbatim frame of another pack. The caller has verified it."""
         oid, kind, codec, _, raw_size, stored_size, checksum = row
         self._file.write(frame)
         self.rows.append(Row(oid, kind, codec, self.size, raw_size, stored_size, checksum))
@@ -81,9 +81,9 @@ class PackWriter:
         self.rows.append(row)
 
     def seal(self, *, durable: bool = True) -> Oid:
-        """Write the footer; make the file durable. Returns the pack's name; the file is still a temporary one."""
+        """Write the footer and make the file durable. Returns the name of the pack. The file is still temporary."""
         footer = pack.encode_footer(self.rows)
-        # An interrupted write may have left part of a frame behind the last one that is whole.
+        # An interrupted write may have left part of a frame after the last complete one.
         self._file.seek(self.size)
         self._file.truncate()
         self._file.write(footer)
@@ -94,22 +94,22 @@ class PackWriter:
         return Oid.of(footer)
 
     def move_to(self, folder: Path, name: Oid) -> Path:
-        """Give a sealed pack its name in `folder`, for good."""
+        """Move a sealed pack to its name in `folder`."""
         target = folder / pack_file_name(name)
-        self._scratch.finish(self._file.fileno())
+        self._scratch.set_final_mode(self._file.fileno())
         try:
-            self._scratch.place(self.path, target)
+            self._scratch.move_into_place(self.path, target)
         except FileNotFoundError:
             raise LocalIOError(
                 "a pack vanished while it was being written",
-                why="nothing was written to it for a day, so another process took it for a leftover",
+                why="nothing was written to it for a day, so another process cleared it as a leftover",
                 fix="run the same command again",
             ) from None
         self._file.close()
         return target
 
     def discard(self) -> None:
-        """Throw away what has not been moved to its place."""
+        """Delete a pack that was not moved into place."""
         if not self._file.closed:
             self.path.unlink(missing_ok=True)
             with suppress(OSError):  # a full disk: the buffer cannot be flushed, and need not be
@@ -117,19 +117,19 @@ class PackWriter:
 
 
 class ContentHash:
-    """The oid and size of content that passes by in pieces."""
+    """Computes the oid and the size of content in pieces."""
 
     def __init__(self) -> None:
         self._hash = large_hash()
         self.size = 0
 
     def update(self, piece: bytes | memoryview) -> None:
-        """`piece` comes next."""
+        """Add the next piece."""
         self._hash.update(piece)
         self.size += len(piece)
 
     def oid(self) -> Oid:
-        """The id of all that was seen so far."""
+        """The oid of all pieces so far."""
         return Oid(self._hash.digest())
 
 
@@ -139,11 +139,11 @@ class PackReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = os.open(path, os.O_RDONLY)
-        # Whoever forgets a store lets go of its packs. No file object, as that refuses to open what is no file.
+        # Closed with the last reference. Not a file object, which refuses to open a directory.
         self._close = weakref.finalize(self, os.close, self._fd)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -155,7 +155,7 @@ class PackReader:
         self.close()
 
     def rows(self, name: Oid) -> list[Row]:
-        """The footer's rows. Raises CorruptError unless the footer is the one that `name` vouches for."""
+        """The rows of the footer. Raises CorruptError unless `name` is its hash."""
         size = os.fstat(self._fd).st_size
         tail = self.read(max(0, size - pack.TRAILER_SIZE), pack.TRAILER_SIZE)
         length, stated = pack.decode_trailer(tail)
@@ -171,7 +171,7 @@ class PackReader:
         return rows
 
     def read(self, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset`; fewer where the pack ends early, or the disk cannot read on."""
+        """`length` bytes from `offset`; fewer if the pack is shorter, or the disk cannot read on."""
         try:
             return os.pread(self._fd, length, offset)
         except OSError as error:

@@ -47,7 +47,7 @@ class GcGuard:
         self._before = gc_stamp(store)
         store.refresh()
 
-    def lacking(self, roots: Roots) -> set[Oid]:
+    def recheck(self, roots: Roots) -> set[Oid]:
         """Call this after `roots` are named. Restores what they reach if a gc ran since, and returns what is lost."""
         now = gc_stamp(self._store)
         if now.last == self._before.last and not self._before.unfinished and not now.unfinished:

@@ -1,4 +1,4 @@
-"""Comparing two trees, wherever their entries come from: what is equal is skipped, whole directories at a time."""
+"""Comparing two trees. Equal directories are skipped without reading them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 
 TreeReader = Callable[[Oid], Sequence[Entry]]
-"""Answers with the entries of a directory, sorted by name."""
+"""Reads the entries of a directory, sorted by name."""
 
 
 class ChangeStatus(Enum):
-    """How a path differs between two trees."""
+    """The kind of difference of a path between two trees."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -24,25 +24,25 @@ class ChangeStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TreeChange:
-    """A path that differs. `path` is relative to the trees' root, empty for the root itself."""
+    """A path that differs between two trees. `path` is relative to their root, and empty for the root itself."""
 
     status: ChangeStatus
     path: bytes
     old: Entry | None
     new: Entry | None
     old_path: bytes | None = None
-    """Where a renamed file was before."""
+    """The earlier path of a renamed file."""
 
 
 def same(old: Entry | None, new: Entry | None) -> bool:
-    """Do both entries stand for the same bytes and mode?"""
+    """Do both entries have the same content and mode?"""
     if old is None or new is None:
         return old is new
     return old.oid == new.oid and old.kind == new.kind
 
 
 def paired(old: Sequence[Entry], new: Sequence[Entry]) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
-    """The names of two directories in order, each with its entry in both."""
+    """The names of two directories in order, each with its entry in either."""
     if old is new:
         return
     left = {entry.name: entry for entry in old}
@@ -74,9 +74,9 @@ def compare_part(
     *,
     path: bytes = b"",
 ) -> Iterator[TreeChange]:
-    """How `new`, a part of a directory, differs from the whole `old`: what it does not have is no change.
+    """The differences between `new`, a part of a directory, and the whole `old`. Files that `new` lacks are no change.
 
-    `entries` answers with those of some names that a directory of `old` has.
+    `entries` reads those of some names that a directory of `old` has.
     """
     if same(old, new):
         return
@@ -94,7 +94,7 @@ def compare_part(
 
 
 def with_renames(changes: Iterable[TreeChange]) -> list[TreeChange]:
-    """The same changes, a removal and an addition of the same content told as one renaming. Empty files stay apart."""
+    """`changes`, where a removal and an addition of the same content are one rename. That excludes empty files."""
     listed = list(changes)
     removed = {
         c.old.oid: c for c in reversed(listed) if c.status is ChangeStatus.REMOVED and c.old and _is_content(c.old)
@@ -131,12 +131,12 @@ def find(root: Entry, parts: Sequence[bytes], read: TreeReader) -> Entry | None:
 
 
 def join(folder: bytes, name: bytes) -> bytes:
-    """`name` in `folder`, where no folder is the root."""
+    """The path of `name` in `folder`, which is empty for the root."""
     return folder + b"/" + name if folder else name
 
 
 def _children(entry: Entry | None, read: TreeReader) -> Sequence[Entry] | None:
-    """The entries below a directory; None for what is no directory, or absent."""
+    """The entries of a directory; None for a file, a link, or no entry."""
     return read(entry.oid) if entry is not None and entry.kind is Kind.DIRECTORY else None
 
 

@@ -1,4 +1,4 @@
-"""Changing one place inside of a tree: only the directories above it are written anew."""
+"""Editing trees: replacing one path, and combining a recorded tree with a part of it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dver.store.trees.compare import TreeReader
 def replace_entry(
     top: Entry, inside: Sequence[bytes], found: Entry | None, *, read: TreeReader, emit: Callable[[Oid, bytes], None]
 ) -> Entry:
-    """`top` with `found` at the place `inside` of it, or with nothing there. Directories on the way are made.
+    """`top` with the entry at the path `inside` replaced by `found`, or removed if that is None.
 
-    `emit` takes the encoded trees that are new.
+    Creates missing directories. Writes only the trees above the path, by `emit`.
     """
     if not inside:
         assert found is not None
@@ -33,7 +33,7 @@ def replace_entry(
 
 
 def overlay(recorded: Entry, found: Entry, *, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
-    """`recorded` with all that was `found` in place of it: what was not found stays as it is recorded."""
+    """`recorded`, with entries replaced by those of `found`. Entries that `found` lacks stay as recorded."""
     if recorded.kind is not Kind.DIRECTORY or found.kind is not Kind.DIRECTORY or recorded.oid == found.oid:
         return found
     children = {child.name: child for child in read(recorded.oid)}
@@ -51,7 +51,7 @@ def keep_common(
     read: TreeReader,
     emit: Callable[[Oid, bytes], None],
 ) -> Entry:
-    """`recorded` without what was not `found`. A directory of `recorded` that cannot be read is as it was found."""
+    """`recorded` without the entries that `found` lacks. A missing directory of `recorded` is taken from `found`."""
     if recorded.kind is not Kind.DIRECTORY or found.kind is not Kind.DIRECTORY or recorded.oid == found.oid:
         return recorded
     children = read(found.oid)
@@ -65,6 +65,6 @@ def keep_common(
 
 
 def directory_entry(name: bytes, entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
-    """A directory called `name` with `entries`, sorted by name."""
+    """The entry of a directory called `name` with `entries`, which are sorted by name."""
     size, files = totals(entries)
     return Entry(name, Kind.DIRECTORY, write_directory(entries, emit), size, files)

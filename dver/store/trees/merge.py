@@ -1,8 +1,8 @@
-"""Merging two trees that came from a third, file by file. What only one side changed is taken whole, and never read.
+"""Three-way merge of trees, file by file. Directories that only one side changed are not read.
 
-A path conflicts where both sides changed it and the changes differ. A file's content and its executable bit are merged
-apart. What one side renamed (deleted, and added with the same content elsewhere) and the other modified is modified at
-its new place.
+A path conflicts if both sides changed it in different ways. The content of a file and its executable bit are merged
+separately. If one side renamed a file (deleted it, and added the same content elsewhere) and the other modified it, the
+result has the modified content at the new path.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _FILES: Final = (Kind.FILE, Kind.EXECUTABLE)
 
 
 class MergeChoice(Enum):
-    """How a conflict is decided."""
+    """The resolution of a conflict."""
 
     OURS = "ours"
     THEIRS = "theirs"
     UNION = "union"
-    """Both are kept, under names of their own."""
+    """Both versions are kept, under different names."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeConflict:
-    """A path, relative to the root, that both sides changed, each in its own way. None is for what is not there."""
+    """A path, relative to the root, that both sides changed differently. None: the path does not exist on that side."""
 
     path: bytes
     base: Entry | None
@@ -43,15 +43,15 @@ class TreeConflict:
 
 @dataclass(frozen=True, slots=True)
 class MergedTree:
-    """What came of it. With conflicts there is no tree, and none was emitted."""
+    """The result of a merge. With conflicts there is no tree, and nothing was written."""
 
     entry: Entry | None
-    """None with conflicts, and where nothing is left."""
+    """None with conflicts, and if the merged tree is empty."""
     conflicts: tuple[TreeConflict, ...] = ()
 
 
 Choose = Callable[[TreeConflict], MergeChoice | None]
-"""Decides a conflict, or leaves it open with None."""
+"""Returns the resolution of a conflict, or None to leave it open."""
 
 
 def undecided(_conflict: TreeConflict) -> None:
@@ -68,9 +68,9 @@ def merge(
     emit: Callable[[Oid, bytes], None],
     choose: Choose = undecided,
 ) -> MergedTree:
-    """Merge `ours` and `theirs`, which both came from `base`; with None for that, they were both added.
+    """Merge `ours` and `theirs` with their common ancestor `base`, which is None if both sides added them.
 
-    `emit` takes the encoded trees that are new. The result bears the name of `ours`, or of `theirs` if that is absent.
+    Writes new trees by `emit`. The result has the name of `ours`, or of `theirs` if that is None.
     """
     with collector_paused():
         return _merge(base, ours, theirs, read, emit, choose)
@@ -101,9 +101,9 @@ def _merge(
 
 
 def union_names(name: bytes, taken: Collection[bytes] = ()) -> tuple[bytes, bytes]:
-    """The names under which a union keeps both versions of `name`: `a.ours.csv` and `a.theirs.csv`.
+    """The names of both versions of `name` in a union: `a.ours.csv` and `a.theirs.csv`.
 
-    Where one of these is taken, the first of `a.ours2.csv`, `a.ours3.csv` … that is not.
+    If one of these exists, the first free pair of `a.ours2.csv`, `a.ours3.csv` …
     """
     number = 1
     while True:
@@ -116,11 +116,11 @@ def union_names(name: bytes, taken: Collection[bytes] = ()) -> tuple[bytes, byte
 
 @dataclass(slots=True)
 class _Folder:
-    """A directory that is being merged. The root's parent has the root under an empty name."""
+    """A directory that is being merged. The root is a child, with an empty name, of a directory above it."""
 
     children: dict[bytes, Entry | _Folder | None]
     fixed: bool = True
-    """Does it exist even without anything in it? Not where one side deleted it."""
+    """Does it exist even if it is empty? Not if one side deleted it."""
 
 
 _Found = Entry | _Folder | None
@@ -128,13 +128,13 @@ _Found = Entry | _Folder | None
 
 @dataclass(slots=True)
 class _Merging:
-    """One merge: goes through what both sides changed."""
+    """Walks the directories that both sides changed."""
 
     read: TreeReader
     conflicts: list[TreeConflict] = field(default_factory=list)
 
     def merge(self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> _Found:
-        """What comes of one path. In place of a conflict there is nothing yet."""
+        """The merged content of one path; None for a conflict."""
         if same(ours, theirs) or same(base, theirs):
             return ours
         if same(base, ours):
@@ -146,7 +146,7 @@ class _Merging:
         if base is not None and (ours is None or theirs is None):
             left = ours or theirs
             if left is not None and _is_directory(left) != _is_directory(base):
-                return left  # both deleted what was there, and one put something of another kind in its place
+                return left  # both deleted it, and one added something of another kind
         settled = _merged_file(base, ours, theirs)
         if settled is None:
             self.conflicts.append(TreeConflict(path, base, ours, theirs))
@@ -159,7 +159,7 @@ class _Merging:
         children: dict[bytes, _Found] = {}
         for name in left.keys() | right.keys():
             mine, other = left.get(name), right.get(name)
-            # The same as in `merge`, here without a call for each of the many names that nobody touched.
+            # As in `merge`, but without a call for each of the many unchanged names.
             if mine is other or mine == other:
                 children[name] = mine
             else:
@@ -173,7 +173,7 @@ class _Merging:
 
 
 def _merged_file(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
-    """A file of which one side changed the content, and the other the executable bit."""
+    """A file whose content one side changed, and whose executable bit the other."""
     if base is None or ours is None or theirs is None or any(one.kind not in _FILES for one in (base, ours, theirs)):
         return None
     kind = theirs.kind if base.kind is ours.kind else ours.kind
@@ -186,7 +186,7 @@ def _merged_file(base: Entry | None, ours: Entry | None, theirs: Entry | None) -
 
 
 def _follow_renames(merging: _Merging, root: _Folder, three: tuple[Entry | None, ...]) -> None:
-    """Take out of the conflicts those where one side renamed the file that the other modified."""
+    """Resolve conflicts in which one side renamed the file that the other modified."""
     base, ours, theirs = three
     lost_by_us = [one for one in merging.conflicts if _may_be_renamed(one, one.ours, one.theirs)]
     lost_by_them = [one for one in merging.conflicts if _may_be_renamed(one, one.theirs, one.ours)]
@@ -219,8 +219,10 @@ def _both_files(one: Entry, other: Entry) -> bool:
 def _renamed(
     lost: Sequence[TreeConflict], base: Entry | None, side: Entry | None, read: TreeReader
 ) -> Iterator[tuple[TreeConflict, bytes]]:
-    """Where the side that deleted files added their content: with several places, the one of the same name, if it is
-    the only one. A place is taken for one file."""
+    """The new paths of files that one side deleted and added elsewhere.
+
+    Among several paths, the only one with the same name counts. No path counts for two files.
+    """
     wanted = {one.base.oid for one in lost if one.base is not None}
     places: dict[Oid, list[bytes]] = {}
     for change in compare(base, side, read, read):

@@ -1,4 +1,4 @@
-"""What a root reaches: trees, shards, blobs and chunks below it, each once, asked for in bulk and never one by one."""
+"""Walking the objects that roots reach: trees, shards, blobs and chunks, each once, in batches."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from dver.formats.tree import Kind, Leaf, Sharded
 from dver.store.trees.compare import join
 
 BATCH: Final = 10_000
-"""Objects that are asked about at once."""
+"""Objects in one batch."""
 NAMED: Final = 10
-"""Objects that an error names before it only counts."""
+"""Objects that an error names; it counts the others."""
 
 FindPresent = Callable[[ObjectKind, Sequence[Oid]], set[Oid]]
-"""Answers with those of the objects that are somewhere. A blob may have the bytes of a tree: hence the kind."""
+"""Returns those of the objects that exist. The kind matters: a blob may have the bytes of a tree."""
 
 
 class Reader(Protocol):
-    """Tells what is directly below objects."""
+    """Reads the trees and recipes during a walk."""
 
     def trees(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Leaf | Sharded]]:
-        """Those of the trees that can be read, in any order."""
+        """The readable ones of the trees, in any order."""
         ...
 
     def recipes(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Recipe]]:
-        """Of those of the blobs that are kept as chunks, the recipes that can be read, in any order."""
+        """The readable recipes of those of the blobs that are chunked, in any order."""
         ...
 
 
@@ -41,11 +41,11 @@ class ObjectBatch(NamedTuple):
     kind: ObjectKind
     oids: list[Oid]
     are_chunks: bool = False
-    """Are these parts of large blobs, rather than contents of files?"""
+    """Are these chunks of large blobs?"""
 
 
 class MissingObject(NamedTuple):
-    """An object that is not where it is needed. `path` is that of the file or directory it belongs to."""
+    """A missing object. `path` is the file or directory that needs it."""
 
     path: bytes
     oid: Oid
@@ -53,10 +53,10 @@ class MissingObject(NamedTuple):
 
 
 def walk(roots: Iterable[ObjectKey], reader: Reader, skip: FindPresent) -> Iterator[ObjectBatch]:
-    """All that `roots` reach, each object once: trees level by level, then blobs, each batch before its chunks.
+    """All objects that `roots` reach, each once: trees level by level, then blobs, each batch before its chunks.
 
-    What `skip` knows is left out, with all below it. An object is yielded before it is read; one that `reader` does
-    not answer with is not gone into.
+    Leaves out the objects that `skip` returns, with all below them. Yields an object before it is read, and ignores
+    what is below one that `reader` cannot read.
     """
     seen_trees: set[Oid] = set()
     seen_blobs: set[Oid] = set()
@@ -84,7 +84,7 @@ def walk(roots: Iterable[ObjectKey], reader: Reader, skip: FindPresent) -> Itera
 
 
 def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
-    """The trees (or shards) and the blobs that a tree names."""
+    """The trees or shards, and the blobs, in a tree."""
     if isinstance(found, Sharded):
         return [shard.oid for shard in found.shards], []
     directories = [entry.oid for entry in found.entries if entry.kind is Kind.DIRECTORY]
@@ -94,10 +94,10 @@ def children(found: Leaf | Sharded) -> tuple[list[Oid], list[Oid]]:
 def find_missing(
     roots: Iterable[ObjectRef], reader: Reader, present: FindPresent, *, closed: bool = False
 ) -> list[MissingObject]:
-    """What `roots` reach and `present` does not know, by path. A blob that lacks chunks is listed, with their size.
+    """The objects that `roots` reach and `present` does not return, by path. A blob with missing chunks counts, too.
 
-    With `closed`, an object that is present vouches for all below it, and those that are not are gone into, as far as
-    `reader` can; without it, those that are present are gone into.
+    Walks the trees that are present. With `closed`, a tree that is present is complete, so the walk skips it, and
+    enters those that are missing, as far as `reader` can read them.
     """
     lost: list[MissingObject] = []
     seen: set[tuple[ObjectKind, Oid]] = set()
@@ -133,7 +133,7 @@ def _lacking_chunks(blobs: Mapping[Oid, ObjectRef], reader: Reader, present: Fin
 
 
 def describe_missing(missing: Sequence[MissingObject]) -> str:
-    """The first few of `missing` for a message, and how many more there are."""
+    """The paths of the first few of `missing`, and the number of the others, for a message."""
     shown = [os.fsdecode(one.path) if one.path else str(one.oid) for one in missing[:NAMED]]
     more = len(missing) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
@@ -146,7 +146,7 @@ def _named_children(parent: ObjectRef, found: Leaf | Sharded) -> Iterator[Object
 
 
 def _fresh(oids: Sequence[Oid], seen: set[Oid]) -> list[Oid]:
-    """Those of `oids` that were not seen, in order and each once; from now on they are."""
+    """Those of `oids` that are not in `seen`, in order and each once. Adds them to it."""
     fresh = [oid for oid in dict.fromkeys(oids) if oid not in seen]
     seen.update(fresh)
     return fresh

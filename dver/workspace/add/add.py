@@ -91,12 +91,12 @@ def keep(
     """Take all that is requested into the store, and name it in pointers; to be called with the worktree's lock."""
     tries_left = TRIES
     while True:
-        watch = GcGuard(repo.store)
+        guard = GcGuard(repo.store)
         taken = take(repo, tracked, requests, pool, remote=remote, progress=progress)
         tries_left -= 1
         try:
             _note_parts(repo, requests, taken.complete)
-            _record(repo, requests, taken.added, watch)
+            _record(repo, requests, taken.added, guard)
             break
         except SweptError:
             if not tries_left:
@@ -180,8 +180,8 @@ def _take_one(
     return same(entries[one.path], snapshot.root)
 
 
-def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], watch: GcGuard) -> None:
-    write_pointers(repo, {one.path: one.pointer for one in added}, watch)
+def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], guard: GcGuard) -> None:
+    write_pointers(repo, {one.path: one.pointer for one in added}, guard)
     if repo.link_mode.shares_file:
         for one in added:
             place = repo.layout.absolute(one.path)

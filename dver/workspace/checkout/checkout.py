@@ -46,7 +46,7 @@ def check_out(
     rest is checked out where it is in the store; otherwise the parts are brought up to date. With `relink`, files that
     are linked to the store in another way than `cache.link` says are linked again. Call it within `repo.exclusive()`.
     """
-    watch = GcGuard(repo.store) if rev is not None else None
+    guard = GcGuard(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd, targets) if rev is None else ()
     wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
@@ -61,7 +61,7 @@ def check_out(
     if rev is not None:
         whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
         contents = read_blobs(repo.git, set(whole.values()))
-        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, watch)
+        write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, guard)
     return restored
 
 

@@ -133,7 +133,7 @@ class FileMaker:
         if entry.kind is not Kind.FILE:
             return False
         self._store.loose.verify(entry.oid)
-        self._store.loose.renew_if_touched(entry.oid)
+        self._store.loose.replace_if_mode_changed(entry.oid)
         source = os.fsencode(self._store.loose.path(entry.oid))
         if self._mode is LinkMode.SYMLINK:
             os.symlink(source, target)

@@ -103,7 +103,7 @@ class KeepInStore:
 
     def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`."""
-        return self._writer.lacking(oids()) - self._kept_by_pool
+        return self._writer.missing(oids()) - self._kept_by_pool
 
     def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         if len(candidates) < _WORTH_SHARING or not len(self._pool):

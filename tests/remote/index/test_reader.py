@@ -269,9 +269,9 @@ def test_a_mirror_that_breaks_in_the_middle_is_made_anew(spy: Counting, clone: C
     catalog.refresh()
     some = noise()[:3]
     for ask in (catalog.present, lambda oids: {found.oid for found in catalog.locate(oids)}):
-        clone.store.database.begin_again()
+        clone.store.database.recreate()
         assert ask([*some, Oid.of(b"a")]) == {*some, Oid.of(b"a")}
-    clone.store.database.begin_again()
+    clone.store.database.recreate()
     assert catalog.has_roots([Oid.of(b"r")]) == {Oid.of(b"r")}
 
 

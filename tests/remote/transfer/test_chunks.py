@@ -300,14 +300,14 @@ def test_a_part_is_taken_over_from_a_process_that_was_killed_and_not_from_one_th
         part.write(0, content[:MIB])
         (alive,) = parts(clone)
         with IncompleteBlob(clone.store.scratch, *one) as other:
-            assert sum(chunk.size for _, chunk in other.lacking()) == len(content)
+            assert sum(chunk.size for _, chunk in other.missing_chunks()) == len(content)
         ended = subprocess.Popen(["true"])
         ended.wait()
         dead = alive.rename(alive.with_name(alive.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")))
         for path in set(parts(clone)) - {dead}:
             path.unlink()
         with IncompleteBlob(clone.store.scratch, *one) as other:
-            assert sum(chunk.size for _, chunk in other.lacking()) < len(content)
+            assert sum(chunk.size for _, chunk in other.missing_chunks()) < len(content)
         assert not dead.exists()
 
 
@@ -324,7 +324,7 @@ def test_a_part_of_another_container_is_never_taken_over(
     with theirs:
         theirs.write(0, content[:MIB])
         with IncompleteBlob(clone.store.scratch, *one) as ours:
-            assert sum(chunk.size for _, chunk in ours.lacking()) == len(content)
+            assert sum(chunk.size for _, chunk in ours.missing_chunks()) == len(content)
             assert theirs.path.exists()
 
 

@@ -378,20 +378,20 @@ def test_what_a_killed_gc_has_taken_is_still_found(clone: Clone) -> None:
 
 
 def test_a_command_sees_a_gc_that_ran_meanwhile_and_puts_back_what_it_names(clone: Clone) -> None:
-    watch = GcGuard(clone.store)
+    guard = GcGuard(clone.store)
     dataset = files(20, seed=1)
     root = put_dataset(clone.store, dataset)
     collect(clone.store, [])
-    assert watch.lacking([(root.oid, root.kind)]) == set()
+    assert guard.recheck([(root.oid, root.kind)]) == set()
     assert read_dataset(clone.store, root.oid) == dataset
 
 
 def test_a_command_learns_what_was_deleted_for_good_meanwhile(clone: Clone) -> None:
-    watch = GcGuard(clone.store)
+    guard = GcGuard(clone.store)
     root = put_dataset(clone.store, {"a": b"content"})
     collect(clone.store, [])
     trash.delete(clone.store, batch_of(clone.store))
-    assert watch.lacking([(root.oid, root.kind)]) == {root.oid}
+    assert guard.recheck([(root.oid, root.kind)]) == {root.oid}
 
 
 def test_a_command_that_began_while_a_gc_was_at_work_looks_again(clone: Clone) -> None:
@@ -399,15 +399,15 @@ def test_a_command_that_began_while_a_gc_was_at_work_looks_again(clone: Clone) -
     root = put_dataset(clone.store, dataset)
     with open_batch(clone.store) as batch:
         inventory, needed = collection.take_inventory(clone.store), collection.find_reachable(clone.store, [])
-        watch = GcGuard(clone.store)
+        guard = GcGuard(clone.store)
         collection.collect(clone.store, batch, inventory, needed, roots_now=list)
-    assert watch.lacking([(root.oid, root.kind)]) == set()
+    assert guard.recheck([(root.oid, root.kind)]) == set()
     assert read_dataset(clone.store, root.oid) == dataset
 
 
 def test_where_no_gc_ran_nothing_is_looked_at(clone: Clone) -> None:
-    watch = GcGuard(clone.store)
-    assert watch.lacking([(Oid.of(b"not here"), ObjectKind.BLOB)]) == set()
+    guard = GcGuard(clone.store)
+    assert guard.recheck([(Oid.of(b"not here"), ObjectKind.BLOB)]) == set()
 
 
 def test_what_was_complete_is_looked_at_again_after_a_gc(clone: Clone) -> None:
@@ -485,7 +485,7 @@ def test_a_gc_that_is_killed_before_any_file_operation_loses_nothing_and_is_comp
         assert not store.find_missing(kept), step
         if any(not batch.finished for batch in trash.batches(store.trash)):
             # What was not needed and is named now is put back.
-            assert not GcGuard(store).lacking([(root.oid, root.kind) for root in dropped]), step
+            assert not GcGuard(store).recheck([(root.oid, root.kind) for root in dropped]), step
             assert not store.find_missing(dropped), step
         collect_and_delete(folder)
         store = Clone(folder).store
