@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.load import load
-from dver.pipelines.definition.param_files import chosen, is_among, parse_values
-from dver.pipelines.engine.graph import Address, Graph, build, confined, place_of
+from dver.pipelines.definition.load import load_pipeline_file
+from dver.pipelines.definition.param_files import is_selected, parse_values, select_keys
+from dver.pipelines.engine.graph import Address, Graph, build_graph, without_outside_paths, worktree_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,10 +49,10 @@ def graph_of(project: Path) -> Graph:
             return found.read_bytes() if found.is_file() else None
 
         name = file.relative_to(project).as_posix()
-        for one in load(file.read_bytes(), read, name=name).stages.values():
+        for one in load_pipeline_file(file.read_bytes(), read, name=name).stages.values():
             address = Address("" if folder == "." else folder, one.name)
-            stages[address] = confined(address, one)
-    return build(stages)
+            stages[address] = without_outside_paths(address, one)
+    return build_graph(stages)
 
 
 @cache
@@ -94,8 +94,8 @@ def test_parameters_that_stages_name_are_found() -> None:
     for name, graph in graphs.items():
         for address, stage in graph.stages.items():
             for params in stage.params:
-                file = (corpus() or ROOT) / name / place_of(address.folder, params.file, params.mark)
+                file = (corpus() or ROOT) / name / worktree_path(address.folder, params.file, params.mark)
                 values = parse_values(file.read_bytes(), file.name) if file.is_file() else {}
-                found = dict(chosen(values, params.keys))
-                missing += [(name, key) for key in params.keys if values and not is_among(key, found)]
+                found = dict(select_keys(values, params.keys))
+                missing += [(name, key) for key in params.keys if values and not is_selected(key, found)]
     assert not missing

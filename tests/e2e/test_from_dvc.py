@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from support import Run, git
 
-from dver.pipelines.definition.stage import Output, Plot, Stage, TopPlot
-from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.definition.stage import Output, PlotStyle, Stage, TopPlot
+from dver.pipelines.engine.graph import Address, Graph, worktree_path
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines
 from dver.repo import Repository
 
@@ -49,7 +49,7 @@ def told(graph: Graph, address: Address, stage: Stage) -> dict[str, Any]:
     """A stage as `expected.json` has it."""
 
     def place(path: str) -> str:
-        return place_of(address.folder, path, stage.mark)
+        return worktree_path(address.folder, path, stage.mark)
 
     said = {
         "cmd": stage.cmd if isinstance(stage.cmd, str) else list(stage.cmd),
@@ -81,9 +81,9 @@ def told_output(out: Output) -> dict[str, Any]:
     return said | ({"plot": told_plot(out.plots[0])} if out.plots and told_plot(out.plots[0]) else {})
 
 
-def told_plot(plot: Plot) -> dict[str, Any]:
+def told_plot(plot: PlotStyle) -> dict[str, Any]:
     keys = ("x", "y", "x_label", "y_label", "title", "template", "header")
-    return {key: getattr(plot, key) for key in keys if getattr(plot, key) != getattr(Plot(), key)}
+    return {key: getattr(plot, key) for key in keys if getattr(plot, key) != getattr(PlotStyle(), key)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,7 +111,7 @@ def test_what_is_said_at_the_top_is_read_as_dvc_reads_it(run: Run, tmp_path: Pat
     plots = {one.name: one.plot for one in found.plots}
     assert (found.params, found.metrics) == (("params.yaml",), ("eval/metrics.json",))
     assert list(plots) == ["ROC", "Confusion-Matrix", "Several", "eval/importance.csv", "eval/plots/images"]
-    assert plots["ROC"] == Plot(x="fpr", y=roc, template="simple")
+    assert plots["ROC"] == PlotStyle(x="fpr", y=roc, template="simple")
     assert plots["Several"].x == dict.fromkeys(roc, "fpr")
     assert plots["Several"].y == {
         "eval/plots/roc/train.json": ("tpr", "threshold"),

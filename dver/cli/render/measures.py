@@ -8,7 +8,7 @@ from typing import Any, Final
 from dver.cli.context import Context
 from dver.cli.render import tables, terminal
 from dver.core.phrasing import join_limited
-from dver.pipelines.compare.compared_versions import WORKSPACE, NotThereError, Problem
+from dver.pipelines.compare.compared_versions import WORKSPACE, FileMissingError, ReadProblem
 from dver.pipelines.compare.params_metrics import ValueTable, compare_sides
 from dver.pipelines.compare.values import ValueChange
 from dver.pipelines.definition.param_files import ABSENT
@@ -56,13 +56,13 @@ def print_values(ctx: Context, table: ValueTable, word: str, *, form: str, preci
     print_problems(ctx, table.problems, nothing=nothing, named=named)
 
 
-def print_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, named: bool) -> None:
+def print_problems(ctx: Context, problems: Sequence[ReadProblem], *, nothing: bool, named: bool) -> None:
     """Warn about files that could not be read; raise the last error if `nothing` could be read.
 
     Missing files are one message per side. They are no error before the first run, unless they are `named` by the
     user or are files that no stage produces.
     """
-    absent = [] if named else [one for one in problems if isinstance(one.error, NotThereError)]
+    absent = [] if named else [one for one in problems if isinstance(one.error, FileMissingError)]
     others = [one for one in problems if one not in absent]
     for side in dict.fromkeys(one.side for one in absent):
         text = _absent([one for one in absent if one.side == side])
@@ -76,12 +76,12 @@ def print_problems(ctx: Context, problems: Sequence[Problem], *, nothing: bool, 
         raise others[-1].error
 
 
-def _problem(one: Problem) -> str:
+def _problem(one: ReadProblem) -> str:
     where = "" if one.side in one.error.what else f" ({_at(one.side)})"
     return "; ".join([one.error.what + where, *(part for part in (one.error.why, one.error.fix) if part)])
 
 
-def _absent(problems: Sequence[Problem]) -> str:
+def _absent(problems: Sequence[ReadProblem]) -> str:
     if len(problems) == 1:
         return _problem(problems[0])
     what = f"not {_at(problems[0].side)}: {join_limited([one.path for one in problems])}"

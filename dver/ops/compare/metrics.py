@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dver.pipelines.compare.compared_versions import WORKSPACE, named_sides, sides_in
+from dver.pipelines.compare.compared_versions import WORKSPACE, resolve_sides, sides_in_scope
 from dver.pipelines.compare.params_metrics import ValueTable, metrics_of, read_table
 from dver.repo import Repository
 from dver.tracking.revision_scope import CURRENT, Scope
@@ -18,11 +18,11 @@ def metrics_show(
 
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
-    return read_table(repo, metrics_of, sides_in(repo, revs, scope), targets, cwd)
+    return read_table(repo, metrics_of, sides_in_scope(repo, revs, scope), targets, cwd)
 
 
 def metrics_diff(
     repo: Repository, targets: Sequence[str] = (), *, cwd: Path, old: str = "HEAD", new: str = WORKSPACE
 ) -> ValueTable:
     """The metrics at `old` and `new`. Raises as `metrics_show`."""
-    return read_table(repo, metrics_of, named_sides(repo, (old, new)), targets, cwd)
+    return read_table(repo, metrics_of, resolve_sides(repo, (old, new)), targets, cwd)

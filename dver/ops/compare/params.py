@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from dver.pipelines.compare.compared_versions import WORKSPACE, named_sides, sides_in
+from dver.pipelines.compare.compared_versions import WORKSPACE, resolve_sides, sides_in_scope
 from dver.pipelines.compare.params_metrics import ValueTable, params_of, read_table
 from dver.repo import Repository
 from dver.tracking.revision_scope import CURRENT, Scope
@@ -26,7 +26,7 @@ def params_show(
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
     wanted_of = partial(params_of, only_stages=only_stages)
-    return read_table(repo, wanted_of, sides_in(repo, revs, scope), targets, cwd)
+    return read_table(repo, wanted_of, sides_in_scope(repo, revs, scope), targets, cwd)
 
 
 def params_diff(
@@ -40,4 +40,4 @@ def params_diff(
 ) -> ValueTable:
     """The parameters at `old` and `new`. Raises as `params_show`."""
     wanted_of = partial(params_of, only_stages=only_stages)
-    return read_table(repo, wanted_of, named_sides(repo, (old, new)), targets, cwd)
+    return read_table(repo, wanted_of, resolve_sides(repo, (old, new)), targets, cwd)

@@ -12,17 +12,17 @@ from typing import Final
 from dver.core.errors import ConflictError, PipelineError, UsageError
 from dver.core.files import write_atomic
 from dver.core.phrasing import quoted
-from dver.pipelines.compare.compared_versions import WORKSPACE, named_sides, open_sides, sides_in
-from dver.pipelines.compare.plots import Gatherer, Plots
-from dver.pipelines.definition.stage import Plot
-from dver.pipelines.plots.page import MARK, Drawn, Plotted, page
+from dver.pipelines.compare.compared_versions import WORKSPACE, open_sides, resolve_sides, sides_in_scope
+from dver.pipelines.compare.plots import ComparedPlots, PlotReader
+from dver.pipelines.definition.stage import PlotStyle
+from dver.pipelines.plots.page import MARK, RenderedPlot, VegaPlot, render_page
 from dver.repo import Repository
 from dver.tracking.revision_scope import CURRENT, Scope
 
 FOLDER: Final = "dver_plots"
 """Where plots are written unless the user names a place."""
 
-_AS_DEFINED: Final = Plot()
+_AS_DEFINED: Final = PlotStyle()
 """No change of the style in `dver.yaml`."""
 _INDEX: Final = "index.html"
 _OWN: Final = b"# made by dver plots\n*\n"
@@ -31,7 +31,7 @@ _UNFIT: Final = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPlots:
     """Files that were written, and why some charts were not."""
 
     paths: tuple[Path, ...]
@@ -45,14 +45,14 @@ def plots_show(
     cwd: Path,
     revs: Sequence[str] = (),
     scope: Scope = CURRENT,
-    style: Plot = _AS_DEFINED,
-) -> Plots:
+    style: PlotStyle = _AS_DEFINED,
+) -> ComparedPlots:
     """The plots at `revs` and at the commits of `scope`; by default those of the workspace.
 
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
-    with open_sides(repo, sides_in(repo, revs, scope)) as sides:
-        return Gatherer(repo, cwd, style).gather(sides, targets)
+    with open_sides(repo, sides_in_scope(repo, revs, scope)) as sides:
+        return PlotReader(repo, cwd, style).gather(sides, targets)
 
 
 def plots_diff(
@@ -62,23 +62,23 @@ def plots_diff(
     cwd: Path,
     old: str = "HEAD",
     new: str = WORKSPACE,
-    style: Plot = _AS_DEFINED,
-) -> Plots:
+    style: PlotStyle = _AS_DEFINED,
+) -> ComparedPlots:
     """The plots at `old` and `new`, in the same charts. Raises as `plots_show`."""
-    with open_sides(repo, named_sides(repo, dict.fromkeys((old, new)))) as sides:
-        return Gatherer(repo, cwd, style).gather(sides, targets)
+    with open_sides(repo, resolve_sides(repo, dict.fromkeys((old, new)))) as sides:
+        return PlotReader(repo, cwd, style).gather(sides, targets)
 
 
-def write_page(repo: Repository, found: Plots, to: Path) -> Written:
+def write_page(repo: Repository, found: ComparedPlots, to: Path) -> WrittenPlots:
     """Write the page, to a file called `….html` or into a folder.
 
     Raises ConflictError where something else would be written over, RepositoryError without the extra `plots`.
     """
     from dver.pipelines.plots.vega import javascript
 
-    drawn = any(isinstance(one, Drawn) for one in found.plots)
+    drawn = any(isinstance(one, VegaPlot) for one in found.plots)
     script = javascript(repo.layout.worktree_dir) if drawn else ""
-    content = page(found.plots, "Plots of " + ", ".join(found.revs), script)
+    content = render_page(found.plots, "Plots of " + ", ".join(found.revs), script)
     if to.suffix.lower() in (".html", ".htm"):
         _refuse_foreign_file(to)
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -86,10 +86,10 @@ def write_page(repo: Repository, found: Plots, to: Path) -> Written:
     else:
         path = _own_folder(to) / _INDEX
     write_atomic(path, content, durable=False)
-    return Written((path,))
+    return WrittenPlots((path,))
 
 
-def write_pictures(found: Plots, to: Path) -> Written:
+def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
     """Write each chart as a PNG file into the folder `to`, and pictures as they are. A chart that cannot be drawn is
     told in the result. Raises as `write_page`."""
     if to.suffix.lower() in (".html", ".htm"):
@@ -105,14 +105,14 @@ def write_pictures(found: Plots, to: Path) -> Written:
     folder = _own_folder(to)
     for name, content in contents.items():
         write_atomic(folder / name, content, durable=False)
-    return Written(tuple(folder / name for name in contents), tuple(errors))
+    return WrittenPlots(tuple(folder / name for name in contents), tuple(errors))
 
 
-def _files_of(one: Plotted) -> Iterator[tuple[str, str, bytes]]:
+def _files_of(one: RenderedPlot) -> Iterator[tuple[str, str, bytes]]:
     """The name, the suffix and the content of each file that a plot becomes."""
     from dver.pipelines.plots.vega import to_png
 
-    if isinstance(one, Drawn):
+    if isinstance(one, VegaPlot):
         yield one.name, ".png", to_png(one.spec, one.name)
         return
     for picture in one.pictures:

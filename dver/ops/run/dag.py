@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dver.pipelines.engine.dag_view import Diagram, of_outputs, of_stages
+from dver.pipelines.engine.dag_view import Diagram, output_diagram, stage_diagram
 from dver.pipelines.engine.plan import scope
 from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
@@ -17,4 +17,4 @@ def dag(repo: Repository, targets: Sequence[str], *, cwd: Path, outs: bool = Fal
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
     stages = scope(graph, select_stages(repo, pipelines, targets, cwd))
-    return of_outputs(graph, stages) if outs else of_stages(graph, stages, collapsed=not full)
+    return output_diagram(graph, stages) if outs else stage_diagram(graph, stages, collapsed=not full)

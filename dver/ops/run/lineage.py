@@ -17,7 +17,7 @@ from dver.formats.run_record import RunRecord
 from dver.git import revisions
 from dver.git.git_repo import run
 from dver.git.index import files_called, tracked_under
-from dver.pipelines.engine.graph import Address, Producers
+from dver.pipelines.engine.graph import Address, OutputIndex
 from dver.pipelines.engine.reasons import run_key
 from dver.pipelines.run_cache.entries import RunCache
 from dver.repo import Repository
@@ -115,7 +115,7 @@ class _Told:
 
     def __init__(self, stages: Mapping[Address, lock.LockedStage]) -> None:
         self.stages = stages
-        self.makers = Producers({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
+        self.makers = OutputIndex({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
 
 
 class _Files:

@@ -11,7 +11,7 @@ from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
 from dver.formats.lock import LockedItem
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
-from dver.pipelines.engine.graph import Address, Graph, reached
+from dver.pipelines.engine.graph import Address, Graph, closure
 from dver.pipelines.engine.job import Runner
 from dver.pipelines.engine.local_runner import LocalRunner
 from dver.pipelines.engine.plan import Step, needed_before, plan, scope
@@ -240,7 +240,7 @@ def _select(repo: Repository, choice: Choice, cwd: Path) -> _Selection:
     stages = pipelines.graph.stages
     unusable = [one for one in chosen if stages[one].refused is not None]
     errors = {one: error for one in unusable if not stages[one].frozen and (error := stages[one].refused) is not None}
-    blocked = reached(errors, pipelines.graph.downstream()).intersection(chosen) if errors else frozenset()
+    blocked = closure(errors, pipelines.graph.downstream()).intersection(chosen) if errors else frozenset()
     left = tuple(one for one in chosen if one not in blocked and one not in unusable)
     return _Selection(pipelines, left, errors, frozenset(blocked))
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from dver.pipelines.definition.edit import add_stage, remove_stage
 from dver.pipelines.definition.new_stage import NewStage
 from dver.pipelines.definition.stage import Stage
-from dver.pipelines.definition.yaml_tree import wrong
+from dver.pipelines.definition.yaml_tree import error_at
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.execution.recorder import Recorder
 from dver.pipelines.workspace.current import out_places
 from dver.pipelines.workspace.edit_yaml import edit_entries, edit_pipeline, refuse_members
@@ -23,7 +23,7 @@ from dver.tracking.targets import data_path, in_worktree, is_at_or_below
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedStage:
     """A stage in the list."""
 
     address: Address
@@ -31,7 +31,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddedStage:
     """A stage that was written to a `dver.yaml`."""
 
     path: bytes
@@ -39,14 +39,14 @@ class Added:
     secrets: tuple[SecretVariable, ...]
 
 
-def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple[Listed, ...]:
+def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple[ListedStage, ...]:
     """The stages that `targets` mean, or all, as they are written. Raises PipelineError, UsageError."""
     pipelines = load_pipelines(repo)
     chosen = set(select_stages(repo, pipelines, targets, cwd))
-    return tuple(Listed(one, stage) for one, stage in pipelines.graph.stages.items() if one in chosen)
+    return tuple(ListedStage(one, stage) for one, stage in pipelines.graph.stages.items() if one in chosen)
 
 
-def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> Added:
+def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> AddedStage:
     """Put `stage` into the `dver.yaml` of the folder `cwd`, as text: what is there stays as it is.
 
     With `force` it takes the place of the stage of that name. Raises PipelineError if the file or the graph of all
@@ -69,11 +69,11 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
         secrets.extend(secret_variables(pipelines.graph.stages, [Address(folder, stage.name, folder)]))
 
     path = edit_pipeline(repo, folder, change, check=check)
-    return Added(path, tuple(secrets))
+    return AddedStage(path, tuple(secrets))
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovedStages:
     """Stages that were taken out of `dver.yaml` files."""
 
     stages: tuple[Address, ...]
@@ -83,7 +83,7 @@ class Removed:
     """What the stages made and is still there: nothing tracks it now."""
 
 
-def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> Removed:
+def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStages:
     """Take the stages called `names` out of `dver.yaml` and `dver.lock`; what they made stays.
 
     Raises UsageError for what is no stage, and for one member of a foreach or matrix, PipelineError for a file that
@@ -97,17 +97,17 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> Removed:
     Recorder(repo, load_pipelines(repo), Locks(repo)).write(force=True)
     places = (place for one in chosen for place in out_places(one, [out for out in stages[one].outs if out.cache]))
     left = (os.fsencode(place) for place in places)
-    return Removed(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
+    return RemovedStages(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
 
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:
     stages = [one for one, stage in pipelines.graph.stages.items() if one.folder == folder and name == stage.name]
     tracked = [one.path for one in in_worktree(repo).values() if one.maker is None]
     for out in (out for one in stages for out in pipelines.graph.stages[one].outs):
-        place = os.fsencode(place_of(folder, out.path, out.mark))
+        place = os.fsencode(worktree_path(folder, out.path, out.mark))
         inside = next((path for path in tracked if path != place and is_at_or_below(path, place)), None)
         if inside is not None:
-            raise wrong(
+            raise error_at(
                 out.mark,
                 f"stage {name!r} makes {out.path!r}, in which {repo.layout.shown(inside)!r} is tracked by itself",
                 fix="let it make something else, or only parts of that",

@@ -16,9 +16,9 @@ from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.git import revisions
 from dver.git.scratch_worktree import scratch_worktree
-from dver.pipelines.compare.tolerance import Difference, beyond, read_numbers
-from dver.pipelines.definition.stage import Output, Role, Stage
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.compare.tolerance import MetricDifference, exceeding, read_metrics
+from dver.pipelines.definition.stage import Output, OutputRole, Stage
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.job import Ended, Job
 from dver.pipelines.engine.local_runner import LocalRunner
 from dver.pipelines.engine.reasons import OutputChanged, OutputMissing
@@ -50,7 +50,7 @@ class Compared:
 
     path: str
     outcome: Outcome
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[MetricDifference, ...] = ()
     """Of a metric: the values that differ, by key."""
 
 
@@ -163,7 +163,7 @@ class _Trial:
 
     def _metrics(self, address: Address, out: Output, last: lock.LockedStage) -> bytes | None:
         """The metrics of the first run: as Git has checked them out, or in the store."""
-        if out.role is not Role.METRICS:
+        if out.role is not OutputRole.METRICS:
             return None
         with suppress(FileNotFoundError, IsADirectoryError):
             return Path(self._absolute(address, out)).read_bytes()
@@ -188,14 +188,14 @@ class _Trial:
         if metrics is None:
             return Compared(out.path, Outcome.DIFFERENT if stage.deterministic else Outcome.ALLOWED)
         try:
-            numbers = read_numbers(Path(self._absolute(address, out)).read_bytes(), out.path)
-            found = beyond(read_numbers(metrics, out.path), numbers, stage.tolerance)
+            numbers = read_metrics(Path(self._absolute(address, out)).read_bytes(), out.path)
+            found = exceeding(read_metrics(metrics, out.path), numbers, stage.tolerance)
         except PipelineError:
             return Compared(out.path, Outcome.DIFFERENT)
         return Compared(out.path, Outcome.DIFFERENT if found else Outcome.WITHIN, found)
 
     def _absolute(self, address: Address, out: Output) -> str:
-        place = place_of(address.folder, out.path, out.mark)
+        place = worktree_path(address.folder, out.path, out.mark)
         return os.fsdecode(self._repo.layout.absolute(os.fsencode(place)))
 
 

@@ -49,12 +49,12 @@ _NAME_SIZE: Final = 16 << 20
 _SHORT: Final = 8
 
 
-class NotThereError(UsageError):
+class FileMissingError(UsageError):
     """There is no such file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ReadProblem:
     """A file that could not be read, on which side, and why."""
 
     side: str
@@ -99,16 +99,16 @@ def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Si
         ]
 
 
-def named_sides(repo: Repository, revs: Iterable[str]) -> list[NamedSide]:
+def resolve_sides(repo: Repository, revs: Iterable[str]) -> list[NamedSide]:
     """The sides that the user named: revisions and `workspace`. Raises UsageError for an unknown revision."""
     return [(rev, None if rev == WORKSPACE else revisions.resolve(repo.git, rev)) for rev in revs]
 
 
-def sides_in(repo: Repository, revs: Sequence[str], scope: Scope) -> list[NamedSide]:
+def sides_in_scope(repo: Repository, revs: Sequence[str], scope: Scope) -> list[NamedSide]:
     """The revisions that `revs` and `scope` mean, each commit once under all its names; the workspace first where
     `scope` means many, and alone where nothing is meant."""
     found: dict[CommitId | None, list[str]] = {None: [WORKSPACE]} if scope.many or not revs else {}
-    for name, commit in named_sides(repo, revs):
+    for name, commit in resolve_sides(repo, revs):
         found.setdefault(commit, []).append(name)
     for name, tip in tips(repo.git, branches=scope.all_branches, tags=scope.all_tags):
         found.setdefault(tip, []).append(name)
@@ -140,7 +140,7 @@ class WorkspaceSide:
             _refuse_large(self._shown(place), status.st_size)
             return read_regular(path)
         except (FileNotFoundError, NotADirectoryError):
-            raise NotThereError(
+            raise FileMissingError(
                 f"{self._shown(place)!r} is not in the workspace",
                 fix="`dver repro` makes what stages make, `dver checkout` brings what is stored",
             ) from None
@@ -203,7 +203,7 @@ class CommitSide:
         if entry is None and (content := self._of_dvc.read(place)) is not None:
             return content
         if entry is None:
-            raise NotThereError(f"{self._shown(place)!r} does not exist at {self.name}")
+            raise FileMissingError(f"{self._shown(place)!r} does not exist at {self.name}")
         if entry.kind in (Kind.DIRECTORY, Kind.SYMLINK):
             raise UsageError(f"{self._shown(place)!r} is no file at {self.name}")
         _refuse_large(self._shown(place), entry.size)

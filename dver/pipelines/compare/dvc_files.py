@@ -15,7 +15,7 @@ from typing import Any, Final
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.files import read_regular
 from dver.pipelines.definition.stage import PipelineFile
-from dver.pipelines.definition.yaml_tree import parse
+from dver.pipelines.definition.yaml_tree import parse_yaml
 
 FILE_NAME: Final = b"dvc.yaml"
 LOCK_NAME: Final = b"dvc.lock"
@@ -69,7 +69,7 @@ class DvcFiles:
             folder = os.fsdecode(os.path.dirname(path))
             file = self.pipelines.get(folder)
             with suppress(DverError):
-                stages = _stages(parse(self.content(path) or b"", os.fsdecode(path)).plain())
+                stages = _stages(parse_yaml(self.content(path) or b"", os.fsdecode(path)).plain())
                 for name, stage in stages.items():
                     known = file.stages.get(name) if isinstance(file, PipelineFile) else None
                     base = os.path.join(folder, known.wdir if known is not None else ".")

@@ -10,11 +10,11 @@ from typing import Any
 
 from dver.core.errors import DverError, UsageError
 from dver.pipelines import FILE_NAME
-from dver.pipelines.compare.compared_versions import NamedSide, NotThereError, Problem, Side, open_sides
+from dver.pipelines.compare.compared_versions import FileMissingError, NamedSide, ReadProblem, Side, open_sides
 from dver.pipelines.compare.values import ValueChange, compare, flat
-from dver.pipelines.definition.param_files import chosen, parse_metrics, parse_values
-from dver.pipelines.definition.stage import PARAMS_FILE, PipelineFile, Role, Stage
-from dver.pipelines.engine.graph import Address, confined, place_of
+from dver.pipelines.definition.param_files import parse_metrics, parse_values, select_keys
+from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole, PipelineFile, Stage
+from dver.pipelines.engine.graph import Address, without_outside_paths, worktree_path
 from dver.repo import Repository
 from dver.tracking.targets import data_path, is_at_or_below
 
@@ -32,11 +32,11 @@ class ValueTable:
     """The parameters or metrics of several sides, and the files that could not be read."""
 
     sides: tuple[SideValues, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[ReadProblem, ...]
 
 
 @dataclass(slots=True)
-class Wanted:
+class WantedValues:
     """What is to be read on one side: keys by place; None for all that is in the file."""
 
     keys: dict[str, set[str] | None] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Wanted:
         self.keys[place] = known | more if more and known is not None else None
 
 
-WantedOf = Callable[[Side, list[Problem]], Wanted]
+WantedOf = Callable[[Side, list[ReadProblem]], WantedValues]
 """Finds the wanted files and keys of a side, and adds to the problems."""
 
 
@@ -59,21 +59,21 @@ def read_table(
 ) -> ValueTable:
     """Read the values that `wanted_of` and `targets` select on each side. Raises UsageError for a target outside of
     the project."""
-    problems: list[Problem] = []
+    problems: list[ReadProblem] = []
     with open_sides(repo, sides) as opened:
         wanted = ((side, _narrowed(repo, wanted_of(side, problems), targets, cwd)) for side in opened)
         values = tuple(_values(repo, side, one, problems) for side, one in wanted)
     return ValueTable(values, tuple(problems))
 
 
-def params_of(side: Side, problems: list[Problem], *, only_stages: bool = False) -> Wanted:
+def params_of(side: Side, problems: list[ReadProblem], *, only_stages: bool = False) -> WantedValues:
     """The parameters that stages name, and besides, unless `only_stages`, the files at the top of a `dver.yaml` and
     the `params.yaml` beside it."""
 
     def add_of(folder: str, file: PipelineFile) -> None:
         for stage in _stages(folder, file):
             for one in stage.params:
-                wanted.add(place_of(folder, one.file, one.mark), one.keys)
+                wanted.add(worktree_path(folder, one.file, one.mark), one.keys)
         if not only_stages:
             for path in file.params:
                 wanted.add(_place(folder, path))
@@ -82,43 +82,43 @@ def params_of(side: Side, problems: list[Problem], *, only_stages: bool = False)
                 wanted.optional.add(beside)
             wanted.add(beside)
 
-    wanted = Wanted()
+    wanted = WantedValues()
     _each_file(side, problems, add_of)
     return wanted
 
 
-def metrics_of(side: Side, problems: list[Problem]) -> Wanted:
+def metrics_of(side: Side, problems: list[ReadProblem]) -> WantedValues:
     """The metrics that stages make, and those at the top of a `dver.yaml`."""
 
     def add_of(folder: str, file: PipelineFile) -> None:
         for stage in _stages(folder, file):
             for out in stage.outs:
-                if out.role is Role.METRICS:
-                    wanted.add(place_of(folder, out.path, out.mark))
+                if out.role is OutputRole.METRICS:
+                    wanted.add(worktree_path(folder, out.path, out.mark))
         for path in file.metrics:
             wanted.add(_place(folder, path))
 
-    wanted = Wanted(parse=parse_metrics)
+    wanted = WantedValues(parse=parse_metrics)
     _each_file(side, problems, add_of)
     return wanted
 
 
-def _narrowed(repo: Repository, wanted: Wanted, targets: Sequence[str], cwd: Path) -> Wanted:
+def _narrowed(repo: Repository, wanted: WantedValues, targets: Sequence[str], cwd: Path) -> WantedValues:
     """Of what is wanted only what `targets` mean: files, whole, and what is wanted below a folder. A file that nothing
     names is wanted, too. All of it where there are no targets. Raises UsageError."""
     if not targets:
         return wanted
-    chosen = Wanted(parse=wanted.parse)
+    narrowed = WantedValues(parse=wanted.parse)
     for text in targets:
         place = os.fsdecode(data_path(repo, text, cwd))
         inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(place)) and one != place]
         for one in inside or [place]:
-            chosen.add(one)
-    chosen.optional |= wanted.optional - {os.fsdecode(data_path(repo, text, cwd)) for text in targets}
-    return chosen
+            narrowed.add(one)
+    narrowed.optional |= wanted.optional - {os.fsdecode(data_path(repo, text, cwd)) for text in targets}
+    return narrowed
 
 
-def _values(repo: Repository, side: Side, wanted: Wanted, problems: list[Problem]) -> SideValues:
+def _values(repo: Repository, side: Side, wanted: WantedValues, problems: list[ReadProblem]) -> SideValues:
     """The values that are wanted. What cannot be read is one of the `problems`."""
     found: dict[str, Mapping[str, Any]] = {}
     for place, keys in wanted.keys.items():
@@ -127,12 +127,12 @@ def _values(repo: Repository, side: Side, wanted: Wanted, problems: list[Problem
             for file in _each(side, place):
                 name = repo.layout.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
-                found[name] = flat(values if keys is None else dict(chosen(values, sorted(keys))))
-        except NotThereError as error:
+                found[name] = flat(values if keys is None else dict(select_keys(values, sorted(keys))))
+        except FileMissingError as error:
             if place not in wanted.optional:
-                problems.append(Problem(side.name, shown, error))
+                problems.append(ReadProblem(side.name, shown, error))
         except DverError as error:
-            problems.append(Problem(side.name, shown, error))
+            problems.append(ReadProblem(side.name, shown, error))
     return SideValues(side.name, found)
 
 
@@ -142,19 +142,19 @@ def compare_sides(old: SideValues, new: SideValues) -> dict[str, tuple[ValueChan
     return {name: compare(old.files.get(name), new.files.get(name)) for name in names}
 
 
-def _each_file(side: Side, problems: list[Problem], look: Callable[[str, PipelineFile], None]) -> None:
+def _each_file(side: Side, problems: list[ReadProblem], look: Callable[[str, PipelineFile], None]) -> None:
     for folder, file in side.pipelines.items():
         try:
             if isinstance(file, DverError):
                 raise file
             look(folder, file)
         except DverError as error:
-            problems.append(Problem(side.name, os.path.join(folder, FILE_NAME), error))
+            problems.append(ReadProblem(side.name, os.path.join(folder, FILE_NAME), error))
 
 
 def _stages(folder: str, file: PipelineFile) -> Iterator[Stage]:
     """The stages of a file, without paths outside of the repository."""
-    return (confined(Address(folder, name), stage) for name, stage in file.stages.items())
+    return (without_outside_paths(Address(folder, name), stage) for name, stage in file.stages.items())
 
 
 def _place(folder: str, path: str) -> str:

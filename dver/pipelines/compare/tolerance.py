@@ -10,7 +10,7 @@ from dver.pipelines.definition.param_files import flatten, parse_metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MetricDifference:
     """A metric that differs by more than it may; None where one run has none."""
 
     key: str
@@ -19,20 +19,20 @@ class Difference:
     tolerance: float
 
 
-def read_numbers(content: bytes, name: str) -> dict[str, Any]:
+def read_metrics(content: bytes, name: str) -> dict[str, Any]:
     """The metrics in a file, by dotted key. Raises PipelineError."""
     return dict(flatten(parse_metrics(content, name)))
 
 
-def beyond(
+def exceeding(
     old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float | Mapping[str, float]
-) -> tuple[Difference, ...]:
+) -> tuple[MetricDifference, ...]:
     """The metrics that differ by more than the tolerance: of each, or by key, where others may not differ at all."""
     found = []
     for key in sorted(old.keys() | new.keys()):
         allowed = tolerance.get(key, 0.0) if isinstance(tolerance, Mapping) else tolerance
         if not _is_near(old.get(key), new.get(key), allowed):
-            found.append(Difference(key, old.get(key), new.get(key), allowed))
+            found.append(MetricDifference(key, old.get(key), new.get(key), allowed))
     return tuple(found)
 
 

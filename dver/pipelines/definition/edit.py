@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.yaml_text import Document, Entry, Value, block, flow, read_document
-from dver.pipelines.definition.yaml_tree import parse
+from dver.pipelines.definition.yaml_text import YamlEntry, YamlText, YamlValue, block, flow, read_yaml_text
+from dver.pipelines.definition.yaml_tree import parse_yaml
 
 Definition = Mapping[str, Any]
 """A stage as `dver.yaml` has it: text, numbers, booleans, None, lists and dictionaries."""
@@ -23,7 +23,7 @@ _DOCUMENT_END = re.compile(r"\.\.\.(\s|$)")
 _TRAILING_COMMA = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*(?=[\r\n]))*,")
 
 
-class Edit(NamedTuple):
+class TextEdit(NamedTuple):
     """Replaces the characters from `start` to `end`."""
 
     start: int
@@ -36,7 +36,7 @@ def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, 
 
     Raises PipelineError if the stage exists already, and for a file that cannot be changed safely.
     """
-    file = read_document(content, name)
+    file = read_yaml_text(content, name)
     before = file.plain or {}
     if not isinstance(before, dict) or not isinstance(before.get("stages") or {}, dict):
         raise PipelineError(f"{name}: expected a mapping, in which `stages` is another one")
@@ -50,14 +50,14 @@ def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, 
 
 def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
     """The file `name` with `stage` (or the foreach or matrix of that name) frozen, or no longer frozen."""
-    file = read_document(content, name)
+    file = read_yaml_text(content, name)
     stages = file.plain["stages"]
     whole = stages[stage]
     nested = "do" in whole
     definition = whole["do"] if nested else whole
     if bool(definition.get("frozen", False)) is frozen:
         return content
-    value: Value | None = _entry(file, stage).value
+    value: YamlValue | None = _entry(file, stage).value
     if nested and value is not None:
         value = entry.value if (entry := value.entry("do")) else None
     if value is None or not value.is_mapping:
@@ -70,21 +70,21 @@ def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
 
 def remove_stage(content: bytes, stage: str, *, name: str) -> bytes:
     """The file `name` without `stage`, or the foreach or matrix of that name. Comments above it stay."""
-    file = read_document(content, name)
+    file = read_yaml_text(content, name)
     entry = _entry(file, stage)
     edits = _without_flow(file, entry) if _stages(file).value.is_flow else _without_lines(file, entry)
     stages = {key: one for key, one in file.plain["stages"].items() if key != stage}
     return _edited(content, file, edits, {**file.plain, "stages": stages})
 
 
-def _edited(content: bytes, file: Document, edits: Sequence[Edit], expected: Any) -> bytes:
+def _edited(content: bytes, file: YamlText, edits: Sequence[TextEdit], expected: Any) -> bytes:
     text = file.text
     for edit in sorted(edits, reverse=True):
         text = text[: edit.start] + edit.new + text[edit.end :]
     mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
     try:
         changed = mark + text.encode()
-        found = parse(changed, file.name).plain()
+        found = parse_yaml(changed, file.name).plain()
     except (PipelineError, UnicodeEncodeError) as error:
         raise _by_hand(file, f"the result could not be read: {error}") from None
     if found != expected:
@@ -92,29 +92,29 @@ def _edited(content: bytes, file: Document, edits: Sequence[Edit], expected: Any
     return changed
 
 
-def _by_hand(file: Document, why: str) -> PipelineError:
+def _by_hand(file: YamlText, why: str) -> PipelineError:
     return PipelineError(f"{file.name} cannot be changed safely", why=why, fix="edit it by hand")
 
 
-def _taken_from_elsewhere(file: Document, stage: str) -> PipelineError:
+def _taken_from_elsewhere(file: YamlText, stage: str) -> PipelineError:
     return _by_hand(file, f"stage {stage!r} is taken from elsewhere in the file")
 
 
-def _stages(file: Document) -> Entry:
+def _stages(file: YamlText) -> YamlEntry:
     entry = file.root.entry("stages") if file.root is not None else None
     if entry is None:
         raise PipelineError(f"{file.name} has no stages")
     return entry
 
 
-def _entry(file: Document, stage: str) -> Entry:
+def _entry(file: YamlText, stage: str) -> YamlEntry:
     entry = _stages(file).value.entry(stage)
     if entry is None:
         raise _taken_from_elsewhere(file, stage)
     return entry
 
 
-def _adding(file: Document, new: Mapping[str, Definition]) -> list[Edit]:
+def _adding(file: YamlText, new: Mapping[str, Definition]) -> list[TextEdit]:
     root = file.root
     if root is None or not (root.entries or root.is_flow):
         return [_lines_after(file, _end_of_document(file, -1), block({"stages": new}, _STEP))]
@@ -136,47 +136,47 @@ def _adding(file: Document, new: Mapping[str, Definition]) -> list[Edit]:
         lines = [*_gap(file, stages), *block(new, _step_of(file, stages, indent - column))]
         return [_lines_after(file, _after_comments(file, end, indent), lines, indent)]
     # An empty mapping: `stages:`, `stages: {}` or `stages: null`.
-    edits = [Edit(len(file.text[:start].rstrip(" ")), end, "")] if end > start else []
+    edits = [TextEdit(len(file.text[:start].rstrip(" ")), end, "")] if end > start else []
     line = _after_comments(file, end, column + 1)
     return [*edits, _lines_after(file, line, block(new, _STEP), column + _STEP)]
 
 
-def _replacing(file: Document, stage: str, new: Mapping[str, Definition]) -> list[Edit]:
+def _replacing(file: YamlText, stage: str, new: Mapping[str, Definition]) -> list[TextEdit]:
     stages, entry = _stages(file).value, _entry(file, stage)
     if stages.is_flow:
-        return [Edit(entry.key.start, entry.end, flow(new)[1:-1])]
+        return [TextEdit(entry.key.start, entry.end, flow(new)[1:-1])]
     first, last = _lines_of(file, entry)
     indent = file.column(entry.key)
     assert file.root is not None
     lines = block(new, _step_of(file, stages, indent - file.column(file.root)))
     text = file.line_ending.join(" " * indent + line for line in lines)
-    return [Edit(file.starts[first], file.starts[last + 1], text + file.ending(last))]
+    return [TextEdit(file.starts[first], file.starts[last + 1], text + file.ending(last))]
 
 
-def _without_flow(file: Document, entry: Entry) -> list[Edit]:
+def _without_flow(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
     """Removes an entry of a mapping in braces, with its comma."""
     entries = _stages(file).value.entries
     at = entries.index(entry)
     if at + 1 < len(entries):
-        return [Edit(entry.key.start, entries[at + 1].key.start, "")]
-    return [Edit(entries[at - 1].end if at > 0 else entry.key.start, entry.end, "")]
+        return [TextEdit(entry.key.start, entries[at + 1].key.start, "")]
+    return [TextEdit(entries[at - 1].end if at > 0 else entry.key.start, entry.end, "")]
 
 
-def _without_lines(file: Document, entry: Entry) -> list[Edit]:
+def _without_lines(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
     """Removes the lines of an entry, and one of two empty lines around them."""
     first, last = _lines_of(file, entry)
     blank = [not line.strip() for line in file.lines]
     if first > 0 and blank[first - 1] and blank[min(last + 1, len(blank) - 1)]:
         first -= 1
-    edits = [Edit(file.starts[first], file.starts[last + 1], "")]
+    edits = [TextEdit(file.starts[first], file.starts[last + 1], "")]
     stages = _stages(file)
     if len(stages.value.entries) == 1:
         at = file.text.index(":", stages.key.end) + 1
-        edits.append(Edit(at, at, " {}"))
+        edits.append(TextEdit(at, at, " {}"))
     return edits
 
 
-def _lines_of(file: Document, entry: Entry) -> tuple[int, int]:
+def _lines_of(file: YamlText, entry: YamlEntry) -> tuple[int, int]:
     """The first and the last line of an entry in block style."""
     first = file.line(entry.key.start)
     if file.text[file.starts[first] : entry.key.start].strip():
@@ -184,7 +184,7 @@ def _lines_of(file: Document, entry: Entry) -> tuple[int, int]:
     return first, file.last_line(entry.end)
 
 
-def _freezing(file: Document, stage: Value, frozen: bool) -> tuple[Edit, dict[str, bool]]:
+def _freezing(file: YamlText, stage: YamlValue, frozen: bool) -> tuple[TextEdit, dict[str, bool]]:
     """The edit that freezes a stage or not, and the key `frozen` afterwards, if there is one."""
     key = {"frozen": frozen}
     entry = stage.entry("frozen")
@@ -195,30 +195,30 @@ def _freezing(file: Document, stage: Value, frozen: bool) -> tuple[Edit, dict[st
     line = file.line(entry.key.start)
     alone = not stage.is_flow and file.lines[line].strip() == file.text[entry.key.start : entry.end]
     if alone and not frozen and len(stage.entries) > 1:
-        return Edit(file.starts[line], file.starts[line + 1], ""), {}
-    return Edit(entry.value.start, entry.value.end, "true" if frozen else "false"), key
+        return TextEdit(file.starts[line], file.starts[line + 1], ""), {}
+    return TextEdit(entry.value.start, entry.value.end, "true" if frozen else "false"), key
 
 
-def _into_flow(file: Document, mapping: Value, new: Mapping[str, Any]) -> Edit:
+def _into_flow(file: YamlText, mapping: YamlValue, new: Mapping[str, Any]) -> TextEdit:
     """Adds an entry to a mapping in braces, after the last one."""
     text = flow(new)[1:-1]
     if not mapping.entries:
-        return Edit(mapping.end - 1, mapping.end - 1, text)
+        return TextEdit(mapping.end - 1, mapping.end - 1, text)
     at = mapping.entries[-1].end
     comma = _TRAILING_COMMA.match(file.text, at, mapping.end - 1)
     if comma:
-        return Edit(comma.end(), comma.end(), f" {text},")
-    return Edit(at, at, f", {text}")
+        return TextEdit(comma.end(), comma.end(), f" {text},")
+    return TextEdit(at, at, f", {text}")
 
 
-def _lines_after(file: Document, line: int, new: Iterable[str], indent: int = 0) -> Edit:
+def _lines_after(file: YamlText, line: int, new: Iterable[str], indent: int = 0) -> TextEdit:
     """Inserts lines after `line`; -1 for the beginning."""
     at, eol = file.starts[line + 1], file.line_ending
     begin = "" if line < 0 or file.ending(line) else eol
-    return Edit(at, at, begin + "".join((" " * indent + one if one else "") + eol for one in new))
+    return TextEdit(at, at, begin + "".join((" " * indent + one if one else "") + eol for one in new))
 
 
-def _end_of_document(file: Document, last: int) -> int:
+def _end_of_document(file: YamlText, last: int) -> int:
     """The last line of the document, comments included; `last` is the last line of its values."""
     for line in range(last + 1, len(file.lines)):
         if _DOCUMENT_END.match(file.lines[line]):
@@ -226,7 +226,7 @@ def _end_of_document(file: Document, last: int) -> int:
     return max(last, file.last_line(len(file.text.rstrip())) if file.text.strip() else -1)
 
 
-def _after_comments(file: Document, end: int, indent: int) -> int:
+def _after_comments(file: YamlText, end: int, indent: int) -> int:
     """The line that ends at `end`, or the last of the comments after it that are indented by at least `indent`."""
     last = file.last_line(end)
     for number in range(last + 1, len(file.lines)):
@@ -238,7 +238,7 @@ def _after_comments(file: Document, end: int, indent: int) -> int:
     return last
 
 
-def _gap(file: Document, mapping: Value) -> list[str]:
+def _gap(file: YamlText, mapping: YamlValue) -> list[str]:
     """An empty line, if there is one before the last entry."""
     if len(mapping.entries) < 2:
         return []
@@ -248,7 +248,7 @@ def _gap(file: Document, mapping: Value) -> list[str]:
     return [] if file.lines[above].strip() else [""]
 
 
-def _step_of(file: Document, stages: Value, default: int) -> int:
+def _step_of(file: YamlText, stages: YamlValue, default: int) -> int:
     """The indentation of the keys of a stage, relative to its name."""
     for entry in stages.entries:
         if entry.value.entries and not entry.value.is_flow:

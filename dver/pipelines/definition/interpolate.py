@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from dver.pipelines.definition.yaml_tree import Mark, Node, kind_of, wrong
+from dver.pipelines.definition.yaml_tree import Mark, Node, error_at, type_name
 
 _EXPRESSION: Final = re.compile(r"(?<!\\)\$\{(.*?)\}")
 _PART: Final = r"[^.\[\]{}$]+"
@@ -31,7 +31,7 @@ MAX_TEXT: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class OptionStyle:
     """How a mapping becomes options of a command."""
 
     negated: bool = False
@@ -45,7 +45,7 @@ def has_expression(text: object) -> bool:
     return isinstance(text, str) and _EXPRESSION.search(text) is not None
 
 
-def substitute(node: Node, variables: Variables, *, command: Style | None = None, whole: bool = False) -> Node:
+def substitute(node: Node, variables: Variables, *, command: OptionStyle | None = None, whole: bool = False) -> Node:
     """`node` with each `${…}` in its texts replaced. Raises PipelineError where one cannot be.
 
     `command` says that it is a command, in which a mapping becomes options, and how; `whole` that lists and mappings
@@ -63,10 +63,10 @@ def substitute(node: Node, variables: Variables, *, command: Style | None = None
     return node
 
 
-def select(expression: str, variables: Variables, mark: Mark) -> Any:
+def variable_value(expression: str, variables: Variables, mark: Mark) -> Any:
     """The value of the variable that `expression` names. Raises PipelineError where there is none."""
     if not _PATH.fullmatch(expression):
-        raise wrong(mark, f"${{{expression}}} names no variable", fix="write a name, such as ${model.layers[0]}")
+        raise error_at(mark, f"${{{expression}}} names no variable", fix="write a name, such as ${model.layers[0]}")
     found: Any = variables
     for part in re.split(r"[.\[\]]+", expression.strip().rstrip("]")):
         found = _inside(found, part, expression, mark)
@@ -89,10 +89,10 @@ def as_node(value: Any, mark: Mark) -> Node:
     return Node(value, mark)
 
 
-def _text(node: Node, text: str, variables: Variables, *, command: Style | None, whole: bool) -> Node:
+def _text(node: Node, text: str, variables: Variables, *, command: OptionStyle | None, whole: bool) -> Node:
     only = _EXPRESSION.fullmatch(text)
     if only and "${" not in only[1]:
-        value = select(only[1], variables, node.mark)
+        value = variable_value(only[1], variables, node.mark)
         if whole or not _is_compound(value):
             return as_node(value, node.mark)
 
@@ -100,17 +100,17 @@ def _text(node: Node, text: str, variables: Variables, *, command: Style | None,
 
     def replaced(match: re.Match[str]) -> str:
         nonlocal left
-        found = _inserted(select(match[1], variables, node.mark), match[1], node.mark, command=command)
+        found = _inserted(variable_value(match[1], variables, node.mark), match[1], node.mark, command=command)
         left -= len(found)
         if left < 0:
-            raise wrong(node.mark, f"a text of more than {MAX_TEXT:,} characters, once its variables are in place")
+            raise error_at(node.mark, f"a text of more than {MAX_TEXT:,} characters, once its variables are in place")
         return found
 
     return Node(_ESCAPED.sub("${", _EXPRESSION.sub(replaced, text)), node.mark)
 
 
 def _mapping(
-    node: Node, value: Mapping[str, Node], variables: Variables, *, command: Style | None, whole: bool
+    node: Node, value: Mapping[str, Node], variables: Variables, *, command: OptionStyle | None, whole: bool
 ) -> Node:
     values: dict[str, Node] = {}
     keys: dict[str, Mark] = {}
@@ -118,7 +118,7 @@ def _mapping(
         mark = node.keys.get(key, node.mark)
         name = as_text(substitute(Node(key, mark), variables).value) if "${" in key else key
         if name in values:
-            raise wrong(mark, f"{key!r} becomes {name!r}, which is there already")
+            raise error_at(mark, f"{key!r} becomes {name!r}, which is there already")
         values[name], keys[name] = substitute(one, variables, command=command, whole=whole), mark
     return Node(values, node.mark, keys)
 
@@ -128,25 +128,25 @@ def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
         if part in found:
             return found[part]
         near = get_close_matches(part, [str(key) for key in found], 1)
-        raise wrong(
+        raise error_at(
             mark,
             f"${{{expression}}}: there is no variable {part!r}",
             fix=f"did you mean {near[0]!r}?" if near else "define it in `vars`, or in params.yaml",
         )
     if _is_list(found) and _NUMBER.fullmatch(part.strip()) and -len(found) <= int(part) < len(found):
         return found[int(part)]
-    raise wrong(mark, f"${{{expression}}}: there is no {part!r} in {kind_of(found)}")
+    raise error_at(mark, f"${{{expression}}}: there is no {part!r} in {type_name(found)}")
 
 
-def _inserted(value: object, expression: str, mark: Mark, *, command: Style | None) -> str:
+def _inserted(value: object, expression: str, mark: Mark, *, command: OptionStyle | None) -> str:
     if not _is_compound(value):
         return as_text(value)
     if command is not None and isinstance(value, Mapping):
         return " ".join(_options(value, "", expression, mark, command))
-    raise wrong(mark, f"${{{expression}}} is {kind_of(value)}, which cannot stand inside of text")
+    raise error_at(mark, f"${{{expression}}} is {type_name(value)}, which cannot stand inside of text")
 
 
-def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, style: Style) -> list[str]:
+def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, style: OptionStyle) -> list[str]:
     found: list[str] = []
     for key, one in value.items():
         name = f"{above}{key}"
@@ -157,7 +157,7 @@ def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, 
         elif not _is_list(one):
             found += [f"--{name}", _argument(one)]
         elif any(_is_compound(part) for part in one):
-            raise wrong(mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which no option can say")
+            raise error_at(mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which no option can say")
         elif style.repeated:
             found += [word for part in one for word in (f"--{name}", _argument(part))]
         else:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition import variables
-from dver.pipelines.definition.interpolate import Style, as_text, substitute
+from dver.pipelines.definition.interpolate import OptionStyle, as_text, substitute
 from dver.pipelines.definition.schema import (
     REMOVED_KEYS,
     STAGE_KEYS,
@@ -22,27 +22,29 @@ from dver.pipelines.definition.schema import (
 )
 from dver.pipelines.definition.stage import PipelineFile, Stage
 from dver.pipelines.definition.variables import ReadFile
-from dver.pipelines.definition.yaml_fields import Paths, mapping
-from dver.pipelines.definition.yaml_tree import Node, parse, wrong
+from dver.pipelines.definition.yaml_fields import StagePaths, mapping
+from dver.pipelines.definition.yaml_tree import Node, error_at, parse_yaml
 
 _TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
 _NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
 """What names of stages have not: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
 _MATRIX_JOINT: Final = "-"
-_STYLE: Final = Style()
+_STYLE: Final = OptionStyle()
 MAX_STAGES: Final = 100_000
 """Stages of one file, those of foreach and matrix included."""
 MAX_TEXT: Final = 64 << 20
 """Characters that they may come to, once all variables are in place: as many as a lock file may have."""
 
 
-def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style = _STYLE) -> PipelineFile:
+def load_pipeline_file(
+    content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: OptionStyle = _STYLE
+) -> PipelineFile:
     """What the file `name` with this `content` says; `read` gives the files that it names, `style` says how mappings
     become options. Raises PipelineError."""
-    root = parse(content, name)
+    root = parse_yaml(content, name)
     found = mapping(root, name, _TOP_KEYS)
-    known = variables.of_file(found.get("vars"), read)
+    known = variables.file_variables(found.get("vars"), read)
     stages = found.get("stages")
     loader = _Loader(known, read, style)
     made: dict[str, Stage] = {}
@@ -50,7 +52,7 @@ def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style 
         for group, node in mapping(stages, "`stages`").items():
             if _NO_NAME.search(group):
                 why = f"{group!r} is no name for a stage"
-                raise wrong(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
+                raise error_at(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
             for stage in loader.stages(group, node, MAX_STAGES - len(made)):
                 made[stage.name] = stage
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
@@ -63,7 +65,7 @@ def load(content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: Style 
 
 
 @dataclass(slots=True)
-class _Room:
+class _TextLimit:
     """Memory for the stages of a file: variables may make far more of a few lines than the file has."""
 
     left: int = MAX_TEXT
@@ -78,7 +80,7 @@ class _Room:
             if not isinstance(value, str) and isinstance(value, (tuple, Mapping)):
                 waiting += value.values() if isinstance(value, Mapping) else value
         if self.left < 0:
-            raise wrong(
+            raise error_at(
                 node.mark,
                 f"stage {name[:80]!r}: all stages come to more than {MAX_TEXT:,} characters",
                 fix="put long values into a file that stages read",
@@ -91,8 +93,8 @@ class _Loader:
 
     known: Mapping[str, Any]
     read: ReadFile
-    style: Style
-    room: _Room = field(default_factory=_Room)
+    style: OptionStyle
+    room: _TextLimit = field(default_factory=_TextLimit)
 
     def stages(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members. Raises
@@ -110,7 +112,7 @@ class _Loader:
         """One stage; `known` are the variables of its own place."""
         found = mapping(node, f"stage {name!r}", STAGE_KEYS, removed=REMOVED_KEYS)
         if "vars" in found:
-            known = variables.of_stage(known, found["vars"], self.wdir(found, known), self.read)
+            known = variables.stage_variables(known, found["vars"], self.wdir(found, known), self.read)
         values = {
             key: substitute(one, known, command=self.style if key == "cmd" else None)
             for key, one in found.items()
@@ -120,14 +122,14 @@ class _Loader:
         return read_stage(name, Node(values, node.mark, node.keys), group=group)
 
     def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:
-        return read_wdir({key: substitute(one, known) for key, one in found.items() if key == "wdir"}, Paths())
+        return read_wdir({key: substitute(one, known) for key, one in found.items() if key == "wdir"}, StagePaths())
 
     def foreach(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """A stage for each element of a list, as `item`, or of a mapping, as `key` and `item`."""
         found = mapping(node, f"stage {name!r}", ("foreach", "do"))
         for key in ("foreach", "do"):
             if key not in found:
-                raise wrong(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
+                raise error_at(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
         members = dict(_members(found["foreach"], substitute(found["foreach"], self.known, whole=True)))
         _refuse_many(name, found["foreach"], len(members), most)
         for key, known in members.items():
@@ -152,7 +154,7 @@ class _Loader:
         if isinstance(over.value, Mapping):
             return {key: key for key in over.value}
         if not isinstance(over.value, tuple):
-            raise wrong(node.mark, f"`matrix`: expected a list for {name!r}, not {over.kind}")
+            raise error_at(node.mark, f"`matrix`: expected a list for {name!r}, not {over.kind}")
         named: dict[str, Any] = {}
         for position, one in enumerate(over.value):
             compound = isinstance(one.value, (tuple, Mapping))
@@ -163,7 +165,7 @@ class _Loader:
 
 def _refuse_many(name: str, node: Node, number: int, most: int) -> None:
     if number > most:
-        raise wrong(
+        raise error_at(
             node.mark,
             f"stage {name!r} stands for {number:,} stages, and a file may have {MAX_STAGES:,}",
             fix="use fewer values, or let one stage handle several of them",
@@ -177,7 +179,7 @@ def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
             yield key, {"key": key, "item": one.plain()}
         return
     if not isinstance(over.value, tuple):
-        raise wrong(over.mark, f"`foreach`: expected a list or a mapping, not {over.kind}")
+        raise error_at(over.mark, f"`foreach`: expected a list or a mapping, not {over.kind}")
     compound = any(isinstance(one.value, (tuple, Mapping)) for one in over.value)
     named: dict[str, Any] = {}
     for position, one in enumerate(over.value):
@@ -201,4 +203,4 @@ def _once(key: str, one: Node, named: dict[str, Any], what: str, where: str = ""
     """Name a value; the same twice is one."""
     value = one.plain()
     if named.setdefault(key, value) != value:
-        raise wrong(one.mark, f"{what}: {key!r} is there twice{where}, as {named[key]!r} and as {value!r}")
+        raise error_at(one.mark, f"{what}: {key!r} is there twice{where}, as {named[key]!r} and as {value!r}")

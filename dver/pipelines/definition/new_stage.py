@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dver.core.errors import UsageError
-from dver.pipelines.definition.stage import PARAMS_FILE, Role
+from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole
 
 _RESOURCES = ("cpus", "gpus", "memory")
 
@@ -17,7 +17,7 @@ class NewOutput:
     """An output of a stage that is to be."""
 
     path: str
-    role: Role = Role.OUT
+    role: OutputRole = OutputRole.OUT
     cache: bool = True
     persist: bool = False
 
@@ -50,7 +50,7 @@ class NewStage:
             "wdir": self.wdir,
             "deps": list(dict.fromkeys(self.deps)),
             "params": _params(self.params),
-            **{role.value: [_output(one) for one in self.outs if one.role is role] for role in Role},
+            **{role.value: [_output(one) for one in self.outs if one.role is role] for role in OutputRole},
             "env": [_variable(one) for one in self.env],
             "resources": dict(_resources(self.resources)),
             "retry": self.retry,

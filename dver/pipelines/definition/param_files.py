@@ -16,7 +16,8 @@ from typing import Any, Final, Never
 
 from dver.core.errors import PipelineError
 from dver.pipelines.definition import yaml_tree
-from dver.pipelines.definition.yaml_tree import Mark, wrong
+from dver.pipelines.definition.stage import is_pattern
+from dver.pipelines.definition.yaml_tree import Mark, error_at
 
 
 class NoValue(Enum):
@@ -38,7 +39,7 @@ def parse_values(content: bytes, name: str) -> dict[str, Any]:
     """
     values = _parse(content, name)
     if not isinstance(values, dict):
-        raise PipelineError(f"{name}: expected a mapping, not {yaml_tree.kind_of(values)}")
+        raise PipelineError(f"{name}: expected a mapping, not {yaml_tree.type_name(values)}")
     return values
 
 
@@ -48,7 +49,7 @@ def parse_metrics(content: bytes, name: str) -> dict[str, Any]:
     if isinstance(values, (int, float)) and not isinstance(values, bool):
         return {posixpath.splitext(posixpath.basename(name))[0]: values}
     if not isinstance(values, dict):
-        raise PipelineError(f"{name}: expected a mapping or a number, not {yaml_tree.kind_of(values)}")
+        raise PipelineError(f"{name}: expected a mapping or a number, not {yaml_tree.type_name(values)}")
     return values
 
 
@@ -58,11 +59,11 @@ def _parse(content: bytes, name: str) -> Any:
         raise PipelineError(f"{name} is too large", why=why)
     readers: dict[str, Callable[[bytes, str], Any]] = {".json": _json, ".toml": _toml, ".py": _python}
     values = readers.get(posixpath.splitext(name)[1], _yaml)(content, name)
-    yaml_tree.refuse_deep(values, name)
+    yaml_tree.check_depth(values, name)
     return values
 
 
-def lookup(values: Mapping[str, Any], key: str) -> Any:
+def value_at(values: Mapping[str, Any], key: str) -> Any:
     """The value at the dotted `key`; raises KeyError. A key that has dots itself is found, too."""
     found = _lookup(values, key.split("."))
     if found is ABSENT:
@@ -86,28 +87,23 @@ def _lookup(values: Any, parts: list[str]) -> Any:
     return ABSENT
 
 
-def chosen(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def select_keys(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """The values at the dotted `keys`, which may be patterns, by their keys; of what is not there, nothing."""
     for key in keys:
         try:
-            yield key, lookup(values, key)
+            yield key, value_at(values, key)
         except KeyError:
-            yield from matching(values, key) if is_wild(key) else ()
+            yield from match_keys(values, key) if is_pattern(key) else ()
 
 
-def is_among(key: str, found: Iterable[str]) -> bool:
-    """Has what `chosen` found a value for `key`?"""
+def is_selected(key: str, found: Iterable[str]) -> bool:
+    """Has what `select_keys` found a value for `key`?"""
     from fnmatch import fnmatchcase
 
-    return any(one == key or (is_wild(key) and fnmatchcase(one, key)) for one in found)
+    return any(one == key or (is_pattern(key) and fnmatchcase(one, key)) for one in found)
 
 
-def is_wild(key: str) -> bool:
-    """May `key` stand for several: has it `*`, `?` or `[…]`?"""
-    return any(one in key for one in "*?[")
-
-
-def matching(values: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, Any]]:
+def match_keys(values: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, Any]]:
     """The values whose dotted keys match `pattern`, part by part, by these keys; in the order of the file."""
     yield from _matching(values, pattern.split("."), "")
 
@@ -150,14 +146,14 @@ def _quoted(key: str) -> str:
 
 
 def _yaml(content: bytes, name: str) -> Any:
-    return yaml_tree.parse(content, name).plain()
+    return yaml_tree.parse_yaml(content, name).plain()
 
 
 def _json(content: bytes, name: str) -> Any:
     try:
         return json.loads(content, parse_constant=_CONSTANTS.__getitem__)
     except json.JSONDecodeError as error:
-        raise wrong(Mark(name, error.lineno, error.colno), error.msg) from None
+        raise error_at(Mark(name, error.lineno, error.colno), error.msg) from None
     except (ValueError, RecursionError) as error:
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
 
@@ -185,7 +181,7 @@ def _python(content: bytes, name: str) -> dict[str, Any]:
     try:
         module = ast.parse(content)
     except SyntaxError as error:
-        raise wrong(Mark(name, error.lineno or 1, error.offset or 1), error.msg) from None
+        raise error_at(Mark(name, error.lineno or 1, error.offset or 1), error.msg) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
     return _assigned(module.body)

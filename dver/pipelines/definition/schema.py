@@ -11,15 +11,23 @@ from dver.pipelines.definition.stage import (
     PARAMS_FILE,
     Dependency,
     Output,
-    Params,
-    Plot,
+    OutputRole,
+    ParamsDependency,
+    PlotStyle,
     Resources,
-    Role,
     Stage,
     TopPlot,
 )
-from dver.pipelines.definition.yaml_fields import Paths, flag, items, mapping, optional_text, scalar_text, text
-from dver.pipelines.definition.yaml_tree import Mark, Node, wrong
+from dver.pipelines.definition.yaml_fields import (
+    StagePaths,
+    flag,
+    list_items,
+    mapping,
+    optional_text,
+    scalar_text,
+    text,
+)
+from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 STAGE_KEYS: Final = (
     "cmd",
@@ -55,8 +63,8 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
     """The stage that `node` defines. Raises PipelineError with the place of the mistake."""
     found = mapping(node, f"stage {name!r}", STAGE_KEYS)
     if "cmd" not in found:
-        raise wrong(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
-    paths = Paths()
+        raise error_at(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
+    paths = StagePaths()
     wdir = read_wdir(found, paths)
     if paths.refused is None:
         paths.wdir = wdir
@@ -86,7 +94,7 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
     )
 
 
-def read_wdir(found: Mapping[str, Node], paths: Paths) -> str:
+def read_wdir(found: Mapping[str, Node], paths: StagePaths) -> str:
     """Where a stage runs, relative to the folder of the file."""
     node = found.get("wdir")
     return "." if node is None else paths.read(text(node, "`wdir`"), node.mark, "`wdir`") or "."
@@ -94,8 +102,8 @@ def read_wdir(found: Mapping[str, Node], paths: Paths) -> str:
 
 def read_top_files(node: Node | None, what: str) -> tuple[str, ...]:
     """The list of files at the top, under `params` or `metrics`; those that are not in the project are left out."""
-    paths = Paths()
-    found = (paths.read(text(one, what), one.mark, what) for one in items(node, what))
+    paths = StagePaths()
+    found = (paths.read(text(one, what), one.mark, what) for one in list_items(node, what))
     return tuple(one for one in found if one is not None)
 
 
@@ -103,51 +111,53 @@ def read_top_plots(node: Node | None) -> tuple[TopPlot, ...]:
     """What is under `plots` at the top: files, or ids with how they are drawn."""
     if node is not None and isinstance(node.value, Mapping):  # an older form: one mapping instead of a list of them
         return tuple(_top_plots(node))
-    return tuple(plot for one in items(node, "`plots`") for plot in _top_plots(one))
+    return tuple(plot for one in list_items(node, "`plots`") for plot in _top_plots(one))
 
 
 def _top_plots(node: Node) -> Iterator[TopPlot]:
     if isinstance(node.value, str):
-        yield TopPlot(text(node, "`plots`"), Plot(), node.mark)
+        yield TopPlot(text(node, "`plots`"), PlotStyle(), node.mark)
         return
     for name, one in mapping(node, "`plots`").items():
-        yield TopPlot(name, _plot(one) if one.value is not None else Plot(), node.keys.get(name, node.mark))
+        yield TopPlot(name, _plot(one) if one.value is not None else PlotStyle(), node.keys.get(name, node.mark))
 
 
 def _command(node: Node) -> str | tuple[str, ...]:
     if isinstance(node.value, tuple):
         if not node.value:
-            raise wrong(node.mark, "`cmd`: expected a command, not an empty list")
+            raise error_at(node.mark, "`cmd`: expected a command, not an empty list")
         return tuple(text(one, "`cmd`").strip() for one in node.value)
     return text(node, "`cmd`").strip()
 
 
-def _dependencies(node: Node | None, paths: Paths) -> Iterator[Dependency]:
+def _dependencies(node: Node | None, paths: StagePaths) -> Iterator[Dependency]:
     seen: set[str] = set()
-    for one in items(node, "`deps`"):
+    for one in list_items(node, "`deps`"):
         found = paths.read(text(one, "`deps`"), one.mark, "`deps`")
         if found is not None and found not in seen:
             seen.add(found)
             yield Dependency(found, one.mark)
 
 
-def _modified(node: Node | None, paths: Paths, deps: Sequence[Dependency]) -> Iterator[str]:
-    for one in items(node, "`modifies`"):
+def _modified(node: Node | None, paths: StagePaths, deps: Sequence[Dependency]) -> Iterator[str]:
+    for one in list_items(node, "`modifies`"):
         name = text(one, "`modifies`")
         found = paths.read(name, one.mark, "`modifies`")
         if found is None:
             continue
         if all(found != dep.path for dep in deps):
-            raise wrong(one.mark, f"`modifies`: {name!r} is not in `deps`", fix="add it to `deps`, or remove it here")
+            raise error_at(
+                one.mark, f"`modifies`: {name!r} is not in `deps`", fix="add it to `deps`, or remove it here"
+            )
         yield found
 
 
-def _params(node: Node | None, paths: Paths) -> Iterator[Params]:
+def _params(node: Node | None, paths: StagePaths) -> Iterator[ParamsDependency]:
     """What is asked of each file, however often it is named. All of a file is more than some keys."""
     asked: dict[str, dict[str, None]] = {}
     whole: set[str] = set()
     marks: dict[str, Mark] = {}
-    for one in items(node, "`params`"):
+    for one in list_items(node, "`params`"):
         named = one.value.items() if isinstance(one.value, Mapping) else [(PARAMS_FILE, Node((one,), one.mark))]
         for file, keys in named:
             mark = one.keys.get(file, one.mark)
@@ -155,18 +165,18 @@ def _params(node: Node | None, paths: Paths) -> Iterator[Params]:
             if place is None:
                 continue
             marks.setdefault(place, mark)
-            names = [scalar_text(key, "`params`") for key in items(keys, "`params`")]
+            names = [scalar_text(key, "`params`") for key in list_items(keys, "`params`")]
             asked.setdefault(place, {}).update(dict.fromkeys(names))
             whole.update([] if names else [place])
     for place, mark in marks.items():
-        yield Params(place, () if place in whole else tuple(asked[place]), mark)
+        yield ParamsDependency(place, () if place in whole else tuple(asked[place]), mark)
 
 
-def _outputs(found: Mapping[str, Node], paths: Paths) -> Iterator[Output]:
+def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
     seen: dict[str, Output] = {}
-    for role in Role:
+    for role in OutputRole:
         what = f"`{role.value}`"
-        for one in items(found.get(role.value), what):
+        for one in list_items(found.get(role.value), what):
             for name, options in _named(one, what):
                 output = _output(name, options, role, paths, one)
                 if output is None:
@@ -176,7 +186,7 @@ def _outputs(found: Mapping[str, Node], paths: Paths) -> Iterator[Output]:
                     yield output
                 elif replace(first, mark=output.mark) != output:
                     why = f"{what}: {output.path!r} is there twice; first in line {first.mark.line}"
-                    raise wrong(one.mark, why)
+                    raise error_at(one.mark, why)
 
 
 def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
@@ -186,7 +196,7 @@ def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
     yield from mapping(node, what).items()
 
 
-def _output(name: str, options: Node | None, role: Role, paths: Paths, node: Node) -> Output | None:
+def _output(name: str, options: Node | None, role: OutputRole, paths: StagePaths, node: Node) -> Output | None:
     what = f"{name!r}"
     mark = node.keys.get(name, node.mark)
     place = paths.read(name, mark, f"`{role.value}`")
@@ -194,8 +204,8 @@ def _output(name: str, options: Node | None, role: Role, paths: Paths, node: Nod
         return None
     if options is None or options.value is None:
         return Output(place, role, mark)
-    known = _OUTPUT_KEYS + (_PLOT_KEYS if role is Role.PLOTS else ())
-    several = options.value if isinstance(options.value, tuple) and role is Role.PLOTS else (options,)
+    known = _OUTPUT_KEYS + (_PLOT_KEYS if role is OutputRole.PLOTS else ())
+    several = options.value if isinstance(options.value, tuple) and role is OutputRole.PLOTS else (options,)
     first = mapping(several[0], what, known) if several else {}
     remote = first.get("remote")
     return Output(
@@ -207,13 +217,13 @@ def _output(name: str, options: Node | None, role: Role, paths: Paths, node: Nod
         push=flag(first, "push", True),
         remote=text(remote, "`remote`") if remote is not None and remote.value is not None else None,
         desc=optional_text(first, "desc"),
-        plots=tuple(_plot(one, known) for one in several) if role is Role.PLOTS else (),
+        plots=tuple(_plot(one, known) for one in several) if role is OutputRole.PLOTS else (),
     )
 
 
-def _plot(node: Node, known: tuple[str, ...] = _PLOT_KEYS) -> Plot:
+def _plot(node: Node, known: tuple[str, ...] = _PLOT_KEYS) -> PlotStyle:
     found = mapping(node, "a plot", known)
-    return Plot(
+    return PlotStyle(
         x=_column(found.get("x")),
         y=_columns(found.get("y")),
         x_label=optional_text(found, "x_label"),
@@ -248,12 +258,12 @@ def _one_or_more(node: Node, what: str = "`y`") -> str | tuple[str, ...]:
 
 def _environment(node: Node | None) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
-    for one in items(node, "`env`"):
+    for one in list_items(node, "`env`"):
         pairs = one.value.items() if isinstance(one.value, Mapping) else [(text(one, "`env`"), None)]
         for name, value in pairs:
             if "=" in name or not name:
                 why = f"`env`: {name!r} is no name of a variable"
-                raise wrong(one.mark, why, fix="write `- NAME` or `- NAME: value`")
+                raise error_at(one.mark, why, fix="write `- NAME` or `- NAME: value`")
             found[name] = scalar_text(value, "`env`") if value is not None and value.value is not None else None
     return found
 

@@ -17,7 +17,12 @@ PARAMS_FILE: Final = "params.yaml"
 """Where parameters and variables are looked for unless another file is named."""
 
 
-class Role(Enum):
+def is_pattern(text: str) -> bool:
+    """True if `text`, a path or the key of a parameter, can match several: it contains `*`, `?` or `[`."""
+    return any(one in text for one in "*?[")
+
+
+class OutputRole(Enum):
     """What an output is for."""
 
     OUT = "outs"
@@ -26,7 +31,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class PlotStyle:
     """How a plot is drawn: which columns, under which names. What is None is up to the reader."""
 
     x: str | Mapping[str, str | tuple[str, ...]] | None = None
@@ -45,7 +50,7 @@ class Output:
     """A file or directory that a stage makes."""
 
     path: str
-    role: Role
+    role: OutputRole
     mark: Mark
     cache: bool = True
     """Does dver store it? Otherwise it is left to Git."""
@@ -54,7 +59,7 @@ class Output:
     push: bool = True
     remote: str | None = None
     desc: str | None = None
-    plots: tuple[Plot, ...] = ()
+    plots: tuple[PlotStyle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
+class ParamsDependency:
     """Parameters that a stage reads from a file: those at `keys` (`train.lr`), or without any all of them."""
 
     file: str
@@ -96,7 +101,7 @@ class Stage:
     wdir: str = "."
     """Where the command runs."""
     deps: tuple[Dependency, ...] = ()
-    params: tuple[Params, ...] = ()
+    params: tuple[ParamsDependency, ...] = ()
     modifies: tuple[str, ...] = ()
     """The paths of dependencies that the command itself changes: they are recorded as they are after the run."""
     outs: tuple[Output, ...] = ()
@@ -135,7 +140,7 @@ class TopPlot:
     """A plot from the list `plots` at the top of a file: of a file or directory, or an id with its sources in `y`."""
 
     name: str
-    plot: Plot
+    plot: PlotStyle
     mark: Mark
 
 

@@ -9,42 +9,42 @@ from typing import Any
 from dver.pipelines.definition.interpolate import has_expression
 from dver.pipelines.definition.param_files import parse_values
 from dver.pipelines.definition.stage import PARAMS_FILE
-from dver.pipelines.definition.yaml_tree import Mark, Node, wrong
+from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 ReadFile = Callable[[str], bytes | None]
 """The content of a file, by its path relative to the folder of the `dver.yaml`; None if there is none."""
 
 
-def of_file(listed: Node | None, read: ReadFile) -> dict[str, Any]:
+def file_variables(listed: Node | None, read: ReadFile) -> dict[str, Any]:
     """The variables that all stages of a file know: those of params.yaml, if it is there, and of its `vars`."""
     found: dict[str, Any] = {}
     seen: set[str] = set()
     _add_all(found, seen, listed, ".", read)
     if PARAMS_FILE not in seen and (content := read(PARAMS_FILE)) is not None:
         mark = listed.mark if listed is not None else Mark(PARAMS_FILE, 1, 1)
-        return merged(parse_values(content, PARAMS_FILE), found, mark)
+        return merge_variables(parse_values(content, PARAMS_FILE), found, mark)
     return found
 
 
-def of_stage(known: Mapping[str, Any], listed: Node | None, wdir: str, read: ReadFile) -> Mapping[str, Any]:
+def stage_variables(known: Mapping[str, Any], listed: Node | None, wdir: str, read: ReadFile) -> Mapping[str, Any]:
     """The variables of one stage: those of the file, and of its own `vars`."""
     if listed is None:
         return known
     found: dict[str, Any] = {}
     _add_all(found, set(), listed, wdir, read)
-    return merged(known, found, listed.mark)
+    return merge_variables(known, found, listed.mark)
 
 
-def merged(into: Mapping[str, Any], more: Mapping[str, Any], mark: Mark, above: str = "") -> dict[str, Any]:
+def merge_variables(into: Mapping[str, Any], more: Mapping[str, Any], mark: Mark, above: str = "") -> dict[str, Any]:
     """Two sets of variables as one. Raises PipelineError where both give one name a value of its own."""
     found = dict(into)
     for key, value in more.items():
         if key not in found:
             found[key] = value
         elif isinstance(value, Mapping) and isinstance(found[key], Mapping):
-            found[key] = merged(found[key], value, mark, f"{above}{key}.")
+            found[key] = merge_variables(found[key], value, mark, f"{above}{key}.")
         elif found[key] is not value and found[key] != value:  # NaN differs from itself
-            raise wrong(
+            raise error_at(
                 mark,
                 f"the variable {above + key!r} has a value already: {found[key]!r}, now {value!r}",
                 fix="give one of them another name",
@@ -56,17 +56,17 @@ def _add_all(found: dict[str, Any], seen: set[str], listed: Node | None, wdir: s
     if listed is None or listed.value is None:
         return
     if not isinstance(listed.value, tuple):
-        raise wrong(listed.mark, f"expected a list of files and mappings, not {listed.kind}")
+        raise error_at(listed.mark, f"expected a list of files and mappings, not {listed.kind}")
     for one in listed.value:
         if has_expression(one.value) or (isinstance(one.value, Mapping) and _has_any(one)):
-            raise wrong(one.mark, "no ${…} may stand in `vars`", fix="write the value itself")
+            raise error_at(one.mark, "no ${…} may stand in `vars`", fix="write the value itself")
         if isinstance(one.value, Mapping):
             values = one.plain()
         elif isinstance(one.value, str):
             values = _load(one.value, one.mark, wdir, read, seen)
         else:
-            raise wrong(one.mark, f"expected a file or a mapping, not {one.kind}")
-        found.update(merged(found, values, one.mark))
+            raise error_at(one.mark, f"expected a file or a mapping, not {one.kind}")
+        found.update(merge_variables(found, values, one.mark))
 
 
 def _load(text: str, mark: Mark, wdir: str, read: ReadFile, seen: set[str]) -> dict[str, Any]:
@@ -75,13 +75,13 @@ def _load(text: str, mark: Mark, wdir: str, read: ReadFile, seen: set[str]) -> d
     path = posixpath.normpath(posixpath.join(wdir, name))
     content = read(path)
     if content is None:
-        raise wrong(mark, f"there is no file {path!r}")
+        raise error_at(mark, f"there is no file {path!r}")
     seen.add(path)
     values = parse_values(content, path)
     wanted = [key.strip() for key in keys.split(",") if key.strip()]
     for key in wanted:
         if key not in values:
-            raise wrong(mark, f"there is no {key!r} in {path!r}")
+            raise error_at(mark, f"there is no {key!r} in {path!r}")
     return {key: values[key] for key in wanted} if wanted else values
 
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.yaml_tree import Mark, Node, Scalar, wrong
+from dver.pipelines.definition.yaml_tree import Mark, Node, Scalar, error_at
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?")
 _PREFIXES: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -27,24 +27,24 @@ def mapping(
 ) -> Mapping[str, Node]:
     """The values by their keys, all of which have to be `known`; `removed` says what to write instead of older ones."""
     if not isinstance(node.value, Mapping):
-        raise wrong(node.mark, f"{what}: expected a mapping, not {node.kind}")
+        raise error_at(node.mark, f"{what}: expected a mapping, not {node.kind}")
     for key in node.value if known is not None else ():
         assert known is not None
         if key not in known:
             if key in removed:
-                raise wrong(node.keys.get(key, node.mark), f"{what}: {key!r} was removed", fix=removed[key])
+                raise error_at(node.keys.get(key, node.mark), f"{what}: {key!r} was removed", fix=removed[key])
             near = get_close_matches(key, known, 1)
             fix = f"did you mean {near[0]!r}?" if near else f"it may have: {', '.join(known)}"
-            raise wrong(node.keys.get(key, node.mark), f"{what}: there is no key {key!r}", fix=fix)
+            raise error_at(node.keys.get(key, node.mark), f"{what}: there is no key {key!r}", fix=fix)
     return node.value
 
 
-def items(node: Node | None, what: str) -> tuple[Node, ...]:
+def list_items(node: Node | None, what: str) -> tuple[Node, ...]:
     """The elements of a list; none where there is nothing."""
     if node is None or node.value is None:
         return ()
     if not isinstance(node.value, tuple):
-        raise wrong(node.mark, f"{what}: expected a list, not {node.kind}")
+        raise error_at(node.mark, f"{what}: expected a list, not {node.kind}")
     return node.value
 
 
@@ -52,16 +52,16 @@ def text(node: Node, what: str) -> str:
     """A text that is not empty."""
     if not isinstance(node.value, str):
         fix = f'put it in quotes: "{node.value}"' if _is_scalar(node) else None
-        raise wrong(node.mark, f"{what}: expected text, not {node.kind}", fix=fix)
+        raise error_at(node.mark, f"{what}: expected text, not {node.kind}", fix=fix)
     if not node.value.strip() or "\0" in node.value:
-        raise wrong(node.mark, f"{what}: expected text, not an empty one")
+        raise error_at(node.mark, f"{what}: expected text, not an empty one")
     return node.value
 
 
 def scalar_text(node: Node, what: str) -> str:
     """A text, or a number or truth value as text."""
     if not _is_scalar(node):
-        raise wrong(node.mark, f"{what}: expected text, not {node.kind}")
+        raise error_at(node.mark, f"{what}: expected text, not {node.kind}")
     return ("true" if node.value else "false") if isinstance(node.value, bool) else str(node.value)
 
 
@@ -77,7 +77,7 @@ def flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
     if node is None:
         return default
     if not isinstance(node.value, bool):
-        raise wrong(node.mark, f"`{key}`: expected true or false, not {node.kind}")
+        raise error_at(node.mark, f"`{key}`: expected true or false, not {node.kind}")
     return node.value
 
 
@@ -85,14 +85,14 @@ def number(node: Node, what: str) -> float:
     """A number that is finite and not negative."""
     value = node.value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise wrong(node.mark, f"{what}: expected a number from 0 on, not {_shown(node)}")
+        raise error_at(node.mark, f"{what}: expected a number from 0 on, not {_shown(node)}")
     return value
 
 
 def whole_number(node: Node, what: str) -> int:
     """A whole number that is not negative."""
     if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 0:
-        raise wrong(node.mark, f"{what}: expected a whole number from 0 on, not {_shown(node)}")
+        raise error_at(node.mark, f"{what}: expected a whole number from 0 on, not {_shown(node)}")
     return node.value
 
 
@@ -102,7 +102,7 @@ def size(node: Node, what: str) -> int:
         return whole_number(node, what)
     match = _SIZE.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
     if match is None:
-        raise wrong(node.mark, f"{what}: expected a size such as 8GB, not {_shown(node)}")
+        raise error_at(node.mark, f"{what}: expected a size such as 8GB, not {_shown(node)}")
     prefix = (match[2] or "").upper()
     return int(float(match[1]) * (_PREFIXES | _BINARY)[prefix])
 
@@ -116,12 +116,12 @@ def duration(node: Node, what: str) -> float:
     else:
         seconds = number(node, what)
     if not seconds:
-        raise wrong(node.mark, f"{what}: expected a duration such as 90s, 30m or 1h30m, not {_shown(node)}")
+        raise error_at(node.mark, f"{what}: expected a duration such as 90s, 30m or 1h30m, not {_shown(node)}")
     return seconds
 
 
 @dataclass(slots=True)
-class Paths:
+class StagePaths:
     """Reads the paths of a stage, which are written relative to `wdir`, as relative to the folder of the file.
 
     One that is an address or absolute is left out: then the stage is `refused`, and all others can be used.
@@ -140,7 +140,7 @@ class Paths:
             why, fix = f"{value!r} is not a relative path", "write it relative to the directory of dver.yaml"
         if why is None:
             return posixpath.normpath(posixpath.join(self.wdir, value))
-        self.refused = self.refused or wrong(mark, f"{what}: {why}", fix=fix)
+        self.refused = self.refused or error_at(mark, f"{what}: {why}", fix=fix)
         return None
 
 

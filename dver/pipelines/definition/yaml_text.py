@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.yaml_tree import parse, resolves_to_text
+from dver.pipelines.definition.yaml_tree import parse_yaml, resolves_to_text
 
 _PLAIN: Final = re.compile(r"(?:\d+[A-Za-z]|[A-Za-z_./$])[\w./$%+=@^(){}\[\]<>|;,!?*&~-]*(?: [^\s#:'\"`]\S*)*")
 _YAML_1_1_BOOLS: Final = frozenset(("y", "n", "yes", "no", "on", "off"))
@@ -23,7 +23,7 @@ _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class YamlValue:
     """A value in the text: the offset of its first character, and the offset after its last one."""
 
     start: int
@@ -32,20 +32,20 @@ class Value:
     is_mapping: bool = False
     is_alias: bool = False
     is_flow: bool = False
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[YamlEntry, ...] = ()
     """The keys and values of a mapping."""
 
-    def entry(self, key: str) -> Entry | None:
+    def entry(self, key: str) -> YamlEntry | None:
         """The entry of a mapping with this key."""
         return next((one for one in self.entries if one.key.scalar == key), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class YamlEntry:
     """A key of a mapping with its value."""
 
-    key: Value
-    value: Value
+    key: YamlValue
+    value: YamlValue
 
     @property
     def end(self) -> int:
@@ -54,12 +54,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Document:
+class YamlText:
     """A YAML file: its text, the positions of its values, and the values themselves. Lines count from 0."""
 
     name: str
     text: str
-    root: Value | None
+    root: YamlValue | None
     """None for an empty file."""
     plain: Any
 
@@ -91,16 +91,16 @@ class Document:
         """The line of the last character before the offset `end`."""
         return self.line(max(end - 1, 0))
 
-    def column(self, value: Value) -> int:
+    def column(self, value: YamlValue) -> int:
         """The number of characters before `value` in its line."""
         return value.start - self.starts[self.line(value.start)]
 
 
-def read_document(content: bytes, name: str) -> Document:
+def read_yaml_text(content: bytes, name: str) -> YamlText:
     """Read the file `name`. Raises PipelineError for a file that is not YAML or not UTF-8."""
     import yaml
 
-    plain = parse(content, name).plain()
+    plain = parse_yaml(content, name).plain()
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
@@ -108,28 +108,28 @@ def read_document(content: bytes, name: str) -> Document:
         raise PipelineError(f"{name} cannot be changed", why="it is not in UTF-8", fix=fix) from None
     events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     first = next((event for event in events if isinstance(event, yaml.NodeEvent)), None)
-    return Document(name, text, None if first is None else _value(text, first, events), plain)
+    return YamlText(name, text, None if first is None else _value(text, first, events), plain)
 
 
-def _value(text: str, event: Any, events: Iterator[Any]) -> Value:
-    """The value that begins with `event`. `parse` has limited the depth of nesting."""
+def _value(text: str, event: Any, events: Iterator[Any]) -> YamlValue:
+    """The value that begins with `event`. `parse_yaml` has limited the depth of nesting."""
     import yaml
 
     start, end = _offsets(event)
     if isinstance(event, yaml.AliasEvent):
-        return Value(start, end, is_alias=True)
+        return YamlValue(start, end, is_alias=True)
     if isinstance(event, yaml.ScalarEvent):
         if event.style in ("|", ">") and "+" not in text[start : start + 3]:
             end = start + len(text[start:end].rstrip())  # empty lines at the end are not part of the value
-        return Value(start, end, event.value)
-    children: list[Value] = []
+        return YamlValue(start, end, event.value)
+    children: list[YamlValue] = []
     while not isinstance(inner := next(events), yaml.CollectionEndEvent):
         children.append(_value(text, inner, events))
     is_mapping = isinstance(event, yaml.MappingStartEvent)
-    entries = tuple(map(Entry, children[::2], children[1::2])) if is_mapping else ()
+    entries = tuple(map(YamlEntry, children[::2], children[1::2])) if is_mapping else ()
     # The parser notices the end of a block at the next token; the block ends with its last value.
     end = _offsets(inner)[1] if event.flow_style else max((one.end for one in children), default=end)
-    return Value(start, end, is_mapping=is_mapping, is_flow=event.flow_style, entries=entries)
+    return YamlValue(start, end, is_mapping=is_mapping, is_flow=event.flow_style, entries=entries)
 
 
 def _offsets(event: Any) -> tuple[int, int]:

@@ -60,7 +60,7 @@ class Node:
     @property
     def kind(self) -> str:
         """What it is, in words."""
-        return kind_of(self.value)
+        return type_name(self.value)
 
     def plain(self) -> Any:
         """The value as Python's own lists and dictionaries."""
@@ -71,7 +71,7 @@ class Node:
         return self.value
 
 
-def kind_of(value: object) -> str:
+def type_name(value: object) -> str:
     """What a value is, in words."""
     if isinstance(value, bool):
         return "true or false"
@@ -84,12 +84,12 @@ def kind_of(value: object) -> str:
     return "nothing" if value is None else "a list"
 
 
-def wrong(mark: Mark, why: str, *, fix: str | None = None) -> PipelineError:
+def error_at(mark: Mark, why: str, *, fix: str | None = None) -> PipelineError:
     """An error that points at a place."""
     return PipelineError(f"{mark}: {why}", fix=fix)
 
 
-def refuse_deep(value: object, name: str) -> None:
+def check_depth(value: object, name: str) -> None:
     """Raise PipelineError for lists and mappings within each other that are more than MAX_DEPTH, whatever the format of
     the file `name`: those who walk through them by recursion may rely on it."""
     level = [value]
@@ -105,7 +105,7 @@ def refuse_deep(value: object, name: str) -> None:
     raise PipelineError(f"{name} is nested too deeply", why=f"at most {MAX_DEPTH} levels are read")
 
 
-def parse(content: bytes, name: str) -> Node:
+def parse_yaml(content: bytes, name: str) -> Node:
     """The value in the YAML file `name`; an empty file is an empty mapping. Raises PipelineError."""
     import yaml
 
@@ -128,13 +128,13 @@ def _explained(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> Pipel
     """The error at `mark`, with the mistake that is most likely behind it."""
     line = b"".join(content.split(b"\n")[mark.line - 1 : mark.line])
     if "cannot start any token" in str(error.problem) and line.lstrip(b" ").startswith(b"\t"):
-        return wrong(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab")
+        return error_at(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab")
     if versions(content):
         fix = "keep the lines of one side, then `git add` the file"
-        return wrong(mark, "the file has merge conflict markers", fix=fix)
+        return error_at(mark, "the file has merge conflict markers", fix=fix)
     if "flow" in str(error.context) and b"${" in line:
-        return wrong(mark, _told(error), fix="within […] and {…}, put text with ${…} in quotes")
-    return wrong(mark, _told(error))
+        return error_at(mark, _told(error), fix="within […] and {…}, put text with ${…} in quotes")
+    return error_at(mark, _told(error))
 
 
 def _told(error: yaml.MarkedYAMLError) -> str:
@@ -158,7 +158,7 @@ class _Reader:
         root: Node | None = None
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-                raise wrong(self.mark(event), "expected the end: there is one document in a file")
+                raise error_at(self.mark(event), "expected the end: there is one document in a file")
             if isinstance(event, yaml.NodeEvent):
                 root = self.node(event, 0)
         empty = root is None or (root.value is None and root.mark == Mark(self.name, 1, 1))
@@ -171,13 +171,13 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(str(event.anchor), mark)
         if depth > MAX_DEPTH:
-            raise wrong(mark, f"nested too deeply: at most {MAX_DEPTH} levels are read")
+            raise error_at(mark, f"nested too deeply: at most {MAX_DEPTH} levels are read")
         before = self.size
         self.count(1, mark)
         if isinstance(event, yaml.ScalarEvent):
             found = Node(_scalar(event, mark), mark)
         elif event.tag not in (None, "!", f"{_CORE}seq", f"{_CORE}map"):
-            raise wrong(mark, f"the tag {event.tag!r} means nothing here")
+            raise error_at(mark, f"the tag {event.tag!r} means nothing here")
         elif isinstance(event, yaml.SequenceStartEvent):
             found = Node(tuple(self.node(one, depth + 1) for one in self.until(yaml.SequenceEndEvent)), mark)
         else:
@@ -193,7 +193,7 @@ class _Reader:
 
     def alias(self, anchor: str, mark: Mark) -> Node:
         if anchor not in self.anchors:
-            raise wrong(mark, f"`*{anchor}` stands for nothing that ended before it")
+            raise error_at(mark, f"`*{anchor}` stands for nothing that ended before it")
         found, size = self.anchors[anchor]
         self.count(size, mark)
         return found
@@ -201,7 +201,7 @@ class _Reader:
     def count(self, more: int, mark: Mark) -> None:
         self.size += more
         if self.size > MAX_NODES:
-            raise wrong(mark, f"too many values: at most {MAX_NODES:,}, each alias counted as what it stands for")
+            raise error_at(mark, f"too many values: at most {MAX_NODES:,}, each alias counted as what it stands for")
 
     def mapping(self, mark: Mark, depth: int) -> Node:
         import yaml
@@ -216,7 +216,7 @@ class _Reader:
                 merged += self.merged(value)
                 continue
             if key in values:
-                raise wrong(self.mark(event), f"{key!r} is there twice; first in line {keys[key].line}")
+                raise error_at(self.mark(event), f"{key!r} is there twice; first in line {keys[key].line}")
             values[key], keys[key] = value, self.mark(event)
         for one in merged:
             assert isinstance(one.value, Mapping)
@@ -228,7 +228,7 @@ class _Reader:
     def merged(self, value: Node) -> list[Node]:
         found = list(value.value) if isinstance(value.value, tuple) else [value]
         if not all(isinstance(one.value, Mapping) for one in found):
-            raise wrong(value.mark, "`<<` needs a mapping, or a list of mappings")
+            raise error_at(value.mark, "`<<` needs a mapping, or a list of mappings")
         return found
 
     def key(self, event: Any) -> tuple[str, bool]:
@@ -236,7 +236,7 @@ class _Reader:
         import yaml
 
         if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None:
-            raise wrong(self.mark(event), "a key that is not text")
+            raise error_at(self.mark(event), "a key that is not text")
         value = _scalar(event, self.mark(event))
         return value if isinstance(value, str) else str(event.value), _is_plain(event)
 
@@ -256,7 +256,7 @@ def _scalar(event: yaml.ScalarEvent, mark: Mark) -> Scalar:
     value = _resolved(text, mark)
     tags = {int: "int", float: "float", bool: "bool", type(None): "null"}
     if event.tag != _CORE + tags.get(type(value), "str"):
-        raise wrong(mark, f"the tag {event.tag!r} means nothing here")
+        raise error_at(mark, f"the tag {event.tag!r} means nothing here")
     return value
 
 
@@ -268,7 +268,7 @@ def _resolved(text: str, mark: Mark) -> Scalar:
         return _BOOLS[text]
     if _INT.fullmatch(text):
         if len(text) > _DIGITS:
-            raise wrong(mark, f"a number of more than {_DIGITS} digits")
+            raise error_at(mark, f"a number of more than {_DIGITS} digits")
         digits = text.lstrip("-+").replace("_", "")
         base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10)
         number = int(digits[2:] if base != 10 else digits, base) if digits[2:] or base == 10 else 0

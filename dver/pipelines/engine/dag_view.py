@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.engine.graph import Address, Graph, worktree_path
 
 Key = TypeVar("Key")
 
@@ -34,7 +34,7 @@ class Diagram:
         return found
 
 
-def of_stages(graph: Graph, stages: Sequence[Address], *, collapsed: bool = True) -> Diagram:
+def stage_diagram(graph: Graph, stages: Sequence[Address], *, collapsed: bool = True) -> Diagram:
     """`stages`, which are in order. With `collapsed`, those that a foreach or matrix makes are one node, unless this
     would make a circle."""
     wanted = set(stages)
@@ -49,10 +49,10 @@ def of_stages(graph: Graph, stages: Sequence[Address], *, collapsed: bool = True
     return plain
 
 
-def of_outputs(graph: Graph, stages: Sequence[Address]) -> Diagram:
+def output_diagram(graph: Graph, stages: Sequence[Address]) -> Diagram:
     """What `stages`, which are in order, make, and which of it is made of which."""
     wanted = set(stages)
-    places = {one: [place_of(one.folder, out.path, out.mark) for out in graph.stages[one].outs] for one in stages}
+    places = {one: [worktree_path(one.folder, out.path, out.mark) for out in graph.stages[one].outs] for one in stages}
     links = {
         place: [made for other in graph.upstream[one] if other in wanted for made in _read(graph, one, places[other])]
         for one in stages
@@ -66,8 +66,8 @@ def of_outputs(graph: Graph, stages: Sequence[Address]) -> Diagram:
 def _read(graph: Graph, reader: Address, made: Iterable[str]) -> list[str]:
     """Those of the outputs that are named, or that lie in or around what is named; all if only patterns are."""
     stage = graph.stages[reader]
-    named = [place_of(reader.folder, one.path, one.mark) for one in stage.deps]
-    named += [place_of(reader.folder, one.file, one.mark) for one in stage.params]
+    named = [worktree_path(reader.folder, one.path, one.mark) for one in stage.deps]
+    named += [worktree_path(reader.folder, one.file, one.mark) for one in stage.params]
     places = list(made)
     return [one for one in places if any(_meet(one, other) for other in named)] or places
 

@@ -31,13 +31,13 @@ _NO_SECRET_KEYS: Final = frozenset(("FOREIGN", "INDEX", "PARTITION", "PRIMARY", 
 _ENDINGS: Final = ("APIKEY", "PASSWORD", "SECRET", "TOKEN")
 
 
-def values(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
+def env_values(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of a stage that are set: by `dver.yaml`, or in `environ`."""
     found = {name: environ.get(name) if value is None else value for name, value in env.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def digests(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None]:
+def env_digests(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None]:
     """A digest by name of each variable of a stage; None for one that is not set."""
     return {name: _digest(name, value, environ.get(name)) for name, value in env.items()}
 

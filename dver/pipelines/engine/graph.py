@@ -6,18 +6,14 @@ Places are paths relative to the top of the Git worktree, so that stages of seve
 from __future__ import annotations
 
 import posixpath
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from dver.core.errors import PipelineError
 from dver.pipelines import FILE_NAME
-from dver.pipelines.definition.stage import Dependency, Output, Stage
-from dver.pipelines.definition.yaml_tree import Mark, wrong
-
-_WILD: Final = re.compile(r"[*?\[]")
+from dver.pipelines.definition.stage import Dependency, Output, Stage, is_pattern
+from dver.pipelines.definition.yaml_tree import Mark, error_at
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,25 +57,25 @@ class Graph:
         return {one: tuple(others) for one, others in found.items()}
 
 
-def place_of(folder: str, path: str, mark: Mark) -> str:
+def worktree_path(folder: str, path: str, mark: Mark) -> str:
     """The place of `path`, which is relative to `folder`. Raises PipelineError if it is not in the repository."""
     if "\0" in path:
-        raise wrong(mark, f"{path!r} is not a path", fix="remove the NUL character")
+        raise error_at(mark, f"{path!r} is not a path", fix="remove the NUL character")
     place = posixpath.normpath(posixpath.join(folder, path))
     if place == ".." or place.startswith("../"):
-        raise wrong(
+        raise error_at(
             mark, f"{path!r} is outside of the repository", fix="copy it into the repository, or use another path"
         )
     return place
 
 
-def confined(address: Address, stage: Stage) -> Stage:
+def without_outside_paths(address: Address, stage: Stage) -> Stage:
     """`stage` without paths outside of the repository, for which it is refused."""
     refused: list[PipelineError] = []
 
     def is_inside(path: str, mark: Mark) -> bool:
         try:
-            place_of(address.folder, path, mark)
+            worktree_path(address.folder, path, mark)
         except PipelineError as error:
             refused.append(error)
             return False
@@ -94,24 +90,19 @@ def confined(address: Address, stage: Stage) -> Stage:
     return replace(found, refused=stage.refused or refused[0]) if refused else stage
 
 
-def is_pattern(path: str) -> bool:
-    """May `path` stand for several files?"""
-    return _WILD.search(path) is not None
-
-
-def build(stages: Mapping[Address, Stage]) -> Graph:
+def build_graph(stages: Mapping[Address, Stage]) -> Graph:
     """The graph of `stages`. Raises PipelineError for outputs that meet, and for cycles; it names the stages."""
     producers: dict[str, Address] = {}
     for address, stage in stages.items():
         for out in stage.outs:
             _claim(stages, producers, address, out)
     _refuse_nested(stages, producers)
-    made = Producers(producers)
+    made = OutputIndex(producers)
     upstream = {address: _upstream(address, stage, made) for address, stage in stages.items()}
     return Graph(stages, upstream, producers, _sorted(stages, upstream))
 
 
-def reached(start: Iterable[Address], links: Mapping[Address, Sequence[Address]]) -> set[Address]:
+def closure(start: Iterable[Address], links: Mapping[Address, Sequence[Address]]) -> set[Address]:
     """`start`, and all that `links` lead to from there."""
     found: set[Address] = set()
     waiting = list(start)
@@ -124,12 +115,14 @@ def reached(start: Iterable[Address], links: Mapping[Address, Sequence[Address]]
 
 
 def _claim(stages: Mapping[Address, Stage], producers: dict[str, Address], address: Address, out: Output) -> None:
-    place = place_of(address.folder, out.path, out.mark)
+    place = worktree_path(address.folder, out.path, out.mark)
     if place == ".":
-        raise wrong(out.mark, f"stage {str(address)!r} makes the repository itself", fix="name a file or folder in it")
+        raise error_at(
+            out.mark, f"stage {str(address)!r} makes the repository itself", fix="name a file or folder in it"
+        )
     other = producers.setdefault(place, address)
     if other != address:
-        raise wrong(
+        raise error_at(
             out.mark,
             f"stages {str(other)!r} and {str(address)!r} both make {place!r}",
             fix=f"let one of them make it; the other is in {stages[other].mark}",
@@ -140,8 +133,10 @@ def _refuse_nested(stages: Mapping[Address, Stage], producers: Mapping[str, Addr
     for place, address in producers.items():
         for above in _parents(place):
             if above in producers:
-                out = next(one for one in stages[address].outs if place_of(address.folder, one.path, one.mark) == place)
-                raise wrong(
+                out = next(
+                    one for one in stages[address].outs if worktree_path(address.folder, one.path, one.mark) == place
+                )
+                raise error_at(
                     out.mark,
                     f"{place!r}, which stage {str(address)!r} makes, is inside of {above!r}, "
                     f"which stage {str(producers[above])!r} makes",
@@ -155,7 +150,7 @@ def _parents(place: str) -> Iterator[str]:
         yield place
 
 
-class Producers:
+class OutputIndex:
     """What stages make, by place: who makes what is at, above or below one."""
 
     def __init__(self, producers: Mapping[str, Address]) -> None:
@@ -174,7 +169,7 @@ class Producers:
 
     def _matches(self, pattern: str) -> Iterator[Address]:
         """As far as can be said before it is made."""
-        fixed = fixed_part(pattern)
+        fixed = literal_directory(pattern)
         for one in (fixed, *_parents(fixed)):
             if one in self._producers:
                 yield self._producers[one]
@@ -193,7 +188,7 @@ class Producers:
             at += 1
 
 
-def fixed_part(pattern: str) -> str:
+def literal_directory(pattern: str) -> str:
     """The folder in which all files are that a pattern stands for."""
     parts = pattern.split("/")
     wild = next(at for at, part in enumerate(parts) if is_pattern(part))
@@ -212,13 +207,13 @@ def _may_match(place: Sequence[str], pattern: Sequence[str]) -> bool:
     return len(place) <= len(pattern)
 
 
-def _upstream(address: Address, stage: Stage, made: Producers) -> tuple[Address, ...]:
+def _upstream(address: Address, stage: Stage, made: OutputIndex) -> tuple[Address, ...]:
     found: dict[Address, None] = {}
     for one in _reads(stage):
-        place = place_of(address.folder, one.path, one.mark)
+        place = worktree_path(address.folder, one.path, one.mark)
         for other in made.of(place):
             if other == address:
-                raise wrong(one.mark, f"stage {str(address)!r} reads {one.path!r}, which it makes itself")
+                raise error_at(one.mark, f"stage {str(address)!r} reads {one.path!r}, which it makes itself")
             found[other] = None
     return tuple(found)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from dver.pipelines.engine.graph import Address, Graph, reached
+from dver.pipelines.engine.graph import Address, Graph, closure
 from dver.pipelines.engine.reasons import Always, Forced, Reason, Upstream
 
 
@@ -41,7 +41,7 @@ def scope(
     """The stages that a run for `targets` looks at, in order: all that they depend on, too, but not what is only needed
     for a frozen one; with `single` only they themselves, with `downstream` they and what depends on them."""
     links: Mapping[Address, Sequence[Address]] = graph.downstream() if downstream else needed_before(graph)
-    wanted = set(targets) if single else reached(targets, links)
+    wanted = set(targets) if single else closure(targets, links)
     return tuple(one for one in graph.order if one in wanted)
 
 

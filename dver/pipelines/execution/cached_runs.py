@@ -10,7 +10,7 @@ from dver.core.progress import Progress
 from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.reasons import is_same, recorded, run_key
 from dver.pipelines.execution.outputs import make_room
 from dver.pipelines.run_cache.entries import RunCache
@@ -87,7 +87,8 @@ def put_back(
     stage's outputs, or None if content turned out to be lost."""
     make_room(repo, address, [one for one in hit.missing if one not in incomplete])
     wishes = [
-        Wish(os.fsencode(place_of(address.folder, one.path, one.mark)), hit.outs[one.path].entry) for one in hit.missing
+        Wish(os.fsencode(worktree_path(address.folder, one.path, one.mark)), hit.outs[one.path].entry)
+        for one in hit.missing
     ]
     with repo.exclusive():
         restored = restore(repo, wishes, force=True, notes=False, progress=progress)

@@ -15,7 +15,7 @@ from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.engine.graph import Address, Graph, worktree_path
 from dver.pipelines.engine.job import Ended, Job
 from dver.pipelines.engine.reasons import Inputs, recorded
 from dver.pipelines.engine.resources import Capacity
@@ -201,7 +201,7 @@ class StageWork:
             if item is None or item.kind is not ObjectKind.TREE or item.files > _MOST_FILES:
                 continue
             if not self._repo.store.present([item.oid]):
-                yield from self._observer.trees(place_of(address.folder, dep.path, dep.mark))
+                yield from self._observer.trees(worktree_path(address.folder, dep.path, dep.mark))
 
     def _refuse_too_large(self, address: Address) -> None:
         lacking = self._capacity.lacking(self._stages[address].resources)
@@ -243,7 +243,7 @@ class StageWork:
         return items is not None
 
     def _is_incomplete(self, address: Address, out: Output, item: LockedItem) -> bool:
-        return self._observer.is_part_of(place_of(address.folder, out.path, out.mark), item.entry)
+        return self._observer.is_part_of(worktree_path(address.folder, out.path, out.mark), item.entry)
 
     def _recorded(self, address: Address, stage: Stage) -> CachedRun | None:
         """What is missing of a frozen stage's outputs, and can be had."""

@@ -18,7 +18,7 @@ from dver.core.errors import CorruptError
 from dver.formats.lock import LockedItem
 from dver.git.index import is_committed
 from dver.pipelines.definition.stage import Output
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.reasons import is_same
 from dver.pipelines.workspace.current import item_of
 from dver.pipelines.workspace.locks import Locks
@@ -56,7 +56,7 @@ class Aside:
         last = self._locks.of(address)
         made = {item.path: item for item in last.outs} if last is not None else {}
         for out in outs:
-            place = place_of(address.folder, out.path, out.mark)
+            place = worktree_path(address.folder, out.path, out.mark)
             entry = self._observer.entry(place)
             if entry is None or is_same(item_of(out.path, entry), made.get(out.path)):
                 continue

@@ -16,7 +16,7 @@ from dver.core.worker_pool import no_workers
 from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.workspace.current import item_of
 from dver.repo import Repository
 from dver.store.trees.compare import leaves
@@ -35,7 +35,7 @@ def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> Non
 
     Raises UsageError where the way there leads through a symbolic link.
     """
-    places = [os.fsencode(place_of(address.folder, out.path, out.mark)) for out in outs]
+    places = [os.fsencode(worktree_path(address.folder, out.path, out.mark)) for out in outs]
     for out, place in zip(outs, places, strict=True):
         refuse_symlinked_parents(repo.layout.top, place)
         path = repo.layout.absolute(place)
@@ -129,7 +129,7 @@ def _scan(
     repo: Repository, address: Address, out: Output, intake: HashOnly | KeepInStore, progress: Progress
 ) -> Snapshot | None:
     """A directory that has only what is at `out`."""
-    folder, name = os.path.split(os.fsencode(place_of(address.folder, out.path, out.mark)))
+    folder, name = os.path.split(os.fsencode(worktree_path(address.folder, out.path, out.mark)))
     return repo.workspace.scan_names(folder, [name], intake, progress=progress)
 
 

@@ -12,7 +12,7 @@ from dver.formats import lock
 from dver.formats.tree import Entry
 from dver.git import gitignore, index
 from dver.pipelines.definition.stage import Stage
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.locks import Locks
 from dver.pipelines.workspace.pipelines import Pipelines
@@ -45,7 +45,7 @@ class Recorder:
         self._locks.record(address, made)
         items = {item.path: item for item in made.outs}
         for out in stage.outs:
-            place = os.fsencode(place_of(address.folder, out.path, out.mark))
+            place = os.fsencode(worktree_path(address.folder, out.path, out.mark))
             self._placed[place] = (items[out.path].entry,) if out.cache else ()
             if out.cache:
                 folder, name = os.path.split(place)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from dver.git.index import ignored, tracked_under
-from dver.pipelines.engine.graph import Address, Graph, place_of
+from dver.pipelines.engine.graph import Address, Graph, worktree_path
 from dver.repo import Repository
 from dver.tracking.targets import is_at_or_below
 
@@ -14,7 +14,7 @@ from dver.tracking.targets import is_at_or_below
 def not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> tuple[bytes, ...]:
     """The outputs of `stages` that a commit would leave out: Git neither has nor ignores them."""
     paths = {
-        os.fsencode(place_of(address.folder, out.path, out.mark)): None
+        os.fsencode(worktree_path(address.folder, out.path, out.mark)): None
         for address in stages
         for out in graph.stages[address].outs
         if not out.cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
-from dver.pipelines.plots.definition import Columns, Definition
+from dver.pipelines.plots.definition import PlotColumns, PlotDefinition
 from dver.pipelines.plots.points import Row, kind_of_column
 
 REV: Final = "rev"
@@ -42,7 +42,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Series:
     """One column of one file at one revision."""
 
     rev: str
@@ -53,7 +53,7 @@ class Line:
     x_rows: Sequence[Row]
 
 
-def chart(definition: Definition, lines: Sequence[Line], title: str) -> Chart:
+def build_chart(definition: PlotDefinition, lines: Sequence[Series], title: str) -> Chart:
     """The chart of the `lines`, of which there is one or more; `title` where the definition has none."""
     x_names, y_names = (dict.fromkeys(names) for names in zip(*((one.x, one.y) for one in lines), strict=True))
     x, y = _called(list(x_names), _X), _called(list(y_names), _Y)
@@ -75,7 +75,7 @@ def chart(definition: Definition, lines: Sequence[Line], title: str) -> Chart:
     )
 
 
-def lines_of(definition: Definition, rev: str, files: Mapping[str, Sequence[Row]]) -> list[Line]:
+def series_of(definition: PlotDefinition, rev: str, files: Mapping[str, Sequence[Row]]) -> list[Series]:
     """The lines of one revision; `files` are its rows by place. Raises PipelineError for columns that are not there,
     and for files that do not fit together."""
     pairs = [(one.place, name) for one in definition.ys if one.place in files for name in _chosen(one, files)]
@@ -93,11 +93,11 @@ def lines_of(definition: Definition, rev: str, files: Mapping[str, Sequence[Row]
         if len(x_rows) != len(rows):
             why = f"they have {len(x_rows):,} and {len(rows):,} rows"
             raise PipelineError(f"{x!r} of {x_place!r} does not go with {name!r} of {place!r}", why=why)
-        found.append(Line(rev, place, x, name, rows, x_rows))
+        found.append(Series(rev, place, x, name, rows, x_rows))
     return found
 
 
-def _chosen(columns: Columns, files: Mapping[str, Sequence[Row]]) -> Sequence[str]:
+def _chosen(columns: PlotColumns, files: Mapping[str, Sequence[Row]]) -> Sequence[str]:
     return columns.names or [list(files[columns.place][0])[-1]]
 
 
@@ -115,7 +115,7 @@ def _called(names: Sequence[str | None], several: str) -> str | None:
     return names[0] if len(names) == 1 and names[0] not in _RESERVED else several
 
 
-def _labels(lines: Sequence[Line]) -> dict[tuple[str, str], str]:
+def _labels(lines: Sequence[Series]) -> dict[tuple[str, str], str]:
     """What tells the lines of one revision apart: the file, the column, or both."""
     pairs = list(dict.fromkeys((line.place, line.y) for line in lines))
     places = {place for place, _ in pairs}
@@ -129,7 +129,7 @@ def _labels(lines: Sequence[Line]) -> dict[tuple[str, str], str]:
     return found
 
 
-def _rows(line: Line, x: str | None, y: str, labels: Mapping[tuple[str, str], str]) -> list[Row]:
+def _rows(line: Series, x: str | None, y: str, labels: Mapping[tuple[str, str], str]) -> list[Row]:
     found: list[Row] = []
     for at, (row, other) in enumerate(zip(line.rows, line.x_rows, strict=True)):
         more: dict[str, Any] = {y: row.get(line.y)}

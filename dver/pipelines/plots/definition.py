@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dver.pipelines.definition.stage import Output, PipelineFile, Plot, Role
+from dver.pipelines.definition.stage import Output, OutputRole, PipelineFile, PlotStyle
 from dver.pipelines.definition.yaml_tree import Mark
-from dver.pipelines.engine.graph import place_of
+from dver.pipelines.engine.graph import worktree_path
 
 IMAGES: Final[Mapping[str, str]] = {
     ".png": "image/png",
@@ -25,7 +25,7 @@ IMAGES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class PlotColumns:
     """Columns of the file at `place`; none means the last one."""
 
     place: str
@@ -33,42 +33,42 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class PlotDefinition:
     """A plot. Places are relative to the top of the Git worktree."""
 
     name: str
     """Its id, or the place of its file or directory."""
     place: str | None
     """The file or directory that it is named after; None for an id."""
-    ys: tuple[Columns, ...]
-    xs: tuple[Columns, ...]
+    ys: tuple[PlotColumns, ...]
+    xs: tuple[PlotColumns, ...]
     """Where x comes from; none if that is the number of the row."""
     x: str | None
     """The column that x is in each file of `ys`, where `xs` says nothing."""
-    style: Plot
+    style: PlotStyle
     """Labels, title, template and header."""
 
-    def at(self, place: str) -> Definition:
+    def at(self, place: str) -> PlotDefinition:
         """The same for one file of the directory that this one is of."""
         ys = tuple(replace(one, place=place) for one in self.ys)
         return replace(self, name=place, place=place, ys=ys)
 
 
-def definitions(folder: str, file: PipelineFile) -> Iterator[Definition]:
+def plot_definitions(folder: str, file: PipelineFile) -> Iterator[PlotDefinition]:
     """The plots of the `dver.yaml` in `folder`, those of stages first. Raises PipelineError for places outside."""
     tops = [_of_top(folder, one.name, one.plot, one.mark) for one in file.plots]
     named = {one.place for one in tops}
     for stage in file.stages.values():
         for out in stage.outs:
             # What the top says of a file goes before what the stage says.
-            if out.role is Role.PLOTS and place_of(folder, out.path, out.mark) not in named:
+            if out.role is OutputRole.PLOTS and worktree_path(folder, out.path, out.mark) not in named:
                 yield from _of_stage(folder, out)
     yield from tops
 
 
-def of_file(place: str, style: Plot = Plot()) -> Definition:  # noqa: B008 - it is frozen
+def plot_of_file(place: str, style: PlotStyle = PlotStyle()) -> PlotDefinition:  # noqa: B008 - it is frozen
     """The plot of a file, or of the files of a directory, that no `dver.yaml` names."""
-    return Definition(place, place, (Columns(place, _names(style.y)),), (), _column(style.x), style)
+    return PlotDefinition(place, place, (PlotColumns(place, _names(style.y)),), (), _column(style.x), style)
 
 
 def is_image(place: str) -> bool:
@@ -76,9 +76,13 @@ def is_image(place: str) -> bool:
     return os.path.splitext(place)[1].lower() in IMAGES
 
 
-def restyled(definition: Definition, style: Plot) -> Definition:
+def with_style(definition: PlotDefinition, style: PlotStyle) -> PlotDefinition:
     """The same plot, with all that `style` says instead of what was said."""
-    said = {key: value for key in Plot.__dataclass_fields__ if (value := getattr(style, key)) != getattr(Plot(), key)}
+    said = {
+        key: value
+        for key in PlotStyle.__dataclass_fields__
+        if (value := getattr(style, key)) != getattr(PlotStyle(), key)
+    }
     names = _names(style.y)
     return replace(
         definition,
@@ -89,25 +93,25 @@ def restyled(definition: Definition, style: Plot) -> Definition:
     )
 
 
-def _of_stage(folder: str, out: Output) -> Iterator[Definition]:
-    for plot in out.plots or (Plot(),):
+def _of_stage(folder: str, out: Output) -> Iterator[PlotDefinition]:
+    for plot in out.plots or (PlotStyle(),):
         yield _define(folder, out.path, plot, out.mark)
 
 
-def _of_top(folder: str, name: str, plot: Plot, mark: Mark) -> Definition:
+def _of_top(folder: str, name: str, plot: PlotStyle, mark: Mark) -> PlotDefinition:
     return _define(folder, name, plot, mark)
 
 
-def _define(folder: str, name: str, plot: Plot, mark: Mark) -> Definition:
-    xs: tuple[Columns, ...] = ()
+def _define(folder: str, name: str, plot: PlotStyle, mark: Mark) -> PlotDefinition:
+    xs: tuple[PlotColumns, ...] = ()
     if isinstance(plot.x, Mapping):
-        xs = tuple(Columns(place_of(folder, file, mark), _names(columns)) for file, columns in plot.x.items())
+        xs = tuple(PlotColumns(worktree_path(folder, file, mark), _names(columns)) for file, columns in plot.x.items())
     if isinstance(plot.y, Mapping):
-        ys = tuple(Columns(place_of(folder, file, mark), _names(columns)) for file, columns in plot.y.items())
+        ys = tuple(PlotColumns(worktree_path(folder, file, mark), _names(columns)) for file, columns in plot.y.items())
         shown = posixpath.join(folder, name) if folder else name
-        return Definition(shown, None, ys, xs, _column(plot.x), plot)
-    place = place_of(folder, name, mark)
-    return Definition(place, place, (Columns(place, _names(plot.y)),), xs, _column(plot.x), plot)
+        return PlotDefinition(shown, None, ys, xs, _column(plot.x), plot)
+    place = worktree_path(folder, name, mark)
+    return PlotDefinition(place, place, (PlotColumns(place, _names(plot.y)),), xs, _column(plot.x), plot)
 
 
 def _names(columns: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ charts.forEach((chart, number) => {
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class VegaPlot:
     """A plot that Vega draws."""
 
     name: str
@@ -53,7 +53,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Image:
     """A picture as it is at one revision."""
 
     rev: str
@@ -63,25 +63,27 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class ImagePlot:
     """One picture, at all revisions that have it."""
 
     name: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Image, ...]
 
 
-Plotted = Drawn | Pictures
+RenderedPlot = VegaPlot | ImagePlot
 
 
-def page(plots: Sequence[Plotted], title: str, javascript: str) -> bytes:
+def render_page(plots: Sequence[RenderedPlot], title: str, javascript: str) -> bytes:
     """The HTML page. `javascript` defines `vegaEmbed`; empty where nothing is to be drawn."""
     # Without the version that they were written for: there is one here, and it would only warn of others.
     specs = [
-        {key: part for key, part in one.spec.items() if key != "$schema"} for one in plots if isinstance(one, Drawn)
+        {key: part for key, part in one.spec.items() if key != "$schema"} for one in plots if isinstance(one, VegaPlot)
     ]
     number = iter(range(len(specs)))
     sections = "".join(
-        _section(one, f'<div class="chart" id="chart-{next(number)}"></div>' if isinstance(one, Drawn) else _row(one))
+        _section(
+            one, f'<div class="chart" id="chart-{next(number)}"></div>' if isinstance(one, VegaPlot) else _row(one)
+        )
         for one in plots
     )
     scripts = (
@@ -98,25 +100,25 @@ def page(plots: Sequence[Plotted], title: str, javascript: str) -> bytes:
     return MARK + text.encode("utf-8", "replace")
 
 
-def _section(one: Plotted, content: str) -> str:
+def _section(one: RenderedPlot, content: str) -> str:
     wide = ' class="wide"' if _is_wide(one) else ""
     return f"<section{wide}>\n<h2>{html.escape(one.name)}</h2>\n{content}\n</section>\n"
 
 
-def _is_wide(one: Plotted) -> bool:
+def _is_wide(one: RenderedPlot) -> bool:
     """Does it need all columns of the page? So do pictures, and charts, that are several beside each other."""
-    if isinstance(one, Pictures):
+    if isinstance(one, ImagePlot):
         return len(one.pictures) > 1
     encoding = one.spec.get("encoding")
     placed = (*one.spec, *(encoding if isinstance(encoding, Mapping) else ()))
     return not {"facet", "column", "row", "hconcat", "concat"}.isdisjoint(placed)
 
 
-def _row(one: Pictures) -> str:
+def _row(one: ImagePlot) -> str:
     return f'<div class="pictures">\n{"".join(map(_figure, one.pictures))}</div>'
 
 
-def _figure(one: Picture) -> str:
+def _figure(one: Image) -> str:
     kind = IMAGES[os.path.splitext(one.name)[1].lower()]
     data = base64.b64encode(one.content).decode()
     name = html.escape(f"{one.name} at {one.rev}")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dver.core.errors import PipelineError
 from dver.pipelines.definition import yaml_tree
-from dver.pipelines.definition.yaml_tree import kind_of
+from dver.pipelines.definition.yaml_tree import type_name
 
 Row = dict[str, Any]
 
@@ -39,14 +39,14 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
     if suffix == ".json":
         values = _json(content, name)
     elif suffix in (".yaml", ".yml"):
-        values = yaml_tree.parse(content, name).plain()
+        values = yaml_tree.parse_yaml(content, name).plain()
     else:
         fix = f"name it after what it is: {', '.join(sorted(DATA))}"
         raise PipelineError(f"{name} cannot be plotted", why="its name does not say what it is", fix=fix)
-    yaml_tree.refuse_deep(values, name)
+    yaml_tree.check_depth(values, name)
     rows = _beside(_lists(values))
     if not rows:
-        why = f"expected a list of mappings, not {kind_of(values)} without one"
+        why = f"expected a list of mappings, not {type_name(values)} without one"
         raise PipelineError(f"{name} has no data points", why=why)
     return [{key: _plain(one) for key, one in row.items()} for row in rows]
 

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.yaml_tree import kind_of, refuse_deep
+from dver.pipelines.definition.yaml_tree import check_depth, type_name
 from dver.pipelines.plots.chart import REV, SERIES, Chart
 
 DEFAULT: Final = "linear"
@@ -63,9 +63,9 @@ def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
         raise PipelineError(f"{name}:{error.lineno}:{error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
-    refuse_deep(found, name)
+    check_depth(found, name)
     if not isinstance(found, dict):
-        raise PipelineError(f"{name}: expected a mapping, not {kind_of(found)}")
+        raise PipelineError(f"{name}: expected a mapping, not {type_name(found)}")
     if "DATA" not in [name for _, name in _ANCHOR.findall(content.decode("utf-8", "replace"))]:
         fix = 'write "data": {"values": "<DVER_DATA>"} in it'
         raise PipelineError(f"{name} has no place for the data", fix=fix)
@@ -84,7 +84,7 @@ def built_in(name: str) -> Mapping[str, Any]:
     return template
 
 
-def fill(template: Mapping[str, Any], chart: Chart) -> dict[str, Any]:
+def fill_template(template: Mapping[str, Any], chart: Chart) -> dict[str, Any]:
     """A Vega-Lite specification: the template with the chart in it."""
     filled = _filled(template, _anchors(chart))
     assert isinstance(filled, dict)

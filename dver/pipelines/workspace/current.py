@@ -11,11 +11,11 @@ from dver.core.errors import PipelineError, StageError
 from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
-from dver.pipelines.definition.param_files import chosen, is_among
+from dver.pipelines.definition.param_files import is_selected, select_keys
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.definition.yaml_tree import wrong
+from dver.pipelines.definition.yaml_tree import error_at
 from dver.pipelines.engine import env_variables
-from dver.pipelines.engine.graph import Address, place_of
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.job import Job
 from dver.pipelines.engine.reasons import Inputs
 from dver.pipelines.workspace.dvclive import pipeline_variables
@@ -32,21 +32,21 @@ def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
         raise stage.refused
     deps: dict[str, LockedItem | None] = {}
     for dep in stage.deps:
-        entry = observer.content(place_of(address.folder, dep.path, dep.mark))
+        entry = observer.content(worktree_path(address.folder, dep.path, dep.mark))
         deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
-    return Inputs(deps, dict(_params(observer, address, stage)), env_variables.digests(stage.env, os.environ))
+    return Inputs(deps, dict(_params(observer, address, stage)), env_variables.env_digests(stage.env, os.environ))
 
 
 def states_of(observer: Observer, address: Address, stage: Stage) -> dict[str, bytes]:
     """The states of the files of its dependencies, by path: see `Observer.state`."""
-    return {dep.path: observer.state(place_of(address.folder, dep.path, dep.mark)) for dep in stage.deps}
+    return {dep.path: observer.state(worktree_path(address.folder, dep.path, dep.mark)) for dep in stage.deps}
 
 
 def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
     """What there is now of what the stage makes."""
     found: dict[str, LockedItem | None] = {}
     for out in stage.outs:
-        entry = observer.entry(place_of(address.folder, out.path, out.mark))
+        entry = observer.entry(worktree_path(address.folder, out.path, out.mark))
         found[out.path] = item_of(out.path, entry, out) if entry is not None else None
     return found
 
@@ -64,8 +64,8 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
     """Raise PipelineError for a parameter that is nowhere."""
     for one in stage.params:
         for key in one.keys:
-            if not is_among(key, inputs.params.get(one.file, {})):
-                raise wrong(
+            if not is_selected(key, inputs.params.get(one.file, {})):
+                raise error_at(
                     one.mark,
                     f"stage {stage.name!r} needs the parameter {key!r}, which is not in {one.file!r}",
                     fix="write it there, or take it out of `params`",
@@ -74,24 +74,24 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
 
 def dep_places(address: Address, stage: Stage) -> list[str]:
     """Where the dependencies of a stage are, relative to the top of the Git worktree."""
-    return [place_of(address.folder, one.path, one.mark) for one in stage.deps]
+    return [worktree_path(address.folder, one.path, one.mark) for one in stage.deps]
 
 
 def param_places(address: Address, stage: Stage) -> list[str]:
     """Where the files of its parameters are."""
-    return [place_of(address.folder, one.file, one.mark) for one in stage.params]
+    return [worktree_path(address.folder, one.file, one.mark) for one in stage.params]
 
 
 def out_places(address: Address, outs: Iterable[Output]) -> list[str]:
     """Where `outs` of a stage are."""
-    return [place_of(address.folder, one.path, one.mark) for one in outs]
+    return [worktree_path(address.folder, one.path, one.mark) for one in outs]
 
 
 def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
     """What a runner gets to run the stage. Raises StageError if its folder is not there."""
 
     def absolute(path: str) -> str:
-        return os.path.join(os.fsdecode(repo.layout.top), place_of(address.folder, path, stage.mark))
+        return os.path.join(os.fsdecode(repo.layout.top), worktree_path(address.folder, path, stage.mark))
 
     if not os.path.isdir(absolute(stage.wdir)):
         raise StageError(
@@ -104,7 +104,7 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
         stage.commands,
         os.path.normpath(absolute(stage.wdir)),
         # All that counts as dependencies: a runner elsewhere has another environment.
-        env={**pipeline_variables(repo, address), **env_variables.values(stage.env, os.environ)},
+        env={**pipeline_variables(repo, address), **env_variables.env_values(stage.env, os.environ)},
         deps=tuple(absolute(one.path) for one in stage.deps),
         outs=tuple(absolute(one.path) for one in stage.outs),
         resources=stage.resources,
@@ -114,10 +114,10 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
 
 def _params(observer: Observer, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for one in stage.params:
-        values = observer.values(place_of(address.folder, one.file, one.mark))
+        values = observer.values(worktree_path(address.folder, one.file, one.mark))
         if values is None:
             raise PipelineError(
                 f"{one.mark}: there is no file {one.file!r} for the parameters of stage {stage.name!r}",
                 fix="write it, or take it out of `params`",
             )
-        yield one.file, dict(chosen(values, one.keys)) if one.keys else values
+        yield one.file, dict(select_keys(values, one.keys)) if one.keys else values

@@ -14,7 +14,7 @@ from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.engine.graph import Address, Graph, Producers, place_of
+from dver.pipelines.engine.graph import Address, Graph, OutputIndex, worktree_path
 from dver.pipelines.engine.reasons import Always, DependencyChanged, Inputs, OutputChanged, Reason, staleness
 from dver.pipelines.workspace.current import dep_places, inputs_of, out_places, outs_of
 from dver.pipelines.workspace.locks import Locks
@@ -134,7 +134,7 @@ class Evaluator:
         match reason:
             case DependencyChanged(path, LockedItem() as old, LockedItem() as new) | OutputChanged(path, old, new):
                 if new.kind is ObjectKind.TREE:
-                    place = place_of(found.address.folder, path, found.stage.mark)
+                    place = worktree_path(found.address.folder, path, found.stage.mark)
                     return replace(reason, files=self.observer.differences(place, old.entry))
         return reason
 
@@ -144,7 +144,7 @@ class Evaluator:
         """Return whether a restore will change only a part of an input, so that the input is unknown until then."""
         if not any(other in restored for other in self.graph.upstream[one.address]):
             return False
-        producers = Producers(dict.fromkeys(content, one.address))
+        producers = OutputIndex(dict.fromkeys(content, one.address))
         return any(place not in content and producers.of(place) for place in dep_places(one.address, one.stage))
 
 

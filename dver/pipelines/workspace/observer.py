@@ -20,8 +20,9 @@ from dver.core.oid import Oid
 from dver.core.progress import Progress
 from dver.formats.tree import Entry, Kind, read_directory, write_directory
 from dver.pipelines.definition.param_files import parse_values
+from dver.pipelines.definition.stage import is_pattern
 from dver.pipelines.definition.yaml_tree import MAX_SIZE
-from dver.pipelines.engine.graph import fixed_part, is_pattern
+from dver.pipelines.engine.graph import literal_directory
 from dver.pipelines.workspace.dependency_ignore import DependencyIgnore, DependencyRules
 from dver.repo import Repository
 from dver.store.trees.compare import ChangeStatus, TreeChange, TreeReader, compare, with_renames
@@ -254,7 +255,7 @@ class Observer:
         directories."""
         folders: dict[bytes, list[bytes]] = {}
         whole: bytes | None = None
-        ignore = self._rules.at([os.fsencode(fixed_part(pattern))])
+        ignore = self._rules.at([os.fsencode(literal_directory(pattern))])
         for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.layout.top, recursive=True)):
             path = path.rstrip(b"/")
             # A folder that matches stands for all that is in it.

@@ -15,11 +15,11 @@ from dver.core.files import read_regular
 from dver.core.phrasing import quoted
 from dver.git.index import files_called, tracked_under
 from dver.pipelines import FILE_NAME
-from dver.pipelines.definition.interpolate import Style
-from dver.pipelines.definition.load import load
+from dver.pipelines.definition.interpolate import OptionStyle
+from dver.pipelines.definition.load import load_pipeline_file
 from dver.pipelines.definition.stage import Output, PipelineFile, Stage
-from dver.pipelines.definition.yaml_tree import MAX_SIZE, wrong
-from dver.pipelines.engine.graph import Address, Graph, build, confined, place_of
+from dver.pipelines.definition.yaml_tree import MAX_SIZE, error_at
+from dver.pipelines.engine.graph import Address, Graph, build_graph, without_outside_paths, worktree_path
 from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
 from dver.pipelines.workspace.from_dvc import not_renamed
 from dver.repo import PROJECT_DIR, Repository
@@ -53,11 +53,11 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
     if left_over is not None and not files:
         raise left_over
     stages = {
-        (address := Address(folder, name, repo.layout.subdirectory)): confined(address, one)
+        (address := Address(folder, name, repo.layout.subdirectory)): without_outside_paths(address, one)
         for folder, file in files.items()
         for name, one in file.stages.items()
     }
-    return Pipelines(files, build(stages), left_over)
+    return Pipelines(files, build_graph(stages), left_over)
 
 
 def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverError]:
@@ -76,7 +76,9 @@ def pipelines_of_commit(
     def load_one(path: bytes) -> PipelineFile:
         folder = os.path.dirname(path)
         name = repo.layout.shown(path)
-        return load(read(path) or b"", lambda one: read(_joined(folder, one)), name=name, style=_style(repo))
+        return load_pipeline_file(
+            read(path) or b"", lambda one: read(_joined(folder, one)), name=name, style=_style(repo)
+        )
 
     found: dict[str, PipelineFile | DverError] = {}
     for path in paths:
@@ -126,7 +128,7 @@ def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
     free: set[bytes] = set()
     for address in chosen:
         for out in graph.stages[address].outs:
-            place = os.fsencode(place_of(address.folder, out.path, out.mark))
+            place = os.fsencode(worktree_path(address.folder, out.path, out.mark))
             while place and place not in free:
                 if os.path.isfile(repo.layout.absolute(place + SUFFIX)):
                     raise _tracked(repo, address, out, repo.layout.shown(place))
@@ -136,7 +138,7 @@ def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
 
 def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
     cached = {
-        os.fsencode(place_of(address.folder, out.path, out.mark)): (address, out)
+        os.fsencode(worktree_path(address.folder, out.path, out.mark)): (address, out)
         for address in stages
         for out in graph.stages[address].outs
         if out.cache
@@ -145,7 +147,7 @@ def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
         place = next(one for one in cached if is_at_or_below(file, one))
         address, out = cached[place]
         shown = quoted(repo.layout.shown(place))
-        raise wrong(
+        raise error_at(
             out.mark,
             f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.layout.shown(file)}",
             fix=f"git rm -r -q --cached -- {shown}; or with `cache: false`, the output is left to Git",
@@ -153,7 +155,7 @@ def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
 
 
 def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> PipelineError:
-    return wrong(
+    return error_at(
         out.mark,
         f"stage {str(address)!r} makes {out.path!r}, and the pointer {shown + '.dver'!r} tells what that should be",
         fix=f"`dver remove {quoted(shown)}` leaves the data to the stage; or take it out of the stage",
@@ -189,11 +191,13 @@ def _load(repo: Repository, folder: str, content: bytes | None = None) -> Pipeli
     content = _read(above, _NAME) if content is None else content
     if content is None:
         raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")
-    return load(content, lambda path: _read(above, os.fsencode(path)), name=name, style=_style(repo))
+    return load_pipeline_file(content, lambda path: _read(above, os.fsencode(path)), name=name, style=_style(repo))
 
 
-def _style(repo: Repository) -> Style:
-    return Style(repo.config.get("parsing.bool") == "boolean_optional", repo.config.get("parsing.list") == "append")
+def _style(repo: Repository) -> OptionStyle:
+    return OptionStyle(
+        repo.config.get("parsing.bool") == "boolean_optional", repo.config.get("parsing.list") == "append"
+    )
 
 
 def _read(folder: bytes, path: bytes) -> bytes | None:

@@ -11,7 +11,7 @@ from dver.core.errors import DverError
 from dver.core.progress import Progress
 from dver.formats.tree import Entry
 from dver.git.pointers import LOCK_NAME
-from dver.pipelines.engine.graph import Address, Graph, Producers
+from dver.pipelines.engine.graph import Address, Graph, OutputIndex
 from dver.pipelines.engine.plan import Step, plan, scope
 from dver.pipelines.engine.reasons import DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
 from dver.pipelines.workspace.current import dep_places, out_places, param_places
@@ -114,7 +114,7 @@ def _left(reason: Reason, address: Address, stale: Collection[Address], absent: 
 def _concerns(graph: Graph, address: Address, path: bytes) -> bool:
     stage = graph.stages[address]
     places = (*dep_places(address, stage), *param_places(address, stage), *out_places(address, stage.outs))
-    here = Producers({os.fsdecode(path): address})
+    here = OutputIndex({os.fsdecode(path): address})
     return not path or any(here.of(place) for place in places)
 
 

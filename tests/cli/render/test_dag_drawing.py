@@ -7,9 +7,9 @@ import random
 import pytest
 
 from dver.cli.render.dag_drawing import ascii_only, boxes, dot, mermaid, tree
-from dver.pipelines.definition.load import load
-from dver.pipelines.engine.dag_view import Diagram, of_outputs, of_stages
-from dver.pipelines.engine.graph import Address, Graph, build
+from dver.pipelines.definition.load import load_pipeline_file
+from dver.pipelines.engine.dag_view import Diagram, output_diagram, stage_diagram
+from dver.pipelines.engine.graph import Address, Graph, build_graph
 
 _UP, _DOWN = "│┤├┼┴└┘", "│┤├┼┬┌┐"
 """What has a line upwards, or downwards."""
@@ -35,8 +35,8 @@ def drawn(text: str, width: int = 80) -> str:
 
 
 def graph(text: str) -> Graph:
-    file = load(text.encode(), lambda _path: None)
-    return build({Address("", name): one for name, one in file.stages.items()})
+    file = load_pipeline_file(text.encode(), lambda _path: None)
+    return build_graph({Address("", name): one for name, one in file.stages.items()})
 
 
 def test_a_chain_is_drawn_from_top_to_bottom() -> None:
@@ -156,14 +156,14 @@ stages:
 
 def test_the_stages_of_a_foreach_are_one_unless_all_are_wanted() -> None:
     found = graph(STAGES)
-    assert of_stages(found, found.order).labels == ("prepare", "train@… (2)", "report")
-    assert of_stages(found, found.order, collapsed=False).labels == ("prepare", "train@a", "train@b", "report")
-    assert of_stages(found, found.order[:2]).labels == ("prepare", "train@… (1)")
+    assert stage_diagram(found, found.order).labels == ("prepare", "train@… (2)", "report")
+    assert stage_diagram(found, found.order, collapsed=False).labels == ("prepare", "train@a", "train@b", "report")
+    assert stage_diagram(found, found.order[:2]).labels == ("prepare", "train@… (1)")
 
 
 def test_outputs_are_linked_with_what_they_are_made_of() -> None:
     found = graph(STAGES)
-    outs = of_outputs(found, found.order)
+    outs = output_diagram(found, found.order)
     links = {(outs.labels[start], outs.labels[end]) for start, end in outs.edges}
     made = {("clean", "model/a"), ("clean", "model/b"), ("split", "page"), ("model/a", "page"), ("model/b", "page")}
     assert links == made
@@ -178,4 +178,4 @@ stages:
   between: {cmd: x, deps: [out1], outs: [in2]}
 """
     found = graph(text)
-    assert of_stages(found, found.order).labels == ("a@1", "between", "a@2")
+    assert stage_diagram(found, found.order).labels == ("a@1", "between", "a@2")

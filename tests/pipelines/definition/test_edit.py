@@ -10,7 +10,7 @@ import pytest
 from dver.core.errors import PipelineError
 from dver.pipelines.definition.edit import add_stage, remove_stage, set_frozen
 from dver.pipelines.definition.yaml_text import scalar
-from dver.pipelines.definition.yaml_tree import parse
+from dver.pipelines.definition.yaml_tree import parse_yaml
 
 NEW = {"cmd": "python new.py", "deps": ["data"], "outs": [{"model": {"cache": False}}]}
 
@@ -260,7 +260,7 @@ def test_any_text_is_read_as_what_it_was(text: str, flow: bool) -> None:
     written = scalar(text, flow=flow)
     assert "\n" not in written
     whole = f"{{a: [{written}, {{{written}: b}}]}}" if flow else f"a: {written}\nb:\n- {written}\n- c\n"
-    found = parse(whole.encode(), "x").plain()
+    found = parse_yaml(whole.encode(), "x").plain()
     assert found == ({"a": [text, {text: "b"}]} if flow else {"a": text, "b": [text, "c"]})
 
 

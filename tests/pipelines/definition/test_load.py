@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.interpolate import Style
-from dver.pipelines.definition.load import load
-from dver.pipelines.definition.stage import PipelineFile, Plot, Resources, Role, Stage
+from dver.pipelines.definition.interpolate import OptionStyle
+from dver.pipelines.definition.load import load_pipeline_file
+from dver.pipelines.definition.stage import OutputRole, PipelineFile, PlotStyle, Resources, Stage
 
 PARAMS = b"""
 lr: 0.1
@@ -23,7 +23,7 @@ models: [svm, forest]
 
 
 def read(text: str, files: Mapping[str, bytes] | None = None) -> PipelineFile:
-    return load(text.encode(), (files if files is not None else {"params.yaml": PARAMS}).get)
+    return load_pipeline_file(text.encode(), (files if files is not None else {"params.yaml": PARAMS}).get)
 
 
 def stage(body: str, **files: Any) -> Stage:
@@ -79,10 +79,10 @@ meta: {owner: [a, b]}
         "sub/params.yaml": ("lr", "train.layers"),
     }
     assert paths(found) == ["sub/model.bin", "sub/cache.db", "sub/metrics.json", "sub/roc.csv"]
-    assert [one.role for one in found.outs] == [Role.OUT, Role.OUT, Role.METRICS, Role.PLOTS]
+    assert [one.role for one in found.outs] == [OutputRole.OUT, OutputRole.OUT, OutputRole.METRICS, OutputRole.PLOTS]
     assert [one.cache for one in found.outs] == [True, False, False, True]
     assert [one.persist for one in found.outs] == [False, True, False, False]
-    assert found.outs[3].plots == (Plot(x="fpr", y="tpr", title="ROC"),)
+    assert found.outs[3].plots == (PlotStyle(x="fpr", y="tpr", title="ROC"),)
     assert found.env == {"SEED": None, "MODE": "fast"}
     assert found.resources == Resources(cpus=2, gpus=1, memory=8 * 10**9)
     assert (found.retry, found.timeout) == (3, 5400)
@@ -121,7 +121,7 @@ def test_sizes(text: str, size: int) -> None:
 
 def test_one_plot_file_can_be_drawn_several_ways() -> None:
     found = stage("cmd: echo\nplots:\n- a.csv:\n  - {x: a, y: b}\n  - {x: a, y: [c, d]}")
-    assert found.outs[0].plots == (Plot(x="a", y="b"), Plot(x="a", y=("c", "d")))
+    assert found.outs[0].plots == (PlotStyle(x="a", y="b"), PlotStyle(x="a", y=("c", "d")))
 
 
 def test_the_top_of_a_file_lists_more_files_and_plots() -> None:
@@ -132,7 +132,7 @@ def test_the_top_of_a_file_lists_more_files_and_plots() -> None:
     assert found.params == ("more.yaml",)
     assert found.metrics == ("svm.json",)
     assert [one.name for one in found.plots] == ["a.csv", "roc", "curves"]
-    assert found.plots[1].plot == Plot(x={"f": "a"}, y={"f": ("b", "c")})
+    assert found.plots[1].plot == PlotStyle(x={"f": "a"}, y={"f": ("b", "c")})
     assert [one.name for one in read("plots: {a: {x: b}, c: }\n").plots] == ["a", "c"]
 
 
@@ -152,15 +152,15 @@ def test_a_mapping_in_a_command_becomes_options() -> None:
 @pytest.mark.parametrize(
     ("style", "options"),
     [
-        (Style(), "--a --n.d --l 1 'x y' True"),
-        (Style(repeated=True), "--a --n.d --l 1 --l 'x y' --l True"),
-        (Style(negated=True), "--a --no-b --no-n.c --n.d --l 1 'x y' True"),
-        (Style(negated=True, repeated=True), "--a --no-b --no-n.c --n.d --l 1 --l 'x y' --l True"),
+        (OptionStyle(), "--a --n.d --l 1 'x y' True"),
+        (OptionStyle(repeated=True), "--a --n.d --l 1 --l 'x y' --l True"),
+        (OptionStyle(negated=True), "--a --no-b --no-n.c --n.d --l 1 'x y' True"),
+        (OptionStyle(negated=True, repeated=True), "--a --no-b --no-n.c --n.d --l 1 --l 'x y' --l True"),
     ],
 )
-def test_options_are_written_as_the_settings_say(style: Style, options: str) -> None:
+def test_options_are_written_as_the_settings_say(style: OptionStyle, options: str) -> None:
     params = {"params.yaml": b"d: {a: true, b: false, n: {c: false, d: true}, l: [1, x y, true], e: []}"}
-    found = load(b"stages: {one: {cmd: 'run ${d}'}}", params.get, style=style)
+    found = load_pipeline_file(b"stages: {one: {cmd: 'run ${d}'}}", params.get, style=style)
     assert found.stages["one"].cmd == f"run {options}"
 
 
@@ -355,4 +355,4 @@ def test_a_path_that_is_not_in_the_project_refuses_the_stage_and_is_left_out(bod
 def test_variables_that_become_gigabytes_are_refused(stages: str) -> None:
     text = f"vars: [{{big: {'x' * 50_000}}}]\nstages:\n{stages}\n"
     with pytest.raises(PipelineError, match=r"more than [0-9,]+ characters"):
-        load(text.encode(), {}.get)
+        load_pipeline_file(text.encode(), {}.get)

@@ -5,11 +5,11 @@ import math
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.yaml_tree import Mark, Node, parse
+from dver.pipelines.definition.yaml_tree import Mark, Node, parse_yaml
 
 
 def plain(text: str) -> object:
-    return parse(text.encode(), "dver.yaml").plain()
+    return parse_yaml(text.encode(), "dver.yaml").plain()
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_plain_scalars_mean_what_yaml_1_2_says(written: str, meant: object) -> N
 
 
 def test_not_a_number_is_read() -> None:
-    found = parse(b"a: .nan", "dver.yaml").value
+    found = parse_yaml(b"a: .nan", "dver.yaml").value
     assert isinstance(found, dict)
     assert math.isnan(found["a"].value)
 
 
 def test_every_value_and_key_knows_its_place() -> None:
-    root = parse(b"stages:\n  one:\n    deps:\n    - a\n    -  b\n", "sub/dver.yaml")
+    root = parse_yaml(b"stages:\n  one:\n    deps:\n    - a\n    -  b\n", "sub/dver.yaml")
     stage = _at(root, "stages", "one")
     assert stage.keys["deps"] == Mark("sub/dver.yaml", 3, 5)
     deps = _at(stage, "deps").value
@@ -114,7 +114,7 @@ def test_a_mistake_is_told_with_its_place(text: str, told: str) -> None:
 
 def test_conflict_markers_are_named_and_not_what_yaml_makes_of_them() -> None:
     with pytest.raises(PipelineError, match=r"params\.yaml:2:3: the file has merge conflict markers") as caught:
-        parse(b"<<<<<<< HEAD\nlr: 0.1\n=======\nlr: 0.2\n>>>>>>> theirs\nsteps: 1\n", "params.yaml")
+        parse_yaml(b"<<<<<<< HEAD\nlr: 0.1\n=======\nlr: 0.2\n>>>>>>> theirs\nsteps: 1\n", "params.yaml")
     assert caught.value.fix == "keep the lines of one side, then `git add` the file"
 
 
@@ -132,7 +132,7 @@ def test_quoted_variables_in_brackets_are_text() -> None:
 @pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"a: \x00", b"[" * 100_000, b"a: 1\n" * 4_000_000])
 def test_what_is_no_yaml_or_too_large_is_one_error(content: bytes) -> None:
     with pytest.raises(PipelineError):
-        parse(content, "dver.yaml")
+        parse_yaml(content, "dver.yaml")
 
 
 def test_a_bomb_of_aliases_is_refused_before_it_costs_anything() -> None:

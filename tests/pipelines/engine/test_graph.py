@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.load import load
-from dver.pipelines.engine.graph import Address, Graph, build, is_pattern, reached
+from dver.pipelines.definition.load import load_pipeline_file
+from dver.pipelines.definition.stage import is_pattern
+from dver.pipelines.engine.graph import Address, Graph, build_graph, closure
 
 Wanted = dict[str, tuple[list[str], list[str]]]
 """Dependencies and outputs by name of the stage."""
@@ -14,8 +15,8 @@ def graph(stages: Wanted, folder: str = "") -> Graph:
     lines = ["stages:"]
     for name, (deps, outs) in stages.items():
         lines += [f"  {name}:", f"    cmd: make {name}", f"    deps: {deps}", f"    outs: {outs}"]
-    found = load("\n".join(lines).encode(), {}.get).stages
-    return build({Address(folder, name): stage for name, stage in found.items()})
+    found = load_pipeline_file("\n".join(lines).encode(), {}.get).stages
+    return build_graph({Address(folder, name): stage for name, stage in found.items()})
 
 
 def links(found: Graph) -> dict[str, list[str]]:
@@ -78,7 +79,9 @@ def test_a_dependency_does_not_meet_what_is_beside_it(reads: str, makes: str) ->
 
 def test_parameters_that_a_stage_makes_are_dependencies() -> None:
     text = "stages:\n  a: {cmd: a, outs: [found.yaml]}\n  b: {cmd: b, params: [found.yaml: [lr]]}\n"
-    found = build({Address("", name): stage for name, stage in load(text.encode(), {}.get).stages.items()})
+    found = build_graph(
+        {Address("", name): stage for name, stage in load_pipeline_file(text.encode(), {}.get).stages.items()}
+    )
     assert links(found) == {"a": [], "b": ["a"]}
 
 
@@ -90,9 +93,9 @@ def test_stages_of_several_files_meet() -> None:
     stages = {
         Address(folder, name): stage
         for folder, text in files.items()
-        for name, stage in load(text.encode(), {}.get).stages.items()
+        for name, stage in load_pipeline_file(text.encode(), {}.get).stages.items()
     }
-    found = build(stages)
+    found = build_graph(stages)
     assert found.upstream[Address("train", "use")] == (Address("prepare", "make"),)
     assert found.producers == {"data/x": Address("prepare", "make")}
     assert str(Address("prepare", "make")) == "prepare/dver.yaml:make"
@@ -100,8 +103,8 @@ def test_stages_of_several_files_meet() -> None:
 
 def test_all_that_depends_on_a_stage_is_reached() -> None:
     found = graph({"a": ([], ["x"]), "b": (["x"], ["y"]), "c": (["y"], []), "d": ([], ["z"])})
-    assert reached([Address("", "a")], found.downstream()) == {Address("", name) for name in "abc"}
-    assert reached([Address("", "c")], found.upstream) == {Address("", name) for name in "abc"}
+    assert closure([Address("", "a")], found.downstream()) == {Address("", name) for name in "abc"}
+    assert closure([Address("", "c")], found.upstream) == {Address("", name) for name in "abc"}
 
 
 @pytest.mark.parametrize(

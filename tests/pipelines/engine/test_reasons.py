@@ -9,7 +9,7 @@ from dver.core.oid import Oid
 from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
-from dver.pipelines.definition.load import load
+from dver.pipelines.definition.load import load_pipeline_file
 from dver.pipelines.definition.param_files import ABSENT
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
@@ -37,7 +37,7 @@ def item(path: str, content: bytes = b"", **more: Any) -> LockedItem:
 
 
 def stage(**more: Any) -> Stage:
-    found = load(b"stages: {one: {cmd: run, deps: [a, b], outs: [x]}}", {}.get).stages["one"]
+    found = load_pipeline_file(b"stages: {one: {cmd: run, deps: [a, b], outs: [x]}}", {}.get).stages["one"]
     return replace(found, **more)
 
 
@@ -122,7 +122,7 @@ def test_outputs_that_are_gone_changed_or_others_are_reasons() -> None:
     assert staleness(stage(), LAST, INPUTS, {"x": item("x", b"edited")}) == (
         OutputChanged("x", item("x"), item("x", b"edited")),
     )
-    other = load(b"stages: {one: {cmd: run, deps: [a, b], outs: [y]}}", {}.get).stages["one"]
+    other = load_pipeline_file(b"stages: {one: {cmd: run, deps: [a, b], outs: [y]}}", {}.get).stages["one"]
     assert staleness(other, LAST, INPUTS, {"y": item("y")}) == (OutputsDiffer(("y",), ("x",)),)
 
 

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.load import load
-from dver.pipelines.definition.stage import Plot
-from dver.pipelines.plots.chart import Chart, chart, lines_of
-from dver.pipelines.plots.definition import Definition, definitions, of_file, restyled
+from dver.pipelines.definition.load import load_pipeline_file
+from dver.pipelines.definition.stage import PlotStyle
+from dver.pipelines.plots.chart import Chart, build_chart, series_of
+from dver.pipelines.plots.definition import PlotDefinition, plot_definitions, plot_of_file, with_style
 
 Files = Mapping[str, Sequence[dict[str, Any]]]
 
 LOSS = [{"step": 5, "loss": 0.5, "acc": 0.1}, {"step": 6, "loss": 0.4, "acc": 0.2}]
 
 
-def defined(text: str, folder: str = "") -> list[Definition]:
-    return list(definitions(folder, load(text.encode(), lambda _path: None)))
+def defined(text: str, folder: str = "") -> list[PlotDefinition]:
+    return list(plot_definitions(folder, load_pipeline_file(text.encode(), lambda _path: None)))
 
 
-def drawn(definition: Definition, **revs: Files) -> Chart:
-    lines = [line for rev, files in revs.items() for line in lines_of(definition, rev, files)]
-    return chart(definition, lines, "title")
+def drawn(definition: PlotDefinition, **revs: Files) -> Chart:
+    lines = [line for rev, files in revs.items() for line in series_of(definition, rev, files)]
+    return build_chart(definition, lines, "title")
 
 
 def xy(found: Chart) -> list[tuple[str, Any, Any]]:
@@ -77,25 +77,25 @@ def test_a_place_out_of_the_repository_is_refused() -> None:
 
 def test_the_user_can_have_it_otherwise() -> None:
     (found,) = defined("plots: [a.csv: {x: one, y: p, title: T, template: bar}]")
-    changed = restyled(found, Plot(x="two", y=("q",), template="scatter"))
+    changed = with_style(found, PlotStyle(x="two", y=("q",), template="scatter"))
     assert (changed.x, changed.ys[0].names, changed.style.title) == ("two", ("q",), "T")
     assert changed.style.template == "scatter"
-    assert restyled(found, Plot()) == found
+    assert with_style(found, PlotStyle()) == found
 
 
 # -- x and y
 
 
 def test_x_is_the_step_and_y_the_last_column_where_nothing_is_said() -> None:
-    found = drawn(of_file("a.csv"), v1={"a.csv": LOSS})
+    found = drawn(plot_of_file("a.csv"), v1={"a.csv": LOSS})
     assert (found.x, found.y, found.x_label, found.y_label) == ("step", "acc", "step", "acc")
     assert xy(found) == [("v1", 5, 0.1), ("v1", 6, 0.2)]
-    counted = drawn(of_file("a.csv"), v1={"a.csv": [{"acc": 1}, {"acc": 2}]})
+    counted = drawn(plot_of_file("a.csv"), v1={"a.csv": [{"acc": 1}, {"acc": 2}]})
     assert xy(counted) == [("v1", 0, 1), ("v1", 1, 2)]
 
 
 def test_several_columns_become_lines_of_one_chart() -> None:
-    found = drawn(of_file("a.csv", Plot(y=("loss", "acc"))), v1={"a.csv": LOSS}, v2={"a.csv": LOSS[:1]})
+    found = drawn(plot_of_file("a.csv", PlotStyle(y=("loss", "acc"))), v1={"a.csv": LOSS}, v2={"a.csv": LOSS[:1]})
     assert found.series == ("loss", "acc")
     assert found.revs == ("v1", "v2")
     assert found.y_label == "y"
@@ -119,7 +119,7 @@ def test_x_may_come_from_another_file() -> None:
     files: Files = {"a.csv": [{"time": 1}, {"time": 2}], "b.csv": [{"value": 3}, {"value": 4}]}
     assert xy(drawn(definition, v1=files)) == [("v1", 1, 3), ("v1", 2, 4)]
     with pytest.raises(PipelineError, match="does not go with"):
-        lines_of(definition, "v1", {**files, "a.csv": [{"time": 1}]})
+        series_of(definition, "v1", {**files, "a.csv": [{"time": 1}]})
 
 
 def test_each_y_may_have_an_x_of_its_own() -> None:
@@ -129,22 +129,22 @@ def test_each_y_may_have_an_x_of_its_own() -> None:
     assert found.x_label == "x"
     (wrong,) = defined("plots: [both: {x: {a.csv: [p, q]}, y: {a.csv: [r, s, t]}}]")
     with pytest.raises(PipelineError, match="2 columns for x and 3 for y"):
-        lines_of(wrong, "v1", {"a.csv": [{"p": 1}]})
+        series_of(wrong, "v1", {"a.csv": [{"p": 1}]})
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(PipelineError, match="no column 'nope'") as caught:
-        lines_of(of_file("a.csv", Plot(y="nope")), "v1", {"a.csv": LOSS})
+        series_of(plot_of_file("a.csv", PlotStyle(y="nope")), "v1", {"a.csv": LOSS})
     assert caught.value.fix == "it has: step, loss, acc"
 
 
 @pytest.mark.parametrize("name", ["rev", "filename", "field", "dver_series"])
 def test_columns_called_like_ours_keep_their_values(name: str) -> None:
-    found = drawn(of_file("a.csv", Plot(x=name, y=name)), v1={"a.csv": [{name: 7}]})
+    found = drawn(plot_of_file("a.csv", PlotStyle(x=name, y=name)), v1={"a.csv": [{name: 7}]})
     assert xy(found) == [("v1", 7, 7)]
     assert (found.x_label, found.y_label) == (name, name)
 
 
 def test_labels_and_titles_are_those_that_were_asked_for() -> None:
-    found = drawn(of_file("a.csv", Plot(title="T", x_label="X", y_label="Y")), v1={"a.csv": LOSS})
+    found = drawn(plot_of_file("a.csv", PlotStyle(title="T", x_label="X", y_label="Y")), v1={"a.csv": LOSS})
     assert (found.title, found.x_label, found.y_label) == ("T", "X", "Y")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
-from dver.pipelines.plots.page import MARK, Drawn, Picture, Pictures, page
+from dver.pipelines.plots.page import MARK, Image, ImagePlot, VegaPlot, render_page
 
 EVIL = "</script><script>alert(1)</script><!--<script>"
 
@@ -32,7 +32,7 @@ class Seen(HTMLParser):
 
 def test_nothing_in_data_or_names_becomes_part_of_the_page() -> None:
     spec = {"title": EVIL, "data": {"values": [{EVIL: EVIL, "amp": "&lt;\u2028"}]}}
-    content = page([Drawn(EVIL, spec)], EVIL, f"const a = '{EVIL}';")
+    content = render_page([VegaPlot(EVIL, spec)], EVIL, f"const a = '{EVIL}';")
     seen = Seen(content)
     assert len(seen.all("script")) == 3
     assert json.loads(seen.texts["script"][0]) == [spec]
@@ -42,8 +42,8 @@ def test_nothing_in_data_or_names_becomes_part_of_the_page() -> None:
 
 
 def test_the_page_reaches_for_nothing() -> None:
-    pictures = Pictures("a.png", (Picture("v1", "a.png", b"\x89PNG"), Picture("<v2>", "a.png", b"x")))
-    content = page([Drawn("a", {"data": {"url": "https://example.org"}}), pictures], "title", "")
+    pictures = ImagePlot("a.png", (Image("v1", "a.png", b"\x89PNG"), Image("<v2>", "a.png", b"x")))
+    content = render_page([VegaPlot("a", {"data": {"url": "https://example.org"}}), pictures], "title", "")
     seen = Seen(content)
     policy = seen.all("meta")[1]
     assert policy["http-equiv"] == "Content-Security-Policy"
@@ -57,25 +57,25 @@ def test_the_page_reaches_for_nothing() -> None:
 
 
 def test_pictures_alone_need_no_script() -> None:
-    content = page([Pictures("a.svg", (Picture("v1", "a.SVG", b"<svg/>"),))], "title", "")
+    content = render_page([ImagePlot("a.svg", (Image("v1", "a.SVG", b"<svg/>"),))], "title", "")
     assert content.startswith(MARK)
     assert not Seen(content).all("script")
     assert (Seen(content).all("img")[0]["src"] or "").startswith("data:image/svg+xml;base64,")
 
 
 def test_names_that_are_no_text_do_not_break_the_page() -> None:
-    assert b"caf?.csv" in page([Drawn("caf\udce9.csv", {})], "title", "")
+    assert b"caf?.csv" in render_page([VegaPlot("caf\udce9.csv", {})], "title", "")
 
 
 def test_a_wide_screen_has_several_columns_and_what_is_wide_takes_them_all() -> None:
-    facets = [Drawn("c", {"facet": {}}), Drawn("d", {"encoding": {"column": {}}})]
-    pictures = [Picture("v1", "a.png", b""), Picture("v2", "a.png", b"")]
+    facets = [VegaPlot("c", {"facet": {}}), VegaPlot("d", {"encoding": {"column": {}}})]
+    pictures = [Image("v1", "a.png", b""), Image("v2", "a.png", b"")]
     plots = [
-        Drawn("a", {"encoding": {"x": {}}}),
-        Pictures("b", (pictures[0],)),
+        VegaPlot("a", {"encoding": {"x": {}}}),
+        ImagePlot("b", (pictures[0],)),
         *facets,
-        Pictures("e", tuple(pictures)),
+        ImagePlot("e", tuple(pictures)),
     ]
-    seen = Seen(page(plots, "title", ""))
+    seen = Seen(render_page(plots, "title", ""))
     assert [one.get("class") for one in seen.all("section")] == [None, None, "wide", "wide", "wide"]
     assert "grid-template-columns: repeat(auto-fill" in "".join(seen.texts["style"])

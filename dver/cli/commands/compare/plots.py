@@ -15,10 +15,10 @@ from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.measures import print_problems
-from dver.ops.compare.plots import FOLDER, plots_diff, plots_show, write_page, write_pictures
-from dver.pipelines.compare.plots import Plots, only_chart
-from dver.pipelines.definition.stage import Plot
-from dver.pipelines.plots.page import Drawn
+from dver.ops.compare.plots import FOLDER, plots_diff, plots_show, write_images, write_page
+from dver.pipelines.compare.plots import ComparedPlots, only_chart
+from dver.pipelines.definition.stage import PlotStyle
+from dver.pipelines.plots.page import VegaPlot
 from dver.pipelines.plots.templates import BUILT_IN, built_in
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope
@@ -117,17 +117,17 @@ def templates_command(ctx: Context, *, name: str | None) -> None:
         ctx.say(one)
 
 
-def _style(how: dict[str, Any]) -> Plot:
-    return Plot(
+def _style(how: dict[str, Any]) -> PlotStyle:
+    return PlotStyle(
         how["x"], how["y"] or None, how["x_label"], how["y_label"], how["title"], how["template"], not how["no_header"]
     )
 
 
-def _print_plots(ctx: Context, repo: Repository, found: Plots, how: dict[str, Any], *, named: bool) -> None:
+def _print_plots(ctx: Context, repo: Repository, found: ComparedPlots, how: dict[str, Any], *, named: bool) -> None:
     if how["show_vega"]:
         ctx.emit_json(only_chart(found).spec)
     elif how["as_json"]:
-        ctx.emit_json({one.name: one.spec for one in found.plots if isinstance(one, Drawn)})
+        ctx.emit_json({one.name: one.spec for one in found.plots if isinstance(one, VegaPlot)})
     elif found.plots:
         _write(ctx, repo, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
     elif not found.problems:
@@ -135,8 +135,8 @@ def _print_plots(ctx: Context, repo: Repository, found: Plots, how: dict[str, An
     print_problems(ctx, found.problems, nothing=not found.plots, named=named)
 
 
-def _write(ctx: Context, repo: Repository, found: Plots, to: Path, *, png: bool, show: bool) -> None:
-    written = write_pictures(found, to) if png else write_page(repo, found, to)
+def _write(ctx: Context, repo: Repository, found: ComparedPlots, to: Path, *, png: bool, show: bool) -> None:
+    written = write_images(found, to) if png else write_page(repo, found, to)
     for path in written.paths:
         ctx.say(terminal.printable(os.path.relpath(path, ctx.cwd)))
     for error in written.errors if written.paths else written.errors[:-1]:

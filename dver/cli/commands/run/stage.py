@@ -12,9 +12,9 @@ from dver.cli.render.changes import path_text
 from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run import stage
-from dver.ops.run.stage import Listed
+from dver.ops.run.stage import ListedStage
 from dver.pipelines.definition.new_stage import NewOutput, NewStage
-from dver.pipelines.definition.stage import Role
+from dver.pipelines.definition.stage import OutputRole
 from dver.repo import Repository
 
 
@@ -181,10 +181,10 @@ _MADE = {
     "outs_no_cache": NewOutput("", cache=False),
     "outs_persist": NewOutput("", persist=True),
     "outs_persist_no_cache": NewOutput("", cache=False, persist=True),
-    "metrics": NewOutput("", Role.METRICS),
-    "metrics_no_cache": NewOutput("", Role.METRICS, cache=False),
-    "plots": NewOutput("", Role.PLOTS),
-    "plots_no_cache": NewOutput("", Role.PLOTS, cache=False),
+    "metrics": NewOutput("", OutputRole.METRICS),
+    "metrics_no_cache": NewOutput("", OutputRole.METRICS, cache=False),
+    "plots": NewOutput("", OutputRole.PLOTS),
+    "plots_no_cache": NewOutput("", OutputRole.PLOTS, cache=False),
 }
 """What the options for outputs mean."""
 
@@ -205,18 +205,18 @@ def _shell_command(args: tuple[str, ...]) -> str:
     return text
 
 
-def _described(one: Listed) -> str:
+def _described(one: ListedStage) -> str:
     if one.stage.desc:
         return terminal.printable(one.stage.desc)
-    made = [out.path for out in one.stage.outs if out.role is Role.OUT]
-    told = [out.path for out in one.stage.outs if out.role is not Role.OUT]
+    made = [out.path for out in one.stage.outs if out.role is OutputRole.OUT]
+    told = [out.path for out in one.stage.outs if out.role is not OutputRole.OUT]
     parts = ["frozen"] if one.stage.frozen else []
     for verb, paths in (("makes", made), ("tells", told)):
         parts += [f"{verb} {', '.join(map(terminal.printable, paths))}"] if paths else []
     return "; ".join(parts)
 
 
-def _as_json(one: Listed) -> dict[str, object]:
+def _as_json(one: ListedStage) -> dict[str, object]:
     found = one.stage
     return {
         "name": str(one.address),
@@ -225,7 +225,7 @@ def _as_json(one: Listed) -> dict[str, object]:
         "wdir": found.wdir,
         "deps": [dep.path for dep in found.deps],
         "params": {params.file: list(params.keys) for params in found.params},
-        **{role.value: [out.path for out in found.outs if out.role is role] for role in Role},
+        **{role.value: [out.path for out in found.outs if out.role is role] for role in OutputRole},
         "frozen": found.frozen,
         "always_changed": found.always_changed,
         "desc": found.desc,
