@@ -1,6 +1,6 @@
-"""What lies on a remote, read for a gc: every index anew, and never the copy in the clone's database.
+"""Reading the state of a remote for gc, fsck and repair: its indexes, condemned lists and packs, without the mirror.
 
-Rows are kept as they are encoded, large indexes in files that vanish with the process, and decoded a bucket at a time.
+Rows stay encoded, those of large indexes in unnamed files, and are decoded one bucket at a time.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from heapq import merge
@@ -17,11 +17,12 @@ from typing import Final
 
 from dver.core.errors import CorruptError, RemoteError
 from dver.core.oid import Oid
-from dver.formats import condemned, remote_index
+from dver.formats import remote_index
 from dver.formats.condemned import Condemned
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.remote.failures import TransientError
 from dver.remote.gc.state import IndexSummary, RemoteRow, RemoteState
+from dver.remote.index.condemned_lists import read_condemned_list
 from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.keys import PACK_SUFFIX, PACKS, condemned_key, index_key, pack_key, parse_key
 from dver.remote.parallel import in_parallel
@@ -30,25 +31,26 @@ from dver.store.repair.salvage import is_newer
 from dver.store.store import Store
 
 _IN_MEMORY: Final = 8 << 20
-"""Bytes of an index that is kept in memory, and of one request for a larger one; also of the largest list."""
+"""The largest index that is kept in memory, and the size of one request for a larger one, in bytes."""
 
 
 class RemoteChanged(Exception):
-    """The remote is not what it was when the gc was planned: it has to be planned anew."""
+    """Another clone has changed the remote, so that the plan made before is out of date."""
 
 
 def read_state(
     storage: Storage, seen: RemoteContents, store: Store, *, jobs: int, damaged: dict[str, str] | None = None
 ) -> tuple[RemoteContents, RemoteState]:
-    """All that lies there. `seen` is the glance before the pointers were read; in `store` files are made.
+    """The contents and the state of the remote. `seen` are its contents before the pointers were read from Git.
 
-    Raises RemoteError; CorruptError for an index or list that is damaged; Changed if something vanished meanwhile. With
-    `damaged` it goes on without damaged indexes and lists, and notes their keys there, each with the reason.
+    Large indexes go to temporary files of `store`. Raises RemoteError; CorruptError for a damaged index or list;
+    RemoteChanged if one of them was deleted meanwhile. With `damaged`, skips damaged indexes and lists, and adds their
+    keys and the reasons to it.
     """
     now = list_contents(storage)
     lists = read_lists(storage, now.lists, jobs=jobs, damaged=damaged)
     small = [name for name, size in sorted(now.indexes.items()) if size <= _IN_MEMORY]
-    contents = {name: memoryview(content) for name, content in _get(storage, small, index_key, jobs)}
+    contents = {name: memoryview(content) for name, content in _small_indexes(storage, small, jobs)}
     for name in now.indexes.keys() - contents.keys():
         contents[name] = _on_disk(storage, name, now.indexes[name], store, jobs)
     indexes = []
@@ -56,16 +58,16 @@ def read_state(
         with _noted(damaged, index_key(name)):
             index = _Index(name, content)
             if damaged is not None:
-                deque(index.rows(), maxlen=0)
+                deque(index.rows(), maxlen=0)  # checks them all
             indexes.append(index)
-    facts = tuple([index.facts for index in indexes])
-    # After the indexes: what they list is there, or somebody else is deleting.
-    packs = find_packs(storage, {ref.name: ref.size for index in facts for ref in index.packs}, jobs)
-    return now, RemoteState(facts, lists, packs, seen.lists, partial(_rows, indexes))
+    summaries = tuple([index.summary for index in indexes])
+    # After the indexes, so that a pack that is listed and missing was deleted.
+    packs = find_packs(storage, {ref.name: ref.size for index in summaries for ref in index.packs}, jobs)
+    return now, RemoteState(summaries, lists, packs, seen.lists, partial(_rows, indexes))
 
 
 class _Index:
-    """One index, of which `content` is all. Raises CorruptError; for damaged rows, when they are read."""
+    """One index with the bytes `content`. Raises CorruptError; for damaged rows, when they are read."""
 
     def __init__(self, name: Oid, content: memoryview) -> None:
         self._content = content
@@ -76,13 +78,13 @@ class _Index:
         except CorruptError as error:
             raise error if error.fix else _damaged(index_key(name)) from error
         self._packs = packs
-        self.facts = IndexSummary(name, len(content), roots, packs)
+        self.summary = IndexSummary(name, len(content), roots, packs)
 
     def rows(self) -> Iterator[RemoteRow]:
-        """All rows, in the order of oids."""
+        """All rows, sorted by oid."""
         packs = [ref.name for ref in self._packs]
-        for oid, number, kind, codec, offset, raw_size, stored_size in self._locations():
-            yield RemoteRow(oid, self.facts.name, packs[number], offset, kind, codec, raw_size, stored_size)
+        for oid, number, kind, codec, offset, raw_size, stored_size in self._decoded_rows():
+            yield RemoteRow(oid, self.summary.name, packs[number], offset, kind, codec, raw_size, stored_size)
 
     def _decode(
         self, content: memoryview
@@ -95,7 +97,7 @@ class _Index:
             raise CorruptError("a truncated index")
         return head, head.roots, head.packs
 
-    def _locations(self) -> Iterator[IndexRow]:
+    def _decoded_rows(self) -> Iterator[IndexRow]:
         if self._head is None:
             yield from remote_index.decode(self._content).objects
             return
@@ -104,30 +106,45 @@ class _Index:
             try:
                 rows = remote_index.decode_bucket(self._head, number, part)
             except CorruptError as error:
-                raise error if error.fix else _damaged(index_key(self.facts.name)) from error
+                raise error if error.fix else _damaged(index_key(self.summary.name)) from error
             yield from rows
 
 
 def read_lists(
     storage: Storage, names: Iterable[Oid], *, jobs: int, damaged: dict[str, str] | None = None
 ) -> dict[Oid, Condemned]:
-    """The condemned lists with these names. Raises Changed if one is gone, CorruptError for one that is damaged."""
+    """The condemned lists `names`. Raises RemoteChanged if one is gone, CorruptError if one is damaged."""
+
+    def read(name: Oid) -> tuple[Oid, Condemned | CorruptError]:
+        try:
+            return name, read_condemned_list(storage, name)
+        except MissingKey:
+            raise RemoteChanged from None
+        except CorruptError as error:
+            return name, error
+
     lists = {}
-    for name, content in _get(storage, sorted(names), condemned_key, jobs):
-        with _noted(damaged, condemned_key(name)):
-            lists[name] = _list(content, name)
+    with closing(in_parallel(read, sorted(names), jobs=jobs)) as answers:
+        for name, found in answers:
+            with _noted(damaged, condemned_key(name)):
+                if isinstance(found, CorruptError):
+                    raise found
+                lists[name] = found
     return lists
 
 
 def list_packs(storage: Storage) -> dict[Oid, int]:
-    """All packs of the remote, and their sizes in bytes."""
+    """All packs of the remote, with their sizes in bytes."""
     found = {parse_key(info.key, PACKS, PACK_SUFFIX): info.size for info in storage.list(PACKS)}
     return {name: size for name, size in found.items() if name is not None}
 
 
 def find_packs(storage: Storage, listed: Mapping[Oid, int], jobs: int) -> dict[Oid, int]:
-    """All packs of the remote, and their sizes in bytes. Those of `listed` that the list request does not show with
-    their size are asked for one by one: some servers list nothing, or leave out what is new."""
+    """All packs of the remote, with their sizes in bytes.
+
+    Asks for each of the `listed` packs that the list request does not show with its size. Some servers list nothing,
+    or leave out new objects.
+    """
     try:
         found = list_packs(storage)
     except TransientError:
@@ -144,10 +161,10 @@ def find_packs(storage: Storage, listed: Mapping[Oid, int], jobs: int) -> dict[O
     return found
 
 
-def _get(storage: Storage, names: Sequence[Oid], key: Callable[[Oid], str], jobs: int) -> Iterator[tuple[Oid, bytes]]:
+def _small_indexes(storage: Storage, names: Sequence[Oid], jobs: int) -> Iterator[tuple[Oid, bytes]]:
     def fetched(name: Oid) -> tuple[Oid, bytes]:
         try:
-            return name, storage.get(key(name), 0, _IN_MEMORY + 1)
+            return name, storage.get(index_key(name), 0, _IN_MEMORY + 1)
         except MissingKey:
             raise RemoteChanged from None
 
@@ -155,14 +172,8 @@ def _get(storage: Storage, names: Sequence[Oid], key: Callable[[Oid], str], jobs
         yield from answers
 
 
-def _list(content: bytes, name: Oid) -> Condemned:
-    if Oid.of(content) != name:
-        raise _damaged(condemned_key(name))
-    return condemned.decode(content)
-
-
 def _on_disk(storage: Storage, name: Oid, size: int, store: Store, jobs: int) -> memoryview:
-    """The content of a large index, in a file without a name."""
+    """The content of a large index, in an unnamed file."""
     path, fd = store.scratch.create("index")
     try:
         Path(path).unlink()
@@ -184,7 +195,7 @@ def _on_disk(storage: Storage, name: Oid, size: int, store: Store, jobs: int) ->
 
 @contextmanager
 def _noted(damaged: dict[str, str] | None, key: str) -> Iterator[None]:
-    """Note why the object under `key` is damaged, instead of raising CorruptError, if `damaged` is a dict."""
+    """Catch a CorruptError and add `key` and the reason to `damaged`, unless that is None."""
     try:
         yield
     except CorruptError as error:
@@ -200,6 +211,6 @@ def _rows(indexes: Sequence[_Index]) -> Iterator[RemoteRow]:
 def _damaged(key: str) -> CorruptError:
     return CorruptError(
         f"{key} on the remote is damaged",
-        why="its bytes do not match its name: the disk, the network or a program changed them",
-        fix="`dver fsck --remote` tells what is hurt; nothing was collected",
+        why="its bytes do not match its name: a disk, the network or a program changed them",
+        fix="run `dver fsck --remote` to list the affected files, and repair it with `--repair`",
     )

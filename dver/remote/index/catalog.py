@@ -1,4 +1,4 @@
-"""What a remote holds, asked during a transfer: from what is known here, caught up with the remote first."""
+"""The catalog of a remote: finds objects, roots and packs by the indexes of the remote, during a transfer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import NamedTuple, TypeVar
 
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
-from dver.formats import condemned, remote_index
+from dver.core.phrasing import count
+from dver.formats import remote_index
 from dver.formats.pack import ObjectKind
 from dver.formats.remote_index import IndexHead, RemoteIndex
+from dver.remote.index.condemned_lists import read_condemned_list
 from dver.remote.index.contents import RemoteContents, list_contents
-from dver.remote.index.keys import condemned_key, index_key
+from dver.remote.index.keys import index_key
 from dver.remote.index.mirror import Mirror, PartialIndex, RemoteLocation
 from dver.remote.index.reader import copy_buckets, fetch_index
 from dver.remote.parallel import JOBS, in_parallel
@@ -23,68 +25,71 @@ T = TypeVar("T")
 
 
 class PublishedIndex(NamedTuple):
-    """An index that was put. `size` is in bytes."""
+    """An index that was uploaded. `size` is in bytes."""
 
     name: Oid
     size: int
 
 
 class Catalog:
-    """The indexes of the remote `storage`, of which `mirror` is the copy here. `jobs` transfers run at once."""
+    """The indexes of the remote `storage`, answered from their local copy `mirror`.
+
+    Rows of large indexes are downloaded when they are needed. `jobs` is the number of parallel transfers.
+    """
 
     def __init__(self, mirror: Mirror, storage: Storage, *, jobs: int = JOBS) -> None:
         self.mirror = mirror
         self.storage = storage
         self.jobs = jobs
         self.contents: RemoteContents = RemoteContents({}, frozenset(), {})
-        """What the last `refresh` has seen of indexes and condemned lists. No answer given since relies on less: where
-        an index vanishes meanwhile, this stays as it is, so that a pusher notices in the end.
+        """The contents of the remote at the last `refresh`. They stay the same if an index vanishes later, so that a
+        push notices the change when it compares.
         """
         self.condemned: frozenset[Oid] = frozenset()
-        """What the condemned lists name: no new pack or index may be called so."""
+        """The names in condemned lists. New packs and indexes must have other names."""
         self._partials: list[PartialIndex] | None = None
         self._vanished = False
-        """Was an index gone when it was to be read?"""
+        """True if an index was gone when it was to be read."""
         self._generation: int | None = None
-        """Of the mirror, when it was caught up with the remote."""
+        """The generation of the mirror at the last refresh."""
 
     def refresh(self) -> None:
-        """Catch up with the remote: one list request, and what is new.
+        """Update the mirror: one list request, and the download of new indexes and condemned lists.
 
-        Raises RemoteError; CorruptError for indexes and condemned lists that are damaged, once all others were read.
+        Raises RemoteError; CorruptError for damaged indexes and lists, after all others were read.
         """
-        self.contents = self._catch_up()
+        self.contents = self._update_mirror()
         self.condemned = frozenset(name for names in self.mirror.condemned().values() for name in names)
 
     def state(self) -> frozenset[Oid]:
-        """The indexes and condemned lists that are known: compared with earlier ones, they tell of changes."""
+        """The names of all known indexes and condemned lists. A different state means that the remote has changed."""
         return frozenset((*self.mirror.names(), *self.mirror.condemned()))
 
     def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        """Those of `oids` that are there as a `kind`, with all that they reach, and that no gc has condemned."""
-        return self._search(oids, lambda some: self.mirror.known(kind, some))
+        """Those of `oids` that the remote has as a `kind`, with all that they reach, and that are not condemned."""
+        return self._search(oids, lambda part: self.mirror.known(kind, part))
 
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are there, whatever their kind, and that no gc has condemned."""
+        """Those of `oids` that the remote has as any kind, and that are not condemned."""
         return self._search(list(oids), self.mirror.present)
 
     def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
-        """Where those of `oids` lie that are there, each once, by pack and offset; see `Mirror.locate`."""
+        """The locations of those of `oids` that the remote has, each once, by pack and offset; see `Mirror.locate`."""
         wanted = list(oids)
         if self._incomplete():
             self._search(wanted, self._listed)
-        if self._vanished:  # a gc has just put indexes together
-            self._catch_up()
+        if self._vanished:  # a gc has just merged indexes
+            self._update_mirror()
             self._search(wanted, self._listed)
-        return self._surely(lambda: self.mirror.locate(wanted))
+        return self._retried(lambda: self.mirror.locate(wanted))
 
     def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are there with all that they reach, as an index promises."""
+        """Those of `oids` that an index names as a root: the remote has them with all that they reach."""
         wanted = list(oids)
-        return self._surely(lambda: self.mirror.has_roots(wanted))
+        return self._retried(lambda: self.mirror.has_roots(wanted))
 
     def publish(self, index: RemoteIndex, taken: Container[Oid] = ()) -> PublishedIndex | None:
-        """Put `index` on the remote, whose packs are there. None, and nothing done, if its name is in `taken`."""
+        """Upload `index`, whose packs are on the remote. Returns None without an upload if its name is in `taken`."""
         content = remote_index.encode(index.roots, index.packs, index.objects)
         name = remote_index.name_of(content)
         if name in taken:
@@ -93,29 +98,29 @@ class Catalog:
         self.mirror.add(name, index, memoryview(content)[remote_index.head_size(content) :])
         return PublishedIndex(name, len(content))
 
-    # -- looking up
+    # -- rows of large indexes
 
-    def _search(self, oids: Sequence[Oid], ask: Callable[[Sequence[Oid]], set[Oid]]) -> set[Oid]:
-        """What `ask` finds of `oids` in the mirror. Where that is not all, large indexes are read as far as needed."""
-        found = self._surely(lambda: ask(oids))
+    def _search(self, oids: Sequence[Oid], query: Callable[[Sequence[Oid]], set[Oid]]) -> set[Oid]:
+        """Query the mirror for `oids`. If some are not found, read more rows of large indexes and query again."""
+        found = self._retried(lambda: query(oids))
         for index in self._incomplete():
             rest = [oid for oid in oids if oid not in found]
             if not rest:
                 break
-            if self._look_up(rest, index):
-                found |= self._surely(partial(ask, rest))
+            if self._copy_rows(rest, index):
+                found |= self._retried(partial(query, rest))
         return found
 
-    def _surely(self, ask: Callable[[], T]) -> T:
-        """What `ask` answers; once more if the mirror was lost over that, and had to be made anew."""
-        found = ask()
+    def _retried(self, query: Callable[[], T]) -> T:
+        """The answer of `query`, from a second try if the database broke and had to be filled again."""
+        found = query()
         if self._generation is None or self._generation == self.mirror.generation:
             return found
-        self._catch_up()
-        return ask()
+        self._update_mirror()
+        return query()
 
-    def _look_up(self, oids: Sequence[Oid], index: PartialIndex) -> bool:
-        """Copy what `index` says of `oids`; False if it is gone."""
+    def _copy_rows(self, oids: Sequence[Oid], index: PartialIndex) -> bool:
+        """Copy the rows of `oids` in `index` into the mirror. Returns False if the index is gone."""
         try:
             copy_buckets(oids, index, self.mirror, self.storage, jobs=self.jobs)
         except MissingKey:
@@ -128,7 +133,7 @@ class Catalog:
         return True
 
     def _incomplete(self) -> list[PartialIndex]:
-        """The indexes of which only a part is here."""
+        """The indexes of which the mirror has only a part."""
         if self._partials is None:
             self._partials = self.mirror.partials()
         self._partials = [one for one in self._partials if not one.complete]
@@ -137,37 +142,37 @@ class Catalog:
     def _listed(self, oids: Iterable[Oid]) -> set[Oid]:
         return {found.oid for found in self.mirror.locate(oids)}
 
-    # -- catching up
+    # -- updates of the mirror
 
-    def _catch_up(self) -> RemoteContents:
-        """Make the mirror one of what is on the remote now, in a whole database."""
+    def _update_mirror(self) -> RemoteContents:
+        """Copy new indexes and lists, and drop those that are gone; again if the database breaks meanwhile."""
         while True:
             self._generation = self.mirror.generation
-            shown = self._copy()
+            contents = self._copy_new()
             if self._generation == self.mirror.generation:
-                return shown
+                return contents
 
-    def _copy(self) -> RemoteContents:
-        shown = list_contents(self.storage)
+    def _copy_new(self) -> RemoteContents:
+        contents = list_contents(self.storage)
         known = self.mirror.names()
-        self.mirror.drop(known - shown.indexes.keys())
-        self.mirror.drop_runs(self.mirror.run_batches() - shown.runs.keys())
+        self.mirror.drop(known - contents.indexes.keys())
+        self.mirror.drop_runs(self.mirror.run_batches() - contents.runs.keys())
         self._partials = None
         self._vanished = False
-        damaged = self._read_indexes(sorted(shown.indexes.keys() - known), shown.indexes)
-        self._read_lists(shown.lists)
+        damaged = self._read_indexes(sorted(contents.indexes.keys() - known), contents.indexes)
+        self._read_lists(contents.lists)
         if damaged:
             raise self._damaged(damaged)
-        return shown
+        return contents
 
     def _read_indexes(self, names: Sequence[Oid], sizes: Mapping[Oid, int]) -> list[Oid]:
-        """Copy these indexes, or the heads of those that are large. Returns those that are damaged."""
+        """Copy the indexes `names`, of large ones only the heads. Returns the names of damaged ones."""
         damaged = []
 
         def fetched(name: Oid) -> tuple[Oid, bytes | IndexHead | CorruptError | None]:
             try:
                 return name, fetch_index(self.storage, index_key(name), sizes[name])
-            except MissingKey:  # removed since it was listed
+            except MissingKey:  # deleted since it was listed
                 return name, None
             except CorruptError as error:
                 return name, error
@@ -175,15 +180,15 @@ class Catalog:
         with closing(in_parallel(fetched, names, jobs=self.jobs)) as answers:
             for name, found in answers:
                 try:
-                    self._take(name, found)
+                    self._add_index(name, found)
                 except CorruptError as error:
                     if error.fix:  # of a newer version: nothing is wrong with it
                         raise
                     damaged.append(name)
         return damaged
 
-    def _take(self, name: Oid, found: bytes | IndexHead | CorruptError | None) -> None:
-        """Note what was found under `name`. Raises CorruptError if that is not what the name stands for."""
+    def _add_index(self, name: Oid, found: bytes | IndexHead | CorruptError | None) -> None:
+        """Add the index `name` to the mirror. Raises CorruptError if its bytes do not match its name."""
         if isinstance(found, CorruptError):
             raise found
         if isinstance(found, IndexHead):
@@ -194,29 +199,22 @@ class Catalog:
             self.mirror.add(name, remote_index.decode_named(name, found))
 
     def _read_lists(self, names: Iterable[Oid]) -> None:
-        """Note what the condemned lists `names` say, which are all that there are."""
+        """Copy the condemned lists `names`. The mirror forgets all others."""
         known = self.mirror.condemned()
-        self.mirror.note_condemned({one: known.get(one) or self._names_in(one) for one in sorted(names)})
+        self.mirror.set_condemned({name: known.get(name) or self._condemned_by(name) for name in sorted(names)})
 
-    def _names_in(self, one: Oid) -> set[Oid]:
-        """What the condemned list called `one` names."""
+    def _condemned_by(self, name: Oid) -> set[Oid]:
+        """The packs and indexes in the condemned list `name`."""
         try:
-            content = self.storage.get(condemned_key(one), 0, condemned.SIZE_MAX + 1)
-        except MissingKey:  # removed since it was listed
+            found = read_condemned_list(self.storage, name)
+        except MissingKey:  # deleted since it was listed
             return set()
-        if Oid.of(content) != one:
-            raise CorruptError(
-                f"{condemned_key(one)} on {self.storage.url} is damaged",
-                why="its bytes do not match its name",
-                fix=f"delete it there: the next `dver gc --remote` writes another ({condemned_key(one)})",
-            )
-        found = condemned.decode(content)
         return {*found.packs, *found.indexes}
 
     def _damaged(self, names: Sequence[Oid]) -> CorruptError:
         keys = [index_key(name) for name in names]
         return CorruptError(
-            f"{len(keys)} of the indexes on {self.storage.url} are damaged: {keys[0]}",
-            why="their bytes do not match their name: the disk, the network or a program changed them",
-            fix=f"delete them there, then `dver push` from a clone that has the data ({', '.join(keys)})",
+            f"{count(len(keys), 'index', 'indexes')} on {self.storage.url} damaged: {keys[0]}",
+            why="the bytes do not match the name: a disk, the network or a program changed them",
+            fix="`dver fsck --remote --repair`, in a clone that has the data",
         )

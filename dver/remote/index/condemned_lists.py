@@ -1,15 +1,11 @@
-"""Taking back an index that turned out to promise too much.
-
-It is condemned, and never just deleted: from the moment it was there, others may have built on what is whole in it, and
-have looked for the last time whether that is still there. It may even be another's as well: the same rows make the same
-name.
-"""
+"""Condemned lists on a remote: the names of packs and indexes that a gc is going to delete."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
+from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.formats import condemned
 from dver.formats.condemned import Condemned
@@ -17,15 +13,32 @@ from dver.remote.index.keys import condemned_key
 from dver.remote.storage import BytesBody, Storage
 
 GRACE: Final = 14 * 86_400
-"""Seconds before what a push withdraws may be deleted: the default of `gc.grace`."""
+"""Seconds before indexes that a push withdraws may be deleted: the default of `gc.grace`."""
+
+
+def read_condemned_list(storage: Storage, name: Oid) -> Condemned:
+    """Read and check the list `name`. Raises MissingKey, RemoteError, CorruptError."""
+    key = condemned_key(name)
+    content = storage.get(key, 0, condemned.SIZE_MAX + 1)
+    if Oid.of(content) != name:
+        raise CorruptError(
+            f"{key} on {storage.url} is damaged",
+            why="its bytes do not match its name",
+            fix="dver fsck --remote --repair",
+        )
+    return condemned.decode(content)
+
+
+def put_condemned_list(content: Condemned, storage: Storage) -> None:
+    """Write a condemned list. Raises RemoteError."""
+    encoded = condemned.encode(content.at, content.packs, content.indexes, grace=content.grace)
+    storage.put(condemned_key(Oid.of(encoded)), BytesBody(encoded))
 
 
 def withdraw(indexes: Iterable[Oid], storage: Storage, *, now: int, grace: int = GRACE) -> None:
-    """Hide `indexes` from all who push, and have the next gcs delete them. Raises RemoteError."""
+    """Condemn `indexes` that promise objects which are not there. Raises RemoteError.
+
+    They are not deleted at once: another push may already rely on the objects in them that are whole, or may have
+    written an index of the same name.
+    """
     put_condemned_list(Condemned(now, (), tuple(sorted(set(indexes))), grace), storage)
-
-
-def put_condemned_list(one: Condemned, storage: Storage) -> None:
-    """Write a condemned list. Raises RemoteError."""
-    content = condemned.encode(one.at, one.packs, one.indexes, grace=one.grace)
-    storage.put(condemned_key(Oid.of(content)), BytesBody(content))

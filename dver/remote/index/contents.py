@@ -1,4 +1,4 @@
-"""What one list request says about a remote: its indexes, condemned lists, batches of runs and repository entries."""
+"""The contents of `indexes/` on a remote: indexes, condemned lists, run cache batches and repository entries."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from dver.remote.storage import ObjectInfo, Storage
 
 
 class RemoteContents(NamedTuple):
-    """Sizes of indexes in bytes, names of condemned lists, sizes of batches of runs, names of repository entries."""
+    """The names that one list request shows; of indexes and run cache batches also the sizes in bytes."""
 
     indexes: dict[Oid, int]
     lists: frozenset[Oid]
+    """Condemned lists."""
     runs: dict[Oid, int]
     repositories: frozenset[Oid] = frozenset()
 
     def is_unchanged_since(self, earlier: RemoteContents) -> bool:
-        """Has no gc changed anything since `earlier`? Indexes that were added do not matter."""
+        """True if no gc has changed the remote since `earlier`. Added indexes do not matter."""
         return self.lists == earlier.lists and self.indexes.keys() >= earlier.indexes.keys()
 
 
@@ -29,7 +30,7 @@ def list_contents(storage: Storage) -> RemoteContents:
 
 
 def contents_of(infos: Iterable[ObjectInfo]) -> RemoteContents:
-    """The same of what a list request has answered."""
+    """The contents that the answer `infos` of a list request shows."""
     indexes: dict[Oid, int] = {}
     lists: set[Oid] = set()
     runs: dict[Oid, int] = {}

@@ -1,6 +1,6 @@
-"""Keeping the listing of a remote: the file by which it is read through web servers that cannot list.
+"""The listing of a remote: a file that lists `indexes/` for readers behind web servers that cannot list.
 
-Nobody who can list believes it, and it is written last: safety never depends on it (docs/format/listing.md).
+It is written last, and clients that can list do not read it. So safety never depends on it (docs/format/listing.md).
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from dver.remote.storage import BytesBody, ObjectInfo, Storage
 
 LISTING_KEY: Final = "catalog"
 LISTED: Final = "indexes/"
-"""What the listing lists: all keys that begin so."""
+"""Prefix of the keys in the listing."""
 
 _ROUNDS: Final = 10
 
 
 def refresh_listing(storage: Storage, listed: Iterable[ObjectInfo] | None = None) -> bool:
-    """Write down what lies below `indexes/`; to be called by whoever has put or deleted something there.
+    """Write the listing, after something was put or deleted below `indexes/`.
 
-    `listed` is what a list request has just shown, after that; without it one is made. Then the remote is listed once
-    more, and the listing written again if it lacks something: of several who write at once, the last one has it all.
+    `listed` is the answer of a list request made after that; without it, one is made. The remote is listed again
+    afterwards, and the listing is written again if a key is missing in it. So of several writers at once, the last one
+    writes the complete listing.
 
-    False if the remote refuses to have it written: no push fails for that, as nobody who can list needs it. Raises
-    RemoteError where the connection fails.
+    Returns False if the remote does not allow writing it, which must not fail a push. Raises RemoteError if the
+    connection fails.
     """
     known = _sizes(storage.list(LISTED) if listed is None else listed)
-    for _ in range(_ROUNDS):  # each round more means that somebody else has pushed meanwhile, and writes it as well
+    for _ in range(_ROUNDS):  # each further round means that another clone has pushed meanwhile
         try:
             storage.put(LISTING_KEY, BytesBody(remote_listing.encode(known)))
         except TransientError:

@@ -1,7 +1,6 @@
-"""What this clone knows of a remote: its index objects, copied into the index database.
+"""The mirror: a copy of the indexes and condemned lists of a remote in the local index database.
 
-Everything here answers from the database, without a request. What it says may be out of date: `Catalog.refresh` catches
-up.
+It answers without requests. Its answers may be out of date: `Catalog.refresh` updates it.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from dver.formats.remote_index import IndexHead, PackRef, RemoteIndex
 from dver.store.objects.database import Database
 
 _BATCH: Final = 10_000
-"""Rows that are on their way into the database at once."""
+"""Rows that are inserted with one statement."""
 _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
 
 
 class RemoteLocation(NamedTuple):
-    """Where an object lies on the remote, sorted so that neighbours in a pack follow one another. Sizes in bytes."""
+    """The location of an object on a remote; sorts by pack and offset. Sizes are in bytes."""
 
     pack: Oid
     offset: int
@@ -39,17 +38,17 @@ class RemoteLocation(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where its frame ends."""
+        """The end of its frame in the pack."""
         return self.offset + FRAME_HEADER_SIZE + self.stored_size
 
     def row(self) -> Row:
-        """The same as a pack's footer has it. The checksum, which indexes do not list, is 0."""
+        """The row of a pack's footer for it. The checksum is 0, since indexes do not have it."""
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
 
 @dataclass(slots=True)
 class PartialIndex:
-    """A large index, of whose rows only those in some buckets are here. `number` is what the database calls it."""
+    """A large index of which the mirror has some buckets. `number` is its id in the database."""
 
     number: int
     head: IndexHead
@@ -57,13 +56,13 @@ class PartialIndex:
 
     @property
     def complete(self) -> bool:
-        """Are all rows here by now?"""
+        """True once the mirror has all rows."""
         return len(self.copied) == len(self.head.buckets)
 
 
 _LISTED: Final = (
     " FROM remote_objects AS o"
-    # In this order: SQLite, which does not know how many there are of what, would begin with the indexes.
+    # CROSS JOIN fixes the order: SQLite, which does not know the sizes of the tables, would begin with the indexes.
     " CROSS JOIN remote_indexes AS i ON i.id = o.listed_by"
 )
 _STAYING: Final = (
@@ -81,37 +80,37 @@ _INSERT: Final = (
 
 
 class Mirror:
-    """The copy of one remote's indexes in `database`. `remote_key` says which: its url and endpoint, not its name.
+    """The mirror of one remote in `database`. `remote_key` is made of the remote's URL and endpoint, not of its name.
 
-    Of large indexes only the heads are copied, until somebody copies more (`dver.remote.index.reader`).
+    Of large indexes it has the heads, and the buckets that `dver.remote.index.reader` has copied.
     """
 
     def __init__(self, database: Database, remote_key: str) -> None:
         self._database = database
-        # Made from the key alone, so that a database that was begun again in between cannot mix up two remotes.
+        # Made from the key alone, so that a database that is created again meanwhile cannot mix up two remotes.
         self._remote: Final = xxh3_64_intdigest(remote_key.encode("utf-8", "surrogateescape")) >> 1
 
     @property
     def generation(self) -> int:
-        """Changes whenever the database had to be begun again: all that was known is forgotten then."""
+        """A number that changes when the database is created again, and with it an empty mirror."""
         return self._database.generation
 
-    # -- keeping up with the remote
+    # -- updates
 
     def add(self, name: Oid, index: RemoteIndex, rows: bytes | memoryview | None = None) -> None:
-        """The remote now has `index` under `name`. `rows` are its objects, if they are encoded already."""
+        """Add the index `name` with the content `index`. `rows` are its encoded rows, if the caller has them."""
         encoded = remote_index.encode_rows(index.objects) if rows is None else rows
         with self._database.transaction():
             self._add_index(name, index.roots, index.packs, None)
             self._add_rows(self._number(name), encoded)
 
     def add_head(self, head: IndexHead) -> None:
-        """The remote now has an index of which only the head is to be copied."""
+        """Add an index of which only the head is copied."""
         with self._database.transaction():
             self._add_index(head.name, head.roots, head.packs, head.encoded)
 
     def add_buckets(self, index: PartialIndex, buckets: Mapping[int, memoryview]) -> None:
-        """All rows of some buckets of `index`, encoded, and checked."""
+        """Add the rows of some buckets of `index`, encoded and checked."""
         with self._database.transaction():
             if not self._database.rows("SELECT 1 FROM remote_indexes WHERE id = ?", (index.number,)):
                 return  # another process has dropped it meanwhile
@@ -126,7 +125,7 @@ class Mirror:
                 self._database.write("DELETE FROM remote_buckets WHERE listed_by = ?", [(index.number,)])
 
     def partials(self) -> list[PartialIndex]:
-        """The indexes whose rows are not all here, the largest first."""
+        """The indexes of which the mirror has only a part, the largest first."""
         query = "SELECT id, head FROM remote_indexes WHERE remote = ? AND head IS NOT NULL"
         found = [
             PartialIndex(number, remote_index.decode_head(head), self._copied(number))
@@ -135,7 +134,7 @@ class Mirror:
         return sorted(found, key=lambda one: -one.head.rows)
 
     def drop(self, names: Iterable[Oid]) -> None:
-        """These indexes are gone, and what only they listed does not count any more."""
+        """Remove the indexes `names` with all of their rows."""
         numbers = [(self._number(name),) for name in names]
         if not numbers:
             return
@@ -149,9 +148,9 @@ class Mirror:
                     [()],
                 )
 
-    def note_condemned(self, lists: Mapping[Oid, Iterable[Oid]]) -> None:
-        """These condemned lists are on the remote, and no others: the packs and indexes that each names."""
-        # A list's own name stands for one that names nothing.
+    def set_condemned(self, lists: Mapping[Oid, Iterable[Oid]]) -> None:
+        """Replace all condemned lists by `lists`, given by name with the packs and indexes that each names."""
+        # The list's own name is a row, too, so that an empty list has one.
         rows = [(self._remote, bytes(one), bytes(name)) for one, names in lists.items() for name in {one, *names}]
         of_remote = "SELECT id FROM remote_indexes WHERE remote = ?"
         named = "name IN (SELECT name FROM remote_condemned WHERE remote = ?)"
@@ -164,47 +163,47 @@ class Mirror:
             self._database.write(f"UPDATE remote_packs {change} AND listed_by IN ({of_remote})", both)
 
     def condemned(self) -> dict[Oid, set[Oid]]:
-        """The packs and indexes that each condemned list names."""
+        """The condemned lists by name, with the packs and indexes that each names."""
         lists: dict[Oid, set[Oid]] = {}
         query = "SELECT list, name FROM remote_condemned WHERE remote = ?"
         for one, name in self._database.rows(query, (self._remote,)):
             lists.setdefault(Oid(one), set()).update([Oid(name)] if name != one else [])
         return lists
 
-    # -- runs
+    # -- run cache batches
 
     def run_batches(self) -> set[Oid]:
-        """The batches of runs whose content is known here."""
+        """The run cache batches that the mirror has."""
         rows = self._database.rows("SELECT batch FROM remote_runs WHERE remote = ? AND key = x''", (self._remote,))
         return {Oid(name) for (name,) in rows}
 
     def runs(self, keys: Iterable[str]) -> dict[str, float]:
-        """Which of the runs called `keys` are there, and when they ended, in Unix seconds."""
+        """Those of the runs `keys` that the remote has, with the time at which they ended, in Unix seconds."""
         query = "SELECT key, max(ended) FROM remote_runs WHERE remote = ? AND key IN {in} GROUP BY key"
         values = sorted(bytes.fromhex(key) for key in keys)
         return {bytes(key).hex(): ended for key, ended in self._database.rows_in(query, values, before=(self._remote,))}
 
     def add_runs(self, batch: Oid, ended: Mapping[str, float]) -> None:
-        """The remote has these runs in the batch called `batch`."""
-        # A row without a key, so that a batch of nothing is known, too.
+        """Add the runs in `batch`, given by key with the time at which they ended."""
+        # A row without a key, so that an empty batch has one.
         rows = [(self._remote, b"", bytes(batch), 0.0)]
         rows += [(self._remote, bytes.fromhex(key), bytes(batch), at) for key, at in ended.items()]
         self._database.write("INSERT OR REPLACE INTO remote_runs VALUES (?, ?, ?, ?)", rows)
 
     def drop_runs(self, batches: Iterable[Oid]) -> None:
-        """These batches of runs are gone."""
+        """Remove the run cache batches `batches`."""
         rows = [(self._remote, bytes(batch)) for batch in batches]
         self._database.write("DELETE FROM remote_runs WHERE remote = ? AND batch = ?", rows)
 
-    # -- what is there
+    # -- queries
 
     def names(self) -> set[Oid]:
-        """The indexes that are known here."""
+        """The names of all indexes in the mirror."""
         rows = self._database.rows("SELECT name FROM remote_indexes WHERE remote = ?", (self._remote,))
         return {Oid(name) for (name,) in rows}
 
     def packs(self) -> dict[Oid, int]:
-        """The packs that indexes list, with their sizes in bytes; those that are condemned are left out."""
+        """The packs that indexes list, except condemned ones, with their sizes in bytes."""
         query = (
             "SELECT DISTINCT p.name, p.size FROM remote_packs AS p CROSS JOIN remote_indexes AS i ON i.id = p.listed_by"
             " WHERE i.remote = ? AND NOT i.condemned AND NOT p.condemned"
@@ -212,7 +211,7 @@ class Mirror:
         return {Oid(name): size for name, size in self._database.rows(query, (self._remote,))}
 
     def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that an index names as a root: it and all it reaches is there, and stays there."""
+        """Those of `oids` that an index names as a root: the remote has and keeps them with all that they reach."""
         query = (
             "SELECT r.oid FROM remote_roots AS r CROSS JOIN remote_indexes AS i ON i.id = r.listed_by"
             " WHERE i.remote = ? AND NOT i.condemned AND r.oid IN {in}"
@@ -220,19 +219,19 @@ class Mirror:
         return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote,))}
 
     def present(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are there, whatever their kind, and stay there."""
+        """Those of `oids` that the remote has as any kind and that are not condemned."""
         query = f"{_STAYING} AND o.oid IN {{in}}"
         return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote,))}
 
     def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        """Those of `oids` that are there as a `kind`, and stay there: with a tree or recipe, all that it reaches."""
+        """Those of `oids` that the remote has as a `kind` and that are not condemned, with all that they reach."""
         query = f"{_STAYING} AND o.kind = ? AND o.oid IN {{in}}"
         return {Oid(oid) for (oid,) in self._database.rows_in(query, sorted(oids), before=(self._remote, int(kind)))}
 
     def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
-        """Where those of `oids` lie that are there, each once, by pack and offset.
+        """The locations of those of `oids` that the remote has, each once, by pack and offset.
 
-        Of several places the one in the pack that serves most of `oids` is chosen; those that are condemned come last.
+        Of several locations it chooses the one in the pack that contains most of `oids`, condemned ones last.
         """
         # Sorted, since the tables are: neighbours are read from the disk together.
         rows = list(self._database.rows_in(_PLACES, sorted(set(oids)), before=(self._remote,)))
@@ -240,7 +239,7 @@ class Mirror:
         places = []
         for listed_by, number, leaves, offset, oid, kind, codec, raw, stored in rows:
             if (listed_by, number) not in packs:
-                continue  # the database was begun again in between
+                continue  # the database was created again meanwhile
             name, size, goes = packs[listed_by, number]
             found = RemoteLocation(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
             places.append((bool(leaves or goes), found))
@@ -250,7 +249,7 @@ class Mirror:
         return sorted([found for _, found in places], key=lambda found: (order[found.pack], found.offset))
 
     def _packs(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[Oid, int, bool]]:
-        """Names and sizes of packs, and whether they are condemned, by the numbers of their index and their own."""
+        """Name, size and condemned state of packs, by the id of their index and their number in it."""
         query = "SELECT name, size, condemned FROM remote_packs WHERE listed_by = ? AND number = ?"
         names: dict[bytes, Oid] = {}
         found = {}
@@ -266,8 +265,8 @@ class Mirror:
         return {bucket for (bucket,) in rows}
 
     def _number(self, name: Oid) -> int:
-        """What the database calls the index `name`. Made from the name, so that rows that are left over, of an index
-        that was dropped or of a database that was begun again, are never taken for those of another.
+        """The id of the index `name` in the database. It is made from the name, so that left-over rows of a dropped
+        index, or of a database that was created again, are never taken for those of another index.
         """
         return xxh3_64_intdigest(self._remote.to_bytes(8, "little") + name) >> 1
 
@@ -281,7 +280,7 @@ class Mirror:
         self._database.write(query, rows)
 
     def _add_rows(self, number: int, encoded: bytes | memoryview) -> None:
-        # With the number in it, the rows are what is bound, and no other object is made of them.
+        # With the number in the statement, the unpacked rows are bound as they are, without another tuple for each.
         query = _INSERT.format(number)
         step = _BATCH * remote_index.ROW_SIZE
         view = memoryview(encoded)
@@ -290,7 +289,7 @@ class Mirror:
 
 
 def _one_of_each(places: Iterable[tuple[bool, RemoteLocation]]) -> list[tuple[bool, RemoteLocation]]:
-    """For each object the place where it is best read."""
+    """The best location of each object."""
     useful = Counter([pack for pack, _ in {(found.pack, found.oid) for _, found in places}])
     best: dict[Oid, tuple[bool, RemoteLocation]] = {}
     for place in sorted(places, key=lambda place: (place[0], -useful[place[1].pack], place[1])):

@@ -1,6 +1,6 @@
-"""Reading indexes from a remote: small ones whole, of large ones the head, and then the buckets that are asked for.
+"""Reading indexes from a remote: small ones whole, of large ones the head and later the needed buckets of rows.
 
-Where so many buckets are wanted that the whole index is no more work, all of its rows are copied instead.
+If most buckets of an index are needed, all of its rows are read instead.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from dver.remote.parallel import in_parallel
 from dver.remote.storage import Storage
 
 SMALL: Final = 1 << 20
-"""Bytes of an index that is copied whole as soon as it is seen."""
+"""Size in bytes up to which an index is read whole as soon as it is listed."""
 _HEAD_SHARE: Final = 400
-"""What part of a large index is read in the hope that it holds the head."""
+"""The part of a large index, 1/400, that is read first and mostly contains the head."""
 _MOST: Final = 512 << 20
-"""Bytes of the largest head that is believed, and of the largest index of version 1."""
+"""The largest head that is accepted, and the largest index of version 1, in bytes."""
 _REQUEST: Final = 1 << 20
-"""What a request costs, in bytes that could be received meanwhile."""
+"""The cost of a request, in bytes that could be received in the same time."""
 _GAP: Final = 64 << 10
-"""Bytes between two buckets that are read along rather than making another request."""
+"""Gap between two buckets, in bytes, up to which one request reads both."""
 _PIECE: Final = 2 << 20
-"""Bytes of rows that are read together."""
+"""Bytes of rows that one request reads."""
 _AT_ONCE: Final = 8
-"""Requests under way, so that what waits to be decoded is bounded too."""
+"""Parallel requests. The limit also bounds the rows in memory that wait to be decoded."""
 
 
 def fetch_index(storage: Storage, key: str, size: int) -> bytes | IndexHead:
-    """The index under `key`, which has `size` bytes; of a large one the head alone, read by range.
+    """Read the index under `key`, which has `size` bytes; of a large one only the head.
 
     Raises MissingKey, RemoteError, CorruptError.
     """
@@ -58,22 +58,22 @@ def fetch_index(storage: Storage, key: str, size: int) -> bytes | IndexHead:
 
 
 def copy_buckets(oids: Iterable[Oid], index: PartialIndex, mirror: Mirror, storage: Storage, *, jobs: int) -> None:
-    """Copy into `mirror` the buckets of `index` that `oids` would be in, unless they are there.
+    """Copy the buckets of `index` that may contain `oids` into `mirror`, except those that it has.
 
     Raises MissingKey if the index is gone, CorruptError if it is damaged, RemoteError.
     """
     head = index.head
     wanted = {head.bucket_of(oid) for oid in oids} - index.copied
-    runs = list(_runs(head, sorted(wanted)))
+    ranges = list(_ranges_of(head, sorted(wanted)))
     rest = sorted(set(range(len(head.buckets))) - index.copied)
-    if sum([run.size + _REQUEST for run in runs]) > sum([head.buckets[number].size for number in rest]) + _REQUEST:
-        runs = list(_runs(head, rest))
-    for buckets in _read(head, runs, storage, jobs=jobs):
+    if sum([part.size + _REQUEST for part in ranges]) > sum([head.buckets[number].size for number in rest]) + _REQUEST:
+        ranges = list(_ranges_of(head, rest))
+    for buckets in _read(head, ranges, storage, jobs=jobs):
         mirror.add_buckets(index, buckets)
 
 
-class _Run(NamedTuple):
-    """Buckets that one request gets: all from `first` to `last`."""
+class _BucketRange(NamedTuple):
+    """The buckets from `first` to `last`, which one request reads."""
 
     start: int
     size: int
@@ -81,28 +81,30 @@ class _Run(NamedTuple):
     last: int
 
 
-def _read(head: IndexHead, runs: Sequence[_Run], storage: Storage, *, jobs: int) -> Iterator[dict[int, memoryview]]:
-    """The rows in the buckets of `runs`, encoded and checked, a run at a time."""
+def _read(
+    head: IndexHead, ranges: Sequence[_BucketRange], storage: Storage, *, jobs: int
+) -> Iterator[dict[int, memoryview]]:
+    """The encoded and checked rows of the buckets in `ranges`, one range at a time."""
     key = index_key(head.name)
 
-    def get(run: _Run) -> tuple[_Run, bytes]:
-        return run, storage.get(key, run.start, run.size)
+    def get(part: _BucketRange) -> tuple[_BucketRange, bytes]:
+        return part, storage.get(key, part.start, part.size)
 
-    with closing(in_parallel(get, runs, jobs=jobs, most=_AT_ONCE)) as answers:
-        for run, content in answers:
-            yield dict(_checked(head, run, memoryview(content)))
+    with closing(in_parallel(get, ranges, jobs=jobs, most=_AT_ONCE)) as answers:
+        for part, content in answers:
+            yield dict(_checked(head, part, memoryview(content)))
 
 
-def _checked(head: IndexHead, run: _Run, content: memoryview) -> Iterator[tuple[int, memoryview]]:
-    for number in range(run.first, run.last + 1):
+def _checked(head: IndexHead, part: _BucketRange, content: memoryview) -> Iterator[tuple[int, memoryview]]:
+    for number in range(part.first, part.last + 1):
         bucket = head.buckets[number]
-        at = bucket.start - run.start
+        at = bucket.start - part.start
         rows = content[at : at + bucket.size]
         remote_index.decode_bucket(head, number, rows)
         yield number, rows
 
 
-def _runs(head: IndexHead, numbers: Sequence[int]) -> Iterator[_Run]:
+def _ranges_of(head: IndexHead, numbers: Sequence[int]) -> Iterator[_BucketRange]:
     """The requests for the buckets `numbers`, which are sorted."""
     first = 0
     for at in range(1, len(numbers) + 1):
@@ -112,7 +114,7 @@ def _runs(head: IndexHead, numbers: Sequence[int]) -> Iterator[_Run]:
             or head.buckets[numbers[at]].start - end > _GAP
             or _end(head, numbers[at]) - start > _PIECE
         ):
-            yield _Run(start, end - start, numbers[first], numbers[at - 1])
+            yield _BucketRange(start, end - start, numbers[first], numbers[at - 1])
             first = at
 
 

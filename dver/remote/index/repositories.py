@@ -1,4 +1,4 @@
-"""The repositories that use a remote: an entry for each lies beside the indexes (docs/format/repository.md)."""
+"""Repository entries on a remote: the Git repositories that use it (docs/format/repository.md)."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from dver.remote.index.listing_file import refresh_listing
 from dver.remote.storage import BytesBody, MissingKey, Storage
 
 ID_DIGITS: Final = 12
-"""Digits of an entry's name in messages."""
+"""Digits of an entry's name that messages show and `dver gc --forget` takes."""
 
 
 def name_of(entry: RepositoryEntry) -> Oid:
-    """The name of the entry on a remote."""
+    """The name of `entry` on a remote."""
     return Oid.of(remote_repository.encode(entry))
 
 
 def put_entry(entry: RepositoryEntry, storage: Storage) -> None:
-    """Write down that the repository of `entry` uses the remote. Raises RemoteError."""
+    """Upload `entry`. Raises RemoteError."""
     content = remote_repository.encode(entry)
     storage.put(repository_key(Oid.of(content)), BytesBody(content))
 
 
 def read_entries(storage: Storage, names: Iterable[Oid]) -> dict[Oid, RepositoryEntry]:
-    """The entries called `names`, as far as they are there. Raises RemoteError, CorruptError."""
+    """Those of the entries `names` that exist. Raises RemoteError, CorruptError."""
     found = {}
     for name in sorted(names):
         try:
-            found[name] = _decoded(storage, name)
-        except MissingKey:  # forgotten since it was listed
+            found[name] = _read_entry(storage, name)
+        except MissingKey:  # deleted since it was listed
             continue
     return found
 
 
 def forget_entries(storage: Storage, digits: str) -> list[RepositoryEntry]:
-    """Delete the entries whose names begin with `digits`; what they were. Raises RemoteError, CorruptError."""
+    """Delete the entries whose names begin with `digits`, and return them. Raises RemoteError, CorruptError."""
     names = [name for name in list_contents(storage).repositories if name.hex().startswith(digits)]
     found = read_entries(storage, names)
     for name in found:
@@ -51,13 +51,13 @@ def forget_entries(storage: Storage, digits: str) -> list[RepositoryEntry]:
     return list(found.values())
 
 
-def _decoded(storage: Storage, name: Oid) -> RepositoryEntry:
+def _read_entry(storage: Storage, name: Oid) -> RepositoryEntry:
     key = repository_key(name)
     content = storage.get(key, 0, remote_repository.SIZE_MAX + 1)
     if Oid.of(content) != name:
         raise CorruptError(
             f"{key} on {storage.url} is damaged",
             why="its bytes do not match its name",
-            fix=f"delete {key} there: the next push of its repository writes it again",
+            fix="run `dver fsck --remote --repair`; the next push from its repository writes the entry again",
         )
     return remote_repository.decode(content)

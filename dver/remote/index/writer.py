@@ -1,4 +1,4 @@
-"""An index with any number of rows, on its way to a remote: the rows are in a file, and never in memory together."""
+"""Writing indexes with any number of rows: the rows go to a temporary file, so that memory stays small."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dver.remote.storage import CHUNK
 from dver.store.objects.file_creation import ScratchDirectory
 
 _BATCH: Final = 10_000
-"""Rows written together."""
+"""Rows that are encoded together."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexBody:
-    """An index to upload, called `name`: a `Body`, for as long as the draft that it was made of is open."""
+    """The body of an upload of the index `name`. It is valid while its `IndexWriter` is open."""
 
     name: Oid
     head: bytes
@@ -40,7 +40,7 @@ class IndexBody:
 
 
 class IndexWriter:
-    """Takes the rows of an index, sorted by oid, into a file of `scratch` that has no name."""
+    """Writes the rows of an index, sorted by oid, to an unnamed file of `scratch`."""
 
     def __init__(self, scratch: ScratchDirectory) -> None:
         path, self._fd = scratch.create("index")
@@ -63,13 +63,13 @@ class IndexWriter:
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         return os.fstat(self._fd).st_size // remote_index.ROW_SIZE
 
     def body(self, roots: Sequence[Oid], packs: Sequence[PackRef]) -> IndexBody:
-        """The index of all rows. `packs` must be sorted by name, since the rows count in them."""
+        """The index of all rows. `packs` must be sorted by name, since rows refer to them by position."""
         size = os.fstat(self._fd).st_size
-        if not size:  # which cannot be mapped
+        if not size:  # an empty file cannot be mapped
             head = remote_index.encode_head(roots, packs, b"")
         else:
             with mmap.mmap(self._fd, size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as rows:

@@ -1,8 +1,7 @@
-"""When to store chunks again that a remote has: so that a pull of a blob never falls apart into thousands of reads.
+"""Fragmentation of large blobs on a remote: which chunks to upload again so that a pull needs few reads.
 
-Each version of a large file that shares chunks with earlier ones leaves its own in packs of its own. After many
-versions the newest lies scattered over all of them. The rule, and the measurements behind it, are in
-docs/decisions/fragmentation.md.
+Each version of a large file puts its new chunks into packs of its own, so after many versions the chunks of the newest
+lie scattered over all of them. The rule and its measurements are in docs/decisions/fragmentation.md.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from dver.core.oid import Oid
 from dver.remote.packs.frame_ranges import GAP
 
 FREE: Final = 16
-"""Reads that any blob may take."""
+"""Reads that are allowed for any blob."""
 PER_READ: Final = 2 << 20
-"""Bytes that a blob must have for each further read."""
+"""Size in bytes of a blob for each further read that is allowed."""
 
 
-class Place(NamedTuple):
-    """Where a chunk lies on the remote, sorted so that neighbours follow one another. `end` is that of its frame."""
+class RemoteChunk(NamedTuple):
+    """A chunk on the remote; sorts by pack and offset. `end` is the end of its frame."""
 
     pack: Oid
     offset: int
@@ -28,26 +27,26 @@ class Place(NamedTuple):
     oid: Oid
 
 
-def store_again(places: Iterable[Place], size: int) -> set[Oid]:
-    """The chunks that a push of a blob of `size` bytes should send although they are at `places` already.
+def chunks_to_repeat(chunks: Iterable[RemoteChunk], size: int) -> set[Oid]:
+    """Those of `chunks` that a push of a blob of `size` bytes should upload again.
 
-    Nothing while the blob can be read in `FREE + size / PER_READ` reads. Beyond that, the chunks of the shortest reads,
-    until half as many are left: so the next versions have room before it happens again.
+    None if the blob can be read with `FREE + size / PER_READ` reads. Otherwise the chunks of the shortest reads, until
+    half of the allowed reads are left, so that it takes several versions before chunks are repeated again.
     """
-    runs = sorted(_runs(sorted(places)), key=lambda run: run[-1].end - run[0].offset)
+    runs = sorted(_runs(sorted(chunks)), key=lambda run: run[-1].end - run[0].offset)
     allowed = FREE + size // PER_READ
     if len(runs) <= allowed:
         return set()
-    return {place.oid for run in runs[: len(runs) - allowed // 2] for place in run}
+    return {chunk.oid for run in runs[: len(runs) - allowed // 2] for chunk in run}
 
 
-def _runs(places: list[Place]) -> Iterator[list[Place]]:
-    """Places that one read gets: in one pack, with no gap that is not worth reading over."""
-    run: list[Place] = []
-    for place in places:
-        if run and (place.pack != run[-1].pack or place.offset - run[-1].end > GAP):
+def _runs(chunks: list[RemoteChunk]) -> Iterator[list[RemoteChunk]]:
+    """Groups of chunks that one read gets: in one pack, with gaps of at most GAP bytes."""
+    run: list[RemoteChunk] = []
+    for chunk in chunks:
+        if run and (chunk.pack != run[-1].pack or chunk.offset - run[-1].end > GAP):
             yield run
             run = []
-        run.append(place)
+        run.append(chunk)
     if run:
         yield run

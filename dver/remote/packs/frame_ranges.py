@@ -1,4 +1,4 @@
-"""Reading frames from a remote: neighbours in one request, several requests at once, each frame verified."""
+"""Downloading frames from packs: one request for neighbouring frames, requests in parallel, each frame verified."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from dver.remote.storage import MissingKey, Moved, Storage
 from dver.store.objects.codec import Decoder, corrupt
 
 GAP: Final = 512 << 10
-"""Bytes between two frames that are read for nothing rather than making another request."""
+"""Gap between two frames, in bytes, up to which one request reads both."""
 RANGE: Final = 4 << 20
-"""Bytes of one request, unless a single frame is larger: what is held in memory is at most this times the jobs, and
-one more."""
+"""Size of one request in bytes, unless a single frame is larger. Memory is bounded by this, times the jobs plus one."""
 
 
 class FrameRange(NamedTuple):
-    """A part of a pack, and the wanted frames in it."""
+    """A part of a pack that one request reads, and the wanted frames in it."""
 
     pack: Oid
     start: int
@@ -32,7 +31,7 @@ class FrameRange(NamedTuple):
 
 
 class FetchedFrame(NamedTuple):
-    """A frame that was fetched and verified: as it is, and the object in it, or of a chunked one its recipe."""
+    """A verified frame: its bytes, and the object in it, or the recipe of a chunked object."""
 
     row: Row
     frame: memoryview
@@ -62,9 +61,9 @@ def fetch_frames(
     received: Callable[[int], None],
     moved: Moved | None = None,
 ) -> Iterator[tuple[Oid, FetchedFrame | CorruptError | MissingKey]]:
-    """Fetch frames. Yields each oid with its frame, or with what is wrong with that or with its pack.
+    """Download the frames of `found`. Yields each oid with its frame, or with the error for the frame or its pack.
 
-    `received` is told of the bytes of each answer; `moved` as `Storage.get` has it. Raises RemoteError.
+    Calls `received` with the bytes of each answer. `moved` is passed to `Storage.get`. Raises RemoteError.
     """
     decoder = Decoder()
     credible = []

@@ -1,7 +1,7 @@
-"""What is uploaded: local packs as they are, and packs made of frames, of pieces of loose blobs, and of new recipes.
+"""Bodies of pack uploads: whole local packs, and new packs of frames, chunks of loose blobs, and recipes.
 
-All is verified on the way. These run in the threads of the upload: no database, each opens the files it needs, and
-stops soon once told to.
+All content is verified on the way. The code runs in upload threads: it uses no database, opens the files that it
+needs, and stops soon when the upload is stopped.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from dver.store.objects.packs import PackReader, PackWriter
 
 _PIECE: Final = 4 << 20
 _ONE_AT_A_TIME: Final = Lock()
-"""Held while many small frames are verified: threads that pass Python's own lock to and fro take twice as long."""
+"""Held while many small frames are verified. Without it, threads compete for the GIL and take twice as long."""
 
 
 class PackFrames(NamedTuple):
-    """Frames in one local pack."""
+    """Frames of one local pack."""
 
     path: Path
     found: tuple[ObjectLocation, ...]
@@ -42,7 +42,7 @@ class LooseChunks(NamedTuple):
 
 
 class NewRecipe(NamedTuple):
-    """A loose blob, as the list of its chunks."""
+    """The recipe of a loose blob."""
 
     oid: Oid
     recipe: Recipe
@@ -52,14 +52,14 @@ PackSource = PackFrames | LooseChunks | NewRecipe
 
 
 class UploadStopped(RemoteError):
-    """The upload was told to stop. Never shown: what stopped it is."""
+    """The upload was stopped by the failure of another one, which is the error that the user sees."""
 
     def __init__(self) -> None:
         super().__init__("the transfer was stopped")
 
 
 class StoppableBody:
-    """A body that breaks off once `stop` is set."""
+    """A body that raises UploadStopped once `stop` is set."""
 
     def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], stop: Event) -> None:
         self.size: Final = size
@@ -75,7 +75,7 @@ class StoppableBody:
 
 
 def whole_pack_rows(path: Path, name: Oid) -> list[Row]:
-    """The footer of a local pack. Raises CorruptError, or MissingObjectError if it has just been removed."""
+    """The footer of a local pack. Raises CorruptError, or MissingObjectError if the pack was deleted meanwhile."""
     try:
         with PackReader(path) as reader:
             return reader.rows(name)
@@ -84,7 +84,7 @@ def whole_pack_rows(path: Path, name: Oid) -> list[Row]:
 
 
 def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
-    """The local pack at `path` from its first byte to its last; each frame is verified before it is yielded."""
+    """The bytes of the local pack at `path`. Each frame is verified before it is yielded."""
     try:
         reader = PackReader(path)
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
     with reader:
         header = reader.read(0, len(pack.HEADER))
         if header != pack.HEADER:
-            raise CorruptError(f"the pack {path.name} is damaged", why="it does not begin as a pack does")
+            raise CorruptError(f"the pack {path.name} is damaged", why="its header is not that of a pack")
         yield header
         for run in _runs(rows):
             data = reader.read(run[0].offset, run[-1].end - run[0].offset)
@@ -104,7 +104,7 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
 
 
 def build_pack(sources: Sequence[PackSource], writer: PackWriter, *, salt: bytes = b"") -> Oid:
-    """Write all of `sources`, each verified, with `writer`; seal the pack and return its name. See `add_salt`."""
+    """Write `sources` with `writer`, each verified. Seals the pack and returns its name. See `add_salt`."""
     if salt:
         add_salt(writer, salt)
     for source in sources:
@@ -116,9 +116,9 @@ def build_pack(sources: Sequence[PackSource], writer: PackWriter, *, salt: bytes
 
 
 def add_salt(writer: PackWriter, salt: bytes) -> None:
-    """Give the pack a name that it would not have otherwise: a frame that nothing reaches, and that holds `salt`.
+    """Give the pack another name, by a frame that contains `salt` and that nothing references.
 
-    The name of a pack that was condemned must not come back: somebody may still be about to delete it.
+    The name of a condemned pack must not be used again, since a gc may be about to delete it.
     """
     writer.add(Oid.of(salt), ObjectKind.BLOB, Codec.RAW, len(salt), salt)
 
@@ -158,7 +158,7 @@ def _cut_out(source: LooseChunks, writer: PackWriter) -> None:
 
 
 def _runs(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Frames in the order of the pack, a few MiB at a time."""
+    """Groups of a few MiB of frames, in the order of the pack."""
     run: list[Row] = []
     for row in sorted(rows, key=lambda row: row.offset):
         if run and row.end - run[0].offset > _PIECE:
@@ -172,8 +172,8 @@ def _runs(rows: Sequence[Row]) -> Iterator[list[Row]]:
 def _verify(run: Sequence[Row], data: bytes) -> None:
     """Raise CorruptError unless every frame has the checksum that the footer states.
 
-    The pack's name, a BLAKE3, vouches for the footer and so for the checksums; whoever fetches the frame compares the
-    object with its oid again. Hashing each object here as well would double the time of a push.
+    The pack's name is the BLAKE3 of the footer, and so covers the checksums. A fetch compares each object with its oid.
+    Hashing each object here as well would double the time of a push.
     """
     view = memoryview(data)
     start = run[0].offset
@@ -183,5 +183,5 @@ def _verify(run: Sequence[Row], data: bytes) -> None:
 
 def _removed() -> MissingObjectError:
     return MissingObjectError(
-        "an object was removed from the store during the push", why="another process did it", fix="try again"
+        "an object was deleted from the store during the push", why="another process deleted it", fix="try again"
     )

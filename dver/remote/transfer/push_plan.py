@@ -166,8 +166,8 @@ class _Outgoing:
 
     def _join_fragments(self, recipe: Recipe) -> None:
         found = self._catalog.locate(set(recipe.oids))
-        places = [fragmentation.Place(one.pack, one.offset, one.end, one.oid) for one in found]
-        self._again |= fragmentation.store_again(places, recipe.size)
+        places = [fragmentation.RemoteChunk(one.pack, one.offset, one.end, one.oid) for one in found]
+        self._again |= fragmentation.chunks_to_repeat(places, recipe.size)
 
 
 class _Item(NamedTuple):

@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 from dver.core.oid import Oid
-from dver.remote.packs.fragmentation import FREE, PER_READ, Place, store_again
+from dver.remote.packs.fragmentation import FREE, PER_READ, RemoteChunk, chunks_to_repeat
 from dver.remote.packs.frame_ranges import GAP
 
 CHUNK = 256 << 10
@@ -16,33 +16,33 @@ def oid(number: int) -> Oid:
     return Oid.of(b"%d" % number)
 
 
-def place(pack: int, position: int, number: int) -> Place:
-    return Place(oid(pack), position * CHUNK, (position + 1) * CHUNK, oid(number))
+def place(pack: int, position: int, number: int) -> RemoteChunk:
+    return RemoteChunk(oid(pack), position * CHUNK, (position + 1) * CHUNK, oid(number))
 
 
-def reads(places: list[Place]) -> int:
+def reads(places: list[RemoteChunk]) -> int:
     ordered = sorted(places)
     return 1 + sum(b.pack != a.pack or b.offset - a.end > GAP for a, b in pairwise(ordered))
 
 
 def test_a_blob_in_one_piece_is_left_alone() -> None:
-    assert store_again([place(0, at, at) for at in range(100)], 100 * CHUNK) == set()
+    assert chunks_to_repeat([place(0, at, at) for at in range(100)], 100 * CHUNK) == set()
 
 
 def test_a_few_pieces_are_left_alone_whatever_the_size() -> None:
-    assert store_again([place(pack, 0, pack) for pack in range(FREE)], FREE * CHUNK) == set()
+    assert chunks_to_repeat([place(pack, 0, pack) for pack in range(FREE)], FREE * CHUNK) == set()
 
 
 def test_one_piece_too_many_joins_the_shorter_half() -> None:
     long = [place(pack, at, 1000 * pack + at) for pack in range(FREE // 2) for at in range(3)]
     short = [place(100 + pack, 0, 100_000 + pack) for pack in range(FREE)]
-    assert store_again([*long, *short], 0) == {one.oid for one in short}
+    assert chunks_to_repeat([*long, *short], 0) == {one.oid for one in short}
 
 
 def test_a_small_hole_is_read_over() -> None:
     scattered = [place(0, at, at) for at in range(0, 400, 2)]
-    assert store_again(scattered, 200 * CHUNK) == set()
-    assert store_again([place(0, 4 * at, at) for at in range(200)], 200 * CHUNK) != set()
+    assert chunks_to_repeat(scattered, 200 * CHUNK) == set()
+    assert chunks_to_repeat([place(0, 4 * at, at) for at in range(200)], 200 * CHUNK) != set()
 
 
 def test_after_hundreds_of_versions_a_blob_is_still_read_in_few_reads() -> None:
@@ -54,7 +54,7 @@ def test_after_hundreds_of_versions_a_blob_is_still_read_in_few_reads() -> None:
     for number in range(1, 301):
         edited = chance.sample(range(count), count // 100)
         kept = {position: one for position, one in version.items() if position not in edited}
-        copied = store_again(kept.values(), count * CHUNK)
+        copied = chunks_to_repeat(kept.values(), count * CHUNK)
         sent = sorted([*edited, *(position for position, one in kept.items() if one.oid in copied)])
         changed += len(edited)
         again += len(copied)
