@@ -21,7 +21,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.backends.folder import LocalStorage
-from dver.remote.index.mirror import index_key, pack_key
+from dver.remote.index.keys import index_key, pack_key
 from dver.remote.index.writer import IndexWriter
 from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
 from dver.store.objects.file_creation import ScratchDirectory
