@@ -1,4 +1,4 @@
-"""Which data has to follow its pointer: decided from what the pointers say, and said when data last followed them."""
+"""The plan of a checkout that follows Git: which data has a new pointer, and which has none any more."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from dver.workspace.state.placed import Placed
 
 @dataclass(frozen=True, slots=True)
 class FollowPlan:
-    """What has to be done; by data path, relative to the top of the Git worktree."""
+    """What a hook has to do, by data path relative to the top of the Git worktree."""
 
     bring: Mapping[bytes, Entry]
-    """Data whose pointer says something new, and what it says."""
+    """Data with a new pointer, and its target entry."""
     gone: tuple[bytes, ...]
-    """Data that dver has put here, and that no pointer stands for any more."""
+    """Data that dver placed and that no pointer names any more."""
     marks: Mapping[bytes, str]
-    """What is to be noted when that is done."""
+    """The marks of pointers to record afterwards."""
 
 
 def plan_following(
     pointers: Mapping[bytes, Entry], undecided: Collection[bytes], followed: Mapping[bytes, str], placed: Placed
 ) -> FollowPlan:
-    """What data has to do to follow `pointers`, those on disk.
+    """The plan for the `pointers` on disk.
 
-    The data of `undecided` ones, which are in conflict or cannot be read, stays as it is. `followed` is what was noted
-    the last time, `placed` what dver has put into the worktree.
+    Data of `undecided` pointers, which are in conflict or unreadable, stays as it is. `followed` are the recorded
+    marks, `placed` is the data that dver put into the worktree.
     """
     bring = {path: entry for path, entry in pointers.items() if not _has_followed(path, entry, followed, placed)}
     gone = tuple(path for path in placed if path not in pointers and path not in undecided)

@@ -1,4 +1,4 @@
-"""The data that commits bring: for the pre-push hook, which sends it before the commits go."""
+"""The data of commits that a Git push sends: the pre-push hook pushes it first."""
 
 from __future__ import annotations
 
@@ -27,34 +27,33 @@ from dver.tracking.lock_outputs import outs_of, place_of
 from dver.tracking.targets import data_of, named_in
 
 _SHORT: Final = 10
-"""Digits of a commit in a message."""
+"""Digits of an abbreviated commit in messages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class NewPointerFile:
     """A pointer or lock file that is new in a commit."""
 
     file: NewFile
     content: bytes
-    """Nothing where it could be read."""
+    """The file, if it is unreadable; otherwise empty."""
     readable: bool
     data: tuple[tuple[bytes, Pointer], ...] = ()
-    """What it names, and at which path."""
+    """The data that the file names, by data path."""
     runs: tuple[str, ...] = ()
-    """Of a lock: the keys of the work that it tells of."""
+    """The run keys of a lock file's stages."""
 
 
 @dataclass(frozen=True, slots=True)
-class ToSend:
-    """Data that a commit brings."""
+class NewData:
+    """New data of a commit."""
 
     commit: CommitId
     root: ObjectRef
 
 
-def brought_by(git: GitRepo, commits: Sequence[CommitId]) -> list[Brought]:
-    """The pointers and locks that are new in `commits`, each version of each path once, with the first commit that has
-    it."""
+def new_pointer_files(git: GitRepo, commits: Sequence[CommitId]) -> list[NewPointerFile]:
+    """The pointers and locks that are new in `commits`: each version once, with its first commit."""
     versions: dict[tuple[bytes, str], NewFile] = {}
     for file in new_files(git, commits, *PATTERNS):
         if names_data(file.path):
@@ -63,13 +62,13 @@ def brought_by(git: GitRepo, commits: Sequence[CommitId]) -> list[Brought]:
     for file in versions.values():
         by_blob.setdefault(file.blob, []).append(file)
     locks = LockVersions()
-    found: dict[NewFile, Brought] = {}
+    found: dict[NewFile, NewPointerFile] = {}
     for blob, content in each_blob(git, by_blob, most_bytes(path for path, _ in versions)):
-        found.update((file, _brought(file, content, locks)) for file in by_blob[blob])
+        found.update((file, _read_new(file, content, locks)) for file in by_blob[blob])
     return [found[file] for file in versions.values()]
 
 
-def _brought(file: NewFile, content: bytes, locks: LockVersions) -> Brought:
+def _read_new(file: NewFile, content: bytes, locks: LockVersions) -> NewPointerFile:
     try:
         if is_lock_path(file.path):
             found = locks.decode(content)
@@ -78,14 +77,14 @@ def _brought(file: NewFile, content: bytes, locks: LockVersions) -> Brought:
         else:
             data, runs = [(data_of(file.path), pointer_format.decode(content))], ()
     except (CorruptError, ConflictError):
-        return Brought(file, content, readable=False)
-    return Brought(file, b"", readable=True, data=tuple(data), runs=runs)
+        return NewPointerFile(file, content, readable=False)
+    return NewPointerFile(file, b"", readable=True, data=tuple(data), runs=runs)
 
 
-def refuse_unreadable(repo: Repository, brought: Iterable[Brought], tips: Iterable[str]) -> list[Brought]:
-    """Raise CorruptError or ConflictError for a file that cannot be read and that one of the commits `tips` has.
+def refuse_unreadable(repo: Repository, brought: Iterable[NewPointerFile], tips: Iterable[str]) -> list[NewPointerFile]:
+    """Raise CorruptError or ConflictError for an unreadable file in one of the commits `tips`.
 
-    Returns the others that cannot be read: later commits have mended them.
+    Returns the other unreadable files, which later commits repaired.
     """
     unreadable = [one for one in brought if not one.readable]
     for one in unreadable:
@@ -96,24 +95,24 @@ def refuse_unreadable(repo: Repository, brought: Iterable[Brought], tips: Iterab
 
 
 def _has(git: GitRepo, commit: str, file: NewFile) -> bool:
-    """Does `commit` have this very version of the file?"""
+    """Whether `commit` has this version of the file."""
     found = run(git, ["rev-parse", "--verify", "-q", os.fsencode(commit) + b":" + file.path], ok=(0, 1, 128))
     return found.strip() == file.blob.encode()
 
 
-def by_remote(repo: Repository, brought: Iterable[Brought]) -> dict[str, list[ToSend]]:
-    """What is to be pushed, by the remote that it belongs on. Raises RepositoryError where there is none."""
-    groups: dict[str, list[ToSend]] = {}
+def by_remote(repo: Repository, brought: Iterable[NewPointerFile]) -> dict[str, list[NewData]]:
+    """New data by its remote. Raises RepositoryError if none is configured."""
+    groups: dict[str, list[NewData]] = {}
     for one in brought:
         for path, pointer in one.data:
             if pointer.push:
                 name = pointer.remote or repo.remotes.settings().name
-                groups.setdefault(name, []).append(ToSend(one.file.commit, pointer.ref(path)))
+                groups.setdefault(name, []).append(NewData(one.file.commit, pointer.ref(path)))
     return groups
 
 
-def nowhere(repo: Repository, name: str, wanted: Sequence[ToSend]) -> MissingObjectError:
-    """The error for data that is neither in the store nor, by what is known here, on the remote `name`."""
+def missing_data_error(repo: Repository, name: str, wanted: Sequence[NewData]) -> MissingObjectError:
+    """The error for data that is neither in the store nor, by local knowledge, on the remote `name`."""
     catalog = repo.remotes.catalog(name)
 
     def somewhere(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:

@@ -16,7 +16,7 @@ from dver.core.files import explain
 from dver.core.phrasing import join_limited
 from dver.git import index, pointers
 from dver.gitflow.hooks import drivers, hook_scripts
-from dver.gitflow.hooks.hook_scripts import HookState, Setup
+from dver.gitflow.hooks.hook_scripts import HookState, InstalledHooks
 from dver.maintenance.disk_capabilities import probe_disk
 from dver.repo import Repository
 from dver.store.objects.file_creation import ScratchDirectory
@@ -177,20 +177,20 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
     """Git's hooks and drivers, and the lines that name the drivers; nothing where the user does not want them."""
     if not repo.config.get("hooks.install"):
         return
-    setup = hook_scripts.look(repo.git)
-    wrong = _wrong_hooks(setup) if drivers.wants_hooks(repo.git) else []
+    setup = hook_scripts.installed_hooks(repo.git)
+    wrong = _wrong_hooks(setup) if drivers.hooks_wanted(repo.git) else []
     if wrong:
         fix = f"{_INSTALL}, which prints the line for each hook in {setup.scripts}" if setup.by_hand else _INSTALL
         yield Finding(Level.WARNING, "hooks", f"not in place: {', '.join(wrong)}", fix)
-    if lacking := drivers.lacking_settings(repo.git):
+    if lacking := drivers.missing_settings(repo.git):
         yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", _INSTALL)
-    if drivers.lacking_attributes(repo.git, repo.root):
+    if drivers.attributes_missing(repo.git, repo.root):
         yield Finding(Level.WARNING, "hooks", "the drivers are not all named in .gitattributes", _INSTALL)
     if not wrong and not lacking:
         yield Finding(Level.OK, "hooks", _in_place(repo, setup))
 
 
-def _wrong_hooks(setup: Setup) -> list[str]:
+def _wrong_hooks(setup: InstalledHooks) -> list[str]:
     ours = {name for name in setup.placed if setup.hooks[name] is HookState.OURS}
     return [
         *(f"{name}: {setup.hooks[name].value}" for name in setup.placed if name not in ours),
@@ -199,8 +199,8 @@ def _wrong_hooks(setup: Setup) -> list[str]:
     ]
 
 
-def _in_place(repo: Repository, setup: Setup) -> str:
-    if not drivers.wants_hooks(repo.git):
+def _in_place(repo: Repository, setup: InstalledHooks) -> str:
+    if not drivers.hooks_wanted(repo.git):
         return "drivers in place; no hooks, by `dver install --no-hooks`"
     left = f"; the pre-commit framework runs {', '.join(sorted(setup.framework))}" if setup.framework else ""
     return f"in place in {setup.folder}{left}"

@@ -32,7 +32,14 @@ def source(tmp_path: Path) -> Path:
     source = tmp_path / "source"
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")[:-1]
     for name in listed:
-        if name.partition("/")[0] in ("dver", "hooks", "pyproject.toml", "README.md", ".pre-commit-hooks.yaml"):
+        if name.partition("/")[0] in (
+            "dver",
+            "examples",
+            "hooks",
+            "pyproject.toml",
+            "README.md",
+            ".pre-commit-hooks.yaml",
+        ):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     git("init", "-q", cwd=source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.gitflow.hooks.hook_scripts import line_for
+from dver.gitflow.hooks.hook_scripts import hook_line
 from dver.gitflow.hooks.install import InstallResult
 
 
@@ -39,4 +39,4 @@ def _print_manual_steps(ctx: Context, result: InstallResult) -> None:
     folder = terminal.printable(result.folder)
     ctx.warn(f"core.hooksPath is {folder}, not this clone's hooks directory: add these lines to its hooks")
     for name in result.by_hand:
-        ctx.note(f"    {terminal.printable((result.scripts or result.folder) / name)}: {line_for(name)}")
+        ctx.note(f"    {terminal.printable((result.scripts or result.folder) / name)}: {hook_line(name)}")

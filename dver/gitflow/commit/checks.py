@@ -1,4 +1,4 @@
-"""What stands against a commit: problems with what is staged, each with the way out."""
+"""Checks of staged pointers and files before a commit: each problem comes with its fix."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from dver.tracking.lock_outputs import Maker
 from dver.tracking.targets import Tracked, in_commit, load
 
 
-class Problem(NamedTuple):
-    """Why a commit cannot be made. `path` is relative to the top of the Git worktree."""
+class CommitProblem(NamedTuple):
+    """A reason why a commit is refused. `path` is relative to the top of the Git worktree."""
 
     path: bytes
     what: str
@@ -32,10 +32,10 @@ class Problem(NamedTuple):
 
 def read_staged(
     repo: Repository, files: Iterable[StagedFile], contents: Mapping[str, bytes]
-) -> tuple[dict[bytes, Tracked], list[Problem]]:
-    """The pointers among `files`, by the path of their data, and a problem for each that cannot be read."""
+) -> tuple[dict[bytes, Tracked], list[CommitProblem]]:
+    """The pointers among `files` by data path, and a problem for each that cannot be read."""
     tracked: dict[bytes, Tracked] = {}
-    problems: list[Problem] = []
+    problems: list[CommitProblem] = []
     for file in files:
         try:
             if file.blob not in contents:
@@ -46,31 +46,34 @@ def read_staged(
                 )
             tracked.update(load(repo, {file.path: PointerFile(file.blob, contents[file.blob])}))
         except (CorruptError, ConflictError) as error:
-            problems.append(Problem(file.path, error.what, error.why, error.fix))
+            problems.append(CommitProblem(file.path, error.what, error.why, error.fix))
     return tracked, problems
 
 
-def without_data(
+def pointers_without_data(
     repo: Repository, tracked: Mapping[bytes, Tracked], files: Mapping[bytes, StagedFile]
-) -> list[Problem]:
-    """A problem for each pointer whose data is not all in the store, on no remote as far as is known here, and that
-    no commit has had yet: what was committed once is somewhere, as after a revert in a clone that never pulled it."""
+) -> list[CommitProblem]:
+    """A problem for each pointer whose data is neither in the store nor on a known remote.
+
+    Pointers that a commit already had are skipped: their data exists elsewhere, for example after a revert in a clone
+    that never pulled it.
+    """
     if not tracked:
         return []
     here = presence_of(repo, [one.pointer for one in tracked.values()]).in_store
     lacking = [one for one in tracked.values() if one.pointer.oid not in here]
     if not lacking:
         return []
-    known = missing(repo, [one.ref for one in _before(repo, lacking)])
+    known = missing_objects(repo, [one.ref for one in _before(repo, lacking)])
     return [
         _no_data(repo, one)
         for one in lacking
-        if missing(repo, [one.ref]) - known and not was_committed(repo.git, files[one.source])
+        if missing_objects(repo, [one.ref]) - known and not was_committed(repo.git, files[one.source])
     ]
 
 
-def missing(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
-    """What `roots` reach, and is neither in the store nor on a remote, as far as is known here."""
+def missing_objects(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
+    """The objects reachable from `roots` that are neither in the store nor on a remote, by local knowledge."""
     mirrors = [repo.remotes.mirror(name) for name in repo.config.remote_names]
 
     def known(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
@@ -80,7 +83,7 @@ def missing(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
 
 
 def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:
-    """What HEAD has in the place of `tracked`: of a directory that is here in part, the rest need not be here."""
+    """The data of HEAD at the paths of `tracked`. Of a partial directory, the rest may be missing."""
     commit = head(repo.git)
     if commit is None:
         return []
@@ -88,36 +91,37 @@ def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:
     return [before[one.path] for one in tracked if one.path in before]
 
 
-def _no_data(repo: Repository, one: Tracked) -> Problem:
+def _no_data(repo: Repository, one: Tracked) -> CommitProblem:
     shown = quoted(repo.layout.shown(one.path))
-    return Problem(
+    return CommitProblem(
         one.source,
         "its data is not in the store",
-        "nobody could check this commit out: the data is on no remote that is known here either",
+        "the commit could not be checked out: its data is not on a known remote either",
         f"dver add {shown}, if you have the data; dver fetch {shown}, if others pushed it",
     )
 
 
-def too_large(repo: Repository, files: Iterable[StagedFile]) -> list[Problem]:
-    """A problem for each file that is larger than `hooks.max_file_size`, and that Git does not have already, by
-    another name or on another branch."""
+def too_large(repo: Repository, files: Iterable[StagedFile]) -> list[CommitProblem]:
+    """A problem for each file larger than `hooks.max_file_size` that Git does not have yet."""
     limit = repo.config.max_file_size
     return [_too_large(repo, file) for file in files if file.size > limit and not was_committed(repo.git, file)]
 
 
-def _too_large(repo: Repository, file: StagedFile) -> Problem:
+def _too_large(repo: Repository, file: StagedFile) -> CommitProblem:
     shown = quoted(repo.layout.shown(file.path))
-    return Problem(
+    return CommitProblem(
         file.path,
         f"{file.size:,} bytes would go into Git itself",
-        f"Git keeps them in every clone for ever; hooks.max_file_size is {repo.config.get('hooks.max_file_size')}",
+        f"every clone would keep them forever; hooks.max_file_size is {repo.config.get('hooks.max_file_size')}",
         f"git rm -q --cached -- {shown} && dver add {shown}",
     )
 
 
-def tracked_twice(repo: Repository, data: Mapping[bytes, Maker | None], in_git: Sequence[bytes]) -> list[Problem]:
-    """A problem for each of the paths `data`, which dver tracks, that one of the files `in_git` is, or lies below.
-    `data` has the stage of what is an output."""
+def tracked_twice(repo: Repository, data: Mapping[bytes, Maker | None], in_git: Sequence[bytes]) -> list[CommitProblem]:
+    """A problem for each tracked data path that Git tracks too, or that contains a file in Git.
+
+    `data` maps data paths to the stage that produces them, if any; `in_git` are the files in Git's index.
+    """
     found: dict[bytes, bytes] = {}
     for path in in_git:
         for place in ancestors(path):
@@ -126,14 +130,14 @@ def tracked_twice(repo: Repository, data: Mapping[bytes, Maker | None], in_git: 
     return [_twice(repo, place, path, data[place]) for place, path in sorted(found.items())]
 
 
-def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> Problem:
+def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> CommitProblem:
     shown = quoted(repo.layout.shown(place))
     recursive = "" if place == path else "-r "
-    why, leaving = f"the pointer {repo.layout.shown(place)}.dver stands for it already", f"dver remove {shown}"
+    why, leaving = f"the pointer {repo.layout.shown(place)}.dver already tracks it", f"dver remove {shown}"
     if maker is not None:
         why = f"it is an output of stage {maker.shown(repo)}, which {repo.layout.shown(maker.lock)} names"
-        leaving = "say `cache: false` of it in dver.yaml, then dver repro"
-    return Problem(
+        leaving = "set `cache: false` for it in dver.yaml, then run dver repro"
+    return CommitProblem(
         path,
         "it is tracked by Git and by dver",
         why,
@@ -142,6 +146,6 @@ def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> 
 
 
 def ancestors(path: bytes) -> list[bytes]:
-    """The folders that `path` lies in, and `path` itself."""
+    """The directories above `path`, and `path` itself."""
     parts = path.split(b"/")
     return [b"/".join(parts[:length]) for length in range(1, len(parts) + 1)]

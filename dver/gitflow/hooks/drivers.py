@@ -1,4 +1,4 @@
-"""The settings and attributes by which Git calls dver to merge and to compare pointers."""
+"""Git settings and attributes through which Git runs dver's merge and diff drivers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dver.project.git_projects import projects_of
 
 _ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
 _IGNORE_FILE: Final = b".gitignore merge=dver"
-"""So that two branches which each tracked data beside each other merge; unless the user merges it otherwise."""
+"""Lets branches merge that each tracked data in the same directory. A merge attribute of the user's own wins."""
 _SETTINGS: Final = (
     "dver.program",
     "merge.dver.name",
@@ -29,8 +29,8 @@ _NO_HOOKS: Final = "dver.hooks"
 _ATTRIBUTES_FILE: Final = ".gitattributes"
 
 
-def drivers() -> dict[str, str]:
-    """The settings by which Git calls dver to merge and to compare, and by which hooks find it."""
+def driver_settings() -> dict[str, str]:
+    """The Git settings of dver's drivers, and the program that hooks run."""
     program = own_program()
     command = "dver" if program is None else shlex.quote(program)
     found = {
@@ -43,18 +43,18 @@ def drivers() -> dict[str, str]:
 
 
 def own_program() -> str | None:
-    """The path of the program `dver` that belongs to this interpreter, or else of the first on the PATH."""
+    """The path of the `dver` program beside this Python interpreter, or else of the first on the PATH."""
     beside = os.path.join(os.path.dirname(sys.executable), "dver")
     return beside if os.access(beside, os.X_OK) else shutil.which("dver")
 
 
-def lacking_settings(git: GitRepo) -> list[str]:
-    """The settings that are not as `drivers` has them."""
+def missing_settings(git: GitRepo) -> list[str]:
+    """The names of settings that differ from `driver_settings`."""
     return list(_lacking(git))
 
 
 def set_drivers(git: GitRepo) -> list[str]:
-    """Write the settings that are not as they should be; returns their names."""
+    """Write missing and changed settings; returns their names."""
     lacking = _lacking(git)
     for key, value in lacking.items():
         config.write(git, key, value)
@@ -62,30 +62,30 @@ def set_drivers(git: GitRepo) -> list[str]:
 
 
 def _lacking(git: GitRepo) -> dict[str, str]:
-    return {key: value for key, value in drivers().items() if config.read_local(git, key) != value}
+    return {key: value for key, value in driver_settings().items() if config.read_local(git, key) != value}
 
 
-def wants_hooks(git: GitRepo) -> bool:
-    """Is dver to put hooks in place in this clone? Not where the user runs them by other means."""
+def hooks_wanted(git: GitRepo) -> bool:
+    """Whether dver installs hooks in this clone. `dver install --no-hooks` turns it off."""
     return config.read_local(git, _NO_HOOKS) != "false"
 
 
-def want_hooks(git: GitRepo, *, wanted: bool) -> None:
-    """Remember whether dver is to put hooks in place."""
-    if wanted != wants_hooks(git):
+def record_hooks_wanted(git: GitRepo, *, wanted: bool) -> None:
+    """Record whether dver installs hooks in this clone."""
+    if wanted != hooks_wanted(git):
         config.unset(git, _NO_HOOKS) if wanted else config.write(git, _NO_HOOKS, "false")
 
 
-def drop_drivers(git: GitRepo) -> None:
-    """Take all these settings away."""
+def remove_drivers(git: GitRepo) -> None:
+    """Remove all settings of the drivers."""
     for key in (*_SETTINGS, _NO_HOOKS):
         config.unset(git, key)
 
 
 def set_attributes(git: GitRepo) -> list[Path]:
-    """Have the drivers named in `.gitattributes` of each project, staged for Git; returns the files that changed.
+    """Add the drivers to the `.gitattributes` of each project and stage it; returns the changed files.
 
-    Those that a sparse checkout leaves out stay as they are.
+    Files outside of a sparse checkout stay as they are.
     """
     changed = []
     for root in projects_of(git):
@@ -101,14 +101,14 @@ def set_attributes(git: GitRepo) -> list[Path]:
     return changed
 
 
-def drop_attributes(git: GitRepo) -> list[Path]:
-    """Take these lines away; the change is left to the user to commit, as others may still use them."""
+def remove_attributes(git: GitRepo) -> list[Path]:
+    """Remove the drivers from `.gitattributes`. The change is not staged: other clones may still need it."""
     files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
     return [file for file in files if edit(file, remove=(*_ATTRIBUTES, _IGNORE_FILE))]
 
 
-def lacking_attributes(git: GitRepo, root: Path) -> bool:
-    """Is a line missing from the `.gitattributes` of the project at `root`?"""
+def attributes_missing(git: GitRepo, root: Path) -> bool:
+    """Whether the `.gitattributes` of the project at `root` lacks a line."""
     file = root / _ATTRIBUTES_FILE
     content = b""
     if _left_out(git, file):

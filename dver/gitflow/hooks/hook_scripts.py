@@ -1,7 +1,8 @@
-"""The hooks that `dver install` puts in place. What is to be done is planned first.
+"""The hook scripts of `dver install`: their state in a clone, the plan of changes, and its execution.
 
-Hooks that were there before are kept beside dver's as `NAME.before-dver`, and run first. What the pre-commit framework
-runs for dver is left to it; where `core.hooksPath` names a folder of the user's, all is left to its scripts.
+Hooks that existed before stay beside dver's as `NAME.before-dver` and run first. dver leaves hooks to the pre-commit
+framework where the framework runs dver. If `core.hooksPath` names a directory of the user's, its scripts have to run
+dver.
 """
 
 from __future__ import annotations
@@ -33,23 +34,23 @@ _MARK: Final = b"# Put here by `dver install`"
 _KEPT: Final = ".before-dver"
 _EDITED: Final = ".edited"
 _LEGACY: Final = ".legacy"
-"""Where the pre-commit framework moves a hook that is there before it; it runs it, too."""
+"""The suffix that the pre-commit framework gives to an existing hook. The framework runs that hook, too."""
 _BESIDE_HUSKY: Final = ("post-index-change",)
-"""Hooks that husky 9 does not know: so they can be put into its folder, which is not in Git."""
+"""Hooks that husky 9 does not know. dver may write them into husky's directory, which is not in Git."""
 
 
 class HookState(Enum):
-    """What is where a hook of dver's belongs."""
+    """The state of one hook."""
 
     ABSENT = "absent"
     OURS = "in place"
     CHANGED = "changed"
-    """dver's, but of another version, edited, or not executable."""
+    """A hook of dver's that is of another version, edited, or not executable."""
     FOREIGN = "another program's"
 
 
-class Action(Enum):
-    """What is done to a hook."""
+class HookAction(Enum):
+    """A change of one hook."""
 
     WRITE = "write"
     KEEP_AND_WRITE = "keep the one that is there, and write"
@@ -58,62 +59,62 @@ class Action(Enum):
     REMOVE_MOVED = "remove the one that the pre-commit framework has moved aside"
 
 
-class Step(NamedTuple):
-    """Something to be done to the hook called `name`."""
+class HookStep(NamedTuple):
+    """A planned change of the hook `name`."""
 
     name: str
-    action: Action
+    action: HookAction
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """How a clone is set up."""
+class InstalledHooks:
+    """The hooks of a clone, and the programs that run them."""
 
     folder: Path
-    """Where Git looks for hooks."""
+    """The directory in which Git looks for hooks."""
     elsewhere: bool
-    """Does `core.hooksPath` lead out of the Git directory? Then these hooks belong to the project, or to all of the
-    user's repositories, and are left alone."""
+    """Whether `core.hooksPath` leads out of the Git directory. Such hooks belong to the project or to all of the user's
+    repositories, and stay as they are."""
     scripts: Path
-    """Where the user writes hooks: husky 9 has a folder of its own make Git run them."""
+    """The directory in which the user writes hooks. It differs from `folder` with husky 9."""
     hooks: Mapping[str, HookState]
     kept: frozenset[str] = frozenset()
-    """Hooks that were there before and are kept."""
+    """Hooks that existed before dver's and are kept beside them."""
     called: frozenset[str] = frozenset()
-    """Hooks of others that run dver themselves."""
+    """Hooks of other programs that run dver."""
     named: frozenset[str] = frozenset()
-    """Hooks that the pre-commit framework is to run for dver, by its configuration."""
+    """Hooks in which the pre-commit framework is configured to run dver."""
     framework: frozenset[str] = frozenset()
-    """Those of them that it does run."""
+    """The hooks among `configured_hooks` that the framework has installed."""
     doubled: frozenset[str] = frozenset()
-    """Hooks of dver's that the framework has moved aside, and runs."""
+    """Hooks of dver's that the framework renamed and runs."""
 
     @property
     def placed(self) -> tuple[str, ...]:
-        """The hooks that dver puts in place itself."""
+        """The hooks that dver installs itself."""
         if self.elsewhere:
             return _BESIDE_HUSKY if self.scripts != self.folder else ()
         return tuple(name for name in HOOKS if name not in self.framework)
 
     @property
     def by_hand(self) -> tuple[str, ...]:
-        """The hooks that the user has yet to have call dver."""
+        """The hooks into which the user has to write a call of dver."""
         done = {*self.placed, *self.called, *self.framework}
         return tuple(name for name in HOOKS if name not in done)
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """The hooks that dver puts in place until the framework runs them, as it is to."""
+        """The hooks that dver installs until the framework runs them as configured."""
         return tuple(name for name in self.placed if name in self.named)
 
 
-def look(git: GitRepo) -> Setup:
-    """What there is now. Raises RepositoryError, OSError."""
+def installed_hooks(git: GitRepo) -> InstalledHooks:
+    """The hooks of a clone as they are now. Raises RepositoryError, OSError."""
     folder = config.hooks_folder(git)
     elsewhere = Path(os.path.realpath(folder)) != Path(os.path.realpath(git.common_dir / "hooks"))
     scripts = folder.parent if elsewhere and (folder / "h").exists() and folder.name == "_" else folder
-    named = precommit_framework.named(git.worktree).intersection(HOOKS)
-    return Setup(
+    named = precommit_framework.configured_hooks(git.worktree).intersection(HOOKS)
+    return InstalledHooks(
         folder,
         elsewhere,
         scripts,
@@ -121,7 +122,11 @@ def look(git: GitRepo) -> Setup:
         frozenset(name for name in HOOKS if (folder / (name + _KEPT)).exists()),
         frozenset(name for name in HOOKS if _calls_dver(scripts / name, must_be_executable=scripts == folder)),
         named,
-        frozenset(name for name in named if any(map(precommit_framework.is_script, map(_read, _places(folder, name))))),
+        frozenset(
+            name
+            for name in named
+            if any(map(precommit_framework.is_framework_script, map(_read, _places(folder, name))))
+        ),
         frozenset(name for name in HOOKS if _MARK in (_read(folder / (name + _LEGACY)) or b"")),
     )
 
@@ -130,79 +135,85 @@ def _places(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / name, folder / (name + _KEPT)
 
 
-def line_for(name: str) -> str:
-    """What a hook of the user's has to run."""
+def hook_line(name: str) -> str:
+    """The line that a hook of the user's needs to run dver."""
     line = f'dver hook {name} "$@"'
     # Git runs this one whenever it looks at files, and mostly nothing has changed.
     return f'[ "$1" != 1 ] || {line}' if name == "post-index-change" else line
 
 
-def plan_install(setup: Setup) -> list[Step]:
-    """What is to be done so that all hooks are there. Nothing where the folder is not this clone's.
+def plan_install(setup: InstalledHooks) -> list[HookStep]:
+    """The changes that install all hooks; none in a directory that is not this clone's.
 
-    Raises ConflictError where a hook would have to be kept, and one of that name is kept already.
+    Raises ConflictError if an existing hook must be kept and one of that name is kept already.
     """
-    steps = {HookState.ABSENT: Action.WRITE, HookState.CHANGED: Action.WRITE, HookState.FOREIGN: Action.KEEP_AND_WRITE}
-    planned = [Step(name, steps[setup.hooks[name]]) for name in setup.placed if setup.hooks[name] in steps]
+    steps = {
+        HookState.ABSENT: HookAction.WRITE,
+        HookState.CHANGED: HookAction.WRITE,
+        HookState.FOREIGN: HookAction.KEEP_AND_WRITE,
+    }
+    planned = [HookStep(name, steps[setup.hooks[name]]) for name in setup.placed if setup.hooks[name] in steps]
     for name, action in planned:
-        if action is Action.KEEP_AND_WRITE and name in setup.kept:
+        if action is HookAction.KEEP_AND_WRITE and name in setup.kept:
             raise ConflictError(
-                f"another program has replaced dver's hook {name}, and {name + _KEPT} is there from before",
+                f"another program replaced dver's hook {name}, and {name + _KEPT} already exists",
                 why=f"only one of them can run before dver's, in {setup.folder}",
-                fix="delete the one that is not needed, or put both into one; then `dver install`",
+                fix="delete the one that is not needed, or merge both into one; then run `dver install`",
             )
-    return [*_taking_away(setup, sorted(setup.framework)), *planned]
+    return [*_removals(setup, sorted(setup.framework)), *planned]
 
 
-def plan_uninstall(setup: Setup) -> list[Step]:
-    """What is to be done so that all is as it was before. A hook that another program has put in the place of dver's
-    stays, and so does the one from before."""
+def plan_uninstall(setup: InstalledHooks) -> list[HookStep]:
+    """The changes that restore the hooks from before.
+
+    If another program replaced dver's hook, its hook and the one from before stay.
+    """
     names = HOOKS if not setup.elsewhere else setup.placed
     gone = [name for name in names if setup.hooks[name] is HookState.ABSENT and name in setup.kept]
-    return [*_taking_away(setup, names), *(Step(name, Action.BRING_BACK) for name in gone)]
+    return [*_removals(setup, names), *(HookStep(name, HookAction.BRING_BACK) for name in gone)]
 
 
-def _taking_away(setup: Setup, names: Iterable[str]) -> list[Step]:
+def _removals(setup: InstalledHooks, names: Iterable[str]) -> list[HookStep]:
     ours = [name for name in names if setup.hooks[name] in (HookState.OURS, HookState.CHANGED)]
     moved = [name for name in HOOKS if name in setup.doubled]
     return [
-        *(Step(name, Action.REMOVE_MOVED) for name in moved),
-        *(Step(name, Action.BRING_BACK if name in setup.kept else Action.REMOVE) for name in ours),
+        *(HookStep(name, HookAction.REMOVE_MOVED) for name in moved),
+        *(HookStep(name, HookAction.BRING_BACK if name in setup.kept else HookAction.REMOVE) for name in ours),
     ]
 
 
-def carry_out(steps: Iterable[Step], folder: Path) -> None:
-    """Do all `steps` in the folder of hooks. What somebody has edited is set aside. Raises OSError."""
+def apply_steps(steps: Iterable[HookStep], folder: Path) -> None:
+    """Execute the plan in the hooks directory. Edited hooks are renamed, not overwritten. Raises OSError."""
     for name, action in steps:
         path, kept = folder / name, folder / (name + _KEPT)
         folder.mkdir(parents=True, exist_ok=True)
-        if action is Action.REMOVE_MOVED:
-            _unmove(folder, name)
+        if action is HookAction.REMOVE_MOVED:
+            _restore_renamed(folder, name)
             continue
-        if action is Action.KEEP_AND_WRITE:
+        if action is HookAction.KEEP_AND_WRITE:
             os.replace(path, kept)
-        elif _read(path) not in (None, script(name)):
-            os.replace(path, _free(folder, name + _EDITED))
-        if action is Action.REMOVE:
+        elif _read(path) not in (None, hook_script(name)):
+            os.replace(path, _unused_path(folder, name + _EDITED))
+        if action is HookAction.REMOVE:
             path.unlink(missing_ok=True)
-        elif action is Action.BRING_BACK:
+        elif action is HookAction.BRING_BACK:
             os.replace(kept, path)
         else:
-            write_atomic(path, script(name), durable=False)
+            write_atomic(path, hook_script(name), durable=False)
             path.chmod(0o755)
 
 
-def _unmove(folder: Path, name: str) -> None:
-    """Have the framework run, in place of dver's hook, the one that was there before that, if any."""
+def _restore_renamed(folder: Path, name: str) -> None:
+    """Restore the hook that the framework ran before it found dver's, if there was one."""
     kept, moved = folder / (name + _KEPT), folder / (name + _LEGACY)
-    if kept.exists() and precommit_framework.is_script(_read(folder / name)):
+    if kept.exists() and precommit_framework.is_framework_script(_read(folder / name)):
         os.replace(kept, moved)
     else:
         moved.unlink(missing_ok=True)
 
 
-def script(name: str) -> bytes:
-    """The script of the hook called `name`: in the package where it is installed, beside it where it is developed."""
+def hook_script(name: str) -> bytes:
+    """The script of the hook `name`, from the installed package or from the source tree."""
     package = Path(__file__).resolve().parents[2]
     for folder in (package / "hooks", package.parent / "hooks"):
         with suppress(FileNotFoundError):
@@ -215,7 +226,7 @@ def _state(path: Path, content: bytes | None) -> HookState:
         return HookState.FOREIGN if os.path.lexists(path) else HookState.ABSENT
     if _MARK not in content:
         return HookState.FOREIGN
-    return HookState.OURS if content == script(path.name) and os.access(path, os.X_OK) else HookState.CHANGED
+    return HookState.OURS if content == hook_script(path.name) and os.access(path, os.X_OK) else HookState.CHANGED
 
 
 def _calls_dver(path: Path, *, must_be_executable: bool) -> bool:
@@ -225,8 +236,8 @@ def _calls_dver(path: Path, *, must_be_executable: bool) -> bool:
     return runs and (os.access(path, os.X_OK) or not must_be_executable)
 
 
-def _free(folder: Path, name: str) -> Path:
-    """A path in `folder` where nothing is yet: that of `name`, or of that with a number."""
+def _unused_path(folder: Path, name: str) -> Path:
+    """An unused path in `folder`: `name`, or `name` with a number."""
     names = (name, *(f"{name}.{number}" for number in range(2, 1000)))
     return next(path for path in (folder / one for one in names) if not os.path.lexists(path))
 

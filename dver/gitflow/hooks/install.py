@@ -1,4 +1,4 @@
-"""Setting a clone up so that Git runs dver: the step that `install` and `init` share."""
+"""Installation of hooks, drivers and attributes: the step that `install` and `init` share."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from dver.core.errors import LocalIOError
 from dver.core.files import clear_leftovers, explain
 from dver.git.git_repo import GitRepo
 from dver.gitflow.hooks import drivers, hook_scripts
-from dver.gitflow.hooks.hook_scripts import Action, Step
+from dver.gitflow.hooks.hook_scripts import HookAction, HookStep
 
 
 @dataclass(frozen=True, slots=True)
 class InstallResult:
-    """What was done; nothing if all was in place."""
+    """What changed; empty if everything was in place."""
 
     folder: Path
-    """Where Git looks for hooks."""
+    """The directory in which Git looks for hooks."""
     written: tuple[str, ...] = ()
-    """Hooks that were put there."""
+    """Installed hooks."""
     kept: tuple[str, ...] = ()
-    """Hooks of others that were there, and that run first from now on."""
+    """Existing hooks, which now run before dver's."""
     removed: tuple[str, ...] = ()
-    """Hooks of dver's that were taken away: the pre-commit framework runs them, or the user wants none."""
+    """Removed hooks of dver's: the pre-commit framework runs them, or the user wants none."""
     framework: tuple[str, ...] = ()
     """Hooks that the framework runs for dver."""
     pending: tuple[str, ...] = ()
-    """Hooks that it is to run by its configuration, and does not yet."""
+    """Hooks that the framework is configured to run, and does not run yet."""
     by_hand: tuple[str, ...] = ()
-    """Hooks that the user has to have call dver, since `core.hooksPath` names a folder that is not this clone's own."""
+    """Hooks that the user has to write, because `core.hooksPath` names a directory outside of this clone."""
     scripts: Path | None = None
-    """Where such hooks are written."""
+    """The directory for hooks that the user writes."""
     settings: tuple[str, ...] = ()
     attributes: tuple[Path, ...] = ()
-    """Files that were changed and staged."""
+    """Changed and staged files."""
 
 
 def install_into(git: GitRepo, *, hooks: bool = True) -> InstallResult:
-    """Put hooks, drivers and attributes in place; without `hooks`, these are taken away. Doing it again is harmless.
+    """Install hooks, drivers and attributes; with `hooks=False` dver's hooks are removed. Idempotent.
 
     Raises LocalIOError, ConflictError.
     """
     try:
-        setup = hook_scripts.look(git)
+        setup = hook_scripts.installed_hooks(git)
         clear_leftovers(setup.folder)
         steps = hook_scripts.plan_install(setup) if hooks else hook_scripts.plan_uninstall(setup)
-        hook_scripts.carry_out(steps, setup.folder)
+        hook_scripts.apply_steps(steps, setup.folder)
         attributes = drivers.set_attributes(git)
     except OSError as error:
         raise _cannot(error) from error
     settings = drivers.set_drivers(git)
-    drivers.want_hooks(git, wanted=hooks)
+    drivers.record_hooks_wanted(git, wanted=hooks)
     return InstallResult(
         setup.folder,
-        _names(steps, Action.WRITE, Action.KEEP_AND_WRITE),
-        _names(steps, Action.KEEP_AND_WRITE),
-        _names(steps, Action.REMOVE, Action.BRING_BACK, Action.REMOVE_MOVED),
+        _names(steps, HookAction.WRITE, HookAction.KEEP_AND_WRITE),
+        _names(steps, HookAction.KEEP_AND_WRITE),
+        _names(steps, HookAction.REMOVE, HookAction.BRING_BACK, HookAction.REMOVE_MOVED),
         tuple(sorted(setup.framework)) if hooks else (),
         setup.pending if hooks else (),
         setup.by_hand if hooks else (),
@@ -67,32 +67,32 @@ def install_into(git: GitRepo, *, hooks: bool = True) -> InstallResult:
     )
 
 
-def _names(steps: Sequence[Step], *actions: Action) -> tuple[str, ...]:
+def _names(steps: Sequence[HookStep], *actions: HookAction) -> tuple[str, ...]:
     return tuple(dict.fromkeys(step.name for step in steps if step.action in actions))
 
 
 @dataclass(frozen=True, slots=True)
 class UninstallResult:
-    """What was taken away."""
+    """What was removed."""
 
     folder: Path
-    steps: tuple[Step, ...] = ()
+    steps: tuple[HookStep, ...] = ()
     by_hand: tuple[str, ...] = ()
-    """Hooks of others that call dver."""
+    """Hooks of other programs that run dver."""
     attributes: tuple[Path, ...] = ()
-    """Files that were changed, and not staged."""
+    """Changed files, not staged."""
 
 
 def uninstall_from(git: GitRepo) -> UninstallResult:
-    """Take all that away again, and bring back the hooks that were there before. Raises LocalIOError."""
+    """Remove hooks, drivers and attributes and restore the hooks from before. Raises LocalIOError."""
     try:
-        setup = hook_scripts.look(git)
+        setup = hook_scripts.installed_hooks(git)
         steps = hook_scripts.plan_uninstall(setup)
-        hook_scripts.carry_out(steps, setup.folder)
-        attributes = drivers.drop_attributes(git)
+        hook_scripts.apply_steps(steps, setup.folder)
+        attributes = drivers.remove_attributes(git)
     except OSError as error:
         raise _cannot(error) from error
-    drivers.drop_drivers(git)
+    drivers.remove_drivers(git)
     by_hand = sorted(setup.called) if setup.elsewhere else []
     return UninstallResult(setup.folder, tuple(steps), tuple(by_hand), tuple(attributes))
 

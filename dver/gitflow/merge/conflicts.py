@@ -1,4 +1,4 @@
-"""Pointers that Git could not merge, and what was decided about them so far."""
+"""Pointers in conflict in Git's index, and the decisions about them so far (`merge.json`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dver.core.files import write_atomic
 from dver.git.pointers import in_index, is_pointer_path, read_blobs
-from dver.gitflow.merge.pointers import Sides, read_sides
+from dver.gitflow.merge.pointers import PointerVersions, read_versions
 from dver.repo import Repository
 from dver.store.trees.merge import MergeChoice
 from dver.tracking.targets import data_of
@@ -20,58 +20,58 @@ _FILE: Final = "merge.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Unmerged:
-    """A pointer in conflict in Git's index. `blobs` are the ids of its versions there, by stage."""
+class UnmergedPointer:
+    """A pointer in conflict in Git's index."""
 
     path: bytes
-    """Of the data."""
+    """The data path."""
     blobs: Mapping[int, str]
-    sides: Sides
+    sides: PointerVersions
 
 
 @dataclass(slots=True)
-class Decisions:
-    """What was decided about one pointer so far."""
+class MergeDecisions:
+    """The decisions about one pointer so far."""
 
     files: dict[bytes, MergeChoice] = field(default_factory=dict)
-    """By path relative to the data; empty for the data as a whole."""
+    """Decisions by path relative to the data; an empty path is the data as a whole."""
     keys: MergeChoice | None = None
-    """For keys of the pointer."""
+    """The decision about keys of the pointer."""
     written: list[bytes] = field(default_factory=list)
-    """Files with one side's version that were written to be looked at."""
+    """Files with one side's version that `--write` left for inspection."""
     ending: list[bytes] = field(default_factory=list)
-    """Once all is decided: data whose pointers are being written, and then the data itself."""
+    """After the last decision: the data paths to write pointers for and to check out."""
 
 
-def unmerged(repo: Repository) -> list[Unmerged]:
-    """The pointers in conflict in Git's index, by path. Raises CorruptError for a side that is no pointer."""
+def unmerged_pointers(repo: Repository) -> list[UnmergedPointer]:
+    """The pointers in conflict in Git's index, by path. Raises CorruptError for an unreadable side."""
     index = in_index(repo.git, repo.layout.prefix)
     files = {path: file for path, file in index.items() if file.sides and is_pointer_path(path)}
     contents = read_blobs(repo.git, {blob for file in files.values() for blob in file.sides.values()})
     found = []
     for path, file in sorted(files.items()):
         three = [contents[file.sides[stage]] if stage in file.sides else None for stage in (1, 2, 3)]
-        found.append(Unmerged(data_of(path), file.sides, read_sides(repo, data_of(path), three)))
+        found.append(UnmergedPointer(data_of(path), file.sides, read_versions(repo, data_of(path), three)))
     return found
 
 
-def read_decisions(repo: Repository, conflicted: Unmerged) -> Decisions:
-    """What was decided about `conflicted`; nothing, if that was about another merge."""
+def read_decisions(repo: Repository, conflicted: UnmergedPointer) -> MergeDecisions:
+    """The decisions about `conflicted`; empty if they belong to another merge."""
     kept = _read(repo).get(os.fsdecode(conflicted.path))
     if not isinstance(kept, dict) or kept.get("blobs") != _blobs(conflicted):
-        return Decisions()
+        return MergeDecisions()
     with suppress(ValueError, KeyError, AttributeError, TypeError):  # as another dver may have written it
-        return Decisions(
+        return MergeDecisions(
             files={os.fsencode(path): MergeChoice(choice) for path, choice in kept["files"].items()},
             keys=MergeChoice(kept["keys"]) if kept["keys"] else None,
             written=[os.fsencode(path) for path in kept["written"]],
             ending=[os.fsencode(path) for path in kept.get("ending", [])],
         )
-    return Decisions()
+    return MergeDecisions()
 
 
-def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions | None) -> None:
-    """Remember what is decided about `conflicted`; None once the conflict is ended."""
+def write_decisions(repo: Repository, conflicted: UnmergedPointer, decisions: MergeDecisions | None) -> None:
+    """Record the decisions about `conflicted`; None when the conflict is resolved."""
     kept = _read(repo)
     before = dict(kept)
     kept.pop(os.fsdecode(conflicted.path), None)
@@ -88,22 +88,22 @@ def write_decisions(repo: Repository, conflicted: Unmerged, decisions: Decisions
         write_atomic(repo.layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
 
 
-def cut_short(repo: Repository, conflicted: Sequence[Unmerged]) -> list[bytes]:
-    """Paths that are not in conflict any more, and whose data a killed `dver resolve` has not brought yet, perhaps."""
+def interrupted_paths(repo: Repository, conflicted: Sequence[UnmergedPointer]) -> list[bytes]:
+    """Resolved paths whose data an interrupted `dver resolve` may not have checked out."""
     still = {one.path for one in conflicted}
     found = [path for path, kept in _read(repo).items() if isinstance(kept, dict) and kept.get("ending")]
     return [path for path in map(os.fsencode, sorted(found)) if path not in still]
 
 
-def ending_of(repo: Repository, path: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Of such a path: the data to bring, and files to take away."""
+def remaining_work(repo: Repository, path: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The rest of an interrupted `dver resolve`: data paths to check out, and files to remove."""
     kept = _read(repo)[os.fsdecode(path)]
     ending, written = ([os.fsencode(one) for one in kept.get(key, [])] for key in ("ending", "written"))
     return ending, written
 
 
-def forget(repo: Repository, path: bytes) -> None:
-    """Nothing is to be done about `path` any more."""
+def forget_decisions(repo: Repository, path: bytes) -> None:
+    """Delete the decisions about `path`."""
     kept = _read(repo)
     if kept.pop(os.fsdecode(path), None) is not None:
         write_atomic(repo.layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
@@ -117,5 +117,5 @@ def _read(repo: Repository) -> dict[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _blobs(conflicted: Unmerged) -> list[str | None]:
+def _blobs(conflicted: UnmergedPointer) -> list[str | None]:
     return [conflicted.blobs.get(stage) for stage in (1, 2, 3)]

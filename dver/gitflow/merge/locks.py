@@ -1,4 +1,4 @@
-"""Lock files in conflict in Git's index, and ending that stage by stage."""
+"""Lock files in conflict in Git's index, resolved stage by stage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dver.store.trees.merge import MergeChoice
 
 @dataclass(frozen=True, slots=True)
 class UnmergedLock:
-    """A lock file in conflict, and its versions; None where one side has none."""
+    """A lock file in conflict, and its versions; None for a side without the file."""
 
     path: bytes
     base: bytes | None
@@ -30,17 +30,17 @@ class UnmergedLock:
 
 @dataclass(frozen=True, slots=True)
 class MergedLock:
-    """What came of merging a lock file."""
+    """The result of merging a lock file."""
 
     content: bytes | None
-    """None where nothing is left of it, or all of it is in conflict."""
+    """The merged file; None if it is empty or in conflict as a whole."""
     clean: bool
     stages: tuple[str, ...] = ()
-    """Those that both sides changed, each in its own way; none where one side deleted the file."""
+    """Stages that both sides changed differently; empty if one side deleted the file."""
 
 
 def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
-    """The lock files of the project that are in conflict in Git's index, by path."""
+    """The project's lock files in conflict in Git's index, by path."""
     files = {path: sides for path, sides in index.unmerged(repo.git, repo.layout.prefix).items() if is_lock_path(path)}
     blobs = {blob for sides in files.values() for blob in sides.values()}
     contents = read_blobs(repo.git, blobs, lock_format.MAX_SIZE)
@@ -51,9 +51,9 @@ def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
 
 
 def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) -> MergedLock:
-    """Merge it; `choice`, ours or theirs, decides the stages in conflict, and all where one side deleted the file.
+    """Merge a lock file; `choice`, ours or theirs, decides conflicting stages and deletions.
 
-    Raises CorruptError or ConflictError for a side that cannot be read.
+    Raises CorruptError or ConflictError for an unreadable side.
     """
     if one.ours is None or one.theirs is None:
         return MergedLock(one.theirs if choice is MergeChoice.THEIRS else one.ours, clean=choice is not None)
@@ -73,7 +73,7 @@ def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) 
 
 
 def write_lock(repo: Repository, path: bytes, content: bytes | None) -> None:
-    """Write the lock file and stage it, or delete it. Killed, it does the same when it is run again."""
+    """Write and stage the lock file, or delete it. Repeating it after a kill completes it."""
     file = Path(os.fsdecode(repo.layout.absolute(path)))
     if content is None:
         file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Merging pointers: the data that they stand for file by file, and the keys of the user one by one."""
+"""Three-way merges of pointers: their data file by file, the user's keys key by key."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from dver.tracking.targets import decode
 _ABSENT: Final = object()
 
 Side = tuple[bytes, Pointer] | None
-"""A pointer file and what it says; None where there is none."""
+"""A pointer file and its content; None where it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """The three versions of one pointer. `path` is that of the data."""
+class PointerVersions:
+    """The three versions of one pointer. `path` is the data path."""
 
     path: bytes
     base: Side
     ours: Side
     theirs: Side
     crossed: bool = False
-    """Is the base itself in conflict, as Git makes it where branches have crossed? It is then `base` or `other`, or
-    none is known."""
+    """Whether the base itself is in conflict, as Git makes it for criss-cross merges. Then `base` and `other` are its
+    two versions, if known."""
     other: Side = None
 
     @property
     def entries(self) -> tuple[Entry | None, Entry | None, Entry | None]:
-        """The data of the three, as a directory would list it."""
+        """The data of base, ours and theirs, as directory entries."""
         base, ours, theirs = (one[1].entry(self.path) if one else None for one in self._all())
         return base, ours, theirs
 
     @property
     def pointers(self) -> list[Pointer]:
-        """Those that are there."""
+        """The pointers that exist."""
         return [one[1] for one in (*self._all(), self.other) if one is not None]
 
     def _all(self) -> tuple[Side, Side, Side]:
@@ -59,62 +59,63 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class MergedPointer:
-    """What came of merging a pointer."""
+    """The result of merging a pointer."""
 
     data: MergedTree
     content: bytes | None
-    """The pointer file; None with conflicts, and where nothing is left."""
+    """The pointer file; None with conflicts, and if nothing is left."""
     keys: tuple[str, ...] = ()
-    """Keys of the user that both sides changed, each in its own way."""
+    """Keys of the user that both sides changed differently."""
 
     @property
     def clean(self) -> bool:
-        """Was everything merged or decided?"""
+        """Whether no conflict is left."""
         return not self.data.conflicts and not self.keys
 
 
-def read_sides(repo: Repository, path: bytes, contents: Sequence[bytes | None]) -> Sides:
-    """The versions of the pointer of the data `path`: base, ours and theirs.
+def read_versions(repo: Repository, path: bytes, contents: Sequence[bytes | None]) -> PointerVersions:
+    """The versions of a pointer, from its contents in base, ours and theirs.
 
-    Raises ConflictError for sides with markers, CorruptError for what is no pointer.
+    Raises ConflictError for sides with conflict markers, CorruptError for sides that are no pointer.
     """
     name = path + pointer_format.SUFFIX.encode()
     base, *both = contents
     ours, theirs = ((one, decode(repo, name, one)) if one else None for one in both)
     if not base:
-        return Sides(path, None, ours, theirs)
+        return PointerVersions(path, None, ours, theirs)
     with suppress(ConflictError, CorruptError):
-        return Sides(path, (base, decode(repo, name, base)), ours, theirs)
+        return PointerVersions(path, (base, decode(repo, name, base)), ours, theirs)
     first = second = None
     with suppress(ConflictError, CorruptError):
         first, second = [(one, decode(repo, name, one)) for one in versions(base) or ()] or (None, None)
-    return Sides(path, first, ours, theirs, crossed=True, other=second)
+    return PointerVersions(path, first, ours, theirs, crossed=True, other=second)
 
 
 def merge_pointers(
-    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: MergeChoice | None = None
+    repo: Repository, sides: PointerVersions, *, choose: Choose = undecided, prefer: MergeChoice | None = None
 ) -> MergedPointer:
     """Merge three versions of a pointer; `choose` decides conflicting files, `prefer` conflicting keys.
 
-    New trees are durable in the store when it returns. Trees that are not here are fetched. Raises MissingObjectError
-    where that is impossible.
+    Missing trees are downloaded. New trees are durable in the store on return. Raises MissingObjectError.
     """
     guard = GcGuard(repo.store)
-    merged = _with_what_it_needs(repo, sides, lambda: _merge_data(repo, sides, choose))
+    merged = _with_downloaded_trees(repo, sides, lambda: _merge_data(repo, sides, choose))
     if merged.entry is None:
         return MergedPointer(merged, None)
     _, ours, theirs = sides.entries
     guard.recheck([merged.entry.ref().key])
-    _note_complete(repo, merged.entry, [one for one in (ours, theirs) if one is not None])
+    _mark_complete(repo, merged.entry, [one for one in (ours, theirs) if one is not None])
     content, keys = _merge_files(sides, merged.entry, prefer)
     return MergedPointer(merged, content, keys)
 
 
-def merge_sides(
-    repo: Repository, sides: Sides, *, choose: Choose = undecided, prefer: MergeChoice | None = None
+def merge_versions(
+    repo: Repository, sides: PointerVersions, *, choose: Choose = undecided, prefer: MergeChoice | None = None
 ) -> MergedPointer:
-    """`merge_pointers`; where one side has no pointer at all, the data is in conflict as a whole. So it is where it is
-    not known what both sides come from, unless that makes no difference."""
+    """Like `merge_pointers`, also where a side has no pointer or the base is in conflict.
+
+    Then the data is in conflict as a whole, unless both versions of the base lead to the same merge.
+    """
     base, ours, theirs = sides.entries
     if ours is not None and theirs is not None:
         if not sides.crossed:
@@ -126,18 +127,18 @@ def merge_sides(
     choice = choose(conflict)
     if choice is None:
         return MergedPointer(MergedTree(None, (conflict,)), None)
-    return take_whole(sides, choice)
+    return whole_side(sides, choice)
 
 
-def take_whole(sides: Sides, choice: MergeChoice) -> MergedPointer:
-    """The pointer of one side, as it is; with `MergeChoice.UNION` the one that there is. Reads no data."""
+def whole_side(sides: PointerVersions, choice: MergeChoice) -> MergedPointer:
+    """The pointer of one side unchanged; with `MergeChoice.UNION` the one that exists. Reads no data."""
     present = sides.ours or sides.theirs
     wanted = sides.theirs if choice is MergeChoice.THEIRS else sides.ours if choice is MergeChoice.OURS else present
     return MergedPointer(MergedTree(wanted[1].entry(sides.path) if wanted else None), wanted[0] if wanted else None)
 
 
-def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
-    """What a merge from the one base and from the other both lead to, without a conflict; else None."""
+def _merge_from_either(repo: Repository, sides: PointerVersions) -> MergedPointer | None:
+    """The merge that both versions of the base lead to without conflict, or None."""
     if sides.base is None or sides.other is None:
         return None
     bases = (sides.base, sides.other)
@@ -145,7 +146,7 @@ def _merge_from_either(repo: Repository, sides: Sides) -> MergedPointer | None:
     return one if one.clean and two.clean and one.content == two.content else None
 
 
-def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> MergedTree:
+def _merge_data(repo: Repository, sides: PointerVersions, choose: Choose) -> MergedTree:
     new: dict[Oid, bytes] = {}
     shards: dict[Oid, Leaf] = {}
 
@@ -160,8 +161,8 @@ def _merge_data(repo: Repository, sides: Sides, choose: Choose) -> MergedTree:
     return merged
 
 
-def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], MergedTree]) -> MergedTree:
-    """What `attempt` answers; if a tree is not here, then after getting it."""
+def _with_downloaded_trees(repo: Repository, sides: PointerVersions, attempt: Callable[[], MergedTree]) -> MergedTree:
+    """The result of `attempt`; missing trees are downloaded once."""
     try:
         return attempt()
     except MissingObjectError:
@@ -173,12 +174,12 @@ def _with_what_it_needs(repo: Repository, sides: Sides, attempt: Callable[[], Me
         raise MissingObjectError(
             f"a directory that the merge needs is not in the store: {repo.layout.shown(sides.path)!r}",
             why="the remote does not have it either",
-            fix=f"have it pushed from where it was added (dver push --all-commits), then: dver resolve {shown}; "
+            fix=f"push it from the clone that added it (dver push --all-commits), then: dver resolve {shown}; "
             "or take one side whole, with --ours or --theirs",
         ) from error
 
 
-def _fetch_trees(repo: Repository, sides: Sides) -> None:
+def _fetch_trees(repo: Repository, sides: PointerVersions) -> None:
     trees = [one for one in sides.pointers if one.kind is ObjectKind.TREE]
     try:
         fetch_directories(repo, [one.oid for one in trees], [one.remote for one in trees])
@@ -191,8 +192,8 @@ def _fetch_trees(repo: Repository, sides: Sides) -> None:
         ) from error
 
 
-def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> None:
-    """What is made of two directories that are all here is all here."""
+def _mark_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> None:
+    """Mark a merge of two complete directories as complete in the index database."""
     oids = [one.oid for one in sides]
     if len(repo.store.index.complete(oids)) == len(set(oids)):
         repo.store.index.mark_complete([entry.oid])
@@ -201,8 +202,10 @@ def _note_complete(repo: Repository, entry: Entry, sides: Sequence[Entry]) -> No
 # -- pointer files
 
 
-def _merge_files(sides: Sides, entry: Entry, prefer: MergeChoice | None) -> tuple[bytes | None, tuple[str, ...]]:
-    """The merged pointer file, and the keys of the user that conflict; with `prefer`, none does."""
+def _merge_files(
+    sides: PointerVersions, entry: Entry, prefer: MergeChoice | None
+) -> tuple[bytes | None, tuple[str, ...]]:
+    """The merged pointer file, and the user's keys in conflict; with `prefer` there are none."""
     present = [_pointing_to(one, entry) if one is not None else None for one in (sides.base, sides.ours, sides.theirs)]
     base, ours, theirs = present
     if ours is None or theirs is None:
@@ -238,7 +241,7 @@ def _merge_keys(
     conflicts: list[str],
     prefer: MergeChoice | None,
 ) -> dict[str, Any]:
-    """Mappings merged key by key, those in them too. Names of conflicting keys go to `conflicts`."""
+    """Nested mappings merged key by key. Appends the names of conflicting keys to `conflicts`."""
     merged: dict[str, Any] = {}
     for key in [*ours, *(key for key in theirs if key not in ours)]:
         old, left, right = (one.get(key, _ABSENT) for one in (base, ours, theirs))
@@ -258,18 +261,18 @@ def _merge_keys(
     return merged
 
 
-def told(repo: Repository, sides: Sides, merged: MergedPointer) -> str:
-    """One line about what is in conflict."""
+def conflict_line(repo: Repository, sides: PointerVersions, merged: MergedPointer) -> str:
+    """One line that names the conflicts of a merge."""
     parts = []
     if merged.data.conflicts:
         paths = [repo.layout.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
         parts.append(join_limited(paths))
     if merged.keys:
         parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({join_limited(merged.keys)})")
-    unsure = "; branches have crossed, and what both come from is in conflict itself" if sides.crossed else ""
+    unsure = "; the merge base is itself in conflict (criss-cross merge)" if sides.crossed else ""
     return "both sides changed " + ", and ".join(parts) + unsure
 
 
 def full_path(path: bytes, inside: bytes) -> bytes:
-    """The place `inside` of the data at `path`."""
+    """The data path of `inside`, relative to the data at `path`."""
     return path + b"/" + inside if inside else path

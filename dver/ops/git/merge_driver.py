@@ -13,7 +13,7 @@ from dver.formats import lock, lock_merge
 from dver.git import gitignore
 from dver.git.merge_gitignore import merge_ignore_files
 from dver.git.merge_lines import merge_in_markers
-from dver.gitflow.merge.pointers import merge_sides, read_sides, told
+from dver.gitflow.merge.pointers import conflict_line, merge_versions, read_versions
 from dver.repo import Repository
 from dver.tracking.targets import data_of
 
@@ -66,14 +66,14 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
     found = Repository.open(_nearest_folder(cwd, path))
     # Where the user stands is not known: messages name paths as seen from the project's folder.
     with Repository(found.root, found.git, in_hook=True) as repo:
-        sides = read_sides(repo, data_of(path), contents)
-        merged = merge_sides(repo, sides)
+        sides = read_versions(repo, data_of(path), contents)
+        merged = merge_versions(repo, sides)
         if merged.content is not None and merged.clean:
             return merged.content, None
         shown = repo.layout.shown(sides.path)
         conflict = ConflictError(
             f"two versions of {shown!r} cannot be merged",
-            why=told(repo, sides, merged),
+            why=conflict_line(repo, sides, merged),
             fix=f"dver resolve {quoted(shown)} --ours, --theirs or --union",
         )
     return _in_markers(contents[1], contents[2], marker_size), conflict

@@ -10,8 +10,15 @@ from dver.core.progress import SILENT, Progress
 from dver.git.index import tracked_under
 from dver.git.pointers import in_index, is_lock_path, is_pointer_path
 from dver.git.staged import Staged, also_in_real_index, contents_of
-from dver.gitflow.commit.checks import Problem, read_staged, too_large, tracked_twice, without_data
-from dver.gitflow.commit.lock_checks import StageBehind, lock_problems, meetings, outputs_of, read_locks, stages_behind
+from dver.gitflow.commit.checks import CommitProblem, pointers_without_data, read_staged, too_large, tracked_twice
+from dver.gitflow.commit.lock_checks import (
+    OutdatedStage,
+    lock_problems,
+    outdated_stages,
+    outputs_of,
+    overlaps,
+    read_locks,
+)
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
 from dver.tracking.targets import SUFFIX, Target, data_of, in_worktree, load
@@ -33,7 +40,7 @@ class OutOfDate:
 class PreCommitResult:
     """What was found. Paths are relative to the top of the Git worktree."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[CommitProblem, ...]
     """Why the commit must not be made."""
     changed: tuple[bytes, ...] = ()
     """Data that was edited since its pointer was written, and was not added."""
@@ -45,7 +52,7 @@ class PreCommitResult:
     """Such data that was added, and is part of the commit."""
     remade: tuple[tuple[bytes, str], ...] = ()
     """Outputs that are not what their lock says, and the stages that make them."""
-    stages_behind: tuple[StageBehind, ...] = ()
+    outdated_stages: tuple[OutdatedStage, ...] = ()
     """Stages that were recorded with another version of a dependency than the one that is committed."""
 
 
@@ -68,7 +75,7 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
         diverged=tuple(one.path for one in found if one.state is DataState.DIVERGED),
         added=tuple(_add(repo, to_add, progress)) if to_add else (),
         remade=tuple((one.path, one.maker.shown(repo)) for one in edited if one.maker is not None),
-        stages_behind=behind,
+        outdated_stages=behind,
     )
 
 
@@ -85,7 +92,7 @@ def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(path for path in paths if not is_link(repo, path))
 
 
-def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[StageBehind, ...]]:
+def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tuple[OutdatedStage, ...]]:
     """Why the commit must not be made, and what it leaves to be run again."""
     files = staged.files
     if not files:
@@ -97,7 +104,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[St
     tracked, problems = read_staged(repo, pointers.values(), contents)
     if tracked:
         note_moved(repo, tracked)
-    problems += [*broken, *without_data(repo, tracked, pointers)]
+    problems += [*broken, *pointers_without_data(repo, tracked, pointers)]
     problems += too_large(repo, others)
     outputs = {one.path: one for lock in locks for one in lock.outputs}
     in_git = [file.path for file in others]
@@ -109,12 +116,12 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[Problem], tuple[St
     made = outputs_of(repo, beside)
     makers = {path: one.maker for path, one in (made | outputs).items()}
     problems += tracked_twice(repo, {**dict.fromkeys(map(data_of, filter(is_pointer_path, index))), **makers}, in_git)
-    problems += meetings(repo, tracked.values(), made)
+    problems += overlaps(repo, tracked.values(), made)
     if not locks:
         return problems, ()
     everything = load(repo, {path: one for path, one in beside.items() if is_pointer_path(path)}) | made | tracked
     problems += lock_problems(repo, locks, everything)
-    return problems, tuple(stages_behind(repo, locks, everything))
+    return problems, tuple(outdated_stages(repo, locks, everything))
 
 
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:

@@ -12,7 +12,14 @@ from dver.core.progress import SILENT, Progress
 from dver.git.git_repo import GitRepo, discover
 from dver.git.remotes import outgoing
 from dver.git.remotes.refs import ids_on_remote
-from dver.gitflow.push_data import Brought, ToSend, brought_by, by_remote, nowhere, refuse_unreadable
+from dver.gitflow.push_data import (
+    NewData,
+    NewPointerFile,
+    by_remote,
+    missing_data_error,
+    new_pointer_files,
+    refuse_unreadable,
+)
 from dver.pipelines.run_cache.share import send_runs, unsent_runs
 from dver.project.git_projects import owner, projects_of
 from dver.remote.transfer.push import UploadResult
@@ -25,7 +32,7 @@ class PrePushResult:
     """What the hook did. Where no commit brings a pointer, no remote was asked for anything."""
 
     remotes: tuple[UploadResult, ...] = ()
-    unreadable: tuple[Brought, ...] = ()
+    unreadable: tuple[NewPointerFile, ...] = ()
     """Pointers and locks that only older ones of the commits have, and for which nothing is sent."""
 
 
@@ -40,9 +47,9 @@ def pre_push(
     git = replace(discover(cwd), raw=True)  # Git sends objects as they are stored, whatever replaces them here
     updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
     there = ids_on_remote(git, git_remote, url) if git_remote is not None else []
-    brought = brought_by(git, outgoing.new_commits(git, updates, there))
+    brought = new_pointer_files(git, outgoing.new_commits(git, updates, there))
     sent: list[UploadResult] = []
-    unreadable: list[Brought] = []
+    unreadable: list[NewPointerFile] = []
     tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []
     for root, group in _by_project(git, brought).items():
         with Repository(root, git, cwd=git.worktree, in_hook=True) as repo:
@@ -52,7 +59,7 @@ def pre_push(
     return PrePushResult(tuple(sent), tuple(unreadable))
 
 
-def _send_runs(repo: Repository, brought: Sequence[Brought], progress: Progress) -> None:
+def _send_runs(repo: Repository, brought: Sequence[NewPointerFile], progress: Progress) -> None:
     """Send the runs that the locks name to the default remote, as `push` does."""
     home, keys = repo.config.default_remote, [key for one in brought for key in one.runs]
     if home is None or not keys:
@@ -63,14 +70,14 @@ def _send_runs(repo: Repository, brought: Sequence[Brought], progress: Progress)
     send_runs(repo, home, runs.runs)
 
 
-def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Brought]]:
+def _by_project(git: GitRepo, brought: Sequence[NewPointerFile]) -> dict[Path, list[NewPointerFile]]:
     """Pointers by the folder of their project. That of a branch that is not checked out may not be there: the top then
     stands for it, since this clone's own settings count for all projects."""
     if not brought:
         return {}
     top = os.fsencode(git.worktree)
     prefixes = [os.fsencode(root)[len(top) + 1 :] for root in projects_of(git)]
-    groups: dict[Path, list[Brought]] = {}
+    groups: dict[Path, list[NewPointerFile]] = {}
     for one in brought:
         prefix = owner(one.file.path, prefixes) or b""
         groups.setdefault(git.worktree / os.fsdecode(prefix), []).append(one)
@@ -78,10 +85,10 @@ def _by_project(git: GitRepo, brought: Sequence[Brought]) -> dict[Path, list[Bro
 
 
 def _send(
-    repo: Repository, name: str, wanted: Sequence[ToSend], git_remote: str | None, progress: Progress
+    repo: Repository, name: str, wanted: Sequence[NewData], git_remote: str | None, progress: Progress
 ) -> UploadResult:
     try:
         catalog, roots = open_catalog(repo, name, progress=progress), [one.root for one in wanted]
         return send_roots(repo, name, catalog, roots, git_remote=git_remote, progress=progress)
     except MissingObjectError as error:
-        raise nowhere(repo, name, wanted) from error
+        raise missing_data_error(repo, name, wanted) from error

@@ -16,17 +16,17 @@ from dver.formats.tree import Entry
 from dver.git.index import put_unmerged, unmerged_files
 from dver.git.pointers import on_disk
 from dver.gitflow.merge.conflicts import (
-    Decisions,
-    Unmerged,
-    cut_short,
-    ending_of,
-    forget,
+    MergeDecisions,
+    UnmergedPointer,
+    forget_decisions,
+    interrupted_paths,
     read_decisions,
-    unmerged,
+    remaining_work,
+    unmerged_pointers,
     write_decisions,
 )
 from dver.gitflow.merge.locks import UnmergedLock, merge_lock, unmerged_locks, write_lock
-from dver.gitflow.merge.pointers import MergedPointer, full_path, merge_sides, take_whole
+from dver.gitflow.merge.pointers import MergedPointer, full_path, merge_versions, whole_side
 from dver.repo import Repository
 from dver.sharing.prefetch import is_left_out, prefetch
 from dver.store.trash.guard import GcGuard
@@ -98,7 +98,7 @@ def resolve(
     """
     with repo.exclusive():
         session = _Session(repo, choice, both, progress)
-        conflicted = unmerged(repo)
+        conflicted = unmerged_pointers(repo)
         ended = session.end_what_was_cut_short(conflicted)
         found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
         twofold = both or choice is MergeChoice.UNION
@@ -123,16 +123,16 @@ def resolve(
 
 def _chosen(
     repo: Repository,
-    conflicted: Sequence[Unmerged],
+    conflicted: Sequence[UnmergedPointer],
     locks: Sequence[UnmergedLock],
     ended: Sequence[bytes],
     paths: Sequence[str],
     cwd: Path,
-) -> tuple[list[tuple[Unmerged, bytes]], list[UnmergedLock]]:
+) -> tuple[list[tuple[UnmergedPointer, bytes]], list[UnmergedLock]]:
     """What `paths` mean: the conflicted data, each with the place inside of it, empty for all of it; and lock files."""
     if not paths:
         return [(one, b"") for one in conflicted], list(locks)
-    found: dict[tuple[bytes, bytes], tuple[Unmerged, bytes]] = {}
+    found: dict[tuple[bytes, bytes], tuple[UnmergedPointer, bytes]] = {}
     found_locks: dict[bytes, UnmergedLock] = {}
     for text in paths:
         path = data_path(repo, text, cwd)
@@ -177,16 +177,16 @@ class _Session:
     both: bool
     progress: Progress
 
-    def look(self, conflicted: Unmerged, inside: bytes) -> ResolveResult:
+    def look(self, conflicted: UnmergedPointer, inside: bytes) -> ResolveResult:
         """Do what is asked about one pointer."""
         guard = GcGuard(self.repo.store)
         decisions = read_decisions(self.repo, conflicted)
         try:
-            undecided = merge_sides(self.repo, conflicted.sides)
+            undecided = merge_versions(self.repo, conflicted.sides)
         except MissingObjectError:
             if inside or self.choice not in (MergeChoice.OURS, MergeChoice.THEIRS):
                 raise
-            whole = take_whole(conflicted.sides, self.choice)
+            whole = whole_side(conflicted.sides, self.choice)
             return replace(self.finish(conflicted, whole, decisions, guard), whole=(conflicted.path,))
         meant = [one for one in undecided.data.conflicts if is_at_or_below(one.path, inside)]
         if inside and not meant:
@@ -202,7 +202,7 @@ class _Session:
         if self.choice is not None:
             decisions.files.update({one.path: self.choice for one in meant})
             decisions.keys = decisions.keys or (None if inside else self.choice)
-        merged = merge_sides(
+        merged = merge_versions(
             self.repo, conflicted.sides, choose=lambda one: decisions.files.get(one.path), prefer=decisions.keys
         )
         if not merged.clean:
@@ -244,11 +244,11 @@ class _Session:
         except MissingObjectError as error:
             raise MissingObjectError(f"nothing was resolved: {error.what}", why=error.why, fix=fix) from error
 
-    def end_what_was_cut_short(self, conflicted: Sequence[Unmerged]) -> ResolveResult:
+    def end_what_was_cut_short(self, conflicted: Sequence[UnmergedPointer]) -> ResolveResult:
         """Bring the data of pointers that a killed run has staged, as they say by now."""
         resolved, restored = [], []
-        for path in cut_short(self.repo, conflicted):
-            ending, written = ending_of(self.repo, path)
+        for path in interrupted_paths(self.repo, conflicted):
+            ending, written = remaining_work(self.repo, path)
             entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
             for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
                 at = data_of(name)
@@ -256,7 +256,7 @@ class _Session:
                 with suppress(ConflictError, CorruptError):
                     entries[at] = decode(self.repo, name, file.content or b"").entry(at)
             restored.append(self.bring(entries, written))
-            forget(self.repo, path)
+            forget_decisions(self.repo, path)
             resolved.append(path)
         return ResolveResult(resolved=tuple(resolved), restored=together(restored) if restored else None)
 
@@ -274,14 +274,16 @@ class _Session:
         restored = self.bring(entries, ()) if entries else None
         return ResolveResult(resolved_locks=(one.path,), restored=restored)
 
-    def still_open(self, conflicted: Unmerged, inside: bytes, merged: MergedPointer) -> ResolveResult:
+    def still_open(self, conflicted: UnmergedPointer, inside: bytes, merged: MergedPointer) -> ResolveResult:
         opened = (self.told(conflicted, one) for one in merged.data.conflicts)
         return ResolveResult(open=tuple(opened), keys=tuple((conflicted.path, key) for key in merged.keys))
 
-    def told(self, conflicted: Unmerged, one: TreeConflict) -> OpenConflict:
+    def told(self, conflicted: UnmergedPointer, one: TreeConflict) -> OpenConflict:
         return OpenConflict(full_path(conflicted.path, one.path), one.base, one.ours, one.theirs)
 
-    def write_both(self, conflicted: Unmerged, meant: Sequence[TreeConflict], decisions: Decisions) -> ResolveResult:
+    def write_both(
+        self, conflicted: UnmergedPointer, meant: Sequence[TreeConflict], decisions: MergeDecisions
+    ) -> ResolveResult:
         """Write both versions of what is in conflict beside it."""
         entries = {}
         for one in meant:
@@ -299,7 +301,7 @@ class _Session:
         return ResolveResult(open=opened, written=written, restored=restored)
 
     def finish(
-        self, conflicted: Unmerged, merged: MergedPointer, decisions: Decisions, guard: GcGuard
+        self, conflicted: UnmergedPointer, merged: MergedPointer, decisions: MergeDecisions, guard: GcGuard
     ) -> ResolveResult:
         """Write the pointer, stage it, and bring the data."""
         path, repo = conflicted.path, self.repo
@@ -327,7 +329,7 @@ class _Session:
         return ResolveResult(resolved=written, left_out=written if left_out else (), restored=restored)
 
 
-def _union(repo: Repository, conflicted: Unmerged) -> dict[bytes, Entry | None]:
+def _union(repo: Repository, conflicted: UnmergedPointer) -> dict[bytes, Entry | None]:
     """Both versions of data that is in conflict as a whole, as data of their own."""
     folder, name = os.path.split(conflicted.path)
     places = [os.path.join(folder, one) for one in union_names(name, _taken(repo, folder))]

@@ -116,7 +116,7 @@ def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bo
         shown = repo.layout.shown(path)
         again, record = f"dver repro {_line(quoted(shown))}", f"dver commit {_line(quoted(stage))}"
         ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
-    for behind in result.stages_behind:
+    for behind in result.outdated_stages:
         stage, shown = _line(behind.stage), terminal.printable(repo.layout.shown(behind.path))
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
     for path in result.added:

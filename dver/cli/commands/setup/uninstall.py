@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.gitflow.hooks.hook_scripts import Action
+from dver.gitflow.hooks.hook_scripts import HookAction
 from dver.ops.setup.uninstall import uninstall
 
 
@@ -24,7 +24,7 @@ def command(ctx: Context, *, as_json: bool) -> None:
     if as_json:
         ctx.emit_json(result)
         return
-    back = [step.name for step in result.steps if step.action is Action.BRING_BACK]
+    back = [step.name for step in result.steps if step.action is HookAction.BRING_BACK]
     ctx.say(f"hooks removed from {terminal.printable(result.folder)}: {len(result.steps)}")
     if back:
         ctx.say(f"restored: {', '.join(back)}")
