@@ -1,4 +1,4 @@
-"""Adding data: scanning it into the store, and naming it in pointers. What `add` and the pre-commit hook share."""
+"""Adding data: scanning it into the store and writing its pointers. `add` and the pre-commit hook share it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from dver.workspace.state.placed import after_rewrite
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """One pointer: `before` is None where it is new. Paths are relative to the top of the Git worktree."""
+    """A pointer that was written. `before` is None for a new one. Paths are relative to the top of the Git worktree."""
 
     path: bytes
     before: Pointer | None
@@ -40,13 +40,13 @@ class Added:
 
     @property
     def changed(self) -> bool:
-        """Does the pointer now say something else?"""
+        """Whether the pointer changed."""
         return self.before != self.pointer
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something to scan: a new path, tracked data, or a place inside of it."""
+    """A path to add: new data, tracked data, or a path inside of tracked data."""
 
     path: bytes
     target: Target | None
@@ -54,27 +54,27 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was scanned."""
+    """The result of scanning all requests."""
 
     added: list[Added]
     complete: frozenset[bytes]
-    """Tracked data of which the workspace has everything."""
+    """Data paths whose tracked data is in the workspace completely."""
 
 
 class _NewTrees:
-    """Trees that are being made: they go to the intake, and can be read before they are in the store."""
+    """New trees, readable before they are in the store."""
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
         self._new: dict[Oid, bytes] = {}
 
     def emit(self, oid: Oid, content: bytes) -> None:
-        """Take a new tree object."""
+        """Pass on a new tree object."""
         self._new[oid] = content
         self.intake.tree(oid, content)
 
     def reader(self, stored: TreeReader) -> TreeReader:
-        """A reader of directories, new or `stored`."""
+        """A reader of directories, new ones or those of `stored`."""
         new = self._new
         return lambda oid: read_directory(new.__getitem__, oid) if oid in new else stored(oid)
 
@@ -88,7 +88,7 @@ def keep(
     remote: str | None,
     progress: Progress,
 ) -> list[Added]:
-    """Take all that is requested into the store, and name it in pointers; to be called with the worktree's lock."""
+    """Store the requested data and write its pointers. Call it within `repo.exclusive()`."""
     tries_left = TRIES
     while True:
         guard = GcGuard(repo.store)
@@ -107,7 +107,7 @@ def keep(
 
 
 def _note_parts(repo: Repository, requests: Sequence[Request], complete: frozenset[bytes]) -> None:
-    """Note of which directories only parts are here, before it is noted what dver has put there."""
+    """Record which directories are partial, before the data that dver placed is recorded."""
     tracked = [one.target.tracked for one in requests if one.target is not None]
     repo.state.record_partial(
         {one.path: one.path not in complete for one in tracked if is_part(repo, one.path, one.entry)}
@@ -123,7 +123,7 @@ def take(
     remote: str | None,
     progress: Progress,
 ) -> Taken:
-    """Scan all that is requested, into the store if there is a pool for it; the new pointers."""
+    """Scan the requests, into the store if there is a pool; returns the new pointers."""
     with ExitStack() as stack:
         intake: Intake = HashOnly()
         if pool is not None:
@@ -150,7 +150,7 @@ def take(
 
 
 def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
-    """The bytes of what is requested, as far as all of it will surely be read: of tracked directories, little is."""
+    """A lower bound for the bytes to read: of tracked directories, most files are known."""
     place = repo.layout.absolute(request.path)
     if request.target is not None and os.path.isdir(place):
         return 0
@@ -160,7 +160,7 @@ def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
 def _take_one(
     repo: Repository, request: Request, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
 ) -> bool:
-    """Scan one request into `entries`. Is it tracked data of which the workspace has everything?"""
+    """Scan one request into `entries`. Returns whether the workspace has all of its tracked data."""
     snapshot = repo.workspace.scan(request.path, trees.intake, progress=progress)
     found = snapshot.root if snapshot else None
     target = request.target
@@ -196,6 +196,6 @@ def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added
 
 
 def _placed(one: Added, before: Iterable[Entry]) -> tuple[Entry, ...]:
-    """What is in the place of data that was added; `before`, where it was only added in part."""
+    """The entries to record as placed; for a partial add, those of `before`."""
     entry = one.pointer.entry(one.path)
     return after_rewrite(before, one.before.entry(one.path), entry) if one.before is not None else (entry,)

@@ -1,4 +1,4 @@
-"""Requests to record data whose pointer moved since dver placed it: that would take the pointer's change back."""
+"""Requests to add data that is out of date. Adding it would revert its pointer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dver.workspace.state.data_state import DataState
 def requests_behind(
     repo: Repository, requests: Sequence[Request], *, update: bool, progress: Progress
 ) -> dict[bytes, DataState]:
-    """The state of data whose pointer moved, so that recording it would take that back; by path."""
+    """The states of data whose pointer moved, by path: adding it would revert the pointer."""
     placed = repo.state.placed
     found = {}
     for request in requests:
@@ -37,7 +37,7 @@ def requests_behind(
 
 
 def is_behind(repo: Repository, request: Request, state: DataState) -> ConflictError:
-    """The error for a request for data that is in a `state` that must not be recorded."""
+    """The error for adding data in `state`."""
     assert request.target is not None
     tracked = request.target.tracked
     shown, text = repo.layout.shown(request.path), quoted(repo.layout.shown(request.path))

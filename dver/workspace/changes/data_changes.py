@@ -1,4 +1,4 @@
-"""How tracked data differs from its pointer: found out by a scan of the workspace."""
+"""Changes of tracked data against its pointer, found by a scan of the workspace."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from dver.workspace.state.placed import NOTHING, Placed
 
 
 def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progress: Progress) -> dict[bytes, Entry]:
-    """The files among `pointers`, by path, that are as these say. One look for each folder: a look by itself costs more
-    than the file, which is felt where there are thousands."""
+    """The single files among `pointers` that match their pointers, by path.
+
+    One scan per directory: a scan costs more than a file, and there may be thousands of single files.
+    """
     folders: dict[bytes, list[bytes]] = {}
     for path, pointer in pointers.items():
         if pointer.kind is ObjectKind.BLOB:
@@ -44,18 +46,18 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What a tracked path has in the workspace."""
+    """The state of a tracked path in the workspace."""
 
     found: Entry | None
     state: DataState
     changes: tuple[TreeChange, ...] | None = ()
-    """Against the pointer, where the data was edited; None where the recorded version cannot be read here."""
+    """Changes against the pointer, if the data was edited; None if the recorded version is not readable here."""
     is_complete: bool = False
-    """Is all that is recorded there, so that it is no part? Known of unchanged data only."""
+    """Whether all recorded files are present. Known for unchanged data only."""
 
 
 def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
-    """Compare what is at `path` with what `pointer` says and with what dver `placed` there."""
+    """Compare the data at `path` with its `pointer` and with the data that dver `placed` there."""
     snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)
     recorded = pointer.entry(path)
     if snapshot is None:
@@ -75,7 +77,7 @@ def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, pro
 def _changes(
     repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot
 ) -> tuple[Entry, tuple[TreeChange, ...]]:
-    """What is at `path`, with what was never checked out there as it is `recorded`, and how it differs from that."""
+    """The data at `path`, completed with recorded files that were never checked out, and its changes."""
     if is_part(repo, path, recorded):
         changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
         return (completed(repo, path, recorded, snapshot)[0] if changes else recorded), changes
@@ -86,30 +88,30 @@ def _changes(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Tracked data, as its pointer or lock records it, or a path inside of a tracked directory."""
+    """Tracked data as its pointer or lock records it, or a path inside of it."""
 
     path: bytes
-    """Of the tracked data."""
+    """The path of the tracked data."""
     recorded: Entry
     inside: tuple[bytes, ...] = ()
 
     @classmethod
     def of(cls, target: Target) -> Place:
-        """The place that a target is."""
+        """The place of a target."""
         return cls(target.tracked.path, target.tracked.entry, target.inside)
 
 
 def has_moved(place: Place, placed: Placed) -> bool:
-    """Did the pointer move since dver placed its data, so that data which differs may only be out of date?"""
+    """Whether the pointer moved since dver placed its data. Data that differs may then be merely out of date."""
     return any(not same(one, place.recorded) for one in placed.get(place.path, (NOTHING,)))
 
 
 def state_of(
     repo: Repository, place: Place, snapshot: Snapshot | None, placed: Placed, *, stored: TreeReader | None = None
 ) -> DataState:
-    """How the `snapshot` of what is at `place` differs from what is recorded, by what dver has `placed` there.
+    """The state of the data at `place`, from the `snapshot` of it and the data that dver `placed` there.
 
-    `stored` reads directories that are not in the store; without it, what cannot be read is taken for changed.
+    `stored` reads directories that are not in the store. Without it, unreadable directories count as changed.
     """
 
     def listing(oid: Oid, names: Collection[bytes] | None) -> Mapping[bytes, Entry]:
@@ -133,7 +135,7 @@ def state_of(
 
 
 def _inside(entry: Entry, names: Sequence[bytes], listing: Listing) -> Entry | None:
-    """What is at `names` below `entry`, as far as it can be read."""
+    """The entries at `names` below `entry`, as far as they can be read."""
     found: Entry | None = entry
     for name in names:
         if found is None or found.kind is not Kind.DIRECTORY:

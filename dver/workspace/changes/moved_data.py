@@ -1,6 +1,6 @@
-"""Data that dver placed, and that was moved or whose pointer went and came back without dver.
+"""Data that moved without dver: moved together with its pointer, or its pointer was deleted and created again.
 
-Both correct what placed.json says of it; then data follows its pointer as ever.
+Both correct placed.json; then data follows its pointer as usual.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dver.workspace.state.placed import Placed
 
 
 def note_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
-    """Before a commit: note under its new path what dver placed under an old one that no pointer on disk names."""
+    """Before a commit: record data that was moved from a path that no pointer names any more."""
     absent = [path for path in repo.state.placed if path not in staged and not _exists(repo, path)]
     left = [path for path in absent if not _exists(repo, path + SUFFIX)]
     if moves := list(_moves(repo, left, staged.values())):
@@ -29,11 +29,10 @@ def note_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
 
 
 def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]) -> None:
-    """After Git has changed pointers: note data that was moved together with its pointer, and absent data whose pointer
-    was created.
+    """After Git changed pointers: record data that moved with its pointer, and missing data of created pointers.
 
-    `index` and `tracked` are the pointers in the index, and what is named on disk. Git is asked only if placed data is
-    absent. Call it within `top.exclusive()`.
+    `index` and `tracked` are the pointers in the index and the tracked data on disk. Git runs only if placed data is
+    missing. Call it within `top.exclusive()`.
     """
     absent = [path for path in top.state.placed if not _exists(top, path)]
     if not absent:
@@ -47,23 +46,23 @@ def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tra
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """Data that is at another path than where dver placed it."""
+    """Data at another path than the one where dver placed it."""
 
     to: Tracked
     origins: Sequence[bytes]
-    """Where dver placed it: more than one path if they had the same content."""
+    """The paths where dver placed the data: several for equal content."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """The pointers and locks of a commit that was checked out, as a difference to the index."""
+    """The pointers and locks of a former HEAD, as a difference to the index."""
 
     index: Mapping[bytes, PointerFile]
     changes: Mapping[bytes, Change]
 
     @classmethod
     def of(cls, top: Repository, index: Mapping[bytes, PointerFile], commit: str) -> _Former:
-        """Those of `commit` (an id)."""
+        """The pointers and locks of the commit id `commit`."""
         return cls(index, pointers.changed_against_head(top.git, commit))
 
     def __contains__(self, source: bytes) -> bool:
@@ -71,7 +70,7 @@ class _Former:
         return source in self.index if change is None else change.old is not None
 
     def taken_away(self, top: Repository) -> Iterator[Tracked]:
-        """What its files name that neither the index nor the disk has any more, as far as they can be read."""
+        """Data named by its readable files and neither by the index nor on disk."""
         gone = {
             path: PointerFile(change.old)
             for path, change in self.changes.items()
@@ -87,10 +86,10 @@ class _Former:
 def _taken_away(
     top: Repository, former: Sequence[_Former], absent: Sequence[bytes], tracked: Mapping[bytes, Tracked]
 ) -> Iterator[_Move]:
-    """Data that was moved with its pointer, which Git then took away.
+    """Data that was moved with its pointer, whose pointer Git then removed.
 
-    Data counts as moved to a path under three conditions. A former commit has a pointer there, and the index has none.
-    dver placed the same content at another path, where nothing is now. That commit has no pointer at the other path.
+    Data counts as moved to a path under three conditions. A former HEAD has a pointer there, and the index has none.
+    dver placed the same content at another path, which is empty now. That former HEAD has no pointer at the other path.
     So data that the user deleted, or keeps without a pointer, does not count.
     """
     for commit in former:
@@ -100,7 +99,7 @@ def _taken_away(
 
 
 def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked]) -> Iterator[_Move]:
-    """Those of `candidates` whose data is there, and was placed by dver at a path that it has `left`."""
+    """The `candidates` that exist and whose content dver placed at a path in `left`."""
     placed = repo.state.placed
     origins: dict[str, list[bytes]] = {}
     for path in left:
@@ -113,7 +112,7 @@ def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked
 
 
 def _note(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
-    """Correct placed.json: `moves` have been made, and the absent data of `created` pointers is to come back."""
+    """Correct placed.json for `moves`, and for missing data of `created` pointers, which has to be checked out again."""
     left = {path for one in moves for path in one.origins}
     changes: Placed = dict.fromkeys([*left, *created], ())
     changes |= {one.to.path: (one.to.entry,) for one in moves}
@@ -125,11 +124,11 @@ def _note(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = (
 
 
 def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked]) -> Iterator[bytes]:
-    """Which data of `absent` has a pointer or lock that Git has created since data last followed it.
+    """The paths in `absent` whose pointer or lock Git created since data last followed it.
 
-    A pointer that was written since was created, since Git leaves one alone that stays the same. A lock changes with
-    every stage: it was created if a commit that was checked out does not have it. So data that the user deleted stays
-    deleted as long as its pointer or lock stays.
+    Git leaves unchanged files alone, so a pointer written since then was created. A lock changes with every stage: it
+    was created if no former HEAD has it. So data that the user deleted stays deleted as long as its pointer or lock
+    stays.
     """
     noted = top.state.recorded_at
     for one in absent:
@@ -148,7 +147,7 @@ def _sources(path: bytes, tracked: Mapping[bytes, Tracked]) -> set[bytes]:
 
 
 def _changed_at(top: Repository, path: bytes) -> int:
-    """When the file `path` was last written, in nanoseconds; 0 outside of a sparse checkout, where it is not."""
+    """The ctime of the file `path` in nanoseconds; 0 for a file outside of a sparse checkout."""
     try:
         return os.lstat(top.layout.absolute(path)).st_ctime_ns
     except FileNotFoundError:

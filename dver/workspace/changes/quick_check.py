@@ -1,4 +1,4 @@
-"""Which data has changed since it was recorded, as far as that can be told in a moment."""
+"""Changes of tracked data, as far as a scan with tight limits finds them."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from dver.workspace.state.data_state import DataState
 from dver.workspace.state.placed import Placed
 
 SECONDS: Final = 0.03
-"""How long to look."""
+"""The time limit of a scan."""
 FILES: Final = 10_000
-"""How many files one directory may have to be looked at: a folder is listed in one go, whatever the time."""
+"""The most files of one directory: listing a directory cannot be interrupted."""
 HASHED: Final = 4 << 20
-"""How many bytes are hashed."""
+"""The most bytes to hash."""
 NAMING: Final = 128 << 10
-"""How many bytes a pointer or lock may have to be read: of a lock, some hundred stages."""
+"""The largest pointer or lock to read, in bytes: a lock of some hundred stages."""
 
 
 class _OutOfTimeError(Exception):
-    """It cannot be told in so short a time."""
+    """A limit was reached."""
 
 
 class Changed(NamedTuple):
-    """Data that is not what its pointer or lock on disk says. `path` is relative to the top of the Git worktree."""
+    """Data that differs from its pointer or lock on disk. `path` is relative to the top of the Git worktree."""
 
     path: bytes
     state: DataState
     pointer: Pointer
     maker: Maker | None = None
-    """Of an output: the stage, whose lock takes the place of a pointer."""
+    """The stage of an output, recorded in its lock instead of a pointer."""
 
 
 class _Limits(NamedTuple):
-    """How much may be looked at: see the constants above."""
+    """The limits of a scan: see the constants above."""
 
     until: float
     files: float
@@ -62,7 +62,7 @@ class _Limits(NamedTuple):
 
 
 def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
-    """The data that has surely changed, of that which could be looked at: all of it, if that is to be `thorough`."""
+    """Data that surely changed, among the data scanned within the limits; all of it with `thorough`."""
     limits = _Limits(inf, inf, inf, inf)
     if not thorough:
         limits = _Limits(time.monotonic() + SECONDS, FILES, HASHED, NAMING)
@@ -111,7 +111,7 @@ def _state(repo: Repository, one: Tracked, placed: Placed, intake: _Hurried, lim
 
 
 class _Hurried(HashOnly):
-    """Gives up when time is up, or when there is too much to hash."""
+    """Hashes until a limit is reached."""
 
     def __init__(self, limits: _Limits) -> None:
         self._until = limits.until
@@ -125,7 +125,7 @@ class _Hurried(HashOnly):
         return super().files(candidates, task)
 
     def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
-        """See `Intake`. It is asked for every folder."""
+        """See `Intake`. Called for every directory."""
         if time.monotonic() > self._until:
             raise _OutOfTimeError
         return set()

@@ -1,4 +1,4 @@
-"""Checking out what pointers and locks say: the step that `checkout` and `pull` share."""
+"""Checkouts for pointers and locks: the step that `checkout` and `pull` share."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def check_out(
     progress: Progress,
     relink: bool = False,
 ) -> Restored:
-    """Bring the data at `paths`, or all of it, to what pointers and locks say: those on disk, or those of the commit
-    `rev`, whose pointers then become those on disk and in the index. (Lock files are Git's, and stay.)
+    """Check out the data at `paths`, or all data, for the pointers and locks on disk or of the commit `rev`.
 
-    Data that dver has put here and that nothing names any more goes. Of a directory of which only parts are here, the
-    rest is checked out where it is in the store; otherwise the parts are brought up to date. With `relink`, files that
-    are linked to the store in another way than `cache.link` says are linked again. Call it within `repo.exclusive()`.
+    The pointers of `rev` are written to disk and to the index; lock files stay Git's. Data that dver placed and that no
+    pointer names any more is removed. A partial directory is completed if the rest is in the store; otherwise its
+    present files are updated. With `relink`, files whose link differs from `cache.link` are linked again. Call it
+    within `repo.exclusive()`.
     """
     guard = GcGuard(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
@@ -66,7 +66,7 @@ def check_out(
 
 
 def _is_in_part(repo: Repository, wish: Wish) -> bool:
-    """Is it all of a directory of which only parts are here, and the rest is not in the store either?"""
+    """Whether the target is a whole partial directory, and the rest of it is missing in the store too."""
     if wish.whole is not None or wish.entry is None or wish.path not in repo.state.partial:
         return False
     return bool(repo.store.find_missing([wish.entry.ref(wish.path)]))
@@ -75,7 +75,7 @@ def _is_in_part(repo: Repository, wish: Wish) -> bool:
 def _restore_parts(
     repo: Repository, wishes: Sequence[Wish], *, force: bool, relink: bool, progress: Progress
 ) -> Restored:
-    """Bring directories of which only parts are here to what is wished for; what is absent stays so."""
+    """Check out the present files of partial directories; missing files stay missing."""
     done = update(repo, wishes, progress=progress)
     if force:
         done = replace(done, kept=())  # what stood in the way goes now
@@ -84,7 +84,7 @@ def _restore_parts(
 
 
 def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, progress: Progress) -> Restored:
-    """Bring the files that are here to what is wished for."""
+    """Check out the present files of one partial directory."""
     snapshot = repo.workspace.scan(wish.path, HashOnly(), progress=progress)
     if snapshot is None or wish.entry is None:
         return together([])
@@ -110,7 +110,7 @@ def _wish(repo: Repository, target: Target) -> Wish:
 
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:
-    """Data that dver has put here, and that nothing names any more: another branch was checked out since."""
+    """Data that dver placed and that no pointer names any more, for example after a change of branch."""
     folders = [data_path(repo, text, cwd) for text in paths] or [repo.layout.prefix]
     below = (path for path in repo.state.placed if any(is_at_or_below(path, folder) for folder in folders))
     unnamed = set(below) - {target.path for target in targets}

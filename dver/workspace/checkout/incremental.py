@@ -1,8 +1,8 @@
-"""Bringing tracked data from one version to another by looking only at what differs between the two.
+"""Checkouts from one known version to another, which scan only the differences between both.
 
-A checkout compares the whole workspace with a pointer. Where it is known which version dver has put there, as after
-`git checkout`, the two trees tell which places to look at: the cost is that of the change, and files that are the same
-in both versions are let alone, whatever the user has done to them.
+A full checkout compares the whole workspace with a pointer. If it is known which version dver placed, as after `git
+checkout`, the two trees name the paths to scan. The cost follows the change. Files that both versions share are not
+touched, even if the user edited them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dver.workspace.scan.scanner import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Something that differs between two versions: `name` in the directory `folder`."""
+    """A difference between two versions: `name` in the directory `folder`."""
 
     folder: bytes
     name: bytes
@@ -46,24 +46,23 @@ class _Place:
 
     @property
     def path(self) -> bytes:
-        """The place itself."""
+        """The path of the difference."""
         return join(self.folder, self.name)
 
 
 @dataclass(slots=True)
 class _Differences:
     partial: bool
-    """What is absent from the workspace stays so, unless it is new in a directory that is all here."""
+    """Missing files stay missing, unless they are new in a directory that is present completely."""
     places: list[_Place] = field(default_factory=list)
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
     """Directories of the new version that cannot be read."""
 
 
 def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> Restored:
-    """Bring each place to what is wished for, as `restore` does, but look only at what differs from what dver put
-    there. Of directories that are here only in part, what is absent stays so.
+    """Check out each target like `restore`, but scan only the differences to the data that dver placed.
 
-    Call it within `repo.exclusive()`.
+    Missing files of partial directories stay missing. Call it within `repo.exclusive()`.
     """
     placed = repo.state.placed
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
@@ -77,19 +76,19 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
 
 
 def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
-    """Is it known which version of a directory is in the workspace, so that the other one tells what to look at?"""
+    """Whether exactly one placed version of a directory is known, to which the other can be compared."""
     one = len(there) == 1 or (bool(there) and wish.path in repo.state.partial)
     both = wish.entry is not None and wish.entry.kind is Kind.DIRECTORY and one and there[-1].kind is Kind.DIRECTORY
     return both and stat.S_ISDIR(_mode(repo.layout.absolute(wish.path)))
 
 
 def _stays_absent(repo: Repository, wish: Wish) -> bool:
-    """Is nothing of a partial directory here that could be updated? If it has to go, all that is here goes."""
+    """Whether a partial directory has no present file to update. For its removal, everything present counts."""
     return wish.path in repo.state.partial and wish.entry is not None
 
 
 def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> list[CheckoutPlan]:
-    """What `update` will do for each of `wishes`."""
+    """The plans of `update` for `wishes`."""
     placed = repo.state.placed
     known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
     others = [wish for wish in wishes if wish not in known and not _stays_absent(repo, wish)]
@@ -113,7 +112,7 @@ def _plan_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: 
 
 
 def _compare(repo: Repository, found: _Differences, place: _Place) -> None:
-    """Find what differs between two versions of a place that has changed."""
+    """Add the differences between two versions of a path that changed."""
     old, new = place.old, place.new
     if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_there(repo, place)):
         found.places.append(place)
@@ -143,7 +142,7 @@ def _compare_entries(
 
 
 def _is_there(repo: Repository, place: _Place) -> bool:
-    """Is there a directory, and no link that may lead out of the workspace?"""
+    """Whether there is a directory, and not a link that may lead out of the workspace."""
     return stat.S_ISDIR(_mode(repo.layout.absolute(place.path)))
 
 
@@ -181,7 +180,7 @@ def _by_name(snapshot: Snapshot | None) -> Mapping[bytes, Entry]:
 
 
 def _bases(repo: Repository, top: bytes, place: _Place, there: Sequence[Entry]) -> tuple[Entry, ...]:
-    """What dver has put at a place: there is more than one answer where an earlier update was not finished."""
+    """The versions that dver placed at a path: several after an interrupted checkout."""
     if len(there) == 1:
         return (place.old,) if place.old is not None else ()
     inside = place.path[len(top) + 1 :].split(b"/") if place.path != top else []

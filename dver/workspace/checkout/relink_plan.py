@@ -1,4 +1,4 @@
-"""Files of the workspace that should be linked to the store in another way: planned as replacements of a checkout."""
+"""Files to link to the store in another way, planned as replacements of a checkout."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from dver.workspace.scan.scanner import Snapshot
 
 
 def plan_relink(repo: Repository, plan: CheckoutPlan, path: bytes, snapshot: Snapshot, *, every: bool) -> None:
-    """Add to `plan` the files of `snapshot`, which was taken at `path`, whose link has to be made again.
+    """Add to `plan` the files of `snapshot`, taken at `path`, whose links have to be replaced.
 
-    These are links into a store that is not the one in use, as after a clone was moved. With `every` they are also the
-    large files whose link is not what `cache.link` says. Only files whose content is in the store are relinked.
+    These are links into a store other than the one in use, for example after a clone was moved. With `every`, also
+    large files whose link differs from `cache.link`. Only files with content in the store are relinked.
     """
     foreign = {os.path.relpath(link.path, repo.layout.top) for link in snapshot.foreign}
     if not foreign and not every:
@@ -36,7 +36,7 @@ def plan_relink(repo: Repository, plan: CheckoutPlan, path: bytes, snapshot: Sna
 
 
 def keep_loose(repo: Repository, plan: CheckoutPlan) -> None:
-    """Have the files that `plan` replaces loose in the store, where `cache.link` links to loose files."""
+    """Store the files that `plan` replaces as loose blobs, where `cache.link` links to them."""
     if not repo.link_mode.shares_file:
         return
     oids = {entry.oid for _, entry in plan.replace if entry.kind is Kind.FILE and entry.size > LARGE}

@@ -1,4 +1,4 @@
-"""Bringing places of the workspace to wanted content: the step that `checkout` and `pull` share."""
+"""Checkouts of data paths: the step that `checkout`, `pull` and the hooks share."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from dver.workspace.state.placed import NOTHING, Placed
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What should be at a data path; None for nothing."""
+    """The target entry of a data path; None removes its data."""
 
     path: bytes
     entry: Entry | None
     whole: Tracked | None = None
-    """The tracked directory that the path lies in, where it is only a part of it."""
+    """The tracked directory, if the path is a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What restoring did, in files; and what it could not do."""
+    """The result of a checkout, in files."""
 
     created: int
     updated: int
     removed: int
     kept: tuple[Kept, ...]
-    """Unsaved work that was left alone."""
+    """Unsaved work that stayed."""
     lost: tuple[Lost, ...]
-    """Content that is not in the store, or damaged there."""
+    """Files whose content is missing or damaged in the store."""
     former_store: Path | None = None
-    """Where lost content may be: the store that was used before this one."""
+    """The store used before this one, which may have the lost content."""
     makers: tuple[str | None, ...] = ()
-    """The stages that make what was kept, as a user names them; None among them for what no stage makes."""
+    """The stages whose outputs were kept, as users name them; None stands for data without a stage."""
     parts: tuple[bytes, ...] = ()
-    """Directories of which only parts are in the workspace, and stay there alone."""
+    """Partial directories that stay partial."""
 
 
 def restore(
@@ -63,10 +63,10 @@ def restore(
     relink: bool = False,
     progress: Progress = SILENT,
 ) -> Restored:
-    """Bring each place to what is wished for, below the folder `root`, or in the workspace.
+    """Check out each target below the directory `root`, or in the workspace.
 
-    Unsaved work is kept unless `force` is set. Without `notes`, the caller notes what was put where in the workspace.
-    Call it within `repo.exclusive()`.
+    Unsaved work stays unless `force` is set. Without `notes`, the caller records the placed data. Call it within
+    `repo.exclusive()`.
     """
     clear_leftovers(repo.layout.staging_dir)
     notes = notes and root is None
@@ -94,17 +94,17 @@ def restore(
 
 
 def is_finished(wish: Wish, kept: Sequence[Kept], lost: Sequence[Lost]) -> bool:
-    """Is what is wished for there, but for edits of what did not change?
+    """Whether a target is checked out, except for edits of files that both versions share.
 
-    Otherwise some files are still the old version, and it stays noted that dver placed them.
+    Otherwise some files are of the old version, and it stays recorded that dver placed them.
     """
     return wish.entry is None or not (lost or any(one.diverged for one in kept))
 
 
 def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
-    """Where plans are carried out: in the folder `root`, or in the workspace.
+    """Where plans are applied: in the directory `root`, or in the workspace.
 
-    Outside of the workspace nothing is linked to the store: gc does not know of links there.
+    Outside of the workspace, files are not linked to the store, because gc does not know them.
     """
     mode = LinkMode.AUTO if root is not None and repo.link_mode.shares_file else repo.link_mode
     return Destination(root or repo.layout.top, repo.layout.staging_dir, mode)
@@ -120,7 +120,7 @@ def plan_restore(
     relink: bool = False,
     progress: Progress = SILENT,
 ) -> list[CheckoutPlan]:
-    """What `restore` will do for each of `wishes`; `placed` is what dver has put into the workspace so far."""
+    """The plan for each of `wishes`; `placed` is the data that dver placed so far."""
     with repo.workspace.stat_cache.together():
         return [_plan(repo, wish, placed, force=force, root=root, relink=relink, progress=progress) for wish in wishes]
 
@@ -157,7 +157,7 @@ def _bases(repo: Repository, wish: Wish, placed: Mapping[bytes, tuple[Entry, ...
 
 
 def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: bool) -> None:
-    """Note in placed.json what `restore` puts at its places, beside what was `placed` there until it has `finished`."""
+    """Record in placed.json the targets of a checkout, beside the data `placed` before until it has `finished`."""
     changes: Placed = {}
     for wish in wishes:
         if wish.whole is not None:
@@ -184,7 +184,7 @@ def _each_once(*entries: Entry) -> tuple[Entry, ...]:
 
 
 def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
-    """What carrying out `plans` did, in files, and what was `lost`."""
+    """The result of applied `plans`, in files; `lost` are files without content."""
     replaced = {path for plan in plans for path, _ in plan.replace}
     unknown = {path for plan in plans for path, _, _ in plan.unknown}
     kept = tuple(kept for plan in plans for kept in plan.keep)
@@ -212,7 +212,7 @@ def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
 
 
 def together(parts: Sequence[Restored]) -> Restored:
-    """What several steps did, as one."""
+    """Several results as one."""
     return Restored(
         created=sum(part.created for part in parts),
         updated=sum(part.updated for part in parts),

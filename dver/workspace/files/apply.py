@@ -1,4 +1,4 @@
-"""Carrying out a checkout plan."""
+"""Applying checkout plans to the disk."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ from dver.workspace.scan.stat_cache import Record, StatCache
 from dver.workspace.state.store_links import StoreLinks
 
 _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY)
-"""A directory that cannot be removed for these has something new in it, is gone, or has a disk mounted on it."""
+"""Errors for a directory that has new files in it, is gone, or is a mount point. It stays."""
 
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
-"""A directory cannot be renamed to a name for these if something is there."""
+"""Errors of a rename of a directory onto an existing path."""
 
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""Why a directory cannot be changed."""
+"""Errors for a directory that cannot be changed."""
 
 _BATCH: Final = 256 << 20
-"""Bytes of files that are made before they are moved to their places: that much disk is needed beside the old ones."""
+"""Bytes of files in the staging directory at once: the disk space needed beside the old files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a plan is carried out: its paths are relative to `root`, and nothing is written outside of it."""
+    """Where a plan is applied. Its paths are relative to `root`, and nothing outside is written."""
 
     root: bytes
     scratch: bytes
-    """A folder for what is not finished, preferably on the same disk."""
+    """A directory for unfinished files, preferably on the same disk."""
     mode: LinkMode
 
     def absolute(self, path: bytes) -> bytes:
-        """Where `path` is."""
+        """The absolute path of `path`."""
         return self.root + b"/" + path
 
 
 def apply_plan(
     plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, *, progress: Progress = SILENT
 ) -> list[Lost]:
-    """Do all that `plan` says. Returns the paths whose content could not be had; everything else is done."""
+    """Apply `plan`. Returns the files whose content is missing or damaged; all others are checked out."""
     return apply_plans([plan], destination, store, cache, progress=progress)[0]
 
 
@@ -69,8 +69,11 @@ def apply_plans(
     *,
     progress: Progress = SILENT,
 ) -> list[list[Lost]]:
-    """The same for several plans of different paths: all removals come first, and the files of all are made together,
-    since a staging directory and a query for each of thousands of single files takes most of the time."""
+    """Apply plans of different paths together.
+
+    All removals come first, and the files of all plans share a staging directory and a query of the store: one of each
+    for thousands of single files would take most of the time.
+    """
     total = sum(bytes_in([*plan.create, *plan.replace]) for plan in plans)
     task = progress.task("checkout", total=total) if total else SILENT.task("checkout")
     with writing_to(destination.root), task as shown, Stages(destination.scratch) as stages, cache.together():
@@ -78,7 +81,7 @@ def apply_plans(
 
 
 def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> None:
-    """Delete what is to go, and take the steps out of `plan` whose file was edited since the scan."""
+    """Delete files, and drop steps from `plan` whose file was edited since the scan."""
     gone = []
     for path, entry in plan.remove:
         target = destination.absolute(path)
@@ -91,7 +94,7 @@ def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> N
 
 
 def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:
-    """Take the steps out of `plan` where something is that the scan did not see: ignored, or created since."""
+    """Drop steps from `plan` whose path has a file that the scan did not see: ignored, or created since."""
     free = []
     for path, entry in plan.create:
         if _in_the_way(destination, path, entry, force=plan.force):
@@ -116,7 +119,7 @@ def _in_the_way(destination: Destination, path: bytes, entry: Entry, *, force: b
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A file or link to make for the plan numbered `owner`. `entry` has the file's own name."""
+    """A file or link to write for the plan number `owner`. `entry` has the file's own name."""
 
     owner: int
     plan: CheckoutPlan
@@ -127,7 +130,7 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Carrying out plans. A path that changed since the scan is kept, and its step is taken out of the plan."""
+    """One application of plans. Paths that changed since the scan are kept, and their steps are dropped."""
 
     destination: Destination
     store: Store
@@ -138,7 +141,7 @@ class _Run:
     kept: set[bytes] = field(default_factory=set)
 
     def carry_out(self, plans: Sequence[CheckoutPlan]) -> list[list[Lost]]:
-        """Do all of it. Returns what each plan could not make."""
+        """Apply everything. Returns the failed files of each plan."""
         lost = [[Lost(path, entry, error) for path, entry, error in plan.unknown] for plan in plans]
         for folder in {os.path.dirname(path) for plan in plans for path in _touched(plan)}:
             refuse_symlinked_parents(self.destination.root, join(folder, b"file"))
@@ -159,7 +162,7 @@ class _Run:
         return lost
 
     def directories(self, plan: CheckoutPlan) -> list[Lost]:
-        """Make the directories of `plan` with all that is in them; each appears by one rename."""
+        """Write the new directories of `plan`, each with one rename."""
         maker = Materialiser(self.store, self.destination.mode, self.task)
         for path, entry in plan.create:
             if entry.kind is Kind.DIRECTORY and maker.directory(staged := self.stage(path), path, entry):
@@ -169,7 +172,7 @@ class _Run:
     def publish_directory(
         self, plan: CheckoutPlan, staged: bytes, path: bytes, records: Sequence[tuple[bytes, Record]]
     ) -> None:
-        """Move a directory to its place, unless something is there."""
+        """Rename a directory to its path, unless the path exists."""
         target = self.destination.absolute(path)
         try:
             with _naming(target):
@@ -183,7 +186,7 @@ class _Run:
             self.cache.put(self.destination.absolute(below), record)
 
     def files(self, steps: Sequence[_Step]) -> Iterator[tuple[_Step, Failure]]:
-        """Make files and links, each under a number in the staging directory of its disk. Yields those that fail."""
+        """Write files and links under numbers in the staging directory of their disk. Yields the failures."""
         by_stage: dict[bytes, dict[bytes, _Step]] = {}
         stage_of: dict[bytes, bytes] = {}
         for step in steps:
@@ -203,7 +206,7 @@ class _Run:
                     self.publish(stage + b"/" + name, wanted[name])
 
     def publish(self, staged: bytes, step: _Step) -> None:
-        """Move a file to its place, unless that would overwrite what nobody has looked at."""
+        """Rename a file to its path, unless that would overwrite content that the scan did not see."""
         plan, target = step.plan, self.destination.absolute(step.path)
         if step.is_new and not plan.force:
             if not move_to_free_name(staged, target):
@@ -214,24 +217,24 @@ class _Run:
             self.discard(staged, step, Why.EDITED)
 
     def replace(self, staged: bytes, target: bytes, step: _Step) -> None:
-        """Rename a file to its place, unless a directory is there: one that a pointer below needs, for instance."""
+        """Rename a file to its path, unless a directory is there, which a pointer below may need."""
         try:
             os.rename(staged, target)
         except IsADirectoryError:
             self.discard(staged, step, Why.IN_THE_WAY)
 
     def discard(self, staged: bytes, step: _Step, why: Why) -> None:
-        """Keep what is at the place of a file that was made."""
+        """Keep the existing path of a staged file."""
         os.unlink(staged)
         self.keep(step.plan, step.path, why)
 
     def keep(self, plan: CheckoutPlan, path: bytes, why: Why) -> None:
-        """Note that what is at `path` stays."""
+        """Record that `path` stays."""
         plan.keep.append(Kept(path, why))
         self.kept.add(path)
 
     def stage(self, path: bytes) -> bytes:
-        """A new path from which something can be renamed to `path`."""
+        """A new staging path that can be renamed to `path`."""
         parent = os.path.dirname(self.destination.absolute(path))
         os.makedirs(parent, exist_ok=True)
         return self.stages.new_beside(parent)
@@ -250,7 +253,7 @@ def _file_steps(plans: Sequence[CheckoutPlan]) -> Iterator[_Step]:
 
 
 def _batches(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
-    """Steps whose files may be on disk beside those that they replace."""
+    """Steps in groups whose files fit on the disk beside those that they replace."""
     batch: list[_Step] = []
     size = 0
     for step in steps:
@@ -265,7 +268,7 @@ def _batches(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
 
 @contextmanager
 def _naming(target: bytes) -> Iterator[None]:
-    """Have the errors name the directory of `target` where it cannot be changed, and no file in a staging folder."""
+    """Errors in the block name the directory of `target` instead of a file in a staging directory."""
     try:
         yield
     except OSError as error:
@@ -290,7 +293,7 @@ def _rmdir(path: bytes, cache: StatCache) -> None:
 
 
 def refuse_symlinked_parents(root: bytes, path: bytes) -> None:
-    """Raise UsageError if the way from `root` to `path` leads through a symbolic link, and so perhaps outside."""
+    """Raise UsageError if a parent of `path` below `root` is a symbolic link, which may lead out of the workspace."""
     parts = os.path.normpath(path).split(b"/")
     if parts[0] in (b"..", b""):
         raise UsageError(f"{os.fsdecode(path)!r} is outside of {os.fsdecode(root)!r}")

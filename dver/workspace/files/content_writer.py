@@ -1,4 +1,4 @@
-"""Writing content into files: from frames and loose blobs to a staged file or directory."""
+"""Writing tracked content into staged files and directories."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dver.workspace.files.file_writer import FileMaker
 from dver.workspace.scan.stat_cache import Record, directory_key, key_fields, make_record
 
 _WORTH_A_TICK: Final = 16 << 20
-"""Bytes that take longer to hash again than the clock takes to move on."""
+"""Bytes that take longer to hash than one tick of the clock."""
 
 
 class _Made(NamedTuple):
-    """A directory that was made: its record, when its last file was written, in ns, and the bytes of its own files."""
+    """A directory that was written: its record, the time of its last file in ns, and the bytes of its own files."""
 
     path: bytes
     record: Record
@@ -33,7 +33,7 @@ class _Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A path whose content could not be had, and why. `path` is relative to the checkout's root."""
+    """A file whose content is missing or damaged, and why. `path` is relative to the root of the checkout."""
 
     path: bytes
     entry: Entry
@@ -42,7 +42,7 @@ class Lost:
 
 @dataclass(slots=True)
 class Materialiser:
-    """Makes files from objects. What cannot be made is listed in `lost`, and the rest goes on."""
+    """Writes files from objects. Failures are listed in `lost`, and the rest goes on."""
 
     store: Store
     mode: LinkMode
@@ -51,8 +51,10 @@ class Materialiser:
     _made: list[_Made] = field(default_factory=list)
 
     def directory(self, staged: bytes, path: bytes, entry: Entry) -> bool:
-        """Make the directory `entry` at `staged`, which will be called `path`. False if what is in it is not known:
-        an empty directory would be taken for what was wanted."""
+        """Write the directory `entry` to `staged`, to be renamed to `path`.
+
+        False if its listing is unknown: an empty directory would look like a complete one.
+        """
         try:
             entries = self.store.tree(entry.oid)
         except (MissingObjectError, CorruptError) as error:
@@ -69,18 +71,17 @@ class Materialiser:
         return True
 
     def files(self, staged: bytes, path: bytes, entries: Sequence[Entry]) -> dict[bytes, bytes]:
-        """Make files and links in the folder `staged`, each under its name. Returns the stat key of each."""
+        """Write files and links into the directory `staged`, each under its name. Returns their stat keys."""
         made = FileMaker(self.store, self.mode, staged, self.task).make(entries)
         self.lost += [Lost(join(path, entry.name), entry, failure) for entry, failure in made.failures]
         return made.keys
 
     def take_records(self) -> list[tuple[bytes, Record]]:
-        """The records, by path, of the directories made since the last call that can be trusted if they are moved into
-        place now.
+        """The records of directories written since the last call, by path, to be trusted once they are renamed.
 
-        Nobody can have reached the files yet. Once they are in place, a change within a tick of the clock after they
-        were written would not show in their ctime: where that is possible, the directory is read again next time. That
-        may be much to read, so for large files the tick is waited for.
+        No other process has reached the files yet. Once they are in place, a change within the same tick of the clock
+        would not show in their ctime. Such a directory is read again next time. For large files that takes longer than
+        waiting for the tick, so this method waits.
         """
         now = time.time_ns()
         if any(made.own_size >= _WORTH_A_TICK and not would_show(made.newest, now) for made in self._made):

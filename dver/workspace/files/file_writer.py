@@ -1,4 +1,4 @@
-"""Making files from objects: frames and loose blobs become files in a folder that nobody else looks into yet."""
+"""Writing files from frames and loose blobs into a staging directory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dver.store.store import Store
 from dver.workspace.scan.stat_cache import stat_key
 
 _STREAMED: Final = 8 << 20
-"""Bytes from which on a blob is written piece by piece."""
+"""The smallest blob that is written piece by piece, in bytes."""
 _TARGET_MAX: Final = 4095
-"""Bytes that a symbolic link's target may have: Linux allows no more."""
+"""The longest target of a symbolic link in bytes, as on Linux."""
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 Failure = MissingObjectError | CorruptError
@@ -30,16 +30,16 @@ Failure = MissingObjectError | CorruptError
 
 @dataclass(slots=True)
 class Made:
-    """What was made of some entries."""
+    """The result of writing entries."""
 
     keys: dict[bytes, bytes] = field(default_factory=dict)
-    """The stat key of each file and link, by name."""
+    """The stat keys of files and links, by name."""
     failures: list[tuple[Entry, Failure]] = field(default_factory=list)
-    """Those that could not be made, and why."""
+    """Failed entries, and why."""
 
 
 class FileMaker:
-    """Makes files in the folder `staged`, each under its name."""
+    """Writes files into the directory `staged`, each under its name."""
 
     def __init__(self, store: Store, mode: LinkMode, staged: bytes, task: Task) -> None:
         self._store = store
@@ -49,7 +49,7 @@ class FileMaker:
         self._made = Made()
 
     def make(self, entries: Sequence[Entry]) -> Made:
-        """Make files and links. What cannot be made is listed, and the rest goes on."""
+        """Write files and links. Failures are listed, and the rest goes on."""
         by_oid: dict[Oid, list[Entry]] = {}
         for entry in entries:
             by_oid.setdefault(entry.oid, []).append(entry)
@@ -75,7 +75,7 @@ class FileMaker:
         return self._made
 
     def _loose_alone(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` to be linked to their loose blobs, though packs may have them as well."""
+        """The `oids` to link to their loose blobs, even if packs have them as well."""
         return self._store.loose.present(oids) if self._mode.shares_file else set()
 
     def _small(self, entry: Entry, content: bytes | CorruptError) -> None:
@@ -104,7 +104,7 @@ class FileMaker:
             self._task.advance(len(piece))
 
     def _loose(self, entry: Entry) -> None:
-        """A blob that is in no pack: loose, or not here at all."""
+        """Write a blob that is in no pack."""
         target = self._staged + b"/" + entry.name
         try:
             if not self._store.loose.present((entry.oid,)):
@@ -122,14 +122,14 @@ class FileMaker:
         self._task.advance(entry.size)
 
     def _not_found(self, entry: Entry) -> None:
-        """Say what is wrong, or do it all the same if the store finds it at a second look."""
+        """Report a missing blob, or write it if the store finds it at a second lookup."""
         if entry.kind is Kind.SYMLINK:
             self._small(entry, self._store.read(entry.oid))
         else:
             self._stream(entry)
 
     def _link(self, target: bytes, entry: Entry) -> bool:
-        """Let `target` be the store's own file. An executable cannot share the mode of one that is not."""
+        """Link `target` to the store's file. An executable cannot share the mode of a file that is not executable."""
         if entry.kind is not Kind.FILE:
             return False
         self._store.loose.verify(entry.oid)
@@ -172,14 +172,14 @@ def _no_target(entry: Entry) -> CorruptError:
 
 
 def _another_size(entry: Entry, size: int) -> CorruptError:
-    """Found out before anything is written: a recipe that names one chunk a million times would fill the disk."""
+    """Checked before writing: a recipe that names one chunk a million times would fill the disk."""
     return CorruptError(
         f"object {entry.oid.short} has {size} bytes", why=f"where it is listed it has {entry.size}: no dver wrote that"
     )
 
 
 def _permissions(entry: Entry) -> int:
-    """What the umask is applied to."""
+    """The mode before the umask."""
     return 0o777 if entry.kind is Kind.EXECUTABLE else 0o666
 
 

@@ -1,4 +1,4 @@
-"""Making files of the workspace that are the store's own (`cache.link` hardlink, symlink) the user's to edit."""
+"""Replacing files that are linked to the store (`cache.link` hardlink, symlink) with writable copies."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ class Linked:
 
     path: bytes
     source: bytes
-    """Where the content is: behind the link, or the file itself."""
+    """The file with the content: the target of the link, or the file itself."""
     oid: Oid
-    """By the name of the blob."""
+    """The oid in the name of the blob."""
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A file that is a private copy now."""
+    """A file that is a writable copy now."""
 
     path: bytes
     edited: bool
-    """Was it written to while it was the store's own file? Then the copy has the edits, and the store is damaged."""
+    """Whether the file was edited while it was linked. Then the copy has the edits, and the store is damaged."""
 
 
 def find_linked(paths: Iterable[bytes], store: Store) -> Iterator[Linked]:
-    """The files at or below the absolute `paths` that are hard links to blobs of `store`, or symbolic links to blobs of
-    any store."""
+    """Files at or below the absolute `paths` with hard links to blobs of `store`, or symbolic links to any store."""
     inodes, links = store.loose.inodes(), StoreLinks(store)
     for path in paths:
         for file in _files(path):
@@ -54,9 +53,9 @@ def find_linked(paths: Iterable[bytes], store: Store) -> Iterator[Linked]:
 def make_private(
     files: Iterable[Linked], store: Store, *, scratch: bytes, progress: Progress = SILENT
 ) -> list[Private]:
-    """Replace each of `files` by a writable copy of what it holds now, by one rename.
+    """Replace each file with a writable copy of its current content, by one rename.
 
-    Raises MissingObjectError where the content is gone, or CorruptError, and leaves the file alone.
+    Raises MissingObjectError or CorruptError if the content is missing or damaged, and leaves the file alone.
     """
     listed = list(files)
     done = []
@@ -70,7 +69,7 @@ def make_private(
 
 
 def _copy(file: Linked, store: Store, staged: bytes, task: Task) -> Oid:
-    """Write what `file` holds to `staged`; the oid of that."""
+    """Write the content of `file` to `staged` and return its oid."""
     hasher = large_hash()
     try:
         with open(staged, "xb") as copy:

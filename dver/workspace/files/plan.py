@@ -1,4 +1,4 @@
-"""What a checkout will do: decided beforehand, from trees alone, without looking at the disk."""
+"""The plan of a checkout, decided from trees alone. Pure: it reads no disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dver.store.trees.compare import TreeReader, join, paired, same
 
 
 class Why(Enum):
-    """Why a path is left as it is."""
+    """Why a path stays as it is."""
 
     MODIFIED = "modified"
     EDITED = "edited during this checkout"
@@ -23,44 +23,44 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A path with work that would be lost. `blocks` says that something else should be there."""
+    """A path with unsaved work. `blocks` says that the target has other content there."""
 
     path: bytes
     why: Why
     diverged: bool = False
-    """Should something else be there than what dver placed there, so that both changed?"""
+    """Whether the target differs from the data that dver placed there, so that both sides changed."""
 
     @property
     def blocks(self) -> bool:
-        """Does it keep the wanted content from its place?"""
+        """Whether the kept file blocks target content."""
         return self.why is not Why.NEW
 
 
 @dataclass(slots=True)
 class CheckoutPlan:
-    """The steps, to be done in this order. Paths are relative to one folder, such as the project's root."""
+    """Steps, in the order of their execution. Paths are relative to one directory, such as the project's root."""
 
     remove: list[tuple[bytes, Entry]] = field(default_factory=list)
-    """Files and links to delete; what they hold is saved."""
+    """Files and links to delete; their content is saved."""
     remove_directories: list[bytes] = field(default_factory=list)
-    """Directories to delete if they are empty then; deepest first."""
+    """Directories to delete if they are empty by then, deepest first."""
     create: list[tuple[bytes, Entry]] = field(default_factory=list)
-    """What is not there yet: files, links, and directories with all that is below them."""
+    """New files, links, and directories with all their content."""
     replace: list[tuple[bytes, Entry]] = field(default_factory=list)
-    """Files and links to put in the place of others."""
+    """Files and links that replace others."""
     found: dict[bytes, Entry] = field(default_factory=dict)
-    """What the scan found at the paths to replace; where it is not here, the same content as the new one."""
+    """The scanned entries of paths to replace; missing where the content is the same as the target's."""
     keep: list[Kept] = field(default_factory=list)
-    """Unsaved work, left as it is."""
+    """Unsaved work that stays."""
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
-    """Directories whose wanted entries cannot be read, left as they are."""
+    """Directories whose target listing cannot be read; they stay."""
 
     force: bool = False
-    """Unsaved work counts for nothing, whether it was foreseen or not."""
+    """Whether unsaved work is overwritten, also if the plan did not foresee it."""
 
     @property
     def is_empty(self) -> bool:
-        """Is there nothing to do?"""
+        """Whether there is nothing to do."""
         return not (self.remove or self.remove_directories or self.create or self.replace)
 
 
@@ -73,14 +73,14 @@ class _Rules:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something to check out, at `path`."""
+    """Data to check out at `path`."""
 
     path: bytes
     have: Entry | None
-    """What the workspace has."""
+    """The entry in the workspace."""
     want: Entry | None
     bases: tuple[Entry, ...] = ()
-    """The trees or files that dver itself may have put there: what is in none of them is the user's own."""
+    """Trees or files that dver may have placed there. Files in none of them belong to the user."""
 
 
 def plan_checkout(
@@ -90,9 +90,9 @@ def plan_checkout(
     saved: Callable[[Iterable[Oid]], set[Oid]],
     force: bool = False,
 ) -> CheckoutPlan:
-    """How to get from what the workspace has to what is wanted.
+    """The plan from the workspace to the target.
 
-    `saved` answers which oids are in the store. With `force`, unsaved work counts for nothing.
+    `saved` returns the oids that are in the store. With `force`, unsaved work is overwritten.
     """
     plan = CheckoutPlan(force=force)
     rules = _Rules(read, saved, force)
@@ -134,7 +134,7 @@ def _visit_directory(
 def _replace_directory(
     plan: CheckoutPlan, path: bytes, have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules
 ) -> None:
-    """A directory has to go: all that is saved below it, then the directory itself where nothing is left."""
+    """Remove a directory: all saved files below it, and the directory itself if nothing is left."""
     if want is None and not bases and not rules.force and not rules.read(have.oid):
         plan.keep.append(Kept(path, Why.NEW))
         return
@@ -171,8 +171,10 @@ def _replace_file(
 
 
 def _may_go(have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules) -> bool:
-    """Is nothing lost when `have` goes? A file that only the user put there stays, even where its bytes are saved:
-    its name says something too."""
+    """Whether `have` may be deleted without loss.
+
+    A file that only the user put there stays even if its content is saved: its name carries information too.
+    """
     if want is None and not bases:
         return False
     return have.oid in rules.saved((have.oid,))
@@ -198,10 +200,10 @@ def _children(base: Entry, read: TreeReader) -> dict[bytes, Entry]:
 
 
 def files_in(steps: Sequence[tuple[bytes, Entry]]) -> int:
-    """How many files the steps concern."""
+    """The number of files in the steps."""
     return sum(entry.files for _, entry in steps)
 
 
 def bytes_in(steps: Sequence[tuple[bytes, Entry]]) -> int:
-    """How many bytes the steps concern."""
+    """The number of bytes in the steps."""
     return sum(entry.size for _, entry in steps)

@@ -1,5 +1,4 @@
-"""Looking again at files right before a checkout replaces or removes them: in a long one, the scan was a while ago, and
-they may have been edited since."""
+"""Checks right before a checkout replaces or removes files: they may have been edited since the scan."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ from dver.workspace.scan.stat_cache import StatCache, stat_key
 from dver.workspace.state.store_links import StoreLinks, content_status
 
 _Known = dict[bytes, tuple[bytes, Entry]]
-"""Stat key and entry of each name in a directory."""
+"""Stat keys and entries by name."""
 
 
 class Recheck:
-    """Tells whether files are still what a scan found. One `lstat` for each, where the stat cache knows the file."""
+    """Checks whether files still match a scan, with one `lstat` each where the stat cache knows the file."""
 
     def __init__(self, cache: StatCache, links: StoreLinks) -> None:
         self._cache = cache
@@ -30,7 +29,7 @@ class Recheck:
         self._known: _Known = {}
 
     def is_unchanged(self, path: bytes, found: Entry) -> bool:
-        """Is the file or link at the absolute `path` still what the scan `found`? So it is if it is gone."""
+        """Whether the file or link at the absolute `path` still matches the scanned `found`; true if it is gone."""
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -46,7 +45,7 @@ class Recheck:
         return False
 
     def _states(self, folder: bytes, name: bytes) -> Iterator[tuple[bytes, Entry]]:
-        """What the stat cache knows of a file: as one of its directory, and by itself."""
+        """The records of a file in the stat cache: in its directory's record, and in its own."""
         if folder != self._folder:
             self._folder, self._known = folder, self._by_name(folder)
         if name in self._known:

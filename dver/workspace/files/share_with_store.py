@@ -1,4 +1,4 @@
-"""Letting large files of the workspace be the store's own, where `cache.link` asks for it."""
+"""Replacing large files of the workspace with links to the store, where `cache.link` asks for it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def share_with_store(path: bytes, store: Store, mode: LinkMode, cache: StatCache, *, scratch: bytes) -> None:
-    """Replace large files at or below `path` by links to their loose blobs. What has changed meanwhile stays, and so
-    does what a program has open for writing, and what has other names of the user's own.
+    """Replace large files at or below `path` with links to their loose blobs.
 
-    Executables, which cannot share the mode of the store's files, get a file of their own if they have none.
+    Files that changed meanwhile, are open for writing, or have other hard links of the user's stay. Executables cannot
+    share the mode of the store's files; they get a file of their own.
     """
     with Stages(scratch) as stages:
         for file, entry in _large_files(path, cache):

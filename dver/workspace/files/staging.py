@@ -1,8 +1,8 @@
-"""A place on the workspace's own disk where files are made before they are moved to where they belong.
+"""Staging directories on the disk of the workspace, from which files are renamed into place.
 
-A file, or a whole directory, appears in the workspace by one rename: complete or not at all. The place is a folder
-below `.git`, where nobody sees what a killed process left; or, where that is another disk, a hidden one beside the
-target. It is locked while it is used: one that nobody locks is left over, and the next checkout clears it away.
+A file or a whole directory appears in the workspace by one rename: complete or not at all. The staging directory is
+below `.git`, where leftovers of a killed process disturb no one; on another disk it is a hidden directory beside the
+target. It is locked while in use. The next checkout deletes unlocked ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STEM: Final = "stage"
 
 
 class Stages:
-    """One staging folder for each disk that is written to. They are gone when the `with` block ends."""
+    """One staging directory per disk. They are deleted when the `with` block ends."""
 
     def __init__(self, preferred: bytes) -> None:
         self._preferred = preferred
@@ -40,18 +40,18 @@ class Stages:
             shutil.rmtree(folder, ignore_errors=True)
 
     def beside(self, folder: bytes) -> bytes:
-        """A staging folder from which files can be renamed into `folder`."""
+        """A staging directory from which files can be renamed into `folder`."""
         device = os.stat(folder).st_dev
         if device not in self._folders:
             self._folders[device] = self._open(folder)
         return self._folders[device]
 
     def new_beside(self, folder: bytes) -> bytes:
-        """The path of something new in such a staging folder."""
+        """A new path in such a staging directory."""
         return self.beside(folder) + b"/" + self.new_name()
 
     def new_name(self) -> bytes:
-        """A name that nothing in these staging folders has yet."""
+        """A name that these staging directories do not have yet."""
         return b"%d" % next(self._numbers)
 
     def _open(self, folder: bytes) -> bytes:
@@ -68,8 +68,11 @@ class Stages:
 
 
 def _can_rename(source: bytes, target: bytes) -> bool:
-    """Equal device numbers are not enough: a rename across a bind mount fails all the same. So one is tried, of
-    nothing: the kernel compares the mounts before it looks for the file, and no file is left if we are killed."""
+    """Whether files can be renamed between two directories.
+
+    Equal device numbers are not enough: a rename across a bind mount fails too. The test renames a missing file: the
+    kernel compares the mounts first, and a kill leaves no file behind.
+    """
     if os.stat(source).st_dev != os.stat(target).st_dev:
         return False
     name = os.fsencode(temporary_name("probe"))

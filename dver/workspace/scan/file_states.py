@@ -1,4 +1,4 @@
-"""The states of files: a digest of what `lstat` says of each, which any write or replacement changes."""
+"""Digests of `lstat` results, which change with any write to a file or its replacement."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dver.workspace.scan.stat_cache import fingerprint, without_ctime
 
 
 class FileStates:
-    """One digest for each file or directory that a scan was asked for.
+    """One digest per scanned file or directory.
 
-    Without `ctimes`, they leave out ctimes: that of a file changes with its other hard links, too.
+    `ctimes` can be left out: they change with a file's other hard links, too.
     """
 
     def __init__(self, *, ctimes: bool = True) -> None:
@@ -21,11 +21,11 @@ class FileStates:
         self._current = xxh3_128()
 
     def begin(self, name: bytes) -> None:
-        """What is noted from now on belongs to `name`."""
+        """Start the digest of `name`."""
         self._current = self._digests[name] = xxh3_128()
 
     def note(self, keys: Sequence[bytes], names: Sequence[bytes]) -> None:
-        """Add files by their stat keys; those of directories are empty."""
+        """Add the stat keys of files; those of directories are empty."""
         if not self._ctimes:
             keys = [without_ctime(key) if key else key for key in keys]
         self._current.update(fingerprint(keys, names))

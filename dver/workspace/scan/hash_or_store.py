@@ -1,4 +1,4 @@
-"""What a scan does with content: only hash it (`status`, `diff`), or keep it too (`add`)."""
+"""The content of scanned files: hashed only (`status`, `diff`), or stored too (`add`)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from dver.workspace.scan.stat_cache import key_fields
 from dver.workspace.state.store_links import edited
 
 _WORTH_SHARING: Final = 64
-"""Files from which on the pool gets a share: below, asking costs more than it saves."""
+"""The smallest number of files for which the worker pool pays off."""
 _BATCH: Final = 8 << 20
-"""Bytes of small files that are held in memory before they go to the store together."""
+"""Bytes of small files held in memory before they are stored together."""
 
 
 class HashOnly:
-    """Hashes files; keeps nothing."""
+    """Hashes files and stores nothing."""
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
         """See `Intake`."""
@@ -55,9 +55,9 @@ class HashOnly:
 
 
 class KeepInStore:
-    """Hashes files and keeps them in the store, with the help of a pool. To be used in a `with` block.
+    """Hashes and stores files, with the help of a worker pool. Use it in a `with` block.
 
-    What the pool has kept can be found once the block has ended well, before that of the writer does.
+    Objects stored by the pool can be found when the block has ended without an error, before the writer's block ends.
     """
 
     def __init__(self, writer: StoreWriter, mode: LinkMode, pool: WorkerPool) -> None:
@@ -139,7 +139,7 @@ class KeepInStore:
         return taken
 
     def _refuse_edited(self, path: bytes, taken: Taken) -> None:
-        """Raise CorruptError for a hard link to a blob of the store that has another content than its name says."""
+        """Raise CorruptError for a hard link to a blob of the store whose content does not match its name."""
         status = os.stat(path)
         if status.st_nlink > 1:
             inodes = self._inodes = self._inodes or self._writer.store.loose.inodes()
@@ -148,7 +148,7 @@ class KeepInStore:
 
 
 class _AtMost:
-    """Reports the bytes of one file, each once, though a file that changes is read again."""
+    """Reports the bytes of one file once each, even if the file is read again after a change."""
 
     def __init__(self, task: Task, size: int) -> None:
         self._task = task
@@ -156,28 +156,28 @@ class _AtMost:
         self._told = 0
 
     def advance(self, amount: int) -> None:
-        """`amount` more bytes were read."""
+        """Report `amount` more bytes."""
         amount = min(amount, self._size - self._told)
         if amount > 0:
             self._told += amount
             self._task.advance(amount)
 
     def finish(self, size: int) -> None:
-        """The file, of `size` bytes, is kept."""
+        """Report the file of `size` bytes as stored."""
         self._task.advance(size - self._told)
         self._told = size
 
 
 def storing_pool(root: Path, database: Path, sharing: Sharing = PRIVATE) -> WorkerPool:
-    """Processes that help to keep files in the store at `root`, which is used as `sharing` says.
+    """Worker processes that store files in the store at `root`, with the permissions of `sharing`.
 
-    To be made before this process opens `database`: SQLite must not be used in a process that was forked later.
+    Create it before this process opens `database`: SQLite connections must not be used after a fork.
     """
     return WorkerPool(lambda: _Keeper(root, database, sharing))
 
 
 class _Keeper:
-    """A member of the pool: keeps its share of the files, in packs of its own."""
+    """A worker that stores its share of the files, in packs of its own."""
 
     def __init__(self, root: Path, database: Path, sharing: Sharing) -> None:
         self._root = root
@@ -199,7 +199,7 @@ class _Keeper:
 
 
 def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], report: Report) -> list[Taken]:
-    """Read files that fit in memory, and keep them. `report` learns of the bytes that are kept."""
+    """Read and store files that fit in memory. `report` receives the number of stored bytes."""
     taken: list[Taken] = []
     batch: list[tuple[Oid, bytes]] = []
     batched = 0

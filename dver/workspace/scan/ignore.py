@@ -1,4 +1,4 @@
-"""`.dverignore`, and DVC's `.dvcignore`: files that dver leaves alone, in the syntax of gitignore."""
+"""`.dverignore` and DVC's `.dvcignore`: files that scans skip, in the syntax of gitignore."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 FILE_NAMES: Final = (b".dvcignore", b".dverignore")
-"""In one folder, the last one has the last word."""
+"""In one directory, the later file overrides the earlier."""
 
 
 class IgnoreRules(Protocol):
-    """Which files a scan leaves out. Paths are absolute."""
+    """Files that a scan skips. Paths are absolute."""
 
     def applies_in(self, folder: bytes) -> bool:
-        """Is there any rule for what lies in `folder`?"""
+        """Whether any rule applies to files in `folder`."""
 
     def ignores(self, path: bytes, *, is_directory: bool) -> bool:
-        """Is `path` left out?"""
+        """Whether `path` is skipped."""
 
     def ignores_empty(self, folder: bytes) -> bool:
-        """Is `folder` left out if nothing in it counts?"""
+        """Whether `folder` is skipped if all files in it are."""
 
 
 class Ignore:
-    """The rules of all `.dverignore` and `.dvcignore` files from the folder `root` down. The deepest file has the last
-    word."""
+    """The rules of all `.dverignore` and `.dvcignore` files from the directory `root` down. The deepest file wins."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root

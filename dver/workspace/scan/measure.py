@@ -1,4 +1,4 @@
-"""How many bytes there are to read, before any is read."""
+"""The size of files to read, known before any is read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dver.workspace.scan.ignore import IgnoreRules
 
 
 def size_of(path: bytes, ignore: IgnoreRules) -> int:
-    """The bytes of the file at `path`, or of all files below it that `ignore` does not leave out.
+    """The bytes of the file at `path`, or of all files below it that `ignore` does not skip.
 
-    What cannot be listed counts for nothing: the scan that follows reports it.
+    Unreadable directories count as empty: the scan reports them.
     """
     try:
         status = os.lstat(path)

@@ -1,4 +1,4 @@
-"""Reading the workspace: which files there are, and the oid of each, hashing only what the stat cache does not know."""
+"""Scans of the workspace: its files and their oids. Only files unknown to the stat cache are hashed."""
 
 from __future__ import annotations
 
@@ -34,34 +34,36 @@ from dver.workspace.scan.stat_cache import (
 from dver.workspace.state.store_links import StoreLink, StoreLinks, content_status, dangling, edited
 
 _CHANGED: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
-"""What reading a path says if it was replaced or deleted after it had been listed."""
+"""Errors for a path that was replaced or deleted after its directory was listed."""
 
 
 class Intake(Protocol):
-    """What happens to the content of files, links and directories that a scan meets for the first time."""
+    """The use of content that is new to a scan: see `hash_or_store`."""
 
     def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
-        """Read regular files; in the same order, their oids."""
+        """Read regular files. Returns their oids in the same order."""
 
     def linked(self, candidate: Candidate, task: Task) -> Taken:
-        """Read a file of a store that a link in the workspace leads to, without keeping it."""
+        """Hash the file of a store that a link in the workspace leads to."""
 
     def link(self, target: bytes) -> Oid:
-        """Take a symbolic link's target text."""
+        """Process a symbolic link's target text."""
 
     def tree(self, oid: Oid, content: bytes) -> None:
-        """Take an encoded tree object."""
+        """Process an encoded tree object."""
 
     def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
-        """Those of `oids` whose content is wanted even where the stat cache knows the file: the cache tells what a
-        file holds, not that anybody has kept it. A function, since only who keeps content asks for them."""
+        """The `oids` whose content is needed although the stat cache knows the files.
+
+        The stat cache knows what a file holds, not whether the store has it. Only an intake that stores content asks.
+        """
 
 
 class Snapshot:
-    """What a scan found. `tree` answers for every directory below `root`, saved in the store or not.
+    """The result of a scan. `tree` returns any directory below `root`, stored or not.
 
-    `foreign` are links into a store that is not the one in use. `states` are digests by the name of each file and
-    directory that was asked for: another one after any write to a file there, even if its content is the same again.
+    `foreign` are links into a store other than the one in use. `states` are digests by the name of each requested file
+    and directory; they change with any write to a file there, even of the same content.
     """
 
     def __init__(
@@ -77,26 +79,26 @@ class Snapshot:
         self._directories = directories
 
     def tree(self, oid: Oid) -> Sequence[Entry] | None:
-        """The entries of a directory of this snapshot, or None if it has none with this oid."""
+        """The entries of a directory of this snapshot; None if no directory has this oid."""
         record = self._directories.get(oid)
         return None if record is None else record.entries()
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder that is being scanned: its names in order, a key for each, and the records of the folders in it."""
+    """A directory during a scan: its names in order, their keys, and the records of its subdirectories."""
 
     path: bytes
     names: list[bytes]
     keys: list[bytes]
     below: Mapping[bytes, Record]
     now: int
-    """When it was listed, in ns."""
+    """The time of the listing, in ns."""
     lag: Callable[[], int]
-    """By how many ns the clock of the disk is behind."""
+    """How far the clock of the disk is behind, in ns."""
 
     def settle(self, at: int, key: bytes) -> None:
-        """The name numbered `at` was read when its key was `key`: trust that if a later change would show."""
+        """Trust the name number `at`, read with `key`, if a later change would show in its ctime."""
         self.keys[at] = key if is_settled(key, self.now - self.lag()) else UNTRUSTED
 
 
@@ -105,7 +107,7 @@ def _no_lag() -> int:
 
 
 class Scanner:
-    """Scans paths below one project."""
+    """Scans paths of one project."""
 
     def __init__(
         self,
@@ -132,7 +134,7 @@ class Scanner:
         self._states = FileStates()
 
     def scan(self, path: bytes, name: bytes) -> Snapshot | None:
-        """The snapshot of the file or directory at the absolute `path`, called `name` in it; None if there is none."""
+        """The snapshot of the file or directory at the absolute `path`, named `name`; None if it is missing."""
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -140,8 +142,10 @@ class Scanner:
         return self._snapshot(lambda task: self._scan_top(path, name, status, task))
 
     def look(self, folder: bytes, names: Sequence[bytes]) -> Snapshot | None:
-        """The snapshot of a directory that has only those of `names` that there are in the directory at the absolute
-        path `folder`; None if there is none. What is ignored counts as well: it was asked for by name."""
+        """The snapshot of a directory with only the existing `names` of the absolute `folder`; None if it is missing.
+
+        Ignored files count: they were asked for by name.
+        """
         if not os.path.isdir(folder):
             return None
         return self._snapshot(lambda task: self._look(folder, names, task))
@@ -232,7 +236,7 @@ class Scanner:
         return bool(self._intake.lacking(record.oids))
 
     def _list(self, path: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
-        """All names in order; the key of each file, and nothing for each directory; the names of those again."""
+        """All names in order, the keys of files (directories have an empty key), and the names of directories."""
         with os.scandir(path) as listing:
             found = sorted([(entry.name, entry) for entry in listing], key=_first)
         check = self._ignore if self._ignore is not None and self._ignore.applies_in(path) else None
@@ -254,7 +258,7 @@ class Scanner:
         return names, keys, subdirectories
 
     def _key(self, path: bytes, status: os.stat_result) -> bytes:
-        """The stat key of what is at `path`; of a link into a store, that of the file that it stands for."""
+        """The stat key of a path; for a link into a store, the key of the file behind it."""
         link = self._links.at(path, status) if self._links is not None else None
         if link is not None:
             self._linked[path] = link
@@ -265,7 +269,7 @@ class Scanner:
     def _read_again(
         self, folder: _Folder, old: Mapping[bytes, tuple[bytes, Entry]], task: Task, *, as_directory: bool = True
     ) -> Record:
-        """The record of a folder in which something may have changed since the keys and entries of `old`."""
+        """The new record of a directory that may differ from the keys and entries of `old`."""
         _refuse_bad_names(folder)
         found = self._known(folder, old)
         lacking = self._intake.lacking(lambda: [entry.oid for entry in found if entry is not None])
@@ -283,7 +287,7 @@ class Scanner:
         return make_record(oid, entries, folder.keys, size=size, files=files)
 
     def _known(self, folder: _Folder, known: Mapping[bytes, tuple[bytes, Entry]]) -> list[Entry | None]:
-        """The entries of directories, which were scanned already, and of files that did not change."""
+        """The entries of scanned directories and of unchanged files."""
         entries: list[Entry | None] = []
         for name, key in zip(folder.names, folder.keys, strict=True):
             if name in folder.below:
@@ -301,7 +305,7 @@ class Scanner:
                 folder.settle(at, folder.keys[at])
 
     def _take_linked(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
-        """Take files that are links into a store: what is behind them, whatever the blob is called."""
+        """Process links into a store by the content behind them, whatever the blob's name says."""
         for at in unknown:
             link = self._linked.get(_path(folder, at))
             if link is None or not stat.S_ISREG(key_fields(folder.keys[at]).mode):
@@ -314,7 +318,7 @@ class Scanner:
             folder.settle(at, taken.key)
 
     def _kept(self, link: StoreLink, taken: Taken, task: Task) -> Taken:
-        """The content behind `link`, kept in the store in use if the intake wants that."""
+        """Store the content behind `link` in the store in use, if the intake stores content."""
         if not self._intake.lacking(lambda: [taken.oid]):
             return taken
         if self._links is not None and self._links.is_current(link) and taken.oid != link.oid:
@@ -363,7 +367,7 @@ def _path(folder: _Folder, at: int) -> bytes:
 
 
 def _slot(path: bytes) -> bytes:
-    """Where the record of a file on its own is, which is that of a directory of one: the same code and guarantees."""
+    """The cache path of a single file's record, which has the form of a directory with one file."""
     return path + b"/"
 
 

@@ -1,4 +1,4 @@
-"""Reading files that other programs may write to: a file that changes meanwhile is read again, or refused."""
+"""Reads of files that other programs may write: a file that changes meanwhile is read again, or refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TRIES: Final = 3
 
 
 class Candidate(NamedTuple):
-    """A file whose oid is not known: its absolute path, and what `lstat` said of it."""
+    """A file without a known oid: its absolute path and its `lstat`."""
 
     path: bytes
     key: bytes
 
 
 class Taken(NamedTuple):
-    """A file's oid, and what `fstat` said when all of it had been read."""
+    """A file's oid, and its `fstat` after it was read to the end."""
 
     oid: Oid
     key: bytes
@@ -32,9 +32,10 @@ class Taken(NamedTuple):
 def open_unchanged(
     candidate: Candidate, read: Callable[[int], Oid], *, identity: Callable[[bytes], object] = bytes
 ) -> Taken:
-    """`read` an open file to its end, again if it changed meanwhile. Raises ConflictError if it never holds still.
+    """Call `read` with an open file, again if the file changes meanwhile.
 
-    A file has changed if the `identity` of its key has, which ought to leave out what `read` itself does to the file.
+    Raises ConflictError if it keeps changing. `identity` selects the parts of the stat key to compare; it leaves out
+    those that `read` itself changes.
     """
     expected = candidate.key
     for _ in range(_TRIES):
@@ -60,7 +61,7 @@ def open_unchanged(
 
 
 def changing(path: str) -> ConflictError:
-    """The error for a path that was replaced or deleted while it was read."""
+    """The error for a path that was replaced or deleted during the read."""
     return ConflictError(
         f"{path!r} was replaced or deleted while it was read",
         why="another program works on the data",

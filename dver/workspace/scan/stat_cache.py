@@ -1,7 +1,7 @@
-"""The stat cache: what each directory of the workspace held when it was last read, and the oids of that.
+"""The stat cache: the files and oids of each directory of the workspace at its last scan.
 
-One record a directory. A record's fingerprint joins what `lstat` said of each file (and the oid of each
-subdirectory) with the names, so that "nothing changed here" is one comparison of two byte strings.
+One record per directory. A record's fingerprint joins names, stat keys of files and oids of subdirectories, so that
+"nothing changed here" is one comparison of two byte strings.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from dver.store.objects.database import Database
 _STAT: Final = Struct("<IQqqQ")
 KEY_SIZE: Final = _STAT.size
 UNTRUSTED: Final = bytes(KEY_SIZE)
-"""The key of a file that may have changed since it was read, without `lstat` being able to tell."""
+"""The key of a file that may have changed since it was read without a visible change of its `lstat`."""
 
 _HEAD: Final = Struct("<32sQQI")
 _CHECKSUM: Final = 8
 
 
 def stat_key(status: os.stat_result) -> bytes:
-    """What identifies a state of a file: mode, size, mtime, ctime and inode."""
+    """The identity of a file's state: mode, size, mtime, ctime and inode."""
     return _STAT.pack(
         status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & 0xFFFFFFFFFFFFFFFF
     )
 
 
 def directory_key(oid: Oid) -> bytes:
-    """The key of a subdirectory: its content's."""
+    """The key of a subdirectory: the oid of its content."""
     return oid + b"dir\0"
 
 
 class KeyFields(NamedTuple):
-    """A stat key, taken apart. Times are in ns."""
+    """The fields of a stat key. Times are in ns."""
 
     mode: int
     size: int
@@ -58,12 +58,12 @@ def key_fields(key: bytes) -> KeyFields:
 
 
 def without_ctime(key: bytes) -> bytes:
-    """A file's key that stays the same if only its ctime changes."""
+    """A file's key without its ctime."""
     return _STAT.pack(*key_fields(key)._replace(ctime=0))
 
 
 def is_settled(key: bytes, now_ns: int) -> bool:
-    """Would a change after `now_ns` surely show in the file's ctime?"""
+    """Whether a change after `now_ns` would surely change the file's ctime."""
     return would_show(key_fields(key).ctime, now_ns)
 
 
@@ -83,7 +83,7 @@ def fingerprint(keys: Iterable[bytes], names: Sequence[bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the cache knows of one directory. `leaf` is its entries, encoded; `size` in bytes, `files` counts leaves."""
+    """The cached state of one directory. `leaf` is its encoded entries; `size` in bytes, `files` counts files."""
 
     oid: Oid
     size: int
@@ -92,35 +92,35 @@ class Record:
     leaf: bytes
 
     def entry(self, name: bytes) -> Entry:
-        """The directory, as its parent has it under `name`."""
+        """The directory as an entry of its parent, named `name`."""
         return Entry(name, Kind.DIRECTORY, self.oid, self.size, self.files)
 
     def oids(self) -> list[Oid]:
-        """The directory's own oid and those of its entries."""
+        """The oids of the directory and of its entries."""
         return [self.oid, *oids_of_leaf(self.leaf)]
 
     def entries(self) -> tuple[Entry, ...]:
-        """The directory's own entries."""
+        """The directory's entries."""
         found = decode(self.leaf)
         assert isinstance(found, Leaf)
         return found.entries
 
     def by_name(self) -> dict[bytes, tuple[bytes, Entry]]:
-        """Key and entry of each name."""
+        """Keys and entries by name."""
         keys = self.fingerprint
         return {
             entry.name: (keys[at * KEY_SIZE : (at + 1) * KEY_SIZE], entry) for at, entry in enumerate(self.entries())
         }
 
     def encode(self) -> bytes:
-        """The record as the database keeps it."""
+        """The record as stored in the database."""
         head = _HEAD.pack(self.oid, self.size, self.files, len(self.fingerprint))
         body = b"".join((head, self.fingerprint, self.leaf))
         return body + xxh3_64_digest(body)
 
     @classmethod
     def decode(cls, kept: bytes) -> Record | None:
-        """The reverse of `encode`; None for a record that the disk has damaged, which SQLite would not notice."""
+        """The reverse of `encode`; None for a record damaged on disk, which SQLite does not notice."""
         content = kept[:-_CHECKSUM]
         if xxh3_64_digest(content) != kept[-_CHECKSUM:]:
             return None
@@ -138,7 +138,7 @@ _WRITE_EVERY: Final = 256
 
 
 class StatCache:
-    """The records of all directories, by absolute path. Written in batches; nothing is lost with them but time."""
+    """The records of all directories, by absolute path. Written in batches; a loss costs only time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -154,20 +154,20 @@ class StatCache:
         return None
 
     def put(self, path: bytes, record: Record) -> None:
-        """Remember `record`; `flush` makes it last."""
+        """Cache `record`; `flush` writes it to disk."""
         self._pending[path] = record
         if len(self._pending) >= _WRITE_EVERY:
             self.flush()
 
     def forget(self, path: bytes) -> None:
-        """The directory `path` is gone."""
+        """Drop the record of the directory `path`."""
         self._pending.pop(path, None)
         self._database.write("DELETE FROM directories WHERE path = ?", [(path,)])
 
     def move(self, old: bytes, new: bytes) -> None:
-        """What was the file or directory `old` is called `new` now: what is known of it and all below goes along.
+        """Rename the records of a file or directory `old`, and of everything below, to `new`.
 
-        A file that was itself renamed has another ctime, and is read again.
+        A renamed file has another ctime, and is read again.
         """
         self.flush()
         self._database.write(
@@ -178,7 +178,7 @@ class StatCache:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Around several scans: what they find is written at the end, and not after each of them."""
+        """A block of several scans, written to disk once at its end."""
         self._held += 1
         try:
             yield
@@ -187,7 +187,7 @@ class StatCache:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is pending, unless it can wait."""
+        """Write pending records, unless they can wait."""
         if self._pending and (not self._held or len(self._pending) >= _WRITE_EVERY):
             rows = [(path, record.encode()) for path, record in self._pending.items()]
             with self._database.transaction():

@@ -1,8 +1,8 @@
-"""Whether data was edited or its pointer moved: decided from trees alone, without looking at the disk.
+"""The state of tracked data: unchanged, modified, out of date or diverged. Pure: it compares trees.
 
-Three versions tell the two apart: what the pointer or lock records, what dver placed in the workspace, and what is in
-the workspace. A path is *edited* if its content is none that dver placed there. It is *behind* if recording it would
-take back a change of the pointer.
+Three versions decide: the recorded one of the pointer or lock, the one that dver placed, and the one in the workspace.
+A path is *modified* if its content is none that dver placed there. It is *behind* if recording it would revert a change
+of the pointer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dver.store.trees.compare import TreeReader, same
 from dver.workspace.state.placed import NOTHING
 
 Listing = Callable[[Oid, Collection[bytes] | None], Mapping[bytes, Entry]]
-"""Answers with the entries of a directory, by name: those of some names, or all."""
+"""Reads entries of a directory by name: some names, or all."""
 
 
 class DataState(Enum):
@@ -25,17 +25,17 @@ class DataState(Enum):
 
     UNCHANGED = "unchanged"
     OUT_OF_DATE = "out of date"
-    """The pointer moved, and the data is what dver placed there before: nothing in it is the user's."""
+    """The pointer moved, and the data is what dver placed before. No file has unsaved changes."""
     MODIFIED = "modified"
     """The data was edited, and the pointer did not move."""
     DIVERGED = "diverged"
     """The data was edited, and the pointer moved."""
     ABSENT = "absent"
-    """Nothing is there."""
+    """There is no data."""
 
     @property
     def is_behind(self) -> bool:
-        """Would recording the data take back a change of the pointer?"""
+        """Whether recording the data would revert a change of the pointer."""
         return self in (DataState.OUT_OF_DATE, DataState.DIVERGED)
 
 
@@ -48,10 +48,10 @@ def data_state(
     *,
     part: bool = False,
 ) -> DataState:
-    """The state of data of which the workspace has `found`, the pointer says `recorded`, and dver has `placed` there.
+    """The state of data: `found` in the workspace, `recorded` in the pointer, and `placed` by dver.
 
-    More than one version is placed where a checkout was not finished: each file is then of one of them. `read` reads
-    directories of the workspace, `listing` those of the store. Of a `part` of a directory, what is absent is no edit.
+    An interrupted checkout leaves several placed versions; each file is then of one of them. `read` reads directories
+    of the workspace, `listing` those of the store. In a `part` of a directory, missing files are no edit.
     """
     if found is None:
         return DataState.ABSENT
@@ -63,7 +63,7 @@ def data_state(
 
 
 class _Comparison:
-    """What was found out so far, path by path."""
+    """The findings so far, path by path."""
 
     def __init__(self, read: TreeReader, listing: Listing, part: bool) -> None:
         self.edited = False
@@ -73,7 +73,7 @@ class _Comparison:
         self._part = part
 
     def visit(self, found: Entry | None, recorded: Entry | None, placed: tuple[Entry | None, ...]) -> None:
-        """Compare one path; None stands for nothing there."""
+        """Compare one path; None stands for a missing file."""
         if same(found, recorded) or (found is None and self._part):
             return
         if any(same(found, one) for one in placed):
@@ -100,7 +100,7 @@ class _Comparison:
             self.visit(below.get(name), wanted.get(name), tuple(children.get(name) for children in known))
 
     def _children(self, entry: Entry | None, names: Collection[bytes] | None) -> Mapping[bytes, Entry] | None:
-        """What is below `entry`, if that can be read."""
+        """The entries below `entry`, if readable."""
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return {}
         try:

@@ -1,6 +1,6 @@
-"""What each pointer said when data last followed it: so that a hook looks only at pointers that say something else.
+"""`followed.json`: the pointer that each data path followed last, so that hooks check changed pointers only.
 
-A JSON file in the worktree's Git directory (docs/format/store.md). Without it nothing is lost but time.
+A JSON file in the worktree's Git directory (docs/format/store.md). A loss costs only time.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from dver.formats.tree import Entry
 
 FILE: Final = "dver/followed.json"
-"""In the worktree's Git directory."""
+"""The path in the worktree's Git directory."""
 
 _CHECKSUM: Final = 32
-"""The last bytes of Git's index: where its checksum is, be it of 20 bytes or of 32."""
+"""The end of Git's index with its checksum, of 20 or 32 bytes."""
 _HEAD: Final = 512
-"""Bytes at the beginning of the file that have the signature in them: it is written first."""
+"""Bytes at the start of the file that include the signature, which is written first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What `followed.json` says."""
+    """The content of `followed.json`."""
 
     marks: Mapping[bytes, str] = field(default_factory=dict)
-    """By data path, relative to the top of the Git worktree: what `mark_of` gives for the entry."""
+    """The mark of each entry (`mark_of`), by data path relative to the top of the Git worktree."""
     index: str = ""
     """The signature of Git's index at that time."""
 
 
 def mark_of(entry: Entry) -> str:
-    """What is noted of data that should be `entry`."""
+    """The mark of an entry."""
     return f"{entry.kind.name.lower()} {entry.oid}"
 
 
 def read_followed(file: Path) -> Followed:
-    """What `file` says; nothing where it is absent or unreadable."""
+    """The content of `file`; empty if it is missing or unreadable."""
     try:
         document = json.loads(file.read_bytes())
         marks = {os.fsencode(path): str(mark) for path, mark in document["pointers"].items()}
@@ -52,8 +52,10 @@ def read_followed(file: Path) -> Followed:
 
 
 def has_followed(git_dir: Path) -> bool:
-    """Has data followed the pointers since Git's index last changed? Of the two hooks that a checkout runs, the second
-    finds it so; it reads but the beginning of the file."""
+    """Whether data followed all pointers since Git's index last changed.
+
+    A checkout runs two hooks, and this lets the second stop early: it reads only the start of the file.
+    """
     signature = index_signature(git_dir)
     try:
         with open(git_dir / FILE, "rb") as file:
@@ -71,9 +73,9 @@ def write_followed(file: Path, followed: Followed) -> None:
 
 
 def index_signature(git_dir: Path) -> str:
-    """What tells one state of Git's index from another, without reading all of it; empty where there is none.
+    """A short signature of Git's index that does not read all of it; empty without an index.
 
-    GIT_INDEX_FILE names it, as for Git itself, relative to the top of the worktree, where hooks run.
+    GIT_INDEX_FILE names the index relative to the top of the worktree, where Git runs hooks.
     """
     path = os.environ.get("GIT_INDEX_FILE") or os.path.join(git_dir, "index")
     try:

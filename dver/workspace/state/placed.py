@@ -1,9 +1,8 @@
-"""What dver itself has put into this worktree, and so may take away again.
+"""`placed.json`: the data that dver put into this worktree, and may remove again.
 
-A JSON file in the worktree's Git directory: for each tracked path, the trees or files that a checkout or an add left
-there. While a checkout runs there may be two, the old and the new one, so that a killed one can be finished. They stay
-where objects were missing or unsaved work was kept. Without the file nothing is lost: dver then takes nothing away that
-the pointers do not name.
+A JSON file in the worktree's Git directory: for each tracked path, the trees or files of the last checkout or add.
+During a checkout it has two, the old and the new one, so that an interrupted one can be finished. Both stay if objects
+were missing or unsaved work was kept. Without the file, dver removes no data that lost its pointer.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from dver.formats.tree import Entry, Kind, write_directory
 from dver.store.trees.compare import same
 
 NOTHING: Final = Entry(b"", Kind.DIRECTORY, write_directory((), lambda oid, content: None), 0)
-"""The old version of a checkout that begins where nothing was: an empty directory."""
+"""The old version of a checkout into an empty path: an empty directory."""
 
 Placed = dict[bytes, tuple[Entry, ...]]
-"""By path relative to the top of the Git worktree."""
+"""Placed entries by path, relative to the top of the Git worktree."""
 
 
 def read_placed(file: Path) -> Placed:
-    """What `file` says; nothing where it is absent or unreadable."""
+    """The content of `file`; empty if it is missing or unreadable."""
     try:
         document = json.loads(file.read_bytes())
         return {os.fsencode(path): tuple(map(_decode, entries)) for path, entries in document.items()}
@@ -45,9 +44,9 @@ def write_placed(file: Path, placed: Mapping[bytes, Iterable[Entry]]) -> None:
 
 
 def after_rewrite(placed: Iterable[Entry], before: Entry, after: Entry) -> tuple[Entry, ...]:
-    """What is in place of a directory that was `placed`, once parts of it were recorded.
+    """The placed entries of a directory after parts of it were recorded.
 
-    The pointer said `before` and says `after` now. What was not recorded is still what it was.
+    The pointer was `before` and is `after` now. Paths that were not recorded are unchanged.
     """
     return (*(one for one in placed if not same(one, before)), after)
 

@@ -1,8 +1,8 @@
-"""Symbolic links that dver made to large files of a store (`cache.link = symlink`), in the workspace.
+"""Symbolic links from the workspace to large files of a store (`cache.link = symlink`).
 
-Such a link stands for a regular file. It is recognised by the shape of its target, in whatever store that is: after a
-clone was moved or copied, its links lead to the old place. What counts is the content behind the link, not the name of
-the blob: somebody may have written to it.
+Such a link stands for a regular file. It is recognised by the shape of its target, in any store: after a clone was
+moved or copied, its links lead to the old directory. The content behind the link counts, not the name of the blob,
+because someone may have edited it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class StoreLinks:
         self._root = os.fsencode(store.root)
 
     def at(self, path: bytes, status: os.stat_result) -> StoreLink | None:
-        """The link into a store at `path`, whose `lstat` is `status`; None for anything else there."""
+        """The link into a store at `path` with the `lstat` result `status`; None for any other file."""
         if not stat.S_ISLNK(status.st_mode) or status.st_size < _SHORTEST:
             return None
         with suppress(OSError):
@@ -49,11 +49,11 @@ class StoreLinks:
         return None
 
     def is_current(self, link: StoreLink) -> bool:
-        """Does `link` lead into the store in use?"""
+        """Whether `link` leads into the store in use."""
         return link.root == self._root
 
     def size(self, oid: Oid) -> int | None:
-        """Bytes of the blob `oid` if the store in use has it."""
+        """The size of the blob `oid` in bytes, if the store in use has it."""
         for found in self._store.locate((oid,)):
             return found.raw_size
         with suppress(FileNotFoundError):
@@ -62,7 +62,7 @@ class StoreLinks:
 
 
 def link_to(path: bytes, target: bytes) -> StoreLink | None:
-    """The link into a store that has this `target`; None if `target` is no blob of a store."""
+    """The link into a store with this `target`; None if `target` is no blob of a store."""
     match = _SHAPE.fullmatch(target)
     if match is None:
         return None
@@ -70,7 +70,7 @@ def link_to(path: bytes, target: bytes) -> StoreLink | None:
 
 
 def content_status(link: StoreLink) -> os.stat_result | None:
-    """What `stat` says of the file behind `link`; None if there is none."""
+    """The `stat` result of the file behind `link`; None if it is missing."""
     with suppress(OSError):
         status = os.stat(link.target)
         return status if stat.S_ISREG(status.st_mode) else None
@@ -78,7 +78,7 @@ def content_status(link: StoreLink) -> os.stat_result | None:
 
 
 def edited(path: bytes) -> CorruptError:
-    """The error for a symbolic or hard link whose file in the store was written to."""
+    """The error for a link whose file in the store was edited."""
     name = os.fsdecode(path)
     return CorruptError(
         f"{name!r} was edited through its link to the store",
@@ -89,7 +89,7 @@ def edited(path: bytes) -> CorruptError:
 
 
 def dangling(link: StoreLink) -> MissingObjectError:
-    """The error for a link to nothing, whose content is not in the store in use either."""
+    """The error for a dangling link whose content is not in the store in use."""
     return MissingObjectError(
         f"{os.fsdecode(link.path)!r} is a link to an object that is not in the store",
         why=f"it leads to {os.fsdecode(link.root)!r}, where the object is missing, too",
