@@ -1,10 +1,10 @@
-"""`dver gc --remote`: condemn unreferenced data on a remote, and delete what was condemned long ago."""
+"""`dver gc --remote`: condemn unreferenced data on a remote, and delete data that was condemned earlier."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Final
 
@@ -18,8 +18,7 @@ from dver.git.remotes.upstream import fetch_command, unknown_tips
 from dver.git.revisions import CommitId, is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
 from dver.remote.clock import agreed_time
-from dver.remote.gc.collection import prepare_remote_gc, remote_gc
-from dver.remote.gc.state import total_size
+from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc
 from dver.remote.index.repositories import ID_DIGITS, forget_entries
 from dver.remote.probe import Server
 from dver.remote.storage import Storage
@@ -34,7 +33,7 @@ _SHORT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class RemoteGcReport:
-    """What a gc of a remote did, or with a dry run would do. Sizes in bytes, `next_due` in Unix seconds."""
+    """The result of a remote gc, or of its dry run; see `RemoteGcResult`."""
 
     remote: str
     url: str
@@ -42,11 +41,9 @@ class RemoteGcReport:
     condemned_packs: int
     condemned_size: int
     copied_size: int
-    """Of what is needed in packs that are mostly not: it is written anew."""
     deleted_packs: int
     deleted_size: int
     next_due: int | None
-    """When the first of what is condemned may be deleted, by a gc then; None if nothing is."""
 
 
 def gc_remote(
@@ -58,11 +55,11 @@ def gc_remote(
     offline: bool = False,
     progress: Progress = SILENT,
 ) -> RemoteGcReport:
-    """Condemn what this clone's Git history does not need of the remote `name`, and delete what was condemned for long.
+    """Condemn data on the remote `name` that this clone's Git history does not reference, and delete due data.
 
-    Others may have pushed commits of which this clone does not know: so its Git remotes are asked first, unless
-    `offline` is set. Many small batches of runs are put together. Raises RepositoryError where it does not know enough,
-    ConflictError if another repository uses the remote, RemoteError.
+    Other clones may have pushed commits that this clone does not have. So its Git remotes are asked first, unless
+    `offline` is set. Many small run cache batches are merged. Raises RepositoryError if the clone does not know all
+    commits, ConflictError if another repository uses the remote, RemoteError.
     """
     _refuse_partial_knowledge(repo, offline=offline)
     catalog = repo.remotes.catalog(name)
@@ -77,40 +74,20 @@ def gc_remote(
         _refuse_other_repositories(repo, chosen, catalog.storage, needs.git.commits)
         return [ObjectRef(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
 
-    if not dry_run:
+    if dry_run:
+        done = RemoteGcResult.of(prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now).plan)
+    else:
         done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, progress=progress)
         gather(catalog)
-        return RemoteGcReport(
-            chosen,
-            url,
-            dry_run,
-            done.condemned_packs,
-            done.condemned_size,
-            done.copied_size,
-            done.deleted_packs,
-            done.deleted_size,
-            done.next_due,
-        )
-    plan = prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now).plan
-    return RemoteGcReport(
-        chosen,
-        url,
-        dry_run,
-        len(plan.condemned_packs),
-        total_size(plan.condemned_packs),
-        sum([row.stored_size for row in plan.copies]),
-        len(plan.deleted_packs),
-        total_size(plan.deleted_packs),
-        plan.next_due,
-    )
+    return RemoteGcReport(chosen, url, dry_run, *astuple(done))
 
 
 def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
     if is_shallow(repo.git):
         raise RepositoryError(
-            "this clone is shallow, and does not know what older commits need",
-            why="their data would be taken off the remote",
-            fix="get all of the history: git fetch --unshallow --tags; or collect in a full clone",
+            "this clone is shallow and does not know the data of older commits",
+            why="their data would be removed from the remote",
+            fix="`git fetch --unshallow --tags`, or run this in a full clone",
         )
     if offline:
         return
@@ -121,20 +98,20 @@ def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
         )
         raise RepositoryError(
             f"this clone does not have all commits of its Git remotes: {names}",
-            why="the data that they need would be taken off the remote",
+            why="their data would be removed from the remote",
             fix=f"{fetch_command(unknown)}, then run the same command again",
         )
 
 
 def _refuse_late_clock(repo: Repository, remote: str, storage: Storage) -> None:
-    """A remote without a clock of its own: then the dates of commits show whether this machine's clock is behind."""
+    """Raise LocalIOError if the newest commit is from the future, since a remote without a clock relies on this one."""
     newest = newest_tip(repo.git)
     if isinstance(storage, Server) or newest is None or newest.date - time.time() < _DAY_SECONDS:
         return
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest.date))
     raise LocalIOError(
         "this machine's clock seems to be behind",
-        why=f"commit {newest.id[:_SHORT]} ({newest.ref}) is of {day}, so no grace period could be kept",
+        why=f"commit {newest.id[:_SHORT]} ({newest.ref}) is from {day}, so the grace period would be wrong",
         fix=f"set the clock: `timedatectl set-ntp true`; if the commit's date is wrong: "
         f"dver gc --remote {quoted(remote)} --grace 14d",
     )
@@ -149,8 +126,8 @@ def _refuse_other_repositories(repo: Repository, remote: str, storage: Storage, 
     shared = " and shares commits with it" if first.roots and has_history(first, commits) else ""
     forget = f"dver gc --remote {quoted(remote)} --forget {name.hex()[:ID_DIGITS]}"
     raise ConflictError(
-        f"the remote {remote!r} is used by another repository, too: {names}",
-        why=f"this clone does not know its commits{shared}, so the data that they need would be removed",
+        f"another repository uses the remote {remote!r}: {names}",
+        why=f"this clone does not know its commits{shared}, so their data would be removed",
         fix=f"{_fetch_command(first)}, then run the same command again; if it no longer uses the remote: {forget}",
     )
 
@@ -160,7 +137,7 @@ def _described(entry: RepositoryEntry) -> str:
 
 
 def _fetch_command(entry: RepositoryEntry) -> str:
-    """The commands by which a clone gets to know the commits of `entry`."""
+    """The commands that fetch the commits of `entry`."""
     if not entry.url:
         return f"add the Git remote of {entry.name}, `git fetch` it"
     name = quoted(entry.name)
@@ -168,7 +145,7 @@ def _fetch_command(entry: RepositoryEntry) -> str:
 
 
 def forget_repository(repo: Repository, remote: str | None, digits: str) -> tuple[str, ...]:
-    """Delete the entries of repositories on `remote` whose id begins with `digits`; how they were called.
+    """Delete the repository entries on `remote` whose id begins with `digits`, and return their names.
 
     Raises UsageError if there is none, RemoteError, CorruptError.
     """

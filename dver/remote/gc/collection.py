@@ -1,6 +1,6 @@
-"""Collecting what is no longer needed on a remote, beside pushes, fetches and other gcs, without a lock.
+"""Garbage collection of a remote, without a lock, while other clones push, fetch and collect.
 
-The order of all that is done here, and what is left if it ends early, is in docs/format/remote.md.
+docs/format/remote.md lists the steps and the state after a crash at each of them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Final
+from typing import Final, Self
 
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
+from dver.core.phrasing import count
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
 from dver.formats.remote_index import PackRef
@@ -33,18 +34,18 @@ from dver.remote.storage import MissingKey
 from dver.store.store import Store
 
 TRIES: Final = 5
-"""How often a gc is planned anew because others changed the remote meanwhile."""
+"""How often a gc is planned before it gives up because other clones change the remote."""
 _AT_ONCE: Final = 500
-"""Keys that are deleted before looking again whether they are still to be deleted."""
+"""Keys that are deleted between two checks of the condemned lists."""
 
 Roots = Callable[[], Iterable[ObjectRef]]
-"""Reads from Git what has to stay. It is called once the remote has been looked at, which matters: a push that ended
-before a list was written is in Git by then."""
+"""Reads the roots of live objects from Git. It has to be called after the condemned lists were listed: then it knows
+each push that ended before one of them was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedGc:
-    """A plan, and what it was made from."""
+    """A plan and its input."""
 
     plan: RemoteGcPlan
     contents: RemoteContents
@@ -54,31 +55,42 @@ class PreparedGc:
 
 @dataclass(frozen=True, slots=True)
 class RemoteGcResult:
-    """What a gc did. Sizes in bytes, `next_due` in Unix seconds."""
+    """The result of a gc, or of its plan. Sizes are in bytes."""
 
     condemned_packs: int = 0
     condemned_size: int = 0
-    copied_objects: int = 0
     copied_size: int = 0
-    freed_packs: int = 0
-    merged_indexes: int = 0
+    """Live objects that were copied out of condemned packs."""
     deleted_packs: int = 0
     deleted_size: int = 0
     next_due: int | None = None
+    """The time at which the first condemned object may be deleted, in Unix seconds; None if nothing is condemned."""
+
+    @classmethod
+    def of(cls, plan: RemoteGcPlan) -> Self:
+        """The result once `plan` is carried out."""
+        return cls(
+            len(plan.condemned_packs),
+            total_size(plan.condemned_packs),
+            sum([row.stored_size for row in plan.copies]),
+            len(plan.deleted_packs),
+            total_size(plan.deleted_packs),
+            plan.next_due,
+        )
 
 
 def prepare_remote_gc(
     roots: Roots, store: Store, catalog: Catalog, *, grace: int, now: Callable[[], float] = time.time
 ) -> PreparedGc:
-    """Find out what a gc would do. Writes nothing. `grace` is in seconds; `now` tells Unix seconds.
+    """Plan a gc without changing anything. `grace` is in seconds; `now` returns Unix seconds.
 
-    Raises CorruptError, MissingObjectError for what is needed and cannot be read on the remote; RemoteError.
+    Raises CorruptError or MissingObjectError for a live object that cannot be read on the remote; RemoteError.
     """
     for turn in range(TRIES):
         try:
             return _prepare(roots, store, catalog, grace, now)
         except (RemoteChanged, MissingKey, MissingObjectError) as error:
-            # Another gc may be deleting just now; what is gone for good is gone at the next look as well.
+            # Another gc may be deleting at the moment. An object that is lost is missing at the next attempt, too.
             if turn == TRIES - 1:
                 raise _restless(catalog) if isinstance(error, RemoteChanged) else error from None
     raise _restless(catalog)
@@ -93,7 +105,7 @@ def remote_gc(
     now: Callable[[], float] = time.time,
     progress: Progress = SILENT,
 ) -> RemoteGcResult:
-    """Plan a gc and carry it out; see `prepare_remote_gc`. After any failure, the next one goes on."""
+    """Plan a gc and carry it out; see `prepare_remote_gc`. After a failure, the next gc completes it."""
     for _ in range(TRIES):
         prepared = prepare_remote_gc(roots, store, catalog, grace=grace, now=now)
         try:
@@ -106,7 +118,7 @@ def remote_gc(
 def execute_remote_gc(
     prepared: PreparedGc, store: Store, catalog: Catalog, *, progress: Progress = SILENT
 ) -> RemoteGcResult:
-    """Carry out a plan. Raises Changed if others have changed the remote since, RemoteError, CorruptError."""
+    """Carry out a plan. Raises RemoteChanged if others have changed the remote since, RemoteError, CorruptError."""
     found = prepared.plan
     run = _Run(prepared, store, catalog)
     if not found.empty:
@@ -119,30 +131,20 @@ def execute_remote_gc(
         run.delete(progress)
         refresh_listing(catalog.storage)
         found = run.plan
-    return RemoteGcResult(
-        condemned_packs=len(found.condemned_packs),
-        condemned_size=total_size(found.condemned_packs),
-        copied_objects=len(found.copies),
-        copied_size=sum([row.stored_size for row in found.copies]),
-        freed_packs=len(found.freed),
-        merged_indexes=len(found.condemned_indexes),
-        deleted_packs=len(found.deleted_packs),
-        deleted_size=total_size(found.deleted_packs),
-        next_due=found.next_due,
-    )
+    return RemoteGcResult.of(found)
 
 
 def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Callable[[], float]) -> PreparedGc:
     seen = list_contents(catalog.storage)
-    now = int(clock())  # a remote that has a clock has told it by now
+    now = int(clock())  # after the first request, whose answer tells the remote's time
     wanted = [(root.oid, root.kind) for root in roots()]
     shown, state = read_state(catalog.storage, seen, store, jobs=catalog.jobs)
     reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
-    # What the remote has as a tree counts as one as well: who calls may not know, and it only keeps more.
-    live = reach.of({*wanted, *reach.named([oid for oid, _ in wanted])})
+    # Roots that are trees on the remote count as trees as well: the caller may not know, and this only keeps more.
+    live = reach.of({*wanted, *reach.with_kinds([oid for oid, _ in wanted])})
     reached = None
     if state.due(now):
-        reached = reach.of(reach.named(_visible_roots(state)), live)
+        reached = reach.of(reach.with_kinds(_visible_roots(state)), live)
     found = plan(state, live, reached, now=now, grace=grace)
     if found.live_objects < len(live):
         _check_promises(reach, state, live)
@@ -155,21 +157,21 @@ def _visible_roots(state: RemoteState) -> set[Oid]:
 
 
 def _check_promises(reach: RemoteReachability, state: RemoteState, live: NeededObjects) -> None:
-    """Something live is not on the remote. That is fine if it was never pushed, and not if an index promises it."""
-    promised = reach.of(reach.named(root for root in _visible_roots(state) if root in live))
-    lacking = promised.trees | promised.blobs
+    """Check that the live objects that are not on the remote were never pushed, so that no index promises them."""
+    promised = reach.of(reach.with_kinds(root for root in _visible_roots(state) if root in live))
+    missing = promised.trees | promised.blobs
     for row in state.rows():
-        lacking.discard(row.oid)
-    if lacking:
+        missing.discard(row.oid)
+    if missing:
         raise MissingObjectError(
-            f"{len(lacking)} objects that Git's history needs are not on the remote, though an index promises them",
-            why=f"somebody deleted indexes or packs by hand, such as that of object {min(lacking)}",
-            fix="`dver fsck --remote` names what is hurt; push it from a clone that has it, then collect garbage",
+            f"{count(len(missing), 'object')} that Git's history needs missing on the remote",
+            why=f"an index promises them, but indexes or packs were deleted by hand: object {min(missing).short}",
+            fix="`dver push --all-commits` from a clone that has the data, then run `dver gc --remote` again",
         )
 
 
 class _Run:
-    """Carries out one plan, step by step."""
+    """Carries out one plan step by step. The step numbers are those of docs/format/remote.md."""
 
     def __init__(self, prepared: PreparedGc, store: Store, catalog: Catalog) -> None:
         self.plan = prepared.plan
@@ -182,12 +184,12 @@ class _Run:
         self.packs: list[UploadedPack] = []
 
     def merge(self) -> None:
-        """Steps 5 to 7: the merged index, unless the remote is another one by now."""
+        """Steps 5 to 7: write the merged index. Raises RemoteChanged if others have changed the remote."""
         self._check()
         if not self.plan.merges:
             return
-        with IndexWriter(self._store.scratch) as draft:
-            body = self._merged_index(draft)
+        with IndexWriter(self._store.scratch) as writer:
+            body = self._merged_index(writer)
             if body is not None:
                 self._storage.put(index_key(body.name), body)
         if body is None:
@@ -201,7 +203,7 @@ class _Run:
             raise
 
     def condemn(self) -> None:
-        """Steps 8 and 9: new lists, and old ones without what is freed."""
+        """Steps 8 and 9: write new condemned lists, and old ones again without the freed packs."""
         for one in new_condemned_lists(self.plan):
             put_condemned_list(one, self._storage)
         for old, one in self.plan.restated:
@@ -209,7 +211,7 @@ class _Run:
             self._storage.delete(condemned_key(old))
 
     def delete(self, progress: Progress) -> None:
-        """Steps 10 to 12."""
+        """Steps 10 to 12: delete due indexes and packs, and spent lists."""
         keys = [index_key(name) for name in self.plan.deleted_indexes]
         keys += [pack_key(ref.name) for ref in self.plan.deleted_packs]
         with progress.task("delete", total=len(keys), unit="objects") as task:
@@ -222,38 +224,38 @@ class _Run:
         for name in self.plan.deleted_lists:
             self._storage.delete(condemned_key(name))
 
-    def _merged_index(self, draft: IndexWriter) -> IndexBody | None:
-        """The new index, whose rows are written into `draft`. None if it can have no name that is not condemned."""
+    def _merged_index(self, writer: IndexWriter) -> IndexBody | None:
+        """The merged index, with its rows written to `writer`. None if all its possible names are condemned."""
         sizes = {**self._state.packs, **{made.ref.name: made.ref.size for made in self.packs}}
         rows = self._rows
         names = sorted({row.pack for row in rows()})
         numbers = {name: number for number, name in enumerate(names)}
-        draft.add(one.location(numbers) for one in rows())
+        writer.add(one.location(numbers) for one in rows())
         packs = [PackRef(name, sizes[name]) for name in names]
         taken = {index.name for index in self._state.indexes}
         taken.update(name for one in self._state.lists.values() for name in one.indexes)
-        # A name that was condemned must not come back, and two gcs that see the same had better not write the same: if
-        # one then withdraws it, it is the other's as well. All that is live is complete, and may be called a root.
+        # The name of a condemned index must not be used again. And two gcs must not write the same index, which one of
+        # them may withdraw. So a random live object becomes one more root, which it may be, since it is complete.
         named = set(self.plan.merged_roots)
-        skipped = int.from_bytes(os.urandom(8)) % max(1, draft.rows)
+        skipped = int.from_bytes(os.urandom(8)) % max(1, writer.rows)
         more = (row.oid for row in chain(islice(rows(), skipped, None), rows()) if row.oid not in named)
         while True:
             another = set(islice(more, 1)) - named
-            body = draft.body(sorted(named := named | another), packs)
-            if body.name not in taken or not draft.rows:  # without rows it hides nothing if it is hidden itself
+            body = writer.body(sorted(named := named | another), packs)
+            if body.name not in taken or not writer.rows:  # an index without rows may be hidden
                 return body
             if not another:
                 return None
 
     def _rows(self) -> Iterator[RemoteRow]:
-        """The rows of the merged index, in the order of oids."""
+        """The rows of the merged index, sorted by oid."""
         moved = {row.oid: (made.ref.name, row.offset) for made in self.packs for row in made.rows}
         for row in merged_rows(self.plan, self._state, self._live):
             pack, offset = moved.get(row.oid, (row.pack, row.offset))
             yield row._replace(pack=pack, offset=offset)
 
     def _move_one_pack(self) -> None:
-        """Copy what is live in the smallest pack into one that is like no other, and condemn the old one."""
+        """Copy the live objects of the smallest pack to a new pack with a new name, and condemn the old one."""
         there = self._state.packs
         rows = [row for row in self._rows() if row.pack in there]
         ref = min((PackRef(row.pack, there[row.pack]) for row in rows), key=lambda ref: (ref.size, ref.name))

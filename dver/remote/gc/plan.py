@@ -1,6 +1,6 @@
-"""What a gc of a remote would do: decided from what lies there and what is needed, without a request.
+"""The plan of a remote gc, made from the state of the remote and the needed objects, without requests.
 
-docs/format/remote.md, "Garbage collection", says why each rule is needed; the words of that page are used here.
+docs/format/remote.md, "Garbage collection", explains the terms and the reason for each rule.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 from dver.core.batches import batched
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
+from dver.core.phrasing import count
 from dver.formats import condemned as condemned_list
 from dver.formats.condemned import NAMES_MAX, Condemned
 from dver.formats.pack import TARGET_SIZE
@@ -21,16 +22,16 @@ from dver.formats.remote_index import PackRef
 from dver.remote.gc.state import IndexSummary, NeededObjects, Rank, RemoteGcPlan, RemoteRow, RemoteState
 
 SMALL_PACK: Final = TARGET_SIZE // 4
-"""Bytes below which packs are put together, if there are several."""
+"""Size in bytes below which packs are merged, if there are SEVERAL."""
 SMALL_INDEX: Final = 64 << 20
-"""Bytes below which indexes are."""
+"""Size in bytes below which indexes are merged, if there are SEVERAL."""
 SEVERAL: Final = 4
 LEAST_LIVE: Final = 0.5
-"""A pack is written anew if less than this part of it is live."""
+"""The live objects of a pack are copied if they are less than this part of it ..."""
 LEAST_FREED: Final = 16 << 10
-"""And if that frees as many bytes: what is around the objects of a tiny pack is more than they are."""
+"""... and if that frees this many bytes. Header and footer of a tiny pack are larger than its objects."""
 CLOCK_MARGIN: Final = 3600
-"""Seconds by which clocks may disagree: nobody carries out a list that long before it is due."""
+"""Seconds by which clocks may differ: nobody carries out a condemned list that long before it is due."""
 
 _FREE, _FAR_LISTED, _DOOMED = range(3)
 
@@ -38,17 +39,18 @@ _FREE, _FAR_LISTED, _DOOMED = range(3)
 def plan(
     state: RemoteState, live: NeededObjects, reached: NeededObjects | None = None, *, now: int, grace: int
 ) -> RemoteGcPlan:
-    """What to do so that `live` stays, visible to everybody, and what is only `reached` stays for now.
+    """Plan a gc that keeps `live` objects visible to all clones, and objects that are only `reached` for now.
 
-    `reached` matters only where lists are due. `now` is in Unix seconds, and was before the pointers were read; `grace`
-    in seconds. Raises MissingObjectError if a pack is gone in which an index promises something live.
+    `reached` matters only if lists are due. `now` is in Unix seconds, from before the pointers were read; `grace` is in
+    seconds. Raises MissingObjectError if the pack of a live object is gone.
     """
     return _Planner(state, live, now, grace).plan(reached)
 
 
 def merged_rows(found: RemoteGcPlan, state: RemoteState, live: NeededObjects) -> Iterator[RemoteRow]:
-    """The rows of live objects that the merged index has to list because no index that stays does, in the order of
-    oids. Those of them that are in `copies` will lie elsewhere by then.
+    """The rows of the merged index: live objects that no kept index lists, sorted by oid.
+
+    Those in `copies` are in new packs by then.
     """
     for group in _live_groups(state, live, found.order):
         if not any(row.listed_by in found.kept_indexes for row in group):
@@ -56,9 +58,7 @@ def merged_rows(found: RemoteGcPlan, state: RemoteState, live: NeededObjects) ->
 
 
 def new_condemned_lists(found: RemoteGcPlan) -> Iterator[Condemned]:
-    """The lists to be written of what is condemned now, in this order: indexes first, since what they say of packs that
-    go must not be believed any more.
-    """
+    """The condemned lists to write, in this order: indexes first, so that their rows of condemned packs are hidden."""
     names = [(name, False) for name in found.condemned_indexes] + [(ref.name, True) for ref in found.condemned_packs]
     for part in batched(names, NAMES_MAX):
         packs = tuple([name for name, is_pack in part if is_pack])
@@ -68,17 +68,17 @@ def new_condemned_lists(found: RemoteGcPlan) -> Iterator[Condemned]:
 
 @dataclass(slots=True)
 class _Fill:
-    """What lies in one pack, in bytes."""
+    """The live objects of one pack, in bytes."""
 
     live: int = 0
-    """Live objects, whether or not they lie elsewhere too."""
+    """Live objects, including those with copies in other packs."""
     home: int = 0
-    """Live objects that are to be read from here."""
+    """Live objects that are kept in this pack."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Packs:
-    """What becomes of the packs."""
+    """The decisions about packs."""
 
     condemned: frozenset[Oid]
     copied: frozenset[Oid]
@@ -87,7 +87,7 @@ class _Packs:
 
 @dataclass(slots=True)
 class _Due:
-    """What is deleted now, and what would be if nothing reached it: that is condemned again."""
+    """Packs and indexes that are deleted now, and those that are condemned again because something reaches them."""
 
     packs: set[Oid]
     indexes: set[Oid]
@@ -108,17 +108,17 @@ class _Planner:
         self._index_due = _earliest((one.due, one.indexes) for one in state.lists.values())
         self._fills = {name: _Fill() for name in state.packs}
         self._misleading: set[Oid] = set()
-        """Indexes that list dead trees or recipes, or name dead roots: what is below those is no longer promised."""
+        """Indexes that list dead trees or recipes, or name dead roots. The objects below those may be deleted."""
         self._objects = self._size = 0
 
     def plan(self, reached: NeededObjects | None) -> RemoteGcPlan:
-        self._survey()
+        self._count_live()
         order = {name: self._rank(name) for name in self._readable}
         self._find_homes(order)
         packs = self._decide()
         merged = self._merged(packs)
         kept = frozenset(self._indexes.keys() - self._index_due.keys() - merged)
-        lacking, copies = self._to_list(order, kept, packs)
+        unlisted, copies = self._to_list(order, kept, packs)
         roots = self._roots_without(kept)
         due = self._carried_out(reached)
         new = self._new_list(packs, merged, due)
@@ -136,11 +136,11 @@ class _Planner:
             freed=self._refs(packs.freed),
             restated=restated,
             kept_indexes=kept,
-            merges=lacking or bool(roots),
+            merges=unlisted or bool(roots),
             merged_roots=roots,
             deleted_packs=self._refs(due.packs),
             deleted_indexes=tuple(sorted(due.indexes)),
-            # A new list has to be there before an old one goes: see rule 5.
+            # An old list is deleted only after a new one was written: see rule 5.
             deleted_lists=tuple(sorted(spent)) if condemns else (),
             waiting_packs=self._refs(self._pack_due.keys() - due.packs - packs.freed - set(new.packs)),
             next_due=min(
@@ -151,9 +151,9 @@ class _Planner:
             order=order,
         )
 
-    # -- looking
+    # -- live objects
 
-    def _survey(self) -> None:
+    def _count_live(self) -> None:
         lost: list[Oid] = []
         for oid, rows in _groups(self._state):
             live = [row for row in rows if self._live.holds(row)]
@@ -182,7 +182,7 @@ class _Planner:
             home = _home(order, group)
             self._fills[home.pack].home += home.size
 
-    # -- deciding
+    # -- decisions
 
     def _decide(self) -> _Packs:
         condemned: set[Oid] = set()
@@ -205,7 +205,7 @@ class _Planner:
         return _Packs(frozenset(condemned), frozenset(copied), frozenset(freed))
 
     def _merged(self, packs: _Packs) -> set[Oid]:
-        """The visible indexes that do not stay."""
+        """The visible indexes that the merged index replaces."""
         visible = [index for index in self._state.indexes if index.name not in self._index_due]
         stay = self._readable - packs.condemned - packs.copied - (self._pack_due.keys() - packs.freed)
         forced = {one.name for one in visible if one.name in self._misleading or not _lies_in(one, stay)}
@@ -215,25 +215,25 @@ class _Planner:
     def _to_list(
         self, order: Mapping[Oid, Rank], kept: frozenset[Oid], packs: _Packs
     ) -> tuple[bool, tuple[RemoteRow, ...]]:
-        """Are there live objects that no index that stays lists? And those of them that have to be copied."""
-        lacking = False
+        """Whether there are live objects that no kept index lists, and which of these have to be copied."""
+        unlisted = False
         copies = []
         for group in _live_groups(self._state, self._live, order):
             if not any(row.listed_by in kept for row in group):
-                lacking = True
+                unlisted = True
                 home = _home(order, group)
                 if home.pack in packs.copied:
                     copies.append(home)
         copies.sort(key=lambda row: (not row.names_others, row.pack, row.offset))
-        return lacking, tuple(copies)
+        return unlisted, tuple(copies)
 
     def _roots_without(self, kept: frozenset[Oid]) -> tuple[Oid, ...]:
-        """The live roots that no index that stays names."""
+        """The live roots that no kept index names."""
         named = {root for name in kept for root in self._indexes[name].roots}
         every = {root for index in self._state.indexes for root in index.roots}
         return tuple(sorted(root for root in every - named if root in self._live))
 
-    # -- what is due
+    # -- due lists
 
     def _carried_out(self, reached: NeededObjects | None) -> _Due:
         lists = self._state.due(self._now)
@@ -242,14 +242,14 @@ class _Planner:
         due = _Due(packs, indexes, set(), set())
         if reached is not None and indexes:
             self._spare(due, reached)
-        # An index is never there without its packs, or readers would look for objects in what is gone.
+        # Packs are kept as long as an index lists them: otherwise readers would look for objects in deleted packs.
         stay = {ref.name for name in self._indexes.keys() - due.indexes for ref in self._indexes[name].packs}
         due.packs_again |= due.packs & stay
         due.packs -= stay
         return due
 
     def _spare(self, due: _Due, reached: NeededObjects) -> None:
-        """Take out of `due` the indexes without which something that is reached could not be found."""
+        """Remove from `due` the indexes without which a reached object would be listed nowhere."""
         for _, rows in _groups(self._state):
             wanted = [row for row in rows if reached.holds(row) and row.pack in self._readable]
             if not wanted or any(self._live.holds(row) or row.listed_by not in due.indexes for row in wanted):
@@ -274,7 +274,7 @@ class _Planner:
         )
 
     def _is_late(self, one: Condemned) -> bool:
-        """Is the list of a clock that was ahead, or due much later than one of now would be?"""
+        """True if the list was written by a clock that is ahead, or is due much later than a list written now."""
         return one.at - self._now > CLOCK_MARGIN or one.due - (self._now + self._grace) > CLOCK_MARGIN
 
     def _restated(self, freed: frozenset[Oid]) -> Iterator[tuple[Oid, Condemned]]:
@@ -286,7 +286,7 @@ class _Planner:
     def _lists_left(
         self, new: Condemned, restated: Iterable[tuple[Oid, Condemned]], due: _Due
     ) -> dict[Oid, int | None]:
-        """When each list that will be there is due; None for one all of whose names are gone, or stand in `new`."""
+        """The due time of each list after this gc; None for a list whose names are all gone or in `new`."""
         lists = dict(self._state.lists)
         for old, one in restated:
             del lists[old]
@@ -305,7 +305,7 @@ class _Planner:
 
 
 def condemned_list_name(value: Condemned) -> Oid:
-    """The name of the list."""
+    """The name of a condemned list with this content."""
     return Oid.of(condemned_list.encode(value.at, value.packs, value.indexes, grace=value.grace))
 
 
@@ -315,17 +315,17 @@ def _groups(state: RemoteState) -> Iterator[tuple[Oid, list[RemoteRow]]]:
 
 
 def _live_groups(state: RemoteState, live: NeededObjects, order: Mapping[Oid, Rank]) -> Iterator[list[RemoteRow]]:
-    """For each live object the rows that tell where it can be read."""
+    """The rows of each live object that are in readable packs."""
     for _, rows in _groups(state):
         found = [row for row in rows if live.holds(row) and row.pack in order]
         if found:
-            # An index lists an oid once. As a tree it promises more than as a blob of the same bytes.
+            # An index lists an oid once. A tree promises more than a blob of the same bytes.
             kind = max([row.kind for row in found])
             yield [row for row in found if row.kind is kind]
 
 
 def _home(order: Mapping[Oid, Rank], rows: Sequence[RemoteRow]) -> RemoteRow:
-    """The row by which an object is to be read from now on."""
+    """The row in the pack that is the best one to keep an object."""
     return min(rows, key=lambda row: (order[row.pack], row)) if len(rows) > 1 else rows[0]
 
 
@@ -342,7 +342,7 @@ def _lies_in(index: IndexSummary, packs: set[Oid]) -> bool:
 
 def _lost(oids: Sequence[Oid]) -> MissingObjectError:
     return MissingObjectError(
-        f"{len(oids)} objects that Git's history needs are listed on the remote, and their packs are gone",
-        why=f"somebody deleted packs by hand, such as that of object {oids[0].short}",
-        fix="`dver fsck --remote` names what is hurt; push it from a clone that has it, then collect garbage",
+        f"the packs of {count(len(oids), 'object')} that Git's history needs are missing on the remote",
+        why=f"packs were deleted by hand, such as the one with object {oids[0].short}",
+        fix="`dver push --all-commits` from a clone that has the data, then run `dver gc --remote` again",
     )

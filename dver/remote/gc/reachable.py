@@ -1,4 +1,4 @@
-"""What roots reach, for a gc of a remote: trees from the store or the remote, recipes from the remote alone."""
+"""The objects that roots reach on a remote, with trees from the store or the remote and recipes from the remote."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ T = TypeVar("T")
 
 
 class RemoteReachability:
-    """Finds out what is needed. All that names other objects on the remote is looked up once, and kept in memory."""
+    """Finds reachable objects. The locations of all trees and recipes on the remote are kept in memory."""
 
     def __init__(self, store: Store, storage: Storage, state: RemoteState, *, jobs: int) -> None:
         self._reader = RemoteReader(store, storage, state.packs, jobs=jobs)
         self._reader.add(state.rows())
 
     def of(self, roots: Iterable[ObjectKey], known: NeededObjects | None = None) -> NeededObjects:
-        """What `roots` reach, less what is in `known`, which is closed.
+        """The objects that `roots` reach, without those that `known` reaches, which is closed.
 
-        What neither the store nor the remote has leads nowhere. Raises CorruptError for a tree or recipe that is on the
-        remote and damaged, MissingObjectError if its pack is gone, RemoteError.
+        Objects that neither the store nor the remote has reach nothing. Raises CorruptError for a damaged tree or
+        recipe on the remote, MissingKey if its pack is gone, RemoteError.
         """
         found = NeededObjects()
 
@@ -48,16 +48,16 @@ class RemoteReachability:
             (found.trees if batch.kind is ObjectKind.TREE else found.blobs).update(batch.oids)
         return found
 
-    def named(self, roots: Iterable[Oid]) -> list[ObjectKey]:
-        """The roots of indexes, with what they are, since indexes do not tell."""
+    def with_kinds(self, roots: Iterable[Oid]) -> list[ObjectKey]:
+        """The `roots` of indexes with their kinds, which indexes do not have."""
         return [(oid, self._reader.kind(oid)) for oid in roots]
 
 
 class RemoteReader:
-    """Reads trees and recipes: trees from `store` or the remote, recipes from the remote alone.
+    """Reads trees from `store` or the remote, and recipes from the remote.
 
-    `sizes` are those of the packs that are there. One that is damaged on the remote, or whose pack is gone, ends a
-    `strict` reader with an error; others leave it out.
+    `sizes` are those of all packs on the remote. A `strict` reader raises an error if a tree or recipe on the remote is
+    damaged, or its pack is gone. Other readers skip it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class RemoteReader:
         self._recipes: dict[Oid, list[RemoteRow]] = {}
 
     def add(self, rows: Iterable[RemoteRow]) -> None:
-        """Read from `rows`, too, as far as they list trees and recipes."""
+        """Add the locations of the trees and recipes in `rows`."""
         for row in rows:
             if row.names_others and row.pack in self._sizes:
                 side = self._trees if row.kind is ObjectKind.TREE else self._recipes
@@ -80,21 +80,21 @@ class RemoteReader:
 
     @property
     def chunked(self) -> list[Oid]:
-        """The blobs of which the remote has recipes."""
+        """The blobs that the remote has as recipes."""
         return sorted(self._recipes)
 
     def kind(self, oid: Oid) -> ObjectKind:
-        """What the object is on the remote."""
+        """The kind of the object on the remote."""
         return ObjectKind.TREE if oid in self._trees else ObjectKind.BLOB
 
     def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         """See `dver.store.trees.reachable.Reader`."""
-        lacking = set(oids)
+        missing = set(oids)
         for oid, here in StoreReader(self._store, set()).trees(oids):
-            lacking.discard(oid)
+            missing.discard(oid)
             yield oid, here
         failures: dict[Oid, DverError] = {}
-        for row, content in self._frames(self._trees, [oid for oid in oids if oid in lacking], failures, every=False):
+        for row, content in self._frames(self._trees, [oid for oid in oids if oid in missing], failures, every=False):
             if (found := self._decoded(tree.decode, content)) is not None:
                 yield row.oid, found
         self._refuse(failures)
@@ -118,10 +118,11 @@ class RemoteReader:
     def _frames(
         self, listed: dict[Oid, list[RemoteRow]], oids: Sequence[Oid], failures: dict[Oid, DverError], *, every: bool
     ) -> Iterator[tuple[RemoteRow, bytes]]:
-        """The contents of `oids`, from the first place that has a good one, or from `every` one. What is good nowhere
-        is in `failures` in the end.
+        """The contents of `oids`, from their first good frame, or from `every` good frame.
+
+        Objects without a good frame are added to `failures`.
         """
-        wanted = {oid: _places(listed[oid]) for oid in oids if oid in listed}
+        wanted = {oid: _distinct_frames(listed[oid]) for oid in oids if oid in listed}
         good: set[Oid] = set()
         turn = 0
         while wanted:
@@ -143,17 +144,16 @@ class RemoteReader:
             if isinstance(error, MissingKey):
                 raise error
             raise CorruptError(
-                f"object {oid.short} on the remote is damaged, so what it names cannot be known, and nothing was"
-                " collected",
-                why="the disk, the network or a program changed its bytes",
-                fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
+                f"object {oid.short} on the remote is damaged, so the objects below it are unknown",
+                why="a disk, the network or a program changed its bytes",
+                fix="`dver fsck --remote --repair` restores it from a good copy, if there is one",
             )
 
 
-def _places(rows: Sequence[RemoteRow]) -> list[RemoteRow]:
-    """One row for each frame: several indexes may list it."""
+def _distinct_frames(rows: Sequence[RemoteRow]) -> list[RemoteRow]:
+    """One row for each frame, which several indexes may list."""
     return list({(row.pack, row.offset): row for row in rows}.values())
 
 
 def _ignore(size: int) -> None:
-    """Nobody asks how much was read."""
+    """Does not count the received bytes."""

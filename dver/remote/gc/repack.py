@@ -1,4 +1,4 @@
-"""Copying live frames of a remote's packs into new packs, verbatim, each verified on the way; memory stays bounded."""
+"""Writing new packs on a remote: of verified frames of old packs, or of any encoded objects, in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NONCE_SIZE: Final = 16
 
 
 class UploadedPack(NamedTuple):
-    """A pack that is on the remote now, and what lies in it, but for the salt."""
+    """A new pack on the remote, and its rows without the salt."""
 
     ref: PackRef
     rows: Sequence[Row]
@@ -34,13 +34,13 @@ class UploadedPack(NamedTuple):
 def copy_frames(
     copies: Sequence[RemoteRow], sizes: Mapping[Oid, int], storage: Storage, store: Store, *, jobs: int, task: Task
 ) -> Iterator[UploadedPack]:
-    """Put the frames of `copies` into new packs, in their order. `sizes` are those of the old packs, in bytes.
+    """Copy the frames of `copies` into new packs, in their order. `sizes` are those of the old packs, in bytes.
 
-    Raises RemoteError, MissingKey if an old pack is gone, CorruptError for a frame that is damaged.
+    Raises RemoteError, MissingKey if an old pack is gone, CorruptError for a damaged frame.
     """
 
     def frames() -> Iterator[tuple[Oid, ObjectCopy]]:
-        # Within each group, rows are sorted by pack and offset, as requests need them.
+        # Requests need rows sorted by pack and offset, which they are within each group.
         for _, rows in groupby(copies, key=lambda row: row.names_others):
             found = [row.found(sizes[row.pack]) for row in rows]
             for oid, frame in fetch_frames(storage, found, jobs=jobs, received=task.advance):
@@ -50,7 +50,7 @@ def copy_frames(
 
 
 def put_packs(objects: Iterable[tuple[Oid, ObjectCopy]], storage: Storage, store: Store) -> Iterator[UploadedPack]:
-    """Put `objects` into new packs, in their order. The names of these packs were never used before."""
+    """Write `objects` to new packs, in their order. No pack ever had the names of these packs."""
     rest = iter(objects)
     one = next(rest, None)
     while one is not None:
@@ -77,8 +77,8 @@ def _good(oid: Oid, frame: FetchedFrame | CorruptError | MissingKey) -> ObjectCo
         raise frame
     if isinstance(frame, CorruptError):
         raise CorruptError(
-            f"object {oid.short} on the remote is damaged; nothing was collected",
+            f"object {oid.short} on the remote is damaged; nothing was deleted",
             why="its bytes do not match its hash",
-            fix="`dver fsck --remote --repair` puts a good copy there, if there is one",
+            fix="`dver fsck --remote --repair` restores it from a good copy, if there is one",
         )
     return copy_of(frame)

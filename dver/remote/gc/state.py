@@ -1,4 +1,4 @@
-"""What a gc of a remote looks at and what it decides, as data (docs/format/remote.md, "Garbage collection")."""
+"""The data of a remote gc: rows, state of the remote, and plan (docs/format/remote.md, "Garbage collection")."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dver.remote.index.mirror import RemoteLocation
 
 
 class RemoteRow(NamedTuple):
-    """One row of one index. `pack` is the name of a pack; sizes are in bytes."""
+    """One row of the index `listed_by`. `pack` is the name of a pack; sizes are in bytes."""
 
     oid: Oid
     listed_by: Oid
@@ -27,40 +27,40 @@ class RemoteRow(NamedTuple):
 
     @property
     def size(self) -> int:
-        """What it takes in a pack: frame and row."""
+        """Bytes that the object takes in a pack: frame and row."""
         return FRAME_HEADER_SIZE + self.stored_size + ROW_SIZE
 
     def found(self, pack_size: int) -> RemoteLocation:
-        """The same for those who fetch."""
+        """The location, for a download."""
         return RemoteLocation(
             self.pack, self.offset, self.oid, pack_size, self.kind, self.codec, self.raw_size, self.stored_size
         )
 
     def row(self) -> Row:
-        """The same as a pack's footer has it. The checksum, which indexes do not list, is 0."""
+        """The row of a pack's footer for it. The checksum is 0, since indexes do not have it."""
         return Row(self.oid, self.kind, self.codec, self.offset, self.raw_size, self.stored_size, 0)
 
     def location(self, numbers: Mapping[Oid, int]) -> IndexRow:
-        """The same as an index has it, which calls packs by `numbers`."""
+        """The row of an index in which packs have these `numbers`."""
         return IndexRow(
             self.oid, numbers[self.pack], self.kind, self.codec, self.offset, self.raw_size, self.stored_size
         )
 
     @property
     def names_others(self) -> bool:
-        """Does the object name others?"""
+        """True if the object names other objects: a tree, or a blob stored as a recipe."""
         return self.kind is ObjectKind.TREE or self.codec is Codec.CHUNKED
 
 
 @dataclass(slots=True)
 class NeededObjects:
-    """Objects that must stay, by kind: a blob may have the bytes of a tree, and need nothing of what they name."""
+    """Objects that must stay, by kind. A blob may have the bytes of a tree, but needs none of its entries."""
 
     trees: set[Oid] = field(default_factory=set)
     blobs: set[Oid] = field(default_factory=set)
 
     def holds(self, row: RemoteRow) -> bool:
-        """Is it needed as what `row` lists it as?"""
+        """True if the object is needed as the kind that `row` lists."""
         return row.oid in (self.trees if row.kind is ObjectKind.TREE else self.blobs)
 
     def __contains__(self, oid: Oid) -> bool:
@@ -72,7 +72,7 @@ class NeededObjects:
 
 @dataclass(frozen=True, slots=True)
 class IndexSummary:
-    """An index that is on the remote, but for its rows. `size` is in bytes."""
+    """An index on the remote, without its rows. `size` is in bytes."""
 
     name: Oid
     size: int
@@ -82,67 +82,67 @@ class IndexSummary:
 
 @dataclass(frozen=True, slots=True)
 class RemoteState:
-    """What lies on the remote. `seen` are the lists that were there before the pointers were read from Git."""
+    """The state of a remote. `seen` are the condemned lists that existed before the pointers were read from Git."""
 
     indexes: tuple[IndexSummary, ...]
     lists: Mapping[Oid, Condemned]
     packs: Mapping[Oid, int]
-    """Sizes in bytes of the packs that are there, whether or not an index lists them."""
+    """All packs, listed or not, with their sizes in bytes."""
     seen: frozenset[Oid]
     rows: Callable[[], Iterable[RemoteRow]] = field(repr=False)
-    """All rows of all indexes, in the order of oids."""
+    """All rows of all indexes, sorted by oid."""
 
     def due(self, now: int) -> list[Condemned]:
-        """The lists that may be carried out at `now`, in Unix seconds: due, and seen in time."""
+        """The lists that are due at `now`, in Unix seconds, and that existed before the pointers were read."""
         return [one for name, one in self.lists.items() if name in self.seen and one.due <= now]
 
 
 Rank = tuple[int, int, Oid]
-"""Where the home of an object is sought: least first."""
+"""The rank of a pack as the place to keep an object; the lowest is best."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteGcPlan:
-    """What a gc would do. Times are in Unix seconds, sizes in bytes."""
+    """The plan of a gc. Times are in Unix seconds, sizes in bytes."""
 
     now: int
     grace: int
     condemned_packs: tuple[PackRef, ...] = ()
-    """To be listed now: without anything live, or written anew."""
+    """Packs to condemn now: they have no live objects, or these are copied."""
     condemned_indexes: tuple[Oid, ...] = ()
     rewritten: tuple[PackRef, ...] = ()
-    """Packs out of which live objects are copied."""
+    """Packs whose live objects are copied."""
     copies: tuple[RemoteRow, ...] = ()
-    """What is copied, in the order in which it will lie in the new packs."""
+    """The rows to copy, in the order of the new packs."""
     freed: tuple[PackRef, ...] = ()
-    """Packs that are needed again, and whose lists are far from due."""
+    """Condemned packs that are needed again, and whose lists are far from due."""
     restated: tuple[tuple[Oid, Condemned], ...] = ()
-    """Lists to be put anew without what is freed, each with the name of the old one."""
+    """Lists to write again without the freed packs, each with the name of the old list."""
     kept_indexes: frozenset[Oid] = frozenset()
     merges: bool = False
-    """Is a merged index to be written?"""
+    """True if a merged index has to be written."""
     merged_roots: tuple[Oid, ...] = ()
     deleted_packs: tuple[PackRef, ...] = ()
     deleted_indexes: tuple[Oid, ...] = ()
     deleted_lists: tuple[Oid, ...] = ()
     waiting_packs: tuple[PackRef, ...] = ()
-    """Condemned earlier, and not due yet."""
+    """Packs that were condemned earlier and are not due yet."""
     next_due: int | None = None
-    """When the first of what is condemned after this may be deleted; None if nothing is."""
+    """The time at which the first condemned object may be deleted; None if nothing is condemned."""
     live_objects: int = 0
-    """How many of the needed objects are on the remote."""
+    """Live objects that are on the remote."""
     live_size: int = 0
     order: Mapping[Oid, Rank] = field(default_factory=dict, repr=False)
-    """For each pack that can be read from, how good a home it is."""
+    """The rank of each readable pack."""
 
     @property
     def empty(self) -> bool:
-        """Is there nothing to do?"""
+        """True if there is nothing to do."""
         condemns = self.condemned_packs or self.condemned_indexes
         deletes = self.deleted_packs or self.deleted_indexes or self.deleted_lists
         return not (condemns or deletes or self.merges or self.restated)
 
 
 def total_size(packs: Iterable[PackRef]) -> int:
-    """The bytes of all of `packs`."""
+    """The size of all `packs` in bytes."""
     return sum([ref.size for ref in packs])
