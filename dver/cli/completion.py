@@ -19,18 +19,18 @@ from click.shell_completion import (
 from click.types import StringParamType
 
 from dver.core.errors import DverError
-from dver.ops.help.completion import Word, candidates
+from dver.ops.help.completion import WordKind, completions
 from dver.repo import Repository
 
-_WORDS: Final[Mapping[str, Word]] = {
-    "PATH": Word.PATH,
-    "SOURCE": Word.PATH,
-    "TARGET": Word.STAGE,
-    "STAGE": Word.STAGE,
-    "REV": Word.REVISION,
-    "A": Word.REVISION,
-    "B": Word.REVISION,
-    "KEY": Word.KEY,
+_WORDS: Final[Mapping[str, WordKind]] = {
+    "PATH": WordKind.PATH,
+    "SOURCE": WordKind.PATH,
+    "TARGET": WordKind.STAGE,
+    "STAGE": WordKind.STAGE,
+    "REV": WordKind.REVISION,
+    "A": WordKind.REVISION,
+    "B": WordKind.REVISION,
+    "KEY": WordKind.KEY,
 }
 _FILES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("PATH", "SOURCE", "DESTINATION", "TARGET", "FILE"), "file"),
@@ -42,7 +42,7 @@ _FILES: Final[Mapping[str, str]] = {
 class _Completed(StringParamType):
     """A text argument with completion."""
 
-    def __init__(self, words: Sequence[Word], files: str | None) -> None:
+    def __init__(self, words: Sequence[WordKind], files: str | None) -> None:
         self._words = words
         self._files = files
 
@@ -52,7 +52,7 @@ class _Completed(StringParamType):
         # An error message would appear in the middle of the command line.
         with suppress(DverError, OSError), Repository.open(Path.cwd()) as repo:
             for word in self._words:
-                found += map(CompletionItem, candidates(repo, word, incomplete, cwd=Path.cwd()))
+                found += map(CompletionItem, completions(repo, word, incomplete, cwd=Path.cwd()))
         return found
 
 
@@ -68,10 +68,10 @@ def add_completion(params: Iterable[click.Parameter], *, verb: str | None, part:
             param.type = _Completed(words, files)
 
 
-def _word(name: str, param: click.Parameter, *, of_remote: bool) -> Word | None:
+def _word(name: str, param: click.Parameter, *, of_remote: bool) -> WordKind | None:
     if name == "NAME" and (of_remote or "--remote" in param.opts):
-        return Word.REMOTE
-    return Word.REMOTE_KEY if name == "KEY" and of_remote else _WORDS.get(name)
+        return WordKind.REMOTE
+    return WordKind.REMOTE_KEY if name == "KEY" and of_remote else _WORDS.get(name)
 
 
 class _Bash(BashComplete):

@@ -1,4 +1,4 @@
-"""Changing one setting in one file, with all else in it left as it is."""
+"""Edits one setting in one file and keeps the rest of the file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.config.files import parse_toml, read_file
 from dver.config.reading import ConfigPaths
 from dver.config.schema import Scope, Value, check_remote_name, parse_value, spec_of
+from dver.config.toml_files import parse_toml, read_file
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.files import clear_leftovers, read_regular, write_atomic
 from dver.core.remote_schema import SettingSpec
@@ -22,10 +22,10 @@ _PASSWORD_IN_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@"
 
 
 def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
-    """Set `key` to `value`, as typed by a person, in the file of `scope`; None takes it out.
+    """Set `key` to `value` as typed, or remove it (None), in the file of `scope`.
 
-    All else in the file stays, comments too. Raises UsageError for an unknown key, a value that does not fit, a key to
-    take out that is not there, and a secret anywhere but in the local file.
+    Keeps everything else in the file, including comments. Raises UsageError for an unknown key, an invalid value, a
+    missing key to remove, and a secret outside the local config.
     """
     path = paths.file(scope)
     if scope == "project":
@@ -42,7 +42,7 @@ def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
 
 
 def remove_remote(paths: ConfigPaths, name: str, scopes: tuple[Scope, ...] = ("project", "local")) -> list[Scope]:
-    """Take the remote `name` out of the files of `scopes`, and as the default one too; says which had it."""
+    """Remove the remote `name` from the files of `scopes`, also as default remote. Returns the scopes that had it."""
     check_remote_name(name)
     changed: list[Scope] = []
     for scope in scopes:
@@ -56,7 +56,7 @@ def remove_remote(paths: ConfigPaths, name: str, scopes: tuple[Scope, ...] = ("p
 
 
 def rename_remote(paths: ConfigPaths, old: str, new: str, scopes: tuple[Scope, ...] = ("project", "local")) -> None:
-    """Call the remote `old` by the name `new` in the files of `scopes`, also where it is the default one."""
+    """Rename the remote `old` to `new` in the files of `scopes`, also as default remote."""
     check_remote_name(new)
     for scope in scopes:
         path = paths.file(scope)
@@ -82,18 +82,18 @@ def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _refuse_secret(spec: SettingSpec, scope: Scope, key: str, value: str) -> None:
     if spec.secret and scope != "local":
         raise UsageError(
-            f"{key} is a secret", why="only this clone's own file is kept out of Git", fix="set it with --local"
+            f"{key} is a secret", why="Git shares every config except this clone's own", fix="set it with --local"
         )
     if spec.name == "url" and _PASSWORD_IN_URL.match(value):
         raise UsageError(
-            f"{key} has a password in it",
-            why="urls are kept in Git and shown in messages",
-            fix="take it out; see docs/remotes.md for where credentials belong",
+            f"{key} contains a password",
+            why="Git shares URLs, and messages show them",
+            fix="remove it; docs/remotes.md says where to put credentials",
         )
 
 
 def _make_private(path: Path, *, secret: bool) -> None:
-    """Have the file `path` exist, and readable by its owner only if it was not there or is to hold a secret."""
+    """Create the file `path` readable by its owner only. Restrict an existing file if it gets a secret."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     if secret and path.stat().st_mode & 0o077:
@@ -101,7 +101,7 @@ def _make_private(path: Path, *, secret: bool) -> None:
 
 
 def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
-    import tomlkit  # only for edits: it keeps comments, and takes long to load
+    import tomlkit  # slow to import; keeps comments
 
     content = read_regular(path) if path.exists() else b""
     before = parse_toml(path, content)
@@ -113,7 +113,7 @@ def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
         text = tomlkit.dumps(document).encode()
     except (ValueError, tomlkit.exceptions.TOMLKitError) as error:
         raise _unsafe(path) from error
-    # tomlkit has been known to lose tables of an unusual layout, so the same was done to a plain one.
+    # tomlkit may lose tables of an unusual layout, so compare with the same edit of a plain document.
     if parse_toml(path, text) != expected.unwrap():
         raise _unsafe(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,11 +122,11 @@ def _change(path: Path, change: Callable[[TOMLDocument], None]) -> None:
 
 
 def _unsafe(path: Path) -> RepositoryError:
-    return RepositoryError(f"{path} cannot be changed safely", why="its layout is unusual", fix="edit the file")
+    return RepositoryError(f"cannot edit {path} safely", why="its layout is unusual", fix="edit the file")
 
 
 def _refuse_detour(paths: ConfigPaths) -> None:
-    """A clone may have symbolic links in it, and nothing is to be written where one of them leads."""
+    """Refuse to write through a symbolic link: a clone may contain links that lead out of the project."""
     directory = paths.project_file.parent
     if directory.is_symlink():
         raise RepositoryError(
@@ -144,7 +144,7 @@ def _put_in(document: TOMLDocument, parts: list[str], value: Value) -> None:
             table[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=depth < len(parts) - 2)
         table = table[part]
         if not isinstance(table, MutableMapping):
-            raise UsageError(f"cannot set {'.'.join(parts)}", why=f"{part!r} has a value there", fix="edit the file")
+            raise UsageError(f"cannot set {'.'.join(parts)}", why=f"{part!r} is not a section", fix="edit the file")
     table[parts[-1]] = value
 
 
@@ -155,7 +155,7 @@ def _take_out(document: TOMLDocument, key: str, path: Path) -> None:
         below = tables[-1].get(part)
         tables.append(below if isinstance(below, MutableMapping) else {})
     if parts[-1] not in tables[-1]:
-        raise UsageError(f"{key} is not set in {path}", fix="see where it is set: dver config list")
+        raise UsageError(f"{key} is not set in {path}", fix="`dver config list` shows where it is set")
     for table, part in zip(reversed(tables), reversed(parts), strict=True):
         del table[part]
         if table:

@@ -1,4 +1,4 @@
-"""All settings in force, from three files and a few environment variables over them."""
+"""The effective settings, from three files and the environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dver.config.files import read_file
 from dver.config.schema import (
     BY_KEY,
     DEFAULTS,
@@ -19,11 +18,12 @@ from dver.config.schema import (
     Scope,
     Value,
     did_you_mean,
+    parse_duration,
+    parse_size,
     parse_value,
-    seconds,
-    size_in_bytes,
     spec_of,
 )
+from dver.config.toml_files import read_file
 from dver.config.trust import addresses_of, is_address, needs_trust, read_trust
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.remote_schema import problem_with
@@ -31,7 +31,7 @@ from dver.core.remote_schema import problem_with
 
 @dataclass(frozen=True, slots=True)
 class ConfigPaths:
-    """Where the files are. `root` is the project's directory, which relative paths in them start from."""
+    """The paths of the files. `root` is the project's directory; relative paths in the files start there."""
 
     root: Path
     global_file: Path
@@ -40,7 +40,7 @@ class ConfigPaths:
 
     @classmethod
     def of(cls, root: Path, common_dir: Path, environ: Mapping[str, str] = os.environ) -> ConfigPaths:
-        """The usual places for the project at `root` in the clone whose common Git directory is `common_dir`."""
+        """The standard paths for the project at `root` in the clone with the common Git directory `common_dir`."""
         home = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
         return cls(
             root, Path(home, "dver", "config.toml"), root / ".dver" / "config.toml", common_dir / "dver" / "config.toml"
@@ -52,38 +52,37 @@ class ConfigPaths:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One setting, and where it was set."""
+class Setting:
+    """A setting and its origin."""
 
     key: str
     value: Value
     origin: Origin
     secret: bool
     trusted: bool = True
-    """False for a value of the project's file that reaches out of the repository, and was not accepted here."""
+    """False for a value of the project's config that reaches outside the repository and is not trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings in force."""
+    """The effective settings."""
 
     root: Path
-    _items: Mapping[str, Item]
-    ignored: tuple[Item, ...] = ()
-    """Settings of the project's file that do not count, since they are not trusted."""
+    _items: Mapping[str, Setting]
+    ignored: tuple[Setting, ...] = ()
+    """Settings of the project's config that have no effect, since they are not trusted."""
 
     @classmethod
     def load(
         cls, paths: ConfigPaths, environ: Mapping[str, str] = os.environ, *, scopes: Sequence[Scope] = SCOPES
     ) -> Config:
-        """Read the files of `scopes` that exist.
+        """Read the existing files of `scopes`.
 
-        Raises RepositoryError for one that cannot be used, naming file and line or key.
-
-        The settings of remotes are taken as they are: `dver.remote.settings.parse` checks those that are used.
+        Raises RepositoryError for an invalid file, with its line or key. Does not check the settings of remotes:
+        `dver.remote.settings.parse` does when one is used.
         """
-        items = {key: Item(key, value, "default", secret=False) for key, value in DEFAULTS.items()}
-        ignored: list[Item] = []
+        items = {key: Setting(key, value, "default", secret=False) for key, value in DEFAULTS.items()}
+        ignored: list[Setting] = []
         for scope in scopes:
             for key, value in _flatten(read_file(paths.file(scope)), paths.file(scope)):
                 item = _accept(paths, scope, key, value)
@@ -95,51 +94,51 @@ class Config:
         return cls(paths.root, items, tuple(ignored))
 
     def get(self, key: str) -> Value | None:
-        """The value of `key`, its default, or None. Raises UsageError for a key that there is not."""
+        """The value of `key`, its default, or None. Raises UsageError for an unknown key."""
         spec_of(key)
         item = self._items.get(key)
         return item.value if item else None
 
     def origin(self, key: str) -> Origin:
-        """Where the value of `key` was set."""
+        """The origin of the value of `key`."""
         spec_of(key)
         item = self._items.get(key)
         return item.origin if item else "default"
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[Setting]:
         """All settings that have a value, sorted by key."""
         return [self._items[key] for key in sorted(self._items)]
 
     @property
-    def untrusted(self) -> list[Item]:
-        """Values of the project's file that wait for trust: those that are ignored, and addresses that hooks do not
-        contact. Sorted by key."""
+    def untrusted(self) -> list[Setting]:
+        """Values of the project's config that wait for trust, sorted by key: ignored settings, and addresses that hooks
+        do not contact."""
         addresses = [item for item in self._items.values() if not item.trusted]
         return sorted((*self.ignored, *addresses), key=lambda item: item.key)
 
-    def untrusted_addresses(self, remote: str) -> list[Item]:
-        """What says where `remote` is, and is not trusted."""
+    def untrusted_addresses(self, remote: str) -> list[Setting]:
+        """The settings with the address of `remote` that are not trusted."""
         found = (self._items.get(key) for key in addresses_of(remote))
         return [item for item in found if item is not None and not item.trusted]
 
     def refuse_untrusted(self, remote: str) -> None:
-        """Raises RepositoryError if what says where `remote` is comes from a commit, and is not trusted."""
+        """Raises RepositoryError if the address of `remote` comes from a commit and is not trusted."""
         untrusted = self.untrusted_addresses(remote)
         if untrusted:
             values = ", ".join(str(one.value) for one in untrusted)
             raise RepositoryError(
                 f"the address of the remote {remote!r} is not trusted: {values}",
-                why="it comes from .dver/config.toml in a commit, and was never used or accepted in this clone",
+                why="it comes from .dver/config.toml in a commit, and this clone has never used or trusted it",
                 fix=f"dver config trust {' '.join(one.key for one in untrusted)}",
             )
 
     @property
     def remote_names(self) -> list[str]:
-        """The remotes that have any setting, sorted."""
+        """The names of all remotes, sorted."""
         return sorted({key.split(".")[1] for key in self._items if key.startswith("remote.")})
 
     def remote_table(self, name: str) -> dict[str, object]:
-        """The settings of the remote `name`, by their short names. Raises UsageError if there is no such remote."""
+        """The settings of the remote `name`, by short name. Raises UsageError for an unknown remote."""
         prefix = f"remote.{name}."
         table: dict[str, object] = {
             key.removeprefix(prefix): item.value for key, item in self._items.items() if key.startswith(prefix)
@@ -151,7 +150,7 @@ class Config:
 
     @property
     def cache_dir(self) -> Path | None:
-        """`cache.dir`, which may be relative; `~` is expanded."""
+        """`cache.dir` with `~` expanded; may be relative."""
         value = self.get("cache.dir")
         return None if value is None else Path(str(value)).expanduser()
 
@@ -168,7 +167,7 @@ class Config:
     @property
     def gc_grace(self) -> int:
         """`gc.grace`, in seconds."""
-        return seconds(str(self.get("gc.grace")))
+        return parse_duration(str(self.get("gc.grace")))
 
     @property
     def hooks_fetch(self) -> bool:
@@ -177,17 +176,17 @@ class Config:
 
     @property
     def adds_at_commit(self) -> bool:
-        """Is `hooks.pre_commit` add, and not check?"""
+        """Whether `hooks.pre_commit` is `add`."""
         return self.get("hooks.pre_commit") == "add"
 
     @property
     def max_file_size(self) -> int:
         """`hooks.max_file_size`, in bytes."""
-        return size_in_bytes(str(self.get("hooks.max_file_size")))
+        return parse_size(str(self.get("hooks.max_file_size")))
 
     @property
     def default_remote(self) -> str | None:
-        """`core.remote`, or the only remote there is."""
+        """`core.remote`, or the only remote."""
         value = self.get("core.remote")
         if value is None and len(self.remote_names) == 1:
             return self.remote_names[0]
@@ -203,7 +202,7 @@ class Config:
 def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, object]]:
     for section, settings in table.items():
         if not isinstance(settings, dict):
-            raise _unusable(path, section, "it stands outside of a [section]")
+            raise _unusable(path, section, "it is outside a [section]")
         if section == "remote":
             yield from _flatten_remotes(settings, path)
         else:
@@ -213,26 +212,26 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, object
 def _flatten_remotes(remotes: Mapping[str, Any], path: Path) -> Iterator[tuple[str, object]]:
     for remote, settings in remotes.items():
         if not isinstance(settings, dict) or not REMOTE_NAME.fullmatch(remote):
-            raise _unusable(path, f"remote.{remote}", "settings of a remote stand in [remote.NAME]")
+            raise _unusable(path, f"remote.{remote}", "settings of a remote belong into [remote.NAME]")
         yield from ((f"remote.{remote}.{name}", value) for name, value in settings.items())
 
 
-def _accept(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> Item:
-    """The setting as found in a file, checked. Those of remotes may be unknown here: whoever connects will tell."""
+def _accept(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> Setting:
+    """Check a setting of a file. Unknown settings of remotes are accepted here, and checked when the remote is used."""
     path = paths.file(scope)
     if key.startswith("remote."):
         spec = BY_KEY.get(f"remote.NAME.{key.split('.', 2)[2]}")
         if spec is not None and spec.secret and scope != "local":
             raise _misplaced_secret(path, scope, key)
         trusted = _is_trusted(paths, scope, key, value)
-        return Item(key, value, scope, secret=spec is not None and spec.secret, trusted=trusted)
+        return Setting(key, value, scope, secret=spec is not None and spec.secret, trusted=trusted)
     try:
         problem = problem_with(spec_of(key), value)
     except UsageError as error:
         raise _unusable(path, key, error.why or "unknown setting", error.fix) from error
     if problem is not None:
         raise _unusable(path, key, f"expected {problem}, not {value!r}")
-    return Item(key, value, scope, secret=False, trusted=_is_trusted(paths, scope, key, value))
+    return Setting(key, value, scope, secret=False, trusted=_is_trusted(paths, scope, key, value))
 
 
 def _is_trusted(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> bool:
@@ -253,17 +252,17 @@ def _misplaced_secret(path: Path, scope: Scope, key: str) -> RepositoryError:
     return RepositoryError(
         f"{path} contains the secret {key!r}",
         why=why,
-        fix=f"take that line out, make a new secret, and keep it in this clone: dver config set --local {key} VALUE",
+        fix=f"remove that line, change the secret, and keep it in this clone: dver config set --local {key} VALUE",
     )
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[Item]:
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Setting]:
     for spec in KEYS:
         variable = "DVER_" + spec.name.upper().replace(".", "_")
         text = environ.get(variable)
         if text:
-            yield Item(spec.name, parse_value(variable, spec, text), "environment", secret=False)
+            yield Setting(spec.name, parse_value(variable, spec, text), "environment", secret=False)
 
 
 def _known(names: list[str]) -> str:
-    return f"the remotes are: {', '.join(names)}" if names else "no remote is set up yet"
+    return f"the remotes are: {', '.join(names)}" if names else "there are no remotes yet"

@@ -1,8 +1,8 @@
-"""Trust in values of the project's file that reach out of the repository, or onto the network.
+"""Trust in values of the project's config that reach outside the repository or contact the network.
 
-That file comes with every commit that is checked out, from whomever. What it says of the project counts at once. Where
-data is stored, who may write there, and what Git's hooks contact, the user has to accept first: each value once, in
-each clone. What was accepted is noted beside the clone's own settings, which Git never sees.
+Every commit may change the project's config. Most settings take effect at once. Settings that select the location of
+the store, its permissions, or an address that Git hooks contact need the user's trust: each value once per clone. The
+clone records trusted values beside its own config, outside Git.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _ADDRESSES: Final = ("url", "endpoint_url")
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The values that were accepted, by their keys."""
+    """The trusted values of each key."""
 
     values: Mapping[str, tuple[Value, ...]]
 
     def covers(self, key: str, value: Value) -> bool:
-        """Was this very value accepted?"""
+        """Whether exactly this value is trusted."""
         return any(type(one) is type(value) and one == value for one in self.values.get(key, ()))
 
     def plus(self, settings: Iterable[tuple[str, Value]]) -> Trust:
-        """With `settings`, too."""
+        """This trust and `settings`."""
         values = dict(self.values)
         for key, value in settings:
             if not Trust(values).covers(key, value):
@@ -41,25 +41,25 @@ class Trust:
         return Trust(values)
 
     def without(self, keys: Iterable[str]) -> Trust:
-        """With no value of `keys`."""
+        """This trust without the values of `keys`."""
         gone = set(keys)
         return Trust({key: values for key, values in self.values.items() if key not in gone})
 
 
 def is_address(key: str) -> bool:
-    """Does `key` say where a remote is? Such a setting counts without trust, but not in hooks."""
+    """Whether `key` is part of a remote's address. Without trust, such a setting takes effect except in hooks."""
     section, _, rest = key.partition(".")
     name, _, setting = rest.partition(".")
     return section == "remote" and bool(REMOTE_NAME.fullmatch(name)) and setting in _ADDRESSES
 
 
 def addresses_of(remote: str) -> tuple[str, ...]:
-    """The keys that say where `remote` is."""
+    """The keys of the address of `remote`."""
     return tuple(f"remote.{remote}.{setting}" for setting in _ADDRESSES)
 
 
 def needs_trust(key: str, value: object, *, root: Path, common_dir: Path) -> bool:
-    """Does this setting of the project at `root` reach out of the repository, or onto the network?"""
+    """Whether this setting of the project at `root` reaches outside the repository or contacts the network."""
     if key == "cache.dir":
         return _leads_outside(str(value), root, common_dir)
     if key == "cache.shared":
@@ -72,7 +72,7 @@ def needs_trust(key: str, value: object, *, root: Path, common_dir: Path) -> boo
 
 
 def read_trust(folder: Path) -> Trust:
-    """What was accepted in the clone that keeps its files in `folder`. A file that cannot be read accepts nothing."""
+    """The values that the clone with the directory `folder` trusts. An unreadable file trusts nothing."""
     try:
         found = json.loads((folder / FILE).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -81,7 +81,7 @@ def read_trust(folder: Path) -> Trust:
 
 
 def write_trust(folder: Path, trust: Trust) -> None:
-    """Note `trust` in the clone that keeps its files in `folder`."""
+    """Record `trust` in the clone with the directory `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {"version": _VERSION, "trusted": {key: list(trust.values[key]) for key in sorted(trust.values)}}
     write_atomic(folder / FILE, json.dumps(content, indent=2).encode() + b"\n")
@@ -98,10 +98,10 @@ def _values(found: Any) -> dict[str, tuple[Value, ...]]:
 
 
 def _leads_outside(path: str, root: Path, common_dir: Path) -> bool:
-    # A linked worktree is not where relative paths start, so ones that only its name brings back count as outside.
+    # Relative paths do not start at a linked worktree, so a path that leaves and re-enters it counts as outside.
     if os.path.normpath(path).split(os.sep)[0] == os.pardir:
         return True
-    # Links are followed: one of them may be in the commit as well.
+    # Follow links: the commit may contain some, too.
     place = Path(os.path.realpath(root / os.path.expanduser(path)))
     inside = place.is_relative_to(os.path.realpath(root))
     return not inside or place.is_relative_to(os.path.realpath(common_dir))

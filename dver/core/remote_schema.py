@@ -26,34 +26,34 @@ class SettingSpec(NamedTuple):
 
 
 SETTINGS: Final[tuple[SettingSpec, ...]] = (
-    SettingSpec("url", str, "where the remote is: a folder, s3://bucket/prefix, or any URL that fsspec knows"),
+    SettingSpec("url", str, "the address: a directory, s3://bucket/prefix, or any URL that fsspec supports"),
     SettingSpec(
         "endpoint_url",
         str,
-        "the address of the server with http:// or https:// and its port, if not Amazon's, Google's or Azure's own",
+        "the server's address with http:// or https:// and port, if it is not Amazon's, Google's or Azure's own",
         pattern=r"https?://[^\s/?#]+[^\s?#]*",
         expected="an address such as https://minio.example.org:9000",
     ),
     SettingSpec("region", str, "the region of the bucket"),
-    SettingSpec("profile", str, "the profile in the AWS configuration files whose credentials are used"),
+    SettingSpec("profile", str, "the profile in the AWS config files that has the credentials"),
     SettingSpec(
         "addressing_style",
         str,
-        "how the bucket is named in requests: in the path, in the host name, or whichever fits",
+        "where requests name the bucket: in the path, in the host name, or chosen automatically",
         choices=("auto", "path", "virtual"),
     ),
-    SettingSpec("anonymous", bool, "send no credentials: read a public bucket without an account"),
+    SettingSpec("anonymous", bool, "read a public bucket without credentials"),
     SettingSpec("access_key_id", str, "the id of the access key", secret=True),
-    SettingSpec("secret_access_key", str, "the secret half of the access key", secret=True),
-    SettingSpec("session_token", str, "the token that goes with temporary credentials", secret=True),
-    SettingSpec("user", str, "the user name for sftp, webdav, ftp and smb, if it is not in the url"),
-    SettingSpec("password", str, "the password that goes with the user name", secret=True),
+    SettingSpec("secret_access_key", str, "the secret of the access key", secret=True),
+    SettingSpec("session_token", str, "the token of temporary credentials", secret=True),
+    SettingSpec("user", str, "the user name for sftp, webdav, ftp and smb, if it is not in the URL"),
+    SettingSpec("password", str, "the password of the user", secret=True),
     SettingSpec("key_file", str, "the file with the private key (sftp) or the service account's key (gs)", secret=True),
     SettingSpec("account", str, "the name of the Azure storage account"),
     SettingSpec("account_key", str, "the key of the Azure storage account", secret=True),
-    SettingSpec("sas_token", str, "the shared access signature for Azure, in place of the account's key", secret=True),
-    SettingSpec("connection_string", str, "the connection string for Azure, in place of all of these", secret=True),
-    SettingSpec("jobs", int, "how many transfers run at once to and from this remote", minimum=1),
+    SettingSpec("sas_token", str, "the shared access signature for Azure, instead of the account key", secret=True),
+    SettingSpec("connection_string", str, "the connection string for Azure, instead of account and key", secret=True),
+    SettingSpec("jobs", int, "the number of parallel transfers to and from this remote", minimum=1),
 )
 
 BY_NAME: Final[dict[str, SettingSpec]] = {spec.name: spec for spec in SETTINGS}

@@ -1,1 +1,1 @@
-"""A project's data, as verbs see it: what is tracked, where its parts are, and the steps that several verbs share."""
+"""A project's settings, and the projects of one Git repository."""

@@ -1,4 +1,5 @@
-"""The projects of one Git repository: hooks run at its top, and there may be several, each in a folder of its own."""
+"""Finds the projects of one Git repository. Git hooks run at its top, and it may have several projects in
+subdirectories."""
 
 from __future__ import annotations
 
@@ -16,22 +17,22 @@ _FOLDER: Final = os.fsencode(PROJECT_DIR)
 _FILES: Final = b":(glob)**/" + _FOLDER + b"/*"
 
 
-def projects_of(git: GitRepo) -> list[Path]:
-    """The folders of all projects in this worktree, outer ones first: those in Git's index, and one at the top that is
-    only on disk. One git process."""
+def project_roots(git: GitRepo) -> list[Path]:
+    """The directories of all projects in this worktree, outer ones first: those in Git's index, and one at the top that
+    is only on disk. Starts one Git process."""
     output = run(git, ["ls-files", "-z", "--", _FILES], literal=False)
-    return roots_in(git, output.split(b"\0")[:-1])
+    return roots_of_files(git, output.split(b"\0")[:-1])
 
 
-def all_projects(git: GitRepo) -> Iterator[Repository]:
-    """All projects in this worktree, opened one after the other, for who knows an object but not whose it is."""
-    for root in dict.fromkeys((*projects_of(git), git.worktree)):
+def open_projects(git: GitRepo) -> Iterator[Repository]:
+    """Open all projects in this worktree, one after the other, to find the one that has an object."""
+    for root in dict.fromkeys((*project_roots(git), git.worktree)):
         with Repository(root, git) as repo:
             yield repo
 
 
-def project_around(git: GitRepo, path: bytes) -> Repository:
-    """The project that `path`, relative to the top of the worktree, is in by what is on disk; else one at the top."""
+def project_containing(git: GitRepo, path: bytes) -> Repository:
+    """The project on disk that contains `path`, relative to the top of the worktree; otherwise one at the top."""
     folder = git.worktree / os.fsdecode(os.path.dirname(path))
     for root in (folder, *folder.parents):
         if root == git.worktree or (root / PROJECT_DIR).is_dir():
@@ -39,8 +40,9 @@ def project_around(git: GitRepo, path: bytes) -> Repository:
     return Repository(git.worktree, git)
 
 
-def roots_in(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
-    """The folders of the projects to which the files `paths`, relative to the top of the worktree, belong."""
+def roots_of_files(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
+    """The directories of the projects whose `.dver` directories contain the files `paths`, relative to the top of the
+    worktree."""
     prefixes = {
         os.path.dirname(folder) for path in paths if os.path.basename(folder := os.path.dirname(path)) == _FOLDER
     }
@@ -49,16 +51,16 @@ def roots_in(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
     return [git.worktree / os.fsdecode(prefix) for prefix in sorted(prefixes)]
 
 
-def owner(path: bytes, prefixes: Iterable[bytes]) -> bytes | None:
-    """The one of the projects in the folders `prefixes` that `path` belongs to: the innermost around it."""
+def owning_project(path: bytes, prefixes: Iterable[bytes]) -> bytes | None:
+    """The innermost of the project directories `prefixes` that contains `path`, if any."""
     return max((prefix for prefix in prefixes if is_at_or_below(path, prefix)), key=len, default=None)
 
 
-def by_project(git: GitRepo, roots: Iterable[Path], staged: Staged) -> Iterator[tuple[Path, Staged]]:
-    """What is `staged` of each of the projects in the folders `roots`."""
+def staged_by_project(git: GitRepo, roots: Iterable[Path], staged: Staged) -> Iterator[tuple[Path, Staged]]:
+    """Split `staged` by the projects in the directories `roots`."""
     top = os.fsencode(git.worktree)
     places = {os.fsencode(root)[len(top) + 1 :]: root for root in roots}
-    owners = {path: owner(path, places) for path in (*staged.files, *staged.deleted)}
+    owners = {path: owning_project(path, places) for path in (*staged.files, *staged.deleted)}
     for prefix, root in places.items():
         files = {path: file for path, file in staged.files.items() if owners[path] == prefix}
         yield root, Staged(files, frozenset(path for path in staged.deleted if owners[path] == prefix))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dver.config import DEFAULTS, KEYS, SCOPES, Config, ConfigPaths, Item, Scope, edit, remove_remote, spec_of
+from dver.config import DEFAULTS, KEYS, SCOPES, Config, ConfigPaths, Scope, Setting, edit, remove_remote, spec_of
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.remote_schema import SECRETS, SETTINGS
 
@@ -46,7 +46,7 @@ def test_without_files_there_are_defaults_and_no_toml_parser(
     monkeypatch.setitem(sys.modules, "tomllib", None)
     put(paths, "project", "# Settings of this project.\n\n  # None yet.")
     config = load(paths)
-    assert config.items() == [Item(key, value, "default", secret=False) for key, value in sorted(DEFAULTS.items())]
+    assert config.items() == [Setting(key, value, "default", secret=False) for key, value in sorted(DEFAULTS.items())]
     assert (config.cache_dir, config.cache_link, config.default_remote, config.jobs) == (None, "auto", None, None)
     assert config.remote_names == []
 
@@ -200,7 +200,7 @@ def test_a_wrong_value_in_the_environment_names_the_variable(paths: ConfigPaths)
         ("cache.lnik", "did you mean cache.link?"),
         ("core.jbos", "did you mean core.jobs?"),
         ("remote.origin.endpoint", "did you mean remote.origin.endpoint_url?"),
-        ("xyz", "see the names: dver config --help"),
+        ("xyz", "`dver config --help` lists all settings"),
         ("remote.origin", None),
         ("remote.a.b.url", None),
         ("remote.-x.url", "choose another name"),
@@ -262,7 +262,7 @@ def test_a_typed_value_gets_the_type_of_its_key(paths: ConfigPaths, key: str, te
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(paths: ConfigPaths, key: str, text: str) -> None:
-    with pytest.raises(UsageError, match="cannot have this value") as error:
+    with pytest.raises(UsageError, match="invalid value for") as error:
         edit(paths, "local", key, text)
     assert error.value.why
     assert not paths.local_file.exists()

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import condemned_lists, damaged, entries, indexes, locks, oids, pointers, repository_entries, rows
 
-from dver.config.files import parse_toml
+from dver.config.toml_files import parse_toml
 from dver.core.errors import DverError
 from dver.core.oid import Oid
 from dver.formats import (

@@ -13,7 +13,7 @@ from dver.core.files import clear_leftovers, read_regular
 from dver.git import config, index
 from dver.git.git_repo import GitRepo
 from dver.git.gitignore import FILE, edit, lines
-from dver.project.git_projects import projects_of
+from dver.project.git_projects import project_roots
 
 _ATTRIBUTES: Final = (b"*.dver merge=dver diff=dver", b"dver.lock merge=dver")
 _IGNORE_FILE: Final = b".gitignore merge=dver"
@@ -88,7 +88,7 @@ def set_attributes(git: GitRepo) -> list[Path]:
     Files outside of a sparse checkout stay as they are.
     """
     changed = []
-    for root in projects_of(git):
+    for root in project_roots(git):
         clear_leftovers(root)
         file = root / _ATTRIBUTES_FILE
         if not root.is_dir() or _left_out(git, file):
@@ -103,7 +103,7 @@ def set_attributes(git: GitRepo) -> list[Path]:
 
 def remove_attributes(git: GitRepo) -> list[Path]:
     """Remove the drivers from `.gitattributes`. The change is not staged: other clones may still need it."""
-    files = [root / _ATTRIBUTES_FILE for root in projects_of(git)]
+    files = [root / _ATTRIBUTES_FILE for root in project_roots(git)]
     return [file for file in files if edit(file, remove=(*_ATTRIBUTES, _IGNORE_FILE))]
 
 

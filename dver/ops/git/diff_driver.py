@@ -6,7 +6,7 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.formats import pointer as pointer_format
 from dver.formats.pointer import Pointer
 from dver.git.git_repo import GitRepo
-from dver.project.git_projects import project_around
+from dver.project.git_projects import project_containing
 from dver.store.trees.compare import TreeChange, compare, with_renames
 from dver.tracking.targets import data_of
 
@@ -26,7 +26,7 @@ def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None
     data = data_of(path)
     left = before.entry(data) if before is not None else None
     right = after.entry(data) if after is not None else None
-    with project_around(git, path) as repo:
+    with project_containing(git, path) as repo:
         return tuple(with_renames(compare(left, right, repo.store.tree, repo.store.tree, path=data)))
 
 

@@ -14,7 +14,7 @@ from dver.git.git_repo import GitRepo
 from dver.git.index import tracked_under
 from dver.git.pointers import LOCK_NAME, PointerFile, is_lock_path
 from dver.gitflow.follow_plan import FollowPlan, plan_following
-from dver.project.git_projects import owner, projects_of
+from dver.project.git_projects import owning_project, project_roots
 from dver.repo import Repository
 from dver.sharing.download import get_targets
 from dver.sharing.prefetch import prefetch
@@ -120,9 +120,9 @@ def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
 
 def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository, list[bytes], list[bytes]]]:
     """What is to be brought, and what is to go, in each project. A project's folder may be gone, its data not yet."""
-    roots = projects_of(top.git) if plan.bring or plan.gone else []
+    roots = project_roots(top.git) if plan.bring or plan.gone else []
     by_prefix = {Repository(root, top.git).layout.prefix: root for root in roots}
-    owners = {path: owner(path, by_prefix) for path in (*plan.bring, *plan.gone)}
+    owners = {path: owning_project(path, by_prefix) for path in (*plan.bring, *plan.gone)}
     gone = _not_tracked_by_git(top, plan.gone)
     for prefix in sorted({owners[path] or b"" for path in (*plan.bring, *gone)}):
         bring = [path for path in plan.bring if owners[path] == prefix]

@@ -21,7 +21,7 @@ from dver.gitflow.push_data import (
     refuse_unreadable,
 )
 from dver.pipelines.run_cache.share import send_runs, unsent_runs
-from dver.project.git_projects import owner, projects_of
+from dver.project.git_projects import owning_project, project_roots
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
 from dver.sharing.upload import open_catalog, send_roots
@@ -76,10 +76,10 @@ def _by_project(git: GitRepo, brought: Sequence[NewPointerFile]) -> dict[Path, l
     if not brought:
         return {}
     top = os.fsencode(git.worktree)
-    prefixes = [os.fsencode(root)[len(top) + 1 :] for root in projects_of(git)]
+    prefixes = [os.fsencode(root)[len(top) + 1 :] for root in project_roots(git)]
     groups: dict[Path, list[NewPointerFile]] = {}
     for one in brought:
-        prefix = owner(one.file.path, prefixes) or b""
+        prefix = owning_project(one.file.path, prefixes) or b""
         groups.setdefault(git.worktree / os.fsdecode(prefix), []).append(one)
     return groups
 

@@ -11,7 +11,7 @@ from dver.formats import pointer as pointer_format
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.git.git_repo import GitRepo
-from dver.project.git_projects import all_projects
+from dver.project.git_projects import open_projects
 from dver.repo import Repository
 from dver.store.trees.compare import TreeReader, join, leaves
 
@@ -42,7 +42,7 @@ def list_pointer(git: GitRepo, content: bytes) -> Listing | None:
         return None
     if pointer.kind is not ObjectKind.TREE:
         return None
-    for repo in all_projects(git):
+    for repo in open_projects(git):
         if repo.store.present([pointer.oid]):
             return _list(pointer.entry(b""), repo)
     return Listing((), lacking=True)

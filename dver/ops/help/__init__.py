@@ -1,1 +1,1 @@
-"""Completion of words in a shell."""
+"""Operations that help the user."""

@@ -1,4 +1,4 @@
-"""What can be typed next, for the completion of a shell: read only, from what is on this machine."""
+"""Candidates for the completion of words in a shell. Only reads, and only from this machine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dver.tracking.browse import entry_at
 from dver.tracking.targets import containing, data_path, in_worktree
 
 
-class Word(Enum):
-    """What a word of a command line stands for."""
+class WordKind(Enum):
+    """The kind of a word on the command line."""
 
     PATH = "path"
     STAGE = "stage"
@@ -28,29 +28,29 @@ class Word(Enum):
     REMOTE_KEY = "remote key"
 
 
-def candidates(repo: Repository, word: Word, typed: str, *, cwd: Path) -> list[str]:
-    """What `typed`, the beginning of a word, may become. Paths are those that are not in the workspace, where the shell
-    finds them itself: one level of directories at a time, with a slash after each directory.
+def completions(repo: Repository, word: WordKind, typed: str, *, cwd: Path) -> list[str]:
+    """The completions of `typed`, the beginning of a word. Paths are limited to data that is missing in the workspace,
+    since the shell completes existing files: one level of directories at a time, with a slash after each directory.
 
-    Raises UsageError for a path outside of the project, MissingObjectError for a directory that is not in the store,
-    PipelineError where stages cannot be read.
+    Raises UsageError for a path outside the project, MissingObjectError for a directory that is not in the store,
+    PipelineError if stages cannot be read.
     """
     return [text for text in _all(repo, word, typed, cwd) if text.startswith(typed)]
 
 
-def _all(repo: Repository, word: Word, typed: str, cwd: Path) -> Iterable[str]:
+def _all(repo: Repository, word: WordKind, typed: str, cwd: Path) -> Iterable[str]:
     match word:
-        case Word.PATH:
+        case WordKind.PATH:
             return _absent(repo, typed, cwd)
-        case Word.STAGE:
+        case WordKind.STAGE:
             return _stages(repo, cwd)
-        case Word.REVISION:
+        case WordKind.REVISION:
             return ["HEAD", *revisions.ref_names(repo.git)]
-        case Word.REMOTE:
+        case WordKind.REMOTE:
             return repo.config.remote_names
-        case Word.KEY:
+        case WordKind.KEY:
             return _keys(repo.config.remote_names)
-        case Word.REMOTE_KEY:
+        case WordKind.REMOTE_KEY:
             return BY_NAME
 
 
@@ -62,7 +62,7 @@ def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
 
 
 def _names_in(repo: Repository, place: bytes) -> Iterator[bytes]:
-    """The names of tracked data in the directory `place`, with a slash after those of directories."""
+    """The names of tracked data in the directory `place`, with a slash after directories."""
     tracked = in_worktree(repo)
     prefix = place + b"/" if place else b""
     for path, one in tracked.items():
@@ -80,7 +80,7 @@ def _slash(kind: Kind) -> bytes:
 
 
 def _stages(repo: Repository, cwd: Path) -> list[str]:
-    from dver.pipelines.workspace.pipelines import load_pipelines  # slow, and most words are no stages
+    from dver.pipelines.workspace.pipelines import load_pipelines  # slow to import
 
     here = os.fsdecode(data_path(repo, ".", cwd))
     stages = load_pipelines(repo).graph.stages

@@ -1,1 +1,1 @@
-"""Verbs that set up a clone."""
+"""Operations that set up a clone."""

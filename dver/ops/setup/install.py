@@ -1,4 +1,4 @@
-"""`dver install`: have Git run dver where that keeps data and pointers together."""
+"""`dver install`: install Git hooks, drivers and attributes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from dver.gitflow.hooks.install import InstallResult, install_into
 
 
 def install(cwd: Path, *, hooks: bool = True) -> InstallResult:
-    """Put hooks, drivers and attributes in place in the clone that `cwd` is in; without `hooks`, the hooks are taken
-    away. Doing it again is harmless."""
+    """Install hooks, drivers and attributes in the clone that contains `cwd`. Without `hooks`, remove the hooks.
+    Idempotent."""
     return install_into(discover(cwd), hooks=hooks)

@@ -1,4 +1,4 @@
-"""`dver uninstall`: take back what `dver install` did."""
+"""`dver uninstall`: remove what `dver install` installed."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from dver.gitflow.hooks.install import UninstallResult, uninstall_from
 
 
 def uninstall(cwd: Path) -> UninstallResult:
-    """Take hooks, drivers and attributes away, and bring back the hooks that were there before."""
+    """Remove hooks, drivers and attributes, and restore the hooks that were there before."""
     return uninstall_from(discover(cwd))

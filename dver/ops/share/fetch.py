@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.project.trusted_settings import accept_addresses
+from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
 from dver.sharing.download import get_runs, get_targets
@@ -42,5 +42,5 @@ def fetch(
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
     if run_cache and not dry_run:
         got += (get_runs(repo, remote=remote, jobs=jobs),)
-    accept_addresses(repo, [one.remote for one in got])
+    trust_addresses(repo, [one.remote for one in got])
     return FetchResult(got, dry_run)

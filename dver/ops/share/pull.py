@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
-from dver.project.trusted_settings import accept_addresses
+from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
 from dver.sharing.download import get_runs, get_targets
@@ -48,7 +48,7 @@ def pull(
     got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
     if run_cache and not dry_run:
         got += (get_runs(repo, remote=remote, jobs=jobs),)
-    accept_addresses(repo, [one.remote for one in got])
+    trust_addresses(repo, [one.remote for one in got])
     if dry_run:
         return PullResult(got, None)
     rev = None if scope.many else scope.rev

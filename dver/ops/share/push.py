@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.run_cache.share import UnsentRuns, has_runs, keys_in, send_runs, unsent_runs
-from dver.project.trusted_settings import accept_addresses
+from dver.project.settings import trust_addresses
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -58,7 +58,7 @@ def push(
     for name, roots in groups.items():
         catalog = catalogs.get(name) or open_catalog(repo, name, jobs=jobs, progress=progress)
         sent.append(send_roots(repo, name, catalog, roots, dry_run=dry_run, progress=progress))
-    accept_addresses(repo, groups)
+    trust_addresses(repo, groups)
     if home is not None and not dry_run:
         send_runs(repo, home, runs.runs, jobs=jobs)
     return PushResult(tuple(sent), dry_run, len(runs.runs))

@@ -14,7 +14,7 @@ from dver.ops.git.pre_commit import PreCommitResult, pre_commit
 from dver.ops.setup import config
 from dver.ops.track.add import add
 from dver.ops.track.init import init
-from dver.project.git_projects import by_project
+from dver.project.git_projects import staged_by_project
 from dver.repo import Repository
 from dver.workspace.changes import quick_check
 
@@ -85,7 +85,7 @@ def test_a_large_file_of_another_size_has_changed_for_certain(
 
 
 def test_what_is_added_is_in_the_store_and_staged(repo: Repository) -> None:
-    config.change(repo.root, "hooks.pre_commit", "add")
+    config.set_setting(repo.root, "hooks.pre_commit", "add")
     (repo.root / "set/a").write_text("changed")
     assert _look(repo).added == (b"set",)
     assert set(staged(repo.git).files) == {b".dver/config.toml", b"set.dver"}
@@ -93,7 +93,7 @@ def test_what_is_added_is_in_the_store_and_staged(repo: Repository) -> None:
 
 
 def test_a_problem_is_all_that_is_looked_for_once_there_is_one(repo: Repository) -> None:
-    config.change(repo.root, "hooks.pre_commit", "add")
+    config.set_setting(repo.root, "hooks.pre_commit", "add")
     (repo.root / "set/a").write_text("changed")
     (repo.root / "bad.dver").write_text("{")
     git("add", "bad.dver", cwd=repo.root)
@@ -111,7 +111,7 @@ def test_each_project_of_a_repository_is_shown_its_own_files_only(git_repo: Path
     git("add", "-A", cwd=git_repo)
     git_place = discover(git_repo)
     roots = [git_repo / name for name in ("one", "one/inner", "two")]
-    parts = {root: set(part.files) for root, part in by_project(git_place, roots, staged(git_place))}
+    parts = {root: set(part.files) for root, part in staged_by_project(git_place, roots, staged(git_place))}
     assert b"one/file" in parts[git_repo / "one"]
     assert b"one/inner/file" not in parts[git_repo / "one"]
     assert b"one/inner/file" in parts[git_repo / "one/inner"]

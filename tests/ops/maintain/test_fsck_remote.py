@@ -348,7 +348,7 @@ def test_a_bucket_is_repaired(
     with project.opened() as repo:
         remotes.remove(repo, "origin")
         remotes.add(repo, "origin", str(running.table()["url"]), default=True)
-        remotes.change(repo, "origin", "endpoint_url", running.endpoint_url)
+        remotes.change_setting(repo, "origin", "endpoint_url", running.endpoint_url)
     project.commit("Another remote")
     push_all(project)
     with project.opened() as repo:

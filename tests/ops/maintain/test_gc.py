@@ -58,7 +58,7 @@ def forget_reflogs(project: Project) -> None:
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink", "symlink"])
 def test_what_no_commit_needs_goes_and_what_one_needs_stays(project: Project, link: str) -> None:
-    config.change(project.root, "cache.link", link, scope="local")
+    config.set_setting(project.root, "cache.link", link, scope="local")
     fill(project, "one", large=True)
     first = project.save("data")
     fill(project, "lost", large=True)
@@ -137,7 +137,7 @@ def test_trash_is_deleted_once_it_is_older_than_the_grace_period(
 
 
 def test_the_grace_period_can_be_set(project: Project) -> None:
-    config.change(project.root, "gc.grace", "0d", scope="local")
+    config.set_setting(project.root, "gc.grace", "0d", scope="local")
     fill(project, "lost")
     project.add("data")
     fill(project, "kept")
@@ -239,7 +239,7 @@ def test_a_damaged_directory_stops_it(project: Project) -> None:
 
 
 def test_files_that_are_links_into_the_store_keep_their_content(project: Project) -> None:
-    config.change(project.root, "cache.link", "symlink", scope="local")
+    config.set_setting(project.root, "cache.link", "symlink", scope="local")
     fill(project, "mine", large=True)
     project.add("data")
     with project.opened() as repo:
@@ -250,7 +250,7 @@ def test_files_that_are_links_into_the_store_keep_their_content(project: Project
 
 
 def test_clones_that_share_the_store_count_and_one_that_is_gone_stops_it(project: Project, tmp_path: Path) -> None:
-    config.change(project.root, "cache.dir", os.fspath(tmp_path / "shared"), scope="local")
+    config.set_setting(project.root, "cache.dir", os.fspath(tmp_path / "shared"), scope="local")
     fill(project, "one")
     project.save("data")
     other = project.clone(tmp_path / "other")

@@ -24,13 +24,13 @@ def repo(git_repo: Path) -> Iterator[Repository]:
 def test_the_same_repository_sees_what_was_just_changed(repo: Repository, tmp_path: Path) -> None:
     added = remote.add(repo, "origin", "../share", default=True)
     assert added == remote.Remote("origin", "../share", True, "project", tmp_path / "share")
-    assert remote.listed(repo) == [added]
+    assert remote.list_remotes(repo) == [added]
     checked = remote.check(repo)
     assert (checked.name, checked.url) == ("origin", "../share")
     assert checked.found.writable
     assert checked.found.conditional_put
     assert remote.remove(repo, "origin").files == (repo.config_paths.project_file,)
-    assert remote.default(repo) is None
+    assert remote.default_remote(repo) is None
 
 
 def test_a_remote_for_this_clone_only_stays_out_of_the_projects_file(repo: Repository) -> None:
@@ -48,9 +48,9 @@ def test_nothing_is_written_where_something_is_wrong(repo: Repository) -> None:
     with pytest.raises(ConflictError):
         remote.add(repo, "origin", "/other", default=True)
     with pytest.raises(RepositoryError):
-        remote.change(repo, "origin", "url", "s3:/typo")
+        remote.change_setting(repo, "origin", "url", "s3:/typo")
     with pytest.raises(UsageError):
-        remote.change(repo, "origin", "jobs", "0")
+        remote.change_setting(repo, "origin", "jobs", "0")
     assert repo.config_paths.project_file.read_bytes() == before
 
 
@@ -60,5 +60,5 @@ def test_a_server_with_conditional_writes_is_told_from_one_without(
     for name, value in moto_server.credentials().items():
         monkeypatch.setenv(name, value)
     remote.add(repo, "moto", f"s3://{moto_server.bucket}/x")
-    remote.change(repo, "moto", "endpoint_url", moto_server.endpoint_url)
+    remote.change_setting(repo, "moto", "endpoint_url", moto_server.endpoint_url)
     assert remote.check(repo, "moto").found.conditional_put

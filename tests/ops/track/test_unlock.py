@@ -19,7 +19,7 @@ from dver.repo import Repository
 @pytest.fixture(params=["hardlink", "symlink"])
 def repo(git_repo: Path, request: pytest.FixtureRequest) -> Iterator[Repository]:
     init(git_repo)
-    config.change(git_repo, "cache.link", request.param)
+    config.set_setting(git_repo, "cache.link", request.param)
     (git_repo / "data").mkdir()
     (git_repo / "data/big").write_bytes(b"\0" * (2 << 20))
     with Repository.open(git_repo) as opened:

@@ -78,16 +78,16 @@ def pre_commit(ctx: Context) -> int | None:
     """Refuse a commit that would be inconsistent."""
     from dver.git.staged import staged
     from dver.ops.git.pre_commit import pre_commit as look
-    from dver.project.git_projects import by_project, projects_of
+    from dver.project.git_projects import project_roots, staged_by_project
     from dver.repo import Repository
 
     git = discover(ctx.cwd)
-    roots = projects_of(git)
+    roots = project_roots(git)
     if not roots:
         return None
     cwd = git.worktree / os.environ.get("GIT_PREFIX", "")  # where the user stands: Git runs hooks at the top
     refused = False
-    for root, part in by_project(git, roots, staged(git)):
+    for root, part in staged_by_project(git, roots, staged(git)):
         with Repository(root, git, cwd=cwd, in_hook=True) as repo:
             refused = _print_result(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
     if refused:

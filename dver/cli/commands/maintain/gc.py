@@ -11,7 +11,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.config.schema import seconds
+from dver.config.schema import parse_duration
 from dver.core.errors import UsageError
 from dver.maintenance.unreferenced import UnreferencedData
 from dver.ops.maintain.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
@@ -122,7 +122,7 @@ def _seconds(text: str) -> int:
         raise UsageError(
             f"--grace cannot be {text!r}", why="expected a number and m, h, d or w", fix="such as --grace 14d"
         )
-    return seconds(text)
+    return parse_duration(text)
 
 
 def _print_result(ctx: Context, report: GcReport) -> None:

@@ -13,11 +13,11 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import staged_line
 from dver.cli.render import terminal
-from dver.config import KEYS, Item, Scope, Value, is_address
+from dver.config import KEYS, Scope, Setting, Value, is_address
 from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
 from dver.core.remote_schema import SETTINGS
-from dver.ops.setup.config import Changed, LeftBehind, change, get, listed, trust
+from dver.ops.setup.config import PreviousStore, SettingChanged, get_setting, list_settings, set_setting, trust_project
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,7 +75,7 @@ def command() -> None:
 @click.pass_obj
 def get_command(ctx: Context, *, key: str, scope: Scope | None, as_json: bool) -> int | None:
     """Print the value of a setting."""
-    value = get(ctx.cwd, key, scope=scope)
+    value = get_setting(ctx.cwd, key, scope=scope)
     if as_json:
         ctx.emit_json({"key": key, "value": value})
     elif value is not None:
@@ -96,7 +96,7 @@ def get_command(ctx: Context, *, key: str, scope: Scope | None, as_json: bool) -
 @click.pass_obj
 def set_command(ctx: Context, *, key: str, value: str, scope: Scope | None) -> None:
     """Change a setting, by default in the project's config."""
-    changed = change(ctx.cwd, key, value, scope=scope or "project")
+    changed = set_setting(ctx.cwd, key, value, scope=scope or "project")
     ctx.note(f"set {key} in {terminal.printable(changed.file)}")
     _print_changed(ctx, changed)
 
@@ -109,7 +109,7 @@ def set_command(ctx: Context, *, key: str, value: str, scope: Scope | None) -> N
 @click.pass_obj
 def unset_command(ctx: Context, *, key: str, scope: Scope | None) -> None:
     """Remove a setting, by default from the project's config."""
-    changed = change(ctx.cwd, key, None, scope=scope or "project")
+    changed = set_setting(ctx.cwd, key, None, scope=scope or "project")
     ctx.note(f"unset {key} in {terminal.printable(changed.file)}")
     _print_changed(ctx, changed)
 
@@ -126,7 +126,7 @@ def unset_command(ctx: Context, *, key: str, scope: Scope | None) -> None:
 @click.pass_obj
 def list_command(ctx: Context, *, scope: Scope | None, as_json: bool) -> None:
     """List all settings that have a value, and their origin. Secrets are masked."""
-    items = listed(ctx.cwd, scope=scope)
+    items = list_settings(ctx.cwd, scope=scope)
     if as_json:
         ctx.emit_json(items)
         return
@@ -154,7 +154,7 @@ def trust_command(ctx: Context, *, keys: tuple[str, ...], revoke: bool, dry_run:
     outside the repository, cache.shared, and hooks.fetch. Hooks contact a remote's address after you have trusted it,
     or used it with `dver pull`, `fetch` or `push`. A new value needs new trust.
     """
-    result = trust(ctx.cwd, keys, revoke=revoke, dry_run=dry_run)
+    result = trust_project(ctx.cwd, keys, revoke=revoke, dry_run=dry_run)
     if as_json:
         ctx.emit_json(result)
         return
@@ -166,19 +166,19 @@ def trust_command(ctx: Context, *, keys: tuple[str, ...], revoke: bool, dry_run:
     _print_left_behind(ctx, result.left)
 
 
-def _origin(item: Item) -> str:
+def _origin(item: Setting) -> str:
     if item.trusted:
         return item.origin
     return f"{item.origin}, {'not in hooks' if is_address(item.key) else 'ignored'}: not trusted"
 
 
-def _print_changed(ctx: Context, changed: Changed) -> None:
+def _print_changed(ctx: Context, changed: SettingChanged) -> None:
     if changed.is_staged:
         ctx.note(staged_line([terminal.printable(os.path.relpath(changed.file, ctx.cwd))]))
     _print_left_behind(ctx, changed.left)
 
 
-def _print_left_behind(ctx: Context, left: LeftBehind | None) -> None:
+def _print_left_behind(ctx: Context, left: PreviousStore | None) -> None:
     if left is not None and left.objects:
         place = terminal.printable(quoted(str(left.root)))
         ctx.note(f"{terminal.count(left.objects, 'object')} stay in the previous store, {place}")

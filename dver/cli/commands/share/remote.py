@@ -53,7 +53,7 @@ def add_command(ctx: Context, *, name: str, url: str, default: bool, local: bool
     """Add a remote, without contacting it."""
     with Repository.open(ctx.cwd) as repo:
         added = remote.add(repo, name, url, default=default, scope="local" if local else "project")
-        chosen = remote.default(repo)
+        chosen = remote.default_remote(repo)
         ctx.say(f"added the remote {_described(added)}")
         if not added.default:
             now = f"{chosen.name} stays the default" if chosen else "there is no default remote"
@@ -67,7 +67,7 @@ def add_command(ctx: Context, *, name: str, url: str, default: bool, local: bool
 def list_command(ctx: Context, *, as_json: bool) -> None:
     """List remotes."""
     with Repository.open(ctx.cwd) as repo:
-        remotes = remote.listed(repo)
+        remotes = remote.list_remotes(repo)
     if as_json:
         ctx.emit_json(remotes)
     elif not remotes:
@@ -100,7 +100,7 @@ def set_command(ctx: Context, *, name: str, key: str, value: str, local: bool) -
     if value == "-":
         value = _read_value(key)
     with Repository.open(ctx.cwd) as repo:
-        remote.change(repo, name, key, value, scope="local" if local else "project")
+        remote.change_setting(repo, name, key, value, scope="local" if local else "project")
         ctx.note(f"set {key} of the remote {name}")
         print_staged(ctx, repo)
 
@@ -160,7 +160,7 @@ def default_command(ctx: Context, *, name: str | None, local: bool) -> int | Non
             ctx.note(f"the default remote is now {name}")
             print_staged(ctx, repo)
             return None
-        found = remote.default(repo)
+        found = remote.default_remote(repo)
     if found is None:
         ctx.note("no default remote; `dver remote default NAME` sets it")
         return 1

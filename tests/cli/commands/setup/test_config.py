@@ -67,7 +67,7 @@ def test_a_key_alone_is_get(run: Run, project: Path) -> None:
     assert run("config", "core.jobs", cwd=project).out == "3\n"
     assert run("config", "--project", "core.jobs", cwd=project, rc=2).err
     assert run("config", "core.jobs", "--project", cwd=project).out == "3\n"
-    assert "no setting 'core.job'" in run("config", "core.job", cwd=project, rc=2).err
+    assert "unknown setting 'core.job'" in run("config", "core.job", cwd=project, rc=2).err
     assert "no such command: 'lst'; did you mean 'list'?" in run("config", "lst", cwd=project, rc=2).err
 
 

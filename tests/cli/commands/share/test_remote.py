@@ -67,7 +67,7 @@ def test_a_url_that_cannot_be_used_is_refused(run: Run, project: Path, url: str)
 
 
 def test_a_bad_name_a_bad_setting_and_an_unknown_remote_are_refused(run: Run, project: Path) -> None:
-    assert "cannot be called" in run("remote", "add", "a.b", "/mnt", cwd=project, rc=2).err
+    assert "invalid remote name" in run("remote", "add", "a.b", "/mnt", cwd=project, rc=2).err
     assert "no remote is called" in run("remote", "set", "nope", "url", "/mnt", cwd=project, rc=2).err
     assert "no remote is called" in run("remote", "remove", "nope", cwd=project, rc=2).err
     assert "no remote is called" in run("remote", "check", "nope", cwd=project, rc=2).err
@@ -162,9 +162,9 @@ def test_a_remote_is_renamed_with_all_its_settings(run: Run, project: Path) -> N
     assert run("config", "get", "remote.bucket.profile", cwd=project).out == "work\n"
     assert run("config", "trust", cwd=project).out == "no setting of the project waits for trust\n"
     run("remote", "add", "nas", "../share", cwd=project)
-    assert "there is a remote 'nas' already" in run("remote", "rename", "bucket", "nas", cwd=project, rc=4).err
+    assert "remote 'nas' already exists" in run("remote", "rename", "bucket", "nas", cwd=project, rc=4).err
     assert "no remote is called 'x'" in run("remote", "rename", "x", "y", cwd=project, rc=2).err
-    assert "cannot be called" in run("remote", "rename", "nas", "a b", cwd=project, rc=2).err
+    assert "invalid remote name" in run("remote", "rename", "nas", "a b", cwd=project, rc=2).err
 
 
 def test_data_that_names_a_renamed_remote_is_named(run: Run, project: Path) -> None:

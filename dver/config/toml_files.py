@@ -1,4 +1,4 @@
-"""Reading one TOML file: absent is empty, and what is broken is reported with its place."""
+"""Reads a TOML file. A missing file is empty; an invalid one is an error with line and column."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dver.core.files import SpecialFileError, read_regular
 
 _POSITION: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _NO_SETTINGS: Final = re.compile(rb"(?:[ \t\r\n]*(?:#[^\n]*(?:\n|\Z))?)*")
-"""Comments only, as `dver init` leaves it: no need to load a parser."""
+"""A file of comments only, as `dver init` writes it, needs no parser."""
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The tables in the file `path`, none if it is absent. Raises RepositoryError as `parse_toml` does."""
+    """The tables in the file `path`; none if it is missing. Raises RepositoryError as `parse_toml` does."""
     try:
         content = read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -26,8 +26,8 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
-    """The tables in `content`. Raises RepositoryError with the name of the file, line and column."""
-    import tomllib  # four milliseconds, for a file that many projects do not have
+    """The tables in `content`. Raises RepositoryError with file name, line and column."""
+    import tomllib  # takes four milliseconds
 
     try:
         return tomllib.loads(content.decode())
@@ -38,8 +38,8 @@ def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
         at = _POSITION.search(str(error))
         where = f", line {at[1]}, column {at[2]}" if at else ""
         raise _broken(path, where, _POSITION.sub("", str(error))) from error
-    except ValueError as error:  # of a number with thousands of digits
-        raise _broken(path, "", "a number in it is too long") from error
+    except ValueError as error:  # a number with thousands of digits
+        raise _broken(path, "", "it has a number that is too long") from error
     except RecursionError as error:
         raise _broken(path, "", "it is nested too deeply") from error
 
