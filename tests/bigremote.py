@@ -23,7 +23,7 @@ from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.keys import index_key, pack_key
 from dver.remote.index.writer import IndexWriter
-from dver.remote.storage import Body, FileBody, Moved, ObjectInfo, Storage
+from dver.remote.storage import Body, FileBody, ObjectInfo, OnBytes, Storage
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import PackWriter
 
@@ -48,12 +48,12 @@ class Counted(Spy):
         """All of them; a list of many keys takes one for each thousand."""
         return len(self.calls)
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         self.sent += body.size
-        return super().put(key, body, if_absent=if_absent, moved=moved)
+        return super().put(key, body, if_absent=if_absent, on_bytes=on_bytes)
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
-        content = super().get(key, start, length, moved=moved)
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
+        content = super().get(key, start, length, on_bytes=on_bytes)
         self.received += len(content)
         return content
 

@@ -13,7 +13,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, totals, write_directory
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import Mirror
-from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
+from dver.remote.storage import Body, Capabilities, ObjectInfo, OnBytes, Storage
 from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import ObjectPath
 from dver.remote.transfer.push import UploadResult, push
@@ -116,15 +116,15 @@ class Spy:
         """The keys of all requests of one kind."""
         return [key for name, key in self.calls if name == verb]
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         if self.fail_put_after is not None and len(self.made("put")) >= self.fail_put_after:
             raise self.failure
         self.calls.append(("put", key))
-        return self.inner.put(key, body, if_absent=if_absent, moved=moved)
+        return self.inner.put(key, body, if_absent=if_absent, on_bytes=on_bytes)
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         self.calls.append(("get", key))
-        return self.inner.get(key, start, length, moved=moved)
+        return self.inner.get(key, start, length, on_bytes=on_bytes)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self.calls.append(("list", prefix))

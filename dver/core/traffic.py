@@ -30,7 +30,7 @@ class Traffic:
         with self._lock:
             return self._clock() - self._last if self._requests else 0.0
 
-    def moved(self) -> None:
+    def touch(self) -> None:
         """A request has sent or received something."""
         self._last = self._clock()
 

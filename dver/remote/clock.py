@@ -1,4 +1,4 @@
-"""The time by a remote's own clock, which all clients of that remote share: graces are counted by it."""
+"""The clock of a remote. Grace periods are counted by it, since all clients share it."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Final, Protocol, runtime_checkable
 from dver.core.errors import RemoteError
 from dver.remote.storage import Storage
 
-GROSS: Final = 3600.0
-"""Seconds by which the clocks of a client and a remote may differ: one of them is wrong beyond that."""
+MAX_CLOCK_SKEW: Final = 3600.0
+"""Seconds by which the clocks of a client and a remote may differ. With more, one of them is wrong."""
 
 
 @runtime_checkable
-class TellsTime(Protocol):
-    """A storage that knows what its clock says."""
+class HasClock(Protocol):
+    """A storage that knows the time of the server or disk."""
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which its clock is ahead of this machine's; None if it did not tell yet."""
+        """Seconds by which its clock is ahead of this machine's; None if unknown."""
         ...
 
 
 def remote_time(storage: Storage) -> float:
-    """What the clock of the remote says, in Unix seconds; this machine's clock where the remote does not tell."""
-    skew = storage.clock_skew if isinstance(storage, TellsTime) else None
+    """The remote's time in Unix seconds; this machine's if the remote sends none."""
+    skew = storage.clock_skew if isinstance(storage, HasClock) else None
     return time.time() + (skew or 0.0)
 
 
-def agreed_time(storage: Storage) -> float:
-    """The same. Raises RemoteError if the two clocks differ grossly: one of them is wrong."""
+def trusted_remote_time(storage: Storage) -> float:
+    """The remote's time in Unix seconds. Raises RemoteError if the clocks differ by more than MAX_CLOCK_SKEW."""
     now = remote_time(storage)
     ahead = now - time.time()
-    if abs(ahead) > GROSS:
+    if abs(ahead) > MAX_CLOCK_SKEW:
         raise RemoteError(
             f"this machine's clock and that of {storage.url} differ by {_span(abs(ahead))}",
-            why=f"this machine's is {'behind' if ahead > 0 else 'ahead'}, so no grace period can be kept",
-            fix="set the clock that is wrong; here: `timedatectl set-ntp true`",
+            why=f"this machine's clock is {'behind' if ahead > 0 else 'ahead'}, so grace periods cannot be kept",
+            fix="set the wrong clock; on this machine: `timedatectl set-ntp true`",
         )
     return now
 

@@ -1,12 +1,12 @@
-"""How many transfers to make at once: found out on the way, by what the remote gives.
+"""The adaptive number of parallel transfers.
 
-`Controller` decides, and knows neither threads nor clocks: it is fed observations. `Pace` observes: the pool tells it
-when a transfer begins and ends, the storage of bytes (`storage.Meter`) and of failures that pass (`retry`). Which
-pace a thread works for is kept in the thread, so that storages need not be told.
+`LimitSearch` decides from measured rates; it knows neither threads nor clocks. `AdaptiveLimit` measures: it counts the
+transfers of the pool, their bytes (`storage.Meter`) and transient failures (`retry`). Each thread remembers the limit
+that it works for, so that storages need no parameter for it.
 
-The rule. It starts small and doubles at each look as long as that brings a sixth more; where it does not, it takes the
-doubling back. From then on it climbs by small steps: up while that pays, down while that costs nothing. A remote that
-is busy (503, time-outs, broken connections) halves it at once.
+The limit starts small and doubles with each measurement while the rate grows by 15 percent; a doubling that gains less
+is undone. Then it changes in small steps: up while the rate grows, down while it stays the same. A busy remote (503,
+time-outs, broken connections) halves it at once.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import Final
 
 START: Final = 4
 MOST: Final = 32
-"""Transfers at once, at most: this times the 4 MiB of a request is what is held in memory."""
+"""The largest limit. Memory use is this times the 4 MiB of a request."""
 
-LOOK_SECONDS: Final = 0.25
-"""A look at the throughput takes at least this long, and as many finished transfers as there are at once…"""
-LONGEST_LOOK_SECONDS: Final = 2.0
+SAMPLE_SECONDS: Final = 0.25
+"""A measurement takes at least this long, and as many finished transfers as run in parallel…"""
+LONGEST_SAMPLE_SECONDS: Final = 2.0
 """…or this long, where transfers are slow."""
 REQUEST_COST: Final = 64 << 10
-"""Bytes that a transfer counts for beside its own, so that many tiny ones are progress, too."""
+"""Bytes that each transfer counts in addition to its own, so that many tiny transfers have a rate, too."""
 
 _WORTH_DOUBLING: Final = 1.15
 _WORTH_A_STEP: Final = 1.04
 _AS_GOOD: Final = 0.98
 _FORGET: Final = 0.99
-"""What is left of the best rate after each look: networks change."""
+"""Factor by which the best rate shrinks with each measurement: networks change."""
 _REST: Final = 4
-"""Looks between two experiments that did not pay."""
+"""Measurements between two experiments that gained nothing."""
 
 
-class Controller:
-    """Decides on `limit`, how many transfers may run at once."""
+class LimitSearch:
+    """Finds the best `limit`, the number of parallel transfers."""
 
     __slots__ = ("_base", "_best", "_doubling", "_halved", "_most", "_rest", "_step", "_up", "limit")
 
@@ -47,24 +47,24 @@ class Controller:
         self._most = most
         self._doubling = True
         self._base = self.limit
-        """The limit that the current experiment began from."""
+        """The limit before the current experiment."""
         self._best = 0.0
         self._step = 0
-        """What the current experiment has added to the base; 0 where there is none."""
+        """The change by the current experiment; 0 if there is none."""
         self._up = True
-        """Goes the next experiment up or down?"""
+        """Does the next experiment raise the limit?"""
         self._rest = 0
         self._halved = False
 
     def finished(self) -> None:
-        """A transfer ended well. As long as the limit is doubling, each one lets another begin."""
+        """Record a successful transfer. While the limit doubles, each one raises it by one."""
         if self._doubling:
             self.limit = min(self.limit + 1, self._base * 2, self._most)
 
-    def look(self, rate: float) -> None:
-        """What came of the limit since the last look: `rate`, in bytes a second."""
+    def measured(self, rate: float) -> None:
+        """Record the `rate` since the last call, in bytes a second, and adjust the limit."""
         best, self._best = self._best, max(self._best * _FORGET, rate)
-        if self._halved:  # it was measured under another limit
+        if self._halved:  # the rate was measured with another limit
             self._halved, self._best = False, rate
             return
         if self._doubling:
@@ -75,7 +75,7 @@ class Controller:
             self._experiment()
 
     def slow_down(self) -> None:
-        """A failure that passes: halve the limit, once between two looks, since all transfers meet the same trouble."""
+        """Halve the limit after a transient failure; once per measurement, since all transfers meet it."""
         if self._halved:
             return
         self.limit = self._base = max(1, self.limit // 2)
@@ -101,7 +101,7 @@ class Controller:
             self._up = not self._up
 
     def _conclude(self, rate: float, best: float) -> None:
-        """Keep what the experiment changed if it paid, and go on so; else undo it, and try the other way later."""
+        """Keep the experiment's limit if the rate grew, and continue; else undo it and try the other direction."""
         if rate >= best * (_WORTH_A_STEP if self._step > 0 else _AS_GOOD):
             self._base, self._rest = self.limit, 0
         else:
@@ -109,11 +109,11 @@ class Controller:
         self._step = 0
 
 
-class Pace:
-    """The controller of one run of transfers, fed with what these report. Safe to use from many threads."""
+class AdaptiveLimit:
+    """The limit for one run of transfers, adjusted by their reports. Safe to use from many threads."""
 
-    def __init__(self, controller: Controller | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._controller: Final = controller or Controller()
+    def __init__(self, search: LimitSearch | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._search: Final = search or LimitSearch()
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
         self._since = self._idle_since = clock()
@@ -121,63 +121,63 @@ class Pace:
 
     @property
     def limit(self) -> int:
-        """How many transfers may run at once by now."""
-        return self._controller.limit
+        """The number of transfers that may run in parallel now."""
+        return self._search.limit
 
     @contextmanager
     def transfer(self) -> Iterator[None]:
-        """Around one transfer, in the thread that makes it."""
+        """Wrap one transfer, in the thread that makes it."""
         with self._lock:
-            if not self._running:  # time in which nothing was asked of the remote is no measure of it
+            if not self._running:  # idle time does not count
                 self._since += self._clock() - self._idle_since
             self._running += 1
-        before, _thread.pace = current(), self
+        before, _thread.limit = current_limit(), self
         ended = False
         try:
             yield
             ended = True
         finally:
-            _thread.pace = before
+            _thread.limit = before
             with self._lock:
                 self._running -= 1
                 if ended:
                     self._ended()
                 self._idle_since = self._clock()
 
-    def moved(self, size: int) -> None:
-        """Told of bytes as they move; of a negative number where a try failed and begins again."""
+    def add_bytes(self, size: int) -> None:
+        """Count transferred bytes; a negative number when a failed try starts over."""
         with self._lock:
             self._moved += size
 
     def slow_down(self) -> None:
-        """Told of a failure that may pass."""
+        """Record a transient failure."""
         with self._lock:
-            self._controller.slow_down()
+            self._search.slow_down()
 
     def _ended(self) -> None:
         self._finished += 1
-        self._controller.finished()
+        self._search.finished()
         now = self._clock()
         seconds = now - self._since
-        enough = self._finished >= self._controller.limit or seconds >= LONGEST_LOOK_SECONDS
-        if seconds >= LOOK_SECONDS and enough:
-            self._controller.look(max(0, self._moved + self._finished * REQUEST_COST) / seconds)
+        enough = self._finished >= self._search.limit or seconds >= LONGEST_SAMPLE_SECONDS
+        if seconds >= SAMPLE_SECONDS and enough:
+            self._search.measured(max(0, self._moved + self._finished * REQUEST_COST) / seconds)
             self._since, self._moved, self._finished = now, 0, 0
 
 
 class _Thread(threading.local):
-    pace: Pace | None = None
+    limit: AdaptiveLimit | None = None
 
 
 _thread: Final = _Thread()
 
 
-def current() -> Pace | None:
-    """The pace that this thread works for; None outside of an adaptive run."""
-    return _thread.pace
+def current_limit() -> AdaptiveLimit | None:
+    """The limit that this thread works for; None if the number of transfers is fixed."""
+    return _thread.limit
 
 
 def report_slow() -> None:
-    """A request of this thread failed in a way that may pass."""
-    if (pace := current()) is not None:
-        pace.slow_down()
+    """Record a transient failure of a request in this thread."""
+    if (limit := current_limit()) is not None:
+        limit.slow_down()

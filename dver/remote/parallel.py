@@ -1,4 +1,4 @@
-"""Several transfers at once, without ever holding more of their results than asked for."""
+"""Parallel transfers, with a bound on the results in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from dver.remote.concurrency import MOST, Controller, Pace
+from dver.remote.concurrency import MOST, AdaptiveLimit, LimitSearch
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -15,12 +15,12 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 ADAPTIVE: Final = 0
-"""As the number of jobs: as many as the remote rewards; see `dver.remote.concurrency`."""
+"""A number of jobs that adapts to the remote; see `dver.remote.concurrency`."""
 JOBS: Final = ADAPTIVE
-"""Transfers at once, unless the remote's settings say otherwise."""
+"""The number of parallel transfers, unless the remote's settings have one."""
 
 UPLOADS: Final = 4
-"""Packs of 32 MiB uploaded at once, at most: each is in memory while it is sent, and a push has to do with 300 MB."""
+"""The most packs uploaded in parallel: each takes 32 MiB of memory, and a push may use 300 MB."""
 
 
 def in_parallel(
@@ -31,18 +31,18 @@ def in_parallel(
     ahead: int | None = None,
     most: int = MOST,
 ) -> Generator[R, None, None]:
-    """What `work` makes of each of `items`, in their order, `jobs` at a time; at most `most`, if that is ADAPTIVE.
+    """Yield `work(item)` for each item, in order, with `jobs` in parallel; at most `most`, if that is ADAPTIVE.
 
-    At most `ahead` (default: as many as run at once) are under way or wait to be taken. The first error ends it:
-    nothing new is begun, and it is raised once what is under way has ended; KeyboardInterrupt at once. Close the
-    iterator (`contextlib.closing`) where it may be left early: that waits for nothing, either.
+    At most `ahead` results (default: the number of jobs) are running or not yet consumed. The first error stops it: no
+    new work is started, and the error is raised once the running work has ended; KeyboardInterrupt at once. Close the
+    iterator (`contextlib.closing`) if the loop may end early: this does not wait for running work, either.
     """
     if len(items) <= 1 or jobs == 1:
         yield from map(work, items)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    window = _Adaptive(work, Pace(Controller(most=most))) if jobs == ADAPTIVE else _Fixed(work, jobs)
+    window = _Adaptive(work, AdaptiveLimit(LimitSearch(most=most))) if jobs == ADAPTIVE else _Fixed(work, jobs)
     pool = ThreadPoolExecutor(min(jobs or most, len(items)), thread_name_prefix="dver-transfer")
     running: deque[Future[R]] = deque()
     patient = True
@@ -62,32 +62,32 @@ def in_parallel(
 
 
 class _Fixed:
-    """As many at once as somebody chose: the pool has no more threads."""
+    """A fixed number of parallel transfers: the pool has no more threads."""
 
     def __init__(self, work: Callable[[Any], Any], jobs: int) -> None:
         self._work: Final = work
         self.limit: Final = jobs
 
     def wait_for_room(self, running: Collection[Any]) -> None:
-        """The pool keeps waiting what has no thread yet."""
+        """Does nothing: work without a thread waits in the pool."""
 
     def submit(self, pool: Any, item: Any) -> Any:
         return pool.submit(self._work, item)
 
 
 class _Adaptive:
-    """As many at once as the pace allows."""
+    """As many parallel transfers as the adaptive limit allows."""
 
-    def __init__(self, work: Callable[[Any], Any], pace: Pace) -> None:
+    def __init__(self, work: Callable[[Any], Any], limit: AdaptiveLimit) -> None:
         self._work: Final = work
-        self._pace: Final = pace
+        self._adaptive: Final = limit
 
     @property
     def limit(self) -> int:
-        return self._pace.limit
+        return self._adaptive.limit
 
     def wait_for_room(self, running: Collection[Any]) -> None:
-        """Wait until fewer run than may. Some of `running` have ended, and wait to be taken."""
+        """Wait until fewer transfers run than the limit allows. Some of `running` may have ended."""
         from concurrent.futures import FIRST_COMPLETED, wait
 
         while len(running) >= self.limit:
@@ -100,5 +100,5 @@ class _Adaptive:
         return pool.submit(self._transfer, item)
 
     def _transfer(self, item: Any) -> Any:
-        with self._pace.transfer():
+        with self._adaptive.transfer():
             return self._work(item)

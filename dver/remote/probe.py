@@ -14,7 +14,7 @@ from dver.remote.index.contents import contents_of
 from dver.remote.index.keys import INDEX_SUFFIX
 from dver.remote.index.listing_file import LISTED
 from dver.remote.index.repositories import ID_DIGITS, read_entries
-from dver.remote.storage import RESERVED, BytesBody, Storage, Unfinished
+from dver.remote.storage import RESERVED, BytesBody, Storage, UnfinishedUpload
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class RegisteredRepository:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ProbeReport:
     """What was found. None: it could not be found out here.
 
     `latency` is in seconds a request; rates are in bytes a second, of one small object alone: several transfers at
@@ -77,16 +77,16 @@ class Server(Protocol):
 class KeepsUploads(Protocol):
     """A storage that keeps what it has of an upload that was broken off."""
 
-    def unfinished(self) -> Sequence[Unfinished]:
+    def unfinished(self) -> Sequence[UnfinishedUpload]:
         """The uploads that were begun and not completed."""
         ...
 
-    def abandon(self, upload: Unfinished) -> None:
+    def abandon(self, upload: UnfinishedUpload) -> None:
         """Drop one of them."""
         ...
 
 
-def examine(storage: Storage, *, abort_uploads: bool = False) -> Examined:
+def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeReport:
     """Find out what `storage` can do. Writes, reads and deletes keys of its own; what was there is not touched, but
     for unfinished uploads older than a day, with `abort_uploads`.
 
@@ -100,7 +100,7 @@ def examine(storage: Storage, *, abort_uploads: bool = False) -> Examined:
     upload, download = (_round_trip if found.deletable else _read_some)(storage, indexes)
     skew, ranges = (storage.clock_skew, storage.sends_ranges) if isinstance(storage, Server) else (None, True)
     left, abandoned = _uploads(storage, abort=abort_uploads)
-    return Examined(
+    return ProbeReport(
         writable=found.writable,
         deletable=found.deletable,
         conditional_put=found.conditional_put,
@@ -147,7 +147,7 @@ def _read_some(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, 
     return None, len(content) / seconds if len(content) * 4 >= SAMPLE else None
 
 
-def _uploads(storage: Storage, *, abort: bool) -> tuple[list[Unfinished] | None, int]:
+def _uploads(storage: Storage, *, abort: bool) -> tuple[list[UnfinishedUpload] | None, int]:
     """The uploads that are unfinished; those older than a day are dropped if told so, and counted."""
     if not isinstance(storage, KeepsUploads):
         return None, 0

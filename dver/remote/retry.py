@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How patient to be. Times in seconds; the n-th pause is half to all of `min(cap, base * 2**n)`.
+class RetryPolicy:
+    """The number of tries and the pauses between them, in seconds.
 
-    `first_attempts` holds while a remote has never answered: then a wrong address is likelier than a network that
-    will be back in a minute, and the user should learn of it soon. A server that asks for patience gets it, up to
-    `patience` a time.
+    The n-th pause is a random value between half of and all of `min(cap, base * 2**n)`. `first_attempts` applies until
+    the remote has answered once: a wrong address is likelier than a network failure, and is reported soon. A pause
+    that the server asks for (Retry-After) is kept, up to `patience`.
     """
 
     attempts: int = 8
@@ -32,26 +32,26 @@ class Policy:
     patience: float = 60.0
 
     def pauses(self) -> Iterator[float]:
-        """The pauses between the tries: one fewer than there are tries."""
+        """The pauses between the tries."""
         for number in range(self.attempts - 1):
-            # Jitter, so that clients that a busy server turned away together do not come back together.
+            # Random, so that clients of a busy server do not all retry at the same time.
             yield random.uniform(0.5, 1.0) * min(self.cap, self.base * 2**number)
 
-    def asked_for(self, error: TransientError) -> float:
-        """The pause that the server asked for, and a little more, lest all whom it turned away come back together."""
+    def requested_pause(self, error: TransientError) -> float:
+        """The pause that the server asked for, plus a random 10 percent."""
         return random.uniform(1.0, 1.1) * min(self.patience, error.retry_after)
 
 
 class Retrier:
-    """Calls functions again while they raise TransientError. One per remote; safe to use from many threads."""
+    """Retries functions that raise TransientError. One per remote; safe to use from many threads."""
 
-    def __init__(self, policy: Policy, *, pause: Callable[[float], None] | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, *, pause: Callable[[float], None] | None = None) -> None:
         self._policy: Final = policy
         self._pause: Final = pause or time.sleep
         self._answered = False
 
     def __call__(self, attempt: Callable[[], T]) -> T:
-        """What `attempt` returns in the end. Any other error than TransientError is raised at once."""
+        """Call `attempt` until it succeeds, and return its result. Any other error is raised at once."""
         with ExitStack() as further_tries:
             return self._try(attempt, further_tries)
 
@@ -70,7 +70,7 @@ class Retrier:
                 if pause is None or self._hopeless(error, tries):
                     error.why = f"{error.why} ({tries} tries)" if tries > 1 else error.why
                     raise
-                pause = max(pause, self._policy.asked_for(error))
+                pause = max(pause, self._policy.requested_pause(error))
             else:
                 self._answered = True
                 return result

@@ -1,9 +1,9 @@
-"""What a remote must be able to do: a handful of calls on named byte strings.
+"""The interface of remotes: six operations on named byte strings.
 
-`Storage` is implemented for folders (`local`), S3 (`s3`) and any other fsspec protocol (`fsspec_storage`); one
-conformance suite (`tests/remote/backends/test_storage.py`) tests them all. Nothing here knows what is stored.
+`dver.remote.backends` implements it for directories, S3, web servers and fsspec. The conformance suite is
+`tests/remote/backends/test_storage.py`. Storages do not know what the objects mean.
 
-A *key* is one or more names joined by `/`, such as `packs/ab/abcd.pack`. Keys are written once or replaced whole.
+A *key* is one or more names joined by `/`, such as `packs/ab/abcd.pack`. Objects are written once or replaced whole.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ CHUNK: Final = 8 * 2**20
 
 _RESERVE: Final = 64 * 2**20
 RESERVED: Final = ".dver-"
-"""Names that start so are a storage's own temporary files: no key has such a part, `list` shows none."""
+"""Prefix of a storage's own temporary files. No part of a key has it, and `list` skips such files."""
 
 
-Moved = Callable[[int], None]
-"""Told of each number of bytes that went over the wire; of a negative one where a try failed and begins again."""
+OnBytes = Callable[[int], None]
+"""Called with the number of bytes just sent or received; with a negative number when a failed try starts over."""
 
 
 class MissingKey(RemoteError):
-    """There is nothing under this key."""
+    """The remote has no object with this key."""
 
     def __init__(self, url: str, key: str) -> None:
         super().__init__(
             f"the remote {url} has no {key!r}",
-            why="it was never uploaded, or somebody deleted it",
+            why="it was never uploaded, or was deleted",
             fix="run `dver push` from a clone that has the data",
         )
         self.key = key
@@ -44,7 +44,7 @@ class MissingKey(RemoteError):
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What is known about an object without reading it. `size` is in bytes."""
+    """An object's key and size in bytes."""
 
     key: str
     size: int
@@ -52,10 +52,10 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What `Storage.probe` found.
+    """The operations that work, as `Storage.probe` found.
 
-    `conditional_put` says that `put(if_absent=True)` has exactly one winner however many clients race. Without it a
-    put looks first and writes then, so that two writers who race may both be told True, and the later one's bytes stay.
+    With `conditional_put`, exactly one of several simultaneous `put(if_absent=True)` returns True. Without it a put
+    checks first and writes then: two may both return True, and the later one's bytes stay.
     """
 
     writable: bool
@@ -63,8 +63,8 @@ class Capabilities:
     deletable: bool = False
 
 
-class Unfinished(NamedTuple):
-    """An upload that was begun and never completed: a push was killed, or is at work now. `begun`: Unix seconds."""
+class UnfinishedUpload(NamedTuple):
+    """An upload that is not complete: its push was killed, or still runs. `begun`: Unix seconds."""
 
     key: str
     id: str
@@ -72,21 +72,21 @@ class Unfinished(NamedTuple):
 
 
 class Body(Protocol):
-    """Bytes to upload. Must yield the same bytes each time, since a try that fails is made again."""
+    """Bytes to upload. `chunks` yields the same bytes each time, since a failed try is repeated."""
 
     @property
     def size(self) -> int:
-        """Bytes that `chunks` yields in all."""
+        """The total number of bytes."""
         ...
 
     def chunks(self) -> Iterator[bytes]:
-        """The content from its start, in pieces of any size up to some MiB."""
+        """The content from its start, in pieces of up to some MiB."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BytesBody:
-    """A body that is in memory."""
+    """A body in memory."""
 
     content: bytes
 
@@ -99,7 +99,7 @@ class BytesBody:
 
 
 class FileBody:
-    """The content of the file at `path`, as long as it is now; read 8 MiB at a time. Raises OSError."""
+    """The content of a file with its present size, read 8 MiB at a time. Raises OSError."""
 
     __slots__ = ("path", "size")
 
@@ -114,78 +114,76 @@ class FileBody:
 
 
 class Storage(Protocol):
-    """A remote. Every call may be made from many threads at once, and raises RemoteError where it fails for good;
-    failures that pass (a dropped connection, a busy server) have been retried by then.
-    """
+    """A remote. Safe to use from many threads. Methods raise RemoteError; they retry transient failures first."""
 
     @property
     def url(self) -> str:
-        """Where this is, for messages. Never has credentials in it."""
+        """The address for messages, without credentials."""
         ...
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
-        """Store `body` under `key`. Atomic: a reader sees all of it or what was there before; a put that fails or is
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
+        """Store `body` under `key`, atomically: a reader sees all of it or the object before. A put that fails or is
         killed leaves nothing under `key`. On return it is as durable as the remote makes it.
 
-        With `if_absent`, an existing object is left alone and the answer is False; else it is True. After a lost
-        answer to a conditional write the retry may find what the first try wrote: False then means "it is there",
-        not "somebody else wrote it". Errors that `body.chunks()` raises pass through unchanged. `moved` is told of the
-        bytes as they are sent, `body.size` in all; it is called from any thread.
+        With `if_absent`, an existing object is kept and the result is False; else it is True. If the response to a
+        conditional write is lost, the retry may find the object of the first try: False means that the object exists,
+        not that another client wrote it. Errors of `body.chunks()` pass through unchanged. `on_bytes` is called from
+        any thread, with `body.size` bytes in all.
         """
         ...
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
-        """`length` bytes from offset `start` (all that follow, with None), cut at the end of the object as a slice is.
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
+        """Read `length` bytes from offset `start`, or up to the end with None; fewer if the object is shorter.
 
-        Held in memory whole: ask for some tens of MiB at a time. Raises MissingKey; a server that sends less than it
-        owes is retried, then a RemoteError, never a short answer. `moved` is told of the bytes as they come.
+        The result is in memory: request some tens of MiB at a time. Raises MissingKey. A response that is too short is
+        retried, and becomes a RemoteError, never a short result.
         """
         ...
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """All objects whose key starts with `prefix` (a plain string prefix), in any order, with any number of them."""
+        """List all objects whose key starts with `prefix`, a plain string prefix, in any order."""
         ...
 
     def stat(self, key: str) -> ObjectInfo | None:
-        """Size of the object under `key`, None if there is none."""
+        """Key and size of an object; None if it does not exist."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove `key`. Deleting what is absent is fine."""
+        """Delete an object. A missing one is no error."""
         ...
 
     def probe(self) -> Capabilities:
-        """Find out what works, by writing, reading and deleting one tiny key of its own.
+        """Find out which operations work, by writing, reading and deleting a tiny object.
 
-        Raises RemoteError where the remote cannot even be read; one that can be read only is not an error.
+        Raises RemoteError if the remote cannot be read; a read-only remote is no error.
         """
         ...
 
 
 class Meter:
-    """How far one transfer has come, told to `moved` as differences, and to the pace of the thread that made it."""
+    """The position of one transfer. Reports changes to `on_bytes`, and to the adaptive limit of the thread."""
 
-    __slots__ = ("_moved", "_pace", "_position")
+    __slots__ = ("_limit", "_on_bytes", "_position")
 
-    def __init__(self, moved: Moved | None) -> None:
-        self._moved = moved
-        self._pace = concurrency.current()
+    def __init__(self, on_bytes: OnBytes | None) -> None:
+        self._on_bytes = on_bytes
+        self._limit = concurrency.current_limit()
         self._position = 0
 
     def at(self, position: int) -> None:
-        """`position` bytes have been moved by now; fewer than before where it begins again."""
+        """Set the number of transferred bytes; a smaller one when a failed try starts over."""
         change = position - self._position
         self._position = position
         if not change:
             return
-        if self._moved is not None:
-            self._moved(change)
-        if self._pace is not None:
-            self._pace.moved(change)
+        if self._on_bytes is not None:
+            self._on_bytes(change)
+        if self._limit is not None:
+            self._limit.add_bytes(change)
 
 
 def checked_key(key: str) -> str:
-    """`key` itself; ValueError if it is not a plain relative path: a bug of the caller, never a user's mistake."""
+    """Return `key`. Raises ValueError if it is not a plain relative path, which is a bug of the caller."""
     parts = key.split("/")
     bad = {"", ".", ".."}.intersection(parts) or any(part.startswith(RESERVED) for part in parts)
     if bad or not key.isprintable() or "\\" in key:
@@ -194,15 +192,15 @@ def checked_key(key: str) -> str:
 
 
 def checked_range(start: int, length: int | None) -> None:
-    """ValueError for a range that no object has."""
+    """Raise ValueError for a negative range."""
     if start < 0 or (length is not None and length < 0):
         raise ValueError(f"not a range: start {start}, length {length}")
 
 
 def checked_chunks(body: Body, meter: Meter | None = None) -> Iterator[bytes]:
-    """The chunks of `body`; RemoteError unless they add up to the size that it claimed.
+    """The chunks of `body`; RemoteError unless their sizes add up to `body.size`.
 
-    `meter` is told of each once the next one is asked for.
+    `meter` counts each chunk once the next one is requested.
     """
     seen = 0
     for chunk in body.chunks():
@@ -216,15 +214,15 @@ def checked_chunks(body: Body, meter: Meter | None = None) -> Iterator[bytes]:
         came = "more" if seen > body.size else f"only {seen}"
         raise RemoteError(
             "an upload was stopped",
-            why=f"its source changed meanwhile: {body.size} bytes were promised, {came} came",
+            why=f"the data changed during the upload: expected {body.size} bytes, got {came}",
             fix="run the same command again",
         )
 
 
 def regrouped(chunks: Iterable[bytes], size: int) -> Iterator[memoryview]:
-    """The same bytes in pieces of exactly `size`, but for a shorter last one. Holds one piece and one chunk at most.
+    """The same bytes in pieces of `size` bytes; the last one may be shorter. Holds at most one piece and one chunk.
 
-    Each piece is memory mapped for it alone: freed, it goes back to the system, where a heap would keep it, with holes.
+    Each piece is a memory map of its own, which goes back to the system when it is freed; a heap would fragment.
     """
     piece, filled = memoryview(mmap.mmap(-1, size)), 0
     for chunk in chunks:
@@ -242,9 +240,9 @@ def regrouped(chunks: Iterable[bytes], size: int) -> Iterator[memoryview]:
 
 
 def reserve(buffer: io.BytesIO, size: int) -> None:
-    """Give `buffer` its final size from the start: grown piece by piece it would end up to an eighth too large.
+    """Give `buffer` its final size in advance: a growing buffer ends up to an eighth too large.
 
-    Truncate it at its position when all is written. A server's word is not taken for more than 64 MiB.
+    Truncate it at its position at the end. Reserves at most 64 MiB, since the size comes from the server.
     """
     if size > 0:
         buffer.seek(min(size, _RESERVE) - 1)

@@ -17,7 +17,7 @@ from dver.cli.progress import TerminalProgress
 from dver.core.traffic import TRAFFIC, Traffic
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.failures import TransientError
-from dver.remote.retry import Policy, Retrier
+from dver.remote.retry import Retrier, RetryPolicy
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody
 
@@ -148,7 +148,7 @@ def test_a_request_that_is_made_again_is_seen_while_it_waits() -> None:
         wait_for(stream, "upload (retrying): 0 B")
 
     with TerminalProgress(stream, interval=0.01).task("upload", total=100):
-        assert Retrier(Policy(), pause=pause)(attempt) == "done"
+        assert Retrier(RetryPolicy(), pause=pause)(attempt) == "done"
     assert TRAFFIC.retries == 0
 
 
@@ -173,7 +173,7 @@ def test_silence_counts_from_the_last_byte_and_only_while_a_request_is_under_way
         assert traffic.silence == 7
         with traffic.request():  # another one that waits makes the first no livelier
             assert traffic.silence == 7
-            traffic.moved()
+            traffic.touch()
             clock.now += 1
             assert traffic.silence == 1
         assert traffic.silence == 1
@@ -186,13 +186,15 @@ def test_a_server_that_hangs_is_seen_before_its_time_is_over(
 ) -> None:
     monkeypatch.setattr(dver.cli.progress, "_SILENCE", 0.1)
     faulty_s3.objects["key"] = b"content"
-    storage = S3Storage(parse("origin", faulty_s3.table()), timeout=3.0, policy=Policy(attempts=3, base=0.5, cap=0.5))
+    storage = S3Storage(
+        parse("origin", faulty_s3.table()), timeout=3.0, policy=RetryPolicy(attempts=3, base=0.5, cap=0.5)
+    )
     storage.stat("key")
     stream = Tty() if bars else io.StringIO()
     progress = TerminalProgress(stream, delay=0.0, interval=0.01)
     faulty_s3.faults.append("hang")
     with progress.task("upload", total=7) as task:
-        storage.put("new", BytesBody(b"content"), moved=task.advance)
+        storage.put("new", BytesBody(b"content"), on_bytes=task.advance)
     assert "upload (no data for " in stream.getvalue()
     assert "upload (retrying)" in stream.getvalue()
     faulty_s3.faults += ["hang-within"]

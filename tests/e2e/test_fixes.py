@@ -55,16 +55,16 @@ def test_an_endpoint_without_a_protocol_gets_one(run: Run, project: Path) -> Non
 
 
 def test_a_wrong_key_of_the_clone_is_corrected_where_it_is(run: Run, project: Path) -> None:
-    from dver.remote.backends.s3_errors import Place, translate
+    from dver.remote.backends.s3_errors import S3Address, translate
 
     class RefusedError(Exception):
         def __init__(self) -> None:
             self.response = {"Error": {"Code": "InvalidAccessKeyId"}}
 
-    own = Place("origin", "s3://bucket", "bucket", "Amazon S3", has_own_key=True)
+    own = S3Address("origin", "s3://bucket", "bucket", "Amazon S3", has_own_key=True)
     fix = translate(RefusedError(), own, "read").fix or ""
     assert "AWS_" not in fix
-    assert "AWS_ACCESS_KEY_ID" in (translate(RefusedError(), Place("o", "s3://b", "b", "S3"), "read").fix or "")
+    assert "AWS_ACCESS_KEY_ID" in (translate(RefusedError(), S3Address("o", "s3://b", "b", "S3"), "read").fix or "")
     run("remote", "add", "-d", "origin", "s3://bucket/prefix", cwd=project)
     for command in re.findall(r"`dver ([^`]+)`", fix):
         run(*shlex.split(command), cwd=project, stdin=b"right\n")

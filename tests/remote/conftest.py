@@ -14,7 +14,7 @@ from protocol_servers import PROTOCOLS, protocol_server
 from dver.remote.backends.connect import connect
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.settings import parse
-from dver.remote.storage import Body, Capabilities, Moved, ObjectInfo, Storage
+from dver.remote.storage import Body, Capabilities, ObjectInfo, OnBytes, Storage
 
 KINDS = ["file", "memory", "s3-rclone", "s3-moto", *PROTOCOLS]
 PLAIN_NAMES = ["smb", "azure", "webdav", "webdavs"]
@@ -36,14 +36,14 @@ class Published:
     def url(self) -> str:
         return self.front.url
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
-        return self.behind.put(key, body, if_absent=if_absent, moved=moved)
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
+        return self.behind.put(key, body, if_absent=if_absent, on_bytes=on_bytes)
 
     def delete(self, key: str) -> None:
         self.behind.delete(key)
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
-        return self.front.get(key, start, length, moved=moved)
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
+        return self.front.get(key, start, length, on_bytes=on_bytes)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         return self.listed.list(prefix)

@@ -13,7 +13,7 @@ from dver.core.errors import RemoteError
 from dver.formats import condemned
 from dver.formats.objectref import ObjectRef
 from dver.remote.backends.folder import LocalStorage
-from dver.remote.clock import agreed_time, remote_time
+from dver.remote.clock import remote_time, trusted_remote_time
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.contents import list_contents
 from dver.remote.index.keys import condemned_key
@@ -36,7 +36,7 @@ class Clocked(Spy):
 
 
 def collect(clone: Clone, storage: Clocked, *roots: ObjectRef, grace: int = 14 * DAY) -> None:
-    remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=grace, now=lambda: agreed_time(storage))
+    remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=grace, now=lambda: trusted_remote_time(storage))
 
 
 def test_what_is_condemned_is_dated_by_the_clock_of_the_remote(tmp_path: Path) -> None:

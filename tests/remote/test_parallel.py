@@ -11,22 +11,22 @@ import pytest
 
 from dver.core.errors import RemoteError
 from dver.remote import concurrency
-from dver.remote.concurrency import MOST, START, Controller, Pace
+from dver.remote.concurrency import MOST, START, AdaptiveLimit, LimitSearch
 from dver.remote.failures import TransientError
 from dver.remote.parallel import in_parallel
-from dver.remote.retry import Policy, Retrier
+from dver.remote.retry import Retrier, RetryPolicy
 from dver.remote.storage import Meter
 
 MIB = 2**20
 
 
-def play(controller: Controller, rate: Callable[[int], float], looks: int) -> list[int]:
+def play(controller: LimitSearch, rate: Callable[[int], float], looks: int) -> list[int]:
     """The limits after each of `looks`, at a remote that gives `rate(limit)`."""
     limits = []
     for _ in range(looks):
         for _ in range(controller.limit):
             controller.finished()
-        controller.look(rate(controller.limit))
+        controller.measured(rate(controller.limit))
         limits.append(controller.limit)
     return limits
 
@@ -35,38 +35,38 @@ def play(controller: Controller, rate: Callable[[int], float], looks: int) -> li
 
 
 def test_it_starts_small_and_doubles_while_that_pays() -> None:
-    controller = Controller(most=64)
+    controller = LimitSearch(most=64)
     assert controller.limit == START
     assert play(controller, lambda limit: limit * MIB, 6)[:4] == [8, 16, 32, 64]
     assert controller.limit == 64
 
 
 def test_a_doubling_that_brings_nothing_is_taken_back() -> None:
-    limits = play(Controller(), lambda limit: 100 * MIB, 4)
+    limits = play(LimitSearch(), lambda limit: 100 * MIB, 4)
     assert limits[:2] == [8, 8]
 
 
 def test_it_settles_where_the_remote_gives_no_more() -> None:
-    controller = Controller()
+    controller = LimitSearch()
     limits = play(controller, lambda limit: min(limit, 12) * MIB, 200)
     assert all(8 <= limit <= 18 for limit in limits[20:])
     assert sum(limits[20:]) / len(limits[20:]) >= 11
 
 
 def test_it_shrinks_where_fewer_do_as_well() -> None:
-    controller = Controller()
+    controller = LimitSearch()
     play(controller, lambda limit: 100 * MIB, 100)
     assert controller.limit <= 3
 
 
 def test_it_shrinks_where_fewer_do_better() -> None:
-    controller = Controller()
+    controller = LimitSearch()
     limits = play(controller, lambda limit: 100 * MIB / limit, 100)
     assert limits[-1] <= 2
 
 
 def test_it_grows_again_when_the_network_gets_better() -> None:
-    controller = Controller()
+    controller = LimitSearch()
     play(controller, lambda limit: min(limit, 4) * MIB, 60)
     before = controller.limit
     play(controller, lambda limit: min(limit, 20) * MIB, 200)
@@ -75,17 +75,17 @@ def test_it_grows_again_when_the_network_gets_better() -> None:
 
 
 def test_a_busy_remote_halves_it_once_between_two_looks() -> None:
-    controller = Controller(start=16)
+    controller = LimitSearch(start=16)
     for _ in range(10):
         controller.slow_down()
     assert controller.limit == 8
-    controller.look(MIB)
+    controller.measured(MIB)
     controller.slow_down()
     assert controller.limit == 4
 
 
 def test_it_recovers_from_a_busy_remote_by_steps() -> None:
-    controller = Controller(start=16)
+    controller = LimitSearch(start=16)
     controller.slow_down()
     limits = play(controller, lambda limit: limit * MIB, 60)
     assert limits[0] == 8
@@ -94,16 +94,16 @@ def test_it_recovers_from_a_busy_remote_by_steps() -> None:
 
 
 def test_it_never_leaves_its_bounds() -> None:
-    controller = Controller(most=5)
+    controller = LimitSearch(most=5)
     for _ in range(50):
         controller.slow_down()
-        controller.look(1.0)
+        controller.measured(1.0)
     assert controller.limit == 1
     assert max(play(controller, lambda limit: limit * MIB, 200)) == 5
-    assert Controller(most=2).limit == 2
+    assert LimitSearch(most=2).limit == 2
 
 
-# -- the pace --------------------------------------------------------------------------------------------------------
+# -- the adaptive limit ----------------------------------------------------------------------------------------------
 
 
 class Clock:
@@ -113,7 +113,7 @@ class Clock:
         return self.now
 
 
-class Recorder(Controller):
+class Recorder(LimitSearch):
     """Notes the rates that it is told."""
 
     __slots__ = ("rates",)
@@ -122,13 +122,13 @@ class Recorder(Controller):
         super().__init__()
         self.rates: list[float] = []
 
-    def look(self, rate: float) -> None:
+    def measured(self, rate: float) -> None:
         self.rates.append(rate)
 
 
 def test_a_pace_looks_after_enough_time_and_transfers() -> None:
     clock, controller = Clock(), Recorder()
-    watched = Pace(controller, clock=clock)
+    watched = AdaptiveLimit(controller, clock=clock)
     for number in range(40):
         with watched.transfer():
             clock.now += 0.1
@@ -140,7 +140,7 @@ def test_a_pace_looks_after_enough_time_and_transfers() -> None:
 
 def test_slow_transfers_are_looked_at_after_two_seconds() -> None:
     clock, controller = Clock(), Recorder()
-    watched = Pace(controller, clock=clock)
+    watched = AdaptiveLimit(controller, clock=clock)
     with watched.transfer():
         clock.now += 3
         Meter(None).at(3 * MIB)
@@ -148,21 +148,21 @@ def test_slow_transfers_are_looked_at_after_two_seconds() -> None:
 
 
 def test_a_retry_tells_the_pace_of_its_thread_and_no_other() -> None:
-    watched = Pace(Controller(start=16))
+    watched = AdaptiveLimit(LimitSearch(start=16))
     failures = [TransientError("busy"), TransientError("busy")]
 
     def attempt() -> None:
         if failures:
             raise failures.pop()
 
-    retry = Retrier(Policy(), pause=lambda seconds: None)
+    retry = Retrier(RetryPolicy(), pause=lambda seconds: None)
     retry(attempt)
-    assert (concurrency.current(), watched.limit) == (None, 16)
+    assert (concurrency.current_limit(), watched.limit) == (None, 16)
     failures.append(TransientError("busy"))
     with watched.transfer():
         retry(attempt)
     assert watched.limit == 8
-    assert concurrency.current() is None
+    assert concurrency.current_limit() is None
 
 
 # -- the pool --------------------------------------------------------------------------------------------------------

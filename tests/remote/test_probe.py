@@ -17,10 +17,10 @@ from dver.remote.backends.connect import connect
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.index.listing_file import refresh_listing
-from dver.remote.probe import examine
-from dver.remote.retry import Policy
+from dver.remote.probe import probe_remote
+from dver.remote.retry import RetryPolicy
 from dver.remote.settings import parse
-from dver.remote.storage import BytesBody, Storage, Unfinished
+from dver.remote.storage import BytesBody, Storage, UnfinishedUpload
 
 
 class Breaking:
@@ -35,7 +35,7 @@ class Breaking:
 
 def test_all_that_can_be_written_is_measured_and_left_as_it_was(storage: Storage) -> None:
     storage.put("indexes/one.idx", BytesBody(b"index"))
-    found = examine(storage)
+    found = probe_remote(storage)
     assert found.writable
     assert found.deletable
     assert found.ranges
@@ -47,7 +47,7 @@ def test_all_that_can_be_written_is_measured_and_left_as_it_was(storage: Storage
 
 
 def test_a_servers_clock_is_compared(s3_storage: S3Storage) -> None:
-    skew = examine(s3_storage).clock_skew
+    skew = probe_remote(s3_storage).clock_skew
     assert skew is not None
     assert abs(skew) < 60
 
@@ -56,52 +56,52 @@ def test_a_clock_that_is_wrong_is_noticed(s3_storage: S3Storage, monkeypatch: py
     real = time.time
     list(s3_storage.list())  # signed by the right time
     monkeypatch.setattr(time, "time", lambda: real() - 7200)
-    skew = examine(s3_storage).clock_skew
+    skew = probe_remote(s3_storage).clock_skew
     assert skew is not None
     assert 7000 < skew < 7400
 
 
 def test_a_remote_that_can_only_be_read_is_examined_by_reading() -> None:
     with running(Web({"x/indexes/a.idx": bytes(600_000)}, lists="s3")) as web:
-        found = examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
+        found = probe_remote(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
         assert (found.writable, found.deletable, found.ranges, found.indexes) == (False, False, True, 1)
         assert found.upload_rate is None
         assert found.download_rate
         web.ranges = False
-        assert examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/"))).ranges is False
+        assert probe_remote(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/"))).ranges is False
 
 
 def test_an_empty_remote_that_can_only_be_read_tells_little(tmp_path: Path) -> None:
     behind = LocalStorage(tmp_path)
     refresh_listing(behind)
     with running(Web({"x/catalog": behind.get("catalog")})) as web:
-        found = examine(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
+        found = probe_remote(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
         assert (found.ranges, found.download_rate, found.indexes) == (None, None, 0)
 
 
 def test_where_deleting_is_not_allowed_nothing_large_is_written(faulty_s3: FaultyS3) -> None:
     faulty_s3.standing["DELETE"] = "denied"
-    found = examine(S3Storage(parse("origin", faulty_s3.table()), policy=Policy(attempts=2, base=0.01)))
+    found = probe_remote(S3Storage(parse("origin", faulty_s3.table()), policy=RetryPolicy(attempts=2, base=0.01)))
     assert (found.writable, found.deletable) == (True, False)
     assert sum(map(len, faulty_s3.objects.values())) < 100
 
 
 def test_where_writing_is_not_allowed_reading_is_still_examined(faulty_s3: FaultyS3) -> None:
     faulty_s3.standing["PUT"] = "denied"
-    found = examine(S3Storage(parse("origin", faulty_s3.table())))
+    found = probe_remote(S3Storage(parse("origin", faulty_s3.table())))
     assert (found.writable, found.deletable, found.conditional_put) == (False, False, False)
 
 
 def test_old_uploads_are_dropped_only_if_told_to(s3_storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
-    left = [Unfinished("old", "1", now - 3 * 86400), Unfinished("at work", "2", now - 60)]
-    dropped: list[Unfinished] = []
+    left = [UnfinishedUpload("old", "1", now - 3 * 86400), UnfinishedUpload("at work", "2", now - 60)]
+    dropped: list[UnfinishedUpload] = []
     monkeypatch.setattr(S3Storage, "unfinished", lambda storage: left)
     monkeypatch.setattr(S3Storage, "abandon", lambda storage, upload: dropped.append(upload))
-    found = examine(s3_storage)
+    found = probe_remote(s3_storage)
     assert (found.unfinished, found.abandoned, dropped) == (2, 0, [])
     assert found.oldest_upload == pytest.approx(3 * 86400, abs=60)
-    found = examine(s3_storage, abort_uploads=True)
+    found = probe_remote(s3_storage, abort_uploads=True)
     assert (found.unfinished, found.abandoned, dropped) == (1, 1, left[:1])
 
 
@@ -111,8 +111,8 @@ def test_what_a_killed_put_left_in_a_folder_is_told_and_dropped(tmp_path: Path) 
     old = tmp_path / ".dver-tmp/.dver-put-1-aa"
     old.write_bytes(b"half")
     os.utime(old, (1, 1))
-    assert examine(storage).unfinished == 1
-    assert examine(storage, abort_uploads=True).abandoned == 1
+    assert probe_remote(storage).unfinished == 1
+    assert probe_remote(storage, abort_uploads=True).abandoned == 1
     assert not old.exists()
 
 
@@ -120,7 +120,7 @@ def test_a_server_that_gives_back_other_bytes_is_found_out(tmp_path: Path, monke
     real = LocalStorage.get
     monkeypatch.setattr(LocalStorage, "get", lambda *args, **more: real(*args, **more)[::-1])
     with pytest.raises(RemoteError, match="other bytes"):
-        examine(LocalStorage(tmp_path))
+        probe_remote(LocalStorage(tmp_path))
     assert list(LocalStorage(tmp_path).list()) == []
 
 
@@ -131,4 +131,4 @@ def test_a_real_unfinished_upload_is_counted(moto_server: S3Server, monkeypatch:
         killed.setattr(s3_multipart, "abandon", lambda *upload: None)
         with pytest.raises(ZeroDivisionError):
             storage.put("large", Breaking())
-    assert examine(storage).unfinished == 1
+    assert probe_remote(storage).unfinished == 1

@@ -17,7 +17,7 @@ from dver.git.history.gc_roots import read_roots
 from dver.git.remotes.upstream import fetch_command, unknown_tips
 from dver.git.revisions import CommitId, is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
-from dver.remote.clock import agreed_time
+from dver.remote.clock import trusted_remote_time
 from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc
 from dver.remote.index.repositories import ID_DIGITS, forget_entries
 from dver.remote.probe import Server
@@ -64,7 +64,7 @@ def gc_remote(
     _refuse_partial_knowledge(repo, offline=offline)
     catalog = repo.remotes.catalog(name)
     chosen, url = repo.remotes.settings(name).name, catalog.storage.url
-    now = partial(agreed_time, catalog.storage)
+    now = partial(trusted_remote_time, catalog.storage)
     if grace is None:
         _refuse_late_clock(repo, chosen, catalog.storage)
         grace = repo.config.gc_grace

@@ -14,7 +14,7 @@ from dver.repo import Repository
 from dver.tracking.targets import in_worktree
 
 if TYPE_CHECKING:
-    from dver.remote.probe import Examined
+    from dver.remote.probe import ProbeReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RemoteCheck:
 
     name: str
     url: str
-    found: Examined
+    found: ProbeReport
 
 
 def add(repo: Repository, name: str, url: str, *, default: bool = False, scope: Scope = "project") -> Remote:
@@ -149,10 +149,12 @@ def check(repo: Repository, name: str | None = None, *, abort_uploads: bool = Fa
     `abort_uploads` aborts incomplete uploads that are older than a day. Raises RemoteError if the remote cannot be
     reached or read.
     """
-    from dver.remote.probe import examine
+    from dver.remote.probe import probe_remote
 
     chosen = repo.remotes.settings(name)
-    return RemoteCheck(chosen.name, chosen.url, examine(repo.remotes.connect(chosen.name), abort_uploads=abort_uploads))
+    return RemoteCheck(
+        chosen.name, chosen.url, probe_remote(repo.remotes.connect(chosen.name), abort_uploads=abort_uploads)
+    )
 
 
 def _check_url(repo: Repository, name: str, url: str, *, command: str) -> None:

@@ -25,9 +25,9 @@ from dver.remote.storage import (
     Capabilities,
     Meter,
     MissingKey,
-    Moved,
     ObjectInfo,
-    Unfinished,
+    OnBytes,
+    UnfinishedUpload,
     checked_chunks,
     checked_key,
     checked_range,
@@ -55,7 +55,7 @@ class LocalStorage:
     def __repr__(self) -> str:
         return f"LocalStorage({self._root!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         target = self._path(key)
         if if_absent and os.path.lexists(target):
             return False
@@ -63,7 +63,7 @@ class LocalStorage:
             self._prepare()
         temporary = os.path.join(self._root, _TEMPORARY, temporary_name("put"))
         try:
-            self._write(temporary, body, Meter(moved))
+            self._write(temporary, body, Meter(on_bytes))
             with self._explained("write to"):
                 self._make_folder(os.path.dirname(target))
                 return self._publish(temporary, target, if_absent=if_absent)
@@ -71,7 +71,7 @@ class LocalStorage:
             with suppress(OSError):
                 os.unlink(temporary)
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         checked_range(start, length)
         with self._explained("read"):
             try:
@@ -86,7 +86,7 @@ class LocalStorage:
                 raise self._missing(key) from None
             finally:
                 os.close(fd)
-        Meter(moved).at(len(content))
+        Meter(on_bytes).at(len(content))
         return content
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
@@ -152,17 +152,17 @@ class LocalStorage:
             with suppress(OSError):
                 os.unlink(path)
 
-    def unfinished(self) -> Sequence[Unfinished]:
+    def unfinished(self) -> Sequence[UnfinishedUpload]:
         """The temporary files of puts: those at work, and what killed ones left, which a put sweeps after a day."""
-        found: list[Unfinished] = []
+        found: list[UnfinishedUpload] = []
         folder = os.path.join(self._root, _TEMPORARY)
         with self._explained("read"), suppress(*_NO_FOLDER), os.scandir(folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    found.append(Unfinished("", entry.name, entry.stat().st_mtime))
+                    found.append(UnfinishedUpload("", entry.name, entry.stat().st_mtime))
         return found
 
-    def abandon(self, upload: Unfinished) -> None:
+    def abandon(self, upload: UnfinishedUpload) -> None:
         """Delete the temporary file of a put."""
         with self._explained("delete from"), suppress(FileNotFoundError):
             os.unlink(os.path.join(self._root, _TEMPORARY, upload.id))

@@ -22,7 +22,7 @@ from dver.remote.backends.fsspec_errors import READ_ONLY, plugin_failures, trans
 from dver.remote.backends.fsspec_plugins import Plugin
 from dver.remote.backends.fsspec_protocols import PLUGINS
 from dver.remote.failures import TransientError, check_length
-from dver.remote.retry import Policy, Retrier
+from dver.remote.retry import Retrier, RetryPolicy
 from dver.remote.settings import RemoteSettings
 from dver.remote.storage import (
     RESERVED,
@@ -31,8 +31,8 @@ from dver.remote.storage import (
     Capabilities,
     Meter,
     MissingKey,
-    Moved,
     ObjectInfo,
+    OnBytes,
     checked_chunks,
     checked_key,
     checked_range,
@@ -70,12 +70,12 @@ class _Source:
 class FsspecStorage:
     """The folder or prefix at `url`, through fsspec's plugin for the protocol. Imported at the first call."""
 
-    def __init__(self, settings: RemoteSettings, *, policy: Policy | None = None) -> None:
+    def __init__(self, settings: RemoteSettings, *, policy: RetryPolicy | None = None) -> None:
         self._settings: Final = settings
         self._url: Final = settings.url.rstrip("/")
         self._protocol: Final = self._url.partition("://")[0]
         self._plugin: Final = PLUGINS.get(self._protocol) or Plugin()
-        self._retry: Final = Retrier(policy or Policy())
+        self._retry: Final = Retrier(policy or RetryPolicy())
         self._lock: Final = threading.RLock()
         self._shared: list[_Opened] = []
         self._own: Final = threading.local()
@@ -88,17 +88,17 @@ class FsspecStorage:
     def __repr__(self) -> str:
         return f"FsspecStorage({self._url!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         path = self._path(key)
         if if_absent and self.stat(key) is not None:
             return False
         if body.size < self._plugin.single_put:
             content = b"".join(checked_chunks(body))
             self._call(lambda fs: fs.pipe_file(path, content), f"write {key!r}")
-            Meter(moved).at(len(content))
+            Meter(on_bytes).at(len(content))
             return True
         temporary = self._path_of(f"{RESERVED}tmp/{temporary_name('put')}")
-        meter = Meter(moved)
+        meter = Meter(on_bytes)
         try:
             self._retry(lambda: self._write(temporary, body, meter, f"write {key!r}"))
             self._call(lambda fs: self._rename(fs, temporary, path), f"write {key!r}")
@@ -108,7 +108,7 @@ class FsspecStorage:
             raise
         return True
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         checked_range(start, length)
         path = self._path(key)
         end = None if length is None else start + length
@@ -137,7 +137,7 @@ class FsspecStorage:
             if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
                 raise MissingKey(self.url, key) from None
             raise
-        Meter(moved).at(len(content))
+        Meter(on_bytes).at(len(content))
         return content
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:

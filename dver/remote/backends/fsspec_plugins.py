@@ -70,7 +70,7 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServerAddress:
     """The parts of a url such as sftp://user@host:22/path."""
 
     host: str
@@ -79,7 +79,7 @@ class Address:
     path: str
 
 
-def address(settings: RemoteSettings) -> Address:
+def address(settings: RemoteSettings) -> ServerAddress:
     """The parts of the remote's url. A user in it wins over the setting. Raises RepositoryError for what is no url."""
     authority, slash, path = settings.url.partition("://")[2].partition("/")
     try:
@@ -93,7 +93,7 @@ def address(settings: RemoteSettings) -> Address:
             why="it does not name a host, or its port is not a number",
             fix=f"`dver remote set {settings.name} url {settings.url.partition('://')[0]}://HOST/PATH`",
         )
-    return Address(host, port, unquote(user) if user else settings.user, slash + path)
+    return ServerAddress(host, port, unquote(user) if user else settings.user, slash + path)
 
 
 def key_file(settings: RemoteSettings) -> str | None:

@@ -10,18 +10,18 @@ from urllib.parse import quote, urlsplit
 from urllib3 import BaseHTTPResponse
 
 from dver.core.errors import RemoteError
-from dver.remote.backends.http_client import Client, HttpError, body_size, read_body
-from dver.remote.backends.http_listing import Lister
+from dver.remote.backends.http_client import HttpClient, HttpError, body_size, read_body
+from dver.remote.backends.http_listing import HttpListing
 from dver.remote.failures import check_length
 from dver.remote.index.listing_file import LISTED
-from dver.remote.retry import Policy
+from dver.remote.retry import RetryPolicy
 from dver.remote.storage import (
     Body,
     Capabilities,
     Meter,
     MissingKey,
-    Moved,
     ObjectInfo,
+    OnBytes,
     checked_key,
     checked_range,
     range_length,
@@ -39,14 +39,14 @@ _RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCI
 class HttpStorage:
     """The directory at `settings.url`, http:// or https://."""
 
-    def __init__(self, settings: RemoteSettings, *, timeout: float = 60.0, policy: Policy | None = None) -> None:
+    def __init__(self, settings: RemoteSettings, *, timeout: float = 60.0, policy: RetryPolicy | None = None) -> None:
         """`timeout`: seconds without a byte after which a request is retried."""
         self.url: Final = settings.url.rstrip("/")
         self.sends_ranges: bool | None = None
         """Does the server send only the range that a request asks for? None before the first such request."""
         self._name: Final = settings.name
-        self._client: Final = Client(settings.name, self.url, timeout=timeout, policy=policy)
-        self._lister: Final = Lister(self._client, self.url, settings)
+        self._client: Final = HttpClient(settings.name, self.url, timeout=timeout, policy=policy)
+        self._lister: Final = HttpListing(self._client, self.url, settings)
 
     @property
     def clock_skew(self) -> float | None:
@@ -56,19 +56,19 @@ class HttpStorage:
     def __repr__(self) -> str:
         return f"HttpStorage({self.url!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         self._refuse_to_write(key)
 
     def delete(self, key: str) -> None:
         self._refuse_to_write(key)
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         checked_range(start, length)
         if length == 0:
             if self.stat(key) is None:
                 raise MissingKey(self.url, key)
             return b""
-        whole, meter = start == 0 and length is None, Meter(moved)
+        whole, meter = start == 0 and length is None, Meter(on_bytes)
         end = "" if length is None else start + length - 1
         headers = {} if whole else {"Range": f"bytes={start}-{end}"}
 

@@ -43,7 +43,7 @@ from dver.remote.failures import (
     stalled,
     untrusted,
 )
-from dver.remote.retry import Policy, Retrier
+from dver.remote.retry import Retrier, RetryPolicy
 from dver.remote.storage import Meter, reserve
 
 T = TypeVar("T")
@@ -74,17 +74,17 @@ class HttpError(RemoteError):
         self.status = status
 
 
-class Client:
+class HttpClient:
     """Makes requests to the server of `url`, and to those that it redirects to. Safe to use from many threads."""
 
-    def __init__(self, name: str, url: str, *, timeout: float = 60.0, policy: Policy | None = None) -> None:
+    def __init__(self, name: str, url: str, *, timeout: float = 60.0, policy: RetryPolicy | None = None) -> None:
         """`name`: the remote's, for messages. `timeout`: seconds without a byte after which a request is retried."""
         self.skew: float | None = None
         """Seconds by which the server's clock was ahead of ours at the last response, if it has a date."""
         self._name: Final = name
         self._server: Final = urlsplit(url).netloc
         self._timeout: Final = timeout
-        self._retry: Final = Retrier(policy or Policy())
+        self._retry: Final = Retrier(policy or RetryPolicy())
         self._lock: Final = threading.Lock()
         self._managers: Final[dict[tuple[str, str | None], PoolManager]] = {}
 
@@ -108,7 +108,7 @@ class Client:
     ) -> T:
         for _ in range(_REDIRECTS_MAX + 1):
             with TRAFFIC.request(), self._response(url, action, method, headers) as response:
-                TRAFFIC.moved()
+                TRAFFIC.touch()
                 if response.status not in _REDIRECTS:
                     self._check(response, action)
                     return handle(response)
@@ -227,7 +227,7 @@ def read_body(response: BaseHTTPResponse, size: int, *, skip: int = 0, meter: Me
     buffer = io.BytesIO()
     reserve(buffer, min(size, (body_size(response) or 0) - skip))
     while buffer.tell() < size and (piece := response.read1(_PIECE)):
-        TRAFFIC.moved()
+        TRAFFIC.touch()
         buffer.write(piece[skip:][: size - buffer.tell()])
         skip = max(0, skip - len(piece))
         if meter is not None:

@@ -15,7 +15,7 @@ from urllib3 import BaseHTTPResponse
 
 from dver.core.errors import RemoteError
 from dver.formats import remote_listing
-from dver.remote.backends.http_client import Client, HttpError, read_body
+from dver.remote.backends.http_client import HttpClient, HttpError, read_body
 from dver.remote.index.listing_file import LISTED, LISTING_KEY
 from dver.remote.storage import ObjectInfo, checked_key
 
@@ -36,10 +36,10 @@ class BucketPage(NamedTuple):
     following: dict[str, str]
 
 
-class Lister:
+class HttpListing:
     """Lists the keys of the remote at `root`, a URL. The first call finds out how, and later ones do the same."""
 
-    def __init__(self, client: Client, root: str, settings: RemoteSettings) -> None:
+    def __init__(self, client: HttpClient, root: str, settings: RemoteSettings) -> None:
         self._client: Final = client
         self._root: Final = root
         self._name: Final = settings.name

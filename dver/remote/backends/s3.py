@@ -15,11 +15,19 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.files import temporary_name
-from dver.remote.backends.s3_client import Client, Pulse, Upload
-from dver.remote.backends.s3_errors import NO_OBJECT, NO_RANGE, NOT_IMPLEMENTED, PRECONDITION, READ_ONLY, Place, S3Error
+from dver.remote.backends.s3_client import Pulse, S3Client, UploadStream
+from dver.remote.backends.s3_errors import (
+    NO_OBJECT,
+    NO_RANGE,
+    NOT_IMPLEMENTED,
+    PRECONDITION,
+    READ_ONLY,
+    S3Address,
+    S3Error,
+)
 from dver.remote.backends.s3_multipart import MultipartPut, abandon, unfinished
 from dver.remote.failures import check_length, parse_http_date
-from dver.remote.retry import Policy
+from dver.remote.retry import RetryPolicy
 from dver.remote.storage import (
     RESERVED,
     Body,
@@ -27,9 +35,9 @@ from dver.remote.storage import (
     Capabilities,
     Meter,
     MissingKey,
-    Moved,
     ObjectInfo,
-    Unfinished,
+    OnBytes,
+    UnfinishedUpload,
     checked_chunks,
     checked_key,
     checked_range,
@@ -49,7 +57,7 @@ _PIECE: Final = 2**18
 class S3Storage:
     """The bucket and prefix that `settings.url` (s3://bucket/prefix) names."""
 
-    def __init__(self, settings: RemoteSettings, *, timeout: float = 60.0, policy: Policy | None = None) -> None:
+    def __init__(self, settings: RemoteSettings, *, timeout: float = 60.0, policy: RetryPolicy | None = None) -> None:
         """`timeout`: seconds without a byte after which a request is given up and made again."""
         bucket, _, prefix = settings.url.partition("://")[2].partition("/")
         self._bucket: Final = bucket
@@ -57,8 +65,8 @@ class S3Storage:
         self._url: Final = settings.url.rstrip("/")
         server = settings.endpoint_url or "Amazon S3"
         own_key = settings.access_key_id is not None
-        place = Place(name=settings.name, url=self._url, bucket=bucket, server=server, has_own_key=own_key)
-        self._client: Final = Client(settings, place, timeout=timeout, policy=policy)
+        place = S3Address(name=settings.name, url=self._url, bucket=bucket, server=server, has_own_key=own_key)
+        self._client: Final = S3Client(settings, place, timeout=timeout, policy=policy)
         self._skew: float | None = None
         self._sends_ranges: bool | None = None
         self._conditional: bool | None = None
@@ -72,17 +80,17 @@ class S3Storage:
     def __repr__(self) -> str:
         return f"S3Storage({self._url!r})"
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         where = self._where(key)
         if not if_absent:
-            self._send(key, where, body, {}, moved)
+            self._send(key, where, body, {}, on_bytes)
             return True
         if not self._conditional and not self._just_absent(key) and self.stat(key) is not None:
             return False
         self._absent.discard(key)
         if self._conditional is not False:
             try:
-                self._send(key, where, body, {"IfNoneMatch": "*"}, moved)
+                self._send(key, where, body, {"IfNoneMatch": "*"}, on_bytes)
                 return True
             except S3Error as error:
                 if error.code in PRECONDITION:
@@ -91,17 +99,17 @@ class S3Storage:
                 if error.code not in NOT_IMPLEMENTED:
                     raise
                 self._conditional = False
-        self._send(key, where, body, {}, moved)
+        self._send(key, where, body, {}, on_bytes)
         return True
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         checked_range(start, length)
         if length == 0:
             if self.stat(key) is None:
                 raise MissingKey(self.url, key)
             return b""
         end = "" if length is None else start + length - 1
-        whole, meter = start == 0 and length is None, Meter(moved)
+        whole, meter = start == 0 and length is None, Meter(on_bytes)
         request = self._where(key) | ({} if whole else {"Range": f"bytes={start}-{end}"})
 
         async def work(client: Any, pulse: Pulse) -> bytes:
@@ -189,12 +197,12 @@ class S3Storage:
         """Does the server send the part asked for alone? None before it was asked."""
         return self._sends_ranges
 
-    def unfinished(self) -> Sequence[Unfinished]:
+    def unfinished(self) -> Sequence[UnfinishedUpload]:
         """The uploads below this remote that were begun and never completed. Raises S3Error where that is not told."""
         found = unfinished(self._client, self._bucket, self._prefix)
         return [one._replace(key=one.key.removeprefix(self._prefix)) for one in found]
 
-    def abandon(self, upload: Unfinished) -> None:
+    def abandon(self, upload: UnfinishedUpload) -> None:
         """Have the server forget what has come of an upload."""
         where = {"Bucket": self._bucket, "Key": self._prefix + upload.key, "UploadId": upload.id}
         abandon(self._client, where)
@@ -244,19 +252,19 @@ class S3Storage:
         return True
 
     def _send(
-        self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], moved: Moved | None
+        self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], on_bytes: OnBytes | None
     ) -> None:
         if body.size <= SINGLE_PUT:
-            self._send_whole(key, where | condition, body, moved)
+            self._send_whole(key, where | condition, body, on_bytes)
         else:
-            put = MultipartPut(self._client, key, where, body, moved)
+            put = MultipartPut(self._client, key, where, body, on_bytes)
             put.send(condition, is_there=lambda: self.stat(key) == ObjectInfo(key, body.size))
 
-    def _send_whole(self, key: str, request: dict[str, Any], body: Body, moved: Moved | None) -> None:
-        content, meter = _joined(body), Meter(moved)
+    def _send_whole(self, key: str, request: dict[str, Any], body: Body, on_bytes: OnBytes | None) -> None:
+        content, meter = _joined(body), Meter(on_bytes)
 
         async def work(client: Any, pulse: Pulse) -> None:
-            await client.put_object(Body=Upload(content, pulse, meter), **request)
+            await client.put_object(Body=UploadStream(content, pulse, meter), **request)
 
         self._client.call(work, f"write {key!r}")
 

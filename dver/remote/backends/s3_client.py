@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from dver.core.traffic import TRAFFIC
 from dver.remote.backends import s3_errors
 from dver.remote.failures import stalled
-from dver.remote.retry import Policy, Retrier
+from dver.remote.retry import Retrier, RetryPolicy
 from dver.remote.storage import Meter
 
 if TYPE_CHECKING:
@@ -41,18 +41,18 @@ class Pulse:
 
     def beat(self) -> None:
         self._last = time.monotonic()
-        TRAFFIC.moved()
+        TRAFFIC.touch()
 
     def silence(self) -> float:
         """Seconds since the last byte."""
         return time.monotonic() - self._last
 
 
-class Upload(io.RawIOBase):
-    """A request's body that tells its pulse and its meter of each piece taken from it.
+class UploadStream(io.RawIOBase):
+    """The body of a request; reports each piece that is read to a pulse and a meter.
 
-    Not a BytesIO: aiohttp asks that one for its buffer, which copies all of it. Each try gets an Upload of its own, so
-    that one given up cannot move the position of the next.
+    Not a BytesIO, whose buffer aiohttp copies. Each try has its own stream, so that an abandoned one cannot move its
+    position.
     """
 
     def __init__(self, content: bytes | bytearray | memoryview, pulse: Pulse, meter: Meter) -> None:
@@ -89,14 +89,14 @@ class Upload(io.RawIOBase):
         return len(self._view)
 
 
-Work = Callable[[Any, Pulse], Coroutine[Any, Any, T]]
+S3Call = Callable[[Any, Pulse], Coroutine[Any, Any, T]]
 """A request: takes the aiobotocore client, and the pulse that it must beat whenever a byte moves."""
 
 
-class Request(Generic[T]):
+class S3Request(Generic[T]):
     """A request under way. `result` waits for it, and makes it again if it fails in a way that may pass."""
 
-    def __init__(self, client: Client, work: Work[T], action: str) -> None:
+    def __init__(self, client: S3Client, work: S3Call[T], action: str) -> None:
         self._client: Final = client
         self._work: Final = work
         self._action: Final = action
@@ -143,31 +143,36 @@ class Request(Generic[T]):
                 raise stalled(self._action, self._client.place.server, limit)
 
 
-class Client:
+class S3Client:
     """Makes requests with the credentials and endpoint of `settings`. Connects at the first one."""
 
     def __init__(
-        self, settings: RemoteSettings, place: s3_errors.Place, *, timeout: float = 60.0, policy: Policy | None = None
+        self,
+        settings: RemoteSettings,
+        place: s3_errors.S3Address,
+        *,
+        timeout: float = 60.0,
+        policy: RetryPolicy | None = None,
     ) -> None:
         """`timeout`: seconds without a byte after which a request counts as failed, and is made again."""
         self.place: Final = place
         # aiohttp's own read time-out begins only after the last byte is sent; this one, a little longer, covers all.
         self.stall_seconds: Final = timeout * 1.25
-        self.retry: Final = Retrier(policy or Policy())
+        self.retry: Final = Retrier(policy or RetryPolicy())
         self._settings: Final = settings
         self._timeout: Final = timeout
         self._lock: Final = threading.Lock()
         self._session: S3FileSystem | None = None
 
-    def call(self, work: Work[T], action: str) -> T:
+    def call(self, work: S3Call[T], action: str) -> T:
         """The result of `work`. Raises RemoteError; `action` completes its "cannot …"."""
         return self.begin(work, action).result()
 
-    def begin(self, work: Work[T], action: str) -> Request[T]:
+    def begin(self, work: S3Call[T], action: str) -> S3Request[T]:
         """Start `work` and return at once."""
-        return Request(self, work, action)
+        return S3Request(self, work, action)
 
-    def submit(self, work: Work[T], pulse: Pulse) -> Future[T]:
+    def submit(self, work: S3Call[T], pulse: Pulse) -> Future[T]:
         """One try of `work`, on the event loop."""
         import asyncio
 

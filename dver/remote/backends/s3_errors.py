@@ -48,7 +48,7 @@ class S3Error(RemoteError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class S3Address:
     """What messages say about a remote: its name in the configuration, URL, bucket, and the server in words."""
 
     name: str
@@ -81,7 +81,7 @@ def expected() -> tuple[type[Exception], ...]:
     return (OSError, ValueError, BotoCoreError, ClientError, ResponseParserError, aiohttp.ClientError)
 
 
-def translate(error: Exception, place: Place, action: str) -> DverError:
+def translate(error: Exception, place: S3Address, action: str) -> DverError:
     """The error to raise in place of `error`, which came up when trying to `action` ("read 'x'")."""
     response: dict[str, Any] | None = getattr(error, "response", None)
     if isinstance(response, dict) and "Error" in response:
@@ -89,7 +89,7 @@ def translate(error: Exception, place: Place, action: str) -> DverError:
     return _broken(error, place, action)
 
 
-def _refused(response: dict[str, Any], place: Place, action: str) -> RemoteError:
+def _refused(response: dict[str, Any], place: S3Address, action: str) -> RemoteError:
     """The server answered, with an error."""
     code = str(response["Error"].get("Code") or "unknown")
     message = str(response["Error"].get("Message") or "").strip() or code
@@ -131,7 +131,7 @@ _REASONS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def _reason(code: str, place: Place) -> tuple[str, str] | None:
+def _reason(code: str, place: S3Address) -> tuple[str, str] | None:
     if code not in _REASONS:
         return None
     words = {
@@ -145,7 +145,7 @@ def _reason(code: str, place: Place) -> tuple[str, str] | None:
     return why.format_map(words), fix.format_map(words)
 
 
-def _broken(error: Exception, place: Place, action: str) -> DverError:
+def _broken(error: Exception, place: S3Address, action: str) -> DverError:
     """There was no answer, or half of one, or no request to begin with."""
     from botocore import exceptions as boto
 
@@ -172,7 +172,7 @@ def _broken(error: Exception, place: Place, action: str) -> DverError:
     return disconnected(action, place.server, _reason_of(error))
 
 
-def _without_credentials(error: Exception, place: Place) -> RemoteError:
+def _without_credentials(error: Exception, place: S3Address) -> RemoteError:
     return RemoteError(
         f"no credentials for {place.url}",
         why=f"{_reason_of(error)}: not in this clone's settings, the environment or ~/.aws",
@@ -180,7 +180,7 @@ def _without_credentials(error: Exception, place: Place) -> RemoteError:
     )
 
 
-def _unreachable(error: Exception, place: Place) -> RemoteError:
+def _unreachable(error: Exception, place: S3Address) -> RemoteError:
     return UnreachableError(
         f"cannot reach {place.server}",
         why=_reason_of(error),

@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from dver.core.errors import RemoteError
-from dver.remote.backends.s3_client import Client, Pulse, Request, Upload
+from dver.remote.backends.s3_client import Pulse, S3Client, S3Request, UploadStream
 from dver.remote.backends.s3_errors import S3Error
-from dver.remote.storage import Body, Meter, Moved, Unfinished, checked_chunks, regrouped
+from dver.remote.storage import Body, Meter, OnBytes, UnfinishedUpload, checked_chunks, regrouped
 
 PART: Final = 8 * 2**20
 _PARTS_IN_FLIGHT: Final = 2
@@ -27,12 +27,12 @@ _GONE: Final = "NoSuchUpload"
 class MultipartPut:
     """One put of `body` in parts to the bucket and key in `where`. `key` is for messages."""
 
-    def __init__(self, client: Client, key: str, where: dict[str, Any], body: Body, moved: Moved | None) -> None:
+    def __init__(self, client: S3Client, key: str, where: dict[str, Any], body: Body, on_bytes: OnBytes | None) -> None:
         self._client: Final = client
         self._action: Final = f"write {key!r}"
         self._where: Final = where
         self._body: Final = body
-        self._moved: Final = moved
+        self._on_bytes: Final = on_bytes
 
     def send(self, condition: dict[str, str], *, is_there: Callable[[], bool]) -> None:
         """Send all parts and complete the upload under `condition`. `is_there` looks whether that has happened."""
@@ -73,12 +73,12 @@ class MultipartPut:
         size = max(PART, -(-self._body.size // _MOST_PARTS))
         most = _PARTS_IN_FLIGHT if size == PART else 1
         tags: dict[int, str] = {}
-        running: deque[tuple[int, Request[str]]] = deque()
+        running: deque[tuple[int, S3Request[str]]] = deque()
         try:
             for number, piece in enumerate(regrouped(checked_chunks(self._body), size), 1):
                 if (tag := there.get(number)) is not None and tag.strip('"') == _md5(piece):
                     tags[number] = tag
-                    Meter(self._moved).at(len(piece))
+                    Meter(self._on_bytes).at(len(piece))
                     continue
                 if len(running) == most:
                     done, request = running.popleft()
@@ -92,11 +92,11 @@ class MultipartPut:
                 request.cancel()
         return [tags[number] for number in sorted(tags)]
 
-    def _begin_part(self, request: dict[str, Any], piece: memoryview) -> Request[str]:
-        meter = Meter(self._moved)
+    def _begin_part(self, request: dict[str, Any], piece: memoryview) -> S3Request[str]:
+        meter = Meter(self._on_bytes)
 
         async def work(client: Any, pulse: Pulse) -> str:
-            return str((await client.upload_part(Body=Upload(piece, pulse, meter), **request))["ETag"])
+            return str((await client.upload_part(Body=UploadStream(piece, pulse, meter), **request))["ETag"])
 
         return self._client.begin(work, self._action)
 
@@ -135,7 +135,7 @@ class MultipartPut:
             request = request | {"PartNumberMarker": marker}
 
 
-def unfinished(client: Client, bucket: str, prefix: str) -> list[Unfinished]:
+def unfinished(client: S3Client, bucket: str, prefix: str) -> list[UnfinishedUpload]:
     """The uploads that were begun for keys with this prefix, and not completed. Raises S3Error, RemoteError."""
     request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
 
@@ -143,7 +143,7 @@ def unfinished(client: Client, bucket: str, prefix: str) -> list[Unfinished]:
         page: dict[str, Any] = await api.list_multipart_uploads(**request)
         return page
 
-    found: list[Unfinished] = []
+    found: list[UnfinishedUpload] = []
     while True:
         try:
             page = client.call(work, "look for unfinished uploads")
@@ -152,14 +152,14 @@ def unfinished(client: Client, bucket: str, prefix: str) -> list[Unfinished]:
                 return found
             raise
         named = [one for one in page.get("Uploads", ()) if one["Key"].startswith(prefix)]
-        found += [Unfinished(one["Key"], one["UploadId"], one["Initiated"].timestamp()) for one in named]
+        found += [UnfinishedUpload(one["Key"], one["UploadId"], one["Initiated"].timestamp()) for one in named]
         after = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
         if not page.get("IsTruncated") or not after["KeyMarker"] or after.items() <= request.items():
             return found
         request = request | {name: value for name, value in after.items() if value}
 
 
-def abandon(client: Client, upload: dict[str, Any]) -> None:
+def abandon(client: S3Client, upload: dict[str, Any]) -> None:
     """Drop the parts sent so far of the upload, named by bucket, key and id. Raises RemoteError."""
 
     async def work(api: Any, pulse: Pulse) -> None:

@@ -12,7 +12,7 @@ from dver.formats.pack import Row, fits_in_memory
 from dver.remote.index.keys import pack_key
 from dver.remote.index.mirror import RemoteLocation
 from dver.remote.parallel import in_parallel
-from dver.remote.storage import MissingKey, Moved, Storage
+from dver.remote.storage import MissingKey, OnBytes, Storage
 from dver.store.objects.codec import Decoder, corrupt
 
 GAP: Final = 512 << 10
@@ -59,11 +59,11 @@ def fetch_frames(
     *,
     jobs: int,
     received: Callable[[int], None],
-    moved: Moved | None = None,
+    on_bytes: OnBytes | None = None,
 ) -> Iterator[tuple[Oid, FetchedFrame | CorruptError | MissingKey]]:
     """Download the frames of `found`. Yields each oid with its frame, or with the error for the frame or its pack.
 
-    Calls `received` with the bytes of each answer. `moved` is passed to `Storage.get`. Raises RemoteError.
+    Calls `received` with the bytes of each answer. `on_bytes` is passed to `Storage.get`. Raises RemoteError.
     """
     decoder = Decoder()
     credible = []
@@ -75,7 +75,7 @@ def fetch_frames(
 
     def get(part: FrameRange) -> tuple[FrameRange, bytes | MissingKey]:
         try:
-            return part, storage.get(pack_key(part.pack), part.start, part.end - part.start, moved=moved)
+            return part, storage.get(pack_key(part.pack), part.start, part.end - part.start, on_bytes=on_bytes)
         except MissingKey as error:
             return part, error
 

@@ -211,7 +211,7 @@ class _Checker:
 
     def _read(self, job: _Job, run: Sequence[Row], found: _Found) -> None:
         start, end = run[0].offset, run[-1].end
-        data = memoryview(self._storage.get(pack_key(job.name), start, end - start, moved=self._task.advance))
+        data = memoryview(self._storage.get(pack_key(job.name), start, end - start, on_bytes=self._task.advance))
         decoder = Decoder()
         for row in run:
             verdict = verify_frame(row, data[row.offset - start : row.end - start], decoder)

@@ -90,7 +90,7 @@ class Assembler:
         found = [one for one in self.locate(gaps) if one.codec is not Codec.CHUNKED]
         damaged = set()
         for oid, frame in fetch_frames(
-            self.storage, found, jobs=self.jobs, received=self._receive, moved=self.task.advance
+            self.storage, found, jobs=self.jobs, received=self._receive, on_bytes=self.task.advance
         ):
             if isinstance(frame, FetchedFrame):
                 _write(gaps.pop(oid), frame.content)

@@ -33,8 +33,8 @@ class BlobGetter:
 
     def get(self, blobs: Sequence[RemoteLocation]) -> None:
         """Get all of `blobs`, which are not chunked themselves; what cannot be had is left out."""
-        moved = self.task.advance
-        for oid, frame in fetch_frames(self.storage, blobs, jobs=self.jobs, received=self._receive, moved=moved):
+        advance = self.task.advance
+        for oid, frame in fetch_frames(self.storage, blobs, jobs=self.jobs, received=self._receive, on_bytes=advance):
             if isinstance(frame, FetchedFrame):
                 self._keep(frame)
                 self.count += 1

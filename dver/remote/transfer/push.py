@@ -218,7 +218,7 @@ class _Sender:
             return _Sent(ref, rows, moved=False)
         # Where the server can tell, a pack that another push completes meanwhile is not replaced by itself: buckets
         # that keep versions would keep both. One of another size is damaged, and is replaced.
-        moved = self.storage.put(key, body, if_absent=there is None, moved=self.task.advance)
+        moved = self.storage.put(key, body, if_absent=there is None, on_bytes=self.task.advance)
         return _Sent(ref, rows, moved)
 
 

@@ -25,12 +25,12 @@ from dver.remote.backends.http import HttpStorage
 from dver.remote.backends.http_listing import parse_bucket
 from dver.remote.failures import TransientError
 from dver.remote.index.keys import index_key
-from dver.remote.retry import Policy
+from dver.remote.retry import RetryPolicy
 from dver.remote.settings import parse
 from dver.remote.storage import BytesBody, MissingKey, ObjectInfo
 
 MIB = 2**20
-QUICK = Policy(attempts=4, base=0.01, cap=0.02, patience=0.05)
+QUICK = RetryPolicy(attempts=4, base=0.01, cap=0.02, patience=0.05)
 CONTENT = b"0123456789" * 100_000
 KEY = "packs/key.pack"
 
@@ -246,7 +246,7 @@ def test_a_read_that_fails_twice_is_made_again(web: Web, fault: str, start: int,
     web.faults += [fault, fault]
     told: list[int] = []
     wanted = CONTENT[start : None if length is None else start + length]
-    assert storage_of(web, timeout=0.3).get(KEY, start, length, moved=told.append) == wanted
+    assert storage_of(web, timeout=0.3).get(KEY, start, length, on_bytes=told.append) == wanted
     assert sum(told) == len(wanted)
     assert len(web.seen) == 3
 

@@ -15,7 +15,7 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.keys import PACKS
 from dver.remote.repair.lost_packs import lost_packs
-from dver.remote.storage import Body, BytesBody, Moved, ObjectInfo
+from dver.remote.storage import Body, BytesBody, ObjectInfo, OnBytes
 
 DAY = 86_400
 NOW = 1_800_000_000
@@ -37,11 +37,11 @@ class Lagging(Spy):
 class Shortening(Spy):
     """A server that keeps half of a pack, and says that all went well."""
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         if key.startswith(PACKS):
             content = b"".join(body.chunks())
             body = BytesBody(content[: len(content) // 2])
-        return super().put(key, body, if_absent=if_absent, moved=moved)
+        return super().put(key, body, if_absent=if_absent, on_bytes=on_bytes)
 
 
 def collect(clone: Clone, storage: Spy, roots: list[ObjectRef], at: int) -> None:

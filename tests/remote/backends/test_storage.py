@@ -248,8 +248,8 @@ def test_a_body_of_twenty_megabytes_arrives_whole(readable: Storage, small_parts
 def test_the_bytes_that_move_are_told(storage: Storage, small_parts: None, megabytes: int) -> None:
     sent: list[int] = []
     got: list[int] = []
-    storage.put("big", Source([os.urandom(MIB)] * megabytes), moved=sent.append)
-    storage.get("big", 1, moved=got.append)
+    storage.put("big", Source([os.urandom(MIB)] * megabytes), on_bytes=sent.append)
+    storage.get("big", 1, on_bytes=got.append)
     assert (sum(sent), sum(got)) == (megabytes * MIB, megabytes * MIB - 1)
 
 
@@ -341,7 +341,7 @@ def test_an_upload_that_was_killed_is_taken_up_again(
 
     monkeypatch.setattr(s3_multipart.MultipartPut, "_begin_part", count)
     told: list[int] = []
-    assert s3_storage.put("large", source, moved=told.append) is True
+    assert s3_storage.put("large", source, on_bytes=told.append) is True
     assert s3_storage.get("large") == b"".join(source.pieces)
     assert 3 in begun or 4 in begun
     assert 1 not in begun

@@ -25,7 +25,7 @@ from dver.remote.gc.plan import SEVERAL, condemned_list_name
 from dver.remote.gc.read_state import list_packs
 from dver.remote.gc.state import RemoteGcPlan
 from dver.remote.index.keys import INDEXES, PACKS, condemned_key, index_key
-from dver.remote.storage import Body, BytesBody, Moved, Storage
+from dver.remote.storage import Body, BytesBody, OnBytes, Storage
 from dver.store.objects.loose import LinkMode
 from dver.store.writer import StoreWriter
 
@@ -87,9 +87,9 @@ class Unplugged(Spy):
         self.left = at
         self.late = late
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         self._count(late=False)
-        done = super().put(key, body, if_absent=if_absent, moved=moved)
+        done = super().put(key, body, if_absent=if_absent, on_bytes=on_bytes)
         self._count(late=True)
         return done
 
@@ -320,8 +320,8 @@ def test_a_merged_index_that_others_overtook_is_condemned_and_stays(tmp_path: Pa
     before = index_names(inner)
 
     class Overtaken(Spy):
-        def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
-            put = super().put(key, body, if_absent=if_absent, moved=moved)
+        def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
+            put = super().put(key, body, if_absent=if_absent, on_bytes=on_bytes)
             if len(self.made("put")) == 1 and key.endswith(".idx"):
                 condemn(inner, indexes=[Oid.of(b"what another gc condemned")])
             return put

@@ -21,7 +21,7 @@ from dver.core.errors import RemoteError
 from dver.formats.objectref import ObjectRef
 from dver.remote.gc.collection import remote_gc
 from dver.remote.gc.plan import CLOCK_MARGIN
-from dver.remote.storage import Body, Capabilities, MissingKey, Moved, ObjectInfo
+from dver.remote.storage import Body, Capabilities, MissingKey, ObjectInfo, OnBytes
 from dver.remote.transfer import confirm_index
 from dver.remote.transfer.push import push
 from dver.remote.transfer.push_plan import plan_push
@@ -94,7 +94,7 @@ class Shelf:
         if self.stage is not None:
             self.stage.step()
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         content = b"".join(body.chunks())
         self._step()
         if if_absent and key in self.content:
@@ -102,7 +102,7 @@ class Shelf:
         self.content[key] = content
         return True
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         self._step()
         if key not in self.content:
             raise MissingKey(self.url, key)

@@ -12,7 +12,7 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.index.listing_file import LISTING_KEY, refresh_listing
 from dver.remote.settings import parse
-from dver.remote.storage import Body, BytesBody, Moved, ObjectInfo, Storage
+from dver.remote.storage import Body, BytesBody, ObjectInfo, OnBytes, Storage
 
 
 def put_index(storage: Storage, name: str) -> None:
@@ -31,10 +31,10 @@ class Interrupted(LocalStorage):
         self.happenings = happenings
         self.lists = 0
 
-    def put(self, key: str, body: Body, *, if_absent: bool = False, moved: Moved | None = None) -> bool:
+    def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         if key == LISTING_KEY and self.happenings:
             self.happenings.pop(0)()
-        return super().put(key, body, if_absent=if_absent, moved=moved)
+        return super().put(key, body, if_absent=if_absent, on_bytes=on_bytes)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self.lists += 1

@@ -18,7 +18,7 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.keys import condemned_key, index_key, pack_key
 from dver.remote.index.reader import SMALL
-from dver.remote.storage import BytesBody, Moved
+from dver.remote.storage import BytesBody, OnBytes
 from dver.remote.transfer.fetch import fetch
 from dver.remote.transfer.fetch_plan import ObjectPath
 
@@ -31,8 +31,8 @@ class Counting(Spy):
 
     received = 0
 
-    def get(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
-        content = super().get(key, start, length, moved=moved)
+    def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
+        content = super().get(key, start, length, on_bytes=on_bytes)
         self.received += len(content)
         return content
 

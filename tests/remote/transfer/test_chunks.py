@@ -21,7 +21,7 @@ from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.keys import PACKS, pack_key
 from dver.remote.packs.frame_ranges import group_ranges
-from dver.remote.storage import FileBody, Moved
+from dver.remote.storage import FileBody, OnBytes
 from dver.remote.transfer.blob_assembly import Assembly
 from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import plan_fetch
@@ -229,12 +229,14 @@ class Failing:
         self.left = after
         self.failure = failure
 
-    def __call__(self, key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def __call__(
+        self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None
+    ) -> bytes:
         if key.startswith(PACKS):
             self.left -= 1
             if self.left < 0:
                 raise self.failure
-        return self.get(key, start, length, moved=moved)
+        return self.get(key, start, length, on_bytes=on_bytes)
 
 
 @pytest.mark.parametrize("failure", [RemoteError("unplugged"), KeyboardInterrupt()])

@@ -23,12 +23,12 @@ from dver.remote.backends.folder import LocalStorage
 from dver.remote.backends.fsspec import FsspecStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.failures import TransientError, UnreachableError, parse_retry_after
-from dver.remote.retry import Policy, Retrier
+from dver.remote.retry import Retrier, RetryPolicy
 from dver.remote.settings import RemoteSettings, parse
 from dver.remote.storage import BytesBody, Capabilities, MissingKey, Storage
 
 MIB = 2**20
-QUICK = Policy(attempts=4, base=0.01, cap=0.02)
+QUICK = RetryPolicy(attempts=4, base=0.01, cap=0.02)
 
 
 def faulty(server: FaultyS3, *faults: str, timeout: float = 20.0) -> S3Storage:
@@ -74,7 +74,7 @@ def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tupl
     start, length = bounds
     wanted = content[start : None if length is None else start + length]
     told: list[int] = []
-    assert storage.get("key", start, length, moved=told.append) == wanted
+    assert storage.get("key", start, length, on_bytes=told.append) == wanted
     assert sum(told) == len(wanted)
     assert faulty_s3.seen == ["GET"] * 3
 
@@ -84,7 +84,7 @@ def test_a_write_that_fails_twice_is_made_again(faulty_s3: FaultyS3, fault: str)
     storage = faulty(faulty_s3, fault, fault, timeout=0.4)
     content = os.urandom(3 * MIB)
     told: list[int] = []
-    assert storage.put("new", BytesBody(content), moved=told.append) is True
+    assert storage.put("new", BytesBody(content), on_bytes=told.append) is True
     assert faulty_s3.objects["new"] == content
     assert sum(told) == len(content)
 
@@ -122,7 +122,7 @@ def test_a_pause_is_as_long_as_asked_for_within_reason(asked: str, pause: float)
         if failures:
             raise failures.pop()
 
-    Retrier(Policy(base=0, patience=60), pause=pauses.append)(attempt)
+    Retrier(RetryPolicy(base=0, patience=60), pause=pauses.append)(attempt)
     assert pauses == [pytest.approx(pause, rel=0.11)]
 
 
@@ -203,7 +203,7 @@ def test_a_refusal_is_told_at_once(faulty_s3: FaultyS3, fault: str, word: str) -
 
 def test_retries_give_up_in_the_end_and_say_how_often_they_tried() -> None:
     pauses: list[float] = []
-    retry = Retrier(Policy(attempts=5, base=1.0, cap=3.0), pause=pauses.append)
+    retry = Retrier(RetryPolicy(attempts=5, base=1.0, cap=3.0), pause=pauses.append)
 
     def attempt() -> None:
         raise TransientError("it broke", why="a reason")
@@ -217,7 +217,7 @@ def test_retries_give_up_in_the_end_and_say_how_often_they_tried() -> None:
 
 def test_an_address_that_never_answered_is_given_up_soon_and_a_lost_network_is_not() -> None:
     calls: list[str] = []
-    retry = Retrier(Policy(attempts=6, first_attempts=2), pause=lambda seconds: None)
+    retry = Retrier(RetryPolicy(attempts=6, first_attempts=2), pause=lambda seconds: None)
 
     def attempt() -> None:
         calls.append("call")

@@ -19,7 +19,7 @@ from dver.formats.tree import Entry, Kind, write_directory
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.keys import INDEXES, index_key, pack_key
 from dver.remote.packs.frame_ranges import GAP, RANGE, group_ranges
-from dver.remote.storage import BytesBody, Moved, Storage
+from dver.remote.storage import BytesBody, OnBytes, Storage
 from dver.remote.transfer.fetch import DownloadResult, fetch, fetch_planned
 from dver.remote.transfer.fetch_plan import plan_fetch
 from dver.store.objects.incomplete_blobs import is_incomplete_blob
@@ -337,12 +337,12 @@ def test_what_came_before_an_interruption_is_not_fetched_again(
     real = spy.get
     gets: list[str] = []
 
-    def get(key: str, start: int = 0, length: int | None = None, *, moved: Moved | None = None) -> bytes:
+    def get(key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
         if key.startswith("packs/"):
             gets.append(key)
         if len(gets) > 6:
             raise failure
-        return real(key, start, length, moved=moved)
+        return real(key, start, length, on_bytes=on_bytes)
 
     monkeypatch.setattr(spy, "get", get)
     with pytest.raises(type(failure)):

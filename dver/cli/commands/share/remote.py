@@ -16,7 +16,7 @@ from dver.ops.share import remote
 from dver.repo import Repository
 
 if TYPE_CHECKING:
-    from dver.remote.probe import Examined, RegisteredRepository
+    from dver.remote.probe import ProbeReport, RegisteredRepository
 
 _local = click.option("--local", is_flag=True, help="Write to this clone's uncommitted config (use for secrets).")
 
@@ -207,7 +207,7 @@ _SKEW_SECONDS = 60.0
 _DAY = 24 * 3600.0
 
 
-def _capabilities(ctx: Context, found: Examined) -> list[tuple[str, str]]:
+def _capabilities(ctx: Context, found: ProbeReport) -> list[tuple[str, str]]:
     good, bad = ctx.style.green("yes"), ctx.style.yellow("no")
     unknown = "unknown: the remote is empty"
     rows = [
@@ -244,7 +244,7 @@ def _clock(skew: float) -> str:
     return f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
 
 
-def _uploads(found: Examined) -> str:
+def _uploads(found: ProbeReport) -> str:
     text = f"{found.unfinished:,}" if found.unfinished else "none"
     if found.oldest_upload is not None:
         age = found.oldest_upload
