@@ -55,7 +55,7 @@ def _check_clones(repo: Repository) -> Iterator[Finding]:
     for state, text in (
         (CloneState.GONE, "clones that are not there any more, so that gc refuses to run"),
         (CloneState.REPLACED, "clones that were moved, or are in other containers, so that gc refuses to run"),
-        (CloneState.CLOSED, "clones that you may not look into, so that gc refuses to run"),
+        (CloneState.UNREADABLE, "clones that you may not look into, so that gc refuses to run"),
         (CloneState.ELSEWHERE, "clones on other machines, so that gc refuses to run"),
     ):
         found = [f"{one.git_dir} ({one.user} on {one.host})" for one in clones if one.state is state]

@@ -1,9 +1,9 @@
-"""The register of the clones that use a store: who must be asked before anything is taken out of it.
+"""The register of the clones that use a store: a gc keeps the data of all of them.
 
-`clones/<id>` is an entry (docs/format/store.md) for each clone and user. Each clone has a mark, a random number in its
-own directory that the entry repeats. Only the mark identifies a clone: a path may lead to another clone by now, and two
-machines or containers may have the same name and the same paths. A copy of a clone has another path, and so an entry of
-its own. An entry is written at the first use, and again once a day.
+`clones/<id>` is an entry (docs/format/store.md) for each clone and user. Each clone has a mark: a random number in its
+own directory, which the entry repeats. Only the mark identifies a clone: a path may lead to another clone by now, and
+machines or containers may have the same names and paths. A copy of a clone has another path, and so its own entry. The
+first use writes an entry, and later uses rewrite it once a day.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ _MARK_FILE: Final = "clone"
 
 
 class CloneState(Enum):
-    """What can be found out about a clone from here."""
+    """The state of a clone as seen from this machine."""
 
-    HERE = "here"
-    """Its path leads to it: the mark there is its own."""
+    PRESENT = "present"
+    """Its path leads to it: the marks match."""
     GONE = "gone"
-    """Nothing is at its path. The machine it was used on has the name of this one."""
+    """Its path does not exist. The name of its machine is the name of this one."""
     REPLACED = "replaced"
-    """Another clone is at its path: it was moved, or is in another container."""
-    CLOSED = "closed"
-    """This user may not look into what is at its path."""
+    """Its path leads to another clone: it was moved, or is in another container."""
+    UNREADABLE = "unreadable"
+    """This user may not read its path."""
     ELSEWHERE = "elsewhere"
-    """It was used on a machine of another name, and is not at its path here."""
+    """It was used on a machine with another name, and its path does not lead to it here."""
 
 
 class RegisteredClone(NamedTuple):
-    """A clone that uses a store. `seen` is when it last did, in Unix seconds, up to a day off."""
+    """A clone that uses a store. `seen` is the last use in Unix seconds, up to a day early."""
 
     git_dir: Path
-    """Its common Git directory, as its own machine calls it."""
+    """Its common Git directory, as a path on its own machine."""
     host: str
     user: str
     mark: str
-    """Its identity; empty for the clone in whose Git directory the store is."""
+    """Its identity; empty for the clone that contains the store."""
     seen: int
     state: CloneState
     entry: str | None
-    """Its name in the register; None for the clone in whose Git directory the store is."""
+    """Its name in the register; None for the clone that contains the store."""
 
 
 def is_shared(root: Path) -> bool:
-    """Does a clone other than the one in whose Git directory it is use the store at `root`?"""
+    """Does the store at `root` have a register of clones?"""
     return (root / FOLDER).is_dir()
 
 
 def register(root: Path, scratch: ScratchDirectory) -> None:
-    """Have the clone of `scratch` stand in the register of the store at `root`. Seldom writes anything.
+    """Register the clone of `scratch` in the store at `root`. Writes at most once a day.
 
-    Raises OSError or LocalIOError if it has to and cannot.
+    Raises OSError or LocalIOError if it cannot write.
     """
     import time
 
@@ -81,36 +81,36 @@ def register(root: Path, scratch: ScratchDirectory) -> None:
 
 
 def list_clones(root: Path) -> list[RegisteredClone]:
-    """All clones that use the store at `root`, sorted by path. Raises CorruptError for an entry that cannot be read."""
+    """All clones that use the store at `root`, sorted by path. Raises CorruptError for an unreadable entry."""
     found = [_clone(name, entry) for name, entry in _entries(root)]
     owner = root.parent.parent
     if root.parts[-2:] == ("dver", "store") and (owner / "HEAD").exists():
         status = owner.stat()
         host, user = host_name(), user_name(status.st_uid)
-        found.append(RegisteredClone(owner, host, user, "", int(status.st_mtime), CloneState.HERE, None))
+        found.append(RegisteredClone(owner, host, user, "", int(status.st_mtime), CloneState.PRESENT, None))
     return sorted(found, key=lambda clone: (clone.git_dir, clone.host, clone.user))
 
 
-def clones_at(root: Path, place: Path) -> list[RegisteredClone]:
-    """The clones in the register that were used at `place`, a Git directory or a working tree.
+def clones_at(root: Path, path: Path) -> list[RegisteredClone]:
+    """The registered clones that were used at `path`, a Git directory or a working tree.
 
-    Those that are there no more come alone if there are any: what is there now needs no forgetting.
+    If some of them are no longer present, only those.
     """
-    at = [clone for clone in list_clones(root) if clone.entry and clone.git_dir in (place, place / ".git")]
+    at = [clone for clone in list_clones(root) if clone.entry and clone.git_dir in (path, path / ".git")]
     return _without_present(at)
 
 
 def clones_with_mark(root: Path, mark: str) -> list[RegisteredClone]:
-    """The clones in the register with this mark; without those at their path, if there are others."""
+    """The registered clones with this mark. If some of them are no longer present, only those."""
     return _without_present([clone for clone in list_clones(root) if clone.entry and clone.mark == mark])
 
 
 def _without_present(found: list[RegisteredClone]) -> list[RegisteredClone]:
-    return [clone for clone in found if clone.state is not CloneState.HERE] or found
+    return [clone for clone in found if clone.state is not CloneState.PRESENT] or found
 
 
 def forget(root: Path, gone: Iterable[RegisteredClone]) -> None:
-    """Remove the entries of `gone` from the register of the store at `root`. A clone in use enters it again."""
+    """Remove the entries of `gone` from the register of the store at `root`. A clone in use adds its entry again."""
     folder = root / FOLDER
     for clone in gone:
         with explaining_permissions(folder):
@@ -129,11 +129,11 @@ def _entries(root: Path) -> Iterator[tuple[str, CloneEntry]]:
         try:
             with open(folder / name, "rb") as file:
                 yield name, decode(file.read(SIZE_MAX + 1))
-        except FileNotFoundError:  # forgotten by another process
+        except FileNotFoundError:  # another process removed it
             continue
         except CorruptError as error:
             raise CorruptError(
-                f"the entry {os.fspath(folder / name)!r} of a clone cannot be read",
+                f"cannot read the register entry {os.fspath(folder / name)!r} of a clone",
                 why=error.what,
                 fix=error.fix or "delete that file: a clone that is in use writes it again",
             ) from error
@@ -145,29 +145,29 @@ def _clone(name: str, entry: CloneEntry) -> RegisteredClone:
 
 
 def _state(git_dir: Path, entry: CloneEntry) -> CloneState:
-    same_host = entry.host == host_name()  # which decides on words alone: only the mark identifies a clone
+    same_host = entry.host == host_name()  # for messages only: the mark identifies a clone
     try:
         os.stat(git_dir / "HEAD")
         mark = read_mark(git_dir)
     except PermissionError:
-        return CloneState.CLOSED if same_host else CloneState.ELSEWHERE
+        return CloneState.UNREADABLE if same_host else CloneState.ELSEWHERE
     except OSError:
         return CloneState.GONE if same_host else CloneState.ELSEWHERE
     if mark == entry.mark:
-        return CloneState.HERE
+        return CloneState.PRESENT
     return CloneState.REPLACED if same_host else CloneState.ELSEWHERE
 
 
 def _name(git_dir: Path, mark: str) -> str:
     from blake3 import blake3
 
-    # Users have entries of their own: nobody's is written by another.
+    # Each user has an entry, which no other user has to write.
     text = b"\0".join((os.fsencode(git_dir), mark.encode("ascii"), str(os.geteuid()).encode("ascii")))
     return blake3(text).hexdigest(length=16)
 
 
 def _own_mark(git_dir: Path) -> str:
-    """The mark of this clone. It gets one if it has none."""
+    """The mark of this clone. Creates it if it is missing."""
     with suppress(OSError):
         if (mark := read_mark(git_dir)) is not None:
             return mark
@@ -180,7 +180,7 @@ def _own_mark(git_dir: Path) -> str:
             file.flush()
             blocks.sync(fd)
             os.fchmod(fd, FINISHED)
-            _give_name(temporary, path, git_dir)
+            _publish(temporary, path, git_dir)
     finally:
         temporary.unlink(missing_ok=True)
     mark = read_mark(git_dir)
@@ -188,11 +188,11 @@ def _own_mark(git_dir: Path) -> str:
     return mark
 
 
-def _give_name(temporary: Path, path: Path, git_dir: Path) -> None:
-    """Name the mark, unless another process has been quicker: a clone has one."""
+def _publish(temporary: Path, path: Path, git_dir: Path) -> None:
+    """Move the mark to its path, unless another process was faster: a clone has one mark."""
     try:
         os.link(temporary, path)
-    except OSError:  # it is there, or the disk has no hard links
+    except OSError:  # it exists, or the disk has no hard links
         with suppress(OSError):
             if read_mark(git_dir) is not None:
                 return
@@ -201,7 +201,7 @@ def _give_name(temporary: Path, path: Path, git_dir: Path) -> None:
 
 
 def read_mark(git_dir: Path) -> str | None:
-    """The mark of the clone with this Git directory; None if it has none. Raises OSError."""
+    """The mark of the clone with this Git directory, or None. Raises OSError."""
     with suppress(FileNotFoundError), open(git_dir / "dver" / _MARK_FILE, "rb") as file:
         text = file.read(64).decode("ascii", "replace").removesuffix("\n")
         return text if MARK.fullmatch(text) else None

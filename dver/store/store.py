@@ -32,7 +32,7 @@ from dver.store.trees.reachable import MissingObject, find_missing
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
 _SEARCHES: Final = 10
-"""How often packs are listed again for one read, while gcs of other processes replace them one after the other."""
+"""How often one read lists the packs again, while gcs of other processes replace them."""
 
 
 class Store:
@@ -106,11 +106,11 @@ class Store:
     # -- reading
 
     def read(self, oid: Oid) -> bytes:
-        """The content of an object, in memory whole. Raises MissingObjectError or CorruptError."""
+        """The whole content of an object. Raises MissingObjectError or CorruptError."""
         return b"".join(self.stream(oid))
 
     def read_found(self, found: ObjectLocation) -> bytes:
-        """The content of an object that `locate` found and that is not chunked, checked against its oid."""
+        """The verified content of an object that `locate` found and that is not chunked."""
         with suppress(FileNotFoundError):
             try:
                 return self._frames.content(found)
@@ -137,8 +137,7 @@ class Store:
             yield from self._moved(found[done:])
 
     def _moved(self, found: Sequence[ObjectLocation]) -> Iterator[tuple[ObjectLocation, bytes | CorruptError]]:
-        """The contents of objects that were at `found` until another process, a gc, took their pack away: it has put
-        into other packs what is needed."""
+        """The contents of objects whose packs a gc of another process has replaced."""
         wanted = {one.oid: one for one in found}
         for _ in self._searches():
             with suppress(FileNotFoundError):
@@ -152,7 +151,7 @@ class Store:
             yield one, self.read(oid)
 
     def recipes(self, oids: Iterable[Oid]) -> Iterator[tuple[Oid, Recipe | CorruptError]]:
-        """The recipes of those of `oids` that are kept as chunks. A damaged one yields its error."""
+        """The recipes of those of `oids` that are chunked. Yields the error of a corrupt one."""
         for found in self.index.locate_chunked(oids):
             try:
                 yield found.oid, self._recipe(found)
@@ -160,13 +159,13 @@ class Store:
                 yield found.oid, error
 
     def stream(self, oid: Oid) -> Iterator[bytes]:
-        """The content of an object piece by piece; a CorruptError with the last one takes it all back.
+        """The content of an object piece by piece. Raises CorruptError at the end if it was wrong.
 
-        Raises MissingObjectError, for a chunk that is not here even after the first pieces.
+        Raises MissingObjectError, perhaps after the first pieces, if a chunk is missing.
         """
         for found in self._find(oid):
             if found.codec is Codec.CHUNKED:
-                return self.assembled(oid, self._recipe(found))
+                return self.assemble(oid, self._recipe(found))
             return iter((self.read_found(found),))
         return self.loose.pieces(oid)
 
@@ -181,8 +180,8 @@ class Store:
                 return self._frames.recipe(next(iter(self._find(found.oid)), found))
         raise _just_removed()
 
-    def assembled(self, oid: Oid, recipe: Recipe) -> Iterator[bytes]:
-        """The blob `oid`, piece by piece, of chunks in packs; a CorruptError with the last one takes it all back."""
+    def assemble(self, oid: Oid, recipe: Recipe) -> Iterator[bytes]:
+        """The blob `oid`, piece by piece, from its chunks. Raises CorruptError at the end if it was wrong."""
         hasher = large_hash()
         for start in range(0, len(recipe.chunks), _AT_ONCE):
             wanted = recipe.chunks[start : start + _AT_ONCE]
@@ -206,31 +205,31 @@ class Store:
         return contents
 
     def _chunk(self, oid: Oid, chunk: Chunk) -> bytes:
-        """A chunk of the blob `oid` that was not found at the first look."""
+        """A chunk of the blob `oid` that the first lookup did not find."""
         for found in self._find(chunk.oid):
             if found.codec is not Codec.CHUNKED:
                 return self.read_found(found)
         raise corrupt(oid)
 
     def tree(self, oid: Oid, shards: MutableMapping[Oid, tree.Leaf] | None = None) -> list[tree.Entry]:
-        """The entries of a directory, shards joined. Raises CorruptError for what is no tree, or no honest one.
+        """The entries of a directory, with its shards joined. Raises CorruptError for an invalid tree.
 
-        With `shards`, those that are known already are not read again.
+        `shards` caches shards between calls.
         """
         return tree.read_directory(self._read_tree, oid, shards)
 
     def entries(self, oid: Oid, names: Collection[bytes]) -> dict[bytes, Entry]:
-        """Those of `names` that a directory has. Of a large one, only the shards that may list them have to be here."""
+        """Those of `names` that a directory has. Of a large one, reads only the shards that may list them."""
         return tree.read_entries(self._read_tree, oid, names)
 
     def _read_tree(self, oid: Oid) -> bytes:
         for found in self._find(oid):
             if found.codec is not Codec.CHUNKED:
                 return self.read_found(found)
-        raise CorruptError(f"object {oid.short} is no tree", why="it is kept as a large file is")
+        raise CorruptError(f"object {oid.short} is not a tree", why="it is stored as a large file")
 
     def _from_elsewhere(self, found: ObjectLocation, error: CorruptError) -> bytes:
-        """The content of an object that is not at `found`, if that was the database's fault; else raise `error`."""
+        """The content of an object if the database had a wrong location for it; otherwise raise `error`."""
         self.index.rebuild(found.oid)
         for now in self.locate((found.oid,)):
             if now != found:

@@ -1,4 +1,4 @@
-"""Putting objects into the store: small ones share packs, large ones get a file or a pack of their own."""
+"""Writing objects to the store: small blobs and trees into packs, large blobs into chunks or loose files."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from dver.store.objects.packs import ContentHash, PackWriter
 from dver.store.store import Store
 
 LARGE: Final = 1 << 20
-"""Bytes beyond which a blob is large: kept loose where that saves space, and as chunks elsewhere."""
+"""A blob of more bytes is large: it is stored loose if that saves space, and otherwise as chunks."""
 _CHUNKS_AT_ONCE: Final = 32
-"""Chunks that are looked up together: some MiB."""
+"""Chunks in one lookup: some MiB."""
 _ENCODERS: Final = 2
 """Threads that compress the chunks of a large blob."""
 _TWO_NAMES: Final = 2
-"""Hard links of a file that is to become the store's: the user's path, and the name in the store."""
+"""The hard links of a file that the store takes over: the path of the user, and the temporary name."""
 _TREES_BUFFERED: Final = 8 << 20
 _KEEPS: Final = (KeyboardInterrupt, RemoteError, MissingObjectError, CorruptError)
-"""After these the disk is well, and what was written is kept."""
+"""Errors after which the written objects are kept: the disk is fine."""
 
 
 Read = Callable[[int], None]
-"""Is told how many bytes have been read."""
+"""Called with the number of bytes read."""
 
 
 class _Encoded(NamedTuple):
-    """A blob that a thread compresses."""
+    """A blob that a thread is compressing."""
 
     oid: Oid
     size: int
@@ -55,9 +55,9 @@ class _Encoded(NamedTuple):
 
 
 class StoreWriter:
-    """A session of writing. Objects are durable, and can be found, once the `with` block has ended well.
+    """Writes objects in a `with` block. They are durable and can be read when the block ends without an error.
 
-    After an error what was complete stays: it is content, under its own hash, and saves the next try some work.
+    After an error, complete objects stay, and save work for the next attempt.
     """
 
     def __init__(self, store: Store) -> None:
@@ -88,19 +88,19 @@ class StoreWriter:
                 self._pack.discard()
 
     def finish(self) -> None:
-        """Make all that was added durable, and known."""
+        """Make all added objects durable and readable."""
         self._flush_trees()
         self._finish_pack()
 
     def missing(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are neither in the store nor about to be."""
+        """Those of `oids` that are neither in the store nor added here."""
         wanted = set(oids) - self._in_pack - self._queued
         return wanted - self.store.present(wanted) if wanted else wanted
 
     # -- small objects
 
     def add_blobs(self, blobs: Iterable[tuple[Oid, bytes]]) -> None:
-        """Keep blobs that fit in memory; those that are here already cost a look-up."""
+        """Add blobs that fit in memory. Existing ones cost a lookup."""
         for oid, content in self._absent(blobs):
             self._add_blob(oid, len(content), *self._encoder.encode(content))
 
@@ -110,7 +110,7 @@ class StoreWriter:
         self._close_full_pack()
 
     def add_tree(self, oid: Oid, content: bytes) -> None:
-        """Keep a tree object. Trees are gathered, so that they lie side by side in their pack."""
+        """Add a tree object. Trees are collected, so that they are adjacent in their pack."""
         self._trees.append((oid, content))
         self._queued.add(oid)
         self._trees_size += len(content)
@@ -118,7 +118,7 @@ class StoreWriter:
             self._flush_trees()
 
     def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
-        """Keep a small frame from elsewhere verbatim. The caller has verified it, and knows that it is absent."""
+        """Add a small frame of a remote verbatim. The caller has verified that it is good, and missing here."""
         if row.oid not in self._in_pack:
             self._current().add_frame(row, frame)
             self._in_pack.add(row.oid)
@@ -127,10 +127,9 @@ class StoreWriter:
     # -- large blobs
 
     def add_large(self, source: int, mode: LinkMode, *, path: bytes, read: Read = lambda size: None) -> Oid:
-        """Keep the open file `source` at `path`, as a loose blob where `mode` and the disk allow it, or as chunks.
+        """Add the open file `source` at `path`, as a loose blob if `mode` and the disk allow it, or as chunks.
 
-        `read` is called with the number of bytes of each piece that is read in one go through the file.
-        A hard link makes the file at `path` itself read-only.
+        `read` is called with the size of each piece. A hard link makes the file at `path` itself read-only.
         """
         if mode is LinkMode.HARDLINK:
             oid = self._add_hardlink(path, read)
@@ -143,11 +142,11 @@ class StoreWriter:
         return self.add_stream(_reported(read_pieces(source), read))
 
     def add_stream(self, pieces: Iterable[bytes]) -> Oid:
-        """Keep a large blob, whose hash is not known yet, as chunks and their recipe."""
+        """Add a large blob as chunks and a recipe. Returns its oid."""
         content = ContentHash()
         chunks: list[Chunk] = []
         encoded: list[_Encoded] = []
-        # Threads compress one batch while this one cuts and hashes the next.
+        # Threads compress one batch while this thread cuts and hashes the next.
         with ThreadPoolExecutor(_ENCODERS) as pool:
             for batch in batched(cut(_hashed(pieces, content)), _CHUNKS_AT_ONCE):
                 named = [(Oid.of(chunk), chunk) for chunk in batch]
@@ -168,7 +167,7 @@ class StoreWriter:
 
     def _add_encoded(self, blobs: Iterable[_Encoded]) -> None:
         for oid, size, result in blobs:
-            if oid not in self._in_pack:  # it may have been in the batch before, too
+            if oid not in self._in_pack:  # the previous batch may have had it, too
                 self._add_blob(oid, size, *result.result())
 
     def _add_recipe(self, oid: Oid, chunks: Sequence[Chunk]) -> None:
@@ -180,7 +179,7 @@ class StoreWriter:
             self._close_full_pack()
 
     def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
-        """Keep a large blob from elsewhere as a loose one; `pieces` raises with the last one if it is not `oid`."""
+        """Add the loose blob `oid`. `pieces` raises at the end if its content is not `oid`."""
         self.store.prepare()
         path, fd = self.store.scratch.create("loose")
         try:
@@ -191,7 +190,7 @@ class StoreWriter:
             path.unlink(missing_ok=True)
 
     def _add_loose(self, source: int, *, copy: bool, read: Read) -> Oid | None:
-        """A loose blob that shares the blocks of `source`, or with `copy` has its own where the disk cannot share."""
+        """Add a loose blob that is a reflink of `source`, or with `copy` a copy if the disk has no reflinks."""
         self.store.prepare()
         path, fd = self.store.scratch.create("loose")
         content = ContentHash()
@@ -209,7 +208,7 @@ class StoreWriter:
             path.unlink(missing_ok=True)
 
     def _add_hardlink(self, path: bytes, read: Read) -> Oid | None:
-        """Make the file at `path` the store's own. None, and nothing done, where others could still write to it."""
+        """Link the file at `path` into the store. None, without a change, if others could still write to it."""
         if os.lstat(path).st_uid != os.geteuid() or is_open_for_writing(path):
             return None
         self.store.prepare()
@@ -226,20 +225,19 @@ class StoreWriter:
                 if before.st_nlink != _TWO_NAMES:
                     return self._own_name(file.fileno())
                 scratch.set_final_mode(file.fileno())
-                if is_open_for_writing(link):  # since we looked before; nobody can open it any more
+                if is_open_for_writing(link):  # since the first check; now no program can open it for writing
                     os.fchmod(file.fileno(), before.st_mode & 0o7777)
                     return None
                 content = ContentHash()
                 _exhaust(_hashed(_reported(read_pieces(file.fileno()), read), content))
                 return self._adopt(link, content)
-        except FileNotFoundError:  # another process took the link for a leftover before it was locked
+        except FileNotFoundError:  # another process cleared the link before it was locked
             return self._add_hardlink(path, read)
         finally:
             link.unlink(missing_ok=True)
 
     def _own_name(self, fd: int) -> Oid | None:
-        """The oid of the open file `fd` if it is the store's own already. Otherwise its other names are the user's,
-        and it stays as it is."""
+        """The oid of the open file `fd` if it is a file of the store; None if its other names are the user's."""
         content = ContentHash()
         _exhaust(_hashed(read_pieces(fd), content))
         oid = content.oid()
@@ -249,7 +247,7 @@ class StoreWriter:
         return None
 
     def _adopt(self, file: Path, content: ContentHash) -> Oid:
-        """Keep the finished `file` as a loose blob, unless somebody else has: theirs, which is the same, stays."""
+        """Move the finished `file` into the store, unless another user has stored the same blob."""
         oid = content.oid()
         if not self.store.loose.belongs_to_other_user(oid, content.size):
             self.store.loose.adopt(file, oid)
@@ -282,12 +280,12 @@ class StoreWriter:
             self._finish_pack()
 
     def _finish_pack(self) -> None:
-        pack, self._pack = self._pack, None  # an interruption while it is placed must not place it a second time
+        pack, self._pack = self._pack, None  # an interrupted move must not be repeated
         if pack is not None:
-            self._place(pack)
+            self._move_into_place(pack)
             self._in_pack.clear()
 
-    def _place(self, pack: PackWriter) -> None:
+    def _move_into_place(self, pack: PackWriter) -> None:
         try:
             name = pack.seal()
             pack.move_to(self.store.packs, name)
@@ -300,10 +298,10 @@ class StoreWriter:
 def _hash_of_clone(
     source: int, clone: int, before: os.stat_result, now: int, read: Read = lambda size: None
 ) -> ContentHash:
-    """The hash of `clone`, which was made of `source` after that was as `before` says, at `now` in ns.
+    """The hash of `clone`, a reflink of `source` that was made after the status `before`, at `now` in ns.
 
-    What is hashed must be what is kept. But the source is likely in memory, where the blocks of a new file are not, so
-    the source is read, and the clone only if the source may have changed since.
+    The hash must be that of the stored file. But the source is probably in memory, and the clone is not. So this reads
+    the source, and the clone only if the source may have changed since.
     """
     content = ContentHash()
     if would_show(before.st_ctime_ns, now):

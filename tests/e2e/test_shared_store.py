@@ -100,8 +100,8 @@ def test_a_clone_has_the_data_of_another_without_a_remote(run: Run, added: Path,
     assert (added / "data" / "new.csv").read_text() == "new\n"
     assert not (bob / ".git/dver/store").exists()
     assert [(one.git_dir.parent, one.state) for one in list_clones(shared)] == [
-        (added, CloneState.HERE),
-        (bob, CloneState.HERE),
+        (added, CloneState.PRESENT),
+        (bob, CloneState.PRESENT),
     ]
 
 

@@ -327,7 +327,7 @@ def test_clones_are_listed_from_their_first_use(tmp_path: Path) -> None:
         keep(open_store(root, make_clone(tmp_path, name)), name.encode())
     found = list_clones(root)
     assert [clone.git_dir for clone in found] == [tmp_path / "a/.git", tmp_path / "b/.git"]
-    assert {(clone.state, clone.host) for clone in found} == {(CloneState.HERE, os.uname().nodename)}
+    assert {(clone.state, clone.host) for clone in found} == {(CloneState.PRESENT, os.uname().nodename)}
     assert all(abs(clone.seen - time.time()) < DAY for clone in found)
     assert list((root / "tmp").iterdir()) == []
 
@@ -371,9 +371,9 @@ def test_a_clone_that_is_gone_or_moved_or_copied_is_recognised(tmp_path: Path) -
     assert states == {
         "gone": CloneState.GONE,
         "moved": CloneState.GONE,
-        "new place": CloneState.HERE,
-        "copied": CloneState.HERE,
-        "copy": CloneState.HERE,
+        "new place": CloneState.PRESENT,
+        "copied": CloneState.PRESENT,
+        "copy": CloneState.PRESENT,
     }
 
 
@@ -426,7 +426,7 @@ def test_a_clone_of_another_machine_is_recognised_by_its_mark_alone(tmp_path: Pa
     git_dir = make_clone(tmp_path, "a")
     keep(open_store(root, git_dir), b"one")
     on_another_host(entries(root)[0])
-    assert [clone.state for clone in list_clones(root)] == [CloneState.HERE]
+    assert [clone.state for clone in list_clones(root)] == [CloneState.PRESENT]
     (git_dir / "dver" / "clone").unlink()
     (git_dir / "dver" / "clone").write_text("0" * 32)
     assert [clone.state for clone in list_clones(root)] == [CloneState.ELSEWHERE]
@@ -446,7 +446,7 @@ def test_a_clone_at_the_path_of_another_is_not_taken_for_it(tmp_path: Path) -> N
     states = {clone.mark: clone.state for clone in list_clones(root)}
     assert len(states) == 2
     assert states.pop(first.mark) is CloneState.REPLACED
-    assert list(states.values()) == [CloneState.HERE]
+    assert list(states.values()) == [CloneState.PRESENT]
     assert [clone.mark for clone in registered_clones.clones_at(root, tmp_path / "a")] == [first.mark]
 
 
@@ -466,7 +466,7 @@ def test_a_clone_that_this_user_may_not_look_into_is_closed(team: Path) -> None:
 
     def look() -> None:
         states = [clone.state for clone in list_clones(team / "store")]
-        assert states == [CloneState.CLOSED]
+        assert states == [CloneState.UNREADABLE]
 
     ANN.run(ann)
     BOB.run(look)

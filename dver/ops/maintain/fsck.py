@@ -1,4 +1,4 @@
-"""`dver fsck`: is every byte what it should be? With a repair, of good copies from wherever they are."""
+"""`dver fsck`: verify the store, and repair corrupt objects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dver.store.trees.reachable import MissingObject, find_missing
 from dver.tracking.targets import is_at_or_below
 
 _ROUNDS: Final = 100
-"""How many levels of directories that are missing altogether are looked for."""
+"""The number of levels of missing directories that a repair restores."""
 
 
 def fsck(
@@ -42,16 +42,16 @@ def fsck(
     other: str | None = None,
     progress: Progress = SILENT,
 ) -> FsckResult:
-    """Look at the store, or at a random `fraction` of its bytes, and at all pointers.
+    """Check the store, or a random `fraction` of its bytes, and all pointers.
 
-    With `repair`, what is damaged is replaced by good copies from the store itself, the workspace, the store or clone
-    `other`, and the remotes; what is missing by those on this machine. With `dry_run` it is only said where they are.
-    Raises CorruptError for what a newer version wrote, or where Git is damaged; UsageError for an `other` without a
+    With `repair`, replaces corrupt objects by good copies from the store itself, the workspace, the store or clone
+    `other`, and the remotes, and adds missing objects that are on this machine. `dry_run` only finds the copies.
+    Raises CorruptError for data of a newer version, or a corrupt Git repository; UsageError for an `other` without a
     store.
     """
     report = check_store(repo.store, fraction=fraction, seed=seed, progress=progress)
-    looked = _look(repo, report)
-    bad = report.bad | ({one.oid for one in looked.incomplete} if report.unsure else set())
+    affected = _find_affected(repo, report)
+    bad = report.bad | ({one.oid for one in affected.incomplete} if report.unsure else set())
     result = FsckResult(
         "store",
         report.packs,
@@ -59,43 +59,43 @@ def fsck(
         report.objects,
         report.size,
         report.damages,
-        tuple(BadObject(oid, tuple(looked.hurt.get(oid, ()))) for oid in sorted(bad)),
-        malformed(repo, looked.history),
-        () if report.unsure else looked.incomplete,
+        tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(bad)),
+        malformed(repo, affected.history),
+        () if report.unsure else affected.incomplete,
         report.strays,
-        warnings=looked.history.warnings,
+        warnings=affected.history.warnings,
     )
-    if not repair or not (report.damages or looked.incomplete):
+    if not repair or not (report.damages or affected.incomplete):
         return result
     elsewhere = other_store(other, cwd) if other is not None else None
     remotes = [
         RemoteSource(f"the remote {name}", partial(repo.remotes.catalog, name)) for name in repo.config.remote_names
     ]
-    sources = _Sources.of(repo, looked, elsewhere, remotes)
+    sources = _Sources.of(repo, affected, elsewhere, remotes)
     if dry_run:
         return _planned(result, report, sources)
-    return _repair(repo, result, report, looked, sources)
+    return _repair(repo, result, report, affected, sources)
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What the pointers tell of what was found."""
+class _Affected:
+    """The pointers and paths that corrupt objects affect."""
 
     history: TrackedHistory
-    hurt: Mapping[Oid, Sequence[AffectedPath]]
+    paths: Mapping[Oid, Sequence[AffectedPath]]
     recipes: Mapping[Oid, Recipe]
-    """Of the blobs that are made of bad chunks."""
+    """The recipes of blobs with bad chunks."""
     incomplete: tuple[MissingObject, ...]
 
 
-def _look(repo: Repository, report: StoreReport) -> _Looked:
+def _find_affected(repo: Repository, report: StoreReport) -> _Affected:
     found = history(repo)
     incomplete = _incomplete(repo, found, report.bad)
     bad = report.bad | ({one.oid for one in incomplete} if report.unsure else set())
     recipes = _recipes_with(repo, bad)
     via = {blob: set(recipe.oids) & bad for blob, recipe in recipes.items()}
-    hurt = find_affected_paths(repo, found, bad, via, StoreReader(repo.store, set()).trees)
-    return _Looked(found, hurt, recipes, incomplete)
+    paths = find_affected_paths(repo, found, bad, via, StoreReader(repo.store, set()).trees)
+    return _Affected(found, paths, recipes, incomplete)
 
 
 def _incomplete(repo: Repository, found: TrackedHistory, bad: frozenset[Oid]) -> tuple[MissingObject, ...]:
@@ -105,7 +105,7 @@ def _incomplete(repo: Repository, found: TrackedHistory, bad: frozenset[Oid]) ->
 
 
 def _gaps(repo: Repository, missing: Sequence[MissingObject]) -> tuple[dict[Oid, list[bytes]], dict[Oid, Recipe]]:
-    """The objects that are lacking, with the paths that need them, and the recipes of which chunks are."""
+    """The missing objects with the paths that need them, and the recipes with missing chunks."""
     listed = [one.oid for one in missing]
     recipes = {oid: one for oid, one in repo.store.recipes(listed) if isinstance(one, Recipe)}
     gaps: dict[Oid, list[bytes]] = {}
@@ -126,24 +126,26 @@ def _recipes_with(repo: Repository, bad: frozenset[Oid]) -> dict[Oid, Recipe]:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Where good copies may be: on this machine, and on the remotes."""
+    """The sources of good copies: on this machine, and on the remotes."""
 
     local: Sequence[CopySource]
     remote: Sequence[RemoteSource]
     elsewhere: Path | None
-    """Another store."""
+    """The store that the user named."""
     gaps: frozenset[Oid]
-    """Objects that are missing."""
+    """The missing objects."""
 
     @classmethod
-    def of(cls, repo: Repository, looked: _Looked, elsewhere: Path | None, remotes: Sequence[RemoteSource]) -> _Sources:
-        """Those that may have what `looked` tells of."""
-        gaps, unfinished = _gaps(repo, looked.incomplete)
-        paths = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
+    def of(
+        cls, repo: Repository, affected: _Affected, elsewhere: Path | None, remotes: Sequence[RemoteSource]
+    ) -> _Sources:
+        """The sources that may have the objects of `affected`."""
+        gaps, unfinished = _gaps(repo, affected.incomplete)
+        paths = {oid: [one.path for one in hurt] for oid, hurt in affected.paths.items()}
         for oid, needed_at in gaps.items():
             paths[oid] = [*paths.get(oid, ()), *needed_at]
-        recipes = {**looked.recipes, **unfinished}
-        tracked = {one.root.path for one in looked.history.versions if one.root.kind is ObjectKind.TREE}
+        recipes = {**affected.recipes, **unfinished}
+        tracked = {one.root.path for one in affected.history.versions if one.root.kind is ObjectKind.TREE}
         needed = {path for listed in paths.values() for path in listed}
         roots = {root for root in tracked if any(is_at_or_below(path, root) for path in needed)}
         stores = [("the store", repo.store.root)]
@@ -157,20 +159,20 @@ class _Sources:
 
     @property
     def all(self) -> Sequence[CopySource]:
-        """The nearest ones first."""
+        """All sources, the nearest first."""
         return [*self.local, *self.remote]
 
     @property
     def unreachable(self) -> tuple[str, ...]:
-        """Remotes that failed."""
+        """The failures of remotes."""
         return tuple(f"{one.label}: {one.failure.what}" for one in self.remote if one.failure is not None)
 
 
 def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> FsckResult:
-    """Where good copies are, as far as can be told without getting them."""
-    bad = _having(_lost_of(report), sources.all)
-    bad |= _having({one.oid for one in result.bad} - bad.keys(), sources.all) if report.unsure else {}
-    incomplete = _having(set(sources.gaps), sources.local)
+    """The result of a dry run: the sources of good copies, without downloading them."""
+    bad = _sources_of(_lost_of(report), sources.all)
+    bad |= _sources_of({one.oid for one in result.bad} - bad.keys(), sources.all) if report.unsure else {}
+    incomplete = _sources_of(set(sources.gaps), sources.local)
     bad |= dict.fromkeys(report.stranded, "the store")
     return replace(
         result,
@@ -180,58 +182,60 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
     )
 
 
-def _having(oids: set[Oid], sources: Sequence[CopySource]) -> dict[Oid, str]:
+def _sources_of(oids: set[Oid], sources: Sequence[CopySource]) -> dict[Oid, str]:
     found: dict[Oid, str] = {}
     for source in sources:
         if lacking := oids - found.keys():
-            found.update(dict.fromkeys(source.having(lacking), source.label))
+            found.update(dict.fromkeys(source.present(lacking), source.label))
     return found
 
 
 def _repair(
-    repo: Repository, result: FsckResult, report: StoreReport, looked: _Looked, sources: _Sources
+    repo: Repository, result: FsckResult, report: StoreReport, affected: _Affected, sources: _Sources
 ) -> FsckResult:
     wrong = {one.oid for one in report.damages if one.part is DamagedPart.RECIPE and one.oid is not None}
-    mender = StoreRepair(repo.store, sources.all, wrong)
+    repairs = StoreRepair(repo.store, sources.all, wrong)
     for file in sorted({one.file for one in report.damages if one.part is not DamagedPart.TREE}):
         name = parse_pack_file_name(file.rpartition("/")[2])
         if name is not None:
-            mender.mend_pack(name)
+            repairs.repair_pack(name)
     for one in report.damages:
         if one.file.startswith("loose/") and one.oid is not None:
-            mender.mend_loose(one.oid)
-    mender.fill(mender.lost, sources.all, repo.link_mode)
-    mender.drop([blob for blob, recipe in looked.recipes.items() if not mender.lost.isdisjoint(recipe.oids)])
-    incomplete = _fill_gaps(repo, mender, looked, sources, with_remotes=report.unsure)
-    damaged = {one.oid for one in result.bad} | mender.lost
-    repaired = dict.fromkeys(_lost_of(report) - mender.lost, "the store")  # only a header was damaged
-    if report.unsure:  # large files of which only chunks were missing, and have come
+            repairs.repair_loose(one.oid)
+    repairs.add_missing(repairs.lost, sources.all, repo.link_mode)
+    repairs.remove_recipes(
+        [blob for blob, recipe in affected.recipes.items() if not repairs.lost.isdisjoint(recipe.oids)]
+    )
+    incomplete = _fill_gaps(repo, repairs, affected, sources, with_remotes=report.unsure)
+    damaged = {one.oid for one in result.bad} | repairs.lost
+    repaired = dict.fromkeys(_lost_of(report) - repairs.lost, "the store")  # only a header was damaged
+    if report.unsure:  # large files whose missing chunks have been added
         came = damaged - report.bad - {one.oid for one in incomplete}
-        repaired |= dict.fromkeys(came, mender.repaired[-1].source if mender.repaired else "the store")
-    repaired |= dict.fromkeys(report.stranded, "the store") | {one.oid: one.source for one in mender.repaired}
+        repaired |= dict.fromkeys(came, repairs.repaired[-1].source if repairs.repaired else "the store")
+    repaired |= dict.fromkeys(report.stranded, "the store") | {one.oid: one.source for one in repairs.repaired}
     return replace(
         result,
         repaired=True,
         bad=tuple(replace(one, source=repaired.get(one.oid)) for one in result.bad),
         incomplete=tuple(one for one in incomplete if one.oid not in damaged),
-        recovered=tuple(BadObject(one.oid, (), one.source) for one in mender.repaired if one.oid not in damaged),
+        recovered=tuple(BadObject(one.oid, (), one.source) for one in repairs.repaired if one.oid not in damaged),
         warnings=(*result.warnings, *sources.unreachable),
     )
 
 
 def _fill_gaps(
-    repo: Repository, mender: StoreRepair, looked: _Looked, sources: _Sources, *, with_remotes: bool
+    repo: Repository, repairs: StoreRepair, affected: _Affected, sources: _Sources, *, with_remotes: bool
 ) -> tuple[MissingObject, ...]:
-    """Take what is missing from this machine, or `with_remotes`, as far as it is there; what still is missing."""
-    missing = _incomplete(repo, looked.history, frozenset())
+    """Add missing objects from this machine, or with remotes. Returns those that are still missing."""
+    missing = _incomplete(repo, affected.history, frozenset())
     for _ in range(_ROUNDS):
         if not missing:
             break
-        sources = _Sources.of(repo, replace(looked, incomplete=missing), sources.elsewhere, sources.remote)
+        sources = _Sources.of(repo, replace(affected, incomplete=missing), sources.elsewhere, sources.remote)
         chosen = sources.all if with_remotes else sources.local
-        if not mender.fill(sources.gaps, chosen, repo.link_mode):
+        if not repairs.add_missing(sources.gaps, chosen, repo.link_mode):
             break
-        missing = _incomplete(repo, looked.history, frozenset())  # a directory that came leads to what is in it
+        missing = _incomplete(repo, affected.history, frozenset())  # restored directories may name others
     return missing
 
 

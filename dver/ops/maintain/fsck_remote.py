@@ -125,7 +125,7 @@ def _planned(result: FsckResult, sources: Sequence[CopySource]) -> FsckResult:
     found: dict[Oid, str] = {}
     for source in sources:
         lacking = {one.oid for one in result.bad} - found.keys()
-        found.update(dict.fromkeys(source.having(lacking), source.label))
+        found.update(dict.fromkeys(source.present(lacking), source.label))
     return replace(result, bad=tuple(replace(one, source=found.get(one.oid)) for one in result.bad))
 
 

@@ -110,7 +110,7 @@ def gc(
     `grace` seconds, by default `gc.grace`. With `explain`, find out what keeps commits that no ref leads to.
 
     Raises RepositoryError that names what of Git cannot be read, CorruptError for what cannot be read in the store;
-    then nothing was moved. ConflictError if another gc is at work.
+    then nothing was moved. ConflictError if another gc is running.
     """
     grace = repo.config.gc_grace if grace is None else grace
     with nullcontext() if dry_run else _batch(repo) as batch:
@@ -233,14 +233,14 @@ def _needs(repo: Repository) -> list[CloneNeeds]:
 def _others(repo: Repository) -> list[RegisteredClone]:
     """The other clones that use the store, those that cannot be read included."""
     found = registered_clones.list_clones(repo.store_dir)
-    here = {one.git_dir: one for one in found if one.state is CloneState.HERE}
+    here = {one.git_dir: one for one in found if one.state is CloneState.PRESENT}
     here.pop(repo.git.common_dir, None)
-    return [*(one for one in found if one.state is not CloneState.HERE), *here.values()]
+    return [*(one for one in found if one.state is not CloneState.PRESENT), *here.values()]
 
 
 def _needs_of_other(clone: RegisteredClone) -> CloneNeeds:
     try:
-        if clone.state is not CloneState.HERE:
+        if clone.state is not CloneState.PRESENT:
             raise RepositoryError("it cannot be read", why=_WHY[clone.state].format(clone))
         return needs_of(clone_at(clone.git_dir))
     except RepositoryError as error:
@@ -255,7 +255,7 @@ def _needs_of_other(clone: RegisteredClone) -> CloneNeeds:
 _WHY = {
     CloneState.GONE: "there is no clone at that path any more",
     CloneState.REPLACED: "another clone is at that path now; this one moved or is in another container",
-    CloneState.CLOSED: "it belongs to {0.user}, and may not be read",
+    CloneState.UNREADABLE: "it belongs to {0.user}, and may not be read",
     CloneState.ELSEWHERE: "it is on the machine {0.host}",
 }
 

@@ -38,7 +38,7 @@ class RemoteFrames:
             if row.pack in sizes:
                 self._rows.setdefault(row.oid, set()).add(row.found(sizes[row.pack]))
 
-    def having(self, oids: Collection[Oid]) -> set[Oid]:
+    def present(self, oids: Collection[Oid]) -> set[Oid]:
         """See `CopySource`."""
         return {oid for oid, _ in self.copies(oids)}
 
@@ -66,7 +66,7 @@ class RemoteSource:
         self._connect = connect
         self._catalog: Catalog | None = None
 
-    def having(self, oids: Collection[Oid]) -> set[Oid]:
+    def present(self, oids: Collection[Oid]) -> set[Oid]:
         """Those of `oids` that its indexes list: whether they are whole is seen when they come."""
         catalog = self._reached()
         return catalog.present(oids) if catalog is not None else set()

@@ -57,7 +57,7 @@ class BlobGetter:
 
     def _is_whole(self, oid: Oid, recipe: Recipe) -> bool:
         try:
-            deque(self.writer.store.assembled(oid, recipe), maxlen=0)
+            deque(self.writer.store.assemble(oid, recipe), maxlen=0)
         except (CorruptError, MissingObjectError):
             self.bad.add(oid)
             return False

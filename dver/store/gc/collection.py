@@ -1,8 +1,7 @@
-"""Taking out of the store what nobody needs: a plan made from data alone, and carrying it out.
+"""Garbage collection of the store: a plan made from data alone, and its execution.
 
-A pack without anything that is needed goes to the trash; one of which little is needed is written anew, and several
-small ones become one. Frames move verbatim. The order in which things happen, and what a crash leaves between any two
-of them, is written down in docs/format/store.md.
+A pack without referenced objects moves to the trash. A pack with few is rewritten, and small packs are merged. Frames
+move verbatim. docs/format/store.md has the order of the steps, and the state after a crash between any two of them.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ from dver.store.trash.guard import Roots, restore_needed
 from dver.store.trees.reachable import BATCH, children
 
 SMALL: Final = 8 << 20
-"""Bytes below which a pack is small."""
-_LOOKS: Final = 4
-"""How often a plan is made anew, since more is needed by now, before what came last is put back instead."""
+"""A pack of fewer bytes is small."""
+_PLANS_MAX: Final = 4
+"""How often the plan is repeated because more objects are referenced by now. After that, they are restored instead."""
 SEVERAL: Final = 4
-"""Small packs from which on they are made into one: fewer are not worth the writing."""
+"""The number of small packs that are merged: fewer are not worth the writing."""
 
 
 class PackContent(NamedTuple):
-    """A pack, and what its footer lists. `size` is that of the file, in bytes."""
+    """A pack, and the rows of its footer. `size` is the size of the file in bytes."""
 
     name: Oid
     size: int
@@ -49,7 +48,7 @@ class PackContent(NamedTuple):
 
 
 class LooseBlob(NamedTuple):
-    """A loose blob. `size` in bytes."""
+    """A loose blob. `size` is in bytes."""
 
     oid: Oid
     size: int
@@ -57,31 +56,31 @@ class LooseBlob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """What a gc will do. Everything that is not listed stays as it is."""
+    """The packs and loose blobs that a gc removes, rewrites and keeps."""
 
     dead_packs: tuple[PackPlan, ...] = ()
-    """Packs of which nothing is needed."""
+    """Packs without live objects."""
     rewritten: tuple[PackPlan, ...] = ()
-    """Packs whose needed frames are written into new ones."""
+    """Packs whose live frames are copied into new ones."""
     dead_loose: tuple[LooseBlob, ...] = ()
     kept: tuple[PackPlan, ...] = ()
     kept_loose: tuple[LooseBlob, ...] = ()
 
     @property
     def objects(self) -> int:
-        """How many objects leave the store."""
+        """The number of objects that leave the store."""
         return sum([one.dead for one in (*self.dead_packs, *self.rewritten)]) + len(self.dead_loose)
 
     @property
     def size(self) -> int:
-        """By how many bytes the store shrinks, about."""
+        """Bytes that the store shrinks by, about."""
         packs = sum([one.size for one in self.dead_packs])
         packs += sum([one.size - one.live_size for one in self.rewritten])
         return packs + sum([one.size for one in self.dead_loose])
 
     @property
     def empty(self) -> bool:
-        """Is there nothing to do?"""
+        """Does nothing change?"""
         return not (self.dead_packs or self.rewritten or self.dead_loose)
 
 
@@ -92,11 +91,11 @@ def plan_gc(
     *,
     stuck: Container[Oid] = (),
 ) -> GcPlan:
-    """What to do with `packs` and `loose` blobs where `live` is needed. `stuck` packs cannot be written anew."""
+    """Plan the collection of `packs` and `loose` blobs that are not `live`. `stuck` packs cannot be rewritten."""
     contents = [_judge(one, live) for one in packs]
     dead = [one for one in contents if not one.live]
     movable = [one for one in contents if one.live and one.name not in stuck]
-    # A recipe that nobody needs must not stay without its chunks: whoever found it would take the blob for present.
+    # An unreferenced recipe must not stay without its chunks: a reader would take its blob for present.
     wasteful = {one.name for one in movable if one.dead_recipes or 2 * one.live_size < one.size}
     small = {one.name for one in movable if one.name not in wasteful and one.size < SMALL}
     if len(small) + sum(one.name in wasteful and one.live_size < SMALL for one in movable) < SEVERAL:
@@ -124,26 +123,26 @@ def _judge(content: PackContent, live: Container[Oid]) -> PackPlan:
     return PackPlan(content.name, content.size, count, size, len(content.rows) - count, recipes)
 
 
-# -- looking
+# -- finding
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What lay in the store at one moment. What came later is not this gc's to judge."""
+    """The packs and loose blobs at one moment. A gc does not touch later ones."""
 
     packs: tuple[Oid, ...]
     loose: tuple[Oid, ...]
 
 
 class ReachableObjects:
-    """All that `roots` reach. About a hundred bytes for each object."""
+    """The objects that `roots` reach, in about a hundred bytes each."""
 
     def __init__(self) -> None:
         self.roots: frozenset[ObjectKey] = frozenset()
-        # Apart, since a file may have the bytes of a directory, and what is in that is needed where it is one.
+        # Separate, since a file may have the bytes of a directory, and only a directory needs its entries.
         self.trees = OidSet()
         self.blobs = OidSet()
-        self._absent = {kind: OidList() for kind in ObjectKind}
+        self._missing = {kind: OidList() for kind in ObjectKind}
 
     def __contains__(self, oid: object) -> bool:
         return oid in self.blobs or oid in self.trees
@@ -151,18 +150,18 @@ class ReachableObjects:
     def __len__(self) -> int:
         return len(self.trees) + len(self.blobs)
 
-    def note_absent(self, kind: ObjectKind, oids: Iterable[Oid]) -> None:
-        """Some of it is not in the store, so what lies below is not known."""
-        self._absent[kind].extend(oids)
+    def add_missing(self, kind: ObjectKind, oids: Iterable[Oid]) -> None:
+        """Record objects that are not in the store: what is below them is unknown."""
+        self._missing[kind].extend(oids)
 
     @property
-    def absent(self) -> Iterator[ObjectKey]:
-        """What of it is not in the store."""
-        return ((oid, kind) for kind, oids in self._absent.items() for oid in oids)
+    def missing(self) -> Iterator[ObjectKey]:
+        """The reachable objects that are not in the store."""
+        return ((oid, kind) for kind, oids in self._missing.items() for oid in oids)
 
 
 def take_inventory(store: Store) -> Inventory:
-    """What lies in the store. To be called before `find_reachable`, and that before nothing else."""
+    """The packs and loose blobs of the store now. Call it first, and then `find_reachable`."""
     store.refresh()
     try:
         names = sorted(name for name in map(parse_pack_file_name, os.listdir(store.packs)) if name is not None)
@@ -172,66 +171,66 @@ def take_inventory(store: Store) -> Inventory:
 
 
 def find_reachable(store: Store, roots: Roots, *, progress: Progress = SILENT) -> ReachableObjects:
-    """What `roots` reach. Raises CorruptError for a tree, recipe or pack that cannot be read: it might need more."""
-    needed = ReachableObjects()
-    extend_reachable(store, needed, roots, progress=progress)
-    return needed
+    """The objects that `roots` reach. Raises CorruptError for an unreadable tree, recipe or pack: it may name more."""
+    reachable = ReachableObjects()
+    extend_reachable(store, reachable, roots, progress=progress)
+    return reachable
 
 
-def extend_reachable(store: Store, needed: ReachableObjects, roots: Roots, *, progress: Progress = SILENT) -> bool:
-    """Need `roots` too, and what they reach. Were any of them new? Raises what `find_reachable` does."""
-    new = frozenset(roots) - needed.roots
-    needed.roots |= new
+def extend_reachable(store: Store, reachable: ReachableObjects, roots: Roots, *, progress: Progress = SILENT) -> bool:
+    """Add `roots` and all that they reach. Returns whether a root was new. Raises as `find_reachable` does."""
+    new = frozenset(roots) - reachable.roots
+    reachable.roots |= new
     store.refresh()
-    with progress.task("find what is needed", unit="objects") as task:
-        # Not `closure.walk`, which holds on to all blobs until it has read all trees.
-        level = needed.trees.fresh(sorted(oid for oid, kind in new if kind is ObjectKind.TREE))
-        blobs = needed.blobs.fresh(sorted(oid for oid, kind in new if kind is ObjectKind.BLOB))
+    with progress.task("find referenced objects", unit="objects") as task:
+        # Not `reachable.walk`, which keeps all blobs in memory until it has read all trees.
+        level = reachable.trees.fresh(sorted(oid for oid, kind in new if kind is ObjectKind.TREE))
+        blobs = reachable.blobs.fresh(sorted(oid for oid, kind in new if kind is ObjectKind.BLOB))
         while level or blobs:
             below: list[Oid] = []
             for batch in batched(level, BATCH):
-                _note(store, needed, ObjectKind.TREE, batch, task)
+                _note(store, reachable, ObjectKind.TREE, batch, task)
                 for _, found in StoreReader(store).trees(batch):
                     trees, files = children(found)
-                    below += needed.trees.fresh(trees)
-                    blobs += needed.blobs.fresh(files)
+                    below += reachable.trees.fresh(trees)
+                    blobs += reachable.blobs.fresh(files)
                     if len(blobs) >= BATCH:
-                        _need_blobs(store, needed, blobs, task)
+                        _add_blobs(store, reachable, blobs, task)
                         blobs = []
-            _need_blobs(store, needed, blobs, task)
+            _add_blobs(store, reachable, blobs, task)
             level, blobs = below, []
     if store.index.damaged_packs:
         raise _unreadable(store.index.damaged_packs[0])
     return bool(new)
 
 
-def _need_blobs(store: Store, needed: ReachableObjects, oids: Iterable[Oid], task: Task) -> None:
-    """Need `oids`, which are new, and the chunks of those that have any."""
+def _add_blobs(store: Store, reachable: ReachableObjects, oids: Iterable[Oid], task: Task) -> None:
+    """Add the new blobs `oids`, and the chunks of the chunked ones."""
     pending = list(oids)
     while pending:
         batch, pending = pending[:BATCH], pending[BATCH:]
-        _note(store, needed, ObjectKind.BLOB, batch, task)
+        _note(store, reachable, ObjectKind.BLOB, batch, task)
         for _, recipe in StoreReader(store).recipes(batch):
-            # A file may be a chunk of another as well, so chunks are looked into like files.
-            pending += needed.blobs.fresh(recipe.oids)
+            # A chunk may itself be a chunked file, so chunks are treated like files.
+            pending += reachable.blobs.fresh(recipe.oids)
 
 
-def _note(store: Store, needed: ReachableObjects, kind: ObjectKind, oids: Sequence[Oid], task: Task) -> None:
+def _note(store: Store, reachable: ReachableObjects, kind: ObjectKind, oids: Sequence[Oid], task: Task) -> None:
     here = store.present(oids)
-    needed.note_absent(kind, (oid for oid in oids if oid not in here))
+    reachable.add_missing(kind, (oid for oid in oids if oid not in here))
     task.advance(len(oids))
 
 
 def _unreadable(path: Path) -> CorruptError:
     return CorruptError(
-        f"cannot tell what is in {os.fspath(path)!r}",
-        why="its footer is damaged, and directories in it may need more than is known; nothing was removed",
-        fix="`dver pull` gets what is missing by that; then move the damaged file out of the store",
+        f"cannot read the list of objects in {os.fspath(path)!r}",
+        why="its footer is damaged, and directories in it may reference other objects; nothing was removed",
+        fix="`dver fsck --repair` rewrites the pack",
     )
 
 
 def contents(store: Store, inventory: Inventory) -> Iterator[PackContent]:
-    """What the packs of `inventory` hold, one after the other; those that have vanished are left out."""
+    """The contents of the packs of `inventory`, one after the other. Skips packs that are gone."""
     for name in inventory.packs:
         path = store.packs / pack_file_name(name)
         try:
@@ -245,7 +244,7 @@ def contents(store: Store, inventory: Inventory) -> Iterator[PackContent]:
 
 
 def loose_blobs(store: Store, inventory: Inventory) -> Iterator[LooseBlob]:
-    """The loose blobs of `inventory` and their sizes."""
+    """The loose blobs of `inventory`, with their sizes."""
     for oid in inventory.loose:
         with suppress(FileNotFoundError):
             yield LooseBlob(oid, store.loose.path(oid).stat().st_size)
@@ -257,68 +256,70 @@ def dead_objects(store: Store, inventory: Inventory, live: Container[Oid]) -> It
         yield from (row for row in one.rows if row.oid not in live)
 
 
-def plan_for(store: Store, inventory: Inventory, needed: ReachableObjects, stuck: Container[Oid] = ()) -> GcPlan:
+def plan_for(store: Store, inventory: Inventory, reachable: ReachableObjects, stuck: Container[Oid] = ()) -> GcPlan:
     """`plan_gc` for what lies in the store."""
-    return plan_gc(needed, contents(store, inventory), loose_blobs(store, inventory), stuck=stuck)
+    return plan_gc(reachable, contents(store, inventory), loose_blobs(store, inventory), stuck=stuck)
 
 
-# -- doing
+# -- collecting
 
 
 @dataclass(frozen=True, slots=True)
 class GcResult:
-    """What a gc has done."""
+    """The result of a gc."""
 
     plan: GcPlan
     damaged: tuple[Oid, ...] = ()
-    """Packs that could not be written anew, since a frame in them is damaged. They stay as they are."""
+    """Packs that could not be rewritten because of a corrupt frame. They stay as they are."""
 
 
 def collect(
     store: Store,
     batch: OpenBatch,
     inventory: Inventory,
-    needed: ReachableObjects,
+    reachable: ReachableObjects,
     *,
     roots_now: Callable[[], Roots],
     progress: Progress = SILENT,
 ) -> GcResult:
-    """Move to the trash what of `inventory` is not `needed`. `roots_now` reads again what is needed, in case that
-    somebody has named more meanwhile; raises what it does."""
+    """Move the objects of `inventory` that are not `reachable` to the trash.
+
+    `roots_now` reads the roots again, since another command may name more meanwhile. Raises as it does.
+    """
     store.scratch.clear_leftovers()
     clear_incomplete_blobs(store.scratch)
-    looks = 0
+    plans = 0
     while True:
-        known = needed.roots
-        plan, replaced, damaged = _rewrite_all(store, inventory, needed, progress)
-        looks += 1
-        # The later the look, the less is taken away for a moment from a command that has just named it.
-        if plan.empty or not extend_reachable(store, needed, roots_now()) or looks == _LOOKS:
+        known = reachable.roots
+        plan, replaced, damaged = _rewrite_all(store, inventory, reachable, progress)
+        plans += 1
+        # Read as late as possible: a command that named objects meanwhile misses them for a moment.
+        if plan.empty or not extend_reachable(store, reachable, roots_now()) or plans == _PLANS_MAX:
             break
-    plan = _take(batch, plan, replaced)
+    plan = _move(batch, plan, replaced)
     batch.sync()
     if not plan.empty or batch.orphans:
         late = {*roots_now()} if batch.orphans else {*roots_now()} - known
-        # What was not here when we looked may be by now, and lead to what was.
-        restore_needed(store, [*needed.absent, *late])
+        # Objects that were missing may be in the store by now, and lead to others.
+        restore_needed(store, [*reachable.missing, *late])
     for one in plan.rewritten:
         if not one.dead and one.name in replaced:
-            batch.drop_pack(one.name)
+            batch.delete_pack(one.name)
     return GcResult(plan, tuple(sorted(damaged)))
 
 
-def _take(batch: OpenBatch, plan: GcPlan, replaced: Sequence[Oid]) -> GcPlan:
-    """Move what goes into `batch`; what of `plan` that was. Where the disk is too full for more, the rest stays."""
+def _move(batch: OpenBatch, plan: GcPlan, replaced: Sequence[Oid]) -> GcPlan:
+    """Move dead packs and blobs into `batch`. Returns the plan as executed: on a full disk, the rest stays."""
     packs: list[PackPlan] = []
     loose: list[LooseBlob] = []
     try:
         for name in replaced:
-            batch.take_pack(name)
+            batch.add_pack(name)
         for one in plan.dead_packs:
-            batch.take_pack(one.name)
+            batch.add_pack(one.name)
             packs.append(one)
         for blob in plan.dead_loose:
-            batch.take_loose(blob.oid)
+            batch.add_loose(blob.oid)
             loose.append(blob)
     except OSError as error:
         if not is_disk_full(error) or not (packs or loose or batch.orphans):
@@ -328,18 +329,18 @@ def _take(batch: OpenBatch, plan: GcPlan, replaced: Sequence[Oid]) -> GcPlan:
 
 
 def _rewrite_all(
-    store: Store, inventory: Inventory, needed: ReachableObjects, progress: Progress
+    store: Store, inventory: Inventory, reachable: ReachableObjects, progress: Progress
 ) -> tuple[GcPlan, list[Oid], set[Oid]]:
-    """The plan that can be carried out; the packs whose needed frames are in new ones now; those that are damaged.
+    """Rewrite packs. Returns the plan that can be executed, the packs that new ones replace, and the corrupt packs.
 
-    On a full disk packs stay that would have to be written anew, and the rest goes.
+    On a full disk, packs that need rewriting stay, and the rest goes.
     """
     damaged: set[Oid] = set()
     unwritable: set[Oid] = set()
     while True:
-        plan = plan_for(store, inventory, needed, damaged | unwritable)
+        plan = plan_for(store, inventory, reachable, damaged | unwritable)
         try:
-            broken, made = rewrite(store, plan.rewritten, needed, progress)
+            broken, made = rewrite(store, plan.rewritten, reachable, progress)
         except OSError as error:
             if not is_disk_full(error):
                 raise
@@ -347,16 +348,16 @@ def _rewrite_all(
             unwritable |= broken
         else:
             if not broken:
-                # The same objects make the same pack: it is no old one then.
+                # The same objects make the same pack, which must stay.
                 return plan, [one.name for one in plan.rewritten if one.name not in made], damaged
             damaged |= broken
-        _need_chunks_of(store, broken, needed)
+        _add_chunks_of(store, broken, reachable)
 
 
-def _need_chunks_of(store: Store, packs: Iterable[Oid], needed: ReachableObjects) -> None:
-    """`packs` stay, with recipes that nobody needs: so their chunks have to stay."""
+def _add_chunks_of(store: Store, packs: Iterable[Oid], reachable: ReachableObjects) -> None:
+    """Add the chunks of all recipes in `packs`: these packs stay with unreferenced recipes."""
     for name in packs:
         with suppress(FileNotFoundError), PackReader(store.packs / pack_file_name(name)) as reader:
             recipes = [row.oid for row in reader.rows(name) if row.codec is Codec.CHUNKED]
             for _, recipe in StoreReader(store, damaged=set()).recipes(recipes):
-                needed.blobs.fresh(recipe.oids)
+                reachable.blobs.fresh(recipe.oids)

@@ -1,4 +1,4 @@
-"""Writing packs anew with only the frames that are needed, verbatim."""
+"""Rewriting packs with only the frames that are referenced, verbatim."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dver.store.store import Store
 
 
 class PackPlan(NamedTuple):
-    """What is in a pack. Sizes in bytes: of the file, and of the frames that are needed."""
+    """The counts of live and dead objects in a pack. Sizes in bytes: of the file, and of the live frames."""
 
     name: Oid
     size: int
@@ -30,9 +30,9 @@ class PackPlan(NamedTuple):
 def rewrite(
     store: Store, plans: Sequence[PackPlan], live: Container[Oid], progress: Progress
 ) -> tuple[set[Oid], set[Oid]]:
-    """Copy the needed frames of packs into new ones. Returns the packs that are damaged, and the new ones.
+    """Copy the live frames of packs into new ones. Returns the corrupt packs, and the new ones.
 
-    Raises OSError where the disk is full; the packs that are there by then hold what they should.
+    Raises OSError if the disk is full. The new packs that exist by then are complete.
     """
     damaged: set[Oid] = set()
     made: set[Oid] = set()
@@ -44,7 +44,7 @@ def rewrite(
 
 
 def _groups(plans: Sequence[PackPlan]) -> Iterator[list[PackPlan]]:
-    """Packs whose needed frames fill about one pack."""
+    """Groups of packs whose live frames fill about one pack."""
     group: list[PackPlan] = []
     size = 0
     for one in plans:
@@ -60,8 +60,7 @@ def _groups(plans: Sequence[PackPlan]) -> Iterator[list[PackPlan]]:
 def _rewrite_group(
     store: Store, group: Sequence[PackPlan], live: Container[Oid], damaged: set[Oid], task: Task
 ) -> set[Oid]:
-    """Write one pack, trees first: they are read together. Frames lie in it as they lay before, so that what belongs
-    together stays together."""
+    """Write one pack, trees first, since they are read together. Frames keep their order, and so their neighbours."""
     rows: dict[Oid, tuple[bool, int, int, Row]] = {}
     for at, one in enumerate(group):
         with PackReader(store.packs / pack_file_name(one.name)) as reader:
@@ -82,7 +81,7 @@ def _rewrite_group(
 
 
 def _copied(reader: PackReader, row: Row, writer: PackWriter, task: Task) -> bool:
-    """Copy a frame; False if it is damaged."""
+    """Copy a frame. False if it is corrupt."""
     frame = reader.read(row.offset, row.frame_size)
     try:
         pack.check_frame(row, frame)

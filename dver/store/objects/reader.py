@@ -46,7 +46,9 @@ class StoreReader:
         """See `closure.Reader`."""
         located = self._store.locate(oids)
         chunked = [
-            (one, CorruptError(f"object {one.oid.short} is no tree")) for one in located if one.codec is Codec.CHUNKED
+            (one, CorruptError(f"object {one.oid.short} is not a tree"))
+            for one in located
+            if one.codec is Codec.CHUNKED
         ]
         rest = self._store.read_all([one for one in located if one.codec is not Codec.CHUNKED])
         for found, content in chain(chunked, rest):

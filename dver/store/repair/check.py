@@ -1,4 +1,4 @@
-"""Looking at every byte of the store: which files are damaged, and which objects that costs. Changes nothing."""
+"""Checking every byte of the store: finds corrupt files, and the objects in them. Changes nothing."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from dver.store.store import Store
 _UNREADABLE: Final = frozenset(
     {errno.EIO, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENXIO, getattr(errno, "EUCLEAN", errno.EIO)}
 )
-"""Errors that tell of one file, and not of this process or machine."""
+"""Errors of one file, not of this process or machine."""
 
 
 def check_store(store: Store, *, fraction: float = 1.0, seed: int = 0, progress: Progress = SILENT) -> StoreReport:
-    """Look at all that the store holds, or at a random `fraction` of its bytes; headers and footers always.
+    """Check the whole store, or a random `fraction` of its bytes, and all headers and footers.
 
-    The same `seed` chooses the same sample. Raises CorruptError for what a newer version wrote, LocalIOError.
+    The same `seed` chooses the same sample. Raises CorruptError for data of a newer version, and LocalIOError.
     """
     store.refresh()
-    store.present(())  # learns of new packs
+    store.present(())  # adds new packs to the index
     packs, loose, strays = list_files(store)
     units = [*pack_units(packs), *[SampleUnit(oid, -1, size) for oid, size in loose]]
     chosen = sample(units, fraction, seed)
@@ -62,7 +62,7 @@ def check_store(store: Store, *, fraction: float = 1.0, seed: int = 0, progress:
             if one.window < 0:
                 _check_loose(store, one.oid, found)
                 task.advance(one.size)
-    _look_for_frames(store, found)
+    _salvage_frames(store, found)
     _check_shards(store, found)
     _check_recipes(store, found, fraction, seed, progress)
     return StoreReport(
@@ -78,7 +78,7 @@ def check_store(store: Store, *, fraction: float = 1.0, seed: int = 0, progress:
 
 
 def remembered(store: Store, name: Oid) -> list[Row]:
-    """What the index database knows of the pack `name`, which may be what was there before it was damaged."""
+    """The rows of the pack `name` in the index database, which may be older than the damage."""
     query = (
         "SELECT oid, kind, codec, offset, raw_size, stored_size FROM objects"
         " WHERE pack = (SELECT id FROM packs WHERE name = ?)"
@@ -102,7 +102,7 @@ class _Found:
 
 
 class _Checker:
-    """A member of the pool: looks at packs."""
+    """Checks packs in a worker process."""
 
     def do(self, job: Any, report: Report) -> Any:
         """See `_check_pack`."""
@@ -112,7 +112,7 @@ class _Checker:
         return answer
 
     def finish(self) -> None:
-        """Nothing was begun."""
+        """Do nothing."""
 
 
 def _check_packs(store: Store, jobs: Sequence[Any], pool: WorkerPool, found: _Found, task: Task) -> None:
@@ -129,8 +129,8 @@ def _check_packs(store: Store, jobs: Sequence[Any], pool: WorkerPool, found: _Fo
             found.sharded += map(Oid, sharded)
 
 
-def _look_for_frames(store: Store, found: _Found) -> None:
-    """What there is in packs whose footer is damaged."""
+def _salvage_frames(store: Store, found: _Found) -> None:
+    """Find the frames of packs with a corrupt footer."""
     for file in [one.file for one in found.damages if one.part is DamagedPart.FOOTER]:
         path = store.root / file
         name = parse_pack_file_name(path.name)
@@ -146,7 +146,7 @@ def _look_for_frames(store: Store, found: _Found) -> None:
 
 
 def _check_pack(path: Path, name: Oid, windows: list[int] | None) -> Any:
-    """What there is to tell of a pack, in terms that can be marshalled."""
+    """Check a pack. Returns the numbers of objects and bytes, damages, and lists of shards, as plain values."""
     file = f"packs/{path.name}"
     try:
         with PackReader(path) as reader:
@@ -160,7 +160,7 @@ def _check_pack(path: Path, name: Oid, windows: list[int] | None) -> Any:
 def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int] | None) -> Any:
     damages: list[Any] = []
     if reader.read(0, len(pack.HEADER)) != pack.HEADER:
-        damages.append((file, DamagedPart.HEADER.value, "it does not begin as a pack does", None, 0))
+        damages.append((file, DamagedPart.HEADER.value, "it does not start with the header of a pack", None, 0))
     try:
         rows = by_offset(reader.rows(name))
     except CorruptError as error:
@@ -186,7 +186,7 @@ def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int
 
 
 def _frames(reader: PackReader, run: Sequence[Row]) -> Iterator[memoryview]:
-    """The frames of `run`, read together, or where the disk cannot read them all, each by itself."""
+    """The frames of `run`, read with one call, or one by one if the disk cannot read them all."""
     start, size = run[0].offset, run[-1].end - run[0].offset
     data = memoryview(reader.read(start, size))
     for row in run:
@@ -201,7 +201,7 @@ def _check_loose(store: Store, oid: Oid, found: _Found) -> None:
     found.objects += 1
     try:
         if not stat.S_ISREG(store.loose.path(oid).lstat().st_mode):
-            found.damages.append(Damage(file, DamagedPart.LOOSE, "it is no regular file", oid))
+            found.damages.append(Damage(file, DamagedPart.LOOSE, "it is not a regular file", oid))
             return
         for piece in store.loose.pieces(oid):
             found.size += len(piece)
@@ -214,7 +214,7 @@ def _check_loose(store: Store, oid: Oid, found: _Found) -> None:
 
 
 def _check_shards(store: Store, found: _Found) -> None:
-    """Directories that are lists of shards: are the shards what the lists say?"""
+    """Check that the shards of large directories match their lists."""
     bad = found.bad
     for oid in found.sharded:
         listed = tree.decode(store.read(oid))
@@ -227,10 +227,10 @@ def _check_shards(store: Store, found: _Found) -> None:
 
 
 def _check_recipes(store: Store, found: _Found, fraction: float, seed: int, progress: Progress) -> None:
-    """Blobs that are kept as chunks: is what the chunks make together what the oid names?"""
+    """Check that the chunks of each chunked blob make its content."""
     rows = store.database.rows("SELECT oid, raw_size FROM objects WHERE codec = ?", (int(Codec.CHUNKED),))
     chance = random.Random(seed)
-    # By chance alone, and perhaps none: a single large file may be most of the store.
+    # Each by chance, perhaps none: a single large file may be most of the store.
     chosen = [
         SampleUnit(Oid(oid), -1, size) for oid, size in sorted(rows) if fraction >= 1 or chance.random() < fraction
     ]
@@ -245,9 +245,9 @@ def _check_recipes(store: Store, found: _Found, fraction: float, seed: int, prog
 def _check_recipe(store: Store, oid: Oid, bad: set[Oid], task: Task) -> str | None:
     for _, recipe in store.recipes((oid,)):
         if isinstance(recipe, CorruptError) or not bad.isdisjoint(recipe.oids):
-            return None  # told already
+            return None  # reported already
         if store.present(recipe.oids) != set(recipe.oids):
-            return None  # not all of it was fetched
+            return None  # not fetched completely
     try:
         for piece in store.stream(oid):
             task.advance(len(piece))

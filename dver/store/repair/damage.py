@@ -1,4 +1,4 @@
-"""What can be wrong with a store or a remote, what a store consists of, and how a sample of it is drawn."""
+"""The kinds of damage, the files of a store, and random samples of them."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from dver.store.objects.packs import pack_file_name, parse_pack_file_name
 from dver.store.store import Store
 
 WINDOW: Final = 4 << 20
-"""Bytes of a pack that a sample takes or leaves together: the frames that begin in them."""
+"""Bytes of a pack that a sample takes or leaves as a whole: the frames that begin in them."""
 _FOLDERS: Final = frozenset({"packs", "loose", "tmp", "trash", "clones", "runs"})
 
 
 class DamagedPart(Enum):
-    """What it is that is damaged."""
+    """The part of a store or remote that is corrupt."""
 
     FILE = "file"
-    """It cannot be read at all."""
+    """The file cannot be read."""
     HEADER = "header"
     FOOTER = "footer"
     FRAME = "frame"
     TREE = "tree"
-    """Its bytes are those that its oid names, but they are no tree."""
+    """The bytes match the oid, but are not a valid tree."""
     RECIPE = "recipe"
-    """It leads to other bytes than those of its blob."""
+    """Its chunks make another blob."""
     LOOSE = "loose blob"
     INDEX = "index"
-    """On a remote: what lists the packs."""
+    """On a remote: an index object."""
     PACK = "pack"
-    """On a remote: listed, but not there, or not of the stated size."""
+    """On a remote: a listed pack is missing, or has another size."""
     LISTING = "listing"
-    """On a remote: an index says of a pack what is not so."""
+    """On a remote: an index describes a pack wrongly."""
     PROMISE = "promise"
-    """On a remote: an index lists what needs things that no index lists."""
+    """On a remote: an index lists objects that need unlisted ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is wrong. `file` is relative to the store, or a key of a remote; `oid` the object it costs."""
+    """One damage. `file` is a path relative to the store, or a key of a remote; `oid` is the affected object."""
 
     file: str
     part: DamagedPart
@@ -57,7 +57,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What a look at the store found. `size` is in bytes of what was read."""
+    """The result of a check of the store. `size` is the number of bytes read."""
 
     packs: int
     loose: int
@@ -65,20 +65,20 @@ class StoreReport:
     size: int
     damages: tuple[Damage, ...]
     stranded: frozenset[Oid] = frozenset()
-    """Objects that are whole, in packs whose footer is damaged: nobody finds them there."""
+    """Good objects in packs with a corrupt footer, which cannot be located."""
     unsure: bool = False
-    """Did a damaged pack have objects of which nobody knows which they were?"""
+    """May a corrupt pack have had objects that are unknown now?"""
     strays: tuple[str, ...] = ()
-    """Files that are no part of a store."""
+    """Files that do not belong to a store."""
 
     @property
     def bad(self) -> frozenset[Oid]:
-        """Objects that cannot be had, or not be relied upon."""
+        """Objects that cannot be read or trusted."""
         return self.stranded | {one.oid for one in self.damages if one.oid is not None}
 
 
 class SampleUnit(NamedTuple):
-    """What a sample takes or leaves: a window of a pack, or a loose blob with `window` -1. `size` is in bytes."""
+    """A unit of a sample: a window of a pack, or a loose blob with `window` -1. `size` is in bytes."""
 
     oid: Oid
     window: int
@@ -86,7 +86,7 @@ class SampleUnit(NamedTuple):
 
 
 def sample(units: Sequence[SampleUnit], fraction: float, seed: int) -> Sequence[SampleUnit]:
-    """A random `fraction` of `units`, by bytes, in their order: at least one, if there are any."""
+    """A random `fraction` of `units` by bytes, in their order: at least one, if there are any."""
     if fraction >= 1:
         return units
     order = list(range(len(units)))
@@ -102,14 +102,14 @@ def sample(units: Sequence[SampleUnit], fraction: float, seed: int) -> Sequence[
 
 
 def pack_units(packs: Iterable[tuple[Oid, int]]) -> Iterator[SampleUnit]:
-    """The windows of packs, given by name and size."""
+    """The windows of `packs`, which are names and sizes."""
     for name, size in packs:
         for start in range(0, max(size, 1), WINDOW):
             yield SampleUnit(name, start // WINDOW, min(WINDOW, size - start))
 
 
 def list_files(store: Store) -> tuple[list[tuple[Oid, int]], list[tuple[Oid, int]], list[str]]:
-    """The packs and the loose blobs by name and size in bytes, and what is neither, relative to the store."""
+    """The packs and loose blobs with their sizes in bytes, and all other files, relative to the store."""
     packs, strays = _files(store.root, "packs", parse_pack_file_name, pack_file_name)
     loose: list[tuple[Oid, int]] = []
     for folder in _names(store.loose.root):
@@ -147,7 +147,7 @@ def _files(
 
 
 def _names(folder: Path) -> list[str]:
-    """What is in `folder`, but for what somebody is making at this moment."""
+    """The names in `folder`, without temporary files."""
     try:
         return sorted(name for name in os.listdir(folder) if not is_temporary(os.fsencode(name)))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where good copies of damaged objects may be: other packs, other stores, files of the workspace. All are verified."""
+"""Sources of good copies of corrupt objects: packs, stores, and files of the workspace. All copies are verified."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dver.store.repair.salvage import read_frame
 
 
 class ObjectCopy(NamedTuple):
-    """A good copy of an object, encoded for a frame. Of a chunked blob the payload is its recipe."""
+    """A good copy of an object, encoded for a frame. The payload of a chunked blob is its recipe."""
 
     kind: ObjectKind
     codec: Codec
@@ -45,28 +45,28 @@ class ObjectCopy(NamedTuple):
 
 
 class CopySource(Protocol):
-    """A place where good copies may be."""
+    """A source of good copies."""
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         ...
 
-    def having(self, oids: Collection[Oid]) -> set[Oid]:
-        """Those of `oids` that it has, whole."""
+    def present(self, oids: Collection[Oid]) -> set[Oid]:
+        """Those of `oids` that it has completely."""
         ...
 
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        """Good copies of those of `oids` that it has as one frame, or that fit into one."""
+        """Good copies of those of `oids` that fit into one frame."""
         ...
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """A blob of any size, piece by piece; None if it has it not. A CorruptError at the end takes it back."""
+        """A blob of any size, piece by piece; None if it is missing. Raises CorruptError at the end if it was wrong."""
         ...
 
 
 class FileRange(NamedTuple):
-    """Where in a file an object may be; `size` in bytes is None for all of the file."""
+    """A range of a file that may hold an object. `size` in bytes is None for the whole file."""
 
     path: bytes
     offset: int = 0
@@ -74,14 +74,14 @@ class FileRange(NamedTuple):
 
 
 class FileSource:
-    """Files that may hold objects, or parts that are chunks."""
+    """Files that may hold objects or chunks."""
 
     def __init__(self, label: str, places: Mapping[Oid, Sequence[FileRange]]) -> None:
         self.label = label
         self._places = places
         self._encoder = Encoder()
 
-    def having(self, oids: Collection[Oid]) -> set[Oid]:
+    def present(self, oids: Collection[Oid]) -> set[Oid]:
         """See `CopySource`."""
         return {oid for oid in oids if self._find(oid) is not None}
 
@@ -101,13 +101,13 @@ class FileSource:
         return _verified(oid, _pieces(place)) if place is not None else None
 
     def _copy(self, oid: Oid, place: FileRange) -> ObjectCopy | None:
-        """The object at `place`: a large one as the recipe of its chunks."""
+        """The object at `place`. A large one becomes the recipe of its chunks."""
         hasher = large_hash()
         chunks: list[Chunk] = []
         last = b""
         for last in cut(_noted(_pieces(place), hasher)):
             chunks.append(Chunk(Oid.of(last), len(last)))
-        if hasher.digest() != oid:  # it was changed meanwhile
+        if hasher.digest() != oid:  # the file changed meanwhile
             return None
         if len(chunks) > 1:
             size = sum([chunk.size for chunk in chunks])
@@ -126,20 +126,20 @@ class FileSource:
 
 
 class TreeSource:
-    """Trees that were made again, from what the workspace has."""
+    """Trees that a scan of the workspace made."""
 
     def __init__(self, label: str, trees: Mapping[Oid, bytes]) -> None:
         self.label = label
         self._trees = trees
         self._encoder = Encoder()
 
-    def having(self, oids: Collection[Oid]) -> set[Oid]:
+    def present(self, oids: Collection[Oid]) -> set[Oid]:
         """See `CopySource`."""
         return set(oids) & self._trees.keys()
 
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
         """See `CopySource`."""
-        for oid in self.having(oids):
+        for oid in self.present(oids):
             content = self._trees[oid]
             codec, payload = self._encoder.encode(content)
             yield oid, ObjectCopy(ObjectKind.TREE, codec, len(content), payload)
@@ -150,7 +150,7 @@ class TreeSource:
 
 
 class StoreSource:
-    """The packs and loose blobs below the folder `root`, but for the packs in `skip`."""
+    """The packs and loose blobs of the store at `root`, without the packs in `skip`."""
 
     def __init__(self, label: str, root: Path, *, skip: Collection[Oid] = ()) -> None:
         self.label = label
@@ -159,7 +159,7 @@ class StoreSource:
         self._skip = frozenset(skip)
         self._decoder = Decoder()
 
-    def having(self, oids: Collection[Oid]) -> set[Oid]:
+    def present(self, oids: Collection[Oid]) -> set[Oid]:
         """See `CopySource`."""
         found = {oid: copy.codec for oid, copy in self.copies(oids)}
         frames = {oid for oid, codec in found.items() if codec is not Codec.CHUNKED}
@@ -222,7 +222,7 @@ class StoreSource:
         return pieces is not None
 
     def _located(self, oids: Collection[Oid]) -> Iterator[tuple[Path, list[Row]]]:
-        """The packs that list some of `oids`, by their own footers: what the database says may be what is wrong."""
+        """The packs that list some of `oids`, by their own footers, since the database may be wrong."""
         wanted = set(oids)
         for path in sorted(self._packs.glob("*.pack")) if wanted else ():
             name = parse_pack_file_name(path.name)
@@ -238,7 +238,7 @@ class StoreSource:
 
 
 def find_copies(sources: Sequence[CopySource], oids: Iterable[Oid]) -> dict[Oid, tuple[str, ObjectCopy]]:
-    """Good copies of `oids`, with the label of the source, from the first source that has each."""
+    """A good copy of each of `oids`, with the label of the first source that has one."""
     found: dict[Oid, tuple[str, ObjectCopy]] = {}
     lacking = set(oids)
     for source in sources:

@@ -1,7 +1,7 @@
-"""Repairing the store: damaged packs are written again, of their good frames and of good copies from elsewhere.
+"""Repairing the store: corrupt packs are rewritten from their good frames, and from good copies of the others.
 
-A damaged pack goes to the trash only when its good frames, and all that could be found of the others, lie in a new pack
-that is durable. Most often the new pack is the old one as it was, byte for byte, under the same name.
+A corrupt pack moves to the trash only after the new pack is durable. Usually the new pack is the original one, byte for
+byte, with the same name.
 """
 
 from __future__ import annotations
@@ -30,34 +30,35 @@ from dver.store.repair.check import remembered
 from dver.store.repair.good_copies import CopySource, ObjectCopy, find_copies
 from dver.store.repair.salvage import Salvage, read_frame, salvage
 from dver.store.store import Store
+from dver.store.trash.trash import batch_name
 from dver.store.writer import LARGE, StoreWriter
 
 DAMAGED: Final = "damaged"
-"""Where in a folder of the trash damaged files go. What is there is never put back."""
+"""The directory for corrupt files in a batch of the trash. They are never restored."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairedObject:
-    """An object of which a good copy was found, and where: "the workspace", a remote, …"""
+    """A repaired object, and the source of the good copy: "the workspace", a remote, …"""
 
     oid: Oid
     source: str
 
 
 class StoreRepair:
-    """Repairs one store from `sources`. `wrong` are objects whose frames are whole, but which are no good."""
+    """Repairs a store with copies from `sources`. `wrong` are bad objects in good frames."""
 
     def __init__(self, store: Store, sources: Sequence[CopySource], wrong: Collection[Oid] = ()) -> None:
         self._store = store
         self._sources = sources
         self._wrong = frozenset(wrong)
-        self._aside = store.root / "trash" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(4).hex()}"
+        self._trash_batch = store.trash / batch_name(int(time.time()))
         self.repaired: list[RepairedObject] = []
         self.lost: set[Oid] = set()
-        """Objects of damaged packs that are in no pack any more."""
+        """Objects of corrupt packs that are in no pack now."""
 
-    def mend_pack(self, name: Oid) -> None:
-        """Write what can be had of the pack `name` to a pack that is whole, and set the damaged one aside."""
+    def repair_pack(self, name: Oid) -> None:
+        """Write the good frames of the pack `name`, and good copies of the others, to a new pack."""
         path = self._store.packs / pack_file_name(name)
         new = None
         with PackReader(path) as reader:
@@ -67,36 +68,36 @@ class StoreRepair:
                 self._write(reader, writer, left, copies)
                 if writer.rows:
                     new = writer.seal()
-                    if path.is_dir():  # it would be in the way
-                        self.set_aside(path)
+                    if path.is_dir():  # it occupies the name
+                        self.move_to_trash(path)
                     writer.move_to(self._store.packs, new)
                     self._store.index.register(new, writer.rows)
         if new != name:
-            self.set_aside(path)
+            self.move_to_trash(path)
             self._store.refresh()
-            self._store.present(())  # forgets the pack that is gone
+            self._store.present(())  # removes the old pack from the index
 
-    def drop(self, blobs: Collection[Oid]) -> None:
-        """Take the recipes of `blobs` out of the store: their chunks are lost, and a recipe vouches for its chunks."""
+    def remove_recipes(self, blobs: Collection[Oid]) -> None:
+        """Remove the recipes of `blobs` from the store: a recipe must not be there without its chunks."""
         self._wrong |= set(blobs)
         for name in sorted({self._store.index.pack_name(one.pack) for one in self._store.locate(blobs)}):
-            self.mend_pack(name)
+            self.repair_pack(name)
 
-    def mend_loose(self, oid: Oid) -> None:
-        """Replace a damaged loose blob. One of which there is no good copy stays: the workspace may be linked to it."""
+    def repair_loose(self, oid: Oid) -> None:
+        """Replace a corrupt loose blob. Without a good copy it stays: the workspace may be linked to it."""
         path = self._store.loose.path(oid)
 
         def keep(writer: StoreWriter, pieces: Iterator[bytes]) -> None:
             if path.is_dir() or path.is_symlink():
-                self.set_aside(path)
+                self.move_to_trash(path)
             writer.add_loose(oid, pieces)
 
         self.lost.add(oid)
         with StoreWriter(self._store) as writer:
-            self._take_whole(oid, self._sources, lambda pieces: keep(writer, pieces))
+            self._copy_whole(oid, self._sources, lambda pieces: keep(writer, pieces))
 
-    def fill(self, oids: Collection[Oid], sources: Sequence[CopySource], mode: LinkMode) -> set[Oid]:
-        """Keep those of `oids` that the store lacks and one of `sources` has; those that came."""
+    def add_missing(self, oids: Collection[Oid], sources: Sequence[CopySource], mode: LinkMode) -> set[Oid]:
+        """Add those of `oids` that the store lacks and a source has. Returns the added ones."""
         lacking = set(oids) - self._store.present(oids)
         came: set[Oid] = set()
         loose = mode.wants_loose(self._store.scratch)
@@ -111,20 +112,20 @@ class StoreRepair:
                 came.add(oid)
                 self._note(oid, label)
             for oid in sorted(lacking - came):
-                if self._take_whole(oid, sources, partial(_keep_large, writer, oid, loose)):
+                if self._copy_whole(oid, sources, partial(_keep_large, writer, oid, loose)):
                     came.add(oid)
         return came
 
-    def _take_whole(self, oid: Oid, sources: Sequence[CopySource], keep: Callable[[Iterator[bytes]], object]) -> bool:
-        """Have `keep` take a blob of any size from the first source that has a good copy."""
+    def _copy_whole(self, oid: Oid, sources: Sequence[CopySource], keep: Callable[[Iterator[bytes]], object]) -> bool:
+        """Pass a blob of any size from the first source with a good copy to `keep`. Is there one?"""
         for source in sources:
             try:
-                pieces = source.pieces(oid) if source.having([oid]) else None
+                pieces = source.pieces(oid) if source.present([oid]) else None
                 if pieces is not None:
                     keep(pieces)
                     self._note(oid, source.label)
                     return True
-            except CorruptError:  # what was kept of it is content under its own hash, or gone
+            except CorruptError:  # the chunks that were stored are valid objects of their own
                 continue
         return False
 
@@ -132,10 +133,10 @@ class StoreRepair:
         self.repaired.append(RepairedObject(oid, label))
         self.lost.discard(oid)
 
-    def set_aside(self, path: Path) -> None:
-        """Move a damaged file to the trash."""
-        folder = self._aside / DAMAGED
-        with suppress(FileNotFoundError):  # gc has moved it, too
+    def move_to_trash(self, path: Path) -> None:
+        """Move a corrupt file to the trash."""
+        folder = self._trash_batch / DAMAGED
+        with suppress(FileNotFoundError):  # a gc has moved it
             self._store.scratch.within(folder, lambda: os.rename(path, folder / path.name))
         fsync_dir(folder)
         fsync_dir(path.parent)
@@ -158,7 +159,7 @@ class StoreRepair:
                 self.lost.add(row.oid)
 
     def _is_good(self, oid: Oid, copy: ObjectCopy) -> bool:
-        """A recipe from elsewhere is good only if its chunks are here."""
+        """Is a copy usable? A recipe is only with all its chunks in the store."""
         if copy.codec is not Codec.CHUNKED:
             return True
         chunks = set(decode_recipe(copy.payload).oids)
@@ -173,15 +174,15 @@ def _keep_large(writer: StoreWriter, oid: Oid, loose: bool, pieces: Iterator[byt
 
 
 def original_encoding(row: Row, copy: ObjectCopy) -> tuple[Codec, bytes]:
-    """`copy` encoded as it was in the frame of `row`, if that can be found out; else as it is."""
+    """`copy` in the encoding of the frame of `row`, if that can be reproduced; otherwise in its own."""
     for codec, payload in _encodings(row, copy):
-        if _is_as_before(row, codec, payload):
+        if _is_original(row, codec, payload):
             return codec, payload
     return copy.codec, copy.payload
 
 
-def _is_as_before(row: Row, codec: Codec, payload: bytes) -> bool:
-    if not row.checksum:  # it is not known
+def _is_original(row: Row, codec: Codec, payload: bytes) -> bool:
+    if not row.checksum:  # it is unknown
         return (codec, len(payload)) == (row.codec, row.stored_size)
     return pack.frame_header(row.oid, row.kind, codec, row.raw_size, payload)[1] == row.checksum
 

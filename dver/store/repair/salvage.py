@@ -1,5 +1,4 @@
-"""What is left of a damaged pack: the frames that are whole, found by the footer, by what the database remembers, or by
-looking for them from the first byte to the last."""
+"""Salvaging the good frames of a corrupt pack: by its footer, the index database, or a search of the whole file."""
 
 from __future__ import annotations
 
@@ -15,28 +14,28 @@ from dver.store.objects.codec import Decoder
 from dver.store.objects.packs import PackReader
 
 RUN: Final = 4 << 20
-"""Bytes of neighbouring frames that are read with one call."""
+"""Bytes of adjacent frames that are read with one call."""
 _MAGIC: Final = b"FR"
 
 
 class Salvage(NamedTuple):
-    """What became of the frames of a pack, by offset."""
+    """The good and lost frames of a pack, by offset."""
 
     whole: list[Row]
-    """Frames that can be kept, with their checksums; `read_frame` reads them."""
+    """Good frames, with their checksums; `read_frame` reads them."""
     lost: list[Row]
-    """Frames that were there. The checksum is 0 where the footer is gone."""
+    """Corrupt or missing frames. The checksum is 0 without a footer."""
     complete: bool
-    """Are these all that the pack ever had, by proof of its name?"""
+    """Does the name of the pack prove that these are all its frames?"""
 
 
 def salvage(
     reader: PackReader, name: Oid, remembered: Sequence[Row] = (), wrong: frozenset[Oid] = frozenset()
 ) -> Salvage:
-    """Look at every frame of the pack `name`. `remembered` is what is known of it where the footer is damaged; `wrong`
-    are objects that are no good though their frames are.
+    """Check every frame of the pack `name`.
 
-    Raises CorruptError for a pack that a newer version wrote.
+    `remembered` has the rows of the index database, for a corrupt footer. `wrong` are bad objects in good frames.
+    Raises CorruptError for a pack of a newer version.
     """
     try:
         rows = reader.rows(name)
@@ -54,8 +53,7 @@ def salvage(
 
 
 def read_frame(reader: PackReader, row: Row) -> bytes | None:
-    """The frame of `row`, whose checksum is known, as it has to be; None if its payload is damaged. A damaged header
-    is made again."""
+    """The frame of `row`, which has a checksum; None if its payload is corrupt. Repairs a corrupt header."""
     payload = reader.read(row.offset + FRAME_HEADER_SIZE, row.stored_size)
     frame = pack.frame_header_bytes(row) + payload
     try:
@@ -66,7 +64,7 @@ def read_frame(reader: PackReader, row: Row) -> bytes | None:
 
 
 def runs(rows: Sequence[Row], size: int = RUN) -> Iterator[list[Row]]:
-    """Neighbouring frames, at most `size` bytes at a time, or a single one. `rows` is sorted by offset."""
+    """Runs of adjacent frames of at most `size` bytes, or single frames. `rows` is sorted by offset."""
     run: list[Row] = []
     for row in rows:
         if run and (row.end - run[0].offset > size or row.offset != run[-1].end):
@@ -78,17 +76,17 @@ def runs(rows: Sequence[Row], size: int = RUN) -> Iterator[list[Row]]:
 
 
 def by_offset(rows: Sequence[Row]) -> list[Row]:
-    """`rows` as they lie in the pack."""
+    """`rows` in the order of the pack."""
     return sorted(rows, key=lambda row: row.offset)
 
 
 def is_newer(error: Exception) -> bool:
-    """Is this no damage, but what a newer version of dver has written?"""
+    """Is `error` about data of a newer version of dver, and not about corrupt data?"""
     return isinstance(error, CorruptError) and error.fix == "upgrade dver"
 
 
 def size_of(reader: PackReader) -> int:
-    """Bytes of the file."""
+    """The size of the file in bytes."""
     return os.stat(reader.path).st_size
 
 
@@ -125,7 +123,7 @@ def _without_footer(reader: PackReader, name: Oid, remembered: Sequence[Row], wr
 
 
 def _frame_at(reader: PackReader, at: int, end: int, decoder: Decoder) -> Row | None:
-    """The frame that begins at `at`, if one does and it is whole."""
+    """The row of a good frame at the offset `at`, or None."""
     try:
         row = pack.decode_frame_header(reader.read(at, FRAME_HEADER_SIZE), at)
         if row.end > end or not pack.fits_in_memory(row.codec, row.raw_size, row.stored_size):
@@ -136,7 +134,7 @@ def _frame_at(reader: PackReader, at: int, end: int, decoder: Decoder) -> Row | 
 
 
 def _next_candidate(reader: PackReader, at: int, end: int) -> int:
-    """Where the next bytes are with which a frame might begin; `end` if there are none."""
+    """The offset of the next possible start of a frame; `end` if there is none."""
     while at < end:
         piece = reader.read(at, RUN)
         found = piece.find(_MAGIC)

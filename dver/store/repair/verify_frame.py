@@ -15,7 +15,7 @@ from dver.store.repair.salvage import is_newer
 
 
 class FrameVerdict(NamedTuple):
-    """What was found: what is wrong, if anything is, or else what the object leads to, if it does."""
+    """The damage of a frame, or the decoded tree or recipe in it."""
 
     part: DamagedPart | None = None
     why: str = ""
@@ -23,10 +23,9 @@ class FrameVerdict(NamedTuple):
 
 
 def verify_frame(row: Row, frame: bytes | memoryview, decoder: Decoder) -> FrameVerdict:
-    """Compare `frame` with `row` and its own checksum, decode it, and compare the object with its oid. A checksum of 0
-    in `row` stands for an unknown one.
+    """Verify `frame` by `row`, its checksum and its oid, and decode it. A checksum of 0 in `row` is unknown.
 
-    Raises CorruptError for what a newer version wrote.
+    Raises CorruptError for data of a newer version.
     """
     try:
         if row.checksum:

@@ -17,7 +17,7 @@ from dver.core.platform.filelock import try_lock
 from dver.core.platform.processes import is_alive, process_space
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.packs import pack_file_name
-from dver.store.trash.trash import LAST, TIME_FORMAT, UNFINISHED, Batch, StoreFiles, batches, discard_if_empty, move
+from dver.store.trash.trash import LAST, UNFINISHED, Batch, StoreFiles, batch_name, batches, discard_if_empty, move
 
 _DEAD_AFTER: Final = 86_400
 """Seconds after which an unfinished batch of another machine or container counts as abandoned."""
@@ -33,15 +33,15 @@ class OpenBatch:
         self._store = store
         self._touched: set[Path] = set()
 
-    def take_pack(self, name: Oid) -> bool:
+    def add_pack(self, name: Oid) -> bool:
         """Move a pack here; False if it is gone."""
         return self._take(self._store.packs / pack_file_name(name), self.batch.packs / pack_file_name(name))
 
-    def take_loose(self, oid: Oid) -> bool:
+    def add_loose(self, oid: Oid) -> bool:
         """Move a loose blob here; False if it is gone."""
         return self._take(self._store.loose.path(oid), self.batch.loose_path(oid))
 
-    def drop_pack(self, name: Oid) -> None:
+    def delete_pack(self, name: Oid) -> None:
         """Delete a pack that was moved here: other packs hold all its objects."""
         (self.batch.packs / pack_file_name(name)).unlink(missing_ok=True)
 
@@ -84,7 +84,7 @@ def _new_batch(store: StoreFiles, stack: ExitStack) -> Batch:
     """A new directory that is locked, or names its owner, before it gets its name."""
     while True:
         now = int(time.time())
-        name = f"{time.strftime(TIME_FORMAT, time.gmtime(now))}-{os.urandom(4).hex()}"
+        name = batch_name(now)
         batch = Batch(store.trash / (name + UNFINISHED), name, now, False)
         making = batch._replace(path=store.trash / temporary_name("batch"))
         store.scratch.make_folder(making.path)
@@ -104,8 +104,8 @@ def _adopt_orphans(store: StoreFiles, own: Batch, stack: ExitStack) -> list[Batc
         locks = store.scratch.sharing.locks
         if not (stack.enter_context(_locked(batch)) if locks else _is_abandoned(batch)) and batch.path.exists():
             raise ConflictError(
-                "another gc is at work on this store",
-                why=f"it fills {os.fspath(batch.path)!r}",
+                "another gc is running on this store",
+                why=f"it is filling {os.fspath(batch.path)!r}",
                 fix="wait until it has ended" + ("" if locks else f"; if it was killed: rm {quoted(str(batch.owner))}"),
             )
     return [batch for batch in found if batch.path.exists()]

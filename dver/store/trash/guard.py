@@ -48,7 +48,7 @@ class GcGuard:
         store.refresh()
 
     def recheck(self, roots: Roots) -> set[Oid]:
-        """Call this after `roots` are named. Restores what they reach if a gc ran since, and returns what is lost."""
+        """Restore what `roots` reach if a gc ran since. Call it after they are named. Returns the lost objects."""
         now = gc_stamp(self._store)
         if now.last == self._before.last and not self._before.unfinished and not now.unfinished:
             return set()

@@ -28,7 +28,7 @@ from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file
 UNFINISHED: Final = ".unfinished"
 """The suffix of a batch while its gc fills it."""
 LAST: Final = "last"
-TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _NAME: Final = re.compile(rf"(\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}})({re.escape(UNFINISHED)})?")
 
 
@@ -92,6 +92,11 @@ class Batch(NamedTuple):
     def size(self) -> int:
         """Bytes in it, including corrupt files that a repair has moved there."""
         return sum([_size(Path(folder, name)) for folder, _, names in os.walk(self.path) for name in names])
+
+
+def batch_name(seconds: int) -> str:
+    """A unique name for a batch that is made now, at `seconds` in Unix time."""
+    return f"{time.strftime(_TIME_FORMAT, time.gmtime(seconds))}-{os.urandom(4).hex()}"
 
 
 def batches(trash: Path) -> list[Batch]:
@@ -200,5 +205,5 @@ def _seconds(text: str) -> int | None:
     import calendar  # slow to import, and most commands do not need it
 
     with suppress(ValueError):
-        return calendar.timegm(time.strptime(text, TIME_FORMAT))
+        return calendar.timegm(time.strptime(text, _TIME_FORMAT))
     return None

@@ -333,7 +333,7 @@ def test_a_directory_that_comes_after_the_look_keeps_what_it_names(clone: Clone)
     roots = [(root.oid, root.kind)]
     with open_batch(clone.store) as batch:
         inventory, needed = collection.take_inventory(clone.store), collection.find_reachable(clone.store, roots)
-        assert list(needed.absent) == [(root.oid, ObjectKind.TREE)]
+        assert list(needed.missing) == [(root.oid, ObjectKind.TREE)]
         away.rename(path)  # with all trees
         late.rename(clone.store.packs / late.name)
         collection.collect(clone.store, batch, inventory, needed, roots_now=lambda: roots)
