@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import atexit
 import gc
+import marshal
 import os
-import pickle
 import pkgutil
 import resource
 import select
@@ -28,9 +28,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-_STARTING: Final = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "COVERAGE")
-"""How the names of variables begin that say how a process is to start."""
-_LENGTH: Final = 8
+from forkclient import LENGTH, SOCKET, START, ask, starting
+
 _PIPE: Final = 1 << 16
 """Bytes that a pipe takes without a reader."""
 _LIBRARIES: Final = ("fsspec", "git", "pathspec", "pyfastcdc", "ruamel.yaml", "tomlkit", "yaml")
@@ -61,19 +60,25 @@ class ForkServer:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        self._start = _starting(os.environ)
-        self._owner = os.getpid(), os.geteuid()
-        with theirs:
-            command = [sys.executable, os.path.abspath(__file__), str(theirs.fileno())]
+        self._start = starting(os.environ), os.geteuid()
+        self._owner = os.getpid()
+        self._folder = tempfile.TemporaryDirectory(prefix="dver-fork-")
+        self.directory = self._folder.name
+        Path(self.directory, START).write_bytes(marshal.dumps(self._start))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.path.join(self.directory, SOCKET))
+        listener.listen(64)
+        with theirs, listener:
+            fds = [theirs.fileno(), listener.fileno()]
+            command = [sys.executable, os.path.abspath(__file__), *map(str, fds)]
             # Pipes, as those are that take their places: Python has asked them by then whether they can seek.
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=pipe, stdout=pipe, stderr=pipe)
-        self._socket = ours
-        self._lock = threading.Lock()
+            self._process = subprocess.Popen(command, pass_fds=fds, stdin=pipe, stdout=pipe, stderr=pipe)
+        self._control = ours  # the server ends when this is closed
 
     def can_run(self, env: Mapping[str, str]) -> bool:
         """Would a process with this environment, started from here, be as those are that are forked?"""
-        return _starting(env) == self._start and self._owner == (os.getpid(), os.geteuid())
+        return (starting(env), os.geteuid()) == self._start and self._owner == os.getpid()
 
     def run(
         self,
@@ -86,24 +91,15 @@ class ForkServer:
         address_space: int | None = None,
     ) -> Ended:
         """Run `dver ARGS`, if need be in at most `address_space` bytes of memory. Raises TimeoutExpired."""
-        umask = os.umask(0)
-        os.umask(umask)
-        request = pickle.dumps((list(args), cwd, dict(env), umask, address_space))
-        pipes = [os.pipe() for _ in range(3)]
+        pipes = [os.pipe() for _ in range(2)]
         source = _source(stdin)
         try:
-            with self._lock:
-                fds = [source, *(write for _, write in pipes)]
-                socket.send_fds(self._socket, [len(request).to_bytes(_LENGTH, "big")], fds)
-                self._socket.sendall(request)
+            fds = [source, *(write for _, write in pipes)]
+            connection = ask(self.directory, list(args), cwd, env, fds, address_space)
         finally:
             for fd in (source, *(write for _, write in pipes)):
                 os.close(fd)
-        return _collect([read for read, _ in pipes], time.monotonic() + timeout)
-
-
-def _starting(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(_STARTING)}
+        return _collect([*(read for read, _ in pipes), connection.detach()], time.monotonic() + timeout)
 
 
 def _source(content: bytes) -> int:
@@ -146,7 +142,7 @@ def _collect(fds: Sequence[int], deadline: float) -> Ended:
 # -- the process that forks
 
 
-def _serve(control: socket.socket) -> _Request:
+def _serve(control: socket.socket, listener: socket.socket) -> _Request:
     """Fork for each call, and return in the fork: with what it is to run."""
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -154,19 +150,20 @@ def _serve(control: socket.socket) -> _Request:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     states: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([control, woken], [], [])
+        ready, _, _ = select.select([control, listener, woken], [], [])
+        if control in ready:
+            os._exit(0)
         if woken in ready:
             os.read(woken, _PIPE)
             _report_ends(states)
-        if control not in ready:
+        if listener not in ready:
             continue
-        request, (*streams, state) = _receive(control)
+        request, streams, state = _receive(listener.accept()[0])
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            control.close()
-            for fd in (woken, waker, state, *states.values()):
+            for fd in (control.detach(), listener.detach(), woken, waker, state, *states.values()):
                 os.close(fd)
             return _begin(request, streams)
         for fd in streams:
@@ -175,15 +172,14 @@ def _serve(control: socket.socket) -> _Request:
         states[pid] = state
 
 
-def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
-    head, fds, _, _ = socket.recv_fds(control, _LENGTH, 4)
-    if not head:
-        os._exit(0)
+def _receive(connection: socket.socket) -> tuple[bytes, list[int], int]:
+    """A request, the standard streams for it, and the file to which its end is reported."""
+    head, streams, _, _ = socket.recv_fds(connection, LENGTH, 3)
     length = int.from_bytes(head, "big")
     request = b""
     while len(request) < length:
-        request += control.recv(length - len(request))
-    return request, fds
+        request += connection.recv(length - len(request))
+    return request, streams, connection.detach()
 
 
 def _report_ends(states: dict[int, int]) -> None:
@@ -202,7 +198,7 @@ def _begin(content: bytes, streams: Sequence[int]) -> _Request:
     for number, fd in enumerate(streams):
         os.dup2(fd, number)
         os.close(fd)
-    request = _Request(*pickle.loads(content))
+    request = _Request(*marshal.loads(content))
     if request.address_space is not None:
         resource.setrlimit(resource.RLIMIT_AS, (request.address_space, request.address_space))
     return request
@@ -238,7 +234,7 @@ def main() -> None:
     os.fsync = lambda fd: None  # no test that forks cuts the power
     gc.collect()
     gc.freeze()  # objects that the collector does not visit are not copied
-    request = _serve(socket.socket(fileno=int(sys.argv[1])))
+    request = _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:]))
     os.environ.clear()
     os.environ.update(request.env)
     time.tzset()

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 
+import forkclient
 import pytest
-from support import git
+from support import fork_server, git
 
 FOLLOWING = ("post-checkout", "post-merge", "post-rewrite", "post-index-change")
 
 
 def put_dver_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program `dver` in the new `folder`, which comes first on the PATH."""
+    """A program `dver` in the new `folder`, which comes first on the PATH. The fork server runs it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dver").write_text(f'#!/bin/sh\nexec {sys.executable} -m dver "$@"\n')
+    client = [sys.executable, "-I", "-S", forkclient.__file__, fork_server().directory]
+    (folder / "dver").write_text(f'#!/bin/sh\nexec {shlex.join(client)} "$@"\n')
     (folder / "dver").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return folder / "dver"

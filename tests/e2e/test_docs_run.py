@@ -10,6 +10,7 @@ import pytest
 from docpages.blocks import Command, Step, Text, Unrun, steps
 from docpages.compare import is_shown
 from docpages.shell import Shell
+from githooks import put_dver_on_path
 from servers import S3Server
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,11 @@ PAGES = ["README.md", "docs/guide.md", "docs/git.md", "docs/pipelines.md", "docs
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_runs_as_it_is_written(name: str, tmp_path: Path, env: Path, s3_server: S3Server) -> None:
+def test_a_page_runs_as_it_is_written(
+    name: str, tmp_path: Path, env: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
     home = tmp_path / "me"
     home.mkdir()
     with Shell(home, _environment(env, s3_server)) as shell:
@@ -59,6 +64,5 @@ def _environment(home: Path, server: S3Server) -> dict[str, str]:
         "EXAMPLES": str(ROOT / "examples"),
         "GIT_EDITOR": "true",
         "HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PS1": "$ ",
     }
