@@ -10,12 +10,13 @@ import click
 import pytest
 from docpages.commands import parse
 
+from dver.cli.dvc_hints import OPTIONS, VERBS
 from dver.formats import pack, pointer, tree
 from dver.store import writer
 from dver.workspace.scan import stat_cache
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "bench/README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench/README.md", *(ROOT / "docs").rglob("*.md")])
 WRITTEN = [page for page in PAGES if page.name != "cli.md"]  # that one is made from the commands themselves
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"^(?:[\w-]*\$ |sudo )?(dver .+)$", re.MULTILINE)
@@ -110,3 +111,11 @@ def test_the_format_pages_have_the_sizes_of_the_code() -> None:
     assert f"({tree.SHARD_MASK + 1:,} entries on average), or after {tree.SHARD_MAX:,}" in tree_page
     assert f"fingerprint: {stat_cache.KEY_SIZE} bytes for each name" in store_page
     assert f"At most {pointer.MAX_SIZE >> 10} KiB are read" in pointer_page
+
+
+def test_the_page_for_users_of_dvc_has_all_hints() -> None:
+    rows = [line for line in (ROOT / "docs/from-dvc.md").read_text().splitlines() if line.startswith("| `")]
+    hints = [(f"{verb.removeprefix('dver')}`", hint) for verb, hint in VERBS.items()]
+    hints += [(f"`{option}`", hint) for options in OPTIONS.values() for option, hint in options.items()]
+    for word, hint in hints:
+        assert any(word in row and hint in row for row in rows), (word, hint)

@@ -10,7 +10,7 @@ import click
 import dver
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.demo.session import play
+from dver.cli.demo_player import play
 from dver.cli.render import terminal
 from dver.core.errors import DverError, UsageError
 

@@ -1,1 +1,0 @@
-"""The sessions that `dver demo` plays."""
