@@ -1,4 +1,4 @@
-"""Repairing a remote that has lost packs, as far as this clone's store has what was in them: a part of every push."""
+"""Repair of a remote that has lost packs, from other packs of the remote and from the store: a part of every push."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from dver.sharing.copy_sources import store_sources
 
 @dataclass(frozen=True, slots=True)
 class LostPacks:
-    """What became of packs that the remote listed and did not have."""
+    """The packs that were missing on the remote."""
 
     packs: int = 0
     taken_off: int = 0
-    """Objects that are not listed any more: this store does not have them."""
+    """Objects that are not listed any more, since the store does not have them."""
 
 
 def repair_lost_packs(repo: Repository, catalog: Catalog, lost: Collection[Oid]) -> LostPacks:
-    """Upload again what was in the packs `lost`, and promise nothing more of them that is not there.
+    """Withdraw the packs `lost`, and upload the objects in them again.
 
-    Raises RemoteError, also if the remote changes meanwhile; CorruptError.
+    Raises RemoteError, also if another clone changes the remote meanwhile; CorruptError.
     """
     if not lost:
         return LostPacks()
     found = read_inventory(catalog.storage, repo.store, jobs=catalog.jobs)
     listed = {ref.name for index in found.visible for ref in index.packs}
     packs = (listed & set(lost)) - found.condemned
-    wanted = {row.oid for rows in found.rows_of(packs).values() for row in rows}
+    wanted = {row.oid for rows in found.rows_by_pack(packs).values() for row in rows}
     sources = [*store_sources([("the store", repo.store.root)], wanted, {})]
-    return LostPacks(len(packs), repair_remote(found, packs, sources, repo.store, catalog).taken_off)
+    return LostPacks(len(packs), repair_remote(found, packs, sources, repo.store, catalog).delisted)

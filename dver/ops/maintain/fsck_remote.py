@@ -1,4 +1,4 @@
-"""`dver fsck --remote`: is what lies on a remote what it should be? With a repair, of good copies from anywhere."""
+"""`dver fsck --remote`: check a remote for damage, and repair it with good copies from anywhere."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def fsck_remote(
     other: str | None = None,
     progress: Progress = SILENT,
 ) -> FsckResult:
-    """Look at the remote `name`, or at the default one, or at a random `fraction` of its bytes.
+    """Check the remote `name`, by default the default remote, or a random `fraction` of its bytes.
 
-    With `repair`, what is damaged is put there again, of good copies from this clone, the store or clone `other`, and
-    other remotes; what cannot be is taken off the list. With `dry_run` it is only said where good copies are. Raises
-    RemoteError; CorruptError for what a newer version wrote; UsageError for an `other` without a store.
+    With `repair`, uploads good copies of damaged objects from this clone, the store or clone `other`, and other
+    remotes, and removes objects without a good copy from the indexes. With `dry_run`, only reports where good copies
+    are. Raises RemoteError; CorruptError for data of a newer dver; UsageError for an `other` without a store.
     """
     chosen = repo.remotes.settings(name).name
     catalog = repo.remotes.catalog(chosen)
     storage, jobs = catalog.storage, catalog.jobs
     report = check_remote(storage, repo.store, jobs=jobs, fraction=fraction, seed=seed, progress=progress)
-    looked = _look(repo, catalog, report)
+    affected = _find_affected(repo, catalog, report)
     garbage = () if report.inventory.damaged_indexes else map(pack_key, report.inventory.unlisted)
     result = FsckResult(
         chosen,
@@ -62,9 +62,9 @@ def fsck_remote(
         report.objects,
         report.size,
         report.damages,
-        tuple(BadObject(oid, tuple(looked.hurt.get(oid, ()))) for oid in sorted(report.bad)),
+        tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(report.bad)),
         strays=tuple(garbage),
-        warnings=looked.warnings,
+        warnings=affected.warnings,
     )
     if not repair or not report.damages:
         return result
@@ -74,7 +74,7 @@ def fsck_remote(
         if one != chosen
     ]
     elsewhere = other_store(other, cwd) if other is not None else None
-    sources: list[CopySource] = [*_local(repo, looked, report, elsewhere), *remotes]
+    sources: list[CopySource] = [*_local_sources(repo, affected, report, elsewhere), *remotes]
     if dry_run:
         rows = (row for row in report.inventory.state.rows() if row.oid in report.bad)
         sources.insert(0, RemoteFrames(storage, rows, report.inventory.state.packs, jobs=jobs))
@@ -84,19 +84,19 @@ def fsck_remote(
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """Whom the bad objects hurt, and the recipes of the blobs that are made of them."""
+class _Affected:
+    """The paths that need damaged objects, and the recipes that contain damaged chunks."""
 
-    hurt: Mapping[Oid, Sequence[AffectedPath]]
+    paths: Mapping[Oid, Sequence[AffectedPath]]
     recipes: Mapping[Oid, Recipe]
     tracked: frozenset[bytes]
-    """Directories that are tracked, in any version."""
+    """The directories that are tracked in any version."""
     warnings: tuple[str, ...] = ()
 
 
-def _look(repo: Repository, catalog: Catalog, report: RemoteCheckReport) -> _Looked:
+def _find_affected(repo: Repository, catalog: Catalog, report: RemoteCheckReport) -> _Affected:
     if not report.bad:
-        return _Looked({}, {}, frozenset())
+        return _Affected({}, {}, frozenset())
     found = history(repo)
     reader = RemoteReader(repo.store, catalog.storage, report.inventory.state.packs, jobs=catalog.jobs, strict=False)
     reader.add(report.inventory.state.rows())
@@ -104,28 +104,28 @@ def _look(repo: Repository, catalog: Catalog, report: RemoteCheckReport) -> _Loo
     via = {blob: set(one.oids) & report.bad for blob, one in recipes.items()}
     hurt = find_affected_paths(repo, found, report.bad, via, reader.trees)
     tracked = {one.root.path for one in found.versions if one.root.kind is ObjectKind.TREE}
-    return _Looked(hurt, recipes, frozenset(tracked), found.warnings)
+    return _Affected(hurt, recipes, frozenset(tracked), found.warnings)
 
 
-def _local(
-    repo: Repository, looked: _Looked, report: RemoteCheckReport, elsewhere: Path | None
+def _local_sources(
+    repo: Repository, affected: _Affected, report: RemoteCheckReport, elsewhere: Path | None
 ) -> Iterator[CopySource]:
-    """Where good copies may be on this machine."""
-    paths = {oid: [one.path for one in hurt] for oid, hurt in looked.hurt.items()}
+    """The sources of good copies on this machine."""
+    paths = {oid: [one.path for one in found] for oid, found in affected.paths.items()}
     needed = {path for listed in paths.values() for path in listed}
-    roots = {root for root in looked.tracked if any(is_at_or_below(path, root) for path in needed)}
+    roots = {root for root in affected.tracked if any(is_at_or_below(path, root) for path in needed)}
     stores = [("the store", repo.store.root)]
     stores += [(os.fspath(elsewhere), elsewhere)] if elsewhere is not None else []
-    yield from store_sources(stores, report.bad, looked.recipes)
-    yield from workspace_sources(repo, paths, looked.recipes, roots)
+    yield from store_sources(stores, report.bad, affected.recipes)
+    yield from workspace_sources(repo, paths, affected.recipes, roots)
 
 
 def _planned(result: FsckResult, sources: Sequence[CopySource]) -> FsckResult:
-    """Where good copies are, as far as can be told without getting them."""
+    """`result` with the sources of good copies, without downloading copies."""
     found: dict[Oid, str] = {}
     for source in sources:
-        lacking = {one.oid for one in result.bad} - found.keys()
-        found.update(dict.fromkeys(source.present(lacking), source.label))
+        missing = {one.oid for one in result.bad} - found.keys()
+        found.update(dict.fromkeys(source.present(missing), source.label))
     return replace(result, bad=tuple(replace(one, source=found.get(one.oid)) for one in result.bad))
 
 
@@ -139,10 +139,10 @@ def _repair(
         for one in report.damages
         if one.part is DamagedPart.LISTING and one.offset is not None and (name := _pack_name(one.file)) is not None
     }
-    done = repair_remote(found, packs, sources, repo.store, catalog, wrong=wrong)
-    for name in packs & found.state.packs.keys():  # no index but withdrawn ones lists them
+    done = repair_remote(found, packs, sources, repo.store, catalog, wrong_rows=wrong)
+    for name in packs & found.state.packs.keys():  # only withdrawn indexes list them
         storage.delete(pack_key(name))
-    register(repo, storage, [name for name in found.seen.repositories if repository_key(name) not in found.damaged])
+    register(repo, storage, [name for name in found.contents.repositories if repository_key(name) not in found.damaged])
     return replace(
         result,
         repaired=True,
@@ -150,7 +150,7 @@ def _repair(
             replace(one, source=done.sources.get(one.oid, RemoteFrames.label)) if one.oid in done.listed else one
             for one in result.bad
         ),
-        taken_off=done.taken_off,
+        taken_off=done.delisted,
     )
 
 

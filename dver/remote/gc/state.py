@@ -92,6 +92,11 @@ class RemoteState:
     rows: Callable[[], Iterable[RemoteRow]] = field(repr=False)
     """All rows of all indexes, sorted by oid."""
 
+    @property
+    def condemned(self) -> frozenset[Oid]:
+        """The names of all condemned packs and indexes."""
+        return frozenset(name for one in self.lists.values() for name in (*one.packs, *one.indexes))
+
     def due(self, now: int) -> list[Condemned]:
         """The lists that are due at `now`, in Unix seconds, and that existed before the pointers were read."""
         return [one for name, one in self.lists.items() if name in self.seen and one.due <= now]

@@ -1,1 +1,1 @@
-"""Checking a remote and repairing it."""
+"""Checks of remotes, and their repair."""

@@ -1,8 +1,7 @@
-"""Looking at every byte of a remote, or at a sample: indexes, packs, footers, frames, and whether all that is named is
-there.
+"""Checking a remote, or a sample of its bytes: indexes, packs, footers, frames, and that nothing needed is missing.
 
-Changes nothing. Reads in ranges of some MiB, several at a time; what is held in memory is a range for each, and what
-the indexes list.
+The check changes nothing. It reads ranges of some MiB in parallel. Memory holds one range for each job, and the oids
+that the indexes list.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ from dver.store.store import Store
 from dver.store.trees.reachable import children
 
 RANGE: Final = 8 << 20
-"""Bytes that are read with one request, unless a single frame is larger."""
+"""Size of one request in bytes, unless a single frame is larger."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteCheckReport:
-    """What a look at a remote found. `size` is in bytes of what was read of packs."""
+    """The result of a check. `size` is the number of bytes that were read from packs."""
 
     inventory: RemoteInventory
     packs: int
@@ -46,26 +45,27 @@ class RemoteCheckReport:
     size: int
     damages: tuple[Damage, ...]
     stranded: frozenset[Oid] = frozenset()
-    """Objects in packs that no index lists, perhaps because it is damaged."""
+    """Objects in packs that no index lists, since an index is damaged."""
 
     @property
     def bad(self) -> frozenset[Oid]:
-        """Objects that a fetch may not get, or not all of."""
+        """Objects that a fetch cannot download, or only in part."""
         return self.stranded | {one.oid for one in self.damages if one.oid is not None}
 
 
-class _Job(NamedTuple):
-    """One pack to look at. `windows` are those to read, None for all; `listed` is what indexes say of it."""
+class _PackJob(NamedTuple):
+    """One pack to check. `windows` are the numbers of the ranges to read, None for all."""
 
     name: Oid
     size: int
     windows: AbstractSet[int] | None
     listed: Sequence[RemoteRow]
+    """Its rows in indexes."""
 
 
 @dataclass(slots=True)
-class _Found:
-    """What was found in one pack."""
+class _PackReport:
+    """The result of the check of one pack."""
 
     objects: int = 0
     size: int = 0
@@ -75,22 +75,21 @@ class _Found:
 def check_remote(
     storage: Storage, store: Store, *, jobs: int, fraction: float = 1.0, seed: int = 0, progress: Progress = SILENT
 ) -> RemoteCheckReport:
-    """Look at all that lies on the remote, or at a random `fraction` of its bytes; indexes and footers always.
-    In `store` files are made.
+    """Check the whole remote, or a random `fraction` of its bytes and all indexes and footers.
 
-    Raises RemoteError; CorruptError for what a newer version wrote.
+    Large indexes go to temporary files of `store`. Raises RemoteError; CorruptError for data of a newer dver.
     """
-    found = read_inventory(storage, store, jobs=jobs)
-    damages = [Damage(key, DamagedPart.INDEX, why) for key, why in found.damaged.items()]
-    sound, unsound = _packs(found)
-    damages += unsound
+    inventory = read_inventory(storage, store, jobs=jobs)
+    damages = [Damage(key, DamagedPart.INDEX, why) for key, why in inventory.damaged.items()]
+    packs, wrong_packs = _listed_packs(inventory)
+    damages += wrong_packs
     present: dict[ObjectKind, set[Oid]] = {kind: set() for kind in ObjectKind}
-    for row in found.state.rows():
+    for row in inventory.state.rows():
         present[row.kind].add(row.oid)
-    damages += _absent_roots(found, present)
-    sound |= _unlisted(found)
-    chosen = sample([*_units(sound)], fraction, seed)
-    work = _jobs(found, sound, chosen)
+    damages += _missing_roots(inventory, present)
+    packs |= _unlisted_packs(inventory)
+    chosen = sample([*_units(packs)], fraction, seed)
+    work = _jobs(inventory, packs, chosen)
     objects = size = 0
     with progress.task("check", total=sum(one.size for one in chosen)) as task:
         checker = _Checker(storage, present, task)
@@ -99,8 +98,8 @@ def check_remote(
                 objects += one.objects
                 size += one.size
                 damages += one.damages
-    stranded = _stranded(storage, found, present, jobs) if found.damaged_indexes else frozenset()
-    return RemoteCheckReport(found, len(sound), objects, size, tuple(damages), stranded)
+    stranded = _stranded(storage, inventory, present, jobs) if inventory.damaged_indexes else frozenset()
+    return RemoteCheckReport(inventory, len(packs), objects, size, tuple(damages), stranded)
 
 
 def _stranded(
@@ -116,9 +115,9 @@ def _stranded(
         return frozenset(oid for listed in answers for oid in listed).difference(*present.values())
 
 
-def _packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]:
-    """The listed packs that are there, and what is wrong with the others."""
-    # Readers hardly use what is condemned, and gc deletes it.
+def _listed_packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]:
+    """The listed packs that exist with the right size, and the damages of the others."""
+    # Condemned packs are left out: readers use them last, and a gc deletes them.
     stated: dict[Oid, set[int]] = {}
     for ref in (ref for index in found.visible for ref in index.packs if ref.name not in found.condemned):
         stated.setdefault(ref.name, set()).add(ref.size)
@@ -127,28 +126,28 @@ def _packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]:
     for name, sizes in sorted(stated.items()):
         size = found.state.packs.get(name)
         if size is None:
-            wrong[name] = "it is listed, but not there"
+            wrong[name] = "an index lists it, but it is missing"
         elif sizes != {size}:
-            wrong[name] = f"it has {size} bytes, and should have {', '.join(map(str, sizes))}"
+            wrong[name] = f"it has {size:,} bytes instead of {' or '.join(f'{one:,}' for one in sorted(sizes))}"
         else:
             sound[name] = size
     damages = [Damage(pack_key(name), DamagedPart.PACK, why) for name, why in wrong.items()]
-    for name, rows in found.rows_of(wrong).items():
+    for name, rows in found.rows_by_pack(wrong).items():
         damages += [Damage(pack_key(name), DamagedPart.FRAME, wrong[name], row.oid, row.offset) for row in rows]
     return sound, damages
 
 
-def _unlisted(found: RemoteInventory) -> dict[Oid, int]:
-    """Packs that no index lists, perhaps because theirs is damaged: then a repair lists them."""
+def _unlisted_packs(found: RemoteInventory) -> dict[Oid, int]:
+    """The packs that no index lists, if an index is damaged: a repair lists them again."""
     unlisted = set(found.unlisted) - found.condemned if found.damaged_indexes else set()
     return {name: found.state.packs[name] for name in unlisted}
 
 
-def _absent_roots(found: RemoteInventory, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
+def _missing_roots(found: RemoteInventory, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
     for index in found.visible:
         for root in index.roots:
             if not any(root in listed for listed in present.values()):
-                yield Damage(index_key(index.name), DamagedPart.PROMISE, "it calls complete what no index lists", root)
+                yield Damage(index_key(index.name), DamagedPart.PROMISE, "it names a root that no index lists", root)
 
 
 def _units(packs: Mapping[Oid, int]) -> Iterator[SampleUnit]:
@@ -157,28 +156,28 @@ def _units(packs: Mapping[Oid, int]) -> Iterator[SampleUnit]:
             yield SampleUnit(name, start // RANGE, min(RANGE, size - start))
 
 
-def _jobs(found: RemoteInventory, packs: Mapping[Oid, int], chosen: Sequence[SampleUnit]) -> list[_Job]:
+def _jobs(found: RemoteInventory, packs: Mapping[Oid, int], chosen: Sequence[SampleUnit]) -> list[_PackJob]:
     windows: dict[Oid, set[int]] = {name: set() for name in packs}
     for one in chosen:
         windows[one.oid].add(one.window)
-    listed = found.rows_of(packs)
+    listed = found.rows_by_pack(packs)
     return [
-        _Job(name, size, None if len(windows[name]) == -(-size // RANGE) else windows[name], listed[name])
+        _PackJob(name, size, None if len(windows[name]) == -(-size // RANGE) else windows[name], listed[name])
         for name, size in packs.items()
     ]
 
 
 class _Checker:
-    """Looks at packs; called by several threads at once. `present` is all that indexes list."""
+    """Checks packs in several threads. `present` are all objects that indexes list."""
 
     def __init__(self, storage: Storage, present: Mapping[ObjectKind, set[Oid]], task: Task) -> None:
         self._storage = storage
         self._present = present
         self._task = task
 
-    def check(self, job: _Job) -> _Found:
-        """What there is to tell of one pack."""
-        found = _Found()
+    def check(self, job: _PackJob) -> _PackReport:
+        """Check one pack."""
+        found = _PackReport()
         try:
             rows = self._rows(job, found)
             if (
@@ -186,51 +185,55 @@ class _Checker:
                 and job.windows is None
                 and self._storage.get(pack_key(job.name), 0, len(pack.HEADER)) != pack.HEADER
             ):
-                found.damages.append(_of(job, DamagedPart.HEADER, "it does not begin as a pack does"))
+                found.damages.append(_damage(job, DamagedPart.HEADER, "its header is not that of a pack"))
             chosen = rows if job.windows is None else [row for row in rows if row.offset // RANGE in job.windows]
             for run in runs([row for row in chosen if fits_in_memory(row.codec, row.raw_size, row.stored_size)], RANGE):
                 self._read(job, run, found)
         except MissingKey:
-            found.damages.append(_of(job, DamagedPart.PACK, "it has just been deleted"))
+            found.damages.append(_damage(job, DamagedPart.PACK, "it was deleted during the check"))
         return found
 
-    def _rows(self, job: _Job, found: _Found) -> list[Row]:
-        """What the pack holds, by its footer; by the indexes where that is damaged."""
+    def _rows(self, job: _PackJob, found: _PackReport) -> list[Row]:
+        """The rows of the pack's footer, or of the indexes if the footer is damaged."""
         try:
             rows = by_offset(remote_footer(self._storage, job.name, job.size))
         except CorruptError as error:
             if is_newer(error):
                 raise
-            if job.listed:  # else it may be anything
-                found.damages.append(_of(job, DamagedPart.FOOTER, error.why or error.what))
+            if job.listed:  # otherwise it may be no pack at all
+                found.damages.append(_damage(job, DamagedPart.FOOTER, error.why or error.what))
             return [one.row() for one in job.listed]
         there = {row.offset: row._replace(checksum=0) for row in rows}
         wrong = [one for one in job.listed if there.get(one.offset) != one.row()]
-        found.damages += [_of(job, DamagedPart.LISTING, "an index says of it what is not so", one) for one in wrong]
+        found.damages += [
+            _damage(job, DamagedPart.LISTING, "an index lists another object or size there", one) for one in wrong
+        ]
         return rows
 
-    def _read(self, job: _Job, run: Sequence[Row], found: _Found) -> None:
+    def _read(self, job: _PackJob, run: Sequence[Row], found: _PackReport) -> None:
         start, end = run[0].offset, run[-1].end
         data = memoryview(self._storage.get(pack_key(job.name), start, end - start, on_bytes=self._task.advance))
         decoder = Decoder()
         for row in run:
             verdict = verify_frame(row, data[row.offset - start : row.end - start], decoder)
             if verdict.part is not None:
-                found.damages.append(_of(job, verdict.part, verdict.why, row))
+                found.damages.append(_damage(job, verdict.part, verdict.why, row))
             elif verdict.below is not None:
-                absent = [oid for kind, oid in below(verdict.below) if oid not in self._present[kind]]
-                why = f"it needs what no index lists: {absent[0]}" if absent else ""
-                found.damages += [_of(job, DamagedPart.PROMISE, why, row)] if absent and self._is_listed(row) else []
+                missing = [oid for kind, oid in below(verdict.below) if oid not in self._present[kind]]
+                why = f"it needs an object that no index lists: {missing[0]}" if missing else ""
+                found.damages += (
+                    [_damage(job, DamagedPart.PROMISE, why, row)] if missing and self._is_listed(row) else []
+                )
         found.objects += len(run)
         found.size += end - start
 
     def _is_listed(self, row: Row) -> bool:
-        """A pack may have frames that no index promises."""
+        """True if an index lists the object of this frame. A pack may have frames that no index lists."""
         return row.oid in self._present[row.kind]
 
 
 def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:
-    """What an object names, with the kind that it has to have."""
+    """The objects that a tree or recipe names, with their kinds."""
     if isinstance(found, Recipe):
         yield from ((ObjectKind.BLOB, oid) for oid in found.oids)
         return
@@ -239,5 +242,5 @@ def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:
     yield from ((ObjectKind.BLOB, oid) for oid in blobs)
 
 
-def _of(job: _Job, part: DamagedPart, why: str, row: Row | RemoteRow | None = None) -> Damage:
+def _damage(job: _PackJob, part: DamagedPart, why: str, row: Row | RemoteRow | None = None) -> Damage:
     return Damage(pack_key(job.name), part, why, row and row.oid, row and row.offset)

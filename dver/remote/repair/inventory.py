@@ -1,4 +1,4 @@
-"""The content of a remote for fsck and repair: its state, and what of it is damaged."""
+"""The inventory of a remote for fsck and repair: its state, and the keys of damaged indexes, lists and entries."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.keys import pack_key, parse_index_key, repository_key
 from dver.remote.index.repositories import read_entries
 from dver.remote.storage import Storage
-from dver.remote.transfer.confirm_index import listed_names
 from dver.store.repair.salvage import is_newer
 from dver.store.store import Store
 
 _TAIL: Final = 256 << 10
-"""Bytes of the end of a pack that are read at once: the footers of most packs fit."""
+"""Bytes at the end of a pack that the first request reads. They contain the footers of most packs."""
 _TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteInventory:
-    """The state of a remote without what is damaged. `damaged` has the keys of that, each with the reason."""
+    """The state of a remote. Damaged objects are not part of it; `damaged` has their keys, each with the reason."""
 
-    seen: RemoteContents
+    contents: RemoteContents
     state: RemoteState
     damaged: dict[str, str]
 
     @property
     def condemned(self) -> frozenset[Oid]:
-        """Packs and indexes that a gc is about to delete."""
-        return listed_names(self.state.lists.values())
+        """The names of condemned packs and indexes."""
+        return self.state.condemned
 
     @property
     def visible(self) -> list[IndexSummary]:
-        """The indexes that no gc is about to delete."""
+        """The indexes that are not condemned."""
         condemned = self.condemned
         return [index for index in self.state.indexes if index.name not in condemned]
 
@@ -51,11 +50,11 @@ class RemoteInventory:
 
     @property
     def unlisted(self) -> list[Oid]:
-        """Packs that no index lists. The packs of damaged indexes are among them."""
+        """The packs that no index lists, including those of damaged indexes."""
         return sorted(self.state.packs.keys() - {ref.name for index in self.state.indexes for ref in index.packs})
 
-    def rows_of(self, packs: Collection[Oid]) -> dict[Oid, list[RemoteRow]]:
-        """The rows of `packs`, each frame once, by offset."""
+    def rows_by_pack(self, packs: Collection[Oid]) -> dict[Oid, list[RemoteRow]]:
+        """The rows of each of `packs`, sorted by offset, each frame once."""
         rows: dict[Oid, dict[int, RemoteRow]] = {name: {} for name in packs}
         for row in self.state.rows():
             if row.pack in rows:
@@ -64,51 +63,52 @@ class RemoteInventory:
 
 
 def read_inventory(storage: Storage, store: Store, *, jobs: int) -> RemoteInventory:
-    """Read all indexes, lists and entries, and list the packs. In `store` files are made.
+    """Read all indexes, condemned lists and repository entries, and list the packs.
 
-    Raises RemoteError, also if the remote changes all the time; CorruptError for what a newer version wrote.
+    Large indexes go to temporary files of `store`. Raises RemoteError, also if other clones change the remote again and
+    again; CorruptError for data of a newer dver.
     """
     for _ in range(_TRIES):
         damaged: dict[str, str] = {}
         try:
-            seen, state = read_state(storage, list_contents(storage), store, jobs=jobs, damaged=damaged)
+            contents, state = read_state(storage, list_contents(storage), store, jobs=jobs, damaged=damaged)
         except RemoteChanged:
             continue
-        if seen.indexes.keys() <= list_contents(storage).indexes.keys():  # else packs were perhaps deleted in between
-            damaged |= _damaged_entries(storage, seen)
-            return RemoteInventory(seen, state, damaged)
-    raise changed(storage)
+        if contents.indexes.keys() <= list_contents(storage).indexes.keys():  # otherwise packs may have been deleted
+            damaged |= _damaged_entries(storage, contents)
+            return RemoteInventory(contents, state, damaged)
+    raise changed_error(storage)
 
 
-def changed(storage: Storage) -> RemoteError:
-    """The error for a remote that others change."""
+def changed_error(storage: Storage) -> RemoteError:
+    """The error for a remote that another clone has changed during the command."""
     return RemoteError(
-        f"{storage.url} was changed meanwhile",
-        why="another clone collects garbage there, or repairs it",
+        f"{storage.url} changed during this command",
+        why="another clone ran `dver gc --remote` or a repair at the same time",
         fix="run the same command again",
     )
 
 
 def remote_footer(storage: Storage, name: Oid, size: int) -> list[Row]:
-    """The rows of the pack `name` of `size` bytes, by range. Raises CorruptError, MissingKey, RemoteError."""
+    """The rows in the footer of the pack `name` of `size` bytes. Raises CorruptError, MissingKey, RemoteError."""
     start = max(0, size - _TAIL)
     tail = storage.get(pack_key(name), start, size - start)
     length, stated = pack.decode_trailer(tail[-pack.TRAILER_SIZE :])
     begin = size - pack.TRAILER_SIZE - length
     if stated != name or begin < len(pack.HEADER) or length > size:
-        raise CorruptError("a damaged pack", why="it does not end as a pack of its name does")
+        raise CorruptError("a damaged pack", why="its trailer is not that of a pack of its name")
     footer = tail[begin - start : -pack.TRAILER_SIZE] if begin >= start else storage.get(pack_key(name), begin, length)
     if Oid.of(footer) != name:
-        raise CorruptError("a damaged pack", why="the hash of its list is not its name")
+        raise CorruptError("a damaged pack", why="the hash of its footer is not its name")
     rows = pack.decode_footer(footer)
     if max((row.end for row in rows), default=len(pack.HEADER)) != begin:
-        raise CorruptError("a damaged pack", why="its frames do not reach its list")
+        raise CorruptError("a damaged pack", why="its frames do not end at its footer")
     return rows
 
 
-def _damaged_entries(storage: Storage, seen: RemoteContents) -> dict[str, str]:
+def _damaged_entries(storage: Storage, contents: RemoteContents) -> dict[str, str]:
     damaged: dict[str, str] = {}
-    for name in sorted(seen.repositories):
+    for name in sorted(contents.repositories):
         try:
             read_entries(storage, [name])
         except CorruptError as error:

@@ -1,7 +1,7 @@
-"""Packs that a remote lists and does not have: somebody deleted them, or a disk lost them.
+"""Lost packs: packs that the indexes of a remote list and that are missing or have another size.
 
-One list request shows it, with one more for each 1,000 packs on S3. Nothing is read but what is suspected: a server
-whose lists leave out what is new is asked for each such pack before it counts as lost.
+They are found with one list request, on S3 one for 1,000 packs. Before a pack counts as lost, the remote is asked for
+it, since the lists of some servers leave out new objects.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from dver.remote.gc.read_state import find_packs, read_state
 from dver.remote.gc.state import NeededObjects, RemoteState
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import list_contents
-from dver.remote.transfer.confirm_index import listed_names
 from dver.store.store import Store
 from dver.store.trees.reachable import MissingObject
 
 
 def lost_packs(catalog: Catalog) -> frozenset[Oid]:
-    """The packs that the indexes list, as `catalog` knows them, and that are not there with their size.
+    """The packs that the indexes in `catalog` list, and that the remote does not have with their size.
 
     Raises RemoteError.
     """
@@ -33,9 +32,10 @@ def lost_packs(catalog: Catalog) -> frozenset[Oid]:
 
 
 def find_missing_in_packs(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[MissingObject]:
-    """Those of `roots` that are not whole on the remote, whatever its indexes promise.
+    """Those of `roots` that reach an object which lies in no existing pack of the remote.
 
-    Trees and recipes are read from the store, or from the remote. Raises RemoteError, CorruptError.
+    Ignores the roots of indexes, which may be wrong after packs were lost. Reads trees from the store or the remote.
+    Raises RemoteError, CorruptError.
     """
     _, state = read_state(catalog.storage, list_contents(catalog.storage), store, jobs=catalog.jobs)
     listed = {ref.name: ref.size for index in state.indexes for ref in index.packs}
@@ -54,8 +54,8 @@ def find_missing_in_packs(roots: Iterable[ObjectRef], store: Store, catalog: Cat
 
 
 def _present(state: RemoteState) -> NeededObjects:
-    """All objects that lie in packs which are there, and which no gc has condemned."""
-    condemned = listed_names(state.lists.values())
+    """All objects in existing packs, without condemned packs and indexes."""
+    condemned = state.condemned
     found = NeededObjects()
     for row in state.rows():
         if row.pack in state.packs and row.pack not in condemned and row.listed_by not in condemned:

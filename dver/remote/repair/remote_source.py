@@ -1,4 +1,4 @@
-"""Good copies of damaged objects from remotes, as sources of a repair (see `dver.store.repair.good_copies`)."""
+"""Remotes as sources of good copies for a repair (see `dver.store.repair.good_copies`)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ _CHUNKS_AT_ONCE = 32
 
 
 class RemoteFrames:
-    """The frames that `rows` list on the remote that is repaired: any that is whole will do.
-
-    `sizes` are those of the packs that are there.
-    """
+    """The intact frames among `rows` of the remote that is repaired. `sizes` are those of its packs."""
 
     label = "the remote itself"
 
@@ -55,9 +52,9 @@ class RemoteFrames:
 
 
 class RemoteSource:
-    """The remote called `label`. `connect` is called when it is first asked for anything.
+    """Another remote as a source. `connect` is called for the first query.
 
-    A remote that cannot be reached has nothing; `failure` tells why.
+    A remote that cannot be reached has no copies; `failure` is the reason.
     """
 
     def __init__(self, label: str, connect: Callable[[], Catalog]) -> None:
@@ -67,7 +64,7 @@ class RemoteSource:
         self._catalog: Catalog | None = None
 
     def present(self, oids: Collection[Oid]) -> set[Oid]:
-        """Those of `oids` that its indexes list: whether they are whole is seen when they come."""
+        """Those of `oids` that its indexes list. Whether they are intact shows when they are downloaded."""
         catalog = self._reached()
         return catalog.present(oids) if catalog is not None else set()
 

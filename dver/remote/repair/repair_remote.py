@@ -1,8 +1,8 @@
-"""Repairing a remote: what is damaged is withdrawn, and good copies are pushed again in new packs.
+"""Repair of a remote: withdraws damaged packs, and pushes good copies of their objects again in new packs.
 
-A new index takes the place of all that list something damaged or missing. It lists their good packs and the new ones,
-but no object below which something is missing, so that the next push of a clone that has it sends it again. The old
-indexes and the damaged packs are condemned once it is there (docs/format/remote.md, "Order of a repair").
+A new index replaces all indexes that list something damaged or missing. It lists their intact packs and the new ones,
+without the objects below which something is missing: the next push from a clone that has it uploads it again. Then the
+old indexes and the damaged packs are condemned (docs/format/remote.md, "Order of a repair").
 """
 
 from __future__ import annotations
@@ -26,111 +26,111 @@ from dver.remote.index.condemned_lists import put_condemned_list, withdraw
 from dver.remote.index.contents import list_contents
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.repair.check import below
-from dver.remote.repair.inventory import RemoteInventory, changed, remote_footer
+from dver.remote.repair.inventory import RemoteInventory, changed_error, remote_footer
 from dver.remote.repair.remote_source import RemoteFrames
 from dver.remote.storage import MissingKey
 from dver.store.repair.good_copies import CopySource, ObjectCopy
 from dver.store.store import Store
 
 Node = tuple[ObjectKind, Oid]
-"""An object as what an index lists it: a blob may have the bytes of a tree."""
+"""An object with its kind, since a blob may have the bytes of a tree."""
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteRepaired:
-    """What a repair did. `listed` is all that is listed afterwards; `sources` says where good copies came from."""
+class RepairResult:
+    """The result of a repair: the listed objects, and the source of each good copy by its label."""
 
     listed: frozenset[Oid]
     sources: Mapping[Oid, str]
-    taken_off: int
-    """Objects that were listed, and are not any more."""
+    delisted: int
+    """The number of objects that were listed before, but not any more."""
 
 
 def repair_remote(
-    found: RemoteInventory,
+    inventory: RemoteInventory,
     damaged_packs: Collection[Oid],
     sources: Sequence[CopySource],
     store: Store,
     catalog: Catalog,
     *,
-    wrong: Collection[tuple[Oid, int]] = (),
-) -> RemoteRepaired:
-    """Withdraw `damaged_packs` and the rows that are `wrong`, given by pack and offset, and push good copies again.
+    wrong_rows: Collection[tuple[Oid, int]] = (),
+) -> RepairResult:
+    """Withdraw `damaged_packs` and `wrong_rows`, given by pack and offset, and push good copies of their objects.
 
-    The copies come from the damaged packs themselves as far as their frames are whole, else from `sources`. Raises
-    RemoteError, also if others change the remote meanwhile; CorruptError for what a newer version wrote.
+    The copies are intact frames of the damaged packs, or come from `sources`. Raises RemoteError, also if another clone
+    changes the remote meanwhile; CorruptError for data of a newer dver.
     """
-    repair = _Repair(found, damaged_packs, wrong, sources, store, catalog)
+    repair = _Repair(inventory, damaged_packs, wrong_rows, sources, store, catalog)
     before = repair.objects
     repair.replace_damaged()
     repair.remove_broken()
     repair.publish()
-    return RemoteRepaired(frozenset(oid for _, oid in repair.good), repair.sources, len(before - repair.good.keys()))
+    return RepairResult(frozenset(oid for _, oid in repair.intact), repair.sources, len(before - repair.intact.keys()))
 
 
 class _Repair:
-    """One repair. `good` has the rows of all objects that can be read, each with the packs in which it lies."""
+    """One repair. `intact` has the rows of each object in intact packs."""
 
     def __init__(
         self,
-        found: RemoteInventory,
+        inventory: RemoteInventory,
         damaged_packs: Collection[Oid],
-        wrong: Collection[tuple[Oid, int]],
+        wrong_rows: Collection[tuple[Oid, int]],
         sources: Sequence[CopySource],
         store: Store,
         catalog: Catalog,
     ) -> None:
-        self._found = found
-        self._damaged = frozenset(damaged_packs)
-        self._wrong = frozenset(wrong)
+        self._inventory = inventory
+        self._damaged_packs = frozenset(damaged_packs)
+        self._wrong_rows = frozenset(wrong_rows)
         self._sources = sources
         self._store = store
         self._catalog = catalog
         self._storage = catalog.storage
-        self._sizes = dict(found.state.packs)
+        self._sizes = dict(inventory.state.packs)
         self._reader = RemoteReader(store, self._storage, self._sizes, jobs=catalog.jobs, strict=False)
         self._new: set[Oid] = set()
-        """Packs that no index lists yet."""
+        """Intact packs that no index lists yet."""
         self._is_unique = False
-        """Does the new index list a pack that no other index ever listed? Then its name is new, too: two repairs that
-        see the same must not write the same index, which one may withdraw and the other rely on."""
+        """True if a pack was uploaded, which gives the new index a name that none ever had. Two repairs must not write
+        the same index, which one of them may withdraw and the other rely on."""
         self._below: dict[Node, set[Node]] = {}
-        self._doubtful: dict[Node, list[RemoteRow]] = defaultdict(list)
-        """Rows in damaged packs."""
-        self.good: dict[Node, list[RemoteRow]] = defaultdict(list)
+        self._damaged_rows: dict[Node, list[RemoteRow]] = defaultdict(list)
+        """The rows in damaged or missing packs, and the wrong ones."""
+        self.intact: dict[Node, list[RemoteRow]] = defaultdict(list)
         self.sources: dict[Oid, str] = {}
-        condemned = found.condemned
-        for row in found.state.rows():
-            if row.listed_by not in condemned or self._is_good(row):
+        condemned = inventory.condemned
+        for row in inventory.state.rows():
+            if row.listed_by not in condemned or self._is_intact(row):
                 self._add(row)
-        self.objects = self.good.keys() | self._doubtful.keys()
-        if found.damaged_indexes:
+        self.objects = self.intact.keys() | self._damaged_rows.keys()
+        if inventory.damaged_indexes:
             self._add_unlisted()
 
-    # -- what is there
+    # -- objects on the remote
 
     def _add(self, row: RemoteRow) -> None:
         node = row.kind, row.oid
-        if self._is_good(row):
-            self.good[node].append(row)
+        if self._is_intact(row):
+            self.intact[node].append(row)
             self._reader.add([row])
         else:
-            self._doubtful[node].append(row)
+            self._damaged_rows[node].append(row)
 
-    def _is_good(self, row: RemoteRow) -> bool:
-        is_there = row.pack in self._sizes and row.pack not in self._damaged
-        return is_there and (row.pack, row.offset) not in self._wrong
+    def _is_intact(self, row: RemoteRow) -> bool:
+        is_there = row.pack in self._sizes and row.pack not in self._damaged_packs
+        return is_there and (row.pack, row.offset) not in self._wrong_rows
 
     def _add_unlisted(self) -> None:
-        """The packs of damaged indexes, by their footers."""
-        for name in set(self._found.unlisted) - self._found.condemned:
+        """Add the packs of damaged indexes by their footers."""
+        for name in set(self._inventory.unlisted) - self._inventory.condemned:
             try:
                 self._add_pack(name, remote_footer(self._storage, name, self._sizes[name]))
             except (CorruptError, MissingKey):
                 continue
 
     def _add_pack(self, name: Oid, rows: Sequence[Row]) -> None:
-        if name not in self._damaged:
+        if name not in self._damaged_packs:
             self._new.add(name)
         for oid, kind, codec, offset, raw_size, stored_size, _ in rows:
             self._add(RemoteRow(oid, name, name, offset, kind, codec, raw_size, stored_size))
@@ -138,22 +138,22 @@ class _Repair:
     # -- good copies
 
     def replace_damaged(self) -> None:
-        """Put copies of all that is listed or needed, and lies in no good pack, as far as there are any."""
+        """Upload copies of all objects that are listed or needed and lie in no intact pack, as far as there are any."""
         asked: set[Node] = set()
         self._read_below()
-        while wanted := (self._doubtful.keys() | self._needed()) - self.good.keys() - asked:
-            self._put(self._copies(wanted))
+        while wanted := (self._damaged_rows.keys() | self._needed()) - self.intact.keys() - asked:
+            self._upload(self._find_copies(wanted))
             self._read_below()
             asked |= wanted
 
-    def _put(self, objects: Iterable[tuple[Oid, ObjectCopy]]) -> None:
+    def _upload(self, objects: Iterable[tuple[Oid, ObjectCopy]]) -> None:
         for made in put_packs(objects, self._storage, self._store):
             self._is_unique = True
             self._sizes[made.ref.name] = made.ref.size
             self._add_pack(made.ref.name, made.rows)
 
-    def _copies(self, wanted: Collection[Node]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        rows = [row for node in wanted for row in self._doubtful.get(node, ()) if row.pack in self._sizes]
+    def _find_copies(self, wanted: Collection[Node]) -> Iterator[tuple[Oid, ObjectCopy]]:
+        rows = [row for node in wanted for row in self._damaged_rows.get(node, ()) if row.pack in self._sizes]
         own = RemoteFrames(self._storage, rows, self._sizes, jobs=self._catalog.jobs)
         missing = set(wanted)
         for source in (own, *self._sources):
@@ -163,53 +163,53 @@ class _Repair:
                     self.sources[oid] = source.label
                     yield oid, copy
 
-    # -- what needs what
+    # -- references between objects
 
     def _needed(self) -> set[Node]:
-        return {node for needing, below in self._below.items() if needing in self.good for node in below}
+        return {node for needing, below in self._below.items() if needing in self.intact for node in below}
 
     def _read_below(self) -> None:
-        """Learn what objects name: trees from the store if it has them, recipes as the remote has them."""
-        leading = {
-            node for node, rows in self.good.items() if any(row.names_others for row in rows)
+        """Read the objects that trees and recipes name."""
+        naming = {
+            node for node, rows in self.intact.items() if any(row.names_others for row in rows)
         } - self._below.keys()
-        for oid, content in self._reader.trees([oid for kind, oid in leading if kind is ObjectKind.TREE]):
+        for oid, content in self._reader.trees([oid for kind, oid in naming if kind is ObjectKind.TREE]):
             self._below[ObjectKind.TREE, oid] = set(below(content))
-        for oid, recipe in self._reader.recipes([oid for kind, oid in leading if kind is ObjectKind.BLOB]):
+        for oid, recipe in self._reader.recipes([oid for kind, oid in naming if kind is ObjectKind.BLOB]):
             self._below.setdefault((ObjectKind.BLOB, oid), set()).update(below(recipe))
 
     def remove_broken(self) -> None:
-        """Take out of `good` what names something that is missing, directly or not, or cannot be read."""
+        """Remove objects from `intact` that cannot be read, or below which something is missing."""
         above: dict[Node, list[Node]] = defaultdict(list)
         for node, named in self._below.items():
             for one in named:
                 above[one].append(node)
-        unread = self.good.keys() - self._below.keys()
-        pending = [node for node in unread if any(row.names_others for row in self.good[node])]
-        pending += above.keys() - self.good.keys()
+        unread = self.intact.keys() - self._below.keys()
+        pending = [node for node in unread if any(row.names_others for row in self.intact[node])]
+        pending += above.keys() - self.intact.keys()
         while pending:
             node = pending.pop()
-            self.good.pop(node, None)
-            pending += [one for one in above.pop(node, ()) if one in self.good]
+            self.intact.pop(node, None)
+            pending += [one for one in above.pop(node, ()) if one in self.intact]
 
     # -- the new index
 
     def publish(self) -> None:
-        """Put the new index, then withdraw the old ones and the damaged packs. Nothing, if there are none."""
+        """Write the new index, and withdraw the old ones and the damaged packs. Does nothing if there are none."""
         old = self._affected()
-        damaged = sorted(self._damaged - self._found.condemned)
-        if not (old or damaged or self._new or self._found.damaged):
+        damaged = sorted(self._damaged_packs - self._inventory.condemned)
+        if not (old or damaged or self._new or self._inventory.damaged):
             return
         self._check()
         if old or self._new:
             self._publish(old)
         if old or damaged:
-            # Due at once: a push that relies on them sees so when it looks again, and sends its objects again.
+            # Due at once, so that a push that relies on them uploads its objects again when it confirms its index.
             names = tuple(sorted(index.name for index in old))
             put_condemned_list(
                 Condemned(int(remote_time(self._storage)), tuple(damaged), names, grace=0), self._storage
             )
-        for key in self._found.damaged:
+        for key in self._inventory.damaged:
             self._storage.delete(key)
         refresh_listing(self._storage)
         self._catalog.refresh()
@@ -220,7 +220,7 @@ class _Repair:
             return
         if not self._is_unique:
             nonce = os.urandom(16)
-            self._put([(Oid.of(nonce), ObjectCopy(ObjectKind.BLOB, Codec.RAW, len(nonce), nonce))])
+            self._upload([(Oid.of(nonce), ObjectCopy(ObjectKind.BLOB, Codec.RAW, len(nonce), nonce))])
             index = self._index(old)
         written = self._catalog.publish(index)
         try:
@@ -231,39 +231,39 @@ class _Repair:
             raise
 
     def _affected(self) -> list[IndexSummary]:
-        """The indexes that list or name something that is not good."""
-        names = {row.listed_by for row in self._found.state.rows() if not self._is_kept(row)}
-        oids = {oid for _, oid in self.good}
+        """The indexes with a row, root or pack that is not intact."""
+        names = {row.listed_by for row in self._inventory.state.rows() if not self._is_kept(row)}
+        oids = {oid for _, oid in self.intact}
         return [
             index
-            for index in self._found.visible
+            for index in self._inventory.visible
             if index.name in names
             or not oids.issuperset(index.roots)
-            or not self._damaged.isdisjoint(ref.name for ref in index.packs)
+            or not self._damaged_packs.isdisjoint(ref.name for ref in index.packs)
         ]
 
     def _is_kept(self, row: RemoteRow) -> bool:
-        return (row.kind, row.oid) in self.good and self._is_good(row)
+        return (row.kind, row.oid) in self.intact and self._is_intact(row)
 
     def _index(self, old: Sequence[IndexSummary]) -> RemoteIndex:
-        """What the `old` indexes listed and is good, and what is in new packs."""
+        """The index of the intact objects in packs of the `old` indexes and in new packs."""
         listed = {ref.name for index in old for ref in index.packs} | self._new
         rows: dict[Oid, RemoteRow] = {}
-        for (_, oid), places in self.good.items():
+        for (_, oid), places in self.intact.items():
             mine = [row for row in places if row.pack in listed]
             if mine:
                 rows.setdefault(oid, mine[0])
         roots = {root for index in old for root in index.roots}
-        if self._found.damaged_indexes:
-            # Nobody else knows which roots a damaged index named: what nothing names is one.
+        if self._inventory.damaged_indexes:
+            # The roots of damaged indexes are lost. Objects that nothing names take their place.
             named = {oid for nodes in self._below.values() for _, oid in nodes}
             roots |= {oid for oid, row in rows.items() if row.pack in self._new and oid not in named}
-        kept = {oid for _, oid in self.good}
+        kept = {oid for _, oid in self.intact}
         return _index_of(roots & kept, rows, self._sizes)
 
     def _check(self) -> None:
-        if not list_contents(self._storage).is_unchanged_since(self._found.seen):
-            raise changed(self._storage)
+        if not list_contents(self._storage).is_unchanged_since(self._inventory.contents):
+            raise changed_error(self._storage)
 
 
 def _index_of(roots: Collection[Oid], rows: Mapping[Oid, RemoteRow], sizes: Mapping[Oid, int]) -> RemoteIndex:
