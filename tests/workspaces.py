@@ -19,7 +19,7 @@ from dver.ops.track.checkout import CheckoutResult, checkout
 from dver.ops.track.init import init
 from dver.repo import Repository
 from dver.store.trees.compare import TreeChange
-from dver.workspace.checkout.restore import Restored
+from dver.workspace.checkout.restore import CheckoutSummary
 from dver.workspace.state.data_state import DataState
 
 Content = tuple[str, bytes]
@@ -88,7 +88,7 @@ class Project:
         with self.opened() as repo:
             return add(repo, paths, cwd=cwd or self.root, update=update, dry_run=dry_run, force=force)
 
-    def checkout(self, *paths: str, rev: str | None = None, force: bool = False) -> Restored:
+    def checkout(self, *paths: str, rev: str | None = None, force: bool = False) -> CheckoutSummary:
         """See `dver.ops.track.checkout`."""
         with self.opened() as repo:
             return checkout(repo, paths, cwd=self.root, rev=rev, force=force).restored
@@ -131,7 +131,7 @@ class Project:
         self.add(*paths)
         return self.commit(message)
 
-    def switch(self, rev: str) -> Restored:
+    def switch(self, rev: str) -> CheckoutSummary:
         """`git checkout REV`, then `dver checkout`."""
         self.git("checkout", "--quiet", rev)
         return self.checkout()

@@ -27,9 +27,9 @@ from dver.store.objects.database import Database
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import can_reflink
 from dver.store.objects.packs import PackWriter
-from dver.workspace.checkout.restore import Restored
-from dver.workspace.files.file_writer import FileMaker, Made
-from dver.workspace.files.plan import Kept, Why
+from dver.workspace.checkout.restore import CheckoutSummary
+from dver.workspace.files.file_writer import FileWriter, WrittenFiles
+from dver.workspace.files.plan import KeepReason, KeptPath
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/sub/deep": b"deep"}
 V2 = {"data/same": b"same", "data/edited": b"three", "data/new": b"new", "data/sub/deep": b"deeper"}
@@ -104,16 +104,16 @@ def test_work_saved_while_many_files_are_checked_out_is_kept(project: Project, m
     for version in (b"old", b"new"):
         write(project.root, dict.fromkeys(paths, version))
         project.save(*paths)
-    make = FileMaker.make
+    make = FileWriter.make
 
-    def edit_meanwhile(maker: FileMaker, entries: Sequence[Entry]) -> Made:
+    def edit_meanwhile(maker: FileWriter, entries: Sequence[Entry]) -> WrittenFiles:
         made = make(maker, entries)
         write(project.root, {paths[2]: b"edited"})
         return made
 
-    monkeypatch.setattr(FileMaker, "make", edit_meanwhile)
+    monkeypatch.setattr(FileWriter, "make", edit_meanwhile)
     done = project.checkout("many", rev="HEAD~1")
-    assert done.kept == (Kept(paths[2].encode(), Why.EDITED),)
+    assert done.kept == (KeptPath(paths[2].encode(), KeepReason.EDITED),)
     assert done.updated == 3
     assert [(project.root / path).read_bytes() for path in paths] == [b"old", b"old", b"edited", b"old"]
     assert project.leftovers() == []
@@ -128,9 +128,9 @@ def test_many_files_are_made_in_batches(project: Project, monkeypatch: pytest.Mo
     shutil.rmtree(project.root / "many")
     project.git("checkout", "many")
     sizes: list[int] = []
-    make = FileMaker.make
+    make = FileWriter.make
 
-    def fail_once(maker: FileMaker, entries: Sequence[Entry]) -> Made:
+    def fail_once(maker: FileWriter, entries: Sequence[Entry]) -> WrittenFiles:
         sizes.append(len(entries))
         made = make(maker, entries)
         if len(sizes) == 2:
@@ -138,7 +138,7 @@ def test_many_files_are_made_in_batches(project: Project, monkeypatch: pytest.Mo
             made.failures.append((entries[0], CorruptError("object is corrupt")))
         return made
 
-    monkeypatch.setattr(FileMaker, "make", fail_once)
+    monkeypatch.setattr(FileWriter, "make", fail_once)
     done = project.checkout("many")
     assert sizes == [2, 2, 1]
     assert [(lost.path, lost.entry.name) for lost in done.lost] == [(b"many/2.bin", b"2.bin")]
@@ -154,7 +154,7 @@ def test_data_follows_the_pointers_there_and_back(project: Project) -> None:
         assert restored.kept == restored.lost == ()
         assert contents(project) == flat(version)
         assert project.is_unchanged()
-    assert project.checkout() == Restored(0, 0, 0, (), ())
+    assert project.checkout() == CheckoutSummary(0, 0, 0, (), ())
 
 
 def test_the_summary_counts_files(project: Project) -> None:
@@ -240,7 +240,7 @@ def test_unsaved_changes_are_kept_and_the_rest_is_brought_up_to_date(project: Pr
 def test_work_in_a_file_that_the_new_version_does_not_have_is_kept(project: Project) -> None:
     write(project.root, {"data/new": b"better"})
     restored = project.switch("v1")
-    assert restored.kept == (Kept(b"data/new", Why.MODIFIED, diverged=True),)
+    assert restored.kept == (KeptPath(b"data/new", KeepReason.MODIFIED, diverged=True),)
     assert contents(project) == {**flat(V1), "new": b"better"}
 
 
@@ -263,7 +263,7 @@ def test_an_ignored_file_in_the_way_is_never_overwritten_unseen(project: Project
     (project.root / ".dverignore").write_text("gone\nnow/\n")
     write(project.root, {"data/gone": b"mine, and ignored"})
     restored = project.switch("v1")
-    assert restored.kept == (Kept(b"data/gone", Why.IN_THE_WAY, diverged=True),)
+    assert restored.kept == (KeptPath(b"data/gone", KeepReason.IN_THE_WAY, diverged=True),)
     assert contents(project)["gone"] == b"mine, and ignored"
     project.checkout(force=True)
     assert contents(project)["gone"] == b"gone"
@@ -279,7 +279,7 @@ def test_an_ignored_directory_in_the_way_of_a_file_stays(project: Project) -> No
     project.save("data", message="folder")
     write(project.root, {"data/thing/run.log": b"ignored"})
     restored = project.switch("file")
-    assert restored.kept == (Kept(b"data/thing", Why.IN_THE_WAY, diverged=True),)
+    assert restored.kept == (KeptPath(b"data/thing", KeepReason.IN_THE_WAY, diverged=True),)
     assert contents(project) == {"thing/run.log": b"ignored"}
 
 

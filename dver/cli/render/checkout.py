@@ -10,9 +10,9 @@ from dver.cli.errors import error_line
 from dver.cli.render import terminal
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.phrasing import join_limited, quoted
-from dver.workspace.checkout.restore import Restored
-from dver.workspace.files.content_writer import Lost
-from dver.workspace.files.plan import Kept, Why
+from dver.workspace.checkout.restore import CheckoutSummary
+from dver.workspace.files.content_writer import LostFile
+from dver.workspace.files.plan import KeepReason, KeptPath
 
 if TYPE_CHECKING:
     from dver.ops.git.follow import FollowResult
@@ -22,7 +22,7 @@ _ARGUMENTS: Final = 5
 """Advice names at most this many paths in a command."""
 
 
-def exit_code_of(restored: Restored) -> int:
+def exit_code_of(restored: CheckoutSummary) -> int:
     """0 for a complete checkout, otherwise the code of the worst problem."""
     if any(isinstance(one.error, CorruptError) for one in restored.lost):
         return CorruptError.exit_code
@@ -33,7 +33,7 @@ def exit_code_of(restored: Restored) -> int:
 
 def print_restored(
     ctx: Context,
-    restored: Restored,
+    restored: CheckoutSummary,
     *,
     shown: Callable[[bytes], str],
     rev: str | None = None,
@@ -76,7 +76,7 @@ def print_followed(ctx: Context, result: FollowResult) -> None:
         print_restored(ctx, done, shown=terminal.printable, label="dver: files")
 
 
-def _print_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str]) -> None:
+def _print_kept(ctx: Context, restored: CheckoutSummary, shown: Callable[[bytes], str]) -> None:
     if not restored.kept:
         return
     ctx.warn(f"kept {terminal.count(len(restored.kept), 'path')} with unsaved changes:")
@@ -85,11 +85,13 @@ def _print_kept(ctx: Context, restored: Restored, shown: Callable[[bytes], str])
         ctx.note(f"  {line}")
 
 
-def _why(kept: Kept) -> str:
-    return "modified here and in the new version" if kept.diverged and kept.why is Why.MODIFIED else kept.why.value
+def _why(kept: KeptPath) -> str:
+    return (
+        "modified here and in the new version" if kept.diverged and kept.why is KeepReason.MODIFIED else kept.why.value
+    )
 
 
-def _deciding(restored: Restored, shown: Callable[[bytes], str]) -> Iterator[str]:
+def _deciding(restored: CheckoutSummary, shown: Callable[[bytes], str]) -> Iterator[str]:
     """The commands that save or discard kept files. `dver add` needs --force for files that the new version changes."""
     diverged = [kept.path for kept in restored.kept if kept.diverged]
     if diverged and not any(restored.makers):
@@ -112,7 +114,7 @@ def _saving(makers: Sequence[str | None]) -> Iterator[str]:
 
 
 def _print_lost(
-    ctx: Context, restored: Restored, shown: Callable[[bytes], str], rev: str | None, *, pulled: bool
+    ctx: Context, restored: CheckoutSummary, shown: Callable[[bytes], str], rev: str | None, *, pulled: bool
 ) -> None:
     if not restored.lost:
         return
@@ -133,5 +135,5 @@ def _print_lost(
         ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")
 
 
-def _damage(lost: Lost) -> str:
+def _damage(lost: LostFile) -> str:
     return "  (the store's copy is damaged)" if isinstance(lost.error, CorruptError) else ""

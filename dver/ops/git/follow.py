@@ -19,9 +19,9 @@ from dver.repo import Repository
 from dver.sharing.download import get_targets
 from dver.sharing.prefetch import prefetch
 from dver.tracking.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
-from dver.workspace.changes.moved_data import note_changes_of_git
+from dver.workspace.changes.moved_data import record_changes_of_git
 from dver.workspace.checkout.incremental import plan_update, update
-from dver.workspace.checkout.restore import Restored, Wish, together
+from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined
 from dver.workspace.state.followed import Followed, index_signature
 
 
@@ -29,7 +29,7 @@ from dver.workspace.state.followed import Followed, index_signature
 class FollowResult:
     """What was done; paths are relative to the top of the Git worktree."""
 
-    restored: Restored
+    restored: CheckoutSummary
     unread: tuple[CorruptError, ...] = ()
     """Why pointers and locks cannot be read, but for those that Git could not merge."""
     not_fetched: tuple[DverError, ...] = ()
@@ -73,16 +73,19 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
     if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
         undecided = undecided | (known - entries.keys())
-    note_changes_of_git(top, index, seen.tracked)
+    record_changes_of_git(top, index, seen.tracked)
     plan = plan_following(entries, undecided, top.state.followed.marks, top.state.placed)
     parts, errors = [], []
     for repo, bring, gone in _by_project(top, plan):
         with repo:
             errors += _fetch(repo, [seen.tracked[path] for path in bring], progress)
-            wishes = [*(Wish(path, plan.bring[path]) for path in bring), *(Wish(path, None) for path in gone)]
+            wishes = [
+                *(CheckoutTarget(path, plan.bring[path]) for path in bring),
+                *(CheckoutTarget(path, None) for path in gone),
+            ]
             parts.append(update(repo, wishes, progress=progress))
     top.state.write_followed(Followed(plan.marks, signature))
-    return FollowResult(together(parts), seen.unread, tuple(errors))
+    return FollowResult(joined(parts), seen.unread, tuple(errors))
 
 
 def _sources(known: Iterable[bytes]) -> Iterator[bytes]:
@@ -141,7 +144,7 @@ def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> 
     if not tracked or not repo.config.hooks_fetch:
         return []
     whole = [Target(one) for one in tracked if one.path not in repo.state.partial]
-    parts = [Wish(one.path, one.entry) for one in tracked if one.path in repo.state.partial]
+    parts = [CheckoutTarget(one.path, one.entry) for one in tracked if one.path in repo.state.partial]
     try:
         results = get_targets(repo, whole, progress=progress)
         remotes = [one.pointer.remote for one in tracked]

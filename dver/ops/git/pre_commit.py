@@ -22,8 +22,8 @@ from dver.gitflow.commit.lock_checks import (
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
 from dver.tracking.targets import SUFFIX, Target, data_of, in_worktree, load
-from dver.workspace.changes.moved_data import note_moved
-from dver.workspace.changes.quick_check import Changed, changed_data
+from dver.workspace.changes.moved_data import record_moved
+from dver.workspace.changes.quick_check import ChangedData, changed_data
 from dver.workspace.state.data_state import DataState
 
 
@@ -79,7 +79,7 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     )
 
 
-def _out_of_date(repo: Repository, found: Sequence[Changed]) -> tuple[OutOfDate, ...]:
+def _out_of_date(repo: Repository, found: Sequence[ChangedData]) -> tuple[OutOfDate, ...]:
     if not found:
         return ()
     in_store = presence_of(repo, [one.pointer for one in found]).in_store
@@ -103,7 +103,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
     contents = contents_of(repo.git, pointers.values()) if pointers else {}
     tracked, problems = read_staged(repo, pointers.values(), contents)
     if tracked:
-        note_moved(repo, tracked)
+        record_moved(repo, tracked)
     problems += [*broken, *pointers_without_data(repo, tracked, pointers)]
     problems += too_large(repo, others)
     outputs = {one.path: one for lock in locks for one in lock.outputs}
@@ -127,13 +127,13 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
     """Add the data at `paths`, and stage its pointers for this commit."""
     # With what writes to the store: a commit that adds nothing need not wait for that.
-    from dver.workspace.add.add import Request, keep
+    from dver.workspace.add.add import AddRequest, store_and_record
     from dver.workspace.scan.hash_or_store import storing_pool
 
     with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
         tracked = in_worktree(repo)
-        requests = [Request(path, Target(tracked[path])) for path in paths if path in tracked]
-        added = keep(repo, tracked, requests, pool, remote=None, progress=progress)
+        requests = [AddRequest(path, Target(tracked[path])) for path in paths if path in tracked]
+        added = store_and_record(repo, tracked, requests, pool, remote=None, progress=progress)
     written = [name for one in added for name in (one.path + SUFFIX, _ignore_file(one.path))]
     also_in_real_index(repo.git, sorted(set(written)))
     return [one.path for one in added]

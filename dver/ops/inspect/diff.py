@@ -14,7 +14,7 @@ from dver.store.trees.compare import TreeChange, TreeReader, compare, find, with
 from dver.tracking.browse import at_revision, reader_of
 from dver.tracking.partial_directories import completed
 from dver.tracking.targets import Target, Tracked, in_commit, select
-from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
 
@@ -66,10 +66,12 @@ def _out_of_date(
 ) -> list[bytes]:
     """The places whose pointer moved, and that have what dver placed there before."""
     placed = repo.state.placed
-    moved = [one for one in targets if one.tracked.path in tracked and has_moved(Place.of(one), placed)]
+    moved = [one for one in targets if one.tracked.path in tracked and pointer_moved(RecordedData.of(one), placed)]
     states = ((one, repo.workspace.scan(one.path, HashOnly(), progress=progress)) for one in moved)
     return [
-        one.path for one, snapshot in states if state_of(repo, Place.of(one), snapshot, placed) is DataState.OUT_OF_DATE
+        one.path
+        for one, snapshot in states
+        if state_of(repo, RecordedData.of(one), snapshot, placed) is DataState.OUT_OF_DATE
     ]
 
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from dver.pipelines.workspace.status import Prospect
     from dver.store.trees.compare import TreeChange
     from dver.tracking.availability import Asked, Presence
-    from dver.workspace.changes.data_changes import Examined
+    from dver.workspace.changes.data_changes import DataChanges
 
-_Examine = Callable[[bytes, Pointer], "Examined"]
+_Examine = Callable[[bytes, Pointer], "DataChanges"]
 
 
 _STAGES: Final = os.fsencode(FILE_NAME)
@@ -253,18 +253,18 @@ def _look(
     """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
     from dver.tracking.availability import presence_of
-    from dver.workspace.changes.data_changes import Examined, examine, unchanged_files
+    from dver.workspace.changes.data_changes import DataChanges, compare_with_pointer, unchanged_files
 
     unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
 
     placed = repo.state.placed
     complete: set[bytes] = set()
 
-    def look(path: bytes, pointer: Pointer) -> Examined:
+    def look(path: bytes, pointer: Pointer) -> DataChanges:
         if path in unchanged:
-            found = Examined(unchanged[path], DataState.UNCHANGED)
+            found = DataChanges(unchanged[path], DataState.UNCHANGED)
         else:
-            found = examine(repo, path, pointer, placed, progress)
+            found = compare_with_pointer(repo, path, pointer, placed, progress)
         if found.is_complete:
             complete.add(path)
         # Stages are judged by what data that is out of date will be.
@@ -292,7 +292,9 @@ def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
     return replace(one, partial=is_part(repo, one.path, one.pointer.entry(one.path)))
 
 
-def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, examine: _Examine) -> PathStatus:
+def _one(
+    repo: Repository, path: bytes, places: _Places, presence: Presence, compare_with_pointer: _Examine
+) -> PathStatus:
     disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
     staged = _state(change.old, change.new) if change else None
     unstaged = _state(index, _version(disk) if disk else None)
@@ -300,7 +302,7 @@ def _one(repo: Repository, path: bytes, places: _Places, presence: Presence, exa
     stage, lock = (maker.shown(repo), maker.lock) if maker is not None else (None, None)
     if disk is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
-    found = examine(path, disk.pointer)
+    found = compare_with_pointer(path, disk.pointer)
     return PathStatus(
         path,
         staged,

@@ -31,7 +31,7 @@ from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.locks import Locks
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stages
 from dver.repo import Repository
-from dver.workspace.checkout.restore import Wish, restore
+from dver.workspace.checkout.restore import CheckoutTarget, restore
 
 
 class Outcome(Enum):
@@ -131,7 +131,7 @@ class _Trial:
         for (folder, path), item in items.items():
             place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
             if not os.path.lexists(self._repo.layout.absolute(place)) and self._repo.store.present([item.oid]):
-                wishes[place] = Wish(place, item.entry)
+                wishes[place] = CheckoutTarget(place, item.entry)
         # What is in something else that is wished for comes with it.
         outer = [one for place, one in wishes.items() if not any(place.startswith(other + b"/") for other in wishes)]
         with self._repo.exclusive():

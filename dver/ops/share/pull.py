@@ -14,7 +14,7 @@ from dver.repo import Repository
 from dver.sharing.download import get_runs, get_targets
 from dver.tracking.revision_scope import CURRENT, Scope, targets_in
 from dver.workspace.checkout.checkout import check_out
-from dver.workspace.checkout.restore import Restored
+from dver.workspace.checkout.restore import CheckoutSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class PullResult:
     """What was downloaded, and what checking it out did; nothing was checked out in a dry run."""
 
     remotes: tuple[DownloadResult, ...]
-    restored: Restored | None
+    restored: CheckoutSummary | None
 
 
 def pull(

@@ -14,8 +14,8 @@ from dver.store.trees.compare import find
 from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
 from dver.tracking.trackable import check_git, check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
-from dver.workspace.add.add import Added, Request, keep, take
-from dver.workspace.add.out_of_date_requests import is_behind, requests_behind
+from dver.workspace.add.add import AddedPointer, AddRequest, scan_requests, store_and_record
+from dver.workspace.add.out_of_date_requests import out_of_date_error, out_of_date_states
 from dver.workspace.scan.hash_or_store import storing_pool
 from dver.workspace.state.data_state import DataState
 
@@ -24,7 +24,7 @@ from dver.workspace.state.data_state import DataState
 class AddResult:
     """What was added, or with a dry run would be."""
 
-    added: tuple[Added, ...]
+    added: tuple[AddedPointer, ...]
     dry_run: bool
     absent: tuple[bytes, ...] = ()
     """Tracked data that `update` skipped: it is not in the workspace."""
@@ -63,14 +63,14 @@ def add(
         links = [request for request in requests if update and is_link(repo, request.path)]
         there = [request for request in requests if request not in links and _is_there(repo, request)]
         absent = tuple(one.path for one in requests if one not in there and one not in links)
-        behind = {} if force else requests_behind(repo, there, update=update, progress=progress)
+        behind = {} if force else out_of_date_states(repo, there, update=update, progress=progress)
         if behind and not update:
-            raise next(is_behind(repo, one, behind[one.path]) for one in there if one.path in behind)
+            raise next(out_of_date_error(repo, one, behind[one.path]) for one in there if one.path in behind)
         present = [request for request in there if request.path not in behind]
         if dry_run:
-            added = take(repo, tracked, present, None, remote=remote, progress=progress).added
+            added = scan_requests(repo, tracked, present, None, remote=remote, progress=progress).added
         else:
-            added = keep(repo, tracked, present, pool, remote=remote, progress=progress)
+            added = store_and_record(repo, tracked, present, pool, remote=remote, progress=progress)
     return AddResult(
         tuple(added),
         dry_run,
@@ -81,17 +81,17 @@ def add(
     )
 
 
-def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
+def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[AddRequest]:
     found = select(repo, tracked, paths, cwd)
     named = {data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
     refuse_outputs(repo, [target for target in found if target.path in named])
     for target in found:
         if target.path in named and not target.inside and is_link(repo, target.path):
             raise replaced_by_link(repo, target.path)
-    return [Request(target.path, target) for target in found if target.tracked.maker is None]
+    return [AddRequest(target.path, target) for target in found if target.tracked.maker is None]
 
 
-def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[Request]:
+def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[AddRequest]:
     if not paths:
         raise UsageError(
             "nothing to add", why="no path was given", fix="dver add PATH…, or `dver add -u` for all changes"
@@ -108,12 +108,12 @@ def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequenc
             check_inside(repo, target, text)
             if not _exists(repo, path) and not _is_recorded(repo, target):
                 raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
-        requests[path] = Request(path, target)
+        requests[path] = AddRequest(path, target)
     check_git(repo, outermost)
     return list(requests.values())
 
 
-def _is_there(repo: Repository, request: Request) -> bool:
+def _is_there(repo: Repository, request: AddRequest) -> bool:
     # A place inside of a tracked directory that is gone is a deletion; tracked data that is gone is not here at all.
     inside = request.target is not None and bool(request.target.inside)
     return inside or _exists(repo, request.path)

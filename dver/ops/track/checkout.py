@@ -14,14 +14,14 @@ from dver.tracking.browse import entry_at
 from dver.tracking.revision_scope import Scope, targets_in
 from dver.tracking.targets import Target
 from dver.workspace.checkout.checkout import check_out
-from dver.workspace.checkout.restore import Restored, Wish, restore
+from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutResult:
     """What was done; paths are relative to the top of the Git worktree, or to where `to` said."""
 
-    restored: Restored
+    restored: CheckoutSummary
     rev: str | None
     to: Path | None
 
@@ -56,9 +56,11 @@ def checkout(
     return CheckoutResult(restored, rev, None)
 
 
-def _elsewhere(repo: Repository, targets: Sequence[Target], to: Path, *, force: bool, progress: Progress) -> Restored:
+def _elsewhere(
+    repo: Repository, targets: Sequence[Target], to: Path, *, force: bool, progress: Progress
+) -> CheckoutSummary:
     if to.exists() and not to.is_dir():
         raise UsageError(f"{os.fspath(to)!r} is no folder", fix="name a folder, new or not")
     to.mkdir(parents=True, exist_ok=True)
-    wishes = [Wish(target.path, entry_at(repo, target)) for target in targets]
+    wishes = [CheckoutTarget(target.path, entry_at(repo, target)) for target in targets]
     return restore(repo, wishes, force=force, root=os.fsencode(to.resolve()), progress=progress)

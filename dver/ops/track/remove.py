@@ -24,7 +24,7 @@ from dver.tracking.pointer_files import TRIES, SweptError, write_pointers
 from dver.tracking.targets import Target, in_worktree, select
 from dver.tracking.trackable import refuse_outputs
 from dver.workspace.files.apply import Destination, apply_plan
-from dver.workspace.files.plan import CheckoutPlan, Subject, files_in, plan_checkout
+from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, files_in, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.placed import after_rewrite
 
@@ -176,7 +176,7 @@ def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Pr
         if snapshot is not None:
             snapshots.append(snapshot)
             # Its own base: all of it may go that is saved, whoever put it there.
-            subjects.append(Subject(path, snapshot.root, None, (snapshot.root,)))
+            subjects.append(CheckoutSubject(path, snapshot.root, None, (snapshot.root,)))
     plan = plan_checkout(subjects, read=repo.workspace.trees(snapshots), saved=repo.store.present, force=force)
     if plan.keep:
         raise ConflictError(

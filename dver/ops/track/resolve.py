@@ -35,7 +35,7 @@ from dver.tracking.lock_outputs import outputs_in
 from dver.tracking.pointer_files import write_pointers
 from dver.tracking.targets import SUFFIX, data_of, data_path, decode, is_at_or_below
 from dver.workspace.checkout.incremental import plan_update, update
-from dver.workspace.checkout.restore import Restored, Wish, plan_restore, restore, together
+from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined, plan_restore, restore
 from dver.workspace.files.plan import CheckoutPlan
 
 
@@ -70,7 +70,7 @@ class ResolveResult:
     """Those of them whose data is not in the workspace, and was not downloaded."""
     written: tuple[bytes, ...] = ()
     """Files with one side's version, to look at."""
-    restored: Restored | None = None
+    restored: CheckoutSummary | None = None
     """What was done in the workspace."""
     whole: tuple[bytes, ...] = ()
     """Data of which one side was taken whole, as directories that a merge needs are not to be had."""
@@ -114,7 +114,7 @@ def resolve(
         resolved=tuple(one for result in results for one in result.resolved),
         left_out=tuple(one for result in results for one in result.left_out),
         written=tuple(one for result in results for one in result.written),
-        restored=together(restored) if restored else None,
+        restored=joined(restored) if restored else None,
         whole=tuple(one for result in results for one in result.whole),
         locks=tuple(one for result in results for one in result.locks),
         resolved_locks=tuple(one for result in results for one in result.resolved_locks),
@@ -210,17 +210,17 @@ class _Session:
             return self.still_open(conflicted, inside, merged)
         return self.finish(conflicted, merged, decisions, guard)
 
-    def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> Restored:
+    def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> CheckoutSummary:
         """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
         if written:
-            restore(self.repo, [Wish(one, None) for one in written], progress=self.progress)
+            restore(self.repo, [CheckoutTarget(one, None) for one in written], progress=self.progress)
         wishes, parts = self.wishes(entries)
         done = restore(self.repo, wishes, progress=self.progress)
-        return together([done, update(self.repo, parts, progress=self.progress)]) if parts else done
+        return joined([done, update(self.repo, parts, progress=self.progress)]) if parts else done
 
-    def wishes(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[Wish], list[Wish]]:
+    def wishes(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[CheckoutTarget], list[CheckoutTarget]]:
         """What is wished for at these paths: of all data, and of directories of which only parts are here."""
-        wishes = [Wish(at, one) for at, one in entries.items()]
+        wishes = [CheckoutTarget(at, one) for at, one in entries.items()]
         parts = [wish for wish in wishes if wish.path in self.repo.state.partial]
         return [wish for wish in wishes if wish not in parts], parts
 
@@ -258,7 +258,7 @@ class _Session:
             restored.append(self.bring(entries, written))
             forget_decisions(self.repo, path)
             resolved.append(path)
-        return ResolveResult(resolved=tuple(resolved), restored=together(restored) if restored else None)
+        return ResolveResult(resolved=tuple(resolved), restored=joined(restored) if restored else None)
 
     def look_at_lock(self, one: UnmergedLock, choice: MergeChoice | None) -> ResolveResult:
         """Do what is asked about one lock file."""
@@ -292,7 +292,7 @@ class _Session:
                 if entry is not None:
                     entries[path] = entry._replace(name=os.path.basename(path))
         self.download(conflicted.sides.pointers, entries, self.once_pushed(conflicted.path))
-        restored = restore(self.repo, [Wish(*one) for one in entries.items()], progress=self.progress)
+        restored = restore(self.repo, [CheckoutTarget(*one) for one in entries.items()], progress=self.progress)
         not_written = {*(one.path for one in restored.kept), *(one.path for one in restored.lost)}
         written = tuple(path for path in entries if path not in not_written)
         decisions.written = sorted({*decisions.written, *written})

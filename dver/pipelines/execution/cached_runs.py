@@ -16,7 +16,7 @@ from dver.pipelines.execution.outputs import make_room
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.evaluation import CachedRun, StageEvaluation
 from dver.repo import Repository
-from dver.workspace.checkout.restore import Wish, restore
+from dver.workspace.checkout.restore import CheckoutTarget, restore
 
 Fetch = Callable[[Sequence[LockedItem]], bool]
 """Return whether all of these items can be had; may download them."""
@@ -87,7 +87,7 @@ def put_back(
     stage's outputs, or None if content turned out to be lost."""
     make_room(repo, address, [one for one in hit.missing if one not in incomplete])
     wishes = [
-        Wish(os.fsencode(worktree_path(address.folder, one.path, one.mark)), hit.outs[one.path].entry)
+        CheckoutTarget(os.fsencode(worktree_path(address.folder, one.path, one.mark)), hit.outs[one.path].entry)
         for one in hit.missing
     ]
     with repo.exclusive():

@@ -15,7 +15,7 @@ from dver.pipelines.workspace.current import dep_places, out_places
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
 from dver.tracking.targets import Target, Tracked, in_worktree, is_at_or_below
-from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
 
@@ -53,7 +53,7 @@ class MovedData:
     @cached_property
     def _moved(self) -> list[Tracked]:
         tracked = in_worktree(self._repo).values()
-        return [one for one in tracked if has_moved(Place.of(Target(one)), self._placed)]
+        return [one for one in tracked if pointer_moved(RecordedData.of(Target(one)), self._placed)]
 
     def _at(self, places: Iterable[str]) -> list[Target]:
         """The data at, in or around `places`, of all whose pointer moved."""
@@ -69,7 +69,7 @@ class MovedData:
 
     def _state(self, target: Target) -> DataState:
         snapshot = self._repo.workspace.scan(target.path, HashOnly(), progress=self._progress)
-        return state_of(self._repo, Place.of(target), snapshot, self._placed)
+        return state_of(self._repo, RecordedData.of(target), snapshot, self._placed)
 
     def _error(self, behind: list[Target], what: str, why: str, otherwise: str | None = None) -> StageError:
         pointers = [one.tracked.pointer for one in behind]

@@ -25,13 +25,13 @@ from dver.tracking.trackable import replaced_by_link
 from dver.workspace.files.share_with_store import share_with_store
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.ignore import IgnoreRules
-from dver.workspace.scan.measure import size_of
+from dver.workspace.scan.measure import size_on_disk
 from dver.workspace.scan.scanner import Intake
 from dver.workspace.state.placed import after_rewrite
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddedPointer:
     """A pointer that was written. `before` is None for a new one. Paths are relative to the top of the Git worktree."""
 
     path: bytes
@@ -45,7 +45,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AddRequest:
     """A path to add: new data, tracked data, or a path inside of tracked data."""
 
     path: bytes
@@ -53,10 +53,10 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ScannedRequests:
     """The result of scanning all requests."""
 
-    added: list[Added]
+    added: list[AddedPointer]
     complete: frozenset[bytes]
     """Data paths whose tracked data is in the workspace completely."""
 
@@ -79,23 +79,23 @@ class _NewTrees:
         return lambda oid: read_directory(new.__getitem__, oid) if oid in new else stored(oid)
 
 
-def keep(
+def store_and_record(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
-    requests: Sequence[Request],
+    requests: Sequence[AddRequest],
     pool: WorkerPool,
     *,
     remote: str | None,
     progress: Progress,
-) -> list[Added]:
+) -> list[AddedPointer]:
     """Store the requested data and write its pointers. Call it within `repo.exclusive()`."""
     tries_left = TRIES
     while True:
         guard = GcGuard(repo.store)
-        taken = take(repo, tracked, requests, pool, remote=remote, progress=progress)
+        taken = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress)
         tries_left -= 1
         try:
-            _note_parts(repo, requests, taken.complete)
+            _record_partial(repo, requests, taken.complete)
             _record(repo, requests, taken.added, guard)
             break
         except SweptError:
@@ -106,7 +106,7 @@ def keep(
     return taken.added
 
 
-def _note_parts(repo: Repository, requests: Sequence[Request], complete: frozenset[bytes]) -> None:
+def _record_partial(repo: Repository, requests: Sequence[AddRequest], complete: frozenset[bytes]) -> None:
     """Record which directories are partial, before the data that dver placed is recorded."""
     tracked = [one.target.tracked for one in requests if one.target is not None]
     repo.state.record_partial(
@@ -114,15 +114,15 @@ def _note_parts(repo: Repository, requests: Sequence[Request], complete: frozens
     )
 
 
-def take(
+def scan_requests(
     repo: Repository,
     tracked: Mapping[bytes, Tracked],
-    requests: Sequence[Request],
+    requests: Sequence[AddRequest],
     pool: WorkerPool | None,
     *,
     remote: str | None,
     progress: Progress,
-) -> Taken:
+) -> ScannedRequests:
     """Scan the requests, into the store if there is a pool; returns the new pointers."""
     with ExitStack() as stack:
         intake: Intake = HashOnly()
@@ -137,7 +137,7 @@ def take(
         with repo.workspace.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
             steps = Steps(task)
             for request, size in zip(requests, sizes, strict=True):
-                if _take_one(repo, request, entries, trees, steps.step(size)):
+                if _scan_one(repo, request, entries, trees, steps.step(size)):
                     complete.add(request.path)
     added = []
     for path, entry in entries.items():
@@ -145,20 +145,20 @@ def take(
         pointer = Pointer.of(entry, before)
         if remote is not None:
             pointer = replace(pointer, remote=remote)
-        added.append(Added(path, before, pointer))
-    return Taken(added, frozenset(complete))
+        added.append(AddedPointer(path, before, pointer))
+    return ScannedRequests(added, frozenset(complete))
 
 
-def _size(repo: Repository, request: Request, ignore: IgnoreRules) -> int:
+def _size(repo: Repository, request: AddRequest, ignore: IgnoreRules) -> int:
     """A lower bound for the bytes to read: of tracked directories, most files are known."""
     place = repo.layout.absolute(request.path)
     if request.target is not None and os.path.isdir(place):
         return 0
-    return size_of(place, ignore)
+    return size_on_disk(place, ignore)
 
 
-def _take_one(
-    repo: Repository, request: Request, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
+def _scan_one(
+    repo: Repository, request: AddRequest, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
 ) -> bool:
     """Scan one request into `entries`. Returns whether the workspace has all of its tracked data."""
     snapshot = repo.workspace.scan(request.path, trees.intake, progress=progress)
@@ -180,7 +180,7 @@ def _take_one(
     return same(entries[one.path], snapshot.root)
 
 
-def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added], guard: GcGuard) -> None:
+def _record(repo: Repository, requests: Sequence[AddRequest], added: Sequence[AddedPointer], guard: GcGuard) -> None:
     write_pointers(repo, {one.path: one.pointer for one in added}, guard)
     if repo.link_mode.shares_file:
         for one in added:
@@ -195,7 +195,7 @@ def _record(repo: Repository, requests: Sequence[Request], added: Sequence[Added
     )
 
 
-def _placed(one: Added, before: Iterable[Entry]) -> tuple[Entry, ...]:
+def _placed(one: AddedPointer, before: Iterable[Entry]) -> tuple[Entry, ...]:
     """The entries to record as placed; for a partial add, those of `before`."""
     entry = one.pointer.entry(one.path)
     return after_rewrite(before, one.before.entry(one.path), entry) if one.before is not None else (entry,)

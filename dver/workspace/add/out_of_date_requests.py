@@ -10,14 +10,14 @@ from dver.core.progress import Progress
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
 from dver.tracking.directory_listings import DirectoryReader
-from dver.workspace.add.add import Request
-from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.add.add import AddRequest
+from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
 
 
-def requests_behind(
-    repo: Repository, requests: Sequence[Request], *, update: bool, progress: Progress
+def out_of_date_states(
+    repo: Repository, requests: Sequence[AddRequest], *, update: bool, progress: Progress
 ) -> dict[bytes, DataState]:
     """The states of data whose pointer moved, by path: adding it would revert the pointer."""
     placed = repo.state.placed
@@ -26,8 +26,8 @@ def requests_behind(
         # A user who names data that dver never placed means it.
         if request.target is None or not (update or placed.get(request.target.tracked.path)):
             continue
-        place = Place.of(request.target)
-        if has_moved(place, placed):
+        place = RecordedData.of(request.target)
+        if pointer_moved(place, placed):
             snapshot = repo.workspace.scan(request.path, HashOnly(), progress=progress)
             reader = DirectoryReader(repo, request.target.tracked)
             state = state_of(repo, place, snapshot, placed, stored=reader)
@@ -36,7 +36,7 @@ def requests_behind(
     return found
 
 
-def is_behind(repo: Repository, request: Request, state: DataState) -> ConflictError:
+def out_of_date_error(repo: Repository, request: AddRequest, state: DataState) -> ConflictError:
     """The error for adding data in `state`."""
     assert request.target is not None
     tracked = request.target.tracked

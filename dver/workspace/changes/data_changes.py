@@ -18,7 +18,7 @@ from dver.tracking.partial_directories import changes_in_part, completed, is_par
 from dver.tracking.targets import Target
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
-from dver.workspace.state.data_state import DataState, Listing, data_state
+from dver.workspace.state.data_state import DataState, ReadEntries, data_state
 from dver.workspace.state.placed import NOTHING, Placed
 
 
@@ -45,7 +45,7 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class DataChanges:
     """The state of a tracked path in the workspace."""
 
     found: Entry | None
@@ -56,22 +56,24 @@ class Examined:
     """Whether all recorded files are present. Known for unchanged data only."""
 
 
-def examine(repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress) -> Examined:
+def compare_with_pointer(
+    repo: Repository, path: bytes, pointer: Pointer, placed: Placed, progress: Progress
+) -> DataChanges:
     """Compare the data at `path` with its `pointer` and with the data that dver `placed` there."""
     snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)
     recorded = pointer.entry(path)
     if snapshot is None:
-        return Examined(None, DataState.ABSENT)
+        return DataChanges(None, DataState.ABSENT)
     if same(recorded, snapshot.root):
-        return Examined(snapshot.root, DataState.UNCHANGED, is_complete=True)
-    state = state_of(repo, Place(path, recorded), snapshot, placed)
+        return DataChanges(snapshot.root, DataState.UNCHANGED, is_complete=True)
+    state = state_of(repo, RecordedData(path, recorded), snapshot, placed)
     if state is DataState.OUT_OF_DATE:
-        return Examined(snapshot.root, state)
+        return DataChanges(snapshot.root, state)
     try:
         found, changes = _changes(repo, path, recorded, snapshot)
     except (MissingObjectError, CorruptError):
-        return Examined(snapshot.root, state, None)
-    return Examined(found, state, changes) if changes else Examined(found, DataState.UNCHANGED)
+        return DataChanges(snapshot.root, state, None)
+    return DataChanges(found, state, changes) if changes else DataChanges(found, DataState.UNCHANGED)
 
 
 def _changes(
@@ -87,7 +89,7 @@ def _changes(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordedData:
     """Tracked data as its pointer or lock records it, or a path inside of it."""
 
     path: bytes
@@ -96,18 +98,23 @@ class Place:
     inside: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, target: Target) -> Place:
+    def of(cls, target: Target) -> RecordedData:
         """The place of a target."""
         return cls(target.tracked.path, target.tracked.entry, target.inside)
 
 
-def has_moved(place: Place, placed: Placed) -> bool:
+def pointer_moved(place: RecordedData, placed: Placed) -> bool:
     """Whether the pointer moved since dver placed its data. Data that differs may then be merely out of date."""
     return any(not same(one, place.recorded) for one in placed.get(place.path, (NOTHING,)))
 
 
 def state_of(
-    repo: Repository, place: Place, snapshot: Snapshot | None, placed: Placed, *, stored: TreeReader | None = None
+    repo: Repository,
+    place: RecordedData,
+    snapshot: Snapshot | None,
+    placed: Placed,
+    *,
+    stored: TreeReader | None = None,
 ) -> DataState:
     """The state of the data at `place`, from the `snapshot` of it and the data that dver `placed` there.
 
@@ -134,7 +141,7 @@ def state_of(
     )
 
 
-def _inside(entry: Entry, names: Sequence[bytes], listing: Listing) -> Entry | None:
+def _inside(entry: Entry, names: Sequence[bytes], listing: ReadEntries) -> Entry | None:
     """The entries at `names` below `entry`, as far as they can be read."""
     found: Entry | None = entry
     for name in names:

@@ -19,16 +19,18 @@ from dver.workspace.state.followed import mark_of
 from dver.workspace.state.placed import Placed
 
 
-def note_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
+def record_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
     """Before a commit: record data that was moved from a path that no pointer names any more."""
     absent = [path for path in repo.state.placed if path not in staged and not _exists(repo, path)]
     left = [path for path in absent if not _exists(repo, path + SUFFIX)]
     if moves := list(_moves(repo, left, staged.values())):
         with repo.exclusive():
-            _note(repo, moves)
+            _correct_placed(repo, moves)
 
 
-def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]) -> None:
+def record_changes_of_git(
+    top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]
+) -> None:
     """After Git changed pointers: record data that moved with its pointer, and missing data of created pointers.
 
     `index` and `tracked` are the pointers in the index and the tracked data on disk. Git runs only if placed data is
@@ -41,7 +43,7 @@ def note_changes_of_git(top: Repository, index: Mapping[bytes, PointerFile], tra
     stash = revisions.last_stash(top.git)
     former = [*heads, *([_Former.of(top, index, stash)] if stash else ())]
     created = _created(top, heads, [tracked[path] for path in absent if path in tracked])
-    _note(top, list(_taken_away(top, former, absent, tracked)), created)
+    _correct_placed(top, list(_removed_by_git(top, former, absent, tracked)), created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class _Former:
                     yield from load(top, {path: replace(file, content=contents[file.blob])}).values()
 
 
-def _taken_away(
+def _removed_by_git(
     top: Repository, former: Sequence[_Former], absent: Sequence[bytes], tracked: Mapping[bytes, Tracked]
 ) -> Iterator[_Move]:
     """Data that was moved with its pointer, whose pointer Git then removed.
@@ -111,8 +113,8 @@ def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked
             yield _Move(one, came_from)
 
 
-def _note(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
-    """Correct placed.json for `moves`, and for missing data of `created` pointers, which has to be checked out again."""
+def _correct_placed(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
+    """Correct placed.json for `moves`, and for missing data of `created` pointers, which a checkout brings back."""
     left = {path for one in moves for path in one.origins}
     changes: Placed = dict.fromkeys([*left, *created], ())
     changes |= {one.to.path: (one.to.entry,) for one in moves}

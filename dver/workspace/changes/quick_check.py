@@ -21,9 +21,9 @@ from dver.repo import Repository
 from dver.store.trees.compare import same
 from dver.tracking.lock_outputs import Maker
 from dver.tracking.targets import Target, Tracked, load
-from dver.workspace.changes.data_changes import Place, has_moved, state_of
+from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
-from dver.workspace.scan.stable_read import Candidate, Taken
+from dver.workspace.scan.stable_read import FileToRead, HashedFile
 from dver.workspace.scan.stat_cache import key_fields
 from dver.workspace.state.data_state import DataState
 from dver.workspace.state.placed import Placed
@@ -42,7 +42,7 @@ class _OutOfTimeError(Exception):
     """A limit was reached."""
 
 
-class Changed(NamedTuple):
+class ChangedData(NamedTuple):
     """Data that differs from its pointer or lock on disk. `path` is relative to the top of the Git worktree."""
 
     path: bytes
@@ -61,7 +61,7 @@ class _Limits(NamedTuple):
     naming: float
 
 
-def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
+def changed_data(repo: Repository, *, thorough: bool = False) -> list[ChangedData]:
     """Data that surely changed, among the data scanned within the limits; all of it with `thorough`."""
     limits = _Limits(inf, inf, inf, inf)
     if not thorough:
@@ -69,9 +69,9 @@ def changed_data(repo: Repository, *, thorough: bool = False) -> list[Changed]:
     return list(_differing(repo, limits))
 
 
-def _differing(repo: Repository, limits: _Limits) -> Iterator[Changed]:
+def _differing(repo: Repository, limits: _Limits) -> Iterator[ChangedData]:
     placed = repo.state.placed
-    intake = _Hurried(limits)
+    intake = _LimitedHash(limits)
     for one in _on_disk(repo, limits):
         if time.monotonic() > limits.until:
             return
@@ -79,7 +79,7 @@ def _differing(repo: Repository, limits: _Limits) -> Iterator[Changed]:
         with suppress(DverError, OSError, _OutOfTimeError):
             state = _state(repo, one, placed, intake, limits)
             if state not in (DataState.UNCHANGED, DataState.ABSENT):
-                yield Changed(one.path, state, one.pointer, one.maker)
+                yield ChangedData(one.path, state, one.pointer, one.maker)
 
 
 def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
@@ -93,14 +93,14 @@ def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
                 yield from load(repo, {path: PointerFile("", content)}).values()
 
 
-def _state(repo: Repository, one: Tracked, placed: Placed, intake: _Hurried, limits: _Limits) -> DataState:
+def _state(repo: Repository, one: Tracked, placed: Placed, intake: _LimitedHash, limits: _Limits) -> DataState:
     try:
         status = os.lstat(repo.layout.absolute(one.path))
     except FileNotFoundError:
         return DataState.ABSENT
-    place = Place.of(Target(one))
+    place = RecordedData.of(Target(one))
     if one.pointer.kind is ObjectKind.BLOB and stat.S_ISREG(status.st_mode) and status.st_size != one.pointer.size:
-        if not has_moved(place, placed):
+        if not pointer_moved(place, placed):
             return DataState.MODIFIED  # for certain, however large it is
     elif one.pointer.files > limits.files:
         return DataState.UNCHANGED
@@ -110,14 +110,14 @@ def _state(repo: Repository, one: Tracked, placed: Placed, intake: _Hurried, lim
     return state_of(repo, place, snapshot, placed)
 
 
-class _Hurried(HashOnly):
+class _LimitedHash(HashOnly):
     """Hashes until a limit is reached."""
 
     def __init__(self, limits: _Limits) -> None:
         self._until = limits.until
         self._bytes_left = limits.hashed
 
-    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
         """See `Intake`."""
         self._bytes_left -= sum(key_fields(one.key).size for one in candidates)
         if self._bytes_left < 0:

@@ -23,9 +23,9 @@ from dver.tracking.revision_scope import Scope, targets_in
 from dver.tracking.targets import Target, data_path, in_worktree, is_at_or_below
 from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
-from dver.workspace.checkout.restore import Restored, Wish, destination_of, restore, summary, together
+from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, destination_of, joined, restore, summary
 from dver.workspace.files.apply import apply_plan
-from dver.workspace.files.plan import Subject, plan_checkout
+from dver.workspace.files.plan import CheckoutSubject, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 
 
@@ -38,7 +38,7 @@ def check_out(
     force: bool,
     progress: Progress,
     relink: bool = False,
-) -> Restored:
+) -> CheckoutSummary:
     """Check out the data at `paths`, or all data, for the pointers and locks on disk or of the commit `rev`.
 
     The pointers of `rev` are written to disk and to the index; lock files stay Git's. Data that dver placed and that no
@@ -49,7 +49,7 @@ def check_out(
     guard = GcGuard(repo.store) if rev is not None else None
     targets = targets_in(repo, Scope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd, targets) if rev is None else ()
-    wishes = [*(_wish(repo, target) for target in targets), *(Wish(path, None) for path in gone)]
+    wishes = [*(_wish(repo, target) for target in targets), *(CheckoutTarget(path, None) for path in gone)]
     parts = [wish for wish in wishes if _is_in_part(repo, wish)]
     rest = [wish for wish in wishes if wish not in parts]
     restored = restore(repo, rest, force=force, relink=relink, progress=progress)
@@ -57,7 +57,7 @@ def check_out(
         remotes = [one.tracked.pointer.remote for one in targets]
         with suppress(DverError):  # what is not here then, is told
             with_listings(repo, lambda: plan_update(repo, parts, progress=progress), remotes)
-        restored = together([restored, _restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
+        restored = joined([restored, _restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
     if rev is not None:
         whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
         contents = read_blobs(repo.git, set(whole.values()))
@@ -65,7 +65,7 @@ def check_out(
     return restored
 
 
-def _is_in_part(repo: Repository, wish: Wish) -> bool:
+def _is_in_part(repo: Repository, wish: CheckoutTarget) -> bool:
     """Whether the target is a whole partial directory, and the rest of it is missing in the store too."""
     if wish.whole is not None or wish.entry is None or wish.path not in repo.state.partial:
         return False
@@ -73,25 +73,27 @@ def _is_in_part(repo: Repository, wish: Wish) -> bool:
 
 
 def _restore_parts(
-    repo: Repository, wishes: Sequence[Wish], *, force: bool, relink: bool, progress: Progress
-) -> Restored:
+    repo: Repository, wishes: Sequence[CheckoutTarget], *, force: bool, relink: bool, progress: Progress
+) -> CheckoutSummary:
     """Check out the present files of partial directories; missing files stay missing."""
     done = update(repo, wishes, progress=progress)
     if force:
         done = replace(done, kept=())  # what stood in the way goes now
     rest = [_restore_part(repo, wish, force=force, relink=relink, progress=progress) for wish in wishes]
-    return replace(together([done, *rest]), parts=tuple(wish.path for wish in wishes))
+    return replace(joined([done, *rest]), parts=tuple(wish.path for wish in wishes))
 
 
-def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, progress: Progress) -> Restored:
+def _restore_part(
+    repo: Repository, wish: CheckoutTarget, *, force: bool, relink: bool, progress: Progress
+) -> CheckoutSummary:
     """Check out the present files of one partial directory."""
     snapshot = repo.workspace.scan(wish.path, HashOnly(), progress=progress)
     if snapshot is None or wish.entry is None:
-        return together([])
+        return joined([])
     made: dict[Oid, bytes] = {}
     read = repo.workspace.trees([snapshot])
     want = keep_common(wish.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
-    subject = Subject(wish.path, snapshot.root, want, repo.state.placed.get(wish.path, ()))
+    subject = CheckoutSubject(wish.path, snapshot.root, want, repo.state.placed.get(wish.path, ()))
     plan = plan_checkout(
         [subject],
         read=lambda oid: read_directory(made.__getitem__, oid) if oid in made else read(oid),
@@ -105,8 +107,8 @@ def _restore_part(repo: Repository, wish: Wish, *, force: bool, relink: bool, pr
     return summary(repo, [plan], lost)
 
 
-def _wish(repo: Repository, target: Target) -> Wish:
-    return Wish(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
+def _wish(repo: Repository, target: Target) -> CheckoutTarget:
+    return CheckoutTarget(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
 
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:

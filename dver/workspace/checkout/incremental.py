@@ -19,24 +19,24 @@ from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 from dver.store.trees.compare import find, join, paired, same
 from dver.workspace.checkout.restore import (
-    Restored,
-    Wish,
+    CheckoutSummary,
+    CheckoutTarget,
     destination_of,
     is_finished,
-    note,
+    joined,
     plan_restore,
+    record_targets,
     restore,
     summary,
-    together,
 )
 from dver.workspace.files.apply import apply_plan
-from dver.workspace.files.plan import CheckoutPlan, Subject, plan_checkout
+from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Difference:
     """A difference between two versions: `name` in the directory `folder`."""
 
     folder: bytes
@@ -54,12 +54,12 @@ class _Place:
 class _Differences:
     partial: bool
     """Missing files stay missing, unless they are new in a directory that is present completely."""
-    places: list[_Place] = field(default_factory=list)
+    places: list[_Difference] = field(default_factory=list)
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
     """Directories of the new version that cannot be read."""
 
 
-def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> Restored:
+def update(repo: Repository, wishes: Sequence[CheckoutTarget], *, progress: Progress = SILENT) -> CheckoutSummary:
     """Check out each target like `restore`, but scan only the differences to the data that dver placed.
 
     Missing files of partial directories stay missing. Call it within `repo.exclusive()`.
@@ -67,27 +67,29 @@ def update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SIL
     placed = repo.state.placed
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
     others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo, wish)]
-    others_done = restore(repo, others, progress=progress) if others else Restored(0, 0, 0, (), ())
-    note(repo, list(quick.values()), placed, finished=False)
+    others_done = restore(repo, others, progress=progress) if others else CheckoutSummary(0, 0, 0, (), ())
+    record_targets(repo, list(quick.values()), placed, finished=False)
     parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
     done = [wish for path, wish in quick.items() if is_finished(wish, parts[path].kept, parts[path].lost)]
-    note(repo, done, placed, finished=True)
-    return together([others_done, *parts.values()])
+    record_targets(repo, done, placed, finished=True)
+    return joined([others_done, *parts.values()])
 
 
-def _is_known(repo: Repository, wish: Wish, there: Sequence[Entry]) -> bool:
+def _is_known(repo: Repository, wish: CheckoutTarget, there: Sequence[Entry]) -> bool:
     """Whether exactly one placed version of a directory is known, to which the other can be compared."""
     one = len(there) == 1 or (bool(there) and wish.path in repo.state.partial)
     both = wish.entry is not None and wish.entry.kind is Kind.DIRECTORY and one and there[-1].kind is Kind.DIRECTORY
     return both and stat.S_ISDIR(_mode(repo.layout.absolute(wish.path)))
 
 
-def _stays_absent(repo: Repository, wish: Wish) -> bool:
+def _stays_absent(repo: Repository, wish: CheckoutTarget) -> bool:
     """Whether a partial directory has no present file to update. For its removal, everything present counts."""
     return wish.path in repo.state.partial and wish.entry is not None
 
 
-def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress = SILENT) -> list[CheckoutPlan]:
+def plan_update(
+    repo: Repository, wishes: Sequence[CheckoutTarget], *, progress: Progress = SILENT
+) -> list[CheckoutPlan]:
     """The plans of `update` for `wishes`."""
     placed = repo.state.placed
     known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
@@ -96,22 +98,24 @@ def plan_update(repo: Repository, wishes: Sequence[Wish], *, progress: Progress 
     return [*plan_restore(repo, others, placed, progress=progress), *plans]
 
 
-def _update_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> Restored:
+def _update_one(
+    repo: Repository, wish: CheckoutTarget, there: tuple[Entry, ...], progress: Progress
+) -> CheckoutSummary:
     plan = _plan_one(repo, wish, there, progress)
     lost = apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache, progress=progress)
     done = summary(repo, [plan], lost)
     return replace(done, parts=(wish.path,)) if lost and wish.path in repo.state.partial else done
 
 
-def _plan_one(repo: Repository, wish: Wish, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:
+def _plan_one(repo: Repository, wish: CheckoutTarget, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:
     assert wish.entry is not None
     found = _Differences(partial=wish.path in repo.state.partial)
     folder, name = os.path.split(wish.path)
-    _compare(repo, found, _Place(folder, name, there[-1], wish.entry))
+    _compare(repo, found, _Difference(folder, name, there[-1], wish.entry))
     return _plan(repo, wish.path, found, there, progress)
 
 
-def _compare(repo: Repository, found: _Differences, place: _Place) -> None:
+def _compare(repo: Repository, found: _Differences, place: _Difference) -> None:
     """Add the differences between two versions of a path that changed."""
     old, new = place.old, place.new
     if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_there(repo, place)):
@@ -138,10 +142,10 @@ def _compare_entries(
     for name, left, right in paired(was, wanted):
         wished = not found.partial or name in here or (left is None and whole)
         if wished and not same(left, right):
-            _compare(repo, found, _Place(folder, name, left, right))
+            _compare(repo, found, _Difference(folder, name, left, right))
 
 
-def _is_there(repo: Repository, place: _Place) -> bool:
+def _is_there(repo: Repository, place: _Difference) -> bool:
     """Whether there is a directory, and not a link that may lead out of the workspace."""
     return stat.S_ISDIR(_mode(repo.layout.absolute(place.path)))
 
@@ -156,17 +160,18 @@ def _mode(path: bytes) -> int:
 def _plan(
     repo: Repository, top: bytes, found: _Differences, there: Sequence[Entry], progress: Progress
 ) -> CheckoutPlan:
-    by_folder: dict[bytes, list[_Place]] = {}
+    by_folder: dict[bytes, list[_Difference]] = {}
     for place in found.places:
         by_folder.setdefault(place.folder, []).append(place)
     snapshots: list[Snapshot] = []
-    subjects: list[Subject] = []
+    subjects: list[CheckoutSubject] = []
     for folder, places in by_folder.items():
         snapshot = repo.workspace.scan_names(folder, [place.name for place in places], HashOnly(), progress=progress)
         haves = _by_name(snapshot)
         snapshots += [snapshot] if snapshot else []
         subjects += [
-            Subject(place.path, haves.get(place.name), place.new, _bases(repo, top, place, there)) for place in places
+            CheckoutSubject(place.path, haves.get(place.name), place.new, _bases(repo, top, place, there))
+            for place in places
         ]
     changed = [one for one in subjects if one.have is not None or one.want is not None]
     plan = plan_checkout(changed, read=repo.workspace.trees(snapshots), saved=repo.store.present)
@@ -179,7 +184,7 @@ def _by_name(snapshot: Snapshot | None) -> Mapping[bytes, Entry]:
     return {entry.name: entry for entry in entries or ()}
 
 
-def _bases(repo: Repository, top: bytes, place: _Place, there: Sequence[Entry]) -> tuple[Entry, ...]:
+def _bases(repo: Repository, top: bytes, place: _Difference, there: Sequence[Entry]) -> tuple[Entry, ...]:
     """The versions that dver placed at a path: several after an interrupted checkout."""
     if len(there) == 1:
         return (place.old,) if place.old is not None else ()

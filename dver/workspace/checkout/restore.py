@@ -18,14 +18,14 @@ from dver.store.trees.compare import find
 from dver.tracking.targets import Tracked, containing, in_worktree
 from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
 from dver.workspace.files.apply import Destination, apply_plans
-from dver.workspace.files.content_writer import Lost
-from dver.workspace.files.plan import CheckoutPlan, Kept, Subject, files_in, plan_checkout
+from dver.workspace.files.content_writer import LostFile
+from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, KeptPath, files_in, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.placed import NOTHING, Placed
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CheckoutTarget:
     """The target entry of a data path; None removes its data."""
 
     path: bytes
@@ -35,15 +35,15 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class CheckoutSummary:
     """The result of a checkout, in files."""
 
     created: int
     updated: int
     removed: int
-    kept: tuple[Kept, ...]
+    kept: tuple[KeptPath, ...]
     """Unsaved work that stayed."""
-    lost: tuple[Lost, ...]
+    lost: tuple[LostFile, ...]
     """Files whose content is missing or damaged in the store."""
     former_store: Path | None = None
     """The store used before this one, which may have the lost content."""
@@ -55,14 +55,14 @@ class Restored:
 
 def restore(
     repo: Repository,
-    wishes: Sequence[Wish],
+    wishes: Sequence[CheckoutTarget],
     *,
     force: bool = False,
     root: bytes | None = None,
     notes: bool = True,
     relink: bool = False,
     progress: Progress = SILENT,
-) -> Restored:
+) -> CheckoutSummary:
     """Check out each target below the directory `root`, or in the workspace.
 
     Unsaved work stays unless `force` is set. Without `notes`, the caller records the placed data. Call it within
@@ -73,27 +73,27 @@ def restore(
     placed = repo.state.placed if notes else {}
     if notes:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
-        note(repo, wishes, placed, finished=False)
+        record_targets(repo, wishes, placed, finished=False)
         _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
     plans = plan_restore(repo, wishes, placed, force=force, root=root, relink=relink, progress=progress)
     if relink:
         for plan in plans:
             keep_loose(repo, plan)
     destination = destination_of(repo, root)
-    lost: list[Lost] = []
-    done: list[Wish] = []
+    lost: list[LostFile] = []
+    done: list[CheckoutTarget] = []
     outcomes = apply_plans(plans, destination, repo.store, repo.workspace.stat_cache, progress=progress)
     for wish, plan, failures in zip(wishes, plans, outcomes, strict=True):
         lost += failures
         done += [wish] if is_finished(wish, plan.keep, failures) else []
     if notes:
-        note(repo, done, placed, finished=True)
+        record_targets(repo, done, placed, finished=True)
         repo.state.record_partial({wish.path: False for wish in done if wish.whole is None})
         repo.state.record_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
     return summary(repo, plans, lost)
 
 
-def is_finished(wish: Wish, kept: Sequence[Kept], lost: Sequence[Lost]) -> bool:
+def is_finished(wish: CheckoutTarget, kept: Sequence[KeptPath], lost: Sequence[LostFile]) -> bool:
     """Whether a target is checked out, except for edits of files that both versions share.
 
     Otherwise some files are of the old version, and it stays recorded that dver placed them.
@@ -112,7 +112,7 @@ def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
 
 def plan_restore(
     repo: Repository,
-    wishes: Iterable[Wish],
+    wishes: Iterable[CheckoutTarget],
     placed: Placed,
     *,
     force: bool = False,
@@ -127,7 +127,7 @@ def plan_restore(
 
 def _plan(
     repo: Repository,
-    wish: Wish,
+    wish: CheckoutTarget,
     placed: Placed,
     *,
     force: bool,
@@ -138,14 +138,14 @@ def _plan(
     snapshot = repo.workspace.scan(wish.path, HashOnly(), root=root, progress=progress)
     read = repo.workspace.trees([snapshot] if snapshot else [])
     bases = _bases(repo, wish, placed)
-    subject = Subject(wish.path, snapshot.root if snapshot else None, wish.entry, bases)
+    subject = CheckoutSubject(wish.path, snapshot.root if snapshot else None, wish.entry, bases)
     plan = plan_checkout([subject], read=read, saved=repo.store.present, force=force)
     if snapshot is not None and root is None and wish.entry is not None:
         plan_relink(repo, plan, wish.path, snapshot, every=relink)
     return plan
 
 
-def _bases(repo: Repository, wish: Wish, placed: Mapping[bytes, tuple[Entry, ...]]) -> tuple[Entry, ...]:
+def _bases(repo: Repository, wish: CheckoutTarget, placed: Mapping[bytes, tuple[Entry, ...]]) -> tuple[Entry, ...]:
     if wish.whole is None:
         return placed.get(wish.path, ())
     inside = os.path.relpath(wish.path, wish.whole.path).split(b"/")
@@ -156,7 +156,7 @@ def _bases(repo: Repository, wish: Wish, placed: Mapping[bytes, tuple[Entry, ...
     return tuple(entry for entry in found if entry is not None)
 
 
-def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: bool) -> None:
+def record_targets(repo: Repository, wishes: Sequence[CheckoutTarget], placed: Placed, *, finished: bool) -> None:
     """Record in placed.json the targets of a checkout, beside the data `placed` before until it has `finished`."""
     changes: Placed = {}
     for wish in wishes:
@@ -174,7 +174,7 @@ def note(repo: Repository, wishes: Sequence[Wish], placed: Placed, *, finished: 
             repo.state.record_followed(dict.fromkeys(changes))
 
 
-def _note_parts(repo: Repository, wishes: Sequence[Wish]) -> None:
+def _note_parts(repo: Repository, wishes: Sequence[CheckoutTarget]) -> None:
     wholes = {wish.whole.path for wish in wishes if wish.whole is not None}
     repo.state.record_partial({path: True for path in wholes if not os.path.lexists(repo.layout.absolute(path))})
 
@@ -183,14 +183,14 @@ def _each_once(*entries: Entry) -> tuple[Entry, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost]) -> Restored:
+def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[LostFile]) -> CheckoutSummary:
     """The result of applied `plans`, in files; `lost` are files without content."""
     replaced = {path for plan in plans for path, _ in plan.replace}
     unknown = {path for plan in plans for path, _, _ in plan.unknown}
     kept = tuple(kept for plan in plans for kept in plan.keep)
     not_updated = sum(one.path in replaced for one in lost)
     not_created = sum(one.entry.files for one in lost if one.path not in replaced | unknown)
-    return Restored(
+    return CheckoutSummary(
         created=sum(files_in(plan.create) for plan in plans) - not_created,
         updated=len(replaced) - not_updated,
         removed=sum(len(plan.remove) for plan in plans),
@@ -211,9 +211,9 @@ def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
     return tuple(dict.fromkeys(one.shown(repo) if one is not None else None for one in makers))
 
 
-def together(parts: Sequence[Restored]) -> Restored:
+def joined(parts: Sequence[CheckoutSummary]) -> CheckoutSummary:
     """Several results as one."""
-    return Restored(
+    return CheckoutSummary(
         created=sum(part.created for part in parts),
         updated=sum(part.updated for part in parts),
         removed=sum(part.removed for part in parts),

@@ -17,12 +17,12 @@ from dver.formats.tree import Entry, Kind
 from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.trees.compare import join
-from dver.workspace.files.content_writer import Lost, Materialiser
-from dver.workspace.files.file_writer import Failure, FileMaker
-from dver.workspace.files.plan import CheckoutPlan, Kept, Why, bytes_in
+from dver.workspace.files.content_writer import ContentWriter, LostFile
+from dver.workspace.files.file_writer import Failure, FileWriter
+from dver.workspace.files.plan import CheckoutPlan, KeepReason, KeptPath, bytes_in
 from dver.workspace.files.recheck import Recheck
-from dver.workspace.files.staging import Stages
-from dver.workspace.scan.stat_cache import Record, StatCache
+from dver.workspace.files.staging import StagingDirs
+from dver.workspace.scan.stat_cache import DirectoryRecord, StatCache
 from dver.workspace.state.store_links import StoreLinks
 
 _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY)
@@ -56,7 +56,7 @@ class Destination:
 
 def apply_plan(
     plan: CheckoutPlan, destination: Destination, store: Store, cache: StatCache, *, progress: Progress = SILENT
-) -> list[Lost]:
+) -> list[LostFile]:
     """Apply `plan`. Returns the files whose content is missing or damaged; all others are checked out."""
     return apply_plans([plan], destination, store, cache, progress=progress)[0]
 
@@ -68,7 +68,7 @@ def apply_plans(
     cache: StatCache,
     *,
     progress: Progress = SILENT,
-) -> list[list[Lost]]:
+) -> list[list[LostFile]]:
     """Apply plans of different paths together.
 
     All removals come first, and the files of all plans share a staging directory and a query of the store: one of each
@@ -76,7 +76,7 @@ def apply_plans(
     """
     total = sum(bytes_in([*plan.create, *plan.replace]) for plan in plans)
     task = progress.task("checkout", total=total) if total else SILENT.task("checkout")
-    with writing_to(destination.root), task as shown, Stages(destination.scratch) as stages, cache.together():
+    with writing_to(destination.root), task as shown, StagingDirs(destination.scratch) as stages, cache.together():
         return _Run(destination, store, cache, Recheck(cache, StoreLinks(store)), stages, shown).carry_out(plans)
 
 
@@ -89,7 +89,7 @@ def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> N
             _unlink(target)
             gone.append((path, entry))
         else:
-            plan.keep.append(Kept(path, Why.EDITED))
+            plan.keep.append(KeptPath(path, KeepReason.EDITED))
     plan.remove[:] = gone
 
 
@@ -98,7 +98,7 @@ def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:
     free = []
     for path, entry in plan.create:
         if _in_the_way(destination, path, entry, force=plan.force):
-            plan.keep.append(Kept(path, Why.IN_THE_WAY, diverged=True))
+            plan.keep.append(KeptPath(path, KeepReason.IN_THE_WAY, diverged=True))
         else:
             free.append((path, entry))
     plan.create[:] = free
@@ -136,13 +136,13 @@ class _Run:
     store: Store
     cache: StatCache
     recheck: Recheck
-    stages: Stages
+    stages: StagingDirs
     task: Task
     kept: set[bytes] = field(default_factory=set)
 
-    def carry_out(self, plans: Sequence[CheckoutPlan]) -> list[list[Lost]]:
+    def carry_out(self, plans: Sequence[CheckoutPlan]) -> list[list[LostFile]]:
         """Apply everything. Returns the failed files of each plan."""
-        lost = [[Lost(path, entry, error) for path, entry, error in plan.unknown] for plan in plans]
+        lost = [[LostFile(path, entry, error) for path, entry, error in plan.unknown] for plan in plans]
         for folder in {os.path.dirname(path) for plan in plans for path in _touched(plan)}:
             refuse_symlinked_parents(self.destination.root, join(folder, b"file"))
         for plan in plans:
@@ -154,23 +154,23 @@ class _Run:
             failures += self.directories(plan)
         for batch in _batches(_file_steps(plans)):
             for step, failure in self.files(batch):
-                lost[step.owner].append(Lost(step.path, step.entry, failure))
+                lost[step.owner].append(LostFile(step.path, step.entry, failure))
         self.cache.flush()
         for plan in plans:
             for steps in (plan.create, plan.replace):
                 steps[:] = [step for step in steps if step[0] not in self.kept]
         return lost
 
-    def directories(self, plan: CheckoutPlan) -> list[Lost]:
+    def directories(self, plan: CheckoutPlan) -> list[LostFile]:
         """Write the new directories of `plan`, each with one rename."""
-        maker = Materialiser(self.store, self.destination.mode, self.task)
+        maker = ContentWriter(self.store, self.destination.mode, self.task)
         for path, entry in plan.create:
             if entry.kind is Kind.DIRECTORY and maker.directory(staged := self.stage(path), path, entry):
                 self.publish_directory(plan, staged, path, maker.take_records())
         return maker.lost
 
     def publish_directory(
-        self, plan: CheckoutPlan, staged: bytes, path: bytes, records: Sequence[tuple[bytes, Record]]
+        self, plan: CheckoutPlan, staged: bytes, path: bytes, records: Sequence[tuple[bytes, DirectoryRecord]]
     ) -> None:
         """Rename a directory to its path, unless the path exists."""
         target = self.destination.absolute(path)
@@ -180,7 +180,7 @@ class _Run:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
-            self.keep(plan, path, Why.IN_THE_WAY)
+            self.keep(plan, path, KeepReason.IN_THE_WAY)
             return
         for below, record in records:
             self.cache.put(self.destination.absolute(below), record)
@@ -198,7 +198,7 @@ class _Run:
             numbered[self.stages.new_name()] = step
         for stage, wanted in by_stage.items():
             entries = [step.entry._replace(name=name) for name, step in wanted.items()]
-            made = FileMaker(self.store, self.destination.mode, stage, self.task).make(entries)
+            made = FileWriter(self.store, self.destination.mode, stage, self.task).make(entries)
             for entry, failure in made.failures:
                 yield wanted[entry.name], failure
             for name in made.keys:
@@ -210,27 +210,27 @@ class _Run:
         plan, target = step.plan, self.destination.absolute(step.path)
         if step.is_new and not plan.force:
             if not move_to_free_name(staged, target):
-                self.discard(staged, step, Why.IN_THE_WAY)
+                self.discard(staged, step, KeepReason.IN_THE_WAY)
         elif plan.force or self.recheck.is_unchanged(target, plan.found.get(step.path, step.entry)):
             self.replace(staged, target, step)
         else:
-            self.discard(staged, step, Why.EDITED)
+            self.discard(staged, step, KeepReason.EDITED)
 
     def replace(self, staged: bytes, target: bytes, step: _Step) -> None:
         """Rename a file to its path, unless a directory is there, which a pointer below may need."""
         try:
             os.rename(staged, target)
         except IsADirectoryError:
-            self.discard(staged, step, Why.IN_THE_WAY)
+            self.discard(staged, step, KeepReason.IN_THE_WAY)
 
-    def discard(self, staged: bytes, step: _Step, why: Why) -> None:
+    def discard(self, staged: bytes, step: _Step, why: KeepReason) -> None:
         """Keep the existing path of a staged file."""
         os.unlink(staged)
         self.keep(step.plan, step.path, why)
 
-    def keep(self, plan: CheckoutPlan, path: bytes, why: Why) -> None:
+    def keep(self, plan: CheckoutPlan, path: bytes, why: KeepReason) -> None:
         """Record that `path` stays."""
-        plan.keep.append(Kept(path, why))
+        plan.keep.append(KeptPath(path, why))
         self.kept.add(path)
 
     def stage(self, path: bytes) -> bytes:

@@ -15,8 +15,8 @@ from dver.formats.tree import Entry, Kind
 from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.trees.compare import join
-from dver.workspace.files.file_writer import FileMaker
-from dver.workspace.scan.stat_cache import Record, directory_key, key_fields, make_record
+from dver.workspace.files.file_writer import FileWriter
+from dver.workspace.scan.stat_cache import DirectoryRecord, directory_key, key_fields, make_record
 
 _WORTH_A_TICK: Final = 16 << 20
 """Bytes that take longer to hash than one tick of the clock."""
@@ -26,13 +26,13 @@ class _Made(NamedTuple):
     """A directory that was written: its record, the time of its last file in ns, and the bytes of its own files."""
 
     path: bytes
-    record: Record
+    record: DirectoryRecord
     newest: int
     own_size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostFile:
     """A file whose content is missing or damaged, and why. `path` is relative to the root of the checkout."""
 
     path: bytes
@@ -41,13 +41,13 @@ class Lost:
 
 
 @dataclass(slots=True)
-class Materialiser:
+class ContentWriter:
     """Writes files from objects. Failures are listed in `lost`, and the rest goes on."""
 
     store: Store
     mode: LinkMode
     task: Task
-    lost: list[Lost] = field(default_factory=list)
+    lost: list[LostFile] = field(default_factory=list)
     _made: list[_Made] = field(default_factory=list)
 
     def directory(self, staged: bytes, path: bytes, entry: Entry) -> bool:
@@ -58,7 +58,7 @@ class Materialiser:
         try:
             entries = self.store.tree(entry.oid)
         except (MissingObjectError, CorruptError) as error:
-            self.lost.append(Lost(path, entry, error))
+            self.lost.append(LostFile(path, entry, error))
             return False
         os.mkdir(staged)
         lost_before = len(self.lost)
@@ -72,11 +72,11 @@ class Materialiser:
 
     def files(self, staged: bytes, path: bytes, entries: Sequence[Entry]) -> dict[bytes, bytes]:
         """Write files and links into the directory `staged`, each under its name. Returns their stat keys."""
-        made = FileMaker(self.store, self.mode, staged, self.task).make(entries)
-        self.lost += [Lost(join(path, entry.name), entry, failure) for entry, failure in made.failures]
+        made = FileWriter(self.store, self.mode, staged, self.task).make(entries)
+        self.lost += [LostFile(join(path, entry.name), entry, failure) for entry, failure in made.failures]
         return made.keys
 
-    def take_records(self) -> list[tuple[bytes, Record]]:
+    def take_records(self) -> list[tuple[bytes, DirectoryRecord]]:
         """The records of directories written since the last call, by path, to be trusted once they are renamed.
 
         No other process has reached the files yet. Once they are in place, a change within the same tick of the clock

@@ -29,7 +29,7 @@ Failure = MissingObjectError | CorruptError
 
 
 @dataclass(slots=True)
-class Made:
+class WrittenFiles:
     """The result of writing entries."""
 
     keys: dict[bytes, bytes] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Made:
     """Failed entries, and why."""
 
 
-class FileMaker:
+class FileWriter:
     """Writes files into the directory `staged`, each under its name."""
 
     def __init__(self, store: Store, mode: LinkMode, staged: bytes, task: Task) -> None:
@@ -46,9 +46,9 @@ class FileMaker:
         self._mode = mode
         self._staged = staged
         self._task = task
-        self._made = Made()
+        self._made = WrittenFiles()
 
-    def make(self, entries: Sequence[Entry]) -> Made:
+    def make(self, entries: Sequence[Entry]) -> WrittenFiles:
         """Write files and links. Failures are listed, and the rest goes on."""
         by_oid: dict[Oid, list[Entry]] = {}
         for entry in entries:

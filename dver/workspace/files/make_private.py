@@ -13,12 +13,12 @@ from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.store.store import Store
-from dver.workspace.files.staging import Stages
+from dver.workspace.files.staging import StagingDirs
 from dver.workspace.state.store_links import StoreLinks
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedFile:
     """A file that shares its content with a loose blob of a store. Paths are absolute, `size` in bytes."""
 
     path: bytes
@@ -30,7 +30,7 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
-class Private:
+class WritableCopy:
     """A file that is a writable copy now."""
 
     path: bytes
@@ -38,37 +38,37 @@ class Private:
     """Whether the file was edited while it was linked. Then the copy has the edits, and the store is damaged."""
 
 
-def find_linked(paths: Iterable[bytes], store: Store) -> Iterator[Linked]:
+def find_linked(paths: Iterable[bytes], store: Store) -> Iterator[LinkedFile]:
     """Files at or below the absolute `paths` with hard links to blobs of `store`, or symbolic links to any store."""
     inodes, links = store.loose.inodes(), StoreLinks(store)
     for path in paths:
         for file in _files(path):
             status = os.lstat(file)
             if (link := links.at(file, status)) is not None:
-                yield Linked(file, link.target, link.oid, links.size(link.oid) or 0)
+                yield LinkedFile(file, link.target, link.oid, links.size(link.oid) or 0)
             elif not stat.S_ISLNK(status.st_mode) and (oid := inodes.get((status.st_dev, status.st_ino))) is not None:
-                yield Linked(file, file, oid, status.st_size)
+                yield LinkedFile(file, file, oid, status.st_size)
 
 
 def make_private(
-    files: Iterable[Linked], store: Store, *, scratch: bytes, progress: Progress = SILENT
-) -> list[Private]:
+    files: Iterable[LinkedFile], store: Store, *, scratch: bytes, progress: Progress = SILENT
+) -> list[WritableCopy]:
     """Replace each file with a writable copy of its current content, by one rename.
 
     Raises MissingObjectError or CorruptError if the content is missing or damaged, and leaves the file alone.
     """
     listed = list(files)
     done = []
-    with Stages(scratch) as stages, progress.task("copy", total=sum(file.size for file in listed)) as task:
+    with StagingDirs(scratch) as stages, progress.task("copy", total=sum(file.size for file in listed)) as task:
         for file in listed:
             staged = os.path.join(stages.beside(os.path.dirname(file.path)), b"private")
             oid = _copy(file, store, staged, task)
             os.replace(staged, file.path)
-            done.append(Private(file.path, edited=oid != file.oid))
+            done.append(WritableCopy(file.path, edited=oid != file.oid))
     return done
 
 
-def _copy(file: Linked, store: Store, staged: bytes, task: Task) -> Oid:
+def _copy(file: LinkedFile, store: Store, staged: bytes, task: Task) -> Oid:
     """Write the content of `file` to `staged` and return its oid."""
     hasher = large_hash()
     try:
@@ -84,7 +84,7 @@ def _copy(file: Linked, store: Store, staged: bytes, task: Task) -> Oid:
     return Oid(hasher.digest())
 
 
-def _content(file: Linked, store: Store) -> Iterator[bytes]:
+def _content(file: LinkedFile, store: Store) -> Iterator[bytes]:
     if not os.path.exists(file.source):  # a link that leads nowhere, as after the clone was moved
         yield from store.stream(file.oid)
         return

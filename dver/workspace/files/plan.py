@@ -12,7 +12,7 @@ from dver.formats.tree import Entry, Kind
 from dver.store.trees.compare import TreeReader, join, paired, same
 
 
-class Why(Enum):
+class KeepReason(Enum):
     """Why a path stays as it is."""
 
     MODIFIED = "modified"
@@ -22,18 +22,18 @@ class Why(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptPath:
     """A path with unsaved work. `blocks` says that the target has other content there."""
 
     path: bytes
-    why: Why
+    why: KeepReason
     diverged: bool = False
     """Whether the target differs from the data that dver placed there, so that both sides changed."""
 
     @property
     def blocks(self) -> bool:
         """Whether the kept file blocks target content."""
-        return self.why is not Why.NEW
+        return self.why is not KeepReason.NEW
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class CheckoutPlan:
     """Files and links that replace others."""
     found: dict[bytes, Entry] = field(default_factory=dict)
     """The scanned entries of paths to replace; missing where the content is the same as the target's."""
-    keep: list[Kept] = field(default_factory=list)
+    keep: list[KeptPath] = field(default_factory=list)
     """Unsaved work that stays."""
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
     """Directories whose target listing cannot be read; they stay."""
@@ -72,7 +72,7 @@ class _Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckoutSubject:
     """Data to check out at `path`."""
 
     path: bytes
@@ -84,7 +84,7 @@ class Subject:
 
 
 def plan_checkout(
-    subjects: Iterable[Subject],
+    subjects: Iterable[CheckoutSubject],
     *,
     read: TreeReader,
     saved: Callable[[Iterable[Oid]], set[Oid]],
@@ -136,7 +136,7 @@ def _replace_directory(
 ) -> None:
     """Remove a directory: all saved files below it, and the directory itself if nothing is left."""
     if want is None and not bases and not rules.force and not rules.read(have.oid):
-        plan.keep.append(Kept(path, Why.NEW))
+        plan.keep.append(KeptPath(path, KeepReason.NEW))
         return
     kept_before = len(plan.keep)
     _empty(plan, path, have, bases, rules)
@@ -145,7 +145,7 @@ def _replace_directory(
         if want is not None:
             plan.create.append((path, want))
     elif want is not None:
-        plan.keep.append(Kept(path, Why.IN_THE_WAY, diverged=True))
+        plan.keep.append(KeptPath(path, KeepReason.IN_THE_WAY, diverged=True))
 
 
 def _empty(plan: CheckoutPlan, path: bytes, have: Entry, bases: list[Entry], rules: _Rules) -> None:
@@ -159,7 +159,7 @@ def _replace_file(
     plan: CheckoutPlan, path: bytes, have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules
 ) -> None:
     if not rules.force and not _may_go(have, want, bases, rules):
-        plan.keep.append(Kept(path, _why(want, bases), _is_moved(want, bases)))
+        plan.keep.append(KeptPath(path, _why(want, bases), _is_moved(want, bases)))
     elif want is None:
         plan.remove.append((path, have))
     elif want.kind is Kind.DIRECTORY:
@@ -180,10 +180,10 @@ def _may_go(have: Entry, want: Entry | None, bases: list[Entry], rules: _Rules) 
     return have.oid in rules.saved((have.oid,))
 
 
-def _why(want: Entry | None, bases: list[Entry]) -> Why:
+def _why(want: Entry | None, bases: list[Entry]) -> KeepReason:
     if want is None and not bases:
-        return Why.NEW
-    return Why.MODIFIED if bases else Why.IN_THE_WAY
+        return KeepReason.NEW
+    return KeepReason.MODIFIED if bases else KeepReason.IN_THE_WAY
 
 
 def _is_moved(want: Entry | None, bases: list[Entry]) -> bool:

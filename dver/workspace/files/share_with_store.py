@@ -16,7 +16,7 @@ from dver.store.objects.file_creation import FINISHED
 from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.writer import LARGE
-from dver.workspace.files.staging import Stages
+from dver.workspace.files.staging import StagingDirs
 from dver.workspace.scan.stat_cache import StatCache
 
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -28,7 +28,7 @@ def share_with_store(path: bytes, store: Store, mode: LinkMode, cache: StatCache
     Files that changed meanwhile, are open for writing, or have other hard links of the user's stay. Executables cannot
     share the mode of the store's files; they get a file of their own.
     """
-    with Stages(scratch) as stages:
+    with StagingDirs(scratch) as stages:
         for file, entry in _large_files(path, cache):
             if not store.loose.present((entry.oid,)):
                 continue

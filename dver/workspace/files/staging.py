@@ -19,7 +19,7 @@ from dver.core.platform import filelock
 _STEM: Final = "stage"
 
 
-class Stages:
+class StagingDirs:
     """One staging directory per disk. They are deleted when the `with` block ends."""
 
     def __init__(self, preferred: bytes) -> None:

@@ -21,7 +21,7 @@ from dver.store.objects.file_creation import PRIVATE, Sharing
 from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.writer import LARGE, StoreWriter
-from dver.workspace.scan.stable_read import Candidate, Taken, open_unchanged
+from dver.workspace.scan.stable_read import FileToRead, HashedFile, open_unchanged
 from dver.workspace.scan.stat_cache import key_fields
 from dver.workspace.state.store_links import edited
 
@@ -34,11 +34,11 @@ _BATCH: Final = 8 << 20
 class HashOnly:
     """Hashes files and stores nothing."""
 
-    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
         """See `Intake`."""
         return [open_unchanged(candidate, lambda fd: hash_file(fd, task)) for candidate in candidates]
 
-    def linked(self, candidate: Candidate, task: Task) -> Taken:
+    def linked(self, candidate: FileToRead, task: Task) -> HashedFile:
         """See `Intake`."""
         return self.files([candidate], task)[0]
 
@@ -79,7 +79,7 @@ class KeepInStore:
             if helped:  # what this process has written, it knows
                 self._writer.store.refresh()
 
-    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
         """See `Intake`."""
         large = {at for at, one in enumerate(candidates) if key_fields(one.key).size > LARGE}
         small = iter(self._keep_small([one for at, one in enumerate(candidates) if at not in large], task))
@@ -87,7 +87,7 @@ class KeepInStore:
             self._keep_large(candidate, task) if at in large else next(small) for at, candidate in enumerate(candidates)
         ]
 
-    def linked(self, candidate: Candidate, task: Task) -> Taken:
+    def linked(self, candidate: FileToRead, task: Task) -> HashedFile:
         """See `Intake`."""
         return open_unchanged(candidate, lambda fd: hash_file(fd, task))
 
@@ -105,7 +105,7 @@ class KeepInStore:
         """See `Intake`."""
         return self._writer.missing(oids()) - self._kept_by_pool
 
-    def _keep_small(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    def _keep_small(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
         if len(candidates) < _WORTH_SHARING or not len(self._pool):
             return keep_small(self._writer, candidates, task.advance)
         own, *others = split_evenly(candidates, len(self._pool) + 1)
@@ -118,11 +118,11 @@ class KeepInStore:
         taken = keep_small(self._writer, own, report)
         for answer in self._pool.answers(len(others), task.advance):
             for oid, key in answer:
-                taken.append(Taken(Oid(oid), key))
+                taken.append(HashedFile(Oid(oid), key))
                 self._kept_by_pool.add(taken[-1].oid)
         return taken
 
-    def _keep_large(self, candidate: Candidate, task: Task) -> Taken:
+    def _keep_large(self, candidate: FileToRead, task: Task) -> HashedFile:
         mode = self._mode
         if mode is LinkMode.HARDLINK and key_fields(candidate.key).mode & stat.S_IXUSR:
             mode = LinkMode.AUTO  # an executable cannot share the mode of the store's files
@@ -138,7 +138,7 @@ class KeepInStore:
         self._refuse_edited(candidate.path, taken)
         return taken
 
-    def _refuse_edited(self, path: bytes, taken: Taken) -> None:
+    def _refuse_edited(self, path: bytes, taken: HashedFile) -> None:
         """Raise CorruptError for a hard link to a blob of the store whose content does not match its name."""
         status = os.stat(path)
         if status.st_nlink > 1:
@@ -189,7 +189,7 @@ class _Keeper:
         """See `Worker`."""
         if self._writer is None:
             self._writer = StoreWriter(Store(self._root, Database(self._database), self._sharing))
-        taken = keep_small(self._writer, [Candidate(*one) for one in job], report)
+        taken = keep_small(self._writer, [FileToRead(*one) for one in job], report)
         return [(bytes(one.oid), one.key) for one in taken]
 
     def finish(self) -> None:
@@ -198,9 +198,9 @@ class _Keeper:
             self._writer.finish()
 
 
-def keep_small(writer: StoreWriter, candidates: Sequence[Candidate], report: Report) -> list[Taken]:
+def keep_small(writer: StoreWriter, candidates: Sequence[FileToRead], report: Report) -> list[HashedFile]:
     """Read and store files that fit in memory. `report` receives the number of stored bytes."""
-    taken: list[Taken] = []
+    taken: list[HashedFile] = []
     batch: list[tuple[Oid, bytes]] = []
     batched = 0
     for candidate in candidates:
@@ -222,7 +222,7 @@ def _content_times(key: bytes) -> object:
     return fields.inode, fields.size, fields.mtime
 
 
-def _read_small(candidate: Candidate) -> tuple[Taken, bytes]:
+def _read_small(candidate: FileToRead) -> tuple[HashedFile, bytes]:
     content = b""
     size = key_fields(candidate.key).size
 

@@ -8,7 +8,7 @@ import stat
 from dver.workspace.scan.ignore import IgnoreRules
 
 
-def size_of(path: bytes, ignore: IgnoreRules) -> int:
+def size_on_disk(path: bytes, ignore: IgnoreRules) -> int:
     """The bytes of the file at `path`, or of all files below it that `ignore` does not skip.
 
     Unreadable directories count as empty: the scan reports them.
@@ -35,4 +35,4 @@ def _size_below(path: bytes, ignore: IgnoreRules) -> int:
                 directories.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 size += entry.stat(follow_symlinks=False).st_size
-    return size + sum(size_of(directory, ignore) for directory in directories)
+    return size + sum(size_on_disk(directory, ignore) for directory in directories)

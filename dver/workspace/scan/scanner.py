@@ -18,10 +18,10 @@ from dver.core.progress import SILENT, Progress, Task
 from dver.formats.tree import Entry, Kind, forbidden_name, is_suspicious, totals, write_directory
 from dver.workspace.scan.file_states import FileStates
 from dver.workspace.scan.ignore import IgnoreRules
-from dver.workspace.scan.stable_read import Candidate, Taken, changing
+from dver.workspace.scan.stable_read import FileToRead, HashedFile, changing
 from dver.workspace.scan.stat_cache import (
     UNTRUSTED,
-    Record,
+    DirectoryRecord,
     StatCache,
     directory_key,
     fingerprint,
@@ -40,10 +40,10 @@ _CHANGED: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 class Intake(Protocol):
     """The use of content that is new to a scan: see `hash_or_store`."""
 
-    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
         """Read regular files. Returns their oids in the same order."""
 
-    def linked(self, candidate: Candidate, task: Task) -> Taken:
+    def linked(self, candidate: FileToRead, task: Task) -> HashedFile:
         """Hash the file of a store that a link in the workspace leads to."""
 
     def link(self, target: bytes) -> Oid:
@@ -69,7 +69,7 @@ class Snapshot:
     def __init__(
         self,
         root: Entry,
-        directories: dict[Oid, Record],
+        directories: dict[Oid, DirectoryRecord],
         states: Mapping[bytes, bytes],
         foreign: Sequence[StoreLink] = (),
     ) -> None:
@@ -91,7 +91,7 @@ class _Folder:
     path: bytes
     names: list[bytes]
     keys: list[bytes]
-    below: Mapping[bytes, Record]
+    below: Mapping[bytes, DirectoryRecord]
     now: int
     """The time of the listing, in ns."""
     lag: Callable[[], int]
@@ -128,7 +128,7 @@ class Scanner:
         """See `dver.core.clock.disk_lag`; asked once something was read."""
         self._progress = progress
         self._linked: dict[bytes, StoreLink] = {}
-        self._directories: dict[Oid, Record] = {}
+        self._directories: dict[Oid, DirectoryRecord] = {}
         self._ctimes = ctimes
         """Do the states of files have their ctimes?"""
         self._states = FileStates()
@@ -167,7 +167,7 @@ class Scanner:
         now = time.time_ns()
         found: list[bytes] = []
         keys: list[bytes] = []
-        below: dict[bytes, Record] = {}
+        below: dict[bytes, DirectoryRecord] = {}
         known: dict[bytes, tuple[bytes, Entry]] = {}
         for name in sorted(names):
             with suppress(FileNotFoundError):
@@ -205,7 +205,7 @@ class Scanner:
         (entry,) = record.entries()
         return entry
 
-    def _directory(self, path: bytes, task: Task) -> Record:
+    def _directory(self, path: bytes, task: Task) -> DirectoryRecord:
         now = time.time_ns()
         names, keys, subdirectories = self._list(path)
         below = {name: self._directory(path + b"/" + name, task) for name in subdirectories}
@@ -232,7 +232,7 @@ class Scanner:
     def _ignores_empty(self, path: bytes) -> bool:
         return self._ignore is not None and self._ignore.ignores_empty(path)
 
-    def _lacks(self, record: Record) -> bool:
+    def _lacks(self, record: DirectoryRecord) -> bool:
         return bool(self._intake.lacking(record.oids))
 
     def _list(self, path: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
@@ -268,7 +268,7 @@ class Scanner:
 
     def _read_again(
         self, folder: _Folder, old: Mapping[bytes, tuple[bytes, Entry]], task: Task, *, as_directory: bool = True
-    ) -> Record:
+    ) -> DirectoryRecord:
         """The new record of a directory that may differ from the keys and entries of `old`."""
         _refuse_bad_names(folder)
         found = self._known(folder, old)
@@ -310,20 +310,20 @@ class Scanner:
             link = self._linked.get(_path(folder, at))
             if link is None or not stat.S_ISREG(key_fields(folder.keys[at]).mode):
                 continue
-            candidate = Candidate(link.target, folder.keys[at])
+            candidate = FileToRead(link.target, folder.keys[at])
             task.grow(key_fields(candidate.key).size)
             taken = self._intake.linked(candidate, task)
             taken = self._kept(link, taken, task)
             found[at] = _entry(folder.names[at], taken)
             folder.settle(at, taken.key)
 
-    def _kept(self, link: StoreLink, taken: Taken, task: Task) -> Taken:
+    def _kept(self, link: StoreLink, taken: HashedFile, task: Task) -> HashedFile:
         """Store the content behind `link` in the store in use, if the intake stores content."""
         if not self._intake.lacking(lambda: [taken.oid]):
             return taken
         if self._links is not None and self._links.is_current(link) and taken.oid != link.oid:
             raise edited(link.path)
-        (taken,) = self._intake.files([Candidate(link.target, taken.key)], task)
+        (taken,) = self._intake.files([FileToRead(link.target, taken.key)], task)
         return taken
 
     def _take_files(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
@@ -335,7 +335,7 @@ class Scanner:
         if not places:
             return
         task.grow(sum([key_fields(folder.keys[at]).size for at in places]))
-        candidates = [Candidate(_path(folder, at), folder.keys[at]) for at in places]
+        candidates = [FileToRead(_path(folder, at), folder.keys[at]) for at in places]
         for at, taken in zip(places, self._intake.files(candidates, task), strict=True):
             found[at] = _entry(folder.names[at], taken)
             folder.settle(at, taken.key)
@@ -357,7 +357,7 @@ class Scanner:
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
 
 
-def _entry(name: bytes, taken: Taken) -> Entry:
+def _entry(name: bytes, taken: HashedFile) -> Entry:
     mode, size, *_ = key_fields(taken.key)
     return Entry(name, Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE, taken.oid, size)
 
@@ -371,7 +371,7 @@ def _slot(path: bytes) -> bytes:
     return path + b"/"
 
 
-def _entries_of(record: Record | None) -> dict[bytes, tuple[bytes, Entry]]:
+def _entries_of(record: DirectoryRecord | None) -> dict[bytes, tuple[bytes, Entry]]:
     return record.by_name() if record is not None else {}
 
 

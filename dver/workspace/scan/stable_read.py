@@ -15,14 +15,14 @@ from dver.workspace.scan.stat_cache import stat_key
 _TRIES: Final = 3
 
 
-class Candidate(NamedTuple):
+class FileToRead(NamedTuple):
     """A file without a known oid: its absolute path and its `lstat`."""
 
     path: bytes
     key: bytes
 
 
-class Taken(NamedTuple):
+class HashedFile(NamedTuple):
     """A file's oid, and its `fstat` after it was read to the end."""
 
     oid: Oid
@@ -30,8 +30,8 @@ class Taken(NamedTuple):
 
 
 def open_unchanged(
-    candidate: Candidate, read: Callable[[int], Oid], *, identity: Callable[[bytes], object] = bytes
-) -> Taken:
+    candidate: FileToRead, read: Callable[[int], Oid], *, identity: Callable[[bytes], object] = bytes
+) -> HashedFile:
     """Call `read` with an open file, again if the file changes meanwhile.
 
     Raises ConflictError if it keeps changing. `identity` selects the parts of the stat key to compare; it leaves out
@@ -51,7 +51,7 @@ def open_unchanged(
         finally:
             os.close(fd)
         if identity(key) == identity(expected):
-            return Taken(oid, key)
+            return HashedFile(oid, key)
         expected = key
     raise ConflictError(
         f"{os.fsdecode(candidate.path)!r} keeps changing",

@@ -82,7 +82,7 @@ def fingerprint(keys: Iterable[bytes], names: Sequence[bytes]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DirectoryRecord:
     """The cached state of one directory. `leaf` is its encoded entries; `size` in bytes, `files` counts files."""
 
     oid: Oid
@@ -119,7 +119,7 @@ class Record:
         return body + xxh3_64_digest(body)
 
     @classmethod
-    def decode(cls, kept: bytes) -> Record | None:
+    def decode(cls, kept: bytes) -> DirectoryRecord | None:
         """The reverse of `encode`; None for a record damaged on disk, which SQLite does not notice."""
         content = kept[:-_CHECKSUM]
         if xxh3_64_digest(content) != kept[-_CHECKSUM:]:
@@ -129,9 +129,9 @@ class Record:
         return cls(Oid(oid), size, files, content[_HEAD.size : middle], content[middle:])
 
 
-def make_record(oid: Oid, entries: Sequence[Entry], keys: Sequence[bytes], *, size: int, files: int) -> Record:
+def make_record(oid: Oid, entries: Sequence[Entry], keys: Sequence[bytes], *, size: int, files: int) -> DirectoryRecord:
     """The record of a directory with these entries, sorted by name, and their keys."""
-    return Record(oid, size, files, fingerprint(keys, [entry.name for entry in entries]), encode_leaf(entries))
+    return DirectoryRecord(oid, size, files, fingerprint(keys, [entry.name for entry in entries]), encode_leaf(entries))
 
 
 _WRITE_EVERY: Final = 256
@@ -142,18 +142,18 @@ class StatCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pending: dict[bytes, Record] = {}
+        self._pending: dict[bytes, DirectoryRecord] = {}
         self._held = 0
 
-    def get(self, path: bytes) -> Record | None:
+    def get(self, path: bytes) -> DirectoryRecord | None:
         """The record of the directory `path`."""
         if path in self._pending:
             return self._pending[path]
         for (content,) in self._database.rows("SELECT record FROM directories WHERE path = ?", (path,)):
-            return Record.decode(content) if isinstance(content, bytes) else None
+            return DirectoryRecord.decode(content) if isinstance(content, bytes) else None
         return None
 
-    def put(self, path: bytes, record: Record) -> None:
+    def put(self, path: bytes, record: DirectoryRecord) -> None:
         """Cache `record`; `flush` writes it to disk."""
         self._pending[path] = record
         if len(self._pending) >= _WRITE_EVERY:

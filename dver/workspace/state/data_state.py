@@ -16,7 +16,7 @@ from dver.formats.tree import Entry, Kind
 from dver.store.trees.compare import TreeReader, same
 from dver.workspace.state.placed import NOTHING
 
-Listing = Callable[[Oid, Collection[bytes] | None], Mapping[bytes, Entry]]
+ReadEntries = Callable[[Oid, Collection[bytes] | None], Mapping[bytes, Entry]]
 """Reads entries of a directory by name: some names, or all."""
 
 
@@ -44,7 +44,7 @@ def data_state(
     recorded: Entry | None,
     placed: Sequence[Entry],
     read: TreeReader,
-    listing: Listing,
+    listing: ReadEntries,
     *,
     part: bool = False,
 ) -> DataState:
@@ -65,7 +65,7 @@ def data_state(
 class _Comparison:
     """The findings so far, path by path."""
 
-    def __init__(self, read: TreeReader, listing: Listing, part: bool) -> None:
+    def __init__(self, read: TreeReader, listing: ReadEntries, part: bool) -> None:
         self.edited = False
         self.behind = False
         self._read = read

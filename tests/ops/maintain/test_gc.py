@@ -286,7 +286,7 @@ def test_an_add_beside_a_gc_that_deletes_at_once_begins_again(
 
     fill(project, "one", large=True)
     calls = []
-    take = add.take
+    take = add.scan_requests
 
     def take_and_sweep(*args: object, **named: object) -> object:
         found = take(*args, **named)
@@ -294,7 +294,7 @@ def test_an_add_beside_a_gc_that_deletes_at_once_begins_again(
             calls.append(collect(project, grace=0))
         return found
 
-    monkeypatch.setattr(add, "take", take_and_sweep)
+    monkeypatch.setattr(add, "scan_requests", take_and_sweep)
     project.add("data")
     assert calls[0].objects
     assert is_complete(project, project.commit())

@@ -21,7 +21,7 @@ from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 from dver.workspace.files.apply import Destination, apply_plan
-from dver.workspace.files.plan import CheckoutPlan, Subject, plan_checkout
+from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.scanner import Scanner, Snapshot
 from dver.workspace.scan.stat_cache import StatCache
@@ -96,7 +96,7 @@ class Place:
             return self.store.tree(oid) if known is None else known
 
         known = tuple(base for base in bases if base is not None)
-        subject = Subject(b"data", here.root if here else None, want, known)
+        subject = CheckoutSubject(b"data", here.root if here else None, want, known)
         plan = plan_checkout([subject], read=read, saved=self.store.present, force=force)
         destination = Destination(self.top, self.scratch, LinkMode.AUTO)
         assert apply_plan(plan, destination, self.store, self.cache) == []

@@ -17,9 +17,9 @@ from dver.core.files import explain
 from dver.core.progress import SILENT
 from dver.tracking.targets import in_worktree
 from dver.workspace.checkout.incremental import update
-from dver.workspace.checkout.restore import Restored, Wish
-from dver.workspace.files.content_writer import Materialiser
-from dver.workspace.files.plan import Why
+from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget
+from dver.workspace.files.content_writer import ContentWriter
+from dver.workspace.files.plan import KeepReason
 
 OLD = {"data/same": b"same", "data/edited": b"old", "data/gone": b"old", "data/in/gone": b"old", "data/kind": b"old"}
 NEW = {"data/same": b"same", "data/edited": b"new", "data/new": b"new", "data/sub/new": b"new", "data/kind/a": b"new"}
@@ -45,19 +45,21 @@ def _contents(project: Project) -> dict[str, bytes]:
     return {os.fsdecode(name): content for name, (kind, content) in project.ls().items() if kind != "directory"}
 
 
-def _check_out(project: Project) -> Restored:
+def _check_out(project: Project) -> CheckoutSummary:
     return project.checkout()
 
 
-def _update(project: Project) -> Restored:
+def _update(project: Project) -> CheckoutSummary:
     """What a hook of Git does."""
     with project.opened() as repo, repo.exclusive():
-        return update(repo, [Wish(path, one.entry) for path, one in in_worktree(repo).items()], progress=SILENT)
+        return update(
+            repo, [CheckoutTarget(path, one.entry) for path, one in in_worktree(repo).items()], progress=SILENT
+        )
 
 
 @pytest.fixture(params=[_check_out, _update])
-def bring(request: pytest.FixtureRequest) -> Callable[[Project], Restored]:
-    found: Callable[[Project], Restored] = request.param
+def bring(request: pytest.FixtureRequest) -> Callable[[Project], CheckoutSummary]:
+    found: Callable[[Project], CheckoutSummary] = request.param
     return found
 
 
@@ -84,29 +86,31 @@ def while_files_are_made(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     """Has something done when the new files are made, and are not in their places yet."""
 
     def install(act: Callable[[], object]) -> None:
-        whole = Materialiser.files
+        whole = ContentWriter.files
 
         def files(*args: Any) -> Any:
             act()
             return whole(*args)
 
-        monkeypatch.setattr(Materialiser, "files", files)
+        monkeypatch.setattr(ContentWriter, "files", files)
 
     return install
 
 
-def test_nothing_is_kept_where_nothing_was_edited(project: Project, bring: Callable[[Project], Restored]) -> None:
+def test_nothing_is_kept_where_nothing_was_edited(
+    project: Project, bring: Callable[[Project], CheckoutSummary]
+) -> None:
     assert bring(project).kept == ()
     assert _contents(project) == {name.removeprefix("data/"): content for name, content in NEW.items()}
 
 
 @pytest.mark.parametrize("when", ["after_the_scan", "while_files_are_made"])
 def test_a_file_that_is_edited_is_not_replaced(
-    project: Project, bring: Callable[[Project], Restored], request: pytest.FixtureRequest, when: str
+    project: Project, bring: Callable[[Project], CheckoutSummary], request: pytest.FixtureRequest, when: str
 ) -> None:
     request.getfixturevalue(when)(lambda: (project.root / "data/edited").write_bytes(b"mine"))
     restored = bring(project)
-    assert [(one.path, one.why) for one in restored.kept] == [(b"data/edited", Why.EDITED)]
+    assert [(one.path, one.why) for one in restored.kept] == [(b"data/edited", KeepReason.EDITED)]
     assert restored.updated == 0
     assert _contents(project) == {name.removeprefix("data/"): content for name, content in NEW.items()} | {
         "edited": b"mine"
@@ -115,11 +119,11 @@ def test_a_file_that_is_edited_is_not_replaced(
 
 @pytest.mark.parametrize("name", ["gone", "in/gone", "kind"])
 def test_a_file_that_is_edited_is_not_removed(
-    project: Project, bring: Callable[[Project], Restored], after_the_scan: Any, name: str
+    project: Project, bring: Callable[[Project], CheckoutSummary], after_the_scan: Any, name: str
 ) -> None:
     after_the_scan(lambda: (project.root / "data" / name).write_bytes(b"mine"))
     restored = bring(project)
-    assert (b"data/" + name.encode(), Why.EDITED) in [(one.path, one.why) for one in restored.kept]
+    assert (b"data/" + name.encode(), KeepReason.EDITED) in [(one.path, one.why) for one in restored.kept]
     assert (project.root / "data" / name).read_bytes() == b"mine"
     assert (project.root / "data/edited").read_bytes() == b"new"
 
@@ -127,7 +131,7 @@ def test_a_file_that_is_edited_is_not_removed(
 @pytest.mark.parametrize("name", ["new", "sub/mine", "kind/mine"])
 @pytest.mark.parametrize("when", ["after_the_scan", "while_files_are_made"])
 def test_a_file_that_is_created_where_something_new_should_be_stays(
-    project: Project, bring: Callable[[Project], Restored], request: pytest.FixtureRequest, when: str, name: str
+    project: Project, bring: Callable[[Project], CheckoutSummary], request: pytest.FixtureRequest, when: str, name: str
 ) -> None:
     def create() -> None:
         path = project.root / "data" / name
@@ -139,7 +143,7 @@ def test_a_file_that_is_created_where_something_new_should_be_stays(
     request.getfixturevalue(when)(create)
     restored = bring(project)
     blocked = b"data/" + name.encode().removesuffix(b"/mine")
-    assert (blocked, Why.IN_THE_WAY) in [(one.path, one.why) for one in restored.kept]
+    assert (blocked, KeepReason.IN_THE_WAY) in [(one.path, one.why) for one in restored.kept]
     assert (project.root / "data" / name).read_bytes() == b"mine"
     assert (project.root / "data/edited").read_bytes() == b"new"
     assert project.leftovers() == []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, totals, write_directory
-from dver.workspace.files.plan import CheckoutPlan, Kept, Subject, Why, plan_checkout
+from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, KeepReason, KeptPath, plan_checkout
 
 Tree = Mapping[str, "bytes | Tree"]
 
@@ -45,7 +45,7 @@ def plan(
 ) -> CheckoutPlan:
     trees = Trees()
     before = tuple(entry for base in bases if (entry := trees.entry(base)))
-    subject = Subject(b"data", trees.entry(have), trees.entry(want), before)
+    subject = CheckoutSubject(b"data", trees.entry(have), trees.entry(want), before)
     return plan_checkout([subject], read=trees.read, saved=trees.saved, force=force)
 
 
@@ -80,7 +80,7 @@ def test_unsaved_changes_are_kept_and_the_rest_is_done() -> None:
     before = {"a": b"1", "b": b"2"}
     found = plan({"a": b"unsaved", "b": b"2"}, {"a": b"8", "b": b"9"}, before)
     assert steps(found) == {"replace": ["data/b"], "keep": ["data/a"]}
-    assert found.keep == [Kept(b"data/a", Why.MODIFIED, diverged=True)]
+    assert found.keep == [KeptPath(b"data/a", KeepReason.MODIFIED, diverged=True)]
     assert found.keep[0].blocks
 
 
@@ -91,14 +91,14 @@ def test_with_force_nothing_is_kept() -> None:
 
 def test_a_file_that_only_the_user_put_there_stays_even_if_its_bytes_are_saved() -> None:
     found = plan({"a": b"1", "copy": b"1"}, {"a": b"1"}, {"a": b"1"})
-    assert found.keep == [Kept(b"data/copy", Why.NEW)]
+    assert found.keep == [KeptPath(b"data/copy", KeepReason.NEW)]
     assert not found.keep[0].blocks
 
 
 def test_a_file_in_the_way_is_replaced_only_if_it_is_saved() -> None:
     assert steps(plan({"a": b"old"}, {"a": b"1"})) == {"replace": ["data/a"]}
     found = plan({"a": b"unsaved"}, {"a": b"1"})
-    assert found.keep == [Kept(b"data/a", Why.IN_THE_WAY, diverged=True)]
+    assert found.keep == [KeptPath(b"data/a", KeepReason.IN_THE_WAY, diverged=True)]
 
 
 def test_all_goes_where_nothing_is_wanted_any_more() -> None:
@@ -138,7 +138,7 @@ def test_directories_whose_content_is_not_known_are_listed_and_left() -> None:
     trees = Trees()
     have = trees.entry({"a": b"1"})
     unknown = Entry(b"data", Kind.DIRECTORY, Oid.of(b"nowhere"), 5, 1)
-    found = plan_checkout([Subject(b"data", have, unknown)], read=trees.read, saved=trees.saved)
+    found = plan_checkout([CheckoutSubject(b"data", have, unknown)], read=trees.read, saved=trees.saved)
     assert found.is_empty
     assert [(path, entry) for path, entry, _ in found.unknown] == [(b"data", unknown)]
 
@@ -147,5 +147,5 @@ def test_without_knowing_the_old_version_nothing_is_taken_away() -> None:
     trees = Trees()
     have = trees.entry({"a": b"1"})
     base = Entry(b"data", Kind.DIRECTORY, Oid.of(b"nowhere"), 5, 1)
-    found = plan_checkout([Subject(b"data", have, None, (base,))], read=trees.read, saved=trees.saved)
+    found = plan_checkout([CheckoutSubject(b"data", have, None, (base,))], read=trees.read, saved=trees.saved)
     assert steps(found) == {"keep": ["data/a"]}

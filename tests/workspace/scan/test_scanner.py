@@ -17,8 +17,8 @@ from dver.formats.tree import Entry, Kind
 from dver.store.objects.database import Database
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Scanner
-from dver.workspace.scan.stable_read import Candidate, Taken, open_unchanged
-from dver.workspace.scan.stat_cache import Record, StatCache, make_record, stat_key
+from dver.workspace.scan.stable_read import FileToRead, HashedFile, open_unchanged
+from dver.workspace.scan.stat_cache import DirectoryRecord, StatCache, make_record, stat_key
 
 
 class Counting(HashOnly):
@@ -27,7 +27,7 @@ class Counting(HashOnly):
     def __init__(self) -> None:
         self.read: list[str] = []
 
-    def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+    def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
         self.read += [os.fsdecode(os.path.basename(one.path)) for one in candidates]
         return super().files(candidates, task)
 
@@ -159,7 +159,7 @@ def test_temporary_names_are_passed_over(place: Place) -> None:
 def test_a_file_that_keeps_changing_is_given_up_by_name(tmp_path: Path) -> None:
     file = tmp_path / "busy"
     file.write_bytes(b"x")
-    candidate = Candidate(os.fsencode(file), stat_key(os.lstat(file)))
+    candidate = FileToRead(os.fsencode(file), stat_key(os.lstat(file)))
 
     def changing(fd: int) -> Oid:
         with file.open("ab") as more:
@@ -173,10 +173,10 @@ def test_a_file_that_keeps_changing_is_given_up_by_name(tmp_path: Path) -> None:
 def test_a_file_that_changed_once_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"old")
-    candidate = Candidate(os.fsencode(file), stat_key(os.lstat(file)))
+    candidate = FileToRead(os.fsencode(file), stat_key(os.lstat(file)))
     file.write_bytes(b"newer")
     taken = open_unchanged(candidate, lambda fd: Oid.of(os.read(fd, 100)))
-    assert taken == Taken(Oid.of(b"newer"), stat_key(os.lstat(file)))
+    assert taken == HashedFile(Oid.of(b"newer"), stat_key(os.lstat(file)))
 
 
 @pytest.mark.parametrize("becomes", ["nothing", "link", "fifo"])
@@ -185,7 +185,7 @@ def test_a_file_that_is_replaced_after_it_was_listed_is_told(becomes: str, place
     file.write_bytes(b"x")
 
     class Replacing(HashOnly):
-        def files(self, candidates: Sequence[Candidate], task: Task) -> list[Taken]:
+        def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
             file.unlink()
             if becomes == "link":
                 file.symlink_to("/etc/hostname")
@@ -208,15 +208,15 @@ def test_a_record_survives_and_a_damaged_one_counts_as_absent() -> None:
     keys = [stat_key(os.stat("/")), stat_key(os.stat("/"))]
     record = make_record(Oid.of(b"tree"), entries, keys, size=2, files=2)
     kept = record.encode()
-    found = Record.decode(kept)
+    found = DirectoryRecord.decode(kept)
     assert found is not None
     assert found == record
     assert found.entries() == tuple(entries)
     assert found.by_name()[b"b"] == (keys[1], entries[1])
     assert found.oids() == [Oid.of(b"tree"), Oid.of(b"1"), Oid.of(b"2")]
     for at in range(len(kept)):
-        assert Record.decode(kept[:at] + bytes((kept[at] ^ 1,)) + kept[at + 1 :]) is None
-        assert Record.decode(kept[:at]) is None
+        assert DirectoryRecord.decode(kept[:at] + bytes((kept[at] ^ 1,)) + kept[at + 1 :]) is None
+        assert DirectoryRecord.decode(kept[:at]) is None
 
 
 def test_single_files_of_a_folder_are_read_once_whoever_looks_at_them(place: Place) -> None:

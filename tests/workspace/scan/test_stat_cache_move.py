@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dver.core.oid import Oid
 from dver.store.objects.database import Database
-from dver.workspace.scan.stat_cache import Record, StatCache
+from dver.workspace.scan.stat_cache import DirectoryRecord, StatCache
 
 
-def record(content: bytes) -> Record:
-    return Record(Oid.of(content), 0, 0, b"", b"leaf")
+def record(content: bytes) -> DirectoryRecord:
+    return DirectoryRecord(Oid.of(content), 0, 0, b"", b"leaf")
 
 
 def test_records_of_a_directory_and_all_below_it_are_renamed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dver.cli.render.changes import path_text
 from dver.core.phrasing import quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
-from dver.workspace.add.add import Added
+from dver.workspace.add.add import AddedPointer
 
 
 @options.command(
@@ -75,11 +75,11 @@ def _print_result(ctx: Context, repo: Repository, result: AddResult) -> None:
     ctx.listing([f"skipped {path_text(repo, path)}: {why}" for path in result.diverged], ctx.warn)
 
 
-def _verb(one: Added, result: AddResult) -> str:
+def _verb(one: AddedPointer, result: AddResult) -> str:
     if result.dry_run:
         return "would add" if one.before is None else "would update"
     return "added" if one.before is None else "updated"
 
 
-def _size(one: Added) -> str:
+def _size(one: AddedPointer) -> str:
     return f"{terminal.count(one.pointer.files, 'file')}, {terminal.human_size(one.pointer.size)}"
