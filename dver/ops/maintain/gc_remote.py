@@ -22,7 +22,7 @@ from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_
 from dver.remote.index.repositories import ID_DIGITS, forget_entries
 from dver.remote.probe import Server
 from dver.remote.storage import Storage
-from dver.remote.transfer.run_batches import gather
+from dver.remote.transfer.run_batches import merge_batches
 from dver.repo import Repository
 from dver.sharing.registration import has_history, unknown_repositories
 
@@ -78,7 +78,7 @@ def gc_remote(
         done = RemoteGcResult.of(prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now).plan)
     else:
         done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, progress=progress)
-        gather(catalog)
+        merge_batches(catalog)
     return RemoteGcReport(chosen, url, dry_run, *astuple(done))
 
 

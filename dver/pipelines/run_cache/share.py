@@ -70,7 +70,7 @@ def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None
         found = list(cache.runs([key for key in asked if key not in known]))
     else:
         found = list(cache.runs(cache.keys()))
-        new = {run.key for run in remote_runs.lacking([run for run, _ in found], mirror)}
+        new = {run.key for run in remote_runs.newer_than_remote([run for run, _ in found], mirror)}
         found = [(run, stage) for run, stage in found if run.key in new]
     whole = [
         (run, stage) for run, stage in found if not repo.store.find_missing([item.ref for item in _promised(stage)])

@@ -277,7 +277,7 @@ class _Run:
 
 def _restless(catalog: Catalog) -> RemoteError:
     return RemoteError(
-        f"{catalog.storage.url} is being changed all the time",
-        why="other clones collect garbage there at this moment",
-        fix="try again later; nothing is lost",
+        f"{catalog.storage.url} changed again and again during the gc",
+        why="other clones are running `dver gc --remote` at the same time",
+        fix="run the same command again later",
     )

@@ -1,4 +1,4 @@
-"""Putting large blobs together as loose files: from chunks that are here already, and from those of the remote."""
+"""Assembly of large blobs as loose files, from chunks in the store and on the remote."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from dver.store.objects.incomplete_blobs import IncompleteBlob
 from dver.store.store import Store
 
 _GROUP_SIZE: Final = 256 << 20
-"""Bytes of the blobs that are put together at a time: enough to keep all transfers busy."""
+"""Bytes of the blobs that are assembled at once: enough to keep all transfers busy."""
 _GROUP_COUNT: Final = 32
-"""Blobs that are put together at a time: each is an open file."""
+"""Blobs that are assembled at once: each is an open file."""
 
 
 class Assembly(NamedTuple):
-    """A large blob to be put together."""
+    """A large blob to assemble."""
 
     oid: Oid
     recipe: Recipe
 
 
 class _Gap(NamedTuple):
-    """A place in a part where a chunk is lacking."""
+    """The place of a missing chunk in a part."""
 
     part: IncompleteBlob
     offset: int
@@ -40,7 +40,7 @@ class _Gap(NamedTuple):
 
 @dataclass(slots=True)
 class Assembler:
-    """Puts blobs together in `store`. `locate` tells where objects lie on the remote."""
+    """Assembles blobs in `store`. `locate` gives the places of objects on the remote."""
 
     store: Store
     storage: Storage
@@ -48,12 +48,12 @@ class Assembler:
     jobs: int
     task: Task
     bad: set[Oid] = field(default_factory=set)
-    """Blobs that the remote has no good copy of."""
+    """Blobs of which the remote has no good copy."""
     count: int = 0
     received: int = 0
 
-    def get(self, assemblies: Sequence[Assembly]) -> None:
-        """Put all of `assemblies` together; those for which something is missing or damaged are left as parts."""
+    def assemble(self, assemblies: Sequence[Assembly]) -> None:
+        """Assemble blobs. Those with missing or damaged chunks stay parts, which a later fetch completes."""
         for group in _groups(assemblies):
             with ExitStack() as stack:
                 self._fill([stack.enter_context(self._part(one)) for one in group])
@@ -66,7 +66,7 @@ class Assembler:
         for part in parts:
             for offset, chunk in part.missing_chunks():
                 gaps.setdefault(chunk.oid, []).append(_Gap(part, offset))
-        self._fill_from_here(gaps)
+        self._fill_from_store(gaps)
         damaged = self._fill_from_remote(gaps)
         open_parts = {gap.part.oid for places in gaps.values() for gap in places}
         self.bad |= {gap.part.oid for oid in damaged for gap in gaps[oid]}
@@ -74,8 +74,8 @@ class Assembler:
             if part.oid not in open_parts:
                 self._finish(part)
 
-    def _fill_from_here(self, gaps: dict[Oid, list[_Gap]]) -> None:
-        """Fill gaps with chunks in packs, and in other loose blobs. Those that are filled leave `gaps`."""
+    def _fill_from_store(self, gaps: dict[Oid, list[_Gap]]) -> None:
+        """Fill gaps from packs and other loose blobs, and remove them from `gaps`."""
         for oid, content in self.store.loose_chunks.contents(self.store.loose_chunks.locate(gaps)):
             _write(gaps.pop(oid), content)
         found = [one for one in self.store.locate(gaps) if one.codec is not Codec.CHUNKED]
@@ -84,7 +84,7 @@ class Assembler:
                 _write(gaps.pop(one.oid), packed)
 
     def _fill_from_remote(self, gaps: dict[Oid, list[_Gap]]) -> set[Oid]:
-        """The same with the remote's. Returns those that are damaged there."""
+        """Fill gaps from the remote, and remove them from `gaps`. Returns the chunks that are damaged there."""
         if not gaps:
             return set()
         found = [one for one in self.locate(gaps) if one.codec is not Codec.CHUNKED]

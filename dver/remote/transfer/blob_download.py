@@ -1,4 +1,4 @@
-"""Getting blobs and chunks from a remote into the store's packs."""
+"""Downloads of blobs and chunks into the store's packs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dver.store.writer import LARGE, StoreWriter
 
 
 @dataclass(slots=True)
-class BlobGetter:
-    """Gets frames into the store; blobs that somebody once packed whole, though large, loose if `loose` says so."""
+class BlobDownloader:
+    """Downloads frames into the store. With `loose`, a large blob that an old pack holds in one frame becomes loose."""
 
     storage: Storage
     writer: StoreWriter
@@ -31,19 +31,20 @@ class BlobGetter:
     count: int = 0
     received: int = 0
 
-    def get(self, blobs: Sequence[RemoteLocation]) -> None:
-        """Get all of `blobs`, which are not chunked themselves; what cannot be had is left out."""
+    def download(self, blobs: Sequence[RemoteLocation]) -> None:
+        """Download `blobs`, none of which is chunked. Skips those that are missing or damaged."""
         advance = self.task.advance
         for oid, frame in fetch_frames(self.storage, blobs, jobs=self.jobs, received=self._receive, on_bytes=advance):
             if isinstance(frame, FetchedFrame):
-                self._keep(frame)
+                self._store(frame)
                 self.count += 1
             elif isinstance(frame, CorruptError):
                 self.bad.add(oid)
 
-    def keep_recipes(self, frames: Sequence[FetchedFrame]) -> None:
-        """Keep recipes whose chunks are here by now, if the chunks are what the recipe says. To be called once the
-        writer has made the chunks durable: what has a recipe in the store is there.
+    def store_recipes(self, frames: Sequence[FetchedFrame]) -> None:
+        """Store the recipes whose chunks are in the store and match the blob.
+
+        Call it after the writer has made the chunks durable: a blob whose recipe is stored counts as present.
         """
         store = self.writer.store
         with StoreWriter(store) as writer:
@@ -63,7 +64,7 @@ class BlobGetter:
             return False
         return True
 
-    def _keep(self, frame: FetchedFrame) -> None:
+    def _store(self, frame: FetchedFrame) -> None:
         if self.loose and frame.row.raw_size > LARGE:
             self.writer.add_loose(frame.row.oid, iter((frame.content,)))
         else:

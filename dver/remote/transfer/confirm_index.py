@@ -1,4 +1,4 @@
-"""The second look of whoever has put an index: did a gc take away meanwhile what it relies on?
+"""Confirming a push: the check, after an index was put, that no gc has deleted what the index relies on.
 
 docs/format/remote.md, "After an index was put", says why this makes pushes and gcs safe beside each other.
 """
@@ -6,6 +6,7 @@ docs/format/remote.md, "After an index was put", says why this makes pushes and 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
@@ -21,76 +22,70 @@ from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.mirror import RemoteLocation
 from dver.store.store import Store
 
-_TRIES = 5
+_ATTEMPTS: Final = 5
 
 
-class SafeCatalog(Catalog):
-    """What on the remote can be relied on, whatever gcs are under way: read anew, index by index.
+class SafeObjects:
+    """The objects on a remote that no gc can be deleting. Reads every index again instead of trusting the mirror.
 
-    Trees and recipes count only where they are not in `store`, from which they can as well be sent again; for these
-    rest all that they reach was looked at.
+    Trees and recipes that are in `store` do not count, since they can be uploaded again. For the others, everything
+    that they reach is checked.
     """
 
-    def __init__(self, catalog: Catalog, store: Store, shown: RemoteContents, state: RemoteState) -> None:
-        super().__init__(catalog.mirror, catalog.storage, jobs=catalog.jobs)
-        self.contents = shown
+    def __init__(self, catalog: Catalog, store: Store, contents: RemoteContents, state: RemoteState) -> None:
+        self.contents = contents
         self.condemned = listed_names(state.lists.values())
         self._store = store
         self._sizes = state.packs
         self._reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
-        self._safe = {row.oid: row for row in safe_rows(state, int(remote_time(catalog.storage)))}
-
-    def has_roots(self, oids: Iterable[Oid]) -> set[Oid]:
-        """None: everything is looked at."""
-        return set()
-
-    def present(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are safe."""
-        return self._safe.keys() & set(oids)
+        self._rows = {row.oid: row for row in _safe_rows(state, int(remote_time(catalog.storage)))}
 
     def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        """Those of `oids` that are safe as a `kind`, with all that they reach."""
-        safe = {oid for oid in self.present(oids) if self._safe[oid].kind is kind}
-        leading = {oid for oid in safe if self._safe[oid].names_others}
+        """Those of `oids` that are safe as a `kind`, with all that they reach.
+
+        Raises MissingObjectError if one of them reaches an object that was deleted.
+        """
+        safe = {oid for oid in self._rows.keys() & set(oids) if self._rows[oid].kind is kind}
+        leading = {oid for oid in safe if self._rows[oid].names_others}
         elsewhere = leading - self._store.present(leading)
         needed = self._reach.of((oid, kind) for oid in elsewhere)
-        lost = (needed.trees | needed.blobs) - self._safe.keys()
+        lost = (needed.trees | needed.blobs) - self._rows.keys()
         if lost:
-            raise _taken_away(lost)
+            raise _deleted(lost)
         return safe - leading | elsewhere
 
     def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
-        """Where those of `oids` lie that are safe, by pack and offset."""
-        rows = [self._safe[oid] for oid in self.present(oids)]
+        """The places of those of `oids` that are safe, by pack and offset."""
+        rows = [self._rows[oid] for oid in self._rows.keys() & set(oids)]
         return sorted([row.found(self._sizes[row.pack]) for row in rows])
 
 
-def look_again(before: RemoteContents, packs: Collection[Oid], store: Store, catalog: Catalog) -> SafeCatalog | None:
-    """To be called once an index was put. None if all is well: nothing it relies on can have been deleted.
+def confirm(before: RemoteContents, packs: Collection[Oid], store: Store, catalog: Catalog) -> SafeObjects | None:
+    """Confirm an index that was just put. Returns None if nothing that it relies on can have been deleted.
 
-    `before` is what was there when the push was planned, `packs` are the names of those that it has put. Otherwise what
-    the remote safely has: whatever is not in that has to be pushed again, under names that none of its `lists` has.
-    Raises RemoteError; Changed if the remote never holds still.
+    Otherwise returns the safe objects: all others have to be pushed again, in packs with names that are not condemned.
+    `before` is what the remote had when the push was planned, `packs` are the names of the packs that it put.
+    Raises RemoteError; Changed if the remote changes at each of several attempts.
     """
-    for turn in range(_TRIES):
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
-            shown = list_contents(catalog.storage)
-            if shown.is_unchanged_since(before) or _harmless(before, shown, packs, catalog):
+            contents = list_contents(catalog.storage)
+            if contents.is_unchanged_since(before) or _is_harmless(before, contents, packs, catalog):
                 return None
-            return SafeCatalog(catalog, store, *read_state(catalog.storage, shown, store, jobs=catalog.jobs))
+            return SafeObjects(catalog, store, *read_state(catalog.storage, contents, store, jobs=catalog.jobs))
         except RemoteChanged:
-            if turn == _TRIES - 1:
+            if attempt == _ATTEMPTS:
                 raise
     return None
 
 
 def listed_names(lists: Iterable[Condemned]) -> frozenset[Oid]:
-    """All packs and indexes that `lists` name: no new one may be called so."""
+    """All packs and indexes that `lists` name. No new pack or index may have one of these names."""
     return frozenset(name for one in lists for name in (*one.packs, *one.indexes))
 
 
-def safe_rows(state: RemoteState, now: int) -> Iterable[RemoteRow]:
-    """The rows of what no gc can be deleting: those that are listed and due soon are left out."""
+def _safe_rows(state: RemoteState, now: int) -> Iterable[RemoteRow]:
+    """The rows of objects that no gc can be deleting: not those in packs and indexes that are due soon."""
     near = [one for one in state.lists.values() if one.due - now <= CLOCK_MARGIN]
     packs = {name for one in near for name in one.packs}
     indexes = {name for one in near for name in one.indexes}
@@ -101,19 +96,19 @@ def safe_rows(state: RemoteState, now: int) -> Iterable[RemoteRow]:
     )
 
 
-def _harmless(before: RemoteContents, shown: RemoteContents, packs: Collection[Oid], catalog: Catalog) -> bool:
-    """Has nothing happened but that new lists were written that are due in a long time?"""
-    if not shown.indexes.keys() >= before.indexes.keys():
+def _is_harmless(before: RemoteContents, contents: RemoteContents, packs: Collection[Oid], catalog: Catalog) -> bool:
+    """Are new condemned lists that are due in a long time the only change?"""
+    if not contents.indexes.keys() >= before.indexes.keys():
         return False
-    fresh = read_lists(catalog.storage, shown.lists - before.lists, jobs=catalog.jobs)
+    fresh = read_lists(catalog.storage, contents.lists - before.lists, jobs=catalog.jobs)
     if any(one.due - remote_time(catalog.storage) <= CLOCK_MARGIN for one in fresh.values()):
         return False
     return list_packs(catalog.storage).keys() >= set(packs)
 
 
-def _taken_away(lost: Collection[Oid]) -> MissingObjectError:
+def _deleted(lost: Collection[Oid]) -> MissingObjectError:
     return MissingObjectError(
-        f"{len(lost)} objects that this push builds on were deleted from the remote meanwhile",
-        why=f"a `dver gc --remote` ran beside it, and they are not in the store, such as {min(lost)}",
+        f"{len(lost)} objects on the remote were deleted during the push",
+        why=f"a `dver gc --remote` ran at the same time, and the store does not have them either, such as {min(lost)}",
         fix="push from a clone that has all of the data, or `dver fetch` it from another remote",
     )

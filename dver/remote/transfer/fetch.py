@@ -1,6 +1,6 @@
-"""Getting objects: what a want reaches and the store lacks comes from the remote's packs, verified frame by frame.
+"""Fetches: downloads of the objects that the store does not have, verified frame by frame.
 
-What was fetched before an interruption is kept, so that the next fetch gets only the rest.
+What was downloaded before an interruption stays in the store: the next fetch downloads only the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dver.core.progress import SILENT, Progress, Task
 from dver.formats.recipe import Recipe
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.blob_assembly import Assembler
-from dver.remote.transfer.blob_download import BlobGetter
+from dver.remote.transfer.blob_download import BlobDownloader
 from dver.remote.transfer.fetch_plan import FetchPlan, Wanted, plan_fetch
 from dver.store.objects.loose import LinkMode
 from dver.store.objects.reader import StoreReader
@@ -37,9 +37,9 @@ class DownloadResult:
     size: int = 0
     """Bytes received, including the gaps between frames that were read along."""
     missing: tuple[MissingObject, ...] = ()
-    """Neither in the store nor on the remote."""
+    """Objects that are neither in the store nor on the remote."""
     corrupt: tuple[MissingObject, ...] = ()
-    """On the remote, but damaged there."""
+    """Objects that are damaged on the remote."""
     is_remote_empty: bool = False
     """Is data missing because nothing was ever pushed to the remote?"""
     runs: int = 0
@@ -48,12 +48,12 @@ class DownloadResult:
     """Keys of batches of run cache entries that could not be read."""
 
     def error(self) -> DverError | None:
-        """The error that tells of what could not be got; None if all was."""
+        """The error for what is missing or damaged. None if everything was downloaded."""
         if self.corrupt:
-            also = f"; {len(self.missing)} more are missing: {describe_missing(self.missing)}" if self.missing else ""
+            also = f"; {len(self.missing)} more missing: {describe_missing(self.missing)}" if self.missing else ""
             return CorruptError(
                 f"{count(len(self.corrupt), 'path')} damaged on the remote: {describe_missing(self.corrupt)}{also}",
-                why="their bytes do not match their hashes, so they were not taken; everything else was fetched",
+                why="their bytes do not match their hashes; everything else was fetched",
                 fix="`dver fetch -r` another remote, or restore the packs of this one from a backup",
             )
         if self.missing and self.is_remote_empty:
@@ -65,14 +65,14 @@ class DownloadResult:
         if self.missing:
             return MissingObjectError(
                 f"{count(len(self.missing), 'path')} not on the remote: {describe_missing(self.missing)}",
-                why="they were never pushed there, or were removed; everything else was fetched",
+                why="they were never pushed there, or were deleted; everything else was fetched",
                 fix="run `dver push` in a clone that has them, or `dver fetch -r` another remote",
             )
         return None
 
 
 def fetch(
-    wants: Sequence[Wanted],
+    wanted: Sequence[Wanted],
     store: Store,
     catalog: Catalog,
     *,
@@ -80,11 +80,12 @@ def fetch(
     link_mode: LinkMode = LinkMode.AUTO,
     damaged: Collection[Oid] = (),
 ) -> DownloadResult:
-    """Get what `wants` reach and the store lacks; see `plan_fetch`. What cannot be had is listed in the result.
+    """Download everything that `wanted` reach and the store does not have; see `plan_fetch`.
 
-    Raises UsageError, RemoteError; what came before stays in the store.
+    The result lists what is missing or damaged. Raises UsageError, RemoteError; what was downloaded before an error
+    stays in the store.
     """
-    plan = _plan(wants, store, catalog, link_mode, damaged, progress)
+    plan = _plan(wanted, store, catalog, link_mode, damaged, progress)
     result = fetch_planned(plan, store, catalog, progress=progress)
     if not result.missing:
         return result
@@ -92,8 +93,8 @@ def fetch(
     catalog.refresh()
     if catalog.state() == before:
         return replace(result, is_remote_empty=not before)
-    # A gc has put packs together meanwhile: what was not where the catalogue said is elsewhere now.
-    plan = _plan(wants, store, catalog, link_mode, damaged, progress)
+    # A gc has combined packs meanwhile: what was not where the catalog said is in another pack now.
+    plan = _plan(wanted, store, catalog, link_mode, damaged, progress)
     again = fetch_planned(plan, store, catalog, progress=progress)
     return replace(
         again,
@@ -104,16 +105,15 @@ def fetch(
 
 
 def _plan(
-    wants: Sequence[Wanted],
+    wanted: Sequence[Wanted],
     store: Store,
     catalog: Catalog,
     link_mode: LinkMode,
     damaged: Collection[Oid],
     progress: Progress,
 ) -> FetchPlan:
-    """The plan, for which the remote's list and directories are read."""
     with progress.task("query remote", unit=""):
-        return plan_fetch(wants, store, catalog, link_mode=link_mode, damaged=damaged)
+        return plan_fetch(wanted, store, catalog, link_mode=link_mode, damaged=damaged)
 
 
 def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> DownloadResult:
@@ -123,7 +123,7 @@ def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: 
     bad = set(plan.damaged)
     if plan.objects:
         with progress.task("download", total=plan.size) as task:
-            blobs, assembler = _get(plan, store, catalog, task)
+            blobs, assembler = _download(plan, store, catalog, task)
         bad |= blobs.bad | assembler.bad
         done = DownloadResult(
             files=plan.files,
@@ -132,24 +132,24 @@ def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: 
         )
     if plan.incomplete or done.objects < plan.trees + plan.objects:
         lost = find_missing(plan.roots, StoreReader(store, set()), lambda _, oids: store.present(oids) - bad)
-        bad |= _made_of(store, lost, bad)
+        bad |= _with_bad_chunks(store, lost, bad)
     if not lost:
         store.index.mark_complete([root.oid for root in plan.roots])
     missing, corrupt = (tuple(one for one in lost if (one.oid in bad) is wrong) for wrong in (False, True))
     return replace(done, files=max(0, done.files - len(lost)), missing=missing, corrupt=corrupt)
 
 
-def _get(plan: FetchPlan, store: Store, catalog: Catalog, task: Task) -> tuple[BlobGetter, Assembler]:
+def _download(plan: FetchPlan, store: Store, catalog: Catalog, task: Task) -> tuple[BlobDownloader, Assembler]:
     with StoreWriter(store) as writer:
-        blobs = BlobGetter(catalog.storage, writer, catalog.jobs, task, plan.loose)
-        blobs.get(plan.blobs)
-    blobs.keep_recipes(plan.recipes)
+        blobs = BlobDownloader(catalog.storage, writer, catalog.jobs, task, plan.loose)
+        blobs.download(plan.blobs)
+    blobs.store_recipes(plan.recipes)
     assembler = Assembler(store, catalog.storage, catalog.locate, catalog.jobs, task)
-    assembler.get(plan.assemblies)
+    assembler.assemble(plan.assemblies)
     return blobs, assembler
 
 
-def _made_of(store: Store, lost: Sequence[MissingObject], bad: set[Oid]) -> set[Oid]:
-    """Those of `lost` that have chunks in `bad`."""
+def _with_bad_chunks(store: Store, lost: Sequence[MissingObject], bad: set[Oid]) -> set[Oid]:
+    """The blobs in `lost` that have chunks in `bad`."""
     recipes = store.recipes([one.oid for one in lost]) if bad else ()
     return {oid for oid, found in recipes if isinstance(found, Recipe) and not bad.isdisjoint(found.oids)}

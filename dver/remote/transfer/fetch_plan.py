@@ -1,4 +1,4 @@
-"""What a fetch would get: the trees and recipes that it takes to find out are got on the way, and kept."""
+"""Plans of fetches: which objects to download. Planning downloads the trees and recipes that it reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dver.store.trees.reachable import walk
 from dver.store.writer import LARGE, StoreWriter
 
 _CHUNKS_AT_ONCE: Final = 64
-"""Chunks of loose blobs that are read together: some MiB."""
+"""Chunks of loose blobs that are read at once: a few MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,106 +46,108 @@ class ObjectPath:
 
 
 Wanted = ObjectRef | ObjectPath
-"""What a fetch gets, with everything below it."""
+"""What a fetch downloads, with everything below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
-    """What a fetch would get. The trees it took to find out are in the store already."""
+    """The objects to download. The trees that planning has read are in the store already."""
 
     roots: tuple[ObjectRef, ...] = ()
     blobs: tuple[RemoteLocation, ...] = ()
     incomplete: bool = False
-    """Is something wanted that cannot be had?"""
+    """Is an object missing, or damaged, on the remote?"""
     damaged: frozenset[Oid] = frozenset()
-    """Objects of which neither the store nor the remote has a good copy, as far as is known yet."""
+    """Objects of which no good copy was found yet, neither in the store nor on the remote."""
     recipes: tuple[FetchedFrame, ...] = ()
-    """Of large blobs whose chunks are to be kept in packs: to be kept too, once these are here."""
+    """Recipes of large blobs whose chunks go into packs. They are stored after the chunks."""
     assemblies: tuple[Assembly, ...] = ()
-    """Large blobs to be put together as loose files."""
+    """Large blobs to assemble as loose files."""
     loose: bool = False
-    """Are large blobs kept loose?"""
-    lacking: int = 0
-    """Bytes of the assemblies' chunks that are not here, about."""
+    """Are large blobs stored as loose files?"""
+    missing_size: int = 0
+    """Bytes of the chunks that the assemblies need from the remote, about."""
     trees: int = 0
+    """Trees that planning has downloaded."""
     bytes_received: int = 0
+    """Bytes that planning has received."""
     files: int = 0
-    """Contents of files that are still to be got, in whole or in part."""
+    """File contents to download, in whole or in part."""
 
     @property
     def objects(self) -> int:
-        """How many objects are still to be got."""
+        """The number of objects to download."""
         return len(self.blobs) + len(self.recipes) + len(self.assemblies)
 
     @property
     def size(self) -> int:
-        """Bytes that are still to be received, about."""
-        return sum([one.stored_size for one in self.blobs]) + self.lacking
+        """Bytes to download, about."""
+        return sum([one.stored_size for one in self.blobs]) + self.missing_size
 
 
 def plan_fetch(
-    wants: Sequence[Wanted],
+    wanted: Sequence[Wanted],
     store: Store,
     catalog: Catalog,
     *,
     link_mode: LinkMode = LinkMode.AUTO,
     damaged: Collection[Oid] = (),
 ) -> FetchPlan:
-    """Find out what `wants` reach and the store lacks. Gets the trees and recipes it needs for that, and refreshes the
-    catalogue, but sends no request at all if nothing is lacking.
+    """Plan the download of everything that `wanted` reach and the store does not have.
 
-    `damaged` are objects whose copy in the store is known to be bad: they count as absent. Raises UsageError for
-    an `ObjectPath` that does not exist, RemoteError.
+    Downloads the trees and recipes that it needs for that, after a refresh of `catalog`. Sends no request if the store
+    has everything. Objects in `damaged` count as missing: their copy in the store is bad. Raises RemoteError, and
+    UsageError for an `ObjectPath` that does not exist.
     """
-    complete = set() if damaged else store.index.complete([_root_of(want).oid for want in wants])
-    pending = [want for want in wants if _root_of(want).oid not in complete]
+    complete = set() if damaged else store.index.complete([_root_of(one).oid for one in wanted])
+    pending = [one for one in wanted if _root_of(one).oid not in complete]
     if not pending:
         return FetchPlan()
     # A loose copy would not be seen beside a damaged one in a pack.
     loose = not damaged and link_mode.wants_loose(store.scratch)
     with StoreWriter(store) as writer:
-        getter = _Getter(store, catalog, writer, loose=loose, bad=set(damaged))
-        roots = tuple(getter.resolve(want) for want in pending)
-        blobs = tuple(getter.blobs_below(roots))
-        lacking = getter.lacking_chunks()
+        reader = _RemoteReader(store, catalog, writer, loose=loose, bad=set(damaged))
+        roots = tuple(reader.resolve(one) for one in pending)
+        blobs = tuple(reader.missing_blobs(roots))
+        missing_size = reader.missing_chunk_size()
     return FetchPlan(
         roots,
         blobs,
-        incomplete=getter.lost or bool(getter.bad),
-        damaged=frozenset(getter.bad),
-        recipes=tuple(getter.recipe_frames),
-        assemblies=tuple(getter.assemblies),
+        incomplete=reader.lost or bool(reader.bad),
+        damaged=frozenset(reader.bad),
+        recipes=tuple(reader.recipe_frames),
+        assemblies=tuple(reader.assemblies),
         loose=loose,
-        lacking=lacking,
-        trees=getter.count,
-        bytes_received=getter.received,
-        files=getter.files,
+        missing_size=missing_size,
+        trees=reader.count,
+        bytes_received=reader.received,
+        files=reader.files,
     )
 
 
 def fetch_trees(roots: Sequence[Oid], store: Store, catalog: Catalog) -> bool:
-    """Get the trees at and below `roots` that the store lacks, and nothing else. False if some cannot be had.
+    """Download the trees at and below `roots` that the store does not have, and no blobs. False if some are missing.
 
     Raises RemoteError.
     """
     with StoreWriter(store) as writer:
-        getter = _Getter(store, catalog, writer, loose=False, bad=set())
-        pairs = [(oid, ObjectKind.TREE) for oid in roots]
-        for batch in walk(pairs, getter, lambda _, oids: store.index.complete(oids)):
+        reader = _RemoteReader(store, catalog, writer, loose=False, bad=set())
+        keys = [(oid, ObjectKind.TREE) for oid in roots]
+        for batch in walk(keys, reader, lambda _, oids: store.index.complete(oids)):
             if batch.kind is ObjectKind.BLOB:
                 break
-    return not getter.lost
+    return not reader.lost
 
 
 @dataclass(slots=True)
-class _Getter:
-    """Reads trees and recipes, from the store if it has them, else from the remote; see `closure.Reader`."""
+class _RemoteReader:
+    """Reads trees and recipes from the store, and from the remote where the store does not have them; see `Reader`."""
 
     store: Store
     catalog: Catalog
     writer: StoreWriter
     loose: bool
-    """Are large blobs put together as loose files, so that their recipes need not be kept?"""
+    """Are large blobs assembled as loose files? Then their recipes are not stored."""
     bad: set[Oid]
     """Objects of which no good copy was found yet."""
     assemblies: list[Assembly] = field(default_factory=list)
@@ -154,54 +156,54 @@ class _Getter:
     received: int = 0
     files: int = 0
     lost: bool = False
-    """Was there something that cannot be had?"""
+    """Is an object missing on the remote?"""
     _refreshed: bool = False
     _asked: set[Oid] = field(default_factory=set)
-    """Blobs of which `_found` tells where the remote has them, if it has."""
+    """Blobs that were looked up on the remote. `_found` has the places of those that are there."""
     _found: list[RemoteLocation] = field(default_factory=list)
     _on_the_way: dict[Oid, Leaf | Sharded] = field(default_factory=dict)
     _sizes: dict[Oid, int] = field(default_factory=dict)
-    """Bytes that large blobs have where they are listed. A recipe for more is a lie, which would fill the disk."""
+    """Sizes of large blobs, as trees list them. A recipe for a larger blob is a lie that would fill the disk."""
 
-    def resolve(self, want: Wanted) -> ObjectRef:
-        """The object that is wanted; the last tree on the way to it that can be had, if that is not the whole way."""
-        root = _root_of(want)
-        for name in want.names if isinstance(want, ObjectPath) else ():
+    def resolve(self, wanted: Wanted) -> ObjectRef:
+        """The object that `wanted` names. If a tree on the way to it is missing, that tree instead."""
+        root = _root_of(wanted)
+        for name in wanted.names if isinstance(wanted, ObjectPath) else ():
             if root.kind is not ObjectKind.TREE:
-                raise _no_such(want)
+                raise _not_found(wanted)
             entry = self._entry(root.oid, name)
             if isinstance(entry, Oid):
                 return root._replace(oid=entry)
             if entry is None:
-                raise _no_such(want)
+                raise _not_found(wanted)
             root = entry.ref(join(root.path, name))
         return root
 
-    def blobs_below(self, roots: Sequence[ObjectRef]) -> list[RemoteLocation]:
-        """Where the blobs and chunks lie that the store lacks. Sets `lost` if there are some that cannot be had.
+    def missing_blobs(self, roots: Sequence[ObjectRef]) -> list[RemoteLocation]:
+        """The places of the blobs and chunks that the store does not have. Sets `lost` if the remote lacks some, too.
 
-        Chunks that are in loose blobs here are kept at once.
+        Chunks that are in loose blobs of the store are copied from there.
         """
-        lacking: list[Oid] = []
+        missing: list[Oid] = []
         self._sizes.update((root.oid, root.size or SIZE_MAX) for root in roots if root.kind is ObjectKind.BLOB)
         for batch in walk([root.key for root in roots], self, lambda _, oids: self._complete(oids)):
             if batch.kind is ObjectKind.BLOB:
                 here = self.store.present(batch.oids) - self.bad
                 absent = [oid for oid in batch.oids if oid not in here]
                 self.files += 0 if batch.are_chunks else len(absent)
-                lacking += absent
-        lacking = self._not_in_loose(lacking)
-        chunks = [oid for oid in lacking if oid not in self._asked]
+                missing += absent
+        missing = self._not_in_loose(missing)
+        chunks = [oid for oid in missing if oid not in self._asked]
         found = [*self._found, *(self._locate(chunks) if chunks else [])]
-        wanted = set(lacking)
+        wanted = set(missing)
         frames = sorted(one for one in found if one.codec is not Codec.CHUNKED and one.oid in wanted)
         known = {one.oid for one in found}
         self.lost = self.lost or not wanted <= known
         self.bad.difference_update([one.oid for one in frames])
         return frames
 
-    def lacking_chunks(self) -> int:
-        """Bytes of the chunks of `assemblies` that are not known to be here."""
+    def missing_chunk_size(self) -> int:
+        """Bytes of the chunks of `assemblies` that the store does not have."""
         chunks = {chunk.oid: chunk.size for one in self.assemblies for chunk in one.recipe.chunks}
         here = self.store.present(chunks) | {place.oid for place in self.store.loose_chunks.locate(chunks)}
         return sum([size for oid, size in chunks.items() if oid not in here])
@@ -230,7 +232,7 @@ class _Getter:
             yield from self._trees_from_remote(rest)
 
     def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
-        """See `Reader`. Of those that will be put together as loose files nothing is said: they need no chunks."""
+        """See `Reader`. Leaves out blobs that will be assembled as loose files, which need no chunks in the store."""
         suspect = self.bad.intersection(oids)
         good = [oid for oid in oids if oid not in suspect]
         yield from StoreReader(self.store, self.bad).recipes(good)
@@ -245,17 +247,18 @@ class _Getter:
         return set() if self.bad else self.store.index.complete(oids)
 
     def _trees_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        lacking = set(oids)
+        missing = set(oids)
         found = [one for one in self._locate(oids) if one.codec is not Codec.CHUNKED]
         for frame in self._frames(found):
             content = _decoded(frame)
             if content is None:
                 self.bad.add(frame.row.oid)
                 continue
-            lacking.discard(frame.row.oid)
-            self._keep(frame)
+            missing.discard(frame.row.oid)
+            self.writer.add_frame(frame.row, frame.frame)
+            self.count += 1
             yield frame.row.oid, content
-        self.lost = self.lost or bool(lacking)
+        self.lost = self.lost or bool(missing)
 
     def _recipes_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
         located = self._locate(oids)
@@ -264,19 +267,19 @@ class _Getter:
         chunked = [one for one in located if one.codec is Codec.CHUNKED]
         found = [one for one in chunked if one.raw_size <= self._sizes.get(one.oid, LARGE)]
         self.bad.update({one.oid for one in chunked} - {one.oid for one in found})
-        lacking = len(found)
+        unread = len(found)
         for frame in self._frames(found):
-            lacking -= 1
+            unread -= 1
             recipe = decode_recipe(frame.row, frame.content)
             if self.loose:
                 self.assemblies.append(Assembly(frame.row.oid, recipe))
             else:
                 self.recipe_frames.append(frame)
                 yield frame.row.oid, recipe
-        self.lost = self.lost or lacking > 0
+        self.lost = self.lost or unread > 0
 
     def _frames(self, found: Sequence[RemoteLocation]) -> Iterator[FetchedFrame]:
-        """The good ones of the frames `found`; the others are noted as bad."""
+        """Download the frames `found`. Yields the good ones, and adds the others to `bad`."""
         for oid, frame in fetch_frames(self.catalog.storage, found, jobs=self.catalog.jobs, received=self._receive):
             if isinstance(frame, FetchedFrame):
                 self.bad.discard(oid)
@@ -284,12 +287,8 @@ class _Getter:
             elif isinstance(frame, CorruptError):
                 self.bad.add(oid)
 
-    def _keep(self, frame: FetchedFrame) -> None:
-        self.writer.add_frame(frame.row, frame.frame)
-        self.count += 1
-
     def _not_in_loose(self, oids: Sequence[Oid]) -> list[Oid]:
-        """Keep those of `oids` that are chunks of loose blobs here; returns the others."""
+        """Copy those of `oids` that are chunks of loose blobs in the store, and return the others."""
         kept: set[Oid] = set()
         for batch in batched(self.store.loose_chunks.locate(oids), _CHUNKS_AT_ONCE):
             contents = dict(self.store.loose_chunks.contents(batch))
@@ -298,7 +297,7 @@ class _Getter:
         return [oid for oid in oids if oid not in kept]
 
     def _entry(self, oid: Oid, name: bytes) -> Entry | Oid | None:
-        """The entry `name` of the directory `oid`; None if it has none; the oid of a tree that cannot be had."""
+        """The entry `name` of the directory `oid`. None if it has no such entry; the oid of a tree that is missing."""
         found = self._read_one(oid)
         if isinstance(found, Sharded):
             oid = next((shard.oid for shard in reversed(found.shards) if shard.first <= name), found.shards[0].oid)
@@ -325,23 +324,23 @@ class _Getter:
 
 
 def _damaged(store: Store, recipe: Recipe) -> set[Oid]:
-    """The chunks of `recipe` that are in the store, and damaged there."""
+    """The chunks of `recipe` that are damaged in the store."""
     found = [one for one in store.locate(set(recipe.oids)) if one.codec is not Codec.CHUNKED]
     return {one.oid for one, content in store.read_all(found) if isinstance(content, CorruptError)}
 
 
 def _decoded(frame: FetchedFrame) -> Leaf | Sharded | None:
-    """The tree in `frame`; None if there is none."""
+    """The tree in `frame`. None if it has none."""
     try:
         return tree.decode(frame.content)
     except CorruptError:
         return None
 
 
-def _root_of(want: Wanted) -> ObjectRef:
-    return want.tree if isinstance(want, ObjectPath) else want
+def _root_of(wanted: Wanted) -> ObjectRef:
+    return wanted.tree if isinstance(wanted, ObjectPath) else wanted
 
 
-def _no_such(want: Wanted) -> UsageError:
-    path, tree = os.fsdecode(want.path), os.fsdecode(_root_of(want).path)
-    return UsageError(f"{path!r} does not exist", why=f"{tree!r} has nothing of that name")
+def _not_found(wanted: Wanted) -> UsageError:
+    path, whole = os.fsdecode(wanted.path), os.fsdecode(_root_of(wanted).path)
+    return UsageError(f"{path!r} does not exist", why=f"{whole!r} has no such file or directory")

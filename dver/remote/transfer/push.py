@@ -1,7 +1,7 @@
-"""Sending objects: what a remote lacks goes there as packs, and then as one index that says so (docs/format/remote.md).
+"""Pushes: uploads of packs and of one index that lists them (docs/format/remote.md).
 
-The index comes last: until it is there nothing of the push can be seen, and what an earlier, interrupted push has
-uploaded is found again under the same name.
+The index is uploaded last: until then other clones see nothing of the push. The next push finds the packs of an
+interrupted one by their names, and does not upload them again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dver.remote.packs.upload_bodies import (
 )
 from dver.remote.parallel import UPLOADS, in_parallel
 from dver.remote.storage import FileBody, ObjectInfo, Storage
-from dver.remote.transfer.confirm_index import look_again
+from dver.remote.transfer.confirm_index import confirm
 from dver.remote.transfer.push_plan import NewPack, PushPlan, Upload, WholePack, plan_uploads
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.frames import location_of
@@ -44,8 +44,8 @@ from dver.store.objects.packs import PackWriter
 from dver.store.store import Store
 
 _SALT_SIZE: Final = 16
-_LOOKS: Final = 10
-"""How often a push is mended that gcs interfere with."""
+_ATTEMPTS: Final = 10
+"""How often a push uploads again what a gc took away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,19 @@ class UploadResult:
 
 
 def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> UploadResult:
-    """Carry out `plan`. Run again after any failure, it skips the packs that are already there.
+    """Carry out `plan`. After a failure, the next push of the same data skips the packs that are already there.
 
-    Raises RemoteError; CorruptError if an object in the store is damaged: then nothing of this push is listed;
-    MissingObjectError if a gc takes away meanwhile what is not in the store: likewise.
+    Raises RemoteError; CorruptError for a damaged object in the store; MissingObjectError if a gc deletes objects from
+    the remote that the store does not have. After the last two, the remote lists nothing of this push.
     """
     if not plan.roots:
         return UploadResult()
     before = catalog.contents
-    put = _put_all(plan, store, catalog, catalog.condemned, progress)
-    result, packs, indexes = put.result, put.packs, [put.listing]
-    for _ in range(_LOOKS):
+    upload = _upload_all(plan, store, catalog, catalog.condemned, progress)
+    result, packs, index_names = upload.result, upload.packs, [upload.index_name]
+    for _ in range(_ATTEMPTS):
         try:
-            safe = look_again(before, packs, store, catalog)
+            safe = confirm(before, packs, store, catalog)
         except RemoteChanged:
             break
         if safe is None:
@@ -96,134 +96,135 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
         try:
             again = plan_uploads(plan.roots, store, safe, progress=progress)
         except MissingObjectError:
-            _withdraw(indexes, catalog)
+            _withdraw(index_names, catalog)
             raise
-        put = _put_all(again, store, catalog, safe.condemned, progress)
-        before, packs = safe.contents, packs | put.packs
-        indexes.append(put.listing)
-        result = result.plus(put.result)
-    _withdraw(indexes, catalog)
+        upload = _upload_all(again, store, catalog, safe.condemned, progress)
+        before, packs = safe.contents, packs | upload.packs
+        index_names.append(upload.index_name)
+        result = result.plus(upload.result)
+    _withdraw(index_names, catalog)
     raise RemoteError(
-        f"{catalog.storage.url} is being changed all the time",
-        why="other clones collect garbage there at this moment, with hardly any grace",
-        fix="push again later",
+        f"{catalog.storage.url} changed again and again during the push",
+        why="other clones are running `dver gc --remote` with a very short grace period",
+        fix="run `dver push` again later",
     )
 
 
-class _Put(NamedTuple):
-    """What is on the remote now: `packs` by name."""
+class _Uploaded(NamedTuple):
+    """The packs and the index of one round of a push, by name."""
 
     result: UploadResult
     packs: frozenset[Oid]
-    listing: Oid
-    """The name of the index."""
+    index_name: Oid
 
 
-def _put_all(plan: PushPlan, store: Store, catalog: Catalog, taken: AbstractSet[Oid], progress: Progress) -> _Put:
-    """Upload packs and the index that lists them, none of a name in `taken`."""
+def _upload_all(
+    plan: PushPlan, store: Store, catalog: Catalog, condemned: AbstractSet[Oid], progress: Progress
+) -> _Uploaded:
+    """Upload the packs of `plan` and an index that lists them, all under names that are not in `condemned`."""
     store.scratch.clear_leftovers()
     with progress.task("upload", total=plan.size) as task:
-        sender = _Sender(catalog.storage, store.scratch, task, taken)
-        sent = sender.send_all(plan.uploads, jobs=catalog.jobs)
-        index = _index(plan.roots, sent)
-        listing = catalog.publish(index, taken)
+        uploader = _Uploader(catalog.storage, store.scratch, task, condemned)
+        packs = uploader.upload_all(plan.uploads, jobs=catalog.jobs)
+        index = _index_of(plan.roots, packs)
+        listing = catalog.publish(index, condemned)
         while listing is None:
-            sent.append(_Sender(catalog.storage, store.scratch, task).send_salt())
-            index = _index(plan.roots, sent)
-            listing = catalog.publish(index, taken)
+            packs.append(_Uploader(catalog.storage, store.scratch, task).upload_salt())
+            index = _index_of(plan.roots, packs)
+            listing = catalog.publish(index, condemned)
     refresh_listing(catalog.storage)
-    moved = [one for one in sent if one.moved]
-    size = listing.size + sum(one.ref.size for one in moved)
+    fresh = [pack for pack in packs if pack.is_new]
+    size = listing.size + sum(pack.ref.size for pack in fresh)
     result = UploadResult(
-        roots=len(plan.roots), files=plan.files, objects=len(index.objects), packs=len(moved), size=size
+        roots=len(plan.roots), files=plan.files, objects=len(index.objects), packs=len(fresh), size=size
     )
-    return _Put(result, frozenset(one.ref.name for one in sent), listing.name)
+    return _Uploaded(result, frozenset(pack.ref.name for pack in packs), listing.name)
 
 
 def _withdraw(indexes: Iterable[Oid], catalog: Catalog) -> None:
-    """Take back indexes that promise what was taken away meanwhile, and cannot be sent again."""
+    """Withdraw indexes that list deleted objects which cannot be uploaded again."""
     withdraw(indexes, catalog.storage, now=int(remote_time(catalog.storage)))
     refresh_listing(catalog.storage)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """A pack that is now on the remote. `moved` is False if it was there before."""
+class _UploadedPack:
+    """A pack that is on the remote. `is_new` is False if it was there before."""
 
     ref: PackRef
     rows: list[Row]
-    moved: bool
+    is_new: bool
 
 
 @dataclass(slots=True)
-class _Sender:
-    """Uploads packs from several threads."""
+class _Uploader:
+    """Uploads packs in several threads."""
 
     storage: Storage
     scratch: ScratchDirectory
     task: Task
-    taken: AbstractSet[Oid] = frozenset()
+    condemned: AbstractSet[Oid] = frozenset()
     """Names that no pack may get: see docs/format/remote.md, "Garbage collection"."""
     stop: Event = field(default_factory=Event)
     failure: BaseException | None = None
 
-    def send_all(self, uploads: Sequence[Upload], *, jobs: int) -> list[_Sent]:
-        """In the order of `uploads`. After an error, what is under way stops at its next chunk."""
+    def upload_all(self, uploads: Sequence[Upload], *, jobs: int) -> list[_UploadedPack]:
+        """Upload packs and return them in order. After an error, the other uploads stop at their next chunk."""
         try:
-            # What waits to be taken is small: rows. So a slow upload holds up nobody.
-            return list(in_parallel(self.send, uploads, jobs=jobs, ahead=len(uploads), most=UPLOADS))
+            # Results are small, so all may wait: one slow upload does not hold up the others.
+            return list(in_parallel(self.upload, uploads, jobs=jobs, ahead=len(uploads), most=UPLOADS))
         except UploadStopped:
-            # An upload that came first in line was stopped because of another's failure.
+            # The first upload in line was stopped because of another's failure.
             raise self.failure or UploadStopped from None
         finally:
             self.stop.set()
 
-    def send(self, upload: Upload) -> _Sent:
-        """Upload one pack, unless it is there already. If it fails, all others stop."""
+    def upload(self, upload: Upload) -> _UploadedPack:
+        """Upload one pack, unless it is there already. A failure stops all other uploads."""
         try:
             if self.stop.is_set():
                 raise UploadStopped
-            return self._send_whole(upload) if isinstance(upload, WholePack) else self._send_new(upload)
+            return self._upload_whole(upload) if isinstance(upload, WholePack) else self._upload_new(upload)
         except BaseException as error:
             self.failure = self.failure or error
             self.stop.set()
             raise
 
-    def _send_whole(self, upload: WholePack) -> _Sent:
+    def _upload_whole(self, upload: WholePack) -> _UploadedPack:
         rows = whole_pack_rows(upload.path, upload.name)
-        if upload.name in self.taken:
+        if upload.name in self.condemned:
             found = sorted(location_of(0, row) for row in rows)
-            return self._send_new(NewPack((PackFrames(upload.path, tuple(found)),), upload.size, upload.objects))
+            return self._upload_new(NewPack((PackFrames(upload.path, tuple(found)),), upload.size, upload.objects))
         body = StoppableBody(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop)
         return self._put(PackRef(upload.name, upload.size), rows, body)
 
-    def _send_new(self, upload: NewPack, salt: bytes = b"") -> _Sent:
+    def _upload_new(self, upload: NewPack, salt: bytes = b"") -> _UploadedPack:
         with PackWriter(self.scratch) as writer:
             name = build_pack(upload.sources, writer, salt=salt)
-            if name in self.taken:
-                return self._send_new(upload, name)
+            if name in self.condemned:
+                return self._upload_new(upload, name)
             file = FileBody(writer.path)
             body = StoppableBody(file.size, file.chunks, self.stop)
             return self._put(PackRef(name, file.size), writer.rows, body)
 
-    def send_salt(self) -> _Sent:
-        """Upload a pack that holds nothing but what makes it unlike any other."""
-        return self._send_new(NewPack((), 0, 0), os.urandom(_SALT_SIZE))
+    def upload_salt(self) -> _UploadedPack:
+        """Upload a pack of random bytes, which gives the index that lists it a name that no other index has."""
+        return self._upload_new(NewPack((), 0, 0), os.urandom(_SALT_SIZE))
 
-    def _put(self, ref: PackRef, rows: list[Row], body: StoppableBody) -> _Sent:
+    def _put(self, ref: PackRef, rows: list[Row], body: StoppableBody) -> _UploadedPack:
         key = pack_key(ref.name)
         there = self.storage.stat(key)
         if there == ObjectInfo(key, ref.size):
             self.task.advance(ref.size)
-            return _Sent(ref, rows, moved=False)
-        # Where the server can tell, a pack that another push completes meanwhile is not replaced by itself: buckets
-        # that keep versions would keep both. One of another size is damaged, and is replaced.
-        moved = self.storage.put(key, body, if_absent=there is None, on_bytes=self.task.advance)
-        return _Sent(ref, rows, moved)
+            return _UploadedPack(ref, rows, is_new=False)
+        # If the server supports it, a pack that another push completes meanwhile is not replaced: a bucket with
+        # versioning would keep both copies. A pack of another size is damaged, and is replaced.
+        is_new = self.storage.put(key, body, if_absent=there is None, on_bytes=self.task.advance)
+        return _UploadedPack(ref, rows, is_new)
 
 
-def _index(roots: Iterable[ObjectRef], packs: Iterable[_Sent]) -> RemoteIndex:
-    """An index of `packs`; an object in two of them is listed in the first by name."""
+def _index_of(roots: Iterable[ObjectRef], packs: Iterable[_UploadedPack]) -> RemoteIndex:
+    """The index of `packs`. An object that is in two packs is listed in the first by name."""
     by_name = sorted(packs, key=lambda one: one.ref.name)
     listed: dict[Oid, IndexRow] = {}
     for number, pack in enumerate(by_name):

@@ -1,4 +1,4 @@
-"""What a push would send: found out from what the roots reach and what the remote's catalogue lists. Sends nothing."""
+"""Plans of pushes: which objects to upload, in which packs. Planning uploads nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
@@ -18,6 +18,7 @@ from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Codec, ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.index.catalog import Catalog
+from dver.remote.index.mirror import RemoteLocation
 from dver.remote.packs import fragmentation
 from dver.remote.packs.upload_bodies import LooseChunks, NewRecipe, PackFrames, PackSource, whole_pack_rows
 from dver.store.objects.frames import ObjectLocation, location_of
@@ -29,14 +30,14 @@ from dver.store.trees.reachable import MissingObject, describe_missing, find_mis
 _PACK_OVERHEAD: Final = len(pack.HEADER) + len(pack.encode_footer(())) + pack.TRAILER_SIZE
 """Bytes of a pack without frames."""
 _WHOLE: Final = TARGET_SIZE // 4
-"""Bytes from which on a local pack goes as it is, if all in it is wanted: smaller ones are put together."""
+"""Bytes from which on a local pack is uploaded as it is, if all its objects are needed. Smaller packs are combined."""
 _PER_CHUNK: Final = 36
 """Bytes of a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
 class WholePack:
-    """A local pack all of whose objects are wanted, and that is not small: it goes as it is."""
+    """A local pack to upload as it is: it is not small, and all its objects are needed."""
 
     name: Oid
     path: Path
@@ -46,7 +47,7 @@ class WholePack:
 
 @dataclass(frozen=True, slots=True)
 class NewPack:
-    """A pack to be made of frames of local packs, and of loose blobs."""
+    """A pack to build from frames of local packs and from loose blobs."""
 
     sources: tuple[PackSource, ...]
     size: int
@@ -58,29 +59,29 @@ Upload = WholePack | NewPack
 
 @dataclass(frozen=True, slots=True)
 class PushPlan:
-    """What a push would send. `roots` are those that no index on the remote names yet."""
+    """What to upload. `roots` are those that no index on the remote names yet."""
 
     roots: tuple[ObjectRef, ...] = ()
     uploads: tuple[Upload, ...] = ()
     files: int = 0
-    """Contents of files that would be sent, in whole or in part."""
+    """File contents to upload, in whole or in part."""
 
     @property
     def objects(self) -> int:
-        """How many objects would be sent."""
+        """The number of objects to upload."""
         return sum(upload.objects for upload in self.uploads)
 
     @property
     def size(self) -> int:
-        """Bytes that would be sent: an upper bound, since what is in loose blobs may be compressed on the way."""
+        """Bytes to upload: an upper bound, since loose blobs may be compressed on the way."""
         return sum(upload.size for upload in self.uploads)
 
 
 def plan_push(roots: Iterable[ObjectRef], store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> PushPlan:
-    """What to send so that the remote has all that `roots` reach, by what `catalog` knows of it. Sends nothing.
+    """Plan the upload of everything that `roots` reach and `catalog` does not list.
 
-    Large blobs that are loose are read, and cut into chunks. Raises MissingObjectError if something is not in the
-    store, CorruptError for what is damaged there.
+    Reads large loose blobs, to cut them into chunks. Raises MissingObjectError if an object is not in the store,
+    CorruptError if it is damaged there.
     """
     asked = {root.oid: root for root in roots}
     ready = catalog.has_roots(asked)
@@ -91,24 +92,24 @@ def plan_push(roots: Iterable[ObjectRef], store: Store, catalog: Catalog, *, pro
 
 
 def plan_uploads(
-    wanted: Sequence[ObjectRef], store: Store, catalog: Catalog, *, progress: Progress = SILENT
+    roots: Sequence[ObjectRef], store: Store, remote: RemoteObjects, *, progress: Progress = SILENT
 ) -> PushPlan:
-    """What `wanted` reach and `catalog` does not list, in packs; see `plan_push`."""
-    outgoing = _Outgoing(store, catalog, progress)
+    """Plan the upload of everything that `roots` reach and `remote` does not have; see `plan_push`."""
+    outgoing = _Outgoing(store, remote, progress)
     collected = _Collected(store, outgoing)
     files = 0
-    for batch in walk([root.key for root in wanted], outgoing, outgoing.known):
+    for batch in walk([root.key for root in roots], outgoing, outgoing.known):
         fresh = collected.add(batch.oids)
         files += fresh if batch.kind is ObjectKind.BLOB and not batch.are_chunks else 0
     if collected.lost:
-        raise _not_here(store, wanted, catalog)
-    return PushPlan(tuple(sorted(wanted)), tuple(collected.uploads()), files)
+        raise _not_in_store(store, roots, remote)
+    return PushPlan(tuple(sorted(roots)), tuple(collected.uploads()), files)
 
 
 def missing_on_remote(roots: Iterable[ObjectRef], store: Store, catalog: Catalog) -> list[MissingObject]:
-    """What `roots` reach and, by what `catalog` knows, is not on the remote; by path.
+    """The objects that `roots` reach and `catalog` does not list, by path.
 
-    A tree that is neither there nor in the store is listed alone, since what is below it cannot be known.
+    A tree that is not in the store either is listed alone, since what is below it is unknown.
     """
     asked = list(roots)
     ready = catalog.has_roots([root.oid for root in asked])
@@ -116,30 +117,42 @@ def missing_on_remote(roots: Iterable[ObjectRef], store: Store, catalog: Catalog
     return find_missing(rest, StoreReader(store), catalog.known, closed=True)
 
 
-class _Outgoing:
-    """What is below the objects to send (see `closure.Reader`), and what of it need not be sent."""
+class RemoteObjects(Protocol):
+    """The objects that a remote has."""
 
-    def __init__(self, store: Store, catalog: Catalog, progress: Progress) -> None:
+    def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
+        """Those of `oids` that the remote has as a `kind`, with all that they reach."""
+        ...
+
+    def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
+        """The places of those of `oids` that the remote has, by pack and offset."""
+        ...
+
+
+class _Outgoing:
+    """Reads the trees and recipes to upload (see `closure.Reader`), and knows what the remote has already."""
+
+    def __init__(self, store: Store, remote: RemoteObjects, progress: Progress) -> None:
         self._store = store
         self._reader = StoreReader(store)
-        self._catalog = catalog
+        self._remote = remote
         self._progress = progress
         self._again: set[Oid] = set()
         self.recipes_made: dict[Oid, Recipe] = {}
-        """The loose blobs that were cut."""
+        """The recipes of loose blobs that were cut into chunks."""
         self.cuts: dict[Oid, ChunkLocation] = {}
-        """Their chunks."""
+        """The chunks of these loose blobs."""
 
     def known(self, kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        """Those of `oids` that are on the remote, and lie well there."""
-        return self._catalog.known(kind, oids) - self._again
+        """Those of `oids` that the remote has, unless they are uploaded again because they are fragmented there."""
+        return self._remote.known(kind, oids) - self._again
 
     def trees(self, oids: Sequence[Oid]) -> Iterable[tuple[Oid, Leaf | Sharded]]:
         """See `Reader`."""
         return self._reader.trees(oids)
 
     def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
-        """See `Reader`. Loose blobs are cut into chunks."""
+        """See `Reader`. Cuts loose blobs into chunks."""
         packed = set()
         for oid, recipe in self._reader.recipes(oids):
             packed.add(oid)
@@ -165,22 +178,23 @@ class _Outgoing:
         return recipe
 
     def _join_fragments(self, recipe: Recipe) -> None:
-        found = self._catalog.locate(set(recipe.oids))
+        found = self._remote.locate(set(recipe.oids))
         places = [fragmentation.RemoteChunk(one.pack, one.offset, one.end, one.oid) for one in found]
         self._again |= fragmentation.chunks_to_repeat(places, recipe.size)
 
 
-class _Item(NamedTuple):
-    """One object to send, on its way into a pack. `size` is that of its frame, or an upper bound."""
+class _PackItem(NamedTuple):
+    """One object for a new pack. `size` is that of its frame, or an upper bound."""
 
     size: int
-    origin: Path | None
-    what: ObjectLocation | ChunkLocation | NewRecipe
+    file: Path | None
+    """The local file to read it from."""
+    content: ObjectLocation | ChunkLocation | NewRecipe
 
 
 @dataclass(slots=True)
 class _Collected:
-    """The objects to send, by where they lie."""
+    """The objects to upload, by their places in the store."""
 
     store: Store
     outgoing: _Outgoing
@@ -189,11 +203,10 @@ class _Collected:
     """Loose blobs, and chunks of them."""
     _wanted: set[Oid] = field(default_factory=set)
     _tally: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Wanted objects of each pack, and their stored bytes: enough to see whether the whole is wanted."""
+    """Wanted objects in each pack and their stored bytes, which show whether the whole pack is wanted."""
 
     def add(self, oids: Sequence[Oid]) -> int:
-        """Want `oids` too; how many of them were not wanted before. A blob comes before its chunks, and so before it is
-        cut."""
+        """Add `oids` and return how many are new. A blob is added before its chunks, and so before it is cut."""
         fresh = [oid for oid in oids if oid not in self._wanted]
         self._wanted.update(fresh)
         seen = 0
@@ -210,7 +223,7 @@ class _Collected:
         return len(fresh)
 
     def uploads(self) -> Iterator[Upload]:
-        """The same groups in the same order whenever the same objects are wanted."""
+        """The packs to upload. The same objects always give the same packs in the same order."""
         whole = [pack for number in self._tally if (pack := self._as_whole(number)) is not None]
         yield from sorted(whole, key=lambda pack: pack.name)
         frames = self._frames({pack.name for pack in whole}) if len(whole) < len(self._tally) else []
@@ -222,12 +235,15 @@ class _Collected:
             *map(self._of_frame, first),
             *[self._of_recipe(oid) for oid in sorted(made)],
             *map(self._of_frame, rest),
-            *[_Item(place.size + FRAME_HEADER_SIZE, self.store.loose.path(place.blob), place) for place in sorted(cut)],
+            *[
+                _PackItem(place.size + FRAME_HEADER_SIZE, self.store.loose.path(place.blob), place)
+                for place in sorted(cut)
+            ],
         ]
         yield from map(_new_pack, _groups(items))
 
     def _as_whole(self, number: int) -> WholePack | None:
-        """The pack, if all in it is wanted and it is not too small to go alone."""
+        """The pack, if all its objects are wanted and it is not too small to be uploaded alone."""
         objects, stored = self._tally[number]
         path = self.store.index.pack_path(number)
         size = path.stat().st_size
@@ -236,9 +252,9 @@ class _Collected:
         return WholePack(self.store.index.pack_name(number), path, size, objects)
 
     def _frames(self, whole: set[Oid]) -> list[ObjectLocation]:
-        """The wanted frames of the other packs, by pack and offset."""
+        """The wanted frames of the packs that are not in `whole`, by pack and offset."""
         names = {number: self.store.index.pack_name(number) for number in self._tally}
-        # Footers tell as much as the database, and only those of the packs that matter have to be read.
+        # Footers have the same rows as the database, and only those of the packs that matter have to be read.
         found: dict[Oid, ObjectLocation] = {}
         for number in sorted(names, key=names.__getitem__):
             if names[number] not in whole:
@@ -247,22 +263,22 @@ class _Collected:
                 found.update({row.oid: location_of(number, row) for row in wanted})
         return sorted(found.values(), key=lambda one: (names[one.pack], one.offset))
 
-    def _of_frame(self, found: ObjectLocation) -> _Item:
-        return _Item(found.end - found.offset, self.store.index.pack_path(found.pack), found)
+    def _of_frame(self, found: ObjectLocation) -> _PackItem:
+        return _PackItem(found.end - found.offset, self.store.index.pack_path(found.pack), found)
 
-    def _of_recipe(self, oid: Oid) -> _Item:
+    def _of_recipe(self, oid: Oid) -> _PackItem:
         made = self.outgoing.recipes_made[oid]
-        return _Item(FRAME_HEADER_SIZE + _PER_CHUNK * (len(made.chunks) + 1), None, NewRecipe(oid, made))
+        return _PackItem(FRAME_HEADER_SIZE + _PER_CHUNK * (len(made.chunks) + 1), None, NewRecipe(oid, made))
 
 
 def _comes_first(found: ObjectLocation) -> bool:
-    """Is this something that a fetch has to read before it knows what else it needs?"""
+    """Does a fetch have to read this object before it knows which others it needs?"""
     return found.kind is ObjectKind.TREE or found.codec is Codec.CHUNKED
 
 
-def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    """Items that share a pack."""
-    group: list[_Item] = []
+def _groups(items: Iterable[_PackItem]) -> Iterator[list[_PackItem]]:
+    """Group items by the pack that they go into."""
+    group: list[_PackItem] = []
     size = 0
     for item in items:
         if group and size + item.size > TARGET_SIZE:
@@ -274,31 +290,31 @@ def _groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
         yield group
 
 
-def _new_pack(group: list[_Item]) -> NewPack:
+def _new_pack(group: list[_PackItem]) -> NewPack:
     size = _PACK_OVERHEAD + sum(item.size + pack.ROW_SIZE for item in group)
     return NewPack(tuple(_sources(group)), size, len(group))
 
 
-def _sources(group: list[_Item]) -> Iterator[PackSource]:
-    for path, items in groupby(group, key=lambda item: item.origin):
-        whats = [item.what for item in items]
-        yield from [what for what in whats if isinstance(what, NewRecipe)]
+def _sources(group: list[_PackItem]) -> Iterator[PackSource]:
+    for path, items in groupby(group, key=lambda item: item.file):
+        contents = [item.content for item in items]
+        yield from [one for one in contents if isinstance(one, NewRecipe)]
         if path is not None:
-            if found := tuple(what for what in whats if isinstance(what, ObjectLocation)):
-                yield PackFrames(path, found)
-            if places := tuple(what for what in whats if isinstance(what, ChunkLocation)):
-                yield LooseChunks(path, places)
+            if frames := tuple(one for one in contents if isinstance(one, ObjectLocation)):
+                yield PackFrames(path, frames)
+            if chunks := tuple(one for one in contents if isinstance(one, ChunkLocation)):
+                yield LooseChunks(path, chunks)
 
 
-def _not_here(store: Store, roots: Sequence[ObjectRef], catalog: Catalog) -> MissingObjectError:
+def _not_in_store(store: Store, roots: Sequence[ObjectRef], remote: RemoteObjects) -> MissingObjectError:
     """The error for objects that are neither in the store nor on the remote."""
 
-    def somewhere(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        return store.present(oids) | catalog.known(kind, oids)
+    def present(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
+        return store.present(oids) | remote.known(kind, oids)
 
-    lost = find_missing(roots, StoreReader(store), somewhere) or store.find_missing(roots)
+    lost = find_missing(roots, StoreReader(store), present) or store.find_missing(roots)
     return MissingObjectError(
         f"{count(len(lost), 'path')} to push not in the store: {describe_missing(lost)}",
-        why="they were never fetched here, or were removed, and the remote does not have them either",
+        why="they were never fetched here, or were deleted, and the remote does not have them either",
         fix="`dver fetch -r` another remote that has them, or push from a clone that does",
     )

@@ -1,6 +1,6 @@
-"""Batches of runs on a remote: sending those that it lacks, taking those that are new, putting small ones together.
+"""Batches of run cache entries on a remote: sending new runs, receiving those of others, merging small batches.
 
-They lie beside the indexes, so that the one list request of every transfer tells of them, too.
+Batches lie beside the indexes, so the one list request of every transfer lists them as well.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from dver.remote.parallel import in_parallel
 from dver.remote.storage import BytesBody, MissingKey
 
 _MANY: Final = 32
-"""Batches from which on it is worth while to put them together."""
+"""Number of batches from which on they are merged."""
 
 
-class Received(NamedTuple):
-    """What came of new batches."""
+class ReceivedRuns(NamedTuple):
+    """The number of runs that were received from new batches."""
 
     runs: int
     damaged: tuple[str, ...]
-    """Keys of batches of which nothing could be taken."""
+    """Keys of batches that could not be read."""
 
 
-def lacking(runs: Sequence[Run], mirror: Mirror) -> list[Run]:
-    """Those of `runs` that, as far as is known here, the remote does not have, or only of an earlier time."""
+def newer_than_remote(runs: Sequence[Run], mirror: Mirror) -> list[Run]:
+    """Those of `runs` that the remote does not have, or has an earlier version of, as `mirror` knows."""
     known = mirror.runs([run.key for run in runs])
     return [run for run in runs if known.get(run.key, -1.0) < run.ended]
 
 
 def send(runs: Sequence[Run], catalog: Catalog) -> None:
-    """Put `runs` on the remote. Whoever calls sends what they name, and writes the listing. Raises RemoteError."""
+    """Upload `runs`. The caller uploads their outputs first, and writes the listing. Raises RemoteError."""
     for group in run_batch.batches(runs):
         _put(group, catalog)
 
 
-def receive(catalog: Catalog, take: Callable[[Run], bool]) -> Received:
-    """Give `take` the runs that are new since the last time, as the catalogue has seen them when it was refreshed.
+def receive(catalog: Catalog, store: Callable[[Run], bool]) -> ReceivedRuns:
+    """Pass to `store` the runs that are new since the last time, as of the last refresh of `catalog`.
 
-    Raises RemoteError. Batches that are damaged are left out, and told.
+    `store` returns False for a run that it refuses. Skips damaged batches. Raises RemoteError.
     """
     new = sorted(catalog.contents.runs.keys() - catalog.mirror.run_batches())
     count, damaged = 0, []
@@ -56,15 +56,17 @@ def receive(catalog: Catalog, take: Callable[[Run], bool]) -> Received:
         if isinstance(found, CorruptError):
             damaged.append(runs_key(name))
             continue
-        taken = {run.key: run.ended for run in found if take(run)}
-        catalog.mirror.add_runs(name, taken)
-        count += len(taken)
-    return Received(count, tuple(damaged))
+        stored = {run.key: run.ended for run in found if store(run)}
+        catalog.mirror.add_runs(name, stored)
+        count += len(stored)
+    return ReceivedRuns(count, tuple(damaged))
 
 
-def gather(catalog: Catalog) -> int:
-    """Put many small batches together: first the new ones are written, then the old ones deleted, so that each run is
-    there all the time. Returns how many went. Raises RemoteError."""
+def merge_batches(catalog: Catalog) -> int:
+    """Merge many small batches, and return how many were deleted. Raises RemoteError.
+
+    The new batches are written before the old ones are deleted, so every run is there all the time.
+    """
     seen = list_contents(catalog.storage).runs
     if len(seen) < _MANY:
         return 0
@@ -72,7 +74,7 @@ def gather(catalog: Catalog) -> int:
     read = []
     for name, found in _fetched(sorted(seen), catalog):
         if isinstance(found, CorruptError):
-            continue  # for somebody to look at
+            continue  # left there, for a person to examine
         read.append(name)
         for run in found:
             if run.key not in latest or latest[run.key].ended < run.ended:
@@ -94,7 +96,7 @@ def _put(group: Sequence[Run], catalog: Catalog) -> Oid:
 
 
 def _fetched(names: Sequence[Oid], catalog: Catalog) -> Iterator[tuple[Oid, list[Run] | CorruptError]]:
-    """What is in the batches called `names`; those that are gone by now are left out: others have what they had."""
+    """The runs in the batches called `names`. Skips batches that are gone: a merge has moved their runs to others."""
 
     def get(name: Oid) -> tuple[Oid, list[Run] | CorruptError | None]:
         try:

@@ -58,7 +58,7 @@ def test_lists_that_leave_out_what_is_new_lose_nothing(tmp_path: Path, behind: i
         clone = clones[number % 2]
         root = put_dataset(clone.store, dataset, f"data{number}")
         roots.append(root)
-        with suppress(RemoteError):  # "is being changed all the time": nothing is promised that is not there
+        with suppress(RemoteError):  # "changed again and again": nothing is promised that is not there
             clone.push(storage, root)
         with suppress(RemoteError, MissingObjectError):  # it refuses where packs seem to be gone
             collect(clones[0], storage, roots, NOW + number * DAY)

@@ -129,7 +129,7 @@ def gets_through(action: Callable[[], object]) -> bool:
     try:
         action()
     except RemoteError as error:
-        if "all the time" not in error.what:
+        if "again and again" not in error.what:
             raise
         return False
     return True
