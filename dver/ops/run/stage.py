@@ -14,10 +14,10 @@ from dver.pipelines.definition.yaml_tree import error_at
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.execution.recorder import Recorder
-from dver.pipelines.workspace.current import out_places
 from dver.pipelines.workspace.edit_yaml import edit_entries, edit_pipeline, refuse_members
 from dver.pipelines.workspace.locks import Locks
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
+from dver.pipelines.workspace.stage_files import out_places
 from dver.repo import Repository
 from dver.tracking.targets import data_path, in_worktree, is_at_or_below
 

@@ -26,10 +26,10 @@ from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import Task, Watcher, run_stages
 from dver.pipelines.engine.watchers import RunReport, Silent
 from dver.pipelines.execution.outputs import make_room
-from dver.pipelines.workspace.current import job_of
 from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.locks import Locks
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stages
+from dver.pipelines.workspace.stage_files import job_of
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutTarget, restore
 

@@ -12,7 +12,7 @@ from dver.core.progress import Progress
 from dver.formats.lock import LockedItem
 from dver.pipelines.engine.graph import Address, Graph
 from dver.pipelines.run_cache.entries import RunCache
-from dver.pipelines.workspace.current import dep_places, item_of
+from dver.pipelines.workspace.stage_files import dep_places, item_of
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.fetch import fetch
 from dver.remote.transfer.run_batches import receive

@@ -27,7 +27,11 @@ from dver.pipelines.execution.outputs import keep_uncached, make_room, refuse_pa
 from dver.pipelines.execution.recorder import Recorder
 from dver.pipelines.execution.run_environment import Surroundings, look_around
 from dver.pipelines.run_cache.entries import key_of
-from dver.pipelines.workspace.current import (
+from dver.pipelines.workspace.dvclive import DvcFolder, may_use_dvclive
+from dver.pipelines.workspace.evaluation import CachedRun, Evaluator, StageEvaluation
+from dver.pipelines.workspace.out_of_date_data import MovedData
+from dver.pipelines.workspace.pipelines import Pipelines
+from dver.pipelines.workspace.stage_files import (
     dep_places,
     job_of,
     out_places,
@@ -35,10 +39,6 @@ from dver.pipelines.workspace.current import (
     refuse_missing_params,
     states_of,
 )
-from dver.pipelines.workspace.dvclive import DvcFolder, may_use_dvclive
-from dver.pipelines.workspace.evaluation import CachedRun, Evaluator, StageEvaluation
-from dver.pipelines.workspace.out_of_date_data import MovedData
-from dver.pipelines.workspace.pipelines import Pipelines
 from dver.repo import Repository
 
 _MOST_FILES: Final = 100_000

@@ -20,9 +20,9 @@ from dver.git.index import is_committed
 from dver.pipelines.definition.stage import Output
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.reasons import is_same
-from dver.pipelines.workspace.current import item_of
+from dver.pipelines.workspace.contents import Observer
 from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.stage_files import item_of
 from dver.repo import Repository
 from dver.workspace.files.apply import refuse_symlinked_parents
 

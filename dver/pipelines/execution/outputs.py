@@ -17,7 +17,7 @@ from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, worktree_path
-from dver.pipelines.workspace.current import item_of
+from dver.pipelines.workspace.stage_files import item_of
 from dver.repo import Repository
 from dver.store.trees.compare import leaves
 from dver.store.writer import LARGE, StoreWriter

@@ -16,9 +16,9 @@ from dver.formats.tree import Entry
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, Graph, OutputIndex, worktree_path
 from dver.pipelines.engine.reasons import Always, DependencyChanged, Inputs, OutputChanged, Reason, staleness
-from dver.pipelines.workspace.current import dep_places, inputs_of, out_places, outs_of
+from dver.pipelines.workspace.contents import Observer
 from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.stage_files import dep_places, inputs_of, out_places, outs_of
 from dver.repo import Repository
 
 

@@ -11,7 +11,7 @@ from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import Progress
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.workspace.current import dep_places, out_places
+from dver.pipelines.workspace.stage_files import dep_places, out_places
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
 from dver.tracking.targets import Target, Tracked, in_worktree, is_at_or_below

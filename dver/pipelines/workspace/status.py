@@ -14,9 +14,9 @@ from dver.git.pointers import LOCK_NAME
 from dver.pipelines.engine.graph import Address, Graph, OutputIndex
 from dver.pipelines.engine.plan import Step, plan, scope
 from dver.pipelines.engine.reasons import DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
-from dver.pipelines.workspace.current import dep_places, out_places, param_places
 from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
+from dver.pipelines.workspace.stage_files import dep_places, out_places, param_places
 from dver.repo import Repository
 from dver.tracking.targets import is_at_or_below
 

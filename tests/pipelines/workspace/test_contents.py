@@ -10,7 +10,7 @@ from support import Run
 
 from dver.core.progress import SILENT
 from dver.formats.tree import Kind
-from dver.pipelines.workspace.observer import Observer
+from dver.pipelines.workspace.contents import Observer
 from dver.repo import Repository
 
 

@@ -18,8 +18,8 @@ from dver.pipelines.engine import env_variables
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.job import Job
 from dver.pipelines.engine.reasons import Inputs
+from dver.pipelines.workspace.contents import Observer
 from dver.pipelines.workspace.dvclive import pipeline_variables
-from dver.pipelines.workspace.observer import Observer
 from dver.repo import Repository
 
 _LINK: Final = b"symbolic link "
