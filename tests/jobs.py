@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dver.core.errors import StageError
-from dver.pipelines.engine.job import Ended, Ending, Event, Job, Runner, Said
+from dver.pipelines.engine.job import Event, Job, JobEnd, JobOutcome, JobOutput, Runner
 
 
 class MemoryRunner:
@@ -27,7 +27,7 @@ class MemoryRunner:
 
     def claim(self, name: str) -> None:
         if name in self._stops:
-            raise StageError(f"stage {name!r} is running already")
+            raise StageError(f"stage {name!r} is already running")
         self._claimed.add(name)
 
     def release(self, name: str) -> None:
@@ -47,7 +47,7 @@ class MemoryRunner:
             while True:
                 found.append(self._events.get_nowait())
         for event in found:
-            if isinstance(event, Ended):
+            if isinstance(event, JobEnd):
                 del self._stops[event.job]
         return found
 
@@ -64,17 +64,17 @@ class MemoryRunner:
             self.poll(1.0)
 
     def _run(self, job: Job, stop: threading.Event) -> None:
-        started, code, ending = time.time(), 0, Ending.DONE
+        started, code, ending = time.time(), 0, JobOutcome.DONE
         deadline = time.monotonic() + job.timeout if job.timeout is not None else None
         for command in job.commands:
             code = self._one(job, command, stop, deadline)
             if stop.is_set() or (deadline is not None and time.monotonic() >= deadline):
-                ending, code = (Ending.STOPPED if stop.is_set() else Ending.TIMED_OUT), -2
+                ending, code = (JobOutcome.STOPPED if stop.is_set() else JobOutcome.TIMED_OUT), -2
                 break
             if code:
-                ending = Ending.FAILED
+                ending = JobOutcome.FAILED
                 break
-        self._events.put(Ended(job.name, ending, code, started, time.time(), 0))
+        self._events.put(JobEnd(job.name, ending, code, started, time.time(), 0))
 
     def _one(self, job: Job, command: str, stop: threading.Event, deadline: float | None) -> int:
         verb, _, rest = command.partition(" ")
@@ -91,7 +91,7 @@ class MemoryRunner:
                 said = {"echo": rest, "pwd": job.cwd, "show": {**os.environ, **job.env}.get(rest, "")}
                 if verb not in said:
                     return 127
-                self._events.put(Said(job.name, f"{said[verb]}\n".encode()))
+                self._events.put(JobOutput(job.name, f"{said[verb]}\n".encode()))
         return 0
 
 
@@ -100,15 +100,15 @@ def job(folder: Path, *commands: str, name: str = "stage", **more: Any) -> Job:
     return Job(name, commands, str(folder), **more)
 
 
-def ended(runner: Runner, names: int = 1) -> tuple[dict[str, Ended], dict[str, bytes]]:
+def ended(runner: Runner, names: int = 1) -> tuple[dict[str, JobEnd], dict[str, bytes]]:
     """How all jobs ended, and what each said."""
-    ends: dict[str, Ended] = {}
+    ends: dict[str, JobEnd] = {}
     said: dict[str, bytes] = {}
     deadline = time.monotonic() + 60
     while len(ends) < names:
         assert time.monotonic() < deadline
         for event in runner.poll(5.0):
-            if isinstance(event, Said):
+            if isinstance(event, JobOutput):
                 assert event.job not in ends
                 said[event.job] = said.get(event.job, b"") + event.content
             else:

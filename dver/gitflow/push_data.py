@@ -19,7 +19,7 @@ from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
 from dver.git.remotes.outgoing import NewFile, new_files
 from dver.git.revisions import CommitId
-from dver.pipelines.run_cache.entries import key_of
+from dver.pipelines.run_cache.entries import cache_key
 from dver.repo import Repository
 from dver.store.objects.reader import StoreReader
 from dver.store.trees.reachable import find_missing
@@ -73,7 +73,7 @@ def _read_new(file: NewFile, content: bytes, locks: LockVersions) -> NewPointerF
         if is_lock_path(file.path):
             found = locks.decode(content)
             data = [(place_of(file.path, item), item.pointer) for _, item in outs_of(found)]
-            runs = tuple(map(key_of, found.stages.values()))
+            runs = tuple(map(cache_key, found.stages.values()))
         else:
             data, runs = [(data_of(file.path), pointer_format.decode(content))], ()
     except (CorruptError, ConflictError):

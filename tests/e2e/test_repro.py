@@ -124,7 +124,7 @@ def test_a_command_of_several_lines_fails_with_its_first_line_that_fails(run: Ru
     outs: [work/out]
 """,
     )
-    assert "its command ended with exit code 1" in run("repro", cwd=project, rc=10).err
+    assert "its command exited with code 1" in run("repro", cwd=project, rc=10).err
     assert not (project / "dver.lock").exists()
     (project / "ok").touch()
     run("repro", cwd=project)
@@ -227,7 +227,7 @@ def test_two_schedulers_at_once_run_each_stage_once_at_a_time(run: Run, project:
     os.mkfifo(project / "gate")
     first = subprocess.Popen(REPRO, cwd=project)
     until((project / "begun").exists)
-    assert "is running already" in run("repro", cwd=project, rc=10).err
+    assert "is already running" in run("repro", cwd=project, rc=10).err
     (project / "gate").write_text("")
     assert first.wait() == 0
     assert is_up_to_date(run, project)
@@ -253,7 +253,7 @@ def test_a_second_run_leaves_alone_what_the_first_is_making(run: Run, project: P
     write(project, "  a: {cmd: 'touch a; while [ ! -e go ]; do sleep 0.05; done', outs: [a]}\n")
     first = subprocess.Popen(REPRO, cwd=project)
     until((project / "a").exists)
-    assert "is running already" in run("repro", "--force", cwd=project, rc=10).err
+    assert "is already running" in run("repro", "--force", cwd=project, rc=10).err
     assert (project / "a").exists()
     (project / "go").touch()
     assert first.wait(timeout=60) == 0
@@ -320,7 +320,7 @@ def test_after_a_kill_at_any_moment_the_next_run_is_right(run: Run, project: Pat
             killed += process.wait() != 0
         if (project / "dver.lock").exists():
             locked(project)
-        until(lambda: "is running already" not in run("repro", cwd=project, rc=None).err)
+        until(lambda: "is already running" not in run("repro", cwd=project, rc=None).err)
         assert (project / "in12").read_text() == f"{number}\n" + "".join(f"{step}\n" for step in range(12))
         assert is_up_to_date(run, project)
         run("fsck", cwd=project)

@@ -15,7 +15,7 @@ from dver.cli.render.terminal import Style, count, human_size, printable
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.param_files import ABSENT, NoValue
-from dver.pipelines.engine.plan import Intent, Step
+from dver.pipelines.engine.plan import Intent, StagePlan
 from dver.pipelines.engine.reasons import (
     Always,
     CommandChanged,
@@ -44,7 +44,7 @@ _NAMED: Final = 3
 _MOST_IN_JSON: Final = 1000
 
 
-def step_lines(step: Step, style: Style, *, every_file: bool = False) -> Iterator[str]:
+def step_lines(step: StagePlan, style: Style, *, every_file: bool = False) -> Iterator[str]:
     """What is to be done for a stage, and below it why; with `every_file`, all changed files of directories, too."""
     paint = style.yellow if step.intent is Intent.RUN else style.green
     yield f"{paint(step.intent.value)} {style.bold(printable(str(step.address)))}"
@@ -55,7 +55,7 @@ def step_lines(step: Step, style: Style, *, every_file: bool = False) -> Iterato
                 yield f"    {change_line(change, style, _shown)}"
 
 
-def step_json(step: Step) -> dict[str, Any]:
+def step_json(step: StagePlan) -> dict[str, Any]:
     """A step for programs: each reason says what it is, and has its own fields."""
     return {
         "stage": str(step.address),

@@ -9,22 +9,22 @@ from typing import Final
 from dver.cli.render.terminal import Style, columns, count, duration, printable
 from dver.core.phrasing import quoted
 from dver.ops.run.repro import ReproResult
-from dver.pipelines.engine.schedule import State
+from dver.pipelines.engine.schedule import StageState
 
 _LISTED: Final = 10
 """Stages whose times are listed."""
 _NAMED: Final = 3
 """Frozen stages that are named in the command that lets them be run."""
 _WORDS: Final = {
-    State.DONE: "run",
-    State.RESTORED: "restored",
-    State.UP_TO_DATE: "up to date",
-    State.FROZEN: "frozen and out of date",
-    State.FAILED: "failed",
-    State.STOPPED: "stopped",
-    State.SKIPPED: "not run",
-    State.BLOCKED: "blocked",
-    State.WAITING: "not reached",
+    StageState.DONE: "run",
+    StageState.RESTORED: "restored",
+    StageState.UP_TO_DATE: "up to date",
+    StageState.FROZEN: "frozen and out of date",
+    StageState.FAILED: "failed",
+    StageState.STOPPED: "stopped",
+    StageState.SKIPPED: "not run",
+    StageState.BLOCKED: "blocked",
+    StageState.WAITING: "not reached",
 }
 
 
@@ -34,10 +34,10 @@ def summary_lines(result: ReproResult, style: Style) -> Iterator[str]:
     if not counts:
         yield "there are no stages: dver.yaml names none"
         return
-    if counts.keys() == {State.UP_TO_DATE}:
+    if counts.keys() == {StageState.UP_TO_DATE}:
         yield "everything is up to date"
         return
-    done = counts.keys() - {State.UP_TO_DATE, State.FROZEN}
+    done = counts.keys() - {StageState.UP_TO_DATE, StageState.FROZEN}
     yield _counted(counts, style) + (f", in {duration(result.elapsed)}" if done else "")
     yield from columns(_times(result, style), right=frozenset((1,)), indent=2)
     if len(result.seconds) > _LISTED:
@@ -53,7 +53,7 @@ def _frozen(result: ReproResult) -> str:
     return f"frozen stages stay out of date until `dver unfreeze {names}`"
 
 
-def _counted(counts: Counter[State], style: Style) -> str:
+def _counted(counts: Counter[StageState], style: Style) -> str:
     parts: list[str] = []
     for state, word in _WORDS.items():
         if counts[state]:
@@ -69,11 +69,11 @@ def _times(result: ReproResult, style: Style) -> Iterator[list[str]]:
         times = sorted(times, key=lambda one: one[1], reverse=True)[:_LISTED]
     for address, seconds in times:
         state = result.states[address]
-        failed = [_colored(state, state.value, style)] if state is not State.DONE else [""]
+        failed = [_colored(state, state.value, style)] if state is not StageState.DONE else [""]
         yield [printable(str(address)), duration(seconds), *failed]
 
 
-def _colored(state: State, text: str, style: Style) -> str:
-    if state in (State.FAILED, State.STOPPED):
+def _colored(state: StageState, text: str, style: Style) -> str:
+    if state in (StageState.FAILED, StageState.STOPPED):
         return style.red(text)
-    return style.green(text) if state in (State.DONE, State.RESTORED) else text
+    return style.green(text) if state in (StageState.DONE, StageState.RESTORED) else text

@@ -18,7 +18,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.core.errors import DverError, UsageError
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.schedule import State, Watcher
+from dver.pipelines.engine.schedule import StageState, Watcher
 
 _INTERVAL: Final = 0.1
 """Seconds between two drawings of the table."""
@@ -26,44 +26,46 @@ _LAST_WORDS: Final = 10
 """Lines of what a stage wrote that are shown when it fails."""
 _LONGEST: Final = 1 << 16
 """Bytes after which a line is taken for one, whether it ends or not."""
-_TOLD: Final = frozenset((State.RESTORED, State.DONE, State.FAILED, State.STOPPED, State.SKIPPED))
+_TOLD: Final = frozenset(
+    (StageState.RESTORED, StageState.DONE, StageState.FAILED, StageState.STOPPED, StageState.SKIPPED)
+)
 """What is worth a line when a stage comes to it."""
 
 
 @contextmanager
-def watching(ctx: Context, *, jobs: int) -> Iterator[Watcher | None]:
+def watch_stages(ctx: Context, *, jobs: int) -> Iterator[Watcher | None]:
     """The watcher that fits where it is shown; none with `-q`."""
     if ctx.quiet:
         yield None
     elif not terminal.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
-        yield Lines(ctx)
+        yield LineWatcher(ctx)
     elif jobs == 1:
-        yield Passing(ctx)
+        yield OutputWatcher(ctx)
     else:
-        table = Table(lambda text: ctx.forward_to_stderr(_encoded(text)), _size)
+        table = TableWatcher(lambda text: ctx.forward_to_stderr(_encoded(text)), _size)
         try:
             yield table
         finally:
             table.close()
 
 
-class Lines:
+class LineWatcher:
     """Tells what happens line by line, each with the stage it is of."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._output: dict[Address, Split] = {}
+        self._output: dict[Address, LineSplitter] = {}
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
         if address in self._output and (rest := self._output.pop(address).rest):
             self._line(address, rest)
-        if state is State.RUNNING or (state in _TOLD and state is not State.DONE):
+        if state is StageState.RUNNING or (state in _TOLD and state is not StageState.DONE):
             self._ctx.note(f"{_name(address)}: {state.value}")
 
-    def said(self, address: Address, content: bytes) -> None:
+    def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
-        for line in self._output.setdefault(address, Split()).add(content):
+        for line in self._output.setdefault(address, LineSplitter()).add(content):
             self._line(address, line)
 
     def tick(self) -> None:
@@ -73,7 +75,7 @@ class Lines:
         self._ctx.note(f"{_name(address)} | {_text(line)}")
 
 
-class Passing:
+class OutputWatcher:
     """Stages that run one after the other: what they write is passed on as it comes."""
 
     def __init__(self, ctx: Context) -> None:
@@ -82,15 +84,15 @@ class Passing:
         self._ended = True
         """Is the cursor at the beginning of a line?"""
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
         if not self._ended:
             self._ctx.forward_to_stderr(b"\n")
             self._ended = True
-        if state is State.RUNNING or (state in _TOLD and state is not State.DONE):
+        if state is StageState.RUNNING or (state in _TOLD and state is not StageState.DONE):
             self._ctx.note(self._style.bold(f"{_name(address)}: {state.value}"))
 
-    def said(self, address: Address, content: bytes) -> None:
+    def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
         self._ctx.forward_to_stderr(content)
         self._ended = content.endswith(b"\n")
@@ -100,7 +102,7 @@ class Passing:
 
 
 @dataclass(slots=True)
-class Split:
+class LineSplitter:
     """Output that comes in pieces, as lines."""
 
     rest: bytes = b""
@@ -120,7 +122,7 @@ class _Row:
     """A stage that runs."""
 
     started: float
-    split: Split = field(default_factory=Split)
+    split: LineSplitter = field(default_factory=LineSplitter)
     last: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LAST_WORDS))
 
     def last_line(self) -> str:
@@ -131,7 +133,7 @@ class _Row:
         return ""
 
 
-class Table:
+class TableWatcher:
     """Stages that run side by side, a line each, drawn again in place; those that are over scroll away above.
 
     `write` gets text for the terminal, `size` answers its columns and lines, `clock` seconds.
@@ -152,9 +154,9 @@ class Table:
         """Lines that are on the screen and will be drawn again."""
         self._drawn = -_INTERVAL
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
-        if state is State.RUNNING:
+        if state is StageState.RUNNING:
             self._running.setdefault(address, _Row(self._clock()))
             self.tick()
             return
@@ -162,7 +164,7 @@ class Table:
         if state in _TOLD:
             self._draw(self._over(address, state, row))
 
-    def said(self, address: Address, content: bytes) -> None:
+    def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
         row = self._running.setdefault(address, _Row(self._clock()))
         row.last.extend(row.split.add(content))
@@ -204,23 +206,23 @@ class Table:
         name = _cut(name, width)
         gap = " " * (width - terminal.display_width(name))
         took = terminal.duration(self._clock() - row.started)
-        return f"{name}{gap}  {State.RUNNING.value}  {took:>7}  {row.last_line()}"
+        return f"{name}{gap}  {StageState.RUNNING.value}  {took:>7}  {row.last_line()}"
 
-    def _over(self, address: Address, state: State, row: _Row | None) -> tuple[str, ...]:
+    def _over(self, address: Address, state: StageState, row: _Row | None) -> tuple[str, ...]:
         took = f" in {terminal.duration(self._clock() - row.started)}" if row is not None else ""
         line = f"{_name(address)}: {self._colored(state)}{took}"
-        if state is not State.FAILED or row is None:
+        if state is not StageState.FAILED or row is None:
             return (line,)
         said = [*row.last, *([row.split.rest] if row.split.rest else [])]
         return (line, *(f"{_name(address)} | {_text(one)}" for one in said))
 
-    def _colored(self, state: State) -> str:
-        if state in (State.FAILED, State.STOPPED):
+    def _colored(self, state: StageState) -> str:
+        if state in (StageState.FAILED, StageState.STOPPED):
             return self._style.red(state.value)
-        return self._style.green(state.value) if state in (State.DONE, State.RESTORED) else state.value
+        return self._style.green(state.value) if state in (StageState.DONE, StageState.RESTORED) else state.value
 
 
-class Questions:
+class RunPrompt:
     """Asks before a stage is run: yes, no, all that follow, or none of them."""
 
     def __init__(self) -> None:

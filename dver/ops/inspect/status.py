@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dver.core.errors import DverError
     from dver.formats.tree import Entry
     from dver.pipelines.engine.graph import Address
-    from dver.pipelines.engine.plan import Step
-    from dver.pipelines.workspace.status import Prospect
+    from dver.pipelines.engine.plan import StagePlan
+    from dver.pipelines.workspace.status import ProjectStages
     from dver.store.trees.compare import TreeChange
     from dver.tracking.availability import Asked, Presence
     from dver.workspace.changes.data_changes import DataChanges
@@ -87,7 +87,7 @@ class StatusReport:
     paths: tuple[PathStatus, ...]
     conflicts: tuple[bytes, ...]
     """Pointers and locks in an unfinished merge."""
-    stages: tuple[Step, ...] = ()
+    stages: tuple[StagePlan, ...] = ()
     """Those that are not up to date, in order; data that is recorded and only not in the workspace is no reason."""
     problems: tuple[DverError, ...] = ()
     """What stands in the way of telling that of a stage, or of all; and outputs that are just being written."""
@@ -140,10 +140,10 @@ def status(
     return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems), links)
 
 
-def _prospect(repo: Repository) -> Prospect:
-    from dver.pipelines.workspace.status import Prospect  # not needed where there are no stages
+def _prospect(repo: Repository) -> ProjectStages:
+    from dver.pipelines.workspace.status import ProjectStages  # not needed where there are no stages
 
-    return Prospect(repo)
+    return ProjectStages(repo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _version(one: Tracked) -> str:
 
 
 def _wanted(
-    repo: Repository, places: _Places, prospect: Prospect | None, texts: Sequence[str], cwd: Path
+    repo: Repository, places: _Places, prospect: ProjectStages | None, texts: Sequence[str], cwd: Path
 ) -> tuple[list[bytes], list[Address]]:
     """The tracked paths and the stages that `texts` mean; all paths where there are none."""
     if not texts:

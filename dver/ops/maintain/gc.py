@@ -23,7 +23,7 @@ from dver.git.history.unreferenced_commits import Holder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
-from dver.pipelines.execution.output_backup import forget_old
+from dver.pipelines.execution.output_backup import delete_old_backups
 from dver.repo import Repository
 from dver.store import registered_clones
 from dver.store.gc.collection import GcPlan, GcResult, collect, find_reachable, plan_for, take_inventory
@@ -136,7 +136,7 @@ def gc(
             )
             unneeded = ()
             deleted = _delete_due(repo, grace, batch)
-            forget_old(repo, grace)
+            delete_old_backups(repo, grace)
     holders = tuple(holders_of(repo.git)) if explain else ()
     return _report(repo, result, needs, grace, unneeded, deleted, holders, dry_run=dry_run)
 

@@ -12,9 +12,9 @@ from dver.core.progress import SILENT, Progress
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, Graph
 from dver.pipelines.engine.reasons import NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
-from dver.pipelines.execution.executor import StageWork
+from dver.pipelines.execution.executor import WorkspaceExecutor
 from dver.pipelines.workspace.evaluation import Evaluator
-from dver.pipelines.workspace.out_of_date_data import MovedData
+from dver.pipelines.workspace.out_of_date_data import OutOfDateData
 from dver.pipelines.workspace.pipelines import load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
 
@@ -68,13 +68,13 @@ def commit(
     if targets:
         _refuse_absent(absent)
     present = [one for one, paths in absent.items() if not paths]
-    moved = MovedData(repo, progress)
+    moved = OutOfDateData(repo, progress)
     behind = {} if force else {one: found_behind for one in present if (found_behind := _behind(moved, graph, one))}
     if targets and behind:
         raise next(iter(behind.values()))
     present = [one for one in present if one not in behind]
     wanted = [one for one in present if _concerns_outputs_only(found[one].changes) or confirm(one, found[one].changes)]
-    work = StageWork(repo, pipelines, evaluator, progress=progress)
+    work = WorkspaceExecutor(repo, pipelines, evaluator, progress=progress)
     try:
         for one in wanted:
             work.record_as_it_is(one)
@@ -87,7 +87,7 @@ def commit(
     )
 
 
-def _behind(moved: MovedData, graph: Graph, one: Address) -> StageError | None:
+def _behind(moved: OutOfDateData, graph: Graph, one: Address) -> StageError | None:
     try:
         moved.refuse_to_record(one, graph.stages[one])
     except StageError as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dver.pipelines.engine.dag_view import Diagram, output_diagram, stage_diagram
-from dver.pipelines.engine.plan import scope
+from dver.pipelines.engine.plan import stages_in_scope
 from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
 
@@ -16,5 +16,5 @@ def dag(repo: Repository, targets: Sequence[str], *, cwd: Path, outs: bool = Fal
     stage of a foreach or matrix is a node of its own. Raises PipelineError, UsageError."""
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
-    stages = scope(graph, select_stages(repo, pipelines, targets, cwd))
+    stages = stages_in_scope(graph, select_stages(repo, pipelines, targets, cwd))
     return output_diagram(graph, stages) if outs else stage_diagram(graph, stages, collapsed=not full)

@@ -26,7 +26,7 @@ from dver.tracking.targets import data_path
 _NAME = os.fsencode(lock.NAME)
 
 
-class Origin(Enum):
+class InputOrigin(Enum):
     """Where an input comes from."""
 
     STAGE = "stage"
@@ -40,24 +40,24 @@ class Origin(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LineageInput:
     """Something that a stage read."""
 
     place: str
     """Relative to the top of the Git worktree."""
-    origin: Origin
+    origin: InputOrigin
     item: LockedItem
     stages: tuple[Address, ...] = ()
     """Those that made it, or parts of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class LineageStep:
     """A stage's last run, and all that it read."""
 
     address: Address
     run: lock.LockedStage
-    sources: tuple[Source, ...]
+    sources: tuple[LineageInput, ...]
     record: RunRecord | None
     """Who, where and when; None where that is not known in this clone."""
 
@@ -67,7 +67,7 @@ class Lineage:
     """How something came about: the stages, those that come first last."""
 
     place: str
-    stages: tuple[Made, ...]
+    stages: tuple[LineageStep, ...]
 
 
 def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Lineage:
@@ -77,7 +77,7 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
     """
     place = os.fsdecode(data_path(repo, path, cwd))
     commit = revisions.resolve(repo.git, rev) if rev is not None else None
-    told = _Told(_stages(repo, commit))
+    told = _LockIndex(_stages(repo, commit))
     begin = told.makers.of(place)
     if not begin:
         where = f"in {rev}" if rev is not None else "here"
@@ -86,7 +86,7 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
             fix="name an output of a stage: `dver stage list`; or run its stage: `dver repro`",
         )
     runs, files = RunCache(repo), _Files(repo, commit)
-    found: dict[Address, Made] = {}
+    found: dict[Address, LineageStep] = {}
     waiting = [*begin]
     while waiting:
         address = waiting.pop(0)
@@ -95,22 +95,22 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
         stage = told.stages[address]
         sources = tuple(_source(told, files, address, item) for item in stage.deps)
         key = run_key(stage, [item.path for item in stage.outs])
-        found[address] = Made(address, stage, sources, runs.record(key))
+        found[address] = LineageStep(address, stage, sources, runs.record(key))
         waiting += [one for source in sources for one in source.stages]
     return Lineage(place, tuple(found.values()))
 
 
-def _source(told: _Told, files: _Files, address: Address, item: LockedItem) -> Source:
+def _source(told: _LockIndex, files: _Files, address: Address, item: LockedItem) -> LineageInput:
     place = _place(address, item.path)
     stages = tuple(one for one in told.makers.of(place) if one != address)
-    return Source(place, Origin.STAGE if stages else files.origin(place), item, stages)
+    return LineageInput(place, InputOrigin.STAGE if stages else files.origin(place), item, stages)
 
 
 def _place(address: Address, path: str) -> str:
     return posixpath.normpath(posixpath.join(address.folder, path))
 
 
-class _Told:
+class _LockIndex:
     """What the lock files tell, and who made what by them."""
 
     def __init__(self, stages: Mapping[Address, lock.LockedStage]) -> None:
@@ -125,17 +125,17 @@ class _Files:
         self._repo = repo
         self._commit = commit
 
-    def origin(self, place: str) -> Origin:
+    def origin(self, place: str) -> InputOrigin:
         """Who has the versions of what is at `place`."""
         path = os.fsencode(place)
         folders = [path]
         while os.path.dirname(folders[-1]):
             folders.append(os.path.dirname(folders[-1]))
         if self._tracked([one + b".dver" for one in folders]):
-            return Origin.POINTER
+            return InputOrigin.POINTER
         if not self._tracked([path]):
-            return Origin.OTHER
-        return Origin.LINK if self._is_link(path) else Origin.GIT
+            return InputOrigin.OTHER
+        return InputOrigin.LINK if self._is_link(path) else InputOrigin.GIT
 
     def _is_link(self, path: bytes) -> bool:
         args = ["ls-files", "-s"] if self._commit is None else ["ls-tree", self._commit]

@@ -11,7 +11,7 @@ from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
 
 
-def log_of(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLog:
+def find_log(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLog:
     """The log of a run of the stage that `target` means: `run` 1 is the last one, 2 the one before it. Raises
     PipelineError, UsageError for several stages, and for runs of which there is no log."""
     stages = select_stages(repo, load_pipelines(repo), [target], cwd)

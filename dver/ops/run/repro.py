@@ -14,17 +14,17 @@ from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, Graph, closure
 from dver.pipelines.engine.job import Runner
 from dver.pipelines.engine.local_runner import LocalRunner
-from dver.pipelines.engine.plan import Step, needed_before, plan, scope
+from dver.pipelines.engine.plan import StagePlan, plan_stages, prerequisites, stages_in_scope
 from dver.pipelines.engine.resources import Capacity
-from dver.pipelines.engine.schedule import State, Task, Watcher, run_stages
-from dver.pipelines.engine.watchers import RunReport, Silent
-from dver.pipelines.execution.cached_runs import CachedRuns, Fetch
-from dver.pipelines.execution.downloads import Supply
-from dver.pipelines.execution.executor import StageWork
-from dver.pipelines.execution.machine_capacity import capacity
-from dver.pipelines.execution.output_backup import Spared
+from dver.pipelines.engine.schedule import ScheduledStage, StageState, Watcher, run_stages
+from dver.pipelines.engine.watchers import RunReport, SilentWatcher
+from dver.pipelines.execution.cached_runs import CachedRuns, FetchItems
+from dver.pipelines.execution.downloads import RemoteDownloads
+from dver.pipelines.execution.executor import WorkspaceExecutor
+from dver.pipelines.execution.machine_capacity import machine_capacity
+from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.pipelines.execution.run_logs import LoggingWatcher, RunLogs
-from dver.pipelines.execution.uncached_outputs import not_in_git
+from dver.pipelines.execution.uncached_outputs import outputs_not_in_git
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
@@ -32,7 +32,7 @@ from dver.repo import Repository
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ReproOptions:
     """Which stages are meant, and how they are run."""
 
     targets: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Choice:
 class ReproResult:
     """Where each stage is after the run."""
 
-    states: Mapping[Address, State]
+    states: Mapping[Address, StageState]
     errors: Mapping[Address, DverError]
     damaged_runs: tuple[str, ...] = ()
     """Keys of what the remote knows of runs, and could not be read."""
@@ -71,14 +71,14 @@ class ReproResult:
     @property
     def went_well(self) -> bool:
         """Is everything up to date now?"""
-        return not self.errors and State.WAITING not in self.states.values()
+        return not self.errors and StageState.WAITING not in self.states.values()
 
 
 @dataclass(frozen=True, slots=True)
 class ReproPlan:
     """What a run would do. `missed` counts as in `ReproResult`."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[StagePlan, ...]
     missed: int = 0
     secrets: tuple[SecretVariable, ...] = ()
     problems: tuple[DverError, ...] = ()
@@ -103,33 +103,33 @@ class _Selection:
         return frozenset(one for one in self.stages if not self.pipelines.graph.stages[one].frozen)
 
     @property
-    def blocked_states(self) -> dict[Address, State]:
+    def blocked_states(self) -> dict[Address, StageState]:
         """Where those that cannot be run are after a run."""
-        return {one: State.FAILED if one in self.errors else State.BLOCKED for one in self.blocked}
+        return {one: StageState.FAILED if one in self.errors else StageState.BLOCKED for one in self.blocked}
 
 
 class _Session:
     """What a run and its preview share: the stages, their evaluator and the sources of cached runs."""
 
-    def __init__(self, repo: Repository, choice: Choice, cwd: Path, progress: Progress) -> None:
+    def __init__(self, repo: Repository, choice: ReproOptions, cwd: Path, progress: Progress) -> None:
         self.repo = repo
         self.choice = choice
         self.selection = _select(repo, choice, cwd)
         self.graph, self.stages = self.selection.pipelines.graph, self.selection.stages
         self.forced = self.selection.not_frozen if choice.force else frozenset()
-        self.supply = Supply(repo, progress) if choice.pull else None
+        self.supply = RemoteDownloads(repo, progress) if choice.pull else None
         self.damaged_runs = self.supply.learn() if self.supply else ()
         self.evaluator = Evaluator(repo, self.graph, progress)
-        self.missed = _Missed()
+        self.missed = _MissedRuns()
 
-    def cached_runs(self, fetch: Fetch | None) -> CachedRuns:
+    def cached_runs(self, fetch: FetchItems | None) -> CachedRuns:
         """The cached runs; `fetch` asks remotes for content, None where there are none to ask."""
         if not self.choice.use_cache:
             return CachedRuns(self.repo)
         return CachedRuns(self.repo, RunCache(self.repo), fetch or self.missed.note)
 
     def evaluations(
-        self, fetch: Fetch | None, expected: Mapping[str, LockedItem] | None = None
+        self, fetch: FetchItems | None, expected: Mapping[str, LockedItem] | None = None
     ) -> Mapping[Address, StageEvaluation]:
         """The stages, as if all that can be restored were in place."""
         find = self.cached_runs(fetch).find
@@ -146,7 +146,7 @@ class _Session:
             self.supply.bring([run.outs[out.path] for run in runs for out in run.missing])
 
 
-def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
+def plan_repro(repo: Repository, choice: ReproOptions, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
     session = _Session(repo, choice, cwd, progress)
     graph, selection, supply = session.graph, session.selection, session.supply
@@ -155,19 +155,19 @@ def plan_repro(repo: Repository, choice: Choice, *, cwd: Path, progress: Progres
     found = session.evaluations(supply.has if supply else None, expected)
     stale = {address: one.reasons for address, one in found.items()}
     restorable = {address for address, one in found.items() if one.cached_run is not None}
-    steps = plan(graph, selection.stages, stale, forced=session.forced, restorable=restorable)
+    steps = plan_stages(graph, selection.stages, stale, forced=session.forced, restorable=restorable)
     problems = (*_left_over(selection), *selection.errors.values())
     return ReproPlan(steps, session.missed.count, secret_variables(graph.stages, selection.stages), problems)
 
 
 def repro(
     repo: Repository,
-    choice: Choice,
+    choice: ReproOptions,
     *,
     cwd: Path,
     watcher: Watcher | None = None,
     confirm: Callable[[Address], bool] | None = None,
-    spared: Callable[[Spared], None] = lambda _: None,
+    spared: Callable[[BackedUpOutput], None] = lambda _: None,
     runner: Runner | None = None,
     progress: Progress = SILENT,
 ) -> ReproResult:
@@ -180,8 +180,8 @@ def repro(
     session.bring()
     limit = Capacity(choice.jobs)
     if runner is None:  # another runner knows by itself what it has
-        limit = capacity(choice.jobs, (graph.stages[one].resources for one in stages))
-    work = StageWork(
+        limit = machine_capacity(choice.jobs, (graph.stages[one].resources for one in stages))
+    work = WorkspaceExecutor(
         repo,
         selection.pipelines,
         session.evaluator,
@@ -193,7 +193,7 @@ def repro(
         spared=spared,
     )
     work.refuse_too_large(stages, graph)
-    report = RunReport(watcher or Silent())
+    report = RunReport(watcher or SilentWatcher())
     states = _run(session, work, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
     return ReproResult(
         {**selection.blocked_states, **states},
@@ -205,23 +205,27 @@ def repro(
         report.seconds,
         time.monotonic() - begun,
         _frozen(graph, states),
-        not_in_git(repo, graph, (one for one, state in states.items() if state in (State.DONE, State.RESTORED))),
+        outputs_not_in_git(
+            repo, graph, (one for one, state in states.items() if state in (StageState.DONE, StageState.RESTORED))
+        ),
     )
 
 
-def _frozen(graph: Graph, states: Mapping[Address, State]) -> tuple[Address, ...]:
-    left = [one for one, state in states.items() if state is State.FROZEN]
+def _frozen(graph: Graph, states: Mapping[Address, StageState]) -> tuple[Address, ...]:
+    left = [one for one, state in states.items() if state is StageState.FROZEN]
     # A foreach or matrix is frozen as a whole, and let go as a whole.
     return tuple(dict.fromkeys(Address(one.folder, graph.stages[one].group or one.name, one.here) for one in left))
 
 
 def _run(
-    session: _Session, work: StageWork, runner: Runner, report: RunReport, limit: Capacity
-) -> Mapping[Address, State]:
+    session: _Session, work: WorkspaceExecutor, runner: Runner, report: RunReport, limit: Capacity
+) -> Mapping[Address, StageState]:
     """Run the stages, with a log of each. Returns where each is then."""
     graph, choice, logs = session.graph, session.choice, RunLogs(session.repo)
-    before = needed_before(graph)
-    tasks = [Task(one, before[one], graph.stages[one].resources, graph.stages[one].retry) for one in session.stages]
+    before = prerequisites(graph)
+    tasks = [
+        ScheduledStage(one, before[one], graph.stages[one].resources, graph.stages[one].retry) for one in session.stages
+    ]
     try:
         return run_stages(
             tasks, work, runner, LoggingWatcher(report, logs), capacity=limit, keep_going=choice.keep_going
@@ -231,11 +235,11 @@ def _run(
         work.write()
 
 
-def _select(repo: Repository, choice: Choice, cwd: Path) -> _Selection:
+def _select(repo: Repository, choice: ReproOptions, cwd: Path) -> _Selection:
     """All pipelines, the stages that can be run, in order, and those that cannot."""
     pipelines = load_pipelines(repo)
     targets: Sequence[Address] = select_stages(repo, pipelines, choice.targets, cwd)
-    chosen = scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
+    chosen = stages_in_scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
     refuse_tracked(repo, pipelines.graph, chosen)
     stages = pipelines.graph.stages
     unusable = [one for one in chosen if stages[one].refused is not None]
@@ -249,7 +253,7 @@ def _left_over(selection: _Selection) -> tuple[DverError, ...]:
     return (selection.pipelines.left_over,) if selection.pipelines.left_over else ()
 
 
-class _Missed:
+class _MissedRuns:
     """Notes what is known of earlier runs, and is not here."""
 
     def __init__(self) -> None:

@@ -13,11 +13,11 @@ from dver.pipelines.definition.stage import Stage
 from dver.pipelines.definition.yaml_tree import error_at
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, worktree_path
-from dver.pipelines.execution.recorder import Recorder
+from dver.pipelines.execution.recorder import RunRecorder
 from dver.pipelines.workspace.edit_yaml import edit_entries, edit_pipeline, refuse_members
-from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
-from dver.pipelines.workspace.stage_files import out_places
+from dver.pipelines.workspace.stage_files import out_paths
 from dver.repo import Repository
 from dver.tracking.targets import data_path, in_worktree, is_at_or_below
 
@@ -94,8 +94,8 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStage
     chosen = named_stages(repo, pipelines, names, cwd)
     refuse_members(stages, chosen, "they can be removed together only")
     paths = edit_entries(repo, stages, chosen, lambda content, entry, name: remove_stage(content, entry, name=name))
-    Recorder(repo, load_pipelines(repo), Locks(repo)).write(force=True)
-    places = (place for one in chosen for place in out_places(one, [out for out in stages[one].outs if out.cache]))
+    RunRecorder(repo, load_pipelines(repo), LockFiles(repo)).write(force=True)
+    places = (place for one in chosen for place in out_paths(one, [out for out in stages[one].outs if out.cache]))
     left = (os.fsencode(place) for place in places)
     return RemovedStages(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
 

@@ -19,22 +19,22 @@ from dver.git.scratch_worktree import scratch_worktree
 from dver.pipelines.compare.tolerance import MetricDifference, exceeding, read_metrics
 from dver.pipelines.definition.stage import Output, OutputRole, Stage
 from dver.pipelines.engine.graph import Address, worktree_path
-from dver.pipelines.engine.job import Ended, Job
+from dver.pipelines.engine.job import Job, JobEnd
 from dver.pipelines.engine.local_runner import LocalRunner
 from dver.pipelines.engine.reasons import OutputChanged, OutputMissing
 from dver.pipelines.engine.resources import Capacity
-from dver.pipelines.engine.schedule import Task, Watcher, run_stages
-from dver.pipelines.engine.watchers import RunReport, Silent
-from dver.pipelines.execution.outputs import make_room
+from dver.pipelines.engine.schedule import ScheduledStage, Watcher, run_stages
+from dver.pipelines.engine.watchers import RunReport, SilentWatcher
+from dver.pipelines.execution.outputs import clear_outputs
 from dver.pipelines.workspace.evaluation import Evaluator
-from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stages
-from dver.pipelines.workspace.stage_files import job_of
+from dver.pipelines.workspace.stage_files import make_job
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutTarget, restore
 
 
-class Outcome(Enum):
+class VerifyOutcome(Enum):
     """How an output of the second run compares with the first."""
 
     IDENTICAL = "identical"
@@ -45,11 +45,11 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class VerifiedOutput:
     """One output."""
 
     path: str
-    outcome: Outcome
+    outcome: VerifyOutcome
     differences: tuple[MetricDifference, ...] = ()
     """Of a metric: the values that differ, by key."""
 
@@ -59,12 +59,12 @@ class VerifyResult:
     """What came of running a stage again."""
 
     address: Address
-    outputs: tuple[Compared, ...]
+    outputs: tuple[VerifiedOutput, ...]
 
     @property
     def holds(self) -> bool:
         """Is everything as the stage promises?"""
-        return not any(one.outcome in (Outcome.DIFFERENT, Outcome.MISSING) for one in self.outputs)
+        return not any(one.outcome in (VerifyOutcome.DIFFERENT, VerifyOutcome.MISSING) for one in self.outputs)
 
 
 def verify(
@@ -81,18 +81,18 @@ def verify(
     with scratch_worktree(repo.git, repo.layout.worktree_dir / "verify", commit) as git:
         root = Path(git.worktree, os.fsdecode(repo.layout.prefix))
         with Repository(root, git) as scratch:
-            return _Trial(scratch, load_pipelines(scratch), watcher or Silent(), progress).of(
+            return _Rerun(scratch, load_pipelines(scratch), watcher or SilentWatcher(), progress).of(
                 target, Path(git.worktree, inside)
             )
 
 
-class _Trial:
+class _Rerun:
     """A second run, in a worktree of its own."""
 
     def __init__(self, repo: Repository, pipelines: Pipelines, watcher: Watcher, progress: Progress) -> None:
         self._repo = repo
         self._pipelines = pipelines
-        self._locks = Locks(repo)
+        self._locks = LockFiles(repo)
         self._watcher = watcher
         self._progress = progress
 
@@ -152,8 +152,8 @@ class _Trial:
     def _run(self, address: Address, stage: Stage) -> None:
         report = RunReport(self._watcher)
         runner = LocalRunner(self._repo.layout.worktree_dir / "stages")
-        task = Task(address, retry=stage.retry)
-        run_stages([task], _Again(self._repo, stage), runner, report, capacity=Capacity())
+        task = ScheduledStage(address, retry=stage.retry)
+        run_stages([task], _RerunExecutor(self._repo, stage), runner, report, capacity=Capacity())
         for error in report.errors.values():
             raise StageError(
                 f"stage {str(address)!r} failed when it was run again",
@@ -180,41 +180,41 @@ class _Trial:
         old: LockedItem | None,
         new: LockedItem | None,
         metrics: bytes | None,
-    ) -> Compared:
+    ) -> VerifiedOutput:
         if new is None:
-            return Compared(out.path, Outcome.MISSING)
+            return VerifiedOutput(out.path, VerifyOutcome.MISSING)
         if old is not None and (old.oid, old.kind) == (new.oid, new.kind):
-            return Compared(out.path, Outcome.IDENTICAL)
+            return VerifiedOutput(out.path, VerifyOutcome.IDENTICAL)
         if metrics is None:
-            return Compared(out.path, Outcome.DIFFERENT if stage.deterministic else Outcome.ALLOWED)
+            return VerifiedOutput(out.path, VerifyOutcome.DIFFERENT if stage.deterministic else VerifyOutcome.ALLOWED)
         try:
             numbers = read_metrics(Path(self._absolute(address, out)).read_bytes(), out.path)
             found = exceeding(read_metrics(metrics, out.path), numbers, stage.tolerance)
         except PipelineError:
-            return Compared(out.path, Outcome.DIFFERENT)
-        return Compared(out.path, Outcome.DIFFERENT if found else Outcome.WITHIN, found)
+            return VerifiedOutput(out.path, VerifyOutcome.DIFFERENT)
+        return VerifiedOutput(out.path, VerifyOutcome.DIFFERENT if found else VerifyOutcome.WITHIN, found)
 
     def _absolute(self, address: Address, out: Output) -> str:
         place = worktree_path(address.folder, out.path, out.mark)
         return os.fsdecode(self._repo.layout.absolute(os.fsencode(place)))
 
 
-class _Again:
+class _RerunExecutor:
     """The scheduler's `Work` for a stage that is run, whatever there is, and recorded nowhere."""
 
     def __init__(self, repo: Repository, stage: Stage) -> None:
         self._repo = repo
         self._stage = stage
 
-    def look(self, address: Address) -> None:
+    def check(self, address: Address) -> None:
         """Nothing but a run will do."""
 
     def begin(self, address: Address) -> Job:
-        return self.again(address)
+        return self.retry(address)
 
-    def again(self, address: Address) -> Job:
-        make_room(self._repo, address, self._stage.outs)
-        return job_of(self._repo, address, self._stage)
+    def retry(self, address: Address) -> Job:
+        clear_outputs(self._repo, address, self._stage.outs)
+        return make_job(self._repo, address, self._stage)
 
-    def record(self, address: Address, ended: Ended) -> None:
+    def record(self, address: Address, ended: JobEnd) -> None:
         """Nothing: what was made is only looked at."""

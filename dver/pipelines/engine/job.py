@@ -1,6 +1,7 @@
-"""What a runner gets, and what it answers. A runner only runs: what is run, when and why is decided by the scheduler.
+"""The interface of runners: the jobs they run and the events they return.
 
-The contract is the suite in `tests/pipelines/engine/test_runners.py`, which every runner has to pass.
+A runner only runs jobs; the scheduler decides which, when and why. Every runner passes the tests in
+`tests/pipelines/engine/test_runners.py`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from dver.pipelines.definition.stage import NO_RESOURCES, Resources
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt at a stage, with all that is needed to run it somewhere. Paths are absolute."""
+    """One attempt at a stage, with everything that a runner needs. Paths are absolute."""
 
     name: str
-    """The address of the stage, as text; no two jobs of one name run at once."""
+    """The address of the stage, as text. Two jobs with one name never run at once."""
     commands: tuple[str, ...]
-    """For the shell, one after the other until one fails. One of several lines ends at the first line that fails."""
+    """Shell commands, run in order until one fails. A command of several lines ends at the first line that fails."""
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict)
-    """What is set besides the runner's own environment."""
+    """Variables in addition to the runner's own environment."""
     deps: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
     resources: Resources = NO_RESOURCES
@@ -31,7 +32,7 @@ class Job:
     """Seconds."""
 
 
-class Ending(Enum):
+class JobOutcome(Enum):
     """How a job ended."""
 
     DONE = "done"
@@ -42,55 +43,55 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A piece of what a job wrote to its standard output and error, as it came: any bytes, not whole lines."""
+class JobOutput:
+    """A piece of a job's standard output and error: any bytes, not whole lines."""
 
     job: str
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A job is over; nothing of it runs any more, and nothing follows."""
+class JobEnd:
+    """A job ended: none of its processes run any more, and it has no further events."""
 
     job: str
-    ending: Ending
+    outcome: JobOutcome
     exit_code: int
-    """Of the last command: negative for the signal that killed it, 127 if it could not be started."""
+    """The exit code of the last command: negative for the signal that killed it, 127 if it could not be started."""
     started: float
     """Seconds since the epoch, as is `ended`."""
     ended: float
     peak_memory: int = 0
-    """Bytes that the largest of its processes held at once; 0 if it is not known, or less than dver's own."""
+    """The peak memory of its largest process in bytes; 0 if it is unknown or below that of dver itself."""
 
 
-Event = Said | Ended
+Event = JobOutput | JobEnd
 
 
 class Runner(Protocol):
-    """Runs jobs, here or elsewhere. Used by one thread."""
+    """Runs jobs on this machine or others. A runner is used by one thread."""
 
     def claim(self, name: str) -> None:
-        """Keep jobs called `name` to this runner, before anything is done for one. Raises StageError if one still runs,
-        of this process or of another, or another runner has claimed it."""
+        """Reserve the job name `name` for this runner. Raises StageError if a job with that name still runs in any
+        process, or another runner has claimed it."""
 
     def release(self, name: str) -> None:
-        """Nothing was to be run under that name after all. Ends of jobs, and `close`, release it, too."""
+        """Give up a claim without running a job. The end of a job and `close` give it up, too."""
 
     def submit(self, job: Job) -> None:
-        """Start `job`. Raises what `claim` does, where its name is not claimed yet."""
+        """Start `job`, and claim its name first if needed. Raises what `claim` does."""
 
     def poll(self, seconds: float) -> Sequence[Event]:
-        """What has happened since the last call, in order; waits for at most so many seconds if nothing has.
+        """Return the events since the last call, in order; waits up to `seconds` for the first one.
 
-        `Ended` is the last that is heard of a job.
+        `JobEnd` is the last event of a job.
         """
 
     def busy(self) -> bool:
-        """Is there a job whose `Ended` is still to come?"""
+        """Return whether the `JobEnd` of a job is outstanding."""
 
     def stop(self, *, force: bool = False) -> None:
-        """Ask all jobs to end, as Ctrl-C does; with `force` at once. Their `Ended` still comes by `poll`."""
+        """Ask all jobs to end, as Ctrl-C does; with `force`, kill them. `poll` still returns their `JobEnd`."""
 
     def close(self) -> None:
-        """End whatever still runs, and wait for it."""
+        """Kill all jobs that still run, and wait for them."""

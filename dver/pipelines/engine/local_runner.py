@@ -1,7 +1,7 @@
-"""Runs jobs as processes of this machine.
+"""A runner whose jobs are processes of this machine.
 
-Every job is a process group of its own, so that all of it can be ended. While a job runs, its processes hold a lock: if
-dver itself is killed, what it started lives on, and whoever wants to run the stage again learns that.
+Every job is a process group, so that all its processes can be ended. They hold a lock while they run: after dver is
+killed, a second run of the stage sees that the first still goes on.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from typing import Final
 from dver.core.errors import StageError
 from dver.core.platform import filelock
 from dver.core.platform.machine import own_peak_memory, peak_memory, wait_for_exit
-from dver.pipelines.engine.job import Ended, Ending, Event, Job, Said
+from dver.pipelines.engine.job import Event, Job, JobEnd, JobOutcome, JobOutput
 from dver.pipelines.engine.shell_script import shell_arguments
 
 _PIECE: Final = 1 << 16
 _NOT_STARTED: Final = 127
-_UNHEARD: Final = 16 << 20
-"""Bytes of output of one job that are held in memory at most; a job that writes more waits until they are heard."""
+_MAX_BUFFERED: Final = 16 << 20
+"""The output of a job, in bytes, that is held in memory at most; a job that writes more waits."""
 _PIPE: Final = 1 << 20
-"""Bytes that a pipe holds at most."""
-_LAST_WORDS: Final = 1.0
-"""Seconds to wait for output after the end of a job, since something it left behind may hold its output open."""
+"""The most bytes that a pipe holds."""
+_DRAIN_TIMEOUT: Final = 1.0
+"""Seconds to wait for output after a job ended, since a process it left behind may hold the pipe open."""
 _GRACE: Final = 10.0
-"""Seconds between asking a job to end and ending it."""
+"""Seconds between asking a job to end and killing it."""
 
 
 class LocalRunner:
-    """Runs jobs as processes of this machine. `guards` is a folder for one lock file a job."""
+    """Runs jobs as processes of this machine. `lock_dir` holds a lock file for each job."""
 
-    def __init__(self, guards: Path) -> None:
-        self._guards = guards
+    def __init__(self, lock_dir: Path) -> None:
+        self._lock_dir = lock_dir
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, _RunningJob] = {}
         self._claimed: dict[str, int] = {}
-        """The locks of jobs that are about to begin."""
+        """The locks of jobs that have not started."""
         self._shell = shutil.which("bash") or "/bin/sh"
 
     def claim(self, name: str) -> None:
         """See `Runner`."""
         if name not in self._claimed:
-            self._claimed[name] = _guard(self._guards, name)
+            self._claimed[name] = _acquire_lock(self._lock_dir, name)
 
     def release(self, name: str) -> None:
         """See `Runner`."""
@@ -61,40 +61,40 @@ class LocalRunner:
             os.close(self._claimed.pop(name))
 
     def submit(self, job: Job) -> None:
-        """Start `job`. Raises StageError if one of that name still runs."""
+        """See `Runner`."""
         self.claim(job.name)
-        running = _Running(job, self._claimed.pop(job.name), self._shell, self._events)
+        running = _RunningJob(job, self._claimed.pop(job.name), self._shell, self._events)
         self._running[job.name] = running
         running.thread.start()
 
     def poll(self, seconds: float) -> Sequence[Event]:
-        """What has happened since the last call."""
+        """See `Runner`."""
         found: list[Event] = []
         with suppress(queue.Empty):
             found.append(self._events.get(timeout=max(0.0, min(seconds, self._until_a_deadline()))))
             while True:
                 found.append(self._events.get_nowait())
         for event in found:
-            if isinstance(event, Ended):
+            if isinstance(event, JobEnd):
                 self._running.pop(event.job).thread.join()
             else:
-                self._running[event.job].unheard.take(len(event.content))
+                self._running[event.job].buffered.remove(len(event.content))
         for running in self._running.values():
             running.enforce(time.monotonic())
         return found
 
     def busy(self) -> bool:
-        """Is there a job that has not ended?"""
-        # Ctrl-C may have come between noting a job and starting it.
+        """See `Runner`."""
+        # Ctrl-C may have come after a job was entered and before it started.
         return any(one.thread.ident is not None for one in self._running.values())
 
     def stop(self, *, force: bool = False) -> None:
-        """Ask all jobs to end."""
+        """See `Runner`."""
         for running in self._running.values():
-            running.stop(Ending.STOPPED, force=force)
+            running.stop(JobOutcome.STOPPED, force=force)
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """See `Runner`."""
         for name in list(self._claimed):
             self.release(name)
         self.stop(force=True)
@@ -106,23 +106,23 @@ class LocalRunner:
         return min((one.deadline - now for one in self._running.values() if one.deadline is not None), default=3600.0)
 
 
-def _guard(folder: Path, name: str) -> int:
-    """A file descriptor that holds the lock of the job called `name`."""
+def _acquire_lock(folder: Path, name: str) -> int:
+    """Return a file descriptor that holds the lock of the job called `name`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     if not filelock.try_lock(fd):
         os.close(fd)
         raise StageError(
-            f"stage {name!r} is running already",
-            why="another `dver repro` runs it, or one that was killed left it running",
+            f"stage {name!r} is already running",
+            why="another `dver repro` runs it, or a killed one left it running",
             fix="wait until it ends, or end its processes",
         )
     return fd
 
 
-class _Unheard:
-    """Counts what a job wrote and nobody has heard yet: whoever listens may be busy with what another job made."""
+class _OutputBuffer:
+    """Counts the output of a job that was not polled yet, and blocks the job above a limit."""
 
     def __init__(self, limit: float) -> None:
         self._bytes = 0
@@ -130,40 +130,40 @@ class _Unheard:
         self._changed = threading.Condition()
 
     def add(self, size: int) -> None:
-        """Count `size` bytes, once there is room for more."""
+        """Add `size` bytes, once there is room for them."""
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < self._limit)
             self._bytes += size
 
-    def take(self, size: int) -> None:
-        """They were heard."""
+    def remove(self, size: int) -> None:
+        """Remove `size` bytes that were polled."""
         with self._changed:
             self._bytes -= size
             self._changed.notify_all()
 
     def allow(self, more: float) -> None:
-        """Let so many bytes more be held."""
+        """Raise the limit by `more` bytes."""
         with self._changed:
             self._limit += more
             self._changed.notify_all()
 
 
 @dataclass(slots=True)
-class _Running:
-    """A job that runs, in a thread that waits for it."""
+class _RunningJob:
+    """A running job, with a thread that waits for it."""
 
     job: Job
-    guard: int
+    lock_fd: int
     shell: str
     events: queue.SimpleQueue[Event]
     deadline: float | None = None
-    """When it is to be ended, or if that has been tried, to be killed."""
-    ending: Ending | None = None
-    """Why it is ended, if it is."""
+    """When to ask it to end, or to kill it if it was asked before."""
+    outcome: JobOutcome | None = None
+    """Why it was asked to end; None if it was not."""
     process: subprocess.Popen[bytes] | None = None
-    over: bool = False
-    """Has its end been told? What it left behind may still write: nobody hears that."""
-    unheard: _Unheard = field(default_factory=lambda: _Unheard(_UNHEARD))
+    reported: bool = False
+    """Set once its end is reported. Output of processes it left behind is dropped then."""
+    buffered: _OutputBuffer = field(default_factory=lambda: _OutputBuffer(_MAX_BUFFERED))
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread = field(init=False)
 
@@ -172,15 +172,15 @@ class _Running:
         self.thread = threading.Thread(target=self.run, name=f"job {self.job.name}", daemon=True)
 
     def enforce(self, now: float) -> None:
-        """End the job if its time is over, and kill it if that did not help."""
+        """End the job after its deadline; kill it if it was asked to end before."""
         if self.deadline is not None and now >= self.deadline:
-            self.stop(Ending.TIMED_OUT, force=self.ending is not None)
+            self.stop(JobOutcome.TIMED_OUT, force=self.outcome is not None)
 
-    def stop(self, why: Ending, *, force: bool) -> None:
+    def stop(self, why: JobOutcome, *, force: bool) -> None:
         """Ask the job to end, or kill it."""
         with self.lock:
-            asked = signal.SIGINT if why is Ending.STOPPED else signal.SIGTERM
-            self.ending = self.ending or why
+            asked = signal.SIGINT if why is JobOutcome.STOPPED else signal.SIGTERM
+            self.outcome = self.outcome or why
             self.deadline = time.monotonic() + _GRACE
             if self.process is not None:
                 _signal(self.process.pid, signal.SIGKILL if force else asked)
@@ -193,42 +193,42 @@ class _Running:
             peak = max(peak, memory)
             if exit_code != 0 or self.is_ending():
                 break
-        # Given back by name: what the job left running on purpose has the lock, too, and does not stand in the way.
-        filelock.unlock(self.guard)
-        os.close(self.guard)
-        ending = self.ending or (Ending.FAILED if exit_code else Ending.DONE)
+        # Unlocked explicitly: processes that the job left running hold a copy, which must not block the next run.
+        filelock.unlock(self.lock_fd)
+        os.close(self.lock_fd)
+        outcome = self.outcome or (JobOutcome.FAILED if exit_code else JobOutcome.DONE)
         with self.lock:
-            self.over = True
-            self.events.put(Ended(self.job.name, ending, exit_code, started, time.time(), peak))
-        self.unheard.allow(math.inf)  # what it left behind is read on, or it could not write any more
+            self.reported = True
+            self.events.put(JobEnd(self.job.name, outcome, exit_code, started, time.time(), peak))
+        self.buffered.allow(math.inf)  # processes it left behind can go on writing
 
     def is_ending(self) -> bool:
-        return self.ending is not None
+        return self.outcome is not None
 
     def run_one(self, command: str) -> tuple[int, int]:
-        """Run one command to its end: its exit code, and the bytes of memory that it needed."""
+        """Run one command to its end. Returns its exit code and its peak memory in bytes."""
         with self.lock:
             if self.is_ending():
                 return -signal.SIGINT, 0
             try:
                 process = self.process = self.start(command)
             except OSError as error:
-                self.events.put(Said(self.job.name, f"dver: cannot start: {error}\n".encode()))
+                self.events.put(JobOutput(self.job.name, f"dver: cannot start: {error}\n".encode()))
                 return _NOT_STARTED, 0
         inherited = own_peak_memory()
         reader = threading.Thread(target=self.read, args=(process,), daemon=True)
         reader.start()
-        # It is waited for twice: as long as it is not reaped, its number is its own, and safe to send signals to.
+        # The process is reaped later: until then its pid cannot be reused, and signals reach the right process.
         wait_for_exit(process.pid)
         with self.lock:
             if self.is_ending():
-                _signal(process.pid, signal.SIGKILL)  # what the command started and did not wait for
+                _signal(process.pid, signal.SIGKILL)  # children that the command did not wait for
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.process = None
-        self.unheard.allow(_PIPE)  # what it wrote last must not wait for whoever listens
-        reader.join(_LAST_WORDS)
-        # Linux counts the memory of whoever starts a program as the program's own: less than that is not known.
+        self.buffered.allow(_PIPE)  # the rest in the pipe must not wait for a poll
+        reader.join(_DRAIN_TIMEOUT)
+        # Linux counts the memory of the parent at the fork as the child's own, so a smaller peak is unknown.
         peak = peak_memory(usage)
         return process.returncode, peak if peak > inherited else 0
 
@@ -240,7 +240,7 @@ class _Running:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(self.guard,),
+            pass_fds=(self.lock_fd,),
             process_group=0,
         )
 
@@ -248,10 +248,10 @@ class _Running:
         assert process.stdout is not None
         with process.stdout as stream:
             while piece := os.read(stream.fileno(), _PIECE):
-                self.unheard.add(len(piece))
+                self.buffered.add(len(piece))
                 with self.lock:
-                    if not self.over:
-                        self.events.put(Said(self.job.name, piece))
+                    if not self.reported:
+                        self.events.put(JobOutput(self.job.name, piece))
 
 
 def _signal(group: int, number: int) -> None:

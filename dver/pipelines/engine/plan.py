@@ -1,4 +1,4 @@
-"""What a run would do, stage by stage, and why. Pure: it is told what is stale, and finds out what follows from it."""
+"""The plan of a run: which stages run, are restored or stay, and why. Pure: the reasons are given."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dver.pipelines.engine.reasons import Always, Forced, Reason, Upstream
 
 
 class Intent(Enum):
-    """What is to be done about a stage."""
+    """The planned action for a stage."""
 
     RUN = "run"
     RESTORE = "restore"
-    """Its outputs can be put back from an earlier run of the same work."""
+    """Its outputs can be restored from a cached run."""
     NOTHING = "up to date"
     FROZEN = "frozen"
-    """It is stale, but not to be run."""
+    """It is out of date, but frozen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One stage. `reasons` say why it is stale; there are none where nothing is to be done."""
+class StagePlan:
+    """The action for one stage, and why it is out of date; an up-to-date stage has no reasons."""
 
     address: Address
     intent: Intent
@@ -31,38 +31,38 @@ class Step:
 
     @property
     def is_frozen(self) -> bool:
-        """Is it left as it is, stale or not?"""
+        """Whether the stage is out of date but frozen."""
         return self.intent is Intent.FROZEN
 
 
-def scope(
+def stages_in_scope(
     graph: Graph, targets: Sequence[Address], *, single: bool = False, downstream: bool = False
 ) -> tuple[Address, ...]:
-    """The stages that a run for `targets` looks at, in order: all that they depend on, too, but not what is only needed
-    for a frozen one; with `single` only they themselves, with `downstream` they and what depends on them."""
-    links: Mapping[Address, Sequence[Address]] = graph.downstream() if downstream else needed_before(graph)
+    """The stages that a run of `targets` covers, in order: the targets and all stages upstream, except those that only
+    a frozen stage needs. With `single` only the targets, with `downstream` the targets and all stages downstream."""
+    links: Mapping[Address, Sequence[Address]] = graph.downstream() if downstream else prerequisites(graph)
     wanted = set(targets) if single else closure(targets, links)
     return tuple(one for one in graph.order if one in wanted)
 
 
-def needed_before(graph: Graph) -> Mapping[Address, tuple[Address, ...]]:
-    """The stages that have to be up to date before each: none before a frozen one, which is left as it is."""
+def prerequisites(graph: Graph) -> Mapping[Address, tuple[Address, ...]]:
+    """The stages that must be up to date before each stage; a frozen stage has none."""
     stages = graph.stages
     return {one: () if stages[one].frozen else before for one, before in graph.upstream.items()}
 
 
-def plan(
+def plan_stages(
     graph: Graph,
     stages: Sequence[Address],
     stale: Mapping[Address, tuple[Reason, ...]],
     *,
     forced: Collection[Address] = (),
     restorable: Collection[Address] = (),
-) -> tuple[Step, ...]:
-    """What is to be done for `stages`, which are in order.
+) -> tuple[StagePlan, ...]:
+    """Plan `stages`, which are in order.
 
-    `stale` are the reasons of each by itself, as if those that are `restorable` had been restored; whatever reads from
-    a stage that is run may have to be run, too.
+    `stale` has the reasons of each stage by itself, as if all `restorable` stages were restored. A stage downstream of
+    one that runs gets the reason `Upstream`.
     """
     running: set[Address] = set()
     steps = []
@@ -75,7 +75,7 @@ def plan(
         intent = _intent(reasons, frozen=frozen, restorable=address in restorable and (frozen or not before))
         if intent is Intent.RUN:
             running.add(address)
-        steps.append(Step(address, intent, reasons))
+        steps.append(StagePlan(address, intent, reasons))
     return tuple(steps)
 
 

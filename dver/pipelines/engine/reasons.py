@@ -1,4 +1,4 @@
-"""Why a stage is to be run: what the lock says of its last run, compared with what there is now."""
+"""The reasons why a stage is out of date: its lock entry compared with its current inputs and outputs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dver.store.trees.compare import TreeChange
 
 @dataclass(frozen=True, slots=True)
 class NeverRun:
-    """The lock knows nothing of the stage."""
+    """The lock has no entry for the stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandChanged:
-    """The command is another one."""
+    """The command changed."""
 
     old: str | tuple[str, ...]
     new: str | tuple[str, ...]
@@ -31,7 +31,7 @@ class CommandChanged:
 
 @dataclass(frozen=True, slots=True)
 class FolderChanged:
-    """The command is run in another folder."""
+    """The working directory of the command changed."""
 
     old: str
     new: str
@@ -39,26 +39,26 @@ class FolderChanged:
 
 @dataclass(frozen=True, slots=True)
 class DependencyChanged:
-    """A dependency has other content, is new, or is none any more; `old` or `new` is None then."""
+    """A dependency changed, was added (`old` is None) or was removed (`new` is None)."""
 
     path: str
     old: LockedItem | None
     new: LockedItem | None
     files: tuple[TreeChange, ...] | None = None
-    """Of a directory what changed in it, with paths relative to it; None where nobody has looked, or the old one is not
-    known file by file."""
+    """The changed files of a directory, with paths relative to it; None if they were not compared or the old version is
+    unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class DependencyMissing:
-    """A dependency is not there."""
+    """A dependency is missing."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class ParamChanged:
-    """A parameter has another value. `key` is dotted."""
+    """A parameter changed. `key` is dotted."""
 
     file: str
     key: str
@@ -68,7 +68,7 @@ class ParamChanged:
 
 @dataclass(frozen=True, slots=True)
 class EnvChanged:
-    """An environment variable has another value. `old` and `new` are digests; None if it is not set."""
+    """An environment variable changed. `old` and `new` are digests; None if it is not set."""
 
     name: str
     old: str | NoValue | None
@@ -77,25 +77,25 @@ class EnvChanged:
 
 @dataclass(frozen=True, slots=True)
 class OutputMissing:
-    """An output is not there."""
+    """An output is missing."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutputChanged:
-    """An output is not as the stage left it."""
+    """An output changed after the stage made it."""
 
     path: str
     old: LockedItem
     new: LockedItem
     files: tuple[TreeChange, ...] | None = None
-    """As of `DependencyChanged`."""
+    """As in `DependencyChanged`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputsDiffer:
-    """`dver.yaml` names other outputs than the last run made."""
+    """The outputs in `dver.yaml` differ from those of the last run."""
 
     added: tuple[str, ...]
     gone: tuple[str, ...]
@@ -103,21 +103,21 @@ class OutputsDiffer:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Stages that this one reads from are to be run before."""
+    """Upstream stages will run before this one."""
 
     stages: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """The stage runs every time: it is `declared` so in `dver.yaml`, or it has neither inputs nor outputs."""
+    """The stage always runs: `dver.yaml` declares it, or it has neither inputs nor outputs."""
 
     declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Forced:
-    """The user asked for it."""
+    """The user forces the run."""
 
 
 Reason = (
@@ -139,17 +139,17 @@ Reason = (
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a stage runs on: everything that decides whether it has to be run again."""
+    """The inputs of a stage, which decide whether it is out of date."""
 
     deps: Mapping[str, LockedItem | None] = field(default_factory=dict)
-    """By path as `dver.yaml` has it; None for what is not there."""
+    """By path as in `dver.yaml`; None for a missing dependency."""
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Value by key by file; keys that are nowhere are left out."""
+    """Value by key by file, without missing keys."""
     env: Mapping[str, str | None] = field(default_factory=dict)
-    """Digest by name of an environment variable; None for one that is not set."""
+    """Digest by name of the variable; None if it is not set."""
 
 
-def staleness(
+def find_reasons(
     stage: Stage, last: lock.LockedStage | None, inputs: Inputs, outs: Mapping[str, LockedItem | None]
 ) -> tuple[Reason, ...]:
     """Why `stage` is to be run; nothing if it is up to date. `last` is what the lock says, `outs` what is there now."""
@@ -170,8 +170,8 @@ def staleness(
     return tuple(found)
 
 
-def recorded(stage: Stage, inputs: Inputs, outs: Iterable[LockedItem] = ()) -> lock.LockedStage:
-    """The lock's entry of a run of `stage` with these inputs, which made `outs`."""
+def lock_entry(stage: Stage, inputs: Inputs, outs: Iterable[LockedItem] = ()) -> lock.LockedStage:
+    """The lock entry for a run of `stage` with these inputs and outputs."""
     return lock.LockedStage(
         stage.cmd,
         tuple(sorted((one for one in inputs.deps.values() if one is not None), key=lambda one: one.path)),
@@ -183,11 +183,11 @@ def recorded(stage: Stage, inputs: Inputs, outs: Iterable[LockedItem] = ()) -> l
 
 
 def run_key(run: lock.LockedStage, outs: Iterable[str]) -> str:
-    """The name of the work of making `outs` from the inputs of `run`: 64 hex digits, the same wherever it is done.
+    """The run cache key for making `outs` from the inputs of `run`: 64 hex digits, equal on every machine.
 
-    The folder of the `dver.yaml` is no part of it, nor is what came of the work.
+    It does not depend on the directory of `dver.yaml`, nor on the content of the outputs.
     """
-    # What is written here names runs of years: a new field has to be left out where it says nothing.
+    # Existing keys must not change: leave a new field out where it has its default.
     said = {
         "cmd": run.cmd,
         "wdir": run.wdir,
@@ -204,15 +204,15 @@ def _changed_deps(last: lock.LockedStage, inputs: Inputs) -> Iterator[Reason]:
     for path, item in inputs.deps.items():
         if item is None:
             yield DependencyMissing(path)
-        elif path not in before or not is_same(before[path], item):
+        elif path not in before or not has_same_content(before[path], item):
             yield DependencyChanged(path, before.get(path), item)
     for path, item in before.items():
         if path not in inputs.deps:
             yield DependencyChanged(path, item, None)
 
 
-def is_same(one: LockedItem, other: LockedItem | None) -> bool:
-    """Have both the same content? Not if there is only one."""
+def has_same_content(one: LockedItem, other: LockedItem | None) -> bool:
+    """Return whether both items exist and have the same content."""
     return other is not None and (one.oid, one.kind, one.executable) == (other.oid, other.kind, other.executable)
 
 
@@ -226,7 +226,7 @@ def _changed_params(last: lock.LockedStage, inputs: Inputs) -> Iterator[ParamCha
 
 
 def _equal(one: Any, other: Any) -> bool:
-    # In Python true is 1 and 1 is 1.0; a program may well tell them apart.
+    # In Python True == 1 == 1.0, but a program may distinguish them.
     if one is other or type(one) is not type(other):
         return one is other  # NaN differs from itself
     if isinstance(one, (list, tuple)):
@@ -251,5 +251,5 @@ def _changed_outs(stage: Stage, last: lock.LockedStage, outs: Mapping[str, Locke
         item = outs.get(path)
         if item is None:
             yield OutputMissing(path)
-        elif path in before and not is_same(before[path], item):
+        elif path in before and not has_same_content(before[path], item):
             yield OutputChanged(path, before[path], item)

@@ -1,7 +1,7 @@
-"""Running stages in the order of the graph: several at once, as many as there is room for.
+"""Runs stages in the order of the graph, as many at once as the machine has resources for.
 
-The scheduler decides, a runner runs, and whoever knows the workspace (`Work`) says what is to be done for a stage and
-records what came of it. All of it happens in one thread.
+The scheduler decides when a stage runs. A `Runner` runs its job, and a `StageExecutor` checks, prepares and records
+it in the workspace. The scheduler uses a single thread.
 """
 
 from __future__ import annotations
@@ -15,71 +15,74 @@ from dver.core.errors import DverError, StageError
 from dver.core.phrasing import quoted
 from dver.pipelines.definition.stage import NO_RESOURCES, Resources
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.job import Ended, Ending, Job, Runner, Said
-from dver.pipelines.engine.resources import DEVICES, Capacity, Room
+from dver.pipelines.engine.job import Job, JobEnd, JobOutcome, JobOutput, Runner
+from dver.pipelines.engine.resources import DEVICES, Capacity, ResourcePool
 
 _TICK: Final = 0.5
-"""Seconds after which whoever watches hears that time passes."""
+"""Seconds between two calls of `Watcher.tick`."""
 
 
-class State(Enum):
-    """Where a stage is."""
+class StageState(Enum):
+    """The state of a stage during a run."""
 
     WAITING = "waiting"
     RUNNING = "running"
     UP_TO_DATE = "up to date"
     FROZEN = "frozen"
-    """It is out of date, and stays so, since it is frozen."""
+    """Out of date, and left so because it is frozen."""
     RESTORED = "restored"
-    """Its outputs were put back from an earlier run of the same work."""
+    """Its outputs were restored from the run cache."""
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
     SKIPPED = "skipped"
-    """The user did not want it to be run."""
+    """The user declined to run it."""
     BLOCKED = "blocked"
-    """A stage that it depends on failed, or was skipped."""
+    """A stage that it depends on failed or was skipped."""
 
 
-OVER: Final = frozenset((State.UP_TO_DATE, State.FROZEN, State.RESTORED, State.DONE))
-"""What lets those go on that come after."""
+SUCCESSFUL: Final = frozenset((StageState.UP_TO_DATE, StageState.FROZEN, StageState.RESTORED, StageState.DONE))
+"""States after which downstream stages may start."""
 
 
-class Work(Protocol):
-    """What the scheduler asks of whoever knows the workspace. All of it may raise DverError, which fails the stage."""
+class StageExecutor(Protocol):
+    """Checks, prepares and records stages for the scheduler. Each method may raise DverError, which fails the stage."""
 
-    def look(self, address: Address) -> State | None:
-        """Where a stage is without anything being done, now that all before it are over; None if it has to be begun."""
+    def check(self, address: Address) -> StageState | None:
+        """Return the final state of a stage that needs no work, and None for one that `begin` has to handle.
 
-    def begin(self, address: Address) -> Job | State:
-        """What is to be run for a stage that was looked at and whose name is claimed; or where it is without a run.
-
-        With a job, outputs of the last run are out of the way.
+        Its upstream stages have finished.
         """
 
-    def record(self, address: Address, ended: Ended) -> None:
-        """Take in what a job that went well has made."""
+    def begin(self, address: Address) -> Job | StageState:
+        """Return the job of a checked stage whose name is claimed, or its final state if it needs no run.
 
-    def again(self, address: Address) -> Job:
-        """The job for another attempt."""
+        Before it returns a job, it removes the old outputs.
+        """
+
+    def record(self, address: Address, end: JobEnd) -> None:
+        """Record the outputs of a job that succeeded."""
+
+    def retry(self, address: Address) -> Job:
+        """Return the job for another attempt."""
 
 
 class Watcher(Protocol):
-    """Who hears what happens."""
+    """Receives the events of a run."""
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
-        """A stage is in another state; `error` says why it failed."""
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
+        """A stage entered `state`; `error` is why it failed."""
 
-    def said(self, address: Address, content: bytes) -> None:
-        """A running stage wrote this."""
+    def output(self, address: Address, content: bytes) -> None:
+        """A running stage wrote `content`."""
 
     def tick(self) -> None:
-        """Time passes."""
+        """Called regularly during the run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A stage as the scheduler sees it."""
+class ScheduledStage:
+    """A stage, its upstream stages and its needs."""
 
     address: Address
     upstream: tuple[Address, ...] = ()
@@ -88,19 +91,26 @@ class Task:
 
 
 def run_stages(
-    tasks: Sequence[Task], work: Work, runner: Runner, watcher: Watcher, *, capacity: Capacity, keep_going: bool = False
-) -> Mapping[Address, State]:
-    """Bring `tasks`, each of which comes after those that it depends on, to an end; upstream stages that are not among
-    them count as over. Returns where each is then.
+    tasks: Sequence[ScheduledStage],
+    executor: StageExecutor,
+    runner: Runner,
+    watcher: Watcher,
+    *,
+    capacity: Capacity,
+    keep_going: bool = False,
+) -> Mapping[Address, StageState]:
+    """Run `tasks`, each of which follows those it depends on, and return their final states. Upstream stages that are
+    not among them count as finished.
 
-    After a failure nothing new is started, unless `keep_going`: then only what depends on it is left out. Ctrl-C asks
-    what runs to end, and a second one ends it; what went well until then is recorded, and KeyboardInterrupt raised.
+    After a failure no stage starts, unless `keep_going` is set: then only those that depend on it do not. Ctrl-C asks
+    the jobs to end, and a second Ctrl-C kills them. Jobs that succeeded are recorded before KeyboardInterrupt is
+    raised.
     """
-    schedule = _Schedule(tasks, work, runner, watcher, capacity, keep_going)
+    schedule = _Schedule(tasks, executor, runner, watcher, capacity, keep_going)
     try:
         schedule.run()
     except KeyboardInterrupt:
-        schedule.wind_up()
+        schedule.shut_down()
         raise
     finally:
         runner.close()
@@ -109,168 +119,169 @@ def run_stages(
 
 @dataclass(slots=True)
 class _Schedule:
-    tasks: Sequence[Task]
-    work: Work
+    tasks: Sequence[ScheduledStage]
+    executor: StageExecutor
     runner: Runner
     watcher: Watcher
     capacity: Capacity
     keep_going: bool
-    states: dict[Address, State] = field(init=False)
-    running: dict[str, Task] = field(default_factory=dict)
+    states: dict[Address, StageState] = field(init=False)
+    running: dict[str, ScheduledStage] = field(default_factory=dict)
     attempts: dict[Address, int] = field(default_factory=dict)
     closed: bool = False
-    """Is nothing new to be started, because of a failure or Ctrl-C?"""
+    """Set by a failure or Ctrl-C: no further stage starts."""
     waiting: dict[Address, int] = field(init=False)
-    """Stages that are not begun, with how many they wait for."""
-    followers: dict[Address, list[Task]] = field(init=False)
-    room: Room = field(init=False)
-    ready: list[Task] = field(init=False)
-    """Stages that wait for room only, in order."""
+    """The number of unfinished upstream stages of each stage that has not started."""
+    downstream: dict[Address, list[ScheduledStage]] = field(init=False)
+    resources: ResourcePool = field(init=False)
+    ready: list[ScheduledStage] = field(init=False)
+    """Stages that wait for resources only, in order."""
 
     def __post_init__(self) -> None:
-        self.room = Room(self.capacity)
-        self.states = {one.address: State.WAITING for one in self.tasks}
+        self.resources = ResourcePool(self.capacity)
+        self.states = {one.address: StageState.WAITING for one in self.tasks}
         self.waiting = {one.address: sum(other in self.states for other in one.upstream) for one in self.tasks}
-        self.followers = {one.address: [] for one in self.tasks}
+        self.downstream = {one.address: [] for one in self.tasks}
         for one in self.tasks:
             for other in one.upstream:
                 if other in self.states:
-                    self.followers[other].append(one)
+                    self.downstream[other].append(one)
         self.ready = [one for one in self.tasks if self.waiting[one.address] == 0]
 
     def run(self) -> None:
         while self.running or (self.ready and not self.closed):
-            self.start_what_fits()
+            self.start_ready()
             if self.running:
-                self.listen()
+                self.process_events()
 
-    def start_what_fits(self) -> None:
-        while (task := self.next_that_fits()) is not None:
+    def start_ready(self) -> None:
+        while (task := self.next_ready()) is not None:
             self.ready.remove(task)
-            self.look(task)
+            self.check(task)
             if self.running:
-                self.listen(0.0)
+                self.process_events(0.0)
 
-    def next_that_fits(self) -> Task | None:
-        """What may begin now."""
+    def next_ready(self) -> ScheduledStage | None:
+        """The first ready stage that the free resources suffice for."""
         if self.closed or len(self.running) >= self.capacity.jobs:
             return None
-        return next((one for one in self.ready if self.room.fits(one.resources)), None)
+        return next((one for one in self.ready if self.resources.fits(one.resources)), None)
 
-    def look(self, task: Task) -> None:
+    def check(self, task: ScheduledStage) -> None:
         try:
-            state = self.work.look(task.address)
+            state = self.executor.check(task.address)
         except DverError as error:
-            self.finish(task, State.FAILED, error)
+            self.finish(task, StageState.FAILED, error)
             return
         if state is None:
-            self.attempt(task, self.work.begin)
+            self.attempt(task, self.executor.begin)
         else:
             self.finish(task, state)
 
-    def attempt(self, task: Task, begin: Callable[[Address], Job | State]) -> None:
+    def attempt(self, task: ScheduledStage, begin: Callable[[Address], Job | StageState]) -> None:
         name = task.address.key
         try:
-            # Before outputs are touched: another process may be at work on them.
+            # Before outputs are changed, since another process may be writing them.
             self.runner.claim(name)
             found = begin(task.address)
-            if isinstance(found, State):
+            if isinstance(found, StageState):
                 self.runner.release(name)
                 self.finish(task, found)
                 return
-            # Noted before it begins: Ctrl-C may come at any moment, and what runs has to be known then.
+            # Before the job starts, since Ctrl-C may come at any moment and must find it.
             assert found.name == name
             self.running[found.name] = task
-            self.runner.submit(self.placed(task, found))
+            self.runner.submit(self.with_devices(task, found))
         except DverError as error:
-            self.over(name)
+            self.release(name)
             self.runner.release(name)
-            self.finish(task, State.FAILED, error)
+            self.finish(task, StageState.FAILED, error)
             return
-        self.enter(task, State.RUNNING)
+        self.set_state(task, StageState.RUNNING)
 
-    def placed(self, task: Task, job: Job) -> Job:
-        """`job` with graphics cards of its own, unless the stage says itself which it is to see."""
-        devices = self.room.take(job.name, task.resources)
+    def with_devices(self, task: ScheduledStage, job: Job) -> Job:
+        """`job` with GPUs assigned, unless the stage sets `CUDA_VISIBLE_DEVICES` itself."""
+        devices = self.resources.acquire(job.name, task.resources)
         return replace(job, env={DEVICES: ",".join(devices), **job.env}) if devices else job
 
-    def over(self, name: str) -> None:
-        """A job takes no room any more."""
-        self.room.leave(name)
+    def release(self, name: str) -> None:
+        """Free the resources of a job."""
+        self.resources.release(name)
         self.running.pop(name, None)
 
-    def listen(self, seconds: float = _TICK) -> None:
-        """Hear what the jobs have to say."""
+    def process_events(self, seconds: float = _TICK) -> None:
+        """Handle the events of running jobs."""
         for event in self.runner.poll(seconds):
-            if isinstance(event, Said):
-                self.watcher.said(self.running[event.job].address, event.content)
+            if isinstance(event, JobOutput):
+                self.watcher.output(self.running[event.job].address, event.content)
             else:
                 task = self.running[event.job]
-                self.over(event.job)
-                self.ended(task, event)
+                self.release(event.job)
+                self.job_ended(task, event)
         self.watcher.tick()
 
-    def ended(self, task: Task, event: Ended) -> None:
+    def job_ended(self, task: ScheduledStage, event: JobEnd) -> None:
         tried = self.attempts[task.address] = self.attempts.get(task.address, 0) + 1
-        if event.ending is Ending.DONE:
+        if event.outcome is JobOutcome.DONE:
             try:
-                self.work.record(task.address, event)
+                self.executor.record(task.address, event)
             except DverError as error:
-                self.finish(task, State.FAILED, error)
+                self.finish(task, StageState.FAILED, error)
             else:
-                self.finish(task, State.DONE)
-        elif event.ending is Ending.STOPPED:
-            self.finish(task, State.STOPPED)
+                self.finish(task, StageState.DONE)
+        elif event.outcome is JobOutcome.STOPPED:
+            self.finish(task, StageState.STOPPED)
         elif tried <= task.retry and not self.closed:
-            self.attempt(task, self.work.again)
+            self.attempt(task, self.executor.retry)
         else:
-            self.finish(task, State.FAILED, _failure(task, event, tried))
+            self.finish(task, StageState.FAILED, _failure(task, event, tried))
 
-    def finish(self, task: Task, state: State, error: DverError | None = None) -> None:
-        self.enter(task, state, error)
-        if state in OVER:
-            self.let_follow(task)
+    def finish(self, task: ScheduledStage, state: StageState, error: DverError | None = None) -> None:
+        self.set_state(task, state, error)
+        if state in SUCCESSFUL:
+            self.unblock_downstream(task)
             return
-        self.closed = self.closed or not (self.keep_going or state is State.SKIPPED)
-        blocked = [*self.followers[task.address]]
+        self.closed = self.closed or not (self.keep_going or state is StageState.SKIPPED)
+        blocked = [*self.downstream[task.address]]
         while blocked:
             one = blocked.pop()
-            if self.states[one.address] is State.WAITING:
-                self.enter(one, State.BLOCKED)
-                blocked += self.followers[one.address]
+            if self.states[one.address] is StageState.WAITING:
+                self.set_state(one, StageState.BLOCKED)
+                blocked += self.downstream[one.address]
 
-    def let_follow(self, task: Task) -> None:
-        for one in self.followers[task.address]:
+    def unblock_downstream(self, task: ScheduledStage) -> None:
+        for one in self.downstream[task.address]:
             self.waiting[one.address] -= 1
-            if self.waiting[one.address] == 0 and self.states[one.address] is State.WAITING:
+            if self.waiting[one.address] == 0 and self.states[one.address] is StageState.WAITING:
                 self.ready.append(one)
 
-    def enter(self, task: Task, state: State, error: DverError | None = None) -> None:
+    def set_state(self, task: ScheduledStage, state: StageState, error: DverError | None = None) -> None:
         self.states[task.address] = state
-        self.watcher.changed(task.address, state, error)
+        self.watcher.state_changed(task.address, state, error)
 
-    def wind_up(self) -> None:
-        """After Ctrl-C: ask what runs to end, and wait for it. Another Ctrl-C ends it."""
+    def shut_down(self) -> None:
+        """After Ctrl-C: ask the running jobs to end and wait for them. Another Ctrl-C kills them."""
         self.closed = True
         self.runner.stop()
         while self.runner.busy():
             try:
-                self.listen()
+                self.process_events()
             except KeyboardInterrupt:
                 self.runner.stop(force=True)
         for task in self.running.values():
-            self.finish(task, State.STOPPED)
+            self.finish(task, StageState.STOPPED)
 
 
-def _failure(task: Task, event: Ended, tried: int) -> StageError:
-    """What became of a job that failed."""
+def _failure(task: ScheduledStage, event: JobEnd, tried: int) -> StageError:
+    """The error for a failed job."""
     name, times = str(task.address), f", {tried} times" if tried > 1 else ""
     log = f"dver logs {quoted(name)}"
-    if event.ending is Ending.TIMED_OUT:
+    if event.outcome is JobOutcome.TIMED_OUT:
         return StageError(
-            f"stage {name!r} ran out of time{times}",
-            why=f"it was ended after {event.ended - event.started:,.0f} s",
-            fix=f"give it a larger `timeout`, or less to do; what it wrote: {log}",
+            f"stage {name!r} timed out{times}",
+            why=f"its command was stopped after {event.ended - event.started:,.0f} s",
+            fix=f"increase its `timeout`, or see its output: {log}",
         )
-    how = f"with exit code {event.exit_code}" if event.exit_code > 0 else f"by signal {-event.exit_code}"
-    return StageError(f"stage {name!r} failed{times}", why=f"its command ended {how}", fix=f"see what it wrote: {log}")
+    code = event.exit_code
+    how = f"exited with code {code}" if code > 0 else f"was killed by signal {-code}"
+    return StageError(f"stage {name!r} failed{times}", why=f"its command {how}", fix=f"see its output: {log}")

@@ -1,7 +1,7 @@
-"""Commands of several lines: one shell runs them, so that `cd` and variables last, and stops at the first that fails.
+"""Shell commands of several lines: one shell runs them all, so `cd` and variables last, and stops at the first failure.
 
-The shell's own `-e` is not enough: it goes on after `python train.py && python plot.py` if the first of the two fails.
-So the exit code is looked at between complete commands, too. Which lines make a complete command, the shell says.
+`sh -e` is not enough: it goes on after `python train.py && python plot.py` if the first of the two fails. So the exit
+code is checked between complete commands, too. The shell itself tells which lines are a complete command.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ _CHECK: Final = "case $? in 0) ;; *) exit $? ;; esac; "
 
 
 def shell_arguments(shell: str, command: str) -> list[str]:
-    """How to start `shell` to run `command`."""
+    """The arguments that start `shell` to run `command`."""
     if "\n" not in command:
         return [shell, "-c", command]
-    # Before the next command, on its line: the line numbers in the shell's messages stay right.
+    # On the line of the next command, so that line numbers in the shell's messages stay right.
     return [shell, "-e", "-c", ("\n" + _CHECK).join(_complete_commands(shell, command))]
 
 
 def _complete_commands(shell: str, command: str) -> Iterator[str]:
-    """The lines of `command`, those together that make one complete command."""
+    """Split `command` into its complete commands, each of one or more lines."""
     waiting: list[str] = []
     for line in command.split("\n"):
         waiting.append(line)
@@ -37,7 +37,7 @@ def _is_complete(shell: str, text: str) -> bool:
     line = text.rpartition("\n")[2]
     if (len(line) - len(line.rstrip("\\"))) % 2:
         return False
-    # bash only warns of a here-document without an end, other shells do not even do that.
+    # bash only warns about a here-document without an end; other shells stay silent.
     if "<<" in text and not shell.endswith("bash"):
         return False
     done = subprocess.run([shell, "-n", "-c", text], stdin=subprocess.DEVNULL, capture_output=True)

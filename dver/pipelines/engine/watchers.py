@@ -1,4 +1,4 @@
-"""Those who hear what happens to stages, and pass it on."""
+"""Watchers that do not print: one that ignores all events, and one that keeps errors and times."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from dver.core.errors import DverError
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.schedule import State, Watcher
+from dver.pipelines.engine.schedule import StageState, Watcher
 
 
-class Silent:
-    """A watcher to whom nothing matters."""
+class SilentWatcher:
+    """Ignores all events."""
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
 
-    def said(self, address: Address, content: bytes) -> None:
+    def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
 
     def tick(self) -> None:
@@ -24,29 +24,29 @@ class Silent:
 
 
 class RunReport:
-    """Passes events on, and keeps why stages failed and how long they took, retries included."""
+    """Keeps the errors and run times of stages, retries included, and passes events on."""
 
     def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic) -> None:
         self._watcher = watcher
         self._clock = clock
         self._started: dict[Address, float] = {}
         self.seconds: dict[Address, float] = {}
-        """How long each stage took that was run."""
+        """The run time of each stage that ran."""
         self.errors: dict[Address, DverError] = {}
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
         if error is not None:
             self.errors[address] = error
-        if state is State.RUNNING:
+        if state is StageState.RUNNING:
             self._started.setdefault(address, self._clock())
         elif address in self._started:
             self.seconds[address] = self._clock() - self._started[address]
-        self._watcher.changed(address, state, error)
+        self._watcher.state_changed(address, state, error)
 
-    def said(self, address: Address, content: bytes) -> None:
+    def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
-        self._watcher.said(address, content)
+        self._watcher.output(address, content)
 
     def tick(self) -> None:
         """See `Watcher`."""

@@ -11,14 +11,14 @@ from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, worktree_path
-from dver.pipelines.engine.reasons import is_same, recorded, run_key
-from dver.pipelines.execution.outputs import make_room
+from dver.pipelines.engine.reasons import has_same_content, lock_entry, run_key
+from dver.pipelines.execution.outputs import clear_outputs
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.evaluation import CachedRun, StageEvaluation
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutTarget, restore
 
-Fetch = Callable[[Sequence[LockedItem]], bool]
+FetchItems = Callable[[Sequence[LockedItem]], bool]
 """Return whether all of these items can be had; may download them."""
 
 
@@ -28,7 +28,7 @@ class CachedRuns:
     `runs` is None where the run cache is not used. `fetch` is called for content that is not in the store.
     """
 
-    def __init__(self, repo: Repository, runs: RunCache | None = None, fetch: Fetch | None = None) -> None:
+    def __init__(self, repo: Repository, runs: RunCache | None = None, fetch: FetchItems | None = None) -> None:
         self._repo = repo
         self.runs = runs
         self._fetch = fetch
@@ -40,10 +40,10 @@ class CachedRuns:
         """
         if found.stage.frozen:
             return self.find_recorded(found.stage, found.last_run, found.outs)
-        if self.runs is None or None in found.inputs.deps.values() or not _is_determined(found.stage):
+        if self.runs is None or None in found.inputs.deps.values() or not _is_restorable(found.stage):
             return None
         hits = [_cached_run(found.stage, before, found.outs) for before in self._earlier(self.runs, found)]
-        hits = [hit for hit in hits if not _takes_back(hit, found.outs)]
+        hits = [hit for hit in hits if not _replaces_persisted(hit, found.outs)]
         local = next((hit for hit in hits if not self._not_stored(hit)), None)
         if local is not None or self._fetch is None:
             return local
@@ -63,8 +63,8 @@ class CachedRuns:
 
     def _earlier(self, runs: RunCache, found: StageEvaluation) -> Iterator[lock.LockedStage]:
         names = sorted(one.path for one in found.stage.outs)
-        key = run_key(recorded(found.stage, found.inputs), names)
-        for run in (runs.get(key) if is_repeatable(found.stage) else None, found.last_run):
+        key = run_key(lock_entry(found.stage, found.inputs), names)
+        for run in (runs.get(key) if is_cacheable(found.stage) else None, found.last_run):
             if run is not None and sorted(one.path for one in run.outs) == names and run_key(run, names) == key:
                 yield run
 
@@ -74,7 +74,7 @@ class CachedRuns:
         return [one for one in missing if self._repo.store.find_missing([one.ref])]
 
 
-def put_back(
+def restore_run(
     repo: Repository,
     address: Address,
     stage: Stage,
@@ -85,7 +85,7 @@ def put_back(
 ) -> tuple[LockedItem, ...] | None:
     """Bring what is lacking into place; to directories that are only `incomplete`, the missing files. Returns the
     stage's outputs, or None if content turned out to be lost."""
-    make_room(repo, address, [one for one in hit.missing if one not in incomplete])
+    clear_outputs(repo, address, [one for one in hit.missing if one not in incomplete])
     wishes = [
         CheckoutTarget(os.fsencode(worktree_path(address.folder, one.path, one.mark)), hit.outs[one.path].entry)
         for one in hit.missing
@@ -98,12 +98,12 @@ def put_back(
     return tuple(replace(hit.outs[one.path], cache=one.cache, push=one.push, remote=one.remote) for one in stage.outs)
 
 
-def is_repeatable(stage: Stage) -> bool:
+def is_cacheable(stage: Stage) -> bool:
     """Does the run cache know what comes of the stage? Not if what it made before is an input as well."""
-    return _is_determined(stage) and not any(out.persist for out in stage.outs)
+    return _is_restorable(stage) and not any(out.persist for out in stage.outs)
 
 
-def _is_determined(stage: Stage) -> bool:
+def _is_restorable(stage: Stage) -> bool:
     """Can its outputs be restored instead of running it? A stage without outputs is run for something else, and of one
     without inputs it is not known what it depends on. What a stage does to its dependencies would not be done."""
     has_inputs = bool(stage.deps or stage.params or stage.env)
@@ -112,9 +112,9 @@ def _is_determined(stage: Stage) -> bool:
 
 def _cached_run(stage: Stage, before: lock.LockedStage, outs: Mapping[str, LockedItem | None]) -> CachedRun:
     made = {one.path: one for one in before.outs}
-    return CachedRun(made, tuple(out for out in stage.outs if not is_same(made[out.path], outs[out.path])))
+    return CachedRun(made, tuple(out for out in stage.outs if not has_same_content(made[out.path], outs[out.path])))
 
 
-def _takes_back(hit: CachedRun, outs: Mapping[str, LockedItem | None]) -> bool:
+def _replaces_persisted(hit: CachedRun, outs: Mapping[str, LockedItem | None]) -> bool:
     """Would something that persists, and is there, be replaced by what it was before?"""
     return any(out.persist and outs[out.path] is not None for out in hit.missing)

@@ -12,7 +12,7 @@ from dver.core.progress import Progress
 from dver.formats.lock import LockedItem
 from dver.pipelines.engine.graph import Address, Graph
 from dver.pipelines.run_cache.entries import RunCache
-from dver.pipelines.workspace.stage_files import dep_places, item_of
+from dver.pipelines.workspace.stage_files import dep_paths, locked_item
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.fetch import fetch
 from dver.remote.transfer.run_batches import receive
@@ -23,7 +23,7 @@ from dver.tracking.targets import Tracked, in_worktree, is_at_or_below, select
 from dver.workspace.checkout.checkout import check_out
 
 
-class Supply:
+class RemoteDownloads:
     """The remotes, as a run sees them. All of it may raise RemoteError."""
 
     def __init__(self, repo: Repository, progress: Progress) -> None:
@@ -39,20 +39,20 @@ class Supply:
 
     def inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, LockedItem]:
         """What `bring_inputs` would bring, by place, where nothing is; of what is read as it is tracked."""
-        read = {place for one in stages for place in dep_places(one, graph.stages[one])}
+        read = {place for one in stages for place in dep_paths(one, graph.stages[one])}
         found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
         absent = [
             place
             for place in read & found.keys()
             if not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
         ]
-        return {place: item_of(place, found[place].entry) for place in absent}
+        return {place: locked_item(place, found[place].entry) for place in absent}
 
     def bring_inputs(self, graph: Graph, stages: Collection[Address]) -> None:
         """Check out what `stages`, which may be run, read, is tracked, and none of them makes. What is saved nowhere is
         left as it is."""
         tracked = self._tracked(stages)
-        read = {os.fsencode(place) for one in stages for place in dep_places(one, graph.stages[one])}
+        read = {os.fsencode(place) for one in stages for place in dep_paths(one, graph.stages[one])}
         for place in sorted(_tracked(read, tracked)):
             # What is not in the tracked data is for the stage to miss.
             with suppress(UsageError):

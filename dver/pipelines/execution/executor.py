@@ -16,28 +16,28 @@ from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, Graph, worktree_path
-from dver.pipelines.engine.job import Ended, Job
-from dver.pipelines.engine.reasons import Inputs, recorded
+from dver.pipelines.engine.job import Job, JobEnd
+from dver.pipelines.engine.reasons import Inputs, lock_entry
 from dver.pipelines.engine.resources import Capacity
-from dver.pipelines.engine.schedule import State
-from dver.pipelines.execution.cached_runs import CachedRuns, is_repeatable, put_back
+from dver.pipelines.engine.schedule import StageState
+from dver.pipelines.execution.cached_runs import CachedRuns, is_cacheable, restore_run
 from dver.pipelines.execution.changed_inputs import refuse_changed, refuse_deleted, refuse_touched
-from dver.pipelines.execution.output_backup import Aside, Spared
-from dver.pipelines.execution.outputs import keep_uncached, make_room, refuse_parts, take_outputs
-from dver.pipelines.execution.recorder import Recorder
-from dver.pipelines.execution.run_environment import Surroundings, look_around
-from dver.pipelines.run_cache.entries import key_of
+from dver.pipelines.execution.output_backup import BackedUpOutput, OutputBackup
+from dver.pipelines.execution.outputs import clear_outputs, refuse_partial, store_outputs, store_uncached
+from dver.pipelines.execution.recorder import RunRecorder
+from dver.pipelines.execution.run_environment import RunEnvironment, detect_environment
+from dver.pipelines.run_cache.entries import cache_key
 from dver.pipelines.workspace.dvclive import DvcFolder, may_use_dvclive
 from dver.pipelines.workspace.evaluation import CachedRun, Evaluator, StageEvaluation
-from dver.pipelines.workspace.out_of_date_data import MovedData
+from dver.pipelines.workspace.out_of_date_data import OutOfDateData
 from dver.pipelines.workspace.pipelines import Pipelines
 from dver.pipelines.workspace.stage_files import (
-    dep_places,
-    job_of,
-    out_places,
-    param_places,
+    dep_paths,
+    make_job,
+    out_paths,
+    param_paths,
+    read_file_states,
     refuse_missing_params,
-    states_of,
 )
 from dver.repo import Repository
 
@@ -46,7 +46,7 @@ _MOST_FILES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _StartedStage:
     """A stage that has to be run, and the state of its inputs before the run."""
 
     evaluation: StageEvaluation
@@ -54,7 +54,7 @@ class _Begun:
     """The states of the files of its dependencies, by path."""
 
 
-class StageWork:
+class WorkspaceExecutor:
     """The scheduler's `Work`, in the workspace of `repo`."""
 
     def __init__(
@@ -68,7 +68,7 @@ class StageWork:
         progress: Progress,
         confirm: Callable[[Address], bool] | None = None,
         capacity: Capacity | None = None,
-        spared: Callable[[Spared], None] = lambda _: None,
+        spared: Callable[[BackedUpOutput], None] = lambda _: None,
     ) -> None:
         self._repo = repo
         self._stages = pipelines.graph.stages
@@ -77,17 +77,17 @@ class StageWork:
         self._locks = evaluator.locks
         self._forced = forced
         self._cached_runs = cached_runs or CachedRuns(repo)
-        self._recorder = Recorder(repo, pipelines, evaluator.locks)
+        self._recorder = RunRecorder(repo, pipelines, evaluator.locks)
         self._progress = progress
         self._confirm = confirm
         """Asked before a stage is run."""
         self._capacity = capacity or Capacity()
         self._dvc_folder = DvcFolder(repo)
-        self._moved = MovedData(repo, progress)
-        self._aside = Aside(repo, evaluator.observer, evaluator.locks, spared)
-        self._begun: dict[Address, _Begun] = {}
+        self._moved = OutOfDateData(repo, progress)
+        self._aside = OutputBackup(repo, evaluator.observer, evaluator.locks, spared)
+        self._begun: dict[Address, _StartedStage] = {}
 
-    def look(self, address: Address) -> State | None:
+    def check(self, address: Address) -> StageState | None:
         """See `Work`."""
         stage = self._stages[address]
         if stage.frozen:
@@ -95,75 +95,75 @@ class StageWork:
         self._moved.refuse_to_run(address, stage)
         found = self._evaluator.evaluate(address, inputs=self._ready_inputs(address, stage))
         if address not in self._forced and not found.reasons:
-            return State.UP_TO_DATE
-        self._begun[address] = _Begun(found, states_of(self._observer, address, stage))
+            return StageState.UP_TO_DATE
+        self._begun[address] = _StartedStage(found, read_file_states(self._observer, address, stage))
         return None
 
-    def begin(self, address: Address) -> Job | State:
+    def begin(self, address: Address) -> Job | StageState:
         """See `Work`."""
         stage = self._stages[address]
         if stage.frozen:
             return self._restore_frozen(address, stage)
         self._remember(address, stage)
         if address not in self._forced and self._restore(self._begun[address].evaluation):
-            return State.RESTORED
+            return StageState.RESTORED
         self._refuse_too_large(address)
         if self._confirm is not None and not self._confirm(address):
-            return State.SKIPPED
+            return StageState.SKIPPED
         persisting = [one for one in stage.outs if one.persist]
-        refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, persisting)])
+        refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, persisting)])
         _ = self._surroundings  # as they are before the first command runs
         self._aside.spare(address, [one for one in stage.outs if not one.persist])
         self._aside.begin(address)
-        return self.again(address)
+        return self.retry(address)
 
     def refuse_too_large(self, stages: Sequence[Address], graph: Graph) -> None:
         """Raise StageError if one of `stages`, which are in order, is certain to be run, and wants more than this
         machine has. Those that come after something restored are not: they may have been run elsewhere, too."""
-        if all(self._capacity.lacking(self._stages[one].resources) is None for one in stages):
+        if all(self._capacity.shortage(self._stages[one].resources) is None for one in stages):
             return
-        fates: dict[Address, State] = {}
+        fates: dict[Address, StageState] = {}
         for address in stages:
             before = [fates.get(one) for one in graph.upstream[address]]
-            if State.RUNNING in before or State.RESTORED not in before:
-                fates[address] = State.RUNNING if State.RUNNING in before else self._fate(address)
+            if StageState.RUNNING in before or StageState.RESTORED not in before:
+                fates[address] = StageState.RUNNING if StageState.RUNNING in before else self._fate(address)
             else:
-                fates[address] = State.RESTORED
-            if fates[address] is State.RUNNING:
+                fates[address] = StageState.RESTORED
+            if fates[address] is StageState.RUNNING:
                 self._refuse_too_large(address)
 
-    def _fate(self, address: Address) -> State:
+    def _fate(self, address: Address) -> StageState:
         """What is to become of a stage before which all is up to date."""
         if self._stages[address].frozen:
-            return State.UP_TO_DATE
+            return StageState.UP_TO_DATE
         found, forced = self._evaluator.evaluate(address), address in self._forced
         if not forced and not found.reasons:
-            return State.UP_TO_DATE
-        return State.RESTORED if not forced and self._cached_runs.find(found) is not None else State.RUNNING
+            return StageState.UP_TO_DATE
+        return StageState.RESTORED if not forced and self._cached_runs.find(found) is not None else StageState.RUNNING
 
-    def again(self, address: Address) -> Job:
+    def retry(self, address: Address) -> Job:
         """See `Work`."""
         stage = self._stages[address]
         self._make_room(address, stage.outs)
-        job = job_of(self._repo, address, stage)
+        job = make_job(self._repo, address, stage)
         if may_use_dvclive(stage, self._surroundings.packages):
             self._dvc_folder.make(job.cwd)
         return job
 
-    def record(self, address: Address, ended: Ended) -> None:
+    def record(self, address: Address, ended: JobEnd) -> None:
         """See `Work`."""
         stage, begun, runs = self._stages[address], self._begun.pop(address), self._cached_runs.runs
         self._observer.forget(
-            [*out_places(address, stage.outs), *dep_places(address, stage), *param_places(address, stage)]
+            [*out_paths(address, stage.outs), *dep_paths(address, stage), *param_paths(address, stage)]
         )
         inputs = self._evaluator.inputs(address)
         refuse_changed(address, stage, begun.evaluation.inputs, inputs)
-        refuse_touched(address, stage, begun.states, states_of(self._observer, address, stage))
+        refuse_touched(address, stage, begun.states, read_file_states(self._observer, address, stage))
         refuse_deleted(address, stage, inputs)
-        kept = runs is not None and is_repeatable(stage)
+        kept = runs is not None and is_cacheable(stage)
         made = self._taken(address, stage, inputs, for_later=kept)
         if runs is not None and kept:
-            runs.put(key_of(made), made, self._surroundings.record(address.key, ended, inputs))
+            runs.put(cache_key(made), made, self._surroundings.record(address.key, ended, inputs))
         self._recorder.note(address, stage, made)
         self._aside.done(address)
 
@@ -172,7 +172,7 @@ class StageWork:
         one. Raises StageError for what is not there, and what `look` raises."""
         stage = self._stages[address]
         inputs = self._ready_inputs(address, stage)
-        refuse_parts(self._repo, address, [*dep_places(address, stage), *out_places(address, stage.outs)])
+        refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, stage.outs)])
         self._recorder.note(address, stage, self._taken(address, stage, inputs))
         self._aside.done(address)
 
@@ -184,14 +184,14 @@ class StageWork:
         self._recorder.write(force=True)
 
     @cached_property
-    def _surroundings(self) -> Surroundings:
-        return look_around(self._repo)
+    def _surroundings(self) -> RunEnvironment:
+        return detect_environment(self._repo)
 
     def _taken(self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False) -> lock.LockedStage:
         trees = self._unknown_trees(address, stage, inputs) if for_later else ()
         with self._repo.exclusive():
-            outs = take_outputs(self._repo, address, stage, self._progress, for_later=for_later, trees=trees)
-            return recorded(stage, inputs, outs)
+            outs = store_outputs(self._repo, address, stage, self._progress, for_later=for_later, trees=trees)
+            return lock_entry(stage, inputs, outs)
 
     def _unknown_trees(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[tuple[Oid, bytes]]:
         """Of the directories that the stage reads, those that are not in the store: only what is in them, so that one
@@ -204,7 +204,7 @@ class StageWork:
                 yield from self._observer.trees(worktree_path(address.folder, dep.path, dep.mark))
 
     def _refuse_too_large(self, address: Address) -> None:
-        lacking = self._capacity.lacking(self._stages[address].resources)
+        lacking = self._capacity.shortage(self._stages[address].resources)
         if lacking is not None:
             unseen = "; graphics cards that dver does not find can be named in CUDA_VISIBLE_DEVICES"
             raise StageError(
@@ -225,7 +225,7 @@ class StageWork:
                 why="no stage makes it, and it is not in the workspace",
                 fix="get it (dver pull, git checkout), or take it out of `deps`",
             )
-        lock.encode_stage(address.name, recorded(stage, inputs))
+        lock.encode_stage(address.name, lock_entry(stage, inputs))
         return inputs
 
     def _restore(self, found: StageEvaluation) -> bool:
@@ -235,10 +235,10 @@ class StageWork:
             return False
         incomplete = [one for one in hit.missing if self._is_incomplete(address, one, hit.outs[one.path])]
         self._aside.spare(address, [one for one in hit.missing if one not in incomplete])
-        items = put_back(self._repo, address, stage, hit, self._progress, incomplete=incomplete)
-        self._observer.forget(out_places(address, stage.outs))
+        items = restore_run(self._repo, address, stage, hit, self._progress, incomplete=incomplete)
+        self._observer.forget(out_paths(address, stage.outs))
         if items is not None:
-            self._recorder.note(address, stage, recorded(stage, found.inputs, items))
+            self._recorder.note(address, stage, lock_entry(stage, found.inputs, items))
             self._aside.done(address)
         return items is not None
 
@@ -249,27 +249,27 @@ class StageWork:
         """What is missing of a frozen stage's outputs, and can be had."""
         return self._cached_runs.find_recorded(stage, self._locks.of(address), self._evaluator.outs(address))
 
-    def _left(self, address: Address) -> State:
+    def _left(self, address: Address) -> StageState:
         """Where a frozen stage is that is left as it is."""
-        return State.FROZEN if self._evaluator.evaluate(address).changes else State.UP_TO_DATE
+        return StageState.FROZEN if self._evaluator.evaluate(address).changes else StageState.UP_TO_DATE
 
-    def _restore_frozen(self, address: Address, stage: Stage) -> State:
+    def _restore_frozen(self, address: Address, stage: Stage) -> StageState:
         hit, last = self._recorded(address, stage), self._locks.of(address)
-        if hit is None or last is None or put_back(self._repo, address, stage, hit, self._progress) is None:
+        if hit is None or last is None or restore_run(self._repo, address, stage, hit, self._progress) is None:
             return self._left(address)
-        self._observer.forget(out_places(address, stage.outs))
+        self._observer.forget(out_paths(address, stage.outs))
         self._recorder.note(address, stage, last)
-        return State.RESTORED
+        return StageState.RESTORED
 
     def _remember(self, address: Address, stage: Stage) -> None:
         """What the lock tells of may have been made elsewhere: whoever goes back to it need not run it again."""
         last, runs = self._locks.of(address), self._cached_runs.runs
-        if runs is None or last is None or not is_repeatable(stage) or runs.get(key_of(last)):
+        if runs is None or last is None or not is_cacheable(stage) or runs.get(cache_key(last)):
             return
         with self._repo.exclusive():
-            keep_uncached(self._repo, address, stage, self._progress)
+            store_uncached(self._repo, address, stage, self._progress)
         runs.keep(last)
 
     def _make_room(self, address: Address, outs: Sequence[Output]) -> None:
-        make_room(self._repo, address, outs)
-        self._observer.forget(out_places(address, outs))
+        clear_outputs(self._repo, address, outs)
+        self._observer.forget(out_paths(address, outs))

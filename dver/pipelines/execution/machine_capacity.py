@@ -9,12 +9,12 @@ from typing import Final
 from dver.core.platform.machine import available_cpus, available_memory
 from dver.pipelines.definition.stage import Resources
 from dver.pipelines.engine.resources import DEVICES, Capacity
-from dver.pipelines.execution.run_environment import answer_of
+from dver.pipelines.execution.run_environment import command_output
 
 _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 
 
-def capacity(jobs: int, wanted: Iterable[Resources]) -> Capacity:
+def machine_capacity(jobs: int, wanted: Iterable[Resources]) -> Capacity:
     """Room for so many `jobs` at once, and what this machine has of that which any stage wants; of the rest nothing is
     looked up."""
     asked = list(wanted)
@@ -31,5 +31,5 @@ def capacity(jobs: int, wanted: Iterable[Resources]) -> Capacity:
 def _devices() -> tuple[str, ...]:
     """The graphics cards that this process may see: those that the user names, or the driver."""
     named = os.environ.get(DEVICES)
-    lines = answer_of(_ASK_GPUS).splitlines() if named is None else named.split(",")
+    lines = command_output(_ASK_GPUS).splitlines() if named is None else named.split(",")
     return tuple(one.strip() for one in lines if one.strip() not in ("", "-1", "NoDevFiles"))

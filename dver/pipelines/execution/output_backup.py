@@ -19,15 +19,15 @@ from dver.formats.lock import LockedItem
 from dver.git.index import is_committed
 from dver.pipelines.definition.stage import Output
 from dver.pipelines.engine.graph import Address, worktree_path
-from dver.pipelines.engine.reasons import is_same
-from dver.pipelines.workspace.contents import Observer
-from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.stage_files import item_of
+from dver.pipelines.engine.reasons import has_same_content
+from dver.pipelines.workspace.contents import WorkspaceContents
+from dver.pipelines.workspace.locks import LockFiles
+from dver.pipelines.workspace.stage_files import locked_item
 from dver.repo import Repository
 from dver.workspace.files.apply import refuse_symlinked_parents
 
 
-class Spared(NamedTuple):
+class BackedUpOutput(NamedTuple):
     """An output that was moved out of the way of a stage. `path` is relative to the top of the Git worktree."""
 
     stage: Address
@@ -35,11 +35,15 @@ class Spared(NamedTuple):
     now: Path
 
 
-class Aside:
+class OutputBackup:
     """Where outputs are put aside, below the Git folder of the worktree; and which stages did not end well."""
 
     def __init__(
-        self, repo: Repository, observer: Observer, locks: Locks, told: Callable[[Spared], None] = lambda _: None
+        self,
+        repo: Repository,
+        observer: WorkspaceContents,
+        locks: LockFiles,
+        told: Callable[[BackedUpOutput], None] = lambda _: None,
     ) -> None:
         self._repo = repo
         self._observer = observer
@@ -58,11 +62,11 @@ class Aside:
         for out in outs:
             place = worktree_path(address.folder, out.path, out.mark)
             entry = self._observer.entry(place)
-            if entry is None or is_same(item_of(out.path, entry), made.get(out.path)):
+            if entry is None or has_same_content(locked_item(out.path, entry), made.get(out.path)):
                 continue
             path = os.fsencode(place)
             refuse_symlinked_parents(self._repo.layout.top, path)
-            there = item_of(out.path, entry)
+            there = locked_item(out.path, entry)
             if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, old.entry):
                 there = old
             if not (self._is_kept(path, there) or self._is_left_over(address, path)):
@@ -113,10 +117,10 @@ class Aside:
             number += 1
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(os.fsdecode(self._repo.layout.absolute(path)), target)
-        self._told(Spared(address, path, target))
+        self._told(BackedUpOutput(address, path, target))
 
 
-def forget_old(repo: Repository, grace: float) -> None:
+def delete_old_backups(repo: Repository, grace: float) -> None:
     """Delete what was put aside in this worktree more than `grace` seconds ago."""
     with suppress(FileNotFoundError):
         for one in _folder(repo).iterdir():

@@ -17,7 +17,7 @@ from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, worktree_path
-from dver.pipelines.workspace.stage_files import item_of
+from dver.pipelines.workspace.stage_files import locked_item
 from dver.repo import Repository
 from dver.store.trees.compare import leaves
 from dver.store.writer import LARGE, StoreWriter
@@ -30,7 +30,7 @@ _MOST_UNCACHED: Final = 16 << 20
 """Bytes that an output which is not cached may have to be kept for the run cache all the same."""
 
 
-def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> None:
+def clear_outputs(repo: Repository, address: Address, outs: Sequence[Output]) -> None:
     """Take what the last run made away, unless it is to persist; and see that there are folders for it.
 
     Raises UsageError where the way there leads through a symbolic link.
@@ -47,7 +47,7 @@ def make_room(repo: Repository, address: Address, outs: Sequence[Output]) -> Non
             repo.state.record_partial(dict.fromkeys(parts, False))
 
 
-def take_outputs(
+def store_outputs(
     repo: Repository,
     address: Address,
     stage: Stage,
@@ -84,10 +84,10 @@ def take_outputs(
             why="a link is no data: what it leads to may be elsewhere, or another on another machine",
             fix="let the command write the file itself; or `cache: false` leaves the link to Git",
         )
-    return [item_of(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
+    return [locked_item(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
 
 
-def keep_uncached(repo: Repository, address: Address, stage: Stage, progress: Progress) -> None:
+def store_uncached(repo: Repository, address: Address, stage: Stage, progress: Progress) -> None:
     """Take what there is of the outputs that are not cached into the store, if it is small: for the run cache.
 
     Whoever calls has `repo.exclusive()`.
@@ -98,7 +98,7 @@ def keep_uncached(repo: Repository, address: Address, stage: Stage, progress: Pr
                 _uncached(repo, address, out, intake, progress)
 
 
-def refuse_parts(repo: Repository, address: Address, places: Iterable[str]) -> None:
+def refuse_partial(repo: Repository, address: Address, places: Iterable[str]) -> None:
     """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
     if parts := parts_below(repo, map(os.fsencode, places)):
         shown = [repo.layout.shown(one) for one in parts]

@@ -14,7 +14,7 @@ from dver.git import gitignore, index
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.run_cache.entries import RunCache
-from dver.pipelines.workspace.locks import Locks
+from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.pipelines import Pipelines
 from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
@@ -24,10 +24,10 @@ _WRITE_EVERY: Final = 0.5
 What a killed run had not written is in the run cache."""
 
 
-class Recorder:
+class RunRecorder:
     """Notes what stages made, stage by stage, and writes it down now and then. Made before the first object is."""
 
-    def __init__(self, repo: Repository, pipelines: Pipelines, locks: Locks) -> None:
+    def __init__(self, repo: Repository, pipelines: Pipelines, locks: LockFiles) -> None:
         self._repo = repo
         self._pipelines = pipelines
         self._locks = locks

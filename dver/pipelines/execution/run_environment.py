@@ -17,7 +17,7 @@ from dver.formats.run_record import RunRecord
 from dver.git import revisions
 from dver.git.git_repo import run
 from dver.pipelines.definition.param_files import flatten
-from dver.pipelines.engine.job import Ended
+from dver.pipelines.engine.job import JobEnd
 from dver.pipelines.engine.reasons import Inputs
 from dver.repo import Repository
 
@@ -47,7 +47,7 @@ _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=c
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunEnvironment:
     """What all stages of one `dver repro` have in common."""
 
     commit: str | None
@@ -57,7 +57,7 @@ class Surroundings:
     packages: Mapping[str, str]
     gpus: tuple[str, ...]
 
-    def record(self, name: str, ended: Ended, inputs: Inputs) -> RunRecord:
+    def record(self, name: str, ended: JobEnd, inputs: Inputs) -> RunRecord:
         """The record of one run."""
         return RunRecord(
             stage=name,
@@ -78,16 +78,16 @@ class Surroundings:
         )
 
 
-def look_around(repo: Repository) -> Surroundings:
+def detect_environment(repo: Repository) -> RunEnvironment:
     """Ask Git, Python and the driver of graphics cards. Whoever does not answer is not known."""
     python, packages = _python()
-    return Surroundings(
+    return RunEnvironment(
         commit=revisions.head(repo.git),
         dirty=bool(run(repo.git, ["status", "--porcelain", "-z", "--untracked-files=no"])),
         user=_user(repo),
         python=python,
         packages=packages,
-        gpus=tuple(line.strip() for line in answer_of(_ASK_GPUS).splitlines() if line.strip()),
+        gpus=tuple(line.strip() for line in command_output(_ASK_GPUS).splitlines() if line.strip()),
     )
 
 
@@ -97,7 +97,7 @@ def _user(repo: Repository) -> str | None:
 
 
 def _python() -> tuple[str | None, dict[str, str]]:
-    answer = answer_of((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
+    answer = command_output((shutil.which("python") or "python3", "-c", _ASK_PYTHON))
     line = next((one for one in answer.splitlines() if one.startswith(_ANSWER)), None)
     if line is None:
         return None, {}
@@ -107,7 +107,7 @@ def _python() -> tuple[str | None, dict[str, str]]:
     return None, {}
 
 
-def answer_of(command: tuple[str, ...]) -> str:
+def command_output(command: tuple[str, ...]) -> str:
     """What a program says; nothing if it is not there, fails or does not answer."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)

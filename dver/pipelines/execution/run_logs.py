@@ -18,7 +18,7 @@ from typing import Final
 from dver.core.errors import DverError
 from dver.core.platform import filelock
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.schedule import State, Watcher
+from dver.pipelines.engine.schedule import StageState, Watcher
 from dver.repo import Repository
 
 KEPT: Final = 10
@@ -119,18 +119,18 @@ class LoggingWatcher:
         self._watcher = watcher
         self._logs = logs
 
-    def changed(self, address: Address, state: State, error: DverError | None = None) -> None:
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
-        if state is State.RUNNING:
+        if state is StageState.RUNNING:
             self._logs.begin(address)
         else:
             self._logs.end(address)
-        self._watcher.changed(address, state, error)
+        self._watcher.state_changed(address, state, error)
 
-    def said(self, address: Address, content: bytes) -> None:
+    def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
         self._logs.write(address, content)
-        self._watcher.said(address, content)
+        self._watcher.output(address, content)
 
     def tick(self) -> None:
         """See `Watcher`."""

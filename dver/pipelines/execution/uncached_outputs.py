@@ -11,7 +11,7 @@ from dver.repo import Repository
 from dver.tracking.targets import is_at_or_below
 
 
-def not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> tuple[bytes, ...]:
+def outputs_not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> tuple[bytes, ...]:
     """The outputs of `stages` that a commit would leave out: Git neither has nor ignores them."""
     paths = {
         os.fsencode(worktree_path(address.folder, out.path, out.mark)): None

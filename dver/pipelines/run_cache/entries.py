@@ -44,7 +44,7 @@ class RunCache:
     def keep(self, stage: lock.LockedStage) -> None:
         """Keep what a lock says of a stage before something else is written there, unless it is known. How it came
         about, the lock does not say."""
-        key = key_of(stage)
+        key = cache_key(stage)
         if self.get(key) is None:
             self._repo.store.scratch.make_folder(self._path(key).parent)
             write_atomic(self._path(key), lock.encode(lock.Lock({_NAME: stage})), durable=False)
@@ -63,14 +63,14 @@ class RunCache:
         for key in keys:
             with suppress(FileNotFoundError):
                 run = Run(key, self._path(key).read_bytes(), self._path(key, run_record.SUFFIX).read_bytes())
-                stage = stage_of(run)
+                stage = decode_run(run)
                 if stage is not None:
                     yield run, stage
 
     def take(self, run: Run) -> bool:
         """Keep a run of somebody else's, unless one of the same work is here that ended later. False if it is damaged,
         or what it says of itself is not true."""
-        if stage_of(run) is None:
+        if decode_run(run) is None:
             return False
         here = self.record(run.key)
         if here is None or here.ended < run.ended or self.get(run.key) is None:
@@ -87,16 +87,16 @@ class RunCache:
         return self._folder / key[:2] / (key + suffix)
 
 
-def key_of(stage: lock.LockedStage) -> str:
+def cache_key(stage: lock.LockedStage) -> str:
     """The key of the work that a lock tells of."""
     return run_key(stage, [item.path for item in stage.outs])
 
 
-def stage_of(run: Run) -> lock.LockedStage | None:
+def decode_run(run: Run) -> lock.LockedStage | None:
     """What `run` says was made; None if that is not what its key stands for, or cannot be read."""
     try:
         stage = lock.decode(run.entry).stages.get(_NAME)
         _ = run.ended
     except (CorruptError, ConflictError):
         return None
-    return stage if stage is not None and key_of(stage) == run.key else None
+    return stage if stage is not None and cache_key(stage) == run.key else None

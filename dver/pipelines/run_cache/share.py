@@ -17,7 +17,7 @@ from dver.formats.run_batch import Run
 from dver.git import pointers, revisions
 from dver.git.index import files_called
 from dver.git.pointers import LOCK_NAME, is_lock_path
-from dver.pipelines.run_cache.entries import RunCache, key_of
+from dver.pipelines.run_cache.entries import RunCache, cache_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.transfer import run_batches as remote_runs
 from dver.repo import Repository
@@ -47,7 +47,7 @@ def keys_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> 
     found: dict[str, None] = {}
     for path, stage in _stages(repo, scope):
         if not wanted or any(_concerns(path, stage, one) for one in wanted):
-            found[key_of(stage)] = None
+            found[cache_key(stage)] = None
     return list(found)
 
 

@@ -32,7 +32,7 @@ from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
 
 
-class Observer:
+class WorkspaceContents:
     """Looks at places, which are paths relative to the top of the Git worktree, and remembers what is there."""
 
     def __init__(
@@ -47,14 +47,14 @@ class Observer:
         self._repo = repo
         self._progress = progress
         self._rules = DependencyRules(repo, outputs)
-        self._known: _ByPlace[Entry | None] = _ByPlace()
+        self._known: _PathMap[Entry | None] = _PathMap()
         for place, entry in (known or {}).items():
             self._known[place] = entry
         self._states: dict[bytes, bytes] = {}
         """See `state`, by data path."""
         self._behind: dict[str, Entry | None] = {}
         """What links lead to."""
-        self._values: _ByPlace[dict[str, object] | None] = _ByPlace()
+        self._values: _PathMap[dict[str, object] | None] = _PathMap()
         self._differences: dict[tuple[str, Oid], tuple[TreeChange, ...] | None] = {}
 
     def prefetch(self, places: Iterable[str]) -> None:
@@ -294,7 +294,7 @@ def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callab
 _T = TypeVar("_T")
 
 
-class _ByPlace(Generic[_T]):
+class _PathMap(Generic[_T]):
     """What is known of places. What is at, in and around one is found without looking at all."""
 
     def __init__(self) -> None:

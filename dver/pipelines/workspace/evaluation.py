@@ -15,10 +15,10 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.engine.graph import Address, Graph, OutputIndex, worktree_path
-from dver.pipelines.engine.reasons import Always, DependencyChanged, Inputs, OutputChanged, Reason, staleness
-from dver.pipelines.workspace.contents import Observer
-from dver.pipelines.workspace.locks import Locks
-from dver.pipelines.workspace.stage_files import dep_places, inputs_of, out_places, outs_of
+from dver.pipelines.engine.reasons import Always, DependencyChanged, Inputs, OutputChanged, Reason, find_reasons
+from dver.pipelines.workspace.contents import WorkspaceContents
+from dver.pipelines.workspace.locks import LockFiles
+from dver.pipelines.workspace.stage_files import dep_paths, out_paths, read_inputs, read_outputs
 from dver.repo import Repository
 
 
@@ -65,23 +65,23 @@ class Evaluator:
         self, repo: Repository, graph: Graph, progress: Progress, known: Mapping[str, Entry | None] | None = None
     ) -> None:
         self.graph = graph
-        self.locks = Locks(repo)
-        self.observer = Observer(repo, progress, outputs=graph.producers, known=known)
+        self.locks = LockFiles(repo)
+        self.observer = WorkspaceContents(repo, progress, outputs=graph.producers, known=known)
 
     def prefetch(self, stages: Iterable[Address]) -> None:
         """Read the inputs and outputs of `stages` in one pass over their directories."""
         found = ((one, self.graph.stages[one]) for one in stages)
         self.observer.prefetch(
-            place for one, stage in found for place in (*dep_places(one, stage), *out_places(one, stage.outs))
+            place for one, stage in found for place in (*dep_paths(one, stage), *out_paths(one, stage.outs))
         )
 
     def inputs(self, address: Address) -> Inputs:
-        """The inputs of a stage. Raises what `inputs_of` does."""
-        return inputs_of(self.observer, address, self.graph.stages[address])
+        """The inputs of a stage. Raises what `read_inputs` does."""
+        return read_inputs(self.observer, address, self.graph.stages[address])
 
     def outs(self, address: Address) -> dict[str, LockedItem | None]:
         """The outputs of a stage, by path; None for a missing one."""
-        return outs_of(self.observer, address, self.graph.stages[address])
+        return read_outputs(self.observer, address, self.graph.stages[address])
 
     def evaluate(self, address: Address, *, inputs: Inputs | None = None) -> StageEvaluation:
         """Evaluate a stage by itself, with other `inputs` than those of the workspace if they are given.
@@ -90,7 +90,7 @@ class Evaluator:
         """
         stage, last, outs = self.graph.stages[address], self.locks.of(address), self.outs(address)
         inputs = inputs if inputs is not None else self.inputs(address)
-        return StageEvaluation(address, stage, last, inputs, outs, staleness(stage, last, inputs, outs))
+        return StageEvaluation(address, stage, last, inputs, outs, find_reasons(stage, last, inputs, outs))
 
     def evaluate_all(
         self,
@@ -116,7 +116,7 @@ class Evaluator:
                 one = replace(one, cached_run=find_cached_run(one))
             if one.cached_run is not None:
                 restored.add(address)
-                places = out_places(address, stage.outs)
+                places = out_paths(address, stage.outs)
                 content |= {place: one.cached_run.outs[out.path] for place, out in zip(places, stage.outs, strict=True)}
             found[address] = one
         return found
@@ -145,13 +145,13 @@ class Evaluator:
         if not any(other in restored for other in self.graph.upstream[one.address]):
             return False
         producers = OutputIndex(dict.fromkeys(content, one.address))
-        return any(place not in content and producers.of(place) for place in dep_places(one.address, one.stage))
+        return any(place not in content and producers.of(place) for place in dep_paths(one.address, one.stage))
 
 
 def _with_expected(inputs: Inputs, address: Address, stage: Stage, content: Mapping[str, LockedItem]) -> Inputs:
     """`inputs`, with the content that places are going to hold."""
     deps = dict(inputs.deps)
-    for dep, place in zip(stage.deps, dep_places(address, stage), strict=True):
+    for dep, place in zip(stage.deps, dep_paths(address, stage), strict=True):
         if place in content:
             deps[dep.path] = replace(content[place], path=dep.path)
     return replace(inputs, deps=deps)

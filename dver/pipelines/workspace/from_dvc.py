@@ -17,7 +17,7 @@ _SHOWN: Final = 3
 """Commands that an error has room for."""
 
 
-def not_renamed(repo: Repository, files: Iterable[bytes], renamed: bool) -> PipelineError:
+def not_renamed_error(repo: Repository, files: Iterable[bytes], renamed: bool) -> PipelineError:
     """The error for `files` that are called as DVC has it: alone, or beside others that are `renamed`."""
     paths = list(files)
     names = join_limited([repr(repo.layout.shown(path)) for path in paths])

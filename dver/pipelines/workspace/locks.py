@@ -14,7 +14,7 @@ from dver.pipelines.engine.graph import Address
 from dver.repo import Repository
 
 
-class Locks:
+class LockFiles:
     """The lock files beside the `dver.yaml` files of a project."""
 
     def __init__(self, repo: Repository) -> None:

@@ -11,7 +11,7 @@ from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import Progress
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.workspace.stage_files import dep_places, out_places
+from dver.pipelines.workspace.stage_files import dep_paths, out_paths
 from dver.repo import Repository
 from dver.tracking.availability import presence_of
 from dver.tracking.targets import Target, Tracked, in_worktree, is_at_or_below
@@ -20,7 +20,7 @@ from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
 
 
-class MovedData:
+class OutOfDateData:
     """The data of a project whose pointer or lock moved. Read once: a run changes only what it records itself."""
 
     def __init__(self, repo: Repository, progress: Progress) -> None:
@@ -30,7 +30,7 @@ class MovedData:
 
     def refuse_to_run(self, address: Address, stage: Stage) -> None:
         """Raise StageError if the stage reads tracked data that is out of date."""
-        found = [one for one in self._at(dep_places(address, stage)) if one.tracked.maker is None]
+        found = [one for one in self._at(dep_paths(address, stage)) if one.tracked.maker is None]
         behind = [one for one in found if self._state(one) is DataState.OUT_OF_DATE]
         if behind:
             raise self._error(
@@ -41,7 +41,7 @@ class MovedData:
         """Raise StageError if recording the stage would take back what a pointer or lock says of its data."""
         behind = [
             one
-            for one in self._at([*dep_places(address, stage), *out_places(address, stage.outs)])
+            for one in self._at([*dep_paths(address, stage), *out_paths(address, stage.outs)])
             if self._state(one).is_behind
         ]
         if behind:

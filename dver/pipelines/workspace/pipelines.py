@@ -21,7 +21,7 @@ from dver.pipelines.definition.stage import Output, PipelineFile, Stage
 from dver.pipelines.definition.yaml_tree import MAX_SIZE, error_at
 from dver.pipelines.engine.graph import Address, Graph, build_graph, without_outside_paths, worktree_path
 from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
-from dver.pipelines.workspace.from_dvc import not_renamed
+from dver.pipelines.workspace.from_dvc import not_renamed_error
 from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.targets import SUFFIX, data_path, is_at_or_below
 
@@ -49,7 +49,7 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
     planned = instead or {}
     folders, of_dvc = _folders(repo)
     files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*folders, *planned})}
-    left_over = not_renamed(repo, of_dvc, renamed=bool(files)) if of_dvc else None
+    left_over = not_renamed_error(repo, of_dvc, renamed=bool(files)) if of_dvc else None
     if left_over is not None and not files:
         raise left_over
     stages = {
@@ -64,7 +64,7 @@ def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverErr
     """What each `dver.yaml` of the project says, by its folder, or why it cannot be read."""
     folders, of_dvc = _folders(repo)
     if of_dvc and not folders:
-        return {os.fsdecode(os.path.dirname(of_dvc[0])): not_renamed(repo, of_dvc, renamed=False)}
+        return {os.fsdecode(os.path.dirname(of_dvc[0])): not_renamed_error(repo, of_dvc, renamed=False)}
     return {folder: _or_error(partial(_load, repo, folder)) for folder in folders}
 
 

@@ -18,14 +18,14 @@ from dver.pipelines.engine import env_variables
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.job import Job
 from dver.pipelines.engine.reasons import Inputs
-from dver.pipelines.workspace.contents import Observer
+from dver.pipelines.workspace.contents import WorkspaceContents
 from dver.pipelines.workspace.dvclive import pipeline_variables
 from dver.repo import Repository
 
 _LINK: Final = b"symbolic link "
 
 
-def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
+def read_inputs(observer: WorkspaceContents, address: Address, stage: Stage) -> Inputs:
     """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read, and for a
     stage that is refused."""
     if stage.refused is not None:
@@ -33,25 +33,25 @@ def inputs_of(observer: Observer, address: Address, stage: Stage) -> Inputs:
     deps: dict[str, LockedItem | None] = {}
     for dep in stage.deps:
         entry = observer.content(worktree_path(address.folder, dep.path, dep.mark))
-        deps[dep.path] = item_of(dep.path, entry) if entry is not None else None
+        deps[dep.path] = locked_item(dep.path, entry) if entry is not None else None
     return Inputs(deps, dict(_params(observer, address, stage)), env_variables.env_digests(stage.env, os.environ))
 
 
-def states_of(observer: Observer, address: Address, stage: Stage) -> dict[str, bytes]:
+def read_file_states(observer: WorkspaceContents, address: Address, stage: Stage) -> dict[str, bytes]:
     """The states of the files of its dependencies, by path: see `Observer.state`."""
     return {dep.path: observer.state(worktree_path(address.folder, dep.path, dep.mark)) for dep in stage.deps}
 
 
-def outs_of(observer: Observer, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
+def read_outputs(observer: WorkspaceContents, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
     """What there is now of what the stage makes."""
     found: dict[str, LockedItem | None] = {}
     for out in stage.outs:
         entry = observer.entry(worktree_path(address.folder, out.path, out.mark))
-        found[out.path] = item_of(out.path, entry, out) if entry is not None else None
+        found[out.path] = locked_item(out.path, entry, out) if entry is not None else None
     return found
 
 
-def item_of(path: str, entry: Entry, out: Output | None = None) -> LockedItem:
+def locked_item(path: str, entry: Entry, out: Output | None = None) -> LockedItem:
     """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
     # A lock has no word for a link, and nothing must take its text for the content of a file.
     oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
@@ -72,22 +72,22 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
                 )
 
 
-def dep_places(address: Address, stage: Stage) -> list[str]:
+def dep_paths(address: Address, stage: Stage) -> list[str]:
     """Where the dependencies of a stage are, relative to the top of the Git worktree."""
     return [worktree_path(address.folder, one.path, one.mark) for one in stage.deps]
 
 
-def param_places(address: Address, stage: Stage) -> list[str]:
+def param_paths(address: Address, stage: Stage) -> list[str]:
     """Where the files of its parameters are."""
     return [worktree_path(address.folder, one.file, one.mark) for one in stage.params]
 
 
-def out_places(address: Address, outs: Iterable[Output]) -> list[str]:
+def out_paths(address: Address, outs: Iterable[Output]) -> list[str]:
     """Where `outs` of a stage are."""
     return [worktree_path(address.folder, one.path, one.mark) for one in outs]
 
 
-def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
+def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
     """What a runner gets to run the stage. Raises StageError if its folder is not there."""
 
     def absolute(path: str) -> str:
@@ -112,7 +112,7 @@ def job_of(repo: Repository, address: Address, stage: Stage) -> Job:
     )
 
 
-def _params(observer: Observer, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _params(observer: WorkspaceContents, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for one in stage.params:
         values = observer.values(worktree_path(address.folder, one.file, one.mark))
         if values is None:

@@ -12,24 +12,24 @@ from dver.core.progress import Progress
 from dver.formats.tree import Entry
 from dver.git.pointers import LOCK_NAME
 from dver.pipelines.engine.graph import Address, Graph, OutputIndex
-from dver.pipelines.engine.plan import Step, plan, scope
+from dver.pipelines.engine.plan import StagePlan, plan_stages, stages_in_scope
 from dver.pipelines.engine.reasons import DependencyMissing, OutputChanged, OutputMissing, Reason, Upstream
 from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
-from dver.pipelines.workspace.stage_files import dep_places, out_places, param_places
+from dver.pipelines.workspace.stage_files import dep_paths, out_paths, param_paths
 from dver.repo import Repository
 from dver.tracking.targets import is_at_or_below
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class StagesStatus:
     """Which stages are stale, in order, and what could not be found out."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StagePlan, ...] = ()
     problems: tuple[DverError, ...] = ()
 
 
-class Prospect:
+class ProjectStages:
     """The stages of a project. What `dver.yaml` files say is read when it is made; an error is kept for the outlook."""
 
     def __init__(self, repo: Repository) -> None:
@@ -57,7 +57,7 @@ class Prospect:
     def makes(self, address: Address) -> list[bytes]:
         """What a stage makes."""
         assert self._pipelines is not None
-        return [os.fsencode(one) for one in out_places(address, self._pipelines.graph.stages[address].outs)]
+        return [os.fsencode(one) for one in out_paths(address, self._pipelines.graph.stages[address].outs)]
 
     def outlook(
         self,
@@ -65,24 +65,24 @@ class Prospect:
         known: Mapping[bytes, Entry | None],
         absent: Collection[bytes],
         progress: Progress,
-    ) -> Outlook:
+    ) -> StagesStatus:
         """Which of the stages that are wanted, all if it is None, are stale.
 
         What is `known` of the workspace is not looked at again; what is recorded, and `absent` from it, is no reason.
         Stages that are only always to be run are left out: nothing has changed.
         """
         if self._pipelines is None:
-            return Outlook(problems=(self._problem,) if self._problem else ())
+            return StagesStatus(problems=(self._problem,) if self._problem else ())
         graph = self._pipelines.graph
-        stages = graph.order if wanted is None else scope(graph, list(wanted))
+        stages = graph.order if wanted is None else stages_in_scope(graph, list(wanted))
         there = {os.fsdecode(path): one for path, one in known.items()}
         evaluator = Evaluator(self._repo, graph, progress, there)
         stale, problems = _stale(self._repo, evaluator, stages)
-        steps = without_absent(plan(graph, stages, stale), absent)
-        return Outlook(tuple(one for one in steps if wanted is None or one.address in wanted), problems)
+        steps = drop_absent_data(plan_stages(graph, stages, stale), absent)
+        return StagesStatus(tuple(one for one in steps if wanted is None or one.address in wanted), problems)
 
 
-def without_absent(steps: Iterable[Step], absent: Collection[bytes]) -> Iterator[Step]:
+def drop_absent_data(steps: Iterable[StagePlan], absent: Collection[bytes]) -> Iterator[StagePlan]:
     """The steps without what the data at the places `absent` explains: it is recorded, and only has to be put there.
 
     A stage that is left without a reason then is up to date as soon as it is there. Nor is it told a second time which
@@ -113,7 +113,7 @@ def _left(reason: Reason, address: Address, stale: Collection[Address], absent: 
 
 def _concerns(graph: Graph, address: Address, path: bytes) -> bool:
     stage = graph.stages[address]
-    places = (*dep_places(address, stage), *param_places(address, stage), *out_places(address, stage.outs))
+    places = (*dep_paths(address, stage), *param_paths(address, stage), *out_paths(address, stage.outs))
     here = OutputIndex({os.fsdecode(path): address})
     return not path or any(here.of(place) for place in places)
 

@@ -11,7 +11,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.param_files import ABSENT
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.plan import Intent, Step
+from dver.pipelines.engine.plan import Intent, StagePlan
 from dver.pipelines.engine.reasons import (
     Always,
     CommandChanged,
@@ -88,7 +88,7 @@ def test_each_reason_is_told_in_a_line(reason: Reason, text: str) -> None:
 
 def test_in_json_each_reason_says_what_it_is_and_directories_have_a_limit() -> None:
     many = changes(*(b"%05d" % one for one in range(2000)))
-    step = Step(
+    step = StagePlan(
         Address("sub", "a"),
         Intent.RUN,
         (

@@ -7,21 +7,26 @@ from dver.cli.render.terminal import Style
 from dver.core.errors import StageError
 from dver.ops.run.repro import ReproResult
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.schedule import State
+from dver.pipelines.engine.schedule import StageState
 
 PLAIN = Style(enabled=False)
 
 
-def lines(states: dict[str, State], seconds: dict[str, float]) -> list[str]:
+def lines(states: dict[str, StageState], seconds: dict[str, float]) -> list[str]:
     named = {Address("", name): state for name, state in states.items()}
-    errors = {one: StageError("x") for one, state in named.items() if state is State.FAILED}
+    errors = {one: StageError("x") for one, state in named.items() if state is StageState.FAILED}
     took = {Address("", name): one for name, one in seconds.items()}
     result = ReproResult(named, errors, seconds=took, elapsed=65.2)
     return list(summary_lines(result, PLAIN))
 
 
 def test_it_says_what_was_done_and_how_long_it_took() -> None:
-    states = {"prepare": State.UP_TO_DATE, "featurise": State.RESTORED, "train": State.DONE, "test": State.DONE}
+    states = {
+        "prepare": StageState.UP_TO_DATE,
+        "featurise": StageState.RESTORED,
+        "train": StageState.DONE,
+        "test": StageState.DONE,
+    }
     assert lines(states, {"train": 62.0, "test": 3.14}) == [
         "2 stages run, 1 restored, 1 up to date, in 1:05",
         "  train   1:02",
@@ -30,12 +35,12 @@ def test_it_says_what_was_done_and_how_long_it_took() -> None:
 
 
 def test_nothing_to_do_is_one_line() -> None:
-    assert lines({"a": State.UP_TO_DATE}, {}) == ["everything is up to date"]
+    assert lines({"a": StageState.UP_TO_DATE}, {}) == ["everything is up to date"]
     assert lines({}, {}) == ["there are no stages: dver.yaml names none"]
 
 
 def test_a_failure_is_named_and_nothing_comes_next() -> None:
-    states = {"a": State.DONE, "b": State.FAILED, "c": State.BLOCKED, "d": State.WAITING}
+    states = {"a": StageState.DONE, "b": StageState.FAILED, "c": StageState.BLOCKED, "d": StageState.WAITING}
     assert lines(states, {"a": 1.0, "b": 2.0}) == [
         "1 stage run, 1 failed, 1 blocked, 1 not reached, in 1:05",
         "  a  1.0 s",
@@ -45,7 +50,7 @@ def test_a_failure_is_named_and_nothing_comes_next() -> None:
 
 def test_of_many_stages_the_slowest_are_listed() -> None:
     names = [f"s{number}" for number in range(1000)]
-    found = lines(dict.fromkeys(names, State.DONE), {name: float(at) for at, name in enumerate(names)})
+    found = lines(dict.fromkeys(names, StageState.DONE), {name: float(at) for at, name in enumerate(names)})
     assert found[0] == "1,000 stages run, in 1:05"
     assert found[1].split() == ["s999", "16:39"]
     assert found[11] == "  … and 990 faster stages"

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from dver.cli.render.running_stages import Split, Table
+from dver.cli.render.running_stages import LineSplitter, TableWatcher
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.schedule import State
+from dver.pipelines.engine.schedule import StageState
 
 ONE, TWO = Address("", "one"), Address("sub", "two")
 
@@ -64,91 +64,95 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def table(screen: Screen, clock: Clock) -> Table:
-    return Table(screen.write, lambda: screen.size, clock)
+def table(screen: Screen, clock: Clock) -> TableWatcher:
+    return TableWatcher(screen.write, lambda: screen.size, clock)
 
 
-def later(table: Table, clock: Clock, seconds: float = 1) -> None:
+def later(table: TableWatcher, clock: Clock, seconds: float = 1) -> None:
     clock.now += seconds
     table.tick()
 
 
-def test_each_stage_has_a_line_with_its_time_and_its_last_words(table: Table, screen: Screen, clock: Clock) -> None:
-    table.changed(ONE, State.RUNNING)
-    table.changed(TWO, State.RUNNING)
-    table.said(ONE, b"epoch 1\nepo")
-    table.said(TWO, b"\x1b[31m10%\r20%\r")
+def test_each_stage_has_a_line_with_its_time_and_its_last_words(
+    table: TableWatcher, screen: Screen, clock: Clock
+) -> None:
+    table.state_changed(ONE, StageState.RUNNING)
+    table.state_changed(TWO, StageState.RUNNING)
+    table.output(ONE, b"epoch 1\nepo")
+    table.output(TWO, b"\x1b[31m10%\r20%\r")
     later(table, clock, 75)
     assert screen.lines == [
         "one                running     1:15  epo",
         "sub/dver.yaml:two  running     1:15  20%",
     ]
-    table.said(ONE, b"ch 2\n")
+    table.output(ONE, b"ch 2\n")
     later(table, clock, 3600)
     assert screen.lines[0] == "one                running  1:01:15  epoch 2"
 
 
-def test_what_is_over_scrolls_away_and_the_rest_stays_below(table: Table, screen: Screen, clock: Clock) -> None:
-    table.changed(ONE, State.RUNNING)
-    table.changed(TWO, State.RUNNING)
+def test_what_is_over_scrolls_away_and_the_rest_stays_below(table: TableWatcher, screen: Screen, clock: Clock) -> None:
+    table.state_changed(ONE, StageState.RUNNING)
+    table.state_changed(TWO, StageState.RUNNING)
     later(table, clock, 12)
-    table.changed(ONE, State.DONE)
+    table.state_changed(ONE, StageState.DONE)
     assert screen.lines == ["one: done in 12 s", "sub/dver.yaml:two  running     12 s  "]
-    table.changed(TWO, State.STOPPED)
+    table.state_changed(TWO, StageState.STOPPED)
     table.close()
     assert screen.lines == ["one: done in 12 s", "sub/dver.yaml:two: stopped in 12 s"]
 
 
-def test_a_stage_that_fails_leaves_its_last_words(table: Table, screen: Screen, clock: Clock) -> None:
-    table.changed(ONE, State.RUNNING)
-    table.said(ONE, b"".join(b"line %d\n" % number for number in range(20)) + b"the end")
+def test_a_stage_that_fails_leaves_its_last_words(table: TableWatcher, screen: Screen, clock: Clock) -> None:
+    table.state_changed(ONE, StageState.RUNNING)
+    table.output(ONE, b"".join(b"line %d\n" % number for number in range(20)) + b"the end")
     later(table, clock)
-    table.changed(ONE, State.FAILED)
+    table.state_changed(ONE, StageState.FAILED)
     assert screen.lines[0] == "one: failed in 1.0 s"
     assert screen.lines[1:] == [f"one | line {number}" for number in range(10, 20)] + ["one | the end"]
 
 
-def test_the_table_is_never_higher_or_wider_than_the_terminal(table: Table, screen: Screen, clock: Clock) -> None:
+def test_the_table_is_never_higher_or_wider_than_the_terminal(
+    table: TableWatcher, screen: Screen, clock: Clock
+) -> None:
     stages = [Address("", f"stage-with-a-long-name-{number}" * 2) for number in range(20)]
     for number, one in enumerate(stages):
-        table.changed(one, State.RUNNING)
-        table.said(one, b"x" * 200)
+        table.state_changed(one, StageState.RUNNING)
+        table.output(one, b"x" * 200)
         later(table, clock)
         assert len(screen.lines) == min(number + 1, screen.height - 1)
     assert screen.lines[-1] == "… and 16 more stages"
     screen.height = 3
     for one in stages:
-        table.changed(one, State.DONE)
+        table.state_changed(one, StageState.DONE)
     table.close()
     done = [line for line in screen.lines if "done" in line]
     assert len(done) == 20
 
 
-def test_what_needs_no_words_is_not_told(table: Table, screen: Screen) -> None:
-    for state in (State.UP_TO_DATE, State.BLOCKED):
-        table.changed(ONE, state)
-    table.changed(ONE, State.RESTORED)
+def test_what_needs_no_words_is_not_told(table: TableWatcher, screen: Screen) -> None:
+    for state in (StageState.UP_TO_DATE, StageState.BLOCKED):
+        table.state_changed(ONE, state)
+    table.state_changed(ONE, StageState.RESTORED)
     table.close()
     assert screen.lines == ["one: restored"]
 
 
-def test_a_stage_that_is_tried_again_stays_in_its_line(table: Table, screen: Screen, clock: Clock) -> None:
-    table.changed(ONE, State.RUNNING)
+def test_a_stage_that_is_tried_again_stays_in_its_line(table: TableWatcher, screen: Screen, clock: Clock) -> None:
+    table.state_changed(ONE, StageState.RUNNING)
     later(table, clock, 5)
-    table.changed(ONE, State.RUNNING)
+    table.state_changed(ONE, StageState.RUNNING)
     later(table, clock, 5)
     assert screen.lines == ["one  running     10 s  "]
 
 
 def test_a_line_without_an_end_does_not_grow_for_ever() -> None:
-    split = Split()
+    split = LineSplitter()
     shown = [line for _ in range(40) for line in split.add(b"x" * 10_000)]
     assert sum(map(len, shown)) + len(split.rest) == 400_000
     assert all(len(line) <= 80_000 for line in (*shown, split.rest))
 
 
 def test_what_a_progress_bar_has_written_over_is_not_kept() -> None:
-    split = Split()
+    split = LineSplitter()
     for percent in range(1000):
         assert split.add(b"\r%d of 1000" % percent) == []
     assert split.rest == b"999 of 1000"

@@ -14,7 +14,7 @@ import pytest
 from jobs import ended, job
 
 from dver.core.errors import StageError
-from dver.pipelines.engine.job import Ending, Said
+from dver.pipelines.engine.job import JobOutcome, JobOutput
 from dver.pipelines.engine.local_runner import LocalRunner
 
 
@@ -55,7 +55,7 @@ def test_output_and_errors_come_as_they_are_written(runner: LocalRunner, tmp_pat
 def test_a_job_killed_by_a_signal_says_which(runner: LocalRunner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "kill -TERM $$"))
     end = ended(runner)[0]["stage"]
-    assert (end.ending, end.exit_code) == (Ending.FAILED, -signal.SIGTERM)
+    assert (end.outcome, end.exit_code) == (JobOutcome.FAILED, -signal.SIGTERM)
 
 
 def test_a_job_has_no_input(runner: LocalRunner, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_job_has_no_input(runner: LocalRunner, tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_a_failure(runner: LocalRunner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path / "gone", "echo"))
     ends, said = ended(runner)
-    assert ends["stage"].ending is Ending.FAILED
+    assert ends["stage"].outcome is JobOutcome.FAILED
     assert b"cannot start" in said["stage"]
 
 
@@ -74,14 +74,14 @@ def test_the_memory_of_the_largest_process_is_known_if_it_is_more_than_ours(tmp_
     code = f"""
 import sys
 from pathlib import Path
-from dver.pipelines.engine.job import Ended, Job
+from dver.pipelines.engine.job import Job, JobEnd
 from dver.pipelines.engine.local_runner import LocalRunner
 runner = LocalRunner(Path({str(tmp_path / "guards")!r}))
 for name, size in (("large", 200), ("small", 0)):
     runner.submit(Job(name, (f"{{sys.executable}} -c 'x = bytearray({{size}} << 20)'",), "/"))
     while runner.busy():
         for event in runner.poll(1.0):
-            if isinstance(event, Ended):
+            if isinstance(event, JobEnd):
                 print(event.peak_memory)
 """
     large, small = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
@@ -92,7 +92,7 @@ for name, size in (("large", 200), ("small", 0)):
 def test_all_processes_of_a_job_are_ended_with_it(runner: LocalRunner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "sleep 600 & echo $! > pid; wait", timeout=1))
     child = int(_appears(tmp_path / "pid"))
-    assert ended(runner)[0]["stage"].ending is Ending.TIMED_OUT
+    assert ended(runner)[0]["stage"].outcome is JobOutcome.TIMED_OUT
     assert _is_gone(child)
 
 
@@ -102,14 +102,14 @@ def test_a_job_that_does_not_listen_is_killed_when_asked_twice(runner: LocalRunn
     runner.stop()
     assert list(runner.poll(0.3)) == []
     runner.stop(force=True)
-    assert ended(runner)[0]["stage"].ending is Ending.STOPPED
+    assert ended(runner)[0]["stage"].outcome is JobOutcome.STOPPED
     assert _is_gone(shell)
 
 
 def test_what_a_job_leaves_running_on_purpose_is_let_live(runner: LocalRunner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "sleep 600 > log 2>&1 & echo $! > pid"))
     child = int(_appears(tmp_path / "pid"))
-    assert ended(runner)[0]["stage"].ending is Ending.DONE
+    assert ended(runner)[0]["stage"].outcome is JobOutcome.DONE
     os.kill(child, 0)
     runner.submit(job(tmp_path, "echo again"))
     assert ended(runner)[1] == {"stage": b"again\n"}
@@ -118,14 +118,14 @@ def test_what_a_job_leaves_running_on_purpose_is_let_live(runner: LocalRunner, t
 
 def test_what_keeps_the_output_open_does_not_keep_the_job(runner: LocalRunner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "sleep 600 & echo $! > pid"))
-    assert ended(runner)[0]["stage"].ending is Ending.DONE
+    assert ended(runner)[0]["stage"].outcome is JobOutcome.DONE
     os.kill(int(_appears(tmp_path / "pid")), signal.SIGKILL)
 
 
 def test_what_another_process_is_about_to_run_is_not_run(runner: LocalRunner, tmp_path: Path) -> None:
     runner.claim("stage")
     other = LocalRunner(tmp_path / "guards")
-    with pytest.raises(StageError, match="is running already"):
+    with pytest.raises(StageError, match="is already running"):
         other.claim("stage")
     runner.close()
     other.claim("stage")
@@ -154,7 +154,7 @@ time.sleep(600)
     child = int(_appears(tmp_path / "pid"))
     scheduler.kill()
     scheduler.wait()
-    with pytest.raises(StageError, match="is running already"):
+    with pytest.raises(StageError, match="is already running"):
         runner.submit(job(tmp_path, "echo"))
     os.killpg(child, signal.SIGKILL)
     assert _is_gone(child)
@@ -168,7 +168,7 @@ def test_what_a_job_writes_fills_no_memory_while_nobody_listens(runner: LocalRun
     time.sleep(0.3)  # time to write more than is held
     heard = []
     while runner.busy():
-        heard.append(sum(len(one.content) for one in runner.poll(1.0) if isinstance(one, Said)))
+        heard.append(sum(len(one.content) for one in runner.poll(1.0) if isinstance(one, JobOutput)))
     assert sum(heard) == 100_000_000
     assert max(heard) < 20_000_000
 

@@ -26,9 +26,9 @@ from dver.pipelines.engine.reasons import (
     OutputMissing,
     OutputsDiffer,
     ParamChanged,
-    recorded,
+    find_reasons,
+    lock_entry,
     run_key,
-    staleness,
 )
 
 
@@ -51,37 +51,37 @@ LAST = lock.LockedStage("run", tuple(INPUTS.deps.values()), (item("x"),), INPUTS
 
 
 def key(found: Stage, inputs: Inputs) -> str:
-    return run_key(recorded(found, inputs), [one.path for one in found.outs])
+    return run_key(lock_entry(found, inputs), [one.path for one in found.outs])
 
 
 def test_a_stage_that_nothing_changed_for_has_no_reason() -> None:
-    assert staleness(stage(), LAST, INPUTS, OUTS) == ()
+    assert find_reasons(stage(), LAST, INPUTS, OUTS) == ()
 
 
 def test_the_order_of_dependencies_means_nothing() -> None:
     turned = replace(INPUTS, deps=dict(reversed(INPUTS.deps.items())))
-    assert staleness(stage(), LAST, turned, OUTS) == ()
+    assert find_reasons(stage(), LAST, turned, OUTS) == ()
     assert key(stage(), turned) == key(stage(), INPUTS)
 
 
 def test_a_stage_that_never_ran_says_so_and_what_it_lacks() -> None:
     lacking = replace(INPUTS, deps={"a": None, "b": item("b")})
-    assert staleness(stage(), None, INPUTS, OUTS) == (NeverRun(),)
-    assert staleness(stage(), None, lacking, OUTS) == (NeverRun(), DependencyMissing("a"))
+    assert find_reasons(stage(), None, INPUTS, OUTS) == (NeverRun(),)
+    assert find_reasons(stage(), None, lacking, OUTS) == (NeverRun(), DependencyMissing("a"))
 
 
 @pytest.mark.parametrize("cmd", ["run ", "run  it", ("run",)])
 def test_another_command_is_a_reason_even_if_only_its_spaces_changed(cmd: str | tuple[str, ...]) -> None:
-    assert staleness(stage(cmd=cmd), LAST, INPUTS, OUTS) == (CommandChanged("run", cmd),)
+    assert find_reasons(stage(cmd=cmd), LAST, INPUTS, OUTS) == (CommandChanged("run", cmd),)
 
 
 def test_another_folder_is_a_reason() -> None:
-    assert staleness(stage(wdir="sub"), LAST, INPUTS, OUTS) == (FolderChanged(".", "sub"),)
+    assert find_reasons(stage(wdir="sub"), LAST, INPUTS, OUTS) == (FolderChanged(".", "sub"),)
 
 
 def test_dependencies_that_changed_came_or_went_are_reasons() -> None:
     deps = {"a": item("a", b"new"), "c": item("c")}
-    assert staleness(stage(), LAST, replace(INPUTS, deps=deps), OUTS) == (
+    assert find_reasons(stage(), LAST, replace(INPUTS, deps=deps), OUTS) == (
         DependencyChanged("a", item("a"), item("a", b"new")),
         DependencyChanged("c", None, item("c")),
         DependencyChanged("b", item("b"), None),
@@ -90,44 +90,44 @@ def test_dependencies_that_changed_came_or_went_are_reasons() -> None:
 
 def test_a_file_made_executable_has_changed() -> None:
     deps = {"a": item("a", executable=True), "b": item("b")}
-    assert len(staleness(stage(), LAST, replace(INPUTS, deps=deps), OUTS)) == 1
+    assert len(find_reasons(stage(), LAST, replace(INPUTS, deps=deps), OUTS)) == 1
 
 
 def test_parameters_are_compared_one_by_one() -> None:
     values = {"params.yaml": {"lr": 1, "train": {"deep": 1, "layers": [1, 2]}, "new": None}}
-    assert staleness(stage(), LAST, replace(INPUTS, params=values), OUTS) == (
+    assert find_reasons(stage(), LAST, replace(INPUTS, params=values), OUTS) == (
         ParamChanged("params.yaml", "lr", 0.1, 1),
         ParamChanged("params.yaml", "new", ABSENT, None),
         ParamChanged("params.yaml", "train.deep", True, 1),
     )
     gone = replace(INPUTS, params={})
-    assert staleness(stage(), LAST, gone, OUTS)[0] == ParamChanged("params.yaml", "lr", 0.1, ABSENT)
+    assert find_reasons(stage(), LAST, gone, OUTS)[0] == ParamChanged("params.yaml", "lr", 0.1, ABSENT)
 
 
 @pytest.mark.parametrize("layers", [[1, 2.0], [1], [True, 2]])
 def test_lists_are_compared_by_value_and_type(layers: list[Any]) -> None:
     values = {"params.yaml": {"lr": 0.1, "train": {"deep": True, "layers": layers}}}
-    assert len(staleness(stage(), LAST, replace(INPUTS, params=values), OUTS)) == 1
+    assert len(find_reasons(stage(), LAST, replace(INPUTS, params=values), OUTS)) == 1
 
 
 def test_environment_variables_are_reasons() -> None:
-    assert staleness(stage(), LAST, replace(INPUTS, env={"SEED": None, "MORE": "2"}), OUTS) == (
+    assert find_reasons(stage(), LAST, replace(INPUTS, env={"SEED": None, "MORE": "2"}), OUTS) == (
         EnvChanged("MORE", ABSENT, "2"),
         EnvChanged("SEED", "1", None),
     )
 
 
 def test_outputs_that_are_gone_changed_or_others_are_reasons() -> None:
-    assert staleness(stage(), LAST, INPUTS, {"x": None}) == (OutputMissing("x"),)
-    assert staleness(stage(), LAST, INPUTS, {"x": item("x", b"edited")}) == (
+    assert find_reasons(stage(), LAST, INPUTS, {"x": None}) == (OutputMissing("x"),)
+    assert find_reasons(stage(), LAST, INPUTS, {"x": item("x", b"edited")}) == (
         OutputChanged("x", item("x"), item("x", b"edited")),
     )
     other = load_pipeline_file(b"stages: {one: {cmd: run, deps: [a, b], outs: [y]}}", {}.get).stages["one"]
-    assert staleness(other, LAST, INPUTS, {"y": item("y")}) == (OutputsDiffer(("y",), ("x",)),)
+    assert find_reasons(other, LAST, INPUTS, {"y": item("y")}) == (OutputsDiffer(("y",), ("x",)),)
 
 
 def test_a_stage_that_always_changed_says_so() -> None:
-    assert staleness(stage(always_changed=True), LAST, INPUTS, OUTS) == (Always(),)
+    assert find_reasons(stage(always_changed=True), LAST, INPUTS, OUTS) == (Always(),)
 
 
 def test_the_same_work_has_the_same_key_wherever_it_is() -> None:

@@ -10,7 +10,7 @@ import pytest
 from jobs import MemoryRunner, ended, job
 
 from dver.core.errors import StageError
-from dver.pipelines.engine.job import Ending, Runner
+from dver.pipelines.engine.job import JobOutcome, Runner
 from dver.pipelines.engine.local_runner import LocalRunner
 
 
@@ -28,26 +28,26 @@ def test_a_job_runs_all_its_commands_and_says_what_they_say(runner: Runner, tmp_
     ends, said = ended(runner)
     assert said == {"stage": b"one\ntwo\n"}
     end = ends["stage"]
-    assert (end.ending, end.exit_code) == (Ending.DONE, 0)
+    assert (end.outcome, end.exit_code) == (JobOutcome.DONE, 0)
     assert before - 1 <= end.started <= end.ended <= time.time() + 1
 
 
 def test_a_job_without_commands_is_done(runner: Runner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path))
-    assert ended(runner)[0]["stage"].ending is Ending.DONE
+    assert ended(runner)[0]["stage"].outcome is JobOutcome.DONE
 
 
 def test_the_first_command_that_fails_is_the_last_one(runner: Runner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "echo one", "exit 3", "echo two"))
     ends, said = ended(runner)
-    assert (ends["stage"].ending, ends["stage"].exit_code) == (Ending.FAILED, 3)
+    assert (ends["stage"].outcome, ends["stage"].exit_code) == (JobOutcome.FAILED, 3)
     assert said == {"stage": b"one\n"}
 
 
 def test_a_command_that_is_nowhere_is_a_failure(runner: Runner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "there-is-no-such-program"))
     end = ended(runner)[0]["stage"]
-    assert (end.ending, end.exit_code) == (Ending.FAILED, 127)
+    assert (end.outcome, end.exit_code) == (JobOutcome.FAILED, 127)
 
 
 def test_a_job_runs_in_its_folder_with_its_environment(runner: Runner, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_job_that_takes_too_long_is_ended(runner: Runner, tmp_path: Path) -> N
     runner.submit(job(tmp_path, "sleep 600", "echo never", timeout=0.3))
     assert runner.busy()
     ends, said = ended(runner)
-    assert ends["stage"].ending is Ending.TIMED_OUT
+    assert ends["stage"].outcome is JobOutcome.TIMED_OUT
     assert said == {}
 
 
@@ -80,16 +80,16 @@ def test_jobs_are_asked_to_stop(runner: Runner, tmp_path: Path) -> None:
     runner.poll(0.2)
     runner.stop()
     ends, said = ended(runner, 2)
-    assert {one.ending for one in ends.values()} == {Ending.STOPPED}
+    assert {one.outcome for one in ends.values()} == {JobOutcome.STOPPED}
     assert said == {}
 
 
 def test_no_two_jobs_of_one_name_run_at_once(runner: Runner, tmp_path: Path) -> None:
     runner.submit(job(tmp_path, "sleep 600"))
-    with pytest.raises(StageError, match="is running already"):
+    with pytest.raises(StageError, match="is already running"):
         runner.submit(job(tmp_path, "echo"))
     runner.stop(force=True)
-    assert ended(runner)[0]["stage"].ending is Ending.STOPPED
+    assert ended(runner)[0]["stage"].outcome is JobOutcome.STOPPED
     runner.submit(job(tmp_path, "echo again"))
     assert ended(runner)[1] == {"stage": b"again\n"}
 
@@ -98,7 +98,7 @@ def test_a_name_is_claimed_before_its_job_begins(runner: Runner, tmp_path: Path)
     runner.claim("stage")
     runner.claim("stage")
     runner.submit(job(tmp_path, "sleep 600"))
-    with pytest.raises(StageError, match="is running already"):
+    with pytest.raises(StageError, match="is already running"):
         runner.claim("stage")
     runner.stop(force=True)
     ended(runner)

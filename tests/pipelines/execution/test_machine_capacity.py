@@ -36,7 +36,7 @@ def put_nvidia_smi(folder: Path, *indexes: str, asked: Path | None = None) -> No
 
 def test_what_no_stage_wants_is_not_looked_up(bin_folder: Path, tmp_path: Path) -> None:
     put_nvidia_smi(bin_folder, "0", asked=tmp_path / "asked")
-    assert machine_capacity.capacity(3, [Resources()]) == Capacity(3)
+    assert machine_capacity.machine_capacity(3, [Resources()]) == Capacity(3)
     assert not (tmp_path / "asked").exists()
 
 
@@ -44,25 +44,25 @@ def test_processors_are_those_that_this_process_may_run_on() -> None:
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, [min(before)])
-        assert machine_capacity.capacity(1, [Resources(cpus=1)]).cpus == 1
+        assert machine_capacity.machine_capacity(1, [Resources(cpus=1)]).cpus == 1
     finally:
         os.sched_setaffinity(0, before)
 
 
 def test_memory_is_that_of_the_machine_or_of_its_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform_machine, "MEMORY_LIMITS", (tmp_path,))
-    whole = machine_capacity.capacity(1, [Resources(memory=1)]).memory
+    whole = machine_capacity.machine_capacity(1, [Resources(memory=1)]).memory
     assert whole is not None
     assert whole > 10**8
     (tmp_path / "memory.max").write_text("max\n")
-    assert machine_capacity.capacity(1, [Resources(memory=1)]).memory == whole
+    assert machine_capacity.machine_capacity(1, [Resources(memory=1)]).memory == whole
     (tmp_path / "memory.max").write_text("5000000\n")
-    assert machine_capacity.capacity(1, [Resources(memory=1)]).memory == 5000000
+    assert machine_capacity.machine_capacity(1, [Resources(memory=1)]).memory == 5000000
 
 
 def test_graphics_cards_are_those_that_the_driver_tells_of(bin_folder: Path) -> None:
     put_nvidia_smi(bin_folder, "0", "1", "2")
-    found = machine_capacity.capacity(1, [GPU])
+    found = machine_capacity.machine_capacity(1, [GPU])
     assert (found.gpus, found.devices) == (3, ("0", "1", "2"))
 
 
@@ -74,7 +74,7 @@ def test_graphics_cards_are_those_that_the_user_names(
 ) -> None:
     put_nvidia_smi(bin_folder, "0", "1", "2")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert machine_capacity.capacity(1, [GPU]).devices == devices
+    assert machine_capacity.machine_capacity(1, [GPU]).devices == devices
 
 
 # -- through the command line

@@ -10,7 +10,7 @@ from support import Run
 
 from dver.core.progress import SILENT
 from dver.formats.tree import Kind
-from dver.pipelines.workspace.contents import Observer
+from dver.pipelines.workspace.contents import WorkspaceContents
 from dver.repo import Repository
 
 
@@ -42,7 +42,7 @@ PLACES = ("data", "data/sub", "data/sub/a", "data/b", "data/*", "README", "none"
 def test_what_is_at_in_or_around_a_change_is_looked_at_again(
     repo: Repository, changed: list[str], again: set[str]
 ) -> None:
-    observer = Observer(repo, SILENT)
+    observer = WorkspaceContents(repo, SILENT)
     before = {place: observer.entry(place) for place in PLACES}
     assert before["none"] is None
     (repo.root / "data/sub/a").write_text("A!")
@@ -54,7 +54,7 @@ def test_what_is_at_in_or_around_a_change_is_looked_at_again(
 
 
 def test_values_are_read_again_when_they_changed(repo: Repository) -> None:
-    observer = Observer(repo, SILENT)
+    observer = WorkspaceContents(repo, SILENT)
     assert observer.values("params.yaml") == {"lr": 1}
     (repo.root / "params.yaml").write_text("lr: 2\n")
     assert observer.values("params.yaml") == {"lr": 1}
@@ -65,7 +65,7 @@ def test_values_are_read_again_when_they_changed(repo: Repository) -> None:
 def test_what_a_link_leads_to_is_looked_at_again_whatever_changed(repo: Repository, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("1")
     (repo.root / "link").symlink_to(tmp_path / "elsewhere")
-    observer = Observer(repo, SILENT)
+    observer = WorkspaceContents(repo, SILENT)
     link, content = observer.entry("link"), observer.content("link")
     assert link is not None
     assert content is not None

@@ -6,7 +6,7 @@ from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.plan import Intent, Step
+from dver.pipelines.engine.plan import Intent, StagePlan
 from dver.pipelines.engine.reasons import (
     CommandChanged,
     DependencyMissing,
@@ -16,13 +16,13 @@ from dver.pipelines.engine.reasons import (
     Reason,
     Upstream,
 )
-from dver.pipelines.workspace.status import without_absent
+from dver.pipelines.workspace.status import drop_absent_data
 
 A, B, C = (Address("sub", name) for name in "abc")
 
 
 def told(steps: dict[Address, tuple[Reason, ...]], *absent: bytes) -> dict[Address, tuple[Reason, ...]]:
-    found = without_absent([Step(one, Intent.RUN, reasons) for one, reasons in steps.items()], absent)
+    found = drop_absent_data([StagePlan(one, Intent.RUN, reasons) for one, reasons in steps.items()], absent)
     return {one.address: one.reasons for one in found}
 
 

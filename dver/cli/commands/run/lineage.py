@@ -14,7 +14,7 @@ from dver.cli.render.tables import cell_text
 from dver.cli.render.terminal import printable
 from dver.formats.pack import ObjectKind
 from dver.formats.run_record import RunRecord
-from dver.ops.run.lineage import Lineage, Made, Origin, Source, lineage
+from dver.ops.run.lineage import InputOrigin, Lineage, LineageInput, LineageStep, lineage
 from dver.pipelines.engine.graph import Address
 from dver.repo import Repository
 
@@ -49,7 +49,7 @@ def command(ctx: Context, *, path: str, rev: str | None, mermaid: bool, as_json:
                 ctx.say(line)
 
 
-def _step_lines(made: Made) -> Iterator[str]:
+def _step_lines(made: LineageStep) -> Iterator[str]:
     outs = ", ".join(printable(one.path) for one in made.run.outs)
     yield f"{outs or 'nothing'}  was made by {printable(str(made.address))}"
     commands = [made.run.cmd] if isinstance(made.run.cmd, str) else made.run.cmd
@@ -63,13 +63,13 @@ def _step_lines(made: Made) -> Iterator[str]:
     yield from (f"  {line}" for line in _circumstances(made.record))
 
 
-def _read(source: Source) -> str:
+def _read(source: LineageInput) -> str:
     origin = {
-        Origin.STAGE: f"made by {', '.join(printable(str(one)) for one in source.stages)}",
-        Origin.POINTER: "data",
-        Origin.GIT: "in Git",
-        Origin.LINK: "behind a link that is in Git",
-        Origin.OTHER: "neither in Git nor in dver",
+        InputOrigin.STAGE: f"made by {', '.join(printable(str(one)) for one in source.stages)}",
+        InputOrigin.POINTER: "data",
+        InputOrigin.GIT: "in Git",
+        InputOrigin.LINK: "behind a link that is in Git",
+        InputOrigin.OTHER: "neither in Git nor in dver",
     }[source.origin]
     files = f", {terminal.count(source.item.files, 'file')}" if source.item.kind is ObjectKind.TREE else ""
     return f"{printable(source.place)}  {source.item.oid.short}{files}  ({origin})"

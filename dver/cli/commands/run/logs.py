@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.ops.run.logs import log_of
+from dver.ops.run.logs import find_log
 from dver.repo import Repository
 
 
@@ -28,6 +28,6 @@ def command(ctx: Context, *, stage: str, run: int, follow: bool) -> None:
     of this worktree; a run that another process has started is seen while it goes on.
     """
     with Repository.open(ctx.cwd) as repo:
-        log = log_of(repo, stage, cwd=ctx.cwd, run=run)
+        log = find_log(repo, stage, cwd=ctx.cwd, run=run)
         for piece in log.pieces(follow=follow):
             ctx.write_bytes(piece, now=True)

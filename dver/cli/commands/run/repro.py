@@ -16,12 +16,12 @@ from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.cli.render.reasons import step_json, step_lines
 from dver.cli.render.repro_summary import summary_lines
-from dver.cli.render.running_stages import Questions, watching
+from dver.cli.render.running_stages import RunPrompt, watch_stages
 from dver.core.errors import StageError
 from dver.core.phrasing import join_limited, quoted
-from dver.ops.run.repro import Choice, ReproResult, plan_repro, repro
-from dver.pipelines.engine.plan import Intent, Step
-from dver.pipelines.execution.output_backup import Spared
+from dver.ops.run.repro import ReproOptions, ReproResult, plan_repro, repro
+from dver.pipelines.engine.plan import Intent, StagePlan
+from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.repo import Repository
 
 _NAMED: Final = 3
@@ -68,7 +68,7 @@ def command(
     command, a dependency, a parameter or an output is not what dver.lock says; what another run has made of the same is
     restored instead.
     """
-    choice = Choice(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
+    choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
     with Repository.open(ctx.cwd) as repo:
         if dry_run:
             _preview(ctx, repo, choice, as_json=as_json)
@@ -82,7 +82,7 @@ def command(
     return 0
 
 
-def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -> None:
+def _preview(ctx: Context, repo: Repository, choice: ReproOptions, *, as_json: bool) -> None:
     found = plan_repro(repo, choice, cwd=ctx.cwd, progress=ctx.progress)
     warn_about_secrets(ctx, found.secrets)
     for problem in found.problems:
@@ -94,13 +94,13 @@ def _preview(ctx: Context, repo: Repository, choice: Choice, *, as_json: bool) -
     _print_missed(ctx, repo, found.missed, "would be run")
 
 
-def _run(ctx: Context, repo: Repository, choice: Choice, *, interactive: bool) -> ReproResult:
+def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: bool) -> ReproResult:
     if interactive:
         choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
-    confirm = Questions().ask if interactive else None
-    spared: list[Spared] = []
+    confirm = RunPrompt().ask if interactive else None
+    spared: list[BackedUpOutput] = []
     try:
-        with watching(ctx, jobs=choice.jobs) as watcher:
+        with watch_stages(ctx, jobs=choice.jobs) as watcher:
             return repro(
                 repo,
                 choice,
@@ -147,14 +147,14 @@ def _print_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None
         ctx.note(f"{what} {how} that has been run before: what it made is not here, and `--pull` asks remotes for it")
 
 
-def _print_spared(ctx: Context, repo: Repository, spared: list[Spared]) -> None:
+def _print_spared(ctx: Context, repo: Repository, spared: list[BackedUpOutput]) -> None:
     for one in spared:
         name, stage = path_text(repo, one.path), terminal.printable(str(one.stage))
         now = terminal.printable(os.path.relpath(one.now, ctx.cwd))
         ctx.warn(f"no run of {stage} had made what was at {name}: it was moved to {now}")
 
 
-def _print_plan(ctx: Context, steps: tuple[Step, ...]) -> None:
+def _print_plan(ctx: Context, steps: tuple[StagePlan, ...]) -> None:
     todo = [one for one in steps if one.intent is not Intent.NOTHING]
     for one in todo:
         for line in step_lines(one, ctx.style, every_file=bool(ctx.verbose)):

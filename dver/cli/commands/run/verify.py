@@ -7,8 +7,8 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.running_stages import watching
-from dver.ops.run.verify import Compared, verify
+from dver.cli.render.running_stages import watch_stages
+from dver.ops.run.verify import VerifiedOutput, verify
 from dver.repo import Repository
 
 
@@ -28,7 +28,7 @@ def command(ctx: Context, *, stage: str, as_json: bool) -> int:
     have to be identical, byte by byte; metrics may differ by the `tolerance` of the stage, and other outputs if it says
     `deterministic: false`. The workspace is left as it is. Exit code 1 if something differs that must not.
     """
-    with Repository.open(ctx.cwd) as repo, watching(ctx, jobs=1) as watcher:
+    with Repository.open(ctx.cwd) as repo, watch_stages(ctx, jobs=1) as watcher:
         result = verify(repo, stage, cwd=ctx.cwd, watcher=watcher, progress=ctx.progress)
     if as_json:
         ctx.emit_json(result)
@@ -39,7 +39,7 @@ def command(ctx: Context, *, stage: str, as_json: bool) -> int:
     return 0 if result.holds else 1
 
 
-def _print_result(ctx: Context, one: Compared) -> None:
+def _print_result(ctx: Context, one: VerifiedOutput) -> None:
     ctx.say(f"{terminal.printable(one.path)}: {one.outcome.value}")
     for difference in one.differences:
         ctx.say(
