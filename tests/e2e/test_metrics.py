@@ -234,7 +234,7 @@ def test_a_path_out_of_the_repository_is_refused(project: Project, run: Run) -> 
 
 def test_what_is_no_regular_file_is_not_waited_for(project: Project, run: Run) -> None:
     os.mkfifo(project.root / "pipe.json")
-    assert "is no file" in run("metrics", "show", "pipe.json", cwd=project.root, rc=2).err
+    assert "is not a file" in run("metrics", "show", "pipe.json", cwd=project.root, rc=2).err
 
 
 def test_keys_and_values_cannot_talk_to_the_terminal(project: Project, run: Run) -> None:

@@ -56,7 +56,7 @@ def test_a_matrix_that_explodes_is_refused_before_it_does(run: Run, project: Pat
     (project / "dver.yaml").write_text(f"stages:\n  m:\n    matrix:\n{axes}    cmd: echo\n")
     for args in (["repro"], ["stage", "list"], ["dag"]):
         error = run(*args, cwd=project, rc=9).err
-        assert "dver.yaml:4:7: stage 'm' stands for 1,000,000,000 stages, and a file may have 100,000" in error
+        assert "dver.yaml:4:7: stage 'm' expands to 1,000,000,000 stages; a file can have at most 100,000" in error
     assert "1,000,000,000" in run("status", cwd=project).err
 
 

@@ -126,7 +126,7 @@ def test_a_file_in_a_directory_of_plots_can_be_named(project: Project, run: Run)
     assert list(run("plots", "show", "figures", "--json", cwd=project.root).json) == ["figures/sub/b.tsv"]
     assert list(run("plots", "show", "figures/sub/b.tsv", "--json", cwd=project.root).json) == ["figures/sub/b.tsv"]
     result = run("plots", "show", "--show-vega", cwd=project.root, rc=2)
-    assert "there are 3 charts" in result.err
+    assert "expected one plot, found 3" in result.err
 
 
 # -- diff, and other revisions
@@ -176,7 +176,7 @@ def test_templates_of_the_user_are_found_by_name(project: Project, run: Run) -> 
     for name in ("mine", "mine.json", "linear"):
         found = run("plots", "show", "classes.json", "-t", name, "--show-vega", cwd=project.root).json
         assert found["mine"] == "predicted"
-    assert "no template" in run("plots", "show", "curve.csv", "-t", "../plots/mine", cwd=project.root, rc=9).err
+    assert "unknown template" in run("plots", "show", "curve.csv", "-t", "../plots/mine", cwd=project.root, rc=9).err
 
 
 def test_a_template_that_comes_with_dver_is_a_beginning(project: Project, run: Run) -> None:
@@ -205,7 +205,7 @@ def test_pictures_are_written_one_a_plot(project: Project, run: Run) -> None:
     ]
     assert (project.root / "pictures/curve.csv.png").read_bytes().startswith(b"\x89PNG")
     assert run("plots", "diff", "--png", "-o", "pictures", cwd=project.root).out.splitlines() == lines
-    assert "is to be a folder" in run("plots", "show", "--png", "-o", "a.html", cwd=project.root, rc=2).err
+    assert "must be a directory" in run("plots", "show", "--png", "-o", "a.html", cwd=project.root, rc=2).err
 
 
 def test_without_the_extra_it_is_said_what_to_install(project: Project, run: Run) -> None:

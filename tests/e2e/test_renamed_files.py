@@ -52,9 +52,9 @@ def test_a_dvc_yaml_that_was_left_is_a_warning(run: Run, project: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        ("deps: ['https://example.org/a.csv']", "is an address"),
+        ("deps: ['https://example.org/a.csv']", "is a URL"),
         ("deps: [/data/a.csv]", "is not a relative path"),
-        ("outs: [s3://bucket/a]", "is an address"),
+        ("outs: [s3://bucket/a]", "is a URL"),
         ("metrics: [/m.json: {cache: false}]", "is not a relative path"),
         ("wdir: /elsewhere", "is not a relative path"),
         ("deps: [../../elsewhere]", "is outside of the repository"),
@@ -98,7 +98,7 @@ def test_a_frozen_stage_that_is_refused_is_left_alone(run: Run, project: Path) -
 def test_a_removed_key_names_what_takes_its_place(run: Run, project: Path) -> None:
     (project / "dver.yaml").write_text("stages:\n  a:\n    cmd: x\n    live: {results: {html: true}}\n")
     error = run("repro", cwd=project, rc=9).err
-    assert "dver.yaml:4:5: stage 'a': 'live' was removed" in error
+    assert "dver.yaml:4:5: stage 'a': 'live' is no longer supported" in error
     assert "`metrics: [DIR/metrics.json" in error
 
 

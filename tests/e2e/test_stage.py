@@ -115,18 +115,18 @@ def test_what_is_in_the_file_stays_byte_for_byte(run: Run, project: Path) -> Non
     ("args", "rc", "told"),
     [
         (["a", "-o", "other", "x"], 9, "already"),
-        (["b", "-o", "made", "x"], 9, "both make 'made'"),
-        (["b", "-o", "made/in", "x"], 9, "is inside of 'made'"),
-        (["b", "-d", "made", "-o", "raw", "x"], 9, "in a circle"),
+        (["b", "-o", "made", "x"], 9, "have the same output 'made'"),
+        (["b", "-o", "made/in", "x"], 9, "is inside output 'made'"),
+        (["b", "-d", "made", "-o", "raw", "x"], 9, "stages form a cycle"),
         (["b", "-o", "../out", "x"], 9, "outside of the repository"),
-        (["b", "-d", "https://example.org/a", "x"], 9, "is an address"),
+        (["b", "-d", "https://example.org/a", "x"], 9, "is a URL"),
         (["b", "-o", "tracked", "x"], 9, "the pointer 'tracked.dver'"),
         (["b", "-o", "tracked/in", "x"], 9, "the pointer 'tracked.dver'"),
-        (["b", "-o", "folder", "x"], 9, "in which 'folder/tracked' is tracked by itself"),
-        (["a@b", "-o", "out", "x"], 9, "is no name for a stage"),
+        (["b", "-o", "folder", "x"], 9, "contains tracked data: 'folder/tracked'"),
+        (["a@b", "-o", "out", "x"], 9, "invalid stage name"),
         (["b", "--timeout", "soon", "x"], 9, "expected a duration"),
-        (["b", "--resources", "disk=3", "x"], 2, "is no resource"),
-        (["b", "-p", "", "x"], 2, "names no parameter"),
+        (["b", "--resources", "disk=3", "x"], 2, "invalid resource"),
+        (["b", "-p", "", "x"], 2, "missing parameter name"),
         (["b"], 2, "missing argument"),
         (["-o", "out"], 2, "missing"),
     ],
@@ -175,7 +175,7 @@ def test_a_frozen_stage_is_not_run(run: Run, project: Path) -> None:
     run("stage", "add", "a", "-d", "raw", "-o", "out", "cp raw out", cwd=project)
     run("repro", cwd=project)
     run("freeze", "a", cwd=project)
-    assert "frozen already" in run("freeze", "a", cwd=project).err
+    assert "already frozen" in run("freeze", "a", cwd=project).err
     (project / "raw").write_text("other\n")
     run("repro", cwd=project)
     assert (project / "out").read_text() == "raw\n"

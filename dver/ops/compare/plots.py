@@ -93,7 +93,7 @@ def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
     """Write each chart as a PNG file into the folder `to`, and pictures as they are. A chart that cannot be drawn is
     told in the result. Raises as `write_page`."""
     if to.suffix.lower() in (".html", ".htm"):
-        raise UsageError(f"{os.fspath(to)!r} is to be a folder", why="each plot becomes a file of its own")
+        raise UsageError(f"{os.fspath(to)!r} must be a directory", why="each plot becomes its own file")
     taken: set[str] = set()
     contents: dict[str, bytes] = {}
     errors: list[PipelineError] = []
@@ -135,12 +135,12 @@ def _own_folder(folder: Path) -> Path:
     """The folder, made if it is not there; it is ours. Git does not see what is in it."""
     mark = folder / ".gitignore"
     if folder.exists() and not folder.is_dir():
-        raise ConflictError(f"{os.fspath(folder)!r} is no folder", fix="name another place: -o FOLDER")
+        raise ConflictError(f"{os.fspath(folder)!r} is not a directory", fix="choose another directory: -o DIR")
     if folder.is_dir() and any(folder.iterdir()) and not (mark.is_file() and mark.read_bytes() == _OWN):
         raise ConflictError(
-            f"{os.fspath(folder)!r} has files that are not dver's",
-            why="they might be written over",
-            fix=f"name a new folder: -o {quoted(os.fspath(folder / 'plots'))}",
+            f"{os.fspath(folder)!r} contains other files",
+            why="dver could overwrite them",
+            fix=f"choose a new directory: -o {quoted(os.fspath(folder / 'plots'))}",
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(mark, _OWN, durable=False)
@@ -155,7 +155,7 @@ def _refuse_foreign_file(path: Path) -> None:
             if file.read(len(MARK)) == MARK:
                 return
     raise ConflictError(
-        f"{os.fspath(path)!r} is there already, and is no page of plots",
-        why="it would be written over",
-        fix="name another file, or remove it",
+        f"{os.fspath(path)!r} already exists and is not a page of plots",
+        why="dver would overwrite it",
+        fix="choose another file, or remove it",
     )

@@ -109,7 +109,7 @@ def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelin
         if inside is not None:
             raise error_at(
                 out.mark,
-                f"stage {name!r} makes {out.path!r}, in which {repo.layout.shown(inside)!r} is tracked by itself",
-                fix="let it make something else, or only parts of that",
+                f"output {out.path!r} of stage {name!r} contains tracked data: {repo.layout.shown(inside)!r}",
+                fix="use another output, or only parts of the directory",
             )
     refuse_tracked(repo, pipelines.graph, stages)

@@ -136,7 +136,7 @@ class WorkspaceSide:
         try:
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{self._shown(place)!r} is no file")
+                raise UsageError(f"{self._shown(place)!r} is not a file")
             _refuse_large(self._shown(place), status.st_size)
             return read_regular(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -205,7 +205,7 @@ class CommitSide:
         if entry is None:
             raise FileMissingError(f"{self._shown(place)!r} does not exist at {self.name}")
         if entry.kind in (Kind.DIRECTORY, Kind.SYMLINK):
-            raise UsageError(f"{self._shown(place)!r} is no file at {self.name}")
+            raise UsageError(f"{self._shown(place)!r} is not a file at {self.name}")
         _refuse_large(self._shown(place), entry.size)
         with self._explaining(place):
             return self._repo.store.read(entry.oid)
@@ -307,7 +307,7 @@ class CommitSide:
         except MissingObjectError as error:
             raise MissingObjectError(
                 f"the content of {shown!r} at {self.name} is not in the store",
-                why="it was never fetched, or it was removed",
+                why="it was never fetched, or it was collected as garbage",
                 fix=f"dver fetch --rev {quoted(rev)} {quoted(shown)}",
             ) from error
         except CorruptError as error:
@@ -323,9 +323,11 @@ def _refuse_large(shown: str, size: int) -> None:
 
 
 def _too_large(shown: str, size: int) -> UsageError:
-    return UsageError(f"{shown!r} is too large to be looked at", why=f"{size:,} bytes; at most {MAX_SIZE:,} are read")
+    return UsageError(f"{shown!r} is too large", why=f"{size:,} bytes; at most {MAX_SIZE:,} are read")
 
 
 def _refuse_many(shown: str, found: Sequence[str]) -> None:
     if len(found) > MAX_FILES:
-        raise UsageError(f"{shown!r} has too many files", why=f"at most {MAX_FILES:,} are looked at", fix="name some")
+        raise UsageError(
+            f"{shown!r} has too many files", why=f"at most {MAX_FILES:,} are read", fix="name single files"
+        )

@@ -82,7 +82,7 @@ class DvcFiles:
         try:
             listed = [(str(one["relpath"]), str(one["md5"])) for one in json.loads(content)]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise CorruptError(f"DVC's list of {place!r} cannot be read", why=str(error)) from None
+            raise CorruptError(f"the DVC directory listing of {place!r} cannot be read", why=str(error)) from None
         return {os.path.join(place, name): digest for name, digest in listed if _is_hash(digest)}
 
     def _cached(self, place: str, found: str) -> bytes:
@@ -93,13 +93,15 @@ class DvcFiles:
                 with suppress(OSError):
                     content = read_regular(os.path.join(folder, layout, name), self.limit + 1)
                     if len(content) > self.limit:
-                        raise UsageError(f"{place!r} is too large to be looked at", why=f"at most {self.limit:,} bytes")
+                        raise UsageError(f"{place!r} is too large", why=f"at most {self.limit:,} bytes")
                     if digest not in _digests(content):
-                        raise CorruptError(f"DVC's copy of {place!r} is damaged", why=f"its MD5 is not {digest}")
+                        raise CorruptError(
+                            f"the DVC cache has a corrupt copy of {place!r}", why=f"its MD5 is not {digest}"
+                        )
                     return content
         raise MissingObjectError(
-            f"the content of {place!r} is not in DVC's cache",
-            why="a dvc.lock of that commit names it, and dver only reads what DVC has here",
+            f"the content of {place!r} is not in the DVC cache",
+            why="a dvc.lock of that commit records it, and dver reads only local DVC caches",
             fix="dvc fetch --all-commits",
         )
 

@@ -168,5 +168,5 @@ def only_chart(plots: ComparedPlots) -> VegaPlot:
     """The one chart that there is. Raises UsageError where there are none or several."""
     charts = [one for one in plots.plots if isinstance(one, VegaPlot)]
     if len(charts) != 1:
-        raise UsageError(f"there are {len(charts)} charts, and one was expected", fix="name one of them")
+        raise UsageError(f"expected one plot, found {len(charts)}", fix="name one of them")
     return charts[0]

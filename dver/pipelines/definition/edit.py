@@ -39,10 +39,10 @@ def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, 
     file = read_yaml_text(content, name)
     before = file.plain or {}
     if not isinstance(before, dict) or not isinstance(before.get("stages") or {}, dict):
-        raise PipelineError(f"{name}: expected a mapping, in which `stages` is another one")
+        raise PipelineError(f"{name}: expected a mapping with a mapping `stages`")
     stages = before.get("stages") or {}
     if stage in stages and not replace:
-        raise PipelineError(f"there is a stage {stage!r} already in {name}", fix="give another name, or --force")
+        raise PipelineError(f"stage {stage!r} already exists in {name}", fix="choose another name, or use --force")
     new = {stage: definition}
     edits = _replacing(file, stage, new) if stage in stages else _adding(file, new)
     return _edited(content, file, edits, {**before, "stages": {**stages, **new}})
@@ -88,7 +88,7 @@ def _edited(content: bytes, file: YamlText, edits: Sequence[TextEdit], expected:
     except (PipelineError, UnicodeEncodeError) as error:
         raise _by_hand(file, f"the result could not be read: {error}") from None
     if found != expected:
-        raise _by_hand(file, "something else would change its meaning, too")
+        raise _by_hand(file, "the edit would change other parts of the file")
     return changed
 
 
@@ -97,7 +97,7 @@ def _by_hand(file: YamlText, why: str) -> PipelineError:
 
 
 def _taken_from_elsewhere(file: YamlText, stage: str) -> PipelineError:
-    return _by_hand(file, f"stage {stage!r} is taken from elsewhere in the file")
+    return _by_hand(file, f"stage {stage!r} comes from an alias or a merge key")
 
 
 def _stages(file: YamlText) -> YamlEntry:
@@ -180,7 +180,7 @@ def _lines_of(file: YamlText, entry: YamlEntry) -> tuple[int, int]:
     """The first and the last line of an entry in block style."""
     first = file.line(entry.key.start)
     if file.text[file.starts[first] : entry.key.start].strip():
-        raise _by_hand(file, f"there is something else in line {first + 1}")
+        raise _by_hand(file, f"line {first + 1} contains something else")
     return first, file.last_line(entry.end)
 
 

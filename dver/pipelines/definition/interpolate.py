@@ -66,7 +66,7 @@ def substitute(node: Node, variables: Variables, *, command: OptionStyle | None 
 def variable_value(expression: str, variables: Variables, mark: Mark) -> Any:
     """The value of the variable that `expression` names. Raises PipelineError where there is none."""
     if not _PATH.fullmatch(expression):
-        raise error_at(mark, f"${{{expression}}} names no variable", fix="write a name, such as ${model.layers[0]}")
+        raise error_at(mark, f"${{{expression}}} is not a variable", fix="use a name such as ${model.layers[0]}")
     found: Any = variables
     for part in re.split(r"[.\[\]]+", expression.strip().rstrip("]")):
         found = _inside(found, part, expression, mark)
@@ -103,7 +103,7 @@ def _text(node: Node, text: str, variables: Variables, *, command: OptionStyle |
         found = _inserted(variable_value(match[1], variables, node.mark), match[1], node.mark, command=command)
         left -= len(found)
         if left < 0:
-            raise error_at(node.mark, f"a text of more than {MAX_TEXT:,} characters, once its variables are in place")
+            raise error_at(node.mark, f"the text exceeds {MAX_TEXT:,} characters after substitution")
         return found
 
     return Node(_ESCAPED.sub("${", _EXPRESSION.sub(replaced, text)), node.mark)
@@ -118,7 +118,7 @@ def _mapping(
         mark = node.keys.get(key, node.mark)
         name = as_text(substitute(Node(key, mark), variables).value) if "${" in key else key
         if name in values:
-            raise error_at(mark, f"{key!r} becomes {name!r}, which is there already")
+            raise error_at(mark, f"{key!r} becomes {name!r}, which already exists")
         values[name], keys[name] = substitute(one, variables, command=command, whole=whole), mark
     return Node(values, node.mark, keys)
 
@@ -130,12 +130,12 @@ def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
         near = get_close_matches(part, [str(key) for key in found], 1)
         raise error_at(
             mark,
-            f"${{{expression}}}: there is no variable {part!r}",
-            fix=f"did you mean {near[0]!r}?" if near else "define it in `vars`, or in params.yaml",
+            f"${{{expression}}}: variable {part!r} not found",
+            fix=f"did you mean {near[0]!r}?" if near else "define it in `vars` or params.yaml",
         )
     if _is_list(found) and _NUMBER.fullmatch(part.strip()) and -len(found) <= int(part) < len(found):
         return found[int(part)]
-    raise error_at(mark, f"${{{expression}}}: there is no {part!r} in {type_name(found)}")
+    raise error_at(mark, f"${{{expression}}}: {part!r} not found in {type_name(found)}")
 
 
 def _inserted(value: object, expression: str, mark: Mark, *, command: OptionStyle | None) -> str:
@@ -143,7 +143,7 @@ def _inserted(value: object, expression: str, mark: Mark, *, command: OptionStyl
         return as_text(value)
     if command is not None and isinstance(value, Mapping):
         return " ".join(_options(value, "", expression, mark, command))
-    raise error_at(mark, f"${{{expression}}} is {type_name(value)}, which cannot stand inside of text")
+    raise error_at(mark, f"${{{expression}}} is {type_name(value)}, which cannot be inserted into text")
 
 
 def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, style: OptionStyle) -> list[str]:
@@ -157,7 +157,9 @@ def _options(value: Mapping[Any, Any], above: str, expression: str, mark: Mark, 
         elif not _is_list(one):
             found += [f"--{name}", _argument(one)]
         elif any(_is_compound(part) for part in one):
-            raise error_at(mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which no option can say")
+            raise error_at(
+                mark, f"${{{expression}}}: {name!r} is a list of lists or mappings, which cannot become an option"
+            )
         elif style.repeated:
             found += [word for part in one for word in (f"--{name}", _argument(part))]
         else:

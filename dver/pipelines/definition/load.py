@@ -51,7 +51,7 @@ def load_pipeline_file(
     if stages is not None and stages.value is not None:
         for group, node in mapping(stages, "`stages`").items():
             if _NO_NAME.search(group):
-                why = f"{group!r} is no name for a stage"
+                why = f"invalid stage name {group!r}"
                 raise error_at(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
             for stage in loader.stages(group, node, MAX_STAGES - len(made)):
                 made[stage.name] = stage
@@ -82,8 +82,8 @@ class _TextLimit:
         if self.left < 0:
             raise error_at(
                 node.mark,
-                f"stage {name[:80]!r}: all stages come to more than {MAX_TEXT:,} characters",
-                fix="put long values into a file that stages read",
+                f"stage {name[:80]!r}: the stages of this file exceed {MAX_TEXT:,} characters",
+                fix="move long values into a file that the stage reads",
             )
 
 
@@ -129,7 +129,7 @@ class _Loader:
         found = mapping(node, f"stage {name!r}", ("foreach", "do"))
         for key in ("foreach", "do"):
             if key not in found:
-                raise error_at(node.mark, f"stage {name!r} has no `{key}`", fix="`foreach` and `do` belong together")
+                raise error_at(node.mark, f"stage {name!r} has no `{key}`", fix="use `foreach` and `do` together")
         members = dict(_members(found["foreach"], substitute(found["foreach"], self.known, whole=True)))
         _refuse_many(name, found["foreach"], len(members), most)
         for key, known in members.items():
@@ -167,8 +167,8 @@ def _refuse_many(name: str, node: Node, number: int, most: int) -> None:
     if number > most:
         raise error_at(
             node.mark,
-            f"stage {name!r} stands for {number:,} stages, and a file may have {MAX_STAGES:,}",
-            fix="use fewer values, or let one stage handle several of them",
+            f"stage {name!r} expands to {number:,} stages; a file can have at most {MAX_STAGES:,}",
+            fix="use fewer values, or handle several of them in one stage",
         )
 
 
@@ -203,4 +203,4 @@ def _once(key: str, one: Node, named: dict[str, Any], what: str, where: str = ""
     """Name a value; the same twice is one."""
     value = one.plain()
     if named.setdefault(key, value) != value:
-        raise error_at(one.mark, f"{what}: {key!r} is there twice{where}, as {named[key]!r} and as {value!r}")
+        raise error_at(one.mark, f"{what}: duplicate key {key!r}{where} for {named[key]!r} and {value!r}")

@@ -68,7 +68,7 @@ def _params(texts: Sequence[str]) -> list[Any]:
         file, colon, keys = text.rpartition(":")
         names = [key.strip() for key in keys.split(",") if key.strip()]
         if not names and not file:
-            raise UsageError(f"{text!r} names no parameter", fix="write KEY, FILE:KEY, or FILE: for all of a file")
+            raise UsageError(f"missing parameter name in {text!r}", fix="use KEY, FILE:KEY, or FILE: for a whole file")
         known = files.setdefault(file if colon else PARAMS_FILE, {})
         known.update(dict.fromkeys(names))
         if not names:
@@ -95,7 +95,7 @@ def _resources(texts: Sequence[str]) -> Iterator[tuple[str, int | float | str]]:
     for text in (part for one in texts for part in one.split(",")):
         name, equals, value = text.partition("=")
         if name not in _RESOURCES or not equals:
-            raise UsageError(f"{text!r} is no resource", fix="write cpus=2, gpus=1 or memory=8GB")
+            raise UsageError(f"invalid resource {text!r}", fix="use cpus=2, gpus=1 or memory=8GB")
         yield name, _number(value)
 
 

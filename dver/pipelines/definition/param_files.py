@@ -57,7 +57,7 @@ def _parse(content: bytes, name: str) -> Any:
     if len(content) > yaml_tree.MAX_SIZE:
         why = f"{len(content):,} bytes; at most {yaml_tree.MAX_SIZE:,} are read"
         raise PipelineError(f"{name} is too large", why=why)
-    readers: dict[str, Callable[[bytes, str], Any]] = {".json": _json, ".toml": _toml, ".py": _python}
+    readers: dict[str, Callable[[bytes, str], Any]] = {".json": parse_json, ".toml": _toml, ".py": _python}
     values = readers.get(posixpath.splitext(name)[1], _yaml)(content, name)
     yaml_tree.check_depth(values, name)
     return values
@@ -149,7 +149,8 @@ def _yaml(content: bytes, name: str) -> Any:
     return yaml_tree.parse_yaml(content, name).plain()
 
 
-def _json(content: bytes, name: str) -> Any:
+def parse_json(content: bytes, name: str) -> Any:
+    """The value in the JSON file `name`. Raises PipelineError."""
     try:
         return json.loads(content, parse_constant=_CONSTANTS.__getitem__)
     except json.JSONDecodeError as error:

@@ -51,7 +51,7 @@ STAGE_KEYS: Final = (
     "meta",
 )
 REMOVED_KEYS: Final = {
-    "live": "list the files that it stood for: `metrics: [DIR/metrics.json: {cache: false}]` and `plots: [DIR/plots]`",
+    "live": "list its files instead: `metrics: [DIR/metrics.json: {cache: false}]` and `plots: [DIR/plots]`",
 }
 """Keys of stages that older versions of DVC had, and what to write instead."""
 _OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
@@ -63,7 +63,7 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
     """The stage that `node` defines. Raises PipelineError with the place of the mistake."""
     found = mapping(node, f"stage {name!r}", STAGE_KEYS)
     if "cmd" not in found:
-        raise error_at(node.mark, f"stage {name!r} has no `cmd`", fix="say what it runs: `cmd: python train.py`")
+        raise error_at(node.mark, f"stage {name!r} has no `cmd`", fix="add a command: `cmd: python train.py`")
     paths = StagePaths()
     wdir = read_wdir(found, paths)
     if paths.refused is None:
@@ -185,8 +185,9 @@ def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
                 if first is output:
                     yield output
                 elif replace(first, mark=output.mark) != output:
-                    why = f"{what}: {output.path!r} is there twice; first in line {first.mark.line}"
-                    raise error_at(one.mark, why)
+                    raise error_at(
+                        one.mark, f"{what}: duplicate output {output.path!r} (first in line {first.mark.line})"
+                    )
 
 
 def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
@@ -262,8 +263,8 @@ def _environment(node: Node | None) -> dict[str, str | None]:
         pairs = one.value.items() if isinstance(one.value, Mapping) else [(text(one, "`env`"), None)]
         for name, value in pairs:
             if "=" in name or not name:
-                why = f"`env`: {name!r} is no name of a variable"
-                raise error_at(one.mark, why, fix="write `- NAME` or `- NAME: value`")
+                why = f"`env`: {name!r} is not a variable name"
+                raise error_at(one.mark, why, fix="use `- NAME` or `- NAME: value`")
             found[name] = scalar_text(value, "`env`") if value is not None and value.value is not None else None
     return found
 

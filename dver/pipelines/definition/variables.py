@@ -46,8 +46,8 @@ def merge_variables(into: Mapping[str, Any], more: Mapping[str, Any], mark: Mark
         elif found[key] is not value and found[key] != value:  # NaN differs from itself
             raise error_at(
                 mark,
-                f"the variable {above + key!r} has a value already: {found[key]!r}, now {value!r}",
-                fix="give one of them another name",
+                f"variable {above + key!r} is defined twice: as {found[key]!r} and as {value!r}",
+                fix="rename one of them",
             )
     return found
 
@@ -59,7 +59,7 @@ def _add_all(found: dict[str, Any], seen: set[str], listed: Node | None, wdir: s
         raise error_at(listed.mark, f"expected a list of files and mappings, not {listed.kind}")
     for one in listed.value:
         if has_expression(one.value) or (isinstance(one.value, Mapping) and _has_any(one)):
-            raise error_at(one.mark, "no ${…} may stand in `vars`", fix="write the value itself")
+            raise error_at(one.mark, "`vars` cannot contain ${…}", fix="write the value itself")
         if isinstance(one.value, Mapping):
             values = one.plain()
         elif isinstance(one.value, str):
@@ -75,13 +75,13 @@ def _load(text: str, mark: Mark, wdir: str, read: ReadFile, seen: set[str]) -> d
     path = posixpath.normpath(posixpath.join(wdir, name))
     content = read(path)
     if content is None:
-        raise error_at(mark, f"there is no file {path!r}")
+        raise error_at(mark, f"file {path!r} not found")
     seen.add(path)
     values = parse_values(content, path)
     wanted = [key.strip() for key in keys.split(",") if key.strip()]
     for key in wanted:
         if key not in values:
-            raise error_at(mark, f"there is no {key!r} in {path!r}")
+            raise error_at(mark, f"key {key!r} not found in {path!r}")
     return {key: values[key] for key in wanted} if wanted else values
 
 

@@ -32,10 +32,12 @@ def mapping(
         assert known is not None
         if key not in known:
             if key in removed:
-                raise error_at(node.keys.get(key, node.mark), f"{what}: {key!r} was removed", fix=removed[key])
+                raise error_at(
+                    node.keys.get(key, node.mark), f"{what}: {key!r} is no longer supported", fix=removed[key]
+                )
             near = get_close_matches(key, known, 1)
-            fix = f"did you mean {near[0]!r}?" if near else f"it may have: {', '.join(known)}"
-            raise error_at(node.keys.get(key, node.mark), f"{what}: there is no key {key!r}", fix=fix)
+            fix = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            raise error_at(node.keys.get(key, node.mark), f"{what}: unknown key {key!r}", fix=fix)
     return node.value
 
 
@@ -54,7 +56,7 @@ def text(node: Node, what: str) -> str:
         fix = f'put it in quotes: "{node.value}"' if _is_scalar(node) else None
         raise error_at(node.mark, f"{what}: expected text, not {node.kind}", fix=fix)
     if not node.value.strip() or "\0" in node.value:
-        raise error_at(node.mark, f"{what}: expected text, not an empty one")
+        raise error_at(node.mark, f"{what}: expected text, not an empty string")
     return node.value
 
 
@@ -85,14 +87,14 @@ def number(node: Node, what: str) -> float:
     """A number that is finite and not negative."""
     value = node.value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise error_at(node.mark, f"{what}: expected a number from 0 on, not {_shown(node)}")
+        raise error_at(node.mark, f"{what}: expected a number of at least 0, not {_shown(node)}")
     return value
 
 
 def whole_number(node: Node, what: str) -> int:
     """A whole number that is not negative."""
     if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 0:
-        raise error_at(node.mark, f"{what}: expected a whole number from 0 on, not {_shown(node)}")
+        raise error_at(node.mark, f"{what}: expected an integer of at least 0, not {_shown(node)}")
     return node.value
 
 
@@ -134,7 +136,7 @@ class StagePaths:
         """The path, or None."""
         why, fix = None, ""
         if "://" in value:
-            why = f"{value!r} is an address, and stages read and make paths of the project only"
+            why = f"{value!r} is a URL; stages use only files of the project"
             fix = "download it in a stage, or track a copy with `dver add`"
         elif posixpath.isabs(value) or "\0" in value:
             why, fix = f"{value!r} is not a relative path", "write it relative to the directory of dver.yaml"

@@ -105,7 +105,7 @@ def read_yaml_text(content: bytes, name: str) -> YamlText:
         text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
         fix = "save it as UTF-8, or edit it by hand"
-        raise PipelineError(f"{name} cannot be changed", why="it is not in UTF-8", fix=fix) from None
+        raise PipelineError(f"{name} cannot be changed", why="it is not UTF-8", fix=fix) from None
     events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     first = next((event for event in events if isinstance(event, yaml.NodeEvent)), None)
     return YamlText(name, text, None if first is None else _value(text, first, events), plain)

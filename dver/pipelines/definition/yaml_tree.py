@@ -158,7 +158,7 @@ class _Reader:
         root: Node | None = None
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-                raise error_at(self.mark(event), "expected the end: there is one document in a file")
+                raise error_at(self.mark(event), "expected one YAML document per file")
             if isinstance(event, yaml.NodeEvent):
                 root = self.node(event, 0)
         empty = root is None or (root.value is None and root.mark == Mark(self.name, 1, 1))
@@ -177,7 +177,7 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             found = Node(_scalar(event, mark), mark)
         elif event.tag not in (None, "!", f"{_CORE}seq", f"{_CORE}map"):
-            raise error_at(mark, f"the tag {event.tag!r} means nothing here")
+            raise error_at(mark, f"tag {event.tag!r} is not supported")
         elif isinstance(event, yaml.SequenceStartEvent):
             found = Node(tuple(self.node(one, depth + 1) for one in self.until(yaml.SequenceEndEvent)), mark)
         else:
@@ -193,7 +193,7 @@ class _Reader:
 
     def alias(self, anchor: str, mark: Mark) -> Node:
         if anchor not in self.anchors:
-            raise error_at(mark, f"`*{anchor}` stands for nothing that ended before it")
+            raise error_at(mark, f"undefined alias `*{anchor}`")
         found, size = self.anchors[anchor]
         self.count(size, mark)
         return found
@@ -201,7 +201,7 @@ class _Reader:
     def count(self, more: int, mark: Mark) -> None:
         self.size += more
         if self.size > MAX_NODES:
-            raise error_at(mark, f"too many values: at most {MAX_NODES:,}, each alias counted as what it stands for")
+            raise error_at(mark, f"too many values: at most {MAX_NODES:,}, counting what aliases expand to")
 
     def mapping(self, mark: Mark, depth: int) -> Node:
         import yaml
@@ -216,7 +216,7 @@ class _Reader:
                 merged += self.merged(value)
                 continue
             if key in values:
-                raise error_at(self.mark(event), f"{key!r} is there twice; first in line {keys[key].line}")
+                raise error_at(self.mark(event), f"duplicate key {key!r} (first in line {keys[key].line})")
             values[key], keys[key] = value, self.mark(event)
         for one in merged:
             assert isinstance(one.value, Mapping)
@@ -236,7 +236,7 @@ class _Reader:
         import yaml
 
         if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None:
-            raise error_at(self.mark(event), "a key that is not text")
+            raise error_at(self.mark(event), "expected text as a key")
         value = _scalar(event, self.mark(event))
         return value if isinstance(value, str) else str(event.value), _is_plain(event)
 
@@ -256,7 +256,7 @@ def _scalar(event: yaml.ScalarEvent, mark: Mark) -> Scalar:
     value = _resolved(text, mark)
     tags = {int: "int", float: "float", bool: "bool", type(None): "null"}
     if event.tag != _CORE + tags.get(type(value), "str"):
-        raise error_at(mark, f"the tag {event.tag!r} means nothing here")
+        raise error_at(mark, f"tag {event.tag!r} is not supported")
     return value
 
 
@@ -268,7 +268,7 @@ def _resolved(text: str, mark: Mark) -> Scalar:
         return _BOOLS[text]
     if _INT.fullmatch(text):
         if len(text) > _DIGITS:
-            raise error_at(mark, f"a number of more than {_DIGITS} digits")
+            raise error_at(mark, f"numbers can have at most {_DIGITS} digits")
         digits = text.lstrip("-+").replace("_", "")
         base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10)
         number = int(digits[2:] if base != 10 else digits, base) if digits[2:] or base == 10 else 0

@@ -118,30 +118,28 @@ def _claim(stages: Mapping[Address, Stage], producers: dict[str, Address], addre
     place = worktree_path(address.folder, out.path, out.mark)
     if place == ".":
         raise error_at(
-            out.mark, f"stage {str(address)!r} makes the repository itself", fix="name a file or folder in it"
+            out.mark,
+            f"the output of stage {str(address)!r} is the repository itself",
+            fix="use a file or directory in it",
         )
     other = producers.setdefault(place, address)
     if other != address:
         raise error_at(
             out.mark,
-            f"stages {str(other)!r} and {str(address)!r} both make {place!r}",
-            fix=f"let one of them make it; the other is in {stages[other].mark}",
+            f"stages {str(other)!r} and {str(address)!r} have the same output {place!r}",
+            fix=f"remove it from one of them; the other is at {stages[other].mark}",
         )
 
 
 def _refuse_nested(stages: Mapping[Address, Stage], producers: Mapping[str, Address]) -> None:
-    for place, address in producers.items():
-        for above in _parents(place):
-            if above in producers:
-                out = next(
-                    one for one in stages[address].outs if worktree_path(address.folder, one.path, one.mark) == place
-                )
-                raise error_at(
-                    out.mark,
-                    f"{place!r}, which stage {str(address)!r} makes, is inside of {above!r}, "
-                    f"which stage {str(producers[above])!r} makes",
-                    fix="let them be beside each other",
-                )
+    for path, address in producers.items():
+        above = next((one for one in _parents(path) if one in producers), None)
+        if above is not None:
+            outs = {worktree_path(address.folder, one.path, one.mark): one for one in stages[address].outs}
+            inner, outer = (f"{one!r} of stage {str(producers[one])!r}" for one in (path, above))
+            raise error_at(
+                outs[path].mark, f"output {inner} is inside output {outer}", fix="move one of them out of the other"
+            )
 
 
 def _parents(place: str) -> Iterator[str]:
@@ -213,7 +211,7 @@ def _upstream(address: Address, stage: Stage, made: OutputIndex) -> tuple[Addres
         place = worktree_path(address.folder, one.path, one.mark)
         for other in made.of(place):
             if other == address:
-                raise error_at(one.mark, f"stage {str(address)!r} reads {one.path!r}, which it makes itself")
+                raise error_at(one.mark, f"stage {str(address)!r} depends on its own output {one.path!r}")
             found[other] = None
     return tuple(found)
 
@@ -246,9 +244,9 @@ def _sorted(stages: Mapping[Address, Stage], upstream: Mapping[Address, Sequence
 
 
 def _cycle(stages: Mapping[Address, Stage], path: Sequence[Address], again: Address) -> PipelineError:
-    circle = [*path[path.index(again) :], again]
+    cycle = [*path[path.index(again) :], again]
     return PipelineError(
-        "stages depend on each other in a circle: " + " needs ".join(str(one) for one in circle),
-        why=f"none of them could be run first; the first is in {stages[again].mark}",
-        fix="take one of the dependencies away",
+        "stages form a cycle: " + " -> ".join(map(str, cycle)),
+        why=f"no stage can run first; the first one is at {stages[again].mark}",
+        fix="remove one of the dependencies",
     )

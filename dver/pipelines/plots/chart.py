@@ -83,7 +83,7 @@ def series_of(definition: PlotDefinition, rev: str, files: Mapping[str, Sequence
     if len(xs) > 1 and len(xs) != len(pairs):
         raise PipelineError(
             f"{definition.name!r} has {len(xs)} columns for x and {len(pairs)} for y",
-            fix="give one for x, or as many as for y",
+            fix="use one x column, or as many as y columns",
         )
     found = []
     for at, (place, name) in enumerate(pairs):
@@ -91,8 +91,8 @@ def series_of(definition: PlotDefinition, rev: str, files: Mapping[str, Sequence
         x_place, x = xs[at if len(xs) > 1 else 0] if xs else (place, definition.x)
         x_rows = rows if x is None else _with_column(files, x_place, x)
         if len(x_rows) != len(rows):
-            why = f"they have {len(x_rows):,} and {len(rows):,} rows"
-            raise PipelineError(f"{x!r} of {x_place!r} does not go with {name!r} of {place!r}", why=why)
+            why = f"the files have {len(x_rows):,} and {len(rows):,} rows"
+            raise PipelineError(f"column {x!r} of {x_place!r} does not match column {name!r} of {place!r}", why=why)
         found.append(Series(rev, place, x, name, rows, x_rows))
     return found
 
@@ -104,9 +104,9 @@ def _chosen(columns: PlotColumns, files: Mapping[str, Sequence[Row]]) -> Sequenc
 def _with_column(files: Mapping[str, Sequence[Row]], place: str, name: str) -> Sequence[Row]:
     rows = files.get(place)
     if rows is None:
-        raise PipelineError(f"there is no {place!r} to take {name!r} from")
+        raise PipelineError(f"file {place!r} with column {name!r} not found")
     if not any(name in row for row in rows):
-        raise PipelineError(f"{place!r} has no column {name!r}", fix=f"it has: {', '.join(map(str, rows[0]))}")
+        raise PipelineError(f"{place!r} has no column {name!r}", fix=f"its columns: {', '.join(map(str, rows[0]))}")
     return rows
 
 

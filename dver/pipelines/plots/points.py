@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 import re
@@ -13,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition import yaml_tree
-from dver.pipelines.definition.yaml_tree import type_name
+from dver.pipelines.definition.param_files import parse_json
+from dver.pipelines.definition.yaml_tree import check_depth, parse_yaml, type_name
 
 Row = dict[str, Any]
 
@@ -37,16 +36,16 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
     if suffix in (".csv", ".tsv"):
         return _separated(content, name, "," if suffix == ".csv" else "\t", header=header)
     if suffix == ".json":
-        values = _json(content, name)
+        values = parse_json(content, name)
     elif suffix in (".yaml", ".yml"):
-        values = yaml_tree.parse_yaml(content, name).plain()
+        values = parse_yaml(content, name).plain()
     else:
-        fix = f"name it after what it is: {', '.join(sorted(DATA))}"
-        raise PipelineError(f"{name} cannot be plotted", why="its name does not say what it is", fix=fix)
-    yaml_tree.check_depth(values, name)
+        fix = f"rename it to end in one of {', '.join(sorted(DATA))}"
+        raise PipelineError(f"{name} cannot be plotted", why="its suffix is unknown", fix=fix)
+    check_depth(values, name)
     rows = _beside(_lists(values))
     if not rows:
-        why = f"expected a list of mappings, not {type_name(values)} without one"
+        why = f"expected a list of mappings in it, found {type_name(values)} without one"
         raise PipelineError(f"{name} has no data points", why=why)
     return [{key: _plain(one) for key, one in row.items()} for row in rows]
 
@@ -67,13 +66,13 @@ def _separated(content: bytes, name: str, separator: str, *, header: bool) -> li
         csv.field_size_limit(_FIELD_SIZE)
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if line]
     except UnicodeDecodeError as error:
-        raise PipelineError(f"{name} is no text", why=f"byte {error.start} is not UTF-8") from None
+        raise PipelineError(f"{name} is not text", why=f"byte {error.start} is not UTF-8") from None
     except csv.Error as error:
         raise PipelineError(f"{name} cannot be read", why=str(error)) from None
     named = lines.pop(0) if header and lines else [""] * max(map(len, lines), default=0)
     names = [one or str(at) for at, one in enumerate(named)]
     if not lines:
-        raise PipelineError(f"{name} has no data points", why="it has no lines but that of its columns' names")
+        raise PipelineError(f"{name} has no data points", why="it has only a header line")
     columns = {
         column: _typed([line[at] if at < len(line) else "" for line in lines]) for at, column in enumerate(names)
     }
@@ -98,15 +97,6 @@ def _number(text: str) -> int | float | None:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _json(content: bytes, name: str) -> Any:
-    try:
-        return json.loads(content)
-    except json.JSONDecodeError as error:
-        raise PipelineError(f"{name}:{error.lineno}:{error.colno}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
 
 
 def _lists(values: Any) -> Iterator[list[Mapping[str, Any]]]:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
+from dver.pipelines.definition.param_files import parse_json
 from dver.pipelines.definition.yaml_tree import check_depth, type_name
 from dver.pipelines.plots.chart import REV, SERIES, Chart
 
@@ -57,18 +58,13 @@ _DROP: Final = object()
 
 def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
     """The user's template `name`. Raises PipelineError for what is none."""
-    try:
-        found = json.loads(content)
-    except json.JSONDecodeError as error:
-        raise PipelineError(f"{name}:{error.lineno}:{error.colno}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise PipelineError(f"{name} cannot be read", why=str(error)) from None
+    found = parse_json(content, name)
     check_depth(found, name)
     if not isinstance(found, dict):
         raise PipelineError(f"{name}: expected a mapping, not {type_name(found)}")
     if "DATA" not in [name for _, name in _ANCHOR.findall(content.decode("utf-8", "replace"))]:
-        fix = 'write "data": {"values": "<DVER_DATA>"} in it'
-        raise PipelineError(f"{name} has no place for the data", fix=fix)
+        fix = 'add "data": {"values": "<DVER_DATA>"}'
+        raise PipelineError(f"{name} has no anchor for the data", fix=fix)
     return found
 
 
@@ -76,8 +72,8 @@ def built_in(name: str) -> Mapping[str, Any]:
     """The built-in template `name`. Raises PipelineError for an unknown name."""
     if name not in BUILT_IN:
         near = get_close_matches(name, BUILT_IN, 1)
-        known = f"there are {', '.join(BUILT_IN)}, and those in .dver/plots/"
-        raise PipelineError(f"there is no template {name!r}", fix=f"did you mean {near[0]!r}?" if near else known)
+        known = f"built-in templates: {', '.join(BUILT_IN)}; your own are in .dver/plots/"
+        raise PipelineError(f"unknown template {name!r}", fix=f"did you mean {near[0]!r}?" if near else known)
     template: dict[str, Any] = json.loads(
         files("dver.pipelines.plots").joinpath("vega_lite", f"{name}.json").read_bytes()
     )

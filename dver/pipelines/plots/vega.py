@@ -49,6 +49,6 @@ def _engine() -> Any:
         import vl_convert
     except ImportError as error:
         raise RepositoryError(
-            "charts need the package vl-convert-python", why="it is not installed", fix="pip install 'dver[plots]'"
+            "plots need the package vl-convert-python", why="it is not installed", fix="pip install 'dver[plots]'"
         ) from error
     return vl_convert

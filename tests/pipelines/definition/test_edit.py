@@ -132,7 +132,7 @@ def test_a_stage_takes_the_place_of_another_with_its_own_lines_only() -> None:
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
-    with pytest.raises(PipelineError, match="a stage 'a' already"):
+    with pytest.raises(PipelineError, match="stage 'a' already exists"):
         added("stages:\n  a: {cmd: x}\n", "a")
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_replaced_safely_is_left_alone(text: str) -> None:
 def test_what_is_no_utf8_is_left_alone() -> None:
     with pytest.raises(PipelineError, match="cannot be changed") as raised:
         add_stage("stages: {}\n".encode("utf-16"), "a", NEW, name="dver.yaml")
-    assert raised.value.why == "it is not in UTF-8"
+    assert raised.value.why == "it is not UTF-8"
 
 
 FROZEN = [

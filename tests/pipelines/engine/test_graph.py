@@ -110,18 +110,18 @@ def test_all_that_depends_on_a_stage_is_reached() -> None:
 @pytest.mark.parametrize(
     ("stages", "told"),
     [
-        ({"a": ([], ["x"]), "b": ([], ["./x"])}, "stages 'a' and 'b' both make 'x'"),
-        ({"a": ([], ["x"]), "b": ([], ["x/y/z"])}, "'x/y/z', which stage 'b' makes, is inside of 'x', which stage 'a'"),
-        ({"a": ([], ["x/y"]), "b": ([], ["x"])}, "'x/y', which stage 'a' makes, is inside of 'x', which stage 'b'"),
+        ({"a": ([], ["x"]), "b": ([], ["./x"])}, "stages 'a' and 'b' have the same output 'x'"),
+        ({"a": ([], ["x"]), "b": ([], ["x/y/z"])}, "output 'x/y/z' of stage 'b' is inside output 'x' of stage 'a'"),
+        ({"a": ([], ["x/y"]), "b": ([], ["x"])}, "output 'x/y' of stage 'a' is inside output 'x' of stage 'b'"),
         ({"a": ([], ["../x"])}, "'../x' is outside of the repository"),
         ({"a": (["../x"], [])}, "'../x' is outside of the repository"),
-        ({"a": ([], ["."])}, "stage 'a' makes the repository itself"),
-        ({"a": (["x/y"], ["x"])}, "stage 'a' reads 'x/y', which it makes itself"),
-        ({"a": (["*.csv"], ["x.csv"])}, "stage 'a' reads '*.csv', which it makes itself"),
-        ({"a": (["y"], ["x"]), "b": (["x"], ["y"])}, "in a circle: a needs b needs a"),
+        ({"a": ([], ["."])}, "the output of stage 'a' is the repository itself"),
+        ({"a": (["x/y"], ["x"])}, "stage 'a' depends on its own output 'x/y'"),
+        ({"a": (["*.csv"], ["x.csv"])}, "stage 'a' depends on its own output '*.csv'"),
+        ({"a": (["y"], ["x"]), "b": (["x"], ["y"])}, "stages form a cycle: a -> b -> a"),
         (
             {"z": (["c"], []), "a": (["c"], ["x"]), "b": (["x"], ["y"]), "c": (["y"], ["c"])},
-            "c needs b needs a needs c",
+            "c -> b -> a -> c",
         ),
     ],
 )

@@ -118,7 +118,7 @@ def test_x_may_come_from_another_file() -> None:
     (definition,) = defined("plots: [joined: {x: {a.csv: time}, y: {b.csv: value}}]")
     files: Files = {"a.csv": [{"time": 1}, {"time": 2}], "b.csv": [{"value": 3}, {"value": 4}]}
     assert xy(drawn(definition, v1=files)) == [("v1", 1, 3), ("v1", 2, 4)]
-    with pytest.raises(PipelineError, match="does not go with"):
+    with pytest.raises(PipelineError, match="does not match column"):
         series_of(definition, "v1", {**files, "a.csv": [{"time": 1}]})
 
 
@@ -135,7 +135,7 @@ def test_each_y_may_have_an_x_of_its_own() -> None:
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(PipelineError, match="no column 'nope'") as caught:
         series_of(plot_of_file("a.csv", PlotStyle(y="nope")), "v1", {"a.csv": LOSS})
-    assert caught.value.fix == "it has: step, loss, acc"
+    assert caught.value.fix == "its columns: step, loss, acc"
 
 
 @pytest.mark.parametrize("name", ["rev", "filename", "field", "dver_series"])

@@ -96,7 +96,7 @@ def test_what_is_no_template_is_refused_by_name(content: bytes) -> None:
 
 
 def test_a_template_that_does_not_exist_is_named_with_the_nearest() -> None:
-    with pytest.raises(PipelineError, match="no template 'confusoin'") as caught:
+    with pytest.raises(PipelineError, match="unknown template 'confusoin'") as caught:
         built_in("confusoin")
     assert caught.value.fix == "did you mean 'confusion'?"
     with pytest.raises(PipelineError) as caught:

@@ -18,21 +18,21 @@ from dver.repo import Repository
 @options.command(
     examples=[
         ("dver dag", "Draw all stages."),
-        ("dver dag --outs model.bin", "From what outputs model.bin is made."),
-        ("dver dag --mermaid", "Text for a README that draws Mermaid."),
+        ("dver dag --outs model.bin", "Draw the outputs that model.bin depends on."),
+        ("dver dag --mermaid", "Print a Mermaid diagram for a README."),
     ]
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
-@click.option("--outs", is_flag=True, help="Draw what stages make, instead of stages.")
-@click.option("--full", is_flag=True, help="Draw each stage of a foreach or matrix by itself.")
-@click.option("--mermaid", is_flag=True, help="Print it for Mermaid.")
-@click.option("--dot", is_flag=True, help="Print it for Graphviz.")
+@click.option("--outs", is_flag=True, help="Draw outputs instead of stages.")
+@click.option("--full", is_flag=True, help="Draw each stage of a foreach or matrix.")
+@click.option("--mermaid", is_flag=True, help="Print Mermaid source.")
+@click.option("--dot", is_flag=True, help="Print Graphviz source.")
 @click.pass_obj
 def command(ctx: Context, *, targets: tuple[str, ...], outs: bool, full: bool, mermaid: bool, dot: bool) -> None:
     """Draw the graph of stages.
 
-    TARGET is a stage or an output; it is drawn with all that it depends on. The stages of a foreach or matrix are one
-    box, with their number. What does not fit into the width of the terminal is drawn as an indented tree.
+    TARGET is a stage or an output; it is drawn with its upstream stages. The stages of a foreach or matrix share a box
+    with their number. A graph that is too wide for the terminal is drawn as an indented tree.
     """
     with Repository.open(ctx.cwd) as repo:
         diagram = dag(repo, targets, cwd=ctx.cwd, outs=outs, full=full)

@@ -12,18 +12,18 @@ from dver.ops.run.freeze import freeze
 from dver.repo import Repository
 
 
-@options.command(acts=True, examples=[("dver freeze prepare", "Run prepare no more, whatever changes.")])
+@options.command(acts=True, examples=[("dver freeze prepare", "Skip prepare, whatever changes.")])
 @click.argument("stages", nargs=-1, required=True, metavar="STAGE...")
 @click.pass_obj
 def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
     """Freeze stages so that repro skips them.
 
-    Writes `frozen: true` into dver.yaml; the text that is there stays as it is. A foreach or matrix is frozen whole.
+    Adds `frozen: true` to dver.yaml; the rest of the file stays as it is. A foreach or matrix is frozen as a whole.
     """
     with Repository.open(ctx.cwd) as repo:
         changed = freeze(repo, stages, cwd=ctx.cwd, frozen=True)
         for one in changed:
             ctx.say(f"frozen: {terminal.printable(str(one))}")
         if not changed:
-            ctx.note("nothing changed: they are frozen already")
+            ctx.note("nothing changed: already frozen")
         print_staged(ctx, repo)

@@ -20,31 +20,31 @@ from dver.repo import Repository
 
 @options.group(
     examples=[
-        ("dver stage add train -d data -p lr -o model.bin python train.py", "A stage that makes model.bin."),
-        ("dver stage list", "What stages there are."),
-        ("dver stage remove train", "Take a stage out."),
+        ("dver stage add train -d data -p lr -o model.bin python train.py", "Add a stage with output model.bin."),
+        ("dver stage list", "List all stages."),
+        ("dver stage remove train", "Remove a stage."),
     ]
 )
 def command() -> None:
     """Add, list and remove stages.
 
-    A stage is a command with all that it reads and makes; `dver repro` runs those that are out of date.
+    A stage is a command with its dependencies and outputs. `dver repro` runs the stages that are out of date.
     """
 
 
 @command.command(
     name="list",
     examples=[
-        ("dver stage list", "All stages, with what they make."),
-        ("dver stage list --names-only train", "The stages of a foreach or matrix."),
+        ("dver stage list", "List all stages with their outputs."),
+        ("dver stage list --names-only train", "List the stages of a foreach or matrix."),
     ],
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
-@click.option("--names-only", is_flag=True, help="Print nothing but names.")
+@click.option("--names-only", is_flag=True, help="Print only names.")
 @options.json_option
 @click.pass_obj
 def list_command(ctx: Context, *, targets: tuple[str, ...], names_only: bool, as_json: bool) -> None:
-    """List stages: all, or those that TARGET means."""
+    """List all stages, or those that TARGET selects."""
     with Repository.open(ctx.cwd) as repo:
         found = stage.list_stages(repo, targets, cwd=ctx.cwd)
     if as_json:
@@ -61,8 +61,8 @@ def list_command(ctx: Context, *, targets: tuple[str, ...], names_only: bool, as
 @command.command(
     name="remove",
     examples=[
-        ("dver stage remove train", "Take the stage out of dver.yaml and dver.lock."),
-        ("dver stage remove train evaluate", "Two stages at once."),
+        ("dver stage remove train", "Remove the stage from dver.yaml and dver.lock."),
+        ("dver stage remove train evaluate", "Remove two stages."),
     ],
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -70,8 +70,8 @@ def list_command(ctx: Context, *, targets: tuple[str, ...], names_only: bool, as
 def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
     """Remove stages from dver.yaml and dver.lock.
 
-    NAME is a stage, or a foreach or matrix with all its stages. What it made stays in the workspace and is no longer
-    tracked. Comments stay in dver.yaml.
+    NAME is a stage, or a foreach or matrix with all its stages. Outputs stay in the workspace, untracked. Comments stay
+    in dver.yaml.
     """
     with Repository.open(ctx.cwd) as repo:
         removed = stage.remove(repo, names, cwd=ctx.cwd)
@@ -87,8 +87,8 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
         print_staged(ctx, repo)
 
 
-class _Add(options.Command):
-    """Takes the name of the stage before the options, which the command that it runs comes after."""
+class _AddCommand(options.Command):
+    """`stage add NAME [OPTIONS] COMMAND...`: the name comes before the options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-"):
@@ -98,35 +98,42 @@ class _Add(options.Command):
 
 @command.command(
     name="add",
-    cls=_Add,
+    cls=_AddCommand,
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
     options_metavar="NAME [OPTIONS]",
     examples=[
-        ("dver stage add prepare -d raw -o clean python clean.py raw clean", "It reads raw, and makes clean."),
-        ("dver stage add train -p lr -d clean -o net -M score.json 'python train.py > log'", "With a parameter."),
-        ("dver stage add train -f --timeout 2h -o net python train.py", "Instead of the one that is there."),
+        ("dver stage add prepare -d raw -o clean python clean.py raw clean", "Read raw and write clean."),
+        (
+            "dver stage add train -p lr -d clean -o net -M score.json 'python train.py > log'",
+            "Depend on a parameter; track the score with Git.",
+        ),
+        ("dver stage add train -f --timeout 2h -o net python train.py", "Replace an existing stage."),
     ],
 )
 @click.argument("cmd", nargs=-1, type=click.UNPROCESSED, required=True, metavar="COMMAND...")
-@click.option("-n", "--name", help="The name of the stage, instead of the first argument.")
-@click.option("-d", "--deps", multiple=True, metavar="PATH", help="A file, directory or pattern that it reads.")
-@click.option("-p", "--params", multiple=True, metavar="[FILE:]KEY,...", help="Parameters; FILE: for all of a file.")
-@click.option("-o", "--outs", multiple=True, metavar="PATH", help="A file or directory that it makes.")
-@click.option("-O", "--outs-no-cache", multiple=True, metavar="PATH", help="An output that is left to Git.")
-@click.option("--outs-persist", multiple=True, metavar="PATH", help="An output that is kept for the next run.")
-@click.option("--outs-persist-no-cache", multiple=True, metavar="PATH", help="Both.")
-@click.option("-m", "--metrics", multiple=True, metavar="PATH", help="A file of metrics that it makes.")
-@click.option("-M", "--metrics-no-cache", multiple=True, metavar="PATH", help="Metrics that are left to Git.")
-@click.option("--plots", multiple=True, metavar="PATH", help="A plot, or data for one, that it makes.")
-@click.option("--plots-no-cache", multiple=True, metavar="PATH", help="A plot that is left to Git.")
-@click.option("-w", "--wdir", metavar="DIR", help="Where it runs; all paths are relative to it.")
-@click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="An environment variable that counts.")
-@click.option("--resources", multiple=True, metavar="NAME=AMOUNT", help="What it takes: cpus=2, gpus=1, memory=8GB.")
-@click.option("--retry", type=click.IntRange(min=0), default=0, metavar="N", help="How often to try again.")
-@click.option("--timeout", metavar="TIME", help="How long an attempt may take: 90s, 30m, 1h30m.")
-@click.option("--always-changed", is_flag=True, help="Run it every time.")
-@click.option("--desc", metavar="TEXT", help="What it is for.")
-@click.option("-f", "--force", is_flag=True, help="Replace the stage of that name.")
+@click.option("-n", "--name", help="Set the name of the stage, instead of the first argument.")
+@click.option("-d", "--deps", multiple=True, metavar="PATH", help="Add a dependency: file, directory or pattern.")
+@click.option(
+    "-p", "--params", multiple=True, metavar="[FILE:]KEY,...", help="Add parameters (FILE: adds a whole file)."
+)
+@click.option("-o", "--outs", multiple=True, metavar="PATH", help="Add an output file or directory.")
+@click.option("-O", "--outs-no-cache", multiple=True, metavar="PATH", help="Add an output that Git tracks.")
+@click.option("--outs-persist", multiple=True, metavar="PATH", help="Add an output that stays for the next run.")
+@click.option(
+    "--outs-persist-no-cache", multiple=True, metavar="PATH", help="Add an output that Git tracks and that stays."
+)
+@click.option("-m", "--metrics", multiple=True, metavar="PATH", help="Add a metrics file.")
+@click.option("-M", "--metrics-no-cache", multiple=True, metavar="PATH", help="Add a metrics file that Git tracks.")
+@click.option("--plots", multiple=True, metavar="PATH", help="Add a plot: image or data file.")
+@click.option("--plots-no-cache", multiple=True, metavar="PATH", help="Add a plot that Git tracks.")
+@click.option("-w", "--wdir", metavar="DIR", help="Run in DIR; all paths are relative to it.")
+@click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="Add an environment variable as a dependency.")
+@click.option("--resources", multiple=True, metavar="NAME=AMOUNT", help="Reserve cpus=2, gpus=1 or memory=8GB.")
+@click.option("--retry", type=click.IntRange(min=0), default=0, metavar="N", help="Retry a failed command N times.")
+@click.option("--timeout", metavar="TIME", help="Limit each attempt: 90s, 30m, 1h30m.")
+@click.option("--always-changed", is_flag=True, help="Run the stage on every repro.")
+@click.option("--desc", metavar="TEXT", help="Describe the stage.")
+@click.option("-f", "--force", is_flag=True, help="Replace an existing stage.")
 @click.pass_obj
 def add_command(
     ctx: Context,
@@ -146,11 +153,10 @@ def add_command(
     force: bool,
     **outs: tuple[str, ...],
 ) -> None:
-    """Add a stage to the dver.yaml of this folder.
+    """Add a stage to dver.yaml in the current directory.
 
-    The first argument is its NAME, then come options, then the COMMAND that it runs: one argument for the shell, or a
-    program and its arguments. The text that is in dver.yaml stays as it is, comments and all; with a mistake, such as
-    two stages that make one file, nothing is written. Nothing is run.
+    COMMAND is one argument for the shell, or a program with its arguments. The rest of dver.yaml stays as it is,
+    comments included. Nothing is written if the stages would be invalid, and nothing is run.
     """
     if name is None:
         name, *rest = cmd
@@ -172,7 +178,7 @@ def add_command(
     with Repository.open(ctx.cwd) as repo:
         added = stage.add(repo, new, cwd=ctx.cwd, force=force)
         warn_about_secrets(ctx, added.secrets)
-        ctx.say(f"stage {terminal.printable(name)} is in {path_text(repo, added.path)}; `dver repro` runs it")
+        ctx.say(f"added stage {terminal.printable(name)} to {path_text(repo, added.path)}; `dver repro` runs it")
         print_staged(ctx, repo)
 
 
@@ -186,7 +192,7 @@ _MADE = {
     "plots": NewOutput("", OutputRole.PLOTS),
     "plots_no_cache": NewOutput("", OutputRole.PLOTS, cache=False),
 }
-"""What the options for outputs mean."""
+"""The output that each option adds."""
 
 
 def _new(paths: tuple[str, ...], like: NewOutput) -> list[NewOutput]:
@@ -194,25 +200,24 @@ def _new(paths: tuple[str, ...], like: NewOutput) -> list[NewOutput]:
 
 
 def _shell_command(args: tuple[str, ...]) -> str:
-    """One argument is for the shell as it is; several are a program and its arguments."""
+    """One argument is a shell command; several are a program with its arguments."""
     import shlex
 
     if not args:
-        raise UsageError("no command is given", fix="write it after the name and the options")
+        raise UsageError("missing command", fix="add it after the name and the options")
     text = args[0] if len(args) == 1 else shlex.join(args)
     if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise UsageError("the command is not in UTF-8", why="dver.yaml is", fix="write the name of a file in UTF-8")
+        raise UsageError("the command is not UTF-8", why="dver.yaml is UTF-8", fix="use file names in UTF-8")
     return text
 
 
 def _described(one: ListedStage) -> str:
     if one.stage.desc:
         return terminal.printable(one.stage.desc)
-    made = [out.path for out in one.stage.outs if out.role is OutputRole.OUT]
-    told = [out.path for out in one.stage.outs if out.role is not OutputRole.OUT]
     parts = ["frozen"] if one.stage.frozen else []
-    for verb, paths in (("makes", made), ("tells", told)):
-        parts += [f"{verb} {', '.join(map(terminal.printable, paths))}"] if paths else []
+    for role in OutputRole:
+        paths = [terminal.printable(out.path) for out in one.stage.outs if out.role is role]
+        parts += [f"{role.value}: {', '.join(paths)}"] if paths else []
     return "; ".join(parts)
 
 
