@@ -1,4 +1,4 @@
-"""Getting the data of targets from the remotes that it is on: the step that `fetch` and `pull` share."""
+"""Downloads of tracked data and run cache entries, for `fetch`, `pull`, Git hooks and runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dver.tracking.revision_scope import by_remote
 from dver.tracking.targets import Target
 
 
-def get_targets(
+def download_targets(
     repo: Repository,
     targets: Sequence[Target],
     *,
@@ -28,23 +28,23 @@ def get_targets(
     damaged: Collection[Oid] = (),
     progress: Progress = SILENT,
 ) -> tuple[DownloadResult, ...]:
-    """Get into the store what `targets` need and it lacks. `remote` replaces the default one.
+    """Download the data of `targets` that the store does not have. `remote` replaces the default remote.
 
-    A dry run gets only the directories that it has to know. `damaged` are objects whose copy in the store is bad. What
-    could not be had is in the results.
+    A dry run downloads only directory listings. Objects in `damaged` are downloaded again: their copy in the store is
+    bad. The results list what is missing or damaged on the remotes.
     """
-    if not damaged and not _lacking(repo, targets):
+    if not damaged and _is_complete(repo, targets):
         return ()
     guard = GcGuard(repo.store)
     download = partial(_download, repo, jobs=jobs, dry_run=dry_run, damaged=damaged, progress=progress)
     got = tuple(download(name, group) for name, group in by_remote(repo, targets, remote).items())
-    # A gc beside it may have seen some of it before what leads there.
+    # A gc at the same time may have seen these objects before the trees that name them.
     guard.recheck(target.tracked.ref.key for target in targets)
     return got
 
 
-def get_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = None) -> DownloadResult:
-    """Get all that `remote`, or the default one, knows of runs and that is new here. Raises RemoteError."""
+def download_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = None) -> DownloadResult:
+    """Download the run cache entries that are new on `remote`, or on the default remote. Raises RemoteError."""
     name = remote or repo.remotes.settings().name
     catalog = repo.remotes.catalog(name, jobs=jobs)
     catalog.refresh()
@@ -52,10 +52,10 @@ def get_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = 
     return DownloadResult(name, catalog.storage.url, runs=received.runs, damaged_runs=received.damaged)
 
 
-def _lacking(repo: Repository, targets: Sequence[Target]) -> bool:
-    """Is anything not known to be here? Then no remote has to be configured, either."""
+def _is_complete(repo: Repository, targets: Sequence[Target]) -> bool:
+    """Does the store have everything? Then not even a remote has to be configured."""
     oids = {target.tracked.pointer.oid for target in targets}
-    return bool(oids - repo.store.index.complete(oids))
+    return oids <= repo.store.index.complete(oids)
 
 
 def _download(

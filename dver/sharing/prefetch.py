@@ -1,4 +1,4 @@
-"""Downloading what a checkout will need before anything is changed, so that it is done as a whole or not begun."""
+"""Downloads before a checkout: a checkout starts only when the store has everything that it needs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from dver.tracking.directory_listings import fetch_directories
 from dver.workspace.files.plan import CheckoutPlan
 
 Planner = Callable[[], Sequence[CheckoutPlan]]
-"""Plans the checkout, as it would go now."""
+"""Plans a checkout from the current state of the workspace."""
 
 
 def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | None]) -> bool:
-    """Is nothing in the workspace at `path`, and not all of the new `entries` in the store? Then nothing has to be
-    checked out: only the pointer matters."""
+    """Can a checkout skip `path`? Nothing is there in the workspace, and the store does not have all new `entries`."""
     if os.path.lexists(repo.layout.absolute(path)):
         return False
     return bool(repo.store.find_missing([one.ref(at) for at, one in entries.items() if one is not None]))
 
 
 def with_listings(repo: Repository, plan: Planner, remotes: Iterable[str | None]) -> Sequence[CheckoutPlan]:
-    """The plans, once the directory listings that they need are downloaded. Raises RepositoryError, RemoteError."""
+    """The plans, after a download of the directory listings that they need. Raises RepositoryError, RemoteError."""
     plans = plan()
     unread = [entry.oid for one in plans for _, entry, _ in one.unknown]
     if not unread:
@@ -39,9 +38,9 @@ def with_listings(repo: Repository, plan: Planner, remotes: Iterable[str | None]
 
 
 def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, progress: Progress = SILENT) -> None:
-    """Download what carrying out `plan` needs and the store does not have: directories, then files.
+    """Download the directory listings and files that `plan` needs and the store does not have.
 
-    `remotes` are asked in order; None is the default one. Raises MissingObjectError, which has no fix, where something
+    Queries `remotes` in order; None is the default remote. Raises MissingObjectError, without a fix, if one of them
     cannot be downloaded.
     """
     sources = list(dict.fromkeys(remotes))
@@ -59,8 +58,8 @@ def prefetch(repo: Repository, plan: Planner, remotes: Iterable[str | None], *, 
             missing = repo.store.find_missing(roots)
     if missing:
         raise MissingObjectError(
-            f"{count(len(missing), 'file')} are not in the store: {describe_missing(missing)}",
-            why="they are not on the remote either",
+            f"{count(len(missing), 'file')} missing in the store: {describe_missing(missing)}",
+            why="the remote does not have them either",
         )
 
 
@@ -70,5 +69,5 @@ def _explained() -> Iterator[None]:
         yield
     except DverError as error:
         raise MissingObjectError(
-            "files are needed that are not in the store", why=f"they cannot be downloaded: {error.what}"
+            "the checkout needs files that are not in the store", why=f"they cannot be downloaded: {error.what}"
         ) from error

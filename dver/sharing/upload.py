@@ -24,7 +24,7 @@ def open_catalog(repo: Repository, name: str, *, jobs: int | None = None, progre
     return catalog
 
 
-def send_roots(
+def upload_roots(
     repo: Repository,
     name: str,
     catalog: Catalog,
@@ -34,11 +34,10 @@ def send_roots(
     git_remote: str | None = None,
     progress: Progress = SILENT,
 ) -> UploadResult:
-    """Upload what `roots` reach and the remote `name` lacks, as its refreshed `catalog` knows. Raises what `plan_push`
-    and `push` do.
+    """Upload the objects that `roots` reach and the remote `name` does not list in its refreshed `catalog`.
 
-    Also registers this repository as a user of the remote, with `git_remote` as the place of its commits, and restores
-    packs that were deleted from the remote.
+    Also registers this repository on the remote, with `git_remote` as the place of its commits, and restores packs that
+    were deleted there. Raises the errors of `plan_push` and `push`.
     """
     with progress.task("query remote", unit=""):
         lost = lost_packs(catalog)

@@ -1,4 +1,4 @@
-"""Prints transfers: for `push`, `fetch`, `pull` and Git hooks."""
+"""Text, JSON and errors of transfers, for `push`, `fetch`, `pull` and Git hooks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def print_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: b
         if one.runs:
             ctx.say(f"fetched {entries_text(one.runs)} from {where}")
         if one.damaged_runs:
-            ctx.warn(f"left out what {where} knows of some runs: {join_limited(one.damaged_runs)} is damaged")
+            ctx.warn(f"skipped damaged run cache entries of {where}: {join_limited(one.damaged_runs)}")
 
 
 def downloads_json(remotes: Sequence[DownloadResult], *, dry_run: bool) -> list[dict[str, object]]:
-    """The JSON form of downloads. `result` says again what was received, since scripts may read it there."""
+    """The JSON form of downloads. `result` repeats the amounts received: scripts may read them there."""
     return [_download_json(one, DownloadResult() if dry_run else one) for one in remotes]
 
 
@@ -55,7 +55,7 @@ def entries_text(runs: int) -> str:
 
 
 def amount_text(files: int, size: int) -> str:
-    """What was sent or received: files, or only what says which files a directory has."""
+    """The amount of a transfer: files, or only directory listings."""
     if not size:
         return "nothing"
     what = terminal.count(files, "file") if files else "directory listings"
@@ -63,6 +63,6 @@ def amount_text(files: int, size: int) -> str:
 
 
 def first_error(remotes: Sequence[DownloadResult]) -> DverError | None:
-    """What could not be had, as an error; None if all could."""
+    """The most serious of the errors for missing and damaged data. None if everything was downloaded."""
     errors = [error for one in remotes if (error := one.error()) is not None]
     return max(errors, key=lambda error: error.exit_code, default=None)

@@ -16,7 +16,7 @@ from dver.git.pointers import LOCK_NAME, PointerFile, is_lock_path
 from dver.gitflow.follow_plan import FollowPlan, plan_following
 from dver.project.git_projects import owning_project, project_roots
 from dver.repo import Repository
-from dver.sharing.download import get_targets
+from dver.sharing.download import download_targets
 from dver.sharing.prefetch import prefetch
 from dver.tracking.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
 from dver.workspace.changes.moved_data import record_changes_of_git
@@ -146,7 +146,7 @@ def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> 
     whole = [Target(one) for one in tracked if one.path not in repo.state.partial]
     parts = [CheckoutTarget(one.path, one.entry) for one in tracked if one.path in repo.state.partial]
     try:
-        results = get_targets(repo, whole, progress=progress)
+        results = download_targets(repo, whole, progress=progress)
         remotes = [one.pointer.remote for one in tracked]
         prefetch(repo, lambda: plan_update(repo, parts, progress=progress), remotes, progress=progress)
     except DverError as error:  # without a network, what is here already is brought nevertheless

@@ -24,7 +24,7 @@ from dver.pipelines.run_cache.share import send_runs, unsent_runs
 from dver.project.git_projects import owning_project, project_roots
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import open_catalog, send_roots
+from dver.sharing.upload import open_catalog, upload_roots
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _send_runs(repo: Repository, brought: Sequence[NewPointerFile], progress: Pr
         return
     runs = unsent_runs(repo, home, keys)
     for name, roots in runs.roots(home).items():
-        send_roots(repo, name, open_catalog(repo, name, progress=progress), roots, progress=progress)
+        upload_roots(repo, name, open_catalog(repo, name, progress=progress), roots, progress=progress)
     send_runs(repo, home, runs.runs)
 
 
@@ -89,6 +89,6 @@ def _send(
 ) -> UploadResult:
     try:
         catalog, roots = open_catalog(repo, name, progress=progress), [one.root for one in wanted]
-        return send_roots(repo, name, catalog, roots, git_remote=git_remote, progress=progress)
+        return upload_roots(repo, name, catalog, roots, git_remote=git_remote, progress=progress)
     except MissingObjectError as error:
         raise missing_data_error(repo, name, wanted) from error

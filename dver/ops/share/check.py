@@ -1,4 +1,4 @@
-"""`dver check`: is all that a commit needs where it should be?"""
+"""`dver check`: check that all data of a commit is in the store, or on its remotes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dver.tracking.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """Something that is not where it is needed. `where` is the remote's name, or "store"."""
+class MissingPath:
+    """Data that is missing. `where` is the name of the remote, or "store"."""
 
     path: str
     where: str
@@ -23,12 +23,12 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was looked for, and what was not found."""
+    """The number of pointers checked, and the missing data."""
 
     checked: int
-    absent: tuple[Absent, ...]
+    absent: tuple[MissingPath, ...]
     remotes: tuple[str, ...] = ()
-    """The remotes that were asked; none where the store was."""
+    """The remotes that were checked. Empty if the store was checked."""
 
 
 def check(
@@ -40,27 +40,27 @@ def check(
     on_remote: bool,
     remote: str | None = None,
 ) -> CheckResult:
-    """Look for all that the pointers of `scope` stand for: on the remotes that it belongs on, or in the store.
+    """Check that the data of the pointers in `scope` is on its remotes, or in the store.
 
-    The remote is asked for its indexes and for the names of its packs; these are not read.
+    Reads the indexes of a remote and lists its packs, but does not read them.
     """
     targets = targets_in(repo, scope, paths, cwd)
     if not on_remote:
         missing = repo.store.find_missing(roots_of(repo, targets))
-        return CheckResult(len(targets), tuple(Absent(_text(one.path), "store") for one in missing))
+        return CheckResult(len(targets), tuple(MissingPath(_text(one.path), "store") for one in missing))
     pushed = [target for target in targets if target.tracked.pointer.push]
-    absent: list[Absent] = []
+    absent: list[MissingPath] = []
     groups = by_remote(repo, pushed, remote)
     for name, group in groups.items():
-        absent += _absent_on(repo, name, group)
+        absent += _missing_on(repo, name, group)
     return CheckResult(len(pushed), tuple(absent), tuple(groups))
 
 
-def _absent_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[Absent]:
+def _missing_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[MissingPath]:
     catalog = repo.remotes.catalog(name)
     catalog.refresh()
-    look = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
-    return [Absent(_text(one.path), name) for one in look(roots_of(repo, targets), repo.store, catalog)]
+    find = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
+    return [MissingPath(_text(one.path), name) for one in find(roots_of(repo, targets), repo.store, catalog)]
 
 
 def _text(path: bytes) -> str:

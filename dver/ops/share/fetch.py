@@ -1,4 +1,4 @@
-"""`dver fetch`: download into the store, and leave the workspace alone."""
+"""`dver fetch`: download data into the store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dver.core.progress import SILENT, Progress
 from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
-from dver.sharing.download import get_runs, get_targets
+from dver.sharing.download import download_runs, download_targets
 from dver.tracking.revision_scope import CURRENT, Scope, targets_in
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """One entry for each remote that was asked; none where nothing was lacking."""
+    """The downloads from each remote. Empty if the store has everything."""
 
     remotes: tuple[DownloadResult, ...]
     dry_run: bool
@@ -34,13 +34,13 @@ def fetch(
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> FetchResult:
-    """Download what the data that `scope` and `paths` mean needs and the store lacks.
+    """Download the data that `scope` and `paths` select and the store does not have.
 
-    With `run_cache`, all that the remote knows of runs of stages comes, too, but not what they made.
+    With `run_cache`, also downloads all run cache entries, without the outputs of the runs.
     """
     targets = targets_in(repo, scope, paths, cwd)
-    got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
+    got = download_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
     if run_cache and not dry_run:
-        got += (get_runs(repo, remote=remote, jobs=jobs),)
+        got += (download_runs(repo, remote=remote, jobs=jobs),)
     trust_addresses(repo, [one.remote for one in got])
     return FetchResult(got, dry_run)

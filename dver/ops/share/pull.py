@@ -1,4 +1,4 @@
-"""`dver pull`: download what is lacking, and check it out."""
+"""`dver pull`: download missing data, and check it out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dver.core.progress import SILENT, Progress
 from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
-from dver.sharing.download import get_runs, get_targets
+from dver.sharing.download import download_runs, download_targets
 from dver.tracking.revision_scope import CURRENT, Scope, targets_in
 from dver.workspace.checkout.checkout import check_out
 from dver.workspace.checkout.restore import CheckoutSummary
@@ -19,7 +19,7 @@ from dver.workspace.checkout.restore import CheckoutSummary
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """What was downloaded, and what checking it out did; nothing was checked out in a dry run."""
+    """The downloads from each remote, and the checkout. A dry run checks out nothing."""
 
     remotes: tuple[DownloadResult, ...]
     restored: CheckoutSummary | None
@@ -38,16 +38,15 @@ def pull(
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> PullResult:
-    """Download what the data that `scope` and `paths` mean needs, and check out the current pointers, or those of
-    `scope.rev`.
+    """Download the data that `scope` and `paths` select, and check out the current pointers, or those of `scope.rev`.
 
-    Where the store's copy turns out to be damaged, the remote's takes its place. What cannot be had is in the result;
-    everything else is checked out. With `run_cache`, all that the remote knows of runs of stages comes, too.
+    Replaces damaged objects in the store with the remote's copy. The result lists data that the remotes do not have;
+    everything else is checked out. With `run_cache`, also downloads all run cache entries.
     """
     targets = targets_in(repo, scope, paths, cwd)
-    got = get_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
+    got = download_targets(repo, targets, remote=remote, jobs=jobs, dry_run=dry_run, progress=progress)
     if run_cache and not dry_run:
-        got += (get_runs(repo, remote=remote, jobs=jobs),)
+        got += (download_runs(repo, remote=remote, jobs=jobs),)
     trust_addresses(repo, [one.remote for one in got])
     if dry_run:
         return PullResult(got, None)
@@ -57,6 +56,6 @@ def pull(
         damaged = {one.entry.oid for one in restored.lost if isinstance(one.error, CorruptError)}
         if damaged:
             current = targets_in(repo, Scope(rev), paths, cwd)
-            got += get_targets(repo, current, remote=remote, jobs=jobs, damaged=damaged, progress=progress)
+            got += download_targets(repo, current, remote=remote, jobs=jobs, damaged=damaged, progress=progress)
             restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
         return PullResult(got, restored)

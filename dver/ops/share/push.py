@@ -1,4 +1,4 @@
-"""`dver push`: upload what the remote lacks."""
+"""`dver push`: upload data that the remotes do not have."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dver.project.settings import trust_addresses
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.sharing.upload import open_catalog, send_roots
+from dver.sharing.upload import open_catalog, upload_roots
 from dver.tracking.revision_scope import CURRENT, Scope, by_remote, roots_of, targets_in
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """One entry for each remote that was concerned."""
+    """The uploads to each remote."""
 
     remotes: tuple[UploadResult, ...]
     dry_run: bool
     runs: int = 0
-    """Of how many runs of stages others can know now, or with a dry run could."""
+    """The number of run cache entries that were pushed, or would be pushed in a dry run."""
 
 
 def push(
@@ -38,10 +38,10 @@ def push(
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> PushResult:
-    """Upload the data that `scope` and `paths` mean to the remotes that it belongs on; `remote` replaces the default.
+    """Upload the data that `scope` and `paths` select to its remotes. `remote` replaces the default remote.
 
-    Everything that a pointer stands for is on the remote once this returns, or an error says why not. What is known of
-    the runs that made it goes with it; with `run_cache`, all that is known of runs, and all that they made.
+    When this returns, the remotes have all of this data. The run cache entries of the stages that made it are pushed as
+    well; with `run_cache`, all run cache entries and all outputs of these runs.
     """
     targets = [target for target in targets_in(repo, scope, paths, cwd) if target.tracked.pointer.push]
     groups = {name: roots_of(repo, group) for name, group in by_remote(repo, targets, remote).items()}
@@ -57,7 +57,7 @@ def push(
     sent = []
     for name, roots in groups.items():
         catalog = catalogs.get(name) or open_catalog(repo, name, jobs=jobs, progress=progress)
-        sent.append(send_roots(repo, name, catalog, roots, dry_run=dry_run, progress=progress))
+        sent.append(upload_roots(repo, name, catalog, roots, dry_run=dry_run, progress=progress))
     trust_addresses(repo, groups)
     if home is not None and not dry_run:
         send_runs(repo, home, runs.runs, jobs=jobs)

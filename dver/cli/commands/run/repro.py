@@ -118,9 +118,7 @@ def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: boo
     _print_missed(ctx, repo, result.missed, "was run")
     warn_about_secrets(ctx, result.secrets)
     if result.damaged_runs:
-        ctx.warn(
-            f"what the remote knows of some runs is damaged, and was left out: {join_limited(result.damaged_runs)}"
-        )
+        ctx.warn(f"skipped damaged run cache entries of the remote: {join_limited(result.damaged_runs)}")
     if as_json:
         ctx.emit_json({str(address): state.value for address, state in result.states.items()})
     elif not ctx.quiet:

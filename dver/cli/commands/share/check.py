@@ -7,21 +7,21 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.ops.share.check import Absent, check
+from dver.ops.share.check import MissingPath, check
 from dver.repo import Repository
 from dver.tracking.revision_scope import Scope
 
 
 @options.command(
     examples=[
-        ("dver check --remote", "Has everything that HEAD needs been pushed? For CI."),
-        ("dver check --remote --rev v1", "The same for v1."),
-        ("dver check -r backup data/", "Is all of data/ on the remote backup?"),
-        ("dver check", "Is everything that HEAD needs in the store?"),
+        ("dver check --remote", "Check that all data of HEAD was pushed, for example in CI."),
+        ("dver check --remote --rev v1", "Check that all data of v1 was pushed."),
+        ("dver check -r backup data/", "Check that data/ is on the remote backup."),
+        ("dver check", "Check that all data of HEAD is in the store."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@options.remote_choice_option("Look on the remote NAME, or on the default one, instead of in the store.")
+@options.remote_choice_option("Check the remote NAME, or the default remote, instead of the store.")
 @options.scope_options
 @options.json_option
 @click.pass_obj
@@ -38,7 +38,7 @@ def command(
 ) -> int:
     """Check that all data of a commit is available.
 
-    The commit is HEAD, unless the options say otherwise. The exit code is 1 if anything is missing.
+    Checks HEAD by default. Exits with 1 if data is missing.
     """
     many = all_branches or all_tags or all_commits
     scope = Scope(rev if rev or many else "HEAD", all_branches, all_tags, all_commits)
@@ -48,14 +48,14 @@ def command(
     if as_json:
         ctx.emit_json(result)
     elif result.absent:
-        ctx.listing([_missing(one) for one in result.absent])
-        ctx.note("`dver push` uploads what is in the store, `dver fetch` downloads what is on the remote")
+        ctx.listing([_missing_text(one) for one in result.absent])
+        ctx.note("`dver push` uploads data from the store, `dver fetch` downloads it from the remote")
     else:
         where = f" on {' and '.join(result.remotes)}" if result.remotes else ""
         ctx.say(f"complete{where}: {terminal.count(result.checked, 'pointer')}")
     return 1 if result.absent else 0
 
 
-def _missing(one: Absent) -> str:
+def _missing_text(one: MissingPath) -> str:
     where = "in the store" if one.where == "store" else f"on {one.where}"
     return f"missing {terminal.printable(one.path)}  (not {where})"

@@ -16,14 +16,14 @@ from dver.tracking.revision_scope import Scope
 @options.command(
     acts=True,
     examples=[
-        ("dver fetch", "Download what the current pointers stand for."),
+        ("dver fetch", "Download the data of the current pointers."),
         ("dver fetch --rev v1 data/", "Download data/ as it was at v1."),
         ("dver fetch --all-branches --all-tags", "Download the data of all branches and tags."),
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.transfer_options
-@click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
+@click.option("--run-cache", is_flag=True, help="Also fetch the run cache.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Download data into the store without checking it out.
 
-    A PATH may be one file or folder inside of a tracked directory: then only that is downloaded. Everything is checked
-    against the hashes in Git on its way in.
+    A PATH may be a file or directory inside a tracked directory: then only that is downloaded. Every download is
+    verified with the hashes in Git.
     """
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:

@@ -18,15 +18,15 @@ from dver.tracking.revision_scope import Scope
 @options.command(
     acts=True,
     examples=[
-        ("dver pull", "Download and check out what the current pointers stand for."),
+        ("dver pull", "Download and check out the data of the current pointers."),
         ("dver pull data/images/0001.png", "Download and check out one file."),
-        ("dver pull -j 16", "Sixteen transfers at a time."),
+        ("dver pull -j 16", "Run 16 transfers at once."),
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.transfer_options
-@click.option("--run-cache", is_flag=True, help="Also get all that is known of runs of stages.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even what is saved nowhere.")
+@click.option("--run-cache", is_flag=True, help="Also fetch the run cache.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite and delete even unsaved files.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -46,8 +46,8 @@ def command(
 ) -> int:
     """Download data and check it out.
 
-    With --rev, pointers and data become what they were at that revision. Work that is saved nowhere is kept and named;
-    what the remote does not have is named; everything else is brought up to date.
+    With --rev, checks out the pointers and the data of that revision. Keeps and lists files with unsaved changes, lists
+    data that the remote does not have, and updates all others.
     """
     scope = Scope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:

@@ -18,14 +18,14 @@ from dver.tracking.revision_scope import Scope
 @options.command(
     acts=True,
     examples=[
-        ("dver push", "Upload what the current pointers stand for."),
+        ("dver push", "Upload the data of the current pointers."),
         ("dver push --all-commits", "Upload the data of the whole history."),
         ("dver push -r backup data/", "Upload data/ to the remote backup."),
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.transfer_options
-@click.option("--run-cache", is_flag=True, help="Also send all that is known of runs of stages, and what they made.")
+@click.option("--run-cache", is_flag=True, help="Also push the run cache.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Upload data to a remote.
 
-    Small files travel together in packs. What is there already, from whomever, is not sent again; an interrupted push
-    is continued by the next one.
+    Small files are uploaded together in packs. Data that the remote already has is not uploaded again. After an
+    interruption, the next push uploads the rest.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
@@ -64,26 +64,24 @@ def command(
         ctx.emit_json(result)
         return
     for one in result.remotes:
-        _warn_of_lost(ctx, one, dry_run=dry_run)
-        ctx.say(_line(one, dry_run=dry_run))
+        _warn_about_lost_packs(ctx, one, dry_run=dry_run)
+        ctx.say(_upload_text(one, dry_run=dry_run))
     if result.runs:
         ctx.say(f"{'would push' if dry_run else 'pushed'} {entries_text(result.runs)}")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
 
 
-def _warn_of_lost(ctx: Context, one: UploadResult, *, dry_run: bool) -> None:
+def _warn_about_lost_packs(ctx: Context, one: UploadResult, *, dry_run: bool) -> None:
     if one.lost_packs:
         packs = terminal.count(one.lost_packs, "pack")
-        done = (
-            "a push uploads again what this clone has of it" if dry_run else "uploaded again what this clone has of it"
-        )
-        ctx.warn(f"{packs} missing on {one.remote}: {done}")
+        done = "would upload" if dry_run else "uploaded"
+        ctx.warn(f"{packs} missing on {one.remote}: {done} again the objects that this clone has")
     if one.taken_off:
-        ctx.warn("some of it is not in this clone: run `dver push --all-commits` in a clone that has it")
+        ctx.warn("other objects are not in this clone: run `dver push --all-commits` in a clone that has them")
 
 
-def _line(one: UploadResult, *, dry_run: bool) -> str:
+def _upload_text(one: UploadResult, *, dry_run: bool) -> str:
     where = f"{one.remote} ({terminal.printable(one.url)})"
     if not one.roots:
         return f"{where} has everything"
