@@ -29,7 +29,7 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/dver demo --pipeline examples/digits build/demo-pipeline
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

@@ -29,6 +29,12 @@ def clean_environment() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process writes need not survive a power cut."""
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+
+
+@pytest.fixture(autouse=True)
 def env(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a home and Git settings of its own."""
     # Outside tmp_path, so that a test may list tmp_path and find only what it made.

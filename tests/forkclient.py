@@ -24,12 +24,12 @@ def starting(env):
     return {name: value for name, value in env.items() if name.startswith(_STARTING)}
 
 
-def ask(directory, args, cwd, env, fds, address_space=None):
+def ask(directory, args, cwd, env, fds, address_space=None, mounts_of=None):
     """Ask the server to run `dver ARGS` with the standard streams `fds`. The answer, `PID CODE PEAK`, comes from the
     connection: the first number at once, and the others at the end."""
     umask = os.umask(0)
     os.umask(umask)
-    request = marshal.dumps((args, cwd, dict(env), umask, address_space))
+    request = marshal.dumps((args, cwd, dict(env), umask, address_space, mounts_of))
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(os.path.join(directory, SOCKET))
     socket.send_fds(connection, [len(request).to_bytes(LENGTH, "big")], fds)

@@ -8,6 +8,7 @@ does; only fsync does nothing in it. Variables for the start of a process (`PYTH
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import marshal
 import os
@@ -53,6 +54,9 @@ class _Request:
     env: dict[str, str]
     umask: int
     address_space: int | None
+    """The bytes of memory that the call may reserve."""
+    mounts_of: int | None
+    """The process whose mount namespace the call enters."""
 
 
 class ForkServer:
@@ -89,13 +93,14 @@ class ForkServer:
         timeout: float,
         *,
         address_space: int | None = None,
+        mounts_of: int | None = None,
     ) -> Ended:
-        """Run `dver ARGS`, if need be in at most `address_space` bytes of memory. Raises TimeoutExpired."""
+        """Run `dver ARGS`. Raises TimeoutExpired."""
         pipes = [os.pipe() for _ in range(2)]
         source = _source(stdin)
         try:
             fds = [source, *(write for _, write in pipes)]
-            connection = ask(self.directory, list(args), cwd, env, fds, address_space)
+            connection = ask(self.directory, list(args), cwd, env, fds, address_space, mounts_of)
         finally:
             for fd in (source, *(write for _, write in pipes)):
                 os.close(fd)
@@ -201,7 +206,17 @@ def _begin(content: bytes, streams: Sequence[int]) -> _Request:
     request = _Request(*marshal.loads(content))
     if request.address_space is not None:
         resource.setrlimit(resource.RLIMIT_AS, (request.address_space, request.address_space))
+    if request.mounts_of is not None:
+        _enter_mounts_of(request.mounts_of)
     return request
+
+
+def _enter_mounts_of(pid: int) -> None:
+    """setns(2), which Python has since 3.12."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/proc/{pid}/ns/mnt") as namespace:
+        if libc.setns(namespace.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "cannot enter the mount namespace")
 
 
 def _import_all() -> None:
@@ -231,10 +246,11 @@ def main() -> None:
     import dver.__main__ as start
 
     _import_all()
-    os.fsync = lambda fd: None  # no test that forks cuts the power
     gc.collect()
     gc.freeze()  # objects that the collector does not visit are not copied
     request = _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:]))
+    if request.mounts_of is None:
+        os.fsync = lambda fd: None  # no test that forks cuts the power
     os.environ.clear()
     os.environ.update(request.env)
     time.tzset()

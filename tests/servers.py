@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -59,7 +60,15 @@ class S3Server:
 
 
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+def cached_service_models() -> None:
+    """Have botocore parse its descriptions of S3 and its endpoints once, and not for each client."""
+    from botocore.loaders import JSONFileLoader
+
+    JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory, cached_service_models: None) -> Iterator[S3Server]:
     """An S3 server that checks signatures, and ignores conditions on writes."""
     with serve_rclone(tmp_path_factory.mktemp("rclone")) as server:
         yield server
@@ -87,7 +96,7 @@ def serve_rclone(home: Path) -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="session")
-def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+def moto_server(tmp_path_factory: pytest.TempPathFactory, cached_service_models: None) -> Iterator[S3Server]:
     """An S3 server that honours conditions on writes, and takes any signature."""
     home = tmp_path_factory.mktemp("moto")
 
@@ -359,7 +368,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def faulty_s3() -> Iterator[FaultyS3]:
+def faulty_s3(cached_service_models: None) -> Iterator[FaultyS3]:
     """A server that fails as told, in a thread of the test's own process."""
     with faulty() as state:
         yield state

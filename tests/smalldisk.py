@@ -6,11 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from support import Result
+from support import Result, run_inside
 
 _SIZE = 24 << 20
 _HOLD = "mount {options} {source} {at} && echo ready && exec cat"
@@ -19,23 +19,24 @@ _HOLD = "mount {options} {source} {at} && echo ready && exec cat"
 class SmallDisk:
     """A file system at `root`, seen only by what `run` starts. `kind` is ext4 (of 1 KiB blocks) or tmpfs."""
 
-    def __init__(self, root: Path, kind: str, entering: list[str]) -> None:
+    def __init__(self, root: Path, kind: str, holder: int) -> None:
         self.root = root
         self.kind = kind
-        self._entering = entering
+        self._holder = holder
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        self._entering = ["nsenter", "--target", str(holder), "--mount", *user, "--"]
 
     def run(self, *command: str | Path, cwd: Path | None = None, rc: int | None = 0, stdin: bytes = b"") -> Result:
         """Run a program; asserts its exit code unless `rc` is None. A signal shows as a negative one."""
         inside = ["sh", "-c", 'cd "$0" && exec "$@"', os.fspath(cwd or self.root), *map(os.fspath, command)]
         done = subprocess.run([*self._entering, *inside], input=stdin, capture_output=True, timeout=240)
-        result = Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
-        assert rc is None or result.rc == rc, f"{command} exited with {result.rc}\n{result.out}\n{result.err}"
-        assert "Traceback" not in result.err, result.err
-        return result
+        return _checked(Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr)), command, rc)
 
     def dver(self, *args: str | Path, cwd: Path | None = None, rc: int | None = 0) -> Result:
         """Run dver."""
-        return self.run(sys.executable, "-m", "dver", *args, cwd=cwd, rc=rc)
+        if os.geteuid() != 0:
+            return self.run(sys.executable, "-m", "dver", *args, cwd=cwd, rc=rc)
+        return _checked(run_inside(self._holder, *args, cwd=cwd or self.root), args, rc)
 
     def fill(self, *, free: int = 0) -> None:
         """Leave `free` KiB, and not one more."""
@@ -47,14 +48,19 @@ class SmallDisk:
         self.run("mount", "-o", "remount,ro", self.root, cwd=Path("/"))
 
 
+def _checked(result: Result, command: Sequence[str | Path], rc: int | None) -> Result:
+    assert rc is None or result.rc == rc, f"{command} exited with {result.rc}\n{result.out}\n{result.err}"
+    assert "Traceback" not in result.err, result.err
+    return result
+
+
 @contextmanager
 def small_disk(folder: Path, kind: str) -> Iterator[SmallDisk]:
     """A new file system, of `kind` where that can be mounted, else a tmpfs."""
     root = folder / "disk"
     root.mkdir()
     with _mounted(folder, root, kind) as (found, holder):
-        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        yield SmallDisk(root, found, ["nsenter", "--target", str(holder.pid), "--mount", *user, "--"])
+        yield SmallDisk(root, found, holder.pid)
 
 
 @contextmanager

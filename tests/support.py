@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from forkserver import ForkServer
+from forkserver import Ended, ForkServer
 
 _PATIENCE = 240.0
 """Seconds that a command may take."""
@@ -66,8 +66,7 @@ def run_dver(
     whole = {**os.environ, **(env or {})}
     arguments = [os.fsencode(one) for one in args]
     if fork_server().can_run(whole):
-        ended = fork_server().run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE)
-        result = Result(ended.rc, os.fsdecode(ended.out), os.fsdecode(ended.err))
+        result = _result(fork_server().run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE))
     else:
         command = [sys.executable, "-m", "dver", *arguments]
         done = subprocess.run(command, cwd=cwd, env=whole, input=stdin, capture_output=True, timeout=_PATIENCE)
@@ -80,10 +79,19 @@ def run_dver(
 
 def run_measured(*args: str, cwd: Path, address_space: int) -> tuple[Result, int]:
     """How `dver ARGS...` ends in so many bytes of address space, and the bytes of memory that it uses at most."""
-    ended = fork_server().run(
-        [os.fsencode(one) for one in args], os.fspath(cwd), os.environ, b"", _PATIENCE, address_space=address_space
-    )
-    return Result(ended.rc, os.fsdecode(ended.out), os.fsdecode(ended.err)), ended.peak
+    arguments = list(map(os.fsencode, args))
+    ended = fork_server().run(arguments, str(cwd), os.environ, b"", _PATIENCE, address_space=address_space)
+    return _result(ended), ended.peak
+
+
+def run_inside(pid: int, *args: str | Path, cwd: Path) -> Result:
+    """How `dver ARGS...` ends among the mounts of the process `pid`."""
+    arguments = list(map(os.fsencode, args))
+    return _result(fork_server().run(arguments, str(cwd), os.environ, b"", _PATIENCE, mounts_of=pid))
+
+
+def _result(ended: Ended) -> Result:
+    return Result(ended.rc, os.fsdecode(ended.out), os.fsdecode(ended.err))
 
 
 def git(*args: str | bytes | os.PathLike[str], cwd: str | os.PathLike[str], rc: int | None = 0) -> str:

@@ -8,12 +8,12 @@ import re
 import select
 import shutil
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from githooks import put_dver_on_path
 from support import Run, git, run_dver
 
 _PATIENCE = 60.0
@@ -52,10 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dver_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/dver").write_text(f'#!/bin/sh\nexec {sys.executable} -m dver "$@"\n')
-    (tmp_path / "bin/dver").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
 
 
 class _Terminal:
