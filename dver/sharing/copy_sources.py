@@ -1,4 +1,4 @@
-"""Where good copies of bad objects may be: the files of the workspace that need them, and what its directories make."""
+"""Sources of good copies of damaged objects on this machine: the workspace, and the stores of this and other clones."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ WORKSPACE = "the workspace"
 def workspace_sources(
     repo: Repository, paths: Mapping[Oid, Sequence[bytes]], recipes: Mapping[Oid, Recipe], roots: Iterable[bytes]
 ) -> list[CopySource]:
-    """What the workspace may have of objects that are needed at `paths`. `recipes` are those of blobs that are made of
-    such objects; `roots` the tracked directories whose trees are to be made again."""
+    """The sources in the workspace for objects that are needed at `paths`.
+
+    `recipes` are those of large blobs with damaged chunks, `roots` the tracked directories with damaged trees.
+    """
     places: dict[Oid, list[FileRange]] = defaultdict(list)
     offsets = _offsets(recipes)
     for oid, needed_at in paths.items():
@@ -41,7 +43,7 @@ def workspace_sources(
 def store_sources(
     stores: Iterable[tuple[str, Path]], wanted: Iterable[Oid], recipes: Mapping[Oid, Recipe]
 ) -> Iterator[CopySource]:
-    """What `stores`, given by label and folder, may have of the `wanted` objects; chunks in loose blobs included."""
+    """The sources in `stores`, given by label and directory, for `wanted` objects. Chunks may be in loose blobs."""
     offsets = _offsets(recipes)
     for label, root in stores:
         loose = LooseBlobs(root / "loose")
@@ -60,13 +62,13 @@ def store_sources(
 
 
 def other_store(text: str, cwd: Path) -> Path:
-    """The store at the folder `text`, or that of the clone which is there. Raises UsageError if there is none."""
+    """The store in the directory `text`, or of the clone there. Raises UsageError if there is none."""
     root = _store_of(cwd / text)
     if root is None:
         raise UsageError(
-            f"there is no store in {text!r}",
-            why="it has neither packs/ nor loose/, and is in no clone with a store",
-            fix="give --from the folder of a store, or of a clone on this machine",
+            f"no store in {text!r}",
+            why="it has neither packs/ nor loose/, and is not in a clone with a store",
+            fix="pass --from the directory of a store, or of a clone on this machine",
         )
     return root
 
@@ -85,7 +87,7 @@ def _store_of(folder: Path) -> Path | None:
 
 
 def _offsets(recipes: Mapping[Oid, Recipe]) -> dict[Oid, list[tuple[Oid, int, int]]]:
-    """The chunks of `recipes`, each with the blobs that have it, and where."""
+    """The locations of each chunk of `recipes`: blob, offset and size."""
     found: dict[Oid, list[tuple[Oid, int, int]]] = defaultdict(list)
     for blob, recipe in recipes.items():
         offset = 0
@@ -96,7 +98,7 @@ def _offsets(recipes: Mapping[Oid, Recipe]) -> dict[Oid, list[tuple[Oid, int, in
 
 
 def _trees(repo: Repository, wanted: set[Oid], roots: Iterable[bytes]) -> dict[Oid, bytes]:
-    """Those of the `wanted` trees that the directories at `roots` make."""
+    """The content of those `wanted` trees that are trees of the directories at `roots` now."""
     found: dict[Oid, bytes] = {}
 
     def emit(oid: Oid, content: bytes) -> None:

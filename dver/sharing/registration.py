@@ -1,4 +1,4 @@
-"""Which repositories use a remote: writing down that this one does, and finding those that it does not know."""
+"""Registration of Git repositories on a remote: writing this one's entry, and finding entries of unknown ones."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def register(repo: Repository, storage: Storage, listed: Collection[Oid], *, git_remote: str | None = None) -> None:
-    """Write down that this repository uses the remote, unless its entry is among `listed`.
+    """Write the entry of this repository to the remote, unless it is among `listed`.
 
-    `git_remote` is the Git remote that is pushed to, by default the one that `git push` would choose. Where the remote
-    refuses to have it written nothing fails: then it refuses the upload as well, if there is anything to send.
-    Raises TransientError where the connection fails.
+    `git_remote` is the Git remote that is pushed to, by default the one that `git push` would choose. Does nothing if
+    the remote does not allow writing: then the upload fails as well, if there is one. Raises TransientError if the
+    connection fails.
     """
     entry = entry_of(repo, git_remote)
     if not (entry.url or entry.roots) or name_of(entry) in listed:
@@ -44,7 +44,7 @@ def register(repo: Repository, storage: Storage, listed: Collection[Oid], *, git
 def unknown_repositories(
     repo: Repository, storage: Storage, commits: Collection[CommitId]
 ) -> dict[Oid, RepositoryEntry]:
-    """The entries on the remote that are not known to this clone, whose history is `commits`; by name.
+    """The entries on the remote that this clone, with the history `commits`, does not know; by name.
 
     Raises RemoteError, CorruptError.
     """
@@ -54,7 +54,7 @@ def unknown_repositories(
 
 
 def has_history(entry: RepositoryEntry, commits: Collection[CommitId]) -> bool:
-    """Is one of the first commits of `entry` among `commits`?"""
+    """True if one of the first commits of `entry` is among `commits`, or it has none."""
     return not entry.roots or not set(commits).isdisjoint(entry.roots)
 
 
@@ -64,7 +64,7 @@ def entry_of(repo: Repository, git_remote: str | None = None) -> RepositoryEntry
     chosen = git_remote if git_remote in remotes.urls else remotes.push
     addresses = remotes.urls[chosen] if chosen is not None else ()
     url = public_url(addresses[0]) if addresses else ""
-    name = path_on_host(url).rpartition("/")[2] or _folder_name(repo, addresses)
+    name = path_on_host(url).rpartition("/")[2] or _directory_name(repo, addresses)
     return RepositoryEntry(name, url, _first_commits(repo))
 
 
@@ -73,14 +73,14 @@ def _is_known(entry: RepositoryEntry, remotes: GitRemotes, commits: Collection[C
     return has_history(entry, commits) and (not entry.url or path_on_host(entry.url) in paths)
 
 
-def _folder_name(repo: Repository, addresses: tuple[str, ...]) -> str:
-    """The name of the directory that is pushed to, so that all clones say the same; else that of the worktree."""
-    folder = addresses[0].rstrip("/").removesuffix("/.git") if addresses else ""
-    return folder.rpartition("/")[2].removesuffix(".git") or repo.git.worktree.name
+def _directory_name(repo: Repository, addresses: tuple[str, ...]) -> str:
+    """The name of the directory that is pushed to, which is the same for all clones, or that of the worktree."""
+    directory = addresses[0].rstrip("/").removesuffix("/.git") if addresses else ""
+    return directory.rpartition("/")[2].removesuffix(".git") or repo.git.worktree.name
 
 
 def _first_commits(repo: Repository) -> tuple[str, ...]:
-    """Those that HEAD reached when this was asked first: finding them goes through the whole history."""
+    """The first commits that HEAD reached at the first call. They are cached, since the search reads all commits."""
     path = repo.layout.clone_dir / _FILE
     with suppress(OSError, UnicodeDecodeError):
         lines = path.read_text("ascii").splitlines()
