@@ -86,14 +86,14 @@ def prepare_remote_gc(
 
     Raises CorruptError or MissingObjectError for a live object that cannot be read on the remote; RemoteError.
     """
-    for turn in range(TRIES):
+    for attempt in range(TRIES):
         try:
             return _prepare(roots, store, catalog, grace, now)
         except (RemoteChanged, MissingKey, MissingObjectError) as error:
             # Another gc may be deleting at the moment. An object that is lost is missing at the next attempt, too.
-            if turn == TRIES - 1:
-                raise _restless(catalog) if isinstance(error, RemoteChanged) else error from None
-    raise _restless(catalog)
+            if attempt == TRIES - 1:
+                raise _unstable_error(catalog) if isinstance(error, RemoteChanged) else error from None
+    raise _unstable_error(catalog)
 
 
 def remote_gc(
@@ -112,7 +112,7 @@ def remote_gc(
             return execute_remote_gc(prepared, store, catalog, progress=progress)
         except (RemoteChanged, MissingKey):
             continue
-    raise _restless(catalog)
+    raise _unstable_error(catalog)
 
 
 def execute_remote_gc(
@@ -120,17 +120,17 @@ def execute_remote_gc(
 ) -> RemoteGcResult:
     """Carry out a plan. Raises RemoteChanged if others have changed the remote since, RemoteError, CorruptError."""
     found = prepared.plan
-    run = _Run(prepared, store, catalog)
+    execution = _Execution(prepared, store, catalog)
     if not found.empty:
         with progress.task("copy", total=sum([row.stored_size for row in found.copies])) as task:
             sizes = prepared.state.packs
             storage, jobs = catalog.storage, catalog.jobs
-            run.packs = list(copy_frames(found.copies, sizes, storage, store, jobs=jobs, task=task))
-        run.merge()
-        run.condemn()
-        run.delete(progress)
+            execution.packs = list(copy_frames(found.copies, sizes, storage, store, jobs=jobs, task=task))
+        execution.merge()
+        execution.condemn()
+        execution.delete(progress)
         refresh_listing(catalog.storage)
-        found = run.plan
+        found = execution.plan
     return RemoteGcResult.of(found)
 
 
@@ -138,7 +138,7 @@ def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Ca
     seen = list_contents(catalog.storage)
     now = int(clock())  # after the first request, whose answer tells the remote's time
     wanted = [(root.oid, root.kind) for root in roots()]
-    shown, state = read_state(catalog.storage, seen, store, jobs=catalog.jobs)
+    contents, state = read_state(catalog.storage, seen, store, jobs=catalog.jobs)
     reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
     # Roots that are trees on the remote count as trees as well: the caller may not know, and this only keeps more.
     live = reach.of({*wanted, *reach.with_kinds([oid for oid, _ in wanted])})
@@ -148,7 +148,7 @@ def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Ca
     found = plan(state, live, reached, now=now, grace=grace)
     if found.live_objects < len(live):
         _check_promises(reach, state, live)
-    return PreparedGc(found, shown, state, live)
+    return PreparedGc(found, contents, state, live)
 
 
 def _visible_roots(state: RemoteState) -> set[Oid]:
@@ -170,7 +170,7 @@ def _check_promises(reach: RemoteReachability, state: RemoteState, live: NeededO
         )
 
 
-class _Run:
+class _Execution:
     """Carries out one plan step by step. The step numbers are those of docs/format/remote.md."""
 
     def __init__(self, prepared: PreparedGc, store: Store, catalog: Catalog) -> None:
@@ -275,7 +275,7 @@ class _Run:
             raise RemoteChanged
 
 
-def _restless(catalog: Catalog) -> RemoteError:
+def _unstable_error(catalog: Catalog) -> RemoteError:
     return RemoteError(
         f"{catalog.storage.url} changed again and again during the gc",
         why="other clones are running `dver gc --remote` at the same time",
