@@ -14,7 +14,7 @@ from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.gc.state import NeededObjects, RemoteRow, RemoteState
-from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
+from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.reader import StoreReader

@@ -14,7 +14,7 @@ from dver.formats.pack import FRAME_HEADER_SIZE, TARGET_SIZE, Row
 from dver.formats.remote_index import PackRef
 from dver.remote.gc.state import RemoteRow
 from dver.remote.index.keys import pack_key
-from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
+from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.packs.upload_bodies import add_salt
 from dver.remote.storage import FileBody, MissingKey, Storage
 from dver.store.objects.packs import PackWriter

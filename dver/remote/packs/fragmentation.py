@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from dver.core.oid import Oid
-from dver.remote.packs.frame_ranges import GAP
+from dver.remote.packs.frame_download import GAP
 
 FREE: Final = 16
 """Reads that are allowed for any blob."""

@@ -14,7 +14,7 @@ from dver.remote.gc.repack import copy_of
 from dver.remote.gc.state import RemoteRow
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import RemoteLocation
-from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
+from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.storage import Storage
 from dver.store.objects.codec import corrupt
 from dver.store.repair.good_copies import ObjectCopy

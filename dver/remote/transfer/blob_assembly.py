@@ -13,7 +13,7 @@ from dver.core.progress import Task
 from dver.formats.pack import Codec
 from dver.formats.recipe import Recipe
 from dver.remote.index.mirror import RemoteLocation
-from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
+from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.storage import Storage
 from dver.store.objects.incomplete_blobs import IncompleteBlob
 from dver.store.store import Store

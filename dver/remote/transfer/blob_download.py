@@ -11,7 +11,7 @@ from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats.recipe import Recipe
 from dver.remote.index.mirror import RemoteLocation
-from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
+from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.storage import Storage
 from dver.store.objects.codec import decode_recipe
 from dver.store.writer import LARGE, StoreWriter

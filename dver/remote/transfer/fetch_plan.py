@@ -18,7 +18,7 @@ from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import RemoteLocation
-from dver.remote.packs.frame_ranges import FetchedFrame, fetch_frames
+from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.transfer.blob_assembly import Assembly
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.loose import LinkMode

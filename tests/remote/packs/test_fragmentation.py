@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from dver.core.oid import Oid
 from dver.remote.packs.fragmentation import FREE, PER_READ, RemoteChunk, chunks_to_repeat
-from dver.remote.packs.frame_ranges import GAP
+from dver.remote.packs.frame_download import GAP
 
 CHUNK = 256 << 10
 

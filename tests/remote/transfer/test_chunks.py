@@ -20,7 +20,7 @@ from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.keys import PACKS, pack_key
-from dver.remote.packs.frame_ranges import group_ranges
+from dver.remote.packs.frame_download import group_ranges
 from dver.remote.storage import FileBody, OnBytes
 from dver.remote.transfer.blob_assembly import Assembly
 from dver.remote.transfer.fetch import DownloadResult, fetch

@@ -18,7 +18,7 @@ from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, write_directory
 from dver.remote.backends.folder import LocalStorage
 from dver.remote.index.keys import INDEXES, index_key, pack_key
-from dver.remote.packs.frame_ranges import GAP, RANGE, group_ranges
+from dver.remote.packs.frame_download import GAP, RANGE, group_ranges
 from dver.remote.storage import BytesBody, OnBytes, Storage
 from dver.remote.transfer.fetch import DownloadResult, fetch, fetch_planned
 from dver.remote.transfer.fetch_plan import plan_fetch
