@@ -1,4 +1,4 @@
-"""Reading files of commits: any number of files of any number of commits with one git process."""
+"""Files of commits: any number of files of any number of commits, read with one git process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 
 
 class TooLargeError(Exception):
-    """A file that has more bytes than are to be read; how many."""
+    """A file over the size limit, and its size."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -31,7 +31,7 @@ class TooLargeError(Exception):
 
 
 class CommitReader:
-    """Answers what is at a path in a commit. Links are followed, unless they lead out of the commit."""
+    """Reads files and directories of commits. Follows links, unless they lead out of the commit."""
 
     def __init__(self, git: GitRepo) -> None:
         self._git = git
@@ -45,12 +45,12 @@ class CommitReader:
         self._stack.close()
 
     def read(self, commit: CommitId, path: bytes, *, limit: int) -> bytes | None:
-        """The content of the file at `path`; None if there is none. Raises TooLargeError beyond `limit` bytes."""
+        """The content of the file at `path`; None if it is missing. Raises TooLargeError beyond `limit` bytes."""
         kind, content = self._ask(commit, path, limit)
         return content if kind == b"blob" else None
 
     def names(self, commit: CommitId, path: bytes, *, limit: int) -> list[bytes] | None:
-        """The names in the folder at `path`, in order; None if there is none. Raises TooLargeError."""
+        """The sorted names in the directory at `path`; None if it is missing. Raises TooLargeError."""
         kind, content = self._ask(commit, path, limit)
         return list(_names(content, 32 if self._git.object_format == "sha256" else 20)) if kind == b"tree" else None
 
@@ -94,7 +94,7 @@ def _skip(stream: IO[bytes], size: int) -> None:
 
 
 def _names(content: bytes, id_size: int) -> list[bytes]:
-    """The names in a tree as Git keeps it: mode, space, name, zero, id."""
+    """The names in a raw tree of Git: mode, space, name, zero byte, id."""
     found, at = [], 0
     while at < len(content):
         start, end = content.index(b" ", at) + 1, content.index(b"\0", at)
@@ -103,12 +103,12 @@ def _names(content: bytes, id_size: int) -> list[bytes]:
     return found
 
 
-def paths_called(
+def paths_named(
     git: GitRepo, commits: Sequence[CommitId], name: bytes, under: bytes = b""
 ) -> dict[CommitId, list[bytes]]:
-    """The files called `name` in or below the folder `under` in each of `commits`.
+    """The files named `name` in or below the directory `under` in each of `commits`.
 
-    Each commit is compared with the one before it, so two processes do for all of them.
+    Compares each commit with the one before it, so two processes serve all commits.
     """
     if not commits:
         return {}
@@ -129,7 +129,7 @@ def paths_called(
 def _changes(
     git: GitRepo, commits: Sequence[CommitId], how: Sequence[Arg], where: Sequence[Arg]
 ) -> dict[CommitId, list[tuple[bytes, bytes]]]:
-    """How the files of each commit differ from those of the one before it in the list: status and path."""
+    """The differences of each commit to the one before it in the list: status and path."""
     lines = "".join(f"{commit} {before}\n" for before, commit in pairwise(commits))
     fields = iter(run(git, [*how, "--stdin", *where], stdin=lines.encode(), literal=False).split(b"\0"))
     found: dict[CommitId, list[tuple[bytes, bytes]]] = {}
@@ -142,8 +142,8 @@ def _changes(
     return found
 
 
-def tips(git: GitRepo, *, branches: bool = False, tags: bool = False) -> list[tuple[str, CommitId]]:
-    """The local branches and the tags by name, with the commits that they point at."""
+def branch_and_tag_tips(git: GitRepo, *, branches: bool = False, tags: bool = False) -> list[tuple[str, CommitId]]:
+    """Local branches and tags by name, and their commits."""
     which = [ref for ref, wanted in (("refs/heads", branches), ("refs/tags", tags)) if wanted]
     if not which:
         return []

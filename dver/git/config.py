@@ -1,4 +1,4 @@
-"""Settings of Git itself, and where Git looks for hooks."""
+"""Settings of Git, and the directory of its hooks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def write(git: GitRepo, key: str, value: str) -> None:
 
 
 def unset(git: GitRepo, key: str) -> None:
-    """Take `key` out of this clone's own configuration, if it is there. Raises RepositoryError."""
+    """Remove `key` from this clone's own configuration, if present. Raises RepositoryError."""
     run(git, ["config", "--local", "--unset-all", key], ok=(0, 5))
 
 
-def hooks_folder(git: GitRepo) -> Path:
-    """Where Git looks for hooks: `core.hooksPath`, or the folder in the Git directory that all worktrees share."""
+def hooks_dir(git: GitRepo) -> Path:
+    """The directory in which Git looks for hooks: `core.hooksPath`, or the one that all worktrees share."""
     found = run(git, ["rev-parse", "--path-format=absolute", "--git-path", "hooks"])
     return Path(os.fsdecode(found.removesuffix(b"\n")))

@@ -1,7 +1,7 @@
-"""Finding the Git repository, and running git's plumbing in it.
+"""The Git repository of a directory, and running git's plumbing commands in it.
 
-The ordinary case is found by looking at a few files, since a process costs more than all else that `dver status` does
-in a small repository. Whatever is out of the ordinary (environment variables, submodules, SHA-256) is asked of git.
+The common case is found by reading a few files, because a process costs more than everything else in `dver status` of a
+small repository. Unusual cases (environment variables, submodules, SHA-256) are left to git.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _LOCATING: Final = (
     "GIT_DISCOVERY_ACROSS_FILESYSTEM",
     "GIT_OBJECT_DIRECTORY",
 )
-"""Variables that change where git finds a repository."""
+"""Environment variables that change the repository that git finds."""
 
 _SUPER_PREFIX: Final = "GIT_INTERNAL_SUPER_PREFIX"
-"""Set for hooks of submodules by Git before 2.40, most of whose commands then refuse to run."""
+"""Set in hooks of submodules by Git before 2.40. Most commands then refuse to run."""
 
 _HARMLESS: Final = {"core.fsmonitor": "false", "core.hooksPath": os.devnull, "protocol.allow": "never"}
 _PATHSPEC_MODES: Final = ("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_LITERAL_PATHSPECS")
 _UNUSUAL: Final = re.compile(rb"(?i)worktree|objectformat|\bbare\b(?![ \t]*=[ \t]*false\b)")
-"""Settings in a repository's own configuration by which a `.git` directory is not simply that of its parent."""
+"""Settings that give a `.git` directory a worktree other than its parent."""
 
 _WARNING: Final = re.compile(rb"(?m)^(?:warning|error|fatal): ")
 _NO_REPOSITORY_FIX: Final = "go to your project, or make it a Git repository: git init"
@@ -46,26 +46,26 @@ _BARE_FIX: Final = "go to a clone that has its files checked out"
 
 @dataclass(frozen=True, slots=True)
 class GitRepo:
-    """Where a worktree and its Git directories are. All paths are absolute, without symbolic links."""
+    """A worktree and its Git directories. All paths are absolute, without symbolic links."""
 
     worktree: Path
     git_dir: Path
-    """This worktree's own: HEAD, the index."""
+    """The worktree's own Git directory, with HEAD and the index."""
     common_dir: Path
-    """Shared by all worktrees of one clone: objects, refs, configuration, and what dver keeps."""
+    """The Git directory that all worktrees of a clone share, with objects, refs and configuration."""
     object_format: str = "sha1"
     explicit: bool = False
-    """Named by the environment, so every git process has to be told."""
+    """Whether the environment names the directories, so that every git process needs them."""
     foreign: bool = False
-    """Perhaps somebody else's: nothing that its configuration names is run, and nothing is fetched."""
+    """Whether the clone may belong to another user. Then no configured program runs, and nothing is fetched."""
     raw: bool = False
-    """Objects are read as they are stored: no replacement (`git replace`) and no graft counts."""
+    """Whether objects are read as stored, without replacements (`git replace`) and grafts."""
 
 
 def discover(cwd: Path) -> GitRepo:
-    """The repository whose worktree holds the directory `cwd`.
+    """The repository whose worktree contains the directory `cwd`.
 
-    Raises RepositoryError where there is none, where it is bare, and inside a `.git` directory.
+    Raises RepositoryError if there is none, if it is bare, and inside a `.git` directory.
     """
     if any(name in os.environ for name in _LOCATING):
         return _ask_git(cwd)
@@ -103,12 +103,11 @@ def run(
     strict: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> bytes:
-    """What `git *args` prints, run at the top of the worktree.
+    """The output of `git *args`, run at the top of the worktree.
 
-    `stdin` is what git reads. With `literal`, pathspecs are plain paths; without, they may have magic. `ok` are the
-    exit codes that are answers. `strict` takes a warning for a failure: git may have left out what it cannot read.
-    `env` are variables besides.
-    Raises RepositoryError with git's own reason.
+    `stdin` is the input of git. With `literal`, pathspecs are plain paths; otherwise they may have magic. `ok` are the
+    expected exit codes. With `strict`, a warning is a failure: git may have skipped what it cannot read. `env` are
+    additional variables. Raises RepositoryError with git's own reason.
     """
     try:
         done = subprocess.run(
@@ -128,7 +127,7 @@ def run(
 
 @contextmanager
 def conversation(git: GitRepo, args: Sequence[Arg]) -> Iterator[subprocess.Popen[bytes]]:
-    """A git process to talk with over its standard input and output; ended when the block is left."""
+    """A git process with pipes to its standard input and output. It ends with the block."""
     try:
         process = subprocess.Popen(
             ["git", *args],
@@ -148,7 +147,7 @@ def conversation(git: GitRepo, args: Sequence[Arg]) -> Iterator[subprocess.Popen
 
 
 def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
-    """The variables for a git process: English messages, no lock for the sake of speed, exact paths."""
+    """The variables of a git process: English messages, no optional locks, exact paths."""
     env = {name: value for name, value in os.environ.items() if name not in (*_PATHSPEC_MODES, _SUPER_PREFIX)}
     env.update(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
     if literal:
@@ -174,7 +173,7 @@ _DISK: Final = {
     }.items()
     for text in texts
 }
-"""What git says of a disk that takes no writes, why that is, and the remedy."""
+"""Git's messages about a disk that cannot be written, with the cause and the fix."""
 
 
 def failure(args: Sequence[Arg], stderr: bytes) -> RepositoryError | LocalIOError:
@@ -188,7 +187,7 @@ def failure(args: Sequence[Arg], stderr: bytes) -> RepositoryError | LocalIOErro
 
 
 def _reason(stderr: bytes) -> str | None:
-    """The line of `stderr` that says most: the first error, else the last line that is not a hint."""
+    """The most informative line of `stderr`: the first error, else the last line that is not a hint."""
     lines = [line for line in os.fsdecode(stderr).splitlines() if line.strip() and not line.startswith("hint:")]
     errors = [line for line in lines if line.startswith(("error:", "fatal:"))]
     chosen = errors[0] if errors else lines[-1] if lines else None
@@ -204,7 +203,7 @@ def _remedy(why: str | None) -> str:
 
 
 def _walk_up(directory: str) -> tuple[str, str] | None:
-    """The worktree and the Git directory at or above `directory`; like git, not beyond its file system."""
+    """The worktree and Git directory at or above `directory`, on the same file system, as git looks for them."""
     device = os.stat(directory).st_dev
     while True:
         git_dir = _git_dir_in(directory)
@@ -242,7 +241,7 @@ def _follow(directory: str, path: str) -> str:
 
 
 def _is_git_dir(path: str) -> bool:
-    """Git's own test: a HEAD, and objects and refs, which a linked worktree has elsewhere."""
+    """Git's own test: a HEAD, and objects and refs. A linked worktree has those in its common directory."""
     if not os.path.lexists(os.path.join(path, "HEAD")):
         return False
     if os.path.isfile(os.path.join(path, "commondir")):
@@ -256,7 +255,7 @@ def _common_dir(git_dir: str) -> str:
 
 
 def _read(path: str) -> bytes:
-    """The content of a small file, empty if there is none."""
+    """The content of a small file; empty if it is missing."""
     try:
         with open(path, "rb") as file:
             return file.read()

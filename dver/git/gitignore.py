@@ -1,6 +1,6 @@
-"""Lines of `.gitignore`: a pattern for exactly one name, and adding and taking away such lines.
+"""Lines of `.gitignore`: patterns for exactly one name, and adding and removing such lines.
 
-Names and lines are bytes, since names need not be text. The rest of the file stays as it is, byte by byte.
+Names and lines are bytes, because names need not be text. All other bytes of the file stay as they are.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ FILE: Final = b".gitignore"
 _SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _TRAILING_SPACES: Final = re.compile(rb" +\Z")
 _LINE_FEED: Final = b"[\t-\v]"
-"""A line cannot hold a line feed, but a range of characters around it can match one, and little else."""
+"""A range of characters that matches a line feed, which a line cannot contain, and little else."""
 _PATTERN: Final = re.compile(rb"/(?:[^\\*?\[/]|\\[\\*?\[ ]|\[[\r]\]|\[\t-\v\])+")
 """A line that `pattern` may have written."""
 
 
 def escape(name: bytes) -> bytes:
-    """`name` in a form that matches only itself (and, for a line feed, a tab or vertical tab in its place)."""
+    """`name` in a form that matches only itself (for a line feed, also a tab or vertical tab in its place)."""
     escaped = _SPECIAL.sub(rb"\\\1", name)
     escaped = _TRAILING_SPACES.sub(lambda spaces: rb"\ " * len(spaces[0]), escaped)
     if escaped.endswith(b"\r"):
@@ -35,13 +35,13 @@ def escape(name: bytes) -> bytes:
 
 
 def pattern(name: bytes) -> bytes:
-    """The line that ignores `name`, a file or directory right beside the `.gitignore`."""
+    """The line that ignores `name`, a file or directory beside the `.gitignore`."""
     # After the slash neither `!` nor `#` means anything.
     return b"/" + escape(name)
 
 
 def add_lines(content: bytes, added: Iterable[bytes]) -> bytes:
-    """`content` with the lines `added` at its end, but for those that it has; with the line endings that it has."""
+    """`content` with the missing lines of `added` at its end, in the line endings of the file."""
     present = lines(content)
     new = [line for line in dict.fromkeys(added) if line not in present]
     if not new:
@@ -53,15 +53,15 @@ def add_lines(content: bytes, added: Iterable[bytes]) -> bytes:
 
 
 def remove_lines(content: bytes, removed: Iterable[bytes]) -> bytes:
-    """`content` without any of the lines `removed`."""
+    """`content` without the lines `removed`."""
     gone = set(removed)
     return b"".join(raw for raw in _split(content) if _bare(raw) not in gone) if gone else content
 
 
 def edit(path: Path, *, add: Iterable[bytes] = (), remove: Iterable[bytes] = ()) -> bool:
-    """Take lines away from and add lines to the file `path`; says whether it changed.
+    """Remove lines from and add lines to the file `path`. Returns whether it changed.
 
-    A file left empty by it is deleted. Raises ConflictError for a symbolic link, which Git would not read.
+    An empty result deletes the file. Raises ConflictError for a symbolic link, which Git would not read.
     """
     if path.is_symlink():
         raise ConflictError(
@@ -84,8 +84,10 @@ def _replace(path: Path, before: bytes | None, after: bytes) -> bool:
 
 
 def merge_sets(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-    """Three versions of some lines merged as sets: what one side removed is gone, what either added is there once, ours
-    first. None unless each line is one that `pattern` writes, as the order of others may mean something."""
+    """A three-way merge of lines as sets: removals and additions of both sides, ours first.
+
+    None unless `pattern` writes each of the lines: the order of other lines may matter.
+    """
     old, mine, other = ({_bare(raw): raw for raw in _split(text)} for text in (base, ours, theirs))
     if not all(_PATTERN.fullmatch(line) for line in (*old, *mine, *other)):
         return None
@@ -95,7 +97,7 @@ def merge_sets(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
 
 
 def _split(content: bytes) -> list[bytes]:
-    """The lines with their endings. Only a line feed ends one: `bytes.splitlines` would break at a lone CR."""
+    """The lines with their endings. Only a line feed ends a line; `bytes.splitlines` would break at a lone CR."""
     return re.findall(rb"[^\n]*\n|[^\n]+\Z", content)
 
 

@@ -1,4 +1,4 @@
-"""Git's index: staging, unstaging, and what Git tracks or ignores. Paths are bytes, relative to the top."""
+"""Git's index: staging, unstaging, and tracked and ignored files. Paths are bytes, relative to the top."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dver.git.git_repo import Arg, GitRepo, run
 
 _GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _ARGUMENT_BYTES: Final = 64 << 10
-"""How much is handed to one process as arguments, far below what any system takes."""
+"""Bytes of arguments for one process, far below the limit of any system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class IgnoreRule:
     """The line by which Git ignores a path."""
 
     source: bytes
-    """The file: relative to the top of the worktree, or absolute where it lies outside."""
+    """The file: relative to the top of the worktree, or absolute outside of it."""
     line: int
-    """Counted from 1."""
+    """The line number, from 1."""
     pattern: bytes
 
 
 def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
-    """`git add` the files `paths`, outside of a sparse checkout, too. Raises RepositoryError where Git refuses."""
+    """`git add` the files `paths`, also outside of a sparse checkout. Raises RepositoryError with git's reason."""
     listed = b"".join(path + b"\0" for path in paths)
     if listed:
         sparse = ["--sparse"] if is_sparse(git) else []  # an option that older versions of Git do not know
@@ -34,37 +34,37 @@ def stage(git: GitRepo, paths: Iterable[bytes]) -> None:
 
 
 def is_sparse(git: GitRepo) -> bool:
-    """Has this worktree ever had a sparse checkout?"""
+    """Whether this worktree ever had a sparse checkout."""
     return (git.git_dir / "info" / "sparse-checkout").exists()
 
 
 def is_as_staged(git: GitRepo, path: bytes) -> bool:
-    """Is the file at `path` as the index has it? Also true for a new file that Git does not ignore."""
+    """Whether the file at `path` matches the index. True for a new file that Git does not ignore."""
     state = run(git, ["status", "--porcelain=v1", "-z", "--ignored", "--untracked-files=all", "--", path])[:2]
     if state:
         return state[1:] == b" "
     return bool(tracked_under(git, path)) or not ignored(git, [path])
 
 
-def content(git: GitRepo, path: bytes) -> bytes:
-    """What Git's index has at `path`; nothing if it has no such file, or several versions of it in a conflict."""
+def staged_content(git: GitRepo, path: bytes) -> bytes:
+    """The content of `path` in the index; empty if it is missing or in conflict."""
     return run(git, ["cat-file", "blob", b":" + path], ok=(0, 128))
 
 
-def left_out(git: GitRepo, path: bytes) -> bool:
-    """Does a sparse checkout leave out the file at `path`?"""
+def is_left_out(git: GitRepo, path: bytes) -> bool:
+    """Whether a sparse checkout leaves out the file at `path`."""
     return is_sparse(git) and run(git, ["ls-files", "-t", "-z", "--", path]).startswith(b"S ")
 
 
 def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:
-    """Take the files `paths` out of the index, whatever state they are in; the files on disk stay."""
+    """Remove the files `paths` from the index in any state; the files on disk stay."""
     listed = b"".join(path + b"\0" for path in paths)
     if listed:
         run(git, ["update-index", "--force-remove", "-z", "--stdin"], stdin=listed)
 
 
 def tracked_under(git: GitRepo, *paths: bytes) -> list[bytes]:
-    """The files in the index that are any of `paths` or lie below one of them; an empty path is the top."""
+    """The files in the index at or below one of `paths`; an empty path is the top."""
     found: dict[bytes, None] = {}
     for batch in _batches(paths):
         output = run(git, ["ls-files", "-z", "--", *batch])
@@ -73,18 +73,18 @@ def tracked_under(git: GitRepo, *paths: bytes) -> list[bytes]:
 
 
 def unmerged_files(git: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
-    """Those of the files `paths` that are in conflict in the index."""
+    """The files among `paths` that are in conflict in the index."""
     entries = run(git, ["ls-files", "-u", "-z", "--", *paths]).split(b"\0")[:-1]
     return {entry.partition(b"\t")[2] for entry in entries}
 
 
 def attribute(git: GitRepo, name: str, path: bytes) -> bytes:
-    """The value of the attribute `name` of `path` (gitattributes(5)): also `unspecified`, `set` and `unset`."""
+    """The value of the attribute `name` of `path` (gitattributes(5)), including `unspecified`, `set` and `unset`."""
     return run(git, ["check-attr", "-z", name, "--", path]).split(b"\0")[2]
 
 
 def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
-    """The files in conflict in or below `under`: blob by stage, 1 the ancestor, 2 ours, 3 theirs."""
+    """The files in conflict in or below `under`: blobs by stage, 1 the base, 2 ours, 3 theirs."""
     found: dict[bytes, dict[int, str]] = {}
     where: list[Arg] = ["--", under] if under else []
     for entry in run(git, ["ls-files", "-u", "-z", *where]).split(b"\0")[:-1]:
@@ -95,14 +95,14 @@ def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
 
 
 def put_unmerged(git: GitRepo, path: bytes, sides: Mapping[int, str]) -> None:
-    """Have the file `path` in conflict again, between the blobs `sides`, by stage."""
+    """Put the file `path` into conflict again, between the blobs `sides`, by stage."""
     lines = [b"0 " + b"0" * len(next(iter(sides.values()))) + b"\t" + path]
     lines += [b"100644 %s %d\t%s" % (blob.encode(), stage, path) for stage, blob in sorted(sides.items())]
     run(git, ["update-index", "-z", "--index-info"], stdin=b"".join(line + b"\0" for line in lines))
 
 
 def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
-    """Those of `paths` that Git's ignore rules exclude, tracked or not, and the rule that decides."""
+    """The `paths` that Git's ignore rules exclude, tracked or not, and the rule that decides."""
     # The prefix keeps a name that starts with a colon from being read as pathspec magic.
     listed = b"".join(b"./" + path + b"\0" for path in paths)
     if not listed:
@@ -118,8 +118,10 @@ def ignored(git: GitRepo, paths: Iterable[bytes]) -> dict[bytes, IgnoreRule]:
 
 
 def ignored_below(git: GitRepo, *paths: bytes) -> list[bytes]:
-    """The files and directories that Git ignores and does not track, at, above or below any of `paths`; of a directory
-    that is ignored as a whole, it alone."""
+    """Ignored and untracked files and directories at, above or below any of `paths`.
+
+    A directory that is ignored as a whole is listed alone.
+    """
     found: dict[bytes, None] = {}
     for batch in _batches(paths):
         args = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--"]
@@ -142,14 +144,14 @@ def _batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 
 def is_committed(git: GitRepo, path: bytes) -> bool:
-    """Does HEAD have just what is at `path`, a file or all of a directory?"""
+    """Whether HEAD has the current content of `path`, a file or a whole directory."""
     if not run(git, ["ls-files", "-z", "--", path]):
         return False
     return not run(git, ["status", "--porcelain", "-z", "--ignored", "--untracked-files=all", "--", path])
 
 
-def files_called(git: GitRepo, *names: bytes, under: bytes = b"") -> list[bytes]:
-    """The files that have one of `names`, in or below the folder `under`, and that Git tracks, or would track."""
+def files_named(git: GitRepo, *names: bytes, under: bytes = b"") -> list[bytes]:
+    """The files with one of `names`, in or below the directory `under`, that Git tracks or would track."""
     folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""
     patterns = [b":(glob)" + folder + b"**/" + name for name in names]
     args: list[Arg] = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]

@@ -1,4 +1,4 @@
-"""Merging `.gitignore`, in which two branches that each tracked data have each added a line at the end."""
+"""Merges of `.gitignore`, where two branches that each tracked data added a line at the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dver.git.merge_lines import hunks, merge_lines
 
 
 def merge_ignore_files(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-    """The three files merged line by line, and as sets where only lines that dver writes are in conflict; else None."""
+    """Three files merged line by line, and as sets where only dver's lines are in conflict; otherwise None."""
     merged = merge_lines(base, ours, theirs)
     if merged is not None:
         return merged

@@ -1,4 +1,4 @@
-"""Git's own merge of text, line by line."""
+"""Git's own three-way merge of text, line by line."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 _CONFLICTS_MAX: Final = 127
-"""Above it, the exit code of `git merge-file` tells of an error: a file that is no text."""
+"""The largest count of conflicts; a higher exit code of `git merge-file` is an error, for example of binary files."""
 _WIDE: Final = 100
-"""Characters of a marker that is to be found again in the midst of text."""
+"""Characters of a conflict marker that is unlikely to occur in text."""
 
 
 class Hunk(NamedTuple):
-    """A piece of three texts. Where the merge of it is plain, all three are the same, the merged text."""
+    """A piece of three texts. Without a conflict, all three are the merged text."""
 
     base: bytes
     ours: bytes
@@ -24,19 +24,19 @@ class Hunk(NamedTuple):
 
 
 def merge_lines(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-    """The three texts merged by `git merge-file`; None with conflicts, or where Git cannot do it."""
+    """The texts merged by `git merge-file`; None with conflicts or an error."""
     code, merged = _merge_file(base, ours, theirs)
     return merged if code == 0 else None
 
 
 def merge_in_markers(base: bytes, ours: bytes, theirs: bytes, *, marker_size: int) -> bytes | None:
-    """The three texts merged as Git would, conflicts between markers; None if they are no text."""
+    """The texts merged by Git, with conflicts between markers; None for binary files."""
     code, merged = _merge_file(base, ours, theirs, f"--marker-size={marker_size}")
     return merged if code <= _CONFLICTS_MAX else None
 
 
 def hunks(base: bytes, ours: bytes, theirs: bytes) -> list[Hunk] | None:
-    """The three texts in pieces, those in conflict and those that are not; None if they cannot be told apart."""
+    """The texts in pieces with and without conflicts; None if they cannot be separated."""
     if any(sign * _WIDE in text for sign in (b"<", b">", b"=", b"|") for text in (base, ours, theirs)):
         return None
     code, merged = _merge_file(base, ours, theirs, "--diff3", f"--marker-size={_WIDE}")
@@ -52,7 +52,7 @@ def _split(merged: bytes) -> Iterator[Hunk]:
 
 
 def _merge_file(base: bytes, ours: bytes, theirs: bytes, *options: str) -> tuple[int, bytes]:
-    """The number of conflicts, and the text; more than `_CONFLICTS_MAX` is an error."""
+    """The number of conflicts and the text; a number over `_CONFLICTS_MAX` is an error."""
     with TemporaryDirectory(prefix="dver-merge-") as folder:
         paths = []
         for name, content in (("ours", ours), ("base", base), ("theirs", theirs)):

@@ -1,4 +1,4 @@
-"""Why a directory belongs to no project."""
+"""The error for a directory outside of any project."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from dver.git.index import tracked_under
 
 
 def no_project(cwd: Path, git: GitRepo, folder_name: str) -> RepositoryError:
-    """The error for the directory `cwd` where neither it nor one above it, in the worktree of `git`, has a directory
-    `folder_name`: it may be that a sparse checkout leaves that out."""
+    """The error if neither `cwd` nor a parent in the worktree of `git` has a directory `folder_name`.
+
+    It says so if a sparse checkout leaves that directory out.
+    """
     sparse = (git.git_dir / "info" / "sparse-checkout").exists()
     if sparse and (folder := _left_out(git, Path(os.path.realpath(cwd)), folder_name)):
         return RepositoryError(
@@ -29,6 +31,6 @@ def no_project(cwd: Path, git: GitRepo, folder_name: str) -> RepositoryError:
 
 
 def _left_out(git: GitRepo, here: Path, folder_name: str) -> Path | None:
-    """The nearest project folder at or above `here` that Git tracks."""
+    """The nearest project directory at or above `here` that Git tracks."""
     above = [folder / folder_name for folder in (here, *here.parents) if folder.is_relative_to(git.worktree)]
     return next((one for one in above if tracked_under(git, os.fsencode(one.relative_to(git.worktree)))), None)

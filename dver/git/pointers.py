@@ -1,7 +1,7 @@
-"""Finding files that name data, pointers and locks: in the index, in the worktree, in a commit, in many commits.
+"""Pointers and locks in the index, on disk, in a commit and in many commits.
 
-What is said of pointer files here goes for lock files, too. Paths are bytes, relative to the top of the Git worktree,
-`/`-separated. Each function runs one git process however many files there are. Blob ids are git's, as hexadecimal text.
+Everything about pointer files holds for lock files, too. Paths are bytes, relative to the top of the Git worktree,
+`/`-separated. Each function runs one git process for any number of files. Blob ids are Git's, as hexadecimal text.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from dver.formats.pointer import SUFFIX
 from dver.git.git_repo import Arg, GitRepo, conversation, run
 
 MAX_BLOB: Final = 1 << 20
-"""Bytes that a blob may have to be read: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
+"""The largest blob to read, in bytes: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
 LOCK_NAME: Final = os.fsencode(lock.NAME)
 
 _SUFFIX: Final = os.fsencode(SUFFIX)
 PATTERNS: Final = (b"**/*" + _SUFFIX, b"**/" + LOCK_NAME)
-"""What files that name data are called, for `:(glob)`. (A file called just `.dver` is none.)"""
+"""Names of pointers and locks, for `:(glob)`. (A file named just `.dver` is neither.)"""
 _REGULAR: Final = b"100"
 _LEFT_OUT: Final = b"S"
-"""How `ls-files -t` marks files that a sparse checkout leaves out."""
+"""The mark of `ls-files -t` for files that a sparse checkout leaves out."""
 _BATCH: Final = 500
-"""Ids asked for at a time: few enough that question and answer never wait for each other on a full pipe."""
+"""Ids per request: few enough that neither side waits for the other on a full pipe."""
 _GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _RAW: Final[tuple[Arg, ...]] = ("--raw", "-z", "--no-renames", "--no-abbrev")
 EMPTY_TREE: Final = {
@@ -43,58 +43,59 @@ EMPTY_TREE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PointerFile:
-    """A pointer file at one place. `content` is set where it was read from the worktree, `blob` always."""
+    """A pointer file. `content` is set if it was read from disk, `blob` always."""
 
     blob: str
     content: bytes | None = None
     sides: Mapping[int, str] = field(default_factory=dict)
-    """In an unfinished merge: blob by stage, 1 the ancestor, 2 ours, 3 theirs; `blob` is ours if there is one."""
+    """In an unfinished merge: blobs by stage, 1 the base, 2 ours, 3 theirs. `blob` is ours if it exists."""
     left_out: bool = False
-    """In the index: does a sparse checkout leave the file out of the worktree?"""
+    """In the index: whether a sparse checkout leaves the file out of the worktree."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What happened to a pointer file between two places: the blob before and after, None where there is none."""
+class PointerChange:
+    """A changed pointer file: its blobs before and after, None for a missing one."""
 
     old: str | None
     new: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """Pointer files in the index and in the worktree, from a single look."""
+class PointerScan:
+    """Pointer files in the index and on disk, from one git process."""
 
     index: Mapping[bytes, PointerFile]
     worktree: Mapping[bytes, PointerFile]
     others: frozenset[bytes] = frozenset()
-    """Files with another name that was looked for, as far as they are in the worktree."""
+    """Files on disk with one of the additional names."""
 
 
 def is_pointer_path(path: bytes) -> bool:
-    """Is `path` named like a pointer? A file called just `.dver` is not."""
+    """Whether `path` has the name of a pointer. A file named just `.dver` has not."""
     return path.endswith(_SUFFIX) and path.rpartition(b"/")[2] != _SUFFIX
 
 
 def is_lock_path(path: bytes) -> bool:
-    """Is `path` named like a lock file?"""
+    """Whether `path` has the name of a lock file."""
     return path == LOCK_NAME or path.endswith(b"/" + LOCK_NAME)
 
 
 def names_data(path: bytes) -> bool:
-    """Is `path` named like a file that names data, a pointer or a lock?"""
+    """Whether `path` has the name of a pointer or a lock."""
     return is_pointer_path(path) or is_lock_path(path)
 
 
 def most_bytes(paths: Iterable[bytes]) -> int:
-    """The bytes that the largest of the files `paths` may have to be read."""
+    """The largest size at which one of the files `paths` is read."""
     return lock.MAX_SIZE if any(map(is_lock_path, paths)) else MAX_BLOB
 
 
-def scan(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> Scan:
-    """The pointer files in the index and in the worktree, in or below the directory `under`; and those called `also`.
+def scan_pointers(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> PointerScan:
+    """The pointer files in the index and on disk, in or below the directory `under`, and files named like one of
+    `also`.
 
-    In the worktree: what Git tracks or might track, so neither ignored files nor symbolic links.
+    On disk, ignored files and symbolic links do not count.
     """
     patterns = (*PATTERNS, *((b"**/" + also,) if also else ()))
     args: list[Arg] = ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", "-z", *_glob(under, patterns)]
@@ -102,47 +103,49 @@ def scan(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> Scan
     index = _index_entries(entries)
     paths = {entry.partition(b"\t")[2] for entry in entries} | set(untracked)
     others = (path for path in paths if os.path.basename(path) == also and os.path.isfile(_in(git, path)))
-    return Scan(index, dict(_read_worktree(git, {*index, *filter(names_data, untracked)})), frozenset(others))
+    return PointerScan(index, dict(_read_worktree(git, {*index, *filter(names_data, untracked)})), frozenset(others))
 
 
 def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
-    """The pointer files that the next commit would have, in or below `under`; conflicts have `sides`."""
+    """The pointer files of the next commit, in or below `under`; conflicts have `sides`."""
     entries, _ = _split(run(git, ["ls-files", "-s", "-t", *_listing(under)], literal=False))
     return _index_entries(entries)
 
 
 def in_worktree(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
-    """The pointer files on disk, tracked by Git or not (but not ignored), in or below `under`."""
+    """The pointer files on disk that Git does not ignore, in or below `under`."""
     output = run(git, ["ls-files", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
     return dict(_read_worktree(git, {path for path in output.split(b"\0") if names_data(path)}))
 
 
 def on_disk(git: GitRepo, index: Iterable[bytes], known: Iterable[bytes]) -> dict[bytes, PointerFile]:
-    """The pointer files on disk that are in Git's `index`, or `known` for another reason. Runs no process, so what Git
-    does not track and nobody knows is not found."""
+    """The pointer files on disk that are in Git's `index` or in `known`.
+
+    Runs no process, so other untracked files are not found.
+    """
     return dict(_read_worktree(git, {*index, *known}))
 
 
 def in_commit(git: GitRepo, commit: str, under: bytes = b"") -> dict[bytes, PointerFile]:
-    """The pointer files in the tree of `commit` (an id), in or below `under`."""
+    """The pointer files of `commit` (an id), in or below `under`."""
     # A comparison with nothing, unlike ls-tree, can leave out the paths we do not want on git's side.
     args: list[Arg] = ["diff-tree", "-r", *_RAW, EMPTY_TREE[git.object_format], commit, *_glob(under)]
     changes = _changes(run(git, args, literal=False))
     return {path: PointerFile(change.new) for path, change in changes if change.new is not None}
 
 
-def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> dict[bytes, Change]:
-    """How pointer files differ between the commit `head` (None before the first one) and the index."""
+def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> dict[bytes, PointerChange]:
+    """Differences of pointer files between the commit `head` (None before the first one) and the index."""
     tree = head or EMPTY_TREE[git.object_format]
     args: list[Arg] = ["diff-index", "--cached", *_RAW, tree, *_glob(under)]
     return dict(_changes(run(git, args, literal=False)))
 
 
 def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b"") -> dict[bytes, set[str]]:
-    """All blobs that each pointer file is in any of `commits` (ids). Quick if neighbours in the list are alike.
+    """All blobs of each pointer file in `commits` (ids). Fast if neighbours in the list are similar.
 
-    Each commit is compared with the one before it in the list, whatever its parents are: what does not differ was
-    seen before. So one process does for all of history, and reads only what changed.
+    Compares each commit with the one before it in the list, whatever its parents are. So one process serves the whole
+    history and reads only changes.
     """
     found: dict[bytes, set[str]] = {}
     if not commits:
@@ -158,7 +161,7 @@ def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b""
 
 
 def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
-    """The pointers of each of `commits` that are not in the one before it in the list: commit, path, blob."""
+    """The pointers of each of `commits` that the one before it in the list does not have: commit, path, blob."""
     lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
     args: list[Arg] = ["diff-tree", "--stdin", "-r", *_RAW, *_glob(b"")]
     fields = iter(run(git, args, stdin="".join(lines).encode(), literal=False).split(b"\0"))
@@ -173,12 +176,12 @@ def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, byt
 
 
 def read_blobs(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> dict[str, bytes]:
-    """The contents of Git's blobs `ids`. Raises CorruptError for one that is absent or over `limit` bytes."""
+    """The contents of Git's blobs `ids`. Raises CorruptError for one that is missing or over `limit` bytes."""
     return dict(each_blob(git, ids, limit))
 
 
 def each_blob(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> Iterator[tuple[str, bytes]]:
-    """What `read_blobs` returns, one after the other: all versions of a lock file may be too much for the memory."""
+    """Like `read_blobs`, one after the other: all versions of a lock file may exceed the memory."""
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return
@@ -188,7 +191,7 @@ def each_blob(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> Iterat
 
 
 def blob_id(git: GitRepo, content: bytes) -> str:
-    """The id that Git gives to a blob of `content`."""
+    """Git's id for a blob with `content`."""
     import hashlib  # loads OpenSSL, which a repository without pointers need not wait for
 
     make = hashlib.sha256 if git.object_format == "sha256" else hashlib.sha1
@@ -200,7 +203,7 @@ def _in(git: GitRepo, path: bytes) -> bytes:
 
 
 def _glob(under: bytes, patterns: Iterable[bytes] = PATTERNS) -> list[Arg]:
-    """The arguments that limit git to files that name data, in or below `under`."""
+    """The arguments that limit git to pointers and locks, in or below `under`."""
     directory = _GLOB_SPECIAL.sub(rb"\\\1", under.rstrip(b"/"))
     return [b"--", *(b":(glob)" + (directory + b"/" if directory else b"") + pattern for pattern in patterns)]
 
@@ -210,7 +213,7 @@ def _listing(under: bytes) -> list[Arg]:
 
 
 def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Of `ls-files -t`: the lines of tracked files with their tag, and the paths of others."""
+    """The output of `ls-files -t`: lines of tracked files with their tag, and paths of others."""
     lines = output.split(b"\0")[:-1]
     tracked = [line for line in lines if not line.startswith(b"? ")]
     return tracked, [line[2:] for line in lines if line.startswith(b"? ")]
@@ -248,7 +251,7 @@ def _read_worktree(git: GitRepo, paths: Iterable[bytes]) -> Iterator[tuple[bytes
 
 
 def _read_regular(path: bytes, limit: int) -> bytes | None:
-    """The content of the file `path`; None for what is absent or no regular file, which a FIFO is not."""
+    """The content of the file `path`; None if it is missing or no regular file, such as a FIFO."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -275,14 +278,14 @@ def _read_all(fd: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _changes(output: bytes) -> Iterator[tuple[bytes, Change]]:
-    """Parse `--raw -z`: `:mode mode id id status`, then the path, each ended by a zero byte."""
+def _changes(output: bytes) -> Iterator[tuple[bytes, PointerChange]]:
+    """Parses `--raw -z`: `:mode mode id id status`, then the path, each ended by a zero byte."""
     fields = output.split(b"\0")
     for head, path in zip(fields[0::2], fields[1::2], strict=False):
         if names_data(path):
             old_mode, new_mode, old, new, _ = head[1:].split(b" ")
-            change = Change(_side(old_mode, old), _side(new_mode, new))
-            if change != Change(None, None):
+            change = PointerChange(_side(old_mode, old), _side(new_mode, new))
+            if change != PointerChange(None, None):
                 yield path, change
 
 

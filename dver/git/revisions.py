@@ -1,4 +1,4 @@
-"""Revisions: from what a person writes (`v1`, `main~2`, `HEAD@{yesterday}`) to commits."""
+"""Revisions: from text such as `v1`, `main~2` or `HEAD@{yesterday}` to commits."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dver.core.errors import RepositoryError, UsageError
 from dver.git.git_repo import GitRepo, run
 
 CommitId = NewType("CommitId", str)
-"""The id of a commit, in full, as hexadecimal text."""
+"""The full id of a commit, as hexadecimal text."""
 
 
 class DatedTip(NamedTuple):
-    """A ref, its commit, and when that was made, in Unix seconds."""
+    """A ref, its commit, and the commit's date in Unix seconds."""
 
     date: int
     id: CommitId
@@ -27,7 +27,7 @@ _BRANCH: Final = re.compile(rb"ref: (refs/heads/[^\0\r\n]+)\n?")
 
 
 def resolve(git: GitRepo, rev: str) -> CommitId:
-    """The commit that `rev` names, by git's own rules. Raises UsageError if there is none, with close matches."""
+    """The commit that `rev` names by git's rules. Raises UsageError for an unknown one, with close matches."""
     # `:/text` takes all that follows for the text, and finds commits only.
     peeled = rev if rev.startswith(":/") else f"{rev}^{{commit}}"
     try:
@@ -40,7 +40,7 @@ def resolve(git: GitRepo, rev: str) -> CommitId:
 
 
 def head(git: GitRepo) -> CommitId | None:
-    """The commit that is checked out; None before the first one."""
+    """The commit of HEAD; None before the first one."""
     try:
         content = (git.git_dir / "HEAD").read_bytes()
         if _ID.fullmatch(content.strip()):
@@ -61,10 +61,10 @@ def commits(
     all_commits: bool = False,
     revs: Sequence[str] = (),
 ) -> list[CommitId]:
-    """The commits asked for, each once, those alike beside each other.
+    """The requested commits, each once, with similar ones beside each other.
 
-    `branches` and `tags` mean the commits that local branches and tags point at; `all_commits` everything that any ref
-    or HEAD reaches, as far as a shallow clone has it. Raises UsageError for an unknown one among `revs`.
+    `branches` and `tags` mean the commits of local branches and tags; `all_commits` everything reachable from any ref
+    or HEAD, as far as a shallow clone has it. Raises UsageError for an unknown one in `revs`.
     """
     tips: list[str] = [resolve(git, rev) for rev in revs]
     which = [flag for flag, wanted in (("--branches", branches), ("--tags", tags), ("--all", all_commits)) if wanted]
@@ -77,7 +77,7 @@ def commits(
 
 
 def newest_tip(git: GitRepo) -> DatedTip | None:
-    """The branch, tag or other ref whose commit has the latest date."""
+    """The branch, tag or other ref with the latest commit date."""
     # Annotated tags come without a date of a commit, and last.
     form = "--format=%(committerdate:unix) %(objectname) %(refname:short)"
     output = os.fsdecode(run(git, ["for-each-ref", "--sort=-committerdate", "--count=1", form]))
@@ -89,20 +89,22 @@ def newest_tip(git: GitRepo) -> DatedTip | None:
 
 
 def former_heads(git: GitRepo) -> list[CommitId]:
-    """HEAD and the commit that was checked out before it, as far as there are any: Git runs some hooks before it moves
-    HEAD, and others after that."""
+    """HEAD and the HEAD before it, if any.
+
+    Git runs some hooks before it moves HEAD, and others afterwards.
+    """
     output = run(git, ["rev-list", "-g", "-n", "2", "HEAD"], ok=(0, 128))  # 128: nothing is committed yet
     return [CommitId(line) for line in dict.fromkeys(output.decode().split())]
 
 
 def last_stash(git: GitRepo) -> CommitId | None:
-    """The commit that `git stash` made last."""
+    """The commit of the latest `git stash`."""
     output = run(git, ["rev-parse", "--verify", "--quiet", "refs/stash"], ok=(0, 1))
     return CommitId(output.decode().strip()) if output else None
 
 
 def is_shallow(git: GitRepo) -> bool:
-    """Does this clone lack the history before some commit?"""
+    """Whether this clone lacks older history."""
     return (git.common_dir / "shallow").exists()
 
 

@@ -1,4 +1,4 @@
-"""A worktree to try something in, which is gone afterwards."""
+"""A temporary worktree of a commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from dver.git.revisions import CommitId
 
 @contextmanager
 def scratch_worktree(git: GitRepo, folder: Path, commit: CommitId) -> Iterator[GitRepo]:
-    """A new worktree of `commit` below `folder`; no hooks run. Those that killed processes left there are removed."""
+    """A new worktree of `commit` below `folder`, deleted at the end of the block. No hooks run.
+
+    Leftovers of killed processes are deleted first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _clear(git, folder)
     place = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=folder))

@@ -1,4 +1,4 @@
-"""What is staged: how the next commit differs from those that it is made of."""
+"""Staged changes: the differences of the next commit to its parents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dver.git.pointers import MAX_BLOB, read_blobs
 
 _REGULAR: Final = b"100"
 _SOURCES: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
-"""Files of the Git directory that name commits from which what is staged may come, besides HEAD."""
+"""Files of the Git directory that name further parents of the next commit, besides HEAD."""
 _EMPTY_TREE: Final = {
     "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -21,25 +21,25 @@ _EMPTY_TREE: Final = {
 
 
 class StagedFile(NamedTuple):
-    """A regular file that the next commit has, and that none of the commits it is made of has like this."""
+    """A regular file of the next commit that differs from all of its parents."""
 
     path: bytes
     blob: str
     size: int
-    """In bytes."""
+    """The size in bytes."""
 
 
 class Staged(NamedTuple):
-    """What the next commit changes."""
+    """The changes of the next commit."""
 
     files: Mapping[bytes, StagedFile]
     deleted: frozenset[bytes]
 
 
 def staged(git: GitRepo) -> Staged:
-    """What is staged against HEAD, and in a merge, a cherry-pick or a rebase against the other commits too.
+    """The changes against HEAD; in a merge, cherry-pick or rebase against the other parents too.
 
-    It is that of the index that Git's environment names, as hooks of `git commit -a` and `git commit PATH` need it.
+    Uses the index that Git's environment names, as hooks of `git commit -a` and `git commit PATH` need it.
     """
     first, *others = [_against(git, base) for base in bases(git) or [_EMPTY_TREE[git.object_format]]]
     new = {path: blob for path, blob in first.items() if all(other.get(path, "") == blob for other in others)}
@@ -51,34 +51,38 @@ def staged(git: GitRepo) -> Staged:
 
 
 def recorded_by_commit(git: GitRepo, paths: Iterable[bytes]) -> list[bytes]:
-    """Those of `paths` that the index has in another version than HEAD, so that `git commit` records them."""
+    """The `paths` whose index version differs from HEAD, so that `git commit` records them."""
     changed = _against(git, revisions.head(git) or _EMPTY_TREE[git.object_format])
     return [path for path in paths if path in changed]
 
 
 def bases(git: GitRepo) -> list[str]:
-    """The commits that the next one is made of: HEAD, and in a merge, a cherry-pick or a rebase the others. There are
-    none before the first commit."""
+    """The parents of the next commit: HEAD, and in a merge, cherry-pick or rebase the others.
+
+    Empty before the first commit.
+    """
     commit = revisions.head(git)
     return [] if commit is None else [commit, *_sources(git)]
 
 
 def contents_of(git: GitRepo, files: Iterable[StagedFile]) -> dict[str, bytes]:
-    """The contents of those of `files` that are small enough to be a pointer or a lock, by blob. Raises CorruptError
-    for one that Git itself cannot read."""
+    """The contents of `files` by blob, as far as their size is that of a pointer or lock.
+
+    Raises CorruptError for one that Git cannot read.
+    """
     return read_blobs(git, [file.blob for file in files if file.size <= MAX_BLOB])
 
 
 def was_committed(git: GitRepo, file: StagedFile) -> bool:
-    """Has any commit that a ref of this clone reaches the very same content, whatever it is called there?"""
+    """Whether any commit reachable from a ref has this very content, at any path."""
     return bool(run(git, ["log", "-1", "--all", "--format=%H", f"--find-object={file.blob}"]))
 
 
 def also_in_real_index(git: GitRepo, paths: Sequence[bytes]) -> None:
-    """Stage `paths` in the index that Git goes on with after `git commit PATH`.
+    """Stage `paths` in the index that Git uses after `git commit PATH`.
 
-    Such a commit is made of a temporary index, into which the hook stages; the real one waits, complete, in
-    `index.lock`, and would else have the old versions.
+    Git makes such a commit from a temporary index, into which the hook stages. The real index waits, complete, in
+    `index.lock`, and would otherwise keep the old versions.
     """
     used = os.environ.get("GIT_INDEX_FILE", "")
     waiting = git.git_dir / "index.lock"
@@ -90,7 +94,7 @@ def also_in_real_index(git: GitRepo, paths: Sequence[bytes]) -> None:
 
 
 def _against(git: GitRepo, base: str) -> dict[bytes, str | None]:
-    """The blob of each path that differs between `base` and the index; None where it is deleted, or is no file."""
+    """The blob of each path that differs between `base` and the index; None for a deleted file."""
     args: list[Arg] = ["diff-index", "--cached", "-r", "--raw", "-z", "--no-renames", "--no-abbrev", base, "--"]
     fields = run(git, args).split(b"\0")
     found: dict[bytes, str | None] = {}

@@ -1,4 +1,4 @@
-"""The worktrees of a clone, those included whose folder is not there."""
+"""The worktrees of a clone, including those whose directory is missing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dver.git.git_repo import GitRepo, run
 
 
 class Worktree(NamedTuple):
-    """A worktree, as git is told of it. Without files its folder is some directory in which git can run."""
+    """A worktree and its environment for git. Without files, its directory is any in which git can run."""
 
     git: GitRepo
     has_files: bool
 
 
 def worktrees(git: GitRepo) -> list[Worktree]:
-    """All worktrees of the clone of `git`, the main one first if there is one.
+    """All worktrees of the clone of `git`, the main one first.
 
-    Raises RepositoryError for one whose folder cannot be looked at, unless git takes it for gone.
+    Raises RepositoryError for a directory that cannot be read, unless git considers the worktree deleted.
     """
     found = [_main(git)]
     try:
@@ -33,16 +33,16 @@ def worktrees(git: GitRepo) -> list[Worktree]:
     return found
 
 
-def main_folder(git: GitRepo) -> Path:
-    """The directory of the main worktree of the clone of `git`; of a bare clone, its Git directory.
+def main_worktree_dir(git: GitRepo) -> Path:
+    """The directory of the clone's main worktree; for a bare clone, its Git directory.
 
-    Raises RepositoryError if it cannot be found out.
+    Raises RepositoryError if it is unknown.
     """
     return git.worktree if git.git_dir == git.common_dir else _main(git).git.worktree
 
 
 def clone_at(common_dir: Path) -> GitRepo:
-    """Another clone on this machine, by its common Git directory, which may be somebody else's.
+    """Another clone on this machine by its common Git directory. It may belong to another user.
 
     Raises RepositoryError if git cannot use it.
     """
@@ -53,7 +53,7 @@ def clone_at(common_dir: Path) -> GitRepo:
 
 
 def _main(git: GitRepo) -> Worktree:
-    """The main worktree, or, of a bare clone, its HEAD and whatever index it may have."""
+    """The main worktree; for a bare clone, its HEAD and index, if any."""
     if git.git_dir == git.common_dir != git.worktree:
         return Worktree(git, True)
     settings = dict(_core_settings(git))
@@ -71,7 +71,7 @@ def _main(git: GitRepo) -> Worktree:
             fix="run the same command in the main worktree",
         )
     if not place.is_dir():
-        raise _unreachable(place, "its folder is not there")
+        raise _unreachable(place, "its directory is missing")
     return Worktree(replace(at_home, worktree=place), True)
 
 
@@ -88,12 +88,14 @@ def _linked(git: GitRepo, git_dir: Path) -> Worktree:
     if folder is not None:
         return Worktree(replace(here, worktree=folder), True)
     if (git_dir / "locked").exists():
-        raise _unreachable(git_dir, "it is locked, so its folder is only away for now, and its files cannot be read")
+        raise _unreachable(
+            git_dir, "it is locked, so its directory is only temporarily missing, and its files cannot be read"
+        )
     return Worktree(replace(here, worktree=git.common_dir), False)
 
 
 def _folder_of(git_dir: Path) -> Path | None:
-    """The folder of a linked worktree; None where git takes it for gone."""
+    """The directory of a linked worktree; None if git considers it deleted."""
     try:
         target = os.fsdecode((git_dir / "gitdir").read_bytes().rstrip(b"\r\n"))
         marker = os.path.join(git_dir, target)
@@ -109,5 +111,5 @@ def _unreachable(place: Path, why: str) -> RepositoryError:
     return RepositoryError(
         f"the worktree {os.fspath(place)!r} cannot be read",
         why=why,
-        fix="make its folder available; or, if it is gone for good: git worktree unlock, then git worktree prune",
+        fix="make its directory available; or, if it was deleted: git worktree unlock, then git worktree prune",
     )

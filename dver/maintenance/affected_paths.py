@@ -16,7 +16,7 @@ from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.git import pointers, revisions
-from dver.git.history.commit_names import Commits, commits_with, name_commits
+from dver.git.history.commit_names import NamedCommits, commits_with, name_commits
 from dver.git.history.gc_roots import GitRoots, read_pointer_blobs, read_roots
 from dver.git.pointers import PointerFile
 from dver.repo import Repository
@@ -47,7 +47,7 @@ class AffectedPath:
     """A path that needs an object, and the commits in which it does. `here` is set for the pointer on disk."""
 
     path: bytes
-    commits: Commits
+    commits: NamedCommits
     below: bool = False
     """Is all below the path hurt, since its list is the object?"""
     here: bool = False
@@ -59,7 +59,7 @@ class UnreadablePointer:
 
     path: bytes
     why: str
-    commits: Commits
+    commits: NamedCommits
     here: bool = False
 
 
@@ -94,7 +94,7 @@ def history(repo: Repository) -> TrackedHistory:
     except RepositoryError as error:
         warnings = (f"{error.what}: {error.why}" if error.why else error.what,)
         commits, others, files = revisions.commits(repo.git, all_commits=True), {}, {}
-    scan = pointers.scan(repo.git)
+    scan = pointers.scan_pointers(repo.git)
     files.update({(path, one.blob): one.content for path, one in scan.worktree.items() if one.content is not None})
     here = {(path, blob) for side in (scan.index, scan.worktree) for path, one in side.items() for blob in _blobs(one)}
     past = pointers.pointers_of_commits(repo.git, commits)
@@ -174,7 +174,7 @@ def find_affected_paths(
     graph.load([(one.root.oid, one.root.kind) for one in found.versions], read)
     hurts = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
     names = _commits_of(repo, found, {one for one, _, _ in hurts})
-    by_oid: dict[Oid, dict[tuple[bytes, Commits], AffectedPath]] = defaultdict(dict)
+    by_oid: dict[Oid, dict[tuple[bytes, NamedCommits], AffectedPath]] = defaultdict(dict)
     for one, path, oid in hurts:
         commits, known = names[one], by_oid[oid]
         before = known.get((path, commits))
@@ -190,13 +190,13 @@ def _blobs(one: PointerFile) -> Iterator[str]:
 
 def _named(
     repo: Repository, found: TrackedHistory, keys: Iterable[tuple[bytes, str]]
-) -> dict[tuple[bytes, str], Commits]:
+) -> dict[tuple[bytes, str], NamedCommits]:
     return name_commits(repo.git, commits_with(repo.git, found.commits, keys))
 
 
 def _commits_of(
     repo: Repository, found: TrackedHistory, versions: Iterable[TrackedVersion]
-) -> dict[TrackedVersion, Commits]:
+) -> dict[TrackedVersion, NamedCommits]:
     """What people call the commits that have each of the versions."""
     listed = list(versions)
     commits = commits_with(repo.git, found.commits, {(one.path, blob) for one in listed for blob in one.blobs})

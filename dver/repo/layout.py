@@ -80,9 +80,9 @@ class Layout:
         """
         if self.git.git_dir == self.git.common_dir:
             return self.root
-        from dver.git.worktrees import main_folder
+        from dver.git.worktrees import main_worktree_dir
 
-        return main_folder(self.git) / os.fsdecode(self.prefix)
+        return main_worktree_dir(self.git) / os.fsdecode(self.prefix)
 
     @cached_property
     def _cwd(self) -> bytes:

@@ -32,7 +32,7 @@ class Remotes:
             raise RepositoryError(
                 "no remote is configured",
                 why="there is nowhere to push to or to pull from",
-                fix="dver remote add -d origin s3://BUCKET/PREFIX (or a folder)",
+                fix="dver remote add -d origin s3://BUCKET/PREFIX (or a directory)",
             )
         return parse(chosen, config.remote_table(chosen))
 

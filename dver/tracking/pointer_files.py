@@ -183,9 +183,9 @@ class _Change:
     def _put_on_disk(self, name: bytes) -> None:
         """Write a file that a sparse checkout leaves out as the index has it, so that a change keeps the rest of it."""
         file = self._file(name)
-        if not os.path.lexists(file) and index.left_out(self._repo.git, name):
+        if not os.path.lexists(file) and index.is_left_out(self._repo.git, name):
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(file, index.content(self._repo.git, name))
+            write_atomic(file, index.staged_content(self._repo.git, name))
 
     def _remember(self, name: bytes) -> bytes | None:
         if name not in self._before:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support import git, make_git_repo
 
-from dver.git.commits import CommitReader, TooLargeError, paths_called, tips
+from dver.git.commits import CommitReader, TooLargeError, branch_and_tag_tips, paths_named
 from dver.git.git_repo import GitRepo, discover
 from dver.git.revisions import CommitId, resolve
 
@@ -72,15 +72,15 @@ def test_files_of_one_name_are_found_in_each_commit(repo: GitRepo) -> None:
     two = commit(repo, {"dver.yaml": "2", "sub/dver.yaml": None})
     three = commit(repo, {"sub/deep/dver.yaml": "3"})
     same = commit(repo, {})
-    found = paths_called(repo, [three, one, same, two], b"dver.yaml")
+    found = paths_named(repo, [three, one, same, two], b"dver.yaml")
     assert found == {
         one: [b"[x]/dver.yaml", b"dver.yaml", b"sub/dver.yaml"],
         two: [b"[x]/dver.yaml", b"dver.yaml"],
         three: [b"[x]/dver.yaml", b"dver.yaml", b"sub/deep/dver.yaml"],
         same: [b"[x]/dver.yaml", b"dver.yaml", b"sub/deep/dver.yaml"],
     }
-    assert paths_called(repo, [one], b"dver.yaml", b"[x]") == {one: [b"[x]/dver.yaml"]}
-    assert paths_called(repo, [], b"dver.yaml") == {}
+    assert paths_named(repo, [one], b"dver.yaml", b"[x]") == {one: [b"[x]/dver.yaml"]}
+    assert paths_named(repo, [], b"dver.yaml") == {}
 
 
 def test_branches_and_tags_are_named_with_the_commits_they_point_at(repo: GitRepo) -> None:
@@ -88,6 +88,6 @@ def test_branches_and_tags_are_named_with_the_commits_they_point_at(repo: GitRep
     git("tag", "-a", "v1", "-m", "annotated", cwd=repo.worktree)
     git("tag", "of-a-blob", "HEAD:a", cwd=repo.worktree)
     git("branch", "feature/x", cwd=repo.worktree)
-    assert tips(repo, branches=True) == [("feature/x", at), ("main", at)]
-    assert tips(repo, tags=True) == [("v1", at)]
-    assert tips(repo) == []
+    assert branch_and_tag_tips(repo, branches=True) == [("feature/x", at), ("main", at)]
+    assert branch_and_tag_tips(repo, tags=True) == [("v1", at)]
+    assert branch_and_tag_tips(repo) == []

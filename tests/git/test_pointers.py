@@ -13,7 +13,7 @@ from dver.formats import lock
 from dver.git.git_repo import GitRepo, discover
 from dver.git.pointers import (
     MAX_BLOB,
-    Change,
+    PointerChange,
     blob_id,
     changed_against_head,
     in_commit,
@@ -23,7 +23,7 @@ from dver.git.pointers import (
     new_in_each,
     pointers_of_commits,
     read_blobs,
-    scan,
+    scan_pointers,
 )
 from dver.git.revisions import commits, head
 
@@ -78,7 +78,7 @@ def test_locks_are_found_wherever_pointers_are(repo: GitRepo) -> None:
     assert blobs(in_worktree(repo)) == expected
     assert list(in_worktree(repo, b"a b")) == [b"a b/dver.lock", b"a b/x.dver"]
     first = commit(repo)
-    assert blobs(in_index(repo)) == blobs(in_commit(repo, first)) == blobs(scan(repo).worktree) == expected
+    assert blobs(in_index(repo)) == blobs(in_commit(repo, first)) == blobs(scan_pointers(repo).worktree) == expected
     expected[b"dver.lock"] = write(repo, b"dver.lock", b"other")
     git("add", "-A", cwd=repo.worktree)
     assert list(changed_against_head(repo, first)) == [b"dver.lock"]
@@ -144,7 +144,7 @@ def test_a_deleted_pointer_is_in_the_index_but_not_in_the_worktree(repo: GitRepo
     blob = write(repo, b"a.dver", b"x")
     commit(repo)
     (repo.worktree / "a.dver").unlink()
-    found = scan(repo)
+    found = scan_pointers(repo)
     assert (blobs(dict(found.index)), found.worktree) == ({b"a.dver": blob}, {})
 
 
@@ -164,7 +164,7 @@ def test_one_scan_sees_index_and_worktree(repo: GitRepo) -> None:
     # A name made to look like a line of the index.
     odd = b"H 100644 " + b"0" * 40 + b" 0\tc.dver"
     write(repo, odd, b"odd")
-    found = scan(repo)
+    found = scan_pointers(repo)
     assert blobs(dict(found.index)) == {b"a.dver": old}
     assert blobs(dict(found.worktree)) == {b"a.dver": new, b"b.dver": untracked, odd: blob_id(repo, b"odd")}
 
@@ -188,7 +188,7 @@ def test_changes_staged_before_the_first_commit_are_all_new(tmp_path: Path) -> N
     repo = discover(tmp_path)
     blob = write(repo, b"a.dver", b"x")
     git("add", "a.dver", cwd=tmp_path)
-    assert changed_against_head(repo, head(repo)) == {b"a.dver": Change(None, blob)}
+    assert changed_against_head(repo, head(repo)) == {b"a.dver": PointerChange(None, blob)}
 
 
 def test_staged_changes_are_told_from_head(repo: GitRepo) -> None:
@@ -201,9 +201,9 @@ def test_staged_changes_are_told_from_head(repo: GitRepo) -> None:
     added = write(repo, b"d/added.dver", b"added")
     git("add", "-A", cwd=repo.worktree)
     expected = {
-        b"changed.dver": Change(old, new),
-        b"gone.dver": Change(gone, None),
-        b"d/added.dver": Change(None, added),
+        b"changed.dver": PointerChange(old, new),
+        b"gone.dver": PointerChange(gone, None),
+        b"d/added.dver": PointerChange(None, added),
     }
     assert changed_against_head(repo, before) == expected
 
@@ -214,7 +214,7 @@ def test_a_pointer_that_becomes_a_link_is_gone(repo: GitRepo) -> None:
     (repo.worktree / "a.dver").unlink()
     (repo.worktree / "a.dver").symlink_to("README")
     git("add", "-A", cwd=repo.worktree)
-    assert changed_against_head(repo, before) == {b"a.dver": Change(old, None)}
+    assert changed_against_head(repo, before) == {b"a.dver": PointerChange(old, None)}
 
 
 def test_the_pointers_of_a_branched_history_are_those_of_every_commit(repo: GitRepo) -> None:
@@ -258,7 +258,7 @@ def test_a_blob_id_is_the_one_that_git_gives(tmp_path: Path, object_format: str)
         write(repo, b"a.dver", content)
         assert blob_id(repo, content) == git("hash-object", "a.dver", cwd=tmp_path).strip()
     git("add", "a.dver", cwd=tmp_path)
-    assert changed_against_head(repo, None) == {b"a.dver": Change(None, blob_id(repo, b"\0\xff"))}
+    assert changed_against_head(repo, None) == {b"a.dver": PointerChange(None, blob_id(repo, b"\0\xff"))}
     assert read_blobs(repo, [blob_id(repo, b"\0\xff")]) == {blob_id(repo, b"\0\xff"): b"\0\xff"}
 
 

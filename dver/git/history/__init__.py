@@ -1,1 +1,1 @@
-"""Commits and their names, and the commits that Git keeps."""
+"""The history of a clone: commits, their names, and the commits that Git keeps."""

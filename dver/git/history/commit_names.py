@@ -1,4 +1,4 @@
-"""Which commits have a version of a file, and what people call these commits: `v1`, `main~3`."""
+"""Commits that have a version of a file, and readable names of commits: `v1`, `main~3`."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ from dver.git.pointers import in_commit
 from dver.git.revisions import CommitId
 
 SHOWN: Final = 5
-"""Commits that are named before they are only counted."""
+"""The most commits that are named; the others are counted."""
 
 _ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?")
 _AT_ONCE: Final = 200
-"""Paths that are handed to one git process."""
+"""Paths for one git process."""
 
-Version = tuple[bytes, str]
-"""The path of a file, and its blob in Git."""
+FileVersion = tuple[bytes, str]
+"""The path of a file and its blob in Git."""
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
-class Commits:
-    """Some commits by name, tags and branches first, and how many more there are."""
+class NamedCommits:
+    """Names of commits, tags and branches first, and the number of further commits."""
 
     names: tuple[str, ...] = ()
     more: int = 0
 
 
-def commits_with(git: GitRepo, commits: Sequence[CommitId], wanted: Iterable[Version]) -> dict[Version, list[CommitId]]:
-    """Those of `commits` that have each of the versions, in their order.
+def commits_with(
+    git: GitRepo, commits: Sequence[CommitId], wanted: Iterable[FileVersion]
+) -> dict[FileVersion, list[CommitId]]:
+    """The `commits` that have each of the versions, in their order.
 
-    Each commit is compared with the one before it, by one process for all of them.
+    Compares each commit with the one before it; one process serves all commits.
     """
     asked = set(wanted)
-    found: dict[Version, list[CommitId]] = {one: [] for one in asked}
+    found: dict[FileVersion, list[CommitId]] = {one: [] for one in asked}
     paths = sorted({path for path, _ in asked})
     for start in range(0, len(paths), _AT_ONCE):
         for commit, state in _states(git, commits, paths[start : start + _AT_ONCE]):
@@ -48,14 +50,14 @@ def commits_with(git: GitRepo, commits: Sequence[CommitId], wanted: Iterable[Ver
     return found
 
 
-def name_commits(git: GitRepo, groups: Mapping[Key, Sequence[CommitId]]) -> dict[Key, Commits]:
-    """What people call each of these groups of commits."""
+def name_commits(git: GitRepo, groups: Mapping[Key, Sequence[CommitId]]) -> dict[Key, NamedCommits]:
+    """Readable names for groups of commits."""
     tips = _tips(git) if groups else {}
     chosen = {key: sorted(commits, key=lambda one: one not in tips)[:SHOWN] for key, commits in groups.items()}
     unnamed = sorted({one for commits in chosen.values() for one in commits if one not in tips})
     names = {**tips, **_described(git, unnamed)}
     return {
-        key: Commits(tuple(names.get(one, one[:12]) for one in commits), len(groups[key]) - len(commits))
+        key: NamedCommits(tuple(names.get(one, one[:12]) for one in commits), len(groups[key]) - len(commits))
         for key, commits in chosen.items()
     }
 
@@ -82,7 +84,7 @@ def _states(
 def _changes(
     git: GitRepo, commits: Sequence[CommitId], paths: Sequence[bytes]
 ) -> dict[str, list[tuple[bytes, str | None]]]:
-    """What each commit has of `paths` that the one before it in the list has not."""
+    """The blobs of `paths` in each commit that the one before it in the list does not have."""
     lines = "".join(f"{commit} {before}\n" for before, commit in pairwise(commits))
     how = ["diff-tree", "--stdin", "-r", "--raw", "-z", "--no-renames", "--no-abbrev", "--"]
     fields = iter(run(git, [*how, *paths], stdin=lines.encode()).split(b"\0"))
@@ -99,7 +101,7 @@ def _changes(
 
 
 def _tips(git: GitRepo) -> dict[CommitId, str]:
-    """The commits that tags and branches point at, by their short name; a tag's is preferred, then a branch's."""
+    """The commits of tags and branches by short name; tags are preferred, then branches."""
     listed = run(git, ["for-each-ref", "--format=%(objectname) %(*objectname) %(refname)"]).decode("utf-8", "replace")
     found: dict[CommitId, str] = {}
     lines = [line.split(" ") for line in listed.splitlines()]
@@ -111,7 +113,7 @@ def _tips(git: GitRepo) -> dict[CommitId, str]:
 
 
 def _described(git: GitRepo, commits: Sequence[CommitId]) -> dict[CommitId, str]:
-    """Commits by the way to them from a tag or branch: `v1~2`, `main~3`."""
+    """Names of commits relative to a tag or branch: `v1~2`, `main~3`."""
     found: dict[CommitId, str] = {}
     for start in range(0, len(commits), _AT_ONCE):
         some = commits[start : start + _AT_ONCE]

@@ -1,8 +1,7 @@
-"""What a clone may still need: the pointers and locks of every commit that Git keeps, and of all worktrees' indexes and
-files.
+"""The gc roots of a clone: pointers and locks of every commit that Git keeps, and of all worktrees' indexes and files.
 
-A few git processes, whatever the number of commits. What cannot be read raises an error that names it: whoever deletes
-what nobody needs must know all that somebody does.
+A few git processes serve any number of commits. Anything unreadable raises an error that names it, because a gc must
+know every reference before it deletes data.
 """
 
 from __future__ import annotations
@@ -26,31 +25,31 @@ from dver.git.worktrees import Worktree, worktrees
 _ID: Final = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 _SYMBOLIC: Final = re.compile(rb"ref: refs/[^\0\r\n]+\n?")
 _HEADS: Final = re.compile(rb"[A-Z_]+_HEAD|MERGE_AUTOSTASH|BISECT_[A-Z_]+")
-"""What is in progress, or was: MERGE_HEAD, CHERRY_PICK_HEAD, ORIG_HEAD …"""
+"""Commits of operations in progress or done: MERGE_HEAD, CHERRY_PICK_HEAD, ORIG_HEAD and others."""
 _HINTS: Final = re.compile(rb"(?:ORIG|FETCH|REBASE)_HEAD|BISECT_[A-Z_]+")
-"""Those of them that stay behind, and may name commits which Git has deleted since."""
+"""The heads that stay behind and may name commits that Git deleted since."""
 _OPERATIONS: Final = (b"rebase-merge", b"rebase-apply", b"sequencer")
 _OPERATION_HEADS: Final = frozenset((b"orig-head", b"onto", b"autostash", b"head"))
 _OWN_REFS: Final = (b"bisect", b"worktree", b"rewritten")
-"""Below `refs/`: those that each worktree has for itself."""
+"""Below `refs/`: refs that each worktree has for itself."""
 _STATE_MAX: Final = 1 << 20
-"""Bytes of the largest file of an operation in progress that is looked at: patches may be larger."""
+"""The largest file of an operation in progress that is read, in bytes: patches may be larger."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitRoots:
-    """All that a clone may still need. Paths of `blobs` are relative to the top of a worktree."""
+    """The gc roots of a clone. Paths of `blobs` are relative to the top of a worktree."""
 
     commits: tuple[CommitId, ...]
-    """Every commit that any ref, reflog, HEAD or operation in progress reaches, neighbours alike."""
+    """Every commit reachable from a ref, reflog, HEAD or operation in progress, in an order with similar neighbours."""
     blobs: Mapping[str, bytes]
-    """Git's blob id of each pointer in those commits, or in an index, and a path where it is."""
+    """Git's blob id of each pointer or lock in those commits or in an index, with one of its paths."""
     files: Mapping[Path, bytes]
-    """The contents of the pointer files on disk."""
+    """The contents of pointers and locks on disk."""
     git_dirs: tuple[Path, ...]
     """The Git directory of each worktree."""
     folders: tuple[Path, ...]
-    """The folder of each worktree that has one."""
+    """The directory of each existing worktree."""
 
 
 class _Tip(NamedTuple):
@@ -62,9 +61,9 @@ class _Tip(NamedTuple):
 
 
 def read_roots(git: GitRepo) -> GitRoots:
-    """All that the clone may still need: of the whole repository, whichever project or worktree `git` stands for.
+    """The gc roots of the whole repository, for any of its projects and worktrees.
 
-    Raises RepositoryError that names the ref, reflog, HEAD, index, worktree or file that cannot be read.
+    Raises RepositoryError that names the unreadable ref, reflog, HEAD, index, worktree or file.
     """
     found = worktrees(git)
     commits: dict[CommitId, None] = {}
@@ -98,10 +97,10 @@ def read_roots(git: GitRepo) -> GitRoots:
 
 
 def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """The contents of those of `blobs`, by path for messages, that are small enough to be pointers or locks.
+    """The contents of `blobs` by path for messages, as far as their size is that of a pointer or lock.
 
-    A blob that is replaced (`git replace`) comes twice: as it is stored, and as its replacement.
-    Raises RepositoryError that names one which cannot be read.
+    A replaced blob (`git replace`) comes twice: as stored, and as its replacement. Raises RepositoryError that names an
+    unreadable blob.
     """
     for view in _views(git):
         small = []
@@ -116,16 +115,16 @@ def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tup
 
 
 def _views(git: GitRepo) -> list[GitRepo]:
-    """The repository as it is stored; and, where something is replaced or grafted, as its user sees it.
+    """The repository as stored, and, with replacements or grafts, as its user sees it.
 
-    Git keeps both: what a replacement hides is pushed, and is back once the replacement is deleted.
+    Git keeps both: a replaced object is pushed, and visible again once the replacement is deleted.
     """
     stored = replace(git, raw=True)
     return [stored, git] if _is_replaced(git) else [stored]
 
 
 def _is_replaced(git: GitRepo) -> bool:
-    """May anything be replaced or grafted? Mostly a look at two files answers."""
+    """Whether objects may be replaced or grafted. Reading two files usually decides."""
     folder = git.common_dir
     if Path(os.environ.get("GIT_GRAFT_FILE") or folder / "info" / "grafts").is_file():
         return True
@@ -136,7 +135,7 @@ def _is_replaced(git: GitRepo) -> bool:
 
 
 def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[CommitId]:
-    """Commits that Git still has and that are not `reachable`, the newest first."""
+    """Commits that Git still has and that are not `reachable`, newest first."""
     args = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)"]
     every = {line[7:].decode() for line in run(git, args).splitlines() if line.startswith(b"commit ")}
     rest = every.difference(reachable)
@@ -148,7 +147,7 @@ def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[Com
 
 
 def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, str], CommitId]:
-    """For each pointer, by path and blob id, the first of `commits` that has it."""
+    """The first of `commits` that has each pointer, given by path and blob id."""
     found: dict[tuple[bytes, str], CommitId] = {}
     if commits:
         for path, one in pointers.in_commit(git, commits[0]).items():
@@ -159,10 +158,10 @@ def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, st
 
 
 def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mapping[bytes, PointerFile]]:
-    """The pointers in the index, and those on disk as far as there is one."""
+    """The pointers in the index, and those on disk if the worktree exists."""
     if not worktree.has_files:
         return pointers.in_index(worktree.git), {}
-    found = pointers.scan(worktree.git)
+    found = pointers.scan_pointers(worktree.git)
     return found.index, found.worktree
 
 
@@ -170,7 +169,7 @@ def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mappi
 
 
 def existing_tips(git: GitRepo) -> list[tuple[str, str]]:
-    """The objects that the files of a worktree's Git directory name, as far as they exist, each with its source."""
+    """The existing objects named by files of a worktree's Git directory, each with its source."""
     tips = dict.fromkeys(_tips(git))
     here = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
     return [(tip.id, tip.source) for tip in tips if tip.id in here]
@@ -186,7 +185,7 @@ def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:
 
 
 def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:
-    """The objects that exist, each once. Raises RepositoryError for one that has to."""
+    """The existing objects, each once. Raises RepositoryError for a missing object that is required."""
     by_id: dict[str, _Tip] = {}
     for tip in tips:
         if tip.id.strip("0") and not (tip.id in by_id and by_id[tip.id].required):
@@ -201,7 +200,7 @@ def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:
 
 
 def _sizes(git: GitRepo, ids: Iterable[str]) -> Iterator[tuple[str, int | None]]:
-    """The size of each object, or None for one that Git cannot find."""
+    """The size of each object; None for one that Git cannot find."""
     listed = list(ids)
     if not listed:
         return
@@ -214,7 +213,7 @@ def _sizes(git: GitRepo, ids: Iterable[str]) -> Iterator[tuple[str, int | None]]
 
 
 def _tips(git: GitRepo) -> Iterator[_Tip]:
-    """What the files of a worktree's Git directory name: HEAD, what is in progress, refs of its own, logs."""
+    """The objects named by files of a worktree's Git directory: HEAD, operations in progress, own refs, logs."""
     folder = os.fsencode(git.git_dir)
     yield from _head(folder)
     with os.scandir(folder) as listing:
@@ -250,7 +249,7 @@ def _named_in(path: bytes, *, required: bool) -> Iterator[_Tip]:
 
 
 def _logged_in(path: bytes) -> Iterator[_Tip]:
-    """The commits of a reflog: each line begins with the old and the new one."""
+    """The commits of a reflog: each line starts with the old and the new one."""
     for line in _content(path).splitlines():
         for match in line.split(b" ", 2)[:2]:
             if not _ID.fullmatch(match):
@@ -269,7 +268,7 @@ def _refuse(error: OSError) -> None:
 
 
 def _content(path: bytes) -> bytes:
-    """What a file of Git has; nothing where it has just been deleted. Raises RepositoryError."""
+    """The content of a file of Git; empty if it was just deleted. Raises RepositoryError."""
     try:
         with open(path, "rb") as file:
             return file.read()

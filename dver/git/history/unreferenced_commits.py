@@ -1,4 +1,4 @@
-"""What keeps commits that no ref leads to: ORIG_HEAD, reflogs, operations in progress. For `dver gc -v`."""
+"""Commits without a ref that Git keeps for ORIG_HEAD, reflogs or operations in progress (`dver gc -v`)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dver.git.history.gc_roots import existing_tips
 from dver.git.worktrees import worktrees
 
 
-class Holder(NamedTuple):
-    """Something of Git that keeps commits."""
+class CommitHolder(NamedTuple):
+    """A file or reflog that keeps commits."""
 
     source: str
-    """The file that names them, relative to the Git directory, or the reflog."""
+    """The file, relative to the Git directory, or the reflog."""
     commits: int
-    """How many it keeps that no ref leads to; several sources may keep the same one."""
+    """The number of commits kept and reachable from no ref. Several holders may keep the same commit."""
 
 
-def holders_of(git: GitRepo) -> Iterator[Holder]:
-    """All that keeps commits which no branch, tag or other ref leads to."""
+def holders_of(git: GitRepo) -> Iterator[CommitHolder]:
+    """All holders of commits that no ref reaches."""
     stored = replace(git, raw=True)
     by_source: dict[str, list[str]] = {}
     for one in worktrees(git):
@@ -32,7 +32,7 @@ def holders_of(git: GitRepo) -> Iterator[Holder]:
         listed = "".join(f"{tip}\n" for tip in tips).encode()
         count = int(run(stored, ["rev-list", "--count", "--stdin", "--not", "--all"], stdin=listed))
         if count:
-            yield Holder(source, count)
+            yield CommitHolder(source, count)
 
 
 def _shown(git: GitRepo, source: str) -> str:

@@ -1,1 +1,1 @@
-"""Git remotes: their refs, and commits that are pushed."""
+"""Git remotes: their identity, their refs, and the commits of a push."""

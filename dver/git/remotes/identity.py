@@ -1,4 +1,4 @@
-"""What tells one Git repository from another: its first commits, and where its commits are pushed to."""
+"""The identity of a Git repository: its first commits, and the address that it pushes to."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from dver.git.revisions import is_shallow
 _SETTINGS: Final = r"^(remote\..*\.(url|pushurl)|remote\.pushdefault|branch\..*\.(remote|pushremote))$"
 _BRANCH: Final = re.compile(r"ref: refs/heads/(.+)\n?")
 _SCP: Final = re.compile(r"(?:[^@/:]+@)?[^@/:]+:(?!/?/)[^:].*|(?:[^@/:]+@)?[^@/:]+:/(?!/).*")
-"""`git@host:path`, which is no URL; a path on this disk has a slash before its first colon."""
+"""`git@host:path`, which is no URL; a local path has a slash before its first colon."""
 _NETWORK: Final = frozenset({"http", "https", "ssh", "git", "git+ssh", "ssh+git"})
 
 
 @dataclass(frozen=True, slots=True)
 class GitRemotes:
-    """The Git remotes of a clone, as its configuration has them."""
+    """The configured Git remotes of a clone."""
 
     urls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The addresses of each, those for pushing first."""
+    """The addresses of each remote, those for pushing first."""
     push: str | None = None
-    """The one to which the current branch is pushed where none is named."""
+    """The default remote of `git push` for the current branch."""
 
 
 def git_remotes(git: GitRepo) -> GitRemotes:
-    """What Git's configuration says of remotes; one process."""
+    """The configured Git remotes, read by one process."""
     output = os.fsdecode(run(git, ["config", "-z", "--get-regexp", _SETTINGS], ok=(0, 1)))
     pairs = [tuple(one.partition("\n")[::2]) for one in output.split("\0") if one]
     settings: dict[str, list[str]] = {}
@@ -47,7 +47,7 @@ def git_remotes(git: GitRepo) -> GitRemotes:
 
 
 def first_commits(git: GitRepo) -> tuple[str, ...]:
-    """The commits without parents that HEAD reaches, sorted; none in a shallow clone, and before the first commit."""
+    """The sorted root commits of HEAD; empty in a shallow clone and before the first commit."""
     if is_shallow(git):
         return ()
     try:
@@ -58,7 +58,7 @@ def first_commits(git: GitRepo) -> tuple[str, ...]:
 
 
 def public_url(url: str) -> str:
-    """`url` without credentials; nothing for a path on a disk, and for what is no address of a server."""
+    """`url` without credentials; empty for a local path and anything else without a server."""
     scheme, separator, _ = url.partition("://")
     if not separator:
         return url if _SCP.fullmatch(url) and "::" not in url else ""
@@ -74,7 +74,7 @@ def public_url(url: str) -> str:
 
 
 def path_on_host(url: str) -> str:
-    """The path that `url` names on its server: the same by SSH, by HTTPS, and by an alias of the host."""
+    """The path of `url` on its server: the same for SSH, HTTPS and aliases of the host."""
     path = urlsplit(url).path if "://" in url else url.partition(":")[2]
     return path.strip("/").removesuffix(".git").casefold()
 

@@ -1,4 +1,4 @@
-"""What a `git push` is about to send: the refs that Git tells its hook of, and what is new in their commits."""
+"""The commits of a `git push`: the updated refs that Git passes to its hook, and the new files of their commits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REGULAR: Final = b"100"
 
 
 class RefUpdate(NamedTuple):
-    """A ref that is pushed. Ids are of commits, or of tags, or whatever else a tag may name."""
+    """A pushed ref. Ids are of commits, tags, or any object that a tag names."""
 
     local_ref: str
     local_id: str
@@ -22,12 +22,12 @@ class RefUpdate(NamedTuple):
 
     @property
     def deletes(self) -> bool:
-        """Is the ref deleted on the remote?"""
+        """Whether the push deletes the ref."""
         return not self.local_id.strip("0")
 
 
 class NewFile(NamedTuple):
-    """A file that a commit has and none of its parents has like this. `blob` is Git's id."""
+    """A file of a commit that differs from all of its parents. `blob` is Git's id."""
 
     commit: CommitId
     path: bytes
@@ -35,15 +35,15 @@ class NewFile(NamedTuple):
 
 
 def parse_updates(lines: bytes) -> list[RefUpdate]:
-    """What Git writes to the hook: `local-ref local-id remote-ref remote-id` a line."""
+    """Parses the input of the hook: `local-ref local-id remote-ref remote-id` per line."""
     # From the right: `local-ref` is what the user typed, such as `HEAD@{1 day ago}`.
     return [RefUpdate(*os.fsdecode(line).rsplit(" ", 3)) for line in lines.split(b"\n") if line.count(b" ") >= 3]
 
 
 def new_commits(git: GitRepo, updates: Sequence[RefUpdate], there: Iterable[str] = ()) -> list[CommitId]:
-    """The commits that a Git remote gets by `updates`, parents before children.
+    """The commits that a Git remote receives by `updates`, parents before children.
 
-    It has all that the ids in `there` reach, and what Git says of it in `updates`.
+    The remote has everything reachable from the ids in `there` and from the remote ids in `updates`.
     """
     tips = [update.local_id for update in updates if not update.deletes]
     if not tips:
@@ -55,9 +55,9 @@ def new_commits(git: GitRepo, updates: Sequence[RefUpdate], there: Iterable[str]
 
 
 def new_files(git: GitRepo, commits: Sequence[CommitId], *patterns: bytes) -> Iterator[NewFile]:
-    """The regular files that match one of the `:(glob)` patterns and that are new in each of `commits`.
+    """The new regular files of each of `commits` that match one of the `:(glob)` patterns.
 
-    A merge's are those that differ from all of its parents: the others came with the commits that it joins.
+    For a merge, the files that differ from all of its parents: others came with the merged commits.
     """
     if not commits:
         return
@@ -78,7 +78,7 @@ def new_files(git: GitRepo, commits: Sequence[CommitId], *patterns: bytes) -> It
 
 
 def commits_of(git: GitRepo, updates: Sequence[RefUpdate]) -> list[CommitId]:
-    """The commits that the refs of `updates` will name, each once."""
+    """The commits of the refs in `updates`, each once."""
     asked = "".join(f"{update.local_id}\n" for update in updates if not update.deletes)
     if not asked:
         return []
@@ -87,7 +87,7 @@ def commits_of(git: GitRepo, updates: Sequence[RefUpdate]) -> list[CommitId]:
 
 
 def _present(git: GitRepo, ids: Sequence[str]) -> list[str]:
-    """Those of `ids` that are objects of this clone, and no blobs or trees."""
+    """The `ids` that are commits or tags of this clone."""
     if not ids:
         return []
     args = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]

@@ -1,8 +1,8 @@
-"""What a Git remote has, for the pre-push hook: by the remote-tracking refs of this clone, or by asking.
+"""The commits that a Git remote has, for the pre-push hook: from remote-tracking refs, or from the remote itself.
 
-Remote-tracking refs are of the address that was fetched from. After `git remote set-url` the other one may have nothing
-of it. So they are compared with the remote once for each address, which is remembered; whatever does not agree is asked
-for again at the next push.
+Remote-tracking refs belong to the address of the last fetch. After `git remote set-url`, the new address may have none
+of those commits. So dver compares the refs with the remote once per address and records that. After a mismatch, the
+next push asks again.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _FILE: Final = "tracked-addresses"
 
 
 def ids_on_remote(git: GitRepo, remote: str, url: str | None) -> list[str]:
-    """Ids of commits and tags that the Git remote called `remote`, at `url`, has for certain.
+    """Ids of commits and tags that the Git remote `remote` at `url` surely has.
 
-    Nothing where it cannot be asked: then a push counts as the first one.
+    Empty if it cannot be asked: the push then counts as the first one.
     """
     tracked = _tracked(git, remote)
     mark = Oid.of(os.fsencode(f"{remote}\0{url}")).hex()
@@ -42,7 +42,7 @@ def _tracked(git: GitRepo, remote: str) -> list[str]:
 
 
 def _has_all(git: GitRepo, there: Iterable[str], tracked: Iterable[str]) -> bool:
-    """Does a remote that has the ids `there` have all that `tracked` reach?"""
+    """Whether a remote with the ids `there` has everything that `tracked` reaches."""
     asked = "".join([*(f"{one}\n" for one in tracked), *(f"^{one}\n" for one in there)])
     return not run(git, ["rev-list", "--ignore-missing", "-n", "1", "--stdin"], stdin=asked.encode())
 

@@ -1,4 +1,4 @@
-"""What the Git remotes of a clone have and the clone does not: others may need data of commits unknown here."""
+"""Refs of Git remotes whose commits are missing in this clone: others may need their data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dver.git.git_repo import GitRepo, run
 from dver.git.revisions import CommitId
 
 _MADE_BY_SERVER: Final = re.compile(r"refs/(?:pull|merge-requests)/[0-9]+/(?:merge|train)")
-"""A trial merge, which has no pointer that neither of its sides has."""
+"""Trial merges of the server, whose pointers exist on one of both sides."""
 _USUAL: Final = frozenset({"heads", "tags"})
-"""Below `refs/`: what `git fetch --tags` gets."""
+"""Below `refs/`: the refs that `git fetch --tags` fetches."""
 
 
 class Tip(NamedTuple):
@@ -29,7 +29,7 @@ class Tip(NamedTuple):
 
 
 def unknown_tips(git: GitRepo, commits: Collection[CommitId]) -> list[Tip]:
-    """The refs of all Git remotes whose commit is not among `commits`: branches, tags, pull and merge requests …
+    """Refs of all Git remotes whose commit is not in `commits`: branches, tags, pull and merge requests.
 
     Raises RepositoryError for a Git remote that cannot be asked.
     """
@@ -39,9 +39,9 @@ def unknown_tips(git: GitRepo, commits: Collection[CommitId]) -> list[Tip]:
 
 
 def fetch_command(tips: Collection[Tip]) -> str:
-    """The command that gets the commits of `tips`, to be typed in a shell.
+    """The shell command that fetches the commits of `tips`.
 
-    Other refs than branches and tags get names of their own here, which `git fetch --prune` leaves alone.
+    Refs other than branches and tags get names that `git fetch --prune` leaves alone.
     """
     commands = ["git fetch --all --tags"] if any(_kind(tip) in _USUAL for tip in tips) else []
     kinds = sorted({(tip.remote, _kind(tip)) for tip in tips if _kind(tip) not in _USUAL})
@@ -67,7 +67,7 @@ def _tips(git: GitRepo, remote: str) -> Iterator[Tip]:
         raise RepositoryError(
             f"the Git remote {remote!r} cannot be asked for its branches",
             why=error.why,
-            fix="try again when it can be reached; or, if nobody can have pushed there since the last fetch: --offline",
+            fix="try again when it can be reached; or, if there were no pushes since the last fetch: --offline",
         ) from error
     found = {ref: name for name, _, ref in (line.partition("\t") for line in output.splitlines())}
     for ref, name in found.items():
@@ -76,6 +76,6 @@ def _tips(git: GitRepo, remote: str) -> Iterator[Tip]:
 
 
 def _is_no_commit(git: GitRepo, tip: Tip) -> bool:
-    """Does the tip, which the clone has, name a file or a directory? Such tags are rare, and no pointer is below."""
+    """Whether the tip, which the clone has, is a file or a directory. Such tags are rare and hold no pointers."""
     kind = run(git, ["cat-file", "--batch-check=%(objecttype)"], stdin=f"{tip.id}\n".encode()).strip()
     return kind in (b"blob", b"tree")

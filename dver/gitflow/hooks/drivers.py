@@ -95,7 +95,7 @@ def set_attributes(git: GitRepo) -> list[Path]:
             continue
         wanted = _wanted(git, root)
         # An install that was killed may have written the lines, and not staged them.
-        if edit(file, add=wanted) or not set(wanted) <= lines(index.content(git, _relative(git, file))):
+        if edit(file, add=wanted) or not set(wanted) <= lines(index.staged_content(git, _relative(git, file))):
             index.stage(git, [_relative(git, file)])
             changed.append(file)
     return changed
@@ -112,14 +112,14 @@ def attributes_missing(git: GitRepo, root: Path) -> bool:
     file = root / _ATTRIBUTES_FILE
     content = b""
     if _left_out(git, file):
-        content = index.content(git, _relative(git, file))
+        content = index.staged_content(git, _relative(git, file))
     elif file.exists():
         content = read_regular(file)
     return not set(_wanted(git, root)) <= lines(content)
 
 
 def _left_out(git: GitRepo, file: Path) -> bool:
-    return not file.exists() and index.left_out(git, _relative(git, file))
+    return not file.exists() and index.is_left_out(git, _relative(git, file))
 
 
 def _wanted(git: GitRepo, root: Path) -> tuple[bytes, ...]:

@@ -110,7 +110,7 @@ class InstalledHooks:
 
 def installed_hooks(git: GitRepo) -> InstalledHooks:
     """The hooks of a clone as they are now. Raises RepositoryError, OSError."""
-    folder = config.hooks_folder(git)
+    folder = config.hooks_dir(git)
     elsewhere = Path(os.path.realpath(folder)) != Path(os.path.realpath(git.common_dir / "hooks"))
     scripts = folder.parent if elsewhere and (folder / "h").exists() and folder.name == "_" else folder
     named = precommit_framework.configured_hooks(git.worktree).intersection(HOOKS)

@@ -1,4 +1,4 @@
-"""What `git diff` shows of a pointer: the files that changed, instead of the pointer's lines."""
+"""`dver diff-driver`: changed files of a pointer for `git diff`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dver.tracking.targets import data_of
 
 
 def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None) -> tuple[TreeChange, ...] | None:
-    """How the data of the pointer file `path` changed from its content `old` to `new`; None stands for no file.
+    """The changes of a pointer's data from the content `old` to `new` of `path`; None stands for no file.
 
-    None where the two are not pointers to different data: their text is what there is to compare. Raises
-    MissingObjectError or CorruptError where a directory cannot be read here; nothing is fetched.
+    None if both are not pointers to different data: then their text is compared. Raises MissingObjectError or
+    CorruptError for a directory that cannot be read here; nothing is downloaded.
     """
     try:
         before, after = _decode(old), _decode(new)

@@ -1,4 +1,4 @@
-"""What Git's hooks run after a checkout, a merge, a rebase and the like: data follows pointers and locks on disk."""
+"""Hooks after a checkout, merge or rebase: check out data for changed pointers and locks on disk."""
 
 from __future__ import annotations
 
@@ -27,21 +27,20 @@ from dver.workspace.state.followed import Followed, index_signature
 
 @dataclass(frozen=True, slots=True)
 class FollowResult:
-    """What was done; paths are relative to the top of the Git worktree."""
+    """The result; paths are relative to the top of the Git worktree."""
 
     restored: CheckoutSummary
     unread: tuple[CorruptError, ...] = ()
-    """Why pointers and locks cannot be read, but for those that Git could not merge."""
+    """Errors of unreadable pointers and locks, except for those in conflict."""
     not_fetched: tuple[DverError, ...] = ()
-    """Why data could not be fetched that `hooks.fetch` asks for."""
+    """Errors of downloads that `hooks.fetch` asks for."""
 
 
 def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
-    """Bring the data of all projects in this worktree to what the pointers and locks on disk say.
+    """Check out the data of all projects in this worktree for the pointers and locks on disk.
 
-    Only data of which they say something else than when data last followed it is looked at, and of that only what
-    differs. Work that is saved nowhere is kept. None where there was nothing to do. Waits for another dver that changes
-    this worktree's data.
+    Scans only data whose pointer changed since data last followed it, and only the differences. Unsaved work stays.
+    None if there was nothing to do. Waits for another dver that holds the worktree's lock.
     """
     signature = index_signature(git.git_dir)
     with Repository(git.worktree, git, in_hook=True) as top:
@@ -53,14 +52,14 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What the pointers and locks on disk name, as far as they can be read."""
+class _DataOnDisk:
+    """The data named by pointers and locks on disk, as far as they can be read."""
 
     tracked: Mapping[bytes, Tracked]
     undecided: frozenset[bytes]
     """Data that stays as it is."""
     broken: bool
-    """Is there a lock of which nobody can say what it names?"""
+    """Whether a lock is unreadable, so that its data is unknown."""
     unread: tuple[CorruptError, ...]
 
 
@@ -89,7 +88,7 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
 
 
 def _sources(known: Iterable[bytes]) -> Iterator[bytes]:
-    """Where the pointer or the lock may be that names data which is `known`."""
+    """The paths of the pointers or locks that may name the `known` data."""
     folders = set()
     for path in known:
         yield path + SUFFIX
@@ -100,7 +99,7 @@ def _sources(known: Iterable[bytes]) -> Iterator[bytes]:
     yield from (os.path.join(folder, LOCK_NAME) for folder in folders)
 
 
-def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
+def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _DataOnDisk:
     tracked: dict[bytes, Tracked] = {}
     twice: set[bytes] = set()
     conflicted: list[bytes] = []
@@ -118,11 +117,11 @@ def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _Look:
     bad = (*conflicted, *unread)
     undecided = twice.union(map(data_of, bad))
     certain = {path: one for path, one in tracked.items() if path not in twice}
-    return _Look(certain, frozenset(undecided), any(map(is_lock_path, bad)), tuple(unread.values()))
+    return _DataOnDisk(certain, frozenset(undecided), any(map(is_lock_path, bad)), tuple(unread.values()))
 
 
 def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository, list[bytes], list[bytes]]]:
-    """What is to be brought, and what is to go, in each project. A project's folder may be gone, its data not yet."""
+    """The data to check out and to remove in each project. A deleted project may still have data."""
     roots = project_roots(top.git) if plan.bring or plan.gone else []
     by_prefix = {Repository(root, top.git).layout.prefix: root for root in roots}
     owners = {path: owning_project(path, by_prefix) for path in (*plan.bring, *plan.gone)}
@@ -135,7 +134,7 @@ def _by_project(top: Repository, plan: FollowPlan) -> Iterator[tuple[Repository,
 
 
 def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
-    """Another branch may have the very same files in Git: then they are Git's, and stay."""
+    """The paths that Git does not track: another branch may have the very same files in Git."""
     theirs = tracked_under(top.git, *gone)
     return [path for path in gone if not any(is_at_or_below(one, path) for one in theirs)]
 

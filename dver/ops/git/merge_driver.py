@@ -1,4 +1,4 @@
-"""What Git runs to merge a pointer, a lock file or a `.gitignore` that both sides changed."""
+"""`dver merge-driver`: merges of pointers, lock files and `.gitignore` for Git."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from dver.tracking.targets import data_of
 
 @dataclass(frozen=True, slots=True)
 class DriverResult:
-    """How a merge went. With a conflict, the file has both sides between Git's markers."""
+    """The result of a merge. In conflict, the file has both sides between Git's markers."""
 
     clean: bool
-    """Was all merged?"""
+    """Whether everything was merged."""
     conflict: DverError | None = None
-    """What is in conflict, or kept the merge from being made, and what to do; None where what Git says will do."""
+    """The conflicts or the error, and the fix; None if Git's own message is enough."""
 
 
 def merge_driver(base: Path, ours: Path, theirs: Path, *, marker_size: int, path: bytes, cwd: Path) -> DriverResult:
-    """Merge three versions of the file `path`, which is relative to `cwd`, the top of the worktree, into `ours`.
+    """Merge three versions of the file `path`, relative to `cwd`, the top of the worktree, into `ours`.
 
-    The files are Git's temporary ones; an empty `base` means that both sides added the file. Whatever goes wrong is a
-    conflict: Git must not take one side for the merge.
+    The files are Git's temporary ones; an empty `base` means that both sides added the file. Every error is a conflict:
+    Git must not take one side for the merge.
     """
     clear_leftovers(ours.parent)
     contents = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
@@ -54,7 +54,7 @@ Three = tuple[bytes, bytes, bytes]
 
 
 def _merge_ignore_file(contents: Three, marker_size: int) -> tuple[bytes, bool]:
-    """As Git merges text; but the lines that `dver add` wrote on both sides at one place are no conflict."""
+    """Merge as Git does, without a conflict for lines that `dver add` wrote on both sides."""
     content = merge_ignore_files(*contents)
     if content is not None:
         return content, True
@@ -102,7 +102,7 @@ def _ended(content: bytes) -> bytes:
 
 
 def _nearest_folder(cwd: Path, path: bytes) -> Path:
-    """The folder of `path`, or the next one above it that is there."""
+    """The directory of `path`, or its nearest existing parent."""
     folder = Path(os.fsdecode(os.path.join(os.fsencode(cwd), os.path.dirname(path))))
     while not folder.is_dir() and folder != cwd:
         folder = folder.parent

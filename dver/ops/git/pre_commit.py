@@ -1,4 +1,4 @@
-"""The pre-commit hook: refuses a commit that would be inconsistent, and tells of data that changed beside it."""
+"""The pre-commit hook: refuses inconsistent commits and reports data with changes that are not added."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ class OutOfDate:
 
     path: bytes
     in_store: bool
-    """Is what the pointer says in the store, so that a checkout is enough?"""
+    """Whether the store has the pointer's data, so that a checkout is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreCommitResult:
-    """What was found. Paths are relative to the top of the Git worktree."""
+    """The findings. Paths are relative to the top of the Git worktree."""
 
     problems: tuple[CommitProblem, ...]
-    """Why the commit must not be made."""
+    """The reasons to refuse the commit."""
     changed: tuple[bytes, ...] = ()
-    """Data that was edited since its pointer was written, and was not added."""
+    """Data with changes that were not added."""
     out_of_date: tuple[OutOfDate, ...] = ()
-    """Data and outputs that dver placed, and whose pointer or lock moved since."""
+    """Data and outputs whose pointer or lock moved since dver placed them."""
     diverged: tuple[bytes, ...] = ()
-    """Data and outputs that were edited, and whose pointer or lock moved since."""
+    """Data and outputs that were edited and whose pointer or lock moved."""
     added: tuple[bytes, ...] = ()
-    """Such data that was added, and is part of the commit."""
+    """Data that the hook added to the commit."""
     remade: tuple[tuple[bytes, str], ...] = ()
-    """Outputs that are not what their lock says, and the stages that make them."""
+    """Outputs that differ from their lock, and their stages."""
     outdated_stages: tuple[OutdatedStage, ...] = ()
-    """Stages that were recorded with another version of a dependency than the one that is committed."""
+    """Stages recorded with another version of a dependency than the committed one."""
 
 
 def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT) -> PreCommitResult:
-    """Look at what of the commit `staged` is in this project; with `hooks.pre_commit` set to add, add what changed.
+    """Check the `staged` files of this project; with `hooks.pre_commit = add`, add changed data.
 
-    Changed data that is not to be added is told of as far as a moment suffices to see it: see `project/hurried.py`.
+    Other changed data is reported as far as a short scan finds it: see `dver.workspace.changes.quick_check`.
     """
     problems, behind = _problems(repo, staged)
     if problems:
@@ -93,7 +93,7 @@ def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
 
 
 def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tuple[OutdatedStage, ...]]:
-    """Why the commit must not be made, and what it leaves to be run again."""
+    """The reasons to refuse the commit, and the stages that have to run again."""
     files = staged.files
     if not files:
         return [], ()
@@ -125,7 +125,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
 
 
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
-    """Add the data at `paths`, and stage its pointers for this commit."""
+    """Add the data at `paths` and stage its pointers for this commit."""
     # With what writes to the store: a commit that adds nothing need not wait for that.
     from dver.workspace.add.add import AddRequest, store_and_record
     from dver.workspace.scan.hash_or_store import storing_pool

@@ -1,4 +1,4 @@
-"""The pre-push hook: what commits that are pushed need goes to the remotes first, or they are not pushed."""
+"""The pre-push hook: pushes the data of commits before Git pushes the commits."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from dver.sharing.upload import open_catalog, upload_roots
 
 @dataclass(frozen=True, slots=True)
 class PrePushResult:
-    """What the hook did. Where no commit brings a pointer, no remote was asked for anything."""
+    """The result. Without new pointers in the commits, no remote was contacted."""
 
     remotes: tuple[UploadResult, ...] = ()
     unreadable: tuple[NewPointerFile, ...] = ()
-    """Pointers and locks that only older ones of the commits have, and for which nothing is sent."""
+    """Unreadable pointers and locks of older commits; their data is not pushed."""
 
 
 def pre_push(
     cwd: Path, git_remote: str | None, lines: bytes, *, url: str | None = None, progress: Progress = SILENT
 ) -> PrePushResult:
-    """Send the data of exactly the commits that Git is about to send to `git_remote`, None for one without a name.
+    """Push the data of exactly the commits that Git sends to `git_remote`; None for a remote without a name.
 
-    `url` is where that is, and `lines` are Git's. Raises a DverError if anything that these commits need cannot be on
-    its remote afterwards.
+    `url` is the address of the Git remote, `lines` are Git's input of the hook. Raises a DverError if any data of these
+    commits would be missing on its remote.
     """
     git = replace(discover(cwd), raw=True)  # Git sends objects as they are stored, whatever replaces them here
     updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
@@ -60,7 +60,7 @@ def pre_push(
 
 
 def _send_runs(repo: Repository, brought: Sequence[NewPointerFile], progress: Progress) -> None:
-    """Send the runs that the locks name to the default remote, as `push` does."""
+    """Push the run cache entries of the locks to the default remote, like `push`."""
     home, keys = repo.config.default_remote, [key for one in brought for key in one.runs]
     if home is None or not keys:
         return
@@ -71,8 +71,11 @@ def _send_runs(repo: Repository, brought: Sequence[NewPointerFile], progress: Pr
 
 
 def _by_project(git: GitRepo, brought: Sequence[NewPointerFile]) -> dict[Path, list[NewPointerFile]]:
-    """Pointers by the folder of their project. That of a branch that is not checked out may not be there: the top then
-    stands for it, since this clone's own settings count for all projects."""
+    """Pointers by the directory of their project.
+
+    A project of another branch may be missing on disk. The top then stands for it, because this clone's settings count
+    for all projects.
+    """
     if not brought:
         return {}
     top = os.fsencode(git.worktree)

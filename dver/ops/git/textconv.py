@@ -1,4 +1,4 @@
-"""What `git show` and `git log -p` compare of a pointer: its lines, and a list of what it stands for."""
+"""`dver textconv`: the text of a pointer for `git show` and `git log -p`: its lines and a list of its files."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from dver.repo import Repository
 from dver.store.trees.compare import TreeReader, join, leaves
 
 FILES_MAX: Final = 5_000
-"""Files that are listed one by one; of larger directories, the folders are."""
+"""The most files that are listed; of larger directories, the subdirectories are listed."""
 FOLDERS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """What a pointer stands for: files, links and empty directories; or the folders of what is too large for that."""
+class PointerListing:
+    """The files, links and empty directories of a pointer, or the subdirectories of large data."""
 
     entries: tuple[tuple[bytes, Entry], ...]
     folders: bool = False
-    """Are these folders, each with all that is below it?"""
+    """Whether the paths are subdirectories."""
     lacking: bool = False
-    """Is there more that cannot be read here?"""
+    """Whether more data exists that cannot be read here."""
 
 
-def list_pointer(git: GitRepo, content: bytes) -> Listing | None:
-    """What the pointer file with this `content` stands for; None for a file's, and for what is no pointer.
+def list_pointer(git: GitRepo, content: bytes) -> PointerListing | None:
+    """The files of the pointer with this `content`; None for the pointer of a single file and for other files.
 
-    Nothing is fetched.
+    Nothing is downloaded.
     """
     try:
         pointer = pointer_format.decode(content)
@@ -45,21 +45,21 @@ def list_pointer(git: GitRepo, content: bytes) -> Listing | None:
     for repo in open_projects(git):
         if repo.store.present([pointer.oid]):
             return _list(pointer.entry(b""), repo)
-    return Listing((), lacking=True)
+    return PointerListing((), lacking=True)
 
 
-def _list(root: Entry, repo: Repository) -> Listing:
+def _list(root: Entry, repo: Repository) -> PointerListing:
     many = root.files > FILES_MAX
     found: list[tuple[bytes, Entry]] = []
     try:
         found.extend(_folders(root, repo.store.tree) if many else leaves(root, repo.store.tree))
     except (MissingObjectError, CorruptError):
-        return Listing(tuple(found), folders=many, lacking=True)
-    return Listing(tuple(found), folders=many)
+        return PointerListing(tuple(found), folders=many, lacking=True)
+    return PointerListing(tuple(found), folders=many)
 
 
 def _folders(root: Entry, read: TreeReader) -> Iterator[tuple[bytes, Entry]]:
-    """The folders below `root`, level by level, as many as are quickly read."""
+    """The subdirectories of `root`, level by level, as many as can be read quickly."""
     level, told = [(b"", root)], 0
     while level and told < FOLDERS_MAX:
         below = [

@@ -1,4 +1,4 @@
-"""`dver cat`: the bytes of one tracked file, here or at a revision, from the store."""
+"""`dver cat`: print a tracked file on disk or of a revision, from the store."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dver.tracking.browse import at_revision, entry_at, explaining, place_of
 
 
 def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Iterator[bytes]:
-    """The content of the file `path` piece by piece; of a link, the text it holds.
+    """The content of the file `path` piece by piece; for a link, its target.
 
-    A file of up to 64 MiB is verified before its first byte is given; of a larger one a CorruptError with the last
-    piece takes it all back. Raises UsageError for a directory, MissingObjectError where the store does not have it.
+    A file of up to 64 MiB is verified before its first byte is returned; a larger one raises CorruptError with its last
+    piece. Raises UsageError for a directory, MissingObjectError if the store does not have the file.
     """
     target = place_of(repo, at_revision(repo, rev), path, cwd)
     entry = entry_at(repo, target, rev=rev) if target else None

@@ -1,4 +1,4 @@
-"""`dver diff`: two versions of the data, compared file by file."""
+"""`dver diff`: compare two versions of tracked data file by file."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class DiffResult:
 
     changes: tuple[TreeChange, ...]
     absent: tuple[bytes, ...]
-    """Tracked data that was left out: it is not in the workspace at all."""
+    """Skipped tracked data that is not in the workspace."""
     out_of_date: tuple[bytes, ...] = ()
-    """Tracked data that was left out: it is what dver placed before its pointer moved, so nothing was edited."""
+    """Skipped tracked data that is out of date and was not edited."""
 
 
 def diff(
@@ -39,10 +39,10 @@ def diff(
     new: str | None = None,
     progress: Progress = SILENT,
 ) -> DiffResult:
-    """Compare the commit `old`, HEAD by default, with the commit `new`, or with the workspace.
+    """Compare the commit `old`, HEAD by default, with the commit `new` or with the workspace.
 
-    Only what is at or below `paths` counts, if there are any. Raises MissingObjectError where a directory that differs
-    is not in the store.
+    With `paths`, only data at or below them. Raises MissingObjectError for a differing directory that is not in the
+    store.
     """
     before = at_revision(repo, old) if old is not None else _at_head(repo)
     after = at_revision(repo, new)
@@ -64,7 +64,7 @@ def diff(
 def _out_of_date(
     repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], progress: Progress
 ) -> list[bytes]:
-    """The places whose pointer moved, and that have what dver placed there before."""
+    """The targets whose pointer moved and whose data is what dver placed before."""
     placed = repo.state.placed
     moved = [one for one in targets if one.tracked.path in tracked and pointer_moved(RecordedData.of(one), placed)]
     states = ((one, repo.workspace.scan(one.path, HashOnly(), progress=progress)) for one in moved)

@@ -1,4 +1,4 @@
-"""`dver ls`: list tracked data, here or at a revision, from pointers and the store alone."""
+"""`dver ls`: list tracked data on disk or of a revision, from pointers and the store alone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dver.tracking.browse import at_revision, entry_at, place_of, reader_of
 from dver.tracking.targets import Target, Tracked, below, containing, data_path, select
 
 
-class Listed(NamedTuple):
-    """One line. `path` is relative to the top of the Git worktree; `size` in bytes; `files` counts what is below."""
+class ListedPath(NamedTuple):
+    """One line. `path` is relative to the top of the Git worktree; `size` in bytes; `files` counts files below."""
 
     path: bytes
     kind: Kind
@@ -24,39 +24,39 @@ class Listed(NamedTuple):
     files: int
     oid: Oid
     pointer: bool
-    """Is this data that a pointer of its own stands for?"""
+    """Whether the data has a pointer of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """What was found, by path."""
+class LsResult:
+    """The lines, sorted by path."""
 
     rev: str | None
-    entries: tuple[Listed, ...]
+    entries: tuple[ListedPath, ...]
 
 
 def ls(
     repo: Repository, paths: Sequence[str] = (), *, cwd: Path, rev: str | None = None, recursive: bool = False
-) -> Listing:
+) -> LsResult:
     """The tracked data at or below `paths` (default: the directory `cwd`), on disk or in the commit `rev`.
 
-    A tracked directory that is named is listed entry by entry; with `recursive`, all files, links and empty
-    directories are. The workspace's data is not looked at. Raises UsageError for a path that is not tracked,
-    MissingObjectError where a directory is not in the store.
+    A named tracked directory is listed entry by entry; `recursive` lists all files, links and empty directories. Does
+    not read the workspace's data. Raises UsageError for an untracked path, MissingObjectError for a directory that is
+    not in the store.
     """
     tracked = at_revision(repo, rev)
-    found: dict[bytes, Listed] = {}
+    found: dict[bytes, ListedPath] = {}
     for text in paths or (".",):
         for target, opened in _targets(repo, tracked, text, cwd, quiet=not paths):
             for one in _below(repo, target, opened=opened, rev=rev, recursive=recursive):
                 found[one.path] = one
-    return Listing(rev, tuple(found[path] for path in sorted(found)))
+    return LsResult(rev, tuple(found[path] for path in sorted(found)))
 
 
 def _targets(
     repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path, *, quiet: bool
 ) -> list[tuple[Target, bool]]:
-    """What `text` means, and whether it is a directory to look into; with `quiet`, nothing if that is nothing."""
+    """The targets of `text`, and whether to list its entries; with `quiet`, none for an untracked path."""
     path = data_path(repo, text, cwd)
     if quiet and not below(tracked, path) and not containing(tracked, path):
         return []
@@ -64,7 +64,7 @@ def _targets(
     return [(named, True)] if named else [(target, False) for target in select(repo, tracked, [text], cwd)]
 
 
-def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, recursive: bool) -> Iterator[Listed]:
+def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, recursive: bool) -> Iterator[ListedPath]:
     entry = entry_at(repo, target, rev=rev)
     if entry.kind is not Kind.DIRECTORY or not (opened or recursive):
         yield _line(target.path, entry, pointer=not target.inside)
@@ -76,5 +76,5 @@ def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, r
         yield from (_line(join(target.path, child.name), child) for child in read(entry.oid))
 
 
-def _line(path: bytes, entry: Entry, *, pointer: bool = False) -> Listed:
-    return Listed(path, entry.kind, entry.size, entry.files, entry.oid, pointer)
+def _line(path: bytes, entry: Entry, *, pointer: bool = False) -> ListedPath:
+    return ListedPath(path, entry.kind, entry.size, entry.files, entry.oid, pointer)

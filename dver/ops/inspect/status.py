@@ -15,7 +15,7 @@ from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.git import pointers, revisions
-from dver.git.pointers import Change as GitChange
+from dver.git.pointers import PointerChange as GitChange
 from dver.git.pointers import PointerFile, is_lock_path
 from dver.pipelines import FILE_NAME
 from dver.repo import Repository
@@ -118,7 +118,7 @@ def status(
 
     No network is used, unless remotes are `asked`. Raises RemoteError then.
     """
-    scan = pointers.scan(repo.git, repo.layout.prefix, also=_STAGES)
+    scan = pointers.scan_pointers(repo.git, repo.layout.prefix, also=_STAGES)
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
     disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.layout.prefix)

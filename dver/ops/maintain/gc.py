@@ -19,7 +19,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.formats.registered_clone import MARK
-from dver.git.history.unreferenced_commits import Holder, holders_of
+from dver.git.history.unreferenced_commits import CommitHolder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
@@ -59,7 +59,7 @@ class KeptBecause:
     worktrees: int
     clones: int
     """Clones that use this store, this one among them."""
-    holders: tuple[Holder, ...] = ()
+    holders: tuple[CommitHolder, ...] = ()
     """What keeps commits that no ref leads to, where that was asked for."""
 
 
@@ -298,7 +298,7 @@ def _report(
     grace: int,
     unneeded: tuple[UnreferencedData, ...],
     deleted: tuple[TrashBatch, ...],
-    holders: tuple[Holder, ...],
+    holders: tuple[CommitHolder, ...],
     *,
     dry_run: bool,
 ) -> GcReport:

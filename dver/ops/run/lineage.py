@@ -16,7 +16,7 @@ from dver.formats.lock import LockedItem
 from dver.formats.run_record import RunRecord
 from dver.git import revisions
 from dver.git.git_repo import run
-from dver.git.index import files_called, tracked_under
+from dver.git.index import files_named, tracked_under
 from dver.pipelines.engine.graph import Address, OutputIndex
 from dver.pipelines.engine.reasons import run_key
 from dver.pipelines.run_cache.entries import RunCache
@@ -163,7 +163,7 @@ def _lock_files(repo: Repository, commit: str | None) -> dict[bytes, bytes]:
     if commit is None:
         paths = [
             one
-            for one in files_called(repo.git, _NAME, under=repo.layout.prefix)
+            for one in files_named(repo.git, _NAME, under=repo.layout.prefix)
             if os.path.isfile(repo.layout.absolute(one))
         ]
         return {path: read_regular(repo.layout.absolute(path), lock.MAX_SIZE + 1) for path in paths}

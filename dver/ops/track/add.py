@@ -1,4 +1,4 @@
-"""`dver add`: keep data in the store, and write the pointers that stand for it in Git."""
+"""`dver add`: store files and directories and write their pointers."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from dver.workspace.state.data_state import DataState
 
 @dataclass(frozen=True, slots=True)
 class AddResult:
-    """What was added, or with a dry run would be."""
+    """The added data; with a dry run, the data that would be added."""
 
     added: tuple[AddedPointer, ...]
     dry_run: bool
     absent: tuple[bytes, ...] = ()
-    """Tracked data that `update` skipped: it is not in the workspace."""
+    """Tracked data that `update` skipped because it is not in the workspace."""
     links: tuple[bytes, ...] = ()
-    """Tracked data that `update` skipped: a symbolic link is in its place."""
+    """Tracked data that `update` skipped because a symbolic link is in its place."""
     out_of_date: tuple[bytes, ...] = ()
-    """Tracked data that `update` skipped: its pointer moved, and the data did not follow."""
+    """Tracked data that `update` skipped because its pointer moved and the data did not follow."""
     diverged: tuple[bytes, ...] = ()
-    """Tracked data that `update` skipped: it was edited, and its pointer moved."""
+    """Tracked data that `update` skipped because it was edited and its pointer moved."""
 
 
 def add(
@@ -47,13 +47,12 @@ def add(
     remote: str | None = None,
     progress: Progress = SILENT,
 ) -> AddResult:
-    """Add the files and directories `paths`; with `update`, the tracked ones among them that were edited.
+    """Add the files and directories `paths`; with `update`, the edited tracked data among them.
 
-    Data whose pointer moved since dver placed it would take back that change. `update` skips it, and otherwise a
-    ConflictError says so, unless `force` is set.
-
-    All content is in the store, durably, before the first pointer is written, and after an error no pointer and no
-    `.gitignore` is other than it was. Raises UsageError, ConflictError, and what `check_trackable` does.
+    Adding data whose pointer moved since dver placed it would revert that change: `update` skips it, and otherwise a
+    ConflictError is raised, unless `force` is set. All content is durable in the store before the first pointer is
+    written. After an error, no pointer and no `.gitignore` has changed. Raises UsageError, ConflictError, and the
+    errors of `check_trackable`.
     """
     if remote is not None:
         repo.remotes.settings(remote)

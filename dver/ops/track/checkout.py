@@ -1,4 +1,4 @@
-"""`dver checkout`: bring data to what the pointers say, or to what they said at a revision."""
+"""`dver checkout`: check out data for the current pointers or a revision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, res
 
 @dataclass(frozen=True, slots=True)
 class CheckoutResult:
-    """What was done; paths are relative to the top of the Git worktree, or to where `to` said."""
+    """The result; paths are relative to the top of the Git worktree, or to `to`."""
 
     restored: CheckoutSummary
     rev: str | None
@@ -37,12 +37,12 @@ def checkout(
     relink: bool = False,
     progress: Progress = SILENT,
 ) -> CheckoutResult:
-    """Bring the data at `paths`, or all of it, to what its pointers say: those on disk, or those of the commit `rev`.
+    """Check out the data at `paths`, or all data, for the pointers on disk or of the commit `rev`.
 
-    With `rev`, the pointers follow, and are staged for Git; HEAD does not move. With `to`, everything is written
-    below that folder instead, and the workspace stays as it is. Work that is saved nowhere is kept unless `force` is
-    set; content that is not in the store is listed in the result, and everything else is restored. With `relink`, large
-    files that are not linked to the store as `cache.link` says are linked again; it does not go with `to`.
+    With `rev`, the pointers follow and are staged for Git; HEAD does not move. With `to`, everything is written below
+    that directory instead, and the workspace stays as it is. Unsaved work stays unless `force` is set. Content missing
+    in the store is listed in the result, and the rest is checked out. With `relink`, large files whose link differs
+    from `cache.link` are linked again; it cannot be combined with `to`.
     """
     if relink and to is not None:
         raise UsageError(
@@ -60,7 +60,7 @@ def _elsewhere(
     repo: Repository, targets: Sequence[Target], to: Path, *, force: bool, progress: Progress
 ) -> CheckoutSummary:
     if to.exists() and not to.is_dir():
-        raise UsageError(f"{os.fspath(to)!r} is no folder", fix="name a folder, new or not")
+        raise UsageError(f"{os.fspath(to)!r} is not a directory", fix="name a new or existing directory")
     to.mkdir(parents=True, exist_ok=True)
     wishes = [CheckoutTarget(target.path, entry_at(repo, target)) for target in targets]
     return restore(repo, wishes, force=force, root=os.fsencode(to.resolve()), progress=progress)

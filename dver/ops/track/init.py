@@ -1,4 +1,4 @@
-"""`dver init`: make a Git repository, or a folder of one, a dver project."""
+"""`dver init`: create a project in a Git repository or in one of its directories."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONFIG: Final = b"""\
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
-    """The project's folder, whether it was one before, and what was set up for Git; None if nothing was to be."""
+    """The project's directory, whether it existed, and the installed hooks and drivers; None without installation."""
 
     root: Path
     existed: bool
@@ -30,16 +30,18 @@ class InitResult:
 
 
 def init(cwd: Path, *, hooks: bool = True) -> InitResult:
-    """Make the directory `cwd` a project. Doing it again is harmless. With `hooks`, and unless the setting
-    `hooks.install` is false, Git's hooks and drivers are put in place.
+    """Make the directory `cwd` a project. Idempotent.
 
-    Raises RepositoryError where there is no Git repository, ConflictError where `.dver` is something else.
+    Installs Git hooks and drivers, unless `hooks` or the setting `hooks.install` is false. Raises RepositoryError
+    without a Git repository, ConflictError if `.dver` is no directory.
     """
     git = discover(cwd)
     root = Path(os.path.realpath(cwd))
     folder = root / PROJECT_DIR
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise ConflictError(f"{os.fspath(folder)!r} is in the way", why="it is no folder", fix="move it elsewhere")
+        raise ConflictError(
+            f"{os.fspath(folder)!r} already exists", why="it is not a directory", fix="move it elsewhere"
+        )
     existed = (folder / "config.toml").exists()
     folder.mkdir(exist_ok=True)
     clear_leftovers(folder)

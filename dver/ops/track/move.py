@@ -1,4 +1,4 @@
-"""`dver move`: rename tracked data, with its pointer and its line in `.gitignore`."""
+"""`dver move`: rename tracked data, its pointer and its line in `.gitignore`."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from dver.workspace.scan.hash_or_store import HashOnly
 
 @dataclass(frozen=True, slots=True)
 class MoveResult:
-    """Where the data was, and where it is; relative to the top of the Git worktree."""
+    """The old and the new path, relative to the top of the Git worktree."""
 
     old: bytes
     new: bytes
     moved_data: bool
-    """Was there data in the workspace to be moved?"""
+    """Whether the workspace had data to move."""
 
 
 def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress: Progress = SILENT) -> MoveResult:
     """Rename the data `source` to `destination`, or move it into that directory; staged for Git.
 
-    Works where the data is not checked out, and where the user has renamed it already. Raises UsageError for what is
-    not tracked as a whole, ConflictError where something would be overwritten.
+    Also for data that is not checked out, and for data that the user already renamed. Raises UsageError if `source` is
+    not tracked as a whole, ConflictError if a file would be overwritten.
     """
     with repo.exclusive():
         tracked = in_worktree(repo)
@@ -57,7 +57,9 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
     target = place_of(repo, tracked, text, cwd)
     if target is None:
         raise UsageError(
-            f"{text!r} is not tracked itself", why="it is a folder with tracked data in it", fix="move that one by one"
+            f"{text!r} is not tracked itself",
+            why="it is a directory that contains tracked data",
+            fix="move its data one by one",
         )
     if target.inside:
         whole = repo.layout.shown(target.tracked.path)
@@ -71,14 +73,14 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
 
 
 def _named(repo: Repository, source: str, destination: str, cwd: Path) -> bytes:
-    """The path that `destination` means; the name of a pointer stands for its data, as it does in `source`."""
+    """The data path of `destination`; the name of a pointer stands for its data, as for `source`."""
     path = data_path(repo, destination, cwd)
     suffix = os.fsdecode(SUFFIX)
     return path.removesuffix(SUFFIX) if source.endswith(suffix) and destination.endswith(suffix) else path
 
 
 def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> bytes:
-    """Where the data goes, as `mv` has it: into `path` where that is a directory."""
+    """The new data path: as with `mv`, a directory `path` receives the data."""
     if os.path.isdir(repo.layout.absolute(path)):
         return join(path, os.path.basename(one.path))
     folder = os.path.dirname(repo.layout.absolute(path))
@@ -86,16 +88,14 @@ def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> byte
         folder = repo.layout.absolute(path)
     if not os.path.isdir(folder):
         shown = repo.layout.shown(os.path.relpath(folder, repo.layout.top))
-        raise UsageError(
-            f"there is no folder {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {quoted(shown)}"
-        )
+        raise UsageError(f"no directory {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {quoted(shown)}")
     return path
 
 
 def _moved_already(
     repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked, path: bytes, progress: Progress
 ) -> bytes | None:
-    """Where the data is that has been renamed before, by the user or by a move that was killed."""
+    """The path of data that the user or an interrupted move renamed before."""
     for place in (path, join(path, os.path.basename(one.path))):
         if place != one.path and place in tracked and tracked[place].blob == one.blob:
             return place  # killed after it had copied the pointer, to the byte

@@ -1,4 +1,4 @@
-"""`dver remove`: stop tracking data, or take files out of a tracked directory."""
+"""`dver remove`: stop tracking data, or remove files from a tracked directory."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from dver.workspace.state.placed import after_rewrite
 
 @dataclass(frozen=True, slots=True)
 class RemoveResult:
-    """What was removed; paths are relative to the top of the Git worktree."""
+    """The result; paths are relative to the top of the Git worktree."""
 
     untracked: tuple[bytes, ...]
-    """Data that no pointer stands for any more."""
+    """Data that lost its pointer."""
     taken_out: tuple[bytes, ...]
-    """Places inside of tracked directories that these no longer have."""
+    """Paths removed from tracked directories."""
     deleted: int
     """Files deleted from the workspace."""
 
@@ -50,11 +50,10 @@ def remove(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> RemoveResult:
-    """Stop tracking the data at `paths`: its pointers and `.gitignore` lines go, staged for Git.
+    """Stop tracking the data at `paths`: remove its pointers and `.gitignore` lines; staged for Git.
 
-    The data stays in the workspace, unless `data` asks to delete it too. What lies inside of a tracked directory is
-    taken out of it, and is deleted. Nothing is deleted that is saved nowhere, unless `force` is set: a ConflictError
-    says so before anything is changed.
+    The data stays in the workspace, unless `data` is set. Paths inside of a tracked directory are removed from it and
+    deleted. Raises ConflictError before any change if unsaved work would be lost, unless `force` is set.
     """
     with repo.exclusive():
         targets = _outermost(_selected(repo, paths, cwd))
@@ -108,7 +107,7 @@ def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]
 def _write(
     repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], guard: GcGuard
 ) -> dict[bytes, Pointer]:
-    """Write the pointers that changed; `rewritten` again, if a gc has deleted their trees meanwhile."""
+    """Write the changed pointers; `rewritten` ones again if a gc deleted their trees meanwhile."""
     for _ in range(TRIES):
         with suppress(SweptError):
             write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, guard)
@@ -120,7 +119,7 @@ def _write(
 
 
 def _outermost(targets: Sequence[Target]) -> list[Target]:
-    """`targets` without those that lie inside of another one."""
+    """`targets` without those inside of another one."""
     paths = {target.path for target in targets}
     return [target for target in targets if not any(parent in paths for parent in _parents(target.path))]
 
@@ -131,7 +130,7 @@ def _parents(path: bytes) -> list[bytes]:
 
 
 def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
-    """The pointers of the tracked directories that lose `parts`; their trees are in the store, durably."""
+    """The pointers of the tracked directories without `parts`; their trees are durable in the store."""
     lost: dict[bytes, list[Target]] = {}
     for target in parts:
         lost.setdefault(target.tracked.path, []).append(target)
@@ -147,12 +146,14 @@ def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
     return rewritten
 
 
-Places = Sequence[tuple[Sequence[bytes], Target]]
-"""Names on the way from a directory to what goes, and the target that this is."""
+NestedNames = Sequence[tuple[Sequence[bytes], Target]]
+"""Nested names from a directory down to the removed targets."""
 
 
-def _prune(repo: Repository, top: Entry, places: Places, read: TreeReader, emit: Callable[[Oid, bytes], None]) -> Entry:
-    """The directory `top` without what is at `places`. Each directory on the way is read and written once."""
+def _prune(
+    repo: Repository, top: Entry, places: NestedNames, read: TreeReader, emit: Callable[[Oid, bytes], None]
+) -> Entry:
+    """The directory `top` without `places`. Each directory on the way is read and written once."""
     going: dict[bytes, list[tuple[Sequence[bytes], Target]]] = {}
     for inside, target in places:
         going.setdefault(inside[0], []).append((inside[1:], target))
@@ -169,7 +170,7 @@ def _prune(repo: Repository, top: Entry, places: Places, read: TreeReader, emit:
 
 
 def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Progress) -> CheckoutPlan:
-    """How to delete what the workspace has at `paths`. Raises ConflictError for what is saved nowhere."""
+    """The plan to delete the workspace's data at `paths`. Raises ConflictError for unsaved work."""
     subjects, snapshots = [], []
     for path in paths:
         snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)

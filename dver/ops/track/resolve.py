@@ -1,4 +1,4 @@
-"""`dver resolve`: end the conflicts of data that two branches changed, all of it or file by file."""
+"""`dver resolve`: resolve merge conflicts in tracked data, as a whole or file by file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from dver.workspace.files.plan import CheckoutPlan
 
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
-    """A path of the workspace that is still in conflict, and what it is on each side; None for nothing."""
+    """A path in conflict, and its entry on each side; None for a missing one."""
 
     path: bytes
     base: Entry | None
@@ -51,7 +51,7 @@ class OpenConflict:
 
 @dataclass(frozen=True, slots=True)
 class OpenLock:
-    """A lock file that is still in conflict, and the stages that are; none where one side deleted the file."""
+    """A lock file in conflict, and its conflicting stages; empty if one side deleted the file."""
 
     path: bytes
     stages: tuple[str, ...]
@@ -59,21 +59,21 @@ class OpenLock:
 
 @dataclass(frozen=True, slots=True)
 class ResolveResult:
-    """What became of the conflicts that were asked about."""
+    """The result for the requested conflicts."""
 
     open: tuple[OpenConflict, ...] = ()
     keys: tuple[tuple[bytes, str], ...] = ()
-    """Data paths, and the keys of their pointers that are still in conflict."""
+    """Data paths, and the keys of their pointers in conflict."""
     resolved: tuple[bytes, ...] = ()
     """Data whose pointer was written and staged."""
     left_out: tuple[bytes, ...] = ()
-    """Those of them whose data is not in the workspace, and was not downloaded."""
+    """Resolved data that is not in the workspace and was not downloaded."""
     written: tuple[bytes, ...] = ()
-    """Files with one side's version, to look at."""
+    """Files with one side's version, for inspection."""
     restored: CheckoutSummary | None = None
-    """What was done in the workspace."""
+    """The checkout of resolved data."""
     whole: tuple[bytes, ...] = ()
-    """Data of which one side was taken whole, as directories that a merge needs are not to be had."""
+    """Data of which one side was taken as a whole, because directories for a merge are missing."""
     locks: tuple[OpenLock, ...] = ()
     resolved_locks: tuple[bytes, ...] = ()
     """Lock files that were written and staged."""
@@ -88,25 +88,24 @@ def resolve(
     both: bool = False,
     progress: Progress = SILENT,
 ) -> ResolveResult:
-    """Decide the conflicts at `paths`, or at all of them, by `choice`; without one, say which there are.
+    """Decide the conflicts at `paths`, or all of them, by `choice`; without one, list them.
 
-    A path may be tracked data, its pointer, a place inside of it, or a folder. What is decided is remembered until all
-    of a pointer's conflicts are; then the pointer is written and staged, and the data checked out. A pointer of which
-    nothing is in conflict any more is so ended without a choice, too. `both` only writes both versions into the
-    workspace. In a lock file, which can be named too, ours or theirs decides the stages in conflict.
-    Raises UsageError for a path without a conflict.
+    A path may be tracked data, its pointer, a path inside of it, a directory, or a lock file. Decisions are recorded
+    until all conflicts of a pointer are decided; then the pointer is written and staged, and the data checked out. A
+    pointer without remaining conflicts needs no choice. `both` only writes both versions into the workspace. In a lock
+    file, ours or theirs decides the conflicting stages. Raises UsageError for a path without a conflict.
     """
     with repo.exclusive():
         session = _Session(repo, choice, both, progress)
         conflicted = unmerged_pointers(repo)
-        ended = session.end_what_was_cut_short(conflicted)
+        ended = session.finish_interrupted(conflicted)
         found, locks = _chosen(repo, conflicted, unmerged_locks(repo), ended.resolved, paths, cwd)
         twofold = both or choice is MergeChoice.UNION
         if twofold:
             _refuse_named_locks(repo, locks, paths, cwd)
         results = [ended]
-        results += [session.look(one, inside) for one, inside in found]
-        results += [session.look_at_lock(one, None if twofold else choice) for one in locks]
+        results += [session.resolve_pointer(one, inside) for one, inside in found]
+        results += [session.resolve_lock(one, None if twofold else choice) for one in locks]
     restored = [result.restored for result in results if result.restored is not None]
     return ResolveResult(
         open=tuple(one for result in results for one in result.open),
@@ -129,7 +128,7 @@ def _chosen(
     paths: Sequence[str],
     cwd: Path,
 ) -> tuple[list[tuple[UnmergedPointer, bytes]], list[UnmergedLock]]:
-    """What `paths` mean: the conflicted data, each with the place inside of it, empty for all of it; and lock files."""
+    """The requested conflicts: data with the path inside of it (empty for all of it), and lock files."""
     if not paths:
         return [(one, b"") for one in conflicted], list(locks)
     found: dict[tuple[bytes, bytes], tuple[UnmergedPointer, bytes]] = {}
@@ -177,8 +176,8 @@ class _Session:
     both: bool
     progress: Progress
 
-    def look(self, conflicted: UnmergedPointer, inside: bytes) -> ResolveResult:
-        """Do what is asked about one pointer."""
+    def resolve_pointer(self, conflicted: UnmergedPointer, inside: bytes) -> ResolveResult:
+        """Resolve one pointer."""
         guard = GcGuard(self.repo.store)
         decisions = read_decisions(self.repo, conflicted)
         try:
@@ -210,33 +209,33 @@ class _Session:
             return self.still_open(conflicted, inside, merged)
         return self.finish(conflicted, merged, decisions, guard)
 
-    def bring(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> CheckoutSummary:
-        """Make the data at these paths what the conflict ended with; take away what was `written` to be looked at."""
+    def check_out(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> CheckoutSummary:
+        """Check out resolved data, and delete the files `written` for inspection."""
         if written:
             restore(self.repo, [CheckoutTarget(one, None) for one in written], progress=self.progress)
-        wishes, parts = self.wishes(entries)
-        done = restore(self.repo, wishes, progress=self.progress)
+        targets, parts = self.targets(entries)
+        done = restore(self.repo, targets, progress=self.progress)
         return joined([done, update(self.repo, parts, progress=self.progress)]) if parts else done
 
-    def wishes(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[CheckoutTarget], list[CheckoutTarget]]:
-        """What is wished for at these paths: of all data, and of directories of which only parts are here."""
-        wishes = [CheckoutTarget(at, one) for at, one in entries.items()]
-        parts = [wish for wish in wishes if wish.path in self.repo.state.partial]
-        return [wish for wish in wishes if wish not in parts], parts
+    def targets(self, entries: Mapping[bytes, Entry | None]) -> tuple[list[CheckoutTarget], list[CheckoutTarget]]:
+        """The checkout targets at these paths: all data, and partial directories."""
+        targets = [CheckoutTarget(at, one) for at, one in entries.items()]
+        parts = [target for target in targets if target.path in self.repo.state.partial]
+        return [target for target in targets if target not in parts], parts
 
-    def once_pushed(self, path: bytes) -> str:
-        """What to do where the data of `path` cannot be downloaded."""
+    def fetch_fix(self, path: bytes) -> str:
+        """The fix if the data of `path` cannot be downloaded."""
         option = "--both" if self.both else f"--{self.choice.value}" if self.choice is not None else ""
         command = f"dver resolve {quoted(self.repo.layout.shown(path))} {option}".rstrip()
         return f"once the remote has them (`dver push` in the clone that added them): {command}"
 
     def download(self, like: Sequence[Pointer], entries: Mapping[bytes, Entry | None], fix: str) -> None:
-        """Get what the workspace will need. Raises MissingObjectError, before anything is changed, where it cannot."""
-        wishes, parts = self.wishes(entries)
+        """Download the objects that the checkout needs. Raises MissingObjectError before any change."""
+        targets, parts = self.targets(entries)
         repo, progress = self.repo, self.progress
 
         def plan() -> list[CheckoutPlan]:
-            whole = plan_restore(repo, wishes, repo.state.placed, progress=progress)
+            whole = plan_restore(repo, targets, repo.state.placed, progress=progress)
             return [*whole, *plan_update(repo, parts, progress=progress)]
 
         try:
@@ -244,8 +243,8 @@ class _Session:
         except MissingObjectError as error:
             raise MissingObjectError(f"nothing was resolved: {error.what}", why=error.why, fix=fix) from error
 
-    def end_what_was_cut_short(self, conflicted: Sequence[UnmergedPointer]) -> ResolveResult:
-        """Bring the data of pointers that a killed run has staged, as they say by now."""
+    def finish_interrupted(self, conflicted: Sequence[UnmergedPointer]) -> ResolveResult:
+        """Check out the data of pointers that an interrupted run staged."""
         resolved, restored = [], []
         for path in interrupted_paths(self.repo, conflicted):
             ending, written = remaining_work(self.repo, path)
@@ -255,13 +254,13 @@ class _Session:
                 entries.pop(at)  # where the pointer cannot be read, the data stays as it is
                 with suppress(ConflictError, CorruptError):
                     entries[at] = decode(self.repo, name, file.content or b"").entry(at)
-            restored.append(self.bring(entries, written))
+            restored.append(self.check_out(entries, written))
             forget_decisions(self.repo, path)
             resolved.append(path)
         return ResolveResult(resolved=tuple(resolved), restored=joined(restored) if restored else None)
 
-    def look_at_lock(self, one: UnmergedLock, choice: MergeChoice | None) -> ResolveResult:
-        """Do what is asked about one lock file."""
+    def resolve_lock(self, one: UnmergedLock, choice: MergeChoice | None) -> ResolveResult:
+        """Resolve one lock file."""
         merged = merge_lock(self.repo, one, choice)
         if not merged.clean:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
@@ -271,39 +270,39 @@ class _Session:
         entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in here}
         self.download([made.pointer for made, _ in here], entries, "`dver repro` makes them, and ends the conflict")
         write_lock(self.repo, one.path, merged.content)
-        restored = self.bring(entries, ()) if entries else None
+        restored = self.check_out(entries, ()) if entries else None
         return ResolveResult(resolved_locks=(one.path,), restored=restored)
 
     def still_open(self, conflicted: UnmergedPointer, inside: bytes, merged: MergedPointer) -> ResolveResult:
-        opened = (self.told(conflicted, one) for one in merged.data.conflicts)
+        opened = (self.open_conflict(conflicted, one) for one in merged.data.conflicts)
         return ResolveResult(open=tuple(opened), keys=tuple((conflicted.path, key) for key in merged.keys))
 
-    def told(self, conflicted: UnmergedPointer, one: TreeConflict) -> OpenConflict:
+    def open_conflict(self, conflicted: UnmergedPointer, one: TreeConflict) -> OpenConflict:
         return OpenConflict(full_path(conflicted.path, one.path), one.base, one.ours, one.theirs)
 
     def write_both(
         self, conflicted: UnmergedPointer, meant: Sequence[TreeConflict], decisions: MergeDecisions
     ) -> ResolveResult:
-        """Write both versions of what is in conflict beside it."""
+        """Write both versions of conflicting files beside each other."""
         entries = {}
         for one in meant:
             for entry, side in ((one.ours, b".ours"), (one.theirs, b".theirs")):
                 path = full_path(conflicted.path, one.path) + side
                 if entry is not None:
                     entries[path] = entry._replace(name=os.path.basename(path))
-        self.download(conflicted.sides.pointers, entries, self.once_pushed(conflicted.path))
+        self.download(conflicted.sides.pointers, entries, self.fetch_fix(conflicted.path))
         restored = restore(self.repo, [CheckoutTarget(*one) for one in entries.items()], progress=self.progress)
         not_written = {*(one.path for one in restored.kept), *(one.path for one in restored.lost)}
         written = tuple(path for path in entries if path not in not_written)
         decisions.written = sorted({*decisions.written, *written})
         write_decisions(self.repo, conflicted, decisions)
-        opened = tuple(self.told(conflicted, one) for one in meant)
+        opened = tuple(self.open_conflict(conflicted, one) for one in meant)
         return ResolveResult(open=opened, written=written, restored=restored)
 
     def finish(
         self, conflicted: UnmergedPointer, merged: MergedPointer, decisions: MergeDecisions, guard: GcGuard
     ) -> ResolveResult:
-        """Write the pointer, stage it, and bring the data."""
+        """Write and stage the pointer, and check out the data."""
         path, repo = conflicted.path, self.repo
         _refuse_conflicted_ignore_file(repo, path)
         wanted: dict[bytes, Pointer | bytes | None] = {path: merged.content}
@@ -314,7 +313,7 @@ class _Session:
         written = tuple(at for at, one in wanted.items() if one is not None)
         left_out = is_left_out(repo, path, entries)
         if not left_out:
-            self.download(conflicted.sides.pointers, entries, self.once_pushed(path))
+            self.download(conflicted.sides.pointers, entries, self.fetch_fix(path))
         # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
         decisions.ending = [] if left_out else list(entries)
         write_decisions(repo, conflicted, decisions)
@@ -324,13 +323,13 @@ class _Session:
             with suppress(DverError):  # the error that brought us here says more
                 put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
             raise
-        restored = None if left_out else self.bring(entries, decisions.written)
+        restored = None if left_out else self.check_out(entries, decisions.written)
         write_decisions(repo, conflicted, None)
         return ResolveResult(resolved=written, left_out=written if left_out else (), restored=restored)
 
 
 def _union(repo: Repository, conflicted: UnmergedPointer) -> dict[bytes, Entry | None]:
-    """Both versions of data that is in conflict as a whole, as data of their own."""
+    """Both versions of data in conflict as a whole, under names of their own."""
     folder, name = os.path.split(conflicted.path)
     places = [os.path.join(folder, one) for one in union_names(name, _taken(repo, folder))]
     sides = (conflicted.sides.ours, conflicted.sides.theirs)
@@ -339,7 +338,7 @@ def _union(repo: Repository, conflicted: UnmergedPointer) -> dict[bytes, Entry |
 
 
 def _taken(repo: Repository, folder: bytes) -> set[bytes]:
-    """The names in `folder` that stand for something: tracked data, here or not, and files of the user."""
+    """The names in use in `folder`: tracked data, present or not, and files of the user."""
     placed = repo.state.placed
     names = os.listdir(repo.layout.absolute(folder))
     pointers = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}

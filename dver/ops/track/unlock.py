@@ -1,4 +1,4 @@
-"""`dver unlock`: make files that are linked to the store safe to edit."""
+"""`dver unlock`: replace linked files with writable copies."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from dver.workspace.files.make_private import find_linked, make_private
 
 @dataclass(frozen=True, slots=True)
 class UnlockResult:
-    """The files that are private copies now, relative to the top of the Git worktree, and their bytes in all."""
+    """The replaced files, relative to the top of the Git worktree, and their bytes in all."""
 
     unlocked: tuple[bytes, ...]
     size: int
     edited: tuple[bytes, ...] = ()
-    """Those that were written to while they were the store's own: they keep the edits, and the store's copy of the
-    earlier version is damaged."""
+    """Files that were edited while linked: they keep the edits, and the store's earlier version is damaged."""
 
 
 def unlock(repo: Repository, paths: Sequence[str], *, cwd: Path, progress: Progress = SILENT) -> UnlockResult:
-    """Replace the files at or below `paths` that are links to the store by writable copies.
+    """Replace files at or below `paths` that are linked to the store with writable copies.
 
-    Files that are not linked, which is all of them unless `cache.link` says otherwise, stay as they are.
+    Other files stay as they are; without a setting `cache.link`, no file is linked.
     """
     with repo.exclusive():
         targets = select(repo, in_worktree(repo), paths, cwd)

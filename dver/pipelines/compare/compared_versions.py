@@ -19,7 +19,7 @@ from dver.core.phrasing import quoted
 from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Entry, Kind
 from dver.git import revisions
-from dver.git.commits import CommitReader, TooLargeError, paths_called, tips
+from dver.git.commits import CommitReader, TooLargeError, branch_and_tag_tips, paths_named
 from dver.git.revisions import CommitId
 from dver.pipelines.compare import dvc_files
 from dver.pipelines.compare.dvc_files import DvcFiles
@@ -90,7 +90,7 @@ def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Si
     """The sides by their names and commits; None for the workspace."""
     commits = list(dict.fromkeys(commit for _, commit in named if commit is not None))
     with CommitReader(repo.git) as reader:
-        found = [paths_called(repo.git, commits, name, repo.layout.prefix) for name in _NAMES]
+        found = [paths_named(repo.git, commits, name, repo.layout.prefix) for name in _NAMES]
         yield [
             WorkspaceSide(repo)
             if commit is None
@@ -110,7 +110,7 @@ def sides_in_scope(repo: Repository, revs: Sequence[str], scope: Scope) -> list[
     found: dict[CommitId | None, list[str]] = {None: [WORKSPACE]} if scope.many or not revs else {}
     for name, commit in resolve_sides(repo, revs):
         found.setdefault(commit, []).append(name)
-    for name, tip in tips(repo.git, branches=scope.all_branches, tags=scope.all_tags):
+    for name, tip in branch_and_tag_tips(repo.git, branches=scope.all_branches, tags=scope.all_tags):
         found.setdefault(tip, []).append(name)
     for commit in revisions.commits(repo.git, all_commits=True) if scope.all_commits else ():
         found.setdefault(commit, [commit[:_SHORT]])

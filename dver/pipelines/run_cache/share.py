@@ -15,7 +15,7 @@ from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.formats.run_batch import Run
 from dver.git import pointers, revisions
-from dver.git.index import files_called
+from dver.git.index import files_named
 from dver.git.pointers import LOCK_NAME, is_lock_path
 from dver.pipelines.run_cache.entries import RunCache, cache_key
 from dver.remote.index.listing_file import refresh_listing
@@ -115,7 +115,7 @@ def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.Locked
 
 def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
     if scope.rev is None and not scope.many:
-        for path in files_called(repo.git, LOCK_NAME, under=repo.layout.prefix):
+        for path in files_named(repo.git, LOCK_NAME, under=repo.layout.prefix):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 yield path, read_regular(repo.layout.absolute(path), lock.MAX_SIZE + 1)
         return

@@ -13,7 +13,7 @@ from pathlib import Path
 from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.files import read_regular
 from dver.core.phrasing import quoted
-from dver.git.index import files_called, tracked_under
+from dver.git.index import files_named, tracked_under
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition.interpolate import OptionStyle
 from dver.pipelines.definition.load import load_pipeline_file
@@ -169,7 +169,7 @@ def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
         return os.path.isdir(os.path.join(repo.layout.absolute(folder), _PROJECT))
 
     found: dict[bytes, list[bytes]] = {_NAME: [], NAME_OF_DVC: []}
-    for path in files_called(repo.git, _NAME, NAME_OF_DVC, under=repo.layout.prefix):
+    for path in files_named(repo.git, _NAME, NAME_OF_DVC, under=repo.layout.prefix):
         folder, name = os.path.split(path)
         if os.path.isfile(repo.layout.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
             found[name].append(folder)

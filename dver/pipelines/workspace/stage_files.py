@@ -88,7 +88,7 @@ def out_paths(address: Address, outs: Iterable[Output]) -> list[str]:
 
 
 def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
-    """What a runner gets to run the stage. Raises StageError if its folder is not there."""
+    """What a runner gets to run the stage. Raises StageError if its directory is missing."""
 
     def absolute(path: str) -> str:
         return os.path.join(os.fsdecode(repo.layout.top), worktree_path(address.folder, path, stage.mark))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.git import pointers, revisions
-from dver.git.pointers import Change, PointerFile
+from dver.git.pointers import PointerChange, PointerFile
 from dver.repo import Repository
 from dver.tracking.targets import SUFFIX, Tracked, load
 from dver.workspace.state.followed import mark_of
@@ -60,7 +60,7 @@ class _Former:
     """The pointers and locks of a former HEAD, as a difference to the index."""
 
     index: Mapping[bytes, PointerFile]
-    changes: Mapping[bytes, Change]
+    changes: Mapping[bytes, PointerChange]
 
     @classmethod
     def of(cls, top: Repository, index: Mapping[bytes, PointerFile], commit: str) -> _Former:

@@ -8,7 +8,7 @@ from pathlib import Path
 from support import git
 
 from dver.git.git_repo import discover
-from dver.git.history.commit_names import SHOWN, Commits, commits_with, name_commits
+from dver.git.history.commit_names import SHOWN, NamedCommits, commits_with, name_commits
 from dver.git.pointers import in_commit
 from dver.git.revisions import commits
 
@@ -67,4 +67,4 @@ def test_tags_come_before_branches_and_both_before_the_way_to_them(git_repo: Pat
 def test_nothing_is_named_of_nothing(git_repo: Path) -> None:
     repo = discover(git_repo)
     assert commits_with(repo, commits(repo, all_commits=True), []) == {}
-    assert name_commits(repo, {(b"a.dver", "0" * 40): []}) == {(b"a.dver", "0" * 40): Commits()}
+    assert name_commits(repo, {(b"a.dver", "0" * 40): []}) == {(b"a.dver", "0" * 40): NamedCommits()}

@@ -12,7 +12,7 @@ from dver.cli.render import terminal
 from dver.core.errors import DverError
 from dver.formats.tree import Entry, Kind
 from dver.git.git_repo import discover
-from dver.ops.git.textconv import Listing, list_pointer
+from dver.ops.git.textconv import PointerListing, list_pointer
 
 
 @options.command()
@@ -29,7 +29,7 @@ def command(ctx: Context, *, file: str) -> None:
     try:
         listing = list_pointer(discover(ctx.cwd), content)
     except DverError:  # a bare repository has no data; the pointer itself can still be compared
-        listing = Listing((), lacking=True)
+        listing = PointerListing((), lacking=True)
     if listing is not None:
         ctx.say("")
         for path, entry in listing.entries:

@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.formats.tree import Kind
-from dver.ops.inspect.ls import Listed, Listing, ls
+from dver.ops.inspect.ls import ListedPath, LsResult, ls
 from dver.repo import Repository
 
 
@@ -47,7 +47,7 @@ def command(
                 ctx.say(_name(ctx, repo, one))
 
 
-def _print_sizes(ctx: Context, repo: Repository, listing: Listing) -> None:
+def _print_sizes(ctx: Context, repo: Repository, listing: LsResult) -> None:
     ctx.table(
         (
             (terminal.human_size(one.size), terminal.count(one.files, "file"), _name(ctx, repo, one))
@@ -60,6 +60,6 @@ def _print_sizes(ctx: Context, repo: Repository, listing: Listing) -> None:
         ctx.note(f"{terminal.human_size(sum(one.size for one in listing.entries))} in {files}")
 
 
-def _name(ctx: Context, repo: Repository, one: Listed) -> str:
+def _name(ctx: Context, repo: Repository, one: ListedPath) -> str:
     name = path_text(repo, one.path)
     return ctx.style.cyan(name + "/") if one.kind is Kind.DIRECTORY else name

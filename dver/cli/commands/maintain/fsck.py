@@ -11,7 +11,7 @@ from dver.cli import options
 from dver.cli.context import LISTED, Context
 from dver.cli.render import terminal
 from dver.core.errors import CorruptError
-from dver.git.history.commit_names import Commits
+from dver.git.history.commit_names import NamedCommits
 from dver.maintenance.affected_paths import AffectedPath, UnreadablePointer
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.ops.maintain.fsck import fsck
@@ -149,7 +149,7 @@ def _hurt(one: AffectedPath) -> str:
     return f"  {path} in {_commits(one.commits, here=one.here)}"
 
 
-def _commits(commits: Commits, *, here: bool) -> str:
+def _commits(commits: NamedCommits, *, here: bool) -> str:
     """Where it is needed: the workspace first, since what is wrong there is in use right now."""
     places = ["the workspace"] if here else []
     places += [terminal.printable(name) for name in commits.names]
