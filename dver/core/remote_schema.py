@@ -19,7 +19,7 @@ class SettingSpec(NamedTuple):
     secret: bool = False
     choices: tuple[str, ...] = ()
     minimum: int | None = None
-    """The smallest value allowed, for whole numbers."""
+    """The smallest allowed whole number."""
     pattern: str = ""
     """A regular expression for the whole text. `expected` describes it for messages."""
     expected: str = ""
@@ -66,7 +66,7 @@ _KINDS: Final = {str: "text", bool: "true or false", int: "a whole number"}
 
 def problem_with(spec: SettingSpec, value: object) -> str | None:
     """What is expected instead of `value`, such as "at least 1"; None if `value` is valid."""
-    # type() and not isinstance(): True is an int in Python, but not in a configuration.
+    # Not isinstance(): True is an int in Python, but not in a configuration.
     if type(value) is not spec.type:
         return _KINDS[spec.type]
     if spec.choices and value not in spec.choices:

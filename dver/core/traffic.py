@@ -31,7 +31,7 @@ class Traffic:
             return self._clock() - self._last if self._requests else 0.0
 
     def touch(self) -> None:
-        """A request has sent or received something."""
+        """Record that a request sent or received bytes."""
         self._last = self._clock()
 
     @contextmanager

@@ -110,7 +110,7 @@ def _ignore_own_directories(repo: Repository, scope: Scope, changes: Sequence[Se
 
 
 def _directories_in_worktree(repo: Repository, changes: Sequence[SettingChange]) -> Iterator[Path]:
-    from dver.remote.backends.connect import folder_of
+    from dver.remote.backends.connect import directory_of
     from dver.remote.settings import parse
 
     for key, value in changes:
@@ -120,4 +120,4 @@ def _directories_in_worktree(repo: Repository, changes: Sequence[SettingChange])
             yield repo.root / repo.config.cache_dir  # also in a linked worktree: the line is the same in all worktrees
         elif key.startswith("remote.") and key.endswith(".url") and "://" not in value.removeprefix("file://"):
             name = key.removeprefix("remote.").removesuffix(".url")
-            yield folder_of(parse(name, {"url": value}), base=repo.config.root)
+            yield directory_of(parse(name, {"url": value}), base=repo.config.root)

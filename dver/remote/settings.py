@@ -1,4 +1,4 @@
-"""The settings of one remote, checked. Which settings there are, `dver.core.remote_schema` says."""
+"""The validated settings of one remote. `dver.core.remote_schema` lists the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dver.core.phrasing import quoted
 from dver.core.remote_schema import BY_NAME, SECRETS, problem_with
 
 SECRET_KEYS: Final = SECRETS
-"""Settings that may be kept in the clone's own configuration only. `dver.config` sees to that."""
+"""Settings that `dver.config` allows only in the clone's own configuration."""
 
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
@@ -21,7 +21,7 @@ _ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")
 
 @dataclass(frozen=True, slots=True)
 class RemoteSettings:
-    """Where a remote is and how to talk to it. None: left to the usual places (environment, ~/.aws, ~/.ssh)."""
+    """The settings of a remote. None: taken from the usual places (environment, ~/.aws, ~/.ssh)."""
 
     name: str
     url: str
@@ -44,9 +44,9 @@ class RemoteSettings:
 
 
 def parse(name: str, table: Mapping[str, object], *, command: str | None = None) -> RemoteSettings:
-    """The settings in `table`, the configuration of the remote `name`. Raises RepositoryError for what is not one.
+    """Parse `table`, the configuration of the remote `name`. Raises RepositoryError for an invalid setting.
 
-    `command` is what errors advise for another url, which follows it; by default that of a remote that there is.
+    Errors about the url suggest `command` and another url; by default `dver remote set NAME url`.
     """
     for key, value in table.items():
         _check(name, key, value)
@@ -54,15 +54,15 @@ def parse(name: str, table: Mapping[str, object], *, command: str | None = None)
     if not isinstance(url, str) or not url.strip():
         raise RepositoryError(
             f"the remote {name!r} has no url",
-            why="without it nobody knows where the remote is",
+            why="the url is the address of the remote",
             fix=f"`dver remote set {name} url URL`, or `dver remote remove {name}`",
         )
     _check_url(name, url, command or f"dver remote set {name} url")
     if bool(table.get("access_key_id")) != bool(table.get("secret_access_key")):
         raise RepositoryError(
             f"the remote {name!r} has half of an access key",
-            why="access_key_id and secret_access_key go together",
-            fix=f"`dver remote set --local {name} …` the other one, or unset both",
+            why="access_key_id and secret_access_key belong together",
+            fix=f"set the other one with `dver remote set --local {name} …`, or unset both",
         )
     return RemoteSettings(name=name, **cast(dict[str, Any], table))
 
@@ -73,14 +73,14 @@ def _check(name: str, key: str, value: object) -> None:
         near = get_close_matches(key, BY_NAME, n=1)
         raise RepositoryError(
             f"the remote {name!r} has an unknown setting {key!r}",
-            why=f"known are: {', '.join(BY_NAME)}",
-            fix=f"did you mean {near[0]!r}?" if near else "remove it, or upgrade dver if a newer one wrote it",
+            why=f"the settings are: {', '.join(BY_NAME)}",
+            fix=f"did you mean {near[0]!r}?" if near else "remove it, or upgrade dver if a newer version wrote it",
         )
     if (problem := problem_with(spec, value)) is not None:
-        # A secret's value is never shown, nor its length.
+        # Neither the value of a secret nor its length is shown.
         shown = "" if spec.secret else f", not {value!r}"
         raise RepositoryError(
-            f"the setting {key!r} of the remote {name!r} cannot be used",
+            f"the setting {key!r} of the remote {name!r} is not valid",
             why=f"expected {problem}{shown}",
             fix=f"dver remote set {name} {key} {_example(key, value)}",
         )
@@ -101,20 +101,20 @@ def _check_url(name: str, url: str, command: str) -> None:
         raise RepositoryError(
             f"the url of the remote {name!r} has credentials in it",
             why="urls are committed to Git and shown in messages",
-            fix=f"take them out of the url; keep them in a profile, or `dver remote set --local {name} access_key_id …`"
+            fix=f"remove them from the url; use a profile, or `dver remote set --local {name} access_key_id …`"
             if is_s3
-            else f"take the password out of the url, then `dver remote set --local {name} password PASSWORD`",
+            else f"remove the password from the url, then `dver remote set --local {name} password PASSWORD`",
         )
     if is_web and set("?#").intersection(url):
         raise RepositoryError(
-            f"the url of the remote {name!r} cannot be used: it goes on after a ? or #",
-            why="the names of what is there are added to it; and what comes after a ? may be a secret",
-            fix=f"name the directory alone: `{command} https://HOST/DIRECTORY`",
+            f"the url of the remote {name!r} is not valid: it has a ? or #",
+            why="dver appends the names of files to the url, and a query may hold a secret",
+            fix=f"use only the directory: `{command} https://HOST/DIRECTORY`",
         )
     if (typo := _ONE_SLASH.match(url)) or ((is_s3 or is_web) and not (match and match[1])):
         scheme = typo[1] if typo else url.partition(":")[0]
         raise RepositoryError(
-            f"the url of the remote {name!r} cannot be used: {url!r}",
+            f"the url of the remote {name!r} is not valid: {url!r}",
             why=f"a url of this kind starts with {scheme}:// and a name",
             fix=f"{command} {scheme}://{'HOST/DIRECTORY' if is_web else 'BUCKET/PREFIX'}",
         )

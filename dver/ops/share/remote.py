@@ -159,13 +159,13 @@ def check(repo: Repository, name: str | None = None, *, abort_uploads: bool = Fa
 
 def _check_url(repo: Repository, name: str, url: str, *, command: str) -> None:
     """Raises RepositoryError for an invalid URL; its fix begins with `command`."""
-    from dver.remote.backends.connect import folder_of, refuse_unknown_scheme
+    from dver.remote.backends.connect import directory_of, refuse_unknown_scheme
     from dver.remote.settings import parse
 
     settings = parse(name, {"url": url}, command=command)
     refuse_unknown_scheme(name, url, command=command)
     if url.startswith("file://"):
-        folder_of(settings, base=repo.root)
+        directory_of(settings, base=repo.root)
 
 
 def _remote(repo: Repository, name: str) -> Remote:

@@ -1,4 +1,4 @@
-"""From settings to a storage."""
+"""The storage for a remote's settings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ _KNOWN: Final = ("s3", "s3a", "http", "https", "file")
 
 
 def connect(settings: RemoteSettings, *, base: Path) -> Storage:
-    """The storage at `settings.url`; a relative folder starts at `base`.
+    """The storage at `settings.url`; a relative directory starts at `base`.
 
-    Sends nothing: whether the remote is there turns out at the first call. The libraries for a remote that is not a
-    folder are imported then too.
+    Sends nothing: the first call of the storage connects, and imports libraries.
     """
     scheme, separator, _ = settings.url.partition("://")
     if not separator or scheme == "file":
         from dver.remote.backends.folder import LocalStorage
 
-        return LocalStorage(folder_of(settings, base=base))
+        return LocalStorage(directory_of(settings, base=base))
     if scheme in ("s3", "s3a"):
         from dver.remote.backends.s3 import S3Storage
 
@@ -39,7 +38,7 @@ def connect(settings: RemoteSettings, *, base: Path) -> Storage:
 
 
 def refuse_unknown_scheme(name: str, url: str, *, command: str) -> None:
-    """Raises RepositoryError for a url of which no installed library knows the protocol; `command` takes another."""
+    """Raise RepositoryError if no installed library supports the protocol of `url`. `command` sets another url."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme in _KNOWN:
         return
@@ -52,18 +51,18 @@ def refuse_unknown_scheme(name: str, url: str, *, command: str) -> None:
         near = get_close_matches(scheme, sorted(known), n=1, cutoff=0.5)
         raise RepositoryError(
             f"the url of the remote {name!r} has an unknown protocol: {scheme}://",
-            why="neither dver nor an installed fsspec plugin knows it",
+            why="neither dver nor an installed fsspec plugin supports it",
             fix=f"{command} {quoted(f'{near[0]}://{rest}')}" if near else f"{command} s3://BUCKET/PREFIX",
         )
 
 
 def is_relative(url: str) -> bool:
-    """Is `url` a folder that depends on where paths start?"""
+    """Is `url` a directory with a relative path?"""
     return "://" not in url and not Path(url).expanduser().is_absolute()
 
 
-def folder_of(settings: RemoteSettings, *, base: Path) -> Path:
-    """The folder that a url without a scheme, or with file://, names."""
+def directory_of(settings: RemoteSettings, *, base: Path) -> Path:
+    """The directory of a url that has no scheme, or file://."""
     if not settings.url.startswith("file://"):
         return base / Path(settings.url).expanduser()
     from urllib.parse import unquote
@@ -72,15 +71,15 @@ def folder_of(settings: RemoteSettings, *, base: Path) -> Path:
     if host not in ("", "localhost"):
         raise RepositoryError(
             f"the url of the remote {settings.name!r} names another machine: {host!r}",
-            why="file:// reaches this machine's disks only",
-            fix="write file:///an/absolute/path, or the folder itself",
+            why="file:// reaches only this machine's disks",
+            fix="use file:///an/absolute/path, or the path of a directory",
         )
     return Path("/", unquote(path))
 
 
 def remote_key(settings: RemoteSettings, *, base: Path) -> str:
-    """What tells this remote from every other: where it is, not what it is called here."""
+    """A key that identifies the remote by its address, whatever its name."""
     scheme, separator, _ = settings.url.partition("://")
     if not separator or scheme == "file":
-        return f"file://{folder_of(settings, base=base)}"
+        return f"file://{directory_of(settings, base=base)}"
     return f"{settings.endpoint_url or ''} {settings.url}"

@@ -1,7 +1,8 @@
-"""A folder as a remote: a disk, a mounted share, a USB stick. Native, since fsspec is slow to import and never fsyncs.
+"""Remotes in a directory: on a disk, a mounted share, a USB stick.
 
-Order of a put: write a temporary file, fsync it, rename (or link) it to its name, fsync the folder. Temporary files lie
-in `.dver-tmp/` under the root, on the same file system; a kill leaves at most such a file, swept a day later.
+fsspec is not used, since it is slow to import and does not fsync. A put writes a temporary file, fsyncs it, renames or
+links it to its name, and fsyncs the directory. Temporary files are in `.dver-tmp/` below the root, on the same file
+system. A killed put leaves at most one of them, which a later put deletes after a day.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ from dver.remote.storage import (
 
 _TEMPORARY: Final = f"{RESERVED}tmp"
 _STALE_SECONDS: Final = 24 * 3600
-_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR)
-_NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
+_NOT_FOUND: Final = (errno.ENOENT, errno.ENOTDIR)
+_NO_DIRECTORY: Final = (FileNotFoundError, NotADirectoryError)
 
 
 class LocalStorage:
-    """The folder `root`, an absolute path. It is made at the first put, if the folder that it lies in exists."""
+    """The directory `root`. The first put creates it if its parent exists."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root: Final = os.path.abspath(root)
@@ -65,7 +66,7 @@ class LocalStorage:
         try:
             self._write(temporary, body, Meter(on_bytes))
             with self._explained("write to"):
-                self._make_folder(os.path.dirname(target))
+                self._make_directory(os.path.dirname(target))
                 return self._publish(temporary, target, if_absent=if_absent)
         finally:
             with suppress(OSError):
@@ -77,7 +78,7 @@ class LocalStorage:
             try:
                 fd = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                if error.errno in _ABSENT:
+                if error.errno in _NOT_FOUND:
                     raise self._missing(key) from None
                 raise
             try:
@@ -90,13 +91,13 @@ class LocalStorage:
         return content
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        folder = prefix.rpartition("/")[0]
-        if folder:
-            checked_key(folder)
+        directory = prefix.rpartition("/")[0]
+        if directory:
+            checked_key(directory)
         with self._explained("list"):
             if not os.path.isdir(self._root):
                 self._check_root()
-            for info in self._walk(folder):
+            for info in self._walk(directory):
                 if info.key.startswith(prefix):
                     yield info
 
@@ -106,7 +107,7 @@ class LocalStorage:
             try:
                 size = os.stat(path).st_size
             except OSError as error:
-                if error.errno in _ABSENT:
+                if error.errno in _NOT_FOUND:
                     self._check_root()
                     return None
                 raise
@@ -118,7 +119,7 @@ class LocalStorage:
             try:
                 os.unlink(path)
             except OSError as error:
-                if error.errno not in _ABSENT and not os.path.isdir(path):
+                if error.errno not in _NOT_FOUND and not os.path.isdir(path):
                     raise
 
     def probe(self) -> Capabilities:
@@ -138,7 +139,7 @@ class LocalStorage:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which the clock of the disk is ahead: on a network disk it is not this machine's."""
+        """Seconds by which the disk's clock is ahead of this machine's: they differ on network disks."""
         if not os.path.isdir(self._root):
             return None
         path = os.path.join(self._root, _TEMPORARY, temporary_name("clock"))
@@ -153,10 +154,10 @@ class LocalStorage:
                 os.unlink(path)
 
     def unfinished(self) -> Sequence[UnfinishedUpload]:
-        """The temporary files of puts: those at work, and what killed ones left, which a put sweeps after a day."""
+        """The temporary files of running and killed puts. A later put deletes them after a day."""
         found: list[UnfinishedUpload] = []
-        folder = os.path.join(self._root, _TEMPORARY)
-        with self._explained("read"), suppress(*_NO_FOLDER), os.scandir(folder) as entries:
+        directory = os.path.join(self._root, _TEMPORARY)
+        with self._explained("read"), suppress(*_NO_DIRECTORY), os.scandir(directory) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     found.append(UnfinishedUpload("", entry.name, entry.stat().st_mtime))
@@ -177,61 +178,61 @@ class LocalStorage:
         return MissingKey(self.url, key)
 
     def _check_root(self) -> None:
-        """RemoteError unless the root is a folder, or could become one."""
-        # One look: between two, another thread may make it.
+        """Raise RemoteError unless the root is a directory, or can be created."""
+        # One stat: between two, another thread may create it.
         try:
-            is_folder = stat.S_ISDIR(os.stat(self._root).st_mode)
+            is_directory = stat.S_ISDIR(os.stat(self._root).st_mode)
         except (FileNotFoundError, NotADirectoryError):
             self._check_parent()
             return
-        if not is_folder:
+        if not is_directory:
             raise RemoteError(
-                f"the remote {self._root!r} is not a folder",
-                why="something else has that name",
-                fix="name another folder: `dver remote set NAME url FOLDER`",
+                f"the remote {self._root!r} is not a directory",
+                why="a file has that name",
+                fix="use another directory: `dver remote set NAME url DIRECTORY`",
             )
 
     def _check_parent(self) -> None:
         parent = os.path.dirname(self._root)
         if not os.path.isdir(parent):
             raise RemoteError(
-                f"the remote folder {self._root!r} cannot be reached",
-                why=f"there is no folder {parent!r}",
-                fix="mount the disk or share that it is on, or make the folder",
+                f"the remote directory {self._root!r} cannot be reached",
+                why=f"the directory {parent!r} does not exist",
+                fix="mount its disk or share, or create the directory",
             )
 
     # -- writing -------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        """Make root and temporary folder, once; sweep what a killed process left there long ago."""
-        folder = os.path.join(self._root, _TEMPORARY)
-        if not os.path.isdir(folder):
+        """Create the root and the temporary directory, and once delete old temporary files."""
+        directory = os.path.join(self._root, _TEMPORARY)
+        if not os.path.isdir(directory):
             self._check_root()
             self._made.clear()
-        self._make_folder(folder)
+        self._make_directory(directory)
         if not self._swept:
             self._swept = True
-            _sweep(folder)
+            _sweep(directory)
 
-    def _make_folder(self, folder: str) -> None:
-        """Make `folder` and those above it up to the root, each name durable in the one above, with fsync once each."""
-        if folder in self._made and os.path.isdir(folder):
+    def _make_directory(self, directory: str) -> None:
+        """Create a directory and its parents below the root, durably, with one fsync each."""
+        if directory in self._made and os.path.isdir(directory):
             return
-        if folder != self._root:
-            self._make_folder(os.path.dirname(folder))
+        if directory != self._root:
+            self._make_directory(os.path.dirname(directory))
         try:
-            os.mkdir(folder)
-            fsync_dir(os.path.dirname(folder))
+            os.mkdir(directory)
+            fsync_dir(os.path.dirname(directory))
         except FileExistsError:
-            # Another process may have made it this instant and not have come to its fsync yet: sync the name here too.
-            if not os.path.isdir(folder):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
-            if folder != self._root:
-                fsync_dir(os.path.dirname(folder))
-        self._made.add(folder)
+            # Another process may have created it just now, and not fsynced it yet.
+            if not os.path.isdir(directory):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), directory) from None
+            if directory != self._root:
+                fsync_dir(os.path.dirname(directory))
+        self._made.add(directory)
 
     def _write(self, path: str, body: Body, meter: Meter) -> None:
-        """Make the file `path` of `body`, durably. What `body` raises is not ours to explain."""
+        """Write `body` to the file `path`, durably. Errors of the body itself pass through."""
         with self._explained("write to"):
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with open(fd, "wb", buffering=0) as file:
@@ -262,7 +263,7 @@ class LocalStorage:
 
     def _read(self, fd: int, key: str, start: int, length: int | None) -> bytes:
         wanted = range_length(os.fstat(fd).st_size, start, length)
-        # One call is the ordinary case and makes no copy; the kernel gives at most 2 GiB - 4 KiB of a larger wish.
+        # One call usually reads all, without a copy; the kernel reads at most 2 GiB - 4 KiB.
         content = os.pread(fd, wanted, start)
         while len(content) < wanted:
             more = os.pread(fd, wanted - len(content), start + len(content))
@@ -272,25 +273,25 @@ class LocalStorage:
         check_length(self.url, key, wanted=wanted, got=len(content))
         return content
 
-    def _walk(self, folder: str) -> Iterator[ObjectInfo]:
-        folders = [folder]
-        while folders:
-            folder = folders.pop()
+    def _walk(self, directory: str) -> Iterator[ObjectInfo]:
+        directories = [directory]
+        while directories:
+            directory = directories.pop()
             try:
-                entries = os.scandir(os.path.join(self._root, folder))
+                entries = os.scandir(os.path.join(self._root, directory))
             except OSError as error:
-                if error.errno in _ABSENT:
+                if error.errno in _NOT_FOUND:
                     continue
                 raise
             with entries:
                 for entry in entries:
                     if entry.name.startswith(RESERVED):
                         continue
-                    key = f"{folder}/{entry.name}" if folder else entry.name
+                    key = f"{directory}/{entry.name}" if directory else entry.name
                     if entry.is_dir():
-                        folders.append(key)
+                        directories.append(key)
                         continue
-                    # A file may be deleted between being listed and being looked at.
+                    # The file may be deleted after it was listed.
                     with suppress(FileNotFoundError):
                         yield ObjectInfo(key, entry.stat().st_size)
 
@@ -298,7 +299,7 @@ class LocalStorage:
 
     @contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
-        """Turn the operating system's errors about the remote's folder into RemoteError, or LocalIOError."""
+        """Translate OSError to RemoteError or LocalIOError."""
         try:
             yield
         except OSError as error:
@@ -313,10 +314,10 @@ def _write_all(fd: int, content: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _sweep(folder: str) -> None:
-    """Delete the temporary files in `folder` that are a day old: no upload of one object takes so long."""
+def _sweep(directory: str) -> None:
+    """Delete temporary files older than a day: no upload of one object takes so long."""
     oldest = time.time() - _STALE_SECONDS
-    with suppress(OSError), os.scandir(folder) as entries:
+    with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             with suppress(OSError):
                 if entry.stat().st_mtime < oldest:

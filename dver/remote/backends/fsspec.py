@@ -1,10 +1,10 @@
-"""Any protocol that fsspec has a plugin for, as a remote: sftp://, webdav://, gs://, az://, ftp://, smb://, memory://…
+"""Remotes on any protocol that fsspec supports: sftp://, webdav://, gs://, az://, ftp://, smb://, memory://…
 
 `fsspec_protocols` holds what is special about one of them. Plugins differ in what they promise, so this asks
-little of them. An object is written under a temporary name and moved to its own, hence a reader never sees half of
-one; object stores, where a move is a copy and a plain upload is atomic anyway, get small bodies in one call. fsspec has
-no conditional write that all plugins know: `if_absent` looks first and writes then, and `Capabilities.conditional_put`
-is False.
+little of them. An object is written under a temporary name and then moved, so that a reader never sees half of it. In
+object stores a move is a copy and a plain upload is atomic, so they get small bodies in one call. fsspec has no
+conditional write that all plugins support: `if_absent` checks first and writes then, and
+`Capabilities.conditional_put` is False.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Opened(NamedTuple):
-    """A file system, and the path in it that stands for the remote's root."""
+class _Connection(NamedTuple):
+    """A file system, and the path of the remote's root in it."""
 
     fs: AbstractFileSystem
     root: str
 
 
 class _Source:
-    """The chunks of a body; remembers what they raised, since that is not the remote's failure."""
+    """The chunks of a body; keeps the error that they raise, since it is not the remote's."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -68,7 +68,7 @@ class _Source:
 
 
 class FsspecStorage:
-    """The folder or prefix at `url`, through fsspec's plugin for the protocol. Imported at the first call."""
+    """The directory or prefix at `url`, through fsspec's plugin for the protocol, which the first call imports."""
 
     def __init__(self, settings: RemoteSettings, *, policy: RetryPolicy | None = None) -> None:
         self._settings: Final = settings
@@ -77,7 +77,7 @@ class FsspecStorage:
         self._plugin: Final = PLUGINS.get(self._protocol) or Plugin()
         self._retry: Final = Retrier(policy or RetryPolicy())
         self._lock: Final = threading.RLock()
-        self._shared: list[_Opened] = []
+        self._shared: list[_Connection] = []
         self._own: Final = threading.local()
         self._made: set[str] = set()
 
@@ -141,8 +141,8 @@ class FsspecStorage:
         return content
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        folder = prefix.rpartition("/")[0]
-        path = self._path(folder) if folder else self._path_of("")
+        directory = prefix.rpartition("/")[0]
+        path = self._path(directory) if directory else self._path_of("")
         # Paths come back with or without a leading slash, depending on the plugin.
         skip = len(root) + 1 if (root := self._path_of("").strip("/")) else 0
 
@@ -162,7 +162,7 @@ class FsspecStorage:
     def stat(self, key: str) -> ObjectInfo | None:
         path = self._path(key)
 
-        def look(fs: AbstractFileSystem) -> ObjectInfo | None:
+        def info_of(fs: AbstractFileSystem) -> ObjectInfo | None:
             fs.invalidate_cache()
             try:
                 info = fs.info(path)
@@ -170,7 +170,7 @@ class FsspecStorage:
                 return None
             return ObjectInfo(key, info["size"]) if info["type"] == "file" else None
 
-        return self._call(look, f"look for {key!r}")
+        return self._call(info_of, f"find {key!r}")
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -199,27 +199,29 @@ class FsspecStorage:
         return self._path_of(checked_key(key))
 
     def _path_of(self, name: str) -> str:
-        root = self._opened().root
+        root = self._connection().root
         return f"{root}/{name}" if name else root
 
     # -- the file system -----------------------------------------------------------------------------------------
 
-    def _opened(self) -> _Opened:
-        """The file system that this thread uses. Opened at the first call, and again after a connection was lost."""
-        held: list[_Opened] = self._shared if self._plugin.threads_share else self._own.__dict__.setdefault("held", [])
+    def _connection(self) -> _Connection:
+        """The connection of this thread. Opened at the first call, and again after it was lost."""
+        held: list[_Connection] = (
+            self._shared if self._plugin.threads_share else self._own.__dict__.setdefault("held", [])
+        )
         with self._lock:
             if not held:
                 held.append(self._load())
             return held[0]
 
     def _forget(self, lost: AbstractFileSystem) -> None:
-        """Let the next call open another file system in place of `lost`, whose connection may be gone."""
+        """Make the next call open a new connection in place of `lost`."""
         for held in (self._shared, self._own.__dict__.get("held", [])):
             with self._lock:
                 if held and held[0].fs is lost:
                     held.clear()
 
-    def _load(self) -> _Opened:
+    def _load(self) -> _Connection:
         from fsspec.registry import known_implementations
 
         for name in self._plugin.loggers:
@@ -238,7 +240,7 @@ class FsspecStorage:
             if self._protocol not in known_implementations and self._protocol not in PLUGINS:
                 raise _unknown(self._url, self._protocol, [*PLUGINS, *known_implementations]) from error
             raise translate(error, "connect", self._settings) from error
-        return _Opened(fs, root.rstrip("/"))
+        return _Connection(fs, root.rstrip("/"))
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
@@ -246,7 +248,7 @@ class FsspecStorage:
         return self._retry(lambda: self._attempt(work, action))
 
     def _attempt(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
-        fs = self._opened().fs
+        fs = self._connection().fs
         try:
             return work(fs)
         except plugin_failures() as error:
@@ -256,12 +258,12 @@ class FsspecStorage:
             raise translated from error
 
     def _write(self, path: str, body: Body, meter: Meter, action: str) -> None:
-        """One try to write `body` to `path`. What the body itself raises passes through."""
+        """Try once to write `body` to `path`. Errors of the body itself pass through."""
         meter.at(0)
         source = _Source(checked_chunks(body, meter))
 
         def write(fs: AbstractFileSystem) -> None:
-            self._make_folder(fs, path)
+            self._make_directory(fs, path)
             self._plugin.write(fs, path, iter(source), body.size)
 
         try:
@@ -272,7 +274,7 @@ class FsspecStorage:
             raise
 
     def _rename(self, fs: AbstractFileSystem, source: str, target: str) -> None:
-        self._make_folder(fs, target)
+        self._make_directory(fs, target)
         self._plugin.move(fs, source, target)
 
     def _removing(self, path: str) -> Callable[[AbstractFileSystem], None]:
@@ -282,26 +284,26 @@ class FsspecStorage:
 
         return remove
 
-    def _make_folder(self, fs: AbstractFileSystem, path: str) -> None:
-        folder = path.rpartition("/")[0]
-        if folder not in self._made and self._plugin.has_directories:
-            fs.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
+    def _make_directory(self, fs: AbstractFileSystem, path: str) -> None:
+        directory = path.rpartition("/")[0]
+        if directory not in self._made and self._plugin.has_directories:
+            fs.makedirs(directory, exist_ok=True)
+            self._made.add(directory)
 
 
 def _list_top(root: str) -> Callable[[AbstractFileSystem], None]:
-    def look(fs: AbstractFileSystem) -> None:
+    def list_root(fs: AbstractFileSystem) -> None:
         fs.invalidate_cache()
         with suppress(FileNotFoundError):
             fs.ls(root, detail=False)
 
-    return look
+    return list_root
 
 
 def _unknown(url: str, protocol: str, known: list[str]) -> RemoteError:
     near = get_close_matches(protocol, known, n=1)
     return RemoteError(
         f"cannot use {url}",
-        why=f"no storage is called {protocol}://",
-        fix=f"did you mean {near[0]}://?" if near else "use a folder, s3://, or a protocol that fsspec knows",
+        why=f"unknown protocol {protocol}://",
+        fix=f"did you mean {near[0]}://?" if near else "use a directory, s3://, or a protocol that fsspec supports",
     )

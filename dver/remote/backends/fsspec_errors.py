@@ -1,4 +1,4 @@
-"""What fsspec's plugins and their libraries raise, as errors of dver's own."""
+"""Translation of errors from fsspec's plugins and their libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dver.core.errors import RemoteError
 from dver.remote.failures import TRANSIENT_STATUSES, TransientError, UnreachableError, one_line
 from dver.remote.settings import RemoteSettings
 
-# Only modules that are imported already are looked up: an error of any other cannot come.
+# Only imported modules are looked up: no other one can raise an error.
 _LIBRARY_ERRORS: Final = (
     ("aiohttp", "ClientError"),
     ("asyncssh.misc", "Error"),
@@ -25,7 +25,7 @@ _LIBRARY_ERRORS: Final = (
     ("smbprotocol.exceptions", "SMBException"),
     ("webdav4.client", "ClientError"),
 )
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {
         "aiohttp.ClientConnectionError",
         "aiohttp.ClientPayloadError",
@@ -58,25 +58,25 @@ _REFUSED: Final = frozenset(
         "smbprotocol.SMBAuthenticationError",
     }
 )
-_PASSING_ERRNOS: Final = frozenset(
+_TRANSIENT_ERRNOS: Final = frozenset(
     {errno.ECONNABORTED, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN}
 )
 _UNREACHABLE_ERRNOS: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
 _LOCKED: Final = 423  # by another WebDAV client
 _NOT_LOGGED_IN: Final = re.compile(r"^530 |Server failed to authenticate")
-"""What FTP servers and Azure say of wrong credentials."""
+"""Messages of FTP servers and Azure about wrong credentials."""
 READ_ONLY: Final = (PermissionError, NotImplementedError)
-"""What plugins raise where they can only read, or are not allowed to write."""
+"""Errors of plugins that cannot write, or have no permission to."""
 
 
 def plugin_failures() -> tuple[type[Exception], ...]:
-    """The exceptions by which fsspec and its plugins report a failure."""
+    """The exceptions that fsspec and its plugins may raise; any other is a bug."""
     found = [getattr(sys.modules[module], name) for module, name in _LIBRARY_ERRORS if module in sys.modules]
     return (OSError, ValueError, RuntimeError, EOFError, *found)
 
 
 def translate(error: Exception, action: str, settings: RemoteSettings) -> RemoteError:
-    """The error of dver's own for `error`, which came of trying to `action`."""
+    """The error to raise for `error`; `action` ("read 'x'") completes its "cannot …"."""
     url = settings.url.rstrip("/")
     why = one_line(error)
     names = _names(error)
@@ -86,10 +86,10 @@ def translate(error: Exception, action: str, settings: RemoteSettings) -> Remote
         return UnreachableError(f"cannot reach {url}", why=why, fix="check the network and the address")
     if (
         isinstance(error, (ConnectionError, TimeoutError))
-        or number in _PASSING_ERRNOS
+        or number in _TRANSIENT_ERRNOS
         or status in TRANSIENT_STATUSES
         or status == _LOCKED
-        or names & _PASSING
+        or names & _TRANSIENT
     ):
         return TransientError(
             f"cannot {action} on {url}",
@@ -112,14 +112,14 @@ def translate(error: Exception, action: str, settings: RemoteSettings) -> Remote
     if isinstance(error, READ_ONLY) or status in (403, 405):
         return RemoteError(
             f"cannot {action} on {url}",
-            why=f"it is not allowed, or this protocol cannot do it: {why}",
-            fix="check your rights there, or use another remote",
+            why=f"permission denied, or the protocol does not support it: {why}",
+            fix="check your permissions on the server, or use another remote",
         )
-    return RemoteError(f"cannot {action} on {url}", why=why, fix="see what the server says above")
+    return RemoteError(f"cannot {action} on {url}", why=why, fix="check the server and the settings of the remote")
 
 
 def _names(error: BaseException | None) -> set[str]:
-    """The classes of `error` and of what caused it, each as the first part of its module and its name."""
+    """The classes of `error` and its causes: the first part of the module, and the class name."""
     if error is None:
         return set()
     own = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
@@ -127,7 +127,7 @@ def _names(error: BaseException | None) -> set[str]:
 
 
 def _status(error: Exception) -> int | None:
-    """The HTTP status that a library found, if it has one."""
+    """The HTTP status in an error of any library."""
     response = getattr(error, "response", None)
     for holder, name in ((response, "status_code"), (error, "status_code"), (error, "status"), (error, "code")):
         value = getattr(holder, name, None)

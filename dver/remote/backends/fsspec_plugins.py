@@ -1,6 +1,6 @@
-"""How one of fsspec's file systems is used: opened with a remote's settings, and read, written and renamed in.
+"""Use of one of fsspec's file systems: open it with a remote's settings, read, write and rename.
 
-`Plugin` holds what suits most of them. Where one differs, `fsspec_protocols` has a subclass for it.
+`Plugin` suits most of them; `dver.remote.backends.fsspec_protocols` has subclasses for the others.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ if TYPE_CHECKING:
 
 
 class Plugin:
-    """A file system that needs nothing special: memory://, and any protocol that dver has no rules for."""
+    """A file system without special rules, such as memory://."""
 
     package: ClassVar[str | None] = None
-    """What to install for it with pip; None if nobody knows."""
+    """The package to install with pip, if known."""
     loggers: ClassVar[tuple[str, ...]] = ()
-    """Loggers of its libraries. They have no handler of their own and would print their warnings."""
+    """Loggers of its libraries, which would print warnings because they have no handler."""
     single_put: ClassVar[int] = 0
     """Bodies of fewer bytes are written under their own key in one atomic request."""
     has_directories: ClassVar[bool] = True
-    """Directories have to be created before a file in them."""
+    """Must directories be created before files in them?"""
     threads_share: ClassVar[bool] = True
-    """Several threads can use one file system at once. If not, each thread gets its own."""
+    """Can several threads use one file system? If not, each thread gets its own."""
 
     def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
-        """The file system, and the path in it that stands for the remote's root."""
+        """Open the file system; returns it and the path of the remote's root in it."""
         from fsspec.core import url_to_fs
 
-        # No cache of listings and no instance shared with the rest of the process: others write here too.
+        # No cached lists and no shared instance, since other clients write to the remote.
         fs, root = url_to_fs(settings.url, use_listings_cache=False, skip_instance_cache=True, **self.options(settings))
         return fs, str(root)
 
     def options(self, settings: RemoteSettings) -> dict[str, Any]:
-        """What the file system is told beside the url."""
+        """Arguments for the file system in addition to the url."""
         return {}
 
     def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
         return bytes(fs.cat_file(path, start=start, end=end))
 
     def write(self, fs: AbstractFileSystem, path: str, chunks: Iterator[bytes], size: int) -> None:
-        """Write a file of `size` bytes. Where that fails, a part of it may be left under `path`."""
+        """Write a file of `size` bytes. A failure may leave a part of it at `path`."""
         with fs.open(path, "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
 
     def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
-        """Rename a file, replacing what is at `target`."""
+        """Rename a file, replacing `target`."""
         from fsspec import AbstractFileSystem
 
         if type(fs).mv is AbstractFileSystem.mv:
-            # The default mv takes `[` and `*` in a path for a pattern.
+            # The default mv treats `[` and `*` in a path as a pattern.
             fs.cp_file(source, target)
             fs.rm_file(source)
         else:
             fs.mv(source, target)
 
     def remove(self, fs: AbstractFileSystem, path: str) -> None:
-        """Delete a file. Raises FileNotFoundError if there is none."""
+        """Delete a file. Raises FileNotFoundError."""
         fs.rm_file(path)
 
 
@@ -79,8 +79,8 @@ class ServerAddress:
     path: str
 
 
-def address(settings: RemoteSettings) -> ServerAddress:
-    """The parts of the remote's url. A user in it wins over the setting. Raises RepositoryError for what is no url."""
+def server_address(settings: RemoteSettings) -> ServerAddress:
+    """Parse the remote's url; a user in it overrides the setting. Raises RepositoryError for an invalid url."""
     authority, slash, path = settings.url.partition("://")[2].partition("/")
     try:
         parts = urlsplit(f"//{authority}")
@@ -89,15 +89,15 @@ def address(settings: RemoteSettings) -> ServerAddress:
         host, port, user = None, None, None
     if not host:
         raise RepositoryError(
-            f"the url of the remote {settings.name!r} cannot be used: {settings.url!r}",
-            why="it does not name a host, or its port is not a number",
+            f"the url of the remote {settings.name!r} is not valid: {settings.url!r}",
+            why="it has no host, or its port is not a number",
             fix=f"`dver remote set {settings.name} url {settings.url.partition('://')[0]}://HOST/PATH`",
         )
     return ServerAddress(host, port, unquote(user) if user else settings.user, slash + path)
 
 
 def key_file(settings: RemoteSettings) -> str | None:
-    """The path of the key file, with ~ expanded."""
+    """The path of the key file with ~ expanded."""
     return None if settings.key_file is None else str(Path(settings.key_file).expanduser())
 
 

@@ -1,4 +1,4 @@
-"""The protocols that dver is tested with beside folders, S3 and web servers: see the table at the end."""
+"""fsspec's plugins with special rules, by protocol (`PLUGINS`). The tests run a server for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.remote.backends.fsspec_plugins import Plugin, address, key_file, without_none
+from dver.remote.backends.fsspec_plugins import Plugin, key_file, server_address, without_none
 from dver.remote.settings import RemoteSettings
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class GoogleStorage(Plugin):
     has_directories = False
 
     def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
-        # Not the class that the plugin registers: that one asks for the kind of each bucket first, by gRPC, which
-        # servers other than Google's do not speak.
+        # The class that the plugin registers first asks for the type of each bucket by gRPC, which only Google's
+        # servers support.
         from gcsfs.core import GCSFileSystem
 
         token = "anon" if settings.anonymous else key_file(settings)
@@ -48,7 +48,7 @@ class AzureStorage(Plugin):
 
     def options(self, settings: RemoteSettings) -> dict[str, Any]:
         if settings.endpoint_url is not None and settings.connection_string is None:
-            # The plugin takes an address with its port and http:// in a connection string only.
+            # The plugin accepts an address with http:// and a port only in a connection string.
             return {"connection_string": _connection_string(settings)}
         return without_none(
             account_name=settings.account,
@@ -68,21 +68,24 @@ class Sftp(Plugin):
     def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
         from sshfs import SSHFileSystem
 
-        place = address(settings)
+        server = server_address(settings)
         key = key_file(settings)
         options = without_none(
-            port=place.port, username=place.user, password=settings.password, client_keys=None if key is None else [key]
+            port=server.port,
+            username=server.user,
+            password=settings.password,
+            client_keys=None if key is None else [key],
         )
-        # sshfs would take any host key; `()` stands for the files that OpenSSH uses.
+        # By default sshfs accepts any host key; `()` stands for the files of OpenSSH.
         fs = SSHFileSystem(
-            place.host,
+            server.host,
             known_hosts=(),
             connect_timeout=_TIMEOUT,
             keepalive_interval=15,
             skip_instance_cache=True,
             **options,
         )
-        return fs, place.path or "/"
+        return fs, server.path or "/"
 
     def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
         import asyncssh
@@ -93,13 +96,13 @@ class Sftp(Plugin):
                 file.seek(start)
                 return bytes(file.read() if end is None else file.read(end - start))
         except asyncssh.SFTPError as error:
-            # The protocol has no word of its own for a directory.
+            # The protocol has no error code for a directory.
             if isinstance(error, asyncssh.SFTPFailure) and fs.isdir(path):
                 raise IsADirectoryError(path) from error
             raise
 
     def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
-        # fsspec gives each instance this method, so that the class seems to have the default one.
+        # fsspec sets this method on each instance, so the class seems to have the default one.
         fs.mv(source, target)
 
 
@@ -112,29 +115,29 @@ class WebDav(Plugin):
     def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
         from webdav4.fsspec import WebdavFileSystem
 
-        place = address(settings)
+        server = server_address(settings)
         scheme = "https" if settings.url.startswith("webdavs:") else "http"
-        host = f"[{place.host}]" if ":" in place.host else place.host
-        base = f"{scheme}://{host}" if place.port is None else f"{scheme}://{host}:{place.port}"
-        auth = (place.user, settings.password or "") if place.user is not None else None
-        # It would try again by itself what `Retrier` tries again.
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        base = f"{scheme}://{host}" if server.port is None else f"{scheme}://{host}:{server.port}"
+        auth = (server.user, settings.password or "") if server.user is not None else None
+        # `Retrier` does the retries.
         fs = WebdavFileSystem(base, auth=auth, timeout=_TIMEOUT, retry=False)
-        return fs, place.path.rstrip("/")
+        return fs, server.path.rstrip("/")
 
     def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
         headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}", "Accept-Encoding": "identity"}
         http = fs.client.http
-        answer = http.request("GET", fs.client.join_url(path), headers=headers)
-        if answer.status_code == 416:
+        response = http.request("GET", fs.client.join_url(path), headers=headers)
+        if response.status_code == 416:
             return b""
-        if answer.status_code in (404, 405) or (answer.status_code == 200 and fs.info(path)["type"] != "file"):
+        if response.status_code in (404, 405) or (response.status_code == 200 and fs.info(path)["type"] != "file"):
             raise FileNotFoundError(path)
-        answer.raise_for_status()
-        content = bytes(answer.content)
-        return content if answer.status_code == 206 else content[start:end]
+        response.raise_for_status()
+        content = bytes(response.content)
+        return content if response.status_code == 206 else content[start:end]
 
     def write(self, fs: AbstractFileSystem, path: str, chunks: Iterator[bytes], size: int) -> None:
-        # The plugin's files are written to this machine's disk first, and sent even where writing them has failed.
+        # The plugin writes a local file first, and sends it even if writing it failed.
         fs.client.request("PUT", path, content=chunks, headers={"Content-Length": str(size)})
 
     def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
@@ -144,22 +147,22 @@ class WebDav(Plugin):
 class Ftp(Plugin):
     """ftp://, by fsspec and ftplib. Nothing is encrypted."""
 
-    threads_share = False  # one connection, which does one thing at a time
+    threads_share = False  # one connection runs one command at a time
 
     def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
         from fsspec.implementations.ftp import FTPFileSystem
 
-        place = address(settings)
+        server = server_address(settings)
         fs = FTPFileSystem(
-            place.host,
-            port=place.port or 21,
-            username=place.user,
+            server.host,
+            port=server.port or 21,
+            username=server.user,
             password=settings.password,
             timeout=_TIMEOUT,
             use_listings_cache=False,
             skip_instance_cache=True,
         )
-        return fs, place.path.rstrip("/")
+        return fs, server.path.rstrip("/")
 
     def read(self, fs: AbstractFileSystem, path: str, start: int, end: int | None) -> bytes:
         import ftplib
@@ -172,13 +175,13 @@ class Ftp(Plugin):
             while wanted != 0 and (piece := connection.recv(_PIECE if wanted is None else min(_PIECE, wanted))):
                 pieces.append(piece)
                 wanted = None if wanted is None else wanted - len(piece)
-        # A server that had more to send calls the end of the connection an error.
+        # A server with more to send reports the closed connection as an error.
         with suppress(ftplib.Error):
             fs.ftp.voidresp()
         return b"".join(pieces)
 
     def write(self, fs: AbstractFileSystem, path: str, chunks: Iterator[bytes], size: int) -> None:
-        # The plugin's files open a connection for every 64 KiB.
+        # The plugin's own files open a connection for every 64 KiB.
         fs.ftp.voidcmd("TYPE I")
         try:
             with fs.ftp.transfercmd(f"STOR {path}") as connection:
@@ -207,20 +210,20 @@ class Smb(Plugin):
     def open(self, settings: RemoteSettings) -> tuple[AbstractFileSystem, str]:
         from fsspec.implementations.smb import SMBFileSystem
 
-        place = address(settings)
+        server = server_address(settings)
         fs = SMBFileSystem(
-            place.host,
-            port=place.port,
-            username=place.user,
+            server.host,
+            port=server.port,
+            username=server.user,
             password=settings.password,
             timeout=_TIMEOUT,
-            register_session_retries=0,  # `Retrier` does that
+            register_session_retries=0,  # `Retrier` does the retries
             share_access="rwd",
             skip_instance_cache=True,
         )
         for name in ("info", "ls", "_rm", "_open"):
             setattr(fs, name, _with_not_found(getattr(fs, name)))
-        return fs, place.path.rstrip("/")
+        return fs, server.path.rstrip("/")
 
     def move(self, fs: AbstractFileSystem, source: str, target: str) -> None:
         import smbclient
@@ -231,12 +234,12 @@ class Smb(Plugin):
         except SMBOSError as error:
             if not fs.exists(target):
                 raise
-            # A file that somebody has open, or replaces now, cannot be replaced.
+            # A file that another client has open, or replaces, cannot be replaced.
             raise TimeoutError(f"{target} is in use: {error}") from error
 
 
 def _with_not_found(method: Callable[..., Any]) -> Callable[..., Any]:
-    """`method`, raising FileNotFoundError where it raises an OSError of another class for what is missing."""
+    """`method`, raising FileNotFoundError for any OSError that means a missing file."""
 
     @wraps(method)
     def call(*args: Any, **options: Any) -> Any:
@@ -279,4 +282,4 @@ PLUGINS: Final[dict[str, Plugin]] = {
     "ftp": Ftp(),
     "smb": Smb(),
 }
-"""By the scheme of the url. Any other one is a `Plugin`."""
+"""Plugins by the scheme of the url; other schemes use `Plugin`."""

@@ -1,10 +1,10 @@
-"""S3 and servers that speak it, as a remote.
+"""Remotes on S3 and compatible servers.
 
-Small bodies go as one PUT, larger ones as multipart uploads: both appear whole or not at all. Memory per put is bounded
-by one small body or a few parts, whatever the size.
+Small bodies are sent in one PUT, larger ones as multipart uploads; both are atomic. Memory per put is bounded by one
+small body or a few parts.
 
-`put(if_absent=True)` uses a conditional write (`If-None-Match: *`). Servers that do not know that header either say so
-(501), or ignore it and overwrite; so until a server has once answered "precondition failed", a look (HEAD) goes first.
+`put(if_absent=True)` uses a conditional write (`If-None-Match: *`). Some servers refuse that header (501), others
+ignore it and overwrite. So a HEAD request comes first until the server has once answered "precondition failed".
 """
 
 from __future__ import annotations
@@ -50,28 +50,28 @@ if TYPE_CHECKING:
     from dver.remote.settings import RemoteSettings
 
 SINGLE_PUT: Final = 34 * 2**20
-"""Bodies up to this many bytes are sent in one request: a pack of 32 MiB and what is added to it."""
+"""The largest body that is sent in one request: a pack of 32 MiB and its index."""
 _PIECE: Final = 2**18
 
 
 class S3Storage:
-    """The bucket and prefix that `settings.url` (s3://bucket/prefix) names."""
+    """The bucket and prefix of `settings.url`, s3://bucket/prefix."""
 
     def __init__(self, settings: RemoteSettings, *, timeout: float = 60.0, policy: RetryPolicy | None = None) -> None:
-        """`timeout`: seconds without a byte after which a request is given up and made again."""
+        """`timeout`: seconds without a byte after which a request is retried."""
         bucket, _, prefix = settings.url.partition("://")[2].partition("/")
         self._bucket: Final = bucket
         self._prefix: Final = f"{prefix.strip('/')}/".lstrip("/")
         self._url: Final = settings.url.rstrip("/")
         server = settings.endpoint_url or "Amazon S3"
         own_key = settings.access_key_id is not None
-        place = S3Address(name=settings.name, url=self._url, bucket=bucket, server=server, has_own_key=own_key)
-        self._client: Final = S3Client(settings, place, timeout=timeout, policy=policy)
+        address = S3Address(name=settings.name, url=self._url, bucket=bucket, server=server, has_own_key=own_key)
+        self._client: Final = S3Client(settings, address, timeout=timeout, policy=policy)
         self._skew: float | None = None
         self._sends_ranges: bool | None = None
         self._conditional: bool | None = None
         self._absent: set[str] = set()
-        """Keys that `stat` did not find, so that a put that follows need not look again."""
+        """Keys that `stat` did not find: the next put of one needs no second HEAD request."""
 
     @property
     def url(self) -> str:
@@ -81,16 +81,16 @@ class S3Storage:
         return f"S3Storage({self._url!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
-        where = self._where(key)
+        target = self._target(key)
         if not if_absent:
-            self._send(key, where, body, {}, on_bytes)
+            self._send(key, target, body, {}, on_bytes)
             return True
         if not self._conditional and not self._just_absent(key) and self.stat(key) is not None:
             return False
         self._absent.discard(key)
         if self._conditional is not False:
             try:
-                self._send(key, where, body, {"IfNoneMatch": "*"}, on_bytes)
+                self._send(key, target, body, {"IfNoneMatch": "*"}, on_bytes)
                 return True
             except S3Error as error:
                 if error.code in PRECONDITION:
@@ -99,7 +99,7 @@ class S3Storage:
                 if error.code not in NOT_IMPLEMENTED:
                     raise
                 self._conditional = False
-        self._send(key, where, body, {}, on_bytes)
+        self._send(key, target, body, {}, on_bytes)
         return True
 
     def get(self, key: str, start: int = 0, length: int | None = None, *, on_bytes: OnBytes | None = None) -> bytes:
@@ -110,13 +110,13 @@ class S3Storage:
             return b""
         end = "" if length is None else start + length - 1
         whole, meter = start == 0 and length is None, Meter(on_bytes)
-        request = self._where(key) | ({} if whole else {"Range": f"bytes={start}-{end}"})
+        request = self._target(key) | ({} if whole else {"Range": f"bytes={start}-{end}"})
 
         async def work(client: Any, pulse: Pulse) -> bytes:
-            answer = await client.get_object(**request)
-            self._sends_ranges = self._sends_ranges if whole else "ContentRange" in answer
-            content = await _drain(answer, pulse, meter)
-            content = _checked(self.url, key, answer, content, start=start, length=length)
+            response = await client.get_object(**request)
+            self._sends_ranges = self._sends_ranges if whole else "ContentRange" in response
+            content = await _drain(response, pulse, meter)
+            content = _checked(self.url, key, response, content, start=start, length=length)
             meter.at(len(content))
             return content
 
@@ -134,7 +134,7 @@ class S3Storage:
         while True:
             page = self._page(request)
             for item in page.get("Contents", ()):
-                # Some tools make empty objects that stand for folders.
+                # Some tools create empty objects that stand for directories.
                 if not item["Key"].endswith("/"):
                     yield ObjectInfo(item["Key"].removeprefix(self._prefix), item["Size"])
             if not page.get("IsTruncated"):
@@ -142,13 +142,13 @@ class S3Storage:
             request = request | {"ContinuationToken": page["NextContinuationToken"]}
 
     def stat(self, key: str) -> ObjectInfo | None:
-        where = self._where(key)
+        target = self._target(key)
 
         async def work(client: Any, pulse: Pulse) -> int:
-            return int((await client.head_object(**where))["ContentLength"])
+            return int((await client.head_object(**target))["ContentLength"])
 
         try:
-            return ObjectInfo(key, self._client.call(work, f"look for {key!r}"))
+            return ObjectInfo(key, self._client.call(work, f"find {key!r}"))
         except S3Error as error:
             if error.code in NO_OBJECT:
                 self._absent.add(key)
@@ -156,10 +156,10 @@ class S3Storage:
             raise
 
     def delete(self, key: str) -> None:
-        where = self._where(key)
+        target = self._target(key)
 
         async def work(client: Any, pulse: Pulse) -> None:
-            await client.delete_object(**where)
+            await client.delete_object(**target)
 
         try:
             self._client.call(work, f"delete {key!r}")
@@ -181,39 +181,38 @@ class S3Storage:
         try:
             self._conditional = self._refuses_second(key, body)
         finally:
-            # Where writing is allowed but deleting is not (an append-only bucket), four bytes stay.
+            # In an append-only bucket, the four bytes stay.
             deletable = self._delete_if_allowed(key)
         return Capabilities(writable=True, conditional_put=self._conditional, deletable=deletable)
 
-    # -- what `dver remote check` asks ----------------------------------------------------------------------------
+    # -- for `dver remote check` --------------------------------------------------------------------------------
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which the server's clock was ahead of ours at the last list; None if it did not tell."""
+        """Seconds by which the server's clock was ahead of ours at the last list; None if unknown."""
         return self._skew
 
     @property
     def sends_ranges(self) -> bool | None:
-        """Does the server send the part asked for alone? None before it was asked."""
+        """Does the server send only the range that a request asks for? None before the first such request."""
         return self._sends_ranges
 
     def unfinished(self) -> Sequence[UnfinishedUpload]:
-        """The uploads below this remote that were begun and never completed. Raises S3Error where that is not told."""
+        """The incomplete uploads of this remote. Raises S3Error if the server does not list them."""
         found = unfinished(self._client, self._bucket, self._prefix)
         return [one._replace(key=one.key.removeprefix(self._prefix)) for one in found]
 
     def abandon(self, upload: UnfinishedUpload) -> None:
-        """Have the server forget what has come of an upload."""
-        where = {"Bucket": self._bucket, "Key": self._prefix + upload.key, "UploadId": upload.id}
-        abandon(self._client, where)
+        """Delete the parts of an incomplete upload."""
+        abandon(self._client, {"Bucket": self._bucket, "Key": self._prefix + upload.key, "UploadId": upload.id})
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def _where(self, key: str) -> dict[str, Any]:
+    def _target(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
 
     def _just_absent(self, key: str) -> bool:
-        """Has a look just shown that there is nothing under `key`? True but once."""
+        """Did `stat` not find `key` since the last call with it?"""
         try:
             self._absent.remove(key)
         except KeyError:
@@ -222,19 +221,19 @@ class S3Storage:
 
     def _page(self, request: dict[str, Any]) -> dict[str, Any]:
         async def work(client: Any, pulse: Pulse) -> dict[str, Any]:
-            answer: dict[str, Any] = await client.list_objects_v2(**request)
-            return answer
+            response: dict[str, Any] = await client.list_objects_v2(**request)
+            return response
 
-        answer = self._client.call(work, "list objects")
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        response = self._client.call(work, "list objects")
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         if (there := parse_http_date(headers.get("date", ""))) is not None:
             self._skew = there - time.time()
-        return answer
+        return response
 
     def _refuses_second(self, key: str, body: Body) -> bool:
-        """Whether the server honours a conditional write to `key`, which exists."""
+        """Does the server refuse a conditional write to `key`, which exists?"""
         try:
-            self._send(key, self._where(key), body, {"IfNoneMatch": "*"}, None)
+            self._send(key, self._target(key), body, {"IfNoneMatch": "*"}, None)
         except S3Error as error:
             if error.code in PRECONDITION:
                 return True
@@ -252,13 +251,13 @@ class S3Storage:
         return True
 
     def _send(
-        self, key: str, where: dict[str, Any], body: Body, condition: dict[str, str], on_bytes: OnBytes | None
+        self, key: str, target: dict[str, Any], body: Body, condition: dict[str, str], on_bytes: OnBytes | None
     ) -> None:
         if body.size <= SINGLE_PUT:
-            self._send_whole(key, where | condition, body, on_bytes)
+            self._send_whole(key, target | condition, body, on_bytes)
         else:
-            put = MultipartPut(self._client, key, where, body, on_bytes)
-            put.send(condition, is_there=lambda: self.stat(key) == ObjectInfo(key, body.size))
+            put = MultipartPut(self._client, key, target, body, on_bytes)
+            put.send(condition, exists=lambda: self.stat(key) == ObjectInfo(key, body.size))
 
     def _send_whole(self, key: str, request: dict[str, Any], body: Body, on_bytes: OnBytes | None) -> None:
         content, meter = _joined(body), Meter(on_bytes)
@@ -270,18 +269,18 @@ class S3Storage:
 
 
 def _joined(body: Body) -> bytes | memoryview:
-    """The whole body in one piece of memory."""
+    """The whole body as one buffer."""
     if isinstance(body, BytesBody):
         return body.content
-    # Exhausted, and not only asked for its first piece: a body that is longer than it said must be noticed.
+    # `list` reads to the end, so that a body longer than its size raises.
     pieces = list(regrouped(checked_chunks(body), max(1, body.size)))
     return pieces[0] if pieces else b""
 
 
-async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
+async def _drain(response: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
     buffer = io.BytesIO()
-    reserve(buffer, answer.get("ContentLength", 0))
-    async with answer["Body"] as stream:
+    reserve(buffer, response.get("ContentLength", 0))
+    async with response["Body"] as stream:
         while piece := await stream.read(_PIECE):
             pulse.beat()
             buffer.write(piece)
@@ -290,13 +289,13 @@ async def _drain(answer: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
     return buffer.getvalue()
 
 
-def _checked(url: str, key: str, answer: dict[str, Any], content: bytes, *, start: int, length: int | None) -> bytes:
-    """`content` cut to the range asked for; TransientError unless that is all that the object has of it."""
-    if "ContentRange" in answer:
-        wanted = range_length(int(answer["ContentRange"].rpartition("/")[2]), start, length)
+def _checked(url: str, key: str, response: dict[str, Any], content: bytes, *, start: int, length: int | None) -> bytes:
+    """The range in `content`. Raises TransientError if the response was too short."""
+    if "ContentRange" in response:
+        wanted = range_length(int(response["ContentRange"].rpartition("/")[2]), start, length)
     else:
-        # A server that does not do ranges sends the whole; one that sends it in chunks does not say how long it is.
-        wanted = answer.get("ContentLength", len(content))
+        # A server without ranges sends the whole object; with chunked encoding, its size is unknown.
+        wanted = response.get("ContentLength", len(content))
         if len(content) == wanted:
             return content[start : None if length is None else start + length]
     check_length(url, key, wanted=wanted, got=len(content))

@@ -1,7 +1,7 @@
-"""Requests to an S3 server: the session, the stall watchdog, retries. Knows nothing of keys or packs.
+"""Requests to an S3 server: session, detection of stalled requests, retries.
 
 The session is s3fs's; requests go to its aiobotocore client, on fsspec's event loop, from any thread. botocore's own
-retries are off: one place (`retry`) decides.
+retries are off, since `dver.remote.retry` does them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _POOL: Final = 64
 
 
 class Pulse:
-    """When a request last moved a byte. Written by the event loop, read by the thread that waits for the answer."""
+    """The time of a request's last byte. The event loop writes it; the thread that waits for the response reads it."""
 
     __slots__ = ("_last",)
 
@@ -90,11 +90,11 @@ class UploadStream(io.RawIOBase):
 
 
 S3Call = Callable[[Any, Pulse], Coroutine[Any, Any, T]]
-"""A request: takes the aiobotocore client, and the pulse that it must beat whenever a byte moves."""
+"""A request: a coroutine function of the aiobotocore client and a pulse, which it beats with each byte."""
 
 
 class S3Request(Generic[T]):
-    """A request under way. `result` waits for it, and makes it again if it fails in a way that may pass."""
+    """A running request. `result` waits for it, and retries it after a transient failure."""
 
     def __init__(self, client: S3Client, work: S3Call[T], action: str) -> None:
         self._client: Final = client
@@ -111,7 +111,7 @@ class S3Request(Generic[T]):
             self.cancel()
 
     def cancel(self) -> None:
-        """Stop it if it still runs: after an interrupt nobody waits for it."""
+        """Stop the request if it still runs, as after an interrupt."""
         if self._future is not None:
             self._future.cancel()
 
@@ -127,36 +127,36 @@ class S3Request(Generic[T]):
             with TRAFFIC.request():
                 self._watch(self._future)
             return self._future.result(timeout=0)
-        except s3_errors.expected() as error:
-            raise s3_errors.translate(error, self._client.place, self._action) from error
+        except s3_errors.request_errors() as error:
+            raise s3_errors.translate(error, self._client.address, self._action) from error
         finally:
             self._future.cancel()
             self._future = None
 
     def _watch(self, future: Future[T]) -> None:
-        """Wait until `future` is done. Raises TransientError once no byte has moved for the time allowed."""
+        """Wait until `future` is done. Raises TransientError after `stall_seconds` without a byte."""
         from concurrent.futures import wait
 
         limit = self._client.stall_seconds
         while not wait([future], timeout=max(0.0, limit - self._pulse.silence())).done:
             if self._pulse.silence() >= limit:
-                raise stalled(self._action, self._client.place.server, limit)
+                raise stalled(self._action, self._client.address.server, limit)
 
 
 class S3Client:
-    """Makes requests with the credentials and endpoint of `settings`. Connects at the first one."""
+    """Makes requests with the credentials and endpoint of `settings`. Connects at the first request."""
 
     def __init__(
         self,
         settings: RemoteSettings,
-        place: s3_errors.S3Address,
+        address: s3_errors.S3Address,
         *,
         timeout: float = 60.0,
         policy: RetryPolicy | None = None,
     ) -> None:
-        """`timeout`: seconds without a byte after which a request counts as failed, and is made again."""
-        self.place: Final = place
-        # aiohttp's own read time-out begins only after the last byte is sent; this one, a little longer, covers all.
+        """`timeout`: seconds without a byte after which a request is retried."""
+        self.address: Final = address
+        # aiohttp's read time-out starts after the last byte is sent. This one is a little longer, and covers both.
         self.stall_seconds: Final = timeout * 1.25
         self.retry: Final = Retrier(policy or RetryPolicy())
         self._settings: Final = settings
@@ -165,22 +165,22 @@ class S3Client:
         self._session: S3FileSystem | None = None
 
     def call(self, work: S3Call[T], action: str) -> T:
-        """The result of `work`. Raises RemoteError; `action` completes its "cannot …"."""
+        """Make a request and return its result. Raises RemoteError; `action` completes its "cannot …"."""
         return self.begin(work, action).result()
 
     def begin(self, work: S3Call[T], action: str) -> S3Request[T]:
-        """Start `work` and return at once."""
+        """Start a request and return at once."""
         return S3Request(self, work, action)
 
     def submit(self, work: S3Call[T], pulse: Pulse) -> Future[T]:
-        """One try of `work`, on the event loop."""
+        """Start one try of a request on the event loop."""
         import asyncio
 
         session = self._connected()
 
         async def run() -> T:
             client = await session.set_session()
-            pulse.beat()  # to set up the session takes a while
+            pulse.beat()  # opening the session takes a while
             return await work(client, pulse)
 
         return asyncio.run_coroutine_threadsafe(run(), session.loop)
@@ -216,7 +216,7 @@ class S3Client:
             "max_pool_connections": _POOL,
             "retries": {"total_max_attempts": 1, "mode": "standard"},
             "s3": {"addressing_style": self._settings.addressing_style},
-            # The newer trailing checksums are refused by many servers that are not Amazon's; packs carry their own.
+            # Many servers other than Amazon's refuse the newer trailing checksums; packs have their own.
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
         }

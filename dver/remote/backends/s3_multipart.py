@@ -1,8 +1,8 @@
-"""Uploads to S3 in parts: a few at a time, and taken up again where a killed push left off.
+"""Multipart uploads to S3, a few parts at a time, which resume after a killed push.
 
-An upload that was begun for the same key is continued: keys are named by their content, so the parts are the same. Each
-one that is there is compared by its MD5 before it counts. Two who continue one upload at once send the same bytes to
-the same places; who comes second to complete it finds it complete.
+An incomplete upload of the same key is continued: keys are named by their content, so its parts are the same. Existing
+parts are compared by MD5. Two clients that continue one upload send the same parts; the second one to complete it finds
+it complete.
 """
 
 from __future__ import annotations
@@ -25,37 +25,39 @@ _GONE: Final = "NoSuchUpload"
 
 
 class MultipartPut:
-    """One put of `body` in parts to the bucket and key in `where`. `key` is for messages."""
+    """One put of `body` in parts to the bucket and key of `target`. `key` is for messages."""
 
-    def __init__(self, client: S3Client, key: str, where: dict[str, Any], body: Body, on_bytes: OnBytes | None) -> None:
+    def __init__(
+        self, client: S3Client, key: str, target: dict[str, Any], body: Body, on_bytes: OnBytes | None
+    ) -> None:
         self._client: Final = client
         self._action: Final = f"write {key!r}"
-        self._where: Final = where
+        self._target: Final = target
         self._body: Final = body
         self._on_bytes: Final = on_bytes
 
-    def send(self, condition: dict[str, str], *, is_there: Callable[[], bool]) -> None:
-        """Send all parts and complete the upload under `condition`. `is_there` looks whether that has happened."""
+    def send(self, condition: dict[str, str], *, exists: Callable[[], bool]) -> None:
+        """Send all parts and complete the upload with `condition`. `exists` checks whether the object is complete."""
         if (begun := self._begun()) is not None:
             try:
-                self._send(self._where | {"UploadId": begun}, condition, self._parts(begun), is_there)
+                self._send(self._target | {"UploadId": begun}, condition, self._parts(begun), exists)
                 return
             except S3Error as error:
-                # Whoever began it has completed it meanwhile, or given it up; or its parts cannot be replaced.
-                if error.code == _GONE and is_there():
+                # Another client completed or aborted the upload, or its parts cannot be replaced.
+                if error.code == _GONE and exists():
                     return
-        upload = self._where | {"UploadId": self._create()}
+        upload = self._target | {"UploadId": self._create()}
         try:
-            self._send(upload, condition, {}, is_there)
+            self._send(upload, condition, {}, exists)
         except BaseException:
-            with suppress(RemoteError):  # the error that led here matters more
+            with suppress(RemoteError):  # keep the first error
                 abandon(self._client, upload)
             raise
 
     def _send(
-        self, upload: dict[str, Any], condition: dict[str, str], there: dict[int, str], is_there: Callable[[], bool]
+        self, upload: dict[str, Any], condition: dict[str, str], uploaded: dict[int, str], exists: Callable[[], bool]
     ) -> None:
-        tags = self._send_parts(upload, there)
+        tags = self._send_parts(upload, uploaded)
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
 
         async def complete(client: Any, pulse: Pulse) -> None:
@@ -64,19 +66,19 @@ class MultipartPut:
         try:
             self._client.call(complete, self._action)
         except S3Error as error:
-            # The answer to a first try was lost: the upload is gone because it is complete.
-            if error.code != _GONE or not is_there():
+            # After a lost response to the first try, the upload is gone because it is complete.
+            if error.code != _GONE or not exists():
                 raise
 
-    def _send_parts(self, upload: dict[str, Any], there: dict[int, str]) -> Sequence[str]:
-        """Send the parts that are not `there`, a few at a time; the entity tags of all in order."""
+    def _send_parts(self, upload: dict[str, Any], uploaded: dict[int, str]) -> Sequence[str]:
+        """Send the parts that are not in `uploaded`, a few at a time; return the entity tags of all parts in order."""
         size = max(PART, -(-self._body.size // _MOST_PARTS))
         most = _PARTS_IN_FLIGHT if size == PART else 1
         tags: dict[int, str] = {}
         running: deque[tuple[int, S3Request[str]]] = deque()
         try:
             for number, piece in enumerate(regrouped(checked_chunks(self._body), size), 1):
-                if (tag := there.get(number)) is not None and tag.strip('"') == _md5(piece):
+                if (tag := uploaded.get(number)) is not None and tag.strip('"') == _md5(piece):
                     tags[number] = tag
                     Meter(self._on_bytes).at(len(piece))
                     continue
@@ -102,24 +104,24 @@ class MultipartPut:
 
     def _create(self) -> str:
         async def work(client: Any, pulse: Pulse) -> str:
-            return str((await client.create_multipart_upload(**self._where))["UploadId"])
+            return str((await client.create_multipart_upload(**self._target))["UploadId"])
 
         return self._client.call(work, self._action)
 
-    # -- what a killed push left ---------------------------------------------------------------------------------
+    # -- incomplete uploads --------------------------------------------------------------------------------------
 
     def _begun(self) -> str | None:
-        """The id of the latest upload of this very key; None if there is none, or the server does not tell."""
+        """The id of the latest incomplete upload of this key; None if there is none or the server lists none."""
         try:
-            found = unfinished(self._client, self._where["Bucket"], self._where["Key"])
+            found = unfinished(self._client, self._target["Bucket"], self._target["Key"])
         except S3Error:
             return None
-        same = [one for one in found if one.key == self._where["Key"]]
+        same = [one for one in found if one.key == self._target["Key"]]
         return max(same, key=lambda one: one.begun).id if same else None
 
     def _parts(self, begun: str) -> dict[int, str]:
-        """The entity tags of the parts that are there, by number."""
-        request = self._where | {"UploadId": begun}
+        """The entity tags of the uploaded parts, by number."""
+        request = self._target | {"UploadId": begun}
 
         async def work(client: Any, pulse: Pulse) -> dict[str, Any]:
             page: dict[str, Any] = await client.list_parts(**request)
@@ -136,7 +138,7 @@ class MultipartPut:
 
 
 def unfinished(client: S3Client, bucket: str, prefix: str) -> list[UnfinishedUpload]:
-    """The uploads that were begun for keys with this prefix, and not completed. Raises S3Error, RemoteError."""
+    """The incomplete uploads of keys with this prefix. Raises S3Error, RemoteError."""
     request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
 
     async def work(api: Any, pulse: Pulse) -> dict[str, Any]:
@@ -146,9 +148,9 @@ def unfinished(client: S3Client, bucket: str, prefix: str) -> list[UnfinishedUpl
     found: list[UnfinishedUpload] = []
     while True:
         try:
-            page = client.call(work, "look for unfinished uploads")
+            page = client.call(work, "list unfinished uploads")
         except S3Error as error:
-            if error.code == _GONE:  # what rclone says where there was none ever
+            if error.code == _GONE:  # rclone's response if there never was one
                 return found
             raise
         named = [one for one in page.get("Uploads", ()) if one["Key"].startswith(prefix)]
@@ -160,13 +162,13 @@ def unfinished(client: S3Client, bucket: str, prefix: str) -> list[UnfinishedUpl
 
 
 def abandon(client: S3Client, upload: dict[str, Any]) -> None:
-    """Drop the parts sent so far of the upload, named by bucket, key and id. Raises RemoteError."""
+    """Delete the parts of the upload with this bucket, key and id. Raises RemoteError."""
 
     async def work(api: Any, pulse: Pulse) -> None:
         await api.abort_multipart_upload(**upload)
 
     try:
-        client.call(work, "give up an upload")
+        client.call(work, "abort an upload")
     except S3Error as error:
         if error.code != _GONE:
             raise
