@@ -26,7 +26,7 @@ from dver.core.oid import Oid  # noqa: E402
 from dver.formats.objectref import ObjectRef  # noqa: E402
 from dver.formats.pack import ObjectKind  # noqa: E402
 from dver.formats.tree import Entry, Kind, write_directory  # noqa: E402
-from dver.remote.backends.folder import LocalStorage  # noqa: E402
+from dver.remote.backends.directory import DirectoryStorage  # noqa: E402
 from dver.remote.transfer.fetch import fetch  # noqa: E402
 from dver.remote.transfer.fetch_plan import ObjectPath  # noqa: E402
 from dver.store.writer import StoreWriter  # noqa: E402
@@ -87,7 +87,7 @@ def want_one_file(work: Path) -> dict[str, Any]:
     """A fresh clone that wants one file."""
     note = json.loads((work / "wish.json").read_text())
     parts = tuple(note["path"].encode().split(b"/"))
-    storage = Counted(LocalStorage(work / "remote"))
+    storage = Counted(DirectoryStorage(work / "remote"))
     clone = Clone(work / "clone")
     start = time.perf_counter()
     want = ObjectPath(ObjectRef(Oid(bytes.fromhex(note["oid"])), ObjectKind.TREE, b"data"), parts)
@@ -115,7 +115,7 @@ def add_one_file(work: Path) -> dict[str, Any]:
     with StoreWriter(clone.store) as writer:
         writer.add_blobs([(Oid.of(content), content)])
         oid = write_directory(entries, writer.add_tree)
-    storage = Counted(LocalStorage(work / "remote"))
+    storage = Counted(DirectoryStorage(work / "remote"))
     start = time.perf_counter()
     result = clone.push(storage, ObjectRef(oid, ObjectKind.TREE, b"flat"))
     seconds = time.perf_counter() - start

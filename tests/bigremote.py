@@ -20,7 +20,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, totals, write_directory
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.keys import index_key, pack_key
 from dver.remote.index.writer import IndexWriter
 from dver.remote.storage import Body, FileBody, ObjectInfo, OnBytes, Storage
@@ -80,7 +80,7 @@ def make_big_remote(folder: Path, objects: int, *, scratch: Path, sparse: bool =
     With `sparse` there is a file for each pack, full of holes.
     """
     made = random.Random(objects)
-    storage = LocalStorage(folder)
+    storage = DirectoryStorage(folder)
     big = _directory(made, objects)
     trees, blobs = (_put_pack(storage, part, scratch) for part in (big.trees, big.blobs))
     count = objects - 3 * SMALL_ROWS
@@ -109,7 +109,7 @@ def put_index(
     with IndexWriter(ScratchDirectory(scratch)) as draft:
         draft.add(rows)
         body = draft.body(roots, packs)
-        LocalStorage(folder).put(index_key(body.name), body)
+        DirectoryStorage(folder).put(index_key(body.name), body)
         return body.name
 
 
@@ -136,7 +136,7 @@ def make_flat_remote(folder: Path, files: int, *, scratch: Path) -> FlatDirector
     entries = [Entry(b"%08x.bin" % (number * 4), Kind.FILE, Oid(made.randbytes(32)), 30_000) for number in range(files)]
     found: list[tuple[Oid, ObjectKind, bytes]] = []
     oid = write_directory(entries, lambda oid, content: found.append((oid, ObjectKind.TREE, content)))
-    trees, tree_rows = _put_pack(LocalStorage(folder), found, scratch)
+    trees, tree_rows = _put_pack(DirectoryStorage(folder), found, scratch)
     other = PackRef(Oid(made.randbytes(32)), PACK_SIZE)
     packs = sorted([trees, other])
     rows = [_placed(row, packs.index(trees)) for row in tree_rows]

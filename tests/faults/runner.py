@@ -43,7 +43,7 @@ def warm_up() -> None:
         import_module(name)
     for name in (
         "dver.store.writer",
-        "dver.remote.backends.folder",
+        "dver.remote.backends.directory",
         "dver.remote.transfer.push",
         "dver.remote.transfer.fetch",
         "dver.git.pointers",

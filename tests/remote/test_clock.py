@@ -12,7 +12,7 @@ from datasets import Clone, Spy, files, put_dataset
 from dver.core.errors import RemoteError
 from dver.formats import condemned
 from dver.formats.objectref import ObjectRef
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.clock import remote_time, trusted_remote_time
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.contents import list_contents
@@ -26,7 +26,7 @@ class Clocked(Spy):
     """A remote that tells its clock with each list, as S3 does."""
 
     def __init__(self, folder: Path, ahead: float) -> None:
-        super().__init__(LocalStorage(folder))
+        super().__init__(DirectoryStorage(folder))
         self._ahead = ahead
         self.clock_skew: float | None = None
 
@@ -59,7 +59,7 @@ def test_a_gross_skew_is_refused_before_anything_is_written(tmp_path: Path, ahea
 
 
 def test_a_folder_tells_the_clock_of_its_disk_and_keeps_nothing(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path / "remote")
+    storage = DirectoryStorage(tmp_path / "remote")
     assert storage.clock_skew is None
     (tmp_path / "remote").mkdir()
     assert abs(remote_time(storage) - time.time()) < 5

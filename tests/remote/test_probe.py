@@ -14,7 +14,7 @@ from webserver import Web, running
 from dver.core.errors import RemoteError
 from dver.remote.backends import s3, s3_multipart
 from dver.remote.backends.connect import connect
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.probe import probe_remote
@@ -72,7 +72,7 @@ def test_a_remote_that_can_only_be_read_is_examined_by_reading() -> None:
 
 
 def test_an_empty_remote_that_can_only_be_read_tells_little(tmp_path: Path) -> None:
-    behind = LocalStorage(tmp_path)
+    behind = DirectoryStorage(tmp_path)
     refresh_listing(behind)
     with running(Web({"x/catalog": behind.get("catalog")})) as web:
         found = probe_remote(connect(parse("pub", {"url": f"{web.url}/x"}), base=Path("/")))
@@ -106,7 +106,7 @@ def test_old_uploads_are_dropped_only_if_told_to(s3_storage: S3Storage, monkeypa
 
 
 def test_what_a_killed_put_left_in_a_folder_is_told_and_dropped(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path)
+    storage = DirectoryStorage(tmp_path)
     storage.put("key", BytesBody(b"x"))
     old = tmp_path / ".dver-tmp/.dver-put-1-aa"
     old.write_bytes(b"half")
@@ -117,11 +117,11 @@ def test_what_a_killed_put_left_in_a_folder_is_told_and_dropped(tmp_path: Path) 
 
 
 def test_a_server_that_gives_back_other_bytes_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = LocalStorage.get
-    monkeypatch.setattr(LocalStorage, "get", lambda *args, **more: real(*args, **more)[::-1])
+    real = DirectoryStorage.get
+    monkeypatch.setattr(DirectoryStorage, "get", lambda *args, **more: real(*args, **more)[::-1])
     with pytest.raises(RemoteError, match="other bytes"):
-        probe_remote(LocalStorage(tmp_path))
-    assert list(LocalStorage(tmp_path).list()) == []
+        probe_remote(DirectoryStorage(tmp_path))
+    assert list(DirectoryStorage(tmp_path).list()) == []
 
 
 def test_a_real_unfinished_upload_is_counted(moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dver.core.errors import RepositoryError
 from dver.core.remote_schema import BY_NAME
 from dver.remote.backends.connect import connect
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.backends.fsspec import FsspecStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.settings import SECRET_KEYS, RemoteSettings, parse
@@ -120,7 +120,7 @@ def test_a_user_name_or_an_odd_folder_is_fine(url: str) -> None:
 )
 def test_folders_are_taken_from_the_project(url: str, folder: str) -> None:
     storage = connect(parse("origin", {"url": url}), base=Path("/base"))
-    assert isinstance(storage, LocalStorage)
+    assert isinstance(storage, DirectoryStorage)
     assert Path(storage.url) == Path(folder).expanduser().resolve()
 
 

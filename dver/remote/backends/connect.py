@@ -21,9 +21,9 @@ def connect(settings: RemoteSettings, *, base: Path) -> Storage:
     """
     scheme, separator, _ = settings.url.partition("://")
     if not separator or scheme == "file":
-        from dver.remote.backends.folder import LocalStorage
+        from dver.remote.backends.directory import DirectoryStorage
 
-        return LocalStorage(directory_of(settings, base=base))
+        return DirectoryStorage(directory_of(settings, base=base))
     if scheme in ("s3", "s3a"):
         from dver.remote.backends.s3 import S3Storage
 

@@ -11,7 +11,7 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.formats.objectref import ObjectRef
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.keys import PACKS
 from dver.remote.repair.lost_packs import lost_packs
@@ -25,7 +25,7 @@ class Lagging(Spy):
     """A server whose lists leave out the `behind` keys that were put last."""
 
     def __init__(self, folder: Path, behind: int) -> None:
-        super().__init__(LocalStorage(folder))
+        super().__init__(DirectoryStorage(folder))
         self.behind = behind
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
@@ -81,7 +81,7 @@ def test_a_list_that_leaves_out_packs_is_no_proof_that_they_are_lost(tmp_path: P
 
 
 def test_a_pack_that_the_server_cut_short_is_noticed_by_its_size(tmp_path: Path) -> None:
-    storage, clone = Shortening(LocalStorage(tmp_path / "remote")), Clone(tmp_path / "a")
+    storage, clone = Shortening(DirectoryStorage(tmp_path / "remote")), Clone(tmp_path / "a")
     root = put_dataset(clone.store, files(20))
     clone.push(storage, root)
     catalog = clone.catalog(storage)

@@ -18,7 +18,7 @@ from dver.formats.condemned import Condemned, decode, encode
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.remote_index import RemoteIndex
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.gc import read_state
 from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc
 from dver.remote.gc.plan import SEVERAL, condemned_list_name
@@ -38,7 +38,7 @@ CALLS = 11
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 @pytest.fixture
@@ -113,8 +113,8 @@ class Scene:
     clone: Clone
     needed: dict[ObjectRef, dict[str, bytes]]
 
-    def storage(self) -> LocalStorage:
-        return LocalStorage(self.folder / "remote")
+    def storage(self) -> DirectoryStorage:
+        return DirectoryStorage(self.folder / "remote")
 
     def check(self, name: str) -> None:
         fresh = Clone(self.folder / name)
@@ -137,7 +137,7 @@ class Scene:
 
 
 def set_scene(folder: Path) -> Scene:
-    clone, storage = Clone(folder / "a"), LocalStorage(folder / "remote")
+    clone, storage = Clone(folder / "a"), DirectoryStorage(folder / "remote")
     scene = Scene(folder, clone, {})
 
     def make(
@@ -298,7 +298,7 @@ def test_two_gcs_that_see_the_same_write_indexes_of_different_names(tmp_path: Pa
     for root in roots:
         clone.push(spy, root)
     shutil.copytree(tmp_path / "remote", tmp_path / "same")
-    same = LocalStorage(tmp_path / "same")
+    same = DirectoryStorage(tmp_path / "same")
     for storage in (spy, same):
         collect(clone, storage, *roots)
     merged = [names_of_visible(storage) for storage in (spy, same)]
@@ -314,7 +314,7 @@ def names_of_visible(storage: Storage) -> set[Oid]:
 def test_a_merged_index_that_others_overtook_is_condemned_and_stays(tmp_path: Path, clone: Clone) -> None:
     """Another may have built on it, or have written the very same."""
     roots = [put_dataset(clone.store, files(3, size=100 + number), f"d{number}") for number in range(SEVERAL)]
-    inner = LocalStorage(tmp_path / "remote")
+    inner = DirectoryStorage(tmp_path / "remote")
     for root in roots:
         clone.push(inner, root)
     before = index_names(inner)

@@ -12,7 +12,7 @@ from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry, Kind, write_directory
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.transfer.fetch import fetch
 from dver.remote.transfer.fetch_plan import ObjectPath
 from dver.store.writer import StoreWriter
@@ -26,7 +26,7 @@ def big(tmp_path: Path) -> tuple[Counted, ObjectPath, Oid]:
     made = make_big_remote(tmp_path / "remote", OBJECTS, scratch=tmp_path / "scratch")
     parts = tuple(made.wanted.encode().split(b"/"))
     want = ObjectPath(made.root, parts)
-    return Counted(LocalStorage(tmp_path / "remote")), want, Oid.of(made.content)
+    return Counted(DirectoryStorage(tmp_path / "remote")), want, Oid.of(made.content)
 
 
 def test_one_file_of_a_large_remote_costs_little(tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]) -> None:
@@ -68,7 +68,7 @@ def test_a_clone_that_asks_for_most_of_a_large_index_copies_it(
 
 def test_one_new_file_in_a_large_flat_directory_adds_a_shard_and_their_list(tmp_path: Path) -> None:
     flat = make_flat_remote(tmp_path / "remote", 60_000, scratch=tmp_path / "scratch")
-    storage = Counted(LocalStorage(tmp_path / "remote"))
+    storage = Counted(DirectoryStorage(tmp_path / "remote"))
     clone = Clone(tmp_path / "a")
     content = b"new" * 1000
     entries = sorted([*flat.entries, Entry(b"00012345.new", Kind.FILE, Oid.of(content), len(content))])

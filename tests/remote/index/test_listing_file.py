@@ -8,7 +8,7 @@ from pathlib import Path
 from servers import FaultyS3
 
 from dver.formats import remote_listing
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.index.listing_file import LISTING_KEY, refresh_listing
 from dver.remote.settings import parse
@@ -23,7 +23,7 @@ def listed(storage: Storage) -> dict[str, int]:
     return remote_listing.decode(storage.get(LISTING_KEY))
 
 
-class Interrupted(LocalStorage):
+class Interrupted(DirectoryStorage):
     """Something happens just before each put of the listing."""
 
     def __init__(self, root: Path, happenings: list[Callable[[], None]]) -> None:
@@ -56,7 +56,7 @@ def test_the_listing_has_all_names_and_sizes(storage: Storage) -> None:
 
 
 def test_the_last_of_two_writers_has_it_all(tmp_path: Path) -> None:
-    other = LocalStorage(tmp_path)
+    other = DirectoryStorage(tmp_path)
 
     def whole_other_push() -> None:
         put_index(other, "other")
@@ -79,7 +79,7 @@ def test_two_list_requests_are_enough_and_one_where_the_caller_has_just_listed(t
 
 
 def test_a_file_that_dver_never_wrote_is_left_out(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path)
+    storage = DirectoryStorage(tmp_path)
     put_index(storage, "one")
     storage.put("indexes/a name of somebody's own", BytesBody(b""))
     storage.put("indexes/below/x", BytesBody(b""))

@@ -12,7 +12,7 @@ from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.keys import INDEXES, index_key, pack_key, parse_index_key
 from dver.remote.index.mirror import Mirror
@@ -21,7 +21,7 @@ from dver.remote.storage import BytesBody, Storage
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 def oid(text: str) -> Oid:
@@ -67,7 +67,7 @@ def test_two_remotes_are_not_mixed_up(tmp_path: Path, spy: Spy) -> None:
     clone.catalog(spy).refresh()
     other = Mirror(clone.store.database, "another remote")
     assert other.present([oid("one")]) == set()
-    Catalog(other, Spy(LocalStorage(tmp_path / "empty"))).refresh()
+    Catalog(other, Spy(DirectoryStorage(tmp_path / "empty"))).refresh()
     assert clone.mirror.present([oid("one")]) == {oid("one")}
 
 

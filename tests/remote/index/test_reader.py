@@ -14,7 +14,7 @@ from dver.formats import condemned, remote_index
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.keys import condemned_key, index_key, pack_key
 from dver.remote.index.reader import SMALL
@@ -39,7 +39,7 @@ class Counting(Spy):
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Counting:
-    return Counting(LocalStorage(tmp_path / "remote"))
+    return Counting(DirectoryStorage(tmp_path / "remote"))
 
 
 @pytest.fixture

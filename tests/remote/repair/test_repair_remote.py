@@ -12,7 +12,7 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 from dver.core.errors import RemoteError
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.keys import INDEX_SUFFIX, PACKS
 from dver.remote.repair.check import check_remote
@@ -76,7 +76,7 @@ def remote(tmp_path: Path, clone: Clone) -> Path:
     """A remote with two versions of a dataset, and a flipped bit in each of its packs."""
     path = tmp_path / "remote"
     for dataset in (OLD, NEW):
-        clone.push(LocalStorage(path), put_dataset(clone.store, dataset))
+        clone.push(DirectoryStorage(path), put_dataset(clone.store, dataset))
     for pack in sorted((path / "packs").iterdir()):
         content = bytearray(pack.read_bytes())
         content[len(HEADER) + FRAME_HEADER_SIZE] ^= 1
@@ -114,10 +114,10 @@ def test_a_repair_that_is_killed_at_any_write_is_completed_by_the_next(
         shutil.copytree(damaged, remote)
         killed = False
         try:
-            repair(clone, Interrupted(LocalStorage(remote), writes))
+            repair(clone, Interrupted(DirectoryStorage(remote), writes))
         except Killed:
             killed = True
-        storage = LocalStorage(remote)
+        storage = DirectoryStorage(remote)
         repair(clone, storage)
         assert not check_remote(storage, clone.store, jobs=1).damages, writes
         for number, (root, dataset) in enumerate(roots):
@@ -131,7 +131,7 @@ def test_a_repair_that_is_killed_at_any_write_is_completed_by_the_next(
 def test_a_push_that_relies_on_a_withdrawn_pack_uploads_its_objects_again(
     tmp_path: Path, clone: Clone, remote: Path
 ) -> None:
-    storage = LocalStorage(remote)
+    storage = DirectoryStorage(remote)
     dataset = NEW | {"more": b"more"}
     root = root_of(clone, dataset)
     catalog = clone.catalog(storage)
@@ -149,7 +149,7 @@ def test_of_two_repairs_at_once_one_ends_with_an_error_and_nothing_is_lost(
     other = Clone(tmp_path / "other")
     root_of(other, NEW)
     root_of(other, OLD)
-    storage = LocalStorage(remote)
+    storage = DirectoryStorage(remote)
     with pytest.raises(RemoteError, match="changed during"):
         repair(clone, Overtaken(storage, other))
     assert not check_remote(storage, clone.store, jobs=1).damages
@@ -159,7 +159,7 @@ def test_of_two_repairs_at_once_one_ends_with_an_error_and_nothing_is_lost(
 def test_a_gc_after_a_repair_deletes_the_withdrawn_packs_and_nothing_else(
     tmp_path: Path, clone: Clone, remote: Path
 ) -> None:
-    storage = LocalStorage(remote)
+    storage = DirectoryStorage(remote)
     roots = [root_of(clone, OLD), root_of(clone, NEW)]
     damaged = sorted((remote / "packs").iterdir())
     repair(clone, storage)

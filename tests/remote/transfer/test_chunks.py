@@ -18,7 +18,7 @@ from dver.formats import recipe
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.keys import PACKS, pack_key
 from dver.remote.packs.frame_download import group_ranges
 from dver.remote.storage import FileBody, OnBytes
@@ -43,7 +43,7 @@ def noise(size: int, seed: int = 0) -> bytes:
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 @pytest.fixture(params=MODES)

@@ -13,7 +13,7 @@ from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.remote_index import RemoteIndex
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.gc.collection import remote_gc
 from dver.remote.index.catalog import Catalog, PublishedIndex
 from dver.remote.index.condemned_lists import withdraw
@@ -29,7 +29,7 @@ SHARED = files(8, size=MIB)
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 def collect(folder: Path, spy: Spy, *roots: ObjectRef, grace: int) -> None:

@@ -16,7 +16,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.remote_index import IndexRow, PackRef
 from dver.formats.tree import Entry, Kind, write_directory
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.keys import INDEXES, index_key, pack_key
 from dver.remote.packs.frame_download import GAP, RANGE, group_ranges
 from dver.remote.storage import BytesBody, OnBytes, Storage
@@ -31,7 +31,7 @@ MIB = 2**20
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dver.core.errors import CorruptError, DverError, MissingObjectError, Remote
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.keys import INDEXES, PACKS, pack_key
 from dver.remote.packs.upload_bodies import PackFrames
 from dver.remote.storage import Storage
@@ -29,7 +29,7 @@ MIB = 2**20
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dver.core.oid import Oid
 from dver.formats import run_batch, run_record
 from dver.formats.run_batch import Run
 from dver.formats.run_record import RunRecord
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.index.keys import runs_key
 from dver.remote.storage import BytesBody
 from dver.remote.transfer.run_batches import ReceivedRuns, merge_batches, newer_than_remote, receive, send
@@ -20,7 +20,7 @@ from dver.remote.transfer.run_batches import ReceivedRuns, merge_batches, newer_
 
 @pytest.fixture
 def spy(tmp_path: Path) -> Spy:
-    return Spy(LocalStorage(tmp_path / "remote"))
+    return Spy(DirectoryStorage(tmp_path / "remote"))
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ _NOT_FOUND: Final = (errno.ENOENT, errno.ENOTDIR)
 _NO_DIRECTORY: Final = (FileNotFoundError, NotADirectoryError)
 
 
-class LocalStorage:
+class DirectoryStorage:
     """The directory `root`. The first put creates it if its parent exists."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -54,7 +54,7 @@ class LocalStorage:
         return self._root
 
     def __repr__(self) -> str:
-        return f"LocalStorage({self._root!r})"
+        return f"DirectoryStorage({self._root!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         target = self._path(key)

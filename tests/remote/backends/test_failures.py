@@ -19,7 +19,7 @@ from servers import FaultyS3, S3Server, free_port, tls_of
 
 from dver.core.errors import LocalIOError, RemoteError, RepositoryError
 from dver.remote.backends.connect import connect
-from dver.remote.backends.folder import LocalStorage
+from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.backends.fsspec import FsspecStorage
 from dver.remote.backends.s3 import S3Storage
 from dver.remote.failures import TransientError, UnreachableError, parse_retry_after
@@ -391,7 +391,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6)
 
 
 def test_a_folder_whose_parent_is_missing_is_told(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path / "unmounted" / "remote")
+    storage = DirectoryStorage(tmp_path / "unmounted" / "remote")
     error = refusal(storage)
     assert "does not exist" in (error.why or "")
     for call in (lambda: storage.get("key"), lambda: list(storage.list()), lambda: storage.stat("key")):
@@ -402,7 +402,7 @@ def test_a_folder_whose_parent_is_missing_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_made_at_the_first_put_only(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path / "remote")
+    storage = DirectoryStorage(tmp_path / "remote")
     assert list(storage.list()) == []
     assert storage.stat("key") is None
     assert not (tmp_path / "remote").exists()
@@ -412,12 +412,12 @@ def test_a_folder_is_made_at_the_first_put_only(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "remote").write_text("not a folder")
-    assert "not a directory" in refusal(LocalStorage(tmp_path / "remote")).what
+    assert "not a directory" in refusal(DirectoryStorage(tmp_path / "remote")).what
 
 
 def test_a_file_in_place_of_the_folder_above_is_told(tmp_path: Path) -> None:
     (tmp_path / "above").write_text("not a folder")
-    assert "above" in (refusal(LocalStorage(tmp_path / "above" / "remote")).why or "")
+    assert "above" in (refusal(DirectoryStorage(tmp_path / "above" / "remote")).why or "")
 
 
 def test_many_threads_make_the_folder_together(tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_many_threads_make_the_folder_together(tmp_path: Path) -> None:
     sys.setswitchinterval(1e-5)
     try:
         for attempt in range(20):
-            storage = LocalStorage(tmp_path / str(attempt))
+            storage = DirectoryStorage(tmp_path / str(attempt))
             with ThreadPoolExecutor(12) as pool:
                 list(pool.map(lambda n, to=storage: to.put(f"t/{n % 3}/{n}", BytesBody(b"x")), range(24)))
             assert {info.key for info in storage.list()} == {f"t/{n % 3}/{n}" for n in range(24)}
@@ -434,7 +434,7 @@ def test_many_threads_make_the_folder_together(tmp_path: Path) -> None:
 
 
 def test_a_file_in_the_way_of_a_key_is_told(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path / "remote")
+    storage = DirectoryStorage(tmp_path / "remote")
     storage.put("packs", BytesBody(b"in the way"))
     with pytest.raises(RemoteError) as caught:
         storage.put("packs/one", BytesBody(b"x"))
@@ -442,7 +442,7 @@ def test_a_file_in_the_way_of_a_key_is_told(tmp_path: Path) -> None:
 
 
 def test_a_read_only_folder_is_probed_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = LocalStorage(tmp_path)
+    storage = DirectoryStorage(tmp_path)
     storage.put("key", BytesBody(b"x"))
     refuse_new_files(monkeypatch, OSError(30, "Read-only file system"))
     assert storage.probe() == Capabilities(writable=False, conditional_put=False)
@@ -453,7 +453,7 @@ def test_a_read_only_folder_is_probed_as_such(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = LocalStorage(tmp_path / "remote")
+    storage = DirectoryStorage(tmp_path / "remote")
     storage.put("first", BytesBody(b"x"))
     real = os.write
 
@@ -484,13 +484,13 @@ def refuse_new_files(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
 
 
 def test_what_a_killed_put_left_is_never_listed_and_swept_after_a_day(tmp_path: Path) -> None:
-    LocalStorage(tmp_path).put("key", BytesBody(b"x"))
+    DirectoryStorage(tmp_path).put("key", BytesBody(b"x"))
     old, fresh = tmp_path / ".dver-tmp" / ".dver-put-1-aa", tmp_path / ".dver-tmp" / ".dver-put-2-bb"
     old.write_bytes(b"half")
     fresh.write_bytes(b"half")
     os.utime(old, (1, 1))
-    assert [info.key for info in LocalStorage(tmp_path).list()] == ["key"]
-    LocalStorage(tmp_path).put("other", BytesBody(b"x"))
+    assert [info.key for info in DirectoryStorage(tmp_path).list()] == ["key"]
+    DirectoryStorage(tmp_path).put("other", BytesBody(b"x"))
     assert not old.exists()
     assert fresh.exists()
 
@@ -502,7 +502,7 @@ def test_a_folder_without_hard_links_still_takes_a_put_if_absent(
         raise PermissionError(1, "Operation not permitted", source)
 
     monkeypatch.setattr(os, "link", no_links)
-    storage = LocalStorage(tmp_path)
+    storage = DirectoryStorage(tmp_path)
     assert storage.probe() == Capabilities(writable=True, conditional_put=False, deletable=True)
     assert storage.put("key", BytesBody(b"one"), if_absent=True) is True
     assert storage.put("key", BytesBody(b"two"), if_absent=True) is False
@@ -512,7 +512,7 @@ def test_a_folder_without_hard_links_still_takes_a_put_if_absent(
 def test_files_get_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        LocalStorage(tmp_path / "remote").put("a/key", BytesBody(b"x"))
+        DirectoryStorage(tmp_path / "remote").put("a/key", BytesBody(b"x"))
     finally:
         os.umask(before)
     assert (tmp_path / "remote" / "a" / "key").stat().st_mode & 0o777 == 0o640
@@ -520,7 +520,7 @@ def test_files_get_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_vanishes_between_two_puts_is_made_again(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path / "remote")
+    storage = DirectoryStorage(tmp_path / "remote")
     storage.put("a/b/key", BytesBody(b"x"))
     shutil.rmtree(tmp_path / "remote")
     storage.put("a/b/key", BytesBody(b"y"))
