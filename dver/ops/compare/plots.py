@@ -14,25 +14,23 @@ from dver.core.files import write_atomic
 from dver.core.phrasing import quoted
 from dver.pipelines.compare.compared_versions import WORKSPACE, open_sides, resolve_sides, sides_in_scope
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
-from dver.pipelines.definition.stage import PlotStyle
+from dver.pipelines.definition.stage import DEFAULT_STYLE, PlotStyle
 from dver.pipelines.plots.page import MARK, RenderedPlot, VegaPlot, render_page
 from dver.repo import Repository
 from dver.tracking.revision_scope import CURRENT, Scope
 
 FOLDER: Final = "dver_plots"
-"""Where plots are written unless the user names a place."""
+"""The default directory for plots."""
 
-_AS_DEFINED: Final = PlotStyle()
-"""No change of the style in `dver.yaml`."""
 _INDEX: Final = "index.html"
 _OWN: Final = b"# made by dver plots\n*\n"
-"""The `.gitignore` of a folder that is ours: what is in it may be written over."""
+"""The `.gitignore` of a directory that dver created and may overwrite."""
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPlots:
-    """Files that were written, and why some charts were not."""
+    """Files that were written, and errors of plots that were not."""
 
     paths: tuple[Path, ...]
     errors: tuple[PipelineError, ...] = ()
@@ -45,7 +43,7 @@ def plots_show(
     cwd: Path,
     revs: Sequence[str] = (),
     scope: Scope = CURRENT,
-    style: PlotStyle = _AS_DEFINED,
+    style: PlotStyle = DEFAULT_STYLE,
 ) -> ComparedPlots:
     """The plots at `revs` and at the commits of `scope`; by default those of the workspace.
 
@@ -62,7 +60,7 @@ def plots_diff(
     cwd: Path,
     old: str = "HEAD",
     new: str = WORKSPACE,
-    style: PlotStyle = _AS_DEFINED,
+    style: PlotStyle = DEFAULT_STYLE,
 ) -> ComparedPlots:
     """The plots at `old` and `new`, in the same charts. Raises as `plots_show`."""
     with open_sides(repo, resolve_sides(repo, dict.fromkeys((old, new)))) as sides:
@@ -70,9 +68,9 @@ def plots_diff(
 
 
 def write_page(repo: Repository, found: ComparedPlots, to: Path) -> WrittenPlots:
-    """Write the page, to a file called `….html` or into a folder.
+    """Write the page to a file `….html` or into a directory.
 
-    Raises ConflictError where something else would be written over, RepositoryError without the extra `plots`.
+    Raises ConflictError instead of overwriting other files, RepositoryError without the extra `plots`.
     """
     from dver.pipelines.plots.vega import javascript
 
@@ -90,8 +88,8 @@ def write_page(repo: Repository, found: ComparedPlots, to: Path) -> WrittenPlots
 
 
 def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
-    """Write each chart as a PNG file into the folder `to`, and pictures as they are. A chart that cannot be drawn is
-    told in the result. Raises as `write_page`."""
+    """Write each plot as a PNG file into the directory `to`, and images unchanged. Errors of single plots are in the
+    result. Raises as `write_page`."""
     if to.suffix.lower() in (".html", ".htm"):
         raise UsageError(f"{os.fspath(to)!r} must be a directory", why="each plot becomes its own file")
     taken: set[str] = set()
@@ -109,7 +107,7 @@ def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
 
 
 def _files_of(one: RenderedPlot) -> Iterator[tuple[str, str, bytes]]:
-    """The name, the suffix and the content of each file that a plot becomes."""
+    """The name, suffix and content of each file of a plot."""
     from dver.pipelines.plots.vega import to_png
 
     if isinstance(one, VegaPlot):
@@ -121,7 +119,7 @@ def _files_of(one: RenderedPlot) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _free(taken: set[str], name: str, suffix: str) -> str:
-    """A file name made of `name` that nothing has yet."""
+    """A file name like `name` that is not taken."""
     stem = _UNFIT.sub("_", name).strip("._")[:50] or "plot"
     number, free = 1, stem + suffix
     while free.lower() in taken:
@@ -132,7 +130,7 @@ def _free(taken: set[str], name: str, suffix: str) -> str:
 
 
 def _own_folder(folder: Path) -> Path:
-    """The folder, made if it is not there; it is ours. Git does not see what is in it."""
+    """The directory, created if it is missing. Git ignores its content."""
     mark = folder / ".gitignore"
     if folder.exists() and not folder.is_dir():
         raise ConflictError(f"{os.fspath(folder)!r} is not a directory", fix="choose another directory: -o DIR")

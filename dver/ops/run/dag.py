@@ -1,4 +1,4 @@
-"""`dver dag`: the graph of stages, or of what they make, to be drawn."""
+"""`dver dag`: the graph of stages or outputs, for drawing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dver.repo import Repository
 
 
 def dag(repo: Repository, targets: Sequence[str], *, cwd: Path, outs: bool = False, full: bool = False) -> Diagram:
-    """The stages that `targets` mean and all that they depend on, or with `outs` what these make. With `full`, each
-    stage of a foreach or matrix is a node of its own. Raises PipelineError, UsageError."""
+    """The stages that `targets` select with all upstream stages, or with `outs` their outputs. With `full`, each stage
+    of a foreach or matrix is a node. Raises PipelineError, UsageError."""
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
     stages = stages_in_scope(graph, select_stages(repo, pipelines, targets, cwd))

@@ -32,25 +32,25 @@ class ListedStage:
 
 @dataclass(frozen=True, slots=True)
 class AddedStage:
-    """A stage that was written to a `dver.yaml`."""
+    """A stage that was added to a `dver.yaml`."""
 
     path: bytes
-    """Of that file."""
+    """The path of the file."""
     secrets: tuple[SecretVariable, ...]
 
 
 def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple[ListedStage, ...]:
-    """The stages that `targets` mean, or all, as they are written. Raises PipelineError, UsageError."""
+    """The stages that `targets` select, by default all, in the order of the files. Raises PipelineError, UsageError."""
     pipelines = load_pipelines(repo)
     chosen = set(select_stages(repo, pipelines, targets, cwd))
     return tuple(ListedStage(one, stage) for one, stage in pipelines.graph.stages.items() if one in chosen)
 
 
 def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> AddedStage:
-    """Put `stage` into the `dver.yaml` of the folder `cwd`, as text: what is there stays as it is.
+    """Add `stage` to the `dver.yaml` in the directory `cwd`; the rest of the file stays as it is.
 
-    With `force` it takes the place of the stage of that name. Raises PipelineError if the file or the graph of all
-    stages would not be right, or for an output that is tracked by itself, and UsageError.
+    With `force` it replaces an existing stage. Raises PipelineError for an invalid file or graph, and for an output
+    that is tracked data, and UsageError.
     """
     folder = os.fsdecode(data_path(repo, ".", cwd))
     folder = "" if folder == "." else folder
@@ -74,20 +74,20 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
 
 @dataclass(frozen=True, slots=True)
 class RemovedStages:
-    """Stages that were taken out of `dver.yaml` files."""
+    """Stages that were removed from `dver.yaml` files."""
 
     stages: tuple[Address, ...]
     paths: tuple[bytes, ...]
-    """Of the files."""
+    """The paths of the files."""
     outs: tuple[bytes, ...]
-    """What the stages made and is still there: nothing tracks it now."""
+    """Outputs that still exist and are no longer tracked."""
 
 
 def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStages:
-    """Take the stages called `names` out of `dver.yaml` and `dver.lock`; what they made stays.
+    """Remove the stages `names` from `dver.yaml` and `dver.lock`; their outputs stay.
 
-    Raises UsageError for what is no stage, and for one member of a foreach or matrix, PipelineError for a file that
-    cannot be changed safely.
+    Raises UsageError for an unknown stage and for a part of a foreach or matrix, PipelineError for a file that cannot
+    be changed safely.
     """
     pipelines = load_pipelines(repo)
     stages = pipelines.graph.stages

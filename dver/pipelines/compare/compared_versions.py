@@ -1,6 +1,6 @@
-"""What is compared, side by side: the workspace and commits, each with its own stages, lock files and contents.
+"""The sides of a comparison: the workspace and commits, with their pipelines and files.
 
-A commit may have a file in Git, or only name what it is to be, in a lock file or a pointer; then the store has it.
+A commit has a file in Git, or records its hash in a lock file or pointer; then the store has the content.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from dver.tracking.revision_scope import Scope
 from dver.tracking.targets import Target, Tracked, containing, in_commit
 
 WORKSPACE: Final = "workspace"
-"""What the workspace is called where revisions are expected."""
+"""The name of the workspace in path of a revision."""
 
 NamedSide = tuple[str, CommitId | None]
 """The name of a side, and its commit; None for the workspace."""
 
 MAX_SIZE: Final = IN_MEMORY_MAX
-"""Bytes that a file may have to be looked at."""
+"""The maximum size of a file in bytes."""
 
 MAX_FILES: Final = 1000
-"""Files of a directory that are looked at."""
+"""The maximum number of files in a directory."""
 
 _NAMES: Final = (b"dver.yaml", b"dver.lock", dvc_files.FILE_NAME, dvc_files.LOCK_NAME)
-"""What files are called that say what a commit has."""
+"""The names of pipeline and lock files."""
 _NAME_SIZE: Final = 16 << 20
 _SHORT: Final = 8
 
 
 class FileMissingError(UsageError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadProblem:
-    """A file that could not be read, on which side, and why."""
+    """A file that could not be read on a side, with the error."""
 
     side: str
     path: str
@@ -63,31 +63,31 @@ class ReadProblem:
 
 
 class Side(Protocol):
-    """One of what is compared. Places are relative to the top of the Git worktree."""
+    """One side of a comparison. Paths are relative to the top of the Git worktree."""
 
     @property
     def name(self) -> str:
-        """The revision as the user called it, or `workspace`."""
+        """The revision as the user named it, or `workspace`."""
         ...
 
     @property
     def pipelines(self) -> Mapping[str, PipelineFile | DverError]:
-        """What each `dver.yaml` says, by its folder, or why it cannot be read."""
+        """The content of each `dver.yaml` by directory, or the error from reading it."""
         ...
 
-    def read(self, place: str) -> bytes:
-        """The content of the file at `place`. Raises NotThereError where there is none, MissingObjectError where
-        the store lacks it, and other DverErrors."""
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises FileMissingError, MissingObjectError if the store does not have it, and other
+        DverErrors."""
         ...
 
-    def below(self, place: str) -> list[str] | None:
-        """The places of all files below the directory at `place`; None if there is no directory. Raises as `read`."""
+    def below(self, path: str) -> list[str] | None:
+        """The paths of all files in a directory; None if it does not exist. Raises as `read`."""
         ...
 
 
 @contextmanager
 def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Side]]:
-    """The sides by their names and commits; None for the workspace."""
+    """Open the workspace and commits for reading."""
     commits = list(dict.fromkeys(commit for _, commit in named if commit is not None))
     with CommitReader(repo.git) as reader:
         found = [paths_named(repo.git, commits, name, repo.layout.prefix) for name in _NAMES]
@@ -105,8 +105,8 @@ def resolve_sides(repo: Repository, revs: Iterable[str]) -> list[NamedSide]:
 
 
 def sides_in_scope(repo: Repository, revs: Sequence[str], scope: Scope) -> list[NamedSide]:
-    """The revisions that `revs` and `scope` mean, each commit once under all its names; the workspace first where
-    `scope` means many, and alone where nothing is meant."""
+    """The sides of `revs` and `scope`, each commit once with all of its names. The workspace comes first if `scope`
+    covers many commits, and alone by default."""
     found: dict[CommitId | None, list[str]] = {None: [WORKSPACE]} if scope.many or not revs else {}
     for name, commit in resolve_sides(repo, revs):
         found.setdefault(commit, []).append(name)
@@ -118,7 +118,7 @@ def sides_in_scope(repo: Repository, revs: Sequence[str], scope: Scope) -> list[
 
 
 class WorkspaceSide:
-    """The files as they are."""
+    """The files in the workspace."""
 
     name = WORKSPACE
 
@@ -130,43 +130,43 @@ class WorkspaceSide:
         """See `Side`."""
         return pipelines_of_workspace(self._repo)
 
-    def read(self, place: str) -> bytes:
+    def read(self, path: str) -> bytes:
         """See `Side`."""
-        path = self._repo.layout.absolute(os.fsencode(place))
+        absolute = self._repo.layout.absolute(os.fsencode(path))
         try:
-            status = os.stat(path)
+            status = os.stat(absolute)
             if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{self._shown(place)!r} is not a file")
-            _refuse_large(self._shown(place), status.st_size)
-            return read_regular(path)
+                raise UsageError(f"{self._shown(path)!r} is not a file")
+            _refuse_large(self._shown(path), status.st_size)
+            return read_regular(absolute)
         except (FileNotFoundError, NotADirectoryError):
             raise FileMissingError(
-                f"{self._shown(place)!r} is not in the workspace",
+                f"{self._shown(path)!r} is not in the workspace",
                 fix="`dver repro` makes what stages make, `dver checkout` brings what is stored",
             ) from None
         except OSError as error:
-            raise UsageError(f"{self._shown(place)!r} cannot be read", why=error.strerror) from error
+            raise UsageError(f"{self._shown(path)!r} cannot be read", why=error.strerror) from error
 
-    def below(self, place: str) -> list[str] | None:
+    def below(self, path: str) -> list[str] | None:
         """See `Side`."""
-        top = self._repo.layout.absolute(os.fsencode(place))
+        top = self._repo.layout.absolute(os.fsencode(path))
         if not os.path.isdir(top):
             return None
         found: list[str] = []
         for folder, folders, names in os.walk(top):
             folders[:] = sorted(one for one in folders if one != b".git")
             found += [os.fsdecode(os.path.relpath(os.path.join(folder, name), self._repo.layout.top)) for name in names]
-            _refuse_many(self._shown(place), found)
+            _refuse_many(self._shown(path), found)
         return sorted(found)
 
-    def _shown(self, place: str) -> str:
-        return self._repo.layout.shown(os.fsencode(place))
+    def _shown(self, path: str) -> str:
+        return self._repo.layout.shown(os.fsencode(path))
 
 
 class CommitSide:
-    """The files of a commit: those in Git, and those that its lock files and pointers name.
+    """The files of a commit: in Git, or recorded in its lock files and pointers.
 
-    Where a folder has no `dver.yaml`, that of DVC counts.
+    A directory without a `dver.yaml` uses DVC's `dvc.yaml`.
     """
 
     def __init__(
@@ -194,36 +194,36 @@ class CommitSide:
         """See `Side`."""
         return pipelines_of_commit(self._repo, self._files, self._content, self._is_folder)
 
-    def read(self, place: str) -> bytes:
+    def read(self, path: str) -> bytes:
         """See `Side`."""
-        content = self._content(os.fsencode(place))
+        content = self._content(os.fsencode(path))
         if content is not None:
             return content
-        entry = self._stored(place)
-        if entry is None and (content := self._of_dvc.read(place)) is not None:
+        entry = self._stored(path)
+        if entry is None and (content := self._of_dvc.read(path)) is not None:
             return content
         if entry is None:
-            raise FileMissingError(f"{self._shown(place)!r} does not exist at {self.name}")
+            raise FileMissingError(f"{self._shown(path)!r} does not exist at {self.name}")
         if entry.kind in (Kind.DIRECTORY, Kind.SYMLINK):
-            raise UsageError(f"{self._shown(place)!r} is not a file at {self.name}")
-        _refuse_large(self._shown(place), entry.size)
-        with self._explaining(place):
+            raise UsageError(f"{self._shown(path)!r} is not a file at {self.name}")
+        _refuse_large(self._shown(path), entry.size)
+        with self._explaining(path):
             return self._repo.store.read(entry.oid)
 
-    def below(self, place: str) -> list[str] | None:
+    def below(self, path: str) -> list[str] | None:
         """See `Side`."""
-        if self._is_folder(os.fsencode(place)):
-            return sorted(self._in_git(place))
-        entry = self._stored(place)
+        if self._is_folder(os.fsencode(path)):
+            return sorted(self._in_git(path))
+        entry = self._stored(path)
         if entry is None:
-            return self._of_dvc.below(place)
+            return self._of_dvc.below(path)
         if entry.kind is not Kind.DIRECTORY:
             return None
         found: list[str] = []
-        with self._explaining(place):
-            for path in self._in_store(place, entry):
-                found.append(path)
-                _refuse_many(self._shown(place), found)
+        with self._explaining(path):
+            for one in self._in_store(path, entry):
+                found.append(one)
+                _refuse_many(self._shown(path), found)
         return sorted(found)
 
     # -- in Git
@@ -239,9 +239,9 @@ class CommitSide:
             return self._reader.names(self._commit, path, limit=_NAME_SIZE) is not None
         return True
 
-    def _in_git(self, place: str) -> list[str]:
+    def _in_git(self, path: str) -> list[str]:
         found: list[str] = []
-        folders = [place]
+        folders = [path]
         while folders:
             folder = folders.pop()
             try:
@@ -252,14 +252,14 @@ class CommitSide:
                 found.append(folder)
             else:
                 folders += [os.path.join(folder, os.fsdecode(name)) for name in names]
-            _refuse_many(self._shown(place), found)
+            _refuse_many(self._shown(path), found)
         return found
 
     # -- in the store
 
     @cached_property
     def _outs(self) -> Mapping[str, Entry]:
-        """What the lock files of the commit name, by its place."""
+        """The outputs in the lock files of the commit, by path."""
         return {
             os.fsdecode(made.path): made.pointer.entry(made.path)
             for path in self._locks
@@ -274,33 +274,33 @@ class CommitSide:
     def _tracked(self) -> Mapping[bytes, Tracked]:
         return in_commit(self._repo, self._commit)
 
-    def _stored(self, place: str) -> Entry | None:
-        """What is at `place` by what the commit says of it."""
-        above = place
+    def _stored(self, path: str) -> Entry | None:
+        """The entry that the commit records for a path."""
+        above = path
         inside: list[str] = []
         while above:
             if above in self._outs:
-                return self._found(place, self._outs[above], [os.fsencode(name) for name in reversed(inside)])
+                return self._found(path, self._outs[above], [os.fsencode(name) for name in reversed(inside)])
             above, name = os.path.split(above)
             inside.append(name)
-        target: Target | None = containing(self._tracked, os.fsencode(place))
-        return self._found(place, target.tracked.entry, target.inside) if target is not None else None
+        target: Target | None = containing(self._tracked, os.fsencode(path))
+        return self._found(path, target.tracked.entry, target.inside) if target is not None else None
 
-    def _found(self, place: str, entry: Entry, inside: Sequence[bytes]) -> Entry | None:
-        with self._explaining(place):
+    def _found(self, path: str, entry: Entry, inside: Sequence[bytes]) -> Entry | None:
+        with self._explaining(path):
             return find(entry, tuple(inside), self._repo.store.tree)
 
-    def _in_store(self, place: str, entry: Entry) -> Iterator[str]:
+    def _in_store(self, path: str, entry: Entry) -> Iterator[str]:
         for one in self._repo.store.tree(entry.oid):
-            inner = os.path.join(place, os.fsdecode(one.name))
+            inner = os.path.join(path, os.fsdecode(one.name))
             if one.kind is Kind.DIRECTORY:
                 yield from self._in_store(inner, one)
             else:
                 yield inner
 
     @contextmanager
-    def _explaining(self, place: str) -> Iterator[None]:
-        shown = self._shown(place)
+    def _explaining(self, path: str) -> Iterator[None]:
+        shown = self._shown(path)
         rev = self._commit[:_SHORT] if ", " in self.name else self.name
         try:
             yield
@@ -313,8 +313,8 @@ class CommitSide:
         except CorruptError as error:
             raise CorruptError(f"the store's copy of {shown!r} is damaged", why=error.what, fix=error.fix) from error
 
-    def _shown(self, place: str) -> str:
-        return self._repo.layout.shown(os.fsencode(place))
+    def _shown(self, path: str) -> str:
+        return self._repo.layout.shown(os.fsencode(path))
 
 
 def _refuse_large(shown: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What DVC recorded in a commit: outputs that its lock files name, and whose contents its cache may have. Only read."""
+"""DVC's lock files of a commit and DVC's local cache, read only."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FILE_NAME: Final = b"dvc.yaml"
 LOCK_NAME: Final = b"dvc.lock"
 _FOLDER: Final = ".dvc"
 _DIRECTORY: Final = ".dir"
-"""Ends the hash of a directory."""
+"""The suffix of the hash of a directory."""
 
 
 @dataclass(frozen=True)
 class DvcFiles:
-    """The outputs of a commit by its `dvc.lock` files, and the cache that may have them.
+    """The outputs of a commit in its `dvc.lock` files, and their content in DVC's cache.
 
-    Places are relative to `top`.
+    Paths are relative to `top`.
     """
 
     top: str
@@ -36,34 +36,34 @@ class DvcFiles:
     locks: Sequence[bytes]
     pipelines: Mapping[str, PipelineFile | DverError]
     content: Callable[[bytes], bytes | None]
-    """The content of a file of the commit."""
+    """Returns the content of a file of the commit."""
     limit: int
-    """Bytes that a file may have."""
+    """The maximum size of a file in bytes."""
 
-    def read(self, place: str) -> bytes | None:
-        """The content of the file at `place`; None where no lock names one. Raises MissingObjectError, CorruptError."""
-        found = self._hash(place)
-        return None if found is None or found.endswith(_DIRECTORY) else self._cached(place, found)
+    def read(self, path: str) -> bytes | None:
+        """The content of a file; None if no lock file records it. Raises MissingObjectError, CorruptError."""
+        found = self._hash(path)
+        return None if found is None or found.endswith(_DIRECTORY) else self._cached(path, found)
 
-    def below(self, place: str) -> list[str] | None:
-        """The places of all files below the directory at `place`; None if there is no directory. Raises as `read`."""
-        found = self._hash(place)
-        return None if found is None or not found.endswith(_DIRECTORY) else [*self._members(place, found)]
+    def below(self, path: str) -> list[str] | None:
+        """The paths of all files in a directory; None if it does not exist. Raises as `read`."""
+        found = self._hash(path)
+        return None if found is None or not found.endswith(_DIRECTORY) else [*self._members(path, found)]
 
-    def _hash(self, place: str) -> str | None:
+    def _hash(self, path: str) -> str | None:
         outs = self._outs
-        if place in outs:
-            return outs[place]
-        above = os.path.dirname(place)
+        if path in outs:
+            return outs[path]
+        above = os.path.dirname(path)
         while above:
             if outs.get(above, "").endswith(_DIRECTORY):
-                return self._members(above, outs[above]).get(place)
+                return self._members(above, outs[above]).get(path)
             above = os.path.dirname(above)
         return None
 
     @cached_property
     def _outs(self) -> dict[str, str]:
-        """Hashes by place."""
+        """Hashes by path."""
         found: dict[str, str] = {}
         for path in self.locks:
             folder = os.fsdecode(os.path.dirname(path))
@@ -76,16 +76,16 @@ class DvcFiles:
                     found.update((os.path.normpath(os.path.join(base, out)), one) for out, one in _hashes(stage))
         return found
 
-    def _members(self, place: str, found: str) -> dict[str, str]:
-        """The hashes of the files in a directory, by place."""
-        content = self._cached(place, found)
+    def _members(self, path: str, found: str) -> dict[str, str]:
+        """The hashes of the files in a directory, by path."""
+        content = self._cached(path, found)
         try:
             listed = [(str(one["relpath"]), str(one["md5"])) for one in json.loads(content)]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise CorruptError(f"the DVC directory listing of {place!r} cannot be read", why=str(error)) from None
-        return {os.path.join(place, name): digest for name, digest in listed if _is_hash(digest)}
+            raise CorruptError(f"the DVC directory listing of {path!r} cannot be read", why=str(error)) from None
+        return {os.path.join(path, name): digest for name, digest in listed if _is_hash(digest)}
 
-    def _cached(self, place: str, found: str) -> bytes:
+    def _cached(self, path: str, found: str) -> bytes:
         digest = found.removesuffix(_DIRECTORY)
         name = os.path.join(found[:2], found[2:])
         for folder in self._caches():
@@ -93,20 +93,20 @@ class DvcFiles:
                 with suppress(OSError):
                     content = read_regular(os.path.join(folder, layout, name), self.limit + 1)
                     if len(content) > self.limit:
-                        raise UsageError(f"{place!r} is too large", why=f"at most {self.limit:,} bytes")
+                        raise UsageError(f"{path!r} is too large", why=f"at most {self.limit:,} bytes")
                     if digest not in _digests(content):
                         raise CorruptError(
-                            f"the DVC cache has a corrupt copy of {place!r}", why=f"its MD5 is not {digest}"
+                            f"the DVC cache has a corrupt copy of {path!r}", why=f"its MD5 is not {digest}"
                         )
                     return content
         raise MissingObjectError(
-            f"the content of {place!r} is not in the DVC cache",
+            f"the content of {path!r} is not in the DVC cache",
             why="a dvc.lock of that commit records it, and dver reads only local DVC caches",
             fix="dvc fetch --all-commits",
         )
 
     def _caches(self) -> Iterator[str]:
-        """The directories of DVC's caches here: that of its settings, and the usual one."""
+        """The local DVC caches: the configured one and the default."""
         for above in dict.fromkeys((*(os.fsdecode(os.path.dirname(path)) for path in self.locks), "")):
             while True:
                 folder = os.path.join(self.top, above, _FOLDER)
@@ -128,7 +128,7 @@ def _cache_folders(folder: str) -> Iterator[str]:
 
 
 def _stages(lock: Any) -> dict[str, Any]:
-    """The stages of a `dvc.lock`; before `schema: '2.0'` they were all that is in it."""
+    """The stages of a `dvc.lock`. Before `schema: '2.0'`, they were the whole file."""
     found = lock.get("stages") if isinstance(lock, dict) and "schema" in lock else lock
     return found if isinstance(found, dict) else {}
 
@@ -147,6 +147,6 @@ def _is_hash(text: str) -> bool:
 
 
 def _digests(content: bytes) -> set[str]:
-    """MD5 as DVC 3 computes it, and as DVC 2 did, with the line ends of Unix."""
+    """The MD5 of DVC 3, and that of DVC 2, which converts line endings to Unix."""
     lines = content.replace(b"\r\n", b"\n")
     return {hashlib.md5(one, usedforsecurity=False).hexdigest() for one in (content, lines)}

@@ -1,4 +1,4 @@
-"""Parameters and metrics: which files have them on each side, and the values in them."""
+"""Parameters and metrics: which files contain them on each side, and their values."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class ValueTable:
 
 @dataclass(slots=True)
 class WantedValues:
-    """What is to be read on one side: keys by place; None for all that is in the file."""
+    """The values to read on a side: keys by path, or None for whole files."""
 
     keys: dict[str, set[str] | None] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
-    """Places at which there need not be a file."""
+    """Paths that may be missing."""
     parse: Callable[[bytes, str], dict[str, Any]] = parse_values
 
-    def add(self, place: str, keys: Iterable[str] = ()) -> None:
-        """Want the values at `keys`, or all of them."""
-        more, known = set(keys), self.keys.get(place, set())
-        self.keys[place] = known | more if more and known is not None else None
+    def add(self, path: str, keys: Iterable[str] = ()) -> None:
+        """Add the values at `keys`, or the whole file."""
+        more, known = set(keys), self.keys.get(path, set())
+        self.keys[path] = known | more if more and known is not None else None
 
 
 WantedOf = Callable[[Side, list[ReadProblem]], WantedValues]
@@ -67,8 +67,8 @@ def read_table(
 
 
 def params_of(side: Side, problems: list[ReadProblem], *, only_stages: bool = False) -> WantedValues:
-    """The parameters that stages name, and besides, unless `only_stages`, the files at the top of a `dver.yaml` and
-    the `params.yaml` beside it."""
+    """The parameters of stages and, unless `only_stages`, of the files at the top level of each `dver.yaml` and of each
+    `params.yaml` beside it."""
 
     def add_of(folder: str, file: PipelineFile) -> None:
         for stage in _stages(folder, file):
@@ -76,8 +76,8 @@ def params_of(side: Side, problems: list[ReadProblem], *, only_stages: bool = Fa
                 wanted.add(worktree_path(folder, one.file, one.mark), one.keys)
         if not only_stages:
             for path in file.params:
-                wanted.add(_place(folder, path))
-            beside = _place(folder, PARAMS_FILE)
+                wanted.add(_top_path(folder, path))
+            beside = _top_path(folder, PARAMS_FILE)
             if beside not in wanted.keys:
                 wanted.optional.add(beside)
             wanted.add(beside)
@@ -88,7 +88,7 @@ def params_of(side: Side, problems: list[ReadProblem], *, only_stages: bool = Fa
 
 
 def metrics_of(side: Side, problems: list[ReadProblem]) -> WantedValues:
-    """The metrics that stages make, and those at the top of a `dver.yaml`."""
+    """The metrics of stages and of the top level of each `dver.yaml`."""
 
     def add_of(folder: str, file: PipelineFile) -> None:
         for stage in _stages(folder, file):
@@ -96,7 +96,7 @@ def metrics_of(side: Side, problems: list[ReadProblem]) -> WantedValues:
                 if out.role is OutputRole.METRICS:
                     wanted.add(worktree_path(folder, out.path, out.mark))
         for path in file.metrics:
-            wanted.add(_place(folder, path))
+            wanted.add(_top_path(folder, path))
 
     wanted = WantedValues(parse=parse_metrics)
     _each_file(side, problems, add_of)
@@ -104,32 +104,32 @@ def metrics_of(side: Side, problems: list[ReadProblem]) -> WantedValues:
 
 
 def _narrowed(repo: Repository, wanted: WantedValues, targets: Sequence[str], cwd: Path) -> WantedValues:
-    """Of what is wanted only what `targets` mean: files, whole, and what is wanted below a folder. A file that nothing
-    names is wanted, too. All of it where there are no targets. Raises UsageError."""
+    """The wanted values within `targets`: whole files, and wanted files in directories. Other files can be targets,
+    too. Without targets, all of them. Raises UsageError."""
     if not targets:
         return wanted
     narrowed = WantedValues(parse=wanted.parse)
     for text in targets:
-        place = os.fsdecode(data_path(repo, text, cwd))
-        inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(place)) and one != place]
-        for one in inside or [place]:
+        path = os.fsdecode(data_path(repo, text, cwd))
+        inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(path)) and one != path]
+        for one in inside or [path]:
             narrowed.add(one)
     narrowed.optional |= wanted.optional - {os.fsdecode(data_path(repo, text, cwd)) for text in targets}
     return narrowed
 
 
 def _values(repo: Repository, side: Side, wanted: WantedValues, problems: list[ReadProblem]) -> SideValues:
-    """The values that are wanted. What cannot be read is one of the `problems`."""
+    """The values of one side. Files that cannot be read are added to the `problems`."""
     found: dict[str, Mapping[str, Any]] = {}
-    for place, keys in wanted.keys.items():
-        shown = repo.layout.shown(os.fsencode(place))
+    for path, keys in wanted.keys.items():
+        shown = repo.layout.shown(os.fsencode(path))
         try:
-            for file in _each(side, place):
+            for file in _each(side, path):
                 name = repo.layout.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
                 found[name] = flat(values if keys is None else dict(select_keys(values, sorted(keys))))
         except FileMissingError as error:
-            if place not in wanted.optional:
+            if path not in wanted.optional:
                 problems.append(ReadProblem(side.name, shown, error))
         except DverError as error:
             problems.append(ReadProblem(side.name, shown, error))
@@ -153,17 +153,17 @@ def _each_file(side: Side, problems: list[ReadProblem], look: Callable[[str, Pip
 
 
 def _stages(folder: str, file: PipelineFile) -> Iterator[Stage]:
-    """The stages of a file, without paths outside of the repository."""
+    """The stages of a file without paths outside of the repository."""
     return (without_outside_paths(Address(folder, name), stage) for name, stage in file.stages.items())
 
 
-def _place(folder: str, path: str) -> str:
-    place = os.path.normpath(os.path.join(folder, path))
-    if place.startswith("../"):
+def _top_path(folder: str, path: str) -> str:
+    found = os.path.normpath(os.path.join(folder, path))
+    if found.startswith("../"):
         raise UsageError(f"{path!r} in {os.path.join(folder, FILE_NAME)!r} is outside of the repository")
-    return place
+    return found
 
 
-def _each(side: Side, place: str) -> Sequence[str]:
-    below = side.below(place)
-    return [place] if below is None else below
+def _each(side: Side, path: str) -> Sequence[str]:
+    below = side.below(path)
+    return [path] if below is None else below

@@ -1,4 +1,4 @@
-"""Gathering plots: which there are on each side, their data and pictures, and the templates they are drawn with."""
+"""Reads the plots of each side: definitions, data, images and templates."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FOLDER: Final = "plots"
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _Key = tuple[str, int]
-"""The name of a plot, and which of those of this name it is."""
+"""The name of a plot, and its number among plots of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedPlots:
-    """All plots, and what could not be read for them."""
+    """All plots, and files that could not be read."""
 
     plots: tuple[RenderedPlot, ...]
     problems: tuple[ReadProblem, ...]
@@ -39,16 +39,16 @@ class ComparedPlots:
 
 @dataclass(slots=True)
 class PlotReader:
-    """Gathers the plots of some sides."""
+    """Reads plots from several sides."""
 
     repo: Repository
     cwd: Path
     style: PlotStyle
-    """What the user wants otherwise than `dver.yaml` has it."""
+    """Options that override the style in `dver.yaml`."""
     problems: list[ReadProblem] = field(default_factory=list)
 
     def gather(self, sides: Sequence[Side], targets: Sequence[str]) -> ComparedPlots:
-        """The plots that `targets` mean, all where there are none. Raises UsageError for a path outside."""
+        """The plots that `targets` select, by default all. Raises UsageError for a path outside of the repository."""
         found: dict[_Key, list[tuple[Side, PlotDefinition]]] = {}
         for side in reversed(sides):  # the newest one says how a plot is drawn, and in which order they come
             for key, definition in self._keyed(side, targets):
@@ -60,10 +60,10 @@ class PlotReader:
     def _keyed(self, side: Side, targets: Sequence[str]) -> Iterator[tuple[_Key, PlotDefinition]]:
         seen: dict[str, int] = {}
         wanted = self._wanted(side, targets)
-        by_itself = {one.place for one in wanted}
+        by_itself = {one.path for one in wanted}
         for definition in wanted:
             for one in self._expanded(side, definition):
-                if one.place != definition.place and one.place in by_itself:
+                if one.path != definition.path and one.path in by_itself:
                     continue  # of a directory, but named by itself, too, which says more of it
                 at = seen[one.name] = seen.get(one.name, -1) + 1
                 yield (one.name, at), with_style(one, self.style)
@@ -82,25 +82,25 @@ class PlotReader:
         return [one for text in dict.fromkeys(targets) for one in self._meant(known, text)]
 
     def _meant(self, known: Sequence[PlotDefinition], text: str) -> list[PlotDefinition]:
-        """What a target means: an id, a file, or what is below a folder; a file that nothing names, too."""
-        by_name = [one for one in known if one.place is None and self._shown(one) == text]
+        """The plots of a target: an id, a file, or a directory. Other files can be targets, too."""
+        by_name = [one for one in known if one.path is None and self._shown(one) == text]
         if by_name:
             return by_name
-        place = os.fsdecode(data_path(self.repo, text, self.cwd))
-        below = [one for one in known if one.place and is_at_or_below(os.fsencode(one.place), os.fsencode(place))]
+        path = os.fsdecode(data_path(self.repo, text, self.cwd))
+        below = [one for one in known if one.path and is_at_or_below(os.fsencode(one.path), os.fsencode(path))]
         if below:
             return below
-        around = [one for one in known if one.place and is_at_or_below(os.fsencode(place), os.fsencode(one.place))]
-        return [around[0].at(place) if around else plot_of_file(place)]
+        around = [one for one in known if one.path and is_at_or_below(os.fsencode(path), os.fsencode(one.path))]
+        return [around[0].at(path) if around else plot_of_file(path)]
 
     def _expanded(self, side: Side, definition: PlotDefinition) -> Sequence[PlotDefinition]:
-        """The plots of the files of a directory, or the one of a file."""
-        if definition.place is None:
+        """The plots of the files in a directory, or the plot of a file."""
+        if definition.path is None:
             return [definition]
         try:
-            below = side.below(definition.place)
+            below = side.below(definition.path)
         except DverError as error:
-            self.problems.append(ReadProblem(side.name, definition.place, error))
+            self.problems.append(ReadProblem(side.name, definition.path, error))
             return []
         if below is None:
             return [definition]
@@ -109,8 +109,8 @@ class PlotReader:
     def _plot(self, named: Sequence[tuple[Side, PlotDefinition]]) -> RenderedPlot | None:
         definition = named[-1][1]
         shown = self._shown(definition)
-        if definition.place is not None and is_image(definition.place):
-            return self._pictures([side for side, _ in named], definition.place, shown)
+        if definition.path is not None and is_image(definition.path):
+            return self._pictures([side for side, _ in named], definition.path, shown)
         lines: list[Series] = []
         for side, _ in named:
             found = self._tried(side, shown, self._lines, side, definition)
@@ -120,29 +120,29 @@ class PlotReader:
         template = self._template(definition.style.template or DEFAULT)
         return VegaPlot(shown, fill_template(template, build_chart(definition, lines, shown)))
 
-    def _pictures(self, sides: Sequence[Side], place: str, shown: str) -> ImagePlot | None:
-        contents = [(side.name, self._tried(side, shown, side.read, place)) for side in sides]
-        name = os.path.basename(place)
+    def _pictures(self, sides: Sequence[Side], path: str, shown: str) -> ImagePlot | None:
+        contents = [(side.name, self._tried(side, shown, side.read, path)) for side in sides]
+        name = os.path.basename(path)
         found = tuple(Image(rev, name, content) for rev, content in contents if content is not None)
         return ImagePlot(shown, found) if found else None
 
     def _lines(self, side: Side, definition: PlotDefinition) -> list[Series]:
-        places = dict.fromkeys(one.place for one in (*definition.ys, *definition.xs))
+        paths = dict.fromkeys(one.path for one in (*definition.ys, *definition.xs))
         files: dict[str, Sequence[Row]] = {}
-        for place in places:
-            rows = self._tried(side, place, self._rows, side, definition, place)
+        for path in paths:
+            rows = self._tried(side, path, self._rows, side, definition, path)
             if rows is not None:
-                files[place] = rows
-        if any(one.place not in files for one in definition.xs):
+                files[path] = rows
+        if any(one.path not in files for one in definition.xs):
             return []
         return series_of(definition, side.name, files)
 
-    def _rows(self, side: Side, definition: PlotDefinition, place: str) -> list[Row]:
-        name = self.repo.layout.shown(os.fsencode(place))
-        return parse_points(side.read(place), name, header=definition.style.header)
+    def _rows(self, side: Side, definition: PlotDefinition, path: str) -> list[Row]:
+        name = self.repo.layout.shown(os.fsencode(path))
+        return parse_points(side.read(path), name, header=definition.style.header)
 
     def _template(self, name: str) -> Mapping[str, Any]:
-        """The user's own template of this name, or the one that comes with dver."""
+        """The user's template of this name, or the built-in one."""
         file = name if name.endswith(".json") else f"{name}.json"
         path = self.repo.root / PROJECT_DIR / _FOLDER / file
         if os.path.basename(file) == file and path.is_file():
@@ -150,7 +150,7 @@ class PlotReader:
         return built_in(name)
 
     def _tried(self, side: Side, shown: str, make: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | None:
-        """What `make` makes; None, with one problem more, if it cannot."""
+        """The result of `make`; None, with a problem recorded, if it fails."""
         try:
             return make(*args, **named)
         except DverError as error:
@@ -158,14 +158,14 @@ class PlotReader:
             return None
 
     def _shown(self, definition: PlotDefinition) -> str:
-        if definition.place is not None:
-            return self.repo.layout.shown(os.fsencode(definition.place))
+        if definition.path is not None:
+            return self.repo.layout.shown(os.fsencode(definition.path))
         prefix = os.fsdecode(self.repo.layout.prefix)
         return definition.name.removeprefix(prefix + "/") if prefix else definition.name
 
 
 def only_chart(plots: ComparedPlots) -> VegaPlot:
-    """The one chart that there is. Raises UsageError where there are none or several."""
+    """The single chart. Raises UsageError if there is none or more than one."""
     charts = [one for one in plots.plots if isinstance(one, VegaPlot)]
     if len(charts) != 1:
         raise UsageError(f"expected one plot, found {len(charts)}", fix="name one of them")

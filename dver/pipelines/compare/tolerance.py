@@ -1,4 +1,4 @@
-"""Comparing the metrics of two runs of one stage."""
+"""Compares the metrics of two runs of a stage within a tolerance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dver.pipelines.definition.param_files import flatten, parse_metrics
 
 @dataclass(frozen=True, slots=True)
 class MetricDifference:
-    """A metric that differs by more than it may; None where one run has none."""
+    """A metric that differs by more than the tolerance; None if a run does not have it."""
 
     key: str
     old: Any
@@ -20,14 +20,14 @@ class MetricDifference:
 
 
 def read_metrics(content: bytes, name: str) -> dict[str, Any]:
-    """The metrics in a file, by dotted key. Raises PipelineError."""
+    """The metrics in a file by dotted key. Raises PipelineError."""
     return dict(flatten(parse_metrics(content, name)))
 
 
 def exceeding(
     old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float | Mapping[str, float]
 ) -> tuple[MetricDifference, ...]:
-    """The metrics that differ by more than the tolerance: of each, or by key, where others may not differ at all."""
+    """The metrics that differ by more than the tolerance: one number for all metrics, or by key with 0 for others."""
     found = []
     for key in sorted(old.keys() | new.keys()):
         allowed = tolerance.get(key, 0.0) if isinstance(tolerance, Mapping) else tolerance

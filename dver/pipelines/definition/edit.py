@@ -163,7 +163,7 @@ def _without_flow(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
 
 
 def _without_lines(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
-    """Removes the lines of an entry, and one of two empty lines around them."""
+    """Removes the lines of an entry, and one of two empty lines around it."""
     first, last = _lines_of(file, entry)
     blank = [not line.strip() for line in file.lines]
     if first > 0 and blank[first - 1] and blank[min(last + 1, len(blank) - 1)]:

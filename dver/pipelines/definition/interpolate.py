@@ -1,8 +1,8 @@
-"""`${…}` in `dver.yaml`: variables put in their place.
+"""Substitutes `${…}` in `dver.yaml` with the values of variables.
 
-`${a.b[0]}` looks up a key, then a key, then a number in a list; one below zero counts from its end. A text that is
-nothing but one `${…}` becomes the value itself, with its type. Inside of other text lists and mappings cannot stand,
-except in a command, where a mapping becomes options (`--lr 0.1 --layers 64 32 --verbose`). `\\${` is `${` itself.
+`${a.b[0]}` selects a key, a key of that, and an element of a list; negative numbers count from the end. A text that
+consists of one `${…}` becomes the value, with its type. Lists and mappings cannot be inserted into other text, except
+in a command, where a mapping becomes options (`--lr 0.1 --layers 64 32 --verbose`). `\\${` is a literal `${`.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _ESCAPED: Final = re.compile(r"\\\$\{")
 
 Variables = Mapping[str, Any]
-"""What names stand for: text, numbers, lists and mappings."""
+"""The values of variables: text, numbers, lists and mappings."""
 
 
 MAX_TEXT: Final = 16 << 20
-"""Characters that the variables in one text may come to."""
+"""The maximum number of characters that variables can add to one text."""
 
 
 @dataclass(frozen=True, slots=True)
 class OptionStyle:
-    """How a mapping becomes options of a command."""
+    """The format of a mapping as options of a command."""
 
     negated: bool = False
-    """Is false an option, `--no-name`? Otherwise it is left out."""
+    """True to write false as `--no-name`; otherwise it is omitted."""
     repeated: bool = False
-    """Is a list `--name 1 --name 2`, instead of `--name 1 2`?"""
+    """True to write a list as `--name 1 --name 2` instead of `--name 1 2`."""
 
 
 def has_expression(text: object) -> bool:
-    """Is there a `${…}` in it?"""
+    """True if the text contains `${…}`."""
     return isinstance(text, str) and _EXPRESSION.search(text) is not None
 
 
 def substitute(node: Node, variables: Variables, *, command: OptionStyle | None = None, whole: bool = False) -> Node:
-    """`node` with each `${…}` in its texts replaced. Raises PipelineError where one cannot be.
+    """`node` with every `${…}` replaced. Raises PipelineError for an unknown variable.
 
-    `command` says that it is a command, in which a mapping becomes options, and how; `whole` that lists and mappings
-    may take the place of a text that is one `${…}` and nothing else.
+    In a `command`, a mapping becomes options in this style. With `whole`, a text that consists of one `${…}` can become
+    a list or a mapping.
     """
     value = node.value
     if isinstance(value, str):
@@ -64,7 +64,7 @@ def substitute(node: Node, variables: Variables, *, command: OptionStyle | None 
 
 
 def variable_value(expression: str, variables: Variables, mark: Mark) -> Any:
-    """The value of the variable that `expression` names. Raises PipelineError where there is none."""
+    """The value of the variable `expression`. Raises PipelineError if it is not defined."""
     if not _PATH.fullmatch(expression):
         raise error_at(mark, f"${{{expression}}} is not a variable", fix="use a name such as ${model.layers[0]}")
     found: Any = variables
@@ -74,14 +74,14 @@ def variable_value(expression: str, variables: Variables, mark: Mark) -> Any:
 
 
 def as_text(value: object) -> str:
-    """A value as it stands in other text."""
+    """A value as part of a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def as_node(value: Any, mark: Mark) -> Node:
-    """A value of a variable, as if it stood at `mark`."""
+    """The value of a variable as a node at `mark`."""
     if isinstance(value, Mapping):
         return Node({str(key): as_node(one, mark) for key, one in value.items()}, mark)
     if _is_list(value):

@@ -1,4 +1,4 @@
-"""Reading a `dver.yaml`: variables are put in their places, foreach and matrix become stages."""
+"""Reads a `dver.yaml`: substitutes variables and expands foreach and matrix into stages."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from dver.pipelines.definition.yaml_tree import Node, error_at, parse_yaml
 
 _TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
 _NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
-"""What names of stages have not: `@` and `:` are parts of addresses."""
+"""Names that a stage cannot have: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
 _MATRIX_JOINT: Final = "-"
 _STYLE: Final = OptionStyle()
 MAX_STAGES: Final = 100_000
-"""Stages of one file, those of foreach and matrix included."""
+"""The maximum number of stages per file, including those of foreach and matrix."""
 MAX_TEXT: Final = 64 << 20
-"""Characters that they may come to, once all variables are in place: as many as a lock file may have."""
+"""The maximum number of characters of all stages after substitution, as in a lock file."""
 
 
 def load_pipeline_file(
     content: bytes, read: ReadFile, *, name: str = FILE_NAME, style: OptionStyle = _STYLE
 ) -> PipelineFile:
-    """What the file `name` with this `content` says; `read` gives the files that it names, `style` says how mappings
-    become options. Raises PipelineError."""
+    """Read the file `name` with this `content`. `read` returns the files that it refers to; `style` formats mappings as
+    options. Raises PipelineError."""
     root = parse_yaml(content, name)
     found = mapping(root, name, _TOP_KEYS)
     known = variables.file_variables(found.get("vars"), read)
@@ -66,12 +66,12 @@ def load_pipeline_file(
 
 @dataclass(slots=True)
 class _TextLimit:
-    """Memory for the stages of a file: variables may make far more of a few lines than the file has."""
+    """Limits the memory for the stages of a file, which variables can expand to far more than the file."""
 
     left: int = MAX_TEXT
 
     def take(self, name: str, values: Mapping[str, Node], node: Node) -> None:
-        """Account for one stage. Raises PipelineError if there is no room."""
+        """Count one stage. Raises PipelineError if the limit is exceeded."""
         self.left -= len(name)
         waiting: list[Node] = list(values.values())
         while waiting and self.left >= 0:
@@ -89,7 +89,7 @@ class _TextLimit:
 
 @dataclass(frozen=True, slots=True)
 class _Loader:
-    """Reads the stages of one file."""
+    """Expands the stages of one file."""
 
     known: Mapping[str, Any]
     read: ReadFile
@@ -97,8 +97,8 @@ class _Loader:
     room: _TextLimit = field(default_factory=_TextLimit)
 
     def stages(self, name: str, node: Node, most: int) -> Iterator[Stage]:
-        """The stages that one entry of `stages` makes: one, or as many as its foreach or matrix has members. Raises
-        PipelineError for more than `most`, before any is made."""
+        """The stages of one entry of `stages`: one, or the members of its foreach or matrix. Raises PipelineError for
+        more than `most` members before it creates any."""
         found = mapping(node, f"stage {name!r}")
         if "foreach" in found or "do" in found:
             yield from self.foreach(name, node, most)
@@ -109,7 +109,7 @@ class _Loader:
             yield self.one(name, node, self.known)
 
     def one(self, name: str, node: Node, known: Mapping[str, Any], group: str | None = None) -> Stage:
-        """One stage; `known` are the variables of its own place."""
+        """One stage. `known` are the variables in its scope."""
         found = mapping(node, f"stage {name!r}", STAGE_KEYS, removed=REMOVED_KEYS)
         if "vars" in found:
             known = variables.stage_variables(known, found["vars"], self.wdir(found, known), self.read)
@@ -125,7 +125,7 @@ class _Loader:
         return read_wdir({key: substitute(one, known) for key, one in found.items() if key == "wdir"}, StagePaths())
 
     def foreach(self, name: str, node: Node, most: int) -> Iterator[Stage]:
-        """A stage for each element of a list, as `item`, or of a mapping, as `key` and `item`."""
+        """A stage per element of a list, as `item`, or of a mapping, as `key` and `item`."""
         found = mapping(node, f"stage {name!r}", ("foreach", "do"))
         for key in ("foreach", "do"):
             if key not in found:
@@ -136,7 +136,7 @@ class _Loader:
             yield self.one(f"{name}{_GROUP_JOINT}{key}", found["do"], {**self.known, **known}, name)
 
     def matrix(self, name: str, node: Node, most: int) -> Iterator[Stage]:
-        """A stage for each combination of the values of all axes, as `item.AXIS`."""
+        """A stage per combination of the values of all axes, as `item.AXIS`."""
         found = mapping(node, f"stage {name!r}", ("matrix", *STAGE_KEYS), removed=REMOVED_KEYS)
         axes = mapping(found["matrix"], "`matrix`")
         values = {axis: self.axis(axis, one) for axis, one in axes.items()}
@@ -148,8 +148,8 @@ class _Loader:
             yield self.one(f"{name}{_GROUP_JOINT}{key}", template, {**self.known, "item": item, "key": key}, name)
 
     def axis(self, name: str, node: Node) -> dict[str, Any]:
-        """The values of an axis by the names that they have in stages: their own, or where they are compound
-        that of the axis with a number. Of a mapping, its keys are the values."""
+        """The values of an axis by the names that they have in stage names: their own, or for compound values that of
+        the axis with a number. The values of a mapping are its keys."""
         over = substitute(node, self.known, whole=True)
         if isinstance(over.value, Mapping):
             return {key: key for key in over.value}
@@ -173,7 +173,7 @@ def _refuse_many(name: str, node: Node, number: int, most: int) -> None:
 
 
 def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The members of a foreach, which was written as `node`: their keys, and the variables that each brings."""
+    """The members of a foreach, written as `node`: their keys, and the variables of each."""
     if isinstance(over.value, Mapping):
         for key, one in over.value.items():
             yield key, {"key": key, "item": one.plain()}
@@ -190,17 +190,17 @@ def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _written(node: Node, position: int) -> Node:
-    """What stands in the file for the element of a list at `position`: it, or a variable for all of them."""
+    """The element at `position` as it is written in the file, or the variable that stands for all elements."""
     return node.value[position] if isinstance(node.value, tuple) else node
 
 
 def _name_of(one: Node, written: Node) -> str:
-    """The name that a value gives to a stage. DVC calls `true` by Python's name where it comes from a variable."""
+    """The name that a value gives to a stage. Like DVC, `true` from a variable becomes `True`."""
     return as_text(one.value) if one is written else str(one.value)
 
 
 def _once(key: str, one: Node, named: dict[str, Any], what: str, where: str = "") -> None:
-    """Name a value; the same twice is one."""
+    """Add a value under its key. Raises PipelineError if the key has another value."""
     value = one.plain()
     if named.setdefault(key, value) != value:
         raise error_at(one.mark, f"{what}: duplicate key {key!r}{where} for {named[key]!r} and {value!r}")

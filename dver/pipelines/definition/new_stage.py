@@ -1,4 +1,4 @@
-"""What is said of a new stage on a command line, as `dver.yaml` has it."""
+"""A stage from the options of `dver stage add`, converted to its definition in `dver.yaml`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RESOURCES = ("cpus", "gpus", "memory")
 
 @dataclass(frozen=True, slots=True)
 class NewOutput:
-    """An output of a stage that is to be."""
+    """An output of a new stage."""
 
     path: str
     role: OutputRole = OutputRole.OUT
@@ -24,14 +24,14 @@ class NewOutput:
 
 @dataclass(frozen=True, slots=True)
 class NewStage:
-    """A stage that is to be. Paths are relative to `wdir`, and that to the folder of the `dver.yaml`."""
+    """A new stage. Paths are relative to `wdir`, which is relative to the directory of `dver.yaml`."""
 
     name: str
     cmd: str
     wdir: str | None = None
     deps: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
-    """`KEY,KEY` of params.yaml, or `FILE:KEY,KEY`, or `FILE:` for all of a file."""
+    """`KEY,KEY` of params.yaml, `FILE:KEY,KEY`, or `FILE:` for a whole file."""
     outs: tuple[NewOutput, ...] = ()
     env: tuple[str, ...] = ()
     """`NAME`, or `NAME=value`."""
@@ -43,7 +43,7 @@ class NewStage:
     desc: str | None = None
 
     def definition(self) -> dict[str, Any]:
-        """What `dver.yaml` is to say of it. Raises UsageError for what cannot be understood."""
+        """The definition for `dver.yaml`. Raises UsageError for invalid parameters or resources."""
         said: dict[str, Any] = {
             "desc": self.desc,
             "cmd": self.cmd,
@@ -61,7 +61,7 @@ class NewStage:
 
 
 def _params(texts: Sequence[str]) -> list[Any]:
-    """The list under `params`: keys of params.yaml first, then the files with theirs."""
+    """The list under `params`: keys of params.yaml first, then other files with their keys."""
     files: dict[str, dict[str, None]] = {}
     whole: set[str] = set()
     for text in texts:

@@ -1,4 +1,4 @@
-"""Files of parameters: YAML, TOML, JSON and Python, read as one mapping of values that JSON could say."""
+"""Reads parameter and metrics files: YAML, TOML, JSON and Python, as a mapping of JSON values."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class NoValue(Enum):
 
 ABSENT: Final = NoValue.ABSENT
 _CONSTANTS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
-"""In JSON as Python writes it. There is one NaN everywhere: another one would differ from it."""
+"""JSON as Python writes it. All files share one NaN, which equals itself."""
 
 
 def parse_values(content: bytes, name: str) -> dict[str, Any]:
-    """The values in the file `name`, whose suffix says what it is: `.json`, `.toml`, `.py`, and YAML otherwise.
+    """The values of the file `name` by its suffix: `.json`, `.toml`, `.py`, and otherwise YAML.
 
-    Dates become text. Of Python, assignments of literals count: those of the module, and by class those of its body and
-    of `self` in its `__init__`. Nothing is executed. Raises PipelineError.
+    Dates become text. Python files are not executed: their values are assignments of literals in the module, in the
+    bodies of classes, and to `self` in `__init__`. Raises PipelineError.
     """
     values = _parse(content, name)
     if not isinstance(values, dict):
@@ -44,7 +44,7 @@ def parse_values(content: bytes, name: str) -> dict[str, Any]:
 
 
 def parse_metrics(content: bytes, name: str) -> dict[str, Any]:
-    """The same of a file of metrics, which may be one bare number: then the metric is called like the file."""
+    """The values of a metrics file. A file with a single number is a metric named after the file."""
     values = _parse(content, name)
     if isinstance(values, (int, float)) and not isinstance(values, bool):
         return {posixpath.splitext(posixpath.basename(name))[0]: values}
@@ -64,7 +64,7 @@ def _parse(content: bytes, name: str) -> Any:
 
 
 def value_at(values: Mapping[str, Any], key: str) -> Any:
-    """The value at the dotted `key`; raises KeyError. A key that has dots itself is found, too."""
+    """The value at the dotted `key`, which may contain keys with dots. Raises KeyError."""
     found = _lookup(values, key.split("."))
     if found is ABSENT:
         raise KeyError(key)
@@ -88,7 +88,7 @@ def _lookup(values: Any, parts: list[str]) -> Any:
 
 
 def select_keys(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """The values at the dotted `keys`, which may be patterns, by their keys; of what is not there, nothing."""
+    """The values at the dotted `keys`, which can be patterns. Omits missing keys."""
     for key in keys:
         try:
             yield key, value_at(values, key)
@@ -97,14 +97,14 @@ def select_keys(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tupl
 
 
 def is_selected(key: str, found: Iterable[str]) -> bool:
-    """Has what `select_keys` found a value for `key`?"""
+    """True if `found`, the keys that `select_keys` returned, include `key` or match it."""
     from fnmatch import fnmatchcase
 
     return any(one == key or (is_pattern(key) and fnmatchcase(one, key)) for one in found)
 
 
 def match_keys(values: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, Any]]:
-    """The values whose dotted keys match `pattern`, part by part, by these keys; in the order of the file."""
+    """The values whose dotted keys match `pattern` part by part, in the order of the file."""
     yield from _matching(values, pattern.split("."), "")
 
 
@@ -121,9 +121,9 @@ def _matching(values: Any, parts: list[str], above: str) -> Iterator[tuple[str, 
 
 
 def flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping, by its dotted key. An empty mapping is a value.
+    """All values that are not mappings, by dotted key. An empty mapping is a value.
 
-    Where two have one dotted key, parts of it that have dots themselves are in quotes: `a.b` and `"a.b"`.
+    If two values have the same dotted key, parts with dots are quoted: `a.b` and `"a.b"`.
     """
     found = list(_flat(values, ()))
     times = Counter(".".join(path) for path, _ in found)
@@ -222,7 +222,7 @@ def _name_of(target: ast.expr) -> str | None:
 
 
 class _NotPlainError(Exception):
-    """A literal that JSON cannot say."""
+    """A literal without a JSON equivalent."""
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""From YAML whose variables are in their places to stages: every key and type is checked (docs/format/dver-yaml.md)."""
+"""Builds stages from YAML with variables substituted, and checks every key and type (docs/format/dver-yaml.md)."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ STAGE_KEYS: Final = (
 REMOVED_KEYS: Final = {
     "live": "list its files instead: `metrics: [DIR/metrics.json: {cache: false}]` and `plots: [DIR/plots]`",
 }
-"""Keys of stages that older versions of DVC had, and what to write instead."""
+"""Keys of stages in older versions of DVC, and their replacements."""
 _OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
 _PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
 _RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
 
 
 def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
-    """The stage that `node` defines. Raises PipelineError with the place of the mistake."""
+    """The stage that `node` defines. Raises PipelineError with the position of the mistake."""
     found = mapping(node, f"stage {name!r}", STAGE_KEYS)
     if "cmd" not in found:
         raise error_at(node.mark, f"stage {name!r} has no `cmd`", fix="add a command: `cmd: python train.py`")
@@ -95,20 +95,20 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
 
 
 def read_wdir(found: Mapping[str, Node], paths: StagePaths) -> str:
-    """Where a stage runs, relative to the folder of the file."""
+    """The working directory of a stage, relative to the directory of the file."""
     node = found.get("wdir")
     return "." if node is None else paths.read(text(node, "`wdir`"), node.mark, "`wdir`") or "."
 
 
 def read_top_files(node: Node | None, what: str) -> tuple[str, ...]:
-    """The list of files at the top, under `params` or `metrics`; those that are not in the project are left out."""
+    """The files under `params` or `metrics` at the top level. Skips files outside of the project."""
     paths = StagePaths()
     found = (paths.read(text(one, what), one.mark, what) for one in list_items(node, what))
     return tuple(one for one in found if one is not None)
 
 
 def read_top_plots(node: Node | None) -> tuple[TopPlot, ...]:
-    """What is under `plots` at the top: files, or ids with how they are drawn."""
+    """The plots at the top level: files, or ids with their styles."""
     if node is not None and isinstance(node.value, Mapping):  # an older form: one mapping instead of a list of them
         return tuple(_top_plots(node))
     return tuple(plot for one in list_items(node, "`plots`") for plot in _top_plots(one))
@@ -153,7 +153,7 @@ def _modified(node: Node | None, paths: StagePaths, deps: Sequence[Dependency]) 
 
 
 def _params(node: Node | None, paths: StagePaths) -> Iterator[ParamsDependency]:
-    """What is asked of each file, however often it is named. All of a file is more than some keys."""
+    """The parameters of each file, listed once. A whole file includes all of its keys."""
     asked: dict[str, dict[str, None]] = {}
     whole: set[str] = set()
     marks: dict[str, Mark] = {}

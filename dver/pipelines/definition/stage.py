@@ -1,6 +1,6 @@
-"""What a stage is: the definitions that `dver.yaml` comes down to, with all variables in their places.
+"""The parts of a pipeline file with variables substituted: stages, dependencies, outputs and plots.
 
-Paths are text, relative to the folder of the `dver.yaml`, with `/` and without `.` and needless `..`.
+Paths are text, relative to the directory of the `dver.yaml`, normalized, with `/`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dver.core.errors import PipelineError
 from dver.pipelines.definition.yaml_tree import Mark
 
 PARAMS_FILE: Final = "params.yaml"
-"""Where parameters and variables are looked for unless another file is named."""
+"""The default file of parameters and variables."""
 
 
 def is_pattern(text: str) -> bool:
@@ -23,7 +23,7 @@ def is_pattern(text: str) -> bool:
 
 
 class OutputRole(Enum):
-    """What an output is for."""
+    """The list that an output belongs to."""
 
     OUT = "outs"
     METRICS = "metrics"
@@ -32,30 +32,33 @@ class OutputRole(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlotStyle:
-    """How a plot is drawn: which columns, under which names. What is None is up to the reader."""
+    """The columns and labels of a plot. None leaves the choice to the reader of the file."""
 
     x: str | Mapping[str, str | tuple[str, ...]] | None = None
-    """A column, or some for each file."""
+    """One column, or columns by file."""
     y: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     x_label: str | None = None
     y_label: str | None = None
     title: str | None = None
     template: str | None = None
     header: bool = True
-    """Does the first line of a CSV or TSV name its columns?"""
+    """True if the first line of a CSV or TSV file names the columns."""
+
+
+DEFAULT_STYLE: Final = PlotStyle()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file or directory that a stage makes."""
+    """A file or directory that a stage produces."""
 
     path: str
     role: OutputRole
     mark: Mark
     cache: bool = True
-    """Does dver store it? Otherwise it is left to Git."""
+    """True if dver stores the output; otherwise Git tracks it."""
     persist: bool = False
-    """Is it kept for the next run, instead of being removed before?"""
+    """True if the next run keeps the output instead of removing it first."""
     push: bool = True
     remote: str | None = None
     desc: str | None = None
@@ -72,7 +75,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class ParamsDependency:
-    """Parameters that a stage reads from a file: those at `keys` (`train.lr`), or without any all of them."""
+    """The parameters that a stage reads from a file: the given `keys` (`train.lr`), or all of them."""
 
     file: str
     keys: tuple[str, ...]
@@ -81,7 +84,7 @@ class ParamsDependency:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a stage takes of the machine while it runs; 0 where nothing is said. `memory` is in bytes."""
+    """The resources that a stage reserves while it runs; 0 if unspecified. `memory` is in bytes."""
 
     cpus: float = 0
     gpus: float = 0
@@ -93,51 +96,51 @@ NO_RESOURCES: Final = Resources()
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One command with all that it reads and makes."""
+    """A command with its dependencies and outputs."""
 
     name: str
     cmd: str | tuple[str, ...]
     mark: Mark
     wdir: str = "."
-    """Where the command runs."""
+    """The working directory of the command."""
     deps: tuple[Dependency, ...] = ()
     params: tuple[ParamsDependency, ...] = ()
     modifies: tuple[str, ...] = ()
-    """The paths of dependencies that the command itself changes: they are recorded as they are after the run."""
+    """Dependencies that the command changes; they are recorded as they are after the run."""
     outs: tuple[Output, ...] = ()
     env: Mapping[str, str | None] = field(default_factory=dict)
-    """Environment variables that count as dependencies: the value to be set, or None for the one that is set."""
+    """Environment variables that count as dependencies: the value to set, or None to inherit it."""
     resources: Resources = NO_RESOURCES
     retry: int = 0
-    """How often a command that failed is run again."""
+    """The number of retries of a failed command."""
     timeout: float | None = None
-    """Seconds that one attempt may take."""
+    """The time limit of one attempt, in seconds."""
     frozen: bool = False
     always_changed: bool = False
     deterministic: bool = True
     tolerance: float | Mapping[str, float] = 0.0
-    """By how much a metric may differ when the stage is run again: of each, or by its key."""
+    """The difference that a metric may have in another run: of all metrics, or by key."""
     desc: str | None = None
     meta: Any = None
     group: str | None = None
-    """The name in `dver.yaml` of the foreach or matrix that made it."""
+    """The name of the foreach or matrix that the stage belongs to."""
     refused: PipelineError | None = None
-    """Why it cannot be run, though all other stages can: a path that is not in the project."""
+    """The reason why the stage cannot run, although others can: a path outside of the project."""
 
     @property
     def compares_nothing(self) -> bool:
-        """Has it neither inputs nor outputs that could tell whether it is up to date?"""
+        """True if the stage has no dependencies and no outputs to compare."""
         return not (self.deps or self.params or self.env or self.outs)
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands, one after the other."""
+        """The commands in order."""
         return (self.cmd,) if isinstance(self.cmd, str) else self.cmd
 
 
 @dataclass(frozen=True, slots=True)
 class TopPlot:
-    """A plot from the list `plots` at the top of a file: of a file or directory, or an id with its sources in `y`."""
+    """A plot at the top level of a file: of a file or directory, or an id with its sources in `y`."""
 
     name: str
     plot: PlotStyle
@@ -146,10 +149,10 @@ class TopPlot:
 
 @dataclass(frozen=True, slots=True)
 class PipelineFile:
-    """What one `dver.yaml` says."""
+    """The content of a `dver.yaml`."""
 
     stages: Mapping[str, Stage] = field(default_factory=dict)
     params: tuple[str, ...] = ()
-    """Files of parameters that `dver params diff` shows besides those of stages."""
+    """Parameter files besides those of stages, for `dver params`."""
     metrics: tuple[str, ...] = ()
     plots: tuple[TopPlot, ...] = ()

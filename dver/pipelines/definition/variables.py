@@ -1,4 +1,4 @@
-"""The variables that `${…}` may name: those of params.yaml, of the files and mappings under `vars`."""
+"""The variables for `${…}`: from params.yaml, and from files and mappings under `vars`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dver.pipelines.definition.stage import PARAMS_FILE
 from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 ReadFile = Callable[[str], bytes | None]
-"""The content of a file, by its path relative to the folder of the `dver.yaml`; None if there is none."""
+"""Returns the content of a file by its path relative to the directory of `dver.yaml`; None if it is missing."""
 
 
 def file_variables(listed: Node | None, read: ReadFile) -> dict[str, Any]:
-    """The variables that all stages of a file know: those of params.yaml, if it is there, and of its `vars`."""
+    """The variables of all stages of a file: those of params.yaml, if it exists, and of its `vars`."""
     found: dict[str, Any] = {}
     seen: set[str] = set()
     _add_all(found, seen, listed, ".", read)
@@ -36,7 +36,7 @@ def stage_variables(known: Mapping[str, Any], listed: Node | None, wdir: str, re
 
 
 def merge_variables(into: Mapping[str, Any], more: Mapping[str, Any], mark: Mark, above: str = "") -> dict[str, Any]:
-    """Two sets of variables as one. Raises PipelineError where both give one name a value of its own."""
+    """Merge two sets of variables. Raises PipelineError if a name has two values."""
     found = dict(into)
     for key, value in more.items():
         if key not in found:
@@ -70,7 +70,7 @@ def _add_all(found: dict[str, Any], seen: set[str], listed: Node | None, wdir: s
 
 
 def _load(text: str, mark: Mark, wdir: str, read: ReadFile, seen: set[str]) -> dict[str, Any]:
-    """The values of a file, or of those of its keys that are asked for: `file.yaml:a,b`."""
+    """The values of a file, or of some of its keys: `file.yaml:a,b`."""
     name, _, keys = text.partition(":")
     path = posixpath.normpath(posixpath.join(wdir, name))
     content = read(path)

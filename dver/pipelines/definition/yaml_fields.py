@@ -1,4 +1,4 @@
-"""Taking YAML apart: each function answers a value of one type, or an error that points at the place."""
+"""Converts YAML nodes to typed values. Errors point at the position in the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NONE: Final[Mapping[str, str]] = {}
 def mapping(
     node: Node, what: str, known: Collection[str] | None = None, *, removed: Mapping[str, str] = _NONE
 ) -> Mapping[str, Node]:
-    """The values by their keys, all of which have to be `known`; `removed` says what to write instead of older ones."""
+    """The values of a mapping. Its keys must be `known`; `removed` maps old keys to their replacements."""
     if not isinstance(node.value, Mapping):
         raise error_at(node.mark, f"{what}: expected a mapping, not {node.kind}")
     for key in node.value if known is not None else ():
@@ -42,7 +42,7 @@ def mapping(
 
 
 def list_items(node: Node | None, what: str) -> tuple[Node, ...]:
-    """The elements of a list; none where there is nothing."""
+    """The elements of a list; none if it is missing or empty."""
     if node is None or node.value is None:
         return ()
     if not isinstance(node.value, tuple):
@@ -51,7 +51,7 @@ def list_items(node: Node | None, what: str) -> tuple[Node, ...]:
 
 
 def text(node: Node, what: str) -> str:
-    """A text that is not empty."""
+    """A non-empty text."""
     if not isinstance(node.value, str):
         fix = f'put it in quotes: "{node.value}"' if _is_scalar(node) else None
         raise error_at(node.mark, f"{what}: expected text, not {node.kind}", fix=fix)
@@ -61,20 +61,20 @@ def text(node: Node, what: str) -> str:
 
 
 def scalar_text(node: Node, what: str) -> str:
-    """A text, or a number or truth value as text."""
+    """A text, or a number or boolean as text."""
     if not _is_scalar(node):
         raise error_at(node.mark, f"{what}: expected text, not {node.kind}")
     return ("true" if node.value else "false") if isinstance(node.value, bool) else str(node.value)
 
 
 def optional_text(fields: Mapping[str, Node], key: str) -> str | None:
-    """The text at `key`, if there is one."""
+    """The text at `key`, or None."""
     node = fields.get(key)
     return None if node is None or node.value is None else scalar_text(node, f"`{key}`")
 
 
 def flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
-    """The truth value at `key`."""
+    """The boolean at `key`."""
     node = fields.get(key)
     if node is None:
         return default
@@ -84,7 +84,7 @@ def flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
 
 
 def number(node: Node, what: str) -> float:
-    """A number that is finite and not negative."""
+    """A finite number of at least 0."""
     value = node.value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
         raise error_at(node.mark, f"{what}: expected a number of at least 0, not {_shown(node)}")
@@ -92,14 +92,14 @@ def number(node: Node, what: str) -> float:
 
 
 def whole_number(node: Node, what: str) -> int:
-    """A whole number that is not negative."""
+    """An integer of at least 0."""
     if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 0:
         raise error_at(node.mark, f"{what}: expected an integer of at least 0, not {_shown(node)}")
     return node.value
 
 
 def size(node: Node, what: str) -> int:
-    """Bytes: a number, or text such as `8GB` and `512MiB`."""
+    """A number of bytes, or text such as `8GB` and `512MiB`."""
     if isinstance(node.value, int):
         return whole_number(node, what)
     match = _SIZE.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
@@ -110,7 +110,7 @@ def size(node: Node, what: str) -> int:
 
 
 def duration(node: Node, what: str) -> float:
-    """Seconds: a number, or text such as `90s`, `30m` and `1h30m`; more than none."""
+    """A number of seconds, or text such as `90s`, `30m` and `1h30m`; more than 0."""
     if isinstance(node.value, str):
         match = _DURATION.fullmatch(node.value.strip())
         parts = [float(part or 0) for part in match.groups()] if match else [0.0]
@@ -124,16 +124,16 @@ def duration(node: Node, what: str) -> float:
 
 @dataclass(slots=True)
 class StagePaths:
-    """Reads the paths of a stage, which are written relative to `wdir`, as relative to the folder of the file.
+    """Resolves the paths of a stage, which are relative to `wdir`, against the directory of the file.
 
-    One that is an address or absolute is left out: then the stage is `refused`, and all others can be used.
+    URLs and absolute paths are omitted: the stage is `refused`, and all other stages can be used.
     """
 
     wdir: str = "."
     refused: PipelineError | None = None
 
     def read(self, value: str, mark: Mark, what: str) -> str | None:
-        """The path, or None."""
+        """The resolved path, or None."""
         why, fix = None, ""
         if "://" in value:
             why = f"{value!r} is a URL; stages use only files of the project"

@@ -1,7 +1,7 @@
-"""YAML as a tree that remembers where each value stands, so that an error can point at it.
+"""YAML as a tree with the position of each value, for error messages.
 
-Plain scalars mean what YAML 1.2 says (`no` is text, `1e-3` a number). Merge keys (`<<`) and aliases work. What a
-stranger could make large is counted: an alias costs what it stands for.
+Plain scalars follow YAML 1.2 (`no` is text, `1e-3` a number). Merge keys (`<<`) and aliases work. Limits protect
+against hostile files: an alias counts as its expansion.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_SIZE: Final = 16 << 20
-"""Bytes that a YAML file may have."""
+"""The maximum size of a YAML file in bytes."""
 MAX_NODES: Final = 1_000_000
-"""Values in a file, each alias counted as what it stands for."""
+"""The maximum number of values in a file with all aliases expanded."""
 MAX_DEPTH: Final = 100
 
 _CORE: Final = "tag:yaml.org,2002:"
@@ -31,14 +31,14 @@ _INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _DIGITS: Final = 400
-"""Digits of the longest integer that is read: Python itself gives up at 4,300, and takes long before."""
+"""The maximum number of digits of an integer. Python refuses 4,300, and is slow long before."""
 
 Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a file, counted from one."""
+    """A position in a file, counted from one."""
 
     file: str
     line: int
@@ -50,20 +50,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it stands: a scalar, a list, or a mapping."""
+    """A value with its position: a scalar, a list or a mapping."""
 
     value: Scalar | tuple[Node, ...] | Mapping[str, Node]
     mark: Mark
     keys: Mapping[str, Mark] = field(default_factory=dict)
-    """Where the keys of a mapping stand."""
+    """The positions of the keys of a mapping."""
 
     @property
     def kind(self) -> str:
-        """What it is, in words."""
+        """The type of the value, for messages."""
         return type_name(self.value)
 
     def plain(self) -> Any:
-        """The value as Python's own lists and dictionaries."""
+        """The value as Python lists and dictionaries."""
         if isinstance(self.value, Mapping):
             return {key: one.plain() for key, one in self.value.items()}
         if isinstance(self.value, tuple):
@@ -72,7 +72,7 @@ class Node:
 
 
 def type_name(value: object) -> str:
-    """What a value is, in words."""
+    """The type of a value, for messages."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, (int, float)):
@@ -85,13 +85,13 @@ def type_name(value: object) -> str:
 
 
 def error_at(mark: Mark, why: str, *, fix: str | None = None) -> PipelineError:
-    """An error that points at a place."""
+    """An error with a position."""
     return PipelineError(f"{mark}: {why}", fix=fix)
 
 
 def check_depth(value: object, name: str) -> None:
-    """Raise PipelineError for lists and mappings within each other that are more than MAX_DEPTH, whatever the format of
-    the file `name`: those who walk through them by recursion may rely on it."""
+    """Raise PipelineError if lists and mappings of the file `name` are nested deeper than MAX_DEPTH. Callers may then
+    recurse."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [
@@ -125,7 +125,7 @@ def parse_yaml(content: bytes, name: str) -> Node:
 
 
 def _explained(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> PipelineError:
-    """The error at `mark`, with the mistake that is most likely behind it."""
+    """The error at `mark`, with its most likely cause."""
     line = b"".join(content.split(b"\n")[mark.line - 1 : mark.line])
     if "cannot start any token" in str(error.problem) and line.lstrip(b" ").startswith(b"\t"):
         return error_at(mark, "YAML is indented with spaces, not with tabs", fix="replace the tab")
@@ -148,9 +148,9 @@ class _Reader:
     name: str
     events: Iterator[Any]
     anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
-    """What aliases stand for, and how many values that is."""
+    """The node of each anchor, and the number of values in it."""
     size: int = 0
-    """Values so far."""
+    """The number of values so far."""
 
     def document(self) -> Node:
         import yaml
@@ -187,7 +187,7 @@ class _Reader:
         return found
 
     def until(self, end: type[yaml.Event]) -> Iterator[Any]:
-        """The events up to the one that ends a collection."""
+        """The events before the end of a collection."""
         while not isinstance(event := next(self.events), end):
             yield event
 
@@ -232,7 +232,7 @@ class _Reader:
         return found
 
     def key(self, event: Any) -> tuple[str, bool]:
-        """A key, and whether it stands there plainly."""
+        """A key, and whether it is a plain scalar."""
         import yaml
 
         if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None:
@@ -245,7 +245,7 @@ class _Reader:
 
 
 def _is_plain(event: yaml.ScalarEvent) -> bool:
-    """Is it written without quotes and without a tag?"""
+    """True for a scalar without quotes and tag."""
     return event.tag is None and not event.style
 
 
@@ -261,7 +261,7 @@ def _scalar(event: yaml.ScalarEvent, mark: Mark) -> Scalar:
 
 
 def _resolved(text: str, mark: Mark) -> Scalar:
-    """What a plain scalar means: https://yaml.org/spec/1.2.2/#103-core-schema, with `_` between digits and `0b`."""
+    """The value of a plain scalar: https://yaml.org/spec/1.2.2/#103-core-schema, with `_` between digits and `0b`."""
     if text in _NULLS:
         return None
     if text in _BOOLS:
@@ -282,7 +282,7 @@ def _resolved(text: str, mark: Mark) -> Scalar:
 
 
 def resolves_to_text(text: str) -> bool:
-    """Is a plain scalar `text`, and not a number, a truth value or nothing? Its characters are not looked at."""
+    """True if a plain scalar is `text`, and not a number, a boolean or null. Does not check the characters."""
     return text not in ("<<", "=") and isinstance(
         _resolved(text, Mark("", 1, 1)) if len(text) <= _DIGITS else text, str
     )

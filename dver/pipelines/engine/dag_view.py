@@ -1,4 +1,4 @@
-"""What a drawing of a graph shows: stages or their outputs, those of a foreach or matrix as one."""
+"""Diagrams of the stage graph: stages, or outputs, with foreach and matrix collapsed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """Nodes by their labels, each after those that it depends on, and the pairs of them that are linked."""
+    """Labelled nodes in topological order, and the edges between them."""
 
     labels: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
-    """From what comes before to what comes after, as positions in `labels`."""
+    """Pairs of positions in `labels`: upstream, downstream."""
 
     def below(self) -> list[list[int]]:
-        """What each node leads to."""
+        """The successors of each node."""
         found: list[list[int]] = [[] for _ in self.labels]
         for start, end in self.edges:
             found[start].append(end)
         return found
 
     def above(self) -> list[list[int]]:
-        """What leads to each node."""
+        """The predecessors of each node."""
         found: list[list[int]] = [[] for _ in self.labels]
         for start, end in self.edges:
             found[end].append(start)
@@ -35,8 +35,8 @@ class Diagram:
 
 
 def stage_diagram(graph: Graph, stages: Sequence[Address], *, collapsed: bool = True) -> Diagram:
-    """`stages`, which are in order. With `collapsed`, those that a foreach or matrix makes are one node, unless this
-    would make a circle."""
+    """A diagram of `stages`, which are in order. With `collapsed`, a foreach or matrix is one node, unless that causes
+    a cycle."""
     wanted = set(stages)
     links = {one: [other for other in graph.upstream[one] if other in wanted] for one in stages}
     if collapsed:
@@ -50,26 +50,26 @@ def stage_diagram(graph: Graph, stages: Sequence[Address], *, collapsed: bool = 
 
 
 def output_diagram(graph: Graph, stages: Sequence[Address]) -> Diagram:
-    """What `stages`, which are in order, make, and which of it is made of which."""
+    """A diagram of the outputs of `stages`, which are in order."""
     wanted = set(stages)
-    places = {one: [worktree_path(one.folder, out.path, out.mark) for out in graph.stages[one].outs] for one in stages}
+    paths = {one: [worktree_path(one.folder, out.path, out.mark) for out in graph.stages[one].outs] for one in stages}
     links = {
-        place: [made for other in graph.upstream[one] if other in wanted for made in _read(graph, one, places[other])]
+        path: [made for other in graph.upstream[one] if other in wanted for made in _read(graph, one, paths[other])]
         for one in stages
-        for place in places[one]
+        for path in paths[one]
     }
-    found = _merged(links, {place: place for place in links})
+    found = _merged(links, {path: path for path in links})
     assert found is not None
     return found
 
 
 def _read(graph: Graph, reader: Address, made: Iterable[str]) -> list[str]:
-    """Those of the outputs that are named, or that lie in or around what is named; all if only patterns are."""
+    """The outputs in `made` that the reader depends on; all of them if it depends only on patterns."""
     stage = graph.stages[reader]
     named = [worktree_path(reader.folder, one.path, one.mark) for one in stage.deps]
     named += [worktree_path(reader.folder, one.file, one.mark) for one in stage.params]
-    places = list(made)
-    return [one for one in places if any(_meet(one, other) for other in named)] or places
+    paths = list(made)
+    return [one for one in paths if any(_meet(one, other) for other in named)] or paths
 
 
 def _meet(one: str, other: str) -> bool:
@@ -82,7 +82,7 @@ def _group(graph: Graph, address: Address) -> str:
 
 
 def _merged(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> Diagram | None:
-    """The diagram in which what has one name is one node; None if there is a circle in it."""
+    """The diagram with one node per name; None if it has a cycle."""
     members: dict[str, int] = {}
     above: dict[str, dict[str, None]] = {}
     for one, others in links.items():
@@ -99,7 +99,7 @@ def _merged(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> D
 
 
 def _sorted(above: Mapping[str, Collection[str]]) -> list[str] | None:
-    """The names, each after those above it; None if that cannot be."""
+    """The names in topological order; None for a cycle."""
     left = {name: len(others) for name, others in above.items()}
     below: dict[str, list[str]] = {name: [] for name in above}
     for name, others in above.items():

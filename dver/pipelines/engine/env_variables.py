@@ -1,6 +1,6 @@
-"""Environment variables that count as dependencies. Their values may be secrets, so only digests of them are recorded.
+"""Environment variables as dependencies. Values may be secrets, so only digests are recorded.
 
-Why there are two kinds of digest: docs/decisions/environment-digests.md.
+There are two kinds of digest: docs/decisions/environment-digests.md.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 
 _LENGTH: Final = 16
-"""Bytes of a digest."""
+"""The length of a digest in bytes."""
 _SALT: Final = "environment variable"
 _COST: Final = 1 << 14
-"""Of scrypt with blocks of 1 KiB: 16 MiB of memory and some 35 ms for each guess."""
+"""The cost of scrypt with blocks of 1 KiB: 16 MiB of memory and about 35 ms per guess."""
 
 _ANYWHERE: Final = frozenset(
     ("APIKEY", "CREDENTIAL", "CREDENTIALS", "PASSPHRASE", "PASSWD", "PASSWORD", "SECRET", "SECRETS")
@@ -32,29 +32,29 @@ _ENDINGS: Final = ("APIKEY", "PASSWORD", "SECRET", "TOKEN")
 
 
 def env_values(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a stage that are set: by `dver.yaml`, or in `environ`."""
+    """The variables of a stage that are set, by `dver.yaml` or in `environ`."""
     found = {name: environ.get(name) if value is None else value for name, value in env.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def env_digests(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None]:
-    """A digest by name of each variable of a stage; None for one that is not set."""
+    """The digest of each variable of a stage; None for unset variables."""
     return {name: _digest(name, value, environ.get(name)) for name, value in env.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class SecretVariable:
-    """An environment variable whose name looks like that of a password, a token or a key."""
+    """An environment variable that is named like a password, a token or a key."""
 
     name: str
     stages: tuple[Address, ...]
-    """Those that have it under `env`."""
+    """The stages that list it under `env`."""
     in_file: bool
-    """Does `dver.yaml` set its value?"""
+    """True if `dver.yaml` sets its value."""
 
 
 def secret_variables(stages: Mapping[Address, Stage], chosen: Iterable[Address]) -> tuple[SecretVariable, ...]:
-    """The variables of the `chosen` stages whose names look like secrets."""
+    """The variables of the `chosen` stages that are named like secrets."""
     found: dict[tuple[str, bool], list[Address]] = {}
     for address in chosen:
         for name, value in stages[address].env.items():
@@ -70,13 +70,13 @@ def _digest(name: str, written: str | None, found: str | None) -> str | None:
 
 
 def _of_public(name: str, value: str) -> str:
-    """Of a value that everybody can read in `dver.yaml`: cheap, as a matrix may have thousands."""
+    """The digest of a value that is written in `dver.yaml`: fast, because a matrix can have thousands."""
     return f"blake3:{blake3(_encoded(_SALT, name, value)).hexdigest(_LENGTH)}"
 
 
 @cache
 def _of_secret(name: str, value: str) -> str:
-    """Of a value that only the environment has: slow to compute, so that short secrets cannot be guessed quickly."""
+    """The digest of a value from the environment: slow, so that short secrets cannot be guessed quickly."""
     salt = _encoded(_SALT, name)
     found = hashlib.scrypt(_encoded(value), salt=salt, n=_COST, r=8, p=1, dklen=_LENGTH)
     return f"scrypt:{found.hex()}"

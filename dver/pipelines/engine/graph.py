@@ -1,6 +1,6 @@
-"""How stages depend on each other: who makes what is read by whom.
+"""The graph of stages, linked by outputs that other stages depend on.
 
-Places are paths relative to the top of the Git worktree, so that stages of several `dver.yaml` files meet.
+Paths are relative to the top of the Git worktree, so that stages of several `dver.yaml` files are linked.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from dver.pipelines.definition.yaml_tree import Mark, error_at
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """A stage among those of all files: the folder of its `dver.yaml`, empty for the top, and its name."""
+    """Identifies a stage in a repository: the directory of its `dver.yaml`, empty for the top, and its name."""
 
     folder: str
     name: str
     here: str = field(default="", compare=False)
-    """The folder in which the user stands, relative to the top of the Git worktree."""
+    """The current directory of the user, relative to the top of the Git worktree."""
 
     def __str__(self) -> str:
-        """As the user would type it."""
+        """The address as the user would type it."""
         way = posixpath.relpath(self.folder or ".", self.here or ".")
         return self.name if way == "." else f"{way}/{FILE_NAME}:{self.name}"
 
     @property
     def key(self) -> str:
-        """The same wherever the user stands: for what is written down."""
+        """The address independent of the current directory, for files."""
         return f"{self.folder}/{FILE_NAME}:{self.name}" if self.folder else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Stages, and which of them have to be up to date before which."""
+    """Stages and their dependencies on each other."""
 
     stages: Mapping[Address, Stage]
     upstream: Mapping[Address, tuple[Address, ...]]
-    """The stages whose outputs one reads, in order."""
+    """The stages whose outputs a stage depends on, in order."""
     producers: Mapping[str, Address]
-    """Who makes what is at a place."""
+    """The stage of each output path."""
     order: tuple[Address, ...]
-    """All stages, each after those that it depends on; otherwise as they are written."""
+    """All stages in topological order; otherwise in the order of the files."""
 
     def downstream(self) -> Mapping[Address, tuple[Address, ...]]:
-        """The stages that read what one makes, in order."""
+        """The stages that depend on the outputs of each stage, in order."""
         found: dict[Address, list[Address]] = {one: [] for one in self.order}
         for one in self.order:
             for other in self.upstream[one]:
@@ -58,19 +58,19 @@ class Graph:
 
 
 def worktree_path(folder: str, path: str, mark: Mark) -> str:
-    """The place of `path`, which is relative to `folder`. Raises PipelineError if it is not in the repository."""
+    """`path` relative to the top of the worktree instead of `folder`. Raises PipelineError if it is outside."""
     if "\0" in path:
         raise error_at(mark, f"{path!r} is not a path", fix="remove the NUL character")
-    place = posixpath.normpath(posixpath.join(folder, path))
-    if place == ".." or place.startswith("../"):
+    found = posixpath.normpath(posixpath.join(folder, path))
+    if found == ".." or found.startswith("../"):
         raise error_at(
             mark, f"{path!r} is outside of the repository", fix="copy it into the repository, or use another path"
         )
-    return place
+    return found
 
 
 def without_outside_paths(address: Address, stage: Stage) -> Stage:
-    """`stage` without paths outside of the repository, for which it is refused."""
+    """`stage` without paths outside of the repository; it is `refused` if it had any."""
     refused: list[PipelineError] = []
 
     def is_inside(path: str, mark: Mark) -> bool:
@@ -91,7 +91,7 @@ def without_outside_paths(address: Address, stage: Stage) -> Stage:
 
 
 def build_graph(stages: Mapping[Address, Stage]) -> Graph:
-    """The graph of `stages`. Raises PipelineError for outputs that meet, and for cycles; it names the stages."""
+    """The graph of `stages`. Raises PipelineError for overlapping outputs and for cycles."""
     producers: dict[str, Address] = {}
     for address, stage in stages.items():
         for out in stage.outs:
@@ -103,7 +103,7 @@ def build_graph(stages: Mapping[Address, Stage]) -> Graph:
 
 
 def closure(start: Iterable[Address], links: Mapping[Address, Sequence[Address]]) -> set[Address]:
-    """`start`, and all that `links` lead to from there."""
+    """`start` and everything that `links` lead to."""
     found: set[Address] = set()
     waiting = list(start)
     while waiting:
@@ -115,18 +115,18 @@ def closure(start: Iterable[Address], links: Mapping[Address, Sequence[Address]]
 
 
 def _claim(stages: Mapping[Address, Stage], producers: dict[str, Address], address: Address, out: Output) -> None:
-    place = worktree_path(address.folder, out.path, out.mark)
-    if place == ".":
+    path = worktree_path(address.folder, out.path, out.mark)
+    if path == ".":
         raise error_at(
             out.mark,
             f"the output of stage {str(address)!r} is the repository itself",
             fix="use a file or directory in it",
         )
-    other = producers.setdefault(place, address)
+    other = producers.setdefault(path, address)
     if other != address:
         raise error_at(
             out.mark,
-            f"stages {str(other)!r} and {str(address)!r} have the same output {place!r}",
+            f"stages {str(other)!r} and {str(address)!r} have the same output {path!r}",
             fix=f"remove it from one of them; the other is at {stages[other].mark}",
         )
 
@@ -142,31 +142,31 @@ def _refuse_nested(stages: Mapping[Address, Stage], producers: Mapping[str, Addr
             )
 
 
-def _parents(place: str) -> Iterator[str]:
-    """The folders that a place is in, the nearest first; not the top."""
-    while (place := posixpath.dirname(place)) != "":
-        yield place
+def _parents(path: str) -> Iterator[str]:
+    """The parent directories of a path, the nearest first, without the top."""
+    while (path := posixpath.dirname(path)) != "":
+        yield path
 
 
 class OutputIndex:
-    """What stages make, by place: who makes what is at, above or below one."""
+    """Finds the stages that produce a path, its parents or its content."""
 
     def __init__(self, producers: Mapping[str, Address]) -> None:
         self._producers = producers
-        self._places = sorted(producers)
+        self._paths = sorted(producers)
 
-    def of(self, place: str) -> tuple[Address, ...]:
-        """Who makes what is at a place, or matches a pattern: it, something in it, or what it is in; each once."""
-        return tuple(dict.fromkeys(self._matches(place) if is_pattern(place) else self._meets(place)))
+    def of(self, path: str) -> tuple[Address, ...]:
+        """The stages whose outputs are, contain or are inside a path, or match a pattern."""
+        return tuple(dict.fromkeys(self._matches(path) if is_pattern(path) else self._meets(path)))
 
-    def _meets(self, place: str) -> Iterator[Address]:
-        for one in (place, *_parents(place)):
+    def _meets(self, path: str) -> Iterator[Address]:
+        for one in (path, *_parents(path)):
             if one in self._producers:
                 yield self._producers[one]
-        yield from (self._producers[one] for one in self._below(place))
+        yield from (self._producers[one] for one in self._below(path))
 
     def _matches(self, pattern: str) -> Iterator[Address]:
-        """As far as can be said before it is made."""
+        """Matches before the outputs exist."""
         fixed = literal_directory(pattern)
         for one in (fixed, *_parents(fixed)):
             if one in self._producers:
@@ -176,40 +176,40 @@ class OutputIndex:
             if _may_match(one.split("/"), wanted):
                 yield self._producers[one]
 
-    def _below(self, place: str) -> Iterator[str]:
-        if place in (".", ""):
-            yield from self._places
+    def _below(self, path: str) -> Iterator[str]:
+        if path in (".", ""):
+            yield from self._paths
             return
-        at = bisect_left(self._places, place + "/")
-        while at < len(self._places) and self._places[at].startswith(place + "/"):
-            yield self._places[at]
+        at = bisect_left(self._paths, path + "/")
+        while at < len(self._paths) and self._paths[at].startswith(path + "/"):
+            yield self._paths[at]
             at += 1
 
 
 def literal_directory(pattern: str) -> str:
-    """The folder in which all files are that a pattern stands for."""
+    """The directory that contains all matches of a pattern."""
     parts = pattern.split("/")
     wild = next(at for at, part in enumerate(parts) if is_pattern(part))
     return "/".join(parts[:wild])
 
 
-def _may_match(place: Sequence[str], pattern: Sequence[str]) -> bool:
-    """May the pattern stand for the place itself, or for something in it if it is a folder?"""
+def _may_match(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    """True if the pattern can match the path, or something in it if it is a directory."""
     from fnmatch import fnmatchcase
 
-    for name, wanted in zip(place, pattern, strict=False):
+    for name, wanted in zip(path, pattern, strict=False):
         if wanted == "**":
             return True
         if not fnmatchcase(name, wanted):
             return False
-    return len(place) <= len(pattern)
+    return len(path) <= len(pattern)
 
 
 def _upstream(address: Address, stage: Stage, made: OutputIndex) -> tuple[Address, ...]:
     found: dict[Address, None] = {}
     for one in _reads(stage):
-        place = worktree_path(address.folder, one.path, one.mark)
-        for other in made.of(place):
+        path = worktree_path(address.folder, one.path, one.mark)
+        for other in made.of(path):
             if other == address:
                 raise error_at(one.mark, f"stage {str(address)!r} depends on its own output {one.path!r}")
             found[other] = None
@@ -222,7 +222,7 @@ def _reads(stage: Stage) -> Iterator[Dependency]:
 
 
 def _sorted(stages: Mapping[Address, Stage], upstream: Mapping[Address, Sequence[Address]]) -> tuple[Address, ...]:
-    """Each stage after those that it depends on, without recursion: a chain may be long."""
+    """Topological order without recursion, because a chain can be long."""
     found: dict[Address, None] = {}
     path: dict[Address, Iterator[Address]] = {}
     for first in stages:

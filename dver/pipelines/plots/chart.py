@@ -1,4 +1,4 @@
-"""What a chart shows: the rows of all revisions, and which of their columns are x and y."""
+"""The data of a chart: the rows of all revisions, with columns for x, y and the series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE: Final = "filename"
 FIELD: Final = "field"
 SERIES: Final = "dver_series"
 STEP: Final = "step"
-"""Columns that every row has besides its own; the first three are called so in DVC's templates, too."""
+"""Columns that dver adds to each row. DVC's templates use the names of the first three, too."""
 
 _X: Final = "dver_x"
 _Y: Final = "dver_y"
@@ -26,7 +26,7 @@ _RESERVED: Final = frozenset((REV, FILE, FIELD, SERIES))
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Data for a template."""
+    """The data that a template is filled with."""
 
     rows: tuple[Row, ...]
     x: str
@@ -36,7 +36,7 @@ class Chart:
     title: str
     revs: tuple[str, ...]
     series: tuple[str, ...]
-    """The lines, bars, or whatever else of one revision; one if there is nothing to tell apart."""
+    """The lines or groups of bars of one revision; one if there is nothing to tell apart."""
     x_kind: str
     y_kind: str
 
@@ -46,7 +46,7 @@ class Series:
     """One column of one file at one revision."""
 
     rev: str
-    place: str
+    path: str
     x: str | None
     y: str
     rows: Sequence[Row]
@@ -54,7 +54,7 @@ class Series:
 
 
 def build_chart(definition: PlotDefinition, lines: Sequence[Series], title: str) -> Chart:
-    """The chart of the `lines`, of which there is one or more; `title` where the definition has none."""
+    """The chart of one or more `lines`. `title` is the default title."""
     x_names, y_names = (dict.fromkeys(names) for names in zip(*((one.x, one.y) for one in lines), strict=True))
     x, y = _called(list(x_names), _X), _called(list(y_names), _Y)
     assert y is not None
@@ -76,56 +76,56 @@ def build_chart(definition: PlotDefinition, lines: Sequence[Series], title: str)
 
 
 def series_of(definition: PlotDefinition, rev: str, files: Mapping[str, Sequence[Row]]) -> list[Series]:
-    """The lines of one revision; `files` are its rows by place. Raises PipelineError for columns that are not there,
-    and for files that do not fit together."""
-    pairs = [(one.place, name) for one in definition.ys if one.place in files for name in _chosen(one, files)]
-    xs = [(one.place, name) for one in definition.xs for name in one.names]
+    """The series of one revision from its rows by file. Raises PipelineError for missing columns, and for columns of
+    different lengths."""
+    pairs = [(one.path, name) for one in definition.ys if one.path in files for name in _chosen(one, files)]
+    xs = [(one.path, name) for one in definition.xs for name in one.names]
     if len(xs) > 1 and len(xs) != len(pairs):
         raise PipelineError(
             f"{definition.name!r} has {len(xs)} columns for x and {len(pairs)} for y",
             fix="use one x column, or as many as y columns",
         )
     found = []
-    for at, (place, name) in enumerate(pairs):
-        rows = _with_column(files, place, name)
-        x_place, x = xs[at if len(xs) > 1 else 0] if xs else (place, definition.x)
-        x_rows = rows if x is None else _with_column(files, x_place, x)
+    for at, (path, name) in enumerate(pairs):
+        rows = _with_column(files, path, name)
+        x_path, x = xs[at if len(xs) > 1 else 0] if xs else (path, definition.x)
+        x_rows = rows if x is None else _with_column(files, x_path, x)
         if len(x_rows) != len(rows):
             why = f"the files have {len(x_rows):,} and {len(rows):,} rows"
-            raise PipelineError(f"column {x!r} of {x_place!r} does not match column {name!r} of {place!r}", why=why)
-        found.append(Series(rev, place, x, name, rows, x_rows))
+            raise PipelineError(f"column {x!r} of {x_path!r} does not match column {name!r} of {path!r}", why=why)
+        found.append(Series(rev, path, x, name, rows, x_rows))
     return found
 
 
 def _chosen(columns: PlotColumns, files: Mapping[str, Sequence[Row]]) -> Sequence[str]:
-    return columns.names or [list(files[columns.place][0])[-1]]
+    return columns.names or [list(files[columns.path][0])[-1]]
 
 
-def _with_column(files: Mapping[str, Sequence[Row]], place: str, name: str) -> Sequence[Row]:
-    rows = files.get(place)
+def _with_column(files: Mapping[str, Sequence[Row]], path: str, name: str) -> Sequence[Row]:
+    rows = files.get(path)
     if rows is None:
-        raise PipelineError(f"file {place!r} with column {name!r} not found")
+        raise PipelineError(f"file {path!r} with column {name!r} not found")
     if not any(name in row for row in rows):
-        raise PipelineError(f"{place!r} has no column {name!r}", fix=f"its columns: {', '.join(map(str, rows[0]))}")
+        raise PipelineError(f"{path!r} has no column {name!r}", fix=f"its columns: {', '.join(map(str, rows[0]))}")
     return rows
 
 
 def _called(names: Sequence[str | None], several: str) -> str | None:
-    """The one name of all that is x, or y; a name of ours where there are several, or where it means something else."""
+    """The common name of all columns; a name of our own if there are several or if it is reserved."""
     return names[0] if len(names) == 1 and names[0] not in _RESERVED else several
 
 
 def _labels(lines: Sequence[Series]) -> dict[tuple[str, str], str]:
-    """What tells the lines of one revision apart: the file, the column, or both."""
-    pairs = list(dict.fromkeys((line.place, line.y) for line in lines))
-    places = {place for place, _ in pairs}
+    """The label of each series of one revision: its file, its column, or both."""
+    pairs = list(dict.fromkeys((line.path, line.y) for line in lines))
+    paths = {path for path, _ in pairs}
     columns = {column for _, column in pairs}
-    above = os.path.commonpath([os.path.dirname(place) for place in places]) if len(places) > 1 else ""
+    above = os.path.commonpath([os.path.dirname(path) for path in paths]) if len(paths) > 1 else ""
     found = {}
-    for place, column in pairs:
-        short = os.path.relpath(place, above) if above else place
-        parts = [part for part, many in ((short, len(places) > 1), (column, len(columns) > 1)) if many]
-        found[place, column] = _JOINT.join(parts) or column
+    for path, column in pairs:
+        short = os.path.relpath(path, above) if above else path
+        parts = [part for part, many in ((short, len(paths) > 1), (column, len(columns) > 1)) if many]
+        found[path, column] = _JOINT.join(parts) or column
     return found
 
 
@@ -137,6 +137,6 @@ def _rows(line: Series, x: str | None, y: str, labels: Mapping[tuple[str, str], 
             more[x or STEP] = row.get(STEP, at)
         else:
             more[x or STEP] = other.get(line.x)
-        label = {REV: line.rev, FILE: line.place, FIELD: line.y, SERIES: labels[line.place, line.y]}
+        label = {REV: line.rev, FILE: line.path, FIELD: line.y, SERIES: labels[line.path, line.y]}
         found.append({**row, **more, **label})
     return found

@@ -1,4 +1,4 @@
-"""Which plots there are: what stages make and what stands at the top of a `dver.yaml`, in one form."""
+"""The plots of stages and of the top level of a `dver.yaml`, in one form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dver.pipelines.definition.stage import Output, OutputRole, PipelineFile, PlotStyle
+from dver.pipelines.definition.stage import DEFAULT_STYLE, OutputRole, PipelineFile, PlotStyle
 from dver.pipelines.definition.yaml_tree import Mark
 from dver.pipelines.engine.graph import worktree_path
 
@@ -21,85 +21,74 @@ IMAGES: Final[Mapping[str, str]] = {
     ".webp": "image/webp",
     ".bmp": "image/bmp",
 }
-"""Suffixes of pictures, and what browsers call what is in them."""
+"""The media types of images by suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlotColumns:
-    """Columns of the file at `place`; none means the last one."""
+    """Columns of the file at `path`; without names, the last column."""
 
-    place: str
+    path: str
     names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlotDefinition:
-    """A plot. Places are relative to the top of the Git worktree."""
+    """A plot. Paths are relative to the top of the Git worktree."""
 
     name: str
-    """Its id, or the place of its file or directory."""
-    place: str | None
-    """The file or directory that it is named after; None for an id."""
+    """The id of the plot, or the path of its file or directory."""
+    path: str | None
+    """The file or directory; None for a plot with an id."""
     ys: tuple[PlotColumns, ...]
     xs: tuple[PlotColumns, ...]
-    """Where x comes from; none if that is the number of the row."""
+    """The sources of x; without them, x is the row number or the column `x`."""
     x: str | None
-    """The column that x is in each file of `ys`, where `xs` says nothing."""
+    """The column for x in each file of `ys`, if `xs` is empty."""
     style: PlotStyle
-    """Labels, title, template and header."""
+    """The labels, title, template and header."""
 
-    def at(self, place: str) -> PlotDefinition:
-        """The same for one file of the directory that this one is of."""
-        ys = tuple(replace(one, place=place) for one in self.ys)
-        return replace(self, name=place, place=place, ys=ys)
+    def at(self, path: str) -> PlotDefinition:
+        """This plot for one file of its directory."""
+        ys = tuple(replace(one, path=path) for one in self.ys)
+        return replace(self, name=path, path=path, ys=ys)
 
 
 def plot_definitions(folder: str, file: PipelineFile) -> Iterator[PlotDefinition]:
-    """The plots of the `dver.yaml` in `folder`, those of stages first. Raises PipelineError for places outside."""
-    tops = [_of_top(folder, one.name, one.plot, one.mark) for one in file.plots]
-    named = {one.place for one in tops}
+    """The plots of the `dver.yaml` in `folder`, those of stages first. Raises PipelineError for paths outside of the
+    repository."""
+    tops = [_define(folder, one.name, one.plot, one.mark) for one in file.plots]
+    named = {one.path for one in tops}
     for stage in file.stages.values():
         for out in stage.outs:
             # What the top says of a file goes before what the stage says.
             if out.role is OutputRole.PLOTS and worktree_path(folder, out.path, out.mark) not in named:
-                yield from _of_stage(folder, out)
+                yield from (_define(folder, out.path, plot, out.mark) for plot in out.plots or (DEFAULT_STYLE,))
     yield from tops
 
 
-def plot_of_file(place: str, style: PlotStyle = PlotStyle()) -> PlotDefinition:  # noqa: B008 - it is frozen
-    """The plot of a file, or of the files of a directory, that no `dver.yaml` names."""
-    return PlotDefinition(place, place, (PlotColumns(place, _names(style.y)),), (), _column(style.x), style)
+def plot_of_file(path: str, style: PlotStyle = DEFAULT_STYLE) -> PlotDefinition:
+    """The plot of a file or directory that no `dver.yaml` lists."""
+    return PlotDefinition(path, path, (PlotColumns(path, _names(style.y)),), (), _column(style.x), style)
 
 
-def is_image(place: str) -> bool:
-    """Is it a picture, going by its name?"""
-    return os.path.splitext(place)[1].lower() in IMAGES
+def is_image(path: str) -> bool:
+    """True if the suffix is that of an image."""
+    return os.path.splitext(path)[1].lower() in IMAGES
 
 
 def with_style(definition: PlotDefinition, style: PlotStyle) -> PlotDefinition:
-    """The same plot, with all that `style` says instead of what was said."""
-    said = {
-        key: value
-        for key in PlotStyle.__dataclass_fields__
-        if (value := getattr(style, key)) != getattr(PlotStyle(), key)
-    }
+    """The plot with the options in `style` instead of its own."""
+    values = {key: getattr(style, key) for key in PlotStyle.__dataclass_fields__}
+    changed = {key: value for key, value in values.items() if value != getattr(DEFAULT_STYLE, key)}
     names = _names(style.y)
     return replace(
         definition,
         ys=tuple(replace(one, names=names) for one in definition.ys) if names else definition.ys,
         x=_column(style.x) or definition.x,
         xs=() if style.x else definition.xs,
-        style=replace(definition.style, **said),
+        style=replace(definition.style, **changed),
     )
-
-
-def _of_stage(folder: str, out: Output) -> Iterator[PlotDefinition]:
-    for plot in out.plots or (PlotStyle(),):
-        yield _define(folder, out.path, plot, out.mark)
-
-
-def _of_top(folder: str, name: str, plot: PlotStyle, mark: Mark) -> PlotDefinition:
-    return _define(folder, name, plot, mark)
 
 
 def _define(folder: str, name: str, plot: PlotStyle, mark: Mark) -> PlotDefinition:
@@ -110,8 +99,8 @@ def _define(folder: str, name: str, plot: PlotStyle, mark: Mark) -> PlotDefiniti
         ys = tuple(PlotColumns(worktree_path(folder, file, mark), _names(columns)) for file, columns in plot.y.items())
         shown = posixpath.join(folder, name) if folder else name
         return PlotDefinition(shown, None, ys, xs, _column(plot.x), plot)
-    place = worktree_path(folder, name, mark)
-    return PlotDefinition(place, place, (PlotColumns(place, _names(plot.y)),), xs, _column(plot.x), plot)
+    path = worktree_path(folder, name, mark)
+    return PlotDefinition(path, path, (PlotColumns(path, _names(plot.y)),), xs, _column(plot.x), plot)
 
 
 def _names(columns: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> tuple[str, ...]:

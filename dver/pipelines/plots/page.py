@@ -1,4 +1,4 @@
-"""The page: one HTML file with all charts and pictures, which needs no network and lets nothing in it reach for one."""
+"""The HTML page of all plots: one file that needs no network and cannot use it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, Final
 from dver.pipelines.plots.definition import IMAGES
 
 MARK: Final = b"<!DOCTYPE html>\n<!-- made by dver plots -->\n"
-"""How every page begins, so that it is known for one."""
+"""The beginning of each page, by which dver recognizes it."""
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 )
-"""Vega makes functions of its expressions, and lays out what it draws with styles. Nothing is loaded from anywhere."""
+"""Vega compiles expressions to functions and sets styles. Nothing can be loaded from the network."""
 
 _STYLE: Final = """\
 :root { color-scheme: light dark; }
@@ -54,17 +54,17 @@ class VegaPlot:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture as it is at one revision."""
+    """An image at one revision."""
 
     rev: str
     name: str
-    """Its file name, which says what kind of picture it is."""
+    """Its file name; the suffix gives its type."""
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePlot:
-    """One picture, at all revisions that have it."""
+    """An image at all revisions that have it."""
 
     name: str
     pictures: tuple[Image, ...]
@@ -74,7 +74,7 @@ RenderedPlot = VegaPlot | ImagePlot
 
 
 def render_page(plots: Sequence[RenderedPlot], title: str, javascript: str) -> bytes:
-    """The HTML page. `javascript` defines `vegaEmbed`; empty where nothing is to be drawn."""
+    """The HTML page. `javascript` defines `vegaEmbed`; it is empty if there is nothing to draw."""
     # Without the version that they were written for: there is one here, and it would only warn of others.
     specs = [
         {key: part for key, part in one.spec.items() if key != "$schema"} for one in plots if isinstance(one, VegaPlot)
@@ -106,7 +106,7 @@ def _section(one: RenderedPlot, content: str) -> str:
 
 
 def _is_wide(one: RenderedPlot) -> bool:
-    """Does it need all columns of the page? So do pictures, and charts, that are several beside each other."""
+    """True for a plot that takes the full width of the page: several images or charts side by side."""
     if isinstance(one, ImagePlot):
         return len(one.pictures) > 1
     encoding = one.spec.get("encoding")

@@ -1,4 +1,4 @@
-"""Files of data points: CSV, TSV, JSON and YAML, read as rows of named values that JSON could say."""
+"""Reads data points from CSV, TSV, JSON and YAML files as rows of JSON values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dver.pipelines.definition.yaml_tree import check_depth, parse_yaml, type_na
 Row = dict[str, Any]
 
 DATA: Final = frozenset((".csv", ".tsv", ".json", ".yaml", ".yml"))
-"""The suffixes of files that are read as data points."""
+"""The suffixes of data files."""
 
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _NOT_NUMBERS: Final = frozenset(("", "nan", "inf", "-inf", "+inf", "infinity", "-infinity", "null", "none", "na"))
@@ -27,10 +27,10 @@ _FIELD_SIZE: Final = 1 << 20
 
 
 def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]:
-    """The rows of the file `name`, whose suffix says what it is.
+    """The rows of the file `name`, by its suffix.
 
-    Without a `header`, the columns of a CSV or TSV are called `0`, `1` and so on. Of JSON and YAML, the lists of
-    mappings in it are rows, several of them beside each other. Raises PipelineError.
+    Without a `header`, the columns of CSV and TSV files are `0`, `1` and so on. The rows of JSON and YAML files are the
+    lists of mappings in it; several lists are joined side by side. Raises PipelineError.
     """
     suffix = os.path.splitext(name)[1].lower()
     if suffix in (".csv", ".tsv"):
@@ -51,7 +51,7 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
 
 
 def kind_of_column(values: Sequence[Any]) -> str:
-    """How Vega-Lite is to take these values: as `quantitative`, `temporal` or `nominal`."""
+    """The Vega-Lite type of the values: `quantitative`, `temporal` or `nominal`."""
     known = [one for one in values if one is not None]
     if known and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in known):
         return "quantitative"
@@ -80,7 +80,7 @@ def _separated(content: bytes, name: str, separator: str, *, header: bool) -> li
 
 
 def _typed(column: Sequence[str]) -> list[Any]:
-    """A column as numbers if it has nothing else but gaps."""
+    """A column as numbers if all its values are numbers or missing."""
     cells = [one.strip() for one in column]
     if all(one.lower() in _NOT_NUMBERS or (len(one) < _DIGITS and _NUMBER.fullmatch(one)) for one in cells):
         return [_number(one) for one in cells]
@@ -100,7 +100,7 @@ def _finite(value: float) -> float | None:
 
 
 def _lists(values: Any) -> Iterator[list[Mapping[str, Any]]]:
-    """The lists of mappings in `values`, or below the keys of mappings in it."""
+    """The lists of mappings in `values` at any depth of mappings."""
     waiting = deque([values])
     while waiting:
         one = waiting.popleft()
@@ -111,7 +111,7 @@ def _lists(values: Any) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _beside(lists: Iterator[list[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The rows of several lists, side by side."""
+    """The rows of several lists, joined side by side."""
     rows: list[dict[str, Any]] = []
     for one in lists:
         rows += [{} for _ in range(len(one) - len(rows))]
@@ -121,7 +121,7 @@ def _beside(lists: Iterator[list[Mapping[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON can say, and JavaScript can hold."""
+    """A value that JSON and JavaScript can represent."""
     if isinstance(value, float):
         return _finite(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:

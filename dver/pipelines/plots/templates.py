@@ -1,7 +1,6 @@
-"""Templates: Vega-Lite with anchors (`<DVER_DATA>`, `<DVER_X>` …) where data and names are put in.
+"""Vega-Lite templates with anchors (`<DVER_DATA>`, `<DVER_X>` …) for data and column names.
 
-The anchors of DVC's templates (`<DVC_METRIC_DATA>` …) mean the same, so that the template of a user of DVC works
-as it is. docs/pipelines.md lists them all.
+The anchors of DVC's templates (`<DVC_METRIC_DATA>` …) work, too. docs/pipelines.md lists them all.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ BUILT_IN: Final = (
 _ANCHOR: Final = re.compile(r"<(DVC_METRIC|DVER)_([A-Z_]+)>")
 _SPECIAL: Final = re.compile(r"([\\.\[\]'\"])")
 _COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#7f7f7f")
-"""Colours that the colour-blind can tell apart, too (after Okabe and Ito)."""
+"""Colours that colour-blind people can distinguish (after Okabe and Ito)."""
 _DASHES: Final = ([1, 0], [8, 4], [2, 2], [8, 2, 2, 2], [4, 4], [12, 3])
 _LEGEND: Final = {"symbolOpacity": 1}
 _DASH_LEGEND: Final = {
@@ -48,16 +47,16 @@ _DASH_LEGEND: Final = {
 }
 _SHAPES: Final = ("circle", "square", "triangle", "diamond", "cross")
 _WIDTHS: Final = (6.0, 2.0)
-"""Of the line that is drawn first, and of the last one: where they are the same, the first shows on both sides."""
+"""The widths of the first and the last line: if lines coincide, the first one stays visible on both sides."""
 _POINTS: Final = (120.0, 20.0)
 """The same for the areas of points."""
 _SIZE: Final = 300
 _DROP: Final = object()
-"""In the place of an anchor that says nothing here: the key that it is the value of is left out."""
+"""The value of an anchor without a meaning in this chart. Its key is removed."""
 
 
 def parse_template(content: bytes, name: str) -> Mapping[str, Any]:
-    """The user's template `name`. Raises PipelineError for what is none."""
+    """The user's template `name`. Raises PipelineError for an invalid template."""
     found = parse_json(content, name)
     check_depth(found, name)
     if not isinstance(found, dict):
@@ -81,7 +80,7 @@ def built_in(name: str) -> Mapping[str, Any]:
 
 
 def fill_template(template: Mapping[str, Any], chart: Chart) -> dict[str, Any]:
-    """A Vega-Lite specification: the template with the chart in it."""
+    """The Vega-Lite specification of a chart."""
     filled = _filled(template, _anchors(chart))
     assert isinstance(filled, dict)
     return filled
@@ -107,7 +106,7 @@ def _filled(node: Any, anchors: Mapping[str, Any]) -> Any:
 
 
 def _value(match: re.Match[str], anchors: Mapping[str, Any]) -> Any:
-    """What an anchor stands for; itself if that is nothing. In DVC's templates colours mean revisions, always."""
+    """The value of an anchor; the anchor itself if it is unknown. In DVC's templates, colours always mean revisions."""
     family, name = match[1], match[2]
     return anchors.get(f"{family}_{name}", anchors.get(name, match[0]))
 
@@ -166,7 +165,7 @@ def _scale(field: str, chart: Chart, values: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _narrowing(field: str, chart: Chart, ends: tuple[float, float]) -> Any:
-    """A scale from the first of `ends` to the last one; nothing where there is one line."""
+    """A scale between `ends`; none for a single line."""
     steps = len(chart.revs if field == REV else chart.series) - 1
     if steps == 0:
         return _DROP
@@ -176,5 +175,5 @@ def _narrowing(field: str, chart: Chart, ends: tuple[float, float]) -> Any:
 
 
 def escaped(name: str) -> str:
-    """The name of a column as Vega takes it for a name, not for a path."""
+    """A column name escaped for Vega, which would read it as a path."""
     return _SPECIAL.sub(r"\\\1", name)

@@ -1,5 +1,7 @@
-"""Vega: its JavaScript for the page, and pictures drawn without a browser. From a package that is an extra, since it
-is large (docs/decisions/dependencies.md)."""
+"""Vega: its JavaScript for the page, and PNG files without a browser.
+
+It is an optional package because of its size (docs/decisions/dependencies.md).
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ _SCALE: Final = 2.0
 
 
 def javascript(kept: Path) -> str:
-    """What defines `vegaEmbed` in a page. It takes more than a second to make, so it is kept in the folder `kept`,
-    once for all pages. Raises RepositoryError without the extra."""
+    """The script that defines `vegaEmbed`. It takes over a second to build, so `kept` caches it. Raises RepositoryError
+    without the optional package."""
     engine = _engine()
     path = kept / f"vega-{engine.__version__}.js"
     with suppress(OSError, UnicodeDecodeError):
@@ -33,8 +35,7 @@ def javascript(kept: Path) -> str:
 
 
 def to_png(spec: Mapping[str, Any], name: str) -> bytes:
-    """The picture of a chart. It may name data of its own, but nothing is loaded. Raises PipelineError for what cannot
-    be drawn."""
+    """Draw a specification without loading anything. Raises PipelineError if that fails."""
     engine = _engine()
     text = json.dumps(spec, ensure_ascii=False).encode("utf-8", "replace").decode()  # without halves of characters
     try:

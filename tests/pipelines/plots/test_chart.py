@@ -48,20 +48,20 @@ plots:
 """,
         "top",
     )
-    assert [(one.name, one.place) for one in found] == [
+    assert [(one.name, one.path) for one in found] == [
         ("top/sub/a.csv", "top/sub/a.csv"),
         ("top/b.csv", "top/b.csv"),
         ("top/figures", "top/figures"),
         ("top/roc", None),
         ("top/joined", None),
     ]
-    assert [[(y.place, y.names) for y in one.ys] for one in found[1:]] == [
+    assert [[(y.path, y.names) for y in one.ys] for one in found[1:]] == [
         [("top/b.csv", ("p", "q"))],
         [("top/figures", ())],
         [("top/c.csv", ("tpr",)), ("top/d.csv", ("tpr", "other"))],
         [("top/d.csv", ("value",))],
     ]
-    assert [(x.place, x.names) for x in found[4].xs] == [("top/c.csv", ("time",))]
+    assert [(x.path, x.names) for x in found[4].xs] == [("top/c.csv", ("time",))]
     assert [one.x for one in found] == [None, "n", None, "fpr", None]
 
 
