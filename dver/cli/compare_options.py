@@ -10,7 +10,7 @@ import click
 
 from dver.cli.options import with_options
 from dver.pipelines.compare.compared_versions import WORKSPACE
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 def revision_options(values: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -20,7 +20,7 @@ def revision_options(values: str) -> Callable[[Callable[..., Any]], Callable[...
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def inner(*args: Any, all_branches: bool, all_tags: bool, all_commits: bool, **named: Any) -> Any:
-            return function(*args, scope=Scope(None, all_branches, all_tags, all_commits), **named)
+            return function(*args, scope=RevisionScope(None, all_branches, all_tags, all_commits), **named)
 
         return with_options(
             inner,

@@ -23,8 +23,8 @@ from dver.pipelines.run_cache.entries import cache_key
 from dver.repo import Repository
 from dver.store.objects.reader import StoreReader
 from dver.store.trees.reachable import find_missing
-from dver.tracking.lock_outputs import outs_of, place_of
-from dver.tracking.targets import data_of, named_in
+from dver.tracking.lock_outputs import cached_outputs, output_path
+from dver.tracking.targets import data_named_by, data_path_of
 
 _SHORT: Final = 10
 """Digits of an abbreviated commit in messages."""
@@ -72,10 +72,10 @@ def _read_new(file: NewFile, content: bytes, locks: LockVersions) -> NewPointerF
     try:
         if is_lock_path(file.path):
             found = locks.decode(content)
-            data = [(place_of(file.path, item), item.pointer) for _, item in outs_of(found)]
+            data = [(output_path(file.path, item), item.pointer) for _, item in cached_outputs(found)]
             runs = tuple(map(cache_key, found.stages.values()))
         else:
-            data, runs = [(data_of(file.path), pointer_format.decode(content))], ()
+            data, runs = [(data_path_of(file.path), pointer_format.decode(content))], ()
     except (CorruptError, ConflictError):
         return NewPointerFile(file, content, readable=False)
     return NewPointerFile(file, b"", readable=True, data=tuple(data), runs=runs)
@@ -90,7 +90,7 @@ def refuse_unreadable(repo: Repository, brought: Iterable[NewPointerFile], tips:
     for one in unreadable:
         if not any(_has(repo.git, tip, one.file) for tip in tips):
             continue
-        named_in(repo, one.file.path, one.file.blob, one.content)
+        data_named_by(repo, one.file.path, one.file.blob, one.content)
     return unreadable
 
 

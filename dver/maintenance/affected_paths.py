@@ -22,7 +22,7 @@ from dver.git.pointers import PointerFile
 from dver.repo import Repository
 from dver.store.trees.compare import join
 from dver.store.trees.reachable import BATCH
-from dver.tracking.targets import named_in
+from dver.tracking.targets import data_named_by
 
 PATHS: Final = 20
 """Paths that are named for one object in one version before they are only counted."""
@@ -131,7 +131,7 @@ def _decode_all(
     for blob, content in contents:
         for path in places.pop(blob, ()):
             try:
-                for one in named_in(repo, path, blob, content, locks.decode):
+                for one in data_named_by(repo, path, blob, content, locks.decode):
                     root = one.ref
                     versions.setdefault((path, root), []).append(blob)
             except ConflictError as error:  # a merge that is not finished is no damage

@@ -23,7 +23,7 @@ from dver.git.git_repo import GitRepo
 from dver.git.history.gc_roots import GitRoots, read_pointer_blobs, read_roots
 from dver.git.pointers import is_lock_path
 from dver.store.store import Store
-from dver.tracking.lock_outputs import outs_of
+from dver.tracking.lock_outputs import cached_outputs
 from dver.workspace.state.placed import NOTHING, read_placed
 from dver.workspace.state.store_links import link_to
 
@@ -69,7 +69,7 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
     lock = is_lock_path(path)
     try:
         if lock:
-            return {(item.oid, item.kind) for _, item in outs_of(locks.decode(content))}
+            return {(item.oid, item.kind) for _, item in cached_outputs(locks.decode(content))}
         pointer = pointer_format.decode(content)
         return {(pointer.oid, pointer.kind)}
     except (CorruptError, ConflictError) as error:

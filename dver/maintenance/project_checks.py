@@ -21,8 +21,8 @@ from dver.maintenance.disk_capabilities import probe_disk
 from dver.repo import Repository
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import LinkMode
-from dver.tracking.availability import presence_of
-from dver.tracking.targets import Tracked, named_in, shared
+from dver.tracking.availability import availability_of
+from dver.tracking.targets import TrackedData, data_named_by, overlap_error
 
 if TYPE_CHECKING:
     from dver.remote.storage import Capabilities, Storage
@@ -132,20 +132,20 @@ def check_store(repo: Repository) -> Iterator[Finding]:
 
 def check_pointers(repo: Repository) -> Iterator[Finding]:
     """Pointers and locks that cannot be read; data that two of them name, that is absent, or that Git keeps as well."""
-    named: dict[bytes, Tracked] = {}
+    named: dict[bytes, TrackedData] = {}
     for path, file in sorted(pointers.in_worktree(repo.git, repo.layout.prefix).items()):
         try:
-            found = named_in(repo, path, file.blob, file.content or b"")
+            found = data_named_by(repo, path, file.blob, file.content or b"")
         except (CorruptError, ConflictError) as error:
             yield problem_finding("pointers", error)
             continue
         for one in found:
             if one.path in named:
-                yield problem_finding("pointers", shared(repo, named[one.path], one))
+                yield problem_finding("pointers", overlap_error(repo, named[one.path], one))
             named[one.path] = one
     good = {path: one.pointer for path, one in named.items()}
     yield Finding(Level.OK, "pointers", f"readable: {len(good)}")
-    present = presence_of(repo, list(good.values())).in_store
+    present = availability_of(repo, list(good.values())).in_store
     absent = [path for path, pointer in good.items() if pointer.oid not in present]
     if absent:
         yield Finding(Level.WARNING, "pointers", f"not complete in the store: {_names(repo, absent)}", "dver fetch")

@@ -21,7 +21,7 @@ from dver.store.gc.collection import Inventory, dead_objects
 from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import BATCH, children, walk
-from dver.tracking.targets import Tracked, named_in
+from dver.tracking.targets import TrackedData, data_named_by
 
 SAMPLE: Final = 5
 """Names in a directory that stand for it."""
@@ -62,12 +62,12 @@ def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unrefe
     """What pointers and locks in commits name that Git has not deleted yet, the newest first."""
     uses = last_uses(repo.git, unreachable_commits(repo.git, needed))
     locks = LockVersions()
-    named: dict[str, list[Tracked]] = {}
+    named: dict[str, list[TrackedData]] = {}
     try:
         paths = {blob: path for path, blob in uses}
         for blob, content in read_pointer_blobs(repo.git, paths):
             with suppress(CorruptError, ConflictError):
-                named[blob] = named_in(repo, paths[blob], blob, content, locks.decode)
+                named[blob] = data_named_by(repo, paths[blob], blob, content, locks.decode)
     except RepositoryError:  # Git is about to delete them: nothing depends on it
         return
     for (_, blob), commit in uses.items():

@@ -14,7 +14,7 @@ from dver.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class Availability:
     """What is known of some pointers' data."""
 
     in_store: frozenset[Oid]
@@ -22,7 +22,7 @@ class Presence:
     remote_roots: Mapping[str, frozenset[Oid]]
     """Complete on a remote, by its name."""
     default_remote: str | None
-    asked: Asked | None = None
+    asked: RemoteQuery | None = None
 
     def on_remote(self, pointer: Pointer) -> bool | None:
         """Is the data on the remote that it belongs on? None where it belongs on none, or where that is not known.
@@ -38,17 +38,17 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RemoteQuery:
     """That remotes are to be asked: the remote `name`, or where it is None those that the data belongs on."""
 
     name: str | None = None
 
 
-def presence_of(repo: Repository, pointers: Sequence[Pointer], asked: Asked | None = None) -> Presence:
+def availability_of(repo: Repository, pointers: Sequence[Pointer], asked: RemoteQuery | None = None) -> Availability:
     """Where the data of `pointers` is. Raises RemoteError where remotes are `asked`."""
     default = repo.config.default_remote
     if not pointers:
-        return Presence(frozenset(), {}, default, asked)
+        return Availability(frozenset(), {}, default, asked)
     belonging: dict[str, list[Pointer]] = {}
     for pointer in pointers:
         name = _remote_of(pointer, default, asked)
@@ -56,10 +56,10 @@ def presence_of(repo: Repository, pointers: Sequence[Pointer], asked: Asked | No
             belonging.setdefault(name, []).append(pointer)
     look = _on_remote if asked is None else _found_on_remote
     roots = {name: look(repo, name, some) for name, some in belonging.items()}
-    return Presence(_in_store(repo, pointers), roots, default, asked)
+    return Availability(_in_store(repo, pointers), roots, default, asked)
 
 
-def _remote_of(pointer: Pointer, default: str | None, asked: Asked | None) -> str | None:
+def _remote_of(pointer: Pointer, default: str | None, asked: RemoteQuery | None) -> str | None:
     """The remote that the data belongs on; None where it belongs on none."""
     if not pointer.push:
         return None

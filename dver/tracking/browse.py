@@ -15,22 +15,30 @@ from dver.git import revisions
 from dver.repo import Repository
 from dver.store.trees.compare import TreeReader, find
 from dver.tracking.directory_listings import DirectoryReader
-from dver.tracking.partial_directories import is_part
-from dver.tracking.targets import SUFFIX, Target, Tracked, data_path, in_commit, in_worktree, select
+from dver.tracking.partial_directories import is_partial
+from dver.tracking.targets import (
+    SUFFIX,
+    Target,
+    TrackedData,
+    resolve_data_path,
+    select_targets,
+    tracked_in_commit,
+    tracked_in_worktree,
+)
 
 
-def at_revision(repo: Repository, rev: str | None) -> dict[bytes, Tracked]:
+def tracked_at(repo: Repository, rev: str | None) -> dict[bytes, TrackedData]:
     """What is tracked in the commit that `rev` names, or with None by the pointers on disk."""
-    return in_worktree(repo) if rev is None else in_commit(repo, revisions.resolve(repo.git, rev))
+    return tracked_in_worktree(repo) if rev is None else tracked_in_commit(repo, revisions.resolve(repo.git, rev))
 
 
-def place_of(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path) -> Target | None:
+def target_at(repo: Repository, tracked: Mapping[bytes, TrackedData], text: str, cwd: Path) -> Target | None:
     """The data, or the place inside of a tracked directory, that `text` typed in `cwd` names itself.
 
     None for a folder that only contains tracked data. Raises UsageError for what does not even do that.
     """
-    path = data_path(repo, text, cwd)
-    found = select(repo, tracked, [text], cwd)
+    path = resolve_data_path(repo, text, cwd)
+    found = select_targets(repo, tracked, [text], cwd)
     return next((target for target in found if target.path in (path, path.removesuffix(SUFFIX))), None)
 
 
@@ -38,11 +46,11 @@ def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Ent
     """The entry at the place `target`. Raises UsageError where there is none; see `reader_of` for more."""
     entry = find(target.tracked.entry, target.inside, reader_of(repo, target, rev=rev))
     if entry is None:
-        raise nothing_at(repo, target, rev=rev)
+        raise not_found_error(repo, target, rev=rev)
     return entry
 
 
-def nothing_at(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
+def not_found_error(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
     """The error for a place inside of a tracked directory where there is nothing."""
     whole = repo.layout.shown(target.tracked.path)
     return UsageError(
@@ -57,21 +65,23 @@ def _at(rev: str | None) -> str:
 
 
 def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> TreeReader:
-    """A reader of the directories of `target` that fails as `explaining` has it. Of data of which a part is here, those
-    that are missing are downloaded."""
+    """A reader of the directories of `target`, with errors as `explain_errors` words them.
+
+    Missing directory listings are downloaded if only a part of the data is in the workspace.
+    """
     one = target.tracked
-    if os.path.lexists(repo.layout.absolute(one.path)) and is_part(repo, one.path, one.entry):
+    if os.path.lexists(repo.layout.absolute(one.path)) and is_partial(repo, one.path, one.entry):
         return DirectoryReader(repo, one)
 
     def read(oid: Oid) -> Sequence[Entry]:
-        with explaining(repo, target, rev=rev):
+        with explain_errors(repo, target, rev=rev):
             return repo.store.tree(oid)
 
     return read
 
 
 @contextmanager
-def explaining(repo: Repository, target: Target, *, rev: str | None = None) -> Iterator[None]:
+def explain_errors(repo: Repository, target: Target, *, rev: str | None = None) -> Iterator[None]:
     """Tell errors of the store in the user's terms: which path, and the command that gets it."""
     path = repo.layout.shown(target.path)
     try:

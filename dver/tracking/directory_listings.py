@@ -10,7 +10,7 @@ from dver.core.errors import DverError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry
 from dver.repo import Repository
-from dver.tracking.targets import Tracked
+from dver.tracking.targets import TrackedData
 
 
 def fetch_directories(repo: Repository, oids: Collection[Oid], remotes: Iterable[str | None]) -> bool:
@@ -32,7 +32,7 @@ class DirectoryReader:
     """Reads the directories of tracked data. Those that are not in the store are downloaded first."""
 
     repo: Repository
-    tracked: Tracked
+    tracked: TrackedData
     _downloads: int = 0
 
     def __call__(self, oid: Oid) -> Sequence[Entry]:

@@ -13,9 +13,9 @@ from dver.formats.lock import Lock, LockedItem
 from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
 from dver.repo import PROJECT_DIR, Repository
-from dver.tracking.restore_hint import restoring
+from dver.tracking.restore_hint import restore_fix
 
-Decode = Callable[[bytes], Lock]
+DecodeLock = Callable[[bytes], Lock]
 
 
 class Maker(NamedTuple):
@@ -31,7 +31,7 @@ class Maker(NamedTuple):
         return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.layout.subdirectory))
 
 
-class Made(NamedTuple):
+class LockedOutput(NamedTuple):
     """An output as its stage has made it. `path` is relative to the top of the Git worktree."""
 
     path: bytes
@@ -41,29 +41,29 @@ class Made(NamedTuple):
 
 
 def outputs_in(
-    repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lock_format.decode
-) -> Iterator[Made]:
+    repo: Repository, lock_path: bytes, content: bytes, decode: DecodeLock = lock_format.decode
+) -> Iterator[LockedOutput]:
     """The outputs that the lock file names and that are in the store: those that are not cached are none of ours.
 
     Raises CorruptError, ConflictError, which name the file, for one that cannot be read, or with an output where no
     data may be. `decode` may be another one that remembers what it has read.
     """
-    for name, item in outs_of(read(repo, lock_path, content, decode)):
-        yield Made(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
+    for name, item in cached_outputs(read_lock(repo, lock_path, content, decode)):
+        yield LockedOutput(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
 
 
-def outs_of(lock: Lock) -> Iterator[tuple[str, LockedItem]]:
+def cached_outputs(lock: Lock) -> Iterator[tuple[str, LockedItem]]:
     """The cached outputs of all stages, each with the stage's name."""
     return ((name, item) for name, stage in lock.stages.items() for item in stage.outs if item.cache)
 
 
-def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lock_format.decode) -> Lock:
+def read_lock(repo: Repository, lock_path: bytes, content: bytes, decode: DecodeLock = lock_format.decode) -> Lock:
     """The lock file; errors name it."""
     try:
         return decode(content)
     except (CorruptError, ConflictError) as error:
         shown = repo.layout.shown(lock_path)
-        remedy = f"{restoring(repo, lock_path)}, or delete it and run `dver repro`"
+        remedy = f"{restore_fix(repo, lock_path)}, or delete it and run `dver repro`"
         raise type(error)(
             f"cannot read the lock {shown!r}",
             why=f"it is {error.what}" + (f": {error.why}" if error.why else ""),
@@ -71,7 +71,7 @@ def read(repo: Repository, lock_path: bytes, content: bytes, decode: Decode = lo
         ) from error
 
 
-def place_of(lock_path: bytes, item: LockedItem) -> bytes:
+def output_path(lock_path: bytes, item: LockedItem) -> bytes:
     """Where the output or dependency `item` of a lock file is, relative to the top of the Git worktree.
 
     Raises CorruptError for what cannot be the name of a file.
@@ -83,9 +83,9 @@ def place_of(lock_path: bytes, item: LockedItem) -> bytes:
 
 
 def _place(repo: Repository, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
-    """`place_of` an output. Raises CorruptError for a place where no data may be."""
+    """`output_path` an output. Raises CorruptError for a place where no data may be."""
     try:
-        place = place_of(lock_path, item)
+        place = output_path(lock_path, item)
     except CorruptError:
         _refuse(repo, lock_path, stage, item, "it is not text")
     for name in place.split(b"/"):

@@ -13,7 +13,7 @@ from dver.tracking.targets import is_at_or_below
 from dver.workspace.scan.scanner import Snapshot
 
 
-def is_part(repo: Repository, path: bytes, recorded: Entry) -> bool:
+def is_partial(repo: Repository, path: bytes, recorded: Entry) -> bool:
     """Is what the workspace has of the tracked directory at `path` only a part of it?
 
     So it is where dver has put nothing there: files of the user do not say that the others were deleted.
@@ -21,7 +21,7 @@ def is_part(repo: Repository, path: bytes, recorded: Entry) -> bool:
     return recorded.kind is Kind.DIRECTORY and (path in repo.state.partial or path not in repo.state.placed)
 
 
-def completed(
+def complete_partial(
     repo: Repository,
     path: bytes,
     recorded: Entry,
@@ -36,7 +36,7 @@ def completed(
     Raises MissingObjectError if a recorded directory cannot be read.
     """
     read = repo.workspace.trees([snapshot], stored=stored)
-    if not is_part(repo, path, recorded):
+    if not is_partial(repo, path, recorded):
         return snapshot.root, read
     new: dict[Oid, bytes] = {}
 
@@ -50,7 +50,7 @@ def completed(
     return overlay(recorded, snapshot.root, read=read, emit=keep), read_new
 
 
-def changes_in_part(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> list[TreeChange]:
+def partial_changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> list[TreeChange]:
     """How the part of a directory that the workspace has at `path` differs from what is `recorded`.
 
     Raises MissingObjectError if a listing of a directory with something new in it is not in the store.
@@ -59,7 +59,7 @@ def changes_in_part(repo: Repository, path: bytes, recorded: Entry, snapshot: Sn
     return list(compare_part(recorded, snapshot.root, repo.store.entries, repo.store.tree, read, path=path))
 
 
-def parts_below(repo: Repository, places: Iterable[bytes]) -> list[bytes]:
+def partial_below(repo: Repository, places: Iterable[bytes]) -> list[bytes]:
     """The directories at or below any of `places` of which only parts are here."""
     if not repo.state.partial:
         return []

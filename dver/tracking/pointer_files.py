@@ -23,11 +23,11 @@ from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import SUFFIX
 
-TRIES: Final = 10
-"""How often a command that meets with `SweptError` begins again."""
+ATTEMPTS: Final = 10
+"""How often a command that meets with `DeletedByGcError` begins again."""
 
 
-class SweptError(MissingObjectError):
+class DeletedByGcError(MissingObjectError):
     """A gc has deleted, for good, objects that were about to be named. Begin again: they are not in the store now."""
 
     def __init__(self, lost: int) -> None:
@@ -83,7 +83,7 @@ def _see_that_all_is_there(
     if lost:
         lost -= guard.recheck(_roots_of(before))  # what was never fetched
     if lost:
-        raise SweptError(len(lost))
+        raise DeletedByGcError(len(lost))
     guard.recheck(_roots_of(one for one in pointers if isinstance(one, bytes)))
 
 

@@ -7,7 +7,7 @@ from dver.git.index import is_committed
 from dver.repo import Repository
 
 
-def restoring(repo: Repository, path: bytes) -> str:
+def restore_fix(repo: Repository, path: bytes) -> str:
     """How to restore the file `path`: from HEAD, unless HEAD has the very file that cannot be read."""
     shown = quoted(repo.layout.shown(path))
     if not is_committed(repo.git, path):

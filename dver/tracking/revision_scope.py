@@ -12,12 +12,20 @@ from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.git import pointers, revisions
 from dver.repo import Repository
-from dver.tracking.browse import at_revision, entry_at
-from dver.tracking.targets import Target, Tracked, data_of, data_path, is_at_or_below, named_in, select
+from dver.tracking.browse import entry_at, tracked_at
+from dver.tracking.targets import (
+    Target,
+    TrackedData,
+    data_named_by,
+    data_path_of,
+    is_at_or_below,
+    resolve_data_path,
+    select_targets,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RevisionScope:
     """Which commits count besides, or instead of, the workspace's pointers."""
 
     rev: str | None = None
@@ -31,20 +39,20 @@ class Scope:
         return self.all_branches or self.all_tags or self.all_commits
 
 
-CURRENT: Final = Scope()
+CURRENT: Final = RevisionScope()
 """The pointers and locks on disk."""
 
 
-def targets_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[Target]:
+def targets_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd: Path) -> list[Target]:
     """The data that `scope` and `paths` mean, each version once."""
     if not scope.many:
-        return select(repo, at_revision(repo, scope.rev), paths, cwd)
+        return select_targets(repo, tracked_at(repo, scope.rev), paths, cwd)
     versions = _versions(repo, scope)
     if not paths:
         return [Target(one) for one in versions]
     chosen: dict[tuple[bytes, bytes], Target] = {}
     for text in paths:
-        path = data_of(data_path(repo, text, cwd))
+        path = data_path_of(resolve_data_path(repo, text, cwd))
         found = [target for one in versions for target in _within(one, path)]
         if not found:
             raise UsageError(f"{text!r} is tracked in none of these commits", fix="`dver ls` lists what is tracked")
@@ -69,7 +77,7 @@ def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -
     return groups
 
 
-def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
+def _versions(repo: Repository, scope: RevisionScope) -> list[TrackedData]:
     commits = revisions.commits(
         repo.git,
         branches=scope.all_branches,
@@ -83,15 +91,15 @@ def _versions(repo: Repository, scope: Scope) -> list[Tracked]:
         for blob in sorted(ids):
             places.setdefault(blob, []).append(path)
     locks = LockVersions()
-    versions: dict[tuple[bytes, bytes], Tracked] = {}
+    versions: dict[tuple[bytes, bytes], TrackedData] = {}
     for blob, content in pointers.each_blob(repo.git, places, pointers.most_bytes(blobs)):
         for path in places[blob]:
-            for one in named_in(repo, path, blob, content, locks.decode):
+            for one in data_named_by(repo, path, blob, content, locks.decode):
                 versions[one.path, one.pointer.oid] = one
     return [versions[key] for key in sorted(versions)]
 
 
-def _within(tracked: Tracked, path: bytes) -> list[Target]:
+def _within(tracked: TrackedData, path: bytes) -> list[Target]:
     if is_at_or_below(tracked.path, path):
         return [Target(tracked)]
     if is_at_or_below(path, tracked.path):

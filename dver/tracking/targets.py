@@ -21,13 +21,13 @@ from dver.git import pointers, revisions
 from dver.git.pointers import PointerFile, is_lock_path
 from dver.repo import PROJECT_DIR, Repository
 from dver.tracking.lock_outputs import Maker, outputs_in
-from dver.tracking.restore_hint import restoring
+from dver.tracking.restore_hint import restore_fix
 
 SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedData:
     """Data that a pointer or a lock file names. `path` is the data's, relative to the top of the Git worktree."""
 
     path: bytes
@@ -58,7 +58,7 @@ class Tracked:
 class Target:
     """Tracked data, or a place inside of a tracked directory."""
 
-    tracked: Tracked
+    tracked: TrackedData
     inside: tuple[bytes, ...] = ()
     """The names on the way from the tracked directory to the place; none for all of it."""
 
@@ -68,7 +68,7 @@ class Target:
         return b"/".join((self.tracked.path, *self.inside))
 
 
-def data_of(pointer_path: bytes) -> bytes:
+def data_path_of(pointer_path: bytes) -> bytes:
     """The data path of a pointer file."""
     return pointer_path.removesuffix(SUFFIX)
 
@@ -81,28 +81,28 @@ def is_at_or_below(path: bytes, folder: bytes) -> bool:
 # -- pointers and locks, wherever they are
 
 
-def in_worktree(repo: Repository) -> dict[bytes, Tracked]:
+def tracked_in_worktree(repo: Repository) -> dict[bytes, TrackedData]:
     """What the pointer and lock files on disk say."""
-    return load(repo, pointers.in_worktree(repo.git, repo.layout.prefix))
+    return decode_files(repo, pointers.in_worktree(repo.git, repo.layout.prefix))
 
 
-def in_commit(repo: Repository, commit: str) -> dict[bytes, Tracked]:
+def tracked_in_commit(repo: Repository, commit: str) -> dict[bytes, TrackedData]:
     """What the pointer and lock files of `commit` (an id) say."""
-    return load(repo, pointers.in_commit(repo.git, commit, repo.layout.prefix))
+    return decode_files(repo, pointers.in_commit(repo.git, commit, repo.layout.prefix))
 
 
-def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
+def decode_files(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, TrackedData]:
     """Decode pointer and lock files, by the path of their data. Raises CorruptError, ConflictError that name the file
     which cannot be read, and ConflictError for data that two of them name."""
     unread = {path: file.blob for path, file in files.items() if file.content is None}
     contents = pointers.read_blobs(repo.git, unread.values(), pointers.most_bytes(unread)) if unread else {}
-    tracked: dict[bytes, Tracked] = {}
-    outputs: list[Tracked] = []
+    tracked: dict[bytes, TrackedData] = {}
+    outputs: list[TrackedData] = []
     for path, file in sorted(files.items()):
         content = file.content if file.content is not None else contents[file.blob]
-        for one in named_in(repo, path, file.blob, content):
+        for one in data_named_by(repo, path, file.blob, content):
             if one.path in tracked:
-                raise shared(repo, tracked[one.path], one)
+                raise overlap_error(repo, tracked[one.path], one)
             tracked[one.path] = one
             if one.maker is not None:
                 outputs.append(one)
@@ -111,18 +111,18 @@ def load(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tr
     return dict(sorted(tracked.items())) if outputs else tracked
 
 
-def named_in(
+def data_named_by(
     repo: Repository, path: bytes, blob: str, content: bytes, decode_lock: Callable[[bytes], Lock] = lock_format.decode
-) -> list[Tracked]:
+) -> list[TrackedData]:
     """The data that one pointer or lock file names. Raises CorruptError, ConflictError that name the file."""
     if is_lock_path(path):
         found = outputs_in(repo, path, content, decode_lock)
-        return [Tracked(one.path, one.pointer, blob, one.maker) for one in found]
+        return [TrackedData(one.path, one.pointer, blob, one.maker) for one in found]
     _refuse_bad_place(repo, path)
-    return [Tracked(data_of(path), decode(repo, path, content), blob)]
+    return [TrackedData(data_path_of(path), decode_pointer(repo, path, content), blob)]
 
 
-def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
+def overlap_error(repo: Repository, one: TrackedData, other: TrackedData) -> ConflictError:
     """The error for data of which two files tell."""
     made = next((each for each in (one, other) if each.maker is not None), one)
     same_place = one.path == other.path
@@ -145,7 +145,7 @@ def shared(repo: Repository, one: Tracked, other: Tracked) -> ConflictError:
     )
 
 
-def _choosing(repo: Repository, *both: Tracked) -> str:
+def _choosing(repo: Repository, *both: TrackedData) -> str:
     """How to have only one of two files tell what something should be."""
     pointer = next((repo.layout.shown(one.source) for one in both if one.maker is None), None)
     if pointer is None:
@@ -154,17 +154,17 @@ def _choosing(repo: Repository, *both: Tracked) -> str:
     return f"git rm -f -- {quoted(pointer)}; or take the stage out of the dver.yaml and its lines out of {quoted(lock)}"
 
 
-def _refuse_nested(repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked) -> None:
+def _refuse_nested(repo: Repository, tracked: Mapping[bytes, TrackedData], one: TrackedData) -> None:
     folder = os.path.dirname(one.path)
     while folder:
         if folder in tracked:
-            raise shared(repo, tracked[folder], one)
+            raise overlap_error(repo, tracked[folder], one)
         folder = os.path.dirname(folder)
 
 
 def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
     """Raise CorruptError for a pointer to what must not be data: `.git.dver` stands for `.git`, `...dver` for `..`."""
-    for name in data_of(pointer_path).split(b"/"):
+    for name in data_path_of(pointer_path).split(b"/"):
         reason = "it belongs to dver" if name == os.fsencode(PROJECT_DIR) else forbidden_name(name)
         if reason is not None:
             shown = repo.layout.shown(pointer_path)
@@ -175,7 +175,7 @@ def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
             )
 
 
-def decode(repo: Repository, path: bytes, content: bytes) -> Pointer:
+def decode_pointer(repo: Repository, path: bytes, content: bytes) -> Pointer:
     """The pointer in the file `path`; errors name the file."""
     try:
         return pointer_format.decode(content)
@@ -184,7 +184,7 @@ def decode(repo: Repository, path: bytes, content: bytes) -> Pointer:
         raise type(error)(
             f"cannot read the pointer {shown!r}",
             why=_joined(error.what, error.why),
-            fix=error.fix or restoring(repo, path),
+            fix=error.fix or restore_fix(repo, path),
         ) from error
 
 
@@ -195,7 +195,7 @@ def _joined(what: str, why: str | None) -> str:
 # -- what the user types
 
 
-def data_path(repo: Repository, text: str, cwd: Path) -> bytes:
+def resolve_data_path(repo: Repository, text: str, cwd: Path) -> bytes:
     """The path, relative to the top of the Git worktree, that `text` typed in `cwd` means. Empty for the top itself.
 
     Raises UsageError for a path outside of the project.
@@ -216,7 +216,9 @@ def data_path(repo: Repository, text: str, cwd: Path) -> bytes:
     return b"" if relative == b"." else relative
 
 
-def select(repo: Repository, tracked: Mapping[bytes, Tracked], texts: Sequence[str], cwd: Path) -> list[Target]:
+def select_targets(
+    repo: Repository, tracked: Mapping[bytes, TrackedData], texts: Sequence[str], cwd: Path
+) -> list[Target]:
     """The tracked data that the paths `texts` mean, in order and each once; all of it where there are none.
 
     A path may be the data's, its pointer's, one inside of a tracked directory, a folder that holds tracked data, or a
@@ -226,7 +228,7 @@ def select(repo: Repository, tracked: Mapping[bytes, Tracked], texts: Sequence[s
         return [Target(one) for one in tracked.values()]
     found: dict[bytes, Target] = {}
     for text in texts:
-        for target in _select_one(repo, tracked, data_path(repo, text, cwd), text):
+        for target in _select_one(repo, tracked, resolve_data_path(repo, text, cwd), text):
             found[target.path] = target
     return list(found.values())
 
@@ -259,14 +261,14 @@ def _names_tracked(repo: Repository, text: str, cwd: Path) -> bool:
     """Does `text` name tracked data, a place inside of it, a directory around it, or its pointer? What lies outside of
     the project counts as well: it is no revision, and the error about it says more."""
     try:
-        path = data_path(repo, text, cwd).removesuffix(SUFFIX)
+        path = resolve_data_path(repo, text, cwd).removesuffix(SUFFIX)
     except UsageError:
         return True
-    tracked = in_worktree(repo)
-    return containing(tracked, path) is not None or bool(below(tracked, path))
+    tracked = tracked_in_worktree(repo)
+    return target_containing(tracked, path) is not None or bool(tracked_below(tracked, path))
 
 
-def containing(tracked: Mapping[bytes, Tracked], path: bytes) -> Target | None:
+def target_containing(tracked: Mapping[bytes, TrackedData], path: bytes) -> Target | None:
     """The place in tracked data that `path` is, if there is one."""
     parts = path.split(b"/")
     for length in range(len(parts), 0, -1):
@@ -276,29 +278,29 @@ def containing(tracked: Mapping[bytes, Tracked], path: bytes) -> Target | None:
     return None
 
 
-def below(tracked: Mapping[bytes, Tracked], folder: bytes) -> list[Tracked]:
+def tracked_below(tracked: Mapping[bytes, TrackedData], folder: bytes) -> list[TrackedData]:
     """The tracked data that lies below `folder`."""
     return [one for path, one in tracked.items() if is_at_or_below(path, folder) and path != folder]
 
 
-def _select_one(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> Iterable[Target]:
+def _select_one(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> Iterable[Target]:
     if path.endswith(SUFFIX) and path.removesuffix(SUFFIX) in tracked:
         path = path.removesuffix(SUFFIX)
     if made := [Target(one) for one in tracked.values() if one.maker is not None and one.source == path]:
         return made
-    target = containing(tracked, path) if path else None
+    target = target_containing(tracked, path) if path else None
     if target is not None:
         if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:
             whole = repo.layout.shown(target.tracked.path)
             raise UsageError(f"{text!r} cannot exist", why=f"{whole!r} is a file", fix=f"name {whole!r} itself")
         return [target]
-    inner = below(tracked, path)
+    inner = tracked_below(tracked, path)
     if not inner:
         raise _not_tracked(repo, tracked, path, text)
     return [Target(one) for one in inner]
 
 
-def _not_tracked(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> UsageError:
+def _not_tracked(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> UsageError:
     from difflib import get_close_matches  # only for this message
 
     near = get_close_matches(repo.layout.shown(path), [repo.layout.shown(one) for one in tracked], n=1)

@@ -12,7 +12,7 @@ from dver.core.phrasing import join_limited, quoted
 from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.git import gitignore, index
 from dver.repo import PROJECT_DIR, Repository
-from dver.tracking.targets import SUFFIX, Target, Tracked, below, containing
+from dver.tracking.targets import SUFFIX, Target, TrackedData, target_containing, tracked_below
 from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.state.store_links import link_to
 
@@ -20,21 +20,21 @@ _OURS: Final = {b".dverignore", b"dver.yaml", b"dver.lock"}
 _GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
 
 
-def check_trackable(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+def check_trackable(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     """Raise UsageError or ConflictError, with the way out, unless a pointer can stand for the data at `path`.
 
-    `text` is what the user typed for it. What Git says, `check_git` asks for all paths at once.
+    `text` is what the user typed for it. What Git says, `refuse_git_tracked` asks for all paths at once.
     """
     _check_name(repo, tracked, path, text)
     if not os.path.lexists(repo.layout.absolute(path)):
         raise _absent(tracked, path, text)
-    if path in tracked and is_link(repo, path):
+    if path in tracked and is_user_link(repo, path):
         raise replaced_by_link(repo, path)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
 
 
-def is_link(repo: Repository, path: bytes) -> bool:
+def is_user_link(repo: Repository, path: bytes) -> bool:
     """Is a symbolic link at `path`, and not one that dver made to its store?"""
     absolute = repo.layout.absolute(path)
     return os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None
@@ -54,7 +54,7 @@ def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
     )
 
 
-def check_inside(repo: Repository, target: Target, text: str) -> None:
+def check_trackable_inside(repo: Repository, target: Target, text: str) -> None:
     """Raise the same unless the place `target` inside of tracked data can be recorded by itself."""
     if target.tracked.entry.kind is not Kind.DIRECTORY:
         whole = repo.layout.shown(target.tracked.path)
@@ -81,15 +81,15 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
             )
 
 
-def check_free(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+def check_destination(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     """Raise the same unless data could be moved to `path`, where nothing is yet."""
     _check_name(repo, tracked, path, text)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
-    check_git(repo, {path: text})
+    refuse_git_tracked(repo, {path: text})
 
 
-def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
+def _check_name(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     name = os.path.basename(path)
     if path in (b"", repo.layout.prefix):
         raise UsageError("cannot track the whole project", why="its code belongs to Git", fix="name the data in it")
@@ -109,7 +109,7 @@ def _check_name(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes,
         raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {quoted(data)}")
 
 
-def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverError:
+def _absent(tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> DverError:
     if path in tracked:
         return UsageError(
             f"{text!r} is tracked, but not in the workspace",
@@ -119,15 +119,15 @@ def _absent(tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> DverErr
     return UsageError(f"{text!r} does not exist", fix="check the spelling")
 
 
-def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: bytes, text: str) -> None:
-    around = containing(tracked, os.path.dirname(path))
+def _check_overlap(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
+    around = target_containing(tracked, os.path.dirname(path))
     if around is not None:
         refuse_outputs(repo, [Target(around.tracked)])
         whole = repo.layout.shown(around.tracked.path)
         raise ConflictError(
             f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {quoted(whole)}` first"
         )
-    inside = below(tracked, path)
+    inside = tracked_below(tracked, path)
     made = [one for one in inside if one.maker is not None]
     if made:
         raise ConflictError(
@@ -146,7 +146,7 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, Tracked], path: byt
 def _check_place(repo: Repository, path: bytes, text: str) -> None:
     refuse_symlinked_parents(repo.layout.top, path)
     absolute = repo.layout.absolute(path)
-    if is_link(repo, path):
+    if is_user_link(repo, path):
         raise UsageError(
             f"{text!r} is a symbolic link",
             why="what it points to may be anywhere",
@@ -160,7 +160,7 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
         )
 
 
-def check_git(repo: Repository, texts: Mapping[bytes, str]) -> None:
+def refuse_git_tracked(repo: Repository, texts: Mapping[bytes, str]) -> None:
     """Raise ConflictError unless Git tracks nothing at the data paths `texts`, and ignores none of their pointers."""
     if not texts:
         return

@@ -16,7 +16,7 @@ from support import Result, Run, git, run_dver
 from workspaces import Project
 
 from dver.formats.objectref import ObjectRef
-from dver.tracking.targets import in_worktree
+from dver.tracking.targets import tracked_in_worktree
 
 VARIANTS = 5
 
@@ -35,7 +35,7 @@ def fill(root: Path, variant: int, *, own: int = 40) -> None:
 def assert_all_there(project: Project) -> None:
     """Every pointer on disk stands for data that is complete."""
     with project.opened() as repo:
-        roots = [ObjectRef(one.pointer.oid, one.pointer.kind, one.path) for one in in_worktree(repo).values()]
+        roots = [ObjectRef(one.pointer.oid, one.pointer.kind, one.path) for one in tracked_in_worktree(repo).values()]
         assert roots
         assert repo.store.find_missing(roots) == []
 

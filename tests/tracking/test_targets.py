@@ -15,16 +15,16 @@ from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.tracking import targets
-from dver.tracking.targets import Tracked
+from dver.tracking.targets import TrackedData
 
 
-def tracked(*paths: str) -> dict[bytes, Tracked]:
+def tracked(*paths: str) -> dict[bytes, TrackedData]:
     """Made-up pointers; those that end in a slash are directories."""
     found = {}
     for text in paths:
         path = os.fsencode(text.rstrip("/"))
         kind = ObjectKind.TREE if text.endswith("/") else ObjectKind.BLOB
-        found[path] = Tracked(path, Pointer(kind, Oid.of(path), 1), "")
+        found[path] = TrackedData(path, Pointer(kind, Oid.of(path), 1), "")
     return found
 
 
@@ -33,9 +33,9 @@ def project(tmp_path: Path) -> Project:
     return Project.make(tmp_path / "repo")
 
 
-def selected(project: Project, known: dict[bytes, Tracked], *texts: str, cwd: Path | None = None) -> list[bytes]:
+def selected(project: Project, known: dict[bytes, TrackedData], *texts: str, cwd: Path | None = None) -> list[bytes]:
     with project.opened() as repo:
-        return [target.path for target in targets.select(repo, known, texts, cwd or project.root)]
+        return [target.path for target in targets.select_targets(repo, known, texts, cwd or project.root)]
 
 
 KNOWN = tracked("a/", "models/x/", "models/net.bin", "b")
@@ -70,11 +70,11 @@ def test_nothing_lies_inside_of_a_tracked_file(project: Project) -> None:
 
 
 def test_the_deepest_tracked_data_around_a_path_counts() -> None:
-    target = targets.containing(KNOWN, b"models/x/y/z")
+    target = targets.target_containing(KNOWN, b"models/x/y/z")
     assert target is not None
     assert (target.tracked.path, target.inside) == (b"models/x", (b"y", b"z"))
-    assert targets.containing(KNOWN, b"models") is None
-    assert [one.path for one in targets.below(KNOWN, b"models")] == [b"models/x", b"models/net.bin"]
+    assert targets.target_containing(KNOWN, b"models") is None
+    assert [one.path for one in targets.tracked_below(KNOWN, b"models")] == [b"models/x", b"models/net.bin"]
 
 
 @pytest.mark.parametrize("name", ["data", "data.dver", "-x", "ünï", "a b"])
@@ -126,7 +126,7 @@ def test_a_pointer_keeps_what_the_user_chose() -> None:
 def test_errors_of_a_pointer_name_its_file(project: Project) -> None:
     (project.root / "data.dver").write_text("kind: nothing\n")
     with project.opened() as repo, pytest.raises(CorruptError) as caught:
-        targets.in_worktree(repo)
+        targets.tracked_in_worktree(repo)
     assert "data.dver" in caught.value.what
     assert caught.value.fix
 
@@ -137,8 +137,8 @@ def test_the_pointers_of_a_commit_and_of_the_disk_are_told_apart(project: Projec
     write(project.root, {"data": b"three"})
     project.add("data")
     with project.opened() as repo:
-        (old,) = targets.in_commit(repo, first).values()
-        (new,) = targets.in_worktree(repo).values()
+        (old,) = targets.tracked_in_commit(repo, first).values()
+        (new,) = targets.tracked_in_worktree(repo).values()
     assert (old.pointer.size, new.pointer.size) == (3, 5)
     assert new.source == b"data.dver"
     assert pointer_format.encode(new.pointer) == (project.root / "data.dver").read_bytes()

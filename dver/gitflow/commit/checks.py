@@ -16,9 +16,9 @@ from dver.git.staged import StagedFile, was_committed
 from dver.repo import Repository
 from dver.store.objects.reader import StoreReader
 from dver.store.trees.reachable import find_missing
-from dver.tracking.availability import presence_of
+from dver.tracking.availability import availability_of
 from dver.tracking.lock_outputs import Maker
-from dver.tracking.targets import Tracked, in_commit, load
+from dver.tracking.targets import TrackedData, decode_files, tracked_in_commit
 
 
 class CommitProblem(NamedTuple):
@@ -32,9 +32,9 @@ class CommitProblem(NamedTuple):
 
 def read_staged(
     repo: Repository, files: Iterable[StagedFile], contents: Mapping[str, bytes]
-) -> tuple[dict[bytes, Tracked], list[CommitProblem]]:
+) -> tuple[dict[bytes, TrackedData], list[CommitProblem]]:
     """The pointers among `files` by data path, and a problem for each that cannot be read."""
-    tracked: dict[bytes, Tracked] = {}
+    tracked: dict[bytes, TrackedData] = {}
     problems: list[CommitProblem] = []
     for file in files:
         try:
@@ -44,14 +44,14 @@ def read_staged(
                     why=f"it has {file.size} bytes, a pointer at most {MAX_BLOB}",
                     fix="rename it: names that end in .dver are for pointers",
                 )
-            tracked.update(load(repo, {file.path: PointerFile(file.blob, contents[file.blob])}))
+            tracked.update(decode_files(repo, {file.path: PointerFile(file.blob, contents[file.blob])}))
         except (CorruptError, ConflictError) as error:
             problems.append(CommitProblem(file.path, error.what, error.why, error.fix))
     return tracked, problems
 
 
 def pointers_without_data(
-    repo: Repository, tracked: Mapping[bytes, Tracked], files: Mapping[bytes, StagedFile]
+    repo: Repository, tracked: Mapping[bytes, TrackedData], files: Mapping[bytes, StagedFile]
 ) -> list[CommitProblem]:
     """A problem for each pointer whose data is neither in the store nor on a known remote.
 
@@ -60,7 +60,7 @@ def pointers_without_data(
     """
     if not tracked:
         return []
-    here = presence_of(repo, [one.pointer for one in tracked.values()]).in_store
+    here = availability_of(repo, [one.pointer for one in tracked.values()]).in_store
     lacking = [one for one in tracked.values() if one.pointer.oid not in here]
     if not lacking:
         return []
@@ -82,16 +82,16 @@ def missing_objects(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
     return {one.oid for one in find_missing(roots, StoreReader(repo.store), known)}
 
 
-def _before(repo: Repository, tracked: Iterable[Tracked]) -> list[Tracked]:
+def _before(repo: Repository, tracked: Iterable[TrackedData]) -> list[TrackedData]:
     """The data of HEAD at the paths of `tracked`. Of a partial directory, the rest may be missing."""
     commit = head(repo.git)
     if commit is None:
         return []
-    before = in_commit(repo, commit)
+    before = tracked_in_commit(repo, commit)
     return [before[one.path] for one in tracked if one.path in before]
 
 
-def _no_data(repo: Repository, one: Tracked) -> CommitProblem:
+def _no_data(repo: Repository, one: TrackedData) -> CommitProblem:
     shown = quoted(repo.layout.shown(one.path))
     return CommitProblem(
         one.source,

@@ -16,9 +16,9 @@ from dver.git.pointers import PointerFile, is_lock_path, read_blobs
 from dver.git.staged import StagedFile, bases, was_committed
 from dver.gitflow.commit.checks import CommitProblem, ancestors, missing_objects
 from dver.repo import Repository
-from dver.tracking.availability import presence_of
-from dver.tracking.lock_outputs import Maker, place_of, read
-from dver.tracking.targets import Tracked, load, named_in, shared
+from dver.tracking.availability import availability_of
+from dver.tracking.lock_outputs import Maker, output_path, read_lock
+from dver.tracking.targets import TrackedData, data_named_by, decode_files, overlap_error
 
 
 class StagedLock(NamedTuple):
@@ -26,7 +26,7 @@ class StagedLock(NamedTuple):
 
     file: StagedFile
     lock: Lock
-    outputs: tuple[Tracked, ...]
+    outputs: tuple[TrackedData, ...]
 
     @property
     def path(self) -> bytes:
@@ -50,15 +50,15 @@ def read_locks(repo: Repository, files: Iterable[StagedFile]) -> tuple[list[Stag
     for file in files:
         try:
             content = read_blobs(repo.git, [file.blob], lock_format.MAX_SIZE)[file.blob]
-            outputs = tuple(named_in(repo, file.path, file.blob, content))
-            found.append(StagedLock(file, read(repo, file.path, content), outputs))
+            outputs = tuple(data_named_by(repo, file.path, file.blob, content))
+            found.append(StagedLock(file, read_lock(repo, file.path, content), outputs))
         except (CorruptError, ConflictError) as error:
             problems.append(CommitProblem(file.path, error.what, error.why, error.fix))
     return found, problems
 
 
 def lock_problems(
-    repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, Tracked]
+    repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, TrackedData]
 ) -> list[CommitProblem]:
     """The problems of staged lock files. `tracked` is the other data in the index, by data path."""
     problems: list[CommitProblem] = []
@@ -70,7 +70,7 @@ def lock_problems(
 
 
 def outdated_stages(
-    repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, Tracked]
+    repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, TrackedData]
 ) -> Iterator[OutdatedStage]:
     """New entries of staged locks whose dependencies differ from their pointers.
 
@@ -90,23 +90,25 @@ def _new_entries(repo: Repository, staged: StagedLock) -> Lock:
     return Lock({name: stage for name, stage in staged.lock.stages.items() if _is_new(name, staged.lock, before)})
 
 
-def outputs_of(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, Tracked]:
+def outputs_of(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, TrackedData]:
     """The outputs of the lock files among `files`. Unreadable lock files are skipped: they are not staged."""
-    found: dict[bytes, Tracked] = {}
+    found: dict[bytes, TrackedData] = {}
     for path, file in files.items():
         with suppress(CorruptError, ConflictError):
-            found.update(load(repo, {path: file}) if is_lock_path(path) else {})
+            found.update(decode_files(repo, {path: file}) if is_lock_path(path) else {})
     return found
 
 
-def overlaps(repo: Repository, staged: Iterable[Tracked], beside: Mapping[bytes, Tracked]) -> Iterator[CommitProblem]:
+def overlaps(
+    repo: Repository, staged: Iterable[TrackedData], beside: Mapping[bytes, TrackedData]
+) -> Iterator[CommitProblem]:
     """A problem for staged data that equals, contains or lies in data of another file: one of both is an output."""
     around = {folder: one for path, one in beside.items() for folder in ancestors(path)}
     for one in staged:
         others = [around.get(one.path), *(beside.get(folder) for folder in ancestors(one.path)[:-1])]
         for other in others:
             if other is not None:
-                error = shared(repo, other, one)
+                error = overlap_error(repo, other, one)
                 yield CommitProblem(one.source, error.what, error.why, error.fix)
                 break
 
@@ -125,17 +127,17 @@ def _lock_in(git: GitRepo, commit: str, path: bytes) -> Lock:
 
 def _place(lock_path: bytes, item: LockedItem) -> bytes:
     with suppress(CorruptError):
-        return place_of(lock_path, item)
+        return output_path(lock_path, item)
     return b""  # nothing that is tracked
 
 
-def _agree(other: Tracked, item: LockedItem) -> bool:
+def _agree(other: TrackedData, item: LockedItem) -> bool:
     return (other.pointer.oid, other.pointer.kind) == (item.oid, item.kind)
 
 
 def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[CommitProblem]:
     new = [one for one in lock.outputs if one.maker is not None and one.maker.stage in fresh.stages]
-    here = presence_of(repo, [one.pointer for one in new]).in_store
+    here = availability_of(repo, [one.pointer for one in new]).in_store
     lacking = [one for one in new if one.pointer.oid not in here]
     if lacking and was_committed(repo.git, lock.file):  # as after a revert, in a clone that never pulled it
         return

@@ -14,7 +14,7 @@ from dver.git.pointers import in_index, is_pointer_path, read_blobs
 from dver.gitflow.merge.pointers import PointerVersions, read_versions
 from dver.repo import Repository
 from dver.store.trees.merge import MergeChoice
-from dver.tracking.targets import data_of
+from dver.tracking.targets import data_path_of
 
 _FILE: Final = "merge.json"
 
@@ -51,7 +51,7 @@ def unmerged_pointers(repo: Repository) -> list[UnmergedPointer]:
     found = []
     for path, file in sorted(files.items()):
         three = [contents[file.sides[stage]] if stage in file.sides else None for stage in (1, 2, 3)]
-        found.append(UnmergedPointer(data_of(path), file.sides, read_versions(repo, data_of(path), three)))
+        found.append(UnmergedPointer(data_path_of(path), file.sides, read_versions(repo, data_path_of(path), three)))
     return found
 
 

@@ -21,7 +21,7 @@ from dver.store.trash.guard import GcGuard
 from dver.store.trees.merge import Choose, MergeChoice, MergedTree, TreeConflict, merge, undecided
 from dver.store.writer import StoreWriter
 from dver.tracking.directory_listings import fetch_directories
-from dver.tracking.targets import decode
+from dver.tracking.targets import decode_pointer
 
 _ABSENT: Final = object()
 
@@ -80,14 +80,14 @@ def read_versions(repo: Repository, path: bytes, contents: Sequence[bytes | None
     """
     name = path + pointer_format.SUFFIX.encode()
     base, *both = contents
-    ours, theirs = ((one, decode(repo, name, one)) if one else None for one in both)
+    ours, theirs = ((one, decode_pointer(repo, name, one)) if one else None for one in both)
     if not base:
         return PointerVersions(path, None, ours, theirs)
     with suppress(ConflictError, CorruptError):
-        return PointerVersions(path, (base, decode(repo, name, base)), ours, theirs)
+        return PointerVersions(path, (base, decode_pointer(repo, name, base)), ours, theirs)
     first = second = None
     with suppress(ConflictError, CorruptError):
-        first, second = [(one, decode(repo, name, one)) for one in versions(base) or ()] or (None, None)
+        first, second = [(one, decode_pointer(repo, name, one)) for one in versions(base) or ()] or (None, None)
     return PointerVersions(path, first, ours, theirs, crossed=True, other=second)
 
 

@@ -8,11 +8,16 @@ from pathlib import Path
 from dver.pipelines.compare.compared_versions import WORKSPACE, resolve_sides, sides_in_scope
 from dver.pipelines.compare.params_metrics import ValueTable, metrics_of, read_table
 from dver.repo import Repository
-from dver.tracking.revision_scope import CURRENT, Scope
+from dver.tracking.revision_scope import CURRENT, RevisionScope
 
 
 def metrics_show(
-    repo: Repository, targets: Sequence[str] = (), *, cwd: Path, revs: Sequence[str] = (), scope: Scope = CURRENT
+    repo: Repository,
+    targets: Sequence[str] = (),
+    *,
+    cwd: Path,
+    revs: Sequence[str] = (),
+    scope: RevisionScope = CURRENT,
 ) -> ValueTable:
     """The metrics at `revs` and at the commits of `scope`; by default those of the workspace.
 

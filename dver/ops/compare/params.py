@@ -9,7 +9,7 @@ from pathlib import Path
 from dver.pipelines.compare.compared_versions import WORKSPACE, resolve_sides, sides_in_scope
 from dver.pipelines.compare.params_metrics import ValueTable, params_of, read_table
 from dver.repo import Repository
-from dver.tracking.revision_scope import CURRENT, Scope
+from dver.tracking.revision_scope import CURRENT, RevisionScope
 
 
 def params_show(
@@ -18,7 +18,7 @@ def params_show(
     *,
     cwd: Path,
     revs: Sequence[str] = (),
-    scope: Scope = CURRENT,
+    scope: RevisionScope = CURRENT,
     only_stages: bool = False,
 ) -> ValueTable:
     """The parameters at `revs` and at the commits of `scope`; by default those of the workspace.

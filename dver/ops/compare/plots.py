@@ -17,7 +17,7 @@ from dver.pipelines.compare.plots import ComparedPlots, PlotReader
 from dver.pipelines.definition.stage import DEFAULT_STYLE, PlotStyle
 from dver.pipelines.plots.page import MARK, RenderedPlot, VegaPlot, render_page
 from dver.repo import Repository
-from dver.tracking.revision_scope import CURRENT, Scope
+from dver.tracking.revision_scope import CURRENT, RevisionScope
 
 FOLDER: Final = "dver_plots"
 """The default directory for plots."""
@@ -42,7 +42,7 @@ def plots_show(
     *,
     cwd: Path,
     revs: Sequence[str] = (),
-    scope: Scope = CURRENT,
+    scope: RevisionScope = CURRENT,
     style: PlotStyle = DEFAULT_STYLE,
 ) -> ComparedPlots:
     """The plots at `revs` and at the commits of `scope`; by default those of the workspace.

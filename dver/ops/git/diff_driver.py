@@ -8,7 +8,7 @@ from dver.formats.pointer import Pointer
 from dver.git.git_repo import GitRepo
 from dver.project.git_projects import project_containing
 from dver.store.trees.compare import TreeChange, compare, with_renames
-from dver.tracking.targets import data_of
+from dver.tracking.targets import data_path_of
 
 
 def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None) -> tuple[TreeChange, ...] | None:
@@ -23,7 +23,7 @@ def diff_pointer(git: GitRepo, path: bytes, old: bytes | None, new: bytes | None
         return None
     if before is not None and after is not None and before.same_data(after):
         return None
-    data = data_of(path)
+    data = data_path_of(path)
     left = before.entry(data) if before is not None else None
     right = after.entry(data) if after is not None else None
     with project_containing(git, path) as repo:

@@ -18,7 +18,7 @@ from dver.project.git_projects import owning_project, project_roots
 from dver.repo import Repository
 from dver.sharing.download import download_targets
 from dver.sharing.prefetch import prefetch
-from dver.tracking.targets import SUFFIX, Target, Tracked, data_of, is_at_or_below, load
+from dver.tracking.targets import SUFFIX, Target, TrackedData, data_path_of, decode_files, is_at_or_below
 from dver.workspace.changes.moved_data import record_changes_of_git
 from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined
@@ -55,7 +55,7 @@ def follow(git: GitRepo, *, progress: Progress = SILENT) -> FollowResult | None:
 class _DataOnDisk:
     """The data named by pointers and locks on disk, as far as they can be read."""
 
-    tracked: Mapping[bytes, Tracked]
+    tracked: Mapping[bytes, TrackedData]
     undecided: frozenset[bytes]
     """Data that stays as it is."""
     broken: bool
@@ -69,7 +69,7 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     seen = _read(top, files)
     unmerged = [path for path, file in index.items() if file.sides]
     entries = {path: one.entry for path, one in seen.tracked.items()}
-    undecided = seen.undecided.union(map(data_of, unmerged)) - entries.keys()
+    undecided = seen.undecided.union(map(data_path_of, unmerged)) - entries.keys()
     if seen.broken or any(is_lock_path(path) and path not in files for path in unmerged):
         undecided = undecided | (known - entries.keys())
     record_changes_of_git(top, index, seen.tracked)
@@ -100,13 +100,13 @@ def _sources(known: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _DataOnDisk:
-    tracked: dict[bytes, Tracked] = {}
+    tracked: dict[bytes, TrackedData] = {}
     twice: set[bytes] = set()
     conflicted: list[bytes] = []
     unread: dict[bytes, CorruptError] = {}
     for path, file in files.items():
         try:
-            found = load(top, {path: file})
+            found = decode_files(top, {path: file})
         except ConflictError:
             conflicted.append(path)
         except CorruptError as error:
@@ -115,7 +115,7 @@ def _read(top: Repository, files: Mapping[bytes, PointerFile]) -> _DataOnDisk:
             twice |= found.keys() & tracked.keys()
             tracked.update(found)
     bad = (*conflicted, *unread)
-    undecided = twice.union(map(data_of, bad))
+    undecided = twice.union(map(data_path_of, bad))
     certain = {path: one for path, one in tracked.items() if path not in twice}
     return _DataOnDisk(certain, frozenset(undecided), any(map(is_lock_path, bad)), tuple(unread.values()))
 
@@ -139,7 +139,7 @@ def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
     return [path for path in gone if not any(is_at_or_below(one, path) for one in theirs)]
 
 
-def _fetch(repo: Repository, tracked: Sequence[Tracked], progress: Progress) -> list[DverError]:
+def _fetch(repo: Repository, tracked: Sequence[TrackedData], progress: Progress) -> list[DverError]:
     if not tracked or not repo.config.hooks_fetch:
         return []
     whole = [Target(one) for one in tracked if one.path not in repo.state.partial]

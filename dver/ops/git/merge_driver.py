@@ -15,7 +15,7 @@ from dver.git.merge_gitignore import merge_ignore_files
 from dver.git.merge_lines import merge_in_markers
 from dver.gitflow.merge.pointers import conflict_line, merge_versions, read_versions
 from dver.repo import Repository
-from dver.tracking.targets import data_of
+from dver.tracking.targets import data_path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
     found = Repository.open(_nearest_folder(cwd, path))
     # Where the user stands is not known: messages name paths as seen from the project's folder.
     with Repository(found.root, found.git, in_hook=True) as repo:
-        sides = read_versions(repo, data_of(path), contents)
+        sides = read_versions(repo, data_path_of(path), contents)
         merged = merge_versions(repo, sides)
         if merged.content is not None and merged.clean:
             return merged.content, None

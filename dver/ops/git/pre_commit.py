@@ -20,8 +20,8 @@ from dver.gitflow.commit.lock_checks import (
     read_locks,
 )
 from dver.repo import Repository
-from dver.tracking.availability import presence_of
-from dver.tracking.targets import SUFFIX, Target, data_of, in_worktree, load
+from dver.tracking.availability import availability_of
+from dver.tracking.targets import SUFFIX, Target, data_path_of, decode_files, tracked_in_worktree
 from dver.workspace.changes.moved_data import record_moved
 from dver.workspace.changes.quick_check import ChangedData, changed_data
 from dver.workspace.state.data_state import DataState
@@ -82,14 +82,14 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
 def _out_of_date(repo: Repository, found: Sequence[ChangedData]) -> tuple[OutOfDate, ...]:
     if not found:
         return ()
-    in_store = presence_of(repo, [one.pointer for one in found]).in_store
+    in_store = availability_of(repo, [one.pointer for one in found]).in_store
     return tuple(OutOfDate(one.path, one.pointer.oid in in_store) for one in found)
 
 
 def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
-    from dver.tracking.trackable import is_link  # with the store, which is only needed to add
+    from dver.tracking.trackable import is_user_link  # with the store, which is only needed to add
 
-    return tuple(path for path in paths if not is_link(repo, path))
+    return tuple(path for path in paths if not is_user_link(repo, path))
 
 
 def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tuple[OutdatedStage, ...]]:
@@ -115,11 +115,15 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
     beside = {path: one for path, one in index.items() if path not in files}
     made = outputs_of(repo, beside)
     makers = {path: one.maker for path, one in (made | outputs).items()}
-    problems += tracked_twice(repo, {**dict.fromkeys(map(data_of, filter(is_pointer_path, index))), **makers}, in_git)
+    problems += tracked_twice(
+        repo, {**dict.fromkeys(map(data_path_of, filter(is_pointer_path, index))), **makers}, in_git
+    )
     problems += overlaps(repo, tracked.values(), made)
     if not locks:
         return problems, ()
-    everything = load(repo, {path: one for path, one in beside.items() if is_pointer_path(path)}) | made | tracked
+    everything = (
+        decode_files(repo, {path: one for path, one in beside.items() if is_pointer_path(path)}) | made | tracked
+    )
     problems += lock_problems(repo, locks, everything)
     return problems, tuple(outdated_stages(repo, locks, everything))
 
@@ -131,7 +135,7 @@ def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[b
     from dver.workspace.scan.hash_or_store import storing_pool
 
     with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
-        tracked = in_worktree(repo)
+        tracked = tracked_in_worktree(repo)
         requests = [AddRequest(path, Target(tracked[path])) for path in paths if path in tracked]
         added = store_and_record(repo, tracked, requests, pool, remote=None, progress=progress)
     written = [name for one in added for name in (one.path + SUFFIX, _ignore_file(one.path))]

@@ -14,7 +14,7 @@ from dver.git import revisions
 from dver.repo import Repository
 from dver.store.trees.compare import join
 from dver.tracking.browse import entry_at
-from dver.tracking.targets import containing, data_path, in_worktree
+from dver.tracking.targets import resolve_data_path, target_containing, tracked_in_worktree
 
 
 class WordKind(Enum):
@@ -56,20 +56,20 @@ def _all(repo: Repository, word: WordKind, typed: str, cwd: Path) -> Iterable[st
 
 def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
     folder, slash, _ = typed.rpartition("/")
-    place = data_path(repo, folder or ("/" if slash else "."), cwd)
+    place = resolve_data_path(repo, folder or ("/" if slash else "."), cwd)
     names = {name for name in _names_in(repo, place) if not os.path.lexists(repo.layout.absolute(join(place, name)))}
     return sorted(folder + slash + os.fsdecode(name) for name in names)
 
 
 def _names_in(repo: Repository, place: bytes) -> Iterator[bytes]:
     """The names of tracked data in the directory `place`, with a slash after directories."""
-    tracked = in_worktree(repo)
+    tracked = tracked_in_worktree(repo)
     prefix = place + b"/" if place else b""
     for path, one in tracked.items():
         name, slash, _ = path.removeprefix(prefix).partition(b"/")
         if path.startswith(prefix):
             yield name + (slash or _slash(one.entry.kind))
-    target = containing(tracked, place) if place else None
+    target = target_containing(tracked, place) if place else None
     entry = entry_at(repo, target) if target is not None else None
     if entry is not None and entry.kind is Kind.DIRECTORY:
         yield from (child.name + _slash(child.kind) for child in repo.store.tree(entry.oid))
@@ -82,7 +82,7 @@ def _slash(kind: Kind) -> bytes:
 def _stages(repo: Repository, cwd: Path) -> list[str]:
     from dver.pipelines.workspace.pipelines import load_pipelines  # slow to import
 
-    here = os.fsdecode(data_path(repo, ".", cwd))
+    here = os.fsdecode(resolve_data_path(repo, ".", cwd))
     stages = load_pipelines(repo).graph.stages
     return sorted(one.name if one.folder == here else str(one) for one in stages)
 

@@ -10,7 +10,7 @@ from dver.core.phrasing import quoted
 from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Kind
 from dver.repo import Repository
-from dver.tracking.browse import at_revision, entry_at, explaining, place_of
+from dver.tracking.browse import entry_at, explain_errors, target_at, tracked_at
 
 
 def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Iterator[bytes]:
@@ -19,7 +19,7 @@ def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> It
     A file of up to 64 MiB is verified before its first byte is returned; a larger one raises CorruptError with its last
     piece. Raises UsageError for a directory, MissingObjectError if the store does not have the file.
     """
-    target = place_of(repo, at_revision(repo, rev), path, cwd)
+    target = target_at(repo, tracked_at(repo, rev), path, cwd)
     entry = entry_at(repo, target, rev=rev) if target else None
     if target is None or entry is None or entry.kind is Kind.DIRECTORY:
         raise UsageError(
@@ -27,7 +27,7 @@ def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> It
             why="only a file can be printed",
             fix=f"`dver ls {quoted(path)}` lists what is in it",
         )
-    with explaining(repo, target, rev=rev):
+    with explain_errors(repo, target, rev=rev):
         if entry.size <= IN_MEMORY_MAX:
             yield repo.store.read(entry.oid)
         else:

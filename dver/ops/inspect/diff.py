@@ -11,9 +11,9 @@ from dver.formats.tree import Entry
 from dver.git import revisions
 from dver.repo import Repository
 from dver.store.trees.compare import TreeChange, TreeReader, compare, find, with_renames
-from dver.tracking.browse import at_revision, reader_of
-from dver.tracking.partial_directories import completed
-from dver.tracking.targets import Target, Tracked, in_commit, select
+from dver.tracking.browse import reader_of, tracked_at
+from dver.tracking.partial_directories import complete_partial
+from dver.tracking.targets import Target, TrackedData, select_targets, tracked_in_commit
 from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
@@ -44,9 +44,9 @@ def diff(
     With `paths`, only data at or below them. Raises MissingObjectError for a differing directory that is not in the
     store.
     """
-    before = at_revision(repo, old) if old is not None else _at_head(repo)
-    after = at_revision(repo, new)
-    targets = select(repo, {**before, **after}, paths, cwd)
+    before = tracked_at(repo, old) if old is not None else _at_head(repo)
+    after = tracked_at(repo, new)
+    targets = select_targets(repo, {**before, **after}, paths, cwd)
     left = _recorded(repo, before, targets, old)
     readers: dict[bytes, TreeReader] = {}
     right = _recorded(repo, after, targets, new) if new is not None else _scanned(repo, targets, readers, progress)
@@ -62,7 +62,7 @@ def diff(
 
 
 def _out_of_date(
-    repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], progress: Progress
+    repo: Repository, tracked: Mapping[bytes, TrackedData], targets: Sequence[Target], progress: Progress
 ) -> list[bytes]:
     """The targets whose pointer moved and whose data is what dver placed before."""
     placed = repo.state.placed
@@ -75,13 +75,13 @@ def _out_of_date(
     ]
 
 
-def _at_head(repo: Repository) -> dict[bytes, Tracked]:
+def _at_head(repo: Repository) -> dict[bytes, TrackedData]:
     head = revisions.head(repo.git)
-    return in_commit(repo, head) if head is not None else {}
+    return tracked_in_commit(repo, head) if head is not None else {}
 
 
 def _recorded(
-    repo: Repository, tracked: Mapping[bytes, Tracked], targets: Sequence[Target], rev: str | None
+    repo: Repository, tracked: Mapping[bytes, TrackedData], targets: Sequence[Target], rev: str | None
 ) -> dict[bytes, Entry]:
     entries = {}
     for target in targets:
@@ -104,5 +104,5 @@ def _scanned(
         stored = reader_of(repo, target)
         readers[path] = repo.workspace.trees([snapshot], stored=stored)
         if not target.inside:
-            entries[path], readers[path] = completed(repo, path, target.tracked.entry, snapshot, stored=stored)
+            entries[path], readers[path] = complete_partial(repo, path, target.tracked.entry, snapshot, stored=stored)
     return entries

@@ -11,8 +11,15 @@ from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 from dver.store.trees.compare import join, leaves
-from dver.tracking.browse import at_revision, entry_at, place_of, reader_of
-from dver.tracking.targets import Target, Tracked, below, containing, data_path, select
+from dver.tracking.browse import entry_at, reader_of, target_at, tracked_at
+from dver.tracking.targets import (
+    Target,
+    TrackedData,
+    resolve_data_path,
+    select_targets,
+    target_containing,
+    tracked_below,
+)
 
 
 class ListedPath(NamedTuple):
@@ -44,7 +51,7 @@ def ls(
     not read the workspace's data. Raises UsageError for an untracked path, MissingObjectError for a directory that is
     not in the store.
     """
-    tracked = at_revision(repo, rev)
+    tracked = tracked_at(repo, rev)
     found: dict[bytes, ListedPath] = {}
     for text in paths or (".",):
         for target, opened in _targets(repo, tracked, text, cwd, quiet=not paths):
@@ -54,14 +61,14 @@ def ls(
 
 
 def _targets(
-    repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path, *, quiet: bool
+    repo: Repository, tracked: Mapping[bytes, TrackedData], text: str, cwd: Path, *, quiet: bool
 ) -> list[tuple[Target, bool]]:
     """The targets of `text`, and whether to list its entries; with `quiet`, none for an untracked path."""
-    path = data_path(repo, text, cwd)
-    if quiet and not below(tracked, path) and not containing(tracked, path):
+    path = resolve_data_path(repo, text, cwd)
+    if quiet and not tracked_below(tracked, path) and not target_containing(tracked, path):
         return []
-    named = place_of(repo, tracked, text, cwd)
-    return [(named, True)] if named else [(target, False) for target in select(repo, tracked, [text], cwd)]
+    named = target_at(repo, tracked, text, cwd)
+    return [(named, True)] if named else [(target, False) for target in select_targets(repo, tracked, [text], cwd)]
 
 
 def _below(repo: Repository, target: Target, *, opened: bool, rev: str | None, recursive: bool) -> Iterator[ListedPath]:

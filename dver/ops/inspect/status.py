@@ -20,7 +20,7 @@ from dver.git.pointers import PointerFile, is_lock_path
 from dver.pipelines import FILE_NAME
 from dver.repo import Repository
 from dver.tracking.lock_outputs import Maker
-from dver.tracking.targets import SUFFIX, Tracked, data_of, data_path, is_at_or_below, load
+from dver.tracking.targets import SUFFIX, TrackedData, data_path_of, decode_files, is_at_or_below, resolve_data_path
 from dver.workspace.state.data_state import DataState
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dver.pipelines.engine.plan import StagePlan
     from dver.pipelines.workspace.status import ProjectStages
     from dver.store.trees.compare import TreeChange
-    from dver.tracking.availability import Asked, Presence
+    from dver.tracking.availability import Availability, RemoteQuery
     from dver.workspace.changes.data_changes import DataChanges
 
 _Examine = Callable[[bytes, Pointer], "DataChanges"]
@@ -111,7 +111,7 @@ def status(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    asked: Asked | None = None,
+    asked: RemoteQuery | None = None,
     progress: Progress = SILENT,
 ) -> StatusReport:
     """The state of all tracked data and all stages, or of what is at or below `paths`, which may name stages, too.
@@ -120,7 +120,7 @@ def status(
     """
     scan = pointers.scan_pointers(repo.git, repo.layout.prefix, also=_STAGES)
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
-    disk = load(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
+    disk = decode_files(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.layout.prefix)
     # What a sparse checkout leaves out is not deleted.
     there = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
@@ -150,7 +150,7 @@ def _prospect(repo: Repository) -> ProjectStages:
 class _Places:
     """What is known of each data path, place by place. Versions are blobs of pointers, or what locks say of outputs."""
 
-    disk: Mapping[bytes, Tracked]
+    disk: Mapping[bytes, TrackedData]
     index: Mapping[bytes, str]
     staged: Mapping[bytes, GitChange]
     makers: Mapping[bytes, Maker]
@@ -164,12 +164,12 @@ class _Places:
 
 
 def _places(
-    repo: Repository, disk: Mapping[bytes, Tracked], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
+    repo: Repository, disk: Mapping[bytes, TrackedData], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
 ) -> _Places:
     """All that is known, by data path; `index` and `staged` are by the path of the file."""
     locks = sorted({path for path in (*index, *staged) if is_lock_path(path)})
-    blobs = {data_of(path): blob for path, blob in index.items() if not is_lock_path(path)}
-    changes = {data_of(path): change for path, change in staged.items() if not is_lock_path(path)}
+    blobs = {data_path_of(path): blob for path, blob in index.items() if not is_lock_path(path)}
+    changes = {data_path_of(path): change for path, change in staged.items() if not is_lock_path(path)}
     made = {path: one for path, one in disk.items() if one.maker is not None}
     for lock in locks:
         now = _outputs(repo, made, lock, index.get(lock))
@@ -180,24 +180,28 @@ def _places(
     return _Places(disk, blobs, changes, {path: one.maker for path, one in made.items() if one.maker is not None})
 
 
-def _outputs(repo: Repository, made: Mapping[bytes, Tracked], lock: bytes, blob: str | None) -> dict[bytes, Tracked]:
+def _outputs(
+    repo: Repository, made: Mapping[bytes, TrackedData], lock: bytes, blob: str | None
+) -> dict[bytes, TrackedData]:
     """The outputs that the version `blob` of a lock file names, if it can be read. `made` are those that are known."""
     if blob is None:
         return {}
     here = {path: one for path, one in made.items() if one.maker and one.maker.lock == lock and one.blob == blob}
     with suppress(CorruptError, ConflictError):
-        return here or load(repo, {lock: PointerFile(blob)})
+        return here or decode_files(repo, {lock: PointerFile(blob)})
     return {}
 
 
-def _changes(before: Mapping[bytes, Tracked], now: Mapping[bytes, Tracked]) -> Iterator[tuple[bytes, GitChange]]:
+def _changes(
+    before: Mapping[bytes, TrackedData], now: Mapping[bytes, TrackedData]
+) -> Iterator[tuple[bytes, GitChange]]:
     for path in {**before, **now}:
         old, new = (_version(side[path]) if path in side else None for side in (before, now))
         if old != new:
             yield path, GitChange(old, new)
 
 
-def _version(one: Tracked) -> str:
+def _version(one: TrackedData) -> str:
     """What differs where a pointer, or what a lock says of an output, does."""
     return one.blob if one.maker is None else repr(one.pointer)
 
@@ -211,7 +215,7 @@ def _wanted(
     chosen: list[bytes] = []
     stages: list[Address] = []
     for text in texts:
-        path = data_path(repo, text, cwd)
+        path = resolve_data_path(repo, text, cwd)
         path = path.removesuffix(SUFFIX) or path
         here = _around(places, path)
         around = prospect.around(path) if prospect is not None else []
@@ -247,12 +251,12 @@ def _look(
     places: _Places,
     known: dict[bytes, Entry | None],
     problems: list[DverError],
-    asked: Asked | None,
+    asked: RemoteQuery | None,
     progress: Progress,
 ) -> tuple[PathStatus, ...]:
     """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
-    from dver.tracking.availability import presence_of
+    from dver.tracking.availability import availability_of
     from dver.workspace.changes.data_changes import DataChanges, compare_with_pointer, unchanged_files
 
     unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
@@ -271,7 +275,7 @@ def _look(
         known[path] = pointer.entry(path) if found.state is DataState.OUT_OF_DATE else found.found
         return found
 
-    presence = presence_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk], asked)
+    presence = availability_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk], asked)
     states = []
     for path in wanted:
         try:
@@ -285,15 +289,15 @@ def _look(
 
 
 def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
-    from dver.tracking.partial_directories import is_part
+    from dver.tracking.partial_directories import is_partial
 
     if one.pointer is None or one.data is DataState.ABSENT:
         return one
-    return replace(one, partial=is_part(repo, one.path, one.pointer.entry(one.path)))
+    return replace(one, partial=is_partial(repo, one.path, one.pointer.entry(one.path)))
 
 
 def _one(
-    repo: Repository, path: bytes, places: _Places, presence: Presence, compare_with_pointer: _Examine
+    repo: Repository, path: bytes, places: _Places, presence: Availability, compare_with_pointer: _Examine
 ) -> PathStatus:
     disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
     staged = _state(change.old, change.new) if change else None

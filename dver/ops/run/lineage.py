@@ -21,7 +21,7 @@ from dver.pipelines.engine.graph import Address, OutputIndex
 from dver.pipelines.engine.reasons import run_key
 from dver.pipelines.run_cache.entries import RunCache
 from dver.repo import Repository
-from dver.tracking.targets import data_path
+from dver.tracking.targets import resolve_data_path
 
 _NAME = os.fsencode(lock.NAME)
 
@@ -75,7 +75,7 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
 
     Raises UsageError where no lock tells of it, and what reading them does.
     """
-    place = os.fsdecode(data_path(repo, path, cwd))
+    place = os.fsdecode(resolve_data_path(repo, path, cwd))
     commit = revisions.resolve(repo.git, rev) if rev is not None else None
     told = _LockIndex(_stages(repo, commit))
     begin = told.makers.of(place)

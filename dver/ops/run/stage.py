@@ -19,7 +19,7 @@ from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
 from dver.pipelines.workspace.stage_files import out_paths
 from dver.repo import Repository
-from dver.tracking.targets import data_path, in_worktree, is_at_or_below
+from dver.tracking.targets import is_at_or_below, resolve_data_path, tracked_in_worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
     With `force` it replaces an existing stage. Raises PipelineError for an invalid file or graph, and for an output
     that is tracked data, and UsageError.
     """
-    folder = os.fsdecode(data_path(repo, ".", cwd))
+    folder = os.fsdecode(resolve_data_path(repo, ".", cwd))
     folder = "" if folder == "." else folder
     definition = stage.definition()
 
@@ -102,7 +102,7 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStage
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:
     stages = [one for one, stage in pipelines.graph.stages.items() if one.folder == folder and name == stage.name]
-    tracked = [one.path for one in in_worktree(repo).values() if one.maker is None]
+    tracked = [one.path for one in tracked_in_worktree(repo).values() if one.maker is None]
     for out in (out for one in stages for out in pipelines.graph.stages[one].outs):
         place = os.fsencode(worktree_path(folder, out.path, out.mark))
         inside = next((path for path in tracked if path != place and is_at_or_below(path, place)), None)

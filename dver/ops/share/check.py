@@ -9,7 +9,7 @@ from pathlib import Path
 from dver.remote.repair.lost_packs import find_missing_in_packs, lost_packs
 from dver.remote.transfer.push_plan import missing_on_remote
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope, by_remote, roots_of, targets_in
+from dver.tracking.revision_scope import RevisionScope, by_remote, roots_of, targets_in
 from dver.tracking.targets import Target
 
 
@@ -36,7 +36,7 @@ def check(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    scope: Scope,
+    scope: RevisionScope,
     on_remote: bool,
     remote: str | None = None,
 ) -> CheckResult:

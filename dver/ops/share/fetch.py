@@ -11,7 +11,7 @@ from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
 from dver.sharing.download import download_runs, download_targets
-from dver.tracking.revision_scope import CURRENT, Scope, targets_in
+from dver.tracking.revision_scope import CURRENT, RevisionScope, targets_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def fetch(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    scope: Scope = CURRENT,
+    scope: RevisionScope = CURRENT,
     remote: str | None = None,
     jobs: int | None = None,
     run_cache: bool = False,

@@ -12,7 +12,7 @@ from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
 from dver.sharing.download import download_runs, download_targets
-from dver.tracking.revision_scope import CURRENT, Scope, targets_in
+from dver.tracking.revision_scope import CURRENT, RevisionScope, targets_in
 from dver.workspace.checkout.checkout import check_out
 from dver.workspace.checkout.restore import CheckoutSummary
 
@@ -30,7 +30,7 @@ def pull(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    scope: Scope = CURRENT,
+    scope: RevisionScope = CURRENT,
     remote: str | None = None,
     jobs: int | None = None,
     force: bool = False,
@@ -55,7 +55,7 @@ def pull(
         restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
         damaged = {one.entry.oid for one in restored.lost if isinstance(one.error, CorruptError)}
         if damaged:
-            current = targets_in(repo, Scope(rev), paths, cwd)
+            current = targets_in(repo, RevisionScope(rev), paths, cwd)
             got += download_targets(repo, current, remote=remote, jobs=jobs, damaged=damaged, progress=progress)
             restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, progress=progress)
         return PullResult(got, restored)

@@ -13,7 +13,7 @@ from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
 from dver.sharing.upload import open_catalog, upload_roots
-from dver.tracking.revision_scope import CURRENT, Scope, by_remote, roots_of, targets_in
+from dver.tracking.revision_scope import CURRENT, RevisionScope, by_remote, roots_of, targets_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def push(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    scope: Scope = CURRENT,
+    scope: RevisionScope = CURRENT,
     remote: str | None = None,
     jobs: int | None = None,
     run_cache: bool = False,

@@ -11,7 +11,7 @@ from dver.config import Config, Origin, Scope, check_remote_name, remove_remote,
 from dver.core.errors import ConflictError, UsageError
 from dver.project.settings import SettingChange, change_and_stage, change_settings, trust_addresses
 from dver.repo import Repository
-from dver.tracking.targets import in_worktree
+from dver.tracking.targets import tracked_in_worktree
 
 if TYPE_CHECKING:
     from dver.remote.probe import ProbeReport
@@ -127,7 +127,7 @@ def _is_global(repo: Repository, name: str) -> UsageError:
 
 
 def _users_of(repo: Repository, name: str) -> tuple[bytes, ...]:
-    return tuple(path for path, one in in_worktree(repo).items() if one.pointer.remote == name)
+    return tuple(path for path, one in tracked_in_worktree(repo).items() if one.pointer.remote == name)
 
 
 def set_default(repo: Repository, name: str, *, scope: Scope = "project") -> Remote:

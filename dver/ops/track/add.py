@@ -12,8 +12,23 @@ from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
 from dver.store.trees.compare import find
 from dver.tracking.directory_listings import DirectoryReader
-from dver.tracking.targets import SUFFIX, Target, Tracked, containing, data_path, in_worktree, select
-from dver.tracking.trackable import check_git, check_inside, check_trackable, is_link, refuse_outputs, replaced_by_link
+from dver.tracking.targets import (
+    SUFFIX,
+    Target,
+    TrackedData,
+    resolve_data_path,
+    select_targets,
+    target_containing,
+    tracked_in_worktree,
+)
+from dver.tracking.trackable import (
+    check_trackable,
+    check_trackable_inside,
+    is_user_link,
+    refuse_git_tracked,
+    refuse_outputs,
+    replaced_by_link,
+)
 from dver.workspace.add.add import AddedPointer, AddRequest, scan_requests, store_and_record
 from dver.workspace.add.out_of_date_requests import out_of_date_error, out_of_date_states
 from dver.workspace.scan.hash_or_store import storing_pool
@@ -57,9 +72,9 @@ def add(
     if remote is not None:
         repo.remotes.settings(remote)
     with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
-        tracked = in_worktree(repo)
+        tracked = tracked_in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
-        links = [request for request in requests if update and is_link(repo, request.path)]
+        links = [request for request in requests if update and is_user_link(repo, request.path)]
         there = [request for request in requests if request not in links and _is_there(repo, request)]
         absent = tuple(one.path for one in requests if one not in there and one not in links)
         behind = {} if force else out_of_date_states(repo, there, update=update, progress=progress)
@@ -80,35 +95,39 @@ def add(
     )
 
 
-def _updates(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[AddRequest]:
-    found = select(repo, tracked, paths, cwd)
-    named = {data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
+def _updates(
+    repo: Repository, tracked: Mapping[bytes, TrackedData], paths: Sequence[str], cwd: Path
+) -> list[AddRequest]:
+    found = select_targets(repo, tracked, paths, cwd)
+    named = {resolve_data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
     refuse_outputs(repo, [target for target in found if target.path in named])
     for target in found:
-        if target.path in named and not target.inside and is_link(repo, target.path):
+        if target.path in named and not target.inside and is_user_link(repo, target.path):
             raise replaced_by_link(repo, target.path)
     return [AddRequest(target.path, target) for target in found if target.tracked.maker is None]
 
 
-def _requests(repo: Repository, tracked: Mapping[bytes, Tracked], paths: Sequence[str], cwd: Path) -> list[AddRequest]:
+def _requests(
+    repo: Repository, tracked: Mapping[bytes, TrackedData], paths: Sequence[str], cwd: Path
+) -> list[AddRequest]:
     if not paths:
         raise UsageError(
             "nothing to add", why="no path was given", fix="dver add PATH…, or `dver add -u` for all changes"
         )
     requests, outermost = {}, {}
     for text in paths:
-        path = data_path(repo, text, cwd)
-        target = containing(tracked, path)
+        path = resolve_data_path(repo, text, cwd)
+        target = target_containing(tracked, path)
         refuse_outputs(repo, [target] if target is not None else [])
         if target is None or not target.inside:
             check_trackable(repo, tracked, path, text)
             outermost[path] = text
         else:
-            check_inside(repo, target, text)
+            check_trackable_inside(repo, target, text)
             if not _exists(repo, path) and not _is_recorded(repo, target):
                 raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
         requests[path] = AddRequest(path, target)
-    check_git(repo, outermost)
+    refuse_git_tracked(repo, outermost)
     return list(requests.values())
 
 

@@ -11,7 +11,7 @@ from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
 from dver.tracking.browse import entry_at
-from dver.tracking.revision_scope import Scope, targets_in
+from dver.tracking.revision_scope import RevisionScope, targets_in
 from dver.tracking.targets import Target
 from dver.workspace.checkout.checkout import check_out
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
@@ -50,7 +50,7 @@ def checkout(
         )
     with repo.exclusive():
         if to is not None:
-            targets = targets_in(repo, Scope(rev), paths, cwd)
+            targets = targets_in(repo, RevisionScope(rev), paths, cwd)
             return CheckoutResult(_elsewhere(repo, targets, to, force=force, progress=progress), rev, to)
         restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, relink=relink, progress=progress)
     return CheckoutResult(restored, rev, None)

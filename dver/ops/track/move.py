@@ -16,10 +16,17 @@ from dver.formats.pack import ObjectKind
 from dver.git import index
 from dver.repo import Repository
 from dver.store.trees.compare import join, same
-from dver.tracking.browse import place_of
+from dver.tracking.browse import target_at
 from dver.tracking.pointer_files import write_pointers
-from dver.tracking.targets import SUFFIX, Tracked, below, containing, data_path, in_worktree
-from dver.tracking.trackable import check_free, refuse_outputs
+from dver.tracking.targets import (
+    SUFFIX,
+    TrackedData,
+    resolve_data_path,
+    target_containing,
+    tracked_below,
+    tracked_in_worktree,
+)
+from dver.tracking.trackable import check_destination, refuse_outputs
 from dver.workspace.scan.hash_or_store import HashOnly
 
 
@@ -40,7 +47,7 @@ def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress
     not tracked as a whole, ConflictError if a file would be overwritten.
     """
     with repo.exclusive():
-        tracked = in_worktree(repo)
+        tracked = tracked_in_worktree(repo)
         one = _source(repo, tracked, source, cwd)
         has_data = os.path.lexists(repo.layout.absolute(one.path))
         path = _named(repo, source, destination, cwd)
@@ -48,13 +55,13 @@ def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress
         if new is None:
             new = _destination(repo, one, path, destination)
             _check(repo, tracked, new)
-        check_free(repo, tracked, new, repo.layout.shown(new))
+        check_destination(repo, tracked, new, repo.layout.shown(new))
         _carry_out(repo, one, new, has_data=has_data)
     return MoveResult(one.path, new, has_data)
 
 
-def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: Path) -> Tracked:
-    target = place_of(repo, tracked, text, cwd)
+def _source(repo: Repository, tracked: Mapping[bytes, TrackedData], text: str, cwd: Path) -> TrackedData:
+    target = target_at(repo, tracked, text, cwd)
     if target is None:
         raise UsageError(
             f"{text!r} is not tracked itself",
@@ -74,12 +81,12 @@ def _source(repo: Repository, tracked: Mapping[bytes, Tracked], text: str, cwd: 
 
 def _named(repo: Repository, source: str, destination: str, cwd: Path) -> bytes:
     """The data path of `destination`; the name of a pointer stands for its data, as for `source`."""
-    path = data_path(repo, destination, cwd)
+    path = resolve_data_path(repo, destination, cwd)
     suffix = os.fsdecode(SUFFIX)
     return path.removesuffix(SUFFIX) if source.endswith(suffix) and destination.endswith(suffix) else path
 
 
-def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> bytes:
+def _destination(repo: Repository, one: TrackedData, path: bytes, text: str) -> bytes:
     """The new data path: as with `mv`, a directory `path` receives the data."""
     if os.path.isdir(repo.layout.absolute(path)):
         return join(path, os.path.basename(one.path))
@@ -93,13 +100,13 @@ def _destination(repo: Repository, one: Tracked, path: bytes, text: str) -> byte
 
 
 def _moved_already(
-    repo: Repository, tracked: Mapping[bytes, Tracked], one: Tracked, path: bytes, progress: Progress
+    repo: Repository, tracked: Mapping[bytes, TrackedData], one: TrackedData, path: bytes, progress: Progress
 ) -> bytes | None:
     """The path of data that the user or an interrupted move renamed before."""
     for place in (path, join(path, os.path.basename(one.path))):
         if place != one.path and place in tracked and tracked[place].blob == one.blob:
             return place  # killed after it had copied the pointer, to the byte
-        if place == b"" or containing(tracked, place) or below(tracked, place):
+        if place == b"" or target_containing(tracked, place) or tracked_below(tracked, place):
             continue
         if os.path.lexists(repo.layout.absolute(place)) and not index.tracked_under(repo.git, place):
             snapshot = repo.workspace.scan(place, HashOnly(), progress=progress)
@@ -108,9 +115,9 @@ def _moved_already(
     return None
 
 
-def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> None:
+def _check(repo: Repository, tracked: Mapping[bytes, TrackedData], new: bytes) -> None:
     shown = repo.layout.shown(new)
-    around = containing(tracked, new)
+    around = target_containing(tracked, new)
     if around is not None and around.inside:
         raise ConflictError(
             f"{shown!r} lies in {repo.layout.shown(around.tracked.path)!r}, which is tracked as a whole",
@@ -129,7 +136,7 @@ def _check(repo: Repository, tracked: Mapping[bytes, Tracked], new: bytes) -> No
         )
 
 
-def _carry_out(repo: Repository, one: Tracked, new: bytes, *, has_data: bool) -> None:
+def _carry_out(repo: Repository, one: TrackedData, new: bytes, *, has_data: bool) -> None:
     pointer_file = Path(os.fsdecode(repo.layout.absolute(new + SUFFIX)))
     content = Path(os.fsdecode(repo.layout.absolute(one.source))).read_bytes()
     if has_data:

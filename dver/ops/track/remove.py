@@ -18,10 +18,10 @@ from dver.store.trash.guard import GcGuard
 from dver.store.trees.compare import TreeReader
 from dver.store.trees.edit import directory_entry
 from dver.store.writer import StoreWriter
-from dver.tracking.browse import nothing_at
+from dver.tracking.browse import not_found_error
 from dver.tracking.directory_listings import DirectoryReader
-from dver.tracking.pointer_files import TRIES, SweptError, write_pointers
-from dver.tracking.targets import Target, in_worktree, select
+from dver.tracking.pointer_files import ATTEMPTS, DeletedByGcError, write_pointers
+from dver.tracking.targets import Target, select_targets, tracked_in_worktree
 from dver.tracking.trackable import refuse_outputs
 from dver.workspace.files.apply import Destination, apply_plan
 from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, files_in, plan_checkout
@@ -88,7 +88,7 @@ def remove(
 
 def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]:
     try:
-        return select(repo, in_worktree(repo), paths, cwd)
+        return select_targets(repo, tracked_in_worktree(repo), paths, cwd)
     except UsageError as error:
         from dver.pipelines.workspace.pipelines import load_pipelines, named_stages  # only to say what was meant
 
@@ -108,8 +108,8 @@ def _write(
     repo: Repository, parts: Sequence[Target], rewritten: dict[bytes, Pointer], wholes: Sequence[bytes], guard: GcGuard
 ) -> dict[bytes, Pointer]:
     """Write the changed pointers; `rewritten` ones again if a gc deleted their trees meanwhile."""
-    for _ in range(TRIES):
-        with suppress(SweptError):
+    for _ in range(ATTEMPTS):
+        with suppress(DeletedByGcError):
             write_pointers(repo, {**rewritten, **dict.fromkeys(wholes)}, guard)
             return rewritten
         guard = GcGuard(repo.store)
@@ -165,7 +165,7 @@ def _prune(
         elif all(inside for inside, _ in deeper):
             kept.append(_prune(repo, child, deeper, read, emit))
     for (_, target), *_ in going.values():
-        raise nothing_at(repo, target)
+        raise not_found_error(repo, target)
     return directory_entry(top.name, kept, emit)
 
 

@@ -33,7 +33,7 @@ from dver.store.trash.guard import GcGuard
 from dver.store.trees.merge import MergeChoice, TreeConflict, union_names
 from dver.tracking.lock_outputs import outputs_in
 from dver.tracking.pointer_files import write_pointers
-from dver.tracking.targets import SUFFIX, data_of, data_path, decode, is_at_or_below
+from dver.tracking.targets import SUFFIX, data_path_of, decode_pointer, is_at_or_below, resolve_data_path
 from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined, plan_restore, restore
 from dver.workspace.files.plan import CheckoutPlan
@@ -134,7 +134,7 @@ def _chosen(
     found: dict[tuple[bytes, bytes], tuple[UnmergedPointer, bytes]] = {}
     found_locks: dict[bytes, UnmergedLock] = {}
     for text in paths:
-        path = data_path(repo, text, cwd)
+        path = resolve_data_path(repo, text, cwd)
         meant = {one.path: one for one in locks if is_at_or_below(one.path, path)}
         found_locks.update(meant)
         for name in (path, path.removesuffix(SUFFIX)):
@@ -156,7 +156,7 @@ def _nothing_at(repo: Repository, text: str, conflicted: Sequence[bytes]) -> Usa
 
 
 def _refuse_named_locks(repo: Repository, locks: Sequence[UnmergedLock], paths: Sequence[str], cwd: Path) -> None:
-    named = {data_path(repo, text, cwd) for text in paths}
+    named = {resolve_data_path(repo, text, cwd) for text in paths}
     for one in locks:
         if one.path in named:
             shown = repo.layout.shown(one.path)
@@ -250,10 +250,10 @@ class _Session:
             ending, written = remaining_work(self.repo, path)
             entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
             for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
-                at = data_of(name)
+                at = data_path_of(name)
                 entries.pop(at)  # where the pointer cannot be read, the data stays as it is
                 with suppress(ConflictError, CorruptError):
-                    entries[at] = decode(self.repo, name, file.content or b"").entry(at)
+                    entries[at] = decode_pointer(self.repo, name, file.content or b"").entry(at)
             restored.append(self.check_out(entries, written))
             forget_decisions(self.repo, path)
             resolved.append(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
-from dver.tracking.targets import in_worktree, select
+from dver.tracking.targets import select_targets, tracked_in_worktree
 from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.files.make_private import find_linked, make_private
 
@@ -30,7 +30,7 @@ def unlock(repo: Repository, paths: Sequence[str], *, cwd: Path, progress: Progr
     Other files stay as they are; without a setting `cache.link`, no file is linked.
     """
     with repo.exclusive():
-        targets = select(repo, in_worktree(repo), paths, cwd)
+        targets = select_targets(repo, tracked_in_worktree(repo), paths, cwd)
         for target in targets:
             refuse_symlinked_parents(repo.layout.top, target.path)
         places = [repo.layout.absolute(target.path) for target in targets]

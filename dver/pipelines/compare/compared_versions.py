@@ -28,8 +28,8 @@ from dver.pipelines.workspace.pipelines import pipelines_of_commit, pipelines_of
 from dver.repo import Repository
 from dver.store.trees.compare import find
 from dver.tracking.lock_outputs import outputs_in
-from dver.tracking.revision_scope import Scope
-from dver.tracking.targets import Target, Tracked, containing, in_commit
+from dver.tracking.revision_scope import RevisionScope
+from dver.tracking.targets import Target, TrackedData, target_containing, tracked_in_commit
 
 WORKSPACE: Final = "workspace"
 """The name of the workspace in path of a revision."""
@@ -104,7 +104,7 @@ def resolve_sides(repo: Repository, revs: Iterable[str]) -> list[NamedSide]:
     return [(rev, None if rev == WORKSPACE else revisions.resolve(repo.git, rev)) for rev in revs]
 
 
-def sides_in_scope(repo: Repository, revs: Sequence[str], scope: Scope) -> list[NamedSide]:
+def sides_in_scope(repo: Repository, revs: Sequence[str], scope: RevisionScope) -> list[NamedSide]:
     """The sides of `revs` and `scope`, each commit once with all of its names. The workspace comes first if `scope`
     covers many commits, and alone by default."""
     found: dict[CommitId | None, list[str]] = {None: [WORKSPACE]} if scope.many or not revs else {}
@@ -271,8 +271,8 @@ class CommitSide:
         return DvcFiles(os.fsdecode(self._repo.layout.top), self._locks_of_dvc, self.pipelines, self._content, MAX_SIZE)
 
     @cached_property
-    def _tracked(self) -> Mapping[bytes, Tracked]:
-        return in_commit(self._repo, self._commit)
+    def _tracked(self) -> Mapping[bytes, TrackedData]:
+        return tracked_in_commit(self._repo, self._commit)
 
     def _stored(self, path: str) -> Entry | None:
         """The entry that the commit records for a path."""
@@ -283,7 +283,7 @@ class CommitSide:
                 return self._found(path, self._outs[above], [os.fsencode(name) for name in reversed(inside)])
             above, name = os.path.split(above)
             inside.append(name)
-        target: Target | None = containing(self._tracked, os.fsencode(path))
+        target: Target | None = target_containing(self._tracked, os.fsencode(path))
         return self._found(path, target.tracked.entry, target.inside) if target is not None else None
 
     def _found(self, path: str, entry: Entry, inside: Sequence[bytes]) -> Entry | None:

@@ -16,7 +16,7 @@ from dver.pipelines.definition.param_files import parse_metrics, parse_values, s
 from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole, PipelineFile, Stage
 from dver.pipelines.engine.graph import Address, without_outside_paths, worktree_path
 from dver.repo import Repository
-from dver.tracking.targets import data_path, is_at_or_below
+from dver.tracking.targets import is_at_or_below, resolve_data_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ def _narrowed(repo: Repository, wanted: WantedValues, targets: Sequence[str], cw
         return wanted
     narrowed = WantedValues(parse=wanted.parse)
     for text in targets:
-        path = os.fsdecode(data_path(repo, text, cwd))
+        path = os.fsdecode(resolve_data_path(repo, text, cwd))
         inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(path)) and one != path]
         for one in inside or [path]:
             narrowed.add(one)
-    narrowed.optional |= wanted.optional - {os.fsdecode(data_path(repo, text, cwd)) for text in targets}
+    narrowed.optional |= wanted.optional - {os.fsdecode(resolve_data_path(repo, text, cwd)) for text in targets}
     return narrowed
 
 

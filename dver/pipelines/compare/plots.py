@@ -19,7 +19,7 @@ from dver.pipelines.plots.page import Image, ImagePlot, RenderedPlot, VegaPlot
 from dver.pipelines.plots.points import DATA, Row, parse_points
 from dver.pipelines.plots.templates import DEFAULT, built_in, fill_template, parse_template
 from dver.repo import PROJECT_DIR, Repository
-from dver.tracking.targets import data_path, is_at_or_below
+from dver.tracking.targets import is_at_or_below, resolve_data_path
 
 _FOLDER: Final = "plots"
 _T = TypeVar("_T")
@@ -86,7 +86,7 @@ class PlotReader:
         by_name = [one for one in known if one.path is None and self._shown(one) == text]
         if by_name:
             return by_name
-        path = os.fsdecode(data_path(self.repo, text, self.cwd))
+        path = os.fsdecode(resolve_data_path(self.repo, text, self.cwd))
         below = [one for one in known if one.path and is_at_or_below(os.fsencode(one.path), os.fsencode(path))]
         if below:
             return below

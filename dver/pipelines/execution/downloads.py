@@ -19,7 +19,7 @@ from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
 from dver.sharing.download import download_targets
 from dver.store.trash.guard import GcGuard
-from dver.tracking.targets import Tracked, in_worktree, is_at_or_below, select
+from dver.tracking.targets import TrackedData, is_at_or_below, select_targets, tracked_in_worktree
 from dver.workspace.checkout.checkout import check_out
 
 
@@ -58,9 +58,9 @@ class RemoteDownloads:
             with suppress(UsageError):
                 self._check_out(tracked, os.fsdecode(place))
 
-    def _tracked(self, made: Collection[Address]) -> dict[bytes, Tracked]:
+    def _tracked(self, made: Collection[Address]) -> dict[bytes, TrackedData]:
         """All tracked data but what the stages `made` make."""
-        return {path: one for path, one in in_worktree(self._repo).items() if _maker(one) not in made}
+        return {path: one for path, one in tracked_in_worktree(self._repo).items() if _maker(one) not in made}
 
     def has(self, items: Sequence[LockedItem]) -> bool:
         """Could `bring` get all of these?"""
@@ -93,9 +93,9 @@ class RemoteDownloads:
         there = catalog.present([item.oid for item in items])
         return [item for item in items if item.oid in there]
 
-    def _check_out(self, tracked: dict[bytes, Tracked], path: str) -> None:
+    def _check_out(self, tracked: dict[bytes, TrackedData], path: str) -> None:
         top = Path(os.fsdecode(self._repo.layout.top))
-        download_targets(self._repo, select(self._repo, tracked, [path], top), progress=self._progress)
+        download_targets(self._repo, select_targets(self._repo, tracked, [path], top), progress=self._progress)
         with self._repo.exclusive():
             check_out(self._repo, [path], cwd=top, rev=None, force=False, progress=self._progress)
 
@@ -105,7 +105,7 @@ class RemoteDownloads:
         return self._catalogs[name]
 
 
-def _maker(one: Tracked) -> Address | None:
+def _maker(one: TrackedData) -> Address | None:
     if one.maker is None:
         return None
     return Address(os.fsdecode(os.path.dirname(one.maker.lock)), one.maker.stage)

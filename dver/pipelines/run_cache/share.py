@@ -21,9 +21,9 @@ from dver.pipelines.run_cache.entries import RunCache, cache_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.transfer import run_batches as remote_runs
 from dver.repo import Repository
-from dver.tracking.lock_outputs import place_of
-from dver.tracking.revision_scope import Scope
-from dver.tracking.targets import data_of, data_path, is_at_or_below
+from dver.tracking.lock_outputs import output_path
+from dver.tracking.revision_scope import RevisionScope
+from dver.tracking.targets import data_path_of, is_at_or_below, resolve_data_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class UnsentRuns:
         return groups
 
 
-def keys_in(repo: Repository, scope: Scope, paths: Sequence[str], cwd: Path) -> list[str]:
+def keys_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd: Path) -> list[str]:
     """The keys of the work that the locks in `scope` tell of, of stages that make something at `paths`, or of all."""
-    wanted = [data_of(data_path(repo, text, cwd)) for text in paths]
+    wanted = [data_path_of(resolve_data_path(repo, text, cwd)) for text in paths]
     found: dict[str, None] = {}
     for path, stage in _stages(repo, scope):
         if not wanted or any(_concerns(path, stage, one) for one in wanted):
@@ -100,11 +100,11 @@ def _carried(repo: Repository, stage: lock.LockedStage) -> Iterator[LockedItem]:
 
 
 def _concerns(lock_path: bytes, stage: lock.LockedStage, path: bytes) -> bool:
-    places = [place_of(lock_path, item) for item in stage.outs]
+    places = [output_path(lock_path, item) for item in stage.outs]
     return any(is_at_or_below(one, path) or is_at_or_below(path, one) for one in [lock_path, *places])
 
 
-def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.LockedStage]]:
+def _stages(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, lock.LockedStage]]:
     """The stages in all locks of `scope`, each with the path of its lock. A lock that cannot be read tells nothing."""
     versions = LockVersions()
     for path, content in _locks(repo, scope):
@@ -113,7 +113,7 @@ def _stages(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, lock.Locked
                 yield path, stage
 
 
-def _locks(repo: Repository, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+def _locks(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, bytes]]:
     if scope.rev is None and not scope.many:
         for path in files_named(repo.git, LOCK_NAME, under=repo.layout.prefix):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -27,7 +27,7 @@ from dver.pipelines.workspace.dependency_ignore import DependencyIgnore, Depende
 from dver.repo import Repository
 from dver.store.trees.compare import ChangeStatus, TreeChange, TreeReader, compare, with_renames
 from dver.store.trees.edit import directory_entry
-from dver.tracking.partial_directories import completed
+from dver.tracking.partial_directories import complete_partial
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
 
@@ -205,7 +205,7 @@ class WorkspaceContents:
         recorded = self._repo.state.placed.get(path, ()) if path in self._repo.state.partial else ()
         if not recorded or recorded[-1].kind is not Kind.DIRECTORY:
             return snapshot.root, self._repo.workspace.trees([snapshot])
-        return completed(self._repo, path, recorded[-1], snapshot)
+        return complete_partial(self._repo, path, recorded[-1], snapshot)
 
     def _behind_link(self, place: str) -> Snapshot | None:
         """What the link at `place` leads to in the end; None if that is nowhere."""

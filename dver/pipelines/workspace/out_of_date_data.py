@@ -13,8 +13,8 @@ from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.workspace.stage_files import dep_paths, out_paths
 from dver.repo import Repository
-from dver.tracking.availability import presence_of
-from dver.tracking.targets import Target, Tracked, in_worktree, is_at_or_below
+from dver.tracking.availability import availability_of
+from dver.tracking.targets import Target, TrackedData, is_at_or_below, tracked_in_worktree
 from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
@@ -51,8 +51,8 @@ class OutOfDateData:
             )
 
     @cached_property
-    def _moved(self) -> list[Tracked]:
-        tracked = in_worktree(self._repo).values()
+    def _moved(self) -> list[TrackedData]:
+        tracked = tracked_in_worktree(self._repo).values()
         return [one for one in tracked if pointer_moved(RecordedData.of(Target(one)), self._placed)]
 
     def _at(self, places: Iterable[str]) -> list[Target]:
@@ -73,7 +73,7 @@ class OutOfDateData:
 
     def _error(self, behind: list[Target], what: str, why: str, otherwise: str | None = None) -> StageError:
         pointers = [one.tracked.pointer for one in behind]
-        in_store = presence_of(self._repo, pointers).in_store
+        in_store = availability_of(self._repo, pointers).in_store
         verb = "checkout" if all(one.oid in in_store for one in pointers) else "pull"
         names = [self._repo.layout.shown(one.path) for one in behind]
         fix = f"dver {verb} {' '.join(map(quoted, names))}"

@@ -23,7 +23,7 @@ from dver.pipelines.engine.graph import Address, Graph, build_graph, without_out
 from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
 from dver.pipelines.workspace.from_dvc import not_renamed_error
 from dver.repo import PROJECT_DIR, Repository
-from dver.tracking.targets import SUFFIX, data_path, is_at_or_below
+from dver.tracking.targets import SUFFIX, is_at_or_below, resolve_data_path
 
 _NAME = os.fsencode(FILE_NAME)
 _PROJECT = os.fsencode(PROJECT_DIR)
@@ -108,14 +108,14 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
     graph = pipelines.graph
     if not targets:
         return list(graph.order)
-    here = os.fsdecode(data_path(repo, ".", cwd))
+    here = os.fsdecode(resolve_data_path(repo, ".", cwd))
     chosen = {address for text in targets for address in _meant(repo, graph, text, here, cwd)}
     return [address for address in graph.order if address in chosen]
 
 
 def named_stages(repo: Repository, pipelines: Pipelines, names: Sequence[str], cwd: Path) -> list[Address]:
     """The stages that are called `names`, in order, each once. Raises UsageError for an unknown name."""
-    graph, here = pipelines.graph, os.fsdecode(data_path(repo, ".", cwd))
+    graph, here = pipelines.graph, os.fsdecode(resolve_data_path(repo, ".", cwd))
     chosen = {address for text in names for address in _named(repo, graph, text, here, cwd) or _unknown(graph, text)}
     return [address for address in graph.order if address in chosen]
 
@@ -210,7 +210,7 @@ def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> l
     named = _named(repo, graph, text, here, cwd)
     if named or text.rpartition(":")[0]:
         return named or _unknown(graph, text)
-    place = os.fsdecode(data_path(repo, text, cwd))
+    place = os.fsdecode(resolve_data_path(repo, text, cwd))
     if os.path.basename(place) == FILE_NAME:
         below = os.path.dirname(place)
         return [one for one in graph.order if one.folder == below] or _unknown(graph, text)
@@ -221,7 +221,7 @@ def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> l
 
 def _named(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
     path, _, name = text.rpartition(":")
-    folder = os.path.dirname(os.fsdecode(data_path(repo, path, cwd))) if path else here
+    folder = os.path.dirname(os.fsdecode(resolve_data_path(repo, path, cwd))) if path else here
     return [one for one in graph.order if one.folder == folder and _answers_to(graph.stages[one], name or text)]
 
 

@@ -18,9 +18,9 @@ from dver.store.trees.compare import TreeReader, same
 from dver.store.trees.edit import replace_entry
 from dver.store.writer import StoreWriter
 from dver.tracking.directory_listings import DirectoryReader
-from dver.tracking.partial_directories import completed, is_part
-from dver.tracking.pointer_files import TRIES, SweptError, write_pointers
-from dver.tracking.targets import Target, Tracked
+from dver.tracking.partial_directories import complete_partial, is_partial
+from dver.tracking.pointer_files import ATTEMPTS, DeletedByGcError, write_pointers
+from dver.tracking.targets import Target, TrackedData
 from dver.tracking.trackable import replaced_by_link
 from dver.workspace.files.share_with_store import share_with_store
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
@@ -81,7 +81,7 @@ class _NewTrees:
 
 def store_and_record(
     repo: Repository,
-    tracked: Mapping[bytes, Tracked],
+    tracked: Mapping[bytes, TrackedData],
     requests: Sequence[AddRequest],
     pool: WorkerPool,
     *,
@@ -89,7 +89,7 @@ def store_and_record(
     progress: Progress,
 ) -> list[AddedPointer]:
     """Store the requested data and write its pointers. Call it within `repo.exclusive()`."""
-    tries_left = TRIES
+    tries_left = ATTEMPTS
     while True:
         guard = GcGuard(repo.store)
         taken = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress)
@@ -98,7 +98,7 @@ def store_and_record(
             _record_partial(repo, requests, taken.complete)
             _record(repo, requests, taken.added, guard)
             break
-        except SweptError:
+        except DeletedByGcError:
             if not tries_left:
                 raise
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
@@ -110,13 +110,13 @@ def _record_partial(repo: Repository, requests: Sequence[AddRequest], complete: 
     """Record which directories are partial, before the data that dver placed is recorded."""
     tracked = [one.target.tracked for one in requests if one.target is not None]
     repo.state.record_partial(
-        {one.path: one.path not in complete for one in tracked if is_part(repo, one.path, one.entry)}
+        {one.path: one.path not in complete for one in tracked if is_partial(repo, one.path, one.entry)}
     )
 
 
 def scan_requests(
     repo: Repository,
-    tracked: Mapping[bytes, Tracked],
+    tracked: Mapping[bytes, TrackedData],
     requests: Sequence[AddRequest],
     pool: WorkerPool | None,
     *,
@@ -176,7 +176,7 @@ def _scan_one(
     assert snapshot is not None
     if snapshot.root.kind is Kind.SYMLINK:
         raise replaced_by_link(repo, one.path)
-    entries[one.path], _ = completed(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
+    entries[one.path], _ = complete_partial(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
     return same(entries[one.path], snapshot.root)
 
 

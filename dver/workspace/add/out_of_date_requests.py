@@ -8,7 +8,7 @@ from dver.core.errors import ConflictError
 from dver.core.phrasing import quoted
 from dver.core.progress import Progress
 from dver.repo import Repository
-from dver.tracking.availability import presence_of
+from dver.tracking.availability import availability_of
 from dver.tracking.directory_listings import DirectoryReader
 from dver.workspace.add.add import AddRequest
 from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
@@ -41,7 +41,7 @@ def out_of_date_error(repo: Repository, request: AddRequest, state: DataState) -
     assert request.target is not None
     tracked = request.target.tracked
     shown, text = repo.layout.shown(request.path), quoted(repo.layout.shown(request.path))
-    in_store = tracked.pointer.oid in presence_of(repo, [tracked.pointer]).in_store
+    in_store = tracked.pointer.oid in availability_of(repo, [tracked.pointer]).in_store
     verb = "checkout" if in_store else "pull"
     if state is DataState.OUT_OF_DATE:
         return ConflictError(

@@ -14,7 +14,7 @@ from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 from dver.store.trees.compare import TreeChange, TreeReader, compare, same, with_renames
-from dver.tracking.partial_directories import changes_in_part, completed, is_part
+from dver.tracking.partial_directories import complete_partial, is_partial, partial_changes
 from dver.tracking.targets import Target
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
@@ -80,9 +80,9 @@ def _changes(
     repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot
 ) -> tuple[Entry, tuple[TreeChange, ...]]:
     """The data at `path`, completed with recorded files that were never checked out, and its changes."""
-    if is_part(repo, path, recorded):
-        changes = tuple(with_renames(changes_in_part(repo, path, recorded, snapshot)))
-        return (completed(repo, path, recorded, snapshot)[0] if changes else recorded), changes
+    if is_partial(repo, path, recorded):
+        changes = tuple(with_renames(partial_changes(repo, path, recorded, snapshot)))
+        return (complete_partial(repo, path, recorded, snapshot)[0] if changes else recorded), changes
     return snapshot.root, tuple(
         with_renames(compare(recorded, snapshot.root, repo.store.tree, repo.workspace.trees([snapshot]), path=path))
     )
@@ -137,7 +137,7 @@ def state_of(
         [_inside(one, place.inside, listing) or NOTHING for one in placed.get(place.path, ())],
         repo.workspace.trees([snapshot] if snapshot is not None else []),
         listing,
-        part=is_part(repo, place.path, place.recorded),
+        part=is_partial(repo, place.path, place.recorded),
     )
 
 

@@ -14,12 +14,12 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.git import pointers, revisions
 from dver.git.pointers import PointerChange, PointerFile
 from dver.repo import Repository
-from dver.tracking.targets import SUFFIX, Tracked, load
+from dver.tracking.targets import SUFFIX, TrackedData, decode_files
 from dver.workspace.state.followed import mark_of
 from dver.workspace.state.placed import Placed
 
 
-def record_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
+def record_moved(repo: Repository, staged: Mapping[bytes, TrackedData]) -> None:
     """Before a commit: record data that was moved from a path that no pointer names any more."""
     absent = [path for path in repo.state.placed if path not in staged and not _exists(repo, path)]
     left = [path for path in absent if not _exists(repo, path + SUFFIX)]
@@ -29,7 +29,7 @@ def record_moved(repo: Repository, staged: Mapping[bytes, Tracked]) -> None:
 
 
 def record_changes_of_git(
-    top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, Tracked]
+    top: Repository, index: Mapping[bytes, PointerFile], tracked: Mapping[bytes, TrackedData]
 ) -> None:
     """After Git changed pointers: record data that moved with its pointer, and missing data of created pointers.
 
@@ -50,7 +50,7 @@ def record_changes_of_git(
 class _Move:
     """Data at another path than the one where dver placed it."""
 
-    to: Tracked
+    to: TrackedData
     origins: Sequence[bytes]
     """The paths where dver placed the data: several for equal content."""
 
@@ -71,7 +71,7 @@ class _Former:
         change = self.changes.get(source)
         return source in self.index if change is None else change.old is not None
 
-    def taken_away(self, top: Repository) -> Iterator[Tracked]:
+    def taken_away(self, top: Repository) -> Iterator[TrackedData]:
         """Data named by its readable files and neither by the index nor on disk."""
         gone = {
             path: PointerFile(change.old)
@@ -82,11 +82,11 @@ class _Former:
             contents = pointers.read_blobs(top.git, (file.blob for file in gone.values()), pointers.most_bytes(gone))
             for path, file in gone.items():
                 with suppress(CorruptError, ConflictError):
-                    yield from load(top, {path: replace(file, content=contents[file.blob])}).values()
+                    yield from decode_files(top, {path: replace(file, content=contents[file.blob])}).values()
 
 
 def _removed_by_git(
-    top: Repository, former: Sequence[_Former], absent: Sequence[bytes], tracked: Mapping[bytes, Tracked]
+    top: Repository, former: Sequence[_Former], absent: Sequence[bytes], tracked: Mapping[bytes, TrackedData]
 ) -> Iterator[_Move]:
     """Data that was moved with its pointer, whose pointer Git then removed.
 
@@ -100,7 +100,7 @@ def _removed_by_git(
         yield from _moves(top, left, (one for one in candidates if one.path not in tracked))
 
 
-def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked]) -> Iterator[_Move]:
+def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[TrackedData]) -> Iterator[_Move]:
     """The `candidates` that exist and whose content dver placed at a path in `left`."""
     placed = repo.state.placed
     origins: dict[str, list[bytes]] = {}
@@ -125,7 +125,7 @@ def _correct_placed(repo: Repository, moves: Sequence[_Move], created: Iterable[
         repo.state.record_partial({**dict.fromkeys(left, False), **partial})
 
 
-def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked]) -> Iterator[bytes]:
+def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[TrackedData]) -> Iterator[bytes]:
     """The paths in `absent` whose pointer or lock Git created since data last followed it.
 
     Git leaves unchanged files alone, so a pointer written since then was created. A lock changes with every stage: it
@@ -143,7 +143,7 @@ def _exists(repo: Repository, path: bytes) -> bool:
     return os.path.lexists(repo.layout.absolute(path))
 
 
-def _sources(path: bytes, tracked: Mapping[bytes, Tracked]) -> set[bytes]:
+def _sources(path: bytes, tracked: Mapping[bytes, TrackedData]) -> set[bytes]:
     """The files that may name the data `path`."""
     return {path + SUFFIX, *({tracked[path].source} if path in tracked else ())}
 

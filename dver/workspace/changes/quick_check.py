@@ -20,7 +20,7 @@ from dver.git.pointers import PointerFile, in_index, most_bytes
 from dver.repo import Repository
 from dver.store.trees.compare import same
 from dver.tracking.lock_outputs import Maker
-from dver.tracking.targets import Target, Tracked, load
+from dver.tracking.targets import Target, TrackedData, decode_files
 from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.stable_read import FileToRead, HashedFile
@@ -82,7 +82,7 @@ def _differing(repo: Repository, limits: _Limits) -> Iterator[ChangedData]:
                 yield ChangedData(one.path, state, one.pointer, one.maker)
 
 
-def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
+def _on_disk(repo: Repository, limits: _Limits) -> Iterator[TrackedData]:
     for path in sorted(in_index(repo.git, repo.layout.prefix)):
         if time.monotonic() > limits.until:
             return
@@ -90,10 +90,10 @@ def _on_disk(repo: Repository, limits: _Limits) -> Iterator[Tracked]:
             most = int(min(limits.naming, most_bytes([path])))
             content = read_regular(repo.layout.absolute(path), most + 1)
             if len(content) <= most:
-                yield from load(repo, {path: PointerFile("", content)}).values()
+                yield from decode_files(repo, {path: PointerFile("", content)}).values()
 
 
-def _state(repo: Repository, one: Tracked, placed: Placed, intake: _LimitedHash, limits: _Limits) -> DataState:
+def _state(repo: Repository, one: TrackedData, placed: Placed, intake: _LimitedHash, limits: _Limits) -> DataState:
     try:
         status = os.lstat(repo.layout.absolute(one.path))
     except FileNotFoundError:

@@ -19,8 +19,8 @@ from dver.store.trash.guard import GcGuard
 from dver.store.trees.edit import keep_common
 from dver.tracking.browse import entry_at
 from dver.tracking.pointer_files import write_pointers
-from dver.tracking.revision_scope import Scope, targets_in
-from dver.tracking.targets import Target, data_path, in_worktree, is_at_or_below
+from dver.tracking.revision_scope import RevisionScope, targets_in
+from dver.tracking.targets import Target, is_at_or_below, resolve_data_path, tracked_in_worktree
 from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, destination_of, joined, restore, summary
@@ -47,7 +47,7 @@ def check_out(
     within `repo.exclusive()`.
     """
     guard = GcGuard(repo.store) if rev is not None else None
-    targets = targets_in(repo, Scope(rev), paths, cwd)
+    targets = targets_in(repo, RevisionScope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd, targets) if rev is None else ()
     wishes = [*(_wish(repo, target) for target in targets), *(CheckoutTarget(path, None) for path in gone)]
     parts = [wish for wish in wishes if _is_in_part(repo, wish)]
@@ -113,10 +113,10 @@ def _wish(repo: Repository, target: Target) -> CheckoutTarget:
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:
     """Data that dver placed and that no pointer names any more, for example after a change of branch."""
-    folders = [data_path(repo, text, cwd) for text in paths] or [repo.layout.prefix]
+    folders = [resolve_data_path(repo, text, cwd) for text in paths] or [repo.layout.prefix]
     below = (path for path in repo.state.placed if any(is_at_or_below(path, folder) for folder in folders))
     unnamed = set(below) - {target.path for target in targets}
-    tracked = in_worktree(repo) if unnamed else {}
+    tracked = tracked_in_worktree(repo) if unnamed else {}
     for path in sorted(unnamed - tracked.keys()):
         # The other branch may have the very same files in Git: then they are Git's, and stay.
         if not tracked_under(repo.git, path):

@@ -15,7 +15,7 @@ from dver.formats.tree import Entry
 from dver.repo import Repository
 from dver.store.objects.loose import LinkMode
 from dver.store.trees.compare import find
-from dver.tracking.targets import Tracked, containing, in_worktree
+from dver.tracking.targets import TrackedData, target_containing, tracked_in_worktree
 from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
 from dver.workspace.files.apply import Destination, apply_plans
 from dver.workspace.files.content_writer import LostFile
@@ -30,7 +30,7 @@ class CheckoutTarget:
 
     path: bytes
     entry: Entry | None
-    whole: Tracked | None = None
+    whole: TrackedData | None = None
     """The tracked directory, if the path is a part of it."""
 
 
@@ -203,10 +203,10 @@ def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost
 
 def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
     try:
-        tracked = in_worktree(repo)
+        tracked = tracked_in_worktree(repo)
     except (CorruptError, ConflictError):  # which is for others to tell
         return (None,)
-    found = (containing(tracked, path) for path in paths)
+    found = (target_containing(tracked, path) for path in paths)
     makers = (one.tracked.maker if one is not None else None for one in found)
     return tuple(dict.fromkeys(one.shown(repo) if one is not None else None for one in makers))
 

@@ -18,7 +18,7 @@ from dver.ops.share import remote as remotes
 from dver.ops.share.push import push
 from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.repair.damage import DamagedPart
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 SEEDS = int(os.environ.get("DVER_TEST_SEEDS", "12"))
 BIG = random.Random(1).randbytes(3 << 20)
@@ -104,7 +104,7 @@ def pushed(project: Project, tmp_path: Path) -> Project:
     with project.opened() as repo:
         remotes.add(repo, "origin", str(tmp_path / "remote"), default=True)
     with project.opened() as repo:
-        push(repo, cwd=project.root, scope=Scope(all_commits=True))
+        push(repo, cwd=project.root, scope=RevisionScope(all_commits=True))
     shutil.rmtree(project.root / "data")
     (project.root / "alone.bin").unlink()
     return project

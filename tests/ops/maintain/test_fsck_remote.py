@@ -26,13 +26,13 @@ from dver.ops.share.push import push
 from dver.remote.storage import BytesBody
 from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.repair.damage import DamagedPart
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 SEEDS = int(os.environ.get("DVER_TEST_SEEDS", "12"))
 BIG = random.Random(1).randbytes(3 << 20)
 V1 = {"data/a": b"first\n" * 100, "data/sub/b": b"second\n" * 50, "data/sub/big": BIG, "alone.bin": BIG[:5:-1]}
 V2 = {**V1, "data/a": b"changed\n" * 100, "data/sub/big": BIG[:1000] + b"inserted" + BIG[1000:], "data/new": b""}
-ALL = Scope(all_commits=True)
+ALL = RevisionScope(all_commits=True)
 
 
 def look(project: Project, *, repair: bool = False, dry_run: bool = False, other: Path | None = None) -> FsckResult:
@@ -118,7 +118,7 @@ def assert_pulled(project: Project, out: Path) -> None:
     git("clone", "--quiet", project.root, clone.root, cwd=project.root)
     for rev, files in (("v1", V1), ("v2", V2)):
         with clone.opened() as repo:
-            result = fetch(repo, cwd=clone.root, scope=Scope(rev))
+            result = fetch(repo, cwd=clone.root, scope=RevisionScope(rev))
         assert [one.error() for one in result.remotes] == [None]
         clone.checkout_to(out / rev, rev=rev)
         found = {os.fsdecode(name): one[1] for name, one in listing(out / rev).items() if one[0] == "file"}

@@ -18,7 +18,7 @@ from dver.ops.setup import config
 from dver.ops.share.check import check
 from dver.ops.track.remove import remove
 from dver.store.trash.batch import open_batch
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 DAY = 86_400
 
@@ -48,7 +48,7 @@ def fill(project: Project, text: str, *, large: bool = False) -> None:
 
 def is_complete(project: Project, rev: str) -> bool:
     with project.opened() as repo:
-        return not check(repo, cwd=project.root, scope=Scope(rev), on_remote=False).absent
+        return not check(repo, cwd=project.root, scope=RevisionScope(rev), on_remote=False).absent
 
 
 def forget_reflogs(project: Project) -> None:

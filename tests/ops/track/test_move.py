@@ -12,7 +12,7 @@ from dver.ops.track.add import add
 from dver.ops.track.init import init
 from dver.ops.track.move import move
 from dver.repo import Repository
-from dver.tracking.targets import in_worktree
+from dver.tracking.targets import tracked_in_worktree
 from dver.workspace.scan.hash_or_store import HashOnly
 
 
@@ -45,7 +45,7 @@ def test_a_move_that_was_killed_after_the_rename_completes_when_it_is_run_again(
     assert (repo.root / "images/sub/a").exists()
     result = move(repo, "data", "images", cwd=repo.root)
     assert (result.new, result.moved_data) == (b"images", False)
-    assert list(in_worktree(repo)) == [b"images"]
+    assert list(tracked_in_worktree(repo)) == [b"images"]
 
 
 def test_an_interrupted_move_is_taken_back(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_an_interrupted_move_is_taken_back(repo: Repository, monkeypatch: pytest
         move(repo, "data", "images", cwd=repo.root)
     assert (repo.root / "data/sub/a").read_text() == "one\n"
     assert not (repo.root / "images").exists()
-    assert list(in_worktree(repo)) == [b"data"]
+    assert list(tracked_in_worktree(repo)) == [b"data"]
 
 
 def test_a_moved_directory_is_not_read_again(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_moved_directory_is_not_read_again(repo: Repository, monkeypatch: pyte
     monkeypatch.setattr(HashOnly, "files", lambda self, candidates, task: read.append(len(candidates)))
     snapshot = repo.workspace.scan(b"images", HashOnly())
     assert snapshot is not None
-    assert snapshot.root.oid == in_worktree(repo)[b"images"].pointer.oid
+    assert snapshot.root.oid == tracked_in_worktree(repo)[b"images"].pointer.oid
     assert read == []
 
 

@@ -15,7 +15,7 @@ import dver.workspace.checkout.incremental
 import dver.workspace.checkout.restore
 from dver.core.files import explain
 from dver.core.progress import SILENT
-from dver.tracking.targets import in_worktree
+from dver.tracking.targets import tracked_in_worktree
 from dver.workspace.checkout.incremental import update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget
 from dver.workspace.files.content_writer import ContentWriter
@@ -53,7 +53,7 @@ def _update(project: Project) -> CheckoutSummary:
     """What a hook of Git does."""
     with project.opened() as repo, repo.exclusive():
         return update(
-            repo, [CheckoutTarget(path, one.entry) for path, one in in_worktree(repo).items()], progress=SILENT
+            repo, [CheckoutTarget(path, one.entry) for path, one in tracked_in_worktree(repo).items()], progress=SILENT
         )
 
 

@@ -11,7 +11,7 @@ from dver.cli.render import tables
 from dver.cli.render.measures import print_comparison, print_values
 from dver.ops.compare.metrics import metrics_diff, metrics_show
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 @options.group(
@@ -41,7 +41,7 @@ def command() -> None:
 @options.form_options
 @click.pass_obj
 def show_command(
-    ctx: Context, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: Scope, precision: int, form: str
+    ctx: Context, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: RevisionScope, precision: int, form: str
 ) -> None:
     """Show metrics of the workspace or of revisions.
 

@@ -10,7 +10,7 @@ from dver.cli.context import Context
 from dver.cli.render.measures import print_comparison, print_values
 from dver.ops.compare.params import params_diff, params_show
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 @options.group(
@@ -41,7 +41,7 @@ def command() -> None:
 @options.form_options
 @click.pass_obj
 def show_command(
-    ctx: Context, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: Scope, deps: bool, form: str
+    ctx: Context, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: RevisionScope, deps: bool, form: str
 ) -> None:
     """Show parameters of the workspace or of revisions.
 

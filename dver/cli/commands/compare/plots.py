@@ -21,7 +21,7 @@ from dver.pipelines.definition.stage import PlotStyle
 from dver.pipelines.plots.page import VegaPlot
 from dver.pipelines.plots.templates import BUILT_IN, built_in
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 def _plot_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,7 +69,9 @@ def command() -> None:
 @revision_options("plots")
 @_plot_options
 @click.pass_obj
-def show_command(ctx: Context, /, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: Scope, **how: Any) -> None:
+def show_command(
+    ctx: Context, /, *, targets: tuple[str, ...], revs: tuple[str, ...], scope: RevisionScope, **how: Any
+) -> None:
     """Draw plots of the workspace or of revisions.
 
     A TARGET is a file, in dver.yaml or not, a directory that contains plots, or the id of a plot.

@@ -17,7 +17,7 @@ from dver.core.phrasing import quoted
 from dver.formats.tree import Kind
 from dver.ops.inspect.status import PathStatus, StatusReport, status
 from dver.repo import Repository
-from dver.tracking.availability import Asked
+from dver.tracking.availability import RemoteQuery
 from dver.tracking.targets import SUFFIX
 from dver.workspace.state.data_state import DataState
 
@@ -53,7 +53,7 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        asked = None if remote is None else Asked(remote.checked(repo))
+        asked = None if remote is None else RemoteQuery(remote.checked(repo))
         report = status(repo, paths, cwd=ctx.cwd, asked=asked, progress=ctx.progress)
         if as_json:
             ctx.emit_json(_json(report))

@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.ops.share.check import MissingPath, check
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 @options.command(
@@ -41,7 +41,7 @@ def command(
     Checks HEAD by default. Exits with 1 if data is missing.
     """
     many = all_branches or all_tags or all_commits
-    scope = Scope(rev if rev or many else "HEAD", all_branches, all_tags, all_commits)
+    scope = RevisionScope(rev if rev or many else "HEAD", all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         name = None if remote is None else remote.checked(repo)
         result = check(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=remote is not None, remote=name)

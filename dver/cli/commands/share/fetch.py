@@ -10,7 +10,7 @@ from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.fetch import fetch
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 @options.command(
@@ -45,7 +45,7 @@ def command(
     A PATH may be a file or directory inside a tracked directory: then only that is downloaded. Every download is
     verified with the hashes in Git.
     """
-    scope = Scope(rev, all_branches, all_tags, all_commits)
+    scope = RevisionScope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
         result = fetch(

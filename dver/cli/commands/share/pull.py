@@ -12,7 +12,7 @@ from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.cli.render.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.pull import pull
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 @options.command(
@@ -49,7 +49,7 @@ def command(
     With --rev, checks out the pointers and the data of that revision. Keeps and lists files with unsaved changes, lists
     data that the remote does not have, and updates all others.
     """
-    scope = Scope(rev, all_branches, all_tags, all_commits)
+    scope = RevisionScope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
         result = pull(

@@ -12,7 +12,7 @@ from dver.cli.render.transfers import amount_text, entries_text
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.tracking.revision_scope import Scope
+from dver.tracking.revision_scope import RevisionScope
 
 
 @options.command(
@@ -53,7 +53,7 @@ def command(
             repo,
             paths,
             cwd=ctx.cwd,
-            scope=Scope(rev, all_branches, all_tags, all_commits),
+            scope=RevisionScope(rev, all_branches, all_tags, all_commits),
             remote=remote,
             jobs=jobs,
             run_cache=run_cache,
