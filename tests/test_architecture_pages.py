@@ -1,0 +1,32 @@
+"""The pages of features in docs/architecture/ name every module of their packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {
+    "git": ["git"],
+    "gitflow": ["gitflow"],
+    "repo": ["repo"],
+    "workspace": ["workspace"],
+}
+
+
+@pytest.mark.parametrize("page", PACKAGES)
+def test_a_page_names_every_module(page: str) -> None:
+    text = (ROOT / "docs" / "architecture" / f"{page}.md").read_text()
+    modules = [
+        path.name
+        for package in PACKAGES[page]
+        for path in (ROOT / "dver" / package).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    assert modules
+    assert [name for name in modules if name not in text] == []
+
+
+def test_every_page_is_checked() -> None:
+    assert sorted(PACKAGES) == sorted(path.stem for path in (ROOT / "docs" / "architecture").glob("*.md"))
