@@ -1,4 +1,4 @@
-"""Whom a bad object hurts: the paths of tracked data that need it, and the commits that these are in."""
+"""The tracked paths that need an object, and the commits that have them: the effect of a corrupt object."""
 
 from __future__ import annotations
 
@@ -25,32 +25,33 @@ from dver.store.trees.reachable import BATCH
 from dver.tracking.targets import data_named_by
 
 PATHS: Final = 20
-"""Paths that are named for one object in one version before they are only counted."""
+"""The most paths that are listed for one object in one version."""
 
 TreeReader = Callable[[Sequence[Oid]], Iterable[tuple[Oid, Leaf | Sharded]]]
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedVersion:
-    """A pointer, or an output in a lock, somewhere in the history or the workspace. `blobs` are ids in Git."""
+    """A pointer, or an output in a lock, in the history or the workspace. `blobs` are ids in Git."""
 
     path: bytes
-    """Of the pointer or lock file."""
+    """The path of the pointer or lock file."""
     blobs: tuple[str, ...]
-    """The versions of that file which say so: several ones of a lock."""
+    """The versions of that file with this content. A lock may have several."""
     root: ObjectRef
-    """What it points at."""
+    """The object that it names."""
 
 
 @dataclass(frozen=True, slots=True)
 class AffectedPath:
-    """A path that needs an object, and the commits in which it does. `here` is set for the pointer on disk."""
+    """A path that needs an object, and the commits with that version of it."""
 
     path: bytes
     commits: NamedCommits
     below: bool = False
-    """Is all below the path hurt, since its list is the object?"""
-    here: bool = False
+    """Is everything below the path affected, since the object is its tree?"""
+    in_workspace: bool = False
+    """Does the pointer on disk or in the index have this version?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +61,32 @@ class UnreadablePointer:
     path: bytes
     why: str
     commits: NamedCommits
-    here: bool = False
+    in_workspace: bool = False
 
 
 @dataclass(slots=True)
 class TrackedHistory:
-    """Every pointer and lock that this clone may need."""
+    """Every pointer and lock in the history and the workspace of this clone."""
 
     commits: list[revisions.CommitId]
     versions: list[TrackedVersion]
-    here: frozenset[tuple[bytes, str]]
-    """Those on disk or in the index."""
-    malformed: list[tuple[bytes, str, str]] = field(default_factory=list)
-    """Path, blob in Git, and why it cannot be read."""
+    in_workspace: frozenset[tuple[bytes, str]]
+    """The pointers on disk or in the index, by path and blob."""
+    unreadable: list[tuple[bytes, str, str]] = field(default_factory=list)
+    """Path, blob in Git, and reason of each unreadable pointer."""
     warnings: tuple[str, ...] = ()
-    """What could not be looked at, and why."""
+    """The parts of Git that could not be read, and why."""
 
     @property
     def roots(self) -> list[ObjectRef]:
-        """What all of them point at, each object once."""
+        """The objects that the pointers and locks name, each once."""
         return list({(one.root.oid, one.root.kind): one.root for one in reversed(self.versions)}.values())
 
 
 def history(repo: Repository) -> TrackedHistory:
-    """The pointers of all that Git keeps: refs, reflogs, what is in progress, and every worktree's index and files.
+    """The pointers of all refs, reflogs, operations in progress, and of the index and the files of every worktree.
 
-    Where a part of that cannot be read, `warnings` says so. Raises CorruptError, RepositoryError where Git is damaged.
+    `warnings` names parts that cannot be read. Raises CorruptError or RepositoryError if Git is corrupt.
     """
     warnings: tuple[str, ...] = ()
     try:
@@ -125,7 +126,7 @@ def _in_worktrees(repo: Repository, roots: GitRoots) -> dict[tuple[bytes, str], 
 def _decode_all(
     repo: Repository, found: TrackedHistory, places: dict[str, list[bytes]], contents: Iterable[tuple[str, bytes]]
 ) -> None:
-    """Read all files that are at `places`, by blob, into `found`."""
+    """Decode `contents`, whose paths are in `places` by blob, into `found`."""
     locks = LockVersions()
     versions: dict[tuple[bytes, ObjectRef], list[str]] = {}
     for blob, content in contents:
@@ -134,52 +135,55 @@ def _decode_all(
                 for one in data_named_by(repo, path, blob, content, locks.decode):
                     root = one.ref
                     versions.setdefault((path, root), []).append(blob)
-            except ConflictError as error:  # a merge that is not finished is no damage
-                if (path, blob) not in found.here:
-                    found.malformed.append((path, blob, error.why or error.what))
+            except ConflictError as error:  # an unfinished merge is no error
+                if (path, blob) not in found.in_workspace:
+                    found.unreadable.append((path, blob, error.why or error.what))
             except CorruptError as error:
-                found.malformed.append((path, blob, error.why or error.what))
-    found.malformed += [
-        (path, blob, "it is larger than any pointer") for blob, paths in places.items() for path in paths
+                found.unreadable.append((path, blob, error.why or error.what))
+    found.unreadable += [
+        (path, blob, "it is too large for a pointer") for blob, paths in places.items() for path in paths
     ]
-    found.malformed.sort()
+    found.unreadable.sort()
     found.versions += [
-        TrackedVersion(path, tuple(blobs), root) for (path, root), blobs in sorted(versions.items(), key=_place)
+        TrackedVersion(path, tuple(blobs), root) for (path, root), blobs in sorted(versions.items(), key=_sort_key)
     ]
 
 
-def _place(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes, bytes, Oid]:
+def _sort_key(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes, bytes, Oid]:
     (path, root), _ = version
     return path, root.path, root.oid
 
 
-def malformed(repo: Repository, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:
-    """The pointers that cannot be read, and where they are."""
-    keys = [(path, blob) for path, blob, _ in found.malformed]
+def unreadable_pointers(repo: Repository, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:
+    """The unreadable pointers, and the commits that have them."""
+    keys = [(path, blob) for path, blob, _ in found.unreadable]
     names = _named(repo, found, keys)
     return tuple(
-        UnreadablePointer(path, why, names[path, blob], (path, blob) in found.here)
-        for path, blob, why in found.malformed
+        UnreadablePointer(path, why, names[path, blob], (path, blob) in found.in_workspace)
+        for path, blob, why in found.unreadable
     )
 
 
 def find_affected_paths(
     repo: Repository, found: TrackedHistory, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
 ) -> dict[Oid, list[AffectedPath]]:
-    """Whom each of the `bad` objects hurts. `via` has the blobs that are made of bad chunks, with these; `read` is
-    asked for trees, many at a time, and need not answer with all."""
+    """The paths that need each of the `bad` objects.
+
+    `via` maps blobs with bad chunks to these chunks. `read` reads many trees at once, and may leave some out.
+    """
     if not bad:
         return {}
     graph = _Graph(bad, via)
     graph.load([(one.root.oid, one.root.kind) for one in found.versions], read)
-    hurts = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
-    names = _commits_of(repo, found, {one for one, _, _ in hurts})
+    affected = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
+    names = _commits_of(repo, found, {one for one, _, _ in affected})
     by_oid: dict[Oid, dict[tuple[bytes, NamedCommits], AffectedPath]] = defaultdict(dict)
-    for one, path, oid in hurts:
+    for one, path, oid in affected:
         commits, known = names[one], by_oid[oid]
         before = known.get((path, commits))
-        here = any((one.path, blob) in found.here for blob in one.blobs) or (before is not None and before.here)
-        known[path, commits] = AffectedPath(path, commits, graph.is_tree(oid), here)
+        current = any((one.path, blob) in found.in_workspace for blob in one.blobs)
+        current = current or (before is not None and before.in_workspace)
+        known[path, commits] = AffectedPath(path, commits, graph.is_tree(oid), current)
     return {oid: list(listed.values()) for oid, listed in by_oid.items()}
 
 
@@ -197,7 +201,7 @@ def _named(
 def _commits_of(
     repo: Repository, found: TrackedHistory, versions: Iterable[TrackedVersion]
 ) -> dict[TrackedVersion, NamedCommits]:
-    """What people call the commits that have each of the versions."""
+    """The names of the commits with each of the versions."""
     listed = list(versions)
     commits = commits_with(repo.git, found.commits, {(one.path, blob) for one in listed for blob in one.blobs})
     groups = {
@@ -208,18 +212,18 @@ def _commits_of(
 
 
 class _Graph:
-    """The trees below some roots, as far as they may lead to bad objects."""
+    """The trees below some roots that may lead to bad objects."""
 
     def __init__(self, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]]) -> None:
         self._bad = bad
         self._via = via
         self._below: dict[Oid, list[tuple[bytes, Oid, bool]]] = {}
-        """For each tree its directories, and its files that are bad; a shard has no name."""
+        """The directories and the bad files of each tree. A shard has no name."""
         self._trees: set[Oid] = set()
-        self._hot: dict[Oid, bool] = {}
+        self._bad_below: dict[Oid, bool] = {}
 
     def is_tree(self, oid: Oid) -> bool:
-        """Was `oid` met as a tree?"""
+        """Is `oid` a tree of the graph?"""
         return oid in self._trees
 
     def load(self, roots: Iterable[ObjectKey], read: TreeReader) -> None:
@@ -236,12 +240,12 @@ class _Graph:
             level = [oid for oid in dict.fromkeys(below) if oid not in self._trees]
 
     def paths_below(self, root: ObjectRef) -> Iterator[tuple[bytes, Oid]]:
-        """The paths at or below `root` that need a bad object, and the object; at most PATHS for each object."""
+        """The paths at or below `root` that need a bad object, with the object: at most PATHS for each object."""
         counts: dict[Oid, int] = defaultdict(int)
         stack = [(root.path, root.oid, root.kind is ObjectKind.TREE)]
         while stack:
             path, oid, is_tree = stack.pop()
-            for one in self._costs(oid):
+            for one in self._bad_objects(oid):
                 counts[one] += 1
                 if counts[one] <= PATHS:
                     yield path, one
@@ -250,30 +254,32 @@ class _Graph:
                 stack += [
                     (join(path, name) if name else path, child, tree)
                     for name, child, tree in reversed(below)
-                    if not tree or self._is_hot(child)
+                    if not tree or self._leads_to_bad(child)
                 ]
 
-    def _costs(self, oid: Oid) -> Iterator[Oid]:
+    def _bad_objects(self, oid: Oid) -> Iterator[Oid]:
         if oid in self._bad:
             yield oid
         yield from sorted(self._via.get(oid, ()))
 
-    def _is_hot(self, top: Oid) -> bool:
-        """Is there anything bad in or below a tree?"""
+    def _leads_to_bad(self, top: Oid) -> bool:
+        """Is a bad object at or below a tree?"""
         stack = [top]
         while stack:
             oid = stack[-1]
-            if oid in self._hot:
+            if oid in self._bad_below:
                 stack.pop()
                 continue
             below = self._below.get(oid, ())
-            unknown = [child for _, child, tree in below if tree and child not in self._hot]
+            unknown = [child for _, child, tree in below if tree and child not in self._bad_below]
             if unknown:
                 stack += unknown
                 continue
-            self._hot[oid] = oid in self._bad or any(not tree or self._hot[child] for _, child, tree in below)
+            self._bad_below[oid] = oid in self._bad or any(
+                not tree or self._bad_below[child] for _, child, tree in below
+            )
             stack.pop()
-        return self._hot[top]
+        return self._bad_below[top]
 
     def _children(self, tree: Leaf | Sharded) -> Iterator[tuple[bytes, Oid, bool]]:
         if isinstance(tree, Sharded):

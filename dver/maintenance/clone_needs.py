@@ -1,6 +1,4 @@
-"""What a clone may still need of the store, by the pointers and locks of its whole Git repository: for who deletes the
-rest.
-"""
+"""The objects that a clone may need from the store, by the pointers and locks in its whole Git repository."""
 
 from __future__ import annotations
 
@@ -31,22 +29,21 @@ _OID: Final = re.compile(rb"blake3:([0-9a-f]{64})\b")
 _POINTER_LIKE: Final = re.compile(rb"(?m)^\s*(?:oid|version)\s*:")
 
 NeededRoot = tuple[Oid, ObjectKind | None]
-"""An object that is needed; no kind where the pointer does not tell it."""
+"""An object that a clone needs. The kind is None if the pointer is unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloneNeeds:
-    """What one clone may still need, and where that was read."""
+    """The objects that one clone may need, and the parts of Git that name them."""
 
     roots: frozenset[NeededRoot]
     git: GitRoots
 
 
 def needs_of(git: GitRepo) -> CloneNeeds:
-    """All that the pointers and locks name which the clone of `git` may still need, and what dver has put into its
-    worktrees.
+    """The objects that pointers and locks of the clone of `git` name, and those that dver placed in its worktrees.
 
-    Raises RepositoryError that names what cannot be read.
+    Raises RepositoryError if a part cannot be read.
     """
     found = read_roots(git)
     roots: set[NeededRoot] = set()
@@ -61,10 +58,9 @@ def needs_of(git: GitRepo) -> CloneNeeds:
 
 
 def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot]:
-    """What the pointer or lock `content`, the file `path`, names. One with conflict markers, or other mistakes, names
-    every oid that is in it.
+    """The objects that `content`, a pointer or lock at `path`, names. If it is invalid, every oid in it counts.
 
-    Raises RepositoryError for a pointer that names nothing, and for what was written by a newer dver.
+    Raises RepositoryError for a pointer without an oid, and for a file of a newer version.
     """
     lock = is_lock_path(path)
     try:
@@ -78,7 +74,7 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
         if newer or (not found and not lock and _POINTER_LIKE.search(content)):
             name = os.fsdecode(path)
             raise RepositoryError(
-                f"cannot tell what the {'lock' if lock else 'pointer'} {name!r} needs",
+                f"cannot read which data the {'lock' if lock else 'pointer'} {name!r} needs",
                 why=error.what,
                 fix="upgrade dver" if newer else f"if it is broken for good: git rm -f -- {quoted(name)}",
             ) from error
@@ -86,7 +82,7 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
 
 
 def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[ObjectKey]:
-    """`roots` with the kinds that the store tells where they are not known."""
+    """`roots` with their kinds. The store has those that are unknown."""
     known = {(oid, kind) for oid, kind in roots if kind is not None}
     unsure = {oid for oid, kind in roots if kind is None}
     return known.union((oid, ObjectKind.BLOB) for oid in unsure).union(
@@ -95,8 +91,10 @@ def with_kinds(store: Store, roots: Collection[NeededRoot]) -> set[ObjectKey]:
 
 
 def linked_blobs(folders: Iterable[Path]) -> Iterator[Oid]:
-    """The loose blobs that symbolic links in `folders` lead to, in any store: the workspace has no other copy of them,
-    and those of a clone that was moved lead to the old path."""
+    """The loose blobs that symbolic links in `folders` lead to: the workspace has no other copy of them.
+
+    They may be in any store, since the links of a moved clone lead to the old path.
+    """
     for folder in folders:
         for path in _links(os.fsencode(folder)):
             with suppress(OSError):  # just deleted
@@ -110,7 +108,7 @@ def _links(folder: bytes) -> Iterator[bytes]:
         try:
             with os.scandir(below.pop()) as listing:
                 entries = list(listing)
-        except OSError:  # closed to us, or just deleted: we have put nothing there
+        except OSError:  # unreadable, or just deleted: dver put nothing there
             continue
         for entry in entries:
             if entry.is_symlink():

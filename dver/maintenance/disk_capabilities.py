@@ -1,4 +1,4 @@
-"""What the disks under the workspace and the store can do: tried out, not guessed from their types."""
+"""The capabilities of the disks of the workspace and the store, found by trying."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _DECOMPOSED: Final = "cafe\u0301"
 
 @dataclass(frozen=True, slots=True)
 class DiskCapabilities:
-    """`links`: how a file in the workspace can share its content with one in the store."""
+    """The capabilities of two disks. `links` are the ways to share a file between the workspace and the store."""
 
     links: frozenset[LinkMode]
     case_sensitive: bool
     """Are `A` and `a` two files?"""
     keeps_names: bool
-    """Does a name come back with the very bytes it was given, and are é and e + ´ two files?"""
+    """Does the disk keep the bytes of names, so that é and e + ´ are two files?"""
 
 
 def probe_disk(workspace: Path, store: ScratchDirectory) -> DiskCapabilities:
-    """Try it out in two folders that are gone afterwards. Raises OSError or DverError where nothing can be written."""
-    here, there = workspace / temporary_name("probe"), store / temporary_name("probe")
+    """Try links and names in two temporary directories. Raises OSError or DverError if a disk cannot be written."""
+    ours, theirs = workspace / temporary_name("probe"), store / temporary_name("probe")
     try:
-        here.mkdir()
+        ours.mkdir()
         with explaining_permissions(store.folder):
-            store.within(store.folder, there.mkdir)
-        source = there / "source"
+            store.within(store.folder, theirs.mkdir)
+        source = theirs / "source"
         source.write_bytes(b"dver")
-        links = frozenset(mode for mode in _TRIES if _can_link(mode, source, here / mode.value))
-        return DiskCapabilities(links, _is_case_sensitive(here), _keeps_names(here))
+        links = frozenset(mode for mode in _TRIES if _can_link(mode, source, ours / mode.value))
+        return DiskCapabilities(links, _is_case_sensitive(ours), _keeps_names(ours))
     finally:
-        shutil.rmtree(here, ignore_errors=True)
-        shutil.rmtree(there, ignore_errors=True)
+        shutil.rmtree(ours, ignore_errors=True)
+        shutil.rmtree(theirs, ignore_errors=True)
 
 
 _TRIES: Final = (LinkMode.REFLINK, LinkMode.HARDLINK, LinkMode.SYMLINK)

@@ -1,4 +1,4 @@
-"""What `fsck` answers, of the store and of a remote alike."""
+"""The result of `dver fsck`, for the store and for a remote."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from dver.store.trees.reachable import MissingObject
 
 @dataclass(frozen=True, slots=True)
 class BadObject:
-    """An object that is damaged, and whom that hurts. `source` is where a good copy was found."""
+    """A corrupt object, and the paths that need it. `source` has a good copy."""
 
     oid: Oid
-    hurt: tuple[AffectedPath, ...] = ()
+    affected: tuple[AffectedPath, ...] = ()
     source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FsckResult:
-    """What was looked at, what was found, and what became of it. `size` is in bytes of what was read."""
+    """The numbers of checked objects, the damage, and the repairs. `size` is the number of bytes read."""
 
     where: str
-    """"store", or the remote's name."""
+    """"store", or the name of the remote."""
     packs: int
     loose: int
     objects: int
     size: int
     damages: tuple[Damage, ...] = ()
     bad: tuple[BadObject, ...] = ()
-    malformed: tuple[UnreadablePointer, ...] = ()
-    incomplete: tuple[MissingObject, ...] = ()
-    """Objects that are not here, and were perhaps never fetched: no damage."""
-    strays: tuple[str, ...] = ()
-    """Files that do not belong here, or that nothing lists: no damage."""
+    unreadable: tuple[UnreadablePointer, ...] = ()
+    missing: tuple[MissingObject, ...] = ()
+    """Objects that are not in the store: never fetched, or removed."""
+    stray_files: tuple[str, ...] = ()
+    """Files that do not belong to the store, or that no index lists."""
     repaired: bool = False
-    """Was a repair carried out?"""
+    """Was a repair executed?"""
     recovered: tuple[BadObject, ...] = ()
-    """Objects that were incomplete, and were found elsewhere on this machine."""
+    """Missing objects that were found elsewhere on this machine."""
     taken_off: int = 0
-    """On a remote: objects that are not listed any more, so that the next push sends them again."""
+    """On a remote: objects that are no longer listed, so that the next push uploads them again."""
     warnings: tuple[str, ...] = ()
-    """What could not be looked at, or asked for good copies, and why."""
+    """Parts of Git and remotes that could not be read, and why."""
 
     @property
     def lost(self) -> tuple[BadObject, ...]:
-        """Damaged objects of which no good copy was found, or looked for."""
+        """Corrupt objects without a known good copy."""
         return tuple(one for one in self.bad if one.source is None)
 
     @property
     def is_well(self) -> bool:
-        """Is nothing damaged, or not any more?"""
-        return not self.malformed and (not self.damages or (self.repaired and not self.lost))
+        """Is everything good, or repaired?"""
+        return not self.unreadable and (not self.damages or (self.repaired and not self.lost))

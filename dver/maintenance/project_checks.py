@@ -1,4 +1,4 @@
-"""Looking for what is wrong with a project: its configuration, store, disk, pointers and remotes."""
+"""The checks of `dver doctor`: configuration, store, disk, pointers, hooks and remotes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INSTALL: Final = "dver install"
 
 
 class Level(Enum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -40,7 +40,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `fix` says what to do about it."""
+    """The result of one check. `fix` is the command or change that fixes a problem."""
 
     level: Level
     topic: str
@@ -49,7 +49,7 @@ class Finding:
 
 
 def run_check(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """What `check` finds; an error that ends it is a finding, too."""
+    """The findings of `check`. An error of the check is a finding, too."""
     found: list[Finding] = []
     try:
         found.extend(check())
@@ -66,7 +66,7 @@ def problem_finding(topic: str, error: DverError, *, level: Level = Level.PROBLE
 
 
 def check_config(repo: Repository) -> Iterator[Finding]:
-    """The configuration, and each remote's settings."""
+    """Check the configuration and the settings of each remote."""
     config = repo.config
     yield Finding(Level.OK, "config", f"settings in force: {len(config.items())}")
     chosen = config.get("core.remote")
@@ -85,7 +85,7 @@ def check_config(repo: Repository) -> Iterator[Finding]:
 
 
 def check_disk(repo: Repository) -> Iterator[Finding]:
-    """What the disks can do, and whether `cache.link` asks for more."""
+    """Check the capabilities of the disks, and whether `cache.link` needs more."""
     disk = probe_disk(repo.root, repo.store.scratch)
     can = ", ".join(mode.value for mode in LinkMode if mode in disk.links) or "none"
     yield Finding(Level.OK, "disk", f"links between the store and the workspace: {can}")
@@ -94,17 +94,17 @@ def check_disk(repo: Repository) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "disk",
-            f"cache.link is {mode.value}, which these disks cannot do: files are copied",
-            "put the store on the workspace's disk (cache.dir), or `dver config set cache.link auto`",
+            f"cache.link is {mode.value}, which these disks do not support: files are copied",
+            "move the store to the disk of the workspace (cache.dir), or `dver config set cache.link auto`",
         )
     yield Finding(Level.OK, "disk", f"names that differ in case only are {_two(disk.case_sensitive)}")
     yield Finding(Level.OK, "disk", f"names that differ in Unicode form only are {_two(disk.keeps_names)}")
 
 
 def check_store(repo: Repository) -> Iterator[Finding]:
-    """Size and damage of the store, and what killed processes have left."""
+    """Check the store: its size, damaged packs, and leftovers of killed processes."""
     store = repo.store
-    store.present(())  # looks at the packs
+    store.present(())  # reads the list of packs
     packs = _files(store.packs)
     loose = [size for folder in _folders(store.loose.root) for size in _files(folder)]
     text = f"packs: {len(packs)}, loose files: {len(loose)}, {(sum(packs) + sum(loose)) / 1e6:,.1f} MB"
@@ -113,8 +113,8 @@ def check_store(repo: Repository) -> Iterator[Finding]:
         yield Finding(
             Level.PROBLEM,
             "store",
-            f"the pack {path.name[:12]}… is damaged, and what it holds counts as absent",
-            "`dver fsck --repair` saves what is whole, and looks for good copies of the rest",
+            f"the pack {path.name[:12]}… is damaged, and its objects count as missing",
+            "`dver fsck --repair` keeps its good objects, and searches good copies of the others",
         )
     stage = Path(os.fsdecode(repo.layout.staging_dir))
     for folder, left, cure in (
@@ -125,13 +125,13 @@ def check_store(repo: Repository) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 "store",
-                f"{left} files in {folder} of processes that died",
+                f"{left} files of killed processes in {folder}",
                 f"the next `{cure}` deletes them",
             )
 
 
 def check_pointers(repo: Repository) -> Iterator[Finding]:
-    """Pointers and locks that cannot be read; data that two of them name, that is absent, or that Git keeps as well."""
+    """Check pointers and locks: unreadable ones, data tracked twice or by Git, and missing data."""
     named: dict[bytes, TrackedData] = {}
     for path, file in sorted(pointers.in_worktree(repo.git, repo.layout.prefix).items()):
         try:
@@ -168,13 +168,13 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "pointers",
-            f"not ignored by Git, so that `git add .` would take it: {_names(repo, open_to_git)}",
-            "`dver add` it again, or `dver repro` what a stage makes, which writes the line in .gitignore",
+            f"not ignored by Git, so `git add .` would add it: {_names(repo, open_to_git)}",
+            "`dver add` data again, or `dver repro` the stage of an output, to write the line in .gitignore",
         )
 
 
 def check_hooks(repo: Repository) -> Iterator[Finding]:
-    """Git's hooks and drivers, and the lines that name the drivers; nothing where the user does not want them."""
+    """Check Git hooks, merge drivers and .gitattributes, unless hooks.install is off."""
     if not repo.config.get("hooks.install"):
         return
     setup = hook_scripts.installed_hooks(repo.git)
@@ -207,7 +207,7 @@ def _in_place(repo: Repository, setup: InstalledHooks) -> str:
 
 
 def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:
-    """Can each remote be reached, within some seconds?"""
+    """Check that each remote answers within `seconds`."""
     names = repo.config.remote_names
     if not names:
         yield Finding(Level.WARNING, "remote", "none is set up", "dver remote add -d origin URL")
@@ -217,14 +217,14 @@ def check_remotes(repo: Repository, *, seconds: float) -> Iterator[Finding]:
             probes.append(_Probe(name, repo.remotes.connect(name)))
         except RemoteError as error:
             yield problem_finding("remote", error)
-        except RepositoryError:  # its settings, of which check_config has told
+        except RepositoryError:  # invalid settings, which check_config reports
             continue
     for probe_ in probes:
         yield probe_.finding(seconds)
 
 
 class _Probe:
-    """A remote that is being asked, in a thread that does not keep the process alive."""
+    """A check of one remote, in a thread that does not keep the process alive."""
 
     def __init__(self, name: str, storage: Storage) -> None:
         self._name = name
@@ -251,12 +251,12 @@ class _Probe:
             return Finding(Level.PROBLEM, "remote", text, "check the network, or use --offline")
         if not self._found.writable:
             text = f"{self._name}: {self._storage.url} can be read, but not written to"
-            return Finding(Level.WARNING, "remote", text, "pull works; to push, get the right to write")
+            return Finding(Level.WARNING, "remote", text, "`dver pull` works; `dver push` needs write access")
         return Finding(Level.OK, "remote", f"{self._name}: {self._storage.url} can be read and written")
 
 
 def _two(apart: bool) -> str:
-    return "two files" if apart else "one file: data from elsewhere may clash"
+    return "two files" if apart else "one file: data from other systems may conflict"
 
 
 def _names(repo: Repository, paths: list[bytes]) -> str:

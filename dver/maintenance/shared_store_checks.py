@@ -1,4 +1,4 @@
-"""Looking for what is wrong with a store that several clones use: who may write where, and which clones they are."""
+"""The checks of `dver doctor` for a shared store: permissions and registered clones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dver.store.registered_clones import CloneState, list_clones
 
 
 def check_shared_store(repo: Repository) -> Iterator[Finding]:
-    """What only concerns a store that others use, or that was used before."""
+    """Check a shared store, and the previous store of this clone."""
     if repo.sharing.clone is not None and repo.store_dir.is_dir():
         yield from _check_folders(repo)
         yield from _check_clones(repo)
@@ -24,8 +24,8 @@ def check_shared_store(repo: Repository) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "store",
-            f"the store that was used before, {os.fspath(former)}, still has something in it",
-            f"`dver fsck --repair --from {quoted(os.fspath(former))}` brings what is needed; then it can be deleted",
+            f"the previous store, {os.fspath(former)}, is not empty",
+            f"`dver fsck --repair --from {quoted(os.fspath(former))}` copies what is referenced; then delete it",
         )
 
 
@@ -34,18 +34,18 @@ def _check_folders(repo: Repository) -> Iterator[Finding]:
     closed = [folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)]
     if closed:
         error = permission_error(closed[0])
-        more = f" (and {count(len(closed) - 1, 'more folder')})" if len(closed) > 1 else ""
+        more = f" (and {count(len(closed) - 1, 'more directory', 'more directories')})" if len(closed) > 1 else ""
         text = f"{error.what}{more}: {error.why}"
-        yield Finding(Level.WARNING, "store", f"{text}; it can be read from", error.fix)
+        yield Finding(Level.WARNING, "store", f"{text}; it can be read", error.fix)
     bits = repo.sharing.folder_bits
     ours = [one for one in folders if (found := os.stat(one)).st_uid == os.geteuid() and bits & ~found.st_mode]
     if ours:
         yield Finding(
             Level.WARNING,
             "store",
-            f"closed to others, though cache.shared is {repo.config.cache_shared}:"
+            f"not writable for others, although cache.shared is {repo.config.cache_shared}:"
             f" {join_limited(list(map(os.fspath, ours)))}",
-            f"chmod -R g+rwX {quoted(os.fspath(repo.store_dir))}; find the folders and chmod g+s them",
+            f"chmod -R g+rwX {quoted(os.fspath(repo.store_dir))}; and `chmod g+s` its directories",
         )
 
 
@@ -53,10 +53,10 @@ def _check_clones(repo: Repository) -> Iterator[Finding]:
     clones = list_clones(repo.store_dir)
     yield Finding(Level.OK, "store", f"{count(len({(one.git_dir, one.mark) for one in clones}), 'clone')} use it")
     for state, text in (
-        (CloneState.GONE, "clones that are not there any more, so that gc refuses to run"),
-        (CloneState.REPLACED, "clones that were moved, or are in other containers, so that gc refuses to run"),
-        (CloneState.UNREADABLE, "clones that you may not look into, so that gc refuses to run"),
-        (CloneState.ELSEWHERE, "clones on other machines, so that gc refuses to run"),
+        (CloneState.GONE, "clones that no longer exist, so gc refuses to run"),
+        (CloneState.REPLACED, "clones that were moved, or are in other containers, so gc refuses to run"),
+        (CloneState.UNREADABLE, "clones that you may not read, so gc refuses to run"),
+        (CloneState.ELSEWHERE, "clones on other machines, so gc refuses to run"),
     ):
         found = [f"{one.git_dir} ({one.user} on {one.host})" for one in clones if one.state is state]
         if found:
@@ -64,7 +64,7 @@ def _check_clones(repo: Repository) -> Iterator[Finding]:
                 Level.WARNING,
                 "store",
                 f"{text}: {join_limited(found)}",
-                "run gc where they can be read; if one is gone for good: dver gc --forget CLONE",
+                "run gc where they can be read; if one is deleted: dver gc --forget CLONE",
             )
 
 

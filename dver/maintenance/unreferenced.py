@@ -1,10 +1,11 @@
-"""Names for what nobody needs any more: the paths and commits that used it, or what a directory says of itself."""
+"""Naming unreferenced data: by the paths and commits that had it, or by its own file names."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from dver.core.batches import batched
@@ -24,29 +25,29 @@ from dver.store.trees.reachable import BATCH, children, walk
 from dver.tracking.targets import TrackedData, data_named_by
 
 SAMPLE: Final = 5
-"""Names in a directory that stand for it."""
+"""The number of file names that describe a directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreferencedData:
-    """Data that nobody needs: what tells about it, as far as anything does."""
+    """An unreferenced file or directory, with its path or names if they are known."""
 
     oid: Oid
     kind: ObjectKind
     size: int
-    """Bytes of content; some of it may be needed by other data, and stays."""
+    """Bytes of content. Other data may reference a part of it, which stays."""
     path: bytes | None = None
-    """Where a pointer or a lock had it."""
+    """Its path in a pointer or lock."""
     commit: str | None = None
-    """The last commit that had it there; Git has not deleted that yet."""
+    """The last commit that had it. Git has not deleted that commit yet."""
     names: tuple[bytes, ...] = ()
-    """Some of the names in a directory of which no commit tells."""
+    """Some file names of a directory that is in no commit."""
 
 
 def name_unreferenced(
     repo: Repository, needed: Sequence[CommitId], inventory: Inventory, live: Container[Oid]
 ) -> tuple[UnreferencedData, ...]:
-    """All that is not `live`, by the outermost things that can be told of it. `needed` are the commits that count."""
+    """The objects that are not `live`, as the outermost files and directories. `needed` are the reachable commits."""
     dead = {row.oid: (row.kind, row.raw_size) for row in dead_objects(repo.store, inventory, live)}
     dead.update((oid, (ObjectKind.BLOB, repo.store.loose.size([oid]))) for oid in inventory.loose if oid not in live)
     named = {one.oid: one for one in _by_commits(repo, needed) if one.oid in dead}
@@ -59,7 +60,7 @@ def name_unreferenced(
 
 
 def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[UnreferencedData]:
-    """What pointers and locks in commits name that Git has not deleted yet, the newest first."""
+    """The data in pointers and locks of unreachable commits, the newest first."""
     uses = last_uses(repo.git, unreachable_commits(repo.git, needed))
     locks = LockVersions()
     named: dict[str, list[TrackedData]] = {}
@@ -68,7 +69,7 @@ def _by_commits(repo: Repository, needed: Sequence[CommitId]) -> Iterable[Unrefe
         for blob, content in read_pointer_blobs(repo.git, paths):
             with suppress(CorruptError, ConflictError):
                 named[blob] = data_named_by(repo, paths[blob], blob, content, locks.decode)
-    except RepositoryError:  # Git is about to delete them: nothing depends on it
+    except RepositoryError:  # Git may delete these commits at any time, and only names depend on them
         return
     for (_, blob), commit in uses.items():
         for one in named.get(blob, ()):
@@ -81,21 +82,16 @@ def _below(store: Store, roots: Collection[ObjectKey]) -> set[Oid]:
 
 
 def _outermost(store: Store, dead: dict[Oid, tuple[ObjectKind, int]]) -> set[Oid]:
-    """Those of `dead` that no other one names."""
+    """Those of `dead` that no other one contains."""
     reader = StoreReader(store, damaged=set())
     found = set(dead)
     for batch in batched([oid for oid, (kind, _) in dead.items() if kind is ObjectKind.TREE], BATCH):
         for _, tree in reader.trees(batch):
-            found.difference_update(chain_of(children(tree)))
+            found.difference_update(chain.from_iterable(children(tree)))
     for batch in batched([oid for oid, (kind, _) in dead.items() if kind is ObjectKind.BLOB], BATCH):
         for _, recipe in reader.recipes(batch):
             found.difference_update(recipe.oids)
     return found
-
-
-def chain_of(lists: Iterable[Sequence[Oid]]) -> Iterable[Oid]:
-    """All of several lists."""
-    return (oid for part in lists for oid in part)
 
 
 def _described(store: Store, oid: Oid, kind: ObjectKind, size: int) -> UnreferencedData:

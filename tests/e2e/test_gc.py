@@ -204,13 +204,13 @@ def test_the_command_tells_what_it_does_and_brings_it_back(project: Project) -> 
     planned = run_dver("gc", "--dry-run", cwd=project.root)
     assert planned.out.startswith("would move ")
     assert f"last in commit {lost[:12]}" in planned.out
-    assert "needed by 3 commits and 1 worktree" in planned.out
-    assert run_dver("gc", "--dry-run", "--json", cwd=project.root).json["unneeded"][0]["path"] == "data"
+    assert "referenced by 3 commits and 1 worktree" in planned.out
+    assert run_dver("gc", "--dry-run", "--json", cwd=project.root).json["unreferenced"][0]["path"] == "data"
     done = run_dver("gc", cwd=project.root)
     assert done.out.startswith("moved ")
     assert "dver gc --restore" in done.err
     run_dver("check", "--rev", lost, cwd=project.root, rc=1)
-    assert run_dver("gc", "--restore", cwd=project.root).out.startswith("brought back ")
+    assert run_dver("gc", "--restore", cwd=project.root).out.startswith("restored ")
     run_dver("check", "--rev", lost, cwd=project.root)
     assert run_dver("gc", "--restore", cwd=project.root).out == "the trash is empty\n"
 
@@ -373,6 +373,6 @@ def test_a_clock_that_is_behind_the_commits_is_refused(
     shared.commit("From a machine whose clock is right")
     refused = run("gc", "--remote", "store", cwd=shared.root, rc=8)
     assert "clock seems to be behind" in refused.err
-    assert "(main) is of" in refused.err
+    assert "(main) is from" in refused.err
     assert "dver gc --remote store --grace 14d" in refused.err
     run("gc", "--remote", "store", "--grace", "14d", cwd=shared.root)

@@ -230,8 +230,8 @@ def test_fsck_tells_which_outputs_of_which_commits_damage_hurts(run: Run, repo: 
     for pack in (repo / ".git/dver/store/packs").glob("**/*.pack"):
         pack.unlink()
     found = json.loads(run("fsck", "--json", cwd=repo).out)
-    assert (old, "model") in {(one["oid"], one["path"]) for one in found["incomplete"]}
-    assert found["strays"] == []
+    assert (old, "model") in {(one["oid"], one["path"]) for one in found["missing"]}
+    assert found["stray_files"] == []
 
 
 # -- following

@@ -146,7 +146,7 @@ def test_a_clone_moved_away_keeps_its_data_when_another_is_made_at_its_path(
         assert refused.rc != 0
         assert "another clone is at that path now" in refused.err
         run("check", cwd=moved)  # enters the register at its new path, and the old entry stays
-    forgetting = refused.err.partition("gone for good: ")[2].split()
+    forgetting = refused.err.partition("if it is deleted: ")[2].split()
     assert forgetting[:3] == ["dver", "gc", "--forget"]
     run(*forgetting[1:4], cwd=added)
     assert "4 clones" not in run("gc", "--grace", "0d", cwd=tmp_path / collector).out
@@ -163,7 +163,7 @@ def test_a_path_that_several_deleted_clones_had_is_not_enough_to_forget_one(run:
         shutil.rmtree(bob)
     refused = run("gc", "--forget", bob, cwd=added, rc=2)
     assert "several clones" in refused.err
-    fix = refused.err.partition("gone for good: ")[2].split()
+    fix = refused.err.partition("if this one is deleted: ")[2].split()
     assert "forgot" in run(*fix[1:], cwd=added).out
     assert run("gc", "--forget", bob, "--json", cwd=added).json == {"forgotten": 1}
     run("gc", cwd=added)
@@ -219,7 +219,7 @@ def test_a_store_that_cannot_be_written_is_read_and_an_add_changes_nothing(run: 
         assert (bob / "data.dver").read_bytes() == before
         assert not (bob / "other.dver").exists()
         assert git("status", "--short", cwd=bob) == "?? other\n"
-        assert "it can be read from" in read_only.run("doctor", "--offline", cwd=bob, rc=None)
+        assert "it can be read" in read_only.run("doctor", "--offline", cwd=bob, rc=None)
 
 
 class _ReadOnly:
@@ -334,11 +334,11 @@ def test_doctor_tells_who_uses_a_store_and_what_is_closed_to_others(run: Run, ad
     assert "2 clones use it" in run("doctor", "--offline", cwd=bob).out
     (shared / "packs").chmod(0o700)
     told = run("doctor", "--offline", cwd=bob).out
-    assert "closed to others, though cache.shared is group" in told
+    assert "not writable for others, although cache.shared is group" in told
     assert os.fspath(shared / "packs") in told
     shutil.rmtree(added)
     told = run("doctor", "--offline", cwd=bob).out
-    assert "not there any more" in told
+    assert "no longer exist" in told
     assert "dver gc --forget" in told
 
 

@@ -1,4 +1,4 @@
-"""`dver doctor`: examine this installation, disk and project."""
+"""`dver doctor`: check this installation, disk and project."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ _PATIENCE: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was found."""
+    """All findings."""
 
     findings: tuple[Finding, ...]
 
     @property
     def problems(self) -> int:
-        """How many findings are problems."""
+        """The number of problems."""
         return sum(finding.level is Level.PROBLEM for finding in self.findings)
 
     @property
     def warnings(self) -> int:
-        """How many are warnings."""
+        """The number of warnings."""
         return sum(finding.level is Level.WARNING for finding in self.findings)
 
 
 def doctor(cwd: Path, *, offline: bool = False, seconds: float = _PATIENCE) -> Diagnosis:
-    """Examine the installation and the project that `cwd` is in; `offline` leaves remotes alone.
+    """Check the installation and the project of `cwd`, without remotes if `offline`.
 
-    Each remote may take `seconds`. Nothing is mended, and nothing stays behind.
+    Waits `seconds` for each remote. Changes nothing.
     """
     findings = [*run_check("versions", _versions), *run_check("git", _git)]
     try:
@@ -60,7 +60,7 @@ def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Fin
     config = run_check("config", lambda: project_checks.check_config(repo))
     yield from config
     if not config or config[0].level is Level.PROBLEM:
-        return  # without the configuration nobody knows where the store and the remotes are
+        return  # the configuration names the store and the remotes
     yield from run_check("disk", lambda: project_checks.check_disk(repo))
     yield from run_check("store", lambda: project_checks.check_store(repo))
     yield from run_check("store", lambda: check_shared_store(repo))
@@ -74,19 +74,19 @@ def _versions() -> Iterator[Finding]:
     python = platform.python_version()
     yield Finding(Level.OK, "versions", f"dver {__version__}, Python {python} ({sys.executable})")
     yield Finding(Level.OK, "versions", f"{platform.platform()}")
-    found, absent = [], []
+    found, missing = [], []
     for name in (*_NEEDED, *_NEEDED_TOO):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            absent.append(name)
+            missing.append(name)
     yield Finding(Level.OK, "versions", ", ".join(found))
-    if absent:
+    if missing:
         yield Finding(
             Level.PROBLEM,
             "versions",
-            f"not installed: {', '.join(absent)}",
-            "install dver again, with its dependencies",
+            f"not installed: {', '.join(missing)}",
+            "reinstall dver with its dependencies",
         )
 
 

@@ -13,7 +13,13 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Recipe
-from dver.maintenance.affected_paths import AffectedPath, TrackedHistory, find_affected_paths, history, malformed
+from dver.maintenance.affected_paths import (
+    AffectedPath,
+    TrackedHistory,
+    find_affected_paths,
+    history,
+    unreadable_pointers,
+)
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.repair.remote_source import RemoteSource
 from dver.repo import Repository
@@ -51,7 +57,7 @@ def fsck(
     """
     report = check_store(repo.store, fraction=fraction, seed=seed, progress=progress)
     affected = _find_affected(repo, report)
-    bad = report.bad | ({one.oid for one in affected.incomplete} if report.unsure else set())
+    bad = report.bad | ({one.oid for one in affected.missing} if report.unsure else set())
     result = FsckResult(
         "store",
         report.packs,
@@ -60,12 +66,12 @@ def fsck(
         report.size,
         report.damages,
         tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(bad)),
-        malformed(repo, affected.history),
-        () if report.unsure else affected.incomplete,
-        report.strays,
+        unreadable_pointers(repo, affected.history),
+        () if report.unsure else affected.missing,
+        report.stray_files,
         warnings=affected.history.warnings,
     )
-    if not repair or not (report.damages or affected.incomplete):
+    if not repair or not (report.damages or affected.missing):
         return result
     elsewhere = other_store(other, cwd) if other is not None else None
     remotes = [
@@ -85,20 +91,20 @@ class _Affected:
     paths: Mapping[Oid, Sequence[AffectedPath]]
     recipes: Mapping[Oid, Recipe]
     """The recipes of blobs with bad chunks."""
-    incomplete: tuple[MissingObject, ...]
+    missing: tuple[MissingObject, ...]
 
 
 def _find_affected(repo: Repository, report: StoreReport) -> _Affected:
     found = history(repo)
-    incomplete = _incomplete(repo, found, report.bad)
-    bad = report.bad | ({one.oid for one in incomplete} if report.unsure else set())
+    missing = _find_missing(repo, found, report.bad)
+    bad = report.bad | ({one.oid for one in missing} if report.unsure else set())
     recipes = _recipes_with(repo, bad)
     via = {blob: set(recipe.oids) & bad for blob, recipe in recipes.items()}
     paths = find_affected_paths(repo, found, bad, via, StoreReader(repo.store, set()).trees)
-    return _Affected(found, paths, recipes, incomplete)
+    return _Affected(found, paths, recipes, missing)
 
 
-def _incomplete(repo: Repository, found: TrackedHistory, bad: frozenset[Oid]) -> tuple[MissingObject, ...]:
+def _find_missing(repo: Repository, found: TrackedHistory, bad: frozenset[Oid]) -> tuple[MissingObject, ...]:
     reader = StoreReader(repo.store, set())
     missing = find_missing(found.roots, reader, lambda _, oids: repo.store.present(oids))
     return tuple(one for one in missing if one.oid not in bad)
@@ -140,8 +146,8 @@ class _Sources:
         cls, repo: Repository, affected: _Affected, elsewhere: Path | None, remotes: Sequence[RemoteSource]
     ) -> _Sources:
         """The sources that may have the objects of `affected`."""
-        gaps, unfinished = _gaps(repo, affected.incomplete)
-        paths = {oid: [one.path for one in hurt] for oid, hurt in affected.paths.items()}
+        gaps, unfinished = _gaps(repo, affected.missing)
+        paths = {oid: [one.path for one in listed] for oid, listed in affected.paths.items()}
         for oid, needed_at in gaps.items():
             paths[oid] = [*paths.get(oid, ()), *needed_at]
         recipes = {**affected.recipes, **unfinished}
@@ -172,12 +178,12 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
     """The result of a dry run: the sources of good copies, without downloading them."""
     bad = _sources_of(_lost_of(report), sources.all)
     bad |= _sources_of({one.oid for one in result.bad} - bad.keys(), sources.all) if report.unsure else {}
-    incomplete = _sources_of(set(sources.gaps), sources.local)
+    restorable = _sources_of(set(sources.gaps), sources.local)
     bad |= dict.fromkeys(report.stranded, "the store")
     return replace(
         result,
         bad=tuple(replace(one, source=bad.get(one.oid)) for one in result.bad),
-        recovered=tuple(BadObject(oid, (), source) for oid, source in sorted(incomplete.items())),
+        recovered=tuple(BadObject(oid, (), source) for oid, source in sorted(restorable.items())),
         warnings=(*result.warnings, *sources.unreachable),
     )
 
@@ -206,18 +212,18 @@ def _repair(
     repairs.remove_recipes(
         [blob for blob, recipe in affected.recipes.items() if not repairs.lost.isdisjoint(recipe.oids)]
     )
-    incomplete = _fill_gaps(repo, repairs, affected, sources, with_remotes=report.unsure)
+    missing = _fill_gaps(repo, repairs, affected, sources, with_remotes=report.unsure)
     damaged = {one.oid for one in result.bad} | repairs.lost
     repaired = dict.fromkeys(_lost_of(report) - repairs.lost, "the store")  # only a header was damaged
     if report.unsure:  # large files whose missing chunks have been added
-        came = damaged - report.bad - {one.oid for one in incomplete}
+        came = damaged - report.bad - {one.oid for one in missing}
         repaired |= dict.fromkeys(came, repairs.repaired[-1].source if repairs.repaired else "the store")
     repaired |= dict.fromkeys(report.stranded, "the store") | {one.oid: one.source for one in repairs.repaired}
     return replace(
         result,
         repaired=True,
         bad=tuple(replace(one, source=repaired.get(one.oid)) for one in result.bad),
-        incomplete=tuple(one for one in incomplete if one.oid not in damaged),
+        missing=tuple(one for one in missing if one.oid not in damaged),
         recovered=tuple(BadObject(one.oid, (), one.source) for one in repairs.repaired if one.oid not in damaged),
         warnings=(*result.warnings, *sources.unreachable),
     )
@@ -227,15 +233,15 @@ def _fill_gaps(
     repo: Repository, repairs: StoreRepair, affected: _Affected, sources: _Sources, *, with_remotes: bool
 ) -> tuple[MissingObject, ...]:
     """Add missing objects from this machine, or with remotes. Returns those that are still missing."""
-    missing = _incomplete(repo, affected.history, frozenset())
+    missing = _find_missing(repo, affected.history, frozenset())
     for _ in range(_ROUNDS):
         if not missing:
             break
-        sources = _Sources.of(repo, replace(affected, incomplete=missing), sources.elsewhere, sources.remote)
+        sources = _Sources.of(repo, replace(affected, missing=missing), sources.elsewhere, sources.remote)
         chosen = sources.all if with_remotes else sources.local
         if not repairs.add_missing(sources.gaps, chosen, repo.link_mode):
             break
-        missing = _incomplete(repo, affected.history, frozenset())  # restored directories may name others
+        missing = _find_missing(repo, affected.history, frozenset())  # restored directories may name others
     return missing
 
 

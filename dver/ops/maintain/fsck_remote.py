@@ -63,7 +63,7 @@ def fsck_remote(
         report.size,
         report.damages,
         tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(report.bad)),
-        strays=tuple(garbage),
+        stray_files=tuple(garbage),
         warnings=affected.warnings,
     )
     if not repair or not report.damages:

@@ -1,4 +1,4 @@
-"""`dver gc`: move unreferenced data out of the store, and restore it."""
+"""`dver gc`: move unreferenced data from the store to the trash, and restore it."""
 
 from __future__ import annotations
 
@@ -33,67 +33,67 @@ from dver.store.trash import trash
 from dver.store.trash.batch import OpenBatch, open_batch
 from dver.store.trash.guard import restore_needed
 
-_ROOM: Final = 64 << 10
-"""Bytes that a gc needs while it works: directories of the trash, and the file that says which gc was the last."""
+_SPACE: Final = 64 << 10
+"""Bytes that a gc writes: the directories of the trash, and the name of the newest batch."""
 
 Roots = set[ObjectKey]
 
 
 @dataclass(frozen=True, slots=True)
 class TrashBatch:
-    """What one gc has moved to the trash. `size` in bytes, times in Unix seconds."""
+    """A batch of the trash. `size` in bytes, times in Unix seconds."""
 
     name: str
     size: int
     made: int
     expires: int
-    """From then on it may be deleted."""
+    """The end of the grace period."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBecause:
-    """Why the rest is kept: where pointers were read."""
+    """The numbers of commits, pointers, worktrees and clones that reference the kept data."""
 
     commits: int
     pointers: int
     worktrees: int
     clones: int
-    """Clones that use this store, this one among them."""
+    """Clones that use this store, including this one."""
     holders: tuple[CommitHolder, ...] = ()
-    """What keeps commits that no ref leads to, where that was asked for."""
+    """What keeps commits that no ref reaches, with `explain`."""
 
 
 @dataclass(frozen=True, slots=True)
 class GcReport:
-    """What a gc did, or with a dry run would do. Sizes in bytes."""
+    """The result of a gc, or the plan of a dry run. Sizes in bytes."""
 
     dry_run: bool
     objects: int
     size: int
     packs: int
-    """Packs that go as a whole."""
+    """Packs without referenced objects."""
     rewritten: int
-    """Packs of which only what is needed stays."""
+    """Packs that are rewritten with their referenced objects."""
     files: int
-    """Large files that go."""
+    """Large files that are removed."""
     kept_objects: int
     kept_size: int
     reasons: KeptBecause
     left_size: int = 0
-    """Of unreferenced data in packs that stay as they are: too little of each to write the rest again."""
+    """The size of unreferenced data in packs that are kept: too little to rewrite them."""
     damaged: tuple[str, ...] = ()
-    """Packs that stay as they are, since something in them is damaged."""
-    unneeded: tuple[UnreferencedData, ...] = ()
-    """In a dry run, what goes, by name as far as names are known."""
+    """Packs that are kept because an object in them is corrupt."""
+    unreferenced: tuple[UnreferencedData, ...] = ()
+    """In a dry run, the removed data, with names if they are known."""
     deleted: tuple[TrashBatch, ...] = ()
-    """What was, or would be, deleted for good."""
+    """The batches that were, or would be, deleted."""
     trash: tuple[TrashBatch, ...] = ()
-    """What is in the trash now."""
+    """The batches in the trash now."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """What was brought back."""
+    """The restored batches."""
 
     batches: tuple[TrashBatch, ...]
 
@@ -106,11 +106,11 @@ def gc(
     explain: bool = False,
     progress: Progress = SILENT,
 ) -> GcReport:
-    """Move to the trash what no clone that uses the store may still need, and delete what was there for longer than
-    `grace` seconds, by default `gc.grace`. With `explain`, find out what keeps commits that no ref leads to.
+    """Move data to the trash that no clone of the store references, and delete batches older than `grace` seconds.
 
-    Raises RepositoryError that names what of Git cannot be read, CorruptError for what cannot be read in the store;
-    then nothing was moved. ConflictError if another gc is running.
+    The default grace is `gc.grace`. `explain` finds what keeps commits that no ref reaches. Raises RepositoryError if
+    a part of Git cannot be read, and CorruptError if a part of the store cannot; then nothing was moved. Raises
+    ConflictError if another gc is running.
     """
     grace = repo.config.gc_grace if grace is None else grace
     with nullcontext() if dry_run else _batch(repo) as batch:
@@ -123,7 +123,7 @@ def gc(
         needed = find_reachable(repo.store, roots, progress=progress)
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))
-            unneeded = name_unreferenced(repo, needs[0].git.commits, inventory, needed)
+            unreferenced = name_unreferenced(repo, needs[0].git.commits, inventory, needed)
             deleted = _due(repo, grace)
         else:
             result = collect(
@@ -134,36 +134,36 @@ def gc(
                 roots_now=lambda: _roots(repo, _needs(repo)),
                 progress=progress,
             )
-            unneeded = ()
+            unreferenced = ()
             deleted = _delete_due(repo, grace, batch)
             delete_old_backups(repo, grace)
     holders = tuple(holders_of(repo.git)) if explain else ()
-    return _report(repo, result, needs, grace, unneeded, deleted, holders, dry_run=dry_run)
+    return _report(repo, result, needs, grace, unreferenced, deleted, holders, dry_run=dry_run)
 
 
 def restore(repo: Repository, name: str | None = None) -> RestoreReport:
-    """Bring back what is in the trash: the batch `name`, or all. Raises UsageError if there is no such batch."""
+    """Restore the batch `name` from the trash, or all batches. Raises UsageError for an unknown batch."""
     with open_batch(repo.store) as opened:
         found = [one for one in trash.batches(repo.store.trash) if one.name != opened.batch.name]
         chosen = [one for one in found if name in (None, one.name)]
         if name is not None and not chosen:
             known = ", ".join(one.name for one in found) or "none"
             raise UsageError(
-                f"no batch in the trash is called {name!r}", why=f"there are: {known}", fix="dver gc --dry-run"
+                f"no batch {name!r} in the trash", why=f"batches: {known}", fix="`dver gc --dry-run` lists them"
             )
         restored = tuple(_described(one, 0) for one in chosen)
         recipes: list[Oid] = []
         for one in chosen:
             recipes += trash.restore(repo.store, one)
-        # Their chunks may have gone with another batch, later.
+        # A later batch may have their chunks.
         restore_needed(repo.store, [(oid, ObjectKind.BLOB) for oid in recipes])
     return RestoreReport(restored)
 
 
 def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
-    """Remove a clone from the register of the store; the number of its entries. `clone` is a path or a mark.
+    """Remove a clone, by its path or mark, from the register of the store. Returns the number of its entries.
 
-    Raises UsageError if there is no such clone, or if several were used at that path.
+    Raises UsageError for an unknown clone, or a path of several clones.
     """
     root = repo.store_dir
     found = (
@@ -181,36 +181,36 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
         described = ", ".join(f"{one.mark} ({one.user} on {one.host})" for one in found)
         raise UsageError(
             f"several clones of this store were used at {clone!r}",
-            why=f"they have these marks: {described}",
-            fix=f"if this one is gone for good: dver gc --forget {marks[0]}",
+            why=f"they have different marks: {described}",
+            fix=f"if this one is deleted: dver gc --forget {marks[0]}",
         )
     registered_clones.forget(root, found)
     return len(found)
 
 
-# -- room to work
+# -- disk space
 
 
 @contextmanager
 def _batch(repo: Repository) -> Iterator[OpenBatch]:
-    """A new batch of the trash. On a full disk, leftovers and the index database (a cache) make room for it."""
+    """A new batch of the trash. On a full disk, deletes leftovers and the index database, a cache, first."""
     repo.store.scratch.clear_leftovers()
-    if not _has_room(repo.store):
+    if not _has_space(repo.store):
         repo.database.move_to_memory(delete=True)
     with open_batch(repo.store) as batch:
         yield batch
 
 
-def _has_room(store: Store) -> bool:
-    """Is there room in the store for what a gc needs while it works?"""
+def _has_space(store: Store) -> bool:
+    """Is there enough disk space for a gc?"""
     try:
-        path, fd = store.scratch.create("room")
+        path, fd = store.scratch.create("space")
     except OSError as error:
         if is_disk_full(error):
             return False
         raise
     try:
-        written = os.write(fd, bytes(_ROOM))  # less than that before the disk is full
+        written = os.write(fd, bytes(_SPACE))  # may write less before the disk is full
         blocks.sync(fd)
     except OSError as error:
         if is_disk_full(error):
@@ -219,19 +219,19 @@ def _has_room(store: Store) -> bool:
     finally:
         path.unlink()
         os.close(fd)
-    return written == _ROOM
+    return written == _SPACE
 
 
-# -- what is needed
+# -- references
 
 
 def _needs(repo: Repository) -> list[CloneNeeds]:
-    """What this clone needs, and all others that use the store."""
+    """The needs of this clone, and of all others that use the store."""
     return [needs_of(repo.git), *(_needs_of_other(one) for one in _others(repo))]
 
 
 def _others(repo: Repository) -> list[RegisteredClone]:
-    """The other clones that use the store, those that cannot be read included."""
+    """The other clones that use the store, including unreadable ones."""
     found = registered_clones.list_clones(repo.store_dir)
     here = {one.git_dir: one for one in found if one.state is CloneState.PRESENT}
     here.pop(repo.git.common_dir, None)
@@ -241,19 +241,19 @@ def _others(repo: Repository) -> list[RegisteredClone]:
 def _needs_of_other(clone: RegisteredClone) -> CloneNeeds:
     try:
         if clone.state is not CloneState.PRESENT:
-            raise RepositoryError("it cannot be read", why=_WHY[clone.state].format(clone))
+            raise RepositoryError("the clone cannot be read", why=_WHY[clone.state].format(clone))
         return needs_of(clone_at(clone.git_dir))
     except RepositoryError as error:
         forgetting = f"dver gc --forget {clone.mark}"
         raise RepositoryError(
-            f"cannot tell what the clone {os.fspath(clone.git_dir)!r} needs, which uses this store too",
+            f"cannot read which data the clone {os.fspath(clone.git_dir)!r} of this store needs",
             why=error.why or error.what,
-            fix=f"run `dver gc` where it can be read; or, if it is gone for good: {forgetting}",
+            fix=f"run `dver gc` where it can be read; or, if it is deleted: {forgetting}",
         ) from error
 
 
 _WHY = {
-    CloneState.GONE: "there is no clone at that path any more",
+    CloneState.GONE: "there is no clone at that path now",
     CloneState.REPLACED: "another clone is at that path now; this one moved or is in another container",
     CloneState.UNREADABLE: "it belongs to {0.user}, and may not be read",
     CloneState.ELSEWHERE: "it is on the machine {0.host}",
@@ -268,7 +268,7 @@ def _roots(repo: Repository, needs: Sequence[CloneNeeds]) -> Roots:
 
 
 def _delete_due(repo: Repository, grace: int, opened: OpenBatch) -> tuple[TrashBatch, ...]:
-    """Delete what is old enough: all that is needed is back, so this run's own batch may go as well."""
+    """Delete batches after their grace period, perhaps that of this gc: all that is needed is restored by now."""
     gone = []
     for one in _old(repo, grace):
         if one.finished or one.name in (opened.batch.name, *(orphan.name for orphan in opened.orphans)):
@@ -283,7 +283,7 @@ def _due(repo: Repository, grace: int) -> tuple[TrashBatch, ...]:
 
 def _old(repo: Repository, grace: int) -> list[trash.Batch]:
     now = time.time()
-    # A clock that was set back must not keep anything for ever where no grace is wanted.
+    # Without a grace period, a clock that was set back must not keep batches forever.
     return [one for one in trash.batches(repo.store.trash) if not grace or one.made + grace <= now]
 
 
@@ -296,7 +296,7 @@ def _report(
     result: GcResult,
     needs: Sequence[CloneNeeds],
     grace: int,
-    unneeded: tuple[UnreferencedData, ...],
+    unreferenced: tuple[UnreferencedData, ...],
     deleted: tuple[TrashBatch, ...],
     holders: tuple[CommitHolder, ...],
     *,
@@ -322,7 +322,7 @@ def _report(
         ),
         left_size=_left_size(plan),
         damaged=tuple(one.hex() for one in result.damaged),
-        unneeded=unneeded,
+        unreferenced=unreferenced,
         deleted=deleted,
         trash=tuple(_described(one, grace) for one in trash.batches(repo.store.trash) if one.name not in names),
     )

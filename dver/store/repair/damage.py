@@ -68,7 +68,7 @@ class StoreReport:
     """Good objects in packs with a corrupt footer, which cannot be located."""
     unsure: bool = False
     """May a corrupt pack have had objects that are unknown now?"""
-    strays: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
     """Files that do not belong to a store."""
 
     @property

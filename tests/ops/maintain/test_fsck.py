@@ -40,8 +40,8 @@ def named(result: FsckResult) -> dict[bytes, set[str]]:
     """The commits by the paths that are hurt."""
     found: dict[bytes, set[str]] = {}
     for bad in result.bad:
-        for hurt in bad.hurt:
-            found.setdefault(hurt.path, set()).update(hurt.commits.names)
+        for one in bad.affected:
+            found.setdefault(one.path, set()).update(one.commits.names)
     return found
 
 
@@ -187,7 +187,7 @@ def test_damage_anywhere_is_found_named_and_repaired(pushed: Project, tmp_path: 
         after = look(pushed)
         assert after.is_well, (where, after)
         assert not after.damages, where
-        assert not after.incomplete, (where, after)
+        assert not after.missing, (where, after)
         assert_versions(pushed, tmp_path / "out")
     assert not pushed.leftovers()
 
@@ -195,7 +195,7 @@ def test_damage_anywhere_is_found_named_and_repaired(pushed: Project, tmp_path: 
 def test_a_good_store_is_well(project: Project) -> None:
     found = look(project)
     assert found.is_well
-    assert (found.damages, found.bad, found.incomplete, found.strays) == ((), (), (), ())
+    assert (found.damages, found.bad, found.missing, found.stray_files) == ((), (), (), ())
     assert found.objects > 10
 
 
@@ -209,8 +209,8 @@ def test_names_and_commits_of_what_is_hurt_are_told(tmp_path: Path) -> None:
     found = look(project)
     (bad,) = found.bad
     assert bad.oid == row.oid
-    assert {hurt.path for hurt in bad.hurt} == {b"data/sub/b"}
-    assert {name for hurt in bad.hurt for name in hurt.commits.names} == {"v1", "v2", "main", "main~1"}
+    assert {one.path for one in bad.affected} == {b"data/sub/b"}
+    assert {name for one in bad.affected for name in one.commits.names} == {"v1", "v2", "main", "main~1"}
 
 
 def test_a_bad_chunk_hurts_every_file_that_has_it(tmp_path: Path) -> None:
@@ -223,8 +223,8 @@ def test_a_bad_chunk_hurts_every_file_that_has_it(tmp_path: Path) -> None:
     flip(path, row.end - 1)
     (bad,) = look(project).bad
     assert bad.oid == row.oid
-    assert bad.hurt
-    assert {hurt.path for hurt in bad.hurt} <= {b"data/sub/big", b"alone.bin"}
+    assert bad.affected
+    assert {one.path for one in bad.affected} <= {b"data/sub/big", b"alone.bin"}
 
 
 def test_a_damaged_directory_hurts_all_below_it(tmp_path: Path) -> None:
@@ -234,9 +234,9 @@ def test_a_damaged_directory_hurts_all_below_it(tmp_path: Path) -> None:
     row, path = next((row, path) for row, path in trees if any(str(row.oid) in top for top in tops))
     flip(path, row.offset + pack.FRAME_HEADER_SIZE)
     (bad,) = look(project).bad
-    (hurt,) = bad.hurt
-    assert (hurt.path, hurt.below) == (b"data", True)
-    assert len(hurt.commits.names) == 1
+    (path,) = bad.affected
+    assert (path.path, path.below) == (b"data", True)
+    assert len(path.commits.names) == 1
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
@@ -248,10 +248,10 @@ def test_the_workspace_is_a_source(tmp_path: Path, link: str) -> None:
                 flip(path, row.offset + pack.FRAME_HEADER_SIZE)
     mended = look(project, repair=True)
     # The first version's own objects are nowhere: the workspace has the second one.
-    assert {path for bad in mended.lost for path in [hurt.path for hurt in bad.hurt]} <= {
+    assert {path for bad in mended.lost for path in [one.path for one in bad.affected]} <= {
         b"data", b"data/a", b"data/sub", b"data/sub/big"
     }  # fmt: skip
-    assert {hurt.commits.names for bad in mended.lost for hurt in bad.hurt} == {("v1",)}
+    assert {one.commits.names for bad in mended.lost for one in bad.affected} == {("v1",)}
     assert look(project).is_well
     project.checkout_to(tmp_path / "out", "data", rev="v2")
     assert (tmp_path / "out/data/sub/big").read_bytes() == V2["data/sub/big"]
@@ -261,13 +261,13 @@ def test_a_store_that_was_deleted_comes_back_from_the_workspace(project: Project
     shutil.rmtree(project.store)
     found = look(project)
     assert found.is_well  # nothing is damaged
-    assert {one.path for one in found.incomplete} == {b"data", b"alone.bin"}
+    assert {one.path for one in found.missing} == {b"data", b"alone.bin"}
     mended = look(project, repair=True)
     assert mended.is_well
     assert mended.recovered
     project.checkout_to(tmp_path / "out", rev="v2")
     assert (tmp_path / "out/data/sub/big").read_bytes() == V2["data/sub/big"]
-    assert not [one for one in look(project).incomplete if one.oid in {bad.oid for bad in mended.recovered}]
+    assert not [one for one in look(project).missing if one.oid in {bad.oid for bad in mended.recovered}]
 
 
 def test_another_clones_store_is_a_source(project: Project, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_another_clones_store_is_a_source(project: Project, tmp_path: Path) -> N
     assert not look(project, repair=True, dry_run=True).is_well
     mended = look(project, repair=True, other=tmp_path / "other")
     assert mended.is_well, mended
-    assert not look(project).incomplete
+    assert not look(project).missing
     assert_versions(project, tmp_path / "out")
 
 
@@ -305,7 +305,7 @@ def test_what_has_no_copy_is_lost_and_the_rest_is_kept(tmp_path: Path) -> None:
     assert not mended.is_well
     after = look(project)
     assert not after.damages
-    assert {one.oid for one in after.incomplete} == {row.oid}
+    assert {one.oid for one in after.missing} == {row.oid}
     aside = list((project.store / "trash").glob("*/damaged/*.pack"))
     assert [one.name for one in aside] == [path.name]
 
@@ -322,7 +322,7 @@ def test_a_repaired_pack_is_the_same_byte_for_byte(pushed: Project, tmp_path: Pa
 def test_what_was_never_fetched_is_no_damage(pushed: Project, tmp_path: Path, run: Run) -> None:
     git("clone", "--quiet", pushed.root, tmp_path / "clone", cwd=tmp_path)
     result = run("fsck", cwd=tmp_path / "clone")
-    assert "no damage: 3 objects" in result.out
+    assert "not in the store (never fetched, or removed): 3 objects" in result.out
     assert "fetch" in result.err
 
 
@@ -330,7 +330,7 @@ def test_stray_files_are_told(project: Project) -> None:
     write(project.store, {"packs/notes.txt": b"", "loose/zz": b"", "loose/ab/cd": b"", "extra": b""})
     found = look(project)
     assert found.is_well
-    assert found.strays == ("extra", "loose/ab/cd", "loose/zz", "packs/notes.txt")
+    assert found.stray_files == ("extra", "loose/ab/cd", "loose/zz", "packs/notes.txt")
 
 
 def test_a_malformed_pointer_in_the_history_is_told_with_its_commits(project: Project) -> None:
@@ -344,8 +344,8 @@ def test_a_malformed_pointer_in_the_history_is_told_with_its_commits(project: Pr
     project.commit("mend it")
     found = look(project)
     assert not found.is_well
-    (one,) = found.malformed
-    assert (one.path, one.commits.names, one.here) == (b"data.dver", ("broken",), False)
+    (one,) = found.unreadable
+    assert (one.path, one.commits.names, one.in_workspace) == (b"data.dver", ("broken",), False)
 
 
 def test_a_sample_reads_a_part_and_always_the_footers(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_sample_reads_a_part_and_always_the_footers(tmp_path: Path) -> None:
 
 
 def test_the_command_line_tells_and_exits_with_6(project: Project, run: Run) -> None:
-    assert run("fsck", cwd=project.root).out.endswith("well\n")
+    assert run("fsck", cwd=project.root).out.endswith("no errors\n")
     path = packs_of(project)[0]
     row = next(row for row in rows_of(path) if row.stored_size)
     flip(path, row.offset + pack.FRAME_HEADER_SIZE)
@@ -373,7 +373,7 @@ def test_the_command_line_tells_and_exits_with_6(project: Project, run: Run) -> 
     assert run("fsck", "--json", cwd=project.root, rc=6).json["damages"][0]["part"] == "frame"
     assert "a good copy is in" in run("fsck", "--repair", "--dry-run", cwd=project.root, rc=6).out
     run("fsck", "--repair", cwd=project.root, rc=None)
-    assert run("fsck", "--sample", "50%", "--seed", "1", cwd=project.root).out.endswith("well\n")
+    assert run("fsck", "--sample", "50%", "--seed", "1", cwd=project.root).out.endswith("no errors\n")
     run("fsck", "--sample", "0%", cwd=project.root, rc=2)
     run("fsck", "--dry-run", cwd=project.root, rc=2)
     shutil.rmtree(project.store)
@@ -399,9 +399,9 @@ def test_what_only_a_reflog_or_a_stash_or_another_worktree_needs_is_named(tmp_pa
             if row.raw_size in sizes:
                 flip(path, row.offset + pack.FRAME_HEADER_SIZE)
     found = look(project)
-    assert {hurt.path for bad in found.bad for hurt in bad.hurt} == {b"data/only", b"data/stashed"}
+    assert {one.path for bad in found.bad for one in bad.affected} == {b"data/only", b"data/stashed"}
     assert len(found.bad) == 3
-    assert all(bad.hurt for bad in found.bad)
+    assert all(bad.affected for bad in found.bad)
     assert not found.warnings
 
 
@@ -415,12 +415,12 @@ def test_a_recipe_goes_with_its_lost_chunk_so_that_the_file_can_be_added_again(t
     assert [bad.oid for bad in look(project, repair=True).lost] == [row.oid]
     after = look(project)
     assert not after.damages
-    assert {one.path for one in after.incomplete} <= {b"data/sub/big", b"alone.bin"}
-    assert after.incomplete
+    assert {one.path for one in after.missing} <= {b"data/sub/big", b"alone.bin"}
+    assert after.missing
     shutil.move(tmp_path / "data", project.root / "data")
     write(project.root, {"alone.bin": V2["alone.bin"]})
     project.add("data", "alone.bin")
-    assert not [one for one in look(project).incomplete if one.path == b"alone.bin"]
+    assert not [one for one in look(project).missing if one.path == b"alone.bin"]
 
 
 def test_what_is_no_file_is_found_and_replaced(pushed: Project) -> None:
@@ -433,5 +433,5 @@ def test_what_is_no_file_is_found_and_replaced(pushed: Project) -> None:
     assert {one.file for one in found.damages} == {os.fspath(path.relative_to(pushed.store)) for path in spoilt}
     assert look(pushed, repair=True).is_well
     after = look(pushed)
-    assert (after.damages, after.incomplete) == ((), ())
+    assert (after.damages, after.missing) == ((), ())
     assert listing(pushed.store / "packs") == good

@@ -151,7 +151,7 @@ def spoil(remote: Path, chance: random.Random) -> Path:
 def test_a_good_remote_is_well(project: Project) -> None:
     found = look(project)
     assert found.is_well
-    assert (found.damages, found.bad, found.strays) == ((), (), ())
+    assert (found.damages, found.bad, found.stray_files) == ((), (), ())
     assert found.where == "origin"
     assert found.objects > 10
 
@@ -175,7 +175,7 @@ def test_damage_anywhere_is_found_named_and_repaired(project: Project, remote: P
         found = look(project)
         assert not found.is_well, where
         assert path.relative_to(remote).as_posix() in {one.file for one in found.damages}, where
-        assert not found.bad or any(one.hurt for one in found.bad), where
+        assert not found.bad or any(one.affected for one in found.bad), where
         mended = look(project, repair=True)
         assert mended.is_well, (where, mended)
         after = look(project)
@@ -231,8 +231,8 @@ def test_names_and_commits_of_what_is_hurt_are_told(project: Project, remote: Pa
     flip(path, payload_of(row))
     (bad,) = look(project).bad
     assert bad.oid == row.oid
-    assert {hurt.path for hurt in bad.hurt} == {b"data/sub/b"}
-    assert {name for hurt in bad.hurt for name in hurt.commits.names} == {"v1", "v2"}
+    assert {one.path for one in bad.affected} == {b"data/sub/b"}
+    assert {name for one in bad.affected for name in one.commits.names} == {"v1", "v2"}
 
 
 def test_the_workspace_is_enough_for_what_it_has(project: Project, remote: Path) -> None:
@@ -303,7 +303,7 @@ def test_packs_that_no_index_lists_are_told_and_no_damage(project: Project, remo
     shutil.copyfile(packs_of(remote)[0], remote / "packs" / ("cd" * 32 + ".pack"))
     found = look(project)
     assert found.is_well
-    assert found.strays == ("packs/" + "cd" * 32 + ".pack",)
+    assert found.stray_files == ("packs/" + "cd" * 32 + ".pack",)
 
 
 def test_an_index_that_promises_what_is_not_there_is_found_and_mended(project: Project, remote: Path) -> None:
@@ -329,7 +329,7 @@ def test_a_sample_reads_a_part_and_always_the_footers(project: Project, remote: 
 
 
 def test_the_command_line_tells_and_exits_with_6(project: Project, remote: Path, run: Run) -> None:
-    assert run("fsck", "--remote", cwd=project.root).out.endswith("well\n")
+    assert run("fsck", "--remote", cwd=project.root).out.endswith("no errors\n")
     path = packs_of(remote)[0]
     flip(path, payload_of(rows_of(path)[0]))
     result = run("fsck", "--remote", "origin", cwd=project.root, rc=6)

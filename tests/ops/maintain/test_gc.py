@@ -92,7 +92,7 @@ def test_a_dry_run_changes_nothing_and_names_what_it_can(project: Project) -> No
     assert sorted(project.store.rglob("*")) == before
     assert report.dry_run
     assert report.objects == 2 * (12 + 4)
-    named, unnamed = report.unneeded
+    named, unnamed = report.unreferenced
     assert (named.path, named.commit) == (b"data", lost)
     assert unnamed.path is None
     assert unnamed.names == (b"d0", b"d1", b"d2")

@@ -13,26 +13,26 @@ from dver.ops.maintain.doctor import doctor
 
 @options.command(
     examples=[
-        ("dver doctor", "Look at everything; exit with 1 if there is a problem."),
-        ("dver doctor --offline", "Leave the remotes alone."),
-        ("dver doctor --json", "For a bug report."),
+        ("dver doctor", "Check everything; exit with 1 if there is a problem."),
+        ("dver doctor --offline", "Skip the remotes."),
+        ("dver doctor --json", "Print JSON for a bug report."),
     ]
 )
-@click.option("--offline", is_flag=True, help="Do not ask the remotes.")
+@click.option("--offline", is_flag=True, help="Do not contact the remotes.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
     default=20.0,
     metavar="SECONDS",
-    help="Wait so long for each remote. Default: 20.",
+    help="Wait at most SECONDS for each remote. Default: 20.",
 )
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> int:
     """Check the installation, disk and project for problems.
 
-    Looks at versions, at what the disk can do, at the settings, the store, the pointers, and whether the remotes can be
-    reached. Each problem comes with what to do about it. Nothing is changed.
+    Checks versions, the disk, settings, the store, pointers, hooks, and the connection to each remote. Shows a fix for
+    each problem, and changes nothing.
     """
     diagnosis = doctor(ctx.cwd, offline=offline, seconds=timeout)
     if as_json:
@@ -53,12 +53,12 @@ def _print_result(ctx: Context, finding: Finding) -> None:
 
 
 def _line(text: str) -> str:
-    """Messages may quote names from anywhere."""
+    """`text` without control characters, since messages quote file names."""
     return text if text.isprintable() else terminal.printable(text)
 
 
 def _summary(problems: int, warnings: int) -> str:
     if not problems and not warnings:
-        return "all is well"
+        return "no problems"
     counts = [(problems, "problem"), (warnings, "warning")]
     return ", ".join(terminal.count(number, noun) for number, noun in counts if number)

@@ -21,7 +21,7 @@ from dver.store.repair.damage import Damage
 
 
 class _Share(click.ParamType[float]):
-    """`5%`, as a fraction."""
+    """A percentage such as `5%`, converted to a fraction."""
 
     name = "PERCENT"
 
@@ -33,25 +33,25 @@ class _Share(click.ParamType[float]):
         except ValueError:
             share = 0.0
         if not 0 < share <= 1:
-            self.fail(f"{value!r} is no share: give one such as 5%", param, ctx)
+            self.fail(f"{value!r} is not a percentage such as 5%", param, ctx)
         return share
 
 
 @options.command(
     examples=[
-        ("dver fsck", "Read and verify every byte of the store."),
-        ("dver fsck --sample 5%", "A random twentieth of it: every night, say."),
-        ("dver fsck --remote origin", "The same for the remote origin."),
-        ("dver fsck --repair", "Put good copies in place of what is damaged."),
-        ("dver fsck --repair --from /mnt/backup/project", "Look for good copies in another clone, too."),
+        ("dver fsck", "Read and verify the whole store."),
+        ("dver fsck --sample 5%", "Verify a random 5% of it, for example every night."),
+        ("dver fsck --remote origin", "Verify the remote origin."),
+        ("dver fsck --repair", "Replace corrupt objects by good copies."),
+        ("dver fsck --repair --from /mnt/backup/project", "Also use copies from another clone."),
     ]
 )
-@options.remote_choice_option("Look at the remote NAME, or the default one, instead of the store.")
+@options.remote_choice_option("Verify the remote NAME, or the default one, instead of the store.")
 @click.option("--sample", type=_Share(), default=1.0, metavar="PERCENT", help="Read only a random part, such as 5%.")
-@click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part as another time.")
-@click.option("--repair", is_flag=True, help="Replace what is damaged by good copies from wherever they are.")
-@click.option("--dry-run", is_flag=True, help="With --repair: say where good copies are, and change nothing.")
-@click.option("--from", "other", metavar="PATH", help="With --repair: look in this store or clone, too.")
+@click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part again.")
+@click.option("--repair", is_flag=True, help="Replace corrupt objects by good copies.")
+@click.option("--dry-run", is_flag=True, help="With --repair: show where good copies are, and change nothing.")
+@click.option("--from", "other", metavar="PATH", help="With --repair: also use copies from this store or clone.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -67,14 +67,14 @@ def command(
 ) -> int:
     """Verify stored data and repair corrupt objects.
 
-    Looks at packs, frames, trees, recipes, large files and the pointers of the whole history, or at a remote. For what
-    is damaged, it names the files and commits that need it. What was never fetched is no damage.
+    Checks packs, trees, recipes, large files, and the pointers of the whole history, or a remote. For each corrupt
+    object, lists the files and commits that need it. Objects that were never fetched are no error.
 
-    --repair takes good copies from the store itself, the workspace, another clone, and the remotes. The exit code is 6
-    if something damaged is left.
+    --repair uses good copies in the store itself, the workspace, another clone, and the remotes. The exit code is 6 if
+    corrupt objects are left.
     """
     if (dry_run or other is not None) and not repair:
-        raise click.UsageError("--dry-run and --from are for --repair")
+        raise click.UsageError("--dry-run and --from need --repair")
     chosen = seed if seed is not None else int.from_bytes(os.urandom(4), "little")
     with Repository.open(ctx.cwd) as repo:
         check = fsck if remote is None else partial(fsck_remote, name=remote.checked(repo))
@@ -93,13 +93,13 @@ def command(
     else:
         _print_result(ctx, result, dry_run=dry_run)
         if sample < 1:
-            ctx.note(f"this was a sample; --seed {chosen} chooses the same one again")
+            ctx.note(f"this was a sample; `--seed {chosen}` chooses the same one again")
     return 0 if result.is_well else CorruptError.exit_code
 
 
 def _print_result(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
     ctx.listing([_damage(one) for one in result.damages])
-    ctx.listing([_malformed(one) for one in result.malformed])
+    ctx.listing([_unreadable(one) for one in result.unreadable])
     shown = result.bad if ctx.verbose else result.bad[:LISTED]
     for one in shown:
         _print_object(ctx, one, result, dry_run=dry_run)
@@ -107,17 +107,17 @@ def _print_result(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
         ctx.say(f"and {terminal.count(len(result.bad) - len(shown), 'more object')} (-v lists them)")
     if result.taken_off:
         off = terminal.count(result.taken_off, "object")
-        ctx.say(f"taken off the list of {result.where}: {off}; `dver push` in a clone that has them sends them again")
+        ctx.say(f"withdrawn from {result.where}: {off}; `dver push` in a clone that has them uploads them again")
     if result.recovered:
-        found = "could be found" if dry_run else "were found"
-        ctx.say(f"{terminal.count(len(result.recovered), 'missing object')} {found} on this machine")
-    if result.incomplete:
-        ctx.say(f"not in the store, which is no damage: {terminal.count(len(result.incomplete), 'object')}")
-        ctx.listing([f"  {terminal.printable(one.path)}" for one in result.incomplete])
-        ctx.note("`dver fetch` downloads what is on the remote")
-    if result.strays:
-        ctx.say("nothing needs these files:")
-        ctx.listing([f"  {terminal.printable(one)}" for one in result.strays])
+        verb = "would restore" if dry_run else "restored"
+        ctx.say(f"{verb} {terminal.count(len(result.recovered), 'missing object')} from this machine")
+    if result.missing:
+        ctx.say(f"not in the store (never fetched, or removed): {terminal.count(len(result.missing), 'object')}")
+        ctx.listing([f"  {terminal.printable(one.path)}" for one in result.missing])
+        ctx.note("`dver fetch` downloads them from the remote")
+    if result.stray_files:
+        ctx.say("these files do not belong to it:")
+        ctx.listing([f"  {terminal.printable(one)}" for one in result.stray_files])
     for failure in result.warnings:
         ctx.warn(terminal.printable(failure))
     ctx.say(_summary(ctx, result))
@@ -128,8 +128,9 @@ def _damage(one: Damage) -> str:
     return f"damaged {one.part.value} in {terminal.printable(one.file)}{at}: {one.why}"
 
 
-def _malformed(one: UnreadablePointer) -> str:
-    return f"malformed pointer {terminal.printable(one.path)} in {_commits(one.commits, here=one.here)}: {one.why}"
+def _unreadable(one: UnreadablePointer) -> str:
+    where = _commits(one.commits, in_workspace=one.in_workspace)
+    return f"unreadable pointer {terminal.printable(one.path)} in {where}: {one.why}"
 
 
 def _print_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: bool) -> None:
@@ -138,20 +139,20 @@ def _print_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: 
     else:
         fate = "lost" if result.repaired or dry_run else "damaged"
     ctx.say(f"{one.oid.short}: {fate}")
-    hidden = any(hurt.below for other in result.bad for hurt in other.hurt)
-    unknown = "  perhaps below one of the damaged directories" if hidden else "  no pointer of this clone needs it"
-    lines = [_hurt(hurt) for hurt in one.hurt] or [unknown]
+    hidden = any(path.below for other in result.bad for path in other.affected)
+    unknown = "  possibly in one of the damaged directories" if hidden else "  no pointer of this clone references it"
+    lines = [_affected_path(path) for path in one.affected] or [unknown]
     ctx.listing(lines)
 
 
-def _hurt(one: AffectedPath) -> str:
+def _affected_path(one: AffectedPath) -> str:
     path = terminal.printable(one.path) + ("/" if one.below else "")
-    return f"  {path} in {_commits(one.commits, here=one.here)}"
+    return f"  {path} in {_commits(one.commits, in_workspace=one.in_workspace)}"
 
 
-def _commits(commits: NamedCommits, *, here: bool) -> str:
-    """Where it is needed: the workspace first, since what is wrong there is in use right now."""
-    places = ["the workspace"] if here else []
+def _commits(commits: NamedCommits, *, in_workspace: bool) -> str:
+    """The commits that need an object: the workspace first, since its data is in use."""
+    places = ["the workspace"] if in_workspace else []
     places += [terminal.printable(name) for name in commits.names]
     if not places:
         return "another worktree, or an operation in progress"
@@ -165,6 +166,8 @@ def _summary(ctx: Context, result: FsckResult) -> str:
         what.insert(1, terminal.count(result.loose, "large file"))
     text = f"checked {', '.join(what)}, {terminal.human_size(result.size)} in {where}: "
     if result.is_well:
-        return text + (ctx.style.green("repaired") if result.repaired and result.damages else ctx.style.green("well"))
-    left = len(result.lost) + len(result.malformed)
+        return text + (
+            ctx.style.green("repaired") if result.repaired and result.damages else ctx.style.green("no errors")
+        )
+    left = len(result.lost) + len(result.unreadable)
     return text + ctx.style.red("damaged" + (f", {terminal.count(left, 'problem')} left" if result.repaired else ""))

@@ -24,24 +24,24 @@ _ALL = "*"
 @options.command(
     acts=True,
     examples=[
-        ("dver gc --dry-run", "Say what would go, and what stays and why."),
-        ("dver gc", "Move to the trash what nobody needs."),
-        ("dver gc --restore", "Bring back what is in the trash."),
-        ("dver gc --remote origin", "Collect on the remote origin."),
+        ("dver gc --dry-run", "Show what would be removed, and what is kept."),
+        ("dver gc", "Move unreferenced data to the trash."),
+        ("dver gc --restore", "Restore everything in the trash."),
+        ("dver gc --remote origin", "Remove unreferenced data from the remote origin."),
     ],
 )
-@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and change nothing.")
 @click.option(
     "--restore",
     "batch",
     is_flag=False,
     flag_value=_ALL,
     metavar="[BATCH]",
-    help="Bring back all that is in the trash, or one batch.",
+    help="Restore everything in the trash, or one batch.",
 )
-@click.option("--grace", metavar="TIME", help="Instead of gc.grace: 14d, 12h; 0d deletes at once, for good.")
-@options.remote_choice_option("Collect on the remote NAME, or on the default one, instead of in the store.")
-@click.option("--offline", is_flag=True, help="With --remote: do not ask Git remotes whether all commits are here.")
+@click.option("--grace", metavar="TIME", help="Override gc.grace: 14d, 12h; 0d deletes at once.")
+@options.remote_choice_option("Clean up the remote NAME, or the default one, instead of the store.")
+@click.option("--offline", is_flag=True, help="With --remote: do not ask Git remotes for unknown commits.")
 @click.option(
     "--forget",
     "gone",
@@ -63,14 +63,12 @@ def command(
 ) -> None:
     """Remove unreferenced data.
 
-    Kept is all that any branch, tag, stash, reflog or worktree of this repository may need, whatever was checked out
-    last; also what other clones need, where they share the store. The rest goes to the trash, from where `--restore`
-    brings it back, until it is older than gc.grace, by default 14 days. Git forgets commits after 30 to 90 days: until
-    then, their data counts as needed.
+    Keeps all data that a branch, tag, stash, reflog or worktree of this repository references, and in a shared store
+    the data of the other clones. All other data moves to the trash, where `--restore` finds it until it is older than
+    gc.grace (default: 14 days). Git keeps old commits in reflogs for 30 to 90 days, and dver keeps their data.
 
-    On a remote, what this clone's history does not need is condemned first, and deleted by a later run, when others
-    have had the grace period to notice. Nothing is removed while a repository uses the remote whose commits are not
-    known here.
+    On a remote, the first run condemns unreferenced data, and a run after the grace period deletes it. Nothing is
+    removed if another repository uses the remote and this clone does not have its commits.
     """
     _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, gone=gone)
     wait = None if grace is None else _seconds(grace)
@@ -108,19 +106,17 @@ def _check(
     *, dry_run: bool, batch: str | None, remote: options.RemoteChoice | None, offline: bool, gone: str | None
 ) -> None:
     if batch is not None and (dry_run or remote is not None):
-        raise UsageError("--restore goes with no other option", fix="dver gc --dry-run lists what is in the trash")
+        raise UsageError("--restore cannot be combined with other options", fix="`dver gc --dry-run` lists the trash")
     if offline and remote is None:
-        raise UsageError("--offline is for --remote", why="nothing else asks a Git remote", fix="leave it out")
+        raise UsageError("--offline needs --remote", why="only --remote contacts Git remotes", fix="leave it out")
     if gone is not None and (dry_run or batch is not None):
-        raise UsageError(
-            "--forget goes with no other option but --remote", fix="run the two commands one after the other"
-        )
+        raise UsageError("--forget can only be combined with --remote", fix="run the two commands one after the other")
 
 
 def _seconds(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}[mhdw]", text):
         raise UsageError(
-            f"--grace cannot be {text!r}", why="expected a number and m, h, d or w", fix="such as --grace 14d"
+            f"invalid value for --grace: {text!r}", why="expected a number and m, h, d or w", fix="such as --grace 14d"
         )
     return parse_duration(text)
 
@@ -130,31 +126,29 @@ def _print_result(ctx: Context, report: GcReport) -> None:
     if not report.objects and not report.rewritten:
         ctx.say("nothing to remove" + ("" if report.left_size else ": all data in the store is referenced"))
     elif not report.objects:
-        ctx.say(f"{would}{'join' if would else 'joined'} {terminal.count(report.rewritten, 'small pack')} into one")
+        ctx.say(f"{would}{'merge' if would else 'merged'} {terminal.count(report.rewritten, 'small pack')} into one")
     else:
         what = f"{terminal.count(report.objects, 'object')}, {terminal.human_size(report.size)}"
         ctx.say(f"{would}{'move' if would else 'moved'} {what} to the trash")
     if report.objects or ctx.verbose:
-        _print_unneeded(ctx, report.unneeded)
+        _print_unreferenced(ctx, report.unreferenced)
     if report.left_size:
         size = terminal.human_size(report.left_size)
-        ctx.say(f"left {size} of unreferenced data in packs that are mostly referenced, until there is more of it")
+        ctx.say(f"left {size} of unreferenced data in packs that are mostly referenced")
     for pack in report.damaged:
-        ctx.warn(f"the pack {pack[:12]} stays as it is, since an object in it is damaged: `dver fsck` tells more")
+        ctx.warn(f"kept the pack {pack[:12]}: an object in it is damaged; run `dver fsck`")
     ctx.say(_kept(report))
     for holder in report.reasons.holders:
         commits = terminal.count(holder.commits, "commit")
         ctx.say(f"  {terminal.printable(holder.source)} keeps {commits} that no branch or tag reaches")
     if report.deleted:
         size = terminal.human_size(sum(one.size for one in report.deleted))
-        ctx.say(
-            f"{would}{'delete' if would else 'deleted'} for good {size} of trash that was older than the grace period"
-        )
+        ctx.say(f"{would}{'delete' if would else 'deleted'} {size} of trash that was older than the grace period")
     _print_trash(ctx, report.trash)
 
 
-def _print_unneeded(ctx: Context, unneeded: tuple[UnreferencedData, ...]) -> None:
-    ctx.listing([f"  {_line(one)}" for one in unneeded])
+def _print_unreferenced(ctx: Context, unreferenced: tuple[UnreferencedData, ...]) -> None:
+    ctx.listing([f"  {_line(one)}" for one in unreferenced])
 
 
 def _kept(report: GcReport) -> str:
@@ -165,7 +159,7 @@ def _kept(report: GcReport) -> str:
         *([terminal.count(why.clones, "clone")] if why.clones > 1 else []),
     ]
     size = terminal.human_size(report.kept_size)
-    return f"kept {terminal.count(report.kept_objects, 'object')}, {size}: needed by " + " and ".join(places)
+    return f"kept {terminal.count(report.kept_objects, 'object')}, {size}: referenced by " + " and ".join(places)
 
 
 def _line(one: UnreferencedData) -> str:
@@ -180,18 +174,18 @@ def _line(one: UnreferencedData) -> str:
 
 def _print_trash(ctx: Context, batches: tuple[TrashBatch, ...]) -> None:
     if batches:
-        ctx.note("in the trash, and brought back by `dver gc --restore`:")
+        ctx.note("in the trash; `dver gc --restore` restores it:")
     for one in batches:
         ctx.note(f"  {one.name}  {terminal.human_size(one.size)}  until {_day(one.expires)}")
 
 
 def _print_restored(ctx: Context, report: RestoreReport) -> None:
     for one in report.batches:
-        ctx.say(f"brought back {one.name}, {terminal.human_size(one.size)}")
+        ctx.say(f"restored {one.name}, {terminal.human_size(one.size)}")
     if not report.batches:
         ctx.say("the trash is empty")
     else:
-        ctx.note("the next `dver gc` removes it again, unless a commit needs it by then")
+        ctx.note("the next `dver gc` removes it again, unless a commit references it")
 
 
 def _print_remote(ctx: Context, report: RemoteGcReport) -> None:
@@ -203,15 +197,13 @@ def _print_remote(ctx: Context, report: RemoteGcReport) -> None:
         packs = f"{terminal.count(report.condemned_packs, 'pack')}, {terminal.human_size(report.condemned_size)}"
         ctx.say(f"{would}{'condemn' if would else 'condemned'} {packs} on {where}")
     if report.copied_size:
-        ctx.say(
-            f"{would}{'copy' if would else 'copied'} {terminal.human_size(report.copied_size)} of it that is needed"
-        )
+        ctx.say(f"{would}{'copy' if would else 'copied'} {terminal.human_size(report.copied_size)} that is referenced")
     if report.deleted_packs:
         packs = f"{terminal.count(report.deleted_packs, 'pack')}, {terminal.human_size(report.deleted_size)}"
-        ctx.say(f"{would}{'delete' if would else 'deleted'} {packs} that had been condemned")
+        ctx.say(f"{would}{'delete' if would else 'deleted'} {packs} that an earlier run had condemned")
     if report.next_due is not None:
         after = _day(report.next_due)
-        ctx.note(f"what is condemned is deleted by the first `dver gc --remote {report.remote}` after {after}")
+        ctx.note(f"the first `dver gc --remote {report.remote}` after {after} deletes condemned data")
 
 
 def _day(when: int) -> str:

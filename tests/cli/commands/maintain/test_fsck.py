@@ -31,7 +31,7 @@ def damage(project: Path) -> None:
 def test_damage_of_the_workspace_is_named_beside_that_of_commits(run: Run, project: Path) -> None:
     damage(project)
     assert "  m.bin in the workspace, v1" in run("fsck", cwd=project, rc=6).out
-    assert run("fsck", "--json", cwd=project, rc=6).json["bad"][0]["hurt"][0]["here"] is True
+    assert run("fsck", "--json", cwd=project, rc=6).json["bad"][0]["affected"][0]["in_workspace"] is True
 
 
 def test_damage_of_commits_alone_does_not_name_the_workspace(run: Run, project: Path) -> None:
@@ -52,4 +52,4 @@ def test_a_malformed_pointer_is_named_for_the_workspace_and_the_commits(run: Run
     (project / "m.bin.dver").write_text("no pointer\n")
     git("commit", "--quiet", "--no-verify", "-am", "Broken", cwd=project)
     git("tag", "broken", cwd=project)
-    assert "malformed pointer m.bin.dver in the workspace, broken" in run("fsck", cwd=project, rc=6).out
+    assert "unreadable pointer m.bin.dver in the workspace, broken" in run("fsck", cwd=project, rc=6).out
