@@ -361,7 +361,7 @@ def test_a_commit_beside_a_changed_output_goes_on_and_says_so(run: Run, repo: Pa
     (repo / "code").write_text("")
     run("config", "set", "hooks.pre_commit", "add", cwd=repo)
     git("add", "code", cwd=repo)
-    assert "model is not what stage train made: dver repro model" in run("hook", "pre-commit", cwd=repo).err
+    assert "model differs from the output of stage train: dver repro model" in run("hook", "pre-commit", cwd=repo).err
     assert not (repo / "model.dver").exists()
 
 

@@ -174,7 +174,7 @@ def test_the_part_that_is_here_follows_git_and_what_it_lacks_is_named(run: Run, 
     assert "`dver checkout data`" in run("checkout", cwd=clone, rc=5).err
     (tmp_path / "away").rename(tmp_path / "remote")
     told = run("checkout", cwd=clone, rc=5).err
-    assert "`dver pull data/a/1` gets it from the remote" in told
+    assert "`dver pull data/a/1` downloads it from the remote" in told
     run("pull", "data/a/1", cwd=clone)
     assert (clone / "data" / "a" / "1").read_text() == "changed\n"
     run("status", "--exit-code", cwd=clone)

@@ -204,7 +204,7 @@ def test_a_file_of_a_tracked_directory_that_is_forced_into_git_is_refused(run: R
 def test_data_that_changed_without_its_pointer_is_named_and_the_commit_is_made(repo: Path) -> None:
     (repo / "data").write_text("changed\n")
     (repo / "README").write_text("Changed.\n")
-    assert "data changed, its pointer did not: dver add data" in _commit("-a", cwd=repo)
+    assert "data has unrecorded changes: dver add data" in _commit("-a", cwd=repo)
     assert git("status", "--short", cwd=repo) == ""
 
 
@@ -300,6 +300,6 @@ def test_a_link_in_the_place_of_data_is_not_added_to_a_commit(run: Run, repo: Pa
     (repo / "data").rename(tmp_path / "large disk")
     (repo / "data").symlink_to(tmp_path / "large disk")
     git("add", "-A", cwd=repo)
-    assert "data changed, its pointer did not: dver add data" in _commit(cwd=repo)
+    assert "data has unrecorded changes: dver add data" in _commit(cwd=repo)
     assert _committed(repo, "data.dver") == before
     assert "is tracked, and is a symbolic link now" in run("add", "data", cwd=repo, rc=2).err

@@ -68,7 +68,7 @@ def print_followed(ctx: Context, result: FollowResult) -> None:
     """Print what a Git hook checked out. Prints nothing if it had nothing to do. Paths start at the top of the
     worktree, where hooks run."""
     for error in result.unread:
-        ctx.warn(f"dver: its data stays as it is: {error_line(error)}")
+        ctx.warn(f"dver: kept the data of an unreadable pointer: {error_line(error)}")
     for failure in result.not_fetched:
         ctx.warn(f"dver: not everything was fetched: {error_line(failure)}")
     done = result.restored
@@ -129,10 +129,10 @@ def _print_lost(
         unread = any(one.path in restored.parts for one in restored.lost)
         get = " ".join(["dver checkout" if unread else get, *(quoted(shown(one.path)) for one in restored.lost)])
     if not pulled:
-        ctx.note(f"  `{get}` gets it from the remote")
+        ctx.note(f"  `{get}` downloads it from the remote")
     if restored.former_store is not None:
         place = terminal.printable(quoted(str(restored.former_store)))
-        ctx.note(f"  `dver fsck --repair --from {place}` gets what is in the store that was used before")
+        ctx.note(f"  `dver fsck --repair --from {place}` copies data from the previous store")
 
 
 def _damage(lost: LostFile) -> str:

@@ -1,4 +1,4 @@
-"""`dver hook`: what the scripts that `dver install` puts into Git's hooks run. Arguments and input are Git's own."""
+"""`dver hook`: run by Git hooks. Its arguments and input are those that Git passes to the hooks."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from dver.repo import Repository
 
 _PATIENCE: Final = 10.0
-"""Seconds that a hook waits for another dver process."""
+"""Seconds to wait for another dver process."""
 
 
 @options.group()
 def command() -> None:
-    """Do what one of Git's hooks is for.
+    """Do the work of a Git hook.
 
-    Git runs it, through the scripts that `dver install` puts in place.
+    Git runs this command through the hook scripts that `dver install` installs.
     """
-    # Git waits for its hooks, and whoever typed the Git command did not ask for dver.
+    # The user of a Git command did not ask for dver and should not wait for it.
     waiting.set(replace(waiting.get(), patience=_PATIENCE))
 
 
@@ -42,16 +42,16 @@ command.hidden = True
 
 
 def read_input() -> bytes:
-    """What Git writes to the hook."""
+    """The standard input of the hook."""
     return b"" if sys.stdin is None else sys.stdin.buffer.read()
 
 
-def bring_data(ctx: Context, *, after_index: bool = True) -> None:
-    """Bring data to what the pointers on disk say, and tell of it.
+def update_data(ctx: Context, *, after_index: bool = True) -> None:
+    """Check out the data of the pointers on disk, and print the result.
 
-    With `after_index`, Git has changed its index for all that it did, and another hook may have done this already.
+    With `after_index`, Git has updated its index already, and another hook may have done this before.
 
-    What goes wrong is told in one line and is no failure: HEAD has moved, and Git would report one of its own.
+    A failure is only a warning: HEAD has moved, and Git would report an error of its own.
     """
     try:
         git = discover(ctx.cwd)
@@ -77,7 +77,7 @@ def _follow(ctx: Context, git: GitRepo) -> None:
 def pre_commit(ctx: Context) -> int | None:
     """Refuse a commit that would be inconsistent."""
     from dver.git.staged import staged
-    from dver.ops.git.pre_commit import pre_commit as look
+    from dver.ops.git.pre_commit import pre_commit as check_commit
     from dver.project.git_projects import project_roots, staged_by_project
     from dver.repo import Repository
 
@@ -85,18 +85,18 @@ def pre_commit(ctx: Context) -> int | None:
     roots = project_roots(git)
     if not roots:
         return None
-    cwd = git.worktree / os.environ.get("GIT_PREFIX", "")  # where the user stands: Git runs hooks at the top
+    cwd = git.worktree / os.environ.get("GIT_PREFIX", "")  # the user's directory; Git runs hooks at the top
     refused = False
     for root, part in staged_by_project(git, roots, staged(git)):
         with Repository(root, git, cwd=cwd, in_hook=True) as repo:
-            refused = _print_result(ctx, repo, look(repo, part, progress=ctx.progress)) or refused
+            refused = _print_result(ctx, repo, check_commit(repo, part, progress=ctx.progress)) or refused
     if refused:
-        ctx.note("dver: nothing was committed. To commit in spite of it, once: git commit --no-verify")
+        ctx.note("dver: nothing was committed; `git commit --no-verify` skips this check")
     return 1 if refused else None
 
 
 def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
-    """Say what the hook found; is the commit refused?"""
+    """Print the findings of the hook; return whether it refuses the commit."""
     for problem in result.problems:
         ctx.note(f"dver: {terminal.printable(repo.layout.shown(problem.path))}: {_line(problem.what)}")
         for label, text in (("why", problem.why), ("fix", problem.fix)):
@@ -104,7 +104,7 @@ def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bo
                 ctx.note(f"    {label}: {_line(text)}")
     for path in result.changed:
         shown = repo.layout.shown(path)
-        ctx.warn(f"{terminal.printable(shown)} changed, its pointer did not: dver add {_line(quoted(shown))}")
+        ctx.warn(f"{terminal.printable(shown)} has unrecorded changes: dver add {_line(quoted(shown))}")
     for one in result.out_of_date:
         shown = repo.layout.shown(one.path)
         verb = "checkout" if one.in_store else "pull"
@@ -115,7 +115,7 @@ def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bo
     for path, stage in result.remade:
         shown = repo.layout.shown(path)
         again, record = f"dver repro {_line(quoted(shown))}", f"dver commit {_line(quoted(stage))}"
-        ctx.warn(f"{terminal.printable(shown)} is not what stage {_line(stage)} made: {again}, or {record}")
+        ctx.warn(f"{terminal.printable(shown)} differs from the output of stage {_line(stage)}: {again}, or {record}")
     for behind in result.outdated_stages:
         stage, shown = _line(behind.stage), terminal.printable(repo.layout.shown(behind.path))
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
@@ -125,7 +125,7 @@ def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bo
 
 
 def _line(text: str) -> str:
-    """`text` as it is, if it is one line of harmless text."""
+    """`text` in one printable line."""
     return text if text.isprintable() else terminal.printable(text)
 
 
@@ -134,9 +134,9 @@ def _line(text: str) -> str:
 @click.argument("url", required=False)
 @click.pass_obj
 def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None:
-    """Push the data of the commits that Git is about to push; REMOTE and URL are Git's.
+    """Push the data of the commits that Git is about to push. Git passes REMOTE and URL.
 
-    Without them, the pre-commit framework tells in the environment what is pushed.
+    The pre-commit framework passes them in the environment instead.
     """
     from dver.ops.git.pre_push import pre_push as send_data
 
@@ -145,7 +145,7 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
     try:
         result = send_data(ctx.cwd, remote if remote != url else None, lines, url=url, progress=ctx.progress)
     except DverError as error:
-        ctx.warn("the git push is stopped: the data of its commits is not on the remote")
+        ctx.warn("stopped git push: the remote does not have the data of its commits")
         raise error
     for pointer in result.unreadable:
         ctx.warn(f"{terminal.printable(pointer.file.path)} in commit {pointer.file.commit[:10]} cannot be read")
@@ -156,12 +156,12 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
 
 
 def _framework_input() -> bytes:
-    """What Git writes to a pre-push hook, of the one ref that the pre-commit framework runs it for."""
+    """The input of a pre-push hook, for the one ref that the pre-commit framework passes in the environment."""
     names = ("PRE_COMMIT_LOCAL_BRANCH", "PRE_COMMIT_TO_REF", "PRE_COMMIT_REMOTE_BRANCH", "PRE_COMMIT_FROM_REF")
     local, new, remote, old = (os.environ.get(name) for name in names)
-    new = new or local  # of a branch all of whose history is new, only the name is told
+    new = new or local  # for a branch with new history only, the framework passes just the name
     if not new:
-        raise UsageError("nobody says what is pushed", why="Git tells its hook, which this is for", fix="git push")
+        raise UsageError("no refs to push", why="Git passes them to its pre-push hook", fix="git push")
     return os.fsencode(f"{local or 'HEAD'} {new} {remote or 'HEAD'} {old or '0' * 40}\n")
 
 
@@ -171,16 +171,16 @@ def _framework_input() -> bytes:
 @click.argument("flag", default="1")
 @click.pass_obj
 def post_checkout(ctx: Context, *, previous: str | None, new: str | None, flag: str) -> None:
-    """Bring data to the pointers after `git checkout`, `switch`, `restore`, `clone` or `worktree add`."""
-    bring_data(ctx, after_index=flag == "1")  # `git restore` may write files alone
+    """Update data after `git checkout`, `switch`, `restore`, `clone` or `worktree add`."""
+    update_data(ctx, after_index=flag == "1")  # `git restore` may change files without the index
 
 
 @command.command(name="post-merge")
 @click.argument("squash")
 @click.pass_obj
 def post_merge(ctx: Context, *, squash: str) -> None:
-    """Bring data to the pointers after `git merge` and `git pull`."""
-    bring_data(ctx)
+    """Update data after `git merge` and `git pull`."""
+    update_data(ctx)
 
 
 @command.command(name="post-rewrite")
@@ -188,15 +188,15 @@ def post_merge(ctx: Context, *, squash: str) -> None:
 @click.argument("extra", nargs=-1)
 @click.pass_obj
 def post_rewrite(ctx: Context, *, verb: str, extra: tuple[str, ...]) -> None:
-    """Bring data to the pointers after `git rebase` and `git commit --amend`."""
-    bring_data(ctx)
+    """Update data after `git rebase` and `git commit --amend`."""
+    update_data(ctx)
 
 
 @command.command(name="post-applypatch")
 @click.pass_obj
 def post_applypatch(ctx: Context) -> None:
-    """Bring data to the pointers after a patch that `git am` has applied."""
-    bring_data(ctx)
+    """Update data after a patch of `git am`."""
+    update_data(ctx)
 
 
 @command.command(name="post-index-change")
@@ -204,6 +204,6 @@ def post_applypatch(ctx: Context) -> None:
 @click.argument("skipworktree_updated")
 @click.pass_obj
 def post_index_change(ctx: Context, *, worktree_updated: str, skipworktree_updated: str) -> None:
-    """Bring data to the pointers after whatever else changed files: `git stash`, `git reset --hard`, and so on."""
+    """Update data after other commands that change files, such as `git stash` and `git reset --hard`."""
     if worktree_updated == "1":
-        bring_data(ctx)
+        update_data(ctx)
