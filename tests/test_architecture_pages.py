@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
+    "cli": ["cli"],
+    "config": ["config", "project"],
     "git": ["git"],
     "gitflow": ["gitflow"],
     "repo": ["repo"],

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render import tables
-from dver.cli.render.measures import print_comparison, print_values
+from dver.cli.render.params_metrics import print_comparison, print_values
 from dver.ops.compare.metrics import metrics_diff, metrics_show
 from dver.repo import Repository
 from dver.tracking.revision_scope import RevisionScope

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
-from dver.cli.render.measures import print_comparison, print_values
+from dver.cli.render.params_metrics import print_comparison, print_values
 from dver.ops.compare.params import params_diff, params_show
 from dver.repo import Repository
 from dver.tracking.revision_scope import RevisionScope
