@@ -6,7 +6,7 @@ The class decides the exit code. `dver.cli` turns an error into text in one plac
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class DverError(Exception):
@@ -49,6 +49,18 @@ class CorruptError(DverError):
     """Bytes do not match their hash, or no version of dver wrote them."""
 
     exit_code = 6
+
+
+class NewerVersionError(CorruptError):
+    """Data of a newer version of dver. It is not corrupt."""
+
+    def __init__(self, what: str, *, why: str | None = None, fix: str | None = "upgrade dver") -> None:
+        super().__init__(what, why=why, fix=fix)
+
+    @classmethod
+    def of_format(cls, what: str, version: int, known: int) -> Self:
+        """The error for `what`, whose format `version` is newer than the `known` one."""
+        return cls(f"{what} of format version {version}", why=f"this dver reads up to {known}")
 
 
 class RemoteError(DverError):

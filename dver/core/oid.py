@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from blake3 import blake3
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 
 ALGORITHM: Final = "blake3"
 SIZE: Final = 32
@@ -36,9 +36,7 @@ class Oid(bytes):
         if match is None:
             raise CorruptError(f"not an object id: {text[:80]!r}", why="expected blake3: and 64 hexadecimal digits")
         if match[1] != ALGORITHM:
-            raise CorruptError(
-                f"object id uses the hash {match[1]!r}", why=f"this dver knows {ALGORITHM} only", fix="upgrade dver"
-            )
+            raise NewerVersionError(f"object id uses the hash {match[1]!r}", why=f"this dver knows {ALGORITHM} only")
         if len(match[2]) != 2 * SIZE:
             raise CorruptError(f"not an object id: {text[:80]!r}", why="expected 64 hexadecimal digits")
         return cls(bytes.fromhex(match[2]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.oid import Oid
 
 VERSION: Final = 1
@@ -66,11 +66,7 @@ def decode(content: bytes) -> Condemned:
     if stated is None:
         raise CorruptError("not a condemned list", why="it does not begin with its version")
     if int(stated[1]) > VERSION:
-        raise CorruptError(
-            f"a condemned list of format version {int(stated[1])}",
-            why=f"this dver reads up to {VERSION}",
-            fix="upgrade dver",
-        )
+        raise NewerVersionError.of_format("a condemned list", int(stated[1]), VERSION)
     match = _SHAPE.fullmatch(content)
     if match is None or int(match[1]) > AT_MAX or int(match[2]) > AT_MAX:
         raise CorruptError("a damaged condemned list")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 
 SIZE_MAX: Final = 2**63 - 1
 """The largest size or count that is believed: what SQLite can keep, and more than any disk."""
@@ -40,9 +40,7 @@ class Cursor:
             raise CorruptError(f"not a {self._what}", why=f"it does not begin with {magic!r}")
         found = self.take(1)[0]
         if found > version:
-            raise CorruptError(
-                f"a {self._what} of format version {found}", why=f"this dver reads up to {version}", fix="upgrade dver"
-            )
+            raise NewerVersionError.of_format(f"a {self._what}", found, version)
         if found != version:
             raise CorruptError(f"a {self._what} of the unknown format version {found}")
 

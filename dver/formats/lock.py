@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Never
 
-from dver.core.errors import ConflictError, CorruptError
+from dver.core.errors import ConflictError, CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX
 from dver.formats.lock_values import decode_value, encode_value
@@ -324,8 +324,7 @@ class _Parser:
         line = self.take()
         found = re.fullmatch(r"version: (\d{1,9})", line)
         if found and int(found[1]) > VERSION:
-            why = f"this dver reads up to {VERSION}"
-            raise CorruptError(f"a lock file of version {found[1]}", why=why, fix="upgrade dver")
+            raise NewerVersionError.of_format("a lock file", int(found[1]), VERSION)
         if line != _END or self.lines[self.at :] != [""]:
             self.fail(f"expected a stage, or `{_END}` and the end", back=1)
 

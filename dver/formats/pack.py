@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from xxhash import xxh3_64, xxh3_64_intdigest
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX, Cursor
 
@@ -176,7 +176,7 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
             for oid, kind, codec, offset, raw, stored, checksum in _ROW.iter_unpack(body)
         ]
     except IndexError:
-        raise CorruptError("a pack with an object of an unknown kind or codec", fix="upgrade dver") from None
+        raise NewerVersionError("a pack with an object of an unknown kind or codec") from None
     if any(a.oid >= b.oid for a, b in pairwise(rows)):
         raise CorruptError("a pack footer that is not sorted")
     end = len(HEADER)
@@ -186,7 +186,7 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
         if row.raw_size > SIZE_MAX or row.end > SIZE_MAX:
             raise CorruptError(f"object {row.oid.short} is larger than any disk")
         if not fits_in_memory(row.codec, row.raw_size, row.stored_size):
-            raise CorruptError(f"object {row.oid.short} does not fit in memory, and is not chunked", fix="upgrade dver")
+            raise NewerVersionError(f"object {row.oid.short} does not fit in memory, and is not chunked")
         if row.codec is Codec.RAW and row.raw_size != row.stored_size:
             raise CorruptError(f"object {row.oid.short} has two different sizes")
         end = row.end
@@ -201,11 +201,11 @@ def check_header(content: bytes | memoryview) -> None:
 
 def _kind(number: int) -> ObjectKind:
     if number >= len(_KINDS):
-        raise CorruptError(f"an object of the unknown kind {number}", fix="upgrade dver")
+        raise NewerVersionError(f"an object of the unknown kind {number}")
     return _KINDS[number]
 
 
 def _codec(number: int) -> Codec:
     if number >= len(_CODECS):
-        raise CorruptError(f"an object of the unknown codec {number}", fix="upgrade dver")
+        raise NewerVersionError(f"an object of the unknown codec {number}")
     return _CODECS[number]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.core.errors import ConflictError, CorruptError
+from dver.core.errors import ConflictError, CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX
 from dver.formats.objectref import ObjectRef
@@ -206,8 +206,7 @@ def _first_line(error: Exception) -> str:
 def _build(fields: Mapping[str, object]) -> Pointer:
     version = _integer(fields, "version")
     if version > VERSION:
-        why = f"this dver reads up to {VERSION}"
-        raise CorruptError(f"a pointer of version {version}", why=why, fix="upgrade dver")
+        raise NewerVersionError.of_format("a pointer", version, VERSION)
     kind_text = _text(fields, "kind")
     if kind_text not in ("blob", "tree"):
         raise CorruptError(f"a pointer of the unknown kind {kind_text!r}", why="expected blob or tree")

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX, Cursor
@@ -296,7 +296,7 @@ def _decode_rows(content: bytes | memoryview) -> list[IndexRow]:
             for oid, number, kind, codec, offset, raw, stored in _ROW.iter_unpack(content)
         ]
     except IndexError:
-        raise CorruptError("an index with an object of an unknown kind or codec", fix="upgrade dver") from None
+        raise NewerVersionError("an index with an object of an unknown kind or codec") from None
 
 
 def _check_rows(rows: Sequence[IndexRow], packs: Sequence[PackRef]) -> None:

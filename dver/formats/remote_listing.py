@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
 SIZE_MAX: Final = 64 << 20
@@ -42,9 +42,7 @@ def decode(content: bytes) -> dict[str, int]:
     if head is None:
         raise CorruptError("not a listing", why="it does not begin with its version")
     if int(head[1]) > VERSION:
-        raise CorruptError(
-            f"a listing of format version {int(head[1])}", why=f"this dver reads up to {VERSION}", fix="upgrade dver"
-        )
+        raise NewerVersionError.of_format("a listing", int(head[1]), VERSION)
     found: dict[str, int] = {}
     at = head.end()
     while at < len(content):

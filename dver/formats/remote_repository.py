@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
 SIZE_MAX: Final = 64 << 10
@@ -56,11 +56,7 @@ def decode(content: bytes) -> RepositoryEntry:
     """The entry that `content` encodes. Raises CorruptError for anything that `encode` would not have written."""
     match = _SHAPE.match(content) if len(content) <= SIZE_MAX else None
     if match is not None and int(match[1]) > VERSION:
-        raise CorruptError(
-            f"the entry of a repository in format version {int(match[1])}",
-            why=f"this dver reads up to {VERSION}",
-            fix="upgrade dver",
-        )
+        raise NewerVersionError.of_format("the entry of a repository", int(match[1]), VERSION)
     if match is not None and match[2] is not None:
         import json
 

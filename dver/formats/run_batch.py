@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.formats import run_record
 
 MAGIC: Final = b"dver runs 1\n"
@@ -64,9 +64,7 @@ def decode(content: bytes) -> list[Run]:
     if head is None:
         raise CorruptError("no batch of runs", why="it does not begin as one does")
     if int(head[1]) > 1:
-        raise CorruptError(
-            f"a batch of runs of version {int(head[1])}", why="this dver reads up to 1", fix="upgrade dver"
-        )
+        raise NewerVersionError.of_format("a batch of runs", int(head[1]), 1)
     try:
         unpacker = zlib.decompressobj()
         raw = unpacker.decompress(content[head.end() :], MAX_SIZE)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
 SUFFIX: Final = ".json"
@@ -82,8 +82,7 @@ def decode(content: bytes) -> RunRecord:
     if not isinstance(said, dict) or not isinstance(said.get("version"), int):
         raise CorruptError("a run record without a version")
     if said["version"] > VERSION:
-        why = f"this dver reads up to {VERSION}"
-        raise CorruptError(f"a run record of version {said['version']}", why=why, fix="upgrade dver")
+        raise NewerVersionError.of_format("a run record", said["version"], VERSION)
     known = {one.name for one in fields(RunRecord)}
     values = {name: value for name, value in said.items() if name in known}
     wrong = [name for name, value in values.items() if not isinstance(value, _TYPES.get(name, (str,)))]

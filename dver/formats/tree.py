@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX, Cursor
@@ -281,7 +281,7 @@ def _encode_names(names: Sequence[bytes]) -> bytes:
 def _decode_leaf(cursor: Cursor, count: int) -> Leaf:
     raw_kinds = bytes(cursor.take(count))
     if count and max(raw_kinds) > Kind.DIRECTORY:
-        raise CorruptError("a tree entry of an unknown kind", fix="upgrade dver")
+        raise NewerVersionError("a tree entry of an unknown kind")
     kinds = [type_of_kind[kind] for kind in raw_kinds]
     oids = _decode_oids(cursor, count)
     sizes = unpack(f"<{count}Q", cursor.take(8 * count))

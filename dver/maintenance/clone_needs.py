@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import ConflictError, CorruptError, RepositoryError
+from dver.core.errors import ConflictError, CorruptError, NewerVersionError, RepositoryError
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.formats import pointer as pointer_format
@@ -70,13 +70,13 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
         return {(pointer.oid, pointer.kind)}
     except (CorruptError, ConflictError) as error:
         found = _OID.findall(content)
-        newer = error.fix == "upgrade dver"
+        newer = isinstance(error, NewerVersionError)
         if newer or (not found and not lock and _POINTER_LIKE.search(content)):
             name = os.fsdecode(path)
             raise RepositoryError(
                 f"cannot read which data the {'lock' if lock else 'pointer'} {name!r} needs",
                 why=error.what,
-                fix="upgrade dver" if newer else f"if it is broken for good: git rm -f -- {quoted(name)}",
+                fix=error.fix if newer else f"if it is broken for good: git rm -f -- {quoted(name)}",
             ) from error
         return {(Oid(bytes.fromhex(digits.decode())), None) for digits in found}
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, NoReturn
 
-from dver.core.errors import ConflictError, CorruptError
+from dver.core.errors import ConflictError, CorruptError, NewerVersionError
 from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
 from dver.formats.lock import Lock, LockedItem
@@ -67,7 +67,7 @@ def read_lock(repo: Repository, lock_path: bytes, content: bytes, decode: Decode
         raise type(error)(
             f"cannot read the lock {shown!r}",
             why=f"it is {error.what}" + (f": {error.why}" if error.why else ""),
-            fix=error.fix if isinstance(error, ConflictError) or error.fix == "upgrade dver" else remedy,
+            fix=error.fix if isinstance(error, (ConflictError, NewerVersionError)) else remedy,
         ) from error
 
 

@@ -15,7 +15,7 @@ from heapq import merge
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import CorruptError, RemoteError
+from dver.core.errors import CorruptError, NewerVersionError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.formats.condemned import Condemned
@@ -27,7 +27,6 @@ from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.keys import PACK_SUFFIX, PACKS, condemned_key, index_key, pack_key, parse_key
 from dver.remote.parallel import in_parallel
 from dver.remote.storage import MissingKey, Storage
-from dver.store.repair.salvage import is_newer
 from dver.store.store import Store
 
 _IN_MEMORY: Final = 8 << 20
@@ -199,7 +198,7 @@ def _noted(damaged: dict[str, str] | None, key: str) -> Iterator[None]:
     try:
         yield
     except CorruptError as error:
-        if damaged is None or is_newer(error):
+        if damaged is None or isinstance(error, NewerVersionError):
             raise
         damaged[key] = error.why or error.what
 

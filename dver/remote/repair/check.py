@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats import pack
@@ -26,7 +26,7 @@ from dver.remote.repair.inventory import RemoteInventory, read_inventory, remote
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import Decoder
 from dver.store.repair.damage import Damage, DamagedPart, SampleUnit, sample
-from dver.store.repair.salvage import by_offset, is_newer, runs
+from dver.store.repair.salvage import by_offset, runs
 from dver.store.repair.verify_frame import verify_frame
 from dver.store.store import Store
 from dver.store.trees.reachable import children
@@ -198,7 +198,7 @@ class _Checker:
         try:
             rows = by_offset(remote_footer(self._storage, job.name, job.size))
         except CorruptError as error:
-            if is_newer(error):
+            if isinstance(error, NewerVersionError):
                 raise
             if job.listed:  # otherwise it may be no pack at all
                 found.damages.append(_damage(job, DamagedPart.FOOTER, error.why or error.what))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from dver.core.errors import CorruptError, RemoteError
+from dver.core.errors import CorruptError, NewerVersionError, RemoteError
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Row
@@ -16,7 +16,6 @@ from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.keys import pack_key, parse_index_key, repository_key
 from dver.remote.index.repositories import read_entries
 from dver.remote.storage import Storage
-from dver.store.repair.salvage import is_newer
 from dver.store.store import Store
 
 _TAIL: Final = 256 << 10
@@ -112,7 +111,7 @@ def _damaged_entries(storage: Storage, contents: RemoteContents) -> dict[str, st
         try:
             read_entries(storage, [name])
         except CorruptError as error:
-            if is_newer(error):
+            if isinstance(error, NewerVersionError):
                 raise
             damaged[repository_key(name)] = error.why or error.what
     return damaged

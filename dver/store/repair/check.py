@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.errors import CorruptError, MissingObjectError, NewerVersionError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.core.worker_pool import Report, WorkerPool
@@ -31,7 +31,7 @@ from dver.store.repair.damage import (
     pack_units,
     sample,
 )
-from dver.store.repair.salvage import by_offset, is_newer, runs, salvage, size_of
+from dver.store.repair.salvage import by_offset, runs, salvage, size_of
 from dver.store.repair.verify_frame import verify_frame
 from dver.store.store import Store
 
@@ -164,7 +164,7 @@ def _check_open_pack(reader: PackReader, file: str, name: Oid, windows: list[int
     try:
         rows = by_offset(reader.rows(name))
     except CorruptError as error:
-        if is_newer(error):
+        if isinstance(error, NewerVersionError):
             raise
         damages.append((file, DamagedPart.FOOTER.value, error.why or error.what, None, None))
         return 0, size_of(reader), damages, []

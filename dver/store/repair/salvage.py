@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import FRAME_HEADER_SIZE, Row
@@ -40,7 +40,7 @@ def salvage(
     try:
         rows = reader.rows(name)
     except CorruptError as error:
-        if is_newer(error):
+        if isinstance(error, NewerVersionError):
             raise
         return _without_footer(reader, name, remembered, wrong)
     decoder = Decoder()
@@ -78,11 +78,6 @@ def runs(rows: Sequence[Row], size: int = RUN) -> Iterator[list[Row]]:
 def by_offset(rows: Sequence[Row]) -> list[Row]:
     """`rows` in the order of the pack."""
     return sorted(rows, key=lambda row: row.offset)
-
-
-def is_newer(error: Exception) -> bool:
-    """Is `error` about data of a newer version of dver, and not about corrupt data?"""
-    return isinstance(error, CorruptError) and error.fix == "upgrade dver"
 
 
 def size_of(reader: PackReader) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.formats import pack, tree
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.store.objects.codec import Decoder, decode_recipe
 from dver.store.repair.damage import DamagedPart
-from dver.store.repair.salvage import is_newer
 
 
 class FrameVerdict(NamedTuple):
@@ -34,7 +33,7 @@ def verify_frame(row: Row, frame: bytes | memoryview, decoder: Decoder) -> Frame
         if row.codec is Codec.CHUNKED:
             return FrameVerdict(below=decode_recipe(row, content))
     except CorruptError as error:
-        if is_newer(error):
+        if isinstance(error, NewerVersionError):
             raise
         return FrameVerdict(DamagedPart.FRAME, error.why or error.what)
     if row.kind is not ObjectKind.TREE:
@@ -42,6 +41,6 @@ def verify_frame(row: Row, frame: bytes | memoryview, decoder: Decoder) -> Frame
     try:
         return FrameVerdict(below=tree.decode(content))
     except CorruptError as error:
-        if is_newer(error):
+        if isinstance(error, NewerVersionError):
             raise
         return FrameVerdict(DamagedPart.TREE, error.what)
