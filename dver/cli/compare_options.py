@@ -1,4 +1,4 @@
-"""Options that `params`, `metrics` and `plots` share: which revisions to show, and which two to compare."""
+"""Options that `params`, `metrics` and `plots` share: revisions to show, and two revisions to compare."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Drawings of a graph as text: boxes in layers from top to bottom, an indented tree, Mermaid and DOT.
+"""Draws the graph of stages: boxes in layers from top to bottom, an indented tree, Mermaid and DOT.
 
-The boxes: every node is one layer below the lowest of those that it depends on, what passes a layer by has a place in
-it, the order within a layer is that of the neighbours, and so are the places. Between two layers every node has one
-horizontal line at most, from which all its lines come down. Where lines cross without touching, the vertical one is
+Boxes: each node is one layer below the lowest node that it depends on. An edge that spans several layers has a place in
+each. The order and the positions within a layer follow those of the neighbours. Between two layers, each node has at
+most one horizontal line, from which all its edges go down. Where lines cross without touching, the vertical one is
 drawn through.
 """
 
@@ -17,25 +17,25 @@ from typing import Final, NamedTuple
 from dver.pipelines.engine.dag_view import Diagram
 
 Measure = Callable[[str], int]
-"""How many columns a text takes."""
+"""Returns the columns that a text takes."""
 
 _SWEEPS: Final = 4
 _APART: Final = 2
 """Columns between two boxes."""
 _MOST_PASSING: Final = 2000
-"""Lines that pass a layer by: with more of them nobody could read the drawing."""
+"""Give up if more edges span layers: the drawing would be unreadable."""
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
 _LINES: Final = " │││─┘┐┤─└┌├─┴┬┼"
 _ASCII: Final = str.maketrans("│─┘┐┤└┌├┴┬┼→…", "|-+++++++++>~")
 
 
 def ascii_only(line: str) -> str:
-    """A line of a drawing for terminals that have nothing but ASCII."""
+    """A line of a drawing in ASCII."""
     return line.translate(_ASCII)
 
 
 def mermaid(diagram: Diagram) -> Iterator[str]:
-    """The text that Mermaid draws: https://mermaid.js.org/syntax/flowchart.html."""
+    """The graph in Mermaid: https://mermaid.js.org/syntax/flowchart.html."""
     yield "flowchart TD"
     for number, label in enumerate(diagram.labels, 1):
         yield f'\tnode{number}["{label.replace("&", "&amp;").replace(chr(34), "&quot;")}"]'
@@ -44,7 +44,7 @@ def mermaid(diagram: Diagram) -> Iterator[str]:
 
 
 def dot(diagram: Diagram) -> Iterator[str]:
-    """The text that Graphviz draws."""
+    """The graph in the language of Graphviz."""
     names = [json.dumps(label, ensure_ascii=False) for label in diagram.labels]
     yield "strict digraph {"
     for name in names:
@@ -55,7 +55,8 @@ def dot(diagram: Diagram) -> Iterator[str]:
 
 
 def tree(diagram: Diagram, width: int, measure: Measure = len) -> Iterator[str]:
-    """What each node leads to, indented below it; what is shown already is only named. A chain is one line, or some."""
+    """The graph as a tree: downstream nodes are indented below each node, and a repeated node is named without its
+    subtree. A chain shares a line as far as it fits."""
     below, above = diagram.below(), diagram.above()
     shown: set[int] = set()
     roots = [node for node in range(len(diagram.labels)) if not above[node]]
@@ -81,7 +82,7 @@ def tree(diagram: Diagram, width: int, measure: Measure = len) -> Iterator[str]:
 
 
 def boxes(diagram: Diagram, width: int, measure: Measure = len) -> list[str] | None:
-    """The drawing as lines, at most `width` columns wide; None if it does not fit."""
+    """The graph as boxes in lines of at most `width` columns; None if it does not fit."""
     layout = _layers(diagram, measure)
     if layout is None or not _arrange(layout, width):
         return None
@@ -98,11 +99,11 @@ def boxes(diagram: Diagram, width: int, measure: Measure = len) -> list[str] | N
 
 @dataclass(slots=True)
 class _Layout:
-    """Nodes in layers. Those without a label stand for lines that pass their layer by."""
+    """Nodes in layers. A node without a label is an edge that spans its layer."""
 
     labels: list[str]
     widths: list[int]
-    """Odd, so that each has a middle."""
+    """Odd numbers, so that each node has a middle."""
     layers: list[list[int]] = field(default_factory=list)
     below: list[list[int]] = field(default_factory=list)
     above: list[list[int]] = field(default_factory=list)
@@ -143,7 +144,7 @@ def _link(layout: _Layout, start: int, end: int) -> None:
 
 
 def _levels(diagram: Diagram) -> list[int]:
-    """The layer of each node; what depends on nothing is right above what needs it first."""
+    """The layer of each node. A node without upstream nodes is right above its first downstream node."""
     above, below = diagram.above(), diagram.below()
     level = [0] * len(diagram.labels)
     for node in range(len(level)):
@@ -155,7 +156,7 @@ def _levels(diagram: Diagram) -> list[int]:
 
 
 def _arrange(layout: _Layout, width: int) -> bool:
-    """Order the layers, and give each node its place. False if a layer is too wide."""
+    """Order the layers and place their nodes. Returns False if a layer is too wide."""
     layers = layout.layers
     downwards = [(layer, before, layout.above) for before, layer in pairwise(layers)]
     upwards = [(layer, after, layout.below) for layer, after in reversed([*pairwise(layers)])]
@@ -175,7 +176,7 @@ def _arrange(layout: _Layout, width: int) -> bool:
 
 
 def _reorder(layer: list[int], beside: Sequence[int], neighbours: Sequence[Sequence[int]]) -> None:
-    """Order a layer by where its neighbours are in the one `beside` it."""
+    """Order a layer by the positions of its neighbours in the layer `beside` it."""
     position = {node: at for at, node in enumerate(beside)}
     key = {node: sum(position[one] for one in neighbours[node]) / (len(neighbours[node]) or 1) for node in layer}
     key.update({node: at for at, node in enumerate(layer) if not neighbours[node]})
@@ -187,10 +188,10 @@ def _mean(middle: Sequence[int], nodes: Sequence[int], otherwise: int) -> float:
 
 
 def _settle(layout: _Layout, layer: Sequence[int], wanted: Sequence[float], width: int) -> bool:
-    """Put the nodes of a layer as near as can be to where they are `wanted`, in order and apart, within `width`.
+    """Place the nodes of a layer as near as possible to the `wanted` columns, in order and apart, within `width`.
 
-    What is left over after the distances is a sequence that must not fall: the nearest such one is the mean of every
-    stretch that would.
+    After subtracting the distances, the positions must not decrease. The nearest such sequence replaces each decreasing
+    stretch by its mean.
     """
     offsets = [0]
     for one, other in pairwise(layer):
@@ -236,7 +237,7 @@ def _boxes_of(layout: _Layout, layer: Sequence[int]) -> list[str]:
 
 
 def _lines_between(layout: _Layout, layer: Sequence[int]) -> list[str] | None:
-    """The lines from a layer to the next; None if they would get into each other's way."""
+    """The lines between a layer and the next one; None if they would overlap."""
     row_of = _rows(layout, layer)
     if row_of is None:
         return None
@@ -278,9 +279,9 @@ def _char(nets: dict[int, int] | None) -> str:
 
 
 def _rows(layout: _Layout, layer: Sequence[int]) -> dict[int, int] | None:
-    """The row in which the horizontal line of each node is; none for what leads straight down.
+    """The row of the horizontal line of each node; nodes whose edges go straight down have none.
 
-    A line that begins where another one ends has to turn above it. None if these wishes go in a circle.
+    A line that starts where another one ends must turn above it. Returns None if these constraints form a cycle.
     """
     start_at = {layout.middle[node]: node for node in layer if layout.below[node]}
     later: dict[int, set[int]] = {node: set() for node in layer}
@@ -308,14 +309,14 @@ def _is_straight(layout: _Layout, node: int) -> bool:
 
 
 class _Span(NamedTuple):
-    """The columns that a horizontal line takes, and those from which it goes down."""
+    """The columns of a horizontal line, and those where edges go down."""
 
     left: int
     right: int
     ends: frozenset[int]
 
     def can_share(self, other: _Span) -> bool:
-        """May both be in one row? If there is room between them, or if they meet above what both lead to."""
+        """Whether both fit into one row: with a gap between them, or meeting above a common downstream node."""
         if self.right + 1 < other.left or other.right + 1 < self.left:
             return True
         meeting = self.right if self.right == other.left else self.left if self.left == other.right else None
