@@ -11,7 +11,7 @@ from dver.formats.condemned import Condemned
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, TARGET_SIZE, Codec, ObjectKind
 from dver.formats.remote_index import PackRef
 from dver.remote.gc.plan import CLOCK_MARGIN, condemned_list_name, merged_rows, new_condemned_lists, plan
-from dver.remote.gc.state import IndexSummary, NeededObjects, RemoteGcPlan, RemoteRow, RemoteState
+from dver.remote.gc.state import IndexSummary, ObjectsByKind, RemoteGcPlan, RemoteRow, RemoteState
 
 GRACE = 1000
 
@@ -102,9 +102,9 @@ class World:
         """What a reader finds."""
         return {oid for _, places in self.indexes.values() for oid, pack in places.items() if pack in self.packs}
 
-    def needed(self, roots: Iterable[Oid]) -> NeededObjects:
+    def needed(self, roots: Iterable[Oid]) -> ObjectsByKind:
         """What `roots` reach, as far as it is known here."""
-        found, stack = NeededObjects(), list(roots)
+        found, stack = ObjectsByKind(), list(roots)
         while stack:
             oid = stack.pop()
             side = found.trees if self.kind(oid) is ObjectKind.TREE else found.blobs

@@ -22,7 +22,7 @@ from dver.remote.gc.plan import merged_rows, new_condemned_lists, plan
 from dver.remote.gc.reachable import RemoteReachability
 from dver.remote.gc.read_state import RemoteChanged, read_state
 from dver.remote.gc.repack import UploadedPack, copy_frames
-from dver.remote.gc.state import NeededObjects, RemoteGcPlan, RemoteRow, RemoteState, total_size
+from dver.remote.gc.state import ObjectsByKind, RemoteGcPlan, RemoteRow, RemoteState, total_size
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.condemned_lists import put_condemned_list, withdraw
 from dver.remote.index.contents import RemoteContents, list_contents
@@ -50,7 +50,7 @@ class PreparedGc:
     plan: RemoteGcPlan
     contents: RemoteContents
     state: RemoteState
-    live: NeededObjects
+    live: ObjectsByKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def _visible_roots(state: RemoteState) -> set[Oid]:
     return {root for index in state.indexes if index.name not in hidden for root in index.roots}
 
 
-def _check_promises(reach: RemoteReachability, state: RemoteState, live: NeededObjects) -> None:
+def _check_promises(reach: RemoteReachability, state: RemoteState, live: ObjectsByKind) -> None:
     """Check that the live objects that are not on the remote were never pushed, so that no index promises them."""
     promised = reach.of(reach.with_kinds(root for root in _visible_roots(state) if root in live))
     missing = promised.trees | promised.blobs

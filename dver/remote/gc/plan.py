@@ -19,7 +19,7 @@ from dver.formats import condemned as condemned_list
 from dver.formats.condemned import NAMES_MAX, Condemned
 from dver.formats.pack import TARGET_SIZE
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.state import IndexSummary, NeededObjects, Rank, RemoteGcPlan, RemoteRow, RemoteState
+from dver.remote.gc.state import IndexSummary, ObjectsByKind, Rank, RemoteGcPlan, RemoteRow, RemoteState
 
 SMALL_PACK: Final = TARGET_SIZE // 4
 """Size in bytes below which packs are merged, if there are SEVERAL."""
@@ -37,7 +37,7 @@ _FREE, _FAR_LISTED, _DOOMED = range(3)
 
 
 def plan(
-    state: RemoteState, live: NeededObjects, reached: NeededObjects | None = None, *, now: int, grace: int
+    state: RemoteState, live: ObjectsByKind, reached: ObjectsByKind | None = None, *, now: int, grace: int
 ) -> RemoteGcPlan:
     """Plan a gc that keeps `live` objects visible to all clones, and objects that are only `reached` for now.
 
@@ -47,7 +47,7 @@ def plan(
     return _Planner(state, live, now, grace).plan(reached)
 
 
-def merged_rows(found: RemoteGcPlan, state: RemoteState, live: NeededObjects) -> Iterator[RemoteRow]:
+def merged_rows(found: RemoteGcPlan, state: RemoteState, live: ObjectsByKind) -> Iterator[RemoteRow]:
     """The rows of the merged index: live objects that no kept index lists, sorted by oid.
 
     Those in `copies` are in new packs by then.
@@ -96,7 +96,7 @@ class _Due:
 
 
 class _Planner:
-    def __init__(self, state: RemoteState, live: NeededObjects, now: int, grace: int) -> None:
+    def __init__(self, state: RemoteState, live: ObjectsByKind, now: int, grace: int) -> None:
         self._state = state
         self._live = live
         self._now = now
@@ -111,7 +111,7 @@ class _Planner:
         """Indexes that list dead trees or recipes, or name dead roots. The objects below those may be deleted."""
         self._objects = self._size = 0
 
-    def plan(self, reached: NeededObjects | None) -> RemoteGcPlan:
+    def plan(self, reached: ObjectsByKind | None) -> RemoteGcPlan:
         self._count_live()
         order = {name: self._rank(name) for name in self._readable}
         self._find_homes(order)
@@ -235,7 +235,7 @@ class _Planner:
 
     # -- due lists
 
-    def _carried_out(self, reached: NeededObjects | None) -> _Due:
+    def _carried_out(self, reached: ObjectsByKind | None) -> _Due:
         lists = self._state.due(self._now)
         packs = {name for one in lists for name in one.packs if name in self._state.packs}
         indexes = {name for one in lists for name in one.indexes if name in self._indexes}
@@ -248,7 +248,7 @@ class _Planner:
         due.packs -= stay
         return due
 
-    def _spare(self, due: _Due, reached: NeededObjects) -> None:
+    def _spare(self, due: _Due, reached: ObjectsByKind) -> None:
         """Remove from `due` the indexes without which a reached object would be listed nowhere."""
         for _, rows in _groups(self._state):
             wanted = [row for row in rows if reached.holds(row) and row.pack in self._readable]
@@ -314,7 +314,7 @@ def _groups(state: RemoteState) -> Iterator[tuple[Oid, list[RemoteRow]]]:
         yield oid, list(rows)
 
 
-def _live_groups(state: RemoteState, live: NeededObjects, order: Mapping[Oid, Rank]) -> Iterator[list[RemoteRow]]:
+def _live_groups(state: RemoteState, live: ObjectsByKind, order: Mapping[Oid, Rank]) -> Iterator[list[RemoteRow]]:
     """The rows of each live object that are in readable packs."""
     for _, rows in _groups(state):
         found = [row for row in rows if live.holds(row) and row.pack in order]

@@ -13,7 +13,7 @@ from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.remote.gc.state import NeededObjects, RemoteRow, RemoteState
+from dver.remote.gc.state import ObjectsByKind, RemoteRow, RemoteState
 from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
 from dver.store.objects.codec import decode_recipe
@@ -31,21 +31,19 @@ class RemoteReachability:
         self._reader = RemoteReader(store, storage, state.packs, jobs=jobs)
         self._reader.add(state.rows())
 
-    def of(self, roots: Iterable[ObjectKey], known: NeededObjects | None = None) -> NeededObjects:
+    def of(self, roots: Iterable[ObjectKey], known: ObjectsByKind | None = None) -> ObjectsByKind:
         """The objects that `roots` reach, without those that `known` reaches, which is closed.
 
         Objects that neither the store nor the remote has reach nothing. Raises CorruptError for a damaged tree or
         recipe on the remote, MissingKey if its pack is gone, RemoteError.
         """
-        found = NeededObjects()
+        found = ObjectsByKind()
 
         def skip(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-            if known is None:
-                return set()
-            return (known.trees if kind is ObjectKind.TREE else known.blobs).intersection(oids)
+            return set() if known is None else known.of(kind).intersection(oids)
 
         for batch in walk(roots, self._reader, skip):
-            (found.trees if batch.kind is ObjectKind.TREE else found.blobs).update(batch.oids)
+            found.of(batch.kind).update(batch.oids)
         return found
 
     def with_kinds(self, roots: Iterable[Oid]) -> list[ObjectKey]:

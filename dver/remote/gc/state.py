@@ -53,15 +53,19 @@ class RemoteRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class NeededObjects:
-    """Objects that must stay, by kind. A blob may have the bytes of a tree, but needs none of its entries."""
+class ObjectsByKind:
+    """A set of objects by kind. A blob may have the bytes of a tree, but needs none of its entries."""
 
     trees: set[Oid] = field(default_factory=set)
     blobs: set[Oid] = field(default_factory=set)
 
+    def of(self, kind: ObjectKind) -> set[Oid]:
+        """The objects of one kind."""
+        return self.trees if kind is ObjectKind.TREE else self.blobs
+
     def holds(self, row: RemoteRow) -> bool:
-        """True if the object is needed as the kind that `row` lists."""
-        return row.oid in (self.trees if row.kind is ObjectKind.TREE else self.blobs)
+        """True if the set has the object of `row` as the kind that `row` lists."""
+        return row.oid in self.of(row.kind)
 
     def __contains__(self, oid: Oid) -> bool:
         return oid in self.trees or oid in self.blobs

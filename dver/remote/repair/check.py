@@ -19,7 +19,7 @@ from dver.formats import pack
 from dver.formats.pack import ObjectKind, Row, fits_in_memory
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
-from dver.remote.gc.state import RemoteRow
+from dver.remote.gc.state import ObjectsByKind, RemoteRow
 from dver.remote.index.keys import index_key, pack_key
 from dver.remote.parallel import in_parallel
 from dver.remote.repair.inventory import RemoteInventory, read_inventory, remote_footer
@@ -83,28 +83,27 @@ def check_remote(
     damages = [Damage(key, DamagedPart.INDEX, why) for key, why in inventory.damaged.items()]
     packs, wrong_packs = _listed_packs(inventory)
     damages += wrong_packs
-    present: dict[ObjectKind, set[Oid]] = {kind: set() for kind in ObjectKind}
+    listed, condemned = ObjectsByKind(), ObjectsByKind()
+    hidden = inventory.condemned
     for row in inventory.state.rows():
-        present[row.kind].add(row.oid)
-    damages += _missing_roots(inventory, present)
+        (condemned if row.listed_by in hidden else listed).of(row.kind).add(row.oid)
+    damages += _missing_roots(inventory, listed, condemned)
     packs |= _unlisted_packs(inventory)
     chosen = sample([*_units(packs)], fraction, seed)
     work = _jobs(inventory, packs, chosen)
     objects = size = 0
     with progress.task("check", total=sum(one.size for one in chosen)) as task:
-        checker = _Checker(storage, present, task)
+        checker = _Checker(storage, listed, condemned, task)
         with closing(in_parallel(checker.check, work, jobs=jobs)) as answers:
             for one in answers:
                 objects += one.objects
                 size += one.size
                 damages += one.damages
-    stranded = _stranded(storage, inventory, present, jobs) if inventory.damaged_indexes else frozenset()
+    stranded = _stranded(storage, inventory, listed, jobs) if inventory.damaged_indexes else frozenset()
     return RemoteCheckReport(inventory, len(packs), objects, size, tuple(damages), stranded)
 
 
-def _stranded(
-    storage: Storage, found: RemoteInventory, present: Mapping[ObjectKind, set[Oid]], jobs: int
-) -> frozenset[Oid]:
+def _stranded(storage: Storage, found: RemoteInventory, listed: ObjectsByKind, jobs: int) -> frozenset[Oid]:
     def oids(name: Oid) -> list[Oid]:
         try:
             return [row.oid for row in remote_footer(storage, name, found.state.packs[name])]
@@ -112,14 +111,15 @@ def _stranded(
             return []
 
     with closing(in_parallel(oids, found.unlisted, jobs=jobs)) as answers:
-        return frozenset(oid for listed in answers for oid in listed).difference(*present.values())
+        return frozenset(oid for found_there in answers for oid in found_there if oid not in listed)
 
 
 def _listed_packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]:
     """The listed packs that exist with the right size, and the damages of the others."""
     # Condemned packs are left out: readers use them last, and a gc deletes them.
+    condemned = found.condemned
     stated: dict[Oid, set[int]] = {}
-    for ref in (ref for index in found.visible for ref in index.packs if ref.name not in found.condemned):
+    for ref in (ref for index in found.visible for ref in index.packs if ref.name not in condemned):
         stated.setdefault(ref.name, set()).add(ref.size)
     sound: dict[Oid, int] = {}
     wrong: dict[Oid, str] = {}
@@ -143,10 +143,10 @@ def _unlisted_packs(found: RemoteInventory) -> dict[Oid, int]:
     return {name: found.state.packs[name] for name in unlisted}
 
 
-def _missing_roots(found: RemoteInventory, present: Mapping[ObjectKind, set[Oid]]) -> Iterator[Damage]:
+def _missing_roots(found: RemoteInventory, listed: ObjectsByKind, condemned: ObjectsByKind) -> Iterator[Damage]:
     for index in found.visible:
         for root in index.roots:
-            if not any(root in listed for listed in present.values()):
+            if root not in listed and root not in condemned:
                 yield Damage(index_key(index.name), DamagedPart.PROMISE, "it names a root that no index lists", root)
 
 
@@ -168,11 +168,12 @@ def _jobs(found: RemoteInventory, packs: Mapping[Oid, int], chosen: Sequence[Sam
 
 
 class _Checker:
-    """Checks packs in several threads. `present` are all objects that indexes list."""
+    """Checks packs in several threads. `listed` and `condemned` are the objects in visible and in condemned indexes."""
 
-    def __init__(self, storage: Storage, present: Mapping[ObjectKind, set[Oid]], task: Task) -> None:
+    def __init__(self, storage: Storage, listed: ObjectsByKind, condemned: ObjectsByKind, task: Task) -> None:
         self._storage = storage
-        self._present = present
+        self._listed = listed
+        self._condemned = condemned
         self._task = task
 
     def check(self, job: _PackJob) -> _PackReport:
@@ -205,9 +206,8 @@ class _Checker:
             return [one.row() for one in job.listed]
         there = {row.offset: row._replace(checksum=0) for row in rows}
         wrong = [one for one in job.listed if there.get(one.offset) != one.row()]
-        found.damages += [
-            _damage(job, DamagedPart.LISTING, "an index lists another object or size there", one) for one in wrong
-        ]
+        why = "an index lists another object or size there"
+        found.damages += [_damage(job, DamagedPart.LISTING, why, one) for one in wrong]
         return rows
 
     def _read(self, job: _PackJob, run: Sequence[Row], found: _PackReport) -> None:
@@ -219,17 +219,19 @@ class _Checker:
             if verdict.part is not None:
                 found.damages.append(_damage(job, verdict.part, verdict.why, row))
             elif verdict.below is not None:
-                missing = [oid for kind, oid in below(verdict.below) if oid not in self._present[kind]]
-                why = f"it needs an object that no index lists: {missing[0]}" if missing else ""
-                found.damages += (
-                    [_damage(job, DamagedPart.PROMISE, why, row)] if missing and self._is_listed(row) else []
-                )
+                missing = self._missing_below(verdict.below)
+                if missing is not None and row.oid in self._listed.of(row.kind):  # else it promises nothing
+                    why = f"it needs an object that no index lists: {missing}"
+                    found.damages.append(_damage(job, DamagedPart.PROMISE, why, row))
         found.objects += len(run)
         found.size += end - start
 
-    def _is_listed(self, row: Row) -> bool:
-        """True if an index lists the object of this frame. A pack may have frames that no index lists."""
-        return row.oid in self._present[row.kind]
+    def _missing_below(self, found: Leaf | Sharded | Recipe) -> Oid | None:
+        """The first object that `found` names and no index lists."""
+        for kind, oid in below(found):
+            if oid not in self._listed.of(kind) and oid not in self._condemned.of(kind):
+                return oid
+        return None
 
 
 def below(found: Leaf | Sharded | Recipe) -> Iterator[tuple[ObjectKind, Oid]]:

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
-from dver.formats.pack import ObjectKind
 from dver.remote.gc.reachable import RemoteReachability
 from dver.remote.gc.read_state import find_packs, read_state
-from dver.remote.gc.state import NeededObjects, RemoteState
+from dver.remote.gc.state import ObjectsByKind, RemoteState
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.contents import list_contents
 from dver.store.store import Store
@@ -41,7 +40,7 @@ def find_missing_in_packs(roots: Iterable[ObjectRef], store: Store, catalog: Cat
     listed = {ref.name: ref.size for index in state.indexes for ref in index.packs}
     state = replace(state, packs={name: size for name, size in state.packs.items() if listed.get(name) == size})
     reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
-    present, whole = _present(state), NeededObjects()
+    present, whole = _present(state), ObjectsByKind()
     missing = []
     for root in sorted(set(roots)):
         needed = reach.of([root.key], whole)
@@ -53,11 +52,11 @@ def find_missing_in_packs(roots: Iterable[ObjectRef], store: Store, catalog: Cat
     return missing
 
 
-def _present(state: RemoteState) -> NeededObjects:
+def _present(state: RemoteState) -> ObjectsByKind:
     """All objects in existing packs, without condemned packs and indexes."""
     condemned = state.condemned
-    found = NeededObjects()
+    found = ObjectsByKind()
     for row in state.rows():
         if row.pack in state.packs and row.pack not in condemned and row.listed_by not in condemned:
-            (found.trees if row.kind is ObjectKind.TREE else found.blobs).add(row.oid)
+            found.of(row.kind).add(row.oid)
     return found

@@ -61,11 +61,12 @@ def repair_remote(
     changes the remote meanwhile; CorruptError for data of a newer dver.
     """
     repair = _Repair(inventory, damaged_packs, wrong_rows, sources, store, catalog)
-    before = repair.objects
     repair.replace_damaged()
     repair.remove_broken()
     repair.publish()
-    return RepairResult(frozenset(oid for _, oid in repair.intact), repair.sources, len(before - repair.intact.keys()))
+    return RepairResult(
+        frozenset(oid for _, oid in repair.intact), repair.sources, len(repair.listed - repair.intact.keys())
+    )
 
 
 class _Repair:
@@ -83,6 +84,7 @@ class _Repair:
         self._inventory = inventory
         self._damaged_packs = frozenset(damaged_packs)
         self._wrong_rows = frozenset(wrong_rows)
+        self._unusable = self._damaged_packs | inventory.condemned
         self._sources = sources
         self._store = store
         self._catalog = catalog
@@ -95,15 +97,17 @@ class _Repair:
         """True if a pack was uploaded, which gives the new index a name that none ever had. Two repairs must not write
         the same index, which one of them may withdraw and the other rely on."""
         self._below: dict[Node, set[Node]] = {}
-        self._damaged_rows: dict[Node, list[RemoteRow]] = defaultdict(list)
-        """The rows in damaged or missing packs, and the wrong ones."""
+        self._other_rows: dict[Node, list[RemoteRow]] = defaultdict(list)
+        """Rows of condemned indexes, in condemned or damaged packs, and the wrong ones. Some frames may be intact."""
         self.intact: dict[Node, list[RemoteRow]] = defaultdict(list)
         self.sources: dict[Oid, str] = {}
+        self.listed: set[Node] = set()
+        """The objects that visible indexes list, and those in packs of damaged indexes."""
         condemned = inventory.condemned
         for row in inventory.state.rows():
-            if row.listed_by not in condemned or self._is_intact(row):
-                self._add(row)
-        self.objects = self.intact.keys() | self._damaged_rows.keys()
+            self._add(row)
+            if row.listed_by not in condemned:
+                self.listed.add((row.kind, row.oid))
         if inventory.damaged_indexes:
             self._add_unlisted()
 
@@ -115,19 +119,21 @@ class _Repair:
             self.intact[node].append(row)
             self._reader.add([row])
         else:
-            self._damaged_rows[node].append(row)
+            self._other_rows[node].append(row)
 
     def _is_intact(self, row: RemoteRow) -> bool:
-        is_there = row.pack in self._sizes and row.pack not in self._damaged_packs
-        return is_there and (row.pack, row.offset) not in self._wrong_rows
+        is_usable = row.pack in self._sizes and self._unusable.isdisjoint((row.pack, row.listed_by))
+        return is_usable and (row.pack, row.offset) not in self._wrong_rows
 
     def _add_unlisted(self) -> None:
         """Add the packs of damaged indexes by their footers."""
         for name in set(self._inventory.unlisted) - self._inventory.condemned:
             try:
-                self._add_pack(name, remote_footer(self._storage, name, self._sizes[name]))
+                rows = remote_footer(self._storage, name, self._sizes[name])
             except (CorruptError, MissingKey):
                 continue
+            self._add_pack(name, rows)
+            self.listed.update((row.kind, row.oid) for row in rows)
 
     def _add_pack(self, name: Oid, rows: Sequence[Row]) -> None:
         if name not in self._damaged_packs:
@@ -141,7 +147,7 @@ class _Repair:
         """Upload copies of all objects that are listed or needed and lie in no intact pack, as far as there are any."""
         asked: set[Node] = set()
         self._read_below()
-        while wanted := (self._damaged_rows.keys() | self._needed()) - self.intact.keys() - asked:
+        while wanted := (self.listed | self._needed()) - self.intact.keys() - asked:
             self._upload(self._find_copies(wanted))
             self._read_below()
             asked |= wanted
@@ -153,7 +159,7 @@ class _Repair:
             self._add_pack(made.ref.name, made.rows)
 
     def _find_copies(self, wanted: Collection[Node]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        rows = [row for node in wanted for row in self._damaged_rows.get(node, ()) if row.pack in self._sizes]
+        rows = [row for node in wanted for row in self._other_rows.get(node, ()) if row.pack in self._sizes]
         own = RemoteFrames(self._storage, rows, self._sizes, jobs=self._catalog.jobs)
         missing = set(wanted)
         for source in (own, *self._sources):

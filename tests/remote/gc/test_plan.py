@@ -199,7 +199,7 @@ def test_a_needed_object_whose_pack_is_gone_stops_everything(world: World) -> No
 
     from dver.remote.gc.plan import plan
 
-    with pytest.raises(MissingObjectError, match="packs are gone"):
+    with pytest.raises(MissingObjectError, match="missing on the remote"):
         plan(replace(state, packs={}), world.needed([root]), now=world.now, grace=GRACE)
 
 

@@ -167,3 +167,37 @@ def test_a_gc_after_a_repair_deletes_the_withdrawn_packs_and_nothing_else(
         remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=0, now=time.time)
     assert not any(path.exists() for path in damaged)
     assert_whole(tmp_path / "fresh", storage, roots[1], NEW)
+
+
+def test_trees_that_a_repair_has_delisted_are_not_reported_as_damage(tmp_path: Path, clone: Clone) -> None:
+    storage = LocalStorage(tmp_path / "remote")
+    clone.push(storage, root_of(clone, OLD))
+    (first,) = (tmp_path / "remote/packs").iterdir()
+    clone.push(storage, root_of(clone, NEW))
+    first.unlink()
+    assert repair(Clone(tmp_path / "other"), storage, with_copies=False).delisted > len(OLD)
+    assert not check_remote(storage, clone.store, jobs=1).damages
+    clone.push(storage, root_of(clone, NEW))
+    assert_whole(tmp_path / "fresh", storage, root_of(clone, NEW), NEW)
+
+
+def test_an_object_whose_other_copy_is_condemned_is_copied_to_a_new_pack(
+    tmp_path: Path, clone: Clone, remote: Path
+) -> None:
+    """A gc has copied the live objects of all packs; then the new ones are lost."""
+    shutil.rmtree(remote)
+    storage = LocalStorage(remote)
+    roots = [root_of(clone, dataset) for dataset in (OLD, NEW)]
+    for root in roots:
+        clone.push(storage, root)
+    for number in range(4):  # small packs, so that the gc merges them
+        roots.append(root_of(clone, {"x": b"%d" % number}))
+        clone.push(storage, roots[-1])
+    before = set((remote / "packs").iterdir())
+    remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=10**6, now=time.time)
+    for pack in set((remote / "packs").iterdir()) - before:
+        pack.unlink()
+    assert repair(Clone(tmp_path / "other"), storage, with_copies=False).delisted == 0
+    for _ in range(2):
+        remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=0, now=time.time)
+    assert_whole(tmp_path / "fresh", storage, roots[1], NEW)
