@@ -224,10 +224,17 @@ def remote_choice_option(text: str) -> Callable[[F], F]:
     )
 
 
-def scope_options(function: F) -> F:
-    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: the fields of `dver.tracking.revision_scope.Scope`."""
+def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: passed as `scope`, a RevisionScope."""
+
+    @wraps(function)
+    def inner(*args: Any, rev: str | None, all_branches: bool, all_tags: bool, all_commits: bool, **named: Any) -> Any:
+        from dver.tracking.revision_scope import RevisionScope  # only for commands that have these options
+
+        return function(*args, scope=RevisionScope(rev, all_branches, all_tags, all_commits), **named)
+
     return with_options(
-        function,
+        inner,
         click.option("--rev", metavar="REV", help="Use the data of commit REV instead of the current data."),
         click.option("--all-branches", is_flag=True, help="Use the data at the tips of all branches."),
         click.option("--all-tags", is_flag=True, help="Use the data of all tags."),
@@ -235,7 +242,7 @@ def scope_options(function: F) -> F:
     )
 
 
-def transfer_options(function: F) -> F:
+def transfer_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`scope_options`, and `-r`, `-j`, `--dry-run`."""
     return scope_options(
         with_options(

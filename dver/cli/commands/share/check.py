@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.ops.share.check import MissingPath, check
 from dver.repo import Repository
-from dver.tracking.revision_scope import RevisionScope
+from dver.tracking.revision_scope import CURRENT, RevisionScope
 
 
 @options.command(
@@ -30,18 +30,15 @@ def command(
     *,
     paths: tuple[str, ...],
     remote: options.RemoteChoice | None,
-    rev: str | None,
-    all_branches: bool,
-    all_tags: bool,
-    all_commits: bool,
+    scope: RevisionScope,
     as_json: bool,
 ) -> int:
     """Check that all data of a commit is available.
 
     Checks HEAD by default. Exits with 1 if data is missing.
     """
-    many = all_branches or all_tags or all_commits
-    scope = RevisionScope(rev if rev or many else "HEAD", all_branches, all_tags, all_commits)
+    if scope == CURRENT:
+        scope = RevisionScope("HEAD")
     with Repository.open(ctx.cwd) as repo:
         name = None if remote is None else remote.checked(repo)
         result = check(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=remote is not None, remote=name)

@@ -33,10 +33,7 @@ def command(
     remote: str | None,
     jobs: int | None,
     dry_run: bool,
-    rev: str | None,
-    all_branches: bool,
-    all_tags: bool,
-    all_commits: bool,
+    scope: RevisionScope,
     run_cache: bool,
     as_json: bool,
 ) -> None:
@@ -45,7 +42,6 @@ def command(
     A PATH may be a file or directory inside a tracked directory: then only that is downloaded. Every download is
     verified with the hashes in Git.
     """
-    scope = RevisionScope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
         result = fetch(

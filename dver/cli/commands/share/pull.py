@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from dver.cli import options
@@ -36,10 +38,7 @@ def command(
     remote: str | None,
     jobs: int | None,
     dry_run: bool,
-    rev: str | None,
-    all_branches: bool,
-    all_tags: bool,
-    all_commits: bool,
+    scope: RevisionScope,
     force: bool,
     run_cache: bool,
     as_json: bool,
@@ -49,7 +48,6 @@ def command(
     With --rev, checks out the pointers and the data of that revision. Keeps and lists files with unsaved changes, lists
     data that the remote does not have, and updates all others.
     """
-    scope = RevisionScope(rev, all_branches, all_tags, all_commits)
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
         result = pull(
@@ -69,7 +67,7 @@ def command(
         else:
             print_fetched(ctx, result.remotes, dry_run=dry_run)
             if result.restored is not None:
-                print_restored(ctx, result.restored, shown=lambda path: path_text(repo, path), rev=rev, pulled=True)
+                print_restored(ctx, result.restored, shown=partial(path_text, repo), rev=scope.rev, pulled=True)
     if error := first_error(result.remotes):
         raise error
     return exit_code_of(result.restored) if result.restored is not None else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from dver.cli import options
@@ -67,7 +69,7 @@ def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None
     for path in result.whole:
         ctx.note(f"took one side of {path_text(repo, path)} completely: directory listings for a merge are missing")
     if result.restored is not None and (not result.written or result.restored.kept or result.restored.lost):
-        print_restored(ctx, result.restored, shown=lambda path: path_text(repo, path))
+        print_restored(ctx, result.restored, shown=partial(path_text, repo))
     for path in result.left_out:
         argument = quoted(repo.layout.shown(path))
         ctx.note(f"{path_text(repo, path)} is not in the workspace: `dver pull {argument}` downloads it")
