@@ -7,19 +7,16 @@ import re
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from itertools import pairwise
 from typing import IO, Final, Self
 
 from dver.core.errors import RepositoryError
-from dver.git.git_repo import Arg, GitRepo, conversation, run
-from dver.git.pointers import EMPTY_TREE
+from dver.git.file_changes import FileChange, changes_along, files_of, glob
+from dver.git.git_repo import GitRepo, conversation, run
 from dver.git.revisions import CommitId
 
 _FOUND: Final = re.compile(rb"([0-9a-f]{40}(?:[0-9a-f]{24})?) (blob|tree) (\d+)\n")
 _LEADS_NOWHERE: Final = re.compile(rb"(?:symlink|dangling|loop|notdir) (\d+)\n")
-_ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?")
 _PIECE: Final = 1 << 20
-_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 
 
 class TooLargeError(Exception):
@@ -106,39 +103,17 @@ def _names(content: bytes, id_size: int) -> list[bytes]:
 def paths_named(
     git: GitRepo, commits: Sequence[CommitId], name: bytes, under: bytes = b""
 ) -> dict[CommitId, list[bytes]]:
-    """The files named `name` in or below the directory `under` in each of `commits`.
-
-    Compares each commit with the one before it, so two processes serve all commits.
-    """
-    if not commits:
-        return {}
-    folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""
-    where: list[Arg] = ["--", b":(glob)" + folder + b"**/" + name]
-    how: list[Arg] = ["diff-tree", "-r", "-z", "--no-renames", "--name-status"]
-    first = run(git, [*how, EMPTY_TREE[git.object_format], commits[0], *where], literal=False)
-    state = set(first.split(b"\0")[1::2])
-    changes = _changes(git, commits, how, where) if len(commits) > 1 else {}
-    found = {commits[0]: sorted(state)}
-    for commit in commits[1:]:
-        for status, path in changes.get(commit, ()):
-            state.discard(path) if status == b"D" else state.add(path)
+    """The files named `name` in or below the directory `under` in each of `commits`."""
+    where = glob(under, [b"**/" + name])
+    state = {one.path for first in commits[:1] for one in files_of(git, first, where)}
+    changes: dict[CommitId, list[FileChange]] = {}
+    for change in changes_along(git, commits, where):
+        changes.setdefault(change.commit, []).append(change)
+    found: dict[CommitId, list[bytes]] = {}
+    for commit in commits:
+        for change in changes.get(commit, ()):
+            state.discard(change.path) if change.is_deleted else state.add(change.path)
         found[commit] = sorted(state)
-    return found
-
-
-def _changes(
-    git: GitRepo, commits: Sequence[CommitId], how: Sequence[Arg], where: Sequence[Arg]
-) -> dict[CommitId, list[tuple[bytes, bytes]]]:
-    """The differences of each commit to the one before it in the list: status and path."""
-    lines = "".join(f"{commit} {before}\n" for before, commit in pairwise(commits))
-    fields = iter(run(git, [*how, "--stdin", *where], stdin=lines.encode(), literal=False).split(b"\0"))
-    found: dict[CommitId, list[tuple[bytes, bytes]]] = {}
-    commit = CommitId("")
-    for head in fields:
-        if _ID.fullmatch(head):
-            commit = CommitId(head.decode().strip())
-        elif head:
-            found.setdefault(commit, []).append((head, next(fields)))
     return found
 
 

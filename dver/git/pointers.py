@@ -7,19 +7,19 @@ Everything about pointer files holds for lock files, too. Paths are bytes, relat
 from __future__ import annotations
 
 import os
-import re
 import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import IO, Final
 
 from dver.core.errors import CorruptError
 from dver.formats import lock
 from dver.formats.pointer import SUFFIX
+from dver.git.file_changes import FileChange, changes_along, files_of, glob, staged_changes
 from dver.git.git_repo import Arg, GitRepo, conversation, run
+from dver.git.revisions import CommitId
 
 MAX_BLOB: Final = 1 << 20
 """The largest blob to read, in bytes: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
@@ -33,12 +33,6 @@ _LEFT_OUT: Final = b"S"
 """The mark of `ls-files -t` for files that a sparse checkout leaves out."""
 _BATCH: Final = 500
 """Ids per request: few enough that neither side waits for the other on a full pipe."""
-_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
-_RAW: Final[tuple[Arg, ...]] = ("--raw", "-z", "--no-renames", "--no-abbrev")
-EMPTY_TREE: Final = {
-    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def scan_pointers(git: GitRepo, under: bytes = b"", *, also: bytes | None = None
     On disk, ignored files and symbolic links do not count.
     """
     patterns = (*PATTERNS, *((b"**/" + also,) if also else ()))
-    args: list[Arg] = ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", "-z", *_glob(under, patterns)]
+    args: list[Arg] = ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", "-z", *glob(under, patterns)]
     entries, untracked = _split(run(git, args, literal=False))
     index = _index_entries(entries)
     paths = {entry.partition(b"\t")[2] for entry in entries} | set(untracked)
@@ -128,51 +122,33 @@ def on_disk(git: GitRepo, index: Iterable[bytes], known: Iterable[bytes]) -> dic
 
 def in_commit(git: GitRepo, commit: str, under: bytes = b"") -> dict[bytes, PointerFile]:
     """The pointer files of `commit` (an id), in or below `under`."""
-    # A comparison with nothing, unlike ls-tree, can leave out the paths we do not want on git's side.
-    args: list[Arg] = ["diff-tree", "-r", *_RAW, EMPTY_TREE[git.object_format], commit, *_glob(under)]
-    changes = _changes(run(git, args, literal=False))
-    return {path: PointerFile(change.new) for path, change in changes if change.new is not None}
+    files = files_of(git, CommitId(commit), glob(under, PATTERNS))
+    return {one.path: PointerFile(one.new) for one in files if one.new is not None and names_data(one.path)}
 
 
 def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> dict[bytes, PointerChange]:
     """Differences of pointer files between the commit `head` (None before the first one) and the index."""
-    tree = head or EMPTY_TREE[git.object_format]
-    args: list[Arg] = ["diff-index", "--cached", *_RAW, tree, *_glob(under)]
-    return dict(_changes(run(git, args, literal=False)))
+    changes = staged_changes(git, head, glob(under, PATTERNS))
+    return {one.path: PointerChange(one.old, one.new) for one in _of_pointers(changes)}
 
 
 def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b"") -> dict[bytes, set[str]]:
-    """All blobs of each pointer file in `commits` (ids). Fast if neighbours in the list are similar.
-
-    Compares each commit with the one before it in the list, whatever its parents are. So one process serves the whole
-    history and reads only changes.
-    """
+    """All blobs of each pointer file in `commits` (ids). Fast if neighbours in the list are similar."""
     found: dict[bytes, set[str]] = {}
-    if not commits:
-        return found
-    for path, pointer in in_commit(git, commits[0], under).items():
-        found[path] = {pointer.blob}
-    lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
-    args: list[Arg] = ["diff-tree", "--stdin", "--no-commit-id", "-r", *_RAW, *_glob(under)]
-    for path, change in _changes(run(git, args, stdin="".join(lines).encode(), literal=False)):
+    ids, where = [CommitId(one) for one in commits], glob(under, PATTERNS)
+    for first in ids[:1]:
+        found = {one.path: {one.new} for one in _of_pointers(files_of(git, first, where)) if one.new is not None}
+    for change in _of_pointers(changes_along(git, ids, where)):
         if change.new is not None:
-            found.setdefault(path, set()).add(change.new)
+            found.setdefault(change.path, set()).add(change.new)
     return found
 
 
 def new_in_each(git: GitRepo, commits: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
     """The pointers of each of `commits` that the one before it in the list does not have: commit, path, blob."""
-    lines = (f"{commit} {before}\n" for before, commit in pairwise(commits))
-    args: list[Arg] = ["diff-tree", "--stdin", "-r", *_RAW, *_glob(b"")]
-    fields = iter(run(git, args, stdin="".join(lines).encode(), literal=False).split(b"\0"))
-    commit = ""
-    for head in fields:
-        if not head.startswith(b":"):
-            commit = head.decode().strip()
-            continue
-        for path, change in _changes(b"\0".join((head, next(fields)))):
-            if change.new is not None:
-                yield commit, path, change.new
+    for change in _of_pointers(changes_along(git, [CommitId(one) for one in commits], glob(b"", PATTERNS))):
+        if change.new is not None:
+            yield change.commit, change.path, change.new
 
 
 def read_blobs(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> dict[str, bytes]:
@@ -202,14 +178,8 @@ def _in(git: GitRepo, path: bytes) -> bytes:
     return os.path.join(os.fsencode(git.worktree), path)
 
 
-def _glob(under: bytes, patterns: Iterable[bytes] = PATTERNS) -> list[Arg]:
-    """The arguments that limit git to pointers and locks, in or below `under`."""
-    directory = _GLOB_SPECIAL.sub(rb"\\\1", under.rstrip(b"/"))
-    return [b"--", *(b":(glob)" + (directory + b"/" if directory else b"") + pattern for pattern in patterns)]
-
-
 def _listing(under: bytes) -> list[Arg]:
-    return ["-z", *_glob(under)]
+    return ["-z", *glob(under, PATTERNS)]
 
 
 def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:
@@ -278,19 +248,8 @@ def _read_all(fd: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _changes(output: bytes) -> Iterator[tuple[bytes, PointerChange]]:
-    """Parses `--raw -z`: `:mode mode id id status`, then the path, each ended by a zero byte."""
-    fields = output.split(b"\0")
-    for head, path in zip(fields[0::2], fields[1::2], strict=False):
-        if names_data(path):
-            old_mode, new_mode, old, new, _ = head[1:].split(b" ")
-            change = PointerChange(_side(old_mode, old), _side(new_mode, new))
-            if change != PointerChange(None, None):
-                yield path, change
-
-
-def _side(mode: bytes, blob: bytes) -> str | None:
-    return blob.decode() if mode.startswith(_REGULAR) else None
+def _of_pointers(changes: Iterable[FileChange]) -> Iterator[FileChange]:
+    return (one for one in changes if names_data(one.path) and (one.old or one.new))
 
 
 def _ask(process: subprocess.Popen[bytes], ids: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:

@@ -8,16 +8,12 @@ from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError
 from dver.git import revisions
+from dver.git.file_changes import staged_changes
 from dver.git.git_repo import Arg, GitRepo, run
 from dver.git.pointers import MAX_BLOB, read_blobs
 
-_REGULAR: Final = b"100"
 _SOURCES: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 """Files of the Git directory that name further parents of the next commit, besides HEAD."""
-_EMPTY_TREE: Final = {
-    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
 
 
 class StagedFile(NamedTuple):
@@ -41,7 +37,7 @@ def staged(git: GitRepo) -> Staged:
 
     Uses the index that Git's environment names, as hooks of `git commit -a` and `git commit PATH` need it.
     """
-    first, *others = [_against(git, base) for base in bases(git) or [_EMPTY_TREE[git.object_format]]]
+    first, *others = [_against(git, base) for base in bases(git) or (None,)]
     new = {path: blob for path, blob in first.items() if all(other.get(path, "") == blob for other in others)}
     sizes = _sizes(git, {blob for blob in new.values() if blob is not None})
     files = {
@@ -52,7 +48,7 @@ def staged(git: GitRepo) -> Staged:
 
 def recorded_by_commit(git: GitRepo, paths: Iterable[bytes]) -> list[bytes]:
     """The `paths` whose index version differs from HEAD, so that `git commit` records them."""
-    changed = _against(git, revisions.head(git) or _EMPTY_TREE[git.object_format])
+    changed = _against(git, revisions.head(git))
     return [path for path in paths if path in changed]
 
 
@@ -93,16 +89,10 @@ def also_in_real_index(git: GitRepo, paths: Sequence[bytes]) -> None:
     run(git, args, stdin=listed, env={"GIT_INDEX_FILE": str(waiting)})
 
 
-def _against(git: GitRepo, base: str) -> dict[bytes, str | None]:
+def _against(git: GitRepo, base: str | None) -> dict[bytes, str | None]:
     """The blob of each path that differs between `base` and the index; None for a deleted file."""
-    args: list[Arg] = ["diff-index", "--cached", "-r", "--raw", "-z", "--no-renames", "--no-abbrev", base, "--"]
-    fields = run(git, args).split(b"\0")
-    found: dict[bytes, str | None] = {}
-    for head, path in zip(fields[0::2], fields[1::2], strict=False):
-        _, mode, _, blob, _ = head[1:].split(b" ")
-        if mode.startswith(_REGULAR) or not mode.strip(b"0"):
-            found[path] = blob.decode() if mode.startswith(_REGULAR) else None
-    return found
+    changes = staged_changes(git, base)
+    return {one.path: one.new for one in changes if one.new is not None or one.is_deleted}
 
 
 def _sources(git: GitRepo) -> list[str]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, TypeVar
 
-from dver.git.git_repo import GitRepo, run
-from dver.git.pointers import in_commit
+from dver.git.file_changes import FileChange, changes_along, files_of
+from dver.git.git_repo import Arg, GitRepo, run
 from dver.git.revisions import CommitId
 
 SHOWN: Final = 5
 """The most commits that are named; the others are counted."""
 
-_ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?")
 _AT_ONCE: Final = 200
 """Paths for one git process."""
 
@@ -66,38 +63,18 @@ def _states(
     git: GitRepo, commits: Sequence[CommitId], paths: Sequence[bytes]
 ) -> Iterator[tuple[CommitId, dict[bytes, str]]]:
     """The blobs of `paths` in each of `commits`."""
-    if not commits:
-        return
-    wanted = set(paths)
-    state = {path: one.blob for path, one in in_commit(git, commits[0]).items() if path in wanted}
-    changes = _changes(git, commits, paths) if len(commits) > 1 else {}
-    yield commits[0], state
-    for commit in commits[1:]:
-        for path, blob in changes.get(commit, ()):
-            if blob is None:
-                state.pop(path, None)
-            else:
-                state[path] = blob
+    where: list[Arg] = ["--", *paths]
+    first = [one for commit in commits[:1] for one in files_of(git, commit, where, literal=True)]
+    state = {one.path: one.new for one in first if one.new is not None}
+    changes: dict[CommitId, list[FileChange]] = {}
+    for change in changes_along(git, commits, where, literal=True):
+        changes.setdefault(change.commit, []).append(change)
+    for commit in commits:
+        for change in changes.get(commit, ()):
+            state.pop(change.path, None)
+            if change.new is not None:
+                state[change.path] = change.new
         yield commit, state
-
-
-def _changes(
-    git: GitRepo, commits: Sequence[CommitId], paths: Sequence[bytes]
-) -> dict[str, list[tuple[bytes, str | None]]]:
-    """The blobs of `paths` in each commit that the one before it in the list does not have."""
-    lines = "".join(f"{commit} {before}\n" for before, commit in pairwise(commits))
-    how = ["diff-tree", "--stdin", "-r", "--raw", "-z", "--no-renames", "--no-abbrev", "--"]
-    fields = iter(run(git, [*how, *paths], stdin=lines.encode()).split(b"\0"))
-    found: dict[str, list[tuple[bytes, str | None]]] = {}
-    commit = ""
-    for head in fields:
-        if _ID.fullmatch(head):
-            commit = head.decode().strip()
-        elif head.startswith(b":"):
-            _, mode, _, blob, _ = head[1:].split(b" ")
-            path = next(fields)
-            found.setdefault(commit, []).append((path, blob.decode() if mode.startswith(b"100") else None))
-    return found
 
 
 def _tips(git: GitRepo) -> dict[CommitId, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from dver.git.git_repo import Arg, GitRepo, run
+from dver.git.file_changes import changes_to_parents, glob
+from dver.git.git_repo import GitRepo, run
 from dver.git.revisions import CommitId
-
-_REGULAR: Final = b"100"
 
 
 class RefUpdate(NamedTuple):
@@ -59,22 +58,9 @@ def new_files(git: GitRepo, commits: Sequence[CommitId], *patterns: bytes) -> It
 
     For a merge, the files that differ from all of its parents: others came with the merged commits.
     """
-    if not commits:
-        return
-    args: list[Arg] = ["diff-tree", "--stdin", "-r", "--root", "-c", "--raw", "-z", "--no-renames", "--no-abbrev", "--"]
-    stdin = "".join(f"{commit}\n" for commit in commits).encode()
-    output = run(git, [*args, *(b":(glob)" + pattern for pattern in patterns)], stdin=stdin, literal=False)
-    fields = iter(output.split(b"\0"))
-    commit = CommitId("")
-    for head in fields:
-        if not head.startswith(b":"):
-            commit = CommitId(head.decode().strip())
-            continue
-        path = next(fields)
-        parents = len(head) - len(head.lstrip(b":"))
-        words = head[parents:].split(b" ")
-        if words[parents].startswith(_REGULAR):
-            yield NewFile(commit, path, words[2 * parents + 1].decode())
+    for change in changes_to_parents(git, commits, glob(b"", patterns)):
+        if change.new is not None:
+            yield NewFile(change.commit, change.path, change.new)
 
 
 def commits_of(git: GitRepo, updates: Sequence[RefUpdate]) -> list[CommitId]:
