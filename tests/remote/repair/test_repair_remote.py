@@ -170,7 +170,7 @@ def test_a_gc_after_a_repair_deletes_the_withdrawn_packs_and_nothing_else(
 
 
 def test_trees_that_a_repair_has_delisted_are_not_reported_as_damage(tmp_path: Path, clone: Clone) -> None:
-    storage = LocalStorage(tmp_path / "remote")
+    storage = DirectoryStorage(tmp_path / "remote")
     clone.push(storage, root_of(clone, OLD))
     (first,) = (tmp_path / "remote/packs").iterdir()
     clone.push(storage, root_of(clone, NEW))
@@ -186,7 +186,7 @@ def test_an_object_whose_other_copy_is_condemned_is_copied_to_a_new_pack(
 ) -> None:
     """A gc has copied the live objects of all packs; then the new ones are lost."""
     shutil.rmtree(remote)
-    storage = LocalStorage(remote)
+    storage = DirectoryStorage(remote)
     roots = [root_of(clone, dataset) for dataset in (OLD, NEW)]
     for root in roots:
         clone.push(storage, root)
