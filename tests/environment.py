@@ -4,6 +4,7 @@ those that say how to find programs. Importable from every test."""
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,7 @@ def environment(home: Path) -> dict[str, str]:
     gitconfig.write_text(_GIT_CONFIG)
     return {
         **kept,
+        "PATH": _path(),
         "HOME": os.fspath(home),
         "XDG_CONFIG_HOME": os.fspath(home / ".config"),
         "XDG_CACHE_HOME": os.fspath(home / ".cache"),
@@ -60,6 +62,16 @@ def environment(home: Path) -> dict[str, str]:
         "TERM": "dumb",
         "NO_PROXY": "*",
     }
+
+
+def _path() -> str:
+    """The PATH, with the Python that runs the tests before the scripts by which a version manager finds one: stages and
+    records of runs start `python` often, and the scripts cost more than most commands."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    first = next((at for at, entry in enumerate(entries) if os.path.exists(os.path.join(entry, "python"))), None)
+    if first is not None and os.path.basename(entries[first]) == "shims":
+        entries.insert(first, os.path.join(sys.base_prefix, "bin"))
+    return os.pathsep.join(entries)
 
 
 def use_environment(home: Path, **more: str) -> None:
