@@ -17,9 +17,9 @@ from dver.core.oid import Oid
 
 VERSION: Final = 1
 SIZE_MAX: Final = 8 << 20
-"""Bytes of the largest list that is believed."""
+"""The largest size of a list in bytes."""
 NAMES_MAX: Final = 100_000
-"""Names that one list may hold: what is more goes into another."""
+"""The most names in one list; more names go into another one."""
 AT_MAX: Final = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -32,9 +32,9 @@ _NAME: Final = re.compile(rb'"[0-9a-f]{64}"')
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
-    """What one gc condemned. `at` is in Unix seconds, by the clock of whoever wrote the list, `grace` in seconds.
+    """The packs and indexes that one gc condemned. `at` is in Unix seconds by the writer's clock, `grace` in seconds.
 
-    Nobody deletes anything because of this list before both have passed.
+    They may be deleted after `at` and `grace` have passed.
     """
 
     at: int
@@ -44,12 +44,12 @@ class Condemned:
 
     @property
     def due(self) -> int:
-        """When what is listed may be deleted, in Unix seconds."""
+        """The earliest time of deletion, in Unix seconds."""
         return self.at + self.grace
 
 
 def encode(at: int, packs: Iterable[Oid], indexes: Iterable[Oid], *, grace: int = 0) -> bytes:
-    """The bytes of a list. ValueError for more names, or stranger times, than `decode` would take."""
+    """The bytes of a list. Raises ValueError for too many names, or invalid times."""
     sides = sorted(set(packs)), sorted(set(indexes))
     if sum(map(len, sides)) > NAMES_MAX or not (0 <= at <= AT_MAX and 0 <= grace <= AT_MAX):
         raise ValueError(f"no condemned list can be of {sum(map(len, sides))} names at {at} for {grace} seconds")
@@ -81,5 +81,5 @@ def _names(text: bytes | None) -> tuple[Oid, ...]:
         return ()
     parts: Sequence[bytes] = text.split(b",")
     if not all(map(_NAME.fullmatch, parts)) or any(a >= b for a, b in pairwise(parts)):
-        raise CorruptError("a condemned list whose names are no names, or not sorted")
+        raise CorruptError("a condemned list with invalid or unsorted names")
     return tuple([Oid(bytes.fromhex(part[1:-1].decode("ascii"))) for part in parts])

@@ -1,4 +1,4 @@
-"""Text in which a merge left both versions of what was in conflict."""
+"""Reading text with the conflict markers of a merge."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ _NEXT: Final = {b"": b"<", b"<": b"|=", b"|": b"=", b"=": b">"}
 
 
 def versions(content: bytes) -> tuple[bytes, bytes] | None:
-    """The two versions between the markers of `content`, with all that is around them; None without such markers, or
-    if there are some within others."""
+    """Both versions of `content`, a text with conflict markers. None without markers, or with nested ones."""
     ours, theirs, state, found = [], [], b"", False
     for line in content.splitlines(keepends=True):
         match = _MARKER.fullmatch(line)

@@ -1,4 +1,4 @@
-"""A cursor over bytes from an untrusted source: never reads past the end, never allocates what it was only promised."""
+"""A cursor over untrusted bytes. It never reads past the end, and never allocates memory for a stated length."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from dver.core.errors import CorruptError, NewerVersionError
 
 SIZE_MAX: Final = 2**63 - 1
-"""The largest size or count that is believed: what SQLite can keep, and more than any disk."""
+"""The largest valid size or count: the largest integer of SQLite, and more than any disk."""
 
 
 class Cursor:
-    """Takes fields off the front of `content`; what is missing or left over is a CorruptError that names `what`."""
+    """Reads fields from the front of `content`. Missing or extra bytes are a CorruptError that names `what`."""
 
     __slots__ = ("_at", "_content", "_what")
 
@@ -22,7 +22,7 @@ class Cursor:
         self._at = 0
 
     def take(self, length: int) -> memoryview:
-        """The next `length` bytes."""
+        """Read `length` bytes."""
         end = self._at + length
         if end > len(self._content):
             raise CorruptError(f"a truncated {self._what}", why=f"{end} bytes expected, {len(self._content)} found")
@@ -31,11 +31,11 @@ class Cursor:
         return part
 
     def unpack(self, form: Struct) -> tuple[int, ...]:
-        """The next fields, as `form` lays them out."""
+        """Read the fields of `form`."""
         return form.unpack(self.take(form.size))
 
     def expect(self, magic: bytes, version: int) -> None:
-        """The next bytes are `magic` and a version byte that this code reads."""
+        """Read `magic` and a version that this code supports."""
         if bytes(self.take(len(magic))) != magic:
             raise CorruptError(f"not a {self._what}", why=f"it does not begin with {magic!r}")
         found = self.take(1)[0]
@@ -45,6 +45,6 @@ class Cursor:
             raise CorruptError(f"a {self._what} of the unknown format version {found}")
 
     def finish(self) -> None:
-        """Nothing may be left."""
+        """Check that no bytes are left."""
         if self._at != len(self._content):
-            raise CorruptError(f"{len(self._content) - self._at} stray bytes after a {self._what}")
+            raise CorruptError(f"{len(self._content) - self._at} extra bytes after a {self._what}")

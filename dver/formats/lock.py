@@ -1,7 +1,7 @@
-"""`dver.lock`: what stages last produced (docs/format/lock.md).
+"""`dver.lock`: the last run of each stage (docs/format/lock.md).
 
-It is YAML, of which this reads its own form only, line by line: so there is nothing in it that a stranger could make
-large or ambiguous, and thousands of stages are read in a blink. What is not plain is written as JSON is, which is YAML.
+It is YAML, but only in the form that `encode` writes, read line by line. So a hostile file cannot be large or
+ambiguous, and thousands of stages are read quickly. Values that are not plain are JSON, which is YAML.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from dver.formats.tree import Entry, entry_of
 NAME: Final = "dver.lock"
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 20
-"""Bytes that a lock file may have."""
+"""The largest size of a lock file in bytes."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+-]*")
 _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n", re.IGNORECASE)
 _CONFLICT: Final = re.compile(r"(?m)^(<{7,}|>{7,})( |$)")
 _KEYED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"#:][^\s":]*)):(?: (.+))?')
 _DIGEST: Final = re.compile(r"(?:scrypt|blake3):[0-9a-f]{32}")
-"""Of the value of an environment variable."""
+"""The digest of the value of an environment variable."""
 _OPTIONAL: Final = frozenset(("executable", "cache", "push", "remote"))
-"""What an item may have besides; the first three have one value only, which the comparison of bytes sees to."""
+"""The optional keys of an item. The first three have one valid value, which the comparison of bytes checks."""
 _END: Final = "version: 1"
 
 
 @dataclass(frozen=True, slots=True)
 class LockedItem:
-    """A dependency or an output as it was. `size` is in bytes, `path` relative to the folder of the lock file.
+    """A dependency or an output. `size` is in bytes, and `path` relative to the directory of the lock file.
 
-    The last three say of an output what `dver.yaml` said of it when the stage was run.
+    `cache`, `push` and `remote` are the options of an output in `dver.yaml` when the stage ran.
     """
 
     path: str
@@ -55,17 +55,17 @@ class LockedItem:
     """Is its content in the store?"""
     push: bool = True
     remote: str | None = None
-    """Where it is pushed to, if not to the default remote."""
+    """The remote it is pushed to, if not the default one."""
 
     @property
     def entry(self) -> Entry:
-        """The entry by which a directory would list it."""
+        """The entry that a directory would have for it."""
         path = os.fsencode(self.path)
         return entry_of(path, self.kind, self.oid, self.size, self.files, executable=self.executable)
 
     @property
     def ref(self) -> ObjectRef:
-        """The object that it names."""
+        """Its object."""
         return ObjectRef(self.oid, self.kind, os.fsencode(self.path), self.size)
 
     @property
@@ -76,22 +76,22 @@ class LockedItem:
 
 @dataclass(frozen=True, slots=True)
 class LockedStage:
-    """What a stage last ran, on what, and what came of it."""
+    """The last run of a stage: its command, dependencies, outputs and parameters."""
 
     cmd: str | tuple[str, ...]
     deps: tuple[LockedItem, ...] = ()
     outs: tuple[LockedItem, ...] = ()
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Value by key by file. Values are what JSON can say, floats that are not finite, and long integers."""
+    """Values by file and key: JSON values, floats that are not finite, and long integers."""
     env: Mapping[str, str | None] = field(default_factory=dict)
-    """A digest by name of each environment variable that counts as a dependency; None for one that was not set."""
+    """The digests of the environment variables it depends on, by name; None for an unset one."""
     wdir: str = "."
-    """Where the command ran, relative to the folder of the lock file."""
+    """The working directory of the command, relative to the directory of the lock file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock file: what each stage last produced."""
+    """A lock file: the last run of each stage, by name."""
 
     stages: Mapping[str, LockedStage] = field(default_factory=dict)
 
@@ -102,19 +102,18 @@ def encode(lock: Lock) -> bytes:
 
 
 def encode_stage(name: str, stage: LockedStage) -> str:
-    """The lines of one stage, as they stand in the file."""
+    """The lines of one stage."""
     return "".join(line + "\n" for line in _stage_lines(name, stage))
 
 
 def decode(content: bytes) -> Lock:
-    """The lock that `content` holds. Raises ConflictError for merge markers, CorruptError for whatever `encode` would
-    not have written, with the line where that is known."""
+    """Decode a lock file. Raises ConflictError for merge markers, and CorruptError for what `encode` never writes."""
     if len(content) > MAX_SIZE:
         raise CorruptError("a lock file that is too large", why=f"{len(content)} bytes, at most {MAX_SIZE} are read")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise CorruptError("a lock file that is no text", why=f"byte {error.start} is not UTF-8") from None
+        raise CorruptError("a lock file that is not text", why=f"byte {error.start} is not UTF-8") from None
     if _CONFLICT.search(text):
         raise ConflictError(
             "a lock file with merge conflict markers",
@@ -129,7 +128,7 @@ def decode(content: bytes) -> Lock:
 
 
 def joined(blocks: Sequence[str]) -> bytes:
-    """A lock file of stages that are encoded already, in order."""
+    """A lock file of encoded stages in order."""
     return f"stages:{'' if blocks else ' {}'}\n{''.join(blocks)}{_END}\n".encode()
 
 
@@ -169,7 +168,7 @@ def _param(file: str, key: str, value: object) -> str:
         raise CorruptError(
             f"the parameter {key!r} of {file!r} cannot be recorded",
             why=error.why,
-            fix="write it as text, in quotes, or make it no parameter of the stage",
+            fix="write it as text, in quotes, or remove it from the parameters of the stage",
         ) from None
 
 
@@ -214,7 +213,7 @@ def _digest(digest: str | None) -> str:
 
 @dataclass(slots=True)
 class _Parser:
-    """Reads the lines of a lock file one after the other."""
+    """Reads a lock file line by line."""
 
     lines: Sequence[str]
     at: int = 0
@@ -345,7 +344,7 @@ class _Parser:
         return found[0] if found else None
 
     def keyed(self, indent: int) -> tuple[str, str] | None:
-        """The key of the next line, if it is indented so, and the text after it."""
+        """The key of the next line, if it has this indentation, and the text after it."""
         line = self.peek()
         if not line.startswith(" " * indent) or line[indent : indent + 1] in (" ", "-", ""):
             return None
@@ -395,7 +394,7 @@ _FIX: Final = "restore it with `git checkout HEAD -- dver.lock`, or delete it an
 
 
 def _other_form(content: bytes, again: bytes) -> CorruptError:
-    """The error for a file that says something in another form than ours; it names the first line of it."""
+    """The error for a file in another form than `encode` writes. It names the first different line."""
     pairs = zip(content.split(b"\n"), again.split(b"\n"), strict=False)
     line = next((at for at, (found, wanted) in enumerate(pairs, 1) if found != wanted), 1)
     why = f"line {line}: not as dver writes it, or not in order"

@@ -1,4 +1,4 @@
-"""Merging lock files: stage by stage, since each is what one run produced (docs/format/lock.md)."""
+"""Merging lock files, stage by stage, since each stage is the result of one run (docs/format/lock.md)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def merge(
 
 
 def _bases(base: bytes | None) -> list[Mapping[str, LockedStage]]:
-    """What the base may have been: several versions if it is in conflict itself, none if they cannot be read."""
+    """The possible bases: several if the base has conflicts itself, none if it cannot be read."""
     if base is None:
         return [{}]
     try:
@@ -56,7 +56,7 @@ def _bases(base: bytes | None) -> list[Mapping[str, LockedStage]]:
 
 
 def _in_markers(ours: str, theirs: str, size: int) -> str:
-    """Both sides of a conflict, between markers as Git writes them."""
+    """Both sides of a conflict between Git's conflict markers."""
     return f"{'<' * size} ours\n{ours}{'=' * size}\n{theirs}{'>' * size} theirs\n"
 
 

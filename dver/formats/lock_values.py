@@ -1,4 +1,4 @@
-"""Values in lock files: as JSON writes them, on one line; `.inf`, `-.inf` and `.nan` as YAML has them."""
+"""Values in lock files: JSON on one line, and `.inf`, `-.inf` and `.nan` of YAML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from dver.core.errors import CorruptError
 
 INTEGER_DIGITS: Final = 400
-"""Of the longest integer."""
+"""The digits of the longest integer."""
 _DEPTH: Final = 50
 _LARGEST: Final = 10**INTEGER_DIGITS
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -23,7 +23,7 @@ _CONSTANTS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.n
 
 
 def encode_value(value: object) -> str:
-    """One line of text. Raises CorruptError for what no lock file can hold."""
+    """Encode a value as one line. Raises CorruptError for a value that a lock file cannot have."""
     _refuse_the_large(value)
     try:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True)
@@ -35,7 +35,7 @@ def encode_value(value: object) -> str:
 
 
 def decode_value(text: str, pairs: Callable[[list[tuple[str, Any]]], Any]) -> Any:
-    """What `text` says; `pairs` makes mappings. Raises ValueError, RecursionError."""
+    """Decode a value. `pairs` makes mappings. Raises ValueError or RecursionError."""
     if ".inf" in text or ".nan" in text or "Infinity" in text or "NaN" in text:
         text = _YAML_WORD.sub(_json_word, text)
     return json.loads(text, parse_constant=_CONSTANTS.__getitem__, parse_int=_integer, object_pairs_hook=pairs)
@@ -69,4 +69,4 @@ def _refuse_the_large(value: object, depth: int = 0) -> None:
 
 
 def _unwritable(why: str) -> CorruptError:
-    return CorruptError("a value that no lock file can hold", why=why)
+    return CorruptError("a value that a lock file cannot have", why=why)

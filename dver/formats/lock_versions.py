@@ -1,4 +1,4 @@
-"""Reading many versions of lock files: most stages of one stand in the next as they are, and are read once."""
+"""Reading many versions of lock files. Stages that do not change between versions are decoded once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _STAGE: Final = re.compile(rb"(?m)^(?=  [^ ])")
 
 
 class LockVersions:
-    """Decodes lock files, and remembers what the lines of a stage say."""
+    """Decodes lock files, and caches decoded stages by their lines."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, LockedStage]] = {}
 
     def decode(self, content: bytes) -> Lock:
-        """What `lock.decode` returns, or raises."""
+        """Decode a lock file, as `lock.decode` does."""
         try:
             pairs = [self._stage(block) for block in _blocks(content)]
         except (CorruptError, ConflictError):
@@ -40,7 +40,7 @@ class LockVersions:
 
 
 def _blocks(content: bytes) -> Sequence[bytes]:
-    """The lines of each stage; none where this is not how a lock file looks."""
+    """The lines of each stage; empty if `content` does not have the form of a lock file."""
     if len(content) > lock.MAX_SIZE or not (content.startswith(_HEAD) and content.endswith(_END)):
         return ()
     first, *blocks = _STAGE.split(content[len(_HEAD) : -len(_END)])

@@ -1,4 +1,4 @@
-"""References to objects: how pointers, lock files and directory entries all name the content that they stand for."""
+"""References to objects, as pointers, lock files and directory entries have them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 
 ObjectKey = tuple[Oid, ObjectKind]
-"""What identifies an object. A blob may have the same bytes as a tree, hence the kind."""
+"""The identity of an object. The kind matters, since a blob may have the bytes of a tree."""
 
 
 class ObjectRef(NamedTuple):

@@ -5,7 +5,7 @@
     footer   one row a frame, sorted by oid
     trailer  length and BLAKE3 of the footer, magic
 
-The pack's name is the BLAKE3 of its footer. The footer holds each frame's oid and checksum, so the name vouches for
+The pack's name is the BLAKE3 of its footer. The footer has the oid and checksum of each frame, so the name verifies
 all of it, and a client that read only the footer, by range, can already check it.
 """
 
@@ -28,12 +28,12 @@ FOOTER_MAGIC: Final = b"DVFT"
 TRAILER_MAGIC: Final = b"DVERPEND"
 VERSION: Final = 1
 HEADER: Final = MAGIC + bytes((VERSION,)) + bytes(7)
-"""What every pack begins with: 16 bytes."""
+"""The first 16 bytes of every pack."""
 
 TARGET_SIZE: Final = 32 << 20
-"""Bytes at which a pack is closed."""
+"""The size in bytes at which a pack is closed."""
 IN_MEMORY_MAX: Final = 64 << 20
-"""Bytes of the largest object that is kept whole: it is held in memory. Larger blobs are chunked."""
+"""Bytes of the largest unchunked object, which is held in memory. Larger blobs are chunked."""
 RECIPE_MAX: Final = 256 << 20
 """Bytes of the largest recipe."""
 
@@ -52,23 +52,23 @@ ROW_SIZE: Final = _ROW.size
 
 
 class ObjectKind(IntEnum):
-    """What an object is. The numbers are written to disk."""
+    """The kind of an object. The numbers are written to disk."""
 
     BLOB = 0
     TREE = 1
 
 
 class Codec(IntEnum):
-    """How a payload encodes its object. The numbers are written to disk."""
+    """The encoding of an object in a payload. The numbers are written to disk."""
 
     RAW = 0
     ZSTD = 1
     CHUNKED = 2
-    """The payload is a recipe (docs/format/recipe.md): the object is what its chunks are, one after the other."""
+    """The payload is a recipe (docs/format/recipe.md): the object consists of its chunks."""
 
 
 class Row(NamedTuple):
-    """One frame, as the footer lists it. `offset` is that of the frame's header; sizes are in bytes."""
+    """The row of a frame in the footer. `offset` is the offset of its header; sizes are in bytes."""
 
     oid: Oid
     kind: ObjectKind
@@ -85,7 +85,7 @@ class Row(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where the next frame begins."""
+        """The offset of the next frame."""
         return self.offset + FRAME_HEADER_SIZE + self.stored_size
 
 
@@ -94,7 +94,7 @@ _CODECS: Final = tuple(Codec)
 
 
 def frame_header(oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> tuple[bytes, int]:
-    """The header that goes before `payload`, and the checksum in it: XXH3-64 of the payload and the other fields."""
+    """The header for `payload`, and its checksum: XXH3-64 of the payload and the other fields."""
     fields = _FRAME_FIELDS.pack(_FRAME_MAGIC, kind, codec, raw_size, len(payload), oid)
     checksum = xxh3_64_intdigest(payload + fields)
     return fields + checksum.to_bytes(8, "little"), checksum
@@ -111,7 +111,7 @@ def frame_header_bytes(row: Row) -> bytes:
 
 
 def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
-    """The frame whose header is `content` and lies at `offset`."""
+    """The row of the frame with the header `content` at `offset`."""
     if len(content) != FRAME_HEADER_SIZE:
         raise CorruptError("a truncated frame")
     magic, kind, codec, raw_size, stored_size, oid, checksum = _FRAME.unpack(content)
@@ -121,7 +121,7 @@ def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
 
 
 def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
-    """The payload of `frame`, after its header was compared with `row` and its checksum with its bytes."""
+    """The payload of `frame`. Verifies its header by `row`, and its checksum."""
     view = memoryview(frame)
     header, payload = frame_header_bytes(row), view[FRAME_HEADER_SIZE:]
     if len(payload) != row.stored_size or view[:FRAME_HEADER_SIZE] != header:
@@ -136,7 +136,7 @@ def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
 
 
 def fits_in_memory(codec: Codec, raw_size: int, stored_size: int) -> bool:
-    """May such a frame, and what it encodes, be held in memory? No other is written, and none is believed."""
+    """Do a frame and its object fit in memory? Others are never written, and are refused."""
     if codec is Codec.CHUNKED:
         return stored_size <= RECIPE_MAX
     return raw_size <= IN_MEMORY_MAX and stored_size <= IN_MEMORY_MAX
@@ -149,22 +149,22 @@ def encode_footer(rows: Sequence[Row]) -> bytes:
 
 
 def encode_trailer(footer: bytes) -> bytes:
-    """What follows `footer` at the very end."""
+    """The trailer after `footer`, at the end of the file."""
     return _TRAILER.pack(len(footer), Oid.of(footer), TRAILER_MAGIC)
 
 
 def decode_trailer(content: bytes | memoryview) -> tuple[int, Oid]:
-    """The footer's length in bytes, and its BLAKE3: the name that the pack should have."""
+    """The length of the footer in bytes, and its BLAKE3, which is the name of the pack."""
     if len(content) != TRAILER_SIZE:
         raise CorruptError("a truncated pack")
     length, name, magic = _TRAILER.unpack(content)
     if magic != TRAILER_MAGIC:
-        raise CorruptError("not a pack, or a truncated one", why="it does not end as a pack does")
+        raise CorruptError("not a pack, or a truncated one", why="it does not end with the trailer of a pack")
     return length, Oid(name)
 
 
 def decode_footer(content: bytes | memoryview) -> list[Row]:
-    """The rows of a footer, sorted by oid. Frames must tile the pack: no gap, no overlap."""
+    """The rows of a footer, sorted by oid. Frames must fill the pack without gaps or overlaps."""
     cursor = Cursor(content, "pack footer")
     cursor.expect(FOOTER_MAGIC, VERSION)
     (count,) = cursor.unpack(_COUNT)
@@ -194,7 +194,7 @@ def decode_footer(content: bytes | memoryview) -> list[Row]:
 
 
 def check_header(content: bytes | memoryview) -> None:
-    """The first 16 bytes are those of a pack that this code reads."""
+    """Read the first 16 bytes of a pack. Raises CorruptError."""
     cursor = Cursor(content, "pack")
     cursor.expect(MAGIC, VERSION)
 

@@ -1,7 +1,7 @@
 """Pointers: the small YAML files that Git tracks in place of data (docs/format/pointer.md).
 
-dver writes one canonical form, which a regular expression reads at once. A pointer that a person has edited goes
-through a YAML library instead, and a rewrite keeps the person's comments and keys.
+dver writes a canonical form, which a regular expression reads quickly. A YAML library reads edited pointers, and a
+rewrite keeps the comments and keys of the user.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".dver"
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 10
-"""Bytes that a pointer file may have."""
+"""The largest size of a pointer file in bytes."""
 
 _CANONICAL: Final = re.compile(
     rb"(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
@@ -39,7 +39,7 @@ _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n|~", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What stands in Git for a file (`kind` BLOB) or a directory (TREE). `size` is in bytes."""
+    """The pointer to a file (`kind` BLOB) or a directory (TREE). `size` is in bytes."""
 
     kind: ObjectKind
     oid: Oid
@@ -47,29 +47,29 @@ class Pointer:
     files: int = 1
     executable: bool = False
     remote: str | None = None
-    """The only remote that this data goes to, where it is not the default one."""
+    """The remote of this data, if it is not the default one."""
     push: bool = True
     desc: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entry: Entry, like: Pointer | None = None) -> Pointer:
-        """A pointer to `entry` with the user's choices from `like`."""
+        """A pointer to `entry` with the options of `like`."""
         found = cls(entry.object_kind, entry.oid, entry.size, entry.files, executable=entry.kind is Kind.EXECUTABLE)
         if like is None:
             return found
         return replace(found, remote=like.remote, push=like.push, desc=like.desc, meta=like.meta)
 
     def entry(self, path: bytes) -> Entry:
-        """The entry by which a directory would list the data at `path`."""
+        """The entry that a directory would have for the data at `path`."""
         return entry_of(path, self.kind, self.oid, self.size, self.files, executable=self.executable)
 
     def ref(self, path: bytes = b"") -> ObjectRef:
-        """The object that the pointer names, found at `path`."""
+        """The object of the pointer, for the data at `path`."""
         return ObjectRef(self.oid, self.kind, path, self.size)
 
     def same_data(self, other: Pointer) -> bool:
-        """Do both stand for the same bytes?"""
+        """Do both point to the same content?"""
         return (self.oid, self.kind, self.executable) == (other.oid, other.kind, other.executable)
 
 
@@ -80,14 +80,14 @@ def encode(pointer: Pointer) -> bytes:
 
 
 def decode(content: bytes) -> Pointer:
-    """The pointer that `content` holds. Raises ConflictError for merge markers, CorruptError for the rest."""
+    """Decode a pointer. Raises ConflictError for merge markers, and CorruptError for other errors."""
     match = _CANONICAL.fullmatch(content)
     fields = _canonical_fields(match) if match else _load(content)
     return _build(fields)
 
 
 def rewrite(existing: bytes, pointer: Pointer) -> bytes:
-    """`existing` with the fields of `pointer` in place of its own: comments and unknown keys survive."""
+    """`existing` with the fields replaced by those of `pointer`. Keeps comments and unknown keys."""
     if _CANONICAL.fullmatch(existing):
         return encode(pointer)
     wanted = {key: value for key, value in _load(existing).items() if key not in _OWN_KEYS}
@@ -95,14 +95,14 @@ def rewrite(existing: bytes, pointer: Pointer) -> bytes:
 
 
 def fields_of(content: bytes) -> dict[str, object]:
-    """All keys of a pointer file and their values, those of the user among them. Raises what `decode` does."""
+    """All keys and values of a pointer file, including those of the user. Raises as `decode` does."""
     fields = _load(content)
     _build(fields)
     return fields
 
 
 def with_fields(existing: bytes, wanted: Mapping[str, object]) -> bytes:
-    """`existing` with exactly the keys and values `wanted`: the comments of those that stay survive."""
+    """`existing` with exactly the keys and values `wanted`. Keeps the comments of existing keys."""
     yaml = _yaml("rt")
     document = yaml.load(existing)
     for key in [key for key in document if key not in wanted]:
@@ -160,7 +160,7 @@ def _load(content: bytes) -> dict[str, object]:
         raise ConflictError(
             "a pointer with merge conflict markers",
             why="Git could not merge two versions of the data",
-            fix="see `dver resolve`, which lists what is in conflict and ends it",
+            fix="`dver resolve` lists and resolves conflicts",
         )
     from ruamel.yaml.error import YAMLError
 
@@ -175,8 +175,8 @@ def _load(content: bytes) -> dict[str, object]:
 
 
 def _refuse_the_fancy(content: bytes) -> None:
-    # An alias lets a few bytes stand for gigabytes (the "billion laughs"); tags and directives change what is meant
-    # by what is written. No pointer needs any of them.
+    # With aliases, a few bytes expand to gigabytes (the "billion laughs"). Tags and directives change the meaning of
+    # the text. Pointers need none of them.
     from ruamel.yaml.events import AliasEvent, DocumentStartEvent, NodeEvent
 
     for event in _yaml("safe").parse(content):
@@ -184,7 +184,7 @@ def _refuse_the_fancy(content: bytes) -> None:
             raise CorruptError("a pointer with a YAML alias", why="aliases are not read", fix="write the value out")
         directive = isinstance(event, DocumentStartEvent) and (event.version or event.tags)
         if directive or (isinstance(event, NodeEvent) and getattr(event, "tag", None) is not None):
-            raise CorruptError("a pointer with a YAML tag or directive", why="these are not read", fix="take it out")
+            raise CorruptError("a pointer with a YAML tag or directive", why="these are not read", fix="remove it")
 
 
 def _yaml(kind: str) -> YAML:

@@ -1,4 +1,4 @@
-"""Recipes: the list of the chunks that a large blob is made of (docs/format/recipe.md)."""
+"""Recipes: the list of the chunks of a large blob (docs/format/recipe.md)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dver.formats.cursor import SIZE_MAX, Cursor
 MAGIC: Final = b"DVRC"
 VERSION: Final = 1
 CHUNK_MAX: Final = 4 << 20
-"""Bytes of the largest chunk that is believed: it is held in memory."""
+"""Bytes of the largest valid chunk, which is held in memory."""
 
 _COUNT: Final = Struct("<I")
 
 
 class Chunk(NamedTuple):
-    """One piece of a blob. `size` is in bytes."""
+    """A chunk of a blob. `size` is in bytes."""
 
     oid: Oid
     size: int
@@ -35,12 +35,12 @@ class Recipe:
 
     @property
     def size(self) -> int:
-        """Bytes of the blob."""
+        """The size of the blob in bytes."""
         return sum([chunk.size for chunk in self.chunks])
 
     @property
     def oids(self) -> list[Oid]:
-        """The chunks' oids, in order; one that is there twice is listed twice."""
+        """The oids of the chunks in order, with duplicates."""
         return [chunk.oid for chunk in self.chunks]
 
 

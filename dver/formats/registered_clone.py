@@ -1,6 +1,6 @@
-"""Entries of the register of clones in a store that several use (docs/format/store.md): canonical JSON of one line.
+"""Entries of the register of clones in a shared store (docs/format/store.md): canonical JSON of one line.
 
-Like a condemned list, one is parsed by its one shape: there is nothing to nest or to repeat.
+A regular expression reads it, since nothing in it is nested or repeated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
 SIZE_MAX: Final = 64 << 10
-"""Bytes of the largest entry that is believed."""
+"""The largest size of an entry in bytes."""
 SEEN_MAX: Final = 253_402_300_799
 """The last second of the year 9999."""
 MARK: Final = re.compile(r"[0-9a-f]{32}")
@@ -32,19 +32,19 @@ _SHAPE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CloneEntry:
-    """One user's use of a store from one clone. `seen` is in Unix seconds, and up to a day old."""
+    """The use of a store by one user of one clone. `seen` is in Unix seconds, up to a day early."""
 
     git_dir: str
-    """The clone's common Git directory, absolute, as `os.fsdecode` has it."""
+    """The absolute path of the common Git directory of the clone, decoded by `os.fsdecode`."""
     host: str
     user: str
     mark: str
-    """What the clone's own folder holds as well, so that it is recognised from other machines."""
+    """The mark in the directory of the clone, which identifies it from other machines."""
     seen: int
 
 
 def encode(entry: CloneEntry) -> bytes:
-    """The bytes of an entry. ValueError for what `decode` would not take."""
+    """The bytes of an entry. Raises ValueError for an invalid one."""
     if not MARK.fullmatch(entry.mark) or not 0 <= entry.seen <= SEEN_MAX or not _is_path(entry.git_dir):
         raise ValueError(f"no entry of a clone can be {entry}")
     import json  # seldom needed, and every command comes by here

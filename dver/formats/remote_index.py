@@ -1,7 +1,7 @@
-"""Index objects: which packs a remote holds, and where in them each object lies (docs/format/index.md).
+"""Index objects: the packs of a remote, and the positions of the objects in them (docs/format/index.md).
 
-An index lists packs, the objects in them, and the roots that are complete on the remote now that those packs are
-there. It is written last, so what it lists can be relied on.
+An index lists packs, the objects in them, and the roots that are complete on the remote with those packs. A push writes
+it last, so everything in it exists.
 
     head      magic, version, counts
     roots     32 bytes each, sorted
@@ -9,8 +9,8 @@ there. It is written last, so what it lists can be relied on.
     buckets   for each the number of rows up to its end, and the XXH3 of its rows
     rows      62 bytes each, sorted by oid
 
-A row's bucket is what the first bits of its oid say. The index's name is the BLAKE3 of all before the rows. So a client
-that wants ten objects of ten million reads that part and ten buckets by range, and can vouch for all of it.
+The first bits of an oid choose the bucket of its row. The name of an index is the BLAKE3 of all bytes before the rows.
+So a client that needs ten objects of ten million reads that part and ten buckets by range, and can verify them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dver.formats.pack import FRAME_HEADER_SIZE, HEADER, Codec, ObjectKind
 MAGIC: Final = b"DVIX"
 VERSION: Final = 2
 BUCKET_ROWS: Final = 512
-"""Rows that a bucket has at most, on average."""
+"""The largest average number of rows in a bucket."""
 
 _COUNTS_1: Final = Struct("<III")
 _FANOUT_1: Final = 256
@@ -45,7 +45,7 @@ _KINDS: Final = tuple(ObjectKind)
 _CODECS: Final = tuple(Codec)
 
 FIXED_SIZE: Final = len(MAGIC) + 1 + _COUNTS.size
-"""Bytes at the front that tell how long the head is."""
+"""The bytes at the front that state the length of the head."""
 ROW_SIZE: Final = _ROW.size
 
 
@@ -57,7 +57,7 @@ class PackRef(NamedTuple):
 
 
 class IndexRow(NamedTuple):
-    """Where an object lies on the remote: `pack` counts in the index's packs, the rest is as in a pack's footer."""
+    """The location of an object on the remote. `pack` is a position in the packs of the index."""
 
     oid: Oid
     pack: int
@@ -69,12 +69,12 @@ class IndexRow(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where the frame ends in its pack."""
+        """The offset of the end of its frame in the pack."""
         return self.offset + FRAME_HEADER_SIZE + self.stored_size
 
 
 class Bucket(NamedTuple):
-    """Some rows. `start` and `size` are those of their bytes in the index."""
+    """A range of rows. `start` and `size` are in bytes of the index."""
 
     start: int
     size: int
@@ -92,7 +92,7 @@ class RemoteIndex:
 
 @dataclass(frozen=True, slots=True)
 class IndexHead:
-    """All of an index but its rows."""
+    """An index without its rows."""
 
     roots: tuple[Oid, ...]
     packs: tuple[PackRef, ...]
@@ -104,7 +104,7 @@ class IndexHead:
     encoded: bytes
 
     def bucket_of(self, oid: Oid) -> int:
-        """The number of the bucket that `oid` is in, if it is in the index."""
+        """The number of the bucket for `oid`."""
         return _bucket_number(oid, len(self.buckets).bit_length() - 1)
 
     @property
@@ -114,7 +114,7 @@ class IndexHead:
 
 
 def encode(roots: Sequence[Oid], packs: Sequence[PackRef], objects: Sequence[IndexRow]) -> bytes:
-    """The bytes of an index. `packs` must be sorted by name, since `objects` count in them."""
+    """The bytes of an index. `packs` must be sorted by name, since `objects` refer to positions in them."""
     rows = encode_rows(sorted(objects))
     return encode_head(roots, packs, rows) + rows
 
@@ -125,12 +125,12 @@ def encode_rows(rows: Iterable[IndexRow]) -> bytes:
 
 
 def plain_rows(encoded: bytes | memoryview) -> Iterator[tuple[bytes | int, ...]]:
-    """The fields of rows that `encode_rows` has encoded, or `decode_bucket` has checked, as a table keeps them."""
+    """The fields of valid encoded rows, for a table of the index database."""
     return _ROW.iter_unpack(encoded)
 
 
 def encode_head(roots: Sequence[Oid], packs: Sequence[PackRef], rows: bytes | memoryview) -> bytes:
-    """All that goes before `rows`, which are encoded and sorted; they may be a file that is mapped into memory."""
+    """The head for encoded and sorted `rows`, which may be a file mapped into memory."""
     view = memoryview(rows)
     count = len(view) // ROW_SIZE
     bits = _bits(count)
@@ -148,7 +148,7 @@ def encode_head(roots: Sequence[Oid], packs: Sequence[PackRef], rows: bytes | me
 
 
 def _buckets(rows: memoryview, count: int, bits: int) -> Iterator[tuple[int, int]]:
-    """For each bucket how many rows there are up to its end, and the checksum of its rows."""
+    """The number of rows up to the end of each bucket, and the checksum of its rows."""
 
     def bucket(at: int) -> int:
         return _bucket_number(rows[at * ROW_SIZE : at * ROW_SIZE + 4], bits)
@@ -160,20 +160,20 @@ def _buckets(rows: memoryview, count: int, bits: int) -> Iterator[tuple[int, int
 
 
 def name_of(content: bytes | memoryview) -> Oid:
-    """What the index with these bytes is called. Raises CorruptError if that cannot be told."""
+    """The name of an index with these bytes. Raises CorruptError."""
     view = memoryview(content)
     return Oid.of(view if is_version_1(view) else view[: head_size(view)])
 
 
 def is_version_1(content: bytes | memoryview) -> bool:
-    """Does the index that begins with `content` have the first version's form, which is read only whole?"""
+    """Does `content` start an index of version 1, which is only read as a whole?"""
     return bytes(content[: len(MAGIC) + 1]) == MAGIC + b"\x01"
 
 
 def head_size(content: bytes | memoryview) -> int:
-    """How many bytes the head of the index has that begins with `content`, at least FIXED_SIZE bytes of it.
+    """The size of the head of an index that starts with `content`, at least FIXED_SIZE bytes of it.
 
-    Raises CorruptError for what is no index of this version.
+    Raises CorruptError unless it is an index of this version.
     """
     cursor = Cursor(content, "index")
     cursor.expect(MAGIC, VERSION)
@@ -184,7 +184,7 @@ def head_size(content: bytes | memoryview) -> int:
 
 
 def decode_head(content: bytes | memoryview) -> IndexHead:
-    """The head that `content`, all of it, encodes. Raises CorruptError."""
+    """Decode a head. Raises CorruptError."""
     size = head_size(content)
     cursor = Cursor(content, "index")
     cursor.expect(MAGIC, VERSION)
@@ -206,7 +206,7 @@ def decode_head(content: bytes | memoryview) -> IndexHead:
 
 
 def decode_bucket(head: IndexHead, number: int, content: bytes | memoryview) -> list[IndexRow]:
-    """The rows in the bucket `number`, whose bytes are `content`. Raises CorruptError if `head` says otherwise."""
+    """Decode the rows of the bucket `number`. Raises CorruptError unless they match `head`."""
     bucket = head.buckets[number]
     if len(content) != bucket.size or xxh3_64_intdigest(content) != bucket.checksum:
         raise CorruptError("a damaged index", why=f"bucket {number} does not match its checksum")
@@ -232,7 +232,7 @@ def decode(content: bytes | memoryview) -> RemoteIndex:
 
 
 def decode_named(name: Oid, content: bytes | memoryview) -> RemoteIndex:
-    """The same of an index that is called `name`. Raises CorruptError if it should not be called so, too."""
+    """Decode the index `name`. Raises CorruptError unless the name matches."""
     if name_of(content) != name:
         raise CorruptError("a damaged index", why="its bytes do not match its name")
     return decode(content)
@@ -244,7 +244,7 @@ def _all_rows(head: IndexHead, content: memoryview) -> Iterator[IndexRow]:
 
 
 def _bits(rows: int) -> int:
-    """How many bits of the oid choose the bucket, in an index of so many rows."""
+    """The number of bits of an oid that choose the bucket, in an index with this number of rows."""
     bits = 0
     while rows > BUCKET_ROWS << bits:
         bits += 1
@@ -256,7 +256,7 @@ def _bucket_number(oid: bytes | memoryview, bits: int) -> int:
 
 
 def _decode_version_1(content: memoryview) -> RemoteIndex:
-    """What the first version wrote: a fan-out table instead of buckets, and nothing that vouches for a part alone."""
+    """Decode version 1: it has a fan-out table instead of buckets, and only the whole can be verified."""
     cursor = Cursor(content, "index")
     cursor.expect(MAGIC, 1)
     root_count, pack_count, row_count = cursor.unpack(_COUNTS_1)

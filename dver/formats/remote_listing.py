@@ -1,6 +1,6 @@
-"""The listing: what a remote has below `indexes/`, for web servers that cannot list (docs/format/listing.md).
+"""The listing: the files in `indexes/` of a remote, for web servers that cannot list (docs/format/listing.md).
 
-A line of text a file, so that a person can read it. It is parsed by its one shape: what is not written so is refused.
+One line of text for each file. Any other form is refused.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
 SIZE_MAX: Final = 64 << 20
-"""Bytes of the largest listing that is believed: some 800,000 names."""
+"""The largest size of a listing in bytes: about 800,000 names."""
 
 _HEAD: Final = re.compile(rb"dver listing ([1-9][0-9]{0,8})\n")
 _LINE: Final = re.compile(rb"(0|[1-9][0-9]{0,17}) ([0-9A-Za-z_-][0-9A-Za-z._-]{0,199})\n")
 
 
 def listable(name: str) -> bool:
-    """Can a listing hold `name`? All that dver writes below `indexes/` can."""
+    """Can a listing have `name`? It can have all names that dver writes in `indexes/`."""
     return _LINE.fullmatch(f"0 {name}\n".encode("ascii", "replace")) is not None
 
 
 def encode(sizes: Mapping[str, int]) -> bytes:
-    """The bytes of a listing of these names, each with the size of its file in bytes. ValueError for a strange one."""
+    """The bytes of a listing of names with sizes in bytes. Raises ValueError for an invalid name."""
     names = sorted(sizes)
     if strange := [name for name in names if not listable(name)]:
         raise ValueError(f"not a name for a listing: {strange[0]!r}")
@@ -48,9 +48,9 @@ def decode(content: bytes) -> dict[str, int]:
     while at < len(content):
         line = _LINE.match(content, at)
         if line is None:
-            raise CorruptError("a damaged listing", why=f"nothing can be made of it from byte {at} on")
+            raise CorruptError("a damaged listing", why=f"invalid line at byte {at}")
         found[line[2].decode("ascii")] = int(line[1])
         at = line.end()
     if content.count(b"\n") != len(found) + 1 or any(a >= b for a, b in pairwise(found)):
-        raise CorruptError("a damaged listing", why="its names are not sorted, or one comes twice")
+        raise CorruptError("a damaged listing", why="its names are not sorted and unique")
     return found

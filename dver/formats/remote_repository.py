@@ -1,7 +1,6 @@
 """Repository entries: which Git repositories use a remote (docs/format/repository.md).
 
-Canonical JSON of one line, like a condemned list: it is parsed by its one shape, and its name on the remote is the
-BLAKE3 of its bytes.
+Canonical JSON of one line, read by a regular expression. Its name on the remote is the BLAKE3 of its bytes.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
 SIZE_MAX: Final = 64 << 10
-"""Bytes of the largest entry that is believed."""
+"""The largest size of an entry in bytes."""
 ROOTS_MAX: Final = 100
-"""First commits that one entry may name."""
+"""The most root commits in an entry."""
 
 _ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TEXT: Final = rb'("(?:[^"\\]|\\.)*")'
@@ -30,15 +29,15 @@ class RepositoryEntry:
     """A Git repository that pushes to the remote."""
 
     name: str
-    """What people call it."""
+    """Its name in messages."""
     url: str = ""
-    """Where its commits are pushed to, without credentials; empty if that is no network address, or not known."""
+    """The address its commits are pushed to, without credentials; empty if that is local or unknown."""
     roots: tuple[str, ...] = ()
-    """The ids of its commits without parents, sorted; none if they are not known."""
+    """The ids of its commits without parents, sorted; empty if they are unknown."""
 
 
 def encode(entry: RepositoryEntry) -> bytes:
-    """The bytes of an entry. ValueError for what `decode` would not take."""
+    """The bytes of an entry. Raises ValueError for an invalid one."""
     roots = entry.roots
     if not all(map(_ID.fullmatch, roots)) or list(roots) != sorted(set(roots)) or len(roots) > ROOTS_MAX:
         raise ValueError(f"no entry of a repository can be {entry}")

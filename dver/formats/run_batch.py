@@ -1,4 +1,4 @@
-"""Batches of run-cache entries, as remotes keep them (docs/format/run.md).
+"""Batches of run cache entries on remotes (docs/format/run.md).
 
 A batch is compressed JSON; its name is the BLAKE3 of its bytes.
 """
@@ -17,16 +17,16 @@ from dver.formats import run_record
 
 MAGIC: Final = b"dver runs 1\n"
 MAX_SIZE: Final = 64 << 20
-"""Bytes that a batch may have when it is unpacked."""
+"""The largest unpacked size of a batch in bytes."""
 _FULL: Final = 8 << 20
-"""Bytes after which a new batch is begun."""
+"""The size in bytes at which a batch is closed."""
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _HEAD: Final = re.compile(rb"dver runs ([1-9][0-9]{0,8})\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is kept of one run: its key, the lock file with the one stage, and the record."""
+    """A cached run: its key, a lock file with the one stage, and the record."""
 
     key: str
     entry: bytes
@@ -34,12 +34,12 @@ class Run:
 
     @property
     def ended(self) -> float:
-        """When it ended, in Unix seconds: of two runs of one key, the later counts. Raises CorruptError."""
+        """Its end in Unix seconds. Of two runs with one key, the later counts. Raises CorruptError."""
         return run_record.decode(self.record).ended
 
 
 def batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
-    """`runs`, in groups of which each makes a batch."""
+    """Groups of `runs` that each make a batch."""
     group: list[Run] = []
     size = 0
     for run in runs:
@@ -53,28 +53,28 @@ def batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
 
 
 def encode(runs: Iterable[Run]) -> bytes:
-    """The bytes of a batch of `runs`, the same in whatever order they come."""
+    """The bytes of a batch of `runs`, which do not depend on their order."""
     said = [[run.key, _text(run.entry), _text(run.record)] for run in sorted(runs, key=lambda run: run.key)]
     return MAGIC + zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 6)
 
 
 def decode(content: bytes) -> list[Run]:
-    """The runs in a batch; what they say is not looked at. Raises CorruptError."""
+    """The runs in a batch. Does not decode their files. Raises CorruptError."""
     head = _HEAD.match(content)
     if head is None:
-        raise CorruptError("no batch of runs", why="it does not begin as one does")
+        raise CorruptError("not a batch of runs", why="it does not begin with its version")
     if int(head[1]) > 1:
         raise NewerVersionError.of_format("a batch of runs", int(head[1]), 1)
     try:
         unpacker = zlib.decompressobj()
         raw = unpacker.decompress(content[head.end() :], MAX_SIZE)
         if not unpacker.eof or unpacker.unused_data:
-            raise CorruptError("a batch of runs that does not end where it should")
+            raise CorruptError("a batch of runs with extra bytes")
         found = json.loads(raw)
     except (zlib.error, ValueError, RecursionError) as error:
         raise CorruptError("a damaged batch of runs", why=str(error)) from None
     if not isinstance(found, list):
-        raise CorruptError("a batch of runs that is no list")
+        raise CorruptError("a batch of runs that is not a list")
     return [_run(one) for one in found]
 
 
@@ -82,7 +82,7 @@ def _run(said: Any) -> Run:
     match said:
         case [str(key), str(entry), str(record)] if _KEY.fullmatch(key):
             return Run(key, _bytes(entry), _bytes(record))
-    raise CorruptError("a batch of runs with something else in it")
+    raise CorruptError("a batch of runs with an invalid entry")
 
 
 def _text(content: bytes) -> str:
@@ -93,4 +93,4 @@ def _bytes(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise CorruptError("a batch of runs with text that is none", why=str(error)) from None
+        raise CorruptError("a batch of runs with invalid text", why=str(error)) from None

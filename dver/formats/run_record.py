@@ -1,4 +1,4 @@
-"""What is known of one run of a stage: who ran what, where, on what (docs/format/run.md).
+"""The record of one run of a stage: its user, time, commit, machine and packages (docs/format/run.md).
 
 JSON with sorted keys, so that people and other programs read it; a file of its own beside the run-cache entry.
 """
@@ -16,38 +16,38 @@ from dver.core.errors import CorruptError, NewerVersionError
 VERSION: Final = 1
 SUFFIX: Final = ".json"
 MAX_SIZE: Final = 4 << 20
-"""Bytes that a record may have: an environment of ten thousand packages takes half a megabyte."""
+"""The largest size of a record in bytes. Ten thousand packages take half a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run of a stage. What is not known is None, or empty."""
+    """One run of a stage. Unknown values are None or empty."""
 
     stage: str
     """Its address, such as `train` or `models/dver.yaml:train`."""
     started: float
-    """Seconds since the epoch, as is `ended`."""
+    """Unix seconds, like `ended`."""
     ended: float
     commit: str | None = None
-    """Git's HEAD when it began."""
+    """HEAD at the start."""
     dirty: bool = False
-    """Were files that Git tracks changed then?"""
+    """Were there uncommitted changes at the start?"""
     user: str | None = None
-    """As Git knows who runs it: name and address."""
+    """Name and e-mail address in Git's settings."""
     host: str | None = None
     platform: str | None = None
     """Operating system, release and machine."""
     cpus: int | None = None
     gpus: tuple[str, ...] = ()
-    """Name and driver of each."""
+    """The name and the driver of each GPU."""
     python: str | None = None
-    """Version of the `python` that commands find."""
+    """The version of `python` in the PATH."""
     packages: Mapping[str, str] = field(default_factory=dict)
-    """Version by name of what is installed for that."""
+    """The versions of the packages of that Python, by name."""
     seeds: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters whose name says that they are seeds, by file and key."""
+    """Parameters with names of seeds, by file and key."""
     peak_memory: int | None = None
-    """Bytes that the largest process held at once."""
+    """The peak memory of the largest process in bytes."""
     dver: str | None = None
 
 
@@ -66,19 +66,19 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 
 def encode(record: RunRecord) -> bytes:
-    """The bytes of `record`; what is not known is left out."""
+    """The bytes of `record`, without unknown values."""
     said = {name: value for name, value in asdict(record).items() if value or name in _REQUIRED}
     return (json.dumps({**said, "version": VERSION}, indent=1, sort_keys=True) + "\n").encode()
 
 
 def decode(content: bytes) -> RunRecord:
-    """The record that `content` holds; keys that this version does not know are passed over. Raises CorruptError."""
+    """Decode a record. Ignores unknown keys. Raises CorruptError."""
     if len(content) > MAX_SIZE:
         raise CorruptError("a run record that is too large", why=f"{len(content)} bytes, at most {MAX_SIZE} are read")
     try:
         said = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CorruptError("a run record that is no JSON", why=str(error)) from None
+        raise CorruptError("a run record that is not JSON", why=str(error)) from None
     if not isinstance(said, dict) or not isinstance(said.get("version"), int):
         raise CorruptError("a run record without a version")
     if said["version"] > VERSION:
@@ -89,5 +89,5 @@ def decode(content: bytes) -> RunRecord:
     if wrong or not values.keys() >= _REQUIRED:
         raise CorruptError("a run record with impossible values", why=", ".join(wrong) or "it names no stage or times")
     if not all(0 <= values[name] < math.inf for name in ("started", "ended")):
-        raise CorruptError("a run record with impossible values", why="it began or ended at no time")
+        raise CorruptError("a run record with impossible values", why="its start or end is not a time")
     return RunRecord(**{**values, "gpus": tuple(map(str, values.get("gpus", ())))})

@@ -1,8 +1,8 @@
 """Trees: the sorted entries of one directory (docs/format/tree.md).
 
-A tree is written in columns, so that a directory of thousands of entries decodes in a few bulk operations and
-compresses well. A directory with more than `LEAF_MAX` entries is a list of shards, cut where the names say so: one
-new file in a flat directory of a million changes one shard and the list.
+A tree is written in columns, so a directory of thousands of entries is decoded by a few bulk operations, and compresses
+well. A directory with more than `LEAF_MAX` entries is a list of shards. The names decide the cuts, so one new file in a
+flat directory of a million changes one shard and the list.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from dver.formats.pack import ObjectKind
 MAGIC: Final = b"DVTR"
 VERSION: Final = 1
 LEAF_MAX: Final = 10_000
-"""Entries that a directory may have before it is written as shards."""
+"""The most entries of a directory without shards."""
 SHARD_MASK: Final = 0xFFF
 """A shard ends after a name whose XXH3 has these bits clear: 4,096 entries on average."""
 SHARD_MAX: Final = 16_384
-"""A shard ends here at the latest, whatever its names."""
+"""The most entries of a shard."""
 NAME_MAX: Final = 255
 
 _LEAF: Final = 0
@@ -42,7 +42,7 @@ _HEAD: Final = Struct("<BI")
 
 
 class Kind(IntEnum):
-    """What an entry is."""
+    """The kind of an entry."""
 
     FILE = 0
     EXECUTABLE = 1
@@ -51,7 +51,7 @@ class Kind(IntEnum):
 
 
 class Entry(NamedTuple):
-    """One name in a directory. `size` is in bytes (a link's is that of its target text), `files` counts leaves."""
+    """One name in a directory. `size` is in bytes (for a link, of its target). `files` counts files and links."""
 
     name: bytes
     kind: Kind
@@ -65,12 +65,12 @@ class Entry(NamedTuple):
         return ObjectKind.TREE if self.kind is Kind.DIRECTORY else ObjectKind.BLOB
 
     def ref(self, path: bytes = b"") -> ObjectRef:
-        """The object that the entry names, found at `path`."""
+        """The object of the entry, at `path`."""
         return ObjectRef(self.oid, self.object_kind, path, self.size)
 
 
 def entry_of(path: bytes, kind: ObjectKind, oid: Oid, size: int, files: int, *, executable: bool) -> Entry:
-    """The entry by which a directory would list the object at `path`."""
+    """The entry that a directory would have for the object at `path`."""
     name = os.path.basename(path)
     if kind is ObjectKind.TREE:
         return Entry(name, Kind.DIRECTORY, oid, size, files)
@@ -78,7 +78,7 @@ def entry_of(path: bytes, kind: ObjectKind, oid: Oid, size: int, files: int, *, 
 
 
 class Shard(NamedTuple):
-    """A run of consecutive entries of a large directory, kept as a leaf tree of its own."""
+    """A run of consecutive entries of a large directory, stored as a leaf of its own."""
 
     first: bytes
     oid: Oid
@@ -122,7 +122,7 @@ def encode_leaf(entries: Sequence[Entry]) -> bytes:
 
 
 def encode_sharded(shards: Sequence[Shard]) -> bytes:
-    """The bytes of a large directory's list of `shards`."""
+    """The bytes of the list of `shards` of a large directory."""
     count = len(shards)
     return b"".join(
         (
@@ -160,7 +160,7 @@ def oids_of_leaf(content: bytes) -> list[Oid]:
 
 
 def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Oid:
-    """Encode a directory, hand each tree object to `emit` (shards before their list), and return the root's oid."""
+    """Encode a directory, and pass its tree objects to `emit`, shards before their list. Returns the root's oid."""
     if len(entries) <= LEAF_MAX:
         return _emit(encode_leaf(entries), emit)
     shards = []
@@ -173,10 +173,9 @@ def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]
 def read_directory(
     read: Callable[[Oid], bytes], oid: Oid, shards: MutableMapping[Oid, Leaf] | None = None
 ) -> list[Entry]:
-    """All entries of the directory `oid`, whose tree objects `read` returns. Raises CorruptError.
+    """All entries of the directory `oid`. `read` returns tree objects. Raises CorruptError.
 
-    Who reads several versions of one directory hands over `shards`, an empty mapping at first: so what they have in
-    common is read once.
+    `shards` caches shards, for callers that read several versions of a directory.
     """
     found = decode(read(oid))
     if isinstance(found, Leaf):
@@ -188,7 +187,7 @@ def read_directory(
         known = shards.get(shard.oid) if shards is not None else None
         part = known or decode(read(shard.oid))
         if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
-            raise CorruptError(f"tree {oid.short} lists a shard that is another one")
+            raise CorruptError(f"tree {oid.short} lists a shard with other contents")
         if shards is not None:
             shards[shard.oid] = part
         entries += part.entries
@@ -200,7 +199,7 @@ def read_directory(
 
 
 def read_entries(read: Callable[[Oid], bytes], oid: Oid, names: Collection[bytes]) -> dict[bytes, Entry]:
-    """The entries called `names` of the directory `oid`. Of a large one, only the shards that may list them are read.
+    """The entries `names` of the directory `oid`. Of a large directory, reads only the shards that may list them.
 
     Raises CorruptError.
     """
@@ -213,13 +212,13 @@ def read_entries(read: Callable[[Oid], bytes], oid: Oid, names: Collection[bytes
         shard = found.shards[at]
         part = decode(read(shard.oid))
         if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
-            raise CorruptError(f"tree {oid.short} lists a shard that is another one")
+            raise CorruptError(f"tree {oid.short} lists a shard with other contents")
         entries.update({entry.name: entry for entry in part.entries if entry.name in names})
     return entries
 
 
 def cut(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """The runs of `entries` that become shards. The cuts depend on the names alone, and mostly on each name alone."""
+    """The runs of `entries` that become shards. The cuts depend on names only, mostly on each name alone."""
     start = 0
     for index, entry in enumerate(entries):
         length = index + 1 - start
@@ -231,7 +230,7 @@ def cut(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 
 
 def totals(entries: Sequence[Entry]) -> tuple[int, int]:
-    """The bytes and the leaves below a directory with `entries`."""
+    """The bytes, and the number of files and links, below a directory with `entries`."""
     return sum([entry.size for entry in entries]), sum([entry.files for entry in entries])
 
 
@@ -240,7 +239,7 @@ _UNSEEN: Final = re.compile(rb"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|
 
 
 def forbidden_name(name: bytes) -> str | None:
-    """Why `name` must never be written into a workspace, or None where it may."""
+    """The reason why `name` is not allowed in a workspace, or None."""
     if name in (b"", b".", b".."):
         return "it names no file"
     if b"/" in name or b"\0" in name:
@@ -253,13 +252,13 @@ def forbidden_name(name: bytes) -> str | None:
 
 
 def is_suspicious(name: bytes) -> bool:
-    """May some file system take `name`, or a name in it, for `.git`? A quick look that never misses one."""
+    """May a file system take `name` for `.git`? A quick check without false negatives."""
     return b"git" in name.lower() or b"\xe2" in name or b"\xef" in name
 
 
 def _plain(name: bytes) -> bytes:
-    """The name that a file system which ignores most takes for the same: NTFS ignores the end, a stream and case, HFS+
-    characters that cannot be seen."""
+    """`name` without everything that file systems ignore: NTFS ignores case, the end and a stream, HFS+ some invisible
+    characters."""
     return _UNSEEN.sub(b"", name).partition(b":")[0].rstrip(b" .").lower()
 
 

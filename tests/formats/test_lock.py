@@ -177,7 +177,7 @@ def test_what_is_wrong_is_told_with_its_line(old: str, new: str, told: str) -> N
 
 
 def test_what_is_no_text_or_too_large_or_conflicted_is_refused() -> None:
-    with pytest.raises(CorruptError, match="no text"):
+    with pytest.raises(CorruptError, match="not text"):
         decode(b"\xff")
     with pytest.raises(CorruptError, match="too large"):
         decode(b" " * (MAX_SIZE + 1))
