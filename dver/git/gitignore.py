@@ -13,6 +13,7 @@ from typing import Final
 
 from dver.core.errors import ConflictError
 from dver.core.files import read_regular, write_atomic
+from dver.git.merge_lines import hunks, merge_lines
 
 FILE: Final = b".gitignore"
 
@@ -108,3 +109,17 @@ def _bare(raw: bytes) -> bytes:
 def lines(content: bytes) -> set[bytes]:
     """The lines without their endings."""
     return {_bare(raw) for raw in _split(content)}
+
+
+def merge_ignore_files(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Three files merged line by line, and as sets where only dver's lines are in conflict; otherwise None."""
+    merged = merge_lines(base, ours, theirs)
+    if merged is not None:
+        return merged
+    # Without a line feed at its end, a last line would differ from the same line with another after it.
+    pieces = hunks(*(text if not text or text.endswith(b"\n") else text + b"\n" for text in (base, ours, theirs)))
+    if pieces is None:
+        return None
+    merged_pieces = [one.ours if one.ours == one.theirs else merge_sets(*one) for one in pieces]
+    done = [one for one in merged_pieces if one is not None]
+    return b"".join(done) if len(done) == len(merged_pieces) else None

@@ -11,7 +11,7 @@ from dver.core.files import clear_leftovers, write_atomic
 from dver.core.phrasing import join_limited, quoted
 from dver.formats import lock, lock_merge
 from dver.git import gitignore
-from dver.git.merge_gitignore import merge_ignore_files
+from dver.git.gitignore import merge_ignore_files
 from dver.git.merge_lines import merge_in_markers
 from dver.gitflow.merge.pointers import conflict_line, merge_versions, read_versions
 from dver.repo import Repository

@@ -131,7 +131,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
     """Add the data at `paths` and stage its pointers for this commit."""
     # With what writes to the store: a commit that adds nothing need not wait for that.
-    from dver.workspace.add.add import AddRequest, store_and_record
+    from dver.workspace.add import AddRequest, store_and_record
     from dver.workspace.scan.hash_or_store import storing_pool
 
     with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:

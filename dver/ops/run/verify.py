@@ -15,7 +15,7 @@ from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.git import revisions
-from dver.git.scratch_worktree import scratch_worktree
+from dver.git.worktrees import scratch_worktree
 from dver.pipelines.compare.tolerance import MetricDifference, exceeding, read_metrics
 from dver.pipelines.definition.stage import Output, OutputRole, Stage
 from dver.pipelines.engine.graph import Address, worktree_path

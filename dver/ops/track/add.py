@@ -29,8 +29,14 @@ from dver.tracking.trackable import (
     refuse_outputs,
     replaced_by_link,
 )
-from dver.workspace.add.add import AddedPointer, AddRequest, scan_requests, store_and_record
-from dver.workspace.add.out_of_date_requests import out_of_date_error, out_of_date_states
+from dver.workspace.add import (
+    AddedPointer,
+    AddRequest,
+    out_of_date_error,
+    out_of_date_states,
+    scan_requests,
+    store_and_record,
+)
 from dver.workspace.scan.hash_or_store import storing_pool
 from dver.workspace.state.data_state import DataState
 

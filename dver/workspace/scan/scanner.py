@@ -16,12 +16,12 @@ from dver.core.files import is_temporary
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
 from dver.formats.tree import Entry, Kind, forbidden_name, is_suspicious, totals, write_directory
-from dver.workspace.scan.file_states import FileStates
 from dver.workspace.scan.ignore import IgnoreRules
 from dver.workspace.scan.stable_read import FileToRead, HashedFile, changing
 from dver.workspace.scan.stat_cache import (
     UNTRUSTED,
     DirectoryRecord,
+    FileStates,
     StatCache,
     directory_key,
     fingerprint,

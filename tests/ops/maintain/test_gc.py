@@ -282,7 +282,7 @@ def test_a_second_gc_at_the_same_time_is_refused(project: Project) -> None:
 def test_an_add_beside_a_gc_that_deletes_at_once_begins_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dver.workspace.add import add
+    from dver.workspace import add
 
     fill(project, "one", large=True)
     calls = []
@@ -301,7 +301,7 @@ def test_an_add_beside_a_gc_that_deletes_at_once_begins_again(
 
 
 def test_an_add_beside_a_gc_takes_back_what_that_took(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dver.workspace.add import add
+    from dver.workspace import add
 
     fill(project, "one")
     record = add._record

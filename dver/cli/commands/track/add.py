@@ -12,7 +12,7 @@ from dver.cli.render.changes import path_text
 from dver.core.phrasing import quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
-from dver.workspace.add.add import AddedPointer
+from dver.workspace.add import AddedPointer
 
 
 @options.command(

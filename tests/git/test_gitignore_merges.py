@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dver.git.gitignore import pattern
-from dver.git.merge_gitignore import merge_ignore_files
+from dver.git.gitignore import merge_ignore_files, pattern
 from dver.git.merge_lines import merge_in_markers
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from dver.core.errors import ConflictError
 from dver.core.oid import Oid
+from dver.core.phrasing import quoted
 from dver.core.progress import Progress, Steps
 from dver.core.worker_pool import WorkerPool
 from dver.formats.pointer import Pointer
@@ -17,16 +19,19 @@ from dver.store.trash.guard import GcGuard
 from dver.store.trees.compare import TreeReader, same
 from dver.store.trees.edit import replace_entry
 from dver.store.writer import StoreWriter
+from dver.tracking.availability import availability_of
 from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.partial_directories import complete_partial, is_partial
 from dver.tracking.pointer_files import ATTEMPTS, DeletedByGcError, write_pointers
 from dver.tracking.targets import Target, TrackedData
 from dver.tracking.trackable import replaced_by_link
+from dver.workspace.changes.data_changes import RecordedData, pointer_moved, state_of
 from dver.workspace.files.share_with_store import share_with_store
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.ignore import IgnoreRules
 from dver.workspace.scan.measure import size_on_disk
 from dver.workspace.scan.scanner import Intake
+from dver.workspace.state.data_state import DataState
 from dver.workspace.state.placed import after_rewrite
 
 
@@ -199,3 +204,45 @@ def _placed(one: AddedPointer, before: Iterable[Entry]) -> tuple[Entry, ...]:
     """The entries to record as placed; for a partial add, those of `before`."""
     entry = one.pointer.entry(one.path)
     return after_rewrite(before, one.before.entry(one.path), entry) if one.before is not None else (entry,)
+
+
+def out_of_date_states(
+    repo: Repository, requests: Sequence[AddRequest], *, update: bool, progress: Progress
+) -> dict[bytes, DataState]:
+    """The states of data whose pointer moved, by path: adding it would revert the pointer."""
+    placed = repo.state.placed
+    found = {}
+    for request in requests:
+        # A user who names data that dver never placed means it.
+        if request.target is None or not (update or placed.get(request.target.tracked.path)):
+            continue
+        place = RecordedData.of(request.target)
+        if pointer_moved(place, placed):
+            snapshot = repo.workspace.scan(request.path, HashOnly(), progress=progress)
+            reader = DirectoryReader(repo, request.target.tracked)
+            state = state_of(repo, place, snapshot, placed, stored=reader)
+            if state.is_behind:
+                found[request.path] = state
+    return found
+
+
+def out_of_date_error(repo: Repository, request: AddRequest, state: DataState) -> ConflictError:
+    """The error for adding data in `state`."""
+    assert request.target is not None
+    tracked = request.target.tracked
+    shown, text = repo.layout.shown(request.path), quoted(repo.layout.shown(request.path))
+    in_store = tracked.pointer.oid in availability_of(repo, [tracked.pointer]).in_store
+    verb = "checkout" if in_store else "pull"
+    if state is DataState.OUT_OF_DATE:
+        return ConflictError(
+            f"{shown!r} is out of date",
+            why="its pointer changed, and the data is still what dver placed there before; adding it would take the "
+            "change back",
+            fix=f"dver {verb} {text}, or, to record the older version: dver add --force {text}",
+        )
+    return ConflictError(
+        f"{shown!r} was edited from another version than its pointer's",
+        why="the pointer changed since dver placed the data; adding it would take the change back",
+        fix=f"dver {verb} {text} updates what was not edited; dver add --force {text} records the data as it is; "
+        f"dver {verb} --force {text} discards the edits",
+    )

@@ -1,1 +1,0 @@
-"""Adding data of the workspace to the store."""
