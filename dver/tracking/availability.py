@@ -1,4 +1,4 @@
-"""Where the data of pointers is: in the store and on the remote. Local knowledge, unless remotes are asked."""
+"""Availability of data in the store and on remotes, from local knowledge or from queries of the remotes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from dver.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What is known of some pointers' data."""
+    """The places where the data of some pointers is complete."""
 
     in_store: frozenset[Oid]
-    """Complete in the store."""
+    """Objects that are complete in the store."""
     remote_roots: Mapping[str, frozenset[Oid]]
-    """Complete on a remote, by its name."""
+    """Objects that are complete on a remote, by the name of the remote."""
     default_remote: str | None
     asked: RemoteQuery | None = None
 
     def on_remote(self, pointer: Pointer) -> bool | None:
-        """Is the data on the remote that it belongs on? None where it belongs on none, or where that is not known.
+        """Is the data on its remote? None if it has no remote, or if that is unknown.
 
-        Without asking, data that is not here may well be there: somebody else committed its pointer.
+        Without a query, data that is not in the store may be on the remote: another person committed its pointer.
         """
         name = _remote_of(pointer, self.default_remote, self.asked)
         if name is None:
@@ -39,13 +39,13 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class RemoteQuery:
-    """That remotes are to be asked: the remote `name`, or where it is None those that the data belongs on."""
+    """A query of the remote `name`, or of each pointer's own remote if `name` is None."""
 
     name: str | None = None
 
 
 def availability_of(repo: Repository, pointers: Sequence[Pointer], asked: RemoteQuery | None = None) -> Availability:
-    """Where the data of `pointers` is. Raises RemoteError where remotes are `asked`."""
+    """The availability of the data of `pointers`. Raises RemoteError if remotes are queried."""
     default = repo.config.default_remote
     if not pointers:
         return Availability(frozenset(), {}, default, asked)
@@ -60,7 +60,7 @@ def availability_of(repo: Repository, pointers: Sequence[Pointer], asked: Remote
 
 
 def _remote_of(pointer: Pointer, default: str | None, asked: RemoteQuery | None) -> str | None:
-    """The remote that the data belongs on; None where it belongs on none."""
+    """The name of the remote for the data. None if it is never pushed."""
     if not pointer.push:
         return None
     return (asked.name if asked is not None else None) or pointer.remote or default
@@ -86,7 +86,7 @@ def _on_remote(repo: Repository, name: str, pointers: Sequence[Pointer]) -> froz
 
 
 def _found_on_remote(repo: Repository, name: str, pointers: Sequence[Pointer]) -> frozenset[Oid]:
-    """As `_on_remote`, once the remote was asked what is new there: one list request."""
+    """Query the remote for the data of `pointers`, with one list request."""
     catalog = repo.remotes.catalog(name)
     catalog.refresh()
     found = set(_on_remote(repo, name, pointers))

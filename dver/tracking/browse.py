@@ -1,4 +1,4 @@
-"""Looking into tracked data without the workspace: from pointers, on disk or in a commit, and trees in the store."""
+"""Reads of tracked data without the workspace: from pointers on disk or in a commit, and trees in the store."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from dver.tracking.targets import (
 
 
 def tracked_at(repo: Repository, rev: str | None) -> dict[bytes, TrackedData]:
-    """What is tracked in the commit that `rev` names, or with None by the pointers on disk."""
+    """The data that is tracked at `rev`, or by the pointers on disk if `rev` is None."""
     return tracked_in_worktree(repo) if rev is None else tracked_in_commit(repo, revisions.resolve(repo.git, rev))
 
 
 def target_at(repo: Repository, tracked: Mapping[bytes, TrackedData], text: str, cwd: Path) -> Target | None:
-    """The data, or the place inside of a tracked directory, that `text` typed in `cwd` names itself.
+    """The target that `text`, typed in `cwd`, names itself.
 
-    None for a folder that only contains tracked data. Raises UsageError for what does not even do that.
+    None for a directory that only contains tracked data. Raises UsageError if it contains none either.
     """
     path = resolve_data_path(repo, text, cwd)
     found = select_targets(repo, tracked, [text], cwd)
@@ -43,7 +43,7 @@ def target_at(repo: Repository, tracked: Mapping[bytes, TrackedData], text: str,
 
 
 def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Entry:
-    """The entry at the place `target`. Raises UsageError where there is none; see `reader_of` for more."""
+    """The entry of `target`. Raises UsageError if it does not exist, and the errors of `reader_of`."""
     entry = find(target.tracked.entry, target.inside, reader_of(repo, target, rev=rev))
     if entry is None:
         raise not_found_error(repo, target, rev=rev)
@@ -51,12 +51,12 @@ def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Ent
 
 
 def not_found_error(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
-    """The error for a place inside of a tracked directory where there is nothing."""
+    """The error for a path that does not exist in a tracked directory."""
     whole = repo.layout.shown(target.tracked.path)
     return UsageError(
         f"{repo.layout.shown(target.path)!r} does not exist in the tracked data",
         why=f"{whole!r} has no such entry" + (f" at {rev}" if rev else ""),
-        fix=f"`dver ls -R{_at(rev)} {quoted(whole)}` lists all that it has",
+        fix=f"`dver ls -R{_at(rev)} {quoted(whole)}` lists its files",
     )
 
 
@@ -82,16 +82,16 @@ def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> Tr
 
 @contextmanager
 def explain_errors(repo: Repository, target: Target, *, rev: str | None = None) -> Iterator[None]:
-    """Tell errors of the store in the user's terms: which path, and the command that gets it."""
+    """Reword errors of the store for users, with the path and the command that fixes it."""
     path = repo.layout.shown(target.path)
     try:
         yield
     except MissingObjectError as error:
         fetch = f"dver fetch{_at(rev)} {quoted(path)}"
-        why = "it was never fetched, or it was removed"
+        why = "it was never fetched, or was deleted"
         former = repo.former_store_dir
         if former is not None:
-            why = f"it may be in the store that was used before, {os.fspath(former)!r}"
+            why = f"it may be in the store that this clone used before, {os.fspath(former)!r}"
             fetch += f"; or dver fsck --repair --from {quoted(os.fspath(former))}"
         raise MissingObjectError(f"the content of {path!r} is not in the store", why=why, fix=fetch) from error
     except CorruptError as error:

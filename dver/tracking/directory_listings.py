@@ -1,4 +1,4 @@
-"""Directory listings that are not in the store: downloaded when a command has to know what a directory holds."""
+"""Directory listings that the store does not have, downloaded when a command needs them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dver.tracking.targets import TrackedData
 
 
 def fetch_directories(repo: Repository, oids: Collection[Oid], remotes: Iterable[str | None]) -> bool:
-    """Download the directory objects at and below `oids` that the store does not have, and no files.
+    """Download the trees at and below `oids` that the store does not have, and no files.
 
-    `remotes` are asked in order, until all are there; None is the default one. False if some are on none of them.
-    Raises RepositoryError, RemoteError.
+    Queries `remotes` in order until it has all trees; None is the default remote. Returns False if some are on none of
+    them. Raises RepositoryError, RemoteError.
     """
     from dver.remote.transfer.fetch_plan import (
         fetch_trees,  # commands that find everything in the store do not wait for it
@@ -29,14 +29,14 @@ def fetch_directories(repo: Repository, oids: Collection[Oid], remotes: Iterable
 
 @dataclass(slots=True)
 class DirectoryReader:
-    """Reads the directories of tracked data. Those that are not in the store are downloaded first."""
+    """Reads the directories of tracked data, and downloads listings that are missing."""
 
     repo: Repository
     tracked: TrackedData
     _downloads: int = 0
 
     def __call__(self, oid: Oid) -> Sequence[Entry]:
-        """The entries of the directory `oid`. Raises CorruptError, and MissingObjectError where it is nowhere."""
+        """The entries of the directory `oid`. Raises CorruptError, MissingObjectError if it cannot be downloaded."""
         with suppress(MissingObjectError):
             return self.repo.store.tree(oid)
         self._download(oid)
@@ -44,11 +44,11 @@ class DirectoryReader:
             return self.repo.store.tree(oid)
         except MissingObjectError as error:
             raise self._missing(
-                "the remote does not have it either", "`dver push` it in the clone that added it"
+                "the remote does not have it either", "run `dver push` in the clone that added it"
             ) from error
 
     def _download(self, oid: Oid) -> None:
-        # One is downloaded alone. Where that is not enough, there may be many: they take few requests together.
+        # The first is downloaded alone. If that is not enough, many may follow: together they take few requests.
         oids = [oid] if self._downloads == 0 else [oid, self.tracked.pointer.oid]
         self._downloads += 1
         try:

@@ -1,4 +1,4 @@
-"""Lock files as files that name data: the outputs in them, at their places in the worktree."""
+"""Outputs in lock files, as tracked data."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ DecodeLock = Callable[[bytes], Lock]
 
 
 class Maker(NamedTuple):
-    """The stage that made some data, and the path of the lock file that says so."""
+    """The stage that produced an output, and its lock file."""
 
     stage: str
     lock: bytes
 
     def shown(self, repo: Repository) -> str:
-        """The stage, as the user would type it."""
+        """The address of the stage, as users type it."""
         from dver.pipelines.engine.graph import Address  # for messages only
 
         return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.layout.subdirectory))
 
 
 class LockedOutput(NamedTuple):
-    """An output as its stage has made it. `path` is relative to the top of the Git worktree."""
+    """An output in a lock file. `path` is relative to the top of the Git worktree."""
 
     path: bytes
     pointer: Pointer
-    """What a pointer to it would say."""
+    """The pointer that would track it."""
     maker: Maker
 
 
 def outputs_in(
     repo: Repository, lock_path: bytes, content: bytes, decode: DecodeLock = lock_format.decode
 ) -> Iterator[LockedOutput]:
-    """The outputs that the lock file names and that are in the store: those that are not cached are none of ours.
+    """The cached outputs that a lock file names.
 
-    Raises CorruptError, ConflictError, which name the file, for one that cannot be read, or with an output where no
-    data may be. `decode` may be another one that remembers what it has read.
+    Raises CorruptError and ConflictError that name the file if it cannot be read, or has an output where no data may
+    be. `decode` may be a decoder that remembers what it has read.
     """
     for name, item in cached_outputs(read_lock(repo, lock_path, content, decode)):
         yield LockedOutput(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
 
 
 def cached_outputs(lock: Lock) -> Iterator[tuple[str, LockedItem]]:
-    """The cached outputs of all stages, each with the stage's name."""
+    """The cached outputs of all stages, each with the name of its stage."""
     return ((name, item) for name, stage in lock.stages.items() for item in stage.outs if item.cache)
 
 
 def read_lock(repo: Repository, lock_path: bytes, content: bytes, decode: DecodeLock = lock_format.decode) -> Lock:
-    """The lock file; errors name it."""
+    """Decode the lock file `lock_path`. Errors name the file."""
     try:
         return decode(content)
     except (CorruptError, ConflictError) as error:
@@ -72,9 +72,9 @@ def read_lock(repo: Repository, lock_path: bytes, content: bytes, decode: Decode
 
 
 def output_path(lock_path: bytes, item: LockedItem) -> bytes:
-    """Where the output or dependency `item` of a lock file is, relative to the top of the Git worktree.
+    """The path of a dependency or output of a lock file, relative to the top of the Git worktree.
 
-    Raises CorruptError for what cannot be the name of a file.
+    Raises CorruptError for a path that no file can have.
     """
     try:
         return os.path.normpath(os.path.join(os.path.dirname(lock_path), os.fsencode(item.path)))
@@ -83,7 +83,7 @@ def output_path(lock_path: bytes, item: LockedItem) -> bytes:
 
 
 def _place(repo: Repository, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
-    """`output_path` an output. Raises CorruptError for a place where no data may be."""
+    """`output_path` of an output. Raises CorruptError for a path where no data may be."""
     try:
         place = output_path(lock_path, item)
     except CorruptError:
@@ -103,5 +103,5 @@ def _refuse(repo: Repository, lock_path: bytes, stage: str, item: LockedItem, re
     raise CorruptError(
         f"the lock {shown!r} has the output {item.path!r} of stage {stage!r}",
         why=f"{reason}, so no data can be there",
-        fix=f"delete the lines of that stage, or all of it: git rm -f -- {quoted(shown)}",
+        fix=f"delete the lines of that stage, or the whole file: git rm -f -- {quoted(shown)}",
     )

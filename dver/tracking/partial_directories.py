@@ -1,4 +1,4 @@
-"""Tracked directories of which only parts are in the workspace: what is absent was never here, not deleted."""
+"""Tracked directories that are in the workspace only in part. Absent files there were not deleted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from dver.workspace.scan.scanner import Snapshot
 
 
 def is_partial(repo: Repository, path: bytes, recorded: Entry) -> bool:
-    """Is what the workspace has of the tracked directory at `path` only a part of it?
+    """Does the workspace have only a part of the tracked directory at `path`?
 
-    So it is where dver has put nothing there: files of the user do not say that the others were deleted.
+    This is also so if dver never checked out anything there: files of the user do not mean that all others were
+    deleted.
     """
     return recorded.kind is Kind.DIRECTORY and (path in repo.state.partial or path not in repo.state.placed)
 
@@ -30,10 +31,11 @@ def complete_partial(
     stored: TreeReader | None = None,
     emit: Callable[[Oid, bytes], None] = lambda oid, content: None,
 ) -> tuple[Entry, TreeReader]:
-    """What the workspace has at `path`, with what was never checked out there as it is `recorded`; and its directories.
+    """The content of the workspace at `path`, completed with the `recorded` content that was never checked out there,
+    and a reader of its directories.
 
-    `stored` reads recorded directories, by default from the store alone. `emit` takes the trees that are new by that.
-    Raises MissingObjectError if a recorded directory cannot be read.
+    `stored` reads recorded directories, by default from the store alone. `emit` receives the trees that are new. Raises
+    MissingObjectError if a recorded directory cannot be read.
     """
     read = repo.workspace.trees([snapshot], stored=stored)
     if not is_partial(repo, path, recorded):
@@ -51,16 +53,16 @@ def complete_partial(
 
 
 def partial_changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> list[TreeChange]:
-    """How the part of a directory that the workspace has at `path` differs from what is `recorded`.
+    """The changes between `recorded` and the part of a directory that the workspace has at `path`.
 
-    Raises MissingObjectError if a listing of a directory with something new in it is not in the store.
+    Raises MissingObjectError if the store does not have the listing of a directory with new files.
     """
     read = repo.workspace.trees([snapshot])
     return list(compare_part(recorded, snapshot.root, repo.store.entries, repo.store.tree, read, path=path))
 
 
 def partial_below(repo: Repository, places: Iterable[bytes]) -> list[bytes]:
-    """The directories at or below any of `places` of which only parts are here."""
+    """The partial directories at or below any of `places`."""
     if not repo.state.partial:
         return []
     folders = list(places)

@@ -1,7 +1,7 @@
-"""Writing pointer files, the `.gitignore` lines beside them, and both into Git's index: all of it or nothing.
+"""Atomic changes to pointer files, their `.gitignore` lines and Git's index.
 
-Whoever names objects in pointers that no pointer named before makes a `GcGuard` before it looks at the store, and hands
-it over here: so a gc beside it takes away nothing that a pointer names.
+A caller that writes pointers to new objects makes a `GcGuard` before it reads the store, and passes it on. This keeps a
+gc at the same time from deleting objects that a pointer names.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import SUFFIX
 
 ATTEMPTS: Final = 10
-"""How often a command that meets with `DeletedByGcError` begins again."""
+"""How often a command starts again after a `DeletedByGcError`."""
 
 
 class DeletedByGcError(MissingObjectError):
-    """A gc has deleted, for good, objects that were about to be named. Begin again: they are not in the store now."""
+    """A gc has deleted objects that new pointers were about to name. A new attempt adds them to the store again."""
 
     def __init__(self, lost: int) -> None:
         super().__init__(
-            f"{count(lost, 'object')} were deleted by a gc while pointers to them were written",
-            why="its grace period is so short that nothing could be put back; no pointer was changed",
+            f"a gc deleted {count(lost, 'object')} while pointers to them were written",
+            why="its grace period is too short to restore them; no pointer was changed",
             fix="run the same command again",
         )
 
@@ -41,11 +41,11 @@ class DeletedByGcError(MissingObjectError):
 def write_pointers(
     repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], guard: GcGuard | None = None
 ) -> None:
-    """Write the pointer of each data path, or delete it where it is None; ignore the data; stage both for Git.
+    """Write the pointer of each data path, or delete it if it is None. Ignores the data in Git, and stages everything.
 
-    Bytes are a whole pointer file, as an older version has it; in other ones, what a person has added stays. What a gc
-    took away since `guard` was made is put back. After an error, or Ctrl-C, everything is as it was. Raises SweptError
-    where a new pointer names what is deleted for good.
+    Bytes are a whole pointer file, such as an older version. Other pointers keep the comments and keys that users have
+    added. Restores objects that a gc has moved to the trash since `guard` was made. After an error or Ctrl-C, all files
+    are as before. Raises DeletedByGcError if a new pointer names a deleted object.
     """
     for folder in {os.path.dirname(path) for path in pointers}:
         clear_leftovers(repo.layout.absolute(folder))
@@ -61,14 +61,14 @@ def write_pointers(
         change.write_all()
         change.stage()
         if guard is not None:
-            _see_that_all_is_there(guard, pointers.values(), change.old_pointers())
+            _check_objects(guard, pointers.values(), change.old_pointers())
     except BaseException:
-        change.take_back()
+        change.roll_back()
         raise
 
 
 def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, dict[bytes, bool]]:
-    """By folder, the names of the data in it, and whether each is to have a pointer."""
+    """The names of the data in each directory, and whether each gets a pointer."""
     found: dict[bytes, dict[bytes, bool]] = {}
     for path, pointer in pointers.items():
         folder, name = os.path.split(path)
@@ -76,9 +76,7 @@ def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, 
     return found
 
 
-def _see_that_all_is_there(
-    guard: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]
-) -> None:
+def _check_objects(guard: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]) -> None:
     lost = guard.recheck([one.ref().key for one in pointers if isinstance(one, Pointer)])
     if lost:
         lost -= guard.recheck(_roots_of(before))  # what was never fetched
@@ -88,7 +86,7 @@ def _see_that_all_is_there(
 
 
 def _roots_of(contents: Iterable[bytes]) -> Iterator[ObjectKey]:
-    """What older versions of pointers name, of which not all has to be here."""
+    """The objects that older versions of pointers name. Some of them may never have been fetched."""
     for content in contents:
         with suppress(CorruptError, ConflictError):
             pointer = pointer_format.decode(content)
@@ -96,7 +94,7 @@ def _roots_of(contents: Iterable[bytes]) -> Iterator[ObjectKey]:
 
 
 class _Change:
-    """Files that are being changed, and what they were before."""
+    """Files to change, and their previous content."""
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
@@ -104,11 +102,11 @@ class _Change:
         self._contents: dict[Path, bytes] = {}
         self._written: set[bytes] = set()
         self._deleted: set[bytes] = set()
-        self._doomed: list[bytes] = []
+        self._pointers_to_delete: list[bytes] = []
         self._staging = False
 
     def write(self, path: bytes, pointer: Pointer | bytes) -> None:
-        """Have `write_all` write the pointer of the data at `path`."""
+        """Let `write_all` write the pointer of the data at `path`."""
         name = path + SUFFIX
         self._put_on_disk(name)
         before = self._remember(name)
@@ -122,18 +120,18 @@ class _Change:
         self._written.add(name)
 
     def write_all(self) -> None:
-        """Write what `write` was given, all of it at once."""
+        """Write all pointers at once."""
         write_all_atomic(self._contents)
 
     def delete(self, path: bytes) -> None:
-        """Delete the pointer of the data at `path`, once all else is done: killed before, the same command finds it."""
+        """Delete the pointer of the data at `path` at the very end: after a kill, the same command finds it again."""
         name = path + SUFFIX
         if self._remember(name) is not None:
-            self._doomed.append(name)
+            self._pointers_to_delete.append(name)
         self._deleted.add(name)
 
     def ignore_data(self, folder: bytes, wanted: Mapping[bytes, bool]) -> None:
-        """Have Git ignore the data of these names in `folder`, or no longer where `wanted` is False."""
+        """Add the names in `wanted` to the `.gitignore` of `folder`, or remove those that are False."""
         ignore_file = os.path.join(folder, b".gitignore")
         self._put_on_disk(ignore_file)
         if not any(wanted.values()) and not self._file(ignore_file).exists():
@@ -155,19 +153,19 @@ class _Change:
             self._deleted.add(ignore_file)
 
     def old_pointers(self) -> list[bytes]:
-        """The pointer files as they were."""
+        """The previous content of the pointer files."""
         return [content for name, content in self._before.items() if content is not None and name.endswith(SUFFIX)]
 
     def stage(self) -> None:
-        """Put all of it into Git's index, and delete what is to go."""
+        """Stage the changes in Git's index, and delete the pointers that are no longer needed."""
         self._staging = True
         self._repo.stage(sorted(self._written), deleted=sorted(self._deleted))
-        for name in self._doomed:
+        for name in self._pointers_to_delete:
             self._file(name).unlink()
             fsync_dir(self._file(name).parent)
 
-    def take_back(self) -> None:
-        """Make every file what it was, and stage that if the other was perhaps staged."""
+    def roll_back(self) -> None:
+        """Restore the previous content of every file, and stage that if the changes may have been staged."""
         for name, content in self._before.items():
             with suppress(OSError):  # the error that brought us here says more than this one could
                 if content is None:
@@ -181,7 +179,7 @@ class _Change:
                 index.remove_cached(self._repo.git, sorted(self._before.keys() - old))
 
     def _put_on_disk(self, name: bytes) -> None:
-        """Write a file that a sparse checkout leaves out as the index has it, so that a change keeps the rest of it."""
+        """Write a file that a sparse checkout leaves out, from the index, so that a change keeps its other lines."""
         file = self._file(name)
         if not os.path.lexists(file) and index.is_left_out(self._repo.git, name):
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The fix for a pointer or a lock that cannot be read."""
+"""The fix for a pointer or lock file that cannot be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dver.repo import Repository
 
 
 def restore_fix(repo: Repository, path: bytes) -> str:
-    """How to restore the file `path`: from HEAD, unless HEAD has the very file that cannot be read."""
+    """The command that restores the file `path` from HEAD, or from an older commit if HEAD has the same bad file."""
     shown = quoted(repo.layout.shown(path))
     if not is_committed(repo.git, path):
         return f"restore it with `git checkout HEAD -- {shown}`"

@@ -1,4 +1,4 @@
-"""Which versions of which data a command is about: those of the workspace, of a revision, or of many commits."""
+"""The versions of data that a command is about: of the workspace, of a revision, or of many commits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dver.tracking.targets import (
 
 @dataclass(frozen=True, slots=True)
 class RevisionScope:
-    """Which commits count besides, or instead of, the workspace's pointers."""
+    """The commits whose pointers count. By default the pointers on disk count, and no commit."""
 
     rev: str | None = None
     all_branches: bool = False
@@ -35,7 +35,7 @@ class RevisionScope:
 
     @property
     def many(self) -> bool:
-        """Are there possibly several versions of one path?"""
+        """Can there be several versions of one path?"""
         return self.all_branches or self.all_tags or self.all_commits
 
 
@@ -44,7 +44,7 @@ CURRENT: Final = RevisionScope()
 
 
 def targets_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd: Path) -> list[Target]:
-    """The data that `scope` and `paths` mean, each version once."""
+    """The targets that `scope` and `paths` select, each version once."""
     if not scope.many:
         return select_targets(repo, tracked_at(repo, scope.rev), paths, cwd)
     versions = _versions(repo, scope)
@@ -55,20 +55,20 @@ def targets_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd
         path = data_path_of(resolve_data_path(repo, text, cwd))
         found = [target for one in versions for target in _within(one, path)]
         if not found:
-            raise UsageError(f"{text!r} is tracked in none of these commits", fix="`dver ls` lists what is tracked")
+            raise UsageError(f"{text!r} is not tracked in any of these commits", fix="`dver ls` lists tracked data")
         chosen.update({(target.path, target.tracked.pointer.oid): target for target in found})
     return list(chosen.values())
 
 
 def roots_of(repo: Repository, targets: Iterable[Target]) -> list[ObjectRef]:
-    """The objects that targets stand for. Raises what `entry_at` does."""
+    """The objects of `targets`. Raises the errors of `entry_at`."""
     return [entry_at(repo, target).ref(target.path) for target in targets]
 
 
 def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -> dict[str, list[Target]]:
-    """Targets by the remote that they belong on: their pointer's own, else the one that was `chosen`, else the default.
+    """Group targets by remote: the one that their pointer names, else `chosen`, else the default remote.
 
-    Raises RepositoryError where one belongs on the default remote and there is none.
+    Raises RepositoryError if the default remote is needed and there is none.
     """
     groups: dict[str, list[Target]] = {}
     for target in targets:

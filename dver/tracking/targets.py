@@ -1,4 +1,4 @@
-"""From the paths that a user types to tracked data: what pointers and locks name, and places inside of that."""
+"""Tracked data, as pointer and lock files name it, and the paths that users type for it."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
 
 @dataclass(frozen=True, slots=True)
 class TrackedData:
-    """Data that a pointer or a lock file names. `path` is the data's, relative to the top of the Git worktree."""
+    """Data that a pointer or lock file names. `path` is relative to the top of the Git worktree."""
 
     path: bytes
     pointer: Pointer
-    """For an output: what a pointer to it would say."""
+    """Of an output: the pointer that would track it."""
     blob: str
-    """The id in Git of the file that names it."""
+    """The Git id of the pointer or lock file."""
     maker: Maker | None = None
-    """For the output of a stage: which one, and the lock file that names it."""
+    """Of an output: the stage that produced it, and its lock file."""
 
     @property
     def source(self) -> bytes:
-        """The file that names it: its pointer, or the lock."""
+        """The pointer or lock file that names the data."""
         return self.maker.lock if self.maker is not None else self.path + SUFFIX
 
     @property
     def entry(self) -> Entry:
-        """The data, as a directory would list it."""
+        """The entry by which a directory would list the data."""
         return self.pointer.entry(self.path)
 
     @property
@@ -56,15 +56,15 @@ class TrackedData:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Tracked data, or a place inside of a tracked directory."""
+    """Tracked data, or a path inside a tracked directory."""
 
     tracked: TrackedData
     inside: tuple[bytes, ...] = ()
-    """The names on the way from the tracked directory to the place; none for all of it."""
+    """The names that lead from the tracked directory to the path. Empty for all of it."""
 
     @property
     def path(self) -> bytes:
-        """The place, relative to the top of the Git worktree."""
+        """The path relative to the top of the Git worktree."""
         return b"/".join((self.tracked.path, *self.inside))
 
 
@@ -74,7 +74,7 @@ def data_path_of(pointer_path: bytes) -> bytes:
 
 
 def is_at_or_below(path: bytes, folder: bytes) -> bool:
-    """Is `path` the folder, or in it? The empty folder is the top, which holds all."""
+    """Is `path` the directory `folder`, or in it? The empty `folder` is the top, which contains everything."""
     return not folder or path == folder or path.startswith(folder + b"/")
 
 
@@ -82,18 +82,21 @@ def is_at_or_below(path: bytes, folder: bytes) -> bool:
 
 
 def tracked_in_worktree(repo: Repository) -> dict[bytes, TrackedData]:
-    """What the pointer and lock files on disk say."""
+    """The data that the pointer and lock files on disk name, by path."""
     return decode_files(repo, pointers.in_worktree(repo.git, repo.layout.prefix))
 
 
 def tracked_in_commit(repo: Repository, commit: str) -> dict[bytes, TrackedData]:
-    """What the pointer and lock files of `commit` (an id) say."""
+    """The data that the pointer and lock files of `commit` (an id) name, by path."""
     return decode_files(repo, pointers.in_commit(repo.git, commit, repo.layout.prefix))
 
 
 def decode_files(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, TrackedData]:
-    """Decode pointer and lock files, by the path of their data. Raises CorruptError, ConflictError that name the file
-    which cannot be read, and ConflictError for data that two of them name."""
+    """The data that `files` name, by path.
+
+    Raises CorruptError and ConflictError that name a file which cannot be read, and ConflictError for data that two
+    files name.
+    """
     unread = {path: file.blob for path, file in files.items() if file.content is None}
     contents = pointers.read_blobs(repo.git, unread.values(), pointers.most_bytes(unread)) if unread else {}
     tracked: dict[bytes, TrackedData] = {}
@@ -114,7 +117,7 @@ def decode_files(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[b
 def data_named_by(
     repo: Repository, path: bytes, blob: str, content: bytes, decode_lock: Callable[[bytes], Lock] = lock_format.decode
 ) -> list[TrackedData]:
-    """The data that one pointer or lock file names. Raises CorruptError, ConflictError that name the file."""
+    """The data that one pointer or lock file names. Raises CorruptError and ConflictError that name the file."""
     if is_lock_path(path):
         found = outputs_in(repo, path, content, decode_lock)
         return [TrackedData(one.path, one.pointer, blob, one.maker) for one in found]
@@ -123,7 +126,7 @@ def data_named_by(
 
 
 def overlap_error(repo: Repository, one: TrackedData, other: TrackedData) -> ConflictError:
-    """The error for data of which two files tell."""
+    """The error for data that two files name."""
     made = next((each for each in (one, other) if each.maker is not None), one)
     same_place = one.path == other.path
     places = (
@@ -134,24 +137,24 @@ def overlap_error(repo: Repository, one: TrackedData, other: TrackedData) -> Con
     stage = made.maker.shown(repo) if made.maker is not None else ""
     if one.source == other.source:
         return ConflictError(
-            f"two stages of {repo.layout.shown(one.source)!r} have made {places}",
-            why="each output has one stage that makes it",
-            fix=f"take the stage that does not make it any more out of {quoted(repo.layout.shown(one.source))}",
+            f"two stages in {repo.layout.shown(one.source)!r} have the output {places}",
+            why="only one stage can produce an output",
+            fix=f"remove the stage that no longer produces it from {quoted(repo.layout.shown(one.source))}",
         )
     return ConflictError(
-        f"both {repo.layout.shown(one.source)!r} and {repo.layout.shown(other.source)!r} tell what {places} should be",
-        why=f"it is an output of stage {stage!r}, and data is either made by a stage or tracked by itself",
+        f"both {repo.layout.shown(one.source)!r} and {repo.layout.shown(other.source)!r} track {places}",
+        why=f"it is an output of stage {stage!r}, and an output has no pointer",
         fix=_choosing(repo, one, other),
     )
 
 
 def _choosing(repo: Repository, *both: TrackedData) -> str:
-    """How to have only one of two files tell what something should be."""
+    """The fix for data that two files name."""
     pointer = next((repo.layout.shown(one.source) for one in both if one.maker is None), None)
     if pointer is None:
-        return "`dver repro` drops stages that are gone; where there is no dver.yaml any more, git rm its dver.lock"
+        return "`dver repro` drops deleted stages; if the dver.yaml itself was deleted, git rm its dver.lock"
     lock = next(repo.layout.shown(one.source) for one in both if one.maker is not None)
-    return f"git rm -f -- {quoted(pointer)}; or take the stage out of the dver.yaml and its lines out of {quoted(lock)}"
+    return f"git rm -f -- {quoted(pointer)}; or remove the stage from the dver.yaml, and its lines from {quoted(lock)}"
 
 
 def _refuse_nested(repo: Repository, tracked: Mapping[bytes, TrackedData], one: TrackedData) -> None:
@@ -163,20 +166,20 @@ def _refuse_nested(repo: Repository, tracked: Mapping[bytes, TrackedData], one: 
 
 
 def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
-    """Raise CorruptError for a pointer to what must not be data: `.git.dver` stands for `.git`, `...dver` for `..`."""
+    """Raises CorruptError for a pointer at a path where no data may be, such as `.git.dver` or `...dver`."""
     for name in data_path_of(pointer_path).split(b"/"):
         reason = "it belongs to dver" if name == os.fsencode(PROJECT_DIR) else forbidden_name(name)
         if reason is not None:
             shown = repo.layout.shown(pointer_path)
             raise CorruptError(
-                f"the pointer {shown!r} stands for {os.fsdecode(name)!r}",
+                f"the pointer {shown!r} is for {os.fsdecode(name)!r}",
                 why=f"{reason}, so no data can be there",
                 fix=f"git rm -f -- {quoted(shown)}",
             )
 
 
 def decode_pointer(repo: Repository, path: bytes, content: bytes) -> Pointer:
-    """The pointer in the file `path`; errors name the file."""
+    """Decode the pointer in the file `path`. Errors name the file."""
     try:
         return pointer_format.decode(content)
     except (CorruptError, ConflictError) as error:
@@ -196,9 +199,9 @@ def _joined(what: str, why: str | None) -> str:
 
 
 def resolve_data_path(repo: Repository, text: str, cwd: Path) -> bytes:
-    """The path, relative to the top of the Git worktree, that `text` typed in `cwd` means. Empty for the top itself.
+    """The path relative to the top of the Git worktree of `text`, typed in `cwd`. Empty for the top itself.
 
-    Raises UsageError for a path outside of the project.
+    Raises UsageError for a path outside the project.
     """
     absolute = os.path.abspath(os.path.join(os.fsencode(cwd), os.fsencode(text)))
     root = os.fsencode(repo.root)
@@ -209,8 +212,8 @@ def resolve_data_path(repo: Repository, text: str, cwd: Path) -> bytes:
     if not is_at_or_below(absolute, root):
         raise UsageError(
             f"{text!r} is outside of the project",
-            why=f"the project is {os.fspath(repo.root)!r}",
-            fix="give a path in it",
+            why=f"the project is in {os.fspath(repo.root)!r}",
+            fix="use a path in the project",
         )
     relative = os.path.relpath(absolute, repo.layout.top)
     return b"" if relative == b"." else relative
@@ -219,10 +222,10 @@ def resolve_data_path(repo: Repository, text: str, cwd: Path) -> bytes:
 def select_targets(
     repo: Repository, tracked: Mapping[bytes, TrackedData], texts: Sequence[str], cwd: Path
 ) -> list[Target]:
-    """The tracked data that the paths `texts` mean, in order and each once; all of it where there are none.
+    """The tracked data that the paths `texts` select, in order and each once. All of it without `texts`.
 
-    A path may be the data's, its pointer's, one inside of a tracked directory, a folder that holds tracked data, or a
-    lock file, for all outputs that it names.
+    A path may be the data's, its pointer's, one inside a tracked directory, a directory that contains tracked data, or
+    a lock file, for all outputs that it names.
     """
     if not texts:
         return [Target(one) for one in tracked.values()]
@@ -234,9 +237,9 @@ def select_targets(
 
 
 def split_revision(repo: Repository, arguments: Sequence[str], cwd: Path) -> tuple[str | None, Sequence[str]]:
-    """The revision that the first of `arguments` names, if it does, and the others, which are paths.
+    """Split `arguments` into the revision that the first one names, if it names one, and the paths.
 
-    As with git, an argument that names both a revision and something in the workspace has to be made unmistakable.
+    As in Git, an argument that may be both a revision and a path is an error.
     """
     if not arguments:
         return None, arguments
@@ -247,19 +250,19 @@ def split_revision(repo: Repository, arguments: Sequence[str], cwd: Path) -> tup
     except UsageError as error:
         if path_like or _names_tracked(repo, first, cwd):
             return None, arguments
-        raise UsageError(f"{first!r} is neither a revision nor tracked", why=error.why, fix=error.fix) from error
+        raise UsageError(f"{first!r} is neither a revision nor tracked data", why=error.why, fix=error.fix) from error
     if path_like:
         raise UsageError(
             f"{first!r} is both a revision and a path",
-            why="it cannot be told which is meant",
-            fix=f"write ./{first} for the path, or {first}^0 for the revision",
+            why="dver cannot tell which one you mean",
+            fix=f"type ./{first} for the path, or {first}^0 for the revision",
         )
     return first, arguments[1:]
 
 
 def _names_tracked(repo: Repository, text: str, cwd: Path) -> bool:
-    """Does `text` name tracked data, a place inside of it, a directory around it, or its pointer? What lies outside of
-    the project counts as well: it is no revision, and the error about it says more."""
+    """Does `text` name tracked data, a path inside it, a directory around it, or its pointer? A path outside the
+    project counts as well: it is no revision, and the error about the path says more."""
     try:
         path = resolve_data_path(repo, text, cwd).removesuffix(SUFFIX)
     except UsageError:
@@ -269,7 +272,7 @@ def _names_tracked(repo: Repository, text: str, cwd: Path) -> bool:
 
 
 def target_containing(tracked: Mapping[bytes, TrackedData], path: bytes) -> Target | None:
-    """The place in tracked data that `path` is, if there is one."""
+    """The target at `path`, if `path` is tracked data or inside a tracked directory."""
     parts = path.split(b"/")
     for length in range(len(parts), 0, -1):
         one = tracked.get(b"/".join(parts[:length]))
@@ -279,7 +282,7 @@ def target_containing(tracked: Mapping[bytes, TrackedData], path: bytes) -> Targ
 
 
 def tracked_below(tracked: Mapping[bytes, TrackedData], folder: bytes) -> list[TrackedData]:
-    """The tracked data that lies below `folder`."""
+    """The tracked data below `folder`."""
     return [one for path, one in tracked.items() if is_at_or_below(path, folder) and path != folder]
 
 
@@ -292,7 +295,7 @@ def _select_one(repo: Repository, tracked: Mapping[bytes, TrackedData], path: by
     if target is not None:
         if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:
             whole = repo.layout.shown(target.tracked.path)
-            raise UsageError(f"{text!r} cannot exist", why=f"{whole!r} is a file", fix=f"name {whole!r} itself")
+            raise UsageError(f"{text!r} cannot exist", why=f"{whole!r} is a file", fix=f"use {whole!r} itself")
         return [target]
     inner = tracked_below(tracked, path)
     if not inner:
@@ -304,7 +307,5 @@ def _not_tracked(repo: Repository, tracked: Mapping[bytes, TrackedData], path: b
     from difflib import get_close_matches  # only for this message
 
     near = get_close_matches(repo.layout.shown(path), [repo.layout.shown(one) for one in tracked], n=1)
-    fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists what is tracked, `dver add` tracks more"
-    return UsageError(
-        f"{text!r} is not tracked", why="neither a pointer nor a lock names it or anything in it", fix=fix
-    )
+    fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists tracked data, `dver add` tracks more"
+    return UsageError(f"{text!r} is not tracked", why="no pointer or lock file names it, or data in it", fix=fix)

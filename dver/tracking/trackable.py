@@ -1,4 +1,4 @@
-"""What may be tracked, and what stands in the way."""
+"""Checks that data may be tracked at a path."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _GITS: Final = {b".gitignore", b".gitattributes", b".gitmodules"}
 
 
 def check_trackable(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
-    """Raise UsageError or ConflictError, with the way out, unless a pointer can stand for the data at `path`.
+    """Raise UsageError or ConflictError, with a fix, unless a pointer can track the data at `path`.
 
-    `text` is what the user typed for it. What Git says, `refuse_git_tracked` asks for all paths at once.
+    `text` is the path as the user typed it. `refuse_git_tracked` checks the rules of Git for all paths at once.
     """
     _check_name(repo, tracked, path, text)
     if not os.path.lexists(repo.layout.absolute(path)):
@@ -35,54 +35,54 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, TrackedData], path
 
 
 def is_user_link(repo: Repository, path: bytes) -> bool:
-    """Is a symbolic link at `path`, and not one that dver made to its store?"""
+    """Is there a symbolic link at `path` that dver did not make?"""
     absolute = repo.layout.absolute(path)
     return os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None
 
 
 def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
-    """The error for tracked data in whose place a symbolic link is, as where somebody moved it to another disk."""
+    """The error for tracked data that was replaced by a symbolic link, for example to another disk."""
     absolute = repo.layout.absolute(path)
     shown = quoted(repo.layout.shown(path))
     restored = f"rm {shown} && dver checkout {shown}"
     if os.path.exists(absolute):
         restored = f"rm {shown} && mv {quoted(os.fsdecode(os.path.realpath(absolute)))} {shown}"
     return UsageError(
-        f"{repo.layout.shown(path)!r} is tracked, and is a symbolic link now",
-        why="dver tracks files and directories; the text of the link would replace the data in the next commit",
+        f"{repo.layout.shown(path)!r} is tracked, but is a symbolic link now",
+        why="dver tracks files and directories; the link would replace the data in the next commit",
         fix=restored,
     )
 
 
 def check_trackable_inside(repo: Repository, target: Target, text: str) -> None:
-    """Raise the same unless the place `target` inside of tracked data can be recorded by itself."""
+    """Raise UsageError or ConflictError unless `target`, inside tracked data, can be recorded by itself."""
     if target.tracked.entry.kind is not Kind.DIRECTORY:
         whole = repo.layout.shown(target.tracked.path)
         raise ConflictError(
-            f"{text!r} lies in {whole!r}, which is tracked as one file",
+            f"{text!r} is in {whole!r}, which is tracked as a file",
             fix=f"`dver add {quoted(whole)}` records that it is a directory now",
         )
     for name in target.inside:
         if reason := forbidden_name(name):
-            raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the data")
+            raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the tracked directory")
     refuse_symlinked_parents(repo.layout.top, target.path)
 
 
 def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
-    """Raise UsageError for a target that a stage makes: its lock file, not a pointer, says what it should be."""
+    """Raise UsageError for a target that is an output: its lock file records it, not a pointer."""
     for target in targets:
         maker = target.tracked.maker
         if maker is not None:
             whole, stage = repo.layout.shown(target.tracked.path), maker.shown(repo)
             raise UsageError(
                 f"{repo.layout.shown(target.path)!r} is {'in ' if target.inside else ''}an output of stage {stage!r}",
-                why=f"{repo.layout.shown(maker.lock)!r} says what {whole!r} should be, so it has no pointer",
-                fix=f"`dver repro {quoted(stage)}` makes it again, `dver commit {quoted(stage)}` records it as it is",
+                why=f"{repo.layout.shown(maker.lock)!r} records {whole!r}, so it has no pointer",
+                fix=f"`dver repro {quoted(stage)}` runs the stage, `dver commit {quoted(stage)}` records it as it is",
             )
 
 
 def check_destination(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
-    """Raise the same unless data could be moved to `path`, where nothing is yet."""
+    """Raise UsageError or ConflictError unless data can be moved to the free path `path`."""
     _check_name(repo, tracked, path, text)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo, path, text)
@@ -92,18 +92,20 @@ def check_destination(repo: Repository, tracked: Mapping[bytes, TrackedData], pa
 def _check_name(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     name = os.path.basename(path)
     if path in (b"", repo.layout.prefix):
-        raise UsageError("cannot track the whole project", why="its code belongs to Git", fix="name the data in it")
+        raise UsageError("cannot track the whole project", why="Git tracks its code", fix="track a directory in it")
     parts = path.split(b"/")
     if b".git" in parts or os.fsencode(PROJECT_DIR) in parts:
-        raise UsageError(f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="name your data")
+        raise UsageError(
+            f"cannot track {text!r}", why="it belongs to Git or to dver itself", fix="use the path of your data"
+        )
     if name in _OURS | _GITS:
         raise UsageError(
-            f"cannot track {text!r}", why="it is a file of Git's or dver's own", fix=f"git add {quoted(text)}"
+            f"cannot track {text!r}", why="it is a file of Git or dver itself", fix=f"git add {quoted(text)}"
         )
     if len(name + SUFFIX) > NAME_MAX:
         most = NAME_MAX - len(SUFFIX)
-        why = f"its name has {len(name)} bytes, and that of its pointer would be too long with more than {most}"
-        raise UsageError(f"cannot track {text!r}", why=why, fix="move it into a directory, and add that")
+        why = f"its name has {len(name)} bytes; with more than {most} the name of its pointer would be too long"
+        raise UsageError(f"cannot track {text!r}", why=why, fix="move it into a directory, and add the directory")
     if name.endswith(SUFFIX):
         data = text.removesuffix(os.fsdecode(SUFFIX))
         raise UsageError(f"cannot track {text!r}", why="its name is that of a pointer", fix=f"dver add {quoted(data)}")
@@ -125,19 +127,19 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, TrackedData], path:
         refuse_outputs(repo, [Target(around.tracked)])
         whole = repo.layout.shown(around.tracked.path)
         raise ConflictError(
-            f"{text!r} lies in {whole!r}, which is tracked as one file", fix=f"`dver remove {quoted(whole)}` first"
+            f"{text!r} is in {whole!r}, which is tracked as a file", fix=f"`dver remove {quoted(whole)}` first"
         )
     inside = tracked_below(tracked, path)
     made = [one for one in inside if one.maker is not None]
     if made:
         raise ConflictError(
-            f"{text!r} contains what stages make",
+            f"{text!r} contains outputs of stages",
             why=join_limited([repo.layout.shown(one.path) for one in made]),
-            fix="add what else is in it by itself, or have the stages make it elsewhere",
+            fix="add the other files in it one by one, or move the outputs to another directory",
         )
     if inside:
         raise ConflictError(
-            f"{text!r} contains data that is tracked by itself",
+            f"{text!r} contains data that is already tracked",
             why=join_limited([repo.layout.shown(one.path) for one in inside]),
             fix=f"`dver remove` {'it' if len(inside) == 1 else 'them'} first, then add {text!r} as a whole",
         )
@@ -149,19 +151,19 @@ def _check_place(repo: Repository, path: bytes, text: str) -> None:
     if is_user_link(repo, path):
         raise UsageError(
             f"{text!r} is a symbolic link",
-            why="what it points to may be anywhere",
-            fix=f"`dver add` its target, and leave the link to Git with `git add {quoted(text)}`",
+            why="its target may be anywhere",
+            fix=f"`dver add` its target, and track the link with `git add {quoted(text)}`",
         )
     if os.path.isdir(absolute + SUFFIX):
         raise ConflictError(
-            f"no pointer can be written for {text!r}",
+            f"cannot write the pointer of {text!r}",
             why=f"{text + '.dver'!r} is a directory",
-            fix="rename that directory, or the data",
+            fix="rename the directory or the data",
         )
 
 
 def refuse_git_tracked(repo: Repository, texts: Mapping[bytes, str]) -> None:
-    """Raise ConflictError unless Git tracks nothing at the data paths `texts`, and ignores none of their pointers."""
+    """Raise ConflictError if Git tracks a file at one of the data paths `texts`, or ignores its pointer."""
     if not texts:
         return
     for name in index.tracked_under(repo.git, *texts):
@@ -192,8 +194,10 @@ def _check_rule(repo: Repository, path: bytes, rule: index.IgnoreRule | None, te
 
 
 def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
-    """The command that lets Git track the pointer of `path`. Below an ignored directory it can only be tracked once the
-    directory itself is not ignored any more."""
+    """The command that lets Git track the pointer of `path`.
+
+    Below an ignored directory, Git tracks it only once the directory itself is no longer ignored.
+    """
     is_here = not rule.source.startswith((b"/", b".git/")) and os.path.basename(rule.source) == b".gitignore"
     source = rule.source if is_here else b".gitignore"  # which counts more than rules outside of the worktree
     parts = path.split(b"/")

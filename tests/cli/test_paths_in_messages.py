@@ -37,7 +37,7 @@ def test_a_pointer_is_quoted_as_a_whole(run: Run, project: Path) -> None:
 def test_what_is_not_in_the_data_is_named_as_it_was_typed(run: Run, project: Path, verb: str) -> None:
     err = run(verb, "none", cwd=project / "my data", rc=2).err
     assert "error: 'none' does not exist in the tracked data\n" in err
-    assert "fix: `dver ls -R .` lists all that it has\n" in err
+    assert "fix: `dver ls -R .` lists its files\n" in err
 
 
 def test_commands_that_mend_can_be_copied(run: Run, project: Path) -> None:

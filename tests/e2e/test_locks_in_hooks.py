@@ -85,7 +85,7 @@ def test_an_output_that_has_a_pointer_is_refused_whichever_comes_second(run: Run
         git("commit", "-qm", "Pointer", cwd=repo)
         git("add", "dver.lock", cwd=repo)
     shown = _pre_commit(run, repo, 1)
-    assert shown.count("tell what out should be") == 1
+    assert shown.count("track out") == 1
     assert "'out.dver'" in shown
     assert "'dver.lock'" in shown
     assert "it is an output of stage 'train'" in shown

@@ -35,7 +35,7 @@ def test_messages_name_stages_so(run: Run, project: Path) -> None:
     (project / "model").write_text("by hand")
     error = run("add", "model", cwd=project, rc=2).err
     assert "output of stage 'train'" in error
-    assert "`dver repro train` makes it again" in error
+    assert "`dver repro train` runs the stage" in error
     assert [one["stage"] for one in run("status", "--json", cwd=project).json["stages"]] == [
         "train",
         "deep/dver.yaml:test",

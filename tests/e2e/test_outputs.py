@@ -396,7 +396,7 @@ def test_recording_all_that_changed_leaves_outputs_to_their_stages(run: Run, rep
 def test_a_folder_with_outputs_in_it_is_not_added(run: Run, repo: Path) -> None:
     (repo / "dver.yaml").write_text("stages:\n  one: {cmd: mkdir -p all && echo 1 > all/one, outs: [all/one]}\n")
     run("repro", cwd=repo)
-    assert "'all' contains what stages make" in run("add", "all", cwd=repo, rc=4).err
+    assert "'all' contains outputs of stages" in run("add", "all", cwd=repo, rc=4).err
 
 
 def test_a_stage_must_not_make_what_is_tracked_by_itself(run: Run, repo: Path) -> None:
@@ -417,7 +417,7 @@ def test_what_a_pointer_and_a_lock_name_is_an_error_that_names_both(run: Run, re
     (repo / "model.dver").unlink()
     lock = (repo / "dver.lock").read_text().replace("path: model", "path: raw/model")
     (repo / "dver.lock").write_text(lock)
-    assert "'raw.dver' and 'dver.lock' tell what raw and raw/model in it" in run("status", cwd=repo, rc=4).err
+    assert "'raw.dver' and 'dver.lock' track raw and raw/model in it" in run("status", cwd=repo, rc=4).err
 
 
 def test_a_stage_that_moves_to_another_file_takes_its_outputs_along(run: Run, repo: Path) -> None:

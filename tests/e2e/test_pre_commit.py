@@ -302,4 +302,4 @@ def test_a_link_in_the_place_of_data_is_not_added_to_a_commit(run: Run, repo: Pa
     git("add", "-A", cwd=repo)
     assert "data has unrecorded changes: dver add data" in _commit(cwd=repo)
     assert _committed(repo, "data.dver") == before
-    assert "is tracked, and is a symbolic link now" in run("add", "data", cwd=repo, rc=2).err
+    assert "is tracked, but is a symbolic link now" in run("add", "data", cwd=repo, rc=2).err
