@@ -83,7 +83,7 @@ class TrackedHistory:
         return list({(one.root.oid, one.root.kind): one.root for one in reversed(self.versions)}.values())
 
 
-def history(repo: Repository) -> TrackedHistory:
+def read_history(repo: Repository) -> TrackedHistory:
     """The pointers of all refs, reflogs, operations in progress, and of the index and the files of every worktree.
 
     `warnings` names parts that cannot be read. Raises CorruptError or RepositoryError if Git is corrupt.

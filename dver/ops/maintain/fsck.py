@@ -17,7 +17,7 @@ from dver.maintenance.affected_paths import (
     AffectedPath,
     TrackedHistory,
     find_affected_paths,
-    history,
+    read_history,
     unreadable_pointers,
 )
 from dver.maintenance.fsck_result import BadObject, FsckResult
@@ -95,7 +95,7 @@ class _Affected:
 
 
 def _find_affected(repo: Repository, report: StoreReport) -> _Affected:
-    found = history(repo)
+    found = read_history(repo)
     missing = _find_missing(repo, found, report.bad)
     bad = report.bad | ({one.oid for one in missing} if report.unsure else set())
     recipes = _recipes_with(repo, bad)

@@ -12,7 +12,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
-from dver.maintenance.affected_paths import AffectedPath, find_affected_paths, history
+from dver.maintenance.affected_paths import AffectedPath, find_affected_paths, read_history
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.gc.reachable import RemoteReader
 from dver.remote.index.catalog import Catalog
@@ -97,7 +97,7 @@ class _Affected:
 def _find_affected(repo: Repository, catalog: Catalog, report: RemoteCheckReport) -> _Affected:
     if not report.bad:
         return _Affected({}, {}, frozenset())
-    found = history(repo)
+    found = read_history(repo)
     reader = RemoteReader(repo.store, catalog.storage, report.inventory.state.packs, jobs=catalog.jobs, strict=False)
     reader.add(report.inventory.state.rows())
     recipes = {oid: one for oid, one in reader.recipes(reader.chunked) if not report.bad.isdisjoint(one.oids)}
