@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -77,7 +77,10 @@ def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -
     return groups
 
 
-def _versions(repo: Repository, scope: RevisionScope) -> list[TrackedData]:
+def file_versions(
+    repo: Repository, scope: RevisionScope, is_wanted: Callable[[bytes], bool]
+) -> Iterator[tuple[bytes, str, bytes]]:
+    """The versions of wanted pointer and lock files in the commits of `scope`: path, Git id and content."""
     commits = revisions.commits(
         repo.git,
         branches=scope.all_branches,
@@ -85,17 +88,22 @@ def _versions(repo: Repository, scope: RevisionScope) -> list[TrackedData]:
         all_commits=scope.all_commits,
         revs=[scope.rev] if scope.rev else [],
     )
-    blobs = pointers.pointers_of_commits(repo.git, commits, repo.layout.prefix)
-    places: dict[str, list[bytes]] = {}
-    for path, ids in sorted(blobs.items()):
-        for blob in sorted(ids):
-            places.setdefault(blob, []).append(path)
+    paths: dict[str, list[bytes]] = {}
+    for path, blobs in sorted(pointers.pointers_of_commits(repo.git, commits, repo.layout.prefix).items()):
+        for blob in sorted(blobs) if is_wanted(path) else ():
+            paths.setdefault(blob, []).append(path)
+    limit = pointers.most_bytes(path for named in paths.values() for path in named)
+    for blob, content in pointers.each_blob(repo.git, paths, limit):
+        for path in paths[blob]:
+            yield path, blob, content
+
+
+def _versions(repo: Repository, scope: RevisionScope) -> list[TrackedData]:
     locks = LockVersions()
     versions: dict[tuple[bytes, bytes], TrackedData] = {}
-    for blob, content in pointers.each_blob(repo.git, places, pointers.most_bytes(blobs)):
-        for path in places[blob]:
-            for one in data_named_by(repo, path, blob, content, locks.decode):
-                versions[one.path, one.pointer.oid] = one
+    for path, blob, content in file_versions(repo, scope, pointers.names_data):
+        for one in data_named_by(repo, path, blob, content, locks.decode):
+            versions[one.path, one.pointer.oid] = one
     return [versions[key] for key in sorted(versions)]
 
 

@@ -1,4 +1,4 @@
-"""The run cache of a team: which runs belong to what is pushed, sending them, and taking those of others."""
+"""The shared run cache: run cache entries that a push sends, and their outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from dver.formats.lock import LockedItem
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.formats.run_batch import Run
-from dver.git import pointers, revisions
 from dver.git.index import files_named
 from dver.git.pointers import LOCK_NAME, is_lock_path
 from dver.pipelines.run_cache.entries import RunCache, cache_key
@@ -22,7 +21,7 @@ from dver.remote.index.listing_file import refresh_listing
 from dver.remote.transfer import run_batches as remote_runs
 from dver.repo import Repository
 from dver.tracking.lock_outputs import output_path
-from dver.tracking.revision_scope import RevisionScope
+from dver.tracking.revision_scope import RevisionScope, file_versions
 from dver.tracking.targets import data_path_of, is_at_or_below, resolve_data_path
 
 
@@ -42,7 +41,7 @@ class UnsentRuns:
 
 
 def keys_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd: Path) -> list[str]:
-    """The keys of the work that the locks in `scope` tell of, of stages that make something at `paths`, or of all."""
+    """The run keys in the lock files of `scope`: of stages with outputs at `paths`, or of all stages."""
     wanted = [data_path_of(resolve_data_path(repo, text, cwd)) for text in paths]
     found: dict[str, None] = {}
     for path, stage in _stages(repo, scope):
@@ -88,12 +87,12 @@ def send_runs(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int |
 
 
 def _promised(stage: lock.LockedStage) -> Iterator[LockedItem]:
-    """What a stage made that others are meant to get."""
+    """The outputs that others are meant to get."""
     return (item for item in stage.outs if item.cache and item.push)
 
 
 def _carried(repo: Repository, stage: lock.LockedStage) -> Iterator[LockedItem]:
-    """The same, and what is left to Git but was small enough to be kept for the run cache."""
+    """The outputs to upload: the promised ones, and those in Git that are small enough for the run cache."""
     yield from _promised(stage)
     left = [item for item in stage.outs if item.push and not item.cache]
     yield from (item for item in left if not repo.store.find_missing([item.ref]))
@@ -105,7 +104,7 @@ def _concerns(lock_path: bytes, stage: lock.LockedStage, path: bytes) -> bool:
 
 
 def _stages(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, lock.LockedStage]]:
-    """The stages in all locks of `scope`, each with the path of its lock. A lock that cannot be read tells nothing."""
+    """The stages in all lock files of `scope`, each with the path of its lock file. Skips files that cannot be read."""
     versions = LockVersions()
     for path, content in _locks(repo, scope):
         with suppress(CorruptError, ConflictError):
@@ -119,18 +118,5 @@ def _locks(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, byte
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 yield path, read_regular(repo.layout.absolute(path), lock.MAX_SIZE + 1)
         return
-    commits = revisions.commits(
-        repo.git,
-        branches=scope.all_branches,
-        tags=scope.all_tags,
-        all_commits=scope.all_commits,
-        revs=[scope.rev] if scope.rev else [],
-    )
-    blobs = pointers.pointers_of_commits(repo.git, commits, repo.layout.prefix)
-    paths: dict[str, list[bytes]] = {}
-    for path in filter(is_lock_path, sorted(blobs)):
-        for blob in blobs[path]:
-            paths.setdefault(blob, []).append(path)
-    for blob, content in pointers.each_blob(repo.git, paths, lock.MAX_SIZE):
-        for path in paths[blob]:
-            yield path, content
+    for path, _, content in file_versions(repo, scope, is_lock_path):
+        yield path, content
