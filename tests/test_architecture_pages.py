@@ -10,9 +10,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "cli": ["cli"],
     "config": ["config", "project"],
+    "core": ["core", "formats"],
     "git": ["git"],
     "gitflow": ["gitflow"],
+    "maintenance": ["maintenance"],
+    "remote-transfer": ["remote/transfer"],
     "repo": ["repo"],
+    "sharing": ["sharing"],
+    "store": ["store"],
+    "tracking": ["tracking"],
     "workspace": ["workspace"],
 }
 
