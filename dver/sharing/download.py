@@ -31,7 +31,7 @@ def download_targets(
     """Download the data of `targets` that the store does not have. `remote` replaces the default remote.
 
     A dry run downloads only directory listings. Objects in `damaged` are downloaded again: their copy in the store is
-    bad. The results list what is missing or damaged on the remotes.
+    bad. The results list missing and damaged objects.
     """
     if not damaged and _is_complete(repo, targets):
         return ()

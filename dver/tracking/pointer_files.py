@@ -79,7 +79,7 @@ def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, 
 def _check_objects(guard: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]) -> None:
     lost = guard.recheck([one.ref().key for one in pointers if isinstance(one, Pointer)])
     if lost:
-        lost -= guard.recheck(_roots_of(before))  # what was never fetched
+        lost -= guard.recheck(_roots_of(before))  # never fetched
     if lost:
         raise DeletedByGcError(len(lost))
     guard.recheck(_roots_of(one for one in pointers if isinstance(one, bytes)))
@@ -135,7 +135,7 @@ class _Change:
         ignore_file = os.path.join(folder, b".gitignore")
         self._put_on_disk(ignore_file)
         if not any(wanted.values()) and not self._file(ignore_file).exists():
-            # It may be what a killed command has deleted already.
+            # A killed command may have deleted it already.
             self._deleted.update(index.tracked_under(self._repo.git, ignore_file))
             return
         self._file(ignore_file).parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ class _Change:
     def roll_back(self) -> None:
         """Restore the previous content of every file, and stage that if the changes may have been staged."""
         for name, content in self._before.items():
-            with suppress(OSError):  # the error that brought us here says more than this one could
+            with suppress(OSError):  # the error that led here says more
                 if content is None:
                     self._file(name).unlink(missing_ok=True)
                 elif self._content(name) != content:

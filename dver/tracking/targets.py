@@ -195,7 +195,7 @@ def _joined(what: str, why: str | None) -> str:
     return f"it is {what.removeprefix('it is ')}" + (f": {why}" if why else "")
 
 
-# -- what the user types
+# -- paths that users type
 
 
 def resolve_data_path(repo: Repository, text: str, cwd: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Confirming a push: the check, after an index was put, that no gc has deleted what the index relies on.
+"""Confirming a push: the check, after an index was put, that no gc has deleted objects which the index relies on.
 
 docs/format/remote.md, "After an index was put", says why this makes pushes and gcs safe beside each other.
 """

@@ -26,7 +26,7 @@ from dver.store.writer import StoreWriter
 
 @dataclass(frozen=True, slots=True)
 class DownloadResult:
-    """What a fetch downloaded from one remote, or would download in a dry run, and what it did not get."""
+    """What a fetch downloaded from one remote, or would download in a dry run, and the objects that it did not get."""
 
     remote: str = ""
     """The remote's name, which its caller knows."""
@@ -48,7 +48,7 @@ class DownloadResult:
     """Keys of batches of run cache entries that could not be read."""
 
     def error(self) -> DverError | None:
-        """The error for what is missing or damaged. None if everything was downloaded."""
+        """The error for missing and damaged objects. None if everything was downloaded."""
         if self.corrupt:
             also = f"; {len(self.missing)} more missing: {describe_missing(self.missing)}" if self.missing else ""
             return CorruptError(
@@ -82,8 +82,8 @@ def fetch(
 ) -> DownloadResult:
     """Download everything that `wanted` reach and the store does not have; see `plan_fetch`.
 
-    The result lists what is missing or damaged. Raises UsageError, RemoteError; what was downloaded before an error
-    stays in the store.
+    The result lists missing and damaged objects. Raises UsageError, RemoteError; objects that were downloaded before an
+    error stay in the store.
     """
     plan = _plan(wanted, store, catalog, link_mode, damaged, progress)
     result = fetch_planned(plan, store, catalog, progress=progress)
@@ -93,7 +93,7 @@ def fetch(
     catalog.refresh()
     if catalog.state() == before:
         return replace(result, is_remote_empty=not before)
-    # A gc has combined packs meanwhile: what was not where the catalog said is in another pack now.
+    # A gc has combined packs meanwhile: the missing objects may be in other packs now.
     plan = _plan(wanted, store, catalog, link_mode, damaged, progress)
     again = fetch_planned(plan, store, catalog, progress=progress)
     return replace(

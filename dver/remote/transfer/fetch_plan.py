@@ -188,8 +188,8 @@ class _RemoteReader:
         self._sizes.update((root.oid, root.size or SIZE_MAX) for root in roots if root.kind is ObjectKind.BLOB)
         for batch in walk([root.key for root in roots], self, lambda _, oids: self._complete(oids)):
             if batch.kind is ObjectKind.BLOB:
-                here = self.store.present(batch.oids) - self.bad
-                absent = [oid for oid in batch.oids if oid not in here]
+                present = self.store.present(batch.oids) - self.bad
+                absent = [oid for oid in batch.oids if oid not in present]
                 self.files += 0 if batch.are_chunks else len(absent)
                 missing += absent
         missing = self._not_in_loose(missing)
@@ -205,8 +205,8 @@ class _RemoteReader:
     def missing_chunk_size(self) -> int:
         """Bytes of the chunks of `assemblies` that the store does not have."""
         chunks = {chunk.oid: chunk.size for one in self.assemblies for chunk in one.recipe.chunks}
-        here = self.store.present(chunks) | {place.oid for place in self.store.loose_chunks.locate(chunks)}
-        return sum([size for oid, size in chunks.items() if oid not in here])
+        present = self.store.present(chunks) | {place.oid for place in self.store.loose_chunks.locate(chunks)}
+        return sum([size for oid, size in chunks.items() if oid not in present])
 
     def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         """See `Reader`."""
@@ -236,8 +236,8 @@ class _RemoteReader:
         suspect = self.bad.intersection(oids)
         good = [oid for oid in oids if oid not in suspect]
         yield from StoreReader(self.store, self.bad).recipes(good)
-        here = self.store.present(good) - self.bad
-        absent = [oid for oid in oids if oid not in here]
+        present = self.store.present(good) - self.bad
+        absent = [oid for oid in oids if oid not in present]
         for oid, recipe in self._recipes_from_remote(absent) if absent else ():
             if oid in suspect:
                 self.bad |= _damaged(self.store, recipe)

@@ -45,7 +45,7 @@ from dver.store.store import Store
 
 _SALT_SIZE: Final = 16
 _ATTEMPTS: Final = 10
-"""How often a push uploads again what a gc took away."""
+"""How often a push uploads objects again that a gc deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class RemoteObjects(Protocol):
 
 
 class _Outgoing:
-    """Reads the trees and recipes to upload (see `closure.Reader`), and knows what the remote has already."""
+    """Reads the trees and recipes to upload (see `Reader`), and knows what the remote has already."""
 
     def __init__(self, store: Store, remote: RemoteObjects, progress: Progress) -> None:
         self._store = store
@@ -217,9 +217,9 @@ class _Collected:
         if seen < len(fresh):
             packed = {one.oid for one in self.store.locate(fresh)}
             absent = [oid for oid in fresh if oid not in packed]
-            here = self.store.loose.present(absent) | (self.outgoing.cuts.keys() & set(absent))
-            self._loose += [oid for oid in absent if oid in here]
-            self.lost = self.lost or len(here) < len(absent)
+            loose = self.store.loose.present(absent) | (self.outgoing.cuts.keys() & set(absent))
+            self._loose += [oid for oid in absent if oid in loose]
+            self.lost = self.lost or len(loose) < len(absent)
         return len(fresh)
 
     def uploads(self) -> Iterator[Upload]:
