@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dver.core.batches import batched_by_size
 from dver.core.errors import CorruptError, NewerVersionError
 from dver.formats import run_record
 
@@ -40,16 +41,7 @@ class Run:
 
 def batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
     """Groups of `runs` that each make a batch."""
-    group: list[Run] = []
-    size = 0
-    for run in runs:
-        if group and size + len(run.entry) + len(run.record) > _FULL:
-            yield group
-            group, size = [], 0
-        group.append(run)
-        size += len(run.entry) + len(run.record)
-    if group:
-        yield group
+    return batched_by_size(runs, lambda run: len(run.entry) + len(run.record), _FULL)
 
 
 def encode(runs: Iterable[Run]) -> bytes:

@@ -182,11 +182,11 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
     if wrong:
         fix = f"{_INSTALL}, which prints the line for each hook in {setup.scripts}" if setup.by_hand else _INSTALL
         yield Finding(Level.WARNING, "hooks", f"not in place: {', '.join(wrong)}", fix)
-    if lacking := drivers.missing_settings(repo.git):
-        yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(lacking)}", _INSTALL)
+    if unset := drivers.missing_settings(repo.git):
+        yield Finding(Level.WARNING, "hooks", f"not set, or not to this dver: {', '.join(unset)}", _INSTALL)
     if drivers.attributes_missing(repo.git, repo.root):
         yield Finding(Level.WARNING, "hooks", "the drivers are not all named in .gitattributes", _INSTALL)
-    if not wrong and not lacking:
+    if not wrong and not unset:
         yield Finding(Level.OK, "hooks", _in_place(repo, setup))
 
 

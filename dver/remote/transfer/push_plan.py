@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from dver.core.batches import batched_by_size
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.core.phrasing import count
@@ -240,7 +241,7 @@ class _Collected:
                 for place in sorted(cut)
             ],
         ]
-        yield from map(_new_pack, _groups(items))
+        yield from map(_new_pack, batched_by_size(items, lambda item: item.size, TARGET_SIZE))
 
     def _as_whole(self, number: int) -> WholePack | None:
         """The pack, if all its objects are wanted and it is not too small to be uploaded alone."""
@@ -274,20 +275,6 @@ class _Collected:
 def _comes_first(found: ObjectLocation) -> bool:
     """Does a fetch have to read this object before it knows which others it needs?"""
     return found.kind is ObjectKind.TREE or found.codec is Codec.CHUNKED
-
-
-def _groups(items: Iterable[_PackItem]) -> Iterator[list[_PackItem]]:
-    """Group items by the pack that they go into."""
-    group: list[_PackItem] = []
-    size = 0
-    for item in items:
-        if group and size + item.size > TARGET_SIZE:
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += item.size
-    if group:
-        yield group
 
 
 def _new_pack(group: list[_PackItem]) -> NewPack:

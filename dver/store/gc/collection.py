@@ -92,7 +92,7 @@ def plan_gc(
     stuck: Container[Oid] = (),
 ) -> GcPlan:
     """Plan the collection of `packs` and `loose` blobs that are not `live`. `stuck` packs cannot be rewritten."""
-    contents = [_judge(one, live) for one in packs]
+    contents = [_count_live(one, live) for one in packs]
     dead = [one for one in contents if not one.live]
     movable = [one for one in contents if one.live and one.name not in stuck]
     # An unreferenced recipe must not stay without its chunks: a reader would take its blob for present.
@@ -112,7 +112,7 @@ def plan_gc(
     )
 
 
-def _judge(content: PackContent, live: Container[Oid]) -> PackPlan:
+def _count_live(content: PackContent, live: Container[Oid]) -> PackPlan:
     count = size = recipes = 0
     for row in content.rows:
         if row.oid in live:
@@ -189,7 +189,7 @@ def extend_reachable(store: Store, reachable: ReachableObjects, roots: Roots, *,
         while level or blobs:
             below: list[Oid] = []
             for batch in batched(level, BATCH):
-                _note(store, reachable, ObjectKind.TREE, batch, task)
+                _record_missing(store, reachable, ObjectKind.TREE, batch, task)
                 for _, found in StoreReader(store).trees(batch):
                     trees, files = children(found)
                     below += reachable.trees.fresh(trees)
@@ -209,15 +209,17 @@ def _add_blobs(store: Store, reachable: ReachableObjects, oids: Iterable[Oid], t
     pending = list(oids)
     while pending:
         batch, pending = pending[:BATCH], pending[BATCH:]
-        _note(store, reachable, ObjectKind.BLOB, batch, task)
+        _record_missing(store, reachable, ObjectKind.BLOB, batch, task)
         for _, recipe in StoreReader(store).recipes(batch):
             # A chunk may itself be a chunked file, so chunks are treated like files.
             pending += reachable.blobs.fresh(recipe.oids)
 
 
-def _note(store: Store, reachable: ReachableObjects, kind: ObjectKind, oids: Sequence[Oid], task: Task) -> None:
-    here = store.present(oids)
-    reachable.add_missing(kind, (oid for oid in oids if oid not in here))
+def _record_missing(
+    store: Store, reachable: ReachableObjects, kind: ObjectKind, oids: Sequence[Oid], task: Task
+) -> None:
+    present = store.present(oids)
+    reachable.add_missing(kind, (oid for oid in oids if oid not in present))
     task.advance(len(oids))
 
 

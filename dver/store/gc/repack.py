@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
+from dver.core.batches import batched_by_size
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.core.progress import Progress, Task
@@ -38,23 +39,9 @@ def rewrite(
     made: set[Oid] = set()
     total = sum([one.live_size for one in plans])
     with progress.task("rewrite", total=total) as task:
-        for group in _groups(plans):
+        for group in batched_by_size(plans, lambda one: one.live_size, TARGET_SIZE):
             made |= _rewrite_group(store, group, live, damaged, task)
     return damaged, made
-
-
-def _groups(plans: Sequence[PackPlan]) -> Iterator[list[PackPlan]]:
-    """Groups of packs whose live frames fill about one pack."""
-    group: list[PackPlan] = []
-    size = 0
-    for one in plans:
-        if group and size + one.live_size > TARGET_SIZE:
-            yield group
-            group, size = [], 0
-        group.append(one)
-        size += one.live_size
-    if group:
-        yield group
 
 
 def _rewrite_group(

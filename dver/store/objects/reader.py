@@ -57,17 +57,17 @@ class StoreReader:
                     raise content
                 yield found.oid, tree.decode(content)
             except CorruptError as error:
-                self._note(found.oid, error)
+                self._report(found.oid, error)
 
     def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
         """See `Reader`."""
         for oid, found in self._store.recipes(oids):
             if isinstance(found, CorruptError):
-                self._note(oid, found)
+                self._report(oid, found)
             else:
                 yield oid, found
 
-    def _note(self, oid: Oid, error: CorruptError) -> None:
+    def _report(self, oid: Oid, error: CorruptError) -> None:
         if self._damaged is None:
             raise error
         self._damaged.add(oid)

@@ -105,7 +105,7 @@ class FileSource:
         hasher = large_hash()
         chunks: list[Chunk] = []
         last = b""
-        for last in cut(_noted(_pieces(place), hasher)):
+        for last in cut(_hashing(_pieces(place), hasher)):
             chunks.append(Chunk(Oid.of(last), len(last)))
         if hasher.digest() != oid:  # the file changed meanwhile
             return None
@@ -240,11 +240,11 @@ class StoreSource:
 def find_copies(sources: Sequence[CopySource], oids: Iterable[Oid]) -> dict[Oid, tuple[str, ObjectCopy]]:
     """A good copy of each of `oids`, with the label of the first source that has one."""
     found: dict[Oid, tuple[str, ObjectCopy]] = {}
-    lacking = set(oids)
+    missing = set(oids)
     for source in sources:
-        if lacking:
-            found.update({oid: (source.label, copy) for oid, copy in source.copies(lacking)})
-            lacking -= found.keys()
+        if missing:
+            found.update({oid: (source.label, copy) for oid, copy in source.copies(missing)})
+            missing -= found.keys()
     return found
 
 
@@ -284,7 +284,7 @@ def _hash(pieces: Iterable[bytes]) -> bytes:
     return hasher.digest()
 
 
-def _noted(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
+def _hashing(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
     for piece in pieces:
         hasher.update(piece)
         yield piece
@@ -292,6 +292,6 @@ def _noted(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
 
 def _verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
     hasher = large_hash()
-    yield from _noted(pieces, hasher)
+    yield from _hashing(pieces, hasher)
     if hasher.digest() != oid:
         raise corrupt(oid)

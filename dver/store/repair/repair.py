@@ -98,23 +98,23 @@ class StoreRepair:
 
     def add_missing(self, oids: Collection[Oid], sources: Sequence[CopySource], mode: LinkMode) -> set[Oid]:
         """Add those of `oids` that the store lacks and a source has. Returns the added ones."""
-        lacking = set(oids) - self._store.present(oids)
-        came: set[Oid] = set()
+        missing = set(oids) - self._store.present(oids)
+        added: set[Oid] = set()
         loose = mode.wants_loose(self._store.scratch)
         with StoreWriter(self._store) as writer:
-            for oid, (label, copy) in find_copies(sources, lacking).items():
+            for oid, (label, copy) in find_copies(sources, missing).items():
                 if copy.codec is Codec.CHUNKED or copy.raw_size > LARGE:
                     continue
                 if copy.kind is ObjectKind.TREE:
                     writer.add_tree(oid, copy.content())
                 else:
                     writer.add_blobs([(oid, copy.content())])
-                came.add(oid)
-                self._note(oid, label)
-            for oid in sorted(lacking - came):
+                added.add(oid)
+                self._record(oid, label)
+            for oid in sorted(missing - added):
                 if self._copy_whole(oid, sources, partial(_keep_large, writer, oid, loose)):
-                    came.add(oid)
-        return came
+                    added.add(oid)
+        return added
 
     def _copy_whole(self, oid: Oid, sources: Sequence[CopySource], keep: Callable[[Iterator[bytes]], object]) -> bool:
         """Pass a blob of any size from the first source with a good copy to `keep`. Is there one?"""
@@ -123,13 +123,13 @@ class StoreRepair:
                 pieces = source.pieces(oid) if source.present([oid]) else None
                 if pieces is not None:
                     keep(pieces)
-                    self._note(oid, source.label)
+                    self._record(oid, source.label)
                     return True
             except CorruptError:  # the chunks that were stored are valid objects of their own
                 continue
         return False
 
-    def _note(self, oid: Oid, label: str) -> None:
+    def _record(self, oid: Oid, label: str) -> None:
         self.repaired.append(RepairedObject(oid, label))
         self.lost.discard(oid)
 
@@ -154,7 +154,7 @@ class StoreRepair:
                 label, copy = copies[row.oid]
                 codec, payload = original_encoding(row, copy)
                 writer.add(row.oid, copy.kind, codec, copy.raw_size, payload)
-                self._note(row.oid, label)
+                self._record(row.oid, label)
             else:
                 self.lost.add(row.oid)
 

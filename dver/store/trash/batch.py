@@ -35,11 +35,11 @@ class OpenBatch:
 
     def add_pack(self, name: Oid) -> bool:
         """Move a pack here; False if it is gone."""
-        return self._take(self._store.packs / pack_file_name(name), self.batch.packs / pack_file_name(name))
+        return self._move(self._store.packs / pack_file_name(name), self.batch.packs / pack_file_name(name))
 
     def add_loose(self, oid: Oid) -> bool:
         """Move a loose blob here; False if it is gone."""
-        return self._take(self._store.loose.path(oid), self.batch.loose_path(oid))
+        return self._move(self._store.loose.path(oid), self.batch.loose_path(oid))
 
     def delete_pack(self, name: Oid) -> None:
         """Delete a pack that was moved here: other packs hold all its objects."""
@@ -51,7 +51,7 @@ class OpenBatch:
             fsync_dir(folder)
         self._store.refresh()
 
-    def _take(self, source: Path, target: Path) -> bool:
+    def _move(self, source: Path, target: Path) -> bool:
         if not self._touched:
             self._store.scratch.write(self.batch.path.parent / LAST, self.batch.name.encode())
         self._touched.update((source.parent, target.parent, target.parent.parent, self.batch.path))

@@ -94,7 +94,7 @@ def _merge(
         if choice is None:
             open_conflicts.append(conflict)
         else:
-            _decide(root, conflict, choice, read)
+            _resolve(root, conflict, choice, read)
     if open_conflicts:
         return MergedTree(None, tuple(open_conflicts))
     return MergedTree(_sealed(_name_of(ours, theirs), root.children.get(b""), emit))
@@ -123,7 +123,7 @@ class _Folder:
     """Does it exist even if it is empty? Not if one side deleted it."""
 
 
-_Found = Entry | _Folder | None
+_Node = Entry | _Folder | None
 
 
 @dataclass(slots=True)
@@ -133,16 +133,16 @@ class _Merging:
     read: TreeReader
     conflicts: list[TreeConflict] = field(default_factory=list)
 
-    def merge(self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> _Found:
+    def merge(self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> _Node:
         """The merged content of one path; None for a conflict."""
         if same(ours, theirs) or same(base, theirs):
             return ours
         if same(base, ours):
             return theirs
         if _is_directory(ours) and _is_directory(theirs):
-            return self._below(path, base, ours, theirs, fixed=True)
+            return self._merge_directory(path, base, ours, theirs, fixed=True)
         if _is_directory(base) and (ours is None or theirs is None) and (_is_directory(ours) or _is_directory(theirs)):
-            return self._below(path, base, ours, theirs, fixed=False)
+            return self._merge_directory(path, base, ours, theirs, fixed=False)
         if base is not None and (ours is None or theirs is None):
             left = ours or theirs
             if left is not None and _is_directory(left) != _is_directory(base):
@@ -152,11 +152,11 @@ class _Merging:
             self.conflicts.append(TreeConflict(path, base, ours, theirs))
         return settled
 
-    def _below(
+    def _merge_directory(
         self, path: bytes, base: Entry | None, ours: Entry | None, theirs: Entry | None, *, fixed: bool
     ) -> _Folder:
         old, left, right = (self._children(one) for one in (base, ours, theirs))
-        children: dict[bytes, _Found] = {}
+        children: dict[bytes, _Node] = {}
         for name in left.keys() | right.keys():
             mine, other = left.get(name), right.get(name)
             # As in `merge`, but without a call for each of the many unchanged names.
@@ -196,11 +196,11 @@ def _follow_renames(merging: _Merging, root: _Folder, three: tuple[Entry | None,
             continue
         for conflict, place in _renamed(lost, base, side, merging.read):
             modified = conflict.theirs if other == "theirs" else conflict.ours
-            now = _look(root, place, merging.read)
+            now = _child_at(root, place, merging.read)
             if modified is None or conflict.base is None or not isinstance(now, Entry) or now.oid != conflict.base.oid:
                 continue
             moved = modified if now.kind is conflict.base.kind else modified._replace(kind=now.kind)
-            _put(root, place, moved, merging.read)
+            _set_child(root, place, moved, merging.read)
             settled.add(conflict.path)
     merging.conflicts = [one for one in merging.conflicts if one.path not in settled]
 
@@ -240,10 +240,10 @@ def _renamed(
             yield conflict, place
 
 
-# -- decisions
+# -- resolutions
 
 
-def _decide(root: _Folder, conflict: TreeConflict, choice: MergeChoice, read: TreeReader) -> None:
+def _resolve(root: _Folder, conflict: TreeConflict, choice: MergeChoice, read: TreeReader) -> None:
     if choice is MergeChoice.UNION and conflict.ours is not None and conflict.theirs is not None:
         folder, name = os.path.split(conflict.path)
         parent = _folder_at(root, folder, read) if conflict.path else None
@@ -254,7 +254,7 @@ def _decide(root: _Folder, conflict: TreeConflict, choice: MergeChoice, read: Tr
     chosen = conflict.theirs if choice is MergeChoice.THEIRS else conflict.ours
     if choice is MergeChoice.UNION and chosen is None:
         chosen = conflict.theirs
-    _put(root, conflict.path, chosen, read)
+    _set_child(root, conflict.path, chosen, read)
 
 
 def _with_side(name: bytes, side: bytes) -> bytes:
@@ -262,11 +262,11 @@ def _with_side(name: bytes, side: bytes) -> bytes:
     return stem[: max(NAME_MAX - len(side) - len(extension), 1)] + side + extension
 
 
-# -- what is being merged
+# -- nodes
 
 
 def _folder_at(root: _Folder, path: bytes, read: TreeReader) -> _Folder | None:
-    """The directory `path`, opened if it was taken whole; None if it is none."""
+    """The merged directory at `path`; None if there is none. Reads it if it was not merged yet."""
     folder = root
     for name in (b"", *(path.split(b"/") if path else ())):
         child = folder.children.get(name)
@@ -279,27 +279,27 @@ def _folder_at(root: _Folder, path: bytes, read: TreeReader) -> _Folder | None:
     return folder
 
 
-def _look(root: _Folder, path: bytes, read: TreeReader) -> _Found:
+def _child_at(root: _Folder, path: bytes, read: TreeReader) -> _Node:
     folder, name = os.path.split(path)
     parent = _folder_at(root, folder, read)
     return parent.children.get(name) if parent else None
 
 
-def _put(root: _Folder, path: bytes, entry: Entry | None, read: TreeReader) -> None:
+def _set_child(root: _Folder, path: bytes, entry: Entry | None, read: TreeReader) -> None:
     folder, name = os.path.split(path)
     parent = _folder_at(root, folder, read) if path else root
-    assert parent is not None  # a conflict lies in a directory that was gone through
+    assert parent is not None  # the merge has entered the directory of each conflict
     parent.children[name] = entry
 
 
-def _sealed(name: bytes, found: _Found, emit: Callable[[Oid, bytes], None]) -> Entry | None:
-    """What was merged as an entry called `name`; None for nothing."""
+def _sealed(name: bytes, found: _Node, emit: Callable[[Oid, bytes], None]) -> Entry | None:
+    """The merged node as an entry called `name`, or None."""
     if not isinstance(found, _Folder):
         return found if found is None or found.name == name else found._replace(name=name)
     entries = []
     for key in sorted(found.children):
         child = found.children[key]
-        # Most are as they were, and need no call each.
+        # Most children are unchanged, and need no call each.
         sealed = child if isinstance(child, Entry) and child.name == key else _sealed(key, child, emit)
         if sealed is not None:
             entries.append(sealed)
