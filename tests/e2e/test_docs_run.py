@@ -14,7 +14,10 @@ from githooks import put_dver_on_path
 from servers import S3Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/guide.md", "docs/git.md", "docs/pipelines.md", "docs/remotes.md"]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("guide", "git", "pipelines", "pipelines-reference", "run-cache", "remotes")),
+]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,6 +1,6 @@
 """Vega-Lite templates with anchors (`<DVER_DATA>`, `<DVER_X>` …) for data and column names.
 
-The anchors of DVC's templates (`<DVC_METRIC_DATA>` …) work, too. docs/pipelines.md lists them all.
+The anchors of DVC's templates (`<DVC_METRIC_DATA>` …) work, too. docs/pipelines-reference.md lists them all.
 """
 
 from __future__ import annotations
