@@ -23,7 +23,7 @@ from dver.store.objects.database import Database
 from dver.store.objects.file_creation import PRIVATE, ScratchDirectory, Sharing
 from dver.store.objects.frames import ObjectLocation
 from dver.store.objects.loose import LooseBlobs
-from dver.store.objects.loose_chunks import LooseChunks
+from dver.store.objects.loose_chunks import LooseChunkIndex
 from dver.store.objects.reader import StoreReader
 from dver.store.trash.guard import restore_needed
 from dver.store.trash.trash import has_unfinished
@@ -44,7 +44,7 @@ class Store:
         self.trash = root / "trash"
         self.scratch = ScratchDirectory(root / "tmp", sharing)
         self.loose = LooseBlobs(root / "loose", self.scratch)
-        self.loose_chunks = LooseChunks(database, self.loose)
+        self.loose_chunks = LooseChunkIndex(database, self.loose)
         self.database = database
         self.index = ObjectIndex(root, database)
         self._frames = self.index.frames

@@ -29,7 +29,7 @@ class ChunkLocation(NamedTuple):
     oid: Oid
 
 
-class LooseChunks:
+class LooseChunkIndex:
     """The known chunks of the blobs in `loose`, recorded in `database`."""
 
     def __init__(self, database: Database, loose: LooseBlobs) -> None:
