@@ -234,7 +234,7 @@ def test_data_that_is_not_checked_out_is_left_out_not_called_removed(project: Pr
     shutil.rmtree(project.root / "data")
     result = run("diff", cwd=project.root)
     assert result.out == ""
-    assert "left out data" in result.err
+    assert "skipped data" in result.err
 
 
 # -- stages
