@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from environment import environment, use_environment
-from support import Run, make_git_repo, run_dver
+from support import Run, Templates, make_git_repo, run_dver
 
 pytest_plugins = ["servers", "protocol_servers"]
 
@@ -65,3 +65,9 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 def git_repo(tmp_path: Path) -> Path:
     """A Git repository with one commit, at `tmp_path / "repo"`."""
     return make_git_repo(tmp_path / "repo")
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Makes a repository for the first test that needs it, and copies it for the others. See `support.Templates`."""
+    return Templates(tmp_path_factory.mktemp("templates"))

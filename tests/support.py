@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -110,3 +110,27 @@ def make_git_repo(path: Path) -> Path:
     git("add", "README", cwd=path)
     git("commit", "--quiet", "-m", "Begin", cwd=path)
     return path
+
+
+class Templates:
+    """Repositories that are made once in a test session, and copied by all other tests that need the same one."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def copy(self, name: str, to: Path, make: Callable[[Path], object]) -> Path:
+        """The Git repository that `make` makes, at `to`: a copy of the one called `name` if there is one."""
+        template = self._directory / name
+        if template.exists():
+            _copy(template, to)
+            git("update-index", "-q", "--refresh", cwd=to, rc=None)  # it exits with 1 where a file differs
+        else:
+            make(to)
+            template.parent.mkdir(parents=True, exist_ok=True)
+            _copy(to, template)
+        return to
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy all of a directory, with its links and times."""
+    subprocess.run(["cp", "-a", source, target], check=True)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support import Run, git, make_git_repo
+from support import Run, Templates, git, make_git_repo, run_dver
 
 STAGES = """\
 stages:
@@ -26,22 +26,25 @@ stages:
 
 
 @pytest.fixture
-def repo(run: Run, tmp_path: Path) -> Path:
+def repo(templates: Templates, tmp_path: Path) -> Path:
     """A project with data, code, parameters and three kinds of stages, all run and committed."""
-    repo = make_git_repo(tmp_path / "repo")
-    run("init", cwd=repo)
+    return templates.copy("lineage", tmp_path / "repo", make_project)
+
+
+def make_project(repo: Path) -> None:
+    make_git_repo(repo)
+    run_dver("init", cwd=repo)
     (repo / "raw").mkdir()
     (repo / "raw/a").write_text("a\n")
-    run("add", "raw", cwd=repo)
+    run_dver("add", "raw", cwd=repo)
     (repo / "code.sh").write_text("code\n")
     (repo / "params.yaml").write_text("train:\n  seed: 7\n")
     (repo / "dver.yaml").write_text(STAGES)
     git("add", "-A", cwd=repo)
     git("commit", "-qm", "Stages", cwd=repo)
-    run("repro", cwd=repo)
+    run_dver("repro", cwd=repo)
     git("add", "-A", cwd=repo)
     git("commit", "-qm", "Results", cwd=repo)
-    return repo
 
 
 def told(run: Run, repo: Path, *args: str) -> str:

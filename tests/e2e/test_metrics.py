@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import Run
+from support import Run, Templates, run_dver
 from workspaces import Project, write
 
 STAGES = b"""\
@@ -40,19 +40,22 @@ FILES = {
 
 
 @pytest.fixture
-def project(tmp_path: Path, run: Run) -> Project:
+def project(tmp_path: Path, templates: Templates) -> Project:
     """Two commits, v1 and v2, and a run in the workspace that is not committed."""
-    made = Project.make(tmp_path / "repo")
+    return Project(templates.copy("metrics", tmp_path / "repo", make_project))
+
+
+def make_project(root: Path) -> None:
+    made = Project.make(root)
     write(made.root, FILES)
     for name, lr in (("v1", b"0.5"), ("v2", b"0.75")):
         write(made.root, {"params.yaml": b"lr: %s\nunused: a\n" % lr})
-        run("repro", cwd=made.root)
+        run_dver("repro", cwd=made.root)
         made.git("add", "-A")
         made.commit(name)
         made.git("tag", name)
     write(made.root, {"params.yaml": b"lr: 1.5\nadded: null\n", "extra.py": b"SEED = 2\n"})
-    run("repro", cwd=made.root)
-    return made
+    run_dver("repro", cwd=made.root)
 
 
 # -- params

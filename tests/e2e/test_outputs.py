@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from githooks import git_says, put_dver_on_path, write_hooks
-from support import Run, git, make_git_repo
+from support import Run, Templates, git, make_git_repo
 
 STAGES = """\
 stages:
@@ -47,16 +47,19 @@ def make(run: Run, repo: Path, raw: str) -> None:
 
 
 @pytest.fixture
-def repo(run: Run, tmp_path: Path) -> Path:
+def repo(run: Run, templates: Templates, tmp_path: Path) -> Path:
     """A project with a remote, and two commits, of which the second is tagged `two`, the first `one`."""
-    repo = make_git_repo(tmp_path / "repo")
-    run("init", "--no-hooks", cwd=repo)
-    run("remote", "add", "-d", "origin", "../remote", cwd=repo)
-    (repo / "dver.yaml").write_text(STAGES)
-    for name in ("one", "two"):
-        make(run, repo, name)
-        git("tag", name, cwd=repo)
-    return repo
+
+    def build(repo: Path) -> None:
+        make_git_repo(repo)
+        run("init", "--no-hooks", cwd=repo)
+        run("remote", "add", "-d", "origin", "../remote", cwd=repo)
+        (repo / "dver.yaml").write_text(STAGES)
+        for name in ("one", "two"):
+            make(run, repo, name)
+            git("tag", name, cwd=repo)
+
+    return templates.copy("outputs", tmp_path / "repo", build)
 
 
 def clone_of(repo: Path, name: str = "clone") -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Result, Run, git, make_git_repo
+from support import Result, Run, Templates, git, make_git_repo, run_dver
 from workspaces import Project, write
 
 STAGES = b"""\
@@ -40,17 +40,20 @@ FILES = {
 
 
 @pytest.fixture
-def project(tmp_path: Path, run: Run) -> Project:
+def project(tmp_path: Path, templates: Templates) -> Project:
     """A commit, v1, and a run in the workspace that is not committed."""
-    made = Project.make(tmp_path / "repo")
+    return Project(templates.copy("plots", tmp_path / "repo", make_project))
+
+
+def make_project(root: Path) -> None:
+    made = Project.make(root)
     write(made.root, {**FILES, "lr": b"0.5"})
-    run("repro", cwd=made.root)
+    run_dver("repro", cwd=made.root)
     made.git("add", "-A")
     made.commit("v1")
     made.git("tag", "v1")
     write(made.root, {"lr": b"0.25"})
-    run("repro", cwd=made.root)
-    return made
+    run_dver("repro", cwd=made.root)
 
 
 def charts(page: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from servers import FaultyS3, S3Server
-from support import Run, git
+from support import Run, Templates, git, make_git_repo, run_dver
 
 _LIMITED = """
 import os, resource, sys
@@ -20,17 +20,21 @@ os.execv(sys.executable, [sys.executable, "-m", "dver", *sys.argv[3:]])
 
 
 @pytest.fixture
-def project(run: Run, git_repo: Path) -> Path:
+def project(templates: Templates, tmp_path: Path) -> Path:
     """Data to push: small files, and some that need a pack each."""
+    return templates.copy("remote_failures", tmp_path / "repo", make_project)
+
+
+def make_project(git_repo: Path) -> None:
+    make_git_repo(git_repo)
     for number in range(20):
         file = git_repo / f"data/{number % 3}/{number}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(os.urandom(2000))
     for number in range(4):
         (git_repo / f"data/large{number}").write_bytes(os.urandom(10_000_000))
-    run("init", cwd=git_repo)
-    run("add", "data", cwd=git_repo)
-    return git_repo
+    run_dver("init", cwd=git_repo)
+    run_dver("add", "data", cwd=git_repo)
 
 
 def add_remote(run: Run, project: Path, server: FaultyS3 | S3Server, url: str) -> dict[str, str]:

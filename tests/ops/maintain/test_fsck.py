@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Run, git
+from support import Run, Templates, git
 from workspaces import Project, listing, write
 
 from dver.formats import pack
@@ -93,9 +93,10 @@ def make(root: Path, link: str) -> Project:
 
 
 @pytest.fixture(params=["copy", "hardlink"])
-def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
+def project(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Project:
     """A project with two tagged versions; large files are chunks in packs, or loose."""
-    return make(tmp_path / "repo", request.param)
+    link = request.param
+    return Project(templates.copy(f"fsck-{link}", tmp_path / "repo", lambda root: make(root, link)))
 
 
 @pytest.fixture
