@@ -21,6 +21,7 @@ from dver.git.remotes.outgoing import NewFile, new_files
 from dver.git.revisions import CommitId
 from dver.pipelines.run_cache.entries import cache_key
 from dver.repo import Repository
+from dver.repo.remotes import Remotes
 from dver.store.objects.reader import StoreReader
 from dver.store.trees.reachable import find_missing
 from dver.tracking.lock_outputs import cached_outputs, output_path
@@ -100,13 +101,13 @@ def _has(git: GitRepo, commit: str, file: NewFile) -> bool:
     return found.strip() == file.blob.encode()
 
 
-def by_remote(repo: Repository, brought: Iterable[NewPointerFile]) -> dict[str, list[NewData]]:
+def by_remote(remotes: Remotes, brought: Iterable[NewPointerFile]) -> dict[str, list[NewData]]:
     """New data by its remote. Raises RepositoryError if none is configured."""
     groups: dict[str, list[NewData]] = {}
     for one in brought:
         for path, pointer in one.data:
             if pointer.push:
-                name = pointer.remote or repo.remotes.settings().name
+                name = pointer.remote or remotes.settings().name
                 groups.setdefault(name, []).append(NewData(one.file.commit, pointer.ref(path)))
     return groups
 

@@ -16,6 +16,7 @@ from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.git import pointers, revisions
+from dver.git.git_repo import GitRepo
 from dver.git.history.commit_names import NamedCommits, commits_with, name_commits
 from dver.git.history.gc_roots import GitRoots, read_pointer_blobs, read_roots
 from dver.git.pointers import PointerFile
@@ -91,7 +92,7 @@ def read_history(repo: Repository) -> TrackedHistory:
     warnings: tuple[str, ...] = ()
     try:
         roots = read_roots(repo.git)
-        commits, others, files = list(roots.commits), roots.blobs, _in_worktrees(repo, roots)
+        commits, others, files = list(roots.commits), roots.blobs, _in_worktrees(repo.git, roots)
     except RepositoryError as error:
         warnings = (f"{error.what}: {error.why}" if error.why else error.what,)
         commits, others, files = revisions.commits(repo.git, all_commits=True), {}, {}
@@ -112,14 +113,14 @@ def read_history(repo: Repository) -> TrackedHistory:
     return found
 
 
-def _in_worktrees(repo: Repository, roots: GitRoots) -> dict[tuple[bytes, str], bytes]:
+def _in_worktrees(git: GitRepo, roots: GitRoots) -> dict[tuple[bytes, str], bytes]:
     """The pointer files of all worktrees, by path and blob, with their contents."""
     folders = sorted(map(os.fsencode, roots.folders), key=len, reverse=True)
     found = {}
     for file, content in roots.files.items():
         path = os.fsencode(file)
         top = next((folder for folder in folders if path.startswith(folder + b"/")), b"")
-        found[path[len(top) + 1 :], pointers.blob_id(repo.git, content)] = content
+        found[path[len(top) + 1 :], pointers.blob_id(git, content)] = content
     return found
 
 
@@ -154,10 +155,10 @@ def _sort_key(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes
     return path, root.path, root.oid
 
 
-def unreadable_pointers(repo: Repository, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:
+def unreadable_pointers(git: GitRepo, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:
     """The unreadable pointers, and the commits that have them."""
     keys = [(path, blob) for path, blob, _ in found.unreadable]
-    names = _named(repo, found, keys)
+    names = _named(git, found, keys)
     return tuple(
         UnreadablePointer(path, why, names[path, blob], (path, blob) in found.in_workspace)
         for path, blob, why in found.unreadable
@@ -165,7 +166,7 @@ def unreadable_pointers(repo: Repository, found: TrackedHistory) -> tuple[Unread
 
 
 def find_affected_paths(
-    repo: Repository, found: TrackedHistory, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
+    git: GitRepo, found: TrackedHistory, bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
 ) -> dict[Oid, list[AffectedPath]]:
     """The paths that need each of the `bad` objects.
 
@@ -176,7 +177,7 @@ def find_affected_paths(
     graph = _Graph(bad, via)
     graph.load([(one.root.oid, one.root.kind) for one in found.versions], read)
     affected = [(one, path, oid) for one in found.versions for path, oid in graph.paths_below(one.root)]
-    names = _commits_of(repo, found, {one for one, _, _ in affected})
+    names = _commits_of(git, found, {one for one, _, _ in affected})
     by_oid: dict[Oid, dict[tuple[bytes, NamedCommits], AffectedPath]] = defaultdict(dict)
     for one, path, oid in affected:
         commits, known = names[one], by_oid[oid]
@@ -193,22 +194,22 @@ def _blobs(one: PointerFile) -> Iterator[str]:
 
 
 def _named(
-    repo: Repository, found: TrackedHistory, keys: Iterable[tuple[bytes, str]]
+    git: GitRepo, found: TrackedHistory, keys: Iterable[tuple[bytes, str]]
 ) -> dict[tuple[bytes, str], NamedCommits]:
-    return name_commits(repo.git, commits_with(repo.git, found.commits, keys))
+    return name_commits(git, commits_with(git, found.commits, keys))
 
 
 def _commits_of(
-    repo: Repository, found: TrackedHistory, versions: Iterable[TrackedVersion]
+    git: GitRepo, found: TrackedHistory, versions: Iterable[TrackedVersion]
 ) -> dict[TrackedVersion, NamedCommits]:
     """The names of the commits with each of the versions."""
     listed = list(versions)
-    commits = commits_with(repo.git, found.commits, {(one.path, blob) for one in listed for blob in one.blobs})
+    commits = commits_with(git, found.commits, {(one.path, blob) for one in listed for blob in one.blobs})
     groups = {
         one: list(dict.fromkeys(each for blob in one.blobs for each in commits[one.path, blob])) for one in listed
     }
     order = {commit: at for at, commit in enumerate(found.commits)}
-    return name_commits(repo.git, {one: sorted(group, key=order.__getitem__) for one, group in groups.items()})
+    return name_commits(git, {one: sorted(group, key=order.__getitem__) for one, group in groups.items()})
 
 
 class _Graph:

@@ -15,10 +15,12 @@ from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError
 from dver.core.files import explain
 from dver.core.phrasing import join_limited
 from dver.git import index, pointers
+from dver.git.git_repo import GitRepo
 from dver.gitflow.hooks import drivers, hook_scripts
 from dver.gitflow.hooks.hook_scripts import HookState, InstalledHooks
 from dver.maintenance.disk_capabilities import probe_disk
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import LinkMode
 from dver.tracking.availability import availability_of
@@ -148,7 +150,9 @@ def check_pointers(repo: Repository) -> Iterator[Finding]:
     present = availability_of(repo, list(good.values())).in_store
     absent = [path for path, pointer in good.items() if pointer.oid not in present]
     if absent:
-        yield Finding(Level.WARNING, "pointers", f"not complete in the store: {_names(repo, absent)}", "dver fetch")
+        yield Finding(
+            Level.WARNING, "pointers", f"not complete in the store: {_names(repo.layout, absent)}", "dver fetch"
+        )
     if good:
         yield from _check_git(repo, list(good))
 
@@ -159,7 +163,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
         yield Finding(
             Level.PROBLEM,
             "pointers",
-            f"tracked by Git and by dver: {_names(repo, both)}",
+            f"tracked by Git and by dver: {_names(repo.layout, both)}",
             "git rm -r --cached -- PATH   (the files stay)",
         )
     ignored = index.ignored(repo.git, paths)
@@ -168,7 +172,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "pointers",
-            f"not ignored by Git, so `git add .` would add it: {_names(repo, open_to_git)}",
+            f"not ignored by Git, so `git add .` would add it: {_names(repo.layout, open_to_git)}",
             "`dver add` data again, or `dver repro` the stage of an output, to write the line in .gitignore",
         )
 
@@ -187,7 +191,7 @@ def check_hooks(repo: Repository) -> Iterator[Finding]:
     if drivers.attributes_missing(repo.git, repo.root):
         yield Finding(Level.WARNING, "hooks", "the drivers are not all named in .gitattributes", _INSTALL)
     if not wrong and not unset:
-        yield Finding(Level.OK, "hooks", _in_place(repo, setup))
+        yield Finding(Level.OK, "hooks", _in_place(repo.git, setup))
 
 
 def _wrong_hooks(setup: InstalledHooks) -> list[str]:
@@ -199,8 +203,8 @@ def _wrong_hooks(setup: InstalledHooks) -> list[str]:
     ]
 
 
-def _in_place(repo: Repository, setup: InstalledHooks) -> str:
-    if not drivers.hooks_wanted(repo.git):
+def _in_place(git: GitRepo, setup: InstalledHooks) -> str:
+    if not drivers.hooks_wanted(git):
         return "drivers in place; no hooks, by `dver install --no-hooks`"
     left = f"; the pre-commit framework runs {', '.join(sorted(setup.framework))}" if setup.framework else ""
     return f"in place in {setup.folder}{left}"
@@ -259,8 +263,8 @@ def _two(apart: bool) -> str:
     return "two files" if apart else "one file: data from other systems may conflict"
 
 
-def _names(repo: Repository, paths: list[bytes]) -> str:
-    return join_limited([repo.layout.shown(path) for path in paths])
+def _names(layout: Layout, paths: list[bytes]) -> str:
+    return join_limited([layout.shown(path) for path in paths])
 
 
 def _files(folder: Path) -> list[int]:

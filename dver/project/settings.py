@@ -11,6 +11,7 @@ from dver.config import Config, Scope, Setting, addresses_of, edit, needs_trust,
 from dver.core.files import read_regular
 from dver.git import gitignore, index
 from dver.repo import PROJECT_DIR, Repository
+from dver.repo.layout import Layout
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def change_settings(repo: Repository, scope: Scope, changes: Sequence[SettingCha
 def change_and_stage(repo: Repository, change: Callable[[], T]) -> T:
     """Run `change`, then stage the project's config if Git tracks it."""
     path = os.path.join(repo.layout.prefix, os.fsencode(PROJECT_DIR), b"config.toml")
-    before = _content(repo, path)
+    before = _content(repo.layout, path)
     done = False
     try:
         result = change()
@@ -42,7 +43,7 @@ def change_and_stage(repo: Repository, change: Callable[[], T]) -> T:
         return result
     finally:
         repo.forget_config()
-        after = _content(repo, path)
+        after = _content(repo.layout, path)
         # A new file is staged as `dver init` does. An existing file that Git does not track stays untracked.
         wanted = index.tracked_under(repo.git, path) if before is not None else not index.ignored(repo.git, [path])
         if after is not None and wanted and after != before:
@@ -51,9 +52,9 @@ def change_and_stage(repo: Repository, change: Callable[[], T]) -> T:
             index.stage(repo.git, [path])
 
 
-def _content(repo: Repository, path: bytes) -> bytes | None:
+def _content(layout: Layout, path: bytes) -> bytes | None:
     try:
-        return read_regular(repo.layout.absolute(path))
+        return read_regular(layout.absolute(path))
     except FileNotFoundError:
         return None
 

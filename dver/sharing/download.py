@@ -37,7 +37,7 @@ def download_targets(
         return ()
     guard = GcGuard(repo.store)
     download = partial(_download, repo, jobs=jobs, dry_run=dry_run, damaged=damaged, progress=progress)
-    got = tuple(download(name, group) for name, group in by_remote(repo, targets, remote).items())
+    got = tuple(download(name, group) for name, group in by_remote(repo.remotes, targets, remote).items())
     # A gc at the same time may have seen these objects before the trees that name them.
     guard.recheck(target.tracked.ref.key for target in targets)
     return got

@@ -11,6 +11,7 @@ from dver.core.errors import RemoteError
 from dver.core.files import write_atomic
 from dver.core.oid import Oid
 from dver.formats.remote_repository import ROOTS_MAX, RepositoryEntry
+from dver.git.git_repo import GitRepo
 from dver.git.remotes.identity import GitRemotes, first_commits, git_remotes, path_on_host, public_url
 from dver.git.revisions import CommitId
 from dver.remote.failures import TransientError
@@ -41,14 +42,12 @@ def register(repo: Repository, storage: Storage, listed: Collection[Oid], *, git
         return
 
 
-def unknown_repositories(
-    repo: Repository, storage: Storage, commits: Collection[CommitId]
-) -> dict[Oid, RepositoryEntry]:
+def unknown_repositories(git: GitRepo, storage: Storage, commits: Collection[CommitId]) -> dict[Oid, RepositoryEntry]:
     """The entries on the remote that this clone, with the history `commits`, does not know; by name.
 
     Raises RemoteError, CorruptError.
     """
-    remotes = git_remotes(repo.git)
+    remotes = git_remotes(git)
     found = read_entries(storage, list_contents(storage).repositories)
     return {name: entry for name, entry in found.items() if not _is_known(entry, remotes, commits)}
 
@@ -64,7 +63,7 @@ def entry_of(repo: Repository, git_remote: str | None = None) -> RepositoryEntry
     chosen = git_remote if git_remote in remotes.urls else remotes.push
     addresses = remotes.urls[chosen] if chosen is not None else ()
     url = public_url(addresses[0]) if addresses else ""
-    name = path_on_host(url).rpartition("/")[2] or _directory_name(repo, addresses)
+    name = path_on_host(url).rpartition("/")[2] or _directory_name(repo.git, addresses)
     return RepositoryEntry(name, url, _first_commits(repo))
 
 
@@ -73,10 +72,10 @@ def _is_known(entry: RepositoryEntry, remotes: GitRemotes, commits: Collection[C
     return has_history(entry, commits) and (not entry.url or path_on_host(entry.url) in paths)
 
 
-def _directory_name(repo: Repository, addresses: tuple[str, ...]) -> str:
+def _directory_name(git: GitRepo, addresses: tuple[str, ...]) -> str:
     """The name of the directory that is pushed to, which is the same for all clones, or that of the worktree."""
     directory = addresses[0].rstrip("/").removesuffix("/.git") if addresses else ""
-    return directory.rpartition("/")[2].removesuffix(".git") or repo.git.worktree.name
+    return directory.rpartition("/")[2].removesuffix(".git") or git.worktree.name
 
 
 def _first_commits(repo: Repository) -> tuple[str, ...]:

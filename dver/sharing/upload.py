@@ -12,13 +12,14 @@ from dver.remote.repair.lost_packs import lost_packs
 from dver.remote.transfer.push import UploadResult, push
 from dver.remote.transfer.push_plan import plan_push
 from dver.repo import Repository
+from dver.repo.remotes import Remotes
 from dver.sharing.registration import register
 from dver.sharing.restore_lost_packs import LostPacks, repair_lost_packs
 
 
-def open_catalog(repo: Repository, name: str, *, jobs: int | None = None, progress: Progress = SILENT) -> Catalog:
+def open_catalog(remotes: Remotes, name: str, *, jobs: int | None = None, progress: Progress = SILENT) -> Catalog:
     """The catalog of the remote `name`, refreshed. Raises RemoteError."""
-    catalog = repo.remotes.catalog(name, jobs=jobs)
+    catalog = remotes.catalog(name, jobs=jobs)
     with progress.task("query remote", unit=""):
         catalog.refresh()
     return catalog

@@ -13,6 +13,7 @@ from dver.core.phrasing import quoted
 from dver.formats.tree import Entry
 from dver.git import revisions
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.trees.compare import TreeReader, find
 from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.partial_directories import is_partial
@@ -46,15 +47,15 @@ def entry_at(repo: Repository, target: Target, *, rev: str | None = None) -> Ent
     """The entry of `target`. Raises UsageError if it does not exist, and the errors of `reader_of`."""
     entry = find(target.tracked.entry, target.inside, reader_of(repo, target, rev=rev))
     if entry is None:
-        raise not_found_error(repo, target, rev=rev)
+        raise not_found_error(repo.layout, target, rev=rev)
     return entry
 
 
-def not_found_error(repo: Repository, target: Target, *, rev: str | None = None) -> UsageError:
+def not_found_error(layout: Layout, target: Target, *, rev: str | None = None) -> UsageError:
     """The error for a path that does not exist in a tracked directory."""
-    whole = repo.layout.shown(target.tracked.path)
+    whole = layout.shown(target.tracked.path)
     return UsageError(
-        f"{repo.layout.shown(target.path)!r} does not exist in the tracked data",
+        f"{layout.shown(target.path)!r} does not exist in the tracked data",
         why=f"{whole!r} has no such entry" + (f" at {rev}" if rev else ""),
         fix=f"`dver ls -R{_at(rev)} {quoted(whole)}` lists its files",
     )
@@ -70,7 +71,7 @@ def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> Tr
     Missing directory listings are downloaded if only a part of the data is in the workspace.
     """
     one = target.tracked
-    if os.path.lexists(repo.layout.absolute(one.path)) and is_partial(repo, one.path, one.entry):
+    if os.path.lexists(repo.layout.absolute(one.path)) and is_partial(repo.state, one.path, one.entry):
         return DirectoryReader(repo, one)
 
     def read(oid: Oid) -> Sequence[Entry]:

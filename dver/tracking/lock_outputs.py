@@ -13,6 +13,7 @@ from dver.formats.lock import Lock, LockedItem
 from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
 from dver.repo import PROJECT_DIR, Repository
+from dver.repo.layout import Layout
 from dver.tracking.restore_hint import restore_fix
 
 DecodeLock = Callable[[bytes], Lock]
@@ -49,7 +50,7 @@ def outputs_in(
     be. `decode` may be a decoder that remembers what it has read.
     """
     for name, item in cached_outputs(read_lock(repo, lock_path, content, decode)):
-        yield LockedOutput(_place(repo, lock_path, name, item), item.pointer, Maker(name, lock_path))
+        yield LockedOutput(_place(repo.layout, lock_path, name, item), item.pointer, Maker(name, lock_path))
 
 
 def cached_outputs(lock: Lock) -> Iterator[tuple[str, LockedItem]]:
@@ -82,24 +83,24 @@ def output_path(lock_path: bytes, item: LockedItem) -> bytes:
         raise CorruptError("a lock file with a path that no file can have", why=f"{item.path!r} is not text") from None
 
 
-def _place(repo: Repository, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
+def _place(layout: Layout, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
     """`output_path` of an output. Raises CorruptError for a path where no data may be."""
     try:
         place = output_path(lock_path, item)
     except CorruptError:
-        _refuse(repo, lock_path, stage, item, "it is not text")
+        _refuse(layout, lock_path, stage, item, "it is not text")
     for name in place.split(b"/"):
         reason = "it belongs to dver" if name == _PROJECT_FOLDER else forbidden_name(name)
         if reason is not None:
-            _refuse(repo, lock_path, stage, item, "it is outside of the repository" if name == b".." else reason)
+            _refuse(layout, lock_path, stage, item, "it is outside of the repository" if name == b".." else reason)
     return place
 
 
 _PROJECT_FOLDER: Final = os.fsencode(PROJECT_DIR)
 
 
-def _refuse(repo: Repository, lock_path: bytes, stage: str, item: LockedItem, reason: str) -> NoReturn:
-    shown = repo.layout.shown(lock_path)
+def _refuse(layout: Layout, lock_path: bytes, stage: str, item: LockedItem, reason: str) -> NoReturn:
+    shown = layout.shown(lock_path)
     raise CorruptError(
         f"the lock {shown!r} has the output {item.path!r} of stage {stage!r}",
         why=f"{reason}, so no data can be there",

@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, read_directory
 from dver.repo import Repository
+from dver.repo.workspace_state import WorkspaceState
 from dver.store.trees.compare import TreeChange, TreeReader, compare_part
 from dver.store.trees.edit import overlay
 from dver.tracking.targets import is_at_or_below
 from dver.workspace.scan.scanner import Snapshot
 
 
-def is_partial(repo: Repository, path: bytes, recorded: Entry) -> bool:
+def is_partial(state: WorkspaceState, path: bytes, recorded: Entry) -> bool:
     """Does the workspace have only a part of the tracked directory at `path`?
 
     This is also so if dver never checked out anything there: files of the user do not mean that all others were
     deleted.
     """
-    return recorded.kind is Kind.DIRECTORY and (path in repo.state.partial or path not in repo.state.placed)
+    return recorded.kind is Kind.DIRECTORY and (path in state.partial or path not in state.placed)
 
 
 def complete_partial(
@@ -38,7 +39,7 @@ def complete_partial(
     MissingObjectError if a recorded directory cannot be read.
     """
     read = repo.workspace.trees([snapshot], stored=stored)
-    if not is_partial(repo, path, recorded):
+    if not is_partial(repo.state, path, recorded):
         return snapshot.root, read
     new: dict[Oid, bytes] = {}
 
@@ -61,9 +62,9 @@ def partial_changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Sn
     return list(compare_part(recorded, snapshot.root, repo.store.entries, repo.store.tree, read, path=path))
 
 
-def partial_below(repo: Repository, places: Iterable[bytes]) -> list[bytes]:
+def partial_below(state: WorkspaceState, places: Iterable[bytes]) -> list[bytes]:
     """The partial directories at or below any of `places`."""
-    if not repo.state.partial:
+    if not state.partial:
         return []
     folders = list(places)
-    return [one for one in sorted(repo.state.partial) if any(is_at_or_below(one, folder) for folder in folders)]
+    return [one for one in sorted(state.partial) if any(is_at_or_below(one, folder) for folder in folders)]

@@ -12,6 +12,7 @@ from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.git import pointers, revisions
 from dver.repo import Repository
+from dver.repo.remotes import Remotes
 from dver.tracking.browse import entry_at, tracked_at
 from dver.tracking.targets import (
     Target,
@@ -65,14 +66,14 @@ def roots_of(repo: Repository, targets: Iterable[Target]) -> list[ObjectRef]:
     return [entry_at(repo, target).ref(target.path) for target in targets]
 
 
-def by_remote(repo: Repository, targets: Iterable[Target], chosen: str | None) -> dict[str, list[Target]]:
+def by_remote(remotes: Remotes, targets: Iterable[Target], chosen: str | None) -> dict[str, list[Target]]:
     """Group targets by remote: the one that their pointer names, else `chosen`, else the default remote.
 
     Raises RepositoryError if the default remote is needed and there is none.
     """
     groups: dict[str, list[Target]] = {}
     for target in targets:
-        name = target.tracked.pointer.remote or chosen or repo.remotes.settings().name
+        name = target.tracked.pointer.remote or chosen or remotes.settings().name
         groups.setdefault(name, []).append(target)
     return groups
 

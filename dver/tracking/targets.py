@@ -20,6 +20,7 @@ from dver.formats.tree import Entry, forbidden_name
 from dver.git import pointers, revisions
 from dver.git.pointers import PointerFile, is_lock_path
 from dver.repo import PROJECT_DIR, Repository
+from dver.repo.layout import Layout
 from dver.tracking.lock_outputs import Maker, outputs_in
 from dver.tracking.restore_hint import restore_fix
 
@@ -121,7 +122,7 @@ def data_named_by(
     if is_lock_path(path):
         found = outputs_in(repo, path, content, decode_lock)
         return [TrackedData(one.path, one.pointer, blob, one.maker) for one in found]
-    _refuse_bad_place(repo, path)
+    _refuse_bad_place(repo.layout, path)
     return [TrackedData(data_path_of(path), decode_pointer(repo, path, content), blob)]
 
 
@@ -144,16 +145,16 @@ def overlap_error(repo: Repository, one: TrackedData, other: TrackedData) -> Con
     return ConflictError(
         f"both {repo.layout.shown(one.source)!r} and {repo.layout.shown(other.source)!r} track {places}",
         why=f"it is an output of stage {stage!r}, and an output has no pointer",
-        fix=_choosing(repo, one, other),
+        fix=_choosing(repo.layout, one, other),
     )
 
 
-def _choosing(repo: Repository, *both: TrackedData) -> str:
+def _choosing(layout: Layout, *both: TrackedData) -> str:
     """The fix for data that two files name."""
-    pointer = next((repo.layout.shown(one.source) for one in both if one.maker is None), None)
+    pointer = next((layout.shown(one.source) for one in both if one.maker is None), None)
     if pointer is None:
         return "`dver repro` drops deleted stages; if the dver.yaml itself was deleted, git rm its dver.lock"
-    lock = next(repo.layout.shown(one.source) for one in both if one.maker is not None)
+    lock = next(layout.shown(one.source) for one in both if one.maker is not None)
     return f"git rm -f -- {quoted(pointer)}; or remove the stage from the dver.yaml, and its lines from {quoted(lock)}"
 
 
@@ -165,12 +166,12 @@ def _refuse_nested(repo: Repository, tracked: Mapping[bytes, TrackedData], one: 
         folder = os.path.dirname(folder)
 
 
-def _refuse_bad_place(repo: Repository, pointer_path: bytes) -> None:
+def _refuse_bad_place(layout: Layout, pointer_path: bytes) -> None:
     """Raises CorruptError for a pointer at a path where no data may be, such as `.git.dver` or `...dver`."""
     for name in data_path_of(pointer_path).split(b"/"):
         reason = "it belongs to dver" if name == os.fsencode(PROJECT_DIR) else forbidden_name(name)
         if reason is not None:
-            shown = repo.layout.shown(pointer_path)
+            shown = layout.shown(pointer_path)
             raise CorruptError(
                 f"the pointer {shown!r} is for {os.fsdecode(name)!r}",
                 why=f"{reason}, so no data can be there",
@@ -231,7 +232,7 @@ def select_targets(
         return [Target(one) for one in tracked.values()]
     found: dict[bytes, Target] = {}
     for text in texts:
-        for target in _select_one(repo, tracked, resolve_data_path(repo, text, cwd), text):
+        for target in _select_one(repo.layout, tracked, resolve_data_path(repo, text, cwd), text):
             found[target.path] = target
     return list(found.values())
 
@@ -286,7 +287,7 @@ def tracked_below(tracked: Mapping[bytes, TrackedData], folder: bytes) -> list[T
     return [one for path, one in tracked.items() if is_at_or_below(path, folder) and path != folder]
 
 
-def _select_one(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> Iterable[Target]:
+def _select_one(layout: Layout, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> Iterable[Target]:
     if path.endswith(SUFFIX) and path.removesuffix(SUFFIX) in tracked:
         path = path.removesuffix(SUFFIX)
     if made := [Target(one) for one in tracked.values() if one.maker is not None and one.source == path]:
@@ -294,18 +295,18 @@ def _select_one(repo: Repository, tracked: Mapping[bytes, TrackedData], path: by
     target = target_containing(tracked, path) if path else None
     if target is not None:
         if target.inside and target.tracked.pointer.kind is not ObjectKind.TREE:
-            whole = repo.layout.shown(target.tracked.path)
+            whole = layout.shown(target.tracked.path)
             raise UsageError(f"{text!r} cannot exist", why=f"{whole!r} is a file", fix=f"use {whole!r} itself")
         return [target]
     inner = tracked_below(tracked, path)
     if not inner:
-        raise _not_tracked(repo, tracked, path, text)
+        raise _not_tracked(layout, tracked, path, text)
     return [Target(one) for one in inner]
 
 
-def _not_tracked(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> UsageError:
+def _not_tracked(layout: Layout, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> UsageError:
     from difflib import get_close_matches  # only for this message
 
-    near = get_close_matches(repo.layout.shown(path), [repo.layout.shown(one) for one in tracked], n=1)
+    near = get_close_matches(layout.shown(path), [layout.shown(one) for one in tracked], n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists tracked data, `dver add` tracks more"
     return UsageError(f"{text!r} is not tracked", why="no pointer or lock file names it, or data in it", fix=fix)

@@ -12,6 +12,7 @@ from dver.core.phrasing import join_limited, quoted
 from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.git import gitignore, index
 from dver.repo import PROJECT_DIR, Repository
+from dver.repo.layout import Layout
 from dver.tracking.targets import SUFFIX, Target, TrackedData, target_containing, tracked_below
 from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.state.store_links import link_to
@@ -25,39 +26,39 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, TrackedData], path
 
     `text` is the path as the user typed it. `refuse_git_tracked` checks the rules of Git for all paths at once.
     """
-    _check_name(repo, tracked, path, text)
+    _check_name(repo.layout, tracked, path, text)
     if not os.path.lexists(repo.layout.absolute(path)):
         raise _absent(tracked, path, text)
-    if path in tracked and is_user_link(repo, path):
-        raise replaced_by_link(repo, path)
+    if path in tracked and is_user_link(repo.layout, path):
+        raise replaced_by_link(repo.layout, path)
     _check_overlap(repo, tracked, path, text)
-    _check_place(repo, path, text)
+    _check_place(repo.layout, path, text)
 
 
-def is_user_link(repo: Repository, path: bytes) -> bool:
+def is_user_link(layout: Layout, path: bytes) -> bool:
     """Is there a symbolic link at `path` that dver did not make?"""
-    absolute = repo.layout.absolute(path)
+    absolute = layout.absolute(path)
     return os.path.islink(absolute) and link_to(absolute, os.readlink(absolute)) is None
 
 
-def replaced_by_link(repo: Repository, path: bytes) -> UsageError:
+def replaced_by_link(layout: Layout, path: bytes) -> UsageError:
     """The error for tracked data that was replaced by a symbolic link, for example to another disk."""
-    absolute = repo.layout.absolute(path)
-    shown = quoted(repo.layout.shown(path))
+    absolute = layout.absolute(path)
+    shown = quoted(layout.shown(path))
     restored = f"rm {shown} && dver checkout {shown}"
     if os.path.exists(absolute):
         restored = f"rm {shown} && mv {quoted(os.fsdecode(os.path.realpath(absolute)))} {shown}"
     return UsageError(
-        f"{repo.layout.shown(path)!r} is tracked, but is a symbolic link now",
+        f"{layout.shown(path)!r} is tracked, but is a symbolic link now",
         why="dver tracks files and directories; the link would replace the data in the next commit",
         fix=restored,
     )
 
 
-def check_trackable_inside(repo: Repository, target: Target, text: str) -> None:
+def check_trackable_inside(layout: Layout, target: Target, text: str) -> None:
     """Raise UsageError or ConflictError unless `target`, inside tracked data, can be recorded by itself."""
     if target.tracked.entry.kind is not Kind.DIRECTORY:
-        whole = repo.layout.shown(target.tracked.path)
+        whole = layout.shown(target.tracked.path)
         raise ConflictError(
             f"{text!r} is in {whole!r}, which is tracked as a file",
             fix=f"`dver add {quoted(whole)}` records that it is a directory now",
@@ -65,7 +66,7 @@ def check_trackable_inside(repo: Repository, target: Target, text: str) -> None:
     for name in target.inside:
         if reason := forbidden_name(name):
             raise UsageError(f"cannot track {text!r}", why=reason, fix="move it out of the tracked directory")
-    refuse_symlinked_parents(repo.layout.top, target.path)
+    refuse_symlinked_parents(layout.top, target.path)
 
 
 def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
@@ -83,15 +84,15 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
 
 def check_destination(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     """Raise UsageError or ConflictError unless data can be moved to the free path `path`."""
-    _check_name(repo, tracked, path, text)
+    _check_name(repo.layout, tracked, path, text)
     _check_overlap(repo, tracked, path, text)
-    _check_place(repo, path, text)
+    _check_place(repo.layout, path, text)
     refuse_git_tracked(repo, {path: text})
 
 
-def _check_name(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
+def _check_name(layout: Layout, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     name = os.path.basename(path)
-    if path in (b"", repo.layout.prefix):
+    if path in (b"", layout.prefix):
         raise UsageError("cannot track the whole project", why="Git tracks its code", fix="track a directory in it")
     parts = path.split(b"/")
     if b".git" in parts or os.fsencode(PROJECT_DIR) in parts:
@@ -145,10 +146,10 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, TrackedData], path:
         )
 
 
-def _check_place(repo: Repository, path: bytes, text: str) -> None:
-    refuse_symlinked_parents(repo.layout.top, path)
-    absolute = repo.layout.absolute(path)
-    if is_user_link(repo, path):
+def _check_place(layout: Layout, path: bytes, text: str) -> None:
+    refuse_symlinked_parents(layout.top, path)
+    absolute = layout.absolute(path)
+    if is_user_link(layout, path):
         raise UsageError(
             f"{text!r} is a symbolic link",
             why="its target may be anywhere",

@@ -15,6 +15,8 @@ from dver.core.worker_pool import WorkerPool
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Kind, read_directory
 from dver.repo import Repository
+from dver.repo.layout import Layout
+from dver.repo.workspace_state import WorkspaceState
 from dver.store.trash.guard import GcGuard
 from dver.store.trees.compare import TreeReader, same
 from dver.store.trees.edit import replace_entry
@@ -100,7 +102,7 @@ def store_and_record(
         taken = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress)
         tries_left -= 1
         try:
-            _record_partial(repo, requests, taken.complete)
+            _record_partial(repo.state, requests, taken.complete)
             _record(repo, requests, taken.added, guard)
             break
         except DeletedByGcError:
@@ -111,11 +113,11 @@ def store_and_record(
     return taken.added
 
 
-def _record_partial(repo: Repository, requests: Sequence[AddRequest], complete: frozenset[bytes]) -> None:
+def _record_partial(state: WorkspaceState, requests: Sequence[AddRequest], complete: frozenset[bytes]) -> None:
     """Record which directories are partial, before the data that dver placed is recorded."""
     tracked = [one.target.tracked for one in requests if one.target is not None]
-    repo.state.record_partial(
-        {one.path: one.path not in complete for one in tracked if is_partial(repo, one.path, one.entry)}
+    state.record_partial(
+        {one.path: one.path not in complete for one in tracked if is_partial(state, one.path, one.entry)}
     )
 
 
@@ -137,7 +139,7 @@ def scan_requests(
         entries: dict[bytes, Entry] = {}
         trees = _NewTrees(intake)
         ignore = repo.workspace.ignore()
-        sizes = [_size(repo, request, ignore) for request in requests]
+        sizes = [_size(repo.layout, request, ignore) for request in requests]
         complete: set[bytes] = set()
         with repo.workspace.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
             steps = Steps(task)
@@ -154,9 +156,9 @@ def scan_requests(
     return ScannedRequests(added, frozenset(complete))
 
 
-def _size(repo: Repository, request: AddRequest, ignore: IgnoreRules) -> int:
+def _size(layout: Layout, request: AddRequest, ignore: IgnoreRules) -> int:
     """A lower bound for the bytes to read: of tracked directories, most files are known."""
-    place = repo.layout.absolute(request.path)
+    place = layout.absolute(request.path)
     if request.target is not None and os.path.isdir(place):
         return 0
     return size_on_disk(place, ignore)
@@ -180,7 +182,7 @@ def _scan_one(
         return False
     assert snapshot is not None
     if snapshot.root.kind is Kind.SYMLINK:
-        raise replaced_by_link(repo, one.path)
+        raise replaced_by_link(repo.layout, one.path)
     entries[one.path], _ = complete_partial(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
     return same(entries[one.path], snapshot.root)
 

@@ -14,6 +14,7 @@ from dver.git.pointers import MAX_BLOB, PointerFile
 from dver.git.revisions import head
 from dver.git.staged import StagedFile, was_committed
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.objects.reader import StoreReader
 from dver.store.trees.reachable import find_missing
 from dver.tracking.availability import availability_of
@@ -66,7 +67,7 @@ def pointers_without_data(
         return []
     known = missing_objects(repo, [one.ref for one in _before(repo, lacking)])
     return [
-        _no_data(repo, one)
+        _no_data(repo.layout, one)
         for one in lacking
         if missing_objects(repo, [one.ref]) - known and not was_committed(repo.git, files[one.source])
     ]
@@ -91,8 +92,8 @@ def _before(repo: Repository, tracked: Iterable[TrackedData]) -> list[TrackedDat
     return [before[one.path] for one in tracked if one.path in before]
 
 
-def _no_data(repo: Repository, one: TrackedData) -> CommitProblem:
-    shown = quoted(repo.layout.shown(one.path))
+def _no_data(layout: Layout, one: TrackedData) -> CommitProblem:
+    shown = quoted(layout.shown(one.path))
     return CommitProblem(
         one.source,
         "its data is not in the store",

@@ -63,7 +63,7 @@ def lock_problems(
     """The problems of staged lock files. `tracked` is the other data in the index, by data path."""
     problems: list[CommitProblem] = []
     for one in locks:
-        fresh = _new_entries(repo, one)
+        fresh = _new_entries(repo.git, one)
         problems += overlaps(repo, one.outputs, tracked)
         problems += _without_data(repo, one, fresh)
     return problems
@@ -77,16 +77,16 @@ def outdated_stages(
     That is legitimate: a stage may be frozen, or its run may still be due. `tracked` is as in `lock_problems`.
     """
     for one in locks:
-        for name, stage in _new_entries(repo, one).stages.items():
+        for name, stage in _new_entries(repo.git, one).stages.items():
             for item in stage.deps:
                 other = tracked.get(_place(one.path, item))
                 if other is not None and other.maker is None and not _agree(other, item):
                     yield OutdatedStage(Maker(name, one.path).shown(repo), other.path)
 
 
-def _new_entries(repo: Repository, staged: StagedLock) -> Lock:
+def _new_entries(git: GitRepo, staged: StagedLock) -> Lock:
     """The entries of a lock that no parent commit has."""
-    before = [_lock_in(repo.git, base, staged.path) for base in bases(repo.git)]
+    before = [_lock_in(git, base, staged.path) for base in bases(git)]
     return Lock({name: stage for name, stage in staged.lock.stages.items() if _is_new(name, staged.lock, before)})
 
 

@@ -13,6 +13,7 @@ from dver.core.files import write_atomic
 from dver.git.pointers import in_index, is_pointer_path, read_blobs
 from dver.gitflow.merge.pointers import PointerVersions, read_versions
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.trees.merge import MergeChoice
 from dver.tracking.targets import data_path_of
 
@@ -55,9 +56,9 @@ def unmerged_pointers(repo: Repository) -> list[UnmergedPointer]:
     return found
 
 
-def read_decisions(repo: Repository, conflicted: UnmergedPointer) -> MergeDecisions:
+def read_decisions(layout: Layout, conflicted: UnmergedPointer) -> MergeDecisions:
     """The decisions about `conflicted`; empty if they belong to another merge."""
-    kept = _read(repo).get(os.fsdecode(conflicted.path))
+    kept = _read(layout).get(os.fsdecode(conflicted.path))
     if not isinstance(kept, dict) or kept.get("blobs") != _blobs(conflicted):
         return MergeDecisions()
     with suppress(ValueError, KeyError, AttributeError, TypeError):  # as another dver may have written it
@@ -70,9 +71,9 @@ def read_decisions(repo: Repository, conflicted: UnmergedPointer) -> MergeDecisi
     return MergeDecisions()
 
 
-def write_decisions(repo: Repository, conflicted: UnmergedPointer, decisions: MergeDecisions | None) -> None:
+def write_decisions(layout: Layout, conflicted: UnmergedPointer, decisions: MergeDecisions | None) -> None:
     """Record the decisions about `conflicted`; None when the conflict is resolved."""
-    kept = _read(repo)
+    kept = _read(layout)
     before = dict(kept)
     kept.pop(os.fsdecode(conflicted.path), None)
     if decisions is not None and any((decisions.files, decisions.keys, decisions.written, decisions.ending)):
@@ -84,34 +85,34 @@ def write_decisions(repo: Repository, conflicted: UnmergedPointer, decisions: Me
             "ending": [os.fsdecode(path) for path in decisions.ending],
         }
     if kept != before:
-        repo.layout.worktree_dir.mkdir(parents=True, exist_ok=True)
-        write_atomic(repo.layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
+        layout.worktree_dir.mkdir(parents=True, exist_ok=True)
+        write_atomic(layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
 
 
-def interrupted_paths(repo: Repository, conflicted: Sequence[UnmergedPointer]) -> list[bytes]:
+def interrupted_paths(layout: Layout, conflicted: Sequence[UnmergedPointer]) -> list[bytes]:
     """Resolved paths whose data an interrupted `dver resolve` may not have checked out."""
     still = {one.path for one in conflicted}
-    found = [path for path, kept in _read(repo).items() if isinstance(kept, dict) and kept.get("ending")]
+    found = [path for path, kept in _read(layout).items() if isinstance(kept, dict) and kept.get("ending")]
     return [path for path in map(os.fsencode, sorted(found)) if path not in still]
 
 
-def remaining_work(repo: Repository, path: bytes) -> tuple[list[bytes], list[bytes]]:
+def remaining_work(layout: Layout, path: bytes) -> tuple[list[bytes], list[bytes]]:
     """The rest of an interrupted `dver resolve`: data paths to check out, and files to remove."""
-    kept = _read(repo)[os.fsdecode(path)]
+    kept = _read(layout)[os.fsdecode(path)]
     ending, written = ([os.fsencode(one) for one in kept.get(key, [])] for key in ("ending", "written"))
     return ending, written
 
 
-def forget_decisions(repo: Repository, path: bytes) -> None:
+def forget_decisions(layout: Layout, path: bytes) -> None:
     """Delete the decisions about `path`."""
-    kept = _read(repo)
+    kept = _read(layout)
     if kept.pop(os.fsdecode(path), None) is not None:
-        write_atomic(repo.layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
+        write_atomic(layout.worktree_dir / _FILE, json.dumps(kept, indent=1).encode())
 
 
-def _read(repo: Repository) -> dict[str, Any]:
+def _read(layout: Layout) -> dict[str, Any]:
     try:
-        kept = json.loads((repo.layout.worktree_dir / _FILE).read_bytes())
+        kept = json.loads((layout.worktree_dir / _FILE).read_bytes())
     except (FileNotFoundError, ValueError):  # what is lost is decided again
         return {}
     return kept if isinstance(kept, dict) else {}

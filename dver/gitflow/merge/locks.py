@@ -15,6 +15,7 @@ from dver.formats import lock_merge
 from dver.git import index
 from dver.git.pointers import is_lock_path, read_blobs
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.trees.merge import MergeChoice
 
 
@@ -50,7 +51,7 @@ def unmerged_locks(repo: Repository) -> list[UnmergedLock]:
     ]
 
 
-def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) -> MergedLock:
+def merge_lock(layout: Layout, one: UnmergedLock, choice: MergeChoice | None) -> MergedLock:
     """Merge a lock file; `choice`, ours or theirs, decides conflicting stages and deletions.
 
     Raises CorruptError or ConflictError for an unreadable side.
@@ -63,7 +64,7 @@ def merge_lock(repo: Repository, one: UnmergedLock, choice: MergeChoice | None) 
     try:
         content, stages = lock_merge.merge(one.base, one.ours, one.theirs, prefer=prefer)
     except (CorruptError, ConflictError) as error:
-        shown = repo.layout.shown(one.path)
+        shown = layout.shown(one.path)
         raise type(error)(
             f"a version of {shown!r} cannot be read",
             why=error.why or error.what,

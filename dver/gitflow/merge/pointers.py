@@ -17,6 +17,7 @@ from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry, Leaf
 from dver.git.merge_lines import merge_lines
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.trash.guard import GcGuard
 from dver.store.trees.merge import Choose, MergeChoice, MergedTree, TreeConflict, merge, undecided
 from dver.store.writer import StoreWriter
@@ -261,11 +262,11 @@ def _merge_keys(
     return merged
 
 
-def conflict_line(repo: Repository, sides: PointerVersions, merged: MergedPointer) -> str:
+def conflict_line(layout: Layout, sides: PointerVersions, merged: MergedPointer) -> str:
     """One line that names the conflicts of a merge."""
     parts = []
     if merged.data.conflicts:
-        paths = [repo.layout.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
+        paths = [layout.shown(full_path(sides.path, one.path)) for one in merged.data.conflicts]
         parts.append(join_limited(paths))
     if merged.keys:
         parts.append(f"{count(len(merged.keys), 'key')} of the pointer ({join_limited(merged.keys)})")

@@ -23,11 +23,11 @@ def metrics_show(
 
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
-    return read_table(repo, metrics_of, sides_in_scope(repo, revs, scope), targets, cwd)
+    return read_table(repo, metrics_of, sides_in_scope(repo.git, revs, scope), targets, cwd)
 
 
 def metrics_diff(
     repo: Repository, targets: Sequence[str] = (), *, cwd: Path, old: str = "HEAD", new: str = WORKSPACE
 ) -> ValueTable:
     """The metrics at `old` and `new`. Raises as `metrics_show`."""
-    return read_table(repo, metrics_of, resolve_sides(repo, (old, new)), targets, cwd)
+    return read_table(repo, metrics_of, resolve_sides(repo.git, (old, new)), targets, cwd)

@@ -26,7 +26,7 @@ def params_show(
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
     wanted_of = partial(params_of, only_stages=only_stages)
-    return read_table(repo, wanted_of, sides_in_scope(repo, revs, scope), targets, cwd)
+    return read_table(repo, wanted_of, sides_in_scope(repo.git, revs, scope), targets, cwd)
 
 
 def params_diff(
@@ -40,4 +40,4 @@ def params_diff(
 ) -> ValueTable:
     """The parameters at `old` and `new`. Raises as `params_show`."""
     wanted_of = partial(params_of, only_stages=only_stages)
-    return read_table(repo, wanted_of, resolve_sides(repo, (old, new)), targets, cwd)
+    return read_table(repo, wanted_of, resolve_sides(repo.git, (old, new)), targets, cwd)

@@ -17,6 +17,7 @@ from dver.pipelines.compare.plots import ComparedPlots, PlotReader
 from dver.pipelines.definition.stage import DEFAULT_STYLE, PlotStyle
 from dver.pipelines.plots.page import MARK, RenderedPlot, VegaPlot, render_page
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.tracking.revision_scope import CURRENT, RevisionScope
 
 FOLDER: Final = "dver_plots"
@@ -49,7 +50,7 @@ def plots_show(
 
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
-    with open_sides(repo, sides_in_scope(repo, revs, scope)) as sides:
+    with open_sides(repo, sides_in_scope(repo.git, revs, scope)) as sides:
         return PlotReader(repo, cwd, style).gather(sides, targets)
 
 
@@ -63,11 +64,11 @@ def plots_diff(
     style: PlotStyle = DEFAULT_STYLE,
 ) -> ComparedPlots:
     """The plots at `old` and `new`, in the same charts. Raises as `plots_show`."""
-    with open_sides(repo, resolve_sides(repo, dict.fromkeys((old, new)))) as sides:
+    with open_sides(repo, resolve_sides(repo.git, dict.fromkeys((old, new)))) as sides:
         return PlotReader(repo, cwd, style).gather(sides, targets)
 
 
-def write_page(repo: Repository, found: ComparedPlots, to: Path) -> WrittenPlots:
+def write_page(layout: Layout, found: ComparedPlots, to: Path) -> WrittenPlots:
     """Write the page to a file `….html` or into a directory.
 
     Raises ConflictError instead of overwriting other files, RepositoryError without the extra `plots`.
@@ -75,7 +76,7 @@ def write_page(repo: Repository, found: ComparedPlots, to: Path) -> WrittenPlots
     from dver.pipelines.plots.vega import javascript
 
     drawn = any(isinstance(one, VegaPlot) for one in found.plots)
-    script = javascript(repo.layout.worktree_dir) if drawn else ""
+    script = javascript(layout.worktree_dir) if drawn else ""
     content = render_page(found.plots, "Plots of " + ", ".join(found.revs), script)
     if to.suffix.lower() in (".html", ".htm"):
         _refuse_foreign_file(to)

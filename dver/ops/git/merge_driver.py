@@ -73,7 +73,7 @@ def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) ->
         shown = repo.layout.shown(sides.path)
         conflict = ConflictError(
             f"two versions of {shown!r} cannot be merged",
-            why=conflict_line(repo, sides, merged),
+            why=conflict_line(repo.layout, sides, merged),
             fix=f"dver resolve {quoted(shown)} --ours, --theirs or --union",
         )
     return _in_markers(contents[1], contents[2], marker_size), conflict

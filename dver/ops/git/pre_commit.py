@@ -20,6 +20,7 @@ from dver.gitflow.commit.lock_checks import (
     read_locks,
 )
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.tracking.availability import availability_of
 from dver.tracking.targets import SUFFIX, Target, data_path_of, decode_files, tracked_in_worktree
 from dver.workspace.changes.moved_data import record_moved
@@ -67,7 +68,7 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     found = changed_data(repo, thorough=repo.config.adds_at_commit)
     edited = [one for one in found if one.state is DataState.MODIFIED]
     own = tuple(one.path for one in edited if one.maker is None)
-    to_add = _addable(repo, own) if own and repo.config.adds_at_commit else ()
+    to_add = _addable(repo.layout, own) if own and repo.config.adds_at_commit else ()
     return PreCommitResult(
         problems=(),
         changed=tuple(path for path in own if path not in to_add),
@@ -86,10 +87,10 @@ def _out_of_date(repo: Repository, found: Sequence[ChangedData]) -> tuple[OutOfD
     return tuple(OutOfDate(one.path, one.pointer.oid in in_store) for one in found)
 
 
-def _addable(repo: Repository, paths: Sequence[bytes]) -> tuple[bytes, ...]:
+def _addable(layout: Layout, paths: Sequence[bytes]) -> tuple[bytes, ...]:
     from dver.tracking.trackable import is_user_link  # with the store, which is only needed to add
 
-    return tuple(path for path in paths if not is_user_link(repo, path))
+    return tuple(path for path in paths if not is_user_link(layout, path))
 
 
 def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tuple[OutdatedStage, ...]]:

@@ -54,7 +54,9 @@ def pre_push(
     for root, group in _by_project(git, brought).items():
         with Repository(root, git, cwd=git.worktree, in_hook=True) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
-            sent += [_send(repo, name, some, git_remote, progress) for name, some in by_remote(repo, group).items()]
+            sent += [
+                _send(repo, name, some, git_remote, progress) for name, some in by_remote(repo.remotes, group).items()
+            ]
             _send_runs(repo, group, progress)
     return PrePushResult(tuple(sent), tuple(unreadable))
 
@@ -66,8 +68,8 @@ def _send_runs(repo: Repository, brought: Sequence[NewPointerFile], progress: Pr
         return
     runs = unsent_runs(repo, home, keys)
     for name, roots in runs.roots(home).items():
-        upload_roots(repo, name, open_catalog(repo, name, progress=progress), roots, progress=progress)
-    send_runs(repo, home, runs.runs)
+        upload_roots(repo, name, open_catalog(repo.remotes, name, progress=progress), roots, progress=progress)
+    send_runs(repo.remotes, home, runs.runs)
 
 
 def _by_project(git: GitRepo, brought: Sequence[NewPointerFile]) -> dict[Path, list[NewPointerFile]]:
@@ -91,7 +93,7 @@ def _send(
     repo: Repository, name: str, wanted: Sequence[NewData], git_remote: str | None, progress: Progress
 ) -> UploadResult:
     try:
-        catalog, roots = open_catalog(repo, name, progress=progress), [one.root for one in wanted]
+        catalog, roots = open_catalog(repo.remotes, name, progress=progress), [one.root for one in wanted]
         return upload_roots(repo, name, catalog, roots, git_remote=git_remote, progress=progress)
     except MissingObjectError as error:
         raise missing_data_error(repo, name, wanted) from error

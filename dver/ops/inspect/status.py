@@ -19,6 +19,7 @@ from dver.git.pointers import PointerChange as GitChange
 from dver.git.pointers import PointerFile, is_lock_path
 from dver.pipelines import FILE_NAME
 from dver.repo import Repository
+from dver.repo.workspace_state import WorkspaceState
 from dver.tracking.lock_outputs import Maker
 from dver.tracking.targets import SUFFIX, TrackedData, data_path_of, decode_files, is_at_or_below, resolve_data_path
 from dver.workspace.state.data_state import DataState
@@ -280,7 +281,7 @@ def _look(
     for path in wanted:
         try:
             state = _one(repo, path, places, presence, look)
-            states.append(state if path in complete else _in_part(repo, state))
+            states.append(state if path in complete else _in_part(repo.state, state))
         except ConflictError as error:
             if path not in places.makers:
                 raise
@@ -288,12 +289,12 @@ def _look(
     return tuple(states)
 
 
-def _in_part(repo: Repository, one: PathStatus) -> PathStatus:
+def _in_part(state: WorkspaceState, one: PathStatus) -> PathStatus:
     from dver.tracking.partial_directories import is_partial
 
     if one.pointer is None or one.data is DataState.ABSENT:
         return one
-    return replace(one, partial=is_partial(repo, one.path, one.pointer.entry(one.path)))
+    return replace(one, partial=is_partial(state, one.path, one.pointer.entry(one.path)))
 
 
 def _one(

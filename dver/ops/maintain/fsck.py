@@ -66,7 +66,7 @@ def fsck(
         report.size,
         report.damages,
         tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(bad)),
-        unreadable_pointers(repo, affected.history),
+        unreadable_pointers(repo.git, affected.history),
         () if report.unsure else affected.missing,
         report.stray_files,
         warnings=affected.history.warnings,
@@ -100,7 +100,7 @@ def _find_affected(repo: Repository, report: StoreReport) -> _Affected:
     bad = report.bad | ({one.oid for one in missing} if report.unsure else set())
     recipes = _recipes_with(repo, bad)
     via = {blob: set(recipe.oids) & bad for blob, recipe in recipes.items()}
-    paths = find_affected_paths(repo, found, bad, via, StoreReader(repo.store, set()).trees)
+    paths = find_affected_paths(repo.git, found, bad, via, StoreReader(repo.store, set()).trees)
     return _Affected(found, paths, recipes, missing)
 
 

@@ -136,7 +136,7 @@ def gc(
             )
             unreferenced = ()
             deleted = _delete_due(repo, grace, batch)
-            delete_old_backups(repo, grace)
+            delete_old_backups(repo.layout, grace)
     holders = tuple(holders_of(repo.git)) if explain else ()
     return _report(repo, result, needs, grace, unreferenced, deleted, holders, dry_run=dry_run)
 

@@ -13,6 +13,7 @@ from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
 from dver.formats.remote_repository import RepositoryEntry
+from dver.git.git_repo import GitRepo
 from dver.git.history.gc_roots import read_roots
 from dver.git.remotes.upstream import fetch_command, unknown_tips
 from dver.git.revisions import CommitId, is_shallow, newest_tip
@@ -24,6 +25,7 @@ from dver.remote.probe import Server
 from dver.remote.storage import Storage
 from dver.remote.transfer.run_batches import merge_batches
 from dver.repo import Repository
+from dver.repo.remotes import Remotes
 from dver.sharing.registration import has_history, unknown_repositories
 
 _DAY_SECONDS: Final = 86_400
@@ -61,17 +63,17 @@ def gc_remote(
     `offline` is set. Many small run cache batches are merged. Raises RepositoryError if the clone does not know all
     commits, ConflictError if another repository uses the remote, RemoteError.
     """
-    _refuse_partial_knowledge(repo, offline=offline)
+    _refuse_partial_knowledge(repo.git, offline=offline)
     catalog = repo.remotes.catalog(name)
     chosen, url = repo.remotes.settings(name).name, catalog.storage.url
     now = partial(trusted_remote_time, catalog.storage)
     if grace is None:
-        _refuse_late_clock(repo, chosen, catalog.storage)
+        _refuse_late_clock(repo.git, chosen, catalog.storage)
         grace = repo.config.gc_grace
 
     def roots() -> list[ObjectRef]:
         needs = needs_of(repo.git)
-        _refuse_other_repositories(repo, chosen, catalog.storage, needs.git.commits)
+        _refuse_other_repositories(repo.git, chosen, catalog.storage, needs.git.commits)
         return [ObjectRef(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
 
     if dry_run:
@@ -82,8 +84,8 @@ def gc_remote(
     return RemoteGcReport(chosen, url, dry_run, *astuple(done))
 
 
-def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
-    if is_shallow(repo.git):
+def _refuse_partial_knowledge(git: GitRepo, *, offline: bool) -> None:
+    if is_shallow(git):
         raise RepositoryError(
             "this clone is shallow and does not know the data of older commits",
             why="their data would be removed from the remote",
@@ -91,7 +93,7 @@ def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
         )
     if offline:
         return
-    unknown = unknown_tips(repo.git, read_roots(repo.git).commits)
+    unknown = unknown_tips(git, read_roots(git).commits)
     if unknown:
         names = join_limited(
             [f"{tip.remote} {tip.ref.removeprefix('refs/').removeprefix('heads/')}" for tip in unknown]
@@ -103,9 +105,9 @@ def _refuse_partial_knowledge(repo: Repository, *, offline: bool) -> None:
         )
 
 
-def _refuse_late_clock(repo: Repository, remote: str, storage: Storage) -> None:
+def _refuse_late_clock(git: GitRepo, remote: str, storage: Storage) -> None:
     """Raise LocalIOError if the newest commit is from the future, since a remote without a clock relies on this one."""
-    newest = newest_tip(repo.git)
+    newest = newest_tip(git)
     if isinstance(storage, Server) or newest is None or newest.date - time.time() < _DAY_SECONDS:
         return
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest.date))
@@ -117,8 +119,8 @@ def _refuse_late_clock(repo: Repository, remote: str, storage: Storage) -> None:
     )
 
 
-def _refuse_other_repositories(repo: Repository, remote: str, storage: Storage, commits: Collection[CommitId]) -> None:
-    unknown = unknown_repositories(repo, storage, commits)
+def _refuse_other_repositories(git: GitRepo, remote: str, storage: Storage, commits: Collection[CommitId]) -> None:
+    unknown = unknown_repositories(git, storage, commits)
     if not unknown:
         return
     name, first = next(iter(sorted(unknown.items())))
@@ -144,12 +146,12 @@ def _fetch_command(entry: RepositoryEntry) -> str:
     return f"git remote add {name} {quoted(entry.url)} && git fetch {name}"
 
 
-def forget_repository(repo: Repository, remote: str | None, digits: str) -> tuple[str, ...]:
+def forget_repository(remotes: Remotes, remote: str | None, digits: str) -> tuple[str, ...]:
     """Delete the repository entries on `remote` whose id begins with `digits`, and return their names.
 
     Raises UsageError if there is none, RemoteError, CorruptError.
     """
-    storage = repo.remotes.connect(remote)
+    storage = remotes.connect(remote)
     forgotten = forget_entries(storage, digits) if digits else []
     if not forgotten:
         raise UsageError(

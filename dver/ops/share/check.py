@@ -50,7 +50,7 @@ def check(
         return CheckResult(len(targets), tuple(MissingPath(_text(one.path), "store") for one in missing))
     pushed = [target for target in targets if target.tracked.pointer.push]
     absent: list[MissingPath] = []
-    groups = by_remote(repo, pushed, remote)
+    groups = by_remote(repo.remotes, pushed, remote)
     for name, group in groups.items():
         absent += _missing_on(repo, name, group)
     return CheckResult(len(pushed), tuple(absent), tuple(groups))

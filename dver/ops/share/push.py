@@ -44,21 +44,21 @@ def push(
     well; with `run_cache`, all run cache entries and all outputs of these runs.
     """
     targets = [target for target in targets_in(repo, scope, paths, cwd) if target.tracked.pointer.push]
-    groups = {name: roots_of(repo, group) for name, group in by_remote(repo, targets, remote).items()}
+    groups = {name: roots_of(repo, group) for name, group in by_remote(repo.remotes, targets, remote).items()}
     home = remote or repo.config.default_remote
     keys = None if run_cache or home is None else keys_in(repo, scope, paths, cwd)
     catalogs: dict[str, Catalog] = {}
     runs = UnsentRuns()
     if home is not None and has_runs(repo, keys):
-        catalogs[home] = open_catalog(repo, home, jobs=jobs, progress=progress)
+        catalogs[home] = open_catalog(repo.remotes, home, jobs=jobs, progress=progress)
         runs = unsent_runs(repo, home, keys)
         for name, roots in runs.roots(home).items():
             groups.setdefault(name, []).extend(roots)
     sent = []
     for name, roots in groups.items():
-        catalog = catalogs.get(name) or open_catalog(repo, name, jobs=jobs, progress=progress)
+        catalog = catalogs.get(name) or open_catalog(repo.remotes, name, jobs=jobs, progress=progress)
         sent.append(upload_roots(repo, name, catalog, roots, dry_run=dry_run, progress=progress))
     trust_addresses(repo, groups)
     if home is not None and not dry_run:
-        send_runs(repo, home, runs.runs, jobs=jobs)
+        send_runs(repo.remotes, home, runs.runs, jobs=jobs)
     return PushResult(tuple(sent), dry_run, len(runs.runs))

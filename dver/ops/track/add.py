@@ -10,6 +10,7 @@ from pathlib import Path
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.trees.compare import find
 from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.targets import (
@@ -80,8 +81,8 @@ def add(
     with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
         tracked = tracked_in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
-        links = [request for request in requests if update and is_user_link(repo, request.path)]
-        there = [request for request in requests if request not in links and _is_there(repo, request)]
+        links = [request for request in requests if update and is_user_link(repo.layout, request.path)]
+        there = [request for request in requests if request not in links and _is_there(repo.layout, request)]
         absent = tuple(one.path for one in requests if one not in there and one not in links)
         behind = {} if force else out_of_date_states(repo, there, update=update, progress=progress)
         if behind and not update:
@@ -108,8 +109,8 @@ def _updates(
     named = {resolve_data_path(repo, text, cwd).removesuffix(SUFFIX) for text in paths}
     refuse_outputs(repo, [target for target in found if target.path in named])
     for target in found:
-        if target.path in named and not target.inside and is_user_link(repo, target.path):
-            raise replaced_by_link(repo, target.path)
+        if target.path in named and not target.inside and is_user_link(repo.layout, target.path):
+            raise replaced_by_link(repo.layout, target.path)
     return [AddRequest(target.path, target) for target in found if target.tracked.maker is None]
 
 
@@ -129,23 +130,23 @@ def _requests(
             check_trackable(repo, tracked, path, text)
             outermost[path] = text
         else:
-            check_trackable_inside(repo, target, text)
-            if not _exists(repo, path) and not _is_recorded(repo, target):
+            check_trackable_inside(repo.layout, target, text)
+            if not _exists(repo.layout, path) and not _is_recorded(repo, target):
                 raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
         requests[path] = AddRequest(path, target)
     refuse_git_tracked(repo, outermost)
     return list(requests.values())
 
 
-def _is_there(repo: Repository, request: AddRequest) -> bool:
+def _is_there(layout: Layout, request: AddRequest) -> bool:
     # A place inside of a tracked directory that is gone is a deletion; tracked data that is gone is not here at all.
     inside = request.target is not None and bool(request.target.inside)
-    return inside or _exists(repo, request.path)
+    return inside or _exists(layout, request.path)
 
 
 def _is_recorded(repo: Repository, target: Target) -> bool:
     return find(target.tracked.entry, target.inside, DirectoryReader(repo, target.tracked)) is not None
 
 
-def _exists(repo: Repository, path: bytes) -> bool:
-    return os.path.lexists(repo.layout.absolute(path))
+def _exists(layout: Layout, path: bytes) -> bool:
+    return os.path.lexists(layout.absolute(path))

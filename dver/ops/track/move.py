@@ -15,6 +15,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
 from dver.git import index
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.store.trees.compare import join, same
 from dver.tracking.browse import target_at
 from dver.tracking.pointer_files import write_pointers
@@ -53,8 +54,8 @@ def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress
         path = _named(repo, source, destination, cwd)
         new = None if has_data else _moved_already(repo, tracked, one, path, progress)
         if new is None:
-            new = _destination(repo, one, path, destination)
-            _check(repo, tracked, new)
+            new = _destination(repo.layout, one, path, destination)
+            _check(repo.layout, tracked, new)
         check_destination(repo, tracked, new, repo.layout.shown(new))
         _carry_out(repo, one, new, has_data=has_data)
     return MoveResult(one.path, new, has_data)
@@ -86,15 +87,15 @@ def _named(repo: Repository, source: str, destination: str, cwd: Path) -> bytes:
     return path.removesuffix(SUFFIX) if source.endswith(suffix) and destination.endswith(suffix) else path
 
 
-def _destination(repo: Repository, one: TrackedData, path: bytes, text: str) -> bytes:
+def _destination(layout: Layout, one: TrackedData, path: bytes, text: str) -> bytes:
     """The new data path: as with `mv`, a directory `path` receives the data."""
-    if os.path.isdir(repo.layout.absolute(path)):
+    if os.path.isdir(layout.absolute(path)):
         return join(path, os.path.basename(one.path))
-    folder = os.path.dirname(repo.layout.absolute(path))
+    folder = os.path.dirname(layout.absolute(path))
     if text.endswith("/") and one.pointer.kind is not ObjectKind.TREE:
-        folder = repo.layout.absolute(path)
+        folder = layout.absolute(path)
     if not os.path.isdir(folder):
-        shown = repo.layout.shown(os.path.relpath(folder, repo.layout.top))
+        shown = layout.shown(os.path.relpath(folder, layout.top))
         raise UsageError(f"no directory {shown!r}", why="data cannot be moved into it", fix=f"mkdir -p {quoted(shown)}")
     return path
 
@@ -115,20 +116,16 @@ def _moved_already(
     return None
 
 
-def _check(repo: Repository, tracked: Mapping[bytes, TrackedData], new: bytes) -> None:
-    shown = repo.layout.shown(new)
+def _check(layout: Layout, tracked: Mapping[bytes, TrackedData], new: bytes) -> None:
+    shown = layout.shown(new)
     around = target_containing(tracked, new)
     if around is not None and around.inside:
         raise ConflictError(
-            f"{shown!r} lies in {repo.layout.shown(around.tracked.path)!r}, which is tracked as a whole",
+            f"{shown!r} lies in {layout.shown(around.tracked.path)!r}, which is tracked as a whole",
             why="data inside of it cannot have a pointer of its own",
             fix="choose a place outside of tracked data",
         )
-    if (
-        around is not None
-        or os.path.lexists(repo.layout.absolute(new))
-        or os.path.lexists(repo.layout.absolute(new + SUFFIX))
-    ):
+    if around is not None or os.path.lexists(layout.absolute(new)) or os.path.lexists(layout.absolute(new + SUFFIX)):
         raise ConflictError(
             f"{shown!r} exists already",
             why="it is tracked" if around is not None else "it would be overwritten",
@@ -140,14 +137,14 @@ def _carry_out(repo: Repository, one: TrackedData, new: bytes, *, has_data: bool
     pointer_file = Path(os.fsdecode(repo.layout.absolute(new + SUFFIX)))
     content = Path(os.fsdecode(repo.layout.absolute(one.source))).read_bytes()
     if has_data:
-        _rename(repo, one.path, new)
+        _rename(repo.layout, one.path, new)
     try:
         write_atomic(pointer_file, content)  # as a person may have edited it
         write_pointers(repo, {new: one.pointer, one.path: None})
     except BaseException:
         pointer_file.unlink(missing_ok=True)
         if has_data:
-            _rename(repo, new, one.path)
+            _rename(repo.layout, new, one.path)
         raise
     repo.workspace.stat_cache.move(repo.layout.absolute(one.path), repo.layout.absolute(new))
     placed = repo.state.placed.get(one.path, ())
@@ -155,16 +152,16 @@ def _carry_out(repo: Repository, one: TrackedData, new: bytes, *, has_data: bool
     repo.state.record_placed({one.path: (), new: tuple(entry._replace(name=name) for entry in placed)})
 
 
-def _rename(repo: Repository, old: bytes, new: bytes) -> None:
+def _rename(layout: Layout, old: bytes, new: bytes) -> None:
     try:
-        os.rename(repo.layout.absolute(old), repo.layout.absolute(new))
+        os.rename(layout.absolute(old), layout.absolute(new))
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         raise UsageError(
-            f"{repo.layout.shown(new)!r} is on another disk than {repo.layout.shown(old)!r}",
+            f"{layout.shown(new)!r} is on another disk than {layout.shown(old)!r}",
             why="a rename cannot move data between disks",
             fix="move the data yourself with mv, then run the same command again",
         ) from error
     for path in (old, new):
-        fsync_dir(os.path.dirname(repo.layout.absolute(path)))
+        fsync_dir(os.path.dirname(layout.absolute(path)))

@@ -165,7 +165,7 @@ def _prune(
         elif all(inside for inside, _ in deeper):
             kept.append(_prune(repo, child, deeper, read, emit))
     for (_, target), *_ in going.values():
-        raise not_found_error(repo, target)
+        raise not_found_error(repo.layout, target)
     return directory_entry(top.name, kept, emit)
 
 

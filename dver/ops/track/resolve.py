@@ -28,6 +28,7 @@ from dver.gitflow.merge.conflicts import (
 from dver.gitflow.merge.locks import UnmergedLock, merge_lock, unmerged_locks, write_lock
 from dver.gitflow.merge.pointers import MergedPointer, full_path, merge_versions, whole_side
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.sharing.prefetch import is_left_out, prefetch
 from dver.store.trash.guard import GcGuard
 from dver.store.trees.merge import MergeChoice, TreeConflict, union_names
@@ -145,12 +146,12 @@ def _chosen(
                 break
         else:
             if not meant and not any(is_at_or_below(path.removesuffix(SUFFIX), one) for one in ended):
-                raise _nothing_at(repo, text, [*(one.path for one in conflicted), *(one.path for one in locks)])
+                raise _nothing_at(repo.layout, text, [*(one.path for one in conflicted), *(one.path for one in locks)])
     return list(found.values()), list(found_locks.values())
 
 
-def _nothing_at(repo: Repository, text: str, conflicted: Sequence[bytes]) -> UsageError:
-    listed = ", ".join(repo.layout.shown(one) for one in conflicted)
+def _nothing_at(layout: Layout, text: str, conflicted: Sequence[bytes]) -> UsageError:
+    listed = ", ".join(layout.shown(one) for one in conflicted)
     why = f"in conflict: {listed}" if listed else "no pointer is in conflict"
     return UsageError(f"nothing is in conflict at {text!r}", why=why, fix="`dver resolve` lists all conflicts")
 
@@ -179,7 +180,7 @@ class _Session:
     def resolve_pointer(self, conflicted: UnmergedPointer, inside: bytes) -> ResolveResult:
         """Resolve one pointer."""
         guard = GcGuard(self.repo.store)
-        decisions = read_decisions(self.repo, conflicted)
+        decisions = read_decisions(self.repo.layout, conflicted)
         try:
             undecided = merge_versions(self.repo, conflicted.sides)
         except MissingObjectError:
@@ -205,7 +206,7 @@ class _Session:
             self.repo, conflicted.sides, choose=lambda one: decisions.files.get(one.path), prefer=decisions.keys
         )
         if not merged.clean:
-            write_decisions(self.repo, conflicted, decisions)
+            write_decisions(self.repo.layout, conflicted, decisions)
             return self.still_open(conflicted, inside, merged)
         return self.finish(conflicted, merged, decisions, guard)
 
@@ -246,8 +247,8 @@ class _Session:
     def finish_interrupted(self, conflicted: Sequence[UnmergedPointer]) -> ResolveResult:
         """Check out the data of pointers that an interrupted run staged."""
         resolved, restored = [], []
-        for path in interrupted_paths(self.repo, conflicted):
-            ending, written = remaining_work(self.repo, path)
+        for path in interrupted_paths(self.repo.layout, conflicted):
+            ending, written = remaining_work(self.repo.layout, path)
             entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
             for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
                 at = data_path_of(name)
@@ -255,13 +256,13 @@ class _Session:
                 with suppress(ConflictError, CorruptError):
                     entries[at] = decode_pointer(self.repo, name, file.content or b"").entry(at)
             restored.append(self.check_out(entries, written))
-            forget_decisions(self.repo, path)
+            forget_decisions(self.repo.layout, path)
             resolved.append(path)
         return ResolveResult(resolved=tuple(resolved), restored=joined(restored) if restored else None)
 
     def resolve_lock(self, one: UnmergedLock, choice: MergeChoice | None) -> ResolveResult:
         """Resolve one lock file."""
-        merged = merge_lock(self.repo, one, choice)
+        merged = merge_lock(self.repo.layout, one, choice)
         if not merged.clean:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
         outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
@@ -295,7 +296,7 @@ class _Session:
         not_written = {*(one.path for one in restored.kept), *(one.path for one in restored.lost)}
         written = tuple(path for path in entries if path not in not_written)
         decisions.written = sorted({*decisions.written, *written})
-        write_decisions(self.repo, conflicted, decisions)
+        write_decisions(self.repo.layout, conflicted, decisions)
         opened = tuple(self.open_conflict(conflicted, one) for one in meant)
         return ResolveResult(open=opened, written=written, restored=restored)
 
@@ -316,7 +317,7 @@ class _Session:
             self.download(conflicted.sides.pointers, entries, self.fetch_fix(path))
         # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
         decisions.ending = [] if left_out else list(entries)
-        write_decisions(repo, conflicted, decisions)
+        write_decisions(repo.layout, conflicted, decisions)
         try:
             write_pointers(repo, wanted, guard)
         except BaseException:
@@ -324,7 +325,7 @@ class _Session:
                 put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
             raise
         restored = None if left_out else self.check_out(entries, decisions.written)
-        write_decisions(repo, conflicted, None)
+        write_decisions(repo.layout, conflicted, None)
         return ResolveResult(resolved=written, left_out=written if left_out else (), restored=restored)
 
 

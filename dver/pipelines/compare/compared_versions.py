@@ -20,6 +20,7 @@ from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Entry, Kind
 from dver.git import revisions
 from dver.git.commits import CommitReader, TooLargeError, branch_and_tag_tips, paths_named
+from dver.git.git_repo import GitRepo
 from dver.git.revisions import CommitId
 from dver.pipelines.compare import dvc_files
 from dver.pipelines.compare.dvc_files import DvcFiles
@@ -99,20 +100,20 @@ def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Si
         ]
 
 
-def resolve_sides(repo: Repository, revs: Iterable[str]) -> list[NamedSide]:
+def resolve_sides(git: GitRepo, revs: Iterable[str]) -> list[NamedSide]:
     """The sides that the user named: revisions and `workspace`. Raises UsageError for an unknown revision."""
-    return [(rev, None if rev == WORKSPACE else revisions.resolve(repo.git, rev)) for rev in revs]
+    return [(rev, None if rev == WORKSPACE else revisions.resolve(git, rev)) for rev in revs]
 
 
-def sides_in_scope(repo: Repository, revs: Sequence[str], scope: RevisionScope) -> list[NamedSide]:
+def sides_in_scope(git: GitRepo, revs: Sequence[str], scope: RevisionScope) -> list[NamedSide]:
     """The sides of `revs` and `scope`, each commit once with all of its names. The workspace comes first if `scope`
     covers many commits, and alone by default."""
     found: dict[CommitId | None, list[str]] = {None: [WORKSPACE]} if scope.many or not revs else {}
-    for name, commit in resolve_sides(repo, revs):
+    for name, commit in resolve_sides(git, revs):
         found.setdefault(commit, []).append(name)
-    for name, tip in branch_and_tag_tips(repo.git, branches=scope.all_branches, tags=scope.all_tags):
+    for name, tip in branch_and_tag_tips(git, branches=scope.all_branches, tags=scope.all_tags):
         found.setdefault(tip, []).append(name)
-    for commit in revisions.commits(repo.git, all_commits=True) if scope.all_commits else ():
+    for commit in revisions.commits(git, all_commits=True) if scope.all_commits else ():
         found.setdefault(commit, [commit[:_SHORT]])
     return [(", ".join(dict.fromkeys(names)), commit) for commit, names in found.items()]
 

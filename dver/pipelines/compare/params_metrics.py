@@ -16,6 +16,7 @@ from dver.pipelines.definition.param_files import parse_metrics, parse_values, s
 from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole, PipelineFile, Stage
 from dver.pipelines.engine.graph import Address, without_outside_paths, worktree_path
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.tracking.targets import is_at_or_below, resolve_data_path
 
 
@@ -62,7 +63,7 @@ def read_table(
     problems: list[ReadProblem] = []
     with open_sides(repo, sides) as opened:
         wanted = ((side, _narrowed(repo, wanted_of(side, problems), targets, cwd)) for side in opened)
-        values = tuple(_values(repo, side, one, problems) for side, one in wanted)
+        values = tuple(_values(repo.layout, side, one, problems) for side, one in wanted)
     return ValueTable(values, tuple(problems))
 
 
@@ -118,14 +119,14 @@ def _narrowed(repo: Repository, wanted: WantedValues, targets: Sequence[str], cw
     return narrowed
 
 
-def _values(repo: Repository, side: Side, wanted: WantedValues, problems: list[ReadProblem]) -> SideValues:
+def _values(layout: Layout, side: Side, wanted: WantedValues, problems: list[ReadProblem]) -> SideValues:
     """The values of one side. Files that cannot be read are added to the `problems`."""
     found: dict[str, Mapping[str, Any]] = {}
     for path, keys in wanted.keys.items():
-        shown = repo.layout.shown(os.fsencode(path))
+        shown = layout.shown(os.fsencode(path))
         try:
             for file in _each(side, path):
-                name = repo.layout.shown(os.fsencode(file))
+                name = layout.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
                 found[name] = flat(values if keys is None else dict(select_keys(values, sorted(keys))))
         except FileMissingError as error:

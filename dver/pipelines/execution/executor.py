@@ -185,7 +185,7 @@ class WorkspaceExecutor:
 
     @cached_property
     def _surroundings(self) -> RunEnvironment:
-        return detect_environment(self._repo)
+        return detect_environment(self._repo.git)
 
     def _taken(self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False) -> lock.LockedStage:
         trees = self._unknown_trees(address, stage, inputs) if for_later else ()

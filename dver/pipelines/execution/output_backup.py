@@ -24,6 +24,7 @@ from dver.pipelines.workspace.contents import WorkspaceContents
 from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.stage_files import locked_item
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.workspace.files.apply import refuse_symlinked_parents
 
 
@@ -110,7 +111,7 @@ class OutputBackup:
         return mark.st_size == 0 or _newest(self._repo.layout.absolute(path)) <= mark.st_ctime_ns
 
     def _move(self, address: Address, path: bytes) -> None:
-        folder = _folder(self._repo)
+        folder = _folder(self._repo.layout)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         number = 0
         while os.path.lexists(target := folder / f"{stamp}-{number}" / os.fsdecode(path)):
@@ -120,16 +121,16 @@ class OutputBackup:
         self._told(BackedUpOutput(address, path, target))
 
 
-def delete_old_backups(repo: Repository, grace: float) -> None:
+def delete_old_backups(layout: Layout, grace: float) -> None:
     """Delete what was put aside in this worktree more than `grace` seconds ago."""
     with suppress(FileNotFoundError):
-        for one in _folder(repo).iterdir():
+        for one in _folder(layout).iterdir():
             if one.stat().st_mtime + grace < time.time():
                 shutil.rmtree(one, ignore_errors=True)
 
 
-def _folder(repo: Repository) -> Path:
-    return repo.layout.worktree_dir / "aside"
+def _folder(layout: Layout) -> Path:
+    return layout.worktree_dir / "aside"
 
 
 def _newest(path: bytes) -> int:

@@ -42,7 +42,7 @@ def clear_outputs(repo: Repository, address: Address, outs: Sequence[Output]) ->
         if not out.persist:
             _remove(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-    if parts := partial_below(repo, places):
+    if parts := partial_below(repo.state, places):
         with repo.exclusive():
             repo.state.record_partial(dict.fromkeys(parts, False))
 
@@ -100,7 +100,7 @@ def store_uncached(repo: Repository, address: Address, stage: Stage, progress: P
 
 def refuse_partial(repo: Repository, address: Address, places: Iterable[str]) -> None:
     """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
-    if parts := partial_below(repo, map(os.fsencode, places)):
+    if parts := partial_below(repo.state, map(os.fsencode, places)):
         shown = [repo.layout.shown(one) for one in parts]
         raise StageError(
             f"stage {str(address)!r} needs all of {join_limited(shown)}",

@@ -15,11 +15,10 @@ from typing import Any, Final
 from dver import __version__
 from dver.formats.run_record import RunRecord
 from dver.git import revisions
-from dver.git.git_repo import run
+from dver.git.git_repo import GitRepo, run
 from dver.pipelines.definition.param_files import flatten
 from dver.pipelines.engine.job import JobEnd
 from dver.pipelines.engine.reasons import Inputs
-from dver.repo import Repository
 
 _PATIENCE: Final = 20.0
 """Seconds that a program may take to say its version."""
@@ -78,21 +77,21 @@ class RunEnvironment:
         )
 
 
-def detect_environment(repo: Repository) -> RunEnvironment:
+def detect_environment(git: GitRepo) -> RunEnvironment:
     """Ask Git, Python and the driver of graphics cards. Whoever does not answer is not known."""
     python, packages = _python()
     return RunEnvironment(
-        commit=revisions.head(repo.git),
-        dirty=bool(run(repo.git, ["status", "--porcelain", "-z", "--untracked-files=no"])),
-        user=_user(repo),
+        commit=revisions.head(git),
+        dirty=bool(run(git, ["status", "--porcelain", "-z", "--untracked-files=no"])),
+        user=_user(git),
         python=python,
         packages=packages,
         gpus=tuple(line.strip() for line in command_output(_ASK_GPUS).splitlines() if line.strip()),
     )
 
 
-def _user(repo: Repository) -> str | None:
-    ident = run(repo.git, ["var", "GIT_AUTHOR_IDENT"], ok=(0, 128)).decode(errors="replace")
+def _user(git: GitRepo) -> str | None:
+    ident = run(git, ["var", "GIT_AUTHOR_IDENT"], ok=(0, 128)).decode(errors="replace")
     return f"{ident.rpartition('>')[0]}>" if ">" in ident else None
 
 

@@ -20,6 +20,7 @@ from dver.pipelines.run_cache.entries import RunCache, cache_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.transfer import run_batches as remote_runs
 from dver.repo import Repository
+from dver.repo.remotes import Remotes
 from dver.tracking.lock_outputs import output_path
 from dver.tracking.revision_scope import RevisionScope, file_versions
 from dver.tracking.targets import data_path_of, is_at_or_below, resolve_data_path
@@ -78,10 +79,10 @@ def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None
     return UnsentRuns(tuple(run for run, _ in whole), tuple(items.values()))
 
 
-def send_runs(repo: Repository, remote: str, runs: Sequence[Run], *, jobs: int | None = None) -> None:
+def send_runs(remotes: Remotes, remote: str, runs: Sequence[Run], *, jobs: int | None = None) -> None:
     """Upload `runs` to `remote`, once their outputs are there. Raises RemoteError."""
     if runs:
-        catalog = repo.remotes.catalog(remote, jobs=jobs)
+        catalog = remotes.catalog(remote, jobs=jobs)
         remote_runs.send(runs, catalog)
         refresh_listing(catalog.storage)
 

@@ -17,6 +17,7 @@ from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines
 from dver.repo import Repository
+from dver.repo.layout import Layout
 
 Edit = Callable[[bytes, str], bytes]
 """Makes new content for a file from its content and its name for messages."""
@@ -36,7 +37,7 @@ def edit_pipeline(
     file = Path(os.path.realpath(os.fsdecode(repo.layout.absolute(path))))
     content = b""
     with suppress(FileNotFoundError):
-        content = _read(repo, path, file)
+        content = _read(repo.layout, path, file)
     changed = edit(content, repo.layout.shown(path))
     if changed != content:
         pipelines = load_pipelines(repo, instead={folder: changed})
@@ -81,8 +82,8 @@ def refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address], w
             )
 
 
-def _read(repo: Repository, path: bytes, file: Path) -> bytes:
+def _read(layout: Layout, path: bytes, file: Path) -> bytes:
     try:
         return read_regular(file)
     except IsADirectoryError:
-        raise PipelineError(f"{repo.layout.shown(path)} is a directory", fix="move it elsewhere") from None
+        raise PipelineError(f"{layout.shown(path)} is a directory", fix="move it elsewhere") from None

@@ -11,6 +11,7 @@ from dver.core.phrasing import join_limited, quoted
 from dver.git.index import tracked_under
 from dver.pipelines import FILE_NAME
 from dver.repo import Repository
+from dver.repo.layout import Layout
 
 NAME: Final = b"dvc.yaml"
 _SHOWN: Final = 3
@@ -30,11 +31,11 @@ def not_renamed_error(repo: Repository, files: Iterable[bytes], renamed: bool) -
 
 def _commands(repo: Repository, paths: Sequence[bytes]) -> str:
     tracked = set(tracked_under(repo.git, *paths))
-    found = [_command(repo, path, path in tracked) for path in paths[:_SHOWN]]
+    found = [_command(repo.layout, path, path in tracked) for path in paths[:_SHOWN]]
     more = f"; and {len(paths) - _SHOWN:,} more in the same way" if len(paths) > _SHOWN else ""
     return " && ".join(found) + more
 
 
-def _command(repo: Repository, path: bytes, is_tracked: bool) -> str:
+def _command(layout: Layout, path: bytes, is_tracked: bool) -> str:
     new = os.path.join(os.path.dirname(path), os.fsencode(FILE_NAME))
-    return f"{'git mv' if is_tracked else 'mv'} {quoted(repo.layout.shown(path))} {quoted(repo.layout.shown(new))}"
+    return f"{'git mv' if is_tracked else 'mv'} {quoted(layout.shown(path))} {quoted(layout.shown(new))}"

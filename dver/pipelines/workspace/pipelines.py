@@ -23,6 +23,7 @@ from dver.pipelines.engine.graph import Address, Graph, build_graph, without_out
 from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
 from dver.pipelines.workspace.from_dvc import not_renamed_error
 from dver.repo import PROJECT_DIR, Repository
+from dver.repo.layout import Layout
 from dver.tracking.targets import SUFFIX, is_at_or_below, resolve_data_path
 
 _NAME = os.fsencode(FILE_NAME)
@@ -83,7 +84,7 @@ def pipelines_of_commit(
     found: dict[str, PipelineFile | DverError] = {}
     for path in paths:
         folder = os.path.dirname(path)
-        if not _is_of_another_project(repo, folder, lambda one: is_folder(os.path.join(one, _PROJECT))):
+        if not _is_of_another_project(repo.layout, folder, lambda one: is_folder(os.path.join(one, _PROJECT))):
             found[os.fsdecode(folder)] = _or_error(partial(load_one, path))
     return found
 
@@ -171,14 +172,14 @@ def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
     found: dict[bytes, list[bytes]] = {_NAME: [], NAME_OF_DVC: []}
     for path in files_named(repo.git, _NAME, NAME_OF_DVC, under=repo.layout.prefix):
         folder, name = os.path.split(path)
-        if os.path.isfile(repo.layout.absolute(path)) and not _is_of_another_project(repo, folder, is_project):
+        if os.path.isfile(repo.layout.absolute(path)) and not _is_of_another_project(repo.layout, folder, is_project):
             found[name].append(folder)
     of_dvc = [os.path.join(folder, NAME_OF_DVC) for folder in found[NAME_OF_DVC] if folder not in found[_NAME]]
     return [os.fsdecode(folder) for folder in found[_NAME]], of_dvc
 
 
-def _is_of_another_project(repo: Repository, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:
-    while folder != repo.layout.prefix and is_at_or_below(folder, repo.layout.prefix):
+def _is_of_another_project(layout: Layout, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:
+    while folder != layout.prefix and is_at_or_below(folder, layout.prefix):
         if is_project(folder):
             return True
         folder = os.path.dirname(folder)

@@ -80,7 +80,7 @@ def _changes(
     repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot
 ) -> tuple[Entry, tuple[TreeChange, ...]]:
     """The data at `path`, completed with recorded files that were never checked out, and its changes."""
-    if is_partial(repo, path, recorded):
+    if is_partial(repo.state, path, recorded):
         changes = tuple(with_renames(partial_changes(repo, path, recorded, snapshot)))
         return (complete_partial(repo, path, recorded, snapshot)[0] if changes else recorded), changes
     return snapshot.root, tuple(
@@ -137,7 +137,7 @@ def state_of(
         [_inside(one, place.inside, listing) or NOTHING for one in placed.get(place.path, ())],
         repo.workspace.trees([snapshot] if snapshot is not None else []),
         listing,
-        part=is_partial(repo, place.path, place.recorded),
+        part=is_partial(repo.state, place.path, place.recorded),
     )
 
 

@@ -14,6 +14,8 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.git import pointers, revisions
 from dver.git.pointers import PointerChange, PointerFile
 from dver.repo import Repository
+from dver.repo.layout import Layout
+from dver.repo.workspace_state import WorkspaceState
 from dver.tracking.targets import SUFFIX, TrackedData, decode_files
 from dver.workspace.state.followed import mark_of
 from dver.workspace.state.placed import Placed
@@ -21,11 +23,11 @@ from dver.workspace.state.placed import Placed
 
 def record_moved(repo: Repository, staged: Mapping[bytes, TrackedData]) -> None:
     """Before a commit: record data that was moved from a path that no pointer names any more."""
-    absent = [path for path in repo.state.placed if path not in staged and not _exists(repo, path)]
-    left = [path for path in absent if not _exists(repo, path + SUFFIX)]
+    absent = [path for path in repo.state.placed if path not in staged and not _exists(repo.layout, path)]
+    left = [path for path in absent if not _exists(repo.layout, path + SUFFIX)]
     if moves := list(_moves(repo, left, staged.values())):
         with repo.exclusive():
-            _correct_placed(repo, moves)
+            _correct_placed(repo.state, moves)
 
 
 def record_changes_of_git(
@@ -36,14 +38,14 @@ def record_changes_of_git(
     `index` and `tracked` are the pointers in the index and the tracked data on disk. Git runs only if placed data is
     missing. Call it within `top.exclusive()`.
     """
-    absent = [path for path in top.state.placed if not _exists(top, path)]
+    absent = [path for path in top.state.placed if not _exists(top.layout, path)]
     if not absent:
         return
     heads = [_Former.of(top, index, commit) for commit in revisions.former_heads(top.git)]
     stash = revisions.last_stash(top.git)
     former = [*heads, *([_Former.of(top, index, stash)] if stash else ())]
     created = _created(top, heads, [tracked[path] for path in absent if path in tracked])
-    _correct_placed(top, list(_removed_by_git(top, former, absent, tracked)), created)
+    _correct_placed(top.state, list(_removed_by_git(top, former, absent, tracked)), created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class _Former:
         gone = {
             path: PointerFile(change.old)
             for path, change in self.changes.items()
-            if change.old is not None and change.new is None and not _exists(top, path)
+            if change.old is not None and change.new is None and not _exists(top.layout, path)
         }
         with suppress(CorruptError):
             contents = pointers.read_blobs(top.git, (file.blob for file in gone.values()), pointers.most_bytes(gone))
@@ -109,20 +111,20 @@ def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked
             origins.setdefault(mark_of(entry), []).append(path)
     for one in candidates if origins else ():
         came_from = origins.get(mark_of(one.entry))
-        if came_from and one.path not in placed and _exists(repo, one.path):
+        if came_from and one.path not in placed and _exists(repo.layout, one.path):
             yield _Move(one, came_from)
 
 
-def _correct_placed(repo: Repository, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
+def _correct_placed(state: WorkspaceState, moves: Sequence[_Move], created: Iterable[bytes] = ()) -> None:
     """Correct placed.json for `moves`, and for missing data of `created` pointers, which a checkout brings back."""
     left = {path for one in moves for path in one.origins}
     changes: Placed = dict.fromkeys([*left, *created], ())
     changes |= {one.to.path: (one.to.entry,) for one in moves}
     if changes:
-        repo.state.record_placed(changes)
-    partial = {one.to.path: True for one in moves if not repo.state.partial.isdisjoint(one.origins)}
+        state.record_placed(changes)
+    partial = {one.to.path: True for one in moves if not state.partial.isdisjoint(one.origins)}
     if partial:  # or what was never downloaded would count as deleted
-        repo.state.record_partial({**dict.fromkeys(left, False), **partial})
+        state.record_partial({**dict.fromkeys(left, False), **partial})
 
 
 def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[TrackedData]) -> Iterator[bytes]:
@@ -139,8 +141,8 @@ def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked
             yield one.path
 
 
-def _exists(repo: Repository, path: bytes) -> bool:
-    return os.path.lexists(repo.layout.absolute(path))
+def _exists(layout: Layout, path: bytes) -> bool:
+    return os.path.lexists(layout.absolute(path))
 
 
 def _sources(path: bytes, tracked: Mapping[bytes, TrackedData]) -> set[bytes]:

@@ -17,6 +17,8 @@ from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
+from dver.repo.layout import Layout
+from dver.repo.workspace_state import WorkspaceState
 from dver.store.trees.compare import find, join, paired, same
 from dver.workspace.checkout.restore import (
     CheckoutSummary,
@@ -66,12 +68,12 @@ def update(repo: Repository, wishes: Sequence[CheckoutTarget], *, progress: Prog
     """
     placed = repo.state.placed
     quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
-    others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo, wish)]
+    others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo.state, wish)]
     others_done = restore(repo, others, progress=progress) if others else CheckoutSummary(0, 0, 0, (), ())
-    record_targets(repo, list(quick.values()), placed, finished=False)
+    record_targets(repo.state, list(quick.values()), placed, finished=False)
     parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
     done = [wish for path, wish in quick.items() if is_finished(wish, parts[path].kept, parts[path].lost)]
-    record_targets(repo, done, placed, finished=True)
+    record_targets(repo.state, done, placed, finished=True)
     return joined([others_done, *parts.values()])
 
 
@@ -82,9 +84,9 @@ def _is_known(repo: Repository, wish: CheckoutTarget, there: Sequence[Entry]) ->
     return both and stat.S_ISDIR(_mode(repo.layout.absolute(wish.path)))
 
 
-def _stays_absent(repo: Repository, wish: CheckoutTarget) -> bool:
+def _stays_absent(state: WorkspaceState, wish: CheckoutTarget) -> bool:
     """Whether a partial directory has no present file to update. For its removal, everything present counts."""
-    return wish.path in repo.state.partial and wish.entry is not None
+    return wish.path in state.partial and wish.entry is not None
 
 
 def plan_update(
@@ -93,7 +95,7 @@ def plan_update(
     """The plans of `update` for `wishes`."""
     placed = repo.state.placed
     known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
-    others = [wish for wish in wishes if wish not in known and not _stays_absent(repo, wish)]
+    others = [wish for wish in wishes if wish not in known and not _stays_absent(repo.state, wish)]
     plans = [_plan_one(repo, wish, placed[wish.path], progress) for wish in known]
     return [*plan_restore(repo, others, placed, progress=progress), *plans]
 
@@ -118,7 +120,7 @@ def _plan_one(repo: Repository, wish: CheckoutTarget, there: tuple[Entry, ...], 
 def _compare(repo: Repository, found: _Differences, place: _Difference) -> None:
     """Add the differences between two versions of a path that changed."""
     old, new = place.old, place.new
-    if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_there(repo, place)):
+    if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_there(repo.layout, place)):
         found.places.append(place)
         return
     try:
@@ -145,9 +147,9 @@ def _compare_entries(
             _compare(repo, found, _Difference(folder, name, left, right))
 
 
-def _is_there(repo: Repository, place: _Difference) -> bool:
+def _is_there(layout: Layout, place: _Difference) -> bool:
     """Whether there is a directory, and not a link that may lead out of the workspace."""
-    return stat.S_ISDIR(_mode(repo.layout.absolute(place.path)))
+    return stat.S_ISDIR(_mode(layout.absolute(place.path)))
 
 
 def _mode(path: bytes) -> int:

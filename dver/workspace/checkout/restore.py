@@ -13,6 +13,7 @@ from dver.core.files import clear_leftovers
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.repo import Repository
+from dver.repo.workspace_state import WorkspaceState
 from dver.store.objects.loose import LinkMode
 from dver.store.trees.compare import find
 from dver.tracking.targets import TrackedData, target_containing, tracked_in_worktree
@@ -73,7 +74,7 @@ def restore(
     placed = repo.state.placed if notes else {}
     if notes:
         # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
-        record_targets(repo, wishes, placed, finished=False)
+        record_targets(repo.state, wishes, placed, finished=False)
         _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
     plans = plan_restore(repo, wishes, placed, force=force, root=root, relink=relink, progress=progress)
     if relink:
@@ -87,7 +88,7 @@ def restore(
         lost += failures
         done += [wish] if is_finished(wish, plan.keep, failures) else []
     if notes:
-        record_targets(repo, done, placed, finished=True)
+        record_targets(repo.state, done, placed, finished=True)
         repo.state.record_partial({wish.path: False for wish in done if wish.whole is None})
         repo.state.record_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
     return summary(repo, plans, lost)
@@ -156,7 +157,7 @@ def _bases(repo: Repository, wish: CheckoutTarget, placed: Mapping[bytes, tuple[
     return tuple(entry for entry in found if entry is not None)
 
 
-def record_targets(repo: Repository, wishes: Sequence[CheckoutTarget], placed: Placed, *, finished: bool) -> None:
+def record_targets(state: WorkspaceState, wishes: Sequence[CheckoutTarget], placed: Placed, *, finished: bool) -> None:
     """Record in placed.json the targets of a checkout, beside the data `placed` before until it has `finished`."""
     changes: Placed = {}
     for wish in wishes:
@@ -169,9 +170,9 @@ def record_targets(repo: Repository, wishes: Sequence[CheckoutTarget], placed: P
             old = placed.get(wish.path, (NOTHING,) if new else ())
             changes[wish.path] = new if finished else _each_once(*old, *new)
     if changes:
-        repo.state.record_placed(changes)
+        state.record_placed(changes)
         if not finished:  # killed in the middle, it has followed no pointer
-            repo.state.record_followed(dict.fromkeys(changes))
+            state.record_followed(dict.fromkeys(changes))
 
 
 def _note_parts(repo: Repository, wishes: Sequence[CheckoutTarget]) -> None:

@@ -21,6 +21,7 @@ from dver.pipelines.definition.stage import PlotStyle
 from dver.pipelines.plots.page import VegaPlot
 from dver.pipelines.plots.templates import BUILT_IN, built_in
 from dver.repo import Repository
+from dver.repo.layout import Layout
 from dver.tracking.revision_scope import RevisionScope
 
 
@@ -78,7 +79,7 @@ def show_command(
     """
     with Repository.open(ctx.cwd) as repo:
         found = plots_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, style=_style(how))
-        _print_plots(ctx, repo, found, how, named=bool(targets))
+        _print_plots(ctx, repo.layout, found, how, named=bool(targets))
 
 
 @command.command(
@@ -98,7 +99,7 @@ def diff_command(ctx: Context, /, *, old: str, new: str, targets: tuple[str, ...
     """
     with Repository.open(ctx.cwd) as repo:
         found = plots_diff(repo, targets, cwd=ctx.cwd, old=old, new=new, style=_style(how))
-        _print_plots(ctx, repo, found, how, named=bool(targets))
+        _print_plots(ctx, repo.layout, found, how, named=bool(targets))
 
 
 @command.command(
@@ -125,20 +126,20 @@ def _style(how: dict[str, Any]) -> PlotStyle:
     )
 
 
-def _print_plots(ctx: Context, repo: Repository, found: ComparedPlots, how: dict[str, Any], *, named: bool) -> None:
+def _print_plots(ctx: Context, layout: Layout, found: ComparedPlots, how: dict[str, Any], *, named: bool) -> None:
     if how["show_vega"]:
         ctx.emit_json(only_chart(found).spec)
     elif how["as_json"]:
         ctx.emit_json({one.name: one.spec for one in found.plots if isinstance(one, VegaPlot)})
     elif found.plots:
-        _write(ctx, repo, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
+        _write(ctx, layout, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
     elif not found.problems:
         ctx.note("there are no plots")
     print_problems(ctx, found.problems, nothing=not found.plots, named=named)
 
 
-def _write(ctx: Context, repo: Repository, found: ComparedPlots, to: Path, *, png: bool, show: bool) -> None:
-    written = write_images(found, to) if png else write_page(repo, found, to)
+def _write(ctx: Context, layout: Layout, found: ComparedPlots, to: Path, *, png: bool, show: bool) -> None:
+    written = write_images(found, to) if png else write_page(layout, found, to)
     for path in written.paths:
         ctx.say(terminal.printable(os.path.relpath(path, ctx.cwd)))
     for error in written.errors if written.paths else written.errors[:-1]:

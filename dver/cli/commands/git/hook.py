@@ -17,12 +17,12 @@ from dver.core.errors import DverError, UsageError
 from dver.core.locks import waiting
 from dver.core.phrasing import quoted
 from dver.git.git_repo import discover
+from dver.repo.layout import Layout
 from dver.workspace.state.followed import has_followed
 
 if TYPE_CHECKING:
     from dver.git.git_repo import GitRepo
     from dver.ops.git.pre_commit import PreCommitResult
-    from dver.repo import Repository
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for another dver process."""
@@ -89,38 +89,38 @@ def pre_commit(ctx: Context) -> int | None:
     refused = False
     for root, part in staged_by_project(git, roots, staged(git)):
         with Repository(root, git, cwd=cwd, in_hook=True) as repo:
-            refused = _print_result(ctx, repo, check_commit(repo, part, progress=ctx.progress)) or refused
+            refused = _print_result(ctx, repo.layout, check_commit(repo, part, progress=ctx.progress)) or refused
     if refused:
         ctx.note("dver: nothing was committed; `git commit --no-verify` skips this check")
     return 1 if refused else None
 
 
-def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
+def _print_result(ctx: Context, layout: Layout, result: PreCommitResult) -> bool:
     """Print the findings of the hook; return whether it refuses the commit."""
     for problem in result.problems:
-        ctx.note(f"dver: {terminal.printable(repo.layout.shown(problem.path))}: {_line(problem.what)}")
+        ctx.note(f"dver: {terminal.printable(layout.shown(problem.path))}: {_line(problem.what)}")
         for label, text in (("why", problem.why), ("fix", problem.fix)):
             if text:
                 ctx.note(f"    {label}: {_line(text)}")
     for path in result.changed:
-        shown = repo.layout.shown(path)
+        shown = layout.shown(path)
         ctx.warn(f"{terminal.printable(shown)} has unrecorded changes: dver add {_line(quoted(shown))}")
     for one in result.out_of_date:
-        shown = repo.layout.shown(one.path)
+        shown = layout.shown(one.path)
         verb = "checkout" if one.in_store else "pull"
         ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(quoted(shown))}")
     for path in result.diverged:
-        shown = terminal.printable(repo.layout.shown(path))
+        shown = terminal.printable(layout.shown(path))
         ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
-        shown = repo.layout.shown(path)
+        shown = layout.shown(path)
         again, record = f"dver repro {_line(quoted(shown))}", f"dver commit {_line(quoted(stage))}"
         ctx.warn(f"{terminal.printable(shown)} differs from the output of stage {_line(stage)}: {again}, or {record}")
     for behind in result.outdated_stages:
-        stage, shown = _line(behind.stage), terminal.printable(repo.layout.shown(behind.path))
+        stage, shown = _line(behind.stage), terminal.printable(layout.shown(behind.path))
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
     for path in result.added:
-        ctx.note(f"dver: added {terminal.printable(repo.layout.shown(path))}")
+        ctx.note(f"dver: added {terminal.printable(layout.shown(path))}")
     return bool(result.problems)
 
 

@@ -90,7 +90,7 @@ def command(
 
 def _forget(ctx: Context, repo: Repository, gone: str, remote: options.RemoteChoice | None, *, as_json: bool) -> None:
     if remote is not None:
-        names = list(forget_repository(repo, remote.checked(repo), gone))
+        names = list(forget_repository(repo.remotes, remote.checked(repo), gone))
         count, shown = len(names), [terminal.printable(one) for one in names]
     else:
         count = forget(repo, gone, cwd=ctx.cwd)
