@@ -64,7 +64,7 @@ def measure(root: Path, three: Sequence[Entry]) -> tuple[float, int, int, int]:
     new: dict[Oid, bytes] = {}
     merged = merge(*three, read=reading, emit=new.__setitem__)
     with StoreWriter(store) as writer:
-        for oid in writer.lacking(new):
+        for oid in writer.missing(new):
             writer.add_tree(oid, new[oid])
     seconds = time.perf_counter() - start
     assert merged.entry is not None
