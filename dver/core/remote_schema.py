@@ -65,7 +65,7 @@ _KINDS: Final = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 def problem_with(spec: SettingSpec, value: object) -> str | None:
-    """What is expected instead of `value`, such as "at least 1"; None if `value` is valid."""
+    """The expected value, such as "at least 1", if `value` is invalid; None if it is valid."""
     # Not isinstance(): True is an int in Python, but not in a configuration.
     if type(value) is not spec.type:
         return _KINDS[spec.type]

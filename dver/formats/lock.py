@@ -117,7 +117,7 @@ def decode(content: bytes) -> Lock:
     if _CONFLICT.search(text):
         raise ConflictError(
             "a lock file with merge conflict markers",
-            why="both sides changed what a stage produced",
+            why="both sides changed a stage",
             fix="take the lines of one side, or run `dver repro`; then `git add` it",
         )
     lock = _Parser(text.split("\n")).lock()
@@ -326,8 +326,6 @@ class _Parser:
             raise NewerVersionError.of_format("a lock file", int(found[1]), VERSION)
         if line != _END or self.lines[self.at :] != [""]:
             self.fail(f"expected a stage, or `{_END}` and the end", back=1)
-
-    # lines and what is in them
 
     def peek(self) -> str:
         return self.lines[self.at] if self.at < len(self.lines) else ""

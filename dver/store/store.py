@@ -265,7 +265,7 @@ class Store:
             return missing(oid, self.index.former_store())
         return CorruptError(
             f"object {oid.short} is not in the store, or in a pack that is damaged",
-            why=f"the list of what is in {os.fspath(self.index.damaged_packs[0])!r} cannot be read",
+            why=f"the list of objects in {os.fspath(self.index.damaged_packs[0])!r} cannot be read",
             fix="`dver pull` gets a good copy from the remote",
         )
 

@@ -102,9 +102,9 @@ def _find_affected(repo: Repository, catalog: Catalog, report: RemoteCheckReport
     reader.add(report.inventory.state.rows())
     recipes = {oid: one for oid, one in reader.recipes(reader.chunked) if not report.bad.isdisjoint(one.oids)}
     via = {blob: set(one.oids) & report.bad for blob, one in recipes.items()}
-    hurt = find_affected_paths(repo.git, found, report.bad, via, reader.trees)
+    paths = find_affected_paths(repo.git, found, report.bad, via, reader.trees)
     tracked = {one.root.path for one in found.versions if one.root.kind is ObjectKind.TREE}
-    return _Affected(hurt, recipes, frozenset(tracked), found.warnings)
+    return _Affected(paths, recipes, frozenset(tracked), found.warnings)
 
 
 def _local_sources(

@@ -114,11 +114,6 @@ def clear_incomplete_blobs(scratch: ScratchDirectory) -> None:
                 (scratch / name).unlink()
 
 
-def is_incomplete_blob(name: str) -> bool:
-    """Is this the name of an incomplete blob?"""
-    return name.endswith(SUFFIX)
-
-
 def _left_over(folder: Path, stem: str, *, other_spaces: bool = False) -> Iterator[str]:
     """The names in `folder` that match the pattern `stem` and that no process fills: released, or the process has died.
 

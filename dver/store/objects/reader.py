@@ -1,4 +1,4 @@
-"""Reading trees and recipes of the store in bulk, for those who walk what a root reaches."""
+"""Reading trees and recipes of the store in bulk, for walks below roots."""
 
 from __future__ import annotations
 

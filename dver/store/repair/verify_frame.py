@@ -1,4 +1,4 @@
-"""Looking at one frame as closely as can be: is it what the list of its pack says, and what does it lead to?"""
+"""Verifying one frame: its header, checksum and oid, and the tree or recipe in it."""
 
 from __future__ import annotations
 

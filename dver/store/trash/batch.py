@@ -29,7 +29,7 @@ class OpenBatch:
     def __init__(self, store: StoreFiles, batch: Batch) -> None:
         self.batch = batch
         self.orphans: list[Batch] = []
-        """Batches of killed gcs, which finish with this one: restore what is needed of them first."""
+        """Batches of killed gcs, which finish with this one: restore referenced objects from them first."""
         self._store = store
         self._touched: set[Path] = set()
 

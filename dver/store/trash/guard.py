@@ -58,7 +58,7 @@ class GcGuard:
 def restore_needed(store: GuardedStore, roots: Roots) -> set[Oid]:
     """Restore from the trash what `roots` reach and the store does not hold.
 
-    Returns what is still missing: it was missing before the gc, or is deleted for good.
+    Returns what is still missing: it was missing before the gc, or is deleted permanently.
     """
     wanted = list(roots)
     while True:

@@ -28,7 +28,7 @@ from dver.remote.transfer.fetch_plan import plan_fetch
 from dver.remote.transfer.push_plan import plan_push
 from dver.store.objects.chunking import MAXIMUM
 from dver.store.objects.file_creation import DAY, ScratchDirectory
-from dver.store.objects.incomplete_blobs import IncompleteBlob, clear_incomplete_blobs, is_incomplete_blob
+from dver.store.objects.incomplete_blobs import IncompleteBlob, clear_incomplete_blobs
 from dver.store.objects.loose import LinkMode
 from dver.store.objects.packs import PackWriter
 from dver.store.writer import StoreWriter
@@ -82,7 +82,7 @@ def on_remote(spy: Spy) -> int:
 
 
 def parts(clone: Clone) -> list[Path]:
-    return [path for path in clone.store.scratch.folder.glob("*") if is_incomplete_blob(path.name)]
+    return list(clone.store.scratch.folder.glob("*.part"))
 
 
 # -- what is sent
