@@ -102,7 +102,7 @@ def test_what_the_cache_does_not_have_is_a_warning_with_the_remedy(run: Run, pro
             file.unlink()
     shown = run("metrics", "diff", "old", "--csv", cwd=project)
     assert "plain.json,loss,2,1,-1" in shown.out
-    assert "'score.json' is not in DVC's cache" in shown.err
+    assert "the content of 'score.json' is not in the DVC cache" in shown.err
     assert "dvc fetch --all-commits" in shown.err
 
 
@@ -111,7 +111,7 @@ def test_a_damaged_copy_is_not_believed(run: Run, project: Path) -> None:
         if file.is_file():
             file.write_bytes(file.read_bytes().replace(b"0.5", b"0.9"))
     shown = run("metrics", "diff", "old", "--csv", cwd=project)
-    assert "DVC's copy of 'score.json' is damaged" in shown.err
+    assert "the DVC cache has a corrupt copy of 'score.json'" in shown.err
     assert "0.9" not in shown.out
 
 
