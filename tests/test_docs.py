@@ -8,12 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from docpages import sizes
 from docpages.commands import parse
 
 from dver.cli.dvc_hints import OPTIONS, VERBS
-from dver.formats import pack, pointer, tree
-from dver.store import writer
-from dver.workspace.scan import stat_cache
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench/README.md", *(ROOT / "docs").rglob("*.md")])
@@ -95,22 +93,8 @@ def test_every_file_that_the_docs_name_exists() -> None:
             assert (ROOT / path).exists(), f"{named(page)}: {path}"
 
 
-def test_the_format_pages_have_the_sizes_of_the_code() -> None:
-    pack_page, tree_page, store_page, pointer_page = (
-        re.sub(r"\s+", " ", (ROOT / f"docs/format/{name}.md").read_text())
-        for name in ("pack", "tree", "store", "pointer")
-    )
-    assert f"## Header, {len(pack.HEADER)} bytes" in pack_page
-    assert f"## Frame, {pack.FRAME_HEADER_SIZE} bytes and the payload" in pack_page
-    assert f"first {pack.FIELDS_SIZE} bytes of this header" in pack_page
-    assert f"| {pack.ROW_SIZE} n | the rows" in pack_page
-    assert f"## Trailer, {pack.TRAILER_SIZE} bytes" in pack_page
-    assert f"closed once it has {pack.TARGET_SIZE >> 20} MiB" in pack_page
-    assert f"blob of more than {writer.LARGE >> 20} MiB" in pack_page
-    assert f"more than {tree.LEAF_MAX:,} entries" in tree_page
-    assert f"({tree.SHARD_MASK + 1:,} entries on average), or after {tree.SHARD_MAX:,}" in tree_page
-    assert f"fingerprint: {stat_cache.KEY_SIZE} bytes for each name" in store_page
-    assert f"At most {pointer.MAX_SIZE >> 10} KiB are read" in pointer_page
+def test_the_page_of_sizes_is_up_to_date() -> None:
+    assert (ROOT / "docs/format/sizes.md").read_text() == sizes.page(), "run `make docs`"
 
 
 def test_the_page_for_users_of_dvc_has_all_hints() -> None:
