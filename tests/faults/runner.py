@@ -42,7 +42,11 @@ def warm_up() -> None:
     for name in ("ruamel.yaml", "tomlkit", "pathspec", "git", "zstandard", "sqlite3", "concurrent.futures", "blake3"):
         import_module(name)
     for name in (
+        "dver.cli.progress",
+        "dver.remote.backends.connect",
+        "dver.repo.workspace_scan",
         "dver.store.writer",
+        "dver.workspace.state.followed",
         "dver.remote.backends.directory",
         "dver.remote.transfer.push",
         "dver.remote.transfer.fetch",

@@ -78,6 +78,23 @@ class Case:
 
     def first(self) -> None:
         """A project with one version of data, tagged."""
+        self._once("first", self._first)
+
+    def second(self) -> None:
+        """Two versions."""
+        self._once("second", self._second)
+
+    def _once(self, name: str, make: Callable[[], None]) -> None:
+        """Make a repository, or copy the one that was made for an earlier scenario."""
+        template = self.scratch.parent / f"{name}-{os.getpid()}"
+        if template.exists():
+            subprocess.run(["cp", "-a", template, self.folder], check=True)
+            self.git("update-index", "--refresh")
+        else:
+            make()
+            subprocess.run(["cp", "-a", self.folder, template], check=True)
+
+    def _first(self) -> None:
         self.project()
         write(self.repo, FIRST)
         os.symlink("a/one", self.repo / "data/link")
@@ -85,8 +102,7 @@ class Case:
         (self.repo / "data/a/two").chmod(0o755)
         self.save("v1")
 
-    def second(self) -> None:
-        """Two versions."""
+    def _second(self) -> None:
         self.first()
         write(self.repo, SECOND)
         (self.repo / "data/b/three").unlink()
