@@ -1,4 +1,4 @@
-"""Finding out what a remote can do, how fast it is, and what lies about there. For `dver remote check`."""
+"""Probe of a remote for `dver remote check`: working operations, speed, and incomplete uploads."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dver.remote.storage import RESERVED, BytesBody, Storage, UnfinishedUpload
 T = TypeVar("T")
 
 SAMPLE: Final = 2**20
-"""Bytes that are written and read to see how fast it goes."""
+"""Bytes that are written and read to measure the speed."""
 DAY_SECONDS: Final = 24 * 3600
-"""Uploads that were begun longer ago are not at work any more."""
-_LOOKS: Final = 3
+"""An upload that began longer ago has been killed."""
+_LATENCY_SAMPLES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class RegisteredRepository:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """What was found. None: it could not be found out here.
+    """The result of a probe. None: unknown.
 
-    `latency` is in seconds a request; rates are in bytes a second, of one small object alone: several transfers at
-    once are faster. `clock_skew`: seconds by which the server's clock is ahead. `unfinished`: uploads begun and not
-    completed, the oldest `oldest_upload` seconds ago; `abandoned`: those that were dropped.
+    `latency` is in seconds a request; rates are in bytes a second for one small object (parallel transfers are faster).
+    `clock_skew`: seconds by which the server's clock is ahead. `unfinished`: the number of incomplete uploads;
+    `oldest_upload`: the age of the oldest in seconds; `abandoned`: the number of uploads that were deleted.
     """
 
     writable: bool
@@ -59,46 +59,46 @@ class ProbeReport:
 
 
 @runtime_checkable
-class Server(Protocol):
-    """A storage that is a server: what its answers told by the way."""
+class ReportsServer(Protocol):
+    """A storage on a server, with facts from the server's responses."""
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which its clock is ahead of ours."""
+        """Seconds by which the server's clock is ahead of this machine's."""
         ...
 
     @property
     def sends_ranges(self) -> bool | None:
-        """Does it send the part asked for alone? None before it was asked."""
+        """Does the server send only the range that a request asks for? None before the first such request."""
         ...
 
 
 @runtime_checkable
 class KeepsUploads(Protocol):
-    """A storage that keeps what it has of an upload that was broken off."""
+    """A storage that keeps the parts of incomplete uploads."""
 
     def unfinished(self) -> Sequence[UnfinishedUpload]:
-        """The uploads that were begun and not completed."""
+        """The incomplete uploads."""
         ...
 
     def abandon(self, upload: UnfinishedUpload) -> None:
-        """Drop one of them."""
+        """Delete one of them."""
         ...
 
 
 def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeReport:
-    """Find out what `storage` can do. Writes, reads and deletes keys of its own; what was there is not touched, but
-    for unfinished uploads older than a day, with `abort_uploads`.
+    """Probe `storage` by writing, reading and deleting objects of its own. Other objects are not touched.
 
-    Raises RemoteError where it cannot be reached or read.
+    With `abort_uploads`, incomplete uploads older than a day are deleted. Raises RemoteError if the storage cannot be
+    reached or read.
     """
     found = storage.probe()
     listed = list(storage.list(LISTED))
     seen = contents_of(listed)
     indexes = [info.key for info in listed if info.key.endswith(INDEX_SUFFIX)]
-    latency = min(_timed(lambda: storage.stat(_own_key()))[1] for _ in range(_LOOKS))
+    latency = min(_timed(lambda: storage.stat(_own_key()))[1] for _ in range(_LATENCY_SAMPLES))
     upload, download = (_round_trip if found.deletable else _read_some)(storage, indexes)
-    skew, ranges = (storage.clock_skew, storage.sends_ranges) if isinstance(storage, Server) else (None, True)
+    skew, ranges = (storage.clock_skew, storage.sends_ranges) if isinstance(storage, ReportsServer) else (None, True)
     left, abandoned = _uploads(storage, abort=abort_uploads)
     return ProbeReport(
         writable=found.writable,
@@ -121,7 +121,7 @@ def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeRepor
 
 
 def _round_trip(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, float | None]:
-    """Write, read and delete a sample: bytes a second each way."""
+    """Write, read and delete a sample; the upload and download rate in bytes a second."""
     key, content = _own_key(), os.urandom(SAMPLE)
     try:
         _, sending = _timed(lambda: storage.put(key, BytesBody(content)))
@@ -131,15 +131,15 @@ def _round_trip(storage: Storage, indexes: Sequence[str]) -> tuple[float | None,
         storage.delete(key)
     if received != content or part != content[SAMPLE // 2 : SAMPLE // 2 + 100]:
         raise RemoteError(
-            f"{storage.url} gives back other bytes than it was given",
-            why="the server, or a proxy before it, is out of order",
-            fix="use another remote until that is mended",
+            f"{storage.url} returns other bytes than were written",
+            why="the server, or a proxy before it, is broken",
+            fix="use another remote until it is repaired",
         )
     return SAMPLE / sending, SAMPLE / getting
 
 
 def _read_some(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, float | None]:
-    """Read some of what is there already: the rate, if that was enough to tell."""
+    """Read an index; no upload rate, and the download rate if the index is large enough."""
     if not indexes:
         return None, None
     content, seconds = _timed(lambda: storage.get(indexes[0], 0, SAMPLE))
@@ -148,12 +148,12 @@ def _read_some(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, 
 
 
 def _uploads(storage: Storage, *, abort: bool) -> tuple[list[UnfinishedUpload] | None, int]:
-    """The uploads that are unfinished; those older than a day are dropped if told so, and counted."""
+    """The incomplete uploads, and the number of deleted ones: with `abort`, those older than a day."""
     if not isinstance(storage, KeepsUploads):
         return None, 0
     try:
         found = storage.unfinished()
-    except RemoteError:  # a right of its own on S3, which nothing else needs
+    except RemoteError:  # a separate permission on S3, which nothing else needs
         return None, 0
     old = [one for one in found if abort and time.time() - one.begun > DAY_SECONDS]
     for one in old:

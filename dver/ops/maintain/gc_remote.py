@@ -21,7 +21,7 @@ from dver.maintenance.clone_needs import needs_of, with_kinds
 from dver.remote.clock import trusted_remote_time
 from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc
 from dver.remote.index.repositories import ID_DIGITS, forget_entries
-from dver.remote.probe import Server
+from dver.remote.probe import ReportsServer
 from dver.remote.storage import Storage
 from dver.remote.transfer.run_batches import merge_batches
 from dver.repo import Repository
@@ -108,7 +108,7 @@ def _refuse_partial_knowledge(git: GitRepo, *, offline: bool) -> None:
 def _refuse_late_clock(git: GitRepo, remote: str, storage: Storage) -> None:
     """Raise LocalIOError if the newest commit is from the future, since a remote without a clock relies on this one."""
     newest = newest_tip(git)
-    if isinstance(storage, Server) or newest is None or newest.date - time.time() < _DAY_SECONDS:
+    if isinstance(storage, ReportsServer) or newest is None or newest.date - time.time() < _DAY_SECONDS:
         return
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest.date))
     raise LocalIOError(

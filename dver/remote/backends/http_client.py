@@ -18,16 +18,8 @@ from typing import Final, TypeVar
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationParseError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-    TimeoutError,  # noqa: A004 - the name that urllib3 gave it
-)
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout, exceptions
+from urllib3.exceptions import HTTPError
 
 from dver import __version__
 from dver.core.errors import DverError, RemoteError
@@ -58,6 +50,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _READABLE: Final = frozenset({200, 206, 404, 410, 416})
 _HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 """Errors of TLS that say nothing about the server's certificate."""
+_NO_CONNECTION: Final = (exceptions.NewConnectionError, exceptions.ProxyError, exceptions.SSLError)
 _REFUSALS: Final[dict[int, tuple[str, str]]] = {
     401: ("it wants a password, and dver reads public addresses only", "use an address that needs none"),
     403: ("the file is not public, or it is missing and the bucket does not allow lists", "check the address"),
@@ -75,7 +68,7 @@ class HttpError(RemoteError):
 
 
 class HttpClient:
-    """Makes requests to the server of `url`, and to those that it redirects to. Safe to use from many threads."""
+    """Makes requests to the server of `url`, and to servers that it redirects to. Safe to use from many threads."""
 
     def __init__(self, name: str, url: str, *, timeout: float = 60.0, policy: RetryPolicy | None = None) -> None:
         """`name`: the remote's, for messages. `timeout`: seconds without a byte after which a request is retried."""
@@ -97,7 +90,7 @@ class HttpClient:
         method: str = "GET",
         headers: dict[str, str] | None = None,
     ) -> T:
-        """The result of `handle` for the response, whose status is 200, 206, 404, 410 or 416.
+        """Make a request and return `handle(response)`. The status is 200, 206, 404, 410 or 416.
 
         Raises HttpError, RemoteError; `action` completes the error's "cannot …".
         """
@@ -131,7 +124,7 @@ class HttpClient:
                 decode_content=False,
             )
         except HTTPError as error:
-            raise self._no_response(error, urlsplit(url).hostname or "", action) from error
+            raise self._no_response(error, url, action) from error
         try:
             if (there := parse_http_date(response.headers.get("Date", ""))) is not None:
                 self.skew = there - time.time()
@@ -187,31 +180,34 @@ class HttpClient:
             fix=f"correct the address: `dver remote set {self._name} url URL`",
         )
 
-    def _no_response(self, error: HTTPError, host: str, action: str) -> DverError:
-        """The error for a request that got no response: often there was no connection."""
+    def _no_response(self, error: HTTPError, url: str, action: str) -> DverError:
+        """The error for a request without a response. Often there was no connection, to the server or the proxy."""
+        parts = urlsplit(url)
+        if isinstance(error, exceptions.ProxyError):
+            parts = urlsplit(_proxy_for(parts.scheme, parts.netloc) or url)
         cause = _cause_of(error)
         if (local := out_of_files(action, self._server, cause)) is not None:
             return local
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
-            return untrusted(host, _text_of(cause), variable="SSL_CERT_FILE")
+            return untrusted(parts.hostname or "", _text_of(cause), variable="SSL_CERT_FILE")
         why = _text_of(cause)
         if isinstance(cause, _HUNG_UP):
-            why = "it hung up while a secure connection was being made"
-        elif isinstance(cause, socket.gaierror | LocationParseError):
-            why = f"there is no server of the name {host!r}"
-        elif isinstance(cause, ConnectTimeoutError):
-            why = "it does not answer"
-        elif not isinstance(error, NewConnectionError | ProxyError | SSLError) and "Tunnel" not in why:
+            why = "it hung up during the TLS handshake"
+        elif isinstance(cause, socket.gaierror | exceptions.LocationParseError):
+            why = f"there is no server of the name {parts.hostname!r}"
+        elif isinstance(cause, exceptions.ConnectTimeoutError):
+            why = "it does not respond"
+        elif not isinstance(error, _NO_CONNECTION) and "Tunnel" not in why:
             return self._interrupted(error, action)
         return UnreachableError(
-            f"cannot reach {'the proxy for ' if isinstance(error, ProxyError) else ''}{host}",
+            f"cannot reach {parts.netloc.rpartition('@')[2]}",
             why=why,
             fix=f"check the network, proxies and the address: `dver remote set {self._name} url URL`",
         )
 
     def _interrupted(self, error: HTTPError, action: str) -> RemoteError:
         """The error for a connection that was lost."""
-        if isinstance(error, TimeoutError):
+        if isinstance(error, exceptions.TimeoutError):
             return stalled(action, self._server, self._timeout)
         return disconnected(action, self._server, _text_of(_cause_of(error)))
 

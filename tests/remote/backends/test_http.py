@@ -158,6 +158,15 @@ def test_a_proxy_of_the_environment_is_used(web: Web, monkeypatch: pytest.Monkey
     assert "Proxy-Authorization" not in web.told[1]
 
 
+def test_a_proxy_that_is_not_running_is_named(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = f"127.0.0.1:{free_port()}"
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("http_proxy", f"http://user:hush@{proxy}")
+    error = refusal(storage_of(web))
+    assert error.what == f"cannot reach {proxy}"
+    assert "hush" not in f"{error.what}{error.why}{error.fix}"
+
+
 def test_a_proxy_that_cannot_be_used_is_named(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv("http_proxy", "socks5://user:hush@127.0.0.1:1")
