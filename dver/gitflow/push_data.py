@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
-from dver.core.oid import Oid
 from dver.core.phrasing import count, join_limited
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
-from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
@@ -22,8 +20,6 @@ from dver.git.revisions import CommitId
 from dver.pipelines.run_cache.entries import cache_key
 from dver.repo import Repository
 from dver.repo.remotes import Remotes
-from dver.store.objects.reader import StoreReader
-from dver.store.trees.reachable import find_missing
 from dver.tracking.lock_outputs import cached_outputs, output_path
 from dver.tracking.targets import data_named_by, data_path_of
 
@@ -114,13 +110,8 @@ def by_remote(remotes: Remotes, brought: Iterable[NewPointerFile]) -> dict[str, 
 
 def missing_data_error(repo: Repository, name: str, wanted: Sequence[NewData]) -> MissingObjectError:
     """The error for data that is neither in the store nor, by local knowledge, on the remote `name`."""
-    catalog = repo.remotes.catalog(name)
-
-    def somewhere(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        return repo.store.present(oids) | catalog.known(kind, oids)
-
-    reader = StoreReader(repo.store)
-    lost = [one for one in wanted if find_missing([one.root], reader, somewhere)] or wanted
+    known = repo.remotes.catalog(name).known
+    lost = [one for one in wanted if repo.store.missing_everywhere([one.root], known)] or wanted
     places = [f"{repo.layout.shown(one.root.path)} in commit {one.commit[:_SHORT]}" for one in lost]
     commits = {one.commit for one in lost}
     return MissingObjectError(

@@ -27,7 +27,7 @@ from dver.store.objects.loose_chunks import LooseChunkIndex
 from dver.store.objects.reader import StoreReader
 from dver.store.trash.guard import restore_needed
 from dver.store.trash.trash import has_unfinished
-from dver.store.trees.reachable import MissingObject, find_missing
+from dver.store.trees.reachable import FindPresent, MissingObject, find_missing
 
 _AT_ONCE: Final = 16
 """Chunks that are read together: some MiB."""
@@ -98,10 +98,18 @@ class Store:
         asked = list(roots)
         complete = self.index.complete([one.oid for one in asked])
         unsure = [one for one in asked if one.oid not in complete]
-        lost = find_missing(unsure, StoreReader(self), lambda _, oids: self.present(oids))
+        lost = self.missing_everywhere(unsure)
         if lost and self.undo_unfinished_gc([one.key for one in unsure]):
-            lost = find_missing(unsure, StoreReader(self), lambda _, oids: self.present(oids))
+            lost = self.missing_everywhere(unsure)
         return lost
+
+    def missing_everywhere(self, roots: Iterable[ObjectRef], *known: FindPresent) -> list[MissingObject]:
+        """The objects that `roots` reach, and that neither the store nor any of `known` has, by path."""
+
+        def present(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
+            return self.present(oids).union(*(one(kind, oids) for one in known))
+
+        return find_missing(roots, StoreReader(self), present)
 
     # -- reading
 

@@ -9,14 +9,11 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.formats.objectref import ObjectRef
-from dver.formats.pack import ObjectKind
 from dver.git.pointers import MAX_BLOB, PointerFile
 from dver.git.revisions import head
 from dver.git.staged import StagedFile, was_committed
 from dver.repo import Repository
 from dver.repo.layout import Layout
-from dver.store.objects.reader import StoreReader
-from dver.store.trees.reachable import find_missing
 from dver.tracking.availability import availability_of
 from dver.tracking.lock_outputs import Maker
 from dver.tracking.targets import TrackedData, decode_files, tracked_in_commit
@@ -76,11 +73,7 @@ def pointers_without_data(
 def missing_objects(repo: Repository, roots: Iterable[ObjectRef]) -> set[Oid]:
     """The objects reachable from `roots` that are neither in the store nor on a remote, by local knowledge."""
     mirrors = [repo.remotes.mirror(name) for name in repo.config.remote_names]
-
-    def known(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        return repo.store.present(oids).union(*(mirror.known(kind, oids) for mirror in mirrors))
-
-    return {one.oid for one in find_missing(roots, StoreReader(repo.store), known)}
+    return {one.oid for one in repo.store.missing_everywhere(roots, *(mirror.known for mirror in mirrors))}
 
 
 def _before(repo: Repository, tracked: Iterable[TrackedData]) -> list[TrackedData]:

@@ -295,11 +295,7 @@ def _sources(group: list[_PackItem]) -> Iterator[PackSource]:
 
 def _not_in_store(store: Store, roots: Sequence[ObjectRef], remote: RemoteObjects) -> MissingObjectError:
     """The error for objects that are neither in the store nor on the remote."""
-
-    def present(kind: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
-        return store.present(oids) | remote.known(kind, oids)
-
-    lost = find_missing(roots, StoreReader(store), present) or store.find_missing(roots)
+    lost = store.missing_everywhere(roots, remote.known) or store.find_missing(roots)
     return MissingObjectError(
         f"{count(len(lost), 'path')} to push not in the store: {describe_missing(lost)}",
         why="they were never fetched here, or were deleted, and the remote does not have them either",
