@@ -14,6 +14,7 @@ PACKAGES = {
     "git": ["git"],
     "gitflow": ["gitflow"],
     "maintenance": ["maintenance"],
+    "remote-backends": ["remote/backends"],
     "remote-transfer": ["remote/transfer"],
     "repo": ["repo"],
     "sharing": ["sharing"],
