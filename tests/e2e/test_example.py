@@ -16,8 +16,8 @@ STAGES = ["prepare", "featurise", "train@logistic", "train@forest", "evaluate@lo
 
 
 @dataclass(frozen=True)
-class Told:
-    """The demo: its project, and what each command printed, in order."""
+class DemoRun:
+    """A demo that ran: its project, and the output of each command in order."""
 
     project: Path
     commands: list[tuple[str, str]]
@@ -28,16 +28,16 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """One demo for all tests. As on a new machine: there is no home, no identity, no setting."""
     root = tmp_path_factory.mktemp("demo")
     bare = {"HOME": os.fspath(root / "nowhere"), "GIT_CONFIG_GLOBAL": os.fspath(root / "nowhere"), "NO_COLOR": "1"}
     out = run_dver("demo", "--pipeline", EXAMPLE, root / "there", env=bare).out
     parts = re.split(r"^project\$ (.+)\n", out, flags=re.MULTILINE)
-    return Told(root / "there" / "project", list(zip(parts[1::2], parts[2::2], strict=True)))
+    return DemoRun(root / "there" / "project", list(zip(parts[1::2], parts[2::2], strict=True)))
 
 
-def test_the_example_runs_all_its_stages_and_then_nothing(demo: Told) -> None:
+def test_the_example_runs_all_its_stages_and_then_nothing(demo: DemoRun) -> None:
     (first,) = demo.outputs("dver repro -j 2")
     begun = {line.removesuffix(": running") for line in first.splitlines() if line.endswith(": running")}
     assert begun == set(STAGES)
@@ -47,7 +47,7 @@ def test_the_example_runs_all_its_stages_and_then_nothing(demo: Told) -> None:
         assert metrics["accuracy"] > 0.9
 
 
-def test_only_what_a_parameter_changes_is_run_again(demo: Told) -> None:
+def test_only_what_a_parameter_changes_is_run_again(demo: DemoRun) -> None:
     (plan,) = demo.outputs("dver repro --dry-run")
     assert "parameter train.forest.trees of params.yaml: 60 -> 5" in plan
     assert "logistic" not in plan
@@ -60,13 +60,13 @@ def test_only_what_a_parameter_changes_is_run_again(demo: Told) -> None:
     assert (demo.project / "dver_plots" / "index.html").stat().st_size > 10_000
 
 
-def test_what_was_trained_before_is_put_back(demo: Told) -> None:
+def test_what_was_trained_before_is_put_back(demo: DemoRun) -> None:
     *_, back = demo.outputs("dver repro")
     assert "train@forest: restored" in back
     assert demo.outputs("dver metrics diff HEAD~1 workspace")[0].startswith("no metrics differ")
 
 
-def test_the_model_is_traced_to_the_beginning(demo: Told) -> None:
+def test_the_model_is_traced_to_the_beginning(demo: DemoRun) -> None:
     (lineage,) = demo.outputs("dver lineage models/forest.joblib")
     assert "with    seed = 20  (params.yaml)" in lineage
     assert "src/prepare.py" in lineage

@@ -1,4 +1,4 @@
-"""`dver demo`: the whole story, told by running it."""
+"""`dver demo`: the whole session."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A demo that was run: where, and what it printed."""
+class DemoRun:
+    """A demo that ran: its directory and its output."""
 
     folder: Path
     out: str
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """One demo for several tests. As on a new machine: there is no home, no identity, no setting."""
     root = tmp_path_factory.mktemp("demo")
     nowhere = str(root / "nowhere")
     bare = {"HOME": nowhere, "XDG_CONFIG_HOME": nowhere, "GIT_CONFIG_GLOBAL": nowhere, "GIT_DIR": "x", "NO_COLOR": "1"}
     out = run_dver("demo", root / "dver-demo", env=bare).out
     assert not (root / "nowhere").exists()
-    return Told(root / "dver-demo", out)
+    return DemoRun(root / "dver-demo", out)
 
 
-def test_the_demo_runs_the_whole_job_and_every_comparison_holds(demo: Told) -> None:
+def test_the_demo_runs_the_whole_job_and_every_comparison_holds(demo: DemoRun) -> None:
     commands = PROMPT.findall(demo.out)
     verbs = ["dver init", "dver add", "dver remote add", "dver push", "dver pull", "dver status", "dver diff"]
     for start in [*verbs, "git clone", "dver checkout v1 data --to", "git checkout", "dver checkout"]:
@@ -54,7 +54,7 @@ def test_the_demo_runs_the_whole_job_and_every_comparison_holds(demo: Told) -> N
     assert all("$ " in line or line == "" for line in after)
 
 
-def test_the_demo_leaves_two_versions_and_a_remote_of_few_objects(demo: Told) -> None:
+def test_the_demo_leaves_two_versions_and_a_remote_of_few_objects(demo: DemoRun) -> None:
     assert git("tag", "--list", cwd=demo.folder / "project").split() == ["v1", "v2"]
     assert git("status", "--porcelain", cwd=demo.folder / "project") == ""
     second = files(demo.folder / "kept/v2/data")
@@ -63,7 +63,7 @@ def test_the_demo_leaves_two_versions_and_a_remote_of_few_objects(demo: Told) ->
     assert len(files(demo.folder / "share")) <= 10
 
 
-def test_the_session_in_the_readme_is_what_the_demo_prints(demo: Told) -> None:
+def test_the_session_in_the_readme_is_what_the_demo_prints(demo: DemoRun) -> None:
     readme = (Path(__file__).parents[4] / "README.md").read_text()
     (session,) = re.findall(r"```console\n(.*?)```", readme, re.DOTALL)
     printed = iter(_plain(demo.out.replace(str(demo.folder), "/tmp/dver-demo")).splitlines())
