@@ -62,14 +62,14 @@ class World:
     def push(self, root: Oid, seen: tuple[set[Oid], set[Oid]] | None = None) -> None:
         """As a push does: all that could not be seen when it was planned, and an index; then a second look."""
         view, lists = seen or (self.visible(), set(self.lists))
-        lacking: list[Oid] = []
+        missing: list[Oid] = []
         stack = [root]
         while stack:
             oid = stack.pop()
-            if oid not in view and oid not in lacking:
-                lacking.append(oid)
+            if oid not in view and oid not in missing:
+                missing.append(oid)
                 stack += self.children[oid]
-        self._send(root, lacking)
+        self._send(root, missing)
         if lists != set(self.lists):
             needed, safe = self.needed([root]), self.visible(near=True)
             self._send(root, [oid for oid in (*needed.trees, *needed.blobs) if oid not in safe])

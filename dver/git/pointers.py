@@ -213,7 +213,7 @@ def _read_worktree(git: GitRepo, paths: Iterable[bytes]) -> Iterator[tuple[bytes
         full = os.path.join(top, path)
         directory = os.path.dirname(full)
         if directory not in real:
-            # A directory that became a symbolic link has nothing of ours: what is behind it is another place.
+            # A directory that became a symbolic link leads to files that are not ours.
             real[directory] = os.path.realpath(directory) == directory
         content = _read_regular(full, most_bytes([path])) if real[directory] else None
         if content is not None:
@@ -268,7 +268,7 @@ def _answer(stream: IO[bytes], blob: str, limit: int) -> bytes:
         raise CorruptError(
             f"Git cannot read its blob {blob}",
             why="it is absent, damaged, or no file",
-            fix="see what is wrong with the repository: git fsck",
+            fix="check the repository: git fsck",
         )
     size = int(head[2])
     if size > limit:

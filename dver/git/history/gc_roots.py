@@ -295,5 +295,5 @@ def _unreadable(what: str, why: str) -> RepositoryError:
     return RepositoryError(
         f"{_CANNOT}{what} cannot be read",
         why=why,
-        fix="look for the damage with `git fsck`, mend reflogs with `git reflog expire --stale-fix --all`",
+        fix="find the damage with `git fsck`; repair reflogs with `git reflog expire --stale-fix --all`",
     )

@@ -59,13 +59,13 @@ def pointers_without_data(
     if not tracked:
         return []
     here = availability_of(repo, [one.pointer for one in tracked.values()]).in_store
-    lacking = [one for one in tracked.values() if one.pointer.oid not in here]
-    if not lacking:
+    missing = [one for one in tracked.values() if one.pointer.oid not in here]
+    if not missing:
         return []
-    known = missing_objects(repo, [one.ref for one in _before(repo, lacking)])
+    known = missing_objects(repo, [one.ref for one in _before(repo, missing)])
     return [
         _no_data(repo.layout, one)
-        for one in lacking
+        for one in missing
         if missing_objects(repo, [one.ref]) - known and not was_committed(repo.git, files[one.source])
     ]
 

@@ -138,10 +138,10 @@ def _agree(other: TrackedData, item: LockedItem) -> bool:
 def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[CommitProblem]:
     new = [one for one in lock.outputs if one.maker is not None and one.maker.stage in fresh.stages]
     here = availability_of(repo, [one.pointer for one in new]).in_store
-    lacking = [one for one in new if one.pointer.oid not in here]
-    if lacking and was_committed(repo.git, lock.file):  # as after a revert, in a clone that never pulled it
+    missing = [one for one in new if one.pointer.oid not in here]
+    if missing and was_committed(repo.git, lock.file):  # as after a revert, in a clone that never pulled it
         return
-    for one in lacking:
+    for one in missing:
         if missing_objects(repo, [one.ref]):
             shown = repo.layout.shown(one.path)
             yield CommitProblem(

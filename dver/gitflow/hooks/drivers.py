@@ -50,18 +50,18 @@ def own_program() -> str | None:
 
 def missing_settings(git: GitRepo) -> list[str]:
     """The names of settings that differ from `driver_settings`."""
-    return list(_lacking(git))
+    return list(_missing(git))
 
 
 def set_drivers(git: GitRepo) -> list[str]:
     """Write missing and changed settings; returns their names."""
-    lacking = _lacking(git)
-    for key, value in lacking.items():
+    missing = _missing(git)
+    for key, value in missing.items():
         config.write(git, key, value)
-    return list(lacking)
+    return list(missing)
 
 
-def _lacking(git: GitRepo) -> dict[str, str]:
+def _missing(git: GitRepo) -> dict[str, str]:
     return {key: value for key, value in driver_settings().items() if config.read_local(git, key) != value}
 
 

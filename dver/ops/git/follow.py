@@ -148,6 +148,6 @@ def _fetch(repo: Repository, tracked: Sequence[TrackedData], progress: Progress)
         results = download_targets(repo, whole, progress=progress)
         remotes = [one.pointer.remote for one in tracked]
         prefetch(repo, lambda: plan_update(repo, parts, progress=progress), remotes, progress=progress)
-    except DverError as error:  # without a network, what is here already is brought nevertheless
+    except DverError as error:  # without a network, data in the store is checked out nevertheless
         return [error]
     return [failure for one in results if (failure := one.error()) is not None]

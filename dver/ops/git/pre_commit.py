@@ -112,7 +112,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
     if tracked or outputs:
         in_git += tracked_under(repo.git, *tracked, *outputs)
     index = in_index(repo.git, repo.layout.prefix)
-    # Those that are staged and cannot be read have been told of.
+    # Unreadable staged files were reported already.
     beside = {path: one for path, one in index.items() if path not in files}
     made = outputs_of(repo, beside)
     makers = {path: one.maker for path, one in (made | outputs).items()}

@@ -27,7 +27,7 @@ class PointerListing:
     entries: tuple[tuple[bytes, Entry], ...]
     folders: bool = False
     """Whether the paths are subdirectories."""
-    lacking: bool = False
+    incomplete: bool = False
     """Whether more data exists that cannot be read here."""
 
 
@@ -45,7 +45,7 @@ def list_pointer(git: GitRepo, content: bytes) -> PointerListing | None:
     for repo in open_projects(git):
         if repo.store.present([pointer.oid]):
             return _list(pointer.entry(b""), repo)
-    return PointerListing((), lacking=True)
+    return PointerListing((), incomplete=True)
 
 
 def _list(root: Entry, repo: Repository) -> PointerListing:
@@ -54,14 +54,14 @@ def _list(root: Entry, repo: Repository) -> PointerListing:
     try:
         found.extend(_folders(root, repo.store.tree) if many else leaves(root, repo.store.tree))
     except (MissingObjectError, CorruptError):
-        return PointerListing(tuple(found), folders=many, lacking=True)
+        return PointerListing(tuple(found), folders=many, incomplete=True)
     return PointerListing(tuple(found), folders=many)
 
 
 def _folders(root: Entry, read: TreeReader) -> Iterator[tuple[bytes, Entry]]:
     """The subdirectories of `root`, level by level, as many as can be read quickly."""
-    level, told = [(b"", root)], 0
-    while level and told < FOLDERS_MAX:
+    level, listed = [(b"", root)], 0
+    while level and listed < FOLDERS_MAX:
         below = [
             (join(path, child.name), child)
             for path, folder in level
@@ -69,5 +69,5 @@ def _folders(root: Entry, read: TreeReader) -> Iterator[tuple[bytes, Entry]]:
             if child.kind is Kind.DIRECTORY
         ]
         yield from below
-        told += len(below)
+        listed += len(below)
         level = below

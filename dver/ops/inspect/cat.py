@@ -25,7 +25,7 @@ def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> It
         raise UsageError(
             f"{path!r} is a directory",
             why="only a file can be printed",
-            fix=f"`dver ls {quoted(path)}` lists what is in it",
+            fix=f"`dver ls {quoted(path)}` lists its entries",
         )
     with explain_errors(repo, target, rev=rev):
         if entry.size <= IN_MEMORY_MAX:

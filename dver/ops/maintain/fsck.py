@@ -191,8 +191,8 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
 def _sources_of(oids: set[Oid], sources: Sequence[CopySource]) -> dict[Oid, str]:
     found: dict[Oid, str] = {}
     for source in sources:
-        if lacking := oids - found.keys():
-            found.update(dict.fromkeys(source.present(lacking), source.label))
+        if missing := oids - found.keys():
+            found.update(dict.fromkeys(source.present(missing), source.label))
     return found
 
 

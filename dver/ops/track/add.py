@@ -132,7 +132,7 @@ def _requests(
         else:
             check_trackable_inside(repo.layout, target, text)
             if not _exists(repo.layout, path) and not _is_recorded(repo, target):
-                raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists what is tracked")
+                raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists tracked data")
         requests[path] = AddRequest(path, target)
     refuse_git_tracked(repo, outermost)
     return list(requests.values())

@@ -71,7 +71,7 @@ def remove(
             repo.store,
             repo.workspace.stat_cache,
         )
-        # What no pointer names is the user's own from now on, and no checkout's to take away.
+        # Data without a pointer belongs to the user from now on: no checkout may remove it.
         repo.state.record_placed(dict.fromkeys(wholes, ()))
         rewritten = _write(repo, parts, rewritten, wholes, guard)
         placed = repo.state.placed
@@ -90,7 +90,7 @@ def _selected(repo: Repository, paths: Sequence[str], cwd: Path) -> list[Target]
     try:
         return select_targets(repo, tracked_in_worktree(repo), paths, cwd)
     except UsageError as error:
-        from dver.pipelines.workspace.pipelines import load_pipelines, named_stages  # only to say what was meant
+        from dver.pipelines.workspace.pipelines import load_pipelines, named_stages  # for the error only
 
         stages = []
         with suppress(DverError):
@@ -176,7 +176,7 @@ def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Pr
         snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)
         if snapshot is not None:
             snapshots.append(snapshot)
-            # Its own base: all of it may go that is saved, whoever put it there.
+            # Its own base: everything saved may be removed, also files that the user put there.
             subjects.append(CheckoutSubject(path, snapshot.root, None, (snapshot.root,)))
     plan = plan_checkout(subjects, read=repo.workspace.trees(snapshots), saved=repo.store.present, force=force)
     if plan.keep:

@@ -195,7 +195,7 @@ class _Session:
                 why="the data is in conflict as a whole"
                 if any(not one.path for one in undecided.data.conflicts)
                 else "both sides have the same, or only one of them changed it",
-                fix=f"`dver resolve {quoted(self.repo.layout.shown(conflicted.path))}` lists what is",
+                fix=f"`dver resolve {quoted(self.repo.layout.shown(conflicted.path))}` lists the conflicts",
             )
         if self.both:
             return self.write_both(conflicted, meant, decisions)
@@ -315,7 +315,7 @@ class _Session:
         left_out = is_left_out(repo, path, entries)
         if not left_out:
             self.download(conflicted.sides.pointers, entries, self.fetch_fix(path))
-        # Once the pointer is staged, Git knows of no conflict any more: killed then, this note says what is to be done.
+        # Once the pointer is staged, Git has no conflict any more. After a kill, this record tells the next run the rest.
         decisions.ending = [] if left_out else list(entries)
         write_decisions(repo.layout, conflicted, decisions)
         try:
@@ -343,7 +343,7 @@ def _taken(repo: Repository, folder: bytes) -> set[bytes]:
     placed = repo.state.placed
     names = os.listdir(repo.layout.absolute(folder))
     pointers = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
-    # What dver has put there, and no pointer names, may go: in a rebase, data follows at the end only.
+    # Data that dver placed and no pointer names may be removed: in a rebase, data follows only at the end.
     return pointers | {name for name in names if os.path.join(folder, name) not in placed}
 
 

@@ -124,7 +124,7 @@ class _LimitedHash(HashOnly):
             raise _OutOfTimeError
         return super().files(candidates, task)
 
-    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+    def missing(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`. Called for every directory."""
         if time.monotonic() > self._until:
             raise _OutOfTimeError

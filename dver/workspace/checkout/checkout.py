@@ -55,7 +55,7 @@ def check_out(
     restored = restore(repo, rest, force=force, relink=relink, progress=progress)
     if parts:
         remotes = [one.tracked.pointer.remote for one in targets]
-        with suppress(DverError):  # what is not here then, is told
+        with suppress(DverError):  # missing data is reported later
             with_listings(repo, lambda: plan_update(repo, parts, progress=progress), remotes)
         restored = joined([restored, _restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
     if rev is not None:

@@ -162,7 +162,7 @@ def record_targets(state: WorkspaceState, wishes: Sequence[CheckoutTarget], plac
     changes: Placed = {}
     for wish in wishes:
         if wish.whole is not None:
-            # The part may be all that is here, so what is here is that version of the whole, or a part of it.
+            # The workspace may have nothing but the part: then it has that version of the whole, or a part of it.
             old = changes.get(wish.whole.path, placed.get(wish.whole.path, ()))
             changes[wish.whole.path] = _each_once(*old, wish.whole.entry)
         else:

@@ -85,6 +85,6 @@ def _replace(file: bytes, source: bytes, mode: LinkMode, stage: bytes) -> None:
     else:
         try:
             os.link(source, link)
-        except OSError:  # another disk, or somebody else's file: the system may forbid links to those
+        except OSError:  # another disk, or another user's file: the system may forbid links to those
             return
     os.replace(link, file)

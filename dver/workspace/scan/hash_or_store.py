@@ -49,7 +49,7 @@ class HashOnly:
     def tree(self, oid: Oid, content: bytes) -> None:
         """See `Intake`."""
 
-    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+    def missing(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`."""
         return set()
 
@@ -101,7 +101,7 @@ class KeepInStore:
         """See `Intake`."""
         self._writer.add_tree(oid, content)
 
-    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+    def missing(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """See `Intake`."""
         return self._writer.missing(oids()) - self._kept_by_pool
 
@@ -128,13 +128,13 @@ class KeepInStore:
             mode = LinkMode.AUTO  # an executable cannot share the mode of the store's files
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
         identity = _content_times if mode is LinkMode.HARDLINK else bytes
-        told = _AtMost(task, key_fields(candidate.key).size)
+        reported = _AtMost(task, key_fields(candidate.key).size)
         taken = open_unchanged(
             candidate,
-            lambda fd: self._writer.add_large(fd, mode, path=candidate.path, read=told.advance),
+            lambda fd: self._writer.add_large(fd, mode, path=candidate.path, read=reported.advance),
             identity=identity,
         )
-        told.finish(key_fields(taken.key).size)
+        reported.finish(key_fields(taken.key).size)
         self._refuse_edited(candidate.path, taken)
         return taken
 

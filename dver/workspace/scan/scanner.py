@@ -52,7 +52,7 @@ class Intake(Protocol):
     def tree(self, oid: Oid, content: bytes) -> None:
         """Process an encoded tree object."""
 
-    def lacking(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
+    def missing(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """The `oids` whose content is needed although the stat cache knows the files.
 
         The stat cache knows what a file holds, not whether the store has it. Only an intake that stores content asks.
@@ -233,7 +233,7 @@ class Scanner:
         return self._ignore is not None and self._ignore.ignores_empty(path)
 
     def _lacks(self, record: DirectoryRecord) -> bool:
-        return bool(self._intake.lacking(record.oids))
+        return bool(self._intake.missing(record.oids))
 
     def _list(self, path: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
         """All names in order, the keys of files (directories have an empty key), and the names of directories."""
@@ -272,11 +272,11 @@ class Scanner:
         """The new record of a directory that may differ from the keys and entries of `old`."""
         _refuse_bad_names(folder)
         found = self._known(folder, old)
-        lacking = self._intake.lacking(lambda: [entry.oid for entry in found if entry is not None])
+        missing = self._intake.missing(lambda: [entry.oid for entry in found if entry is not None])
         unknown = [
             at
             for at, entry in enumerate(found)
-            if entry is None or (entry.oid in lacking and entry.kind is not Kind.DIRECTORY)
+            if entry is None or (entry.oid in missing and entry.kind is not Kind.DIRECTORY)
         ]
         self._take_links(folder, found, unknown)
         self._take_linked(folder, found, unknown, task)
@@ -319,7 +319,7 @@ class Scanner:
 
     def _kept(self, link: StoreLink, taken: HashedFile, task: Task) -> HashedFile:
         """Store the content behind `link` in the store in use, if the intake stores content."""
-        if not self._intake.lacking(lambda: [taken.oid]):
+        if not self._intake.missing(lambda: [taken.oid]):
             return taken
         if self._links is not None and self._links.is_current(link) and taken.oid != link.oid:
             raise edited(link.path)
@@ -352,7 +352,7 @@ class Scanner:
         if link is not None and self._links is not None:
             if (size := self._links.size(link.oid)) is not None:
                 return Entry(name, Kind.FILE, link.oid, size)
-            if self._intake.lacking(lambda: [link.oid]):
+            if self._intake.missing(lambda: [link.oid]):
                 raise dangling(link)
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
 

@@ -92,7 +92,7 @@ class _Comparison:
         if wanted is None or len(known) < len(placed):
             self._note_moved(recorded, placed)  # which paths moved cannot be known
         if not known:
-            self.edited = True  # nothing proves that dver placed what is there
+            self.edited = True  # nothing proves that dver placed the data
             return
         if wanted is None:
             wanted = known[0]

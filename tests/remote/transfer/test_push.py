@@ -293,7 +293,7 @@ def test_two_pushes_at_once_both_succeed(tmp_path: Path, storage: Storage) -> No
     clones = [Clone(tmp_path / "a"), Clone(tmp_path / "b")]
     shared = files(30)
     roots = [put_dataset(one.store, shared | {"own": b"%d" % at}) for at, one in enumerate(clones)]
-    # Both have looked at the remote before either writes: each believes that all of it is lacking.
+    # Both have looked at the remote before either writes: each believes that all of it is missing.
     plans = [plan_push([root], one.store, one.catalog(storage)) for one, root in zip(clones, roots, strict=True)]
     barrier = threading.Barrier(2)
     errors: list[DverError] = []

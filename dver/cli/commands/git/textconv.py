@@ -29,12 +29,12 @@ def command(ctx: Context, *, file: str) -> None:
     try:
         listing = list_pointer(discover(ctx.cwd), content)
     except DverError:  # a bare repository has no data; the pointer itself can still be compared
-        listing = PointerListing((), lacking=True)
+        listing = PointerListing((), incomplete=True)
     if listing is not None:
         ctx.say("")
         for path, entry in listing.entries:
             ctx.say(_line(path, entry, folders=listing.folders))
-        if listing.lacking:
+        if listing.incomplete:
             ctx.say("(cannot list its files: `dver fetch` downloads the list)")
 
 
