@@ -25,6 +25,7 @@ _GIT_CONFIG: Final = """\
 	email = test@example.org
 [init]
 	defaultBranch = main
+	templateDir = ~/template
 [commit]
 	gpgSign = false
 [core]
@@ -45,6 +46,8 @@ def environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
     gitconfig = home / "gitconfig"
     gitconfig.write_text(_GIT_CONFIG)
+    for name in ("hooks", "info"):  # without the examples of hooks that Git's own template has
+        (home / "template" / name).mkdir(parents=True, exist_ok=True)
     return {
         **kept,
         "PATH": _path(),

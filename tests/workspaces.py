@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support import git, make_git_repo
@@ -65,9 +68,9 @@ class Project:
     @classmethod
     def make(cls, root: Path) -> Project:
         """A new Git repository with a project in it."""
-        make_git_repo(root)
-        init(root, hooks=False)  # what verbs do is tested without what hooks do
-        git("commit", "--quiet", "-m", "Begin a project", cwd=root)
+        root.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", f"{_template().name}/repo/.", root], check=True)
+        git("update-index", "--refresh", cwd=root)
         return cls(root)
 
     @contextmanager
@@ -160,6 +163,16 @@ class Project:
         """Temporary names anywhere in the workspace or the store."""
         found = [str(path) for path in self.root.rglob(".dver-*") if ".git/objects" not in str(path)]
         return found + [str(path) for path in self.store.glob("tmp/*")]
+
+
+@cache
+def _template() -> TemporaryDirectory[str]:
+    """A new Git repository with a project in it, which is made once and copied."""
+    directory = TemporaryDirectory(prefix="dver-test-template-")
+    root = make_git_repo(Path(directory.name, "repo"))
+    init(root, hooks=False)  # verbs are tested without hooks
+    git("commit", "--quiet", "-m", "Begin a project", cwd=root)
+    return directory
 
 
 def count_calls(patched: pytest.MonkeyPatch, owner: object, name: str, counted: dict[str, int], key: str) -> None:
