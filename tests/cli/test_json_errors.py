@@ -88,7 +88,7 @@ def test_every_error_of_every_verb_is_json_on_stdout_and_text_on_stderr(
             raise _failure
 
         monkeypatch.setattr(Repository, "open", fail)
-        for name in ("init", "install", "uninstall", "doctor", "get", "listed"):
+        for name in ("init", "install", "uninstall", "doctor", "get_setting", "list_settings"):
             module = import_module(module_of(verb.split()[0]))
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)

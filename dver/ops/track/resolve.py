@@ -315,7 +315,7 @@ class _Session:
         left_out = is_left_out(repo, path, entries)
         if not left_out:
             self.download(conflicted.sides.pointers, entries, self.fetch_fix(path))
-        # Once the pointer is staged, Git has no conflict any more. After a kill, this record tells the next run the rest.
+        # Once the pointer is staged, Git has no conflict any more. After a kill, the next run needs this record.
         decisions.ending = [] if left_out else list(entries)
         write_decisions(repo.layout, conflicted, decisions)
         try:
