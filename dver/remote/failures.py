@@ -30,6 +30,14 @@ class UnreachableError(TransientError):
     """No connection at all: the name does not resolve, nothing listens, no network."""
 
 
+class RefusedError(RemoteError):
+    """The server refused a request. `code` is the HTTP status, or S3's error code, such as `NoSuchBucket`."""
+
+    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, code: str) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.code = code
+
+
 def busy(action: str, server: str, said: str, *, retry_after: str) -> TransientError:
     """The error for a server that is overloaded. `retry_after`: its header of that name."""
     error = TransientError(

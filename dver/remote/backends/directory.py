@@ -45,16 +45,12 @@ class DirectoryStorage:
     """The directory `root`. The first put creates it if its parent exists."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self._root: Final = os.path.abspath(root)
+        self.url: Final = os.path.abspath(root)
         self._made: set[str] = set()
         self._swept = False
 
-    @property
-    def url(self) -> str:
-        return self._root
-
     def __repr__(self) -> str:
-        return f"DirectoryStorage({self._root!r})"
+        return f"DirectoryStorage({self.url!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         target = self._path(key)
@@ -62,7 +58,7 @@ class DirectoryStorage:
             return False
         with self._explained("write to"):
             self._prepare()
-        temporary = os.path.join(self._root, _TEMPORARY, temporary_name("put"))
+        temporary = os.path.join(self.url, _TEMPORARY, temporary_name("put"))
         try:
             self._write(temporary, body, Meter(on_bytes))
             with self._explained("write to"):
@@ -95,7 +91,7 @@ class DirectoryStorage:
         if directory:
             checked_key(directory)
         with self._explained("list"):
-            if not os.path.isdir(self._root):
+            if not os.path.isdir(self.url):
                 self._check_root()
             for info in self._walk(directory):
                 if info.key.startswith(prefix):
@@ -130,7 +126,7 @@ class DirectoryStorage:
             self.put(key, BytesBody(b"dver"))
             self.get(key)
         except RemoteError as error:
-            if os.path.isdir(self._root) and isinstance(error.__cause__, OSError):
+            if os.path.isdir(self.url) and isinstance(error.__cause__, OSError):
                 return Capabilities(writable=False, conditional_put=False)
             raise
         can_link = self._can_link(self._path(key))
@@ -140,9 +136,9 @@ class DirectoryStorage:
     @property
     def clock_skew(self) -> float | None:
         """Seconds by which the disk's clock is ahead of this machine's: they differ on network disks."""
-        if not os.path.isdir(self._root):
+        if not os.path.isdir(self.url):
             return None
-        path = os.path.join(self._root, _TEMPORARY, temporary_name("clock"))
+        path = os.path.join(self.url, _TEMPORARY, temporary_name("clock"))
         try:
             self._prepare()
             with open(path, "xb") as file:
@@ -156,7 +152,7 @@ class DirectoryStorage:
     def unfinished(self) -> Sequence[UnfinishedUpload]:
         """The temporary files of running and killed puts. A later put deletes them after a day."""
         found: list[UnfinishedUpload] = []
-        directory = os.path.join(self._root, _TEMPORARY)
+        directory = os.path.join(self.url, _TEMPORARY)
         with self._explained("read"), suppress(*_NO_DIRECTORY), os.scandir(directory) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
@@ -166,12 +162,12 @@ class DirectoryStorage:
     def abandon(self, upload: UnfinishedUpload) -> None:
         """Delete the temporary file of a put."""
         with self._explained("delete from"), suppress(FileNotFoundError):
-            os.unlink(os.path.join(self._root, _TEMPORARY, upload.id))
+            os.unlink(os.path.join(self.url, _TEMPORARY, upload.id))
 
     # -- names ---------------------------------------------------------------------------------------------------
 
     def _path(self, key: str) -> str:
-        return os.path.join(self._root, checked_key(key))
+        return os.path.join(self.url, checked_key(key))
 
     def _missing(self, key: str) -> RemoteError:
         self._check_root()
@@ -181,22 +177,22 @@ class DirectoryStorage:
         """Raise RemoteError unless the root is a directory, or can be created."""
         # One stat: between two, another thread may create it.
         try:
-            is_directory = stat.S_ISDIR(os.stat(self._root).st_mode)
+            is_directory = stat.S_ISDIR(os.stat(self.url).st_mode)
         except (FileNotFoundError, NotADirectoryError):
             self._check_parent()
             return
         if not is_directory:
             raise RemoteError(
-                f"the remote {self._root!r} is not a directory",
+                f"the remote {self.url!r} is not a directory",
                 why="a file has that name",
                 fix="use another directory: `dver remote set NAME url DIRECTORY`",
             )
 
     def _check_parent(self) -> None:
-        parent = os.path.dirname(self._root)
+        parent = os.path.dirname(self.url)
         if not os.path.isdir(parent):
             raise RemoteError(
-                f"the remote directory {self._root!r} cannot be reached",
+                f"the remote directory {self.url!r} cannot be reached",
                 why=f"the directory {parent!r} does not exist",
                 fix="mount its disk or share, or create the directory",
             )
@@ -205,7 +201,7 @@ class DirectoryStorage:
 
     def _prepare(self) -> None:
         """Create the root and the temporary directory, and once delete old temporary files."""
-        directory = os.path.join(self._root, _TEMPORARY)
+        directory = os.path.join(self.url, _TEMPORARY)
         if not os.path.isdir(directory):
             self._check_root()
             self._made.clear()
@@ -218,7 +214,7 @@ class DirectoryStorage:
         """Create a directory and its parents below the root, durably, with one fsync each."""
         if directory in self._made and os.path.isdir(directory):
             return
-        if directory != self._root:
+        if directory != self.url:
             self._make_directory(os.path.dirname(directory))
         try:
             os.mkdir(directory)
@@ -227,7 +223,7 @@ class DirectoryStorage:
             # Another process may have created it just now, and not fsynced it yet.
             if not os.path.isdir(directory):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), directory) from None
-            if directory != self._root:
+            if directory != self.url:
                 fsync_dir(os.path.dirname(directory))
         self._made.add(directory)
 
@@ -251,7 +247,7 @@ class DirectoryStorage:
         return True
 
     def _can_link(self, path: str) -> bool:
-        other = os.path.join(self._root, _TEMPORARY, temporary_name("link"))
+        other = os.path.join(self.url, _TEMPORARY, temporary_name("link"))
         try:
             os.link(path, other)
         except OSError:
@@ -278,7 +274,7 @@ class DirectoryStorage:
         while directories:
             directory = directories.pop()
             try:
-                entries = os.scandir(os.path.join(self._root, directory))
+                entries = os.scandir(os.path.join(self.url, directory))
             except OSError as error:
                 if error.errno in _NOT_FOUND:
                     continue
@@ -305,7 +301,7 @@ class DirectoryStorage:
         except OSError as error:
             reason = explain(error)
             kind = LocalIOError if error.errno in OUT_OF_FILES else RemoteError
-            raise kind(f"cannot {verb} the remote {self._root!r}", why=reason.why, fix=reason.fix) from error
+            raise kind(f"cannot {verb} the remote {self.url!r}", why=reason.why, fix=reason.fix) from error
 
 
 def _write_all(fd: int, content: bytes) -> None:

@@ -72,8 +72,8 @@ class FsspecStorage:
 
     def __init__(self, settings: RemoteSettings, *, policy: RetryPolicy | None = None) -> None:
         self._settings: Final = settings
-        self._url: Final = settings.url.rstrip("/")
-        self._protocol: Final = self._url.partition("://")[0]
+        self.url: Final = settings.url.rstrip("/")
+        self._protocol: Final = self.url.partition("://")[0]
         self._plugin: Final = PLUGINS.get(self._protocol) or Plugin()
         self._retry: Final = Retrier(policy or RetryPolicy())
         self._lock: Final = threading.RLock()
@@ -81,12 +81,8 @@ class FsspecStorage:
         self._own: Final = threading.local()
         self._made: set[str] = set()
 
-    @property
-    def url(self) -> str:
-        return self._url
-
     def __repr__(self) -> str:
-        return f"FsspecStorage({self._url!r})"
+        return f"FsspecStorage({self.url!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         path = self._path(key)
@@ -232,13 +228,13 @@ class FsspecStorage:
             hint = known_implementations.get(self._protocol, {}).get("err", str(error))
             package = self._plugin.package
             raise RemoteError(
-                f"cannot use {self._url}",
+                f"cannot use {self.url}",
                 why=f"the package for {self._protocol}:// is not installed: {hint}",
                 fix=f"pip install '{package}'" if package else "install it, then run the same command again",
             ) from error
         except plugin_failures() as error:
             if self._protocol not in known_implementations and self._protocol not in PLUGINS:
-                raise _unknown(self._url, self._protocol, [*PLUGINS, *known_implementations]) from error
+                raise _unknown(self.url, self._protocol, [*PLUGINS, *known_implementations]) from error
             raise translate(error, "connect", self._settings) from error
         return _Connection(fs, root.rstrip("/"))
 

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlsplit
 from urllib3 import BaseHTTPResponse
 
 from dver.core.errors import RemoteError
-from dver.remote.backends.http_client import HttpClient, HttpError, body_size, read_body
+from dver.remote.backends.http_client import HttpClient, body_size, read_body
 from dver.remote.backends.http_listing import HttpListing
-from dver.remote.failures import check_length
+from dver.remote.failures import RefusedError, check_length
 from dver.remote.index.listing_file import LISTED
 from dver.remote.retry import RetryPolicy
 from dver.remote.storage import (
@@ -98,8 +98,8 @@ class HttpStorage:
         address, action = self._address(key), f"find {key!r}"
         try:
             found, known = self._client.call(address, size, action, method="HEAD")
-        except HttpError as error:
-            if error.status not in (405, 501):
+        except RefusedError as error:
+            if error.code not in ("405", "501"):
                 raise
             found, known = None, False
         if not known:  # some servers do not support HEAD, or send no size with it

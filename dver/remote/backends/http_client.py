@@ -26,6 +26,7 @@ from dver.core.errors import DverError, RemoteError
 from dver.core.traffic import TRAFFIC
 from dver.remote.failures import (
     TRANSIENT_STATUSES,
+    RefusedError,
     UnreachableError,
     busy,
     disconnected,
@@ -59,14 +60,6 @@ _REFUSALS: Final[dict[int, tuple[str, str]]] = {
 }
 
 
-class HttpError(RemoteError):
-    """The server refused the request; `status` is the HTTP status."""
-
-    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, status: int) -> None:
-        super().__init__(what, why=why, fix=fix)
-        self.status = status
-
-
 class HttpClient:
     """Makes requests to the server of `url`, and to servers that it redirects to. Safe to use from many threads."""
 
@@ -92,7 +85,7 @@ class HttpClient:
     ) -> T:
         """Make a request and return `handle(response)`. The status is 200, 206, 404, 410 or 416.
 
-        Raises HttpError, RemoteError; `action` completes the error's "cannot …".
+        Raises RefusedError, RemoteError; `action` completes the error's "cannot …".
         """
         return self._retry(lambda: self._attempt(url, handle, action, method, headers or {}))
 
@@ -164,7 +157,7 @@ class HttpClient:
             raise busy(action, self._server, said, retry_after=response.headers.get("Retry-After", ""))
         if status not in _READABLE:
             why, fix = _REFUSALS.get(status, ("the server refused the request", "check the server"))
-            raise HttpError(what, why=f"{why} ({said})", fix=fix, status=status)
+            raise RefusedError(what, why=f"{why} ({said})", fix=fix, code=str(status))
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in ("", "identity") and status < 300:
             raise RemoteError(

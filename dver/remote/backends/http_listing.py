@@ -15,7 +15,8 @@ from urllib3 import BaseHTTPResponse
 
 from dver.core.errors import RemoteError
 from dver.formats import remote_listing
-from dver.remote.backends.http_client import HttpClient, HttpError, read_body
+from dver.remote.backends.http_client import HttpClient, read_body
+from dver.remote.failures import RefusedError
 from dver.remote.index.listing_file import LISTED, LISTING_KEY
 from dver.remote.storage import ObjectInfo, checked_key
 
@@ -117,7 +118,7 @@ class HttpListing:
 
         try:
             return self._client.call(url, read, "list", headers={"Cache-Control": "no-cache"})
-        except HttpError:
+        except RefusedError:
             return None
 
     def _cannot_list(self, why: str, *, fix: str | None = None) -> RemoteError:

@@ -23,10 +23,9 @@ from dver.remote.backends.s3_errors import (
     PRECONDITION,
     READ_ONLY,
     S3Address,
-    S3Error,
 )
 from dver.remote.backends.s3_multipart import MultipartPut, abandon, unfinished
-from dver.remote.failures import check_length, parse_http_date
+from dver.remote.failures import RefusedError, check_length, parse_http_date
 from dver.remote.retry import RetryPolicy
 from dver.remote.storage import (
     RESERVED,
@@ -62,23 +61,21 @@ class S3Storage:
         bucket, _, prefix = settings.url.partition("://")[2].partition("/")
         self._bucket: Final = bucket
         self._prefix: Final = f"{prefix.strip('/')}/".lstrip("/")
-        self._url: Final = settings.url.rstrip("/")
+        self.url: Final = settings.url.rstrip("/")
         server = settings.endpoint_url or "Amazon S3"
         own_key = settings.access_key_id is not None
-        address = S3Address(name=settings.name, url=self._url, bucket=bucket, server=server, has_own_key=own_key)
+        address = S3Address(name=settings.name, url=self.url, bucket=bucket, server=server, has_own_key=own_key)
         self._client: Final = S3Client(settings, address, timeout=timeout, policy=policy)
-        self._skew: float | None = None
-        self._sends_ranges: bool | None = None
+        self.clock_skew: float | None = None
+        """Seconds by which the server's clock was ahead of ours at the last list, if known."""
+        self.sends_ranges: bool | None = None
+        """Does the server send only the range that a request asks for? None before the first such request."""
         self._conditional: bool | None = None
         self._absent: set[str] = set()
         """Keys that `stat` did not find: the next put of one needs no second HEAD request."""
 
-    @property
-    def url(self) -> str:
-        return self._url
-
     def __repr__(self) -> str:
-        return f"S3Storage({self._url!r})"
+        return f"S3Storage({self.url!r})"
 
     def put(self, key: str, body: Body, *, if_absent: bool = False, on_bytes: OnBytes | None = None) -> bool:
         target = self._target(key)
@@ -92,7 +89,7 @@ class S3Storage:
             try:
                 self._send(key, target, body, {"IfNoneMatch": "*"}, on_bytes)
                 return True
-            except S3Error as error:
+            except RefusedError as error:
                 if error.code in PRECONDITION:
                     self._conditional = True
                     return False
@@ -114,7 +111,7 @@ class S3Storage:
 
         async def work(client: Any, pulse: Pulse) -> bytes:
             response = await client.get_object(**request)
-            self._sends_ranges = self._sends_ranges if whole else "ContentRange" in response
+            self.sends_ranges = self.sends_ranges if whole else "ContentRange" in response
             content = await _drain(response, pulse, meter)
             content = _checked(self.url, key, response, content, start=start, length=length)
             meter.at(len(content))
@@ -122,7 +119,7 @@ class S3Storage:
 
         try:
             return self._client.call(work, f"read {key!r}")
-        except S3Error as error:
+        except RefusedError as error:
             if error.code in NO_OBJECT:
                 raise MissingKey(self.url, key) from None
             if error.code in NO_RANGE:
@@ -149,7 +146,7 @@ class S3Storage:
 
         try:
             return ObjectInfo(key, self._client.call(work, f"find {key!r}"))
-        except S3Error as error:
+        except RefusedError as error:
             if error.code in NO_OBJECT:
                 self._absent.add(key)
                 return None
@@ -163,7 +160,7 @@ class S3Storage:
 
         try:
             self._client.call(work, f"delete {key!r}")
-        except S3Error as error:
+        except RefusedError as error:
             if error.code not in NO_OBJECT:
                 raise
 
@@ -173,7 +170,7 @@ class S3Storage:
         body = BytesBody(b"dver")
         try:
             self.put(key, body)
-        except S3Error as error:
+        except RefusedError as error:
             if error.code in READ_ONLY:
                 return Capabilities(writable=False, conditional_put=False)
             raise
@@ -187,18 +184,8 @@ class S3Storage:
 
     # -- for `dver remote check` --------------------------------------------------------------------------------
 
-    @property
-    def clock_skew(self) -> float | None:
-        """Seconds by which the server's clock was ahead of ours at the last list; None if unknown."""
-        return self._skew
-
-    @property
-    def sends_ranges(self) -> bool | None:
-        """Does the server send only the range that a request asks for? None before the first such request."""
-        return self._sends_ranges
-
     def unfinished(self) -> Sequence[UnfinishedUpload]:
-        """The incomplete uploads of this remote. Raises S3Error if the server does not list them."""
+        """The incomplete uploads of this remote. Raises RefusedError if the server does not list them."""
         found = unfinished(self._client, self._bucket, self._prefix)
         return [one._replace(key=one.key.removeprefix(self._prefix)) for one in found]
 
@@ -227,14 +214,14 @@ class S3Storage:
         response = self._client.call(work, "list objects")
         headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         if (there := parse_http_date(headers.get("date", ""))) is not None:
-            self._skew = there - time.time()
+            self.clock_skew = there - time.time()
         return response
 
     def _refuses_second(self, key: str, body: Body) -> bool:
         """Does the server refuse a conditional write to `key`, which exists?"""
         try:
             self._send(key, self._target(key), body, {"IfNoneMatch": "*"}, None)
-        except S3Error as error:
+        except RefusedError as error:
             if error.code in PRECONDITION:
                 return True
             if error.code not in NOT_IMPLEMENTED:
@@ -244,7 +231,7 @@ class S3Storage:
     def _delete_if_allowed(self, key: str) -> bool:
         try:
             self.delete(key)
-        except S3Error as error:
+        except RefusedError as error:
             if error.code not in READ_ONLY:
                 raise
             return False

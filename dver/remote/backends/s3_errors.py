@@ -8,6 +8,7 @@ from typing import Any, Final
 from dver.core.errors import DverError, RemoteError
 from dver.remote.failures import (
     TRANSIENT_STATUSES,
+    RefusedError,
     UnreachableError,
     busy,
     disconnected,
@@ -37,14 +38,6 @@ NO_OBJECT: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 NO_RANGE: Final = frozenset({"InvalidRange", "416", "Requested Range Not Satisfiable"})
 NOT_IMPLEMENTED: Final = frozenset({"NotImplemented", "501"})
 READ_ONLY: Final = frozenset({"AccessDenied", "403", "Forbidden", "MethodNotAllowed", "405", "AllAccessDisabled"})
-
-
-class S3Error(RemoteError):
-    """The server refused a request; `code` is S3's error code, such as `NoSuchBucket`."""
-
-    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, code: str) -> None:
-        super().__init__(what, why=why, fix=fix)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ def _refused(response: dict[str, Any], address: S3Address, action: str) -> Remot
         headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return busy(action, address.url, said, retry_after=headers.get("retry-after", ""))
     why, fix = _reason(code, address) or (f"{address.server} refused the request: {said}", "check the server")
-    return S3Error(f"cannot {action} on {address.url}", why=why, fix=fix, code=code)
+    return RefusedError(f"cannot {action} on {address.url}", why=why, fix=fix, code=code)
 
 
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws: {profile}"

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dver.core.errors import RemoteError
 from dver.remote.backends.s3_client import Pulse, S3Client, S3Request, UploadStream
-from dver.remote.backends.s3_errors import S3Error
+from dver.remote.failures import RefusedError
 from dver.remote.storage import Body, Meter, OnBytes, UnfinishedUpload, checked_chunks, regrouped
 
 PART: Final = 8 * 2**20
@@ -42,7 +42,7 @@ class MultipartPut:
             try:
                 self._send(self._target | {"UploadId": begun}, condition, self._parts(begun), exists)
                 return
-            except S3Error as error:
+            except RefusedError as error:
                 # Another client completed or aborted the upload, or its parts cannot be replaced.
                 if error.code == _GONE and exists():
                     return
@@ -65,7 +65,7 @@ class MultipartPut:
 
         try:
             self._client.call(complete, self._action)
-        except S3Error as error:
+        except RefusedError as error:
             # After a lost response to the first try, the upload is gone because it is complete.
             if error.code != _GONE or not exists():
                 raise
@@ -114,7 +114,7 @@ class MultipartPut:
         """The id of the latest incomplete upload of this key; None if there is none or the server lists none."""
         try:
             found = unfinished(self._client, self._target["Bucket"], self._target["Key"])
-        except S3Error:
+        except RefusedError:
             return None
         same = [one for one in found if one.key == self._target["Key"]]
         return max(same, key=lambda one: one.begun).id if same else None
@@ -138,7 +138,7 @@ class MultipartPut:
 
 
 def unfinished(client: S3Client, bucket: str, prefix: str) -> list[UnfinishedUpload]:
-    """The incomplete uploads of keys with this prefix. Raises S3Error, RemoteError."""
+    """The incomplete uploads of keys with this prefix. Raises RefusedError, RemoteError."""
     request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
 
     async def work(api: Any, pulse: Pulse) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def unfinished(client: S3Client, bucket: str, prefix: str) -> list[UnfinishedUpl
     while True:
         try:
             page = client.call(work, "list unfinished uploads")
-        except S3Error as error:
+        except RefusedError as error:
             if error.code == _GONE:  # rclone's response if there never was one
                 return found
             raise
@@ -169,7 +169,7 @@ def abandon(client: S3Client, upload: dict[str, Any]) -> None:
 
     try:
         client.call(work, "abort an upload")
-    except S3Error as error:
+    except RefusedError as error:
         if error.code != _GONE:
             raise
 
