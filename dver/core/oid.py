@@ -26,7 +26,6 @@ class Oid(bytes):
 
     @classmethod
     def of(cls, content: bytes | memoryview) -> Self:
-        """The id of `content`."""
         return cls(blake3(content).digest())
 
     @classmethod

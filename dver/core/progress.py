@@ -24,8 +24,6 @@ class Task(Protocol):
 
 
 class Progress(Protocol):
-    """Shows tasks."""
-
     def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> AbstractContextManager[Task]:
         """A task called `label` ("hash", "upload", …), shown until the context ends."""
 

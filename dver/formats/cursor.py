@@ -22,7 +22,6 @@ class Cursor:
         self._at = 0
 
     def take(self, length: int) -> memoryview:
-        """Read `length` bytes."""
         end = self._at + length
         if end > len(self._content):
             raise CorruptError(f"a truncated {self._what}", why=f"{end} bytes expected, {len(self._content)} found")
@@ -31,7 +30,6 @@ class Cursor:
         return part
 
     def unpack(self, form: Struct) -> tuple[int, ...]:
-        """Read the fields of `form`."""
         return form.unpack(self.take(form.size))
 
     def expect(self, magic: bytes, version: int) -> None:

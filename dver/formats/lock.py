@@ -65,7 +65,6 @@ class LockedItem:
 
     @property
     def ref(self) -> ObjectRef:
-        """Its object."""
         return ObjectRef(self.oid, self.kind, os.fsencode(self.path), self.size)
 
     @property
@@ -102,7 +101,6 @@ def encode(lock: Lock) -> bytes:
 
 
 def encode_stage(name: str, stage: LockedStage) -> str:
-    """The lines of one stage."""
     return "".join(line + "\n" for line in _stage_lines(name, stage))
 
 

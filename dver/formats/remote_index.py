@@ -83,8 +83,6 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RemoteIndex:
-    """The content of one index object."""
-
     roots: tuple[Oid, ...]
     packs: tuple[PackRef, ...]
     objects: tuple[IndexRow, ...]

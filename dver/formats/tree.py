@@ -42,8 +42,6 @@ _HEAD: Final = Struct("<BI")
 
 
 class Kind(IntEnum):
-    """The kind of an entry."""
-
     FILE = 0
     EXECUTABLE = 1
     SYMLINK = 2
@@ -96,8 +94,6 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Sharded:
-    """A large directory."""
-
     shards: tuple[Shard, ...]
 
 

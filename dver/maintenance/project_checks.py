@@ -33,8 +33,6 @@ _INSTALL: Final = "dver install"
 
 
 class Level(Enum):
-    """The severity of a finding."""
-
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
@@ -63,7 +61,6 @@ def run_check(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Findin
 
 
 def problem_finding(topic: str, error: DverError, *, level: Level = Level.PROBLEM) -> Finding:
-    """An error as a finding."""
     return Finding(level, topic, error.what + (f": {error.why}" if error.why else ""), error.fix)
 
 

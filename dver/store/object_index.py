@@ -82,7 +82,6 @@ class ObjectIndex:
         return found
 
     def count(self) -> int:
-        """The number of objects in packs."""
         self._pack_names()
         ((packed,),) = self._database.rows("SELECT count(*) FROM objects")
         return int(packed)

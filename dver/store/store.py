@@ -51,7 +51,6 @@ class Store:
         self._prepared = False
 
     def close(self) -> None:
-        """Close all open packs."""
         self._frames.close()
 
     def prepare(self) -> None:

@@ -26,18 +26,14 @@ _PATIENCE: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings."""
-
     findings: tuple[Finding, ...]
 
     @property
     def problems(self) -> int:
-        """The number of problems."""
         return sum(finding.level is Level.PROBLEM for finding in self.findings)
 
     @property
     def warnings(self) -> int:
-        """The number of warnings."""
         return sum(finding.level is Level.WARNING for finding in self.findings)
 
 

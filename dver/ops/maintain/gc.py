@@ -93,8 +93,6 @@ class GcReport:
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """The restored batches."""
-
     batches: tuple[TrashBatch, ...]
 
 

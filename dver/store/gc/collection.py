@@ -268,8 +268,6 @@ def plan_for(store: Store, inventory: Inventory, reachable: ReachableObjects, st
 
 @dataclass(frozen=True, slots=True)
 class GcResult:
-    """The result of a gc."""
-
     plan: GcPlan
     damaged: tuple[Oid, ...] = ()
     """Packs that could not be rewritten because of a corrupt frame. They stay as they are."""

@@ -59,8 +59,6 @@ class Encoder(threading.local):
 
 
 class Decoder:
-    """Decodes and verifies payloads."""
-
     def __init__(self) -> None:
         self._decompressor = zstandard.ZstdDecompressor()
 

@@ -109,7 +109,6 @@ class Database:
         self._connection = self._open()
 
     def close(self) -> None:
-        """Close the file."""
         self._connection.close()
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

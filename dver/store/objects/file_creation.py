@@ -170,7 +170,6 @@ class ScratchDirectory:
             _delete(path)
 
     def count_leftovers(self) -> int:
-        """The number of leftovers."""
         if not self.sharing.locks:
             return len(self._aged())
         return sum(map(is_unlocked, self._temporary()))

@@ -54,7 +54,6 @@ class FrameReader:
         self._open: dict[Oid, PackReader] = {}
 
     def close(self) -> None:
-        """Close all open packs."""
         for reader in self._open.values():
             reader.close()
         self._open.clear()

@@ -102,7 +102,6 @@ class IncompleteBlob:
         loose.adopt(self.path, self.oid)
 
     def discard(self) -> None:
-        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
 

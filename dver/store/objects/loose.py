@@ -55,7 +55,6 @@ class LooseBlobs:
         self._listed: dict[str, set[str]] = {}
 
     def path(self, oid: Oid) -> Path:
-        """The path of the blob `oid`."""
         text = oid.hex()
         return self.root / text[:2] / text[2:]
 
@@ -100,7 +99,6 @@ class LooseBlobs:
         return sum([self.path(oid).stat().st_size for oid in oids])
 
     def all(self) -> Iterator[Oid]:
-        """All loose blobs."""
         with suppress(FileNotFoundError):
             for folder in sorted(os.listdir(self.root)):
                 for name in sorted(os.listdir(self.root / folder)):

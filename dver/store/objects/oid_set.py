@@ -50,5 +50,4 @@ class OidList:
             yield Oid(self._bytes[at : at + SIZE])
 
     def extend(self, oids: Iterable[Oid]) -> None:
-        """Add `oids` at the end."""
         self._bytes += b"".join(oids)

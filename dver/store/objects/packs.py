@@ -124,7 +124,6 @@ class ContentHash:
         self.size = 0
 
     def update(self, piece: bytes | memoryview) -> None:
-        """Add the next piece."""
         self._hash.update(piece)
         self.size += len(piece)
 
@@ -134,8 +133,6 @@ class ContentHash:
 
 
 class PackReader:
-    """An open pack."""
-
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = os.open(path, os.O_RDONLY)
@@ -143,7 +140,6 @@ class PackReader:
         self._close = weakref.finalize(self, os.close, self._fd)
 
     def close(self) -> None:
-        """Close the file."""
         self._close()
 
     def __enter__(self) -> Self:

@@ -43,7 +43,6 @@ class StoreReader:
         self._damaged = damaged
 
     def trees(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
-        """See `Reader`."""
         located = self._store.locate(oids)
         chunked = [
             (one, CorruptError(f"object {one.oid.short} is not a tree"))
@@ -60,7 +59,6 @@ class StoreReader:
                 self._report(found.oid, error)
 
     def recipes(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Recipe]]:
-        """See `Reader`."""
         for oid, found in self._store.recipes(oids):
             if isinstance(found, CorruptError):
                 self._report(oid, found)

@@ -102,10 +102,7 @@ class _Found:
 
 
 class _Checker:
-    """Checks packs in a worker process."""
-
     def do(self, job: Any, report: Report) -> Any:
-        """See `_check_pack`."""
         path, name, windows = job
         answer = _check_pack(Path(path), Oid(name), windows)
         report(answer[1])

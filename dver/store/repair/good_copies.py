@@ -82,11 +82,9 @@ class FileSource:
         self._encoder = Encoder()
 
     def present(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `CopySource`."""
         return {oid for oid in oids if self._find(oid) is not None}
 
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        """See `CopySource`."""
         for oid in oids:
             place = self._find(oid)
             if place is None:
@@ -96,7 +94,6 @@ class FileSource:
                 yield oid, copy
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `CopySource`."""
         place = self._find(oid)
         return _verified(oid, _pieces(place)) if place is not None else None
 
@@ -134,18 +131,15 @@ class TreeSource:
         self._encoder = Encoder()
 
     def present(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `CopySource`."""
         return set(oids) & self._trees.keys()
 
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        """See `CopySource`."""
         for oid in self.present(oids):
             content = self._trees[oid]
             codec, payload = self._encoder.encode(content)
             yield oid, ObjectCopy(ObjectKind.TREE, codec, len(content), payload)
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `CopySource`."""
         return None
 
 
@@ -160,13 +154,11 @@ class StoreSource:
         self._decoder = Decoder()
 
     def present(self, oids: Collection[Oid]) -> set[Oid]:
-        """See `CopySource`."""
         found = {oid: copy.codec for oid, copy in self.copies(oids)}
         frames = {oid for oid, codec in found.items() if codec is not Codec.CHUNKED}
         return frames | {oid for oid in set(oids) - frames if self._is_whole(oid) or self._is_assembled(oid)}
 
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
-        """See `CopySource`."""
         answered: set[Oid] = set()
         for path, rows in self._located(oids):
             with PackReader(path) as reader:
@@ -178,7 +170,6 @@ class StoreSource:
                         yield row.oid, copy
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
-        """See `CopySource`."""
         if self._is_whole(oid):
             return self._loose.pieces(oid)
         for _, copy in self.copies([oid]):

@@ -55,12 +55,10 @@ class Batch(NamedTuple):
 
     @property
     def packs(self) -> Path:
-        """The directory of its packs."""
         return self.path / "packs"
 
     @property
     def loose(self) -> Path:
-        """The directory of its loose blobs."""
         return self.path / "loose"
 
     @property
@@ -69,7 +67,6 @@ class Batch(NamedTuple):
         return self.path / "owner"
 
     def pack_names(self) -> list[Oid]:
-        """The packs in it."""
         return [name for name in map(parse_pack_file_name, _listed(self.packs)) if name is not None]
 
     def pack_rows(self, name: Oid) -> list[Row]:
@@ -79,7 +76,6 @@ class Batch(NamedTuple):
         return []
 
     def loose_oids(self) -> Iterator[Oid]:
-        """The loose blobs in it."""
         for folder in _listed(self.loose):
             for name in _listed(self.loose / folder):
                 with suppress(ValueError):

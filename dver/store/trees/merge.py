@@ -23,8 +23,6 @@ _FILES: Final = (Kind.FILE, Kind.EXECUTABLE)
 
 
 class MergeChoice(Enum):
-    """The resolution of a conflict."""
-
     OURS = "ours"
     THEIRS = "theirs"
     UNION = "union"
