@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -126,7 +125,6 @@ def test_a_password_in_a_url_is_refused_anywhere(paths: ConfigPaths, scope: Scop
     assert "hush" not in f"{error.value.what} {error.value.why} {error.value.fix}"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes")
 def test_the_local_file_is_private(paths: ConfigPaths) -> None:
     edit(paths, "local", "core.jobs", "2")
     assert paths.local_file.stat().st_mode & 0o777 == 0o600
