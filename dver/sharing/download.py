@@ -48,7 +48,7 @@ def download_runs(repo: Repository, *, remote: str | None = None, jobs: int | No
     name = remote or repo.remotes.settings().name
     catalog = repo.remotes.catalog(name, jobs=jobs)
     catalog.refresh()
-    received = receive(catalog, RunCache(repo).take)
+    received = receive(catalog, RunCache(repo).add_received)
     return DownloadResult(name, catalog.storage.url, runs=received.runs, damaged_runs=received.damaged)
 
 
@@ -75,7 +75,7 @@ def _download(
         plan = plan_fetch(wanted, repo.store, catalog, link_mode=mode)
         return DownloadResult(name, url, plan.files, plan.objects, plan.size)
     result = fetch(wanted, repo.store, catalog, progress=progress, link_mode=mode, damaged=damaged)
-    received = receive(catalog, RunCache(repo).take)
+    received = receive(catalog, RunCache(repo).add_received)
     return replace(result, remote=name, url=url, runs=received.runs, damaged_runs=received.damaged)
 
 

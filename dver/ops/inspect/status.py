@@ -128,20 +128,20 @@ def status(
     index = {path: file.blob for path, file in there.items() if not file.sides}
     staged = {path: change for path, change in changed.items() if path not in conflicts}
     places = _places(repo, disk, index, staged)
-    prospect = _prospect(repo) if scan.others else None
-    wanted, stages = _wanted(repo, places, prospect, paths, cwd)
+    project_stages = _project_stages(repo) if scan.others else None
+    wanted, stages = _wanted(repo, places, project_stages, paths, cwd)
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
     found = _look(repo, wanted, places, known, problems, asked, progress) if wanted else ()
     links = tuple(sorted(repo.workspace.foreign_links))
-    if prospect is None:
+    if project_stages is None:
         return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
     absent = {path for path in places.disk if not os.path.lexists(repo.layout.absolute(path))}
-    outlook = prospect.outlook(stages if paths else None, known, absent, progress)
-    return StatusReport(found, conflicts, outlook.steps, (*problems, *outlook.problems), links)
+    evaluated = project_stages.status(stages if paths else None, known, absent, progress)
+    return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), links)
 
 
-def _prospect(repo: Repository) -> ProjectStages:
+def _project_stages(repo: Repository) -> ProjectStages:
     from dver.pipelines.workspace.status import ProjectStages  # not needed where there are no stages
 
     return ProjectStages(repo)
@@ -208,7 +208,7 @@ def _version(one: TrackedData) -> str:
 
 
 def _wanted(
-    repo: Repository, places: _Places, prospect: ProjectStages | None, texts: Sequence[str], cwd: Path
+    repo: Repository, places: _Places, project_stages: ProjectStages | None, texts: Sequence[str], cwd: Path
 ) -> tuple[list[bytes], list[Address]]:
     """The tracked paths and the stages that `texts` mean; all paths where there are none."""
     if not texts:
@@ -219,13 +219,15 @@ def _wanted(
         path = resolve_data_path(repo, text, cwd)
         path = path.removesuffix(SUFFIX) or path
         here = _around(places, path)
-        around = prospect.around(path) if prospect is not None else []
-        if prospect is not None and not (here or around):
+        around = project_stages.at_path(path) if project_stages is not None else []
+        if project_stages is not None and not (here or around):
             with suppress(UsageError):
-                around = prospect.named(text, cwd)
-                here = [one for address in around for one in prospect.makes(address) if one in places.known()]
+                around = project_stages.named(text, cwd)
+                here = [
+                    one for address in around for one in project_stages.output_paths(address) if one in places.known()
+                ]
         if not (here or around):
-            raise _unknown(text, is_stage_possible=prospect is not None)
+            raise _unknown(text, is_stage_possible=project_stages is not None)
         chosen += here
         stages += around
     return list(dict.fromkeys(chosen)), stages

@@ -68,18 +68,22 @@ def commit(
     if targets:
         _refuse_absent(absent)
     present = [one for one, paths in absent.items() if not paths]
-    moved = OutOfDateData(repo, progress)
-    behind = {} if force else {one: found_behind for one in present if (found_behind := _behind(moved, graph, one))}
+    out_of_date = OutOfDateData(repo, progress)
+    behind = (
+        {}
+        if force
+        else {one: found_behind for one in present if (found_behind := _out_of_date(out_of_date, graph, one))}
+    )
     if targets and behind:
         raise next(iter(behind.values()))
     present = [one for one in present if one not in behind]
     wanted = [one for one in present if _concerns_outputs_only(found[one].changes) or confirm(one, found[one].changes)]
-    work = WorkspaceExecutor(repo, pipelines, evaluator, progress=progress)
+    executor = WorkspaceExecutor(repo, pipelines, evaluator, progress=progress)
     try:
         for one in wanted:
-            work.record_as_it_is(one)
+            executor.record_current(one)
     finally:
-        work.write()
+        executor.write()
     refused = tuple(one for one in present if one not in wanted)
     missing = tuple(one for one, paths in absent.items() if paths)
     return CommitResult(
@@ -87,9 +91,9 @@ def commit(
     )
 
 
-def _behind(moved: OutOfDateData, graph: Graph, one: Address) -> StageError | None:
+def _out_of_date(out_of_date: OutOfDateData, graph: Graph, one: Address) -> StageError | None:
     try:
-        moved.refuse_to_record(one, graph.stages[one])
+        out_of_date.refuse_to_record(one, graph.stages[one])
     except StageError as error:
         return error
     return None

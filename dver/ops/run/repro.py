@@ -69,7 +69,7 @@ class ReproResult:
     """Outputs that are left to Git, and that a commit would leave out."""
 
     @property
-    def went_well(self) -> bool:
+    def succeeded(self) -> bool:
         """Is everything up to date now?"""
         return not self.errors and StageState.WAITING not in self.states.values()
 
@@ -117,8 +117,8 @@ class _Session:
         self.selection = _select(repo, choice, cwd)
         self.graph, self.stages = self.selection.pipelines.graph, self.selection.stages
         self.forced = self.selection.not_frozen if choice.force else frozenset()
-        self.supply = RemoteDownloads(repo, progress) if choice.pull else None
-        self.damaged_runs = self.supply.learn() if self.supply else ()
+        self.downloads = RemoteDownloads(repo, progress) if choice.pull else None
+        self.damaged_runs = self.downloads.fetch_run_cache() if self.downloads else ()
         self.evaluator = Evaluator(repo, self.graph, progress)
         self.missed = _MissedRuns()
 
@@ -126,7 +126,7 @@ class _Session:
         """The cached runs; `fetch` asks remotes for content, None where there are none to ask."""
         if not self.choice.use_cache:
             return CachedRuns(self.repo)
-        return CachedRuns(self.repo, RunCache(self.repo), fetch or self.missed.note)
+        return CachedRuns(self.repo, RunCache(self.repo), fetch or self.missed.add)
 
     def evaluations(
         self, fetch: FetchItems | None, expected: Mapping[str, LockedItem] | None = None
@@ -135,24 +135,28 @@ class _Session:
         find = self.cached_runs(fetch).find
         return self.evaluator.evaluate_all(self.stages, find, forced=self.forced, expected=expected)
 
-    def bring(self) -> None:
+    def download(self) -> None:
         """Download what the stages read, and all at once what can be restored: stage by stage, each would wait for the
         network."""
-        if self.supply is not None:
-            self.supply.bring_inputs(self.graph, self.selection.not_frozen)
+        if self.downloads is not None:
+            self.downloads.download_inputs(self.graph, self.selection.not_frozen)
         self.evaluator.prefetch(self.stages)
-        if self.supply is not None and self.choice.use_cache:
-            runs = [one.cached_run for one in self.evaluations(self.supply.has).values() if one.cached_run is not None]
-            self.supply.bring([run.outs[out.path] for run in runs for out in run.missing])
+        if self.downloads is not None and self.choice.use_cache:
+            runs = [
+                one.cached_run
+                for one in self.evaluations(self.downloads.can_download).values()
+                if one.cached_run is not None
+            ]
+            self.downloads.download([run.outs[out.path] for run in runs for out in run.missing])
 
 
 def plan_repro(repo: Repository, choice: ReproOptions, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
     """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
     session = _Session(repo, choice, cwd, progress)
-    graph, selection, supply = session.graph, session.selection, session.supply
+    graph, selection, downloads = session.graph, session.selection, session.downloads
     session.evaluator.prefetch(selection.stages)
-    expected = supply.inputs(graph, selection.not_frozen) if supply else None
-    found = session.evaluations(supply.has if supply else None, expected)
+    expected = downloads.missing_inputs(graph, selection.not_frozen) if downloads else None
+    found = session.evaluations(downloads.can_download if downloads else None, expected)
     stale = {address: one.reasons for address, one in found.items()}
     restorable = {address for address, one in found.items() if one.cached_run is not None}
     steps = plan_stages(graph, selection.stages, stale, forced=session.forced, restorable=restorable)
@@ -167,17 +171,17 @@ def repro(
     cwd: Path,
     watcher: Watcher | None = None,
     confirm: Callable[[Address], bool] | None = None,
-    spared: Callable[[BackedUpOutput], None] = lambda _: None,
+    on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
     runner: Runner | None = None,
     progress: Progress = SILENT,
 ) -> ReproResult:
     """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
-    the result. `confirm` is asked before a stage is run; `spared` hears of outputs that no run has made, when they are
+    the result. `confirm` is asked before a stage is run; `on_backup` hears of outputs that no run has made, when they are
     moved out of the way."""
     begun = time.monotonic()
     session = _Session(repo, choice, cwd, progress)
     graph, stages, selection = session.graph, session.stages, session.selection
-    session.bring()
+    session.download()
     limit = Capacity(choice.jobs)
     if runner is None:  # another runner knows by itself what it has
         limit = machine_capacity(choice.jobs, (graph.stages[one].resources for one in stages))
@@ -186,13 +190,13 @@ def repro(
         selection.pipelines,
         session.evaluator,
         forced=session.forced,
-        cached_runs=session.cached_runs(session.supply.bring if session.supply else None),
+        cached_runs=session.cached_runs(session.downloads.download if session.downloads else None),
         progress=progress,
         confirm=confirm,
         capacity=limit,
-        spared=spared,
+        on_backup=on_backup,
     )
-    work.refuse_too_large(stages, graph)
+    work.refuse_oversized(stages, graph)
     report = RunReport(watcher or SilentWatcher())
     states = _run(session, work, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
     return ReproResult(
@@ -259,7 +263,7 @@ class _MissedRuns:
     def __init__(self) -> None:
         self._outputs: set[tuple[str, ...]] = set()
 
-    def note(self, items: Sequence[LockedItem]) -> bool:
+    def add(self, items: Sequence[LockedItem]) -> bool:
         """It is not at hand."""
         self._outputs.add(tuple(sorted(item.path for item in items)))
         return False

@@ -62,7 +62,7 @@ class VerifyResult:
     outputs: tuple[VerifiedOutput, ...]
 
     @property
-    def holds(self) -> bool:
+    def is_reproduced(self) -> bool:
         """Is everything as the stage promises?"""
         return not any(one.outcome in (VerifyOutcome.DIFFERENT, VerifyOutcome.MISSING) for one in self.outputs)
 
@@ -81,7 +81,7 @@ def verify(
     with scratch_worktree(repo.git, repo.layout.worktree_dir / "verify", commit) as git:
         root = Path(git.worktree, os.fsdecode(repo.layout.prefix))
         with Repository(root, git) as scratch:
-            return _Rerun(scratch, load_pipelines(scratch), watcher or SilentWatcher(), progress).of(
+            return _Rerun(scratch, load_pipelines(scratch), watcher or SilentWatcher(), progress).run(
                 target, Path(git.worktree, inside)
             )
 
@@ -96,7 +96,7 @@ class _Rerun:
         self._watcher = watcher
         self._progress = progress
 
-    def of(self, target: str, cwd: Path) -> VerifyResult:
+    def run(self, target: str, cwd: Path) -> VerifyResult:
         found = select_stages(self._repo, self._pipelines, [target], cwd)
         if len(found) != 1:
             raise UsageError(
@@ -109,7 +109,7 @@ class _Rerun:
                 f"stage {str(address)!r} has not been run, as far as the dver.lock of HEAD tells",
                 fix=f"dver repro {quoted(str(address))}, and commit dver.lock",
             )
-        self._bring_inputs(address, last)
+        self._restore_inputs(address, last)
         self._refuse_other_inputs(address)
         old = {out.path: self._metrics(address, out, last) for out in stage.outs}
         self._run(address, stage)
@@ -121,7 +121,7 @@ class _Rerun:
         )
         return VerifyResult(address, tuple(compared))
 
-    def _bring_inputs(self, address: Address, last: lock.LockedStage) -> None:
+    def _restore_inputs(self, address: Address, last: lock.LockedStage) -> None:
         """Put what Git does not have, and the stage read, into the worktree."""
         items = {(address.folder, item.path): item for item in last.deps}
         for other in self._pipelines.graph.upstream[address]:

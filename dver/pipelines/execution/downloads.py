@@ -31,13 +31,13 @@ class RemoteDownloads:
         self._progress = progress
         self._catalogs: dict[str, Catalog] = {}
 
-    def learn(self) -> tuple[str, ...]:
+    def fetch_run_cache(self) -> tuple[str, ...]:
         """Take what the default remote knows of runs. Returns the keys of what is damaged there."""
         catalog = self._catalog(self._repo.remotes.settings().name)
         catalog.refresh()
-        return receive(catalog, RunCache(self._repo).take).damaged
+        return receive(catalog, RunCache(self._repo).add_received).damaged
 
-    def inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, LockedItem]:
+    def missing_inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, LockedItem]:
         """What `bring_inputs` would bring, by place, where nothing is; of what is read as it is tracked."""
         read = {place for one in stages for place in dep_paths(one, graph.stages[one])}
         found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
@@ -48,7 +48,7 @@ class RemoteDownloads:
         ]
         return {place: locked_item(place, found[place].entry) for place in absent}
 
-    def bring_inputs(self, graph: Graph, stages: Collection[Address]) -> None:
+    def download_inputs(self, graph: Graph, stages: Collection[Address]) -> None:
         """Check out what `stages`, which may be run, read, is tracked, and none of them makes. What is saved nowhere is
         left as it is."""
         tracked = self._tracked(stages)
@@ -62,12 +62,12 @@ class RemoteDownloads:
         """All tracked data but what the stages `made` make."""
         return {path: one for path, one in tracked_in_worktree(self._repo).items() if _maker(one) not in made}
 
-    def has(self, items: Sequence[LockedItem]) -> bool:
+    def can_download(self, items: Sequence[LockedItem]) -> bool:
         """Could `bring` get all of these?"""
         present = [item for name, some in self._by_remote(items).items() for item in self._present(name, some)]
         return len(present) == len(items)
 
-    def bring(self, items: Sequence[LockedItem]) -> bool:
+    def download(self, items: Sequence[LockedItem]) -> bool:
         """Get what earlier runs made into the store. False if not all of it can be had."""
         guard = GcGuard(self._repo.store)
         whole = True

@@ -68,12 +68,12 @@ class WorkspaceExecutor:
         progress: Progress,
         confirm: Callable[[Address], bool] | None = None,
         capacity: Capacity | None = None,
-        spared: Callable[[BackedUpOutput], None] = lambda _: None,
+        on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
     ) -> None:
         self._repo = repo
         self._stages = pipelines.graph.stages
         self._evaluator = evaluator
-        self._observer = evaluator.observer
+        self._contents = evaluator.contents
         self._locks = evaluator.locks
         self._forced = forced
         self._cached_runs = cached_runs or CachedRuns(repo)
@@ -83,20 +83,20 @@ class WorkspaceExecutor:
         """Asked before a stage is run."""
         self._capacity = capacity or Capacity()
         self._dvc_folder = DvcFolder(repo)
-        self._moved = OutOfDateData(repo, progress)
-        self._aside = OutputBackup(repo, evaluator.observer, evaluator.locks, spared)
-        self._begun: dict[Address, _StartedStage] = {}
+        self._out_of_date = OutOfDateData(repo, progress)
+        self._backup = OutputBackup(repo, evaluator.contents, evaluator.locks, on_backup)
+        self._started: dict[Address, _StartedStage] = {}
 
     def check(self, address: Address) -> StageState | None:
         """See `Work`."""
         stage = self._stages[address]
         if stage.frozen:
-            return self._left(address) if self._recorded(address, stage) is None else None
-        self._moved.refuse_to_run(address, stage)
+            return self._frozen_state(address) if self._find_recorded(address, stage) is None else None
+        self._out_of_date.refuse_to_run(address, stage)
         found = self._evaluator.evaluate(address, inputs=self._ready_inputs(address, stage))
         if address not in self._forced and not found.reasons:
             return StageState.UP_TO_DATE
-        self._begun[address] = _StartedStage(found, read_file_states(self._observer, address, stage))
+        self._started[address] = _StartedStage(found, read_file_states(self._contents, address, stage))
         return None
 
     def begin(self, address: Address) -> Job | StageState:
@@ -104,35 +104,35 @@ class WorkspaceExecutor:
         stage = self._stages[address]
         if stage.frozen:
             return self._restore_frozen(address, stage)
-        self._remember(address, stage)
-        if address not in self._forced and self._restore(self._begun[address].evaluation):
+        self._cache_last_run(address, stage)
+        if address not in self._forced and self._restore(self._started[address].evaluation):
             return StageState.RESTORED
-        self._refuse_too_large(address)
+        self._refuse_oversized(address)
         if self._confirm is not None and not self._confirm(address):
             return StageState.SKIPPED
         persisting = [one for one in stage.outs if one.persist]
         refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, persisting)])
-        _ = self._surroundings  # as they are before the first command runs
-        self._aside.spare(address, [one for one in stage.outs if not one.persist])
-        self._aside.begin(address)
+        _ = self._environment  # as they are before the first command runs
+        self._backup.back_up(address, [one for one in stage.outs if not one.persist])
+        self._backup.mark_started(address)
         return self.retry(address)
 
-    def refuse_too_large(self, stages: Sequence[Address], graph: Graph) -> None:
+    def refuse_oversized(self, stages: Sequence[Address], graph: Graph) -> None:
         """Raise StageError if one of `stages`, which are in order, is certain to be run, and wants more than this
         machine has. Those that come after something restored are not: they may have been run elsewhere, too."""
         if all(self._capacity.shortage(self._stages[one].resources) is None for one in stages):
             return
-        fates: dict[Address, StageState] = {}
+        states: dict[Address, StageState] = {}
         for address in stages:
-            before = [fates.get(one) for one in graph.upstream[address]]
+            before = [states.get(one) for one in graph.upstream[address]]
             if StageState.RUNNING in before or StageState.RESTORED not in before:
-                fates[address] = StageState.RUNNING if StageState.RUNNING in before else self._fate(address)
+                states[address] = StageState.RUNNING if StageState.RUNNING in before else self._expected_state(address)
             else:
-                fates[address] = StageState.RESTORED
-            if fates[address] is StageState.RUNNING:
-                self._refuse_too_large(address)
+                states[address] = StageState.RESTORED
+            if states[address] is StageState.RUNNING:
+                self._refuse_oversized(address)
 
-    def _fate(self, address: Address) -> StageState:
+    def _expected_state(self, address: Address) -> StageState:
         """What is to become of a stage before which all is up to date."""
         if self._stages[address].frozen:
             return StageState.UP_TO_DATE
@@ -144,56 +144,58 @@ class WorkspaceExecutor:
     def retry(self, address: Address) -> Job:
         """See `Work`."""
         stage = self._stages[address]
-        self._make_room(address, stage.outs)
+        self._clear_outputs(address, stage.outs)
         job = make_job(self._repo, address, stage)
-        if may_use_dvclive(stage, self._surroundings.packages):
+        if may_use_dvclive(stage, self._environment.packages):
             self._dvc_folder.make(job.cwd)
         return job
 
     def record(self, address: Address, ended: JobEnd) -> None:
         """See `Work`."""
-        stage, begun, runs = self._stages[address], self._begun.pop(address), self._cached_runs.runs
-        self._observer.forget(
+        stage, begun, runs = self._stages[address], self._started.pop(address), self._cached_runs.runs
+        self._contents.forget(
             [*out_paths(address, stage.outs), *dep_paths(address, stage), *param_paths(address, stage)]
         )
         inputs = self._evaluator.inputs(address)
         refuse_changed(address, stage, begun.evaluation.inputs, inputs)
-        refuse_touched(address, stage, begun.states, read_file_states(self._observer, address, stage))
+        refuse_touched(address, stage, begun.states, read_file_states(self._contents, address, stage))
         refuse_deleted(address, stage, inputs)
         kept = runs is not None and is_cacheable(stage)
-        made = self._taken(address, stage, inputs, for_later=kept)
+        made = self._store_outputs(address, stage, inputs, for_later=kept)
         if runs is not None and kept:
-            runs.put(cache_key(made), made, self._surroundings.record(address.key, ended, inputs))
-        self._recorder.note(address, stage, made)
-        self._aside.done(address)
+            runs.put(cache_key(made), made, self._environment.record(address.key, ended, inputs))
+        self._recorder.add(address, stage, made)
+        self._backup.mark_recorded(address)
 
-    def record_as_it_is(self, address: Address) -> None:
+    def record_current(self, address: Address) -> None:
         """Take in what there is of a stage as if it had just made it: no run stands behind it, so there is no record of
         one. Raises StageError for what is not there, and what `look` raises."""
         stage = self._stages[address]
         inputs = self._ready_inputs(address, stage)
         refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, stage.outs)])
-        self._recorder.note(address, stage, self._taken(address, stage, inputs))
-        self._aside.done(address)
+        self._recorder.add(address, stage, self._store_outputs(address, stage, inputs))
+        self._backup.mark_recorded(address)
 
     def write(self) -> None:
         """Write down all that was recorded, when nothing runs any more. Raises MissingObjectError if a gc took it
         away."""
-        self._aside.over()
+        self._backup.mark_ended()
         self._dvc_folder.remove()
         self._recorder.write(force=True)
 
     @cached_property
-    def _surroundings(self) -> RunEnvironment:
+    def _environment(self) -> RunEnvironment:
         return detect_environment(self._repo.git)
 
-    def _taken(self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False) -> lock.LockedStage:
-        trees = self._unknown_trees(address, stage, inputs) if for_later else ()
+    def _store_outputs(
+        self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False
+    ) -> lock.LockedStage:
+        trees = self._unstored_trees(address, stage, inputs) if for_later else ()
         with self._repo.exclusive():
             outs = store_outputs(self._repo, address, stage, self._progress, for_later=for_later, trees=trees)
             return lock_entry(stage, inputs, outs)
 
-    def _unknown_trees(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[tuple[Oid, bytes]]:
+    def _unstored_trees(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[tuple[Oid, bytes]]:
         """Of the directories that the stage reads, those that are not in the store: only what is in them, so that one
         can be told later which files changed. Nothing names them, and gc takes them away."""
         for dep in stage.deps:
@@ -201,9 +203,9 @@ class WorkspaceExecutor:
             if item is None or item.kind is not ObjectKind.TREE or item.files > _MOST_FILES:
                 continue
             if not self._repo.store.present([item.oid]):
-                yield from self._observer.trees(worktree_path(address.folder, dep.path, dep.mark))
+                yield from self._contents.encoded_trees(worktree_path(address.folder, dep.path, dep.mark))
 
-    def _refuse_too_large(self, address: Address) -> None:
+    def _refuse_oversized(self, address: Address) -> None:
         lacking = self._capacity.shortage(self._stages[address].resources)
         if lacking is not None:
             unseen = "; graphics cards that dver does not find can be named in CUDA_VISIBLE_DEVICES"
@@ -230,46 +232,46 @@ class WorkspaceExecutor:
 
     def _restore(self, found: StageEvaluation) -> bool:
         """Restore the outputs of a cached run, if there is one."""
-        hit, address, stage = self._cached_runs.find(found), found.address, found.stage
-        if hit is None:
+        run, address, stage = self._cached_runs.find(found), found.address, found.stage
+        if run is None:
             return False
-        incomplete = [one for one in hit.missing if self._is_incomplete(address, one, hit.outs[one.path])]
-        self._aside.spare(address, [one for one in hit.missing if one not in incomplete])
-        items = restore_run(self._repo, address, stage, hit, self._progress, incomplete=incomplete)
-        self._observer.forget(out_paths(address, stage.outs))
+        incomplete = [one for one in run.missing if self._is_incomplete(address, one, run.outs[one.path])]
+        self._backup.back_up(address, [one for one in run.missing if one not in incomplete])
+        items = restore_run(self._repo, address, stage, run, self._progress, incomplete=incomplete)
+        self._contents.forget(out_paths(address, stage.outs))
         if items is not None:
-            self._recorder.note(address, stage, lock_entry(stage, found.inputs, items))
-            self._aside.done(address)
+            self._recorder.add(address, stage, lock_entry(stage, found.inputs, items))
+            self._backup.mark_recorded(address)
         return items is not None
 
     def _is_incomplete(self, address: Address, out: Output, item: LockedItem) -> bool:
-        return self._observer.is_part_of(worktree_path(address.folder, out.path, out.mark), item.entry)
+        return self._contents.is_incomplete(worktree_path(address.folder, out.path, out.mark), item.entry)
 
-    def _recorded(self, address: Address, stage: Stage) -> CachedRun | None:
+    def _find_recorded(self, address: Address, stage: Stage) -> CachedRun | None:
         """What is missing of a frozen stage's outputs, and can be had."""
         return self._cached_runs.find_recorded(stage, self._locks.of(address), self._evaluator.outs(address))
 
-    def _left(self, address: Address) -> StageState:
+    def _frozen_state(self, address: Address) -> StageState:
         """Where a frozen stage is that is left as it is."""
         return StageState.FROZEN if self._evaluator.evaluate(address).changes else StageState.UP_TO_DATE
 
     def _restore_frozen(self, address: Address, stage: Stage) -> StageState:
-        hit, last = self._recorded(address, stage), self._locks.of(address)
-        if hit is None or last is None or restore_run(self._repo, address, stage, hit, self._progress) is None:
-            return self._left(address)
-        self._observer.forget(out_paths(address, stage.outs))
-        self._recorder.note(address, stage, last)
+        run, last = self._find_recorded(address, stage), self._locks.of(address)
+        if run is None or last is None or restore_run(self._repo, address, stage, run, self._progress) is None:
+            return self._frozen_state(address)
+        self._contents.forget(out_paths(address, stage.outs))
+        self._recorder.add(address, stage, last)
         return StageState.RESTORED
 
-    def _remember(self, address: Address, stage: Stage) -> None:
+    def _cache_last_run(self, address: Address, stage: Stage) -> None:
         """What the lock tells of may have been made elsewhere: whoever goes back to it need not run it again."""
         last, runs = self._locks.of(address), self._cached_runs.runs
         if runs is None or last is None or not is_cacheable(stage) or runs.get(cache_key(last)):
             return
         with self._repo.exclusive():
             store_uncached(self._repo, address, stage, self._progress)
-        runs.keep(last)
+        runs.put_lock_entry(last)
 
-    def _make_room(self, address: Address, outs: Sequence[Output]) -> None:
+    def _clear_outputs(self, address: Address, outs: Sequence[Output]) -> None:
         clear_outputs(self._repo, address, outs)
-        self._observer.forget(out_paths(address, outs))
+        self._contents.forget(out_paths(address, outs))

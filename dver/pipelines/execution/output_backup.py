@@ -33,7 +33,7 @@ class BackedUpOutput(NamedTuple):
 
     stage: Address
     path: bytes
-    now: Path
+    backup: Path
 
 
 class OutputBackup:
@@ -42,18 +42,18 @@ class OutputBackup:
     def __init__(
         self,
         repo: Repository,
-        observer: WorkspaceContents,
+        contents: WorkspaceContents,
         locks: LockFiles,
-        told: Callable[[BackedUpOutput], None] = lambda _: None,
+        on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
     ) -> None:
         self._repo = repo
-        self._observer = observer
+        self._contents = contents
         self._locks = locks
-        self._told = told
+        self._on_backup = on_backup
         self._unfinished = repo.layout.worktree_dir / "unfinished"
-        self._begun: set[Address] = set()
+        self._started: set[Address] = set()
 
-    def spare(self, address: Address, outs: Iterable[Output]) -> None:
+    def back_up(self, address: Address, outs: Iterable[Output]) -> None:
         """Move those of `outs` away that no run of the stage has made, unless their content is kept anyhow.
 
         Raises UsageError where the way to one leads through a symbolic link.
@@ -62,53 +62,53 @@ class OutputBackup:
         made = {item.path: item for item in last.outs} if last is not None else {}
         for out in outs:
             place = worktree_path(address.folder, out.path, out.mark)
-            entry = self._observer.entry(place)
+            entry = self._contents.entry(place)
             if entry is None or has_same_content(locked_item(out.path, entry), made.get(out.path)):
                 continue
             path = os.fsencode(place)
             refuse_symlinked_parents(self._repo.layout.top, path)
             there = locked_item(out.path, entry)
-            if (old := made.get(out.path)) is not None and self._observer.is_part_of(place, old.entry):
+            if (old := made.get(out.path)) is not None and self._contents.is_incomplete(place, old.entry):
                 there = old
-            if not (self._is_kept(path, there) or self._is_left_over(address, path)):
+            if not (self._is_saved(path, there) or self._is_left_by_failed_run(address, path)):
                 self._move(address, path)
 
-    def begin(self, address: Address) -> None:
+    def mark_started(self, address: Address) -> None:
         """The stage is to be run now: what is at its outputs from now on is what this run makes of them."""
-        self._begun.add(address)
-        mark = self._mark(address)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_bytes(b"")
+        self._started.add(address)
+        marker = self._marker(address)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_bytes(b"")
 
-    def done(self, address: Address) -> None:
+    def mark_recorded(self, address: Address) -> None:
         """What the stage made is recorded."""
-        self._begun.discard(address)
-        self._mark(address).unlink(missing_ok=True)
+        self._started.discard(address)
+        self._marker(address).unlink(missing_ok=True)
 
-    def over(self) -> None:
+    def mark_ended(self) -> None:
         """Nothing runs any more: what is changed from now on is not of the runs that failed."""
-        for address in self._begun:
+        for address in self._started:
             with suppress(FileNotFoundError):
-                self._mark(address).write_bytes(b"over")
-        self._begun.clear()
+                self._marker(address).write_bytes(b"over")
+        self._started.clear()
 
-    def _mark(self, address: Address) -> Path:
+    def _marker(self, address: Address) -> Path:
         return self._unfinished / hashlib.sha256(address.key.encode(errors="surrogateescape")).hexdigest()
 
-    def _is_kept(self, path: bytes, item: LockedItem) -> bool:
+    def _is_saved(self, path: bytes, item: LockedItem) -> bool:
         with suppress(CorruptError):  # then what is here may be the only good copy
             if not self._repo.store.find_missing([item.ref]):
                 return True
         return is_committed(self._repo.git, path)
 
-    def _is_left_over(self, address: Address, path: bytes) -> bool:
+    def _is_left_by_failed_run(self, address: Address, path: bytes) -> bool:
         """Is what is at `path` what a run left that failed, or was killed?"""
         try:
-            mark = self._mark(address).stat()
+            marker = self._marker(address).stat()
         except FileNotFoundError:
             return False
         # Of a killed run nobody knows when it ended. A ctime, unlike a modification time, tells of every change.
-        return mark.st_size == 0 or _newest(self._repo.layout.absolute(path)) <= mark.st_ctime_ns
+        return marker.st_size == 0 or _newest(self._repo.layout.absolute(path)) <= marker.st_ctime_ns
 
     def _move(self, address: Address, path: bytes) -> None:
         folder = _folder(self._repo.layout)
@@ -118,7 +118,7 @@ class OutputBackup:
             number += 1
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(os.fsdecode(self._repo.layout.absolute(path)), target)
-        self._told(BackedUpOutput(address, path, target))
+        self._on_backup(BackedUpOutput(address, path, target))
 
 
 def delete_old_backups(layout: Layout, grace: float) -> None:

@@ -31,16 +31,16 @@ class RunRecorder:
         self._repo = repo
         self._pipelines = pipelines
         self._locks = locks
-        self._ignored: dict[bytes, list[bytes]] = {}
+        self._ignore_lines: dict[bytes, list[bytes]] = {}
         """Lines for `.gitignore`, by folder."""
-        self._edited: list[bytes] = []
+        self._edited_gitignores: list[bytes] = []
         """The `.gitignore` files that have theirs, and are to be staged."""
         self._placed: dict[bytes, tuple[Entry, ...]] = {}
         """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
         self._written = time.monotonic()
         self._guard = GcGuard(repo.store)
 
-    def note(self, address: Address, stage: Stage, made: lock.LockedStage) -> None:
+    def add(self, address: Address, stage: Stage, made: lock.LockedStage) -> None:
         """Record what `stage` made."""
         self._locks.record(address, made)
         items = {item.path: item for item in made.outs}
@@ -49,7 +49,7 @@ class RunRecorder:
             self._placed[place] = (items[out.path].entry,) if out.cache else ()
             if out.cache:
                 folder, name = os.path.split(place)
-                self._ignored.setdefault(folder, []).append(gitignore.pattern(name))
+                self._ignore_lines.setdefault(folder, []).append(gitignore.pattern(name))
         self.write()
 
     def write(self, *, force: bool = False) -> None:
@@ -64,32 +64,32 @@ class RunRecorder:
         for address in self._pipelines.graph.order:
             known[address.folder].append(address.name)
         with self._repo.exclusive():
-            self._keep(self._locks.gone(known))
+            self._cache_removed(self._locks.removed_stages(known))
             top = self._repo.git.worktree
             changed = [os.fsencode(path.relative_to(top)) for path in self._locks.write(known)]
-            self._ignore()
-            self._repo.stage([*changed, *self._edited])
-            self._edited.clear()
+            self._write_gitignore()
+            self._repo.stage([*changed, *self._edited_gitignores])
+            self._edited_gitignores.clear()
             # After the locks: what no lock names yet, a checkout would take away.
-            self._note_placed()
+            self._record_placed()
 
-    def _keep(self, gone: Iterable[lock.LockedStage]) -> None:
+    def _cache_removed(self, gone: Iterable[lock.LockedStage]) -> None:
         """Keep what stages made that are no longer in `dver.yaml`: one that comes back need not run again."""
         runs = RunCache(self._repo)
         for stage in gone:
             if stage.outs and (stage.deps or stage.params or stage.env):
-                runs.keep(stage)
+                runs.put_lock_entry(stage)
 
-    def _ignore(self) -> None:
+    def _write_gitignore(self) -> None:
         """Have Git ignore what stages made, unless it ignores the whole directory already."""
-        files = {os.path.join(folder, b".gitignore"): lines for folder, lines in self._ignored.items()}
+        files = {os.path.join(folder, b".gitignore"): lines for folder, lines in self._ignore_lines.items()}
         needless = index.ignored(self._repo.git, files)
         for path, lines in files.items():
             if path not in needless and gitignore.edit(self._repo.git.worktree / os.fsdecode(path), add=lines):
-                self._edited.append(path)
-        self._ignored.clear()
+                self._edited_gitignores.append(path)
+        self._ignore_lines.clear()
 
-    def _note_placed(self) -> None:
+    def _record_placed(self) -> None:
         made, self._placed = self._placed, {}
         if not made:
             return

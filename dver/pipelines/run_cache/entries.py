@@ -41,7 +41,7 @@ class RunCache:
         """Keep what came of the work called `key`, and how. The last one counts."""
         self._write(Run(key, lock.encode(lock.Lock({_NAME: stage})), run_record.encode(run)))
 
-    def keep(self, stage: lock.LockedStage) -> None:
+    def put_lock_entry(self, stage: lock.LockedStage) -> None:
         """Keep what a lock says of a stage before something else is written there, unless it is known. How it came
         about, the lock does not say."""
         key = cache_key(stage)
@@ -67,7 +67,7 @@ class RunCache:
                 if stage is not None:
                     yield run, stage
 
-    def take(self, run: Run) -> bool:
+    def add_received(self, run: Run) -> bool:
         """Keep a run of somebody else's, unless one of the same work is here that ended later. False if it is damaged,
         or what it says of itself is not true."""
         if decode_run(run) is None:

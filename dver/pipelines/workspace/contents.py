@@ -52,7 +52,7 @@ class WorkspaceContents:
             self._known[place] = entry
         self._states: dict[bytes, bytes] = {}
         """See `state`, by data path."""
-        self._behind: dict[str, Entry | None] = {}
+        self._link_targets: dict[str, Entry | None] = {}
         """What links lead to."""
         self._values: _PathMap[dict[str, object] | None] = _PathMap()
         self._differences: dict[tuple[str, Oid], tuple[TreeChange, ...] | None] = {}
@@ -60,7 +60,7 @@ class WorkspaceContents:
     def prefetch(self, places: Iterable[str]) -> None:
         """Look at many places at once: one look for each folder."""
         new = [one for one in places if one not in self._known and not self._is_pattern(one)]
-        self._rules.learn([os.fsencode(one) for one in new])
+        self._rules.load([os.fsencode(one) for one in new])
         folders: dict[bytes, set[bytes]] = {}
         for place in new:
             if place == ".":
@@ -70,7 +70,7 @@ class WorkspaceContents:
             folder, name = os.path.split(os.fsencode(place))
             folders.setdefault(folder, set()).add(name)
         for folder, names in folders.items():
-            found = self._look(folder, sorted(names))
+            found = self._scan_names(folder, sorted(names))
             for name in names:
                 self._known[os.fsdecode(os.path.join(folder, name))] = found.get(name)
 
@@ -78,7 +78,7 @@ class WorkspaceContents:
         """What is at `place`, or what a pattern stands for; None for nothing."""
         if place not in self._known:
             if self._is_pattern(place):
-                self._known[place] = self._matching(place)[0]
+                self._known[place] = self._scan_pattern(place)[0]
             else:
                 self.prefetch([place])
         return self._known[place]
@@ -88,13 +88,13 @@ class WorkspaceContents:
         entry = self.entry(place)
         if entry is None or entry.kind is not Kind.SYMLINK:
             return entry
-        if place not in self._behind:
-            snapshot = self._behind_link(place)
+        if place not in self._link_targets:
+            snapshot = self._scan_link_target(place)
             self._states[os.fsencode(place)] = _state_of(snapshot)
-            self._behind[place] = snapshot.root if snapshot is not None else None
-        return self._behind[place]
+            self._link_targets[place] = snapshot.root if snapshot is not None else None
+        return self._link_targets[place]
 
-    def state(self, place: str) -> bytes:
+    def file_state(self, place: str) -> bytes:
         """The state of the files that are read at `place`: another one after any of them was written or replaced, even
         if it has its former content again."""
         self.content(place)
@@ -106,12 +106,12 @@ class WorkspaceContents:
         key = place, old.oid
         if key not in self._differences:
             try:
-                self._differences[key] = self._compared(place, old)
+                self._differences[key] = self._compare(place, old)
             except (MissingObjectError, CorruptError):
                 self._differences[key] = None
         return self._differences[key]
 
-    def is_part_of(self, place: str, old: Entry) -> bool:
+    def is_incomplete(self, place: str, old: Entry) -> bool:
         """Is there a directory that only lacks files of `old`, and has all others as they are there?"""
         entry = self.entry(place)
         if entry is None or entry.kind is not Kind.DIRECTORY:
@@ -119,11 +119,11 @@ class WorkspaceContents:
         changes = self.differences(place, old) or ()
         return bool(changes) and all(one.status is ChangeStatus.REMOVED for one in changes)
 
-    def trees(self, place: str) -> list[tuple[Oid, bytes]]:
+    def encoded_trees(self, place: str) -> list[tuple[Oid, bytes]]:
         """The directory that is read at `place` and those in it, encoded, so that they can be compared with later."""
         found: list[tuple[Oid, bytes]] = []
         with suppress(MissingObjectError, CorruptError):
-            entry, read = self._opened(place)
+            entry, read = self._open(place)
             todo = [entry] if entry is not None else []
             while todo:
                 one = todo.pop()
@@ -149,15 +149,17 @@ class WorkspaceContents:
         self._rules.forget()
         self._known.forget(changed)
         self._values.forget(changed)
-        self._behind.clear()
+        self._link_targets.clear()
         self._differences.clear()
 
     def _is_pattern(self, place: str) -> bool:
         return is_pattern(place) and not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
 
-    def _look(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None) -> dict[bytes, Entry]:
+    def _scan_names(
+        self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None
+    ) -> dict[bytes, Entry]:
         """What there is under `names` in the folder at a place; `seen` takes what its directories are read with."""
-        ignore = self._rules.at([os.path.join(folder, name) for name in names])
+        ignore = self._rules.for_paths([os.path.join(folder, name) for name in names])
         snapshot = self._repo.workspace.scan_names(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is None:
             return {}
@@ -167,14 +169,16 @@ class WorkspaceContents:
         found: dict[bytes, Entry] = {}
         for entry in snapshot.tree(snapshot.root.oid) or ():
             path = os.path.join(folder, entry.name)
-            found[entry.name] = self._whole(path, self._unless_nothing_counts(path, entry, ignore, seen))
+            found[entry.name] = self._with_absent_parts(path, self._with_ignored_files(path, entry, ignore, seen))
         return found
 
-    def _unless_nothing_counts(
-        self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]
-    ) -> Entry:
+    def _with_ignored_files(self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]) -> Entry:
         """`entry`; of a directory in which Git ignores all files, all of it."""
-        if entry.kind is not Kind.DIRECTORY or entry.files or not ignore.leaves_out(self._repo.layout.absolute(path)):
+        if (
+            entry.kind is not Kind.DIRECTORY
+            or entry.files
+            or not ignore.ignores_below(self._repo.layout.absolute(path))
+        ):
             return entry
         snapshot = self._scan(path)
         if snapshot is None:
@@ -184,15 +188,15 @@ class WorkspaceContents:
 
     def _scan(self, path: bytes) -> Snapshot | None:
         """What there is at a place, as far as it counts: all of it if Git ignores all of it."""
-        ignore = self._rules.at([path])
+        ignore = self._rules.for_paths([path])
         snapshot = self._repo.workspace.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
-        if snapshot is not None and not snapshot.root.files and ignore.leaves_out(self._repo.layout.absolute(path)):
-            ignore = self._rules.at([path], whole=True)
+        if snapshot is not None and not snapshot.root.files and ignore.ignores_below(self._repo.layout.absolute(path)):
+            ignore = self._rules.for_paths([path], whole=True)
             snapshot = self._repo.workspace.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
         self._states[path] = _state_of(snapshot)
         return snapshot
 
-    def _whole(self, path: bytes, entry: Entry) -> Entry:
+    def _with_absent_parts(self, path: bytes, entry: Entry) -> Entry:
         """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
         if path not in self._repo.state.partial:
             return entry
@@ -207,7 +211,7 @@ class WorkspaceContents:
             return snapshot.root, self._repo.workspace.trees([snapshot])
         return complete_partial(self._repo, path, recorded[-1], snapshot)
 
-    def _behind_link(self, place: str) -> Snapshot | None:
+    def _scan_link_target(self, place: str) -> Snapshot | None:
         """What the link at `place` leads to in the end; None if that is nowhere."""
         real = os.path.realpath(self._repo.layout.absolute(os.fsencode(place)))
         if os.path.islink(real):  # it goes round in a circle
@@ -216,7 +220,7 @@ class WorkspaceContents:
             return self._scan(os.path.relpath(real, self._repo.layout.top))
         folder, name = os.path.split(real)
         return self._repo.workspace.scan(
-            name, HashOnly(), root=folder, ignore=self._rules.at([]), progress=self._progress
+            name, HashOnly(), root=folder, ignore=self._rules.for_paths([]), progress=self._progress
         )
 
     def _is_ignored(self, path: bytes, ignore: DependencyIgnore) -> bool:
@@ -224,38 +228,38 @@ class WorkspaceContents:
         is_directory = os.path.isdir(absolute) and not os.path.islink(absolute)
         return ignore.ignores(absolute, is_directory=is_directory)
 
-    def _followed(self, path: bytes, link: Entry, seen: list[Snapshot]) -> Entry:
-        snapshot = self._behind_link(os.fsdecode(path))
+    def _follow_link(self, path: bytes, link: Entry, seen: list[Snapshot]) -> Entry:
+        snapshot = self._scan_link_target(os.fsdecode(path))
         if snapshot is None:
             return link
         seen.append(snapshot)
         self._states[path] = _state_of(snapshot)
         return snapshot.root._replace(name=link.name)
 
-    def _compared(self, place: str, old: Entry) -> tuple[TreeChange, ...]:
+    def _compare(self, place: str, old: Entry) -> tuple[TreeChange, ...]:
         """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
         read_old = self._repo.store.tree
         if old.kind is Kind.DIRECTORY:
             read_old(old.oid)  # if it is not there, the rest need not be looked at
-        new, read_new = self._opened(place)
+        new, read_new = self._open(place)
         return tuple(with_renames(compare(old, new, read_old, read_new)))
 
-    def _opened(self, place: str) -> tuple[Entry | None, TreeReader]:
+    def _open(self, place: str) -> tuple[Entry | None, TreeReader]:
         """What is read at `place`, looked at once more, and a reader of its directories. Raises MissingObjectError,
         CorruptError for what is only known from the store."""
         if self._is_pattern(place):
-            return self._matching(place)
+            return self._scan_pattern(place)
         path = os.fsencode(place)
         is_link = os.path.islink(self._repo.layout.absolute(path))
-        snapshot = self._behind_link(place) if is_link else self._scan(path)
+        snapshot = self._scan_link_target(place) if is_link else self._scan(path)
         return self._completed(path, snapshot) if snapshot is not None else (None, self._repo.store.tree)
 
-    def _matching(self, pattern: str) -> tuple[Entry | None, TreeReader]:
+    def _scan_pattern(self, pattern: str) -> tuple[Entry | None, TreeReader]:
         """The files that a pattern stands for, as a directory that has only them, at their places; and a reader of its
         directories."""
         folders: dict[bytes, list[bytes]] = {}
         whole: bytes | None = None
-        ignore = self._rules.at([os.fsencode(literal_directory(pattern))])
+        ignore = self._rules.for_paths([os.fsencode(literal_directory(pattern))])
         for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.layout.top, recursive=True)):
             path = path.rstrip(b"/")
             # A folder that matches stands for all that is in it.
@@ -265,9 +269,9 @@ class WorkspaceContents:
         found: dict[bytes, Entry] = {}
         seen: list[Snapshot] = []
         for folder, names in folders.items():
-            for name, one in self._look(folder, names, seen).items():
+            for name, one in self._scan_names(folder, names, seen).items():
                 path = os.path.join(folder, name)
-                found[path] = self._followed(path, one, seen) if one.kind is Kind.SYMLINK else one
+                found[path] = self._follow_link(path, one, seen) if one.kind is Kind.SYMLINK else one
         states = (part for path in sorted(found) for part in (path, b"\0", self._states[path]))
         self._states[os.fsencode(pattern)] = xxh3_128_digest(b"".join(states))
         made: dict[Oid, bytes] = {}
@@ -312,20 +316,20 @@ class _PathMap(Generic[_T]):
         self._found[place] = value
         if is_pattern(place):
             self._patterns.add(place)
-        for folder in _around(place):
+        for folder in _parents(place):
             self._below.setdefault(folder, set()).add(place)
 
     def forget(self, changed: Iterable[str]) -> None:
         """Drop what is at, in and around the places `changed`, and all patterns."""
         for place in changed:
-            for one in (place, *_around(place), *self._below.pop(place, ())):
+            for one in (place, *_parents(place), *self._below.pop(place, ())):
                 self._found.pop(one, None)
         for pattern in self._patterns:
             self._found.pop(pattern, None)
         self._patterns.clear()
 
 
-def _around(place: str) -> Iterator[str]:
+def _parents(place: str) -> Iterator[str]:
     """The folders that a place is in, up to the top."""
     while place not in ("", "."):
         place = os.path.dirname(place) or "."

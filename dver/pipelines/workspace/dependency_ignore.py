@@ -28,30 +28,30 @@ class DependencyRules:
         self._repo = repo
         self._outputs = frozenset(repo.layout.absolute(os.fsencode(one)) for one in outputs)
         self._above = frozenset(folder for one in self._outputs for folder in _parents(one, repo.layout.top))
-        self._asked: set[bytes] = set()
+        self._loaded: set[bytes] = set()
         self._ignored: set[bytes] = set()
 
-    def learn(self, places: Collection[bytes]) -> None:
+    def load(self, places: Collection[bytes]) -> None:
         """Ask Git about all of `places` (data paths) in one go."""
         new = [one for one in places if not self._is_known(one) and self._is_of_git(one)]
-        self._asked.update(new)
+        self._loaded.update(new)
         self._ignored.update(self._repo.layout.absolute(one) for one in ignored_below(self._repo.git, *new))
 
     def forget(self) -> None:
         """Files have changed: what Git ignores has to be asked again."""
-        self._asked.clear()
+        self._loaded.clear()
         self._ignored.clear()
 
-    def at(self, places: Collection[bytes], *, whole: bool = False) -> DependencyIgnore:
+    def for_paths(self, places: Collection[bytes], *, whole: bool = False) -> DependencyIgnore:
         """The rules for looking at `places`, with all that Git ignores there if they are wanted `whole`."""
-        self.learn(places)
+        self.load(places)
         top = self._repo.layout.top
         named = frozenset(self._repo.layout.absolute(one) for one in places)
         ignored = frozenset((*self._ignored, *named)) if whole else frozenset(self._ignored)
         return DependencyIgnore(self._repo.workspace.ignore(), top, named, ignored, self._outputs, self._above)
 
     def _is_known(self, place: bytes) -> bool:
-        return place in self._asked or any(one in self._asked for one in (b"", b".", *_parents(place, b"")))
+        return place in self._loaded or any(one in self._loaded for one in (b"", b".", *_parents(place, b"")))
 
     def _is_of_git(self, place: bytes) -> bool:
         """Is it a directory of this repository, and not of one within it?"""
@@ -111,7 +111,7 @@ class DependencyIgnore:
         """See `IgnoreRules`. Git knows no empty directories."""
         return self._zone(folder) is not _Zone.DATA
 
-    def leaves_out(self, path: bytes) -> bool:
+    def ignores_below(self, path: bytes) -> bool:
         """Does Git ignore something at or below `path`?"""
         return any(one == path or one.startswith(path + b"/") for one in self._ignored)
 

@@ -66,22 +66,22 @@ class Evaluator:
     ) -> None:
         self.graph = graph
         self.locks = LockFiles(repo)
-        self.observer = WorkspaceContents(repo, progress, outputs=graph.producers, known=known)
+        self.contents = WorkspaceContents(repo, progress, outputs=graph.producers, known=known)
 
     def prefetch(self, stages: Iterable[Address]) -> None:
         """Read the inputs and outputs of `stages` in one pass over their directories."""
         found = ((one, self.graph.stages[one]) for one in stages)
-        self.observer.prefetch(
+        self.contents.prefetch(
             place for one, stage in found for place in (*dep_paths(one, stage), *out_paths(one, stage.outs))
         )
 
     def inputs(self, address: Address) -> Inputs:
         """The inputs of a stage. Raises what `read_inputs` does."""
-        return read_inputs(self.observer, address, self.graph.stages[address])
+        return read_inputs(self.contents, address, self.graph.stages[address])
 
     def outs(self, address: Address) -> dict[str, LockedItem | None]:
         """The outputs of a stage, by path; None for a missing one."""
-        return read_outputs(self.observer, address, self.graph.stages[address])
+        return read_outputs(self.contents, address, self.graph.stages[address])
 
     def evaluate(self, address: Address, *, inputs: Inputs | None = None) -> StageEvaluation:
         """Evaluate a stage by itself, with other `inputs` than those of the workspace if they are given.
@@ -135,7 +135,7 @@ class Evaluator:
             case DependencyChanged(path, LockedItem() as old, LockedItem() as new) | OutputChanged(path, old, new):
                 if new.kind is ObjectKind.TREE:
                     place = worktree_path(found.address.folder, path, found.stage.mark)
-                    return replace(reason, files=self.observer.differences(place, old.entry))
+                    return replace(reason, files=self.contents.differences(place, old.entry))
         return reason
 
     def _is_partly(

@@ -20,11 +20,11 @@ class LockFiles:
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._stages: dict[str, dict[str, lock.LockedStage]] = {}
-        self._noted: dict[str, dict[str, lock.LockedStage]] = {}
+        self._pending: dict[str, dict[str, lock.LockedStage]] = {}
         """What is to be written."""
-        self._first: dict[str, set[str]] = {}
+        self._names_at_load: dict[str, set[str]] = {}
         """The stages that each file had when it was first read."""
-        self._seen: dict[str, _Signature] = {}
+        self._signatures: dict[str, _Signature] = {}
         """What each file was like when it was last read or written."""
 
     def of(self, address: Address) -> lock.LockedStage | None:
@@ -36,45 +36,45 @@ class LockFiles:
         lock.encode_stage(address.name, stage)
         if self.of(address) != stage:
             self._file(address.folder)[address.name] = stage
-            self._noted.setdefault(address.folder, {})[address.name] = stage
+            self._pending.setdefault(address.folder, {})[address.name] = stage
 
     def write(self, known: Mapping[str, Iterable[str]]) -> list[Path]:
         """Write the files that changed, without stages that were there and are not `known` by folder; returns them.
 
         Another process may have written them meanwhile: what it recorded stays. Whoever writes has `repo.exclusive()`.
         """
-        gone = self._gone(known)
-        changed = [folder for folder in sorted(self._stages) if self._noted.get(folder) or gone[folder]]
+        gone = self._removed(known)
+        changed = [folder for folder in sorted(self._stages) if self._pending.get(folder) or gone[folder]]
         for folder in changed:
-            if _signature(self._path(folder)) != self._seen[folder]:
+            if _signature(self._path(folder)) != self._signatures[folder]:
                 self._load(folder)
             kept = {name: one for name, one in self._stages[folder].items() if name not in gone[folder]}
-            self._stages[folder] = {**kept, **self._noted.pop(folder, {})}
-            self._first[folder] -= gone[folder]
+            self._stages[folder] = {**kept, **self._pending.pop(folder, {})}
+            self._names_at_load[folder] -= gone[folder]
             write_atomic(self._path(folder), lock.encode(lock.Lock(self._stages[folder])))
-            self._seen[folder] = _signature(self._path(folder))
+            self._signatures[folder] = _signature(self._path(folder))
         return [self._path(folder) for folder in changed]
 
-    def gone(self, known: Mapping[str, Iterable[str]]) -> list[lock.LockedStage]:
+    def removed_stages(self, known: Mapping[str, Iterable[str]]) -> list[lock.LockedStage]:
         """What the stages produced that `write` is going to take out."""
-        return [self._stages[folder][name] for folder, names in self._gone(known).items() for name in sorted(names)]
+        return [self._stages[folder][name] for folder, names in self._removed(known).items() for name in sorted(names)]
 
-    def _gone(self, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    def _removed(self, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
         # Another stage, perhaps of another file, may make now what one made that is gone.
         for folder in known:
             with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
                 self._file(folder)
-        return {folder: names.difference(known.get(folder, ())) for folder, names in self._first.items()}
+        return {folder: names.difference(known.get(folder, ())) for folder, names in self._names_at_load.items()}
 
     def _file(self, folder: str) -> dict[str, lock.LockedStage]:
         if folder not in self._stages:
             self._load(folder)
-            self._first[folder] = set(self._stages[folder])
+            self._names_at_load[folder] = set(self._stages[folder])
         return self._stages[folder]
 
     def _load(self, folder: str) -> None:
         path = self._path(folder)
-        self._seen[folder] = _signature(path)
+        self._signatures[folder] = _signature(path)
         self._stages[folder] = dict(self._read(path))
 
     def _read(self, path: Path) -> Mapping[str, lock.LockedStage]:

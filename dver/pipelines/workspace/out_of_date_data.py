@@ -51,16 +51,16 @@ class OutOfDateData:
             )
 
     @cached_property
-    def _moved(self) -> list[TrackedData]:
+    def _changed(self) -> list[TrackedData]:
         tracked = tracked_in_worktree(self._repo).values()
         return [one for one in tracked if pointer_moved(RecordedData.of(Target(one)), self._placed)]
 
     def _at(self, places: Iterable[str]) -> list[Target]:
         """The data at, in or around `places`, of all whose pointer moved."""
-        paths = [os.fsencode(place) for place in places] if self._moved else []
+        paths = [os.fsencode(place) for place in places] if self._changed else []
         found: dict[bytes, Target] = {}
         for path in paths:
-            for one in self._moved:
+            for one in self._changed:
                 if is_at_or_below(one.path, path):
                     found[one.path] = Target(one)
                 elif is_at_or_below(path, one.path):

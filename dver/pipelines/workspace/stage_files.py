@@ -25,28 +25,28 @@ from dver.repo import Repository
 _LINK: Final = b"symbolic link "
 
 
-def read_inputs(observer: WorkspaceContents, address: Address, stage: Stage) -> Inputs:
+def read_inputs(contents: WorkspaceContents, address: Address, stage: Stage) -> Inputs:
     """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read, and for a
     stage that is refused."""
     if stage.refused is not None:
         raise stage.refused
     deps: dict[str, LockedItem | None] = {}
     for dep in stage.deps:
-        entry = observer.content(worktree_path(address.folder, dep.path, dep.mark))
+        entry = contents.content(worktree_path(address.folder, dep.path, dep.mark))
         deps[dep.path] = locked_item(dep.path, entry) if entry is not None else None
-    return Inputs(deps, dict(_params(observer, address, stage)), env_variables.env_digests(stage.env, os.environ))
+    return Inputs(deps, dict(_params(contents, address, stage)), env_variables.env_digests(stage.env, os.environ))
 
 
-def read_file_states(observer: WorkspaceContents, address: Address, stage: Stage) -> dict[str, bytes]:
+def read_file_states(contents: WorkspaceContents, address: Address, stage: Stage) -> dict[str, bytes]:
     """The states of the files of its dependencies, by path: see `Observer.state`."""
-    return {dep.path: observer.state(worktree_path(address.folder, dep.path, dep.mark)) for dep in stage.deps}
+    return {dep.path: contents.file_state(worktree_path(address.folder, dep.path, dep.mark)) for dep in stage.deps}
 
 
-def read_outputs(observer: WorkspaceContents, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
+def read_outputs(contents: WorkspaceContents, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
     """What there is now of what the stage makes."""
     found: dict[str, LockedItem | None] = {}
     for out in stage.outs:
-        entry = observer.entry(worktree_path(address.folder, out.path, out.mark))
+        entry = contents.entry(worktree_path(address.folder, out.path, out.mark))
         found[out.path] = locked_item(out.path, entry, out) if entry is not None else None
     return found
 
@@ -112,9 +112,9 @@ def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
     )
 
 
-def _params(observer: WorkspaceContents, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _params(contents: WorkspaceContents, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for one in stage.params:
-        values = observer.values(worktree_path(address.folder, one.file, one.mark))
+        values = contents.values(worktree_path(address.folder, one.file, one.mark))
         if values is None:
             raise PipelineError(
                 f"{one.mark}: there is no file {one.file!r} for the parameters of stage {stage.name!r}",

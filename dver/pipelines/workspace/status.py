@@ -45,21 +45,21 @@ class ProjectStages:
         """The stages that `text` means. Raises UsageError if there are none."""
         return select_stages(self._repo, self._pipelines, [text], cwd) if self._pipelines else []
 
-    def around(self, path: bytes) -> list[Address]:
+    def at_path(self, path: bytes) -> list[Address]:
         """The stages that make or read what is at, in or around `path`, or that the lock file `path` is of."""
         if self._pipelines is None:
             return []
         graph, (folder, name) = self._pipelines.graph, os.path.split(path)
         if name == LOCK_NAME:
             return [one for one in graph.order if os.fsencode(one.folder) == folder]
-        return [one for one in graph.order if _concerns(graph, one, path)]
+        return [one for one in graph.order if _touches(graph, one, path)]
 
-    def makes(self, address: Address) -> list[bytes]:
+    def output_paths(self, address: Address) -> list[bytes]:
         """What a stage makes."""
         assert self._pipelines is not None
         return [os.fsencode(one) for one in out_paths(address, self._pipelines.graph.stages[address].outs)]
 
-    def outlook(
+    def status(
         self,
         wanted: Collection[Address] | None,
         known: Mapping[bytes, Entry | None],
@@ -77,7 +77,7 @@ class ProjectStages:
         stages = graph.order if wanted is None else stages_in_scope(graph, list(wanted))
         there = {os.fsdecode(path): one for path, one in known.items()}
         evaluator = Evaluator(self._repo, graph, progress, there)
-        stale, problems = _stale(self._repo, evaluator, stages)
+        stale, problems = _find_stale(self._repo, evaluator, stages)
         steps = drop_absent_data(plan_stages(graph, stages, stale), absent)
         return StagesStatus(tuple(one for one in steps if wanted is None or one.address in wanted), problems)
 
@@ -90,13 +90,17 @@ def drop_absent_data(steps: Iterable[StagePlan], absent: Collection[bytes]) -> I
     """
     stale: set[Address] = set()
     for step in steps:
-        reasons = tuple(left for one in step.reasons if (left := _left(one, step.address, stale, absent)) is not None)
+        reasons = tuple(
+            left for one in step.reasons if (left := _without_absent(one, step.address, stale, absent)) is not None
+        )
         if reasons:
             stale.add(step.address)
             yield replace(step, reasons=reasons)
 
 
-def _left(reason: Reason, address: Address, stale: Collection[Address], absent: Collection[bytes]) -> Reason | None:
+def _without_absent(
+    reason: Reason, address: Address, stale: Collection[Address], absent: Collection[bytes]
+) -> Reason | None:
     match reason:
         case OutputMissing(path) | DependencyMissing(path):
             place = os.fsencode(os.path.normpath(os.path.join(address.folder, path)))
@@ -111,14 +115,14 @@ def _left(reason: Reason, address: Address, stale: Collection[Address], absent: 
             return reason
 
 
-def _concerns(graph: Graph, address: Address, path: bytes) -> bool:
+def _touches(graph: Graph, address: Address, path: bytes) -> bool:
     stage = graph.stages[address]
     places = (*dep_paths(address, stage), *param_paths(address, stage), *out_paths(address, stage.outs))
     here = OutputIndex({os.fsdecode(path): address})
     return not path or any(here.of(place) for place in places)
 
 
-def _stale(
+def _find_stale(
     repo: Repository, evaluator: Evaluator, stages: Sequence[Address]
 ) -> tuple[dict[Address, tuple[Reason, ...]], tuple[DverError, ...]]:
     problems: dict[str, DverError] = {}

@@ -77,7 +77,7 @@ def command(
         _report(ctx, repo, result, as_json=as_json)
     if result.errors:
         raise list(result.errors.values())[-1]
-    if not result.went_well:
+    if not result.succeeded:
         raise StageError("not all stages were run")
     return 0
 
@@ -98,7 +98,7 @@ def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: b
     if interactive:
         choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
     confirm = RunPrompt().ask if interactive else None
-    spared: list[BackedUpOutput] = []
+    backups: list[BackedUpOutput] = []
     try:
         with watch_stages(ctx, jobs=choice.jobs) as watcher:
             return repro(
@@ -107,11 +107,11 @@ def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: b
                 cwd=ctx.cwd,
                 watcher=watcher,
                 confirm=confirm,
-                spared=spared.append,
+                on_backup=backups.append,
                 progress=ctx.progress,
             )
     finally:
-        _print_spared(ctx, repo, spared)
+        _print_backups(ctx, repo, backups)
 
 
 def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
@@ -145,10 +145,10 @@ def _print_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None
         ctx.note(f"{what} {how} that has been run before: what it made is not here, and `--pull` asks remotes for it")
 
 
-def _print_spared(ctx: Context, repo: Repository, spared: list[BackedUpOutput]) -> None:
-    for one in spared:
+def _print_backups(ctx: Context, repo: Repository, backups: list[BackedUpOutput]) -> None:
+    for one in backups:
         name, stage = path_text(repo, one.path), terminal.printable(str(one.stage))
-        now = terminal.printable(os.path.relpath(one.now, ctx.cwd))
+        now = terminal.printable(os.path.relpath(one.backup, ctx.cwd))
         ctx.warn(f"no run of {stage} had made what was at {name}: it was moved to {now}")
 
 

@@ -35,8 +35,8 @@ def command(ctx: Context, *, stage: str, as_json: bool) -> int:
     else:
         for one in result.outputs:
             _print_result(ctx, one)
-        ctx.note("it is reproduced" if result.holds else "it is not reproduced")
-    return 0 if result.holds else 1
+        ctx.note("it is reproduced" if result.is_reproduced else "it is not reproduced")
+    return 0 if result.is_reproduced else 1
 
 
 def _print_result(ctx: Context, one: VerifiedOutput) -> None:
