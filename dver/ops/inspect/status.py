@@ -1,5 +1,4 @@
-"""`dver status`: HEAD, the index, the files on disk that name data and the data, compared, without any network; and the
-stages that are not up to date."""
+"""`dver status`: compare HEAD, index, pointers and data without a network, and find stages that are out of date."""
 
 from __future__ import annotations
 
@@ -50,60 +49,59 @@ class PointerState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PathStatus:
-    """One tracked path, relative to the top of the Git worktree."""
+    """The status of one tracked path, relative to the top of the Git worktree."""
 
     path: bytes
     staged: PointerState | None
-    """The index against HEAD: what the next commit changes."""
+    """The index against HEAD: changes in the next commit."""
     unstaged: PointerState | None
-    """The pointer on disk against the index: what `git add` would stage."""
+    """The pointer on disk against the index: changes that `git add` would stage."""
     data: DataState
-    """The data against the pointer on disk: what `dver add` would record."""
+    """The data against the pointer on disk: changes that `dver add` would record."""
     changes: tuple[TreeChange, ...] | None
-    """File by file, where the data was edited, with paths like `path`; None where the recorded version cannot be
-    read here."""
+    """The changed files of edited data, with paths like `path`; None if the recorded version cannot be read here."""
     pointer: Pointer | None
-    """On disk, or else in the index or HEAD."""
+    """The pointer on disk, or else in the index or HEAD."""
     in_store: bool
-    """Is all that the pointer stands for in the store?"""
+    """Whether the store has all objects of the pointer."""
     on_remote: bool | None
-    """Is it on its remote? None where it has no remote, or where this is not known without asking the remote."""
+    """Whether the remote has all of them; None without a remote, or where only the remote knows."""
     partial: bool = False
-    """Is it a directory of which only a part is in the workspace?"""
+    """Whether only a part of a directory is checked out."""
     stage: str | None = None
-    """For an output: the stage that makes it, as a user names it."""
+    """For an output: its stage, as users name it."""
     lock: bytes | None = None
-    """For an output: the lock file that, in place of a pointer, says what it should be."""
+    """For an output: the lock file that records it."""
 
     @property
     def is_clean(self) -> bool:
-        """Do HEAD, index, pointer and data agree?"""
+        """Whether HEAD, index, pointer and data agree."""
         return self.staged is None and self.unstaged is None and self.data is DataState.UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All tracked paths, and all stages, that were asked for."""
+    """The status of tracked paths and stages."""
 
     paths: tuple[PathStatus, ...]
     conflicts: tuple[bytes, ...]
-    """Pointers and locks in an unfinished merge."""
+    """Pointers and lock files in an unfinished merge."""
     stages: tuple[StagePlan, ...] = ()
-    """Those that are not up to date, in order; data that is recorded and only not in the workspace is no reason."""
+    """The stages that are out of date, in order, for other reasons than missing recorded data."""
     problems: tuple[DverError, ...] = ()
-    """What stands in the way of telling that of a stage, or of all; and outputs that are just being written."""
+    """Errors of stages, and outputs that a running stage is writing."""
 
     foreign_links: tuple[bytes, ...] = ()
-    """Links into a store that is not the one in use, as after the clone was moved: they may lead nowhere."""
+    """Links into a store other than the current one, as after the clone moved. They may be broken."""
 
     @property
     def is_clean(self) -> bool:
-        """Is nothing changed anywhere, and nothing to be run?"""
+        """Whether no path changed and `repro` has nothing to run."""
         return not self.conflicts and all(path.is_clean for path in self.paths) and self.is_reproduced
 
     @property
     def is_reproduced(self) -> bool:
-        """Is there nothing that `repro` would run? Frozen stages it would not."""
+        """Whether `repro` has nothing to run. It skips frozen stages."""
         return not self.problems and all(one.is_frozen for one in self.stages)
 
 
@@ -115,9 +113,9 @@ def status(
     asked: RemoteQuery | None = None,
     progress: Progress = SILENT,
 ) -> StatusReport:
-    """The state of all tracked data and all stages, or of what is at or below `paths`, which may name stages, too.
+    """The status of tracked data and stages, or of those at or below `paths`, which may name stages, too.
 
-    No network is used, unless remotes are `asked`. Raises RemoteError then.
+    No network is used, unless remotes are `asked`; then it raises RemoteError.
     """
     scan = pointers.scan_pointers(repo.git, repo.layout.prefix, also=_STAGES)
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
@@ -149,13 +147,13 @@ def _project_stages(repo: Repository) -> ProjectStages:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """What is known of each data path, place by place. Versions are blobs of pointers, or what locks say of outputs."""
+    """The versions of each data path on disk, in the index and in HEAD: blobs of pointers, or lock items of outputs."""
 
     disk: Mapping[bytes, TrackedData]
     index: Mapping[bytes, str]
     staged: Mapping[bytes, GitChange]
     makers: Mapping[bytes, Maker]
-    """Of outputs, wherever a lock names them."""
+    """The stages of outputs in any of the versions."""
 
     def all(self) -> list[bytes]:
         return sorted(self.known())
@@ -167,7 +165,7 @@ class _Places:
 def _places(
     repo: Repository, disk: Mapping[bytes, TrackedData], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
 ) -> _Places:
-    """All that is known, by data path; `index` and `staged` are by the path of the file."""
+    """Collect the versions by data path; `index` and `staged` are by path of the pointer or lock."""
     locks = sorted({path for path in (*index, *staged) if is_lock_path(path)})
     blobs = {data_path_of(path): blob for path, blob in index.items() if not is_lock_path(path)}
     changes = {data_path_of(path): change for path, change in staged.items() if not is_lock_path(path)}
@@ -184,7 +182,7 @@ def _places(
 def _outputs(
     repo: Repository, made: Mapping[bytes, TrackedData], lock: bytes, blob: str | None
 ) -> dict[bytes, TrackedData]:
-    """The outputs that the version `blob` of a lock file names, if it can be read. `made` are those that are known."""
+    """The outputs in the version `blob` of a lock file, if it can be read. `made` are those that are known."""
     if blob is None:
         return {}
     here = {path: one for path, one in made.items() if one.maker and one.maker.lock == lock and one.blob == blob}
@@ -203,14 +201,14 @@ def _changes(
 
 
 def _version(one: TrackedData) -> str:
-    """What differs where a pointer, or what a lock says of an output, does."""
+    """A text that differs where a pointer or the lock item of an output does."""
     return one.blob if one.maker is None else repr(one.pointer)
 
 
 def _wanted(
     repo: Repository, places: _Places, project_stages: ProjectStages | None, texts: Sequence[str], cwd: Path
 ) -> tuple[list[bytes], list[Address]]:
-    """The tracked paths and the stages that `texts` mean; all paths where there are none."""
+    """The tracked paths and stages that `texts` name; all paths without any."""
     if not texts:
         return places.all(), []
     chosen: list[bytes] = []
@@ -234,7 +232,7 @@ def _wanted(
 
 
 def _around(places: _Places, path: bytes) -> list[bytes]:
-    """The tracked paths at, in or around `path`, or that the lock file `path` names."""
+    """The tracked paths at, in or around `path`, or those in the lock file `path`."""
     if is_lock_path(path):
         return [one for one in places.all() if one in places.makers and places.makers[one].lock == path]
     return [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
@@ -257,7 +255,7 @@ def _look(
     asked: RemoteQuery | None,
     progress: Progress,
 ) -> tuple[PathStatus, ...]:
-    """The state of each path that is wanted; `known` takes what is there, `problems` what is being written just now."""
+    """The status of each path in `wanted`. Adds entries to `known`, and outputs being written to `problems`."""
     # With the store and the scanner: slow to import, and not needed where nothing is tracked.
     from dver.tracking.availability import availability_of
     from dver.workspace.changes.data_changes import DataChanges, compare_with_pointer, unchanged_files

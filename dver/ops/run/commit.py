@@ -1,4 +1,4 @@
-"""`dver commit`: record what stages have made as it is, without running them."""
+"""`dver commit`: record the current outputs of stages without running them."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from dver.repo import Repository
 _OF_OUTPUTS = (NeverRun, OutputChanged, OutputMissing, OutputsDiffer)
 
 Confirm = Callable[[Address, tuple[Reason, ...]], bool]
-"""Asked before a stage is recorded whose inputs, too, are others than when it ran."""
+"""Called before a stage is recorded whose inputs changed, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """What came of it, stage by stage; those that were up to date are left out."""
+    """The stages that were not up to date."""
 
     recorded: tuple[Address, ...] = ()
     refused: tuple[Address, ...] = ()
-    """Nobody wanted them to be recorded."""
+    """Stages that the user declined to record."""
     missing: tuple[Address, ...] = ()
-    """Not all of their outputs are there."""
+    """Stages with missing outputs."""
     secrets: tuple[SecretVariable, ...] = ()
     problems: tuple[DverError, ...] = ()
-    """Why stages were left out."""
+    """Errors of stages that were left out."""
 
 
 def commit(
@@ -47,12 +47,11 @@ def commit(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> CommitResult:
-    """Record outputs and dependencies, as they are, of those of the stages that `targets` mean (of all without any)
-    that differ from the lock.
+    """Record current inputs and outputs of the target stages (all without targets) that differ from dver.lock.
 
-    Stages with data that is out of date are left out, unless `force` is set. Where the command, a dependency, a
-    parameter or the environment changed, `confirm` is asked. Raises StageError for targets whose outputs are not there
-    or whose data is out of date, PipelineError, UsageError.
+    Stages with out-of-date data are left out, unless `force` is set. `confirm` is called for stages whose command,
+    dependencies, parameters or environment changed. Raises StageError for targets with missing outputs or out-of-date
+    data, PipelineError, UsageError.
     """
     pipelines = load_pipelines(repo)
     graph = pipelines.graph

@@ -1,4 +1,4 @@
-"""`dver lineage`: from what code, data, parameters and environment something came, up to the raw data."""
+"""`dver lineage`: trace an output to the code, data, parameters and environment that produced it."""
 
 from __future__ import annotations
 
@@ -27,53 +27,53 @@ _NAME = os.fsencode(lock.NAME)
 
 
 class InputOrigin(Enum):
-    """Where an input comes from."""
+    """Where the versions of an input are stored."""
 
     STAGE = "stage"
     POINTER = "dver"
-    """Data that a pointer stands for."""
+    """Data that a pointer tracks."""
     GIT = "git"
     LINK = "link"
-    """Git has a symbolic link, and not what it leads to."""
+    """A symbolic link in Git, without its target."""
     OTHER = "elsewhere"
-    """Neither Git nor dver knows it."""
+    """Tracked by neither Git nor dver."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineageInput:
-    """Something that a stage read."""
+    """An input of a stage."""
 
     place: str
     """Relative to the top of the Git worktree."""
     origin: InputOrigin
     item: LockedItem
     stages: tuple[Address, ...] = ()
-    """Those that made it, or parts of it."""
+    """The stages that made it or parts of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
-    """A stage's last run, and all that it read."""
+    """The last run of a stage, and its inputs."""
 
     address: Address
     run: lock.LockedStage
     sources: tuple[LineageInput, ...]
     record: RunRecord | None
-    """Who, where and when; None where that is not known in this clone."""
+    """User, machine and time; None if this clone has no record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """How something came about: the stages, those that come first last."""
+    """The stages that produced an output, the most upstream last."""
 
     place: str
     stages: tuple[LineageStep, ...]
 
 
 def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> Lineage:
-    """How `path`, an output of a stage or something in one, came about, as `dver.lock` tells it: on disk, or in `rev`.
+    """Trace `path`, an output or a path inside of one, through `dver.lock` on disk or in `rev`.
 
-    Raises UsageError where no lock tells of it, and what reading them does.
+    Raises UsageError if no lock file contains it, and the errors of reading them.
     """
     place = os.fsdecode(resolve_data_path(repo, path, cwd))
     commit = revisions.resolve(repo.git, rev) if rev is not None else None
@@ -111,7 +111,7 @@ def _place(address: Address, path: str) -> str:
 
 
 class _LockIndex:
-    """What the lock files tell, and who made what by them."""
+    """The entries of all lock files, and the stages by output."""
 
     def __init__(self, stages: Mapping[Address, lock.LockedStage]) -> None:
         self.stages = stages
@@ -119,14 +119,14 @@ class _LockIndex:
 
 
 class _Files:
-    """What Git tracks, on disk or in a commit."""
+    """The files that Git tracks on disk or in a commit."""
 
     def __init__(self, repo: Repository, commit: str | None) -> None:
         self._repo = repo
         self._commit = commit
 
     def origin(self, place: str) -> InputOrigin:
-        """Who has the versions of what is at `place`."""
+        """Find out what tracks the file at `place`."""
         path = os.fsencode(place)
         folders = [path]
         while os.path.dirname(folders[-1]):

@@ -1,4 +1,4 @@
-"""`dver logs`: what a run of a stage wrote."""
+"""`dver logs`: find the log of a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from dver.repo import Repository
 
 
 def find_log(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLog:
-    """The log of a run of the stage that `target` means: `run` 1 is the last one, 2 the one before it. Raises
-    PipelineError, UsageError for several stages, and for runs of which there is no log."""
+    """The log of a run of the stage `target`: `run` 1 is the last run, 2 the one before it.
+
+    Raises PipelineError, and UsageError if `target` names several stages or the run has no log.
+    """
     stages = select_stages(repo, load_pipelines(repo), [target], cwd)
     if len(stages) != 1:
         names = [str(one) for one in stages]

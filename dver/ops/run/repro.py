@@ -1,4 +1,4 @@
-"""`dver repro`: run the stages that are stale, in order, and record what they made."""
+"""`dver repro`: run the stages that are out of date, in order, and record them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from dver.repo import Repository
 
 @dataclass(frozen=True, slots=True)
 class ReproOptions:
-    """Which stages are meant, and how they are run."""
+    """The target stages and how to run them."""
 
     targets: tuple[str, ...] = ()
     single: bool = False
@@ -42,74 +42,74 @@ class ReproOptions:
     keep_going: bool = False
     use_cache: bool = True
     pull: bool = False
-    """May remotes be asked for what is not here?"""
+    """Whether to download missing data and runs."""
     jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ReproResult:
-    """Where each stage is after the run."""
+    """The state of each stage after the run."""
 
     states: Mapping[Address, StageState]
     errors: Mapping[Address, DverError]
     damaged_runs: tuple[str, ...] = ()
-    """Keys of what the remote knows of runs, and could not be read."""
+    """Keys of damaged run cache entries on the remote."""
     missed: int = 0
-    """Stages that were run although earlier runs are known: what those made was not here, and no remote was asked."""
+    """The number of stages that ran although they have cached runs, whose outputs are not in the store."""
     secrets: tuple[SecretVariable, ...] = ()
     problems: tuple[DverError, ...] = ()
-    """What is no failure of a stage."""
+    """Problems other than failed stages."""
     seconds: Mapping[Address, float] = field(default_factory=dict)
-    """How long the stages took that were run."""
+    """The run time of each stage that ran."""
     elapsed: float = 0.0
-    """Seconds that all of it took."""
+    """The total time in seconds."""
     frozen: tuple[Address, ...] = ()
-    """Stages that stay out of date since they are frozen, as `unfreeze` takes them: a foreach or matrix as a whole."""
+    """Frozen stages that are out of date, as `unfreeze` takes them: a foreach or matrix as a whole."""
     not_in_git: tuple[bytes, ...] = ()
-    """Outputs that are left to Git, and that a commit would leave out."""
+    """Uncached outputs that a Git commit would omit."""
 
     @property
     def succeeded(self) -> bool:
-        """Is everything up to date now?"""
+        """Whether all stages are up to date or frozen."""
         return not self.errors and StageState.WAITING not in self.states.values()
 
 
 @dataclass(frozen=True, slots=True)
 class ReproPlan:
-    """What a run would do. `missed` counts as in `ReproResult`."""
+    """The plan of a run. `missed` counts as in `ReproResult`."""
 
     steps: tuple[StagePlan, ...]
     missed: int = 0
     secrets: tuple[SecretVariable, ...] = ()
     problems: tuple[DverError, ...] = ()
-    """Why stages are left out, with all that depends on them."""
+    """Why stages are left out, with all stages downstream."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """The stages that a run is about."""
+    """The stages of a run."""
 
     pipelines: Pipelines
     stages: tuple[Address, ...]
-    """Those that can be run, in order."""
+    """The stages that can run, in order."""
     errors: Mapping[Address, DverError]
-    """Why the others cannot, by what `dver.yaml` says of them."""
+    """The errors of stages that cannot run because of their definition."""
     blocked: frozenset[Address]
-    """Those others, and what depends on them."""
+    """The stages that cannot run, and all stages downstream."""
 
     @property
     def not_frozen(self) -> frozenset[Address]:
-        """The stages that may be run, even with `force`."""
+        """The stages that `--force` runs."""
         return frozenset(one for one in self.stages if not self.pipelines.graph.stages[one].frozen)
 
     @property
     def blocked_states(self) -> dict[Address, StageState]:
-        """Where those that cannot be run are after a run."""
+        """The states of the blocked stages after a run."""
         return {one: StageState.FAILED if one in self.errors else StageState.BLOCKED for one in self.blocked}
 
 
 class _Session:
-    """What a run and its preview share: the stages, their evaluator and the sources of cached runs."""
+    """What a run and its preview share: the selected stages, their evaluator, and sources of cached runs."""
 
     def __init__(self, repo: Repository, choice: ReproOptions, cwd: Path, progress: Progress) -> None:
         self.repo = repo
@@ -123,7 +123,7 @@ class _Session:
         self.missed = _MissedRuns()
 
     def cached_runs(self, fetch: FetchItems | None) -> CachedRuns:
-        """The cached runs; `fetch` asks remotes for content, None where there are none to ask."""
+        """The cached runs; `fetch` downloads their content, and is None without `--pull`."""
         if not self.choice.use_cache:
             return CachedRuns(self.repo)
         return CachedRuns(self.repo, RunCache(self.repo), fetch or self.missed.add)
@@ -131,13 +131,12 @@ class _Session:
     def evaluations(
         self, fetch: FetchItems | None, expected: Mapping[str, LockedItem] | None = None
     ) -> Mapping[Address, StageEvaluation]:
-        """The stages, as if all that can be restored were in place."""
+        """Evaluate the stages as if all cached runs were restored."""
         find = self.cached_runs(fetch).find
         return self.evaluator.evaluate_all(self.stages, find, forced=self.forced, expected=expected)
 
     def download(self) -> None:
-        """Download what the stages read, and all at once what can be restored: stage by stage, each would wait for the
-        network."""
+        """Download inputs, and the outputs of all cached runs at once rather than stage by stage."""
         if self.downloads is not None:
             self.downloads.download_inputs(self.graph, self.selection.not_frozen)
         self.evaluator.prefetch(self.stages)
@@ -151,7 +150,7 @@ class _Session:
 
 
 def plan_repro(repo: Repository, choice: ReproOptions, *, cwd: Path, progress: Progress = SILENT) -> ReproPlan:
-    """What `repro` would do, and why; nothing is changed. Raises PipelineError, UsageError."""
+    """Plan what `repro` would do, without changing anything. Raises PipelineError, UsageError."""
     session = _Session(repo, choice, cwd, progress)
     graph, selection, downloads = session.graph, session.selection, session.downloads
     session.evaluator.prefetch(selection.stages)
@@ -175,9 +174,11 @@ def repro(
     runner: Runner | None = None,
     progress: Progress = SILENT,
 ) -> ReproResult:
-    """Bring the stages that are meant up to date. Raises PipelineError, UsageError; the failure of a stage is told in
-    the result. `confirm` is asked before a stage is run; `on_backup` hears of outputs that no run has made, when they are
-    moved out of the way."""
+    """Bring the target stages up to date. Errors of stages are in the result.
+
+    `confirm` is called before a stage runs, `on_backup` for each output that is moved to a backup. Raises
+    PipelineError, UsageError.
+    """
     begun = time.monotonic()
     session = _Session(repo, choice, cwd, progress)
     graph, stages, selection = session.graph, session.stages, session.selection
@@ -224,7 +225,7 @@ def _frozen(graph: Graph, states: Mapping[Address, StageState]) -> tuple[Address
 def _run(
     session: _Session, work: WorkspaceExecutor, runner: Runner, report: RunReport, limit: Capacity
 ) -> Mapping[Address, StageState]:
-    """Run the stages, with a log of each. Returns where each is then."""
+    """Run the stages with a log of each. Returns their states."""
     graph, choice, logs = session.graph, session.choice, RunLogs(session.repo)
     before = prerequisites(graph)
     tasks = [
@@ -240,7 +241,7 @@ def _run(
 
 
 def _select(repo: Repository, choice: ReproOptions, cwd: Path) -> _Selection:
-    """All pipelines, the stages that can be run, in order, and those that cannot."""
+    """Load all pipelines and select the stages that can run."""
     pipelines = load_pipelines(repo)
     targets: Sequence[Address] = select_stages(repo, pipelines, choice.targets, cwd)
     chosen = stages_in_scope(pipelines.graph, targets, single=choice.single, downstream=choice.downstream)
@@ -258,17 +259,17 @@ def _left_over(selection: _Selection) -> tuple[DverError, ...]:
 
 
 class _MissedRuns:
-    """Notes what is known of earlier runs, and is not here."""
+    """Counts cached runs whose outputs are not in the store."""
 
     def __init__(self) -> None:
         self._outputs: set[tuple[str, ...]] = set()
 
     def add(self, items: Sequence[LockedItem]) -> bool:
-        """It is not at hand."""
+        """Add a cached run. Returns False: its outputs cannot be restored."""
         self._outputs.add(tuple(sorted(item.path for item in items)))
         return False
 
     @property
     def count(self) -> int:
-        """Of so many stages."""
+        """The number of stages."""
         return len(self._outputs)

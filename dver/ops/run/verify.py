@@ -1,4 +1,4 @@
-"""`dver verify`: run a stage again, apart from the workspace, and compare what it makes with what it made."""
+"""`dver verify`: re-run a stage in a clean worktree and compare its outputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from dver.workspace.checkout.restore import CheckoutTarget, restore
 
 
 class VerifyOutcome(Enum):
-    """How an output of the second run compares with the first."""
+    """The comparison of an output of the second run with the first."""
 
     IDENTICAL = "identical"
     WITHIN = "within tolerance"
@@ -46,33 +46,33 @@ class VerifyOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedOutput:
-    """One output."""
+    """The comparison of one output."""
 
     path: str
     outcome: VerifyOutcome
     differences: tuple[MetricDifference, ...] = ()
-    """Of a metric: the values that differ, by key."""
+    """The metrics that differ, by key."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What came of running a stage again."""
+    """The comparison of all outputs of a stage."""
 
     address: Address
     outputs: tuple[VerifiedOutput, ...]
 
     @property
     def is_reproduced(self) -> bool:
-        """Is everything as the stage promises?"""
+        """Whether all outputs are as the stage promises."""
         return not any(one.outcome in (VerifyOutcome.DIFFERENT, VerifyOutcome.MISSING) for one in self.outputs)
 
 
 def verify(
     repo: Repository, target: str, *, cwd: Path, watcher: Watcher | None = None, progress: Progress = SILENT
 ) -> VerifyResult:
-    """Run the stage `target` of HEAD again in a worktree of its own, on what `dver.lock` says it ran on.
+    """Re-run the stage `target` of HEAD in a new worktree, on the inputs in `dver.lock`.
 
-    Raises UsageError for what is not one stage, StageError if it cannot be run so, or fails.
+    Raises UsageError unless `target` is one stage, StageError if it cannot run or fails.
     """
     commit = revisions.head(repo.git)
     if commit is None:
@@ -87,7 +87,7 @@ def verify(
 
 
 class _Rerun:
-    """A second run, in a worktree of its own."""
+    """A second run of a stage, in a worktree of its own."""
 
     def __init__(self, repo: Repository, pipelines: Pipelines, watcher: Watcher, progress: Progress) -> None:
         self._repo = repo
@@ -122,7 +122,7 @@ class _Rerun:
         return VerifyResult(address, tuple(compared))
 
     def _restore_inputs(self, address: Address, last: lock.LockedStage) -> None:
-        """Put what Git does not have, and the stage read, into the worktree."""
+        """Restore the inputs that Git does not have."""
         items = {(address.folder, item.path): item for item in last.deps}
         for other in self._pipelines.graph.upstream[address]:
             before = self._locks.of(other)
@@ -162,7 +162,7 @@ class _Rerun:
             ) from error
 
     def _metrics(self, address: Address, out: Output, last: lock.LockedStage) -> bytes | None:
-        """The metrics of the first run: as Git has checked them out, or in the store."""
+        """The metrics of the first run, from the Git checkout or the store."""
         if out.role is not OutputRole.METRICS:
             return None
         with suppress(FileNotFoundError, IsADirectoryError):
@@ -200,14 +200,14 @@ class _Rerun:
 
 
 class _RerunExecutor:
-    """The scheduler's `Work` for a stage that is run, whatever there is, and recorded nowhere."""
+    """A `StageExecutor` that always runs its stage and records nothing."""
 
     def __init__(self, repo: Repository, stage: Stage) -> None:
         self._repo = repo
         self._stage = stage
 
     def check(self, address: Address) -> None:
-        """Nothing but a run will do."""
+        """The stage always runs."""
 
     def begin(self, address: Address) -> Job:
         return self.retry(address)
@@ -217,4 +217,4 @@ class _RerunExecutor:
         return make_job(self._repo, address, self._stage)
 
     def record(self, address: Address, ended: JobEnd) -> None:
-        """Nothing: what was made is only looked at."""
+        """Outputs are compared, not recorded."""

@@ -1,4 +1,4 @@
-"""What earlier runs of the same work made: finding it, and putting it back instead of running the stage."""
+"""Finding and restoring cached runs: earlier runs of the same command on the same inputs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutTarget, restore
 
 FetchItems = Callable[[Sequence[LockedItem]], bool]
-"""Return whether all of these items can be had; may download them."""
+"""Returns whether all of these items can be downloaded; may download them."""
 
 
 class CachedRuns:
-    """Finds cached runs: in the run cache, and in dver.lock, which somebody else may have written.
+    """Finds cached runs in the run cache and in dver.lock, which another clone may have written.
 
-    `runs` is None where the run cache is not used. `fetch` is called for content that is not in the store.
+    `runs` is None with `--no-run-cache`. `fetch` is called for content that is not in the store.
     """
 
     def __init__(self, repo: Repository, runs: RunCache | None = None, fetch: FetchItems | None = None) -> None:
@@ -34,9 +34,9 @@ class CachedRuns:
         self._fetch = fetch
 
     def find(self, found: StageEvaluation) -> CachedRun | None:
-        """The cached run of a stage; None if there is none, or some of its outputs cannot be restored.
+        """The cached run for an evaluated stage; None if its outputs cannot be restored.
 
-        Of a frozen stage, the run that dver.lock records, whatever its inputs are now.
+        For a frozen stage, it is the run in dver.lock, whatever its inputs are now.
         """
         if found.stage.frozen:
             return self.find_recorded(found.stage, found.last_run, found.outs)
@@ -52,7 +52,7 @@ class CachedRuns:
     def find_recorded(
         self, stage: Stage, last: lock.LockedStage | None, outs: Mapping[str, LockedItem | None]
     ) -> CachedRun | None:
-        """The run that dver.lock records, if one of its outputs is missing and all that are can be restored."""
+        """The run in dver.lock, if an output is missing and all missing ones can be restored."""
         if last is None or {one.path for one in last.outs} != outs.keys():
             return None
         hit = CachedRun(
@@ -83,8 +83,10 @@ def restore_run(
     *,
     incomplete: Collection[Output] = (),
 ) -> tuple[LockedItem, ...] | None:
-    """Bring what is lacking into place; to directories that are only `incomplete`, the missing files. Returns the
-    stage's outputs, or None if content turned out to be lost."""
+    """Restore the missing outputs of a cached run; of `incomplete` directories, only the missing files.
+
+    Returns the items of all outputs, or None if content is missing.
+    """
     clear_outputs(repo, address, [one for one in hit.missing if one not in incomplete])
     wishes = [
         CheckoutTarget(os.fsencode(worktree_path(address.folder, one.path, one.mark)), hit.outs[one.path].entry)
@@ -99,13 +101,16 @@ def restore_run(
 
 
 def is_cacheable(stage: Stage) -> bool:
-    """Does the run cache know what comes of the stage? Not if what it made before is an input as well."""
+    """Return whether runs of the stage are cached. Persisting outputs are inputs, too, so their stages are not."""
     return _is_restorable(stage) and not any(out.persist for out in stage.outs)
 
 
 def _is_restorable(stage: Stage) -> bool:
-    """Can its outputs be restored instead of running it? A stage without outputs is run for something else, and of one
-    without inputs it is not known what it depends on. What a stage does to its dependencies would not be done."""
+    """Return whether restoring outputs can replace a run.
+
+    Not for a stage without outputs, which runs for its side effects, nor for one without inputs, nor for one that
+    modifies its dependencies.
+    """
     has_inputs = bool(stage.deps or stage.params or stage.env)
     return bool(stage.outs) and has_inputs and not stage.always_changed and not stage.modifies
 
@@ -116,5 +121,5 @@ def _cached_run(stage: Stage, before: lock.LockedStage, outs: Mapping[str, Locke
 
 
 def _replaces_persisted(hit: CachedRun, outs: Mapping[str, LockedItem | None]) -> bool:
-    """Would something that persists, and is there, be replaced by what it was before?"""
+    """Return whether the run would replace an existing output that persists."""
     return any(out.persist and outs[out.path] is not None for out in hit.missing)

@@ -1,4 +1,4 @@
-"""Was a stage's output made from the inputs that are recorded with it? Not if one of them changed while it ran."""
+"""Refuses to record runs whose inputs changed while the command ran."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from dver.pipelines.engine.reasons import Inputs
 
 
 def refuse_changed(address: Address, stage: Stage, before: Inputs, after: Inputs) -> None:
-    """Raise StageError for dependencies and parameters that are not as they were `before`, unless the stage says that
-    it modifies them."""
+    """Raise StageError for dependencies and parameters that changed, unless the stage `modifies` them."""
     deps = [path for path, item in before.deps.items() if after.deps[path] != item and path not in stage.modifies]
     params = [file for file, values in before.params.items() if after.params[file] != values]
     if deps or params:
@@ -26,8 +25,7 @@ def refuse_changed(address: Address, stage: Stage, before: Inputs, after: Inputs
 
 
 def refuse_touched(address: Address, stage: Stage, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
-    """Raise StageError for dependencies of which a file was written or replaced, though all have their former content
-    again: the command may have read another one."""
+    """Raise StageError for dependencies with files that were written, even if they have their former content again."""
     touched = [path for path, state in before.items() if after[path] != state and path not in stage.modifies]
     if touched:
         name = quoted(str(address))
@@ -39,7 +37,7 @@ def refuse_touched(address: Address, stage: Stage, before: Mapping[str, bytes], 
 
 
 def refuse_deleted(address: Address, stage: Stage, after: Inputs) -> None:
-    """Raise StageError for dependencies that the stage says it modifies, and has deleted."""
+    """Raise StageError for dependencies that the stage `modifies` and that its command deleted."""
     deleted = [path for path in stage.modifies if after.deps[path] is None]
     if deleted:
         raise StageError(

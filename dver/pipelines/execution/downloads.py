@@ -1,4 +1,4 @@
-"""What a run needs and remotes have: data that stages read, what is known of earlier runs, and what those made."""
+"""Downloads for a run: inputs, run cache entries and outputs of cached runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dver.workspace.checkout.checkout import check_out
 
 
 class RemoteDownloads:
-    """The remotes, as a run sees them. All of it may raise RemoteError."""
+    """Downloads from the remotes of a repository. Each method may raise RemoteError."""
 
     def __init__(self, repo: Repository, progress: Progress) -> None:
         self._repo = repo
@@ -32,13 +32,13 @@ class RemoteDownloads:
         self._catalogs: dict[str, Catalog] = {}
 
     def fetch_run_cache(self) -> tuple[str, ...]:
-        """Take what the default remote knows of runs. Returns the keys of what is damaged there."""
+        """Download the run cache of the default remote. Returns the keys of damaged entries."""
         catalog = self._catalog(self._repo.remotes.settings().name)
         catalog.refresh()
         return receive(catalog, RunCache(self._repo).add_received).damaged
 
     def missing_inputs(self, graph: Graph, stages: Collection[Address]) -> dict[str, LockedItem]:
-        """What `bring_inputs` would bring, by place, where nothing is; of what is read as it is tracked."""
+        """The tracked inputs that are missing in the workspace and `download_inputs` would check out, by path."""
         read = {place for one in stages for place in dep_paths(one, graph.stages[one])}
         found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
         absent = [
@@ -49,8 +49,7 @@ class RemoteDownloads:
         return {place: locked_item(place, found[place].entry) for place in absent}
 
     def download_inputs(self, graph: Graph, stages: Collection[Address]) -> None:
-        """Check out what `stages`, which may be run, read, is tracked, and none of them makes. What is saved nowhere is
-        left as it is."""
+        """Download and check out tracked inputs of `stages` that none of them makes. Unsaved files stay."""
         tracked = self._tracked(stages)
         read = {os.fsencode(place) for one in stages for place in dep_paths(one, graph.stages[one])}
         for place in sorted(_tracked(read, tracked)):
@@ -59,16 +58,16 @@ class RemoteDownloads:
                 self._check_out(tracked, os.fsdecode(place))
 
     def _tracked(self, made: Collection[Address]) -> dict[bytes, TrackedData]:
-        """All tracked data but what the stages `made` make."""
+        """All tracked data, except outputs of the stages `made`."""
         return {path: one for path, one in tracked_in_worktree(self._repo).items() if _maker(one) not in made}
 
     def can_download(self, items: Sequence[LockedItem]) -> bool:
-        """Could `bring` get all of these?"""
+        """Return whether remotes have all of these items."""
         present = [item for name, some in self._by_remote(items).items() for item in self._present(name, some)]
         return len(present) == len(items)
 
     def download(self, items: Sequence[LockedItem]) -> bool:
-        """Get what earlier runs made into the store. False if not all of it can be had."""
+        """Download outputs of cached runs into the store. Returns False if some are missing."""
         guard = GcGuard(self._repo.store)
         whole = True
         for name, group in self._by_remote(items).items():
@@ -112,7 +111,7 @@ def _maker(one: TrackedData) -> Address | None:
 
 
 def _tracked(read: Iterable[bytes], tracked: Iterable[bytes]) -> Iterator[bytes]:
-    """The places of `read` that are in tracked data, and the tracked data that is in one of them."""
+    """The paths of `read` inside of tracked data, and the tracked data inside of them."""
     known = list(tracked)
     for place in read:
         if any(is_at_or_below(place, one) for one in known):

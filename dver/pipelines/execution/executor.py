@@ -1,4 +1,4 @@
-"""What the scheduler asks of the workspace: is a stage to be run, on what, and what did it make?"""
+"""Runs stages in a workspace: the scheduler's `StageExecutor`."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ from dver.pipelines.workspace.stage_files import (
 from dver.repo import Repository
 
 _MOST_FILES: Final = 100_000
-"""Of a directory whose list of files is kept, though it is nobody's data."""
+"""The most files in a dependency whose tree is stored for later comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
 class _StartedStage:
-    """A stage that has to be run, and the state of its inputs before the run."""
+    """A stage that has to run, and the state of its input files before the run."""
 
     evaluation: StageEvaluation
     states: Mapping[str, bytes]
@@ -55,7 +55,7 @@ class _StartedStage:
 
 
 class WorkspaceExecutor:
-    """The scheduler's `Work`, in the workspace of `repo`."""
+    """The `StageExecutor` for the workspace of `repo`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class WorkspaceExecutor:
         self._recorder = RunRecorder(repo, pipelines, evaluator.locks)
         self._progress = progress
         self._confirm = confirm
-        """Asked before a stage is run."""
+        """Called before a stage runs."""
         self._capacity = capacity or Capacity()
         self._dvc_folder = DvcFolder(repo)
         self._out_of_date = OutOfDateData(repo, progress)
@@ -88,7 +88,7 @@ class WorkspaceExecutor:
         self._started: dict[Address, _StartedStage] = {}
 
     def check(self, address: Address) -> StageState | None:
-        """See `Work`."""
+        """See `StageExecutor`."""
         stage = self._stages[address]
         if stage.frozen:
             return self._frozen_state(address) if self._find_recorded(address, stage) is None else None
@@ -100,7 +100,7 @@ class WorkspaceExecutor:
         return None
 
     def begin(self, address: Address) -> Job | StageState:
-        """See `Work`."""
+        """See `StageExecutor`."""
         stage = self._stages[address]
         if stage.frozen:
             return self._restore_frozen(address, stage)
@@ -118,8 +118,11 @@ class WorkspaceExecutor:
         return self.retry(address)
 
     def refuse_oversized(self, stages: Sequence[Address], graph: Graph) -> None:
-        """Raise StageError if one of `stages`, which are in order, is certain to be run, and wants more than this
-        machine has. Those that come after something restored are not: they may have been run elsewhere, too."""
+        """Raise StageError if one of `stages`, which are in order, will certainly run and wants more than this machine
+        has.
+
+        Stages downstream of a restored one may be restored, too.
+        """
         if all(self._capacity.shortage(self._stages[one].resources) is None for one in stages):
             return
         states: dict[Address, StageState] = {}
@@ -133,7 +136,7 @@ class WorkspaceExecutor:
                 self._refuse_oversized(address)
 
     def _expected_state(self, address: Address) -> StageState:
-        """What is to become of a stage before which all is up to date."""
+        """The state that a stage will reach if all stages upstream are up to date."""
         if self._stages[address].frozen:
             return StageState.UP_TO_DATE
         found, forced = self._evaluator.evaluate(address), address in self._forced
@@ -142,7 +145,7 @@ class WorkspaceExecutor:
         return StageState.RESTORED if not forced and self._cached_runs.find(found) is not None else StageState.RUNNING
 
     def retry(self, address: Address) -> Job:
-        """See `Work`."""
+        """See `StageExecutor`."""
         stage = self._stages[address]
         self._clear_outputs(address, stage.outs)
         job = make_job(self._repo, address, stage)
@@ -151,7 +154,7 @@ class WorkspaceExecutor:
         return job
 
     def record(self, address: Address, ended: JobEnd) -> None:
-        """See `Work`."""
+        """See `StageExecutor`."""
         stage, begun, runs = self._stages[address], self._started.pop(address), self._cached_runs.runs
         self._contents.forget(
             [*out_paths(address, stage.outs), *dep_paths(address, stage), *param_paths(address, stage)]
@@ -168,8 +171,10 @@ class WorkspaceExecutor:
         self._backup.mark_recorded(address)
 
     def record_current(self, address: Address) -> None:
-        """Take in what there is of a stage as if it had just made it: no run stands behind it, so there is no record of
-        one. Raises StageError for what is not there, and what `look` raises."""
+        """Record the current inputs and outputs of a stage as if it had just run, without a run record.
+
+        Raises StageError for missing files, and what `check` raises.
+        """
         stage = self._stages[address]
         inputs = self._ready_inputs(address, stage)
         refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, stage.outs)])
@@ -177,8 +182,7 @@ class WorkspaceExecutor:
         self._backup.mark_recorded(address)
 
     def write(self) -> None:
-        """Write down all that was recorded, when nothing runs any more. Raises MissingObjectError if a gc took it
-        away."""
+        """Write all recorded runs, after the last job ended. Raises MissingObjectError if a gc deleted outputs."""
         self._backup.mark_ended()
         self._dvc_folder.remove()
         self._recorder.write(force=True)
@@ -196,8 +200,8 @@ class WorkspaceExecutor:
             return lock_entry(stage, inputs, outs)
 
     def _unstored_trees(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[tuple[Oid, bytes]]:
-        """Of the directories that the stage reads, those that are not in the store: only what is in them, so that one
-        can be told later which files changed. Nothing names them, and gc takes them away."""
+        """The encoded directories among the dependencies that are not in the store, so that a later evaluation can list
+        changed files. gc removes them."""
         for dep in stage.deps:
             item = inputs.deps[dep.path]
             if item is None or item.kind is not ObjectKind.TREE or item.files > _MOST_FILES:
@@ -216,8 +220,8 @@ class WorkspaceExecutor:
             )
 
     def _ready_inputs(self, address: Address, stage: Stage) -> Inputs:
-        """The inputs of a stage, none of which is missing. Raises PipelineError, StageError, CorruptError for what no
-        lock can hold."""
+        """The inputs of a stage. Raises PipelineError, StageError for missing ones, and CorruptError for values that no
+        lock file can hold."""
         inputs = self._evaluator.inputs(address)
         refuse_missing_params(stage, inputs)
         missing = [path for path, item in inputs.deps.items() if item is None]
@@ -248,11 +252,11 @@ class WorkspaceExecutor:
         return self._contents.is_incomplete(worktree_path(address.folder, out.path, out.mark), item.entry)
 
     def _find_recorded(self, address: Address, stage: Stage) -> CachedRun | None:
-        """What is missing of a frozen stage's outputs, and can be had."""
+        """The run in dver.lock of a frozen stage, if it has missing outputs to restore."""
         return self._cached_runs.find_recorded(stage, self._locks.of(address), self._evaluator.outs(address))
 
     def _frozen_state(self, address: Address) -> StageState:
-        """Where a frozen stage is that is left as it is."""
+        """The state of a frozen stage that stays as it is."""
         return StageState.FROZEN if self._evaluator.evaluate(address).changes else StageState.UP_TO_DATE
 
     def _restore_frozen(self, address: Address, stage: Stage) -> StageState:
@@ -264,7 +268,7 @@ class WorkspaceExecutor:
         return StageState.RESTORED
 
     def _cache_last_run(self, address: Address, stage: Stage) -> None:
-        """What the lock tells of may have been made elsewhere: whoever goes back to it need not run it again."""
+        """Add the lock entry, which another clone may have written, to the run cache before a new run replaces it."""
         last, runs = self._locks.of(address), self._cached_runs.runs
         if runs is None or last is None or not is_cacheable(stage) or runs.get(cache_key(last)):
             return

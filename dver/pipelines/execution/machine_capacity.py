@@ -15,8 +15,7 @@ _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 
 
 def machine_capacity(jobs: int, wanted: Iterable[Resources]) -> Capacity:
-    """Room for so many `jobs` at once, and what this machine has of that which any stage wants; of the rest nothing is
-    looked up."""
+    """The capacity for `jobs` and for the resources that any stage wants; others are not looked up."""
     asked = list(wanted)
     devices = _devices() if any(one.gpus for one in asked) else None
     return Capacity(

@@ -1,6 +1,6 @@
-"""Outputs that no run has made, put aside before a run: who edits one, or makes it by hand, has it nowhere else.
+"""Backups of outputs that no run made, such as edited ones, before a run replaces them.
 
-Why it is neither deleted nor refused: docs/decisions/outputs-by-hand.md.
+docs/decisions/outputs-by-hand.md explains why they are neither deleted nor refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dver.workspace.files.apply import refuse_symlinked_parents
 
 
 class BackedUpOutput(NamedTuple):
-    """An output that was moved out of the way of a stage. `path` is relative to the top of the Git worktree."""
+    """An output that was moved to a backup. `path` is relative to the top of the Git worktree."""
 
     stage: Address
     path: bytes
@@ -37,7 +37,7 @@ class BackedUpOutput(NamedTuple):
 
 
 class OutputBackup:
-    """Where outputs are put aside, below the Git folder of the worktree; and which stages did not end well."""
+    """Moves outputs to backups in the Git directory of the worktree, and marks stages that have not finished."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class OutputBackup:
         self._started: set[Address] = set()
 
     def back_up(self, address: Address, outs: Iterable[Output]) -> None:
-        """Move those of `outs` away that no run of the stage has made, unless their content is kept anyhow.
+        """Move those of `outs` that no run of the stage made and that are saved nowhere.
 
-        Raises UsageError where the way to one leads through a symbolic link.
+        Raises UsageError where a path leads through a symbolic link.
         """
         last = self._locks.of(address)
         made = {item.path: item for item in last.outs} if last is not None else {}
@@ -74,19 +74,19 @@ class OutputBackup:
                 self._move(address, path)
 
     def mark_started(self, address: Address) -> None:
-        """The stage is to be run now: what is at its outputs from now on is what this run makes of them."""
+        """Mark a stage as started: its outputs are those of the run from now on."""
         self._started.add(address)
         marker = self._marker(address)
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.write_bytes(b"")
 
     def mark_recorded(self, address: Address) -> None:
-        """What the stage made is recorded."""
+        """Remove the mark: the outputs are recorded."""
         self._started.discard(address)
         self._marker(address).unlink(missing_ok=True)
 
     def mark_ended(self) -> None:
-        """Nothing runs any more: what is changed from now on is not of the runs that failed."""
+        """Mark failed runs as ended: later changes of their outputs are not theirs."""
         for address in self._started:
             with suppress(FileNotFoundError):
                 self._marker(address).write_bytes(b"over")
@@ -102,7 +102,7 @@ class OutputBackup:
         return is_committed(self._repo.git, path)
 
     def _is_left_by_failed_run(self, address: Address, path: bytes) -> bool:
-        """Is what is at `path` what a run left that failed, or was killed?"""
+        """Return whether a failed or killed run left what is at `path`."""
         try:
             marker = self._marker(address).stat()
         except FileNotFoundError:
@@ -122,7 +122,7 @@ class OutputBackup:
 
 
 def delete_old_backups(layout: Layout, grace: float) -> None:
-    """Delete what was put aside in this worktree more than `grace` seconds ago."""
+    """Delete backups of this worktree that are older than `grace` seconds."""
     with suppress(FileNotFoundError):
         for one in _folder(layout).iterdir():
             if one.stat().st_mtime + grace < time.time():
@@ -134,7 +134,7 @@ def _folder(layout: Layout) -> Path:
 
 
 def _newest(path: bytes) -> int:
-    """When a file, or anything in a directory, was last changed: its ctime in ns."""
+    """The latest ctime, in nanoseconds, of a file or of anything in a directory."""
     newest = os.lstat(path).st_ctime_ns
     for folder, folders, files in os.walk(path):
         newest = max([newest, *(os.lstat(os.path.join(folder, one)).st_ctime_ns for one in (*folders, *files))])

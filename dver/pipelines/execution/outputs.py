@@ -1,4 +1,4 @@
-"""What stages make, on disk: making room for it before a run, taking it into the store after one."""
+"""The outputs of stages on disk: removing them before a run and storing them after it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.scanner import Snapshot
 
 _MOST_UNCACHED: Final = 16 << 20
-"""Bytes that an output which is not cached may have to be kept for the run cache all the same."""
+"""The largest uncached output, in bytes, that is stored for the run cache."""
 
 
 def clear_outputs(repo: Repository, address: Address, outs: Sequence[Output]) -> None:
-    """Take what the last run made away, unless it is to persist; and see that there are folders for it.
+    """Remove the outputs of the last run, except persisting ones, and create their parent directories.
 
-    Raises UsageError where the way there leads through a symbolic link.
+    Raises UsageError where a path leads through a symbolic link.
     """
     places = [os.fsencode(worktree_path(address.folder, out.path, out.mark)) for out in outs]
     for out, place in zip(outs, places, strict=True):
@@ -56,10 +56,10 @@ def store_outputs(
     for_later: bool = False,
     trees: Iterable[tuple[Oid, bytes]] = (),
 ) -> list[LockedItem]:
-    """Take what `stage` made into the store, as far as it is to be kept there; `for_later`, outputs that are not
-    cached, too, if they are small: so that the run cache can put them back. Raises StageError for what is missing.
+    """Store the outputs of `stage` and return their items. Raises StageError for missing ones.
 
-    `trees`, encoded, are kept along with it. Whoever calls has `repo.exclusive()`.
+    With `for_later`, small uncached outputs are stored, too, for the run cache; so are the encoded `trees`. The caller
+    holds `repo.exclusive()`.
     """
     found: dict[str, Entry | None] = {}
     with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, no_workers()) as intake:
@@ -88,10 +88,7 @@ def store_outputs(
 
 
 def store_uncached(repo: Repository, address: Address, stage: Stage, progress: Progress) -> None:
-    """Take what there is of the outputs that are not cached into the store, if it is small: for the run cache.
-
-    Whoever calls has `repo.exclusive()`.
-    """
+    """Store the small uncached outputs that exist, for the run cache. The caller holds `repo.exclusive()`."""
     with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, no_workers()) as intake:
         for out in stage.outs:
             if not out.cache:
@@ -99,7 +96,7 @@ def store_uncached(repo: Repository, address: Address, stage: Stage, progress: P
 
 
 def refuse_partial(repo: Repository, address: Address, places: Iterable[str]) -> None:
-    """Raise StageError if only parts of what a stage reads, or of what it makes and is recorded, are here."""
+    """Raise StageError if one of `places` is only partly checked out."""
     if parts := partial_below(repo.state, map(os.fsencode, places)):
         shown = [repo.layout.shown(one) for one in parts]
         raise StageError(
@@ -117,7 +114,7 @@ def _remove(path: bytes) -> None:
 def _uncached(
     repo: Repository, address: Address, out: Output, intake: KeepInStore | None, progress: Progress
 ) -> Entry | None:
-    """What is at `out`; an `intake` gets it if it is small."""
+    """The entry of `out`; a small one is stored through `intake`."""
     snapshot = _scan(repo, address, out, HashOnly(), progress)
     entry = _only(snapshot)
     if intake is None or entry is None or _is_link(entry) or not _is_small(snapshot):
@@ -128,7 +125,7 @@ def _uncached(
 def _scan(
     repo: Repository, address: Address, out: Output, intake: HashOnly | KeepInStore, progress: Progress
 ) -> Snapshot | None:
-    """A directory that has only what is at `out`."""
+    """Scan the directory of `out`, with `out` only."""
     folder, name = os.path.split(os.fsencode(worktree_path(address.folder, out.path, out.mark)))
     return repo.workspace.scan_names(folder, [name], intake, progress=progress)
 
@@ -143,7 +140,7 @@ def _is_link(entry: Entry | None) -> bool:
 
 
 def _is_small(snapshot: Snapshot | None) -> bool:
-    """May Git's files be kept a second time? None of them is ever a link into the store, as large ones may be."""
+    """Return whether a second copy of the output is affordable. Small files are never links into the store."""
     if snapshot is None:
         return False
     sizes = (one.size for _, one in leaves(snapshot.root, lambda oid: snapshot.tree(oid) or ()))

@@ -1,4 +1,4 @@
-"""Writing down what stages made: in locks, in Git's index and `.gitignore`, and in what dver knows it put where."""
+"""Records what stages produced: in lock files, `.gitignore`, Git's index and `placed.json`."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
 
 _WRITE_EVERY: Final = 0.5
-"""Seconds between two writes of lock files while stages end: a file of thousands of stages is not written for each.
-What a killed run had not written is in the run cache."""
+"""Seconds between two writes of the lock files, because large ones are slow to write for each stage. The run cache has
+the entries that a killed run did not write."""
 
 
 class RunRecorder:
-    """Notes what stages made, stage by stage, and writes it down now and then. Made before the first object is."""
+    """Collects the runs of stages and writes them from time to time. Created before the first object is stored."""
 
     def __init__(self, repo: Repository, pipelines: Pipelines, locks: LockFiles) -> None:
         self._repo = repo
         self._pipelines = pipelines
         self._locks = locks
         self._ignore_lines: dict[bytes, list[bytes]] = {}
-        """Lines for `.gitignore`, by folder."""
+        """Lines for `.gitignore`, by directory."""
         self._edited_gitignores: list[bytes] = []
-        """The `.gitignore` files that have theirs, and are to be staged."""
+        """Changed `.gitignore` files that have to be staged."""
         self._placed: dict[bytes, tuple[Entry, ...]] = {}
-        """What stages have put where, to be noted with the locks; nothing for what is not dver's to take away."""
+        """The outputs by path, for `placed.json`; empty for uncached outputs."""
         self._written = time.monotonic()
         self._guard = GcGuard(repo.store)
 
     def add(self, address: Address, stage: Stage, made: lock.LockedStage) -> None:
-        """Record what `stage` made."""
+        """Record the run `made` of `stage`."""
         self._locks.record(address, made)
         items = {item.path: item for item in made.outs}
         for out in stage.outs:
@@ -53,9 +53,9 @@ class RunRecorder:
         self.write()
 
     def write(self, *, force: bool = False) -> None:
-        """Write the lock files, and what Git is to ignore; unless it is forced, only now and then.
+        """Write lock files and `.gitignore`, if the last write was long enough ago or `force` is set.
 
-        Raises MissingObjectError if a gc took away what stages have just made.
+        Raises MissingObjectError if a gc deleted new outputs.
         """
         if not force and time.monotonic() - self._written < _WRITE_EVERY:
             return
@@ -74,14 +74,14 @@ class RunRecorder:
             self._record_placed()
 
     def _cache_removed(self, gone: Iterable[lock.LockedStage]) -> None:
-        """Keep what stages made that are no longer in `dver.yaml`: one that comes back need not run again."""
+        """Keep the runs of stages that are no longer in `dver.yaml`, so that they can be restored later."""
         runs = RunCache(self._repo)
         for stage in gone:
             if stage.outs and (stage.deps or stage.params or stage.env):
                 runs.put_lock_entry(stage)
 
     def _write_gitignore(self) -> None:
-        """Have Git ignore what stages made, unless it ignores the whole directory already."""
+        """Add outputs to `.gitignore`, unless Git ignores their directory."""
         files = {os.path.join(folder, b".gitignore"): lines for folder, lines in self._ignore_lines.items()}
         needless = index.ignored(self._repo.git, files)
         for path, lines in files.items():

@@ -1,4 +1,4 @@
-"""Where a run happens: the commit, the machine, the Python and its packages. Looked up when a stage is first run."""
+"""The environment of a run: commit, machine, Python and packages. Detected before the first stage runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dver.pipelines.engine.job import JobEnd
 from dver.pipelines.engine.reasons import Inputs
 
 _PATIENCE: Final = 20.0
-"""Seconds that a program may take to say its version."""
+"""The timeout, in seconds, of programs that report versions."""
 _ASK_PYTHON: Final = """\
 import json, os, sys
 found, plain = {}, True
@@ -41,13 +41,13 @@ print("\\ndver", json.dumps([sys.version.split()[0], found]))
 """The names of directories say what is installed; to read the metadata of a hundred packages takes ten times as long,
 and is done where a name does not say it, as with packages of old."""
 _ANSWER: Final = "dver "
-"""Begins the line that counts: a `sitecustomize` may print more."""
+"""The prefix of the answer's line, because a `sitecustomize` may print more."""
 _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """What all stages of one `dver repro` have in common."""
+    """The environment that all stages of one `dver repro` share."""
 
     commit: str | None
     dirty: bool
@@ -78,7 +78,7 @@ class RunEnvironment:
 
 
 def detect_environment(git: GitRepo) -> RunEnvironment:
-    """Ask Git, Python and the driver of graphics cards. Whoever does not answer is not known."""
+    """Ask Git, Python and the GPU driver. Values of programs that do not answer are unknown."""
     python, packages = _python()
     return RunEnvironment(
         commit=revisions.head(git),
@@ -107,7 +107,7 @@ def _python() -> tuple[str | None, dict[str, str]]:
 
 
 def command_output(command: tuple[str, ...]) -> str:
-    """What a program says; nothing if it is not there, fails or does not answer."""
+    """The output of a program; empty if it is missing, fails or does not answer in time."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):

@@ -1,7 +1,6 @@
-"""What runs of stages wrote: a file for each run, the last few of each stage, in the Git folder of the worktree.
+"""The logs of stages: a file for each run, the last few of each stage, in the Git directory of the worktree.
 
-Whoever writes a log holds a lock on it until the run is over, or the process is gone; so readers know whether more may
-follow.
+A run locks its log until it ends, so readers know whether more output may follow.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ KEPT: Final = 10
 _SUFFIX: Final = ".log"
 _PIECE: Final = 1 << 16
 _PAUSE: Final = 0.2
-"""Seconds between two looks at a log that grows."""
+"""Seconds between two reads of a growing log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,13 @@ class RunLog:
         return int(self.path.stem) / 1e9
 
     def is_growing(self) -> bool:
-        """Does the run go on?"""
+        """Return whether the run has not ended."""
         with suppress(FileNotFoundError), self.path.open("rb") as file:
             return not filelock.try_lock(file.fileno(), shared=True)
         return False
 
     def pieces(self, *, follow: bool = False) -> Iterator[bytes]:
-        """What was written, and with `follow` what still is, until the run is over."""
+        """The content; with `follow`, also new output until the run ends."""
         with self.path.open("rb") as file:
             while True:
                 growing = follow and self.is_growing()  # asked before the last look, so that nothing is missed
@@ -60,7 +59,7 @@ class RunLog:
 
 
 class RunLogs:
-    """The logs of a worktree. One object writes those of the stages that one process runs."""
+    """The logs of a worktree, and the open logs of running stages."""
 
     def __init__(self, repo: Repository) -> None:
         self._folder = repo.layout.worktree_dir / "logs"
@@ -74,8 +73,7 @@ class RunLogs:
         return [RunLog(one) for one in sorted(found, key=lambda one: int(one.stem), reverse=True)]
 
     def write(self, address: Address, content: bytes) -> None:
-        """Add to the log of the run that goes on; nothing is said if that cannot be: a full disk fails the stage by
-        itself, and a log is not worth a run."""
+        """Append to the log of the current run. Errors are ignored: a full disk fails the stage by itself."""
         with suppress(OSError):
             self.begin(address)
             rest = memoryview(content)
@@ -83,7 +81,7 @@ class RunLogs:
                 rest = rest[os.write(self._open[address], rest) :]
 
     def begin(self, address: Address) -> None:
-        """Begin the log of a run, unless one goes on: another attempt belongs to the same."""
+        """Start the log of a run. Another attempt continues the log of the first."""
         if address in self._open:
             return
         with suppress(OSError):
@@ -97,13 +95,13 @@ class RunLogs:
                 old.path.unlink(missing_ok=True)
 
     def end(self, address: Address) -> None:
-        """The run is over."""
+        """Close the log of a run."""
         fd = self._open.pop(address, None)
         if fd is not None:
             os.close(fd)
 
     def close(self) -> None:
-        """All runs are over."""
+        """Close all logs."""
         for address in list(self._open):
             self.end(address)
 
@@ -113,7 +111,7 @@ class RunLogs:
 
 
 class LoggingWatcher:
-    """Passes events on, and writes the output of stages to their logs."""
+    """Writes the output of stages to their logs, and passes events on."""
 
     def __init__(self, watcher: Watcher, logs: RunLogs) -> None:
         self._watcher = watcher

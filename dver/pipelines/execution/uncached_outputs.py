@@ -1,4 +1,4 @@
-"""Outputs that are left to Git (`cache: false`): dver neither stores nor stages them."""
+"""Outputs with `cache: false`, which dver leaves to Git."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dver.tracking.targets import is_at_or_below
 
 
 def outputs_not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> tuple[bytes, ...]:
-    """The outputs of `stages` that a commit would leave out: Git neither has nor ignores them."""
+    """The uncached outputs of `stages` that Git neither tracks nor ignores."""
     paths = {
         os.fsencode(worktree_path(address.folder, out.path, out.mark)): None
         for address in stages

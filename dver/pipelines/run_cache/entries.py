@@ -1,4 +1,4 @@
-"""The run cache: what runs of stages produced, by the key of their work (docs/format/run.md)."""
+"""The run cache: lock entries and run records by run key (docs/format/run.md)."""
 
 from __future__ import annotations
 
@@ -19,31 +19,30 @@ _KEY_LENGTH = 64
 
 
 class RunCache:
-    """A lock file with one stage for each key, and beside it the record of the run."""
+    """The run cache of a store: for each key a lock file with one stage, and the record of the run."""
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._folder = repo.store_dir / "runs"
 
     def get(self, key: str) -> lock.LockedStage | None:
-        """What came of the work called `key`, if it was ever done. What cannot be read was never there."""
+        """The lock entry for a key; None if there is none or it cannot be read."""
         with suppress(FileNotFoundError, CorruptError, ConflictError):
             return lock.decode(self._path(key).read_bytes()).stages.get(_NAME)
         return None
 
     def record(self, key: str) -> RunRecord | None:
-        """What is known of the run that did the work called `key`."""
+        """The run record for a key, if there is one."""
         with suppress(FileNotFoundError, CorruptError):
             return run_record.decode(self._path(key, run_record.SUFFIX).read_bytes())
         return None
 
     def put(self, key: str, stage: lock.LockedStage, run: RunRecord) -> None:
-        """Keep what came of the work called `key`, and how. The last one counts."""
+        """Store the lock entry and the record of a run, in place of an older one."""
         self._write(Run(key, lock.encode(lock.Lock({_NAME: stage})), run_record.encode(run)))
 
     def put_lock_entry(self, stage: lock.LockedStage) -> None:
-        """Keep what a lock says of a stage before something else is written there, unless it is known. How it came
-        about, the lock does not say."""
+        """Store a lock entry without a record, unless the key has an entry."""
         key = cache_key(stage)
         if self.get(key) is None:
             self._repo.store.scratch.make_folder(self._path(key).parent)
@@ -52,14 +51,14 @@ class RunCache:
     # -- as others get it
 
     def keys(self) -> list[str]:
-        """All work that is known of."""
+        """All keys."""
         with suppress(FileNotFoundError):
             folders = sorted(one for one in self._folder.iterdir() if one.is_dir())
             return [file.name for one in folders for file in sorted(one.iterdir()) if len(file.name) == _KEY_LENGTH]
         return []
 
     def runs(self, keys: list[str]) -> Iterator[tuple[Run, lock.LockedStage]]:
-        """What is known of the work called `keys`: as it is kept, and read. What is damaged is left out."""
+        """The runs with `keys`, encoded and decoded, without damaged ones."""
         for key in keys:
             with suppress(FileNotFoundError):
                 run = Run(key, self._path(key).read_bytes(), self._path(key, run_record.SUFFIX).read_bytes())
@@ -68,8 +67,7 @@ class RunCache:
                     yield run, stage
 
     def add_received(self, run: Run) -> bool:
-        """Keep a run of somebody else's, unless one of the same work is here that ended later. False if it is damaged,
-        or what it says of itself is not true."""
+        """Store a run of another clone, unless a later one is here. Returns False for a damaged run."""
         if decode_run(run) is None:
             return False
         here = self.record(run.key)
@@ -88,12 +86,12 @@ class RunCache:
 
 
 def cache_key(stage: lock.LockedStage) -> str:
-    """The key of the work that a lock tells of."""
+    """The run key of a lock entry."""
     return run_key(stage, [item.path for item in stage.outs])
 
 
 def decode_run(run: Run) -> lock.LockedStage | None:
-    """What `run` says was made; None if that is not what its key stands for, or cannot be read."""
+    """The lock entry of a run; None if it is damaged or does not match its key."""
     try:
         stage = lock.decode(run.entry).stages.get(_NAME)
         _ = run.ended

@@ -1,7 +1,7 @@
-"""What there is in the workspace at the places that stages read and make, hashed where the stat cache does not know it.
+"""The contents of the paths that stages read and write, hashed where the stat cache does not know them.
 
-Each place is looked at once, until it is said that something there may have changed. What is remembered of a directory
-is its oid, not what is in it: that is looked at once more where it is asked for.
+Each path is read once, until `forget` says that it may have changed. Of a directory only its oid is kept; it is read
+again when its files are needed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dver.workspace.scan.scanner import Snapshot
 
 
 class WorkspaceContents:
-    """Looks at places, which are paths relative to the top of the Git worktree, and remembers what is there."""
+    """Reads and caches the contents of paths, which are relative to the top of the Git worktree."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class WorkspaceContents:
         outputs: Iterable[str] = (),
         known: Mapping[str, Entry | None] | None = None,
     ) -> None:
-        """`outputs` are the places of all outputs: they count whole, whatever Git ignores."""
+        """`outputs` are the paths of all outputs: all their files count, whatever Git ignores."""
         self._repo = repo
         self._progress = progress
         self._rules = DependencyRules(repo, outputs)
@@ -51,14 +51,14 @@ class WorkspaceContents:
         for place, entry in (known or {}).items():
             self._known[place] = entry
         self._states: dict[bytes, bytes] = {}
-        """See `state`, by data path."""
+        """See `file_state`, by data path."""
         self._link_targets: dict[str, Entry | None] = {}
-        """What links lead to."""
+        """The targets of symbolic links."""
         self._values: _PathMap[dict[str, object] | None] = _PathMap()
         self._differences: dict[tuple[str, Oid], tuple[TreeChange, ...] | None] = {}
 
     def prefetch(self, places: Iterable[str]) -> None:
-        """Look at many places at once: one look for each folder."""
+        """Read many paths at once, with one scan per directory."""
         new = [one for one in places if one not in self._known and not self._is_pattern(one)]
         self._rules.load([os.fsencode(one) for one in new])
         folders: dict[bytes, set[bytes]] = {}
@@ -75,7 +75,7 @@ class WorkspaceContents:
                 self._known[os.fsdecode(os.path.join(folder, name))] = found.get(name)
 
     def entry(self, place: str) -> Entry | None:
-        """What is at `place`, or what a pattern stands for; None for nothing."""
+        """The entry at `place`, or the directory of all files that a pattern matches; None for nothing."""
         if place not in self._known:
             if self._is_pattern(place):
                 self._known[place] = self._scan_pattern(place)[0]
@@ -84,7 +84,8 @@ class WorkspaceContents:
         return self._known[place]
 
     def content(self, place: str) -> Entry | None:
-        """What is read at `place`: `entry`, or of a link what it leads to, which may lie anywhere."""
+        """The content that is read at `place`: `entry`, or the target of a symbolic link, inside or outside of the
+        worktree."""
         entry = self.entry(place)
         if entry is None or entry.kind is not Kind.SYMLINK:
             return entry
@@ -95,14 +96,14 @@ class WorkspaceContents:
         return self._link_targets[place]
 
     def file_state(self, place: str) -> bytes:
-        """The state of the files that are read at `place`: another one after any of them was written or replaced, even
-        if it has its former content again."""
+        """The state of the files that are read at `place`. It changes when one of them is written or replaced, even
+        with its former content."""
         self.content(place)
         return self._states.get(os.fsencode(place), b"")
 
     def differences(self, place: str, old: Entry) -> tuple[TreeChange, ...] | None:
-        """How what is read at `place` differs from what was there, file by file, with paths relative to it. None if
-        either is not known so closely. Costs another look, without hashing what has not changed since the last."""
+        """The changed files between `old` and the current content of `place`, with paths relative to it; None if either
+        is unknown file by file. Scans the directory again, without hashing unchanged files."""
         key = place, old.oid
         if key not in self._differences:
             try:
@@ -112,7 +113,7 @@ class WorkspaceContents:
         return self._differences[key]
 
     def is_incomplete(self, place: str, old: Entry) -> bool:
-        """Is there a directory that only lacks files of `old`, and has all others as they are there?"""
+        """Return whether `place` is a directory that lacks files of `old` and differs in nothing else."""
         entry = self.entry(place)
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return False
@@ -120,7 +121,7 @@ class WorkspaceContents:
         return bool(changes) and all(one.status is ChangeStatus.REMOVED for one in changes)
 
     def encoded_trees(self, place: str) -> list[tuple[Oid, bytes]]:
-        """The directory that is read at `place` and those in it, encoded, so that they can be compared with later."""
+        """The directory that is read at `place` and those in it, encoded for a later comparison."""
         found: list[tuple[Oid, bytes]] = []
         with suppress(MissingObjectError, CorruptError):
             entry, read = self._open(place)
@@ -134,7 +135,7 @@ class WorkspaceContents:
         return found
 
     def values(self, place: str) -> dict[str, object] | None:
-        """The values in the file of parameters at `place`; None if there is none. Raises PipelineError."""
+        """The values in the parameter file at `place`; None if there is none. Raises PipelineError."""
         if place not in self._values:
             try:
                 content = read_regular(self._repo.layout.absolute(os.fsencode(place)), MAX_SIZE + 1)
@@ -144,7 +145,7 @@ class WorkspaceContents:
         return self._values[place]
 
     def forget(self, places: Iterable[str]) -> None:
-        """What is at, in or around any of `places` may be something else now; so may whatever a pattern stands for."""
+        """Drop what is known at, in and around `places`, and of all patterns."""
         changed = list(places)
         self._rules.forget()
         self._known.forget(changed)
@@ -158,7 +159,7 @@ class WorkspaceContents:
     def _scan_names(
         self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None
     ) -> dict[bytes, Entry]:
-        """What there is under `names` in the folder at a place; `seen` takes what its directories are read with."""
+        """Scan `names` in a directory; the snapshots are added to `seen`."""
         ignore = self._rules.for_paths([os.path.join(folder, name) for name in names])
         snapshot = self._repo.workspace.scan_names(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is None:
@@ -173,7 +174,7 @@ class WorkspaceContents:
         return found
 
     def _with_ignored_files(self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]) -> Entry:
-        """`entry`; of a directory in which Git ignores all files, all of it."""
+        """Return `entry`, or all files of a directory in which Git ignores all files."""
         if (
             entry.kind is not Kind.DIRECTORY
             or entry.files
@@ -187,7 +188,7 @@ class WorkspaceContents:
         return snapshot.root
 
     def _scan(self, path: bytes) -> Snapshot | None:
-        """What there is at a place, as far as it counts: all of it if Git ignores all of it."""
+        """Scan a path without ignored files, or all of it if Git ignores all of it."""
         ignore = self._rules.for_paths([path])
         snapshot = self._repo.workspace.scan(path, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is not None and not snapshot.root.files and ignore.ignores_below(self._repo.layout.absolute(path)):
@@ -197,7 +198,7 @@ class WorkspaceContents:
         return snapshot
 
     def _with_absent_parts(self, path: bytes, entry: Entry) -> Entry:
-        """`entry`; of a directory that was only checked out in part, with what was never here as it is recorded."""
+        """Return `entry`; of a partial checkout, with the recorded files that were never checked out."""
         if path not in self._repo.state.partial:
             return entry
         snapshot = self._scan(path)
@@ -212,7 +213,7 @@ class WorkspaceContents:
         return complete_partial(self._repo, path, recorded[-1], snapshot)
 
     def _scan_link_target(self, place: str) -> Snapshot | None:
-        """What the link at `place` leads to in the end; None if that is nowhere."""
+        """Scan the final target of the link at `place`; None if it does not exist."""
         real = os.path.realpath(self._repo.layout.absolute(os.fsencode(place)))
         if os.path.islink(real):  # it goes round in a circle
             return None
@@ -245,8 +246,8 @@ class WorkspaceContents:
         return tuple(with_renames(compare(old, new, read_old, read_new)))
 
     def _open(self, place: str) -> tuple[Entry | None, TreeReader]:
-        """What is read at `place`, looked at once more, and a reader of its directories. Raises MissingObjectError,
-        CorruptError for what is only known from the store."""
+        """Scan `place` again. Returns its entry and a reader of its directories. Raises MissingObjectError,
+        CorruptError for directories that are known from the store only."""
         if self._is_pattern(place):
             return self._scan_pattern(place)
         path = os.fsencode(place)
@@ -255,8 +256,7 @@ class WorkspaceContents:
         return self._completed(path, snapshot) if snapshot is not None else (None, self._repo.store.tree)
 
     def _scan_pattern(self, pattern: str) -> tuple[Entry | None, TreeReader]:
-        """The files that a pattern stands for, as a directory that has only them, at their places; and a reader of its
-        directories."""
+        """The files that a pattern matches, as a directory with only those files, and a reader of its directories."""
         folders: dict[bytes, list[bytes]] = {}
         whole: bytes | None = None
         ignore = self._rules.for_paths([os.fsencode(literal_directory(pattern))])
@@ -282,12 +282,12 @@ class WorkspaceContents:
 
 
 def _state_of(snapshot: Snapshot | None) -> bytes:
-    """The state of the one thing that was scanned."""
+    """The state of the files in a snapshot."""
     return b"".join(snapshot.states.values()) if snapshot is not None else b""
 
 
 def _tree_of(name: bytes, found: Mapping[tuple[bytes, ...], Entry], emit: Callable[[Oid, bytes], None]) -> Entry:
-    """A directory with what was `found` at the places below it."""
+    """Build a directory from entries at the paths below it."""
     below: dict[bytes, dict[tuple[bytes, ...], Entry]] = {}
     for path, one in found.items():
         below.setdefault(path[0], {})[path[1:]] = one
@@ -299,7 +299,7 @@ _T = TypeVar("_T")
 
 
 class _PathMap(Generic[_T]):
-    """What is known of places. What is at, in and around one is found without looking at all."""
+    """Values by path. Entries at, in and around a path are found without a search through all."""
 
     def __init__(self) -> None:
         self._found: dict[str, _T] = {}
@@ -320,7 +320,7 @@ class _PathMap(Generic[_T]):
             self._below.setdefault(folder, set()).add(place)
 
     def forget(self, changed: Iterable[str]) -> None:
-        """Drop what is at, in and around the places `changed`, and all patterns."""
+        """Drop the entries at, in and around the paths `changed`, and all patterns."""
         for place in changed:
             for one in (place, *_parents(place), *self._below.pop(place, ())):
                 self._found.pop(one, None)
@@ -330,7 +330,7 @@ class _PathMap(Generic[_T]):
 
 
 def _parents(place: str) -> Iterator[str]:
-    """The folders that a place is in, up to the top."""
+    """The directories that contain a path, up to the top."""
     while place not in ("", "."):
         place = os.path.dirname(place) or "."
         yield place

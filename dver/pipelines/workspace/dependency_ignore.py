@@ -1,7 +1,7 @@
-"""Which files count in a directory that a stage depends on (docs/format/dver-yaml.md#what-counts-in-a-directory).
+"""The files that count in a directory that a stage depends on (docs/format/dver-yaml.md#what-counts-in-a-directory).
 
-Git's ignore rules decide, besides `.dverignore`, since what Git ignores is in no clone. Tracked data and outputs count
-whole: Git ignores them because dver has them. What stands for them in Git does not count a second time.
+Git's ignore rules decide, besides `.dverignore`, because ignored files are in no clone. Tracked data and outputs count
+as a whole: Git ignores them because dver stores them. Their pointers do not count a second time.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dver.tracking.targets import SUFFIX
 from dver.workspace.scan.ignore import Ignore
 
 _NEVER: Final = frozenset((b".git", b".gitignore", os.fsencode(PROJECT_DIR), os.fsencode(lock.NAME)))
-"""Names that count nowhere: dver itself writes these files."""
+"""Names that never count: dver itself writes these files."""
 
 
 class DependencyRules:
-    """Knows what Git ignores, as far as it was asked, and makes the rules for looking at places."""
+    """Loads the paths that Git ignores, and makes ignore rules for scans."""
 
     def __init__(self, repo: Repository, outputs: Iterable[str]) -> None:
         self._repo = repo
@@ -32,18 +32,18 @@ class DependencyRules:
         self._ignored: set[bytes] = set()
 
     def load(self, places: Collection[bytes]) -> None:
-        """Ask Git about all of `places` (data paths) in one go."""
+        """Ask Git about all `places` (data paths) at once."""
         new = [one for one in places if not self._is_known(one) and self._is_of_git(one)]
         self._loaded.update(new)
         self._ignored.update(self._repo.layout.absolute(one) for one in ignored_below(self._repo.git, *new))
 
     def forget(self) -> None:
-        """Files have changed: what Git ignores has to be asked again."""
+        """Drop what Git answered, after files changed."""
         self._loaded.clear()
         self._ignored.clear()
 
     def for_paths(self, places: Collection[bytes], *, whole: bool = False) -> DependencyIgnore:
-        """The rules for looking at `places`, with all that Git ignores there if they are wanted `whole`."""
+        """The rules for a scan of `places`; with `whole`, ignored files count, too."""
         self.load(places)
         top = self._repo.layout.top
         named = frozenset(self._repo.layout.absolute(one) for one in places)
@@ -54,7 +54,7 @@ class DependencyRules:
         return place in self._loaded or any(one in self._loaded for one in (b"", b".", *_parents(place, b"")))
 
     def _is_of_git(self, place: bytes) -> bool:
-        """Is it a directory of this repository, and not of one within it?"""
+        """Return whether `place` is a directory of this repository, and not of a nested one."""
         path = self._repo.layout.absolute(place)
         if os.path.islink(path) or not os.path.isdir(path):
             return False
@@ -63,7 +63,7 @@ class DependencyRules:
 
 
 class _Zone(Enum):
-    """What a directory is, and with it what is in it."""
+    """Which rules hold in a directory."""
 
     GIT = "Git's rules hold"
     IGNORED = "Git ignores it"
@@ -89,7 +89,7 @@ class DependencyIgnore:
         self._ignored = ignored
         self._outputs = outputs
         self._above = above
-        """The directories that outputs lie in."""
+        """The directories that contain outputs."""
         self._zones: dict[bytes, _Zone] = {}
 
     def applies_in(self, folder: bytes) -> bool:
@@ -108,11 +108,11 @@ class DependencyIgnore:
         return self._base.ignores(path, is_directory=is_directory)
 
     def ignores_empty(self, folder: bytes) -> bool:
-        """See `IgnoreRules`. Git knows no empty directories."""
+        """See `IgnoreRules`. Git does not track empty directories."""
         return self._zone(folder) is not _Zone.DATA
 
     def ignores_below(self, path: bytes) -> bool:
-        """Does Git ignore something at or below `path`?"""
+        """Return whether Git ignores something at or below `path`."""
         return any(one == path or one.startswith(path + b"/") for one in self._ignored)
 
     def _zone(self, path: bytes) -> _Zone:

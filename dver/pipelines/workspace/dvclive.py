@@ -1,8 +1,8 @@
-"""What commands that log with dvclive need: unless they see a pipeline of DVC's around them, they make experiments.
+"""The environment of commands that log with dvclive, which creates experiments unless it runs inside a DVC pipeline.
 
-Where `DVC_ROOT` is set, dvclive takes the command for a stage, and saves no experiment in Git. All the same it makes a
-DVC project of the Git repository and stages its files, unless there is a `.dvc` directory. So an empty one is there
-while such commands run; Git does not see it.
+With `DVC_ROOT` set, dvclive takes the command for a stage and saves no experiment in Git. Still, it makes the Git
+repository a DVC project and stages its files, unless there is a `.dvc` directory. So dver creates an empty one while
+such commands run; Git does not see it.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from dver.repo import Repository
 _PACKAGE: Final = "dvclive"
 _FOLDER: Final = b".dvc"
 _MADE_BY_DVC: Final = frozenset((b".gitignore", b"tmp"))
-"""What DVC puts into a `.dvc` directory that it has not made."""
+"""The files that DVC creates in a `.dvc` directory of others."""
 
 
 def pipeline_variables(repo: Repository, address: Address) -> dict[str, str]:
-    """The environment variables by which a command knows that it is a stage, as DVC sets them."""
+    """The environment variables that tell a command that it is a stage, as DVC sets them."""
     return {"DVC_ROOT": os.fspath(repo.root), "DVC_STAGE": str(address)}
 
 
 def may_use_dvclive(stage: Stage, packages: Mapping[str, str]) -> bool:
-    """May the command use dvclive? It does if it is among the `packages` of `python`, or the stage names its files."""
+    """Return whether the command may use dvclive: `python` has the package, or the stage names it."""
     named = (*stage.commands, *(one.path for one in stage.deps), *(one.path for one in stage.outs))
     return _PACKAGE in packages or any(_PACKAGE in text for text in named)
 
 
 class DvcFolder:
-    """An empty `.dvc` directory at the top of the worktree, where there is none at or above a command."""
+    """An empty `.dvc` directory at the top of the worktree, if there is none at or above a command."""
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._path = os.path.join(repo.layout.top, _FOLDER)
 
     def make(self, cwd: str) -> None:
-        """See that a command in the folder `cwd` finds one."""
+        """Create the directory, unless one exists at or above `cwd`."""
         folder = os.fsencode(os.path.realpath(cwd))
         while not os.path.isdir(os.path.join(folder, _FOLDER)):
             if folder == os.path.dirname(folder):
@@ -50,7 +50,7 @@ class DvcFolder:
             folder = os.path.dirname(folder)
 
     def remove(self) -> None:
-        """Remove it, also if a killed run left it; not one that DVC has made, which has a configuration and a cache."""
+        """Remove the directory, also after a killed run, but keep a real one of DVC."""
         if os.path.isdir(self._path) and not os.path.islink(self._path) and _is_empty(os.listdir(self._path)):
             shutil.rmtree(self._path, ignore_errors=True)
 

@@ -24,17 +24,17 @@ from dver.repo import Repository
 
 @dataclass(frozen=True, slots=True)
 class CachedRun:
-    """An earlier run of the same work, all outputs of which can be restored."""
+    """A cached run of the same command on the same inputs, all outputs of which can be restored."""
 
     outs: Mapping[str, LockedItem]
-    """All outputs, by path."""
+    """All its outputs, by path."""
     missing: tuple[Output, ...]
-    """Those that the workspace does not hold."""
+    """The outputs that differ from those in the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageEvaluation:
-    """A stage in the workspace, compared with its last run."""
+    """A stage's inputs and outputs, its last run, and the reasons why it is out of date."""
 
     address: Address
     stage: Stage
@@ -102,7 +102,7 @@ class Evaluator:
     ) -> dict[Address, StageEvaluation]:
         """Evaluate `stages`, which are in order, as if all cached runs were restored already.
 
-        `expected` is content that a pull will put at places that are empty. Raises what `evaluate` does.
+        `expected` is the content that a pull will write to empty paths. Raises what `evaluate` does.
         """
         found: dict[Address, StageEvaluation] = {}
         restored: set[Address] = set()
@@ -122,9 +122,9 @@ class Evaluator:
         return found
 
     def with_file_changes(self, found: StageEvaluation, inputs: Inputs | None = None) -> StageEvaluation:
-        """`found` with the changed files of each changed directory, where its old version is known.
+        """Add the changed files of each changed directory whose old version is known.
 
-        `inputs` are those of the workspace, if `found` is for others.
+        `inputs` are the inputs in the workspace, if those of `found` are predicted.
         """
         here = inputs or found.inputs
         reasons = [self._with_files(found, one) if _is_of(one, found, here) else one for one in found.reasons]
@@ -141,7 +141,7 @@ class Evaluator:
     def _is_partly(
         self, one: StageEvaluation, restored: Collection[Address], content: Mapping[str, LockedItem]
     ) -> bool:
-        """Return whether a restore will change only a part of an input, so that the input is unknown until then."""
+        """Return whether a restore will change only a part of an input, which is unknown until then."""
         if not any(other in restored for other in self.graph.upstream[one.address]):
             return False
         producers = OutputIndex(dict.fromkeys(content, one.address))
@@ -149,7 +149,7 @@ class Evaluator:
 
 
 def _with_expected(inputs: Inputs, address: Address, stage: Stage, content: Mapping[str, LockedItem]) -> Inputs:
-    """`inputs`, with the content that places are going to hold."""
+    """`inputs`, with the content that paths are going to hold."""
     deps = dict(inputs.deps)
     for dep, place in zip(stage.deps, dep_paths(address, stage), strict=True):
         if place in content:
@@ -158,5 +158,5 @@ def _with_expected(inputs: Inputs, address: Address, stage: Stage, content: Mapp
 
 
 def _is_of(reason: Reason, found: StageEvaluation, here: Inputs) -> bool:
-    """Return whether `reason` is about files that the workspace holds already."""
+    """Return whether `reason` is about files that are in the workspace already."""
     return not isinstance(reason, DependencyChanged) or here.deps.get(reason.path) == found.inputs.deps.get(reason.path)

@@ -1,4 +1,4 @@
-"""Files of DVC's that stand where dver's are looked for, and how they are renamed."""
+"""Errors for `dvc.yaml` files, with the commands that rename them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dver.repo.layout import Layout
 
 NAME: Final = b"dvc.yaml"
 _SHOWN: Final = 3
-"""Commands that an error has room for."""
+"""The most commands in one error."""
 
 
 def not_renamed_error(repo: Repository, files: Iterable[bytes], renamed: bool) -> PipelineError:
-    """The error for `files` that are called as DVC has it: alone, or beside others that are `renamed`."""
+    """The error for `dvc.yaml` files: alone, or beside others that were `renamed`."""
     paths = list(files)
     names = join_limited([repr(repo.layout.shown(path)) for path in paths])
     return PipelineError(

@@ -1,4 +1,4 @@
-"""The lock files of a project: what each stage last produced, read once and written when something changed."""
+"""The lock files of a project: the last run of each stage, read once and written when something changed."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ class LockFiles:
         self._repo = repo
         self._stages: dict[str, dict[str, lock.LockedStage]] = {}
         self._pending: dict[str, dict[str, lock.LockedStage]] = {}
-        """What is to be written."""
+        """Entries that are not written yet."""
         self._names_at_load: dict[str, set[str]] = {}
-        """The stages that each file had when it was first read."""
+        """The stages of each file when it was first read."""
         self._signatures: dict[str, _Signature] = {}
-        """What each file was like when it was last read or written."""
+        """The signature of each file when it was last read or written."""
 
     def of(self, address: Address) -> lock.LockedStage | None:
-        """What a stage last produced. Raises CorruptError, ConflictError for a file that cannot be read."""
+        """The lock entry of a stage. Raises CorruptError, ConflictError for a file that cannot be read."""
         return self._file(address.folder).get(address.name)
 
     def record(self, address: Address, stage: lock.LockedStage) -> None:
-        """Note what a stage has produced; `write` writes it down. Raises CorruptError for what no lock can hold."""
+        """Set the entry of a stage, for `write`. Raises CorruptError for values that no lock file can hold."""
         lock.encode_stage(address.name, stage)
         if self.of(address) != stage:
             self._file(address.folder)[address.name] = stage
             self._pending.setdefault(address.folder, {})[address.name] = stage
 
     def write(self, known: Mapping[str, Iterable[str]]) -> list[Path]:
-        """Write the files that changed, without stages that were there and are not `known` by folder; returns them.
+        """Write the changed files and return them, without stages that are no longer `known` by directory.
 
-        Another process may have written them meanwhile: what it recorded stays. Whoever writes has `repo.exclusive()`.
+        Entries that another process wrote meanwhile stay. The caller holds `repo.exclusive()`.
         """
         gone = self._removed(known)
         changed = [folder for folder in sorted(self._stages) if self._pending.get(folder) or gone[folder]]
@@ -56,7 +56,7 @@ class LockFiles:
         return [self._path(folder) for folder in changed]
 
     def removed_stages(self, known: Mapping[str, Iterable[str]]) -> list[lock.LockedStage]:
-        """What the stages produced that `write` is going to take out."""
+        """The entries that `write` will remove."""
         return [self._stages[folder][name] for folder, names in self._removed(known).items() for name in sorted(names)]
 
     def _removed(self, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
@@ -94,7 +94,7 @@ _Signature = tuple[int, int, int] | None
 
 
 def _signature(path: Path) -> _Signature:
-    """What another file at `path` would not share: its number, size and time of change; None if there is none."""
+    """Inode, size and modification time of a file; None if it does not exist."""
     try:
         found = path.stat()
     except FileNotFoundError:

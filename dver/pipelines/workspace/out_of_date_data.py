@@ -1,4 +1,4 @@
-"""Stages must not run on, or record, data whose pointer or lock moved since dver placed it."""
+"""Refuses to run or record stages whose data is out of date: its pointer or lock changed after the last checkout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dver.workspace.state.data_state import DataState
 
 
 class OutOfDateData:
-    """The data of a project whose pointer or lock moved. Read once: a run changes only what it records itself."""
+    """Finds out-of-date data of a project. Reads pointers once: a run changes only what it records."""
 
     def __init__(self, repo: Repository, progress: Progress) -> None:
         self._repo = repo
@@ -38,7 +38,7 @@ class OutOfDateData:
             )
 
     def refuse_to_record(self, address: Address, stage: Stage) -> None:
-        """Raise StageError if recording the stage would take back what a pointer or lock says of its data."""
+        """Raise StageError if recording the stage would revert what a pointer or lock says of its data."""
         behind = [
             one
             for one in self._at([*dep_paths(address, stage), *out_paths(address, stage.outs)])
@@ -56,7 +56,7 @@ class OutOfDateData:
         return [one for one in tracked if pointer_moved(RecordedData.of(Target(one)), self._placed)]
 
     def _at(self, places: Iterable[str]) -> list[Target]:
-        """The data at, in or around `places`, of all whose pointer moved."""
+        """The data at, in or around `places` whose pointer or lock changed."""
         paths = [os.fsencode(place) for place in places] if self._changed else []
         found: dict[bytes, Target] = {}
         for path in paths:

@@ -1,4 +1,4 @@
-"""The stages of a project: every `dver.yaml` in it, read, and the graph of all of them."""
+"""The stages of a project: all `dver.yaml` files, and the graph of their stages."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Pipelines:
     """All stages of a project."""
 
     files: Mapping[str, PipelineFile]
-    """By the folder that they are in, relative to the top of the Git worktree."""
+    """By directory, relative to the top of the Git worktree."""
     graph: Graph
     left_over: PipelineError | None = None
-    """Files of DVC's stand beside those that were renamed."""
+    """The error for `dvc.yaml` files beside renamed ones."""
 
 
 def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = None) -> Pipelines:
-    """Read every `dver.yaml` of the project that Git tracks or does not ignore. Raises PipelineError, also where there
-    are only files of DVC's.
+    """Read every `dver.yaml` of the project that Git does not ignore. Raises PipelineError, also if there are only
+    `dvc.yaml` files.
 
-    `instead` are files, by folder, that are not what is on disk: what they are going to be.
+    `instead` has planned contents, by directory, that replace those on disk.
     """
     planned = instead or {}
     folders, of_dvc = _folders(repo)
@@ -62,7 +62,7 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
 
 
 def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverError]:
-    """What each `dver.yaml` of the project says, by its folder, or why it cannot be read."""
+    """The contents of each `dver.yaml` by its directory, or the error that reading it raises."""
     folders, of_dvc = _folders(repo)
     if of_dvc and not folders:
         return {os.fsdecode(os.path.dirname(of_dvc[0])): not_renamed_error(repo, of_dvc, renamed=False)}
@@ -72,7 +72,7 @@ def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverErr
 def pipelines_of_commit(
     repo: Repository, paths: Iterable[bytes], read: Callable[[bytes], bytes | None], is_folder: Callable[[bytes], bool]
 ) -> dict[str, PipelineFile | DverError]:
-    """The same of a commit whose `dver.yaml` files are at `paths`; `read` gives its files."""
+    """The same for the `dver.yaml` files at `paths` of a commit; `read` returns the content of its files."""
 
     def load_one(path: bytes) -> PipelineFile:
         folder = os.path.dirname(path)
@@ -101,10 +101,10 @@ def _or_error(read: Callable[[], PipelineFile]) -> PipelineFile | DverError:
 
 
 def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str], cwd: Path) -> list[Address]:
-    """The stages that `targets` mean, in order, each once; all where there are none.
+    """The stages that `targets` name, in order and without repetitions; all stages without targets.
 
-    A target is a stage's name, the name before the `@` of a foreach or matrix, `FOLDER/dver.yaml:NAME`, a `dver.yaml`,
-    a folder with some below it, or an output. Raises UsageError for what is none of these.
+    A target is the name of a stage, of a foreach or matrix (before the `@`), `DIRECTORY/dver.yaml:NAME`, a `dver.yaml`,
+    a directory that contains some, or an output. Raises UsageError for anything else.
     """
     graph = pipelines.graph
     if not targets:
@@ -115,15 +115,14 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
 
 
 def named_stages(repo: Repository, pipelines: Pipelines, names: Sequence[str], cwd: Path) -> list[Address]:
-    """The stages that are called `names`, in order, each once. Raises UsageError for an unknown name."""
+    """The stages called `names`, in order and without repetitions. Raises UsageError for an unknown name."""
     graph, here = pipelines.graph, os.fsdecode(resolve_data_path(repo, ".", cwd))
     chosen = {address for text in names for address in _named(repo, graph, text, here, cwd) or _unknown(graph, text)}
     return [address for address in graph.order if address in chosen]
 
 
 def refuse_tracked(repo: Repository, graph: Graph, stages: Iterable[Address]) -> None:
-    """Raise PipelineError for an output of one of `stages` that is tracked by itself, or lies in what is; and for one
-    that Git tracks although dver is to store it."""
+    """Raise PipelineError for an output of `stages` that a pointer or Git tracks, too."""
     chosen = list(stages)
     _refuse_in_git(repo, graph, chosen)
     free: set[bytes] = set()
@@ -164,7 +163,7 @@ def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> Pip
 
 
 def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
-    """The folders with a `dver.yaml`, and the files of DVC's that none stands beside."""
+    """The directories with a `dver.yaml`, and the `dvc.yaml` files without one beside them."""
 
     def is_project(folder: bytes) -> bool:
         return os.path.isdir(os.path.join(repo.layout.absolute(folder), _PROJECT))

@@ -1,4 +1,4 @@
-"""What a stage runs on and makes, as it is in the workspace now: what the plan and the run compare with the lock."""
+"""The current inputs and outputs of a stage, as items of a lock file, and the job that runs it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ _LINK: Final = b"symbolic link "
 
 
 def read_inputs(contents: WorkspaceContents, address: Address, stage: Stage) -> Inputs:
-    """What the stage would run on now. Raises PipelineError for files of parameters that cannot be read, and for a
-    stage that is refused."""
+    """The current inputs of a stage. Raises PipelineError for unreadable parameter files, and for a refused stage."""
     if stage.refused is not None:
         raise stage.refused
     deps: dict[str, LockedItem | None] = {}
@@ -38,12 +37,12 @@ def read_inputs(contents: WorkspaceContents, address: Address, stage: Stage) -> 
 
 
 def read_file_states(contents: WorkspaceContents, address: Address, stage: Stage) -> dict[str, bytes]:
-    """The states of the files of its dependencies, by path: see `Observer.state`."""
+    """The file states of the dependencies, by path: see `WorkspaceContents.file_state`."""
     return {dep.path: contents.file_state(worktree_path(address.folder, dep.path, dep.mark)) for dep in stage.deps}
 
 
 def read_outputs(contents: WorkspaceContents, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
-    """What there is now of what the stage makes."""
+    """The current outputs of a stage, by path; None for a missing one."""
     found: dict[str, LockedItem | None] = {}
     for out in stage.outs:
         entry = contents.entry(worktree_path(address.folder, out.path, out.mark))
@@ -52,7 +51,7 @@ def read_outputs(contents: WorkspaceContents, address: Address, stage: Stage) ->
 
 
 def locked_item(path: str, entry: Entry, out: Output | None = None) -> LockedItem:
-    """`entry`, found at `path`, as a lock file has it; of an output, with what `dver.yaml` says of it."""
+    """The lock file item for `entry` at `path`; for an output, with its settings in `dver.yaml`."""
     # A lock has no word for a link, and nothing must take its text for the content of a file.
     oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
     executable = entry.kind is Kind.EXECUTABLE
@@ -61,7 +60,7 @@ def locked_item(path: str, entry: Entry, out: Output | None = None) -> LockedIte
 
 
 def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
-    """Raise PipelineError for a parameter that is nowhere."""
+    """Raise PipelineError for a parameter that its file does not contain."""
     for one in stage.params:
         for key in one.keys:
             if not is_selected(key, inputs.params.get(one.file, {})):
@@ -73,22 +72,22 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
 
 
 def dep_paths(address: Address, stage: Stage) -> list[str]:
-    """Where the dependencies of a stage are, relative to the top of the Git worktree."""
+    """The paths of the dependencies of a stage, relative to the top of the Git worktree."""
     return [worktree_path(address.folder, one.path, one.mark) for one in stage.deps]
 
 
 def param_paths(address: Address, stage: Stage) -> list[str]:
-    """Where the files of its parameters are."""
+    """The paths of its parameter files."""
     return [worktree_path(address.folder, one.file, one.mark) for one in stage.params]
 
 
 def out_paths(address: Address, outs: Iterable[Output]) -> list[str]:
-    """Where `outs` of a stage are."""
+    """The paths of `outs` of a stage."""
     return [worktree_path(address.folder, one.path, one.mark) for one in outs]
 
 
 def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
-    """What a runner gets to run the stage. Raises StageError if its directory is missing."""
+    """The job that runs the stage. Raises StageError if its directory does not exist."""
 
     def absolute(path: str) -> str:
         return os.path.join(os.fsdecode(repo.layout.top), worktree_path(address.folder, path, stage.mark))

@@ -1,4 +1,4 @@
-"""What a run would do, for those who only want to know: what cannot be told of one stage does not stand in the way."""
+"""The status of stages: which are out of date, without letting an error in one stage hide the others."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from dver.tracking.targets import is_at_or_below
 
 @dataclass(frozen=True, slots=True)
 class StagesStatus:
-    """Which stages are stale, in order, and what could not be found out."""
+    """The stages that are out of date, in order, and the errors that prevented an evaluation."""
 
     steps: tuple[StagePlan, ...] = ()
     problems: tuple[DverError, ...] = ()
 
 
 class ProjectStages:
-    """The stages of a project. What `dver.yaml` files say is read when it is made; an error is kept for the outlook."""
+    """The stages of a project, read once. An error in a `dver.yaml` is kept for the status."""
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
@@ -42,11 +42,11 @@ class ProjectStages:
             self._problem = error
 
     def named(self, text: str, cwd: Path) -> list[Address]:
-        """The stages that `text` means. Raises UsageError if there are none."""
+        """The stages that `text` names. Raises UsageError if there are none."""
         return select_stages(self._repo, self._pipelines, [text], cwd) if self._pipelines else []
 
     def at_path(self, path: bytes) -> list[Address]:
-        """The stages that make or read what is at, in or around `path`, or that the lock file `path` is of."""
+        """The stages with inputs or outputs at, in or around `path`, or the stages of the lock file `path`."""
         if self._pipelines is None:
             return []
         graph, (folder, name) = self._pipelines.graph, os.path.split(path)
@@ -55,7 +55,7 @@ class ProjectStages:
         return [one for one in graph.order if _touches(graph, one, path)]
 
     def output_paths(self, address: Address) -> list[bytes]:
-        """What a stage makes."""
+        """The paths of the outputs of a stage."""
         assert self._pipelines is not None
         return [os.fsencode(one) for one in out_paths(address, self._pipelines.graph.stages[address].outs)]
 
@@ -66,10 +66,10 @@ class ProjectStages:
         absent: Collection[bytes],
         progress: Progress,
     ) -> StagesStatus:
-        """Which of the stages that are wanted, all if it is None, are stale.
+        """Find the stages among `wanted` (all if it is None) that are out of date.
 
-        What is `known` of the workspace is not looked at again; what is recorded, and `absent` from it, is no reason.
-        Stages that are only always to be run are left out: nothing has changed.
+        Files that `known` describes are not read again. Recorded data that is missing at the paths `absent` is no
+        reason, nor is `always_changed`.
         """
         if self._pipelines is None:
             return StagesStatus(problems=(self._problem,) if self._problem else ())
@@ -83,10 +83,10 @@ class ProjectStages:
 
 
 def drop_absent_data(steps: Iterable[StagePlan], absent: Collection[bytes]) -> Iterator[StagePlan]:
-    """The steps without what the data at the places `absent` explains: it is recorded, and only has to be put there.
+    """Drop the reasons that recorded data missing at the paths `absent` explains.
 
-    A stage that is left without a reason then is up to date as soon as it is there. Nor is it told a second time which
-    files of outputs changed.
+    A stage without other reasons is up to date once the data is checked out. The changed files of outputs are dropped,
+    too, because the status of the data lists them.
     """
     stale: set[Address] = set()
     for step in steps:
