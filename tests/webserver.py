@@ -1,4 +1,4 @@
-"""A web server that answers as told: how it lists, what it knows, how it fails. Importable from every test."""
+"""A web server with configurable lists and failures, for every test."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Web:
     redirects: dict[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     """Method, address and range of each request."""
-    told: list[dict[str, str]] = field(default_factory=list)
+    headers_seen: list[dict[str, str]] = field(default_factory=list)
     """The headers of each request."""
     clients: set[int] = field(default_factory=set)
     """The port at the other end of each connection."""
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         """As a proxy does: pass on what comes, both ways, until one side ends."""
         self.state.seen.append(f"CONNECT {self.path}")
-        self.state.told.append(dict(self.headers.items()))
+        self.state.headers_seen.append(dict(self.headers.items()))
         fault = self.state.faults.pop(0) if self.state.faults else ""
         if fault.isdigit():
             self._answer(int(fault))
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.state
         state.clients.add(self.client_address[1])
         state.seen.append(" ".join(filter(None, (self.command, self.path, self.headers.get("Range")))))
-        state.told.append(dict(self.headers.items()))
+        state.headers_seen.append(dict(self.headers.items()))
         path = unquote(urlsplit(self.path).path).lstrip("/")  # of a proxy's absolute address, too
         if path in state.redirects:
             self._answer(302, Location=state.redirects[path])

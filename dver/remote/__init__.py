@@ -1,1 +1,1 @@
-"""Storage elsewhere: the storage protocol, its implementations, and transfers to and from the store."""
+"""Remotes: the storage interface and its backends, the index, transfers, gc and repair."""

@@ -109,5 +109,5 @@ def parse_retry_after(text: str) -> float:
     """Parse a Retry-After header, a number of seconds or a date; seconds from now, 0 for anything else."""
     if text.isascii() and text.isdigit():
         return float(text[:6])
-    there = parse_http_date(text)
-    return 0.0 if there is None else max(0.0, there - time.time())
+    when = parse_http_date(text)
+    return 0.0 if when is None else max(0.0, when - time.time())

@@ -97,7 +97,7 @@ def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeRepor
     seen = contents_of(listed)
     indexes = [info.key for info in listed if info.key.endswith(INDEX_SUFFIX)]
     latency = min(_timed(lambda: storage.stat(_own_key()))[1] for _ in range(_LATENCY_SAMPLES))
-    upload, download = (_round_trip if found.deletable else _read_some)(storage, indexes)
+    upload, download = (_round_trip if found.deletable else _read_index)(storage, indexes)
     skew, ranges = (storage.clock_skew, storage.sends_ranges) if isinstance(storage, ReportsServer) else (None, True)
     left, abandoned = _uploads(storage, abort=abort_uploads)
     return ProbeReport(
@@ -138,7 +138,7 @@ def _round_trip(storage: Storage, indexes: Sequence[str]) -> tuple[float | None,
     return SAMPLE / sending, SAMPLE / getting
 
 
-def _read_some(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, float | None]:
+def _read_index(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, float | None]:
     """Read an index; no upload rate, and the download rate if the index is large enough."""
     if not indexes:
         return None, None

@@ -1,5 +1,4 @@
-"""Storages to test: a folder, fsspec's memory, S3 by two servers, the protocols of fsspec's plugins by a server each,
-and the web servers by which they are read."""
+"""Storages to test: a directory, fsspec's memory, two S3 servers, a server for each plugin of fsspec, and web servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time by a remote's clock."""
+"""The clock of a remote."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def collect(clone: Clone, storage: Clocked, *roots: ObjectRef, grace: int = 14 *
     remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=grace, now=lambda: trusted_remote_time(storage))
 
 
-def test_what_is_condemned_is_dated_by_the_clock_of_the_remote(tmp_path: Path) -> None:
+def test_condemned_packs_are_dated_by_the_clock_of_the_remote(tmp_path: Path) -> None:
     storage, clone = Clocked(tmp_path / "remote", 1800), Clone(tmp_path / "a")
     clone.push(storage, put_dataset(clone.store, files(5)))
     collect(clone, storage)

@@ -1,4 +1,4 @@
-"""How many transfers run at once, and what becomes of them."""
+"""Parallel transfers and their adaptive number."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ def play(controller: LimitSearch, rate: Callable[[int], float], looks: int) -> l
 # -- the controller --------------------------------------------------------------------------------------------------
 
 
-def test_it_starts_small_and_doubles_while_that_pays() -> None:
+def test_the_limit_starts_small_and_doubles_while_the_rate_grows() -> None:
     controller = LimitSearch(most=64)
     assert controller.limit == START
     assert play(controller, lambda limit: limit * MIB, 6)[:4] == [8, 16, 32, 64]
     assert controller.limit == 64
 
 
-def test_a_doubling_that_brings_nothing_is_taken_back() -> None:
+def test_a_doubling_without_gain_is_undone() -> None:
     limits = play(LimitSearch(), lambda limit: 100 * MIB, 4)
     assert limits[:2] == [8, 8]
 
 
-def test_it_settles_where_the_remote_gives_no_more() -> None:
+def test_the_limit_settles_at_the_capacity_of_the_remote() -> None:
     controller = LimitSearch()
     limits = play(controller, lambda limit: min(limit, 12) * MIB, 200)
     assert all(8 <= limit <= 18 for limit in limits[20:])
     assert sum(limits[20:]) / len(limits[20:]) >= 11
 
 
-def test_it_shrinks_where_fewer_do_as_well() -> None:
+def test_the_limit_shrinks_if_fewer_transfers_are_as_fast() -> None:
     controller = LimitSearch()
     play(controller, lambda limit: 100 * MIB, 100)
     assert controller.limit <= 3

@@ -1,4 +1,4 @@
-"""What `dver remote check` finds out."""
+"""The probe of `dver remote check`."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_where_writing_is_not_allowed_reading_is_still_examined(faulty_s3: Fault
     assert (found.writable, found.deletable, found.conditional_put) == (False, False, False)
 
 
-def test_old_uploads_are_dropped_only_if_told_to(s3_storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_uploads_are_deleted_only_on_request(s3_storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     left = [UnfinishedUpload("old", "1", now - 3 * 86400), UnfinishedUpload("at work", "2", now - 60)]
     dropped: list[UnfinishedUpload] = []
@@ -105,7 +105,7 @@ def test_old_uploads_are_dropped_only_if_told_to(s3_storage: S3Storage, monkeypa
     assert (found.unfinished, found.abandoned, dropped) == (1, 1, left[:1])
 
 
-def test_what_a_killed_put_left_in_a_folder_is_told_and_dropped(tmp_path: Path) -> None:
+def test_files_of_a_killed_put_are_reported_and_deleted(tmp_path: Path) -> None:
     storage = DirectoryStorage(tmp_path)
     storage.put("key", BytesBody(b"x"))
     old = tmp_path / ".dver-tmp/.dver-put-1-aa"
@@ -116,7 +116,7 @@ def test_what_a_killed_put_left_in_a_folder_is_told_and_dropped(tmp_path: Path) 
     assert not old.exists()
 
 
-def test_a_server_that_gives_back_other_bytes_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_returns_other_bytes_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = DirectoryStorage.get
     monkeypatch.setattr(DirectoryStorage, "get", lambda *args, **more: real(*args, **more)[::-1])
     with pytest.raises(RemoteError, match="other bytes"):

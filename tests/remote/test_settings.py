@@ -1,4 +1,4 @@
-"""Settings of a remote: what is taken, what is refused, and which storage comes of them."""
+"""Settings of a remote: valid and invalid values, and the storage that they select."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refused(**table: object) -> RepositoryError:
     return caught.value
 
 
-def test_every_setting_is_taken() -> None:
+def test_every_setting_is_parsed() -> None:
     table: dict[str, object] = {
         "url": "s3://bucket/prefix",
         "endpoint_url": "http://localhost:9000",
@@ -63,7 +63,7 @@ def test_secrets_are_never_shown() -> None:
     assert {"access_key_id", "secret_access_key", "session_token", "password", "key_file", "account_key"} < SECRET_KEYS
 
 
-def test_an_unknown_setting_is_refused_with_a_near_one() -> None:
+def test_an_unknown_setting_is_refused_with_a_similar_one() -> None:
     assert "endpoint_url" in (refused(url="s3://b", endpoint="x").fix or "")
 
 
@@ -118,7 +118,7 @@ def test_a_user_name_or_an_odd_folder_is_fine(url: str) -> None:
         ("~/share", "~/share"),
     ],
 )
-def test_folders_are_taken_from_the_project(url: str, folder: str) -> None:
+def test_relative_directories_start_at_the_project(url: str, folder: str) -> None:
     storage = connect(parse("origin", {"url": url}), base=Path("/base"))
     assert isinstance(storage, DirectoryStorage)
     assert Path(storage.url) == Path(folder).expanduser().resolve()

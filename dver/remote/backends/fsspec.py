@@ -1,10 +1,9 @@
 """Remotes on any protocol that fsspec supports: sftp://, webdav://, gs://, az://, ftp://, smb://, memory://…
 
-`fsspec_protocols` holds what is special about one of them. Plugins differ in what they promise, so this asks
-little of them. An object is written under a temporary name and then moved, so that a reader never sees half of it. In
-object stores a move is a copy and a plain upload is atomic, so they get small bodies in one call. fsspec has no
-conditional write that all plugins support: `if_absent` checks first and writes then, and
-`Capabilities.conditional_put` is False.
+`fsspec_protocols` has the rules of single protocols. Plugins give few guarantees. So an object is written under a
+temporary name and then moved, and a reader never sees half of it. In object stores a move is a copy and a plain upload
+is atomic, so they get small bodies in one call. fsspec has no conditional write that all plugins support: `if_absent`
+checks first and writes then, and `Capabilities.conditional_put` is False.
 """
 
 from __future__ import annotations

@@ -119,8 +119,8 @@ class HttpClient:
         except HTTPError as error:
             raise self._no_response(error, url, action) from error
         try:
-            if (there := parse_http_date(response.headers.get("Date", ""))) is not None:
-                self.skew = there - time.time()
+            if (server_time := parse_http_date(response.headers.get("Date", ""))) is not None:
+                self.skew = server_time - time.time()
             yield response
             if (body_size(response) or 0) <= _SMALL:
                 response.read(_SMALL)
@@ -143,7 +143,7 @@ class HttpClient:
         parts = _target_of(url, location)
         if parts is None or (url.startswith("https:") and parts.scheme == "http"):
             raise self._bad_redirect(action, "it redirects to an address that is not safe, or is no URL")
-        # Without a user and password: the server must not choose what dver sends.
+        # Without a user and password: credentials must not come from the server.
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
 
     # -- errors --------------------------------------------------------------------------------------------------

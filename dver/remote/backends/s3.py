@@ -213,8 +213,8 @@ class S3Storage:
 
         response = self._client.call(work, "list objects")
         headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        if (there := parse_http_date(headers.get("date", ""))) is not None:
-            self.clock_skew = there - time.time()
+        if (server_time := parse_http_date(headers.get("date", ""))) is not None:
+            self.clock_skew = server_time - time.time()
         return response
 
     def _refuses_second(self, key: str, body: Body) -> bool:

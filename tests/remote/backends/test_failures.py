@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a remote, and what the user is told."""
+"""Failures of S3 servers, directories and plugins: retries, error messages, memory."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ PASSING = ("busy", "broken", "reset", "truncate", "chunked-cut", "hang", "hang-w
     ("bounds", "fault"),
     [((0, None), fault) for fault in PASSING] + [((5, 500_000), fault) for fault in (*PASSING, "cut")],
 )
-def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tuple[int, int | None], fault: str) -> None:
+def test_a_read_that_fails_twice_is_retried(faulty_s3: FaultyS3, bounds: tuple[int, int | None], fault: str) -> None:
     storage = faulty(faulty_s3, fault, fault, timeout=0.4)
     content = faulty_s3.objects["key"]
     start, length = bounds
@@ -80,7 +80,7 @@ def test_a_read_that_fails_twice_is_made_again(faulty_s3: FaultyS3, bounds: tupl
 
 
 @pytest.mark.parametrize("fault", ["busy", "reset", "lost", "hang"])
-def test_a_write_that_fails_twice_is_made_again(faulty_s3: FaultyS3, fault: str) -> None:
+def test_a_write_that_fails_twice_is_retried(faulty_s3: FaultyS3, fault: str) -> None:
     storage = faulty(faulty_s3, fault, fault, timeout=0.4)
     content = os.urandom(3 * MIB)
     told: list[int] = []
@@ -90,7 +90,7 @@ def test_a_write_that_fails_twice_is_made_again(faulty_s3: FaultyS3, fault: str)
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_failure_that_stays_is_told_with_the_number_of_tries(faulty_s3: FaultyS3, fault: str) -> None:
+def test_a_persistent_failure_is_reported_with_the_number_of_tries(faulty_s3: FaultyS3, fault: str) -> None:
     storage = faulty(faulty_s3, *[fault] * 4, timeout=0.4)
     with pytest.raises(TransientError) as caught:
         storage.get("key")
@@ -126,7 +126,7 @@ def test_a_pause_is_as_long_as_asked_for_within_reason(asked: str, pause: float)
     assert pauses == [pytest.approx(pause, rel=0.11)]
 
 
-def test_a_date_to_come_back_at_is_understood() -> None:
+def test_retry_after_may_be_a_date() -> None:
     assert 50 < parse_retry_after(formatdate(time.time() + 60, usegmt=True)) <= 61
 
 
@@ -192,7 +192,7 @@ def test_a_server_without_conditional_writes_is_written_to_all_the_same(faulty_s
         ("full", "full"),
     ],
 )
-def test_a_refusal_is_told_at_once(faulty_s3: FaultyS3, fault: str, word: str) -> None:
+def test_a_refusal_is_reported_at_once(faulty_s3: FaultyS3, fault: str, word: str) -> None:
     storage = faulty(faulty_s3, fault)
     with pytest.raises(RemoteError) as caught:
         storage.put("new", BytesBody(b"x"))
@@ -272,7 +272,7 @@ def test_a_missing_bucket_is_named_when_reading_and_writing(s3_server: S3Server)
         assert "no bucket" in (caught.value.why or "")
 
 
-def test_no_credentials_at_all_is_told(s3_server: S3Server) -> None:
+def test_missing_credentials_are_reported(s3_server: S3Server) -> None:
     error = refusal(s3_remote(s3_server, access_key_id=None, secret_access_key=None))
     assert "no credentials" in error.what
 
@@ -292,14 +292,14 @@ def test_credentials_come_from_a_profile(s3_server: S3Server, env: Path) -> None
     assert "profile" in (refusal(s3_remote(s3_server, profile="play", **without)).why or "")
 
 
-def test_nobody_listening_is_told() -> None:
+def test_a_port_without_a_server_is_reported() -> None:
     address = f"http://127.0.0.1:{free_port()}"
     error = refusal(s3_remote(S3Server(address)))
     assert address in error.what
     assert "network" in (error.fix or "")
 
 
-def test_a_name_that_leads_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_name_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*args: object, **more: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -309,9 +309,7 @@ def test_a_name_that_leads_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert "2 tries" in (error.why or "")
 
 
-def test_a_certificate_that_nobody_vouches_for_is_told_at_once(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_untrusted_certificate_is_reported_at_once(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with servers.faulty(tls_of(certificate)) as server:
         error = refusal(S3Storage(parse("origin", server.table()), policy=QUICK))
         assert "trusted" in error.what
@@ -390,7 +388,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6)
 # -- folders ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_whose_parent_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_directory_with_a_missing_parent_is_reported(tmp_path: Path) -> None:
     storage = DirectoryStorage(tmp_path / "unmounted" / "remote")
     error = refusal(storage)
     assert "does not exist" in (error.why or "")
@@ -410,12 +408,12 @@ def test_a_folder_is_made_at_the_first_put_only(tmp_path: Path) -> None:
     assert (tmp_path / "remote" / "a" / "b" / "key").read_bytes() == b"x"
 
 
-def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "remote").write_text("not a folder")
     assert "not a directory" in refusal(DirectoryStorage(tmp_path / "remote")).what
 
 
-def test_a_file_in_place_of_the_folder_above_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_parent_is_reported(tmp_path: Path) -> None:
     (tmp_path / "above").write_text("not a folder")
     assert "above" in (refusal(DirectoryStorage(tmp_path / "above" / "remote")).why or "")
 
@@ -433,7 +431,7 @@ def test_many_threads_make_the_folder_together(tmp_path: Path) -> None:
         sys.setswitchinterval(interval)
 
 
-def test_a_file_in_the_way_of_a_key_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_a_key_is_reported(tmp_path: Path) -> None:
     storage = DirectoryStorage(tmp_path / "remote")
     storage.put("packs", BytesBody(b"in the way"))
     with pytest.raises(RemoteError) as caught:
@@ -452,7 +450,7 @@ def test_a_read_only_folder_is_probed_as_such(tmp_path: Path, monkeypatch: pytes
     assert storage.get("key") == b"x"
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = DirectoryStorage(tmp_path / "remote")
     storage.put("first", BytesBody(b"x"))
     real = os.write
@@ -483,7 +481,7 @@ def refuse_new_files(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     monkeypatch.setattr(os, "open", refuse)
 
 
-def test_what_a_killed_put_left_is_never_listed_and_swept_after_a_day(tmp_path: Path) -> None:
+def test_files_of_a_killed_put_are_not_listed_and_deleted_after_a_day(tmp_path: Path) -> None:
     DirectoryStorage(tmp_path).put("key", BytesBody(b"x"))
     old, fresh = tmp_path / ".dver-tmp" / ".dver-put-1-aa", tmp_path / ".dver-tmp" / ".dver-put-2-bb"
     old.write_bytes(b"half")
@@ -495,9 +493,7 @@ def test_what_a_killed_put_left_is_never_listed_and_swept_after_a_day(tmp_path: 
     assert fresh.exists()
 
 
-def test_a_folder_without_hard_links_still_takes_a_put_if_absent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_put_if_absent_works_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(source: str, target: str, **options: object) -> None:
         raise PermissionError(1, "Operation not permitted", source)
 
@@ -519,7 +515,7 @@ def test_files_get_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
     assert (tmp_path / "remote" / "a").stat().st_mode & 0o777 == 0o750
 
 
-def test_a_folder_that_vanishes_between_two_puts_is_made_again(tmp_path: Path) -> None:
+def test_a_directory_that_vanishes_between_two_puts_is_created_again(tmp_path: Path) -> None:
     storage = DirectoryStorage(tmp_path / "remote")
     storage.put("a/b/key", BytesBody(b"x"))
     shutil.rmtree(tmp_path / "remote")
@@ -544,7 +540,7 @@ def test_a_folder_needs_no_fsspec(tmp_path: Path) -> None:
 # -- other protocols -------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_protocol_is_told_with_a_near_one() -> None:
+def test_an_unknown_protocol_is_reported_with_a_similar_one() -> None:
     error = refusal(FsspecStorage(RemoteSettings("origin", "sfpt://host/path")))
     assert "sfpt://" in (error.why or "")
     assert "sftp://" in (error.fix or "")

@@ -1,4 +1,4 @@
-"""Reading a remote through web servers of all kinds, and what is said where one fails."""
+"""Remotes on web servers: ranges, redirects, proxies, TLS, lists, and the errors of failing servers."""
 
 from __future__ import annotations
 
@@ -126,16 +126,16 @@ def test_redirects_are_followed_to_other_servers(web: Web) -> None:
         assert other.seen == ["GET /elsewhere?signature=hush bytes=5-14"]
 
 
-def test_what_a_redirect_says_is_in_no_message(web: Web) -> None:
+def test_the_url_of_a_redirect_is_in_no_message(web: Web) -> None:
     with running(Web({"elsewhere": CONTENT}, faults=["403"])) as other:
         web.redirects[f"top/{KEY}"] = other.url.replace("//", "//user:hush@") + "/elsewhere?signature=hush"
         error = refusal(storage_of(web))
         assert "hush" not in f"{error.what}{error.why}{error.fix}"
-        assert "Authorization" not in other.told[0]
+        assert "Authorization" not in other.headers_seen[0]
 
 
 @pytest.mark.parametrize("location", ["", "ftp://host/x", "file:///etc/passwd", "http://[bad/"])
-def test_a_redirect_to_what_is_no_web_address_is_refused(web: Web, location: str) -> None:
+def test_a_redirect_to_an_invalid_url_is_refused(web: Web, location: str) -> None:
     web.redirects[f"top/{KEY}"] = location
     assert "not safe" in (refusal(storage_of(web)).why or "")
 
@@ -152,10 +152,10 @@ def test_a_proxy_of_the_environment_is_used(web: Web, monkeypatch: pytest.Monkey
     storage = HttpStorage(parse("pub", {"url": "http://data.example.org/top"}), policy=QUICK)
     assert storage.get(KEY) == CONTENT
     assert web.seen == [f"GET http://data.example.org/top/{KEY}"]
-    assert web.told[0]["Proxy-Authorization"] == "Basic dXNAZXI6cGFzcw=="
+    assert web.headers_seen[0]["Proxy-Authorization"] == "Basic dXNAZXI6cGFzcw=="
     monkeypatch.setenv("no_proxy", "data.example.org,127.0.0.1")
     assert storage_of(web).get(KEY, 0, 1) == b"0"
-    assert "Proxy-Authorization" not in web.told[1]
+    assert "Proxy-Authorization" not in web.headers_seen[1]
 
 
 def test_a_proxy_that_is_not_running_is_named(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_a_proxy_that_cannot_be_used_is_named(web: Web, monkeypatch: pytest.Monk
 # -- TLS -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(certificate: Path) -> None:
+def test_an_untrusted_certificate_is_refused_at_once(certificate: Path) -> None:
     with running(Web({f"top/{KEY}": CONTENT}), tls_of(certificate)) as web:
         error = refusal(storage_of(web))
         assert "trusted" in error.what
@@ -209,11 +209,11 @@ def test_a_safe_connection_goes_through_a_proxy(web: Web, certificate: Path, mon
         storage = storage_of(safe)
         assert storage.get(KEY, 0, 100) == storage.get(KEY, 0, 100) == CONTENT[:100]
         assert web.seen == [f"CONNECT {safe.url.removeprefix('https://')}"]
-        assert web.told[0]["Proxy-Authorization"] == "Basic dXNlcjpwYXNz"
-        assert "Proxy-Authorization" not in safe.told[0]
+        assert web.headers_seen[0]["Proxy-Authorization"] == "Basic dXNlcjpwYXNz"
+        assert "Proxy-Authorization" not in safe.headers_seen[0]
 
 
-def test_a_secure_connection_that_breaks_off_as_it_is_made_is_made_again(
+def test_a_lost_connection_during_the_handshake_is_retried(
     web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate))
@@ -228,7 +228,7 @@ def test_a_secure_connection_that_breaks_off_as_it_is_made_is_made_again(
     assert "hung up" in (error.why or "")
 
 
-def test_a_proxy_that_refuses_is_told(web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_of_the_proxy_is_reported(web: Web, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv("HTTPS_PROXY", web.url.replace("//", "//user:hush@"))
     web.faults += ["407", "407"]
@@ -239,7 +239,7 @@ def test_a_proxy_that_refuses_is_told(web: Web, certificate: Path, monkeypatch: 
     assert "hush" not in f"{error.what}{error.why}{error.fix}"
 
 
-def test_a_server_that_speaks_no_tls_is_told(web: Web) -> None:
+def test_a_server_without_tls_is_reported(web: Web) -> None:
     storage = HttpStorage(parse("pub", {"url": web.url.replace("http:", "https:")}), policy=QUICK)
     assert "trusted" in refusal(storage).what
 
@@ -251,7 +251,7 @@ PASSING = ["500", "502", "503", "429", "reset", "reset-within", "cut", "hang", "
 
 @pytest.mark.parametrize("fault", PASSING)
 @pytest.mark.parametrize(("start", "length"), [(0, None), (5, 500_000)])
-def test_a_read_that_fails_twice_is_made_again(web: Web, fault: str, start: int, length: int | None) -> None:
+def test_a_read_that_fails_twice_is_retried(web: Web, fault: str, start: int, length: int | None) -> None:
     web.faults += [fault, fault]
     told: list[int] = []
     wanted = CONTENT[start : None if length is None else start + length]
@@ -261,7 +261,7 @@ def test_a_read_that_fails_twice_is_made_again(web: Web, fault: str, start: int,
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang-within"])
-def test_the_time_in_which_no_byte_comes_is_known(web: Web, fault: str) -> None:
+def test_the_time_without_a_byte_is_measured(web: Web, fault: str) -> None:
     web.faults.append(fault)
     silences: list[float] = []
     over = threading.Event()
@@ -282,7 +282,7 @@ def test_the_time_in_which_no_byte_comes_is_known(web: Web, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_failure_that_stays_is_told_with_the_number_of_tries(web: Web, fault: str) -> None:
+def test_a_persistent_failure_is_reported_with_the_number_of_tries(web: Web, fault: str) -> None:
     web.faults += [fault] * 4
     error = refusal(storage_of(web, timeout=0.3))
     assert isinstance(error, TransientError)
@@ -292,7 +292,7 @@ def test_a_failure_that_stays_is_told_with_the_number_of_tries(web: Web, fault: 
 @pytest.mark.parametrize(
     ("status", "word"), [("401", "password"), ("403", "not public"), ("407", "proxy"), ("418", "refused")]
 )
-def test_a_refusal_is_told_at_once(web: Web, status: str, word: str) -> None:
+def test_a_refusal_is_reported_at_once(web: Web, status: str, word: str) -> None:
     web.faults.append(status)
     assert word in (refusal(storage_of(web)).why or "")
     assert len(web.seen) == 1
@@ -303,19 +303,19 @@ def test_compressed_answers_are_refused(web: Web) -> None:
     assert "compresses" in (refusal(storage_of(web)).why or "")
 
 
-def test_a_login_page_is_not_taken_for_data(web: Web) -> None:
+def test_a_login_page_is_not_data(web: Web) -> None:
     web.headers["Content_Type"] = "text/html; charset=utf-8"
     assert "web page" in (refusal(storage_of(web)).why or "")
 
 
-def test_a_wrong_range_is_not_taken_for_the_right_one(web: Web) -> None:
+def test_a_wrong_range_is_refused(web: Web) -> None:
     web.headers["Content_Range"] = "bytes 0-999999/1000000"
     web.ranges = False
     with pytest.raises(RemoteError, match="cannot read"):
         storage_of(web).get(KEY, 5, 10)
 
 
-def test_nobody_listening_is_told_after_two_tries() -> None:
+def test_a_port_without_a_server_is_reported_after_two_tries() -> None:
     address = f"http://127.0.0.1:{free_port()}"
     error = refusal(HttpStorage(parse("pub", {"url": address}), policy=QUICK))
     assert "cannot reach 127.0.0.1" in error.what
@@ -323,7 +323,7 @@ def test_nobody_listening_is_told_after_two_tries() -> None:
 
 
 @pytest.mark.parametrize("host", ["nowhere.example", "a" * 64 + ".example"])
-def test_a_name_that_leads_nowhere_is_told(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_name_is_reported(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(name: str, *args: object, **more: object) -> None:
         name.encode("idna")
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -376,7 +376,7 @@ def test_a_bucket_is_listed_page_after_page(web: Web, lists: str, top: str, fold
     assert heads(web) == 0
 
 
-def test_where_nothing_lists_the_listing_does(web: Web) -> None:
+def test_a_server_that_cannot_list_is_listed_by_its_catalog(web: Web) -> None:
     expected = many(web)
     web.files["top/catalog"] = remote_listing.encode(
         {info.key.removeprefix("indexes/"): info.size for info in expected}
@@ -389,7 +389,7 @@ def test_where_nothing_lists_the_listing_does(web: Web) -> None:
         list(storage.list("packs/"))
 
 
-def test_where_nothing_lists_at_all_is_told(web: Web) -> None:
+def test_a_server_that_cannot_list_is_reported(web: Web) -> None:
     with pytest.raises(RemoteError) as caught:
         list(storage_of(web).list("indexes/"))
     assert "catalog" in (caught.value.why or "")
@@ -412,7 +412,7 @@ def test_a_bucket_that_repeats_its_first_page_is_given_up(web: Web) -> None:
     assert len(web.seen) < 5
 
 
-def test_a_page_in_place_of_whatever_is_missing_is_no_list(web: Web) -> None:
+def test_a_web_page_in_place_of_missing_files_is_no_list(web: Web) -> None:
     """Servers of web applications answer every address with the same page."""
     page = b"<!doctype html><title>Our app</title><a href='/'>home</a><a href='about'>about</a>"
     web.headers["Content_Type"] = "text/html"
@@ -422,11 +422,11 @@ def test_a_page_in_place_of_whatever_is_missing_is_no_list(web: Web) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"no", b"<Error><Code>x</Code></Error>", b"\xff\xfe<"])
-def test_what_is_no_list_of_a_bucket_is_none(content: bytes) -> None:
+def test_other_content_is_no_list_of_a_bucket(content: bytes) -> None:
     assert parse_bucket(content) is None
 
 
-def test_a_bomb_of_entities_is_no_list() -> None:
+def test_an_entity_bomb_is_no_list() -> None:
     lines = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(12))
     bomb = f'<!DOCTYPE x [<!ENTITY a0 "aaaaaaaaaa">{lines}]><ListBucketResult><Prefix>&a12;</Prefix></ListBucketResult>'
     assert parse_bucket(bomb.encode()) is None
@@ -450,7 +450,7 @@ def bounded(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def test_an_answer_about_what_is_missing_may_have_no_end(web: Web) -> None:
+def test_a_404_response_without_end_is_not_read(web: Web) -> None:
     web.endless = True
     storage = storage_of(web)
 
@@ -483,7 +483,7 @@ def test_a_refusal_without_end_is_not_read(web: Web, status: str) -> None:
     assert bounded(work) < 4 * MIB
 
 
-def test_an_index_without_end_is_found_out(web: Web, tmp_path: Path) -> None:
+def test_an_index_without_end_is_corrupt(web: Web, tmp_path: Path) -> None:
     name = Oid.of(b"an index")
     web.files = {f"top/{index_key(name)}": bytes(100_000)}
     web.lists = "s3"

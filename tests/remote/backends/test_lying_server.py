@@ -1,4 +1,4 @@
-"""Servers that answer "done" and are not, or list less than there is."""
+"""Servers that confirm uploads they did not keep, or list only a part of the objects."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def collect(clone: Clone, storage: Spy, roots: list[ObjectRef], at: int) -> None
 
 
 @pytest.mark.parametrize("behind", range(1, 7))
-def test_lists_that_leave_out_what_is_new_lose_nothing(tmp_path: Path, behind: int) -> None:
+def test_lists_without_new_objects_lose_nothing(tmp_path: Path, behind: int) -> None:
     storage = Lagging(tmp_path / "remote", behind)
     clones = [Clone(tmp_path / name) for name in ("a", "b")]
     data = [files(20, seed=seed) for seed in range(6)]
@@ -73,14 +73,14 @@ def test_lists_that_leave_out_what_is_new_lose_nothing(tmp_path: Path, behind: i
         assert read_dataset(fresh.store, root.oid) == dataset
 
 
-def test_a_list_that_leaves_out_packs_is_no_proof_that_they_are_lost(tmp_path: Path) -> None:
+def test_a_list_without_packs_does_not_prove_their_loss(tmp_path: Path) -> None:
     storage, clone = Lagging(tmp_path / "remote", 5), Clone(tmp_path / "a")
     clone.push(storage, put_dataset(clone.store, files(20)))
     catalog = clone.catalog(storage)
     assert lost_packs(catalog) == frozenset()
 
 
-def test_a_pack_that_the_server_cut_short_is_noticed_by_its_size(tmp_path: Path) -> None:
+def test_a_truncated_pack_is_noticed_by_its_size(tmp_path: Path) -> None:
     storage, clone = Shortening(DirectoryStorage(tmp_path / "remote")), Clone(tmp_path / "a")
     root = put_dataset(clone.store, files(20))
     clone.push(storage, root)

@@ -1,4 +1,4 @@
-"""One contract, one suite, every storage."""
+"""The conformance suite of storages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_multipart, "PART", 5 * MIB)
 
 
-def test_what_was_put_is_got(readable: Storage) -> None:
+def test_get_returns_what_put_stored(readable: Storage) -> None:
     assert readable.put("packs/one.pack", BytesBody(b"content")) is True
     assert readable.get("packs/one.pack") == b"content"
     assert readable.stat("packs/one.pack") == ObjectInfo("packs/one.pack", 7)
@@ -74,7 +74,7 @@ def test_a_second_put_replaces_the_first(readable: Storage) -> None:
     assert readable.get("a/key") == b"second"
 
 
-def test_put_if_absent_leaves_what_is_there(storage: Storage) -> None:
+def test_put_if_absent_keeps_an_existing_object(storage: Storage) -> None:
     assert storage.put("key", BytesBody(b"first"), if_absent=True) is True
     assert storage.put("key", BytesBody(b"second"), if_absent=True) is False
     assert storage.get("key") == b"first"
@@ -147,7 +147,7 @@ def test_a_folder_of_keys_is_not_an_object(readable: Storage) -> None:
     assert keys(readable) == {"folder/key"}
 
 
-def test_what_lies_below_an_object_is_missing(readable: Storage) -> None:
+def test_a_key_below_an_object_is_missing(readable: Storage) -> None:
     readable.put("key", BytesBody(b"x"))
     assert readable.stat("key/below") is None
     readable.delete("key/below")
@@ -155,11 +155,11 @@ def test_what_lies_below_an_object_is_missing(readable: Storage) -> None:
         readable.get("key/below")
 
 
-def test_stat_of_what_is_not_there_is_none(readable: Storage) -> None:
+def test_stat_of_a_missing_object_is_none(readable: Storage) -> None:
     assert readable.stat("nothing") is None
 
 
-def test_deleted_is_gone_and_deleting_again_is_fine(storage: Storage) -> None:
+def test_a_deleted_object_is_missing_and_may_be_deleted_again(storage: Storage) -> None:
     storage.put("key", BytesBody(b"x"))
     storage.delete("key")
     assert storage.stat("key") is None
@@ -226,7 +226,7 @@ def test_keys_may_hold_any_printable_character(any_name: Storage, key: str) -> N
 
 
 @pytest.mark.parametrize("key", ["", "/abs", "a//b", "a/", "..", "a/../b", "./a", "a\nb", "a\0b", "a\\b", ".dver-x/y"])
-def test_what_is_no_key_is_refused(readable: Storage, key: str) -> None:
+def test_an_invalid_key_is_refused(readable: Storage, key: str) -> None:
     for call in (readable.get, readable.stat, readable.delete, lambda key: readable.put(key, BytesBody(b""))):
         with pytest.raises(ValueError, match="not a key"):
             call(key)
@@ -245,7 +245,7 @@ def test_a_body_of_twenty_megabytes_arrives_whole(readable: Storage, small_parts
 
 
 @pytest.mark.parametrize("megabytes", [1, 20])
-def test_the_bytes_that_move_are_told(storage: Storage, small_parts: None, megabytes: int) -> None:
+def test_transferred_bytes_are_reported(storage: Storage, small_parts: None, megabytes: int) -> None:
     sent: list[int] = []
     got: list[int] = []
     storage.put("big", Source([os.urandom(MIB)] * megabytes), on_bytes=sent.append)
@@ -278,7 +278,7 @@ def test_an_error_of_the_bodys_own_file_is_not_blamed_on_the_remote(storage: Sto
     assert storage.stat("key") is None
 
 
-def test_a_body_that_fails_keeps_what_was_there(storage: Storage) -> None:
+def test_a_failing_body_keeps_the_object_before(storage: Storage) -> None:
     storage.put("key", BytesBody(b"old"))
     with pytest.raises(ZeroDivisionError):
         storage.put("key", Source([b"new", b"er"], healthy=1))
@@ -321,9 +321,7 @@ def test_failed_multipart_uploads_leave_no_parts(s3_storage: S3Storage, small_pa
     assert list(s3_storage.unfinished()) == []
 
 
-def test_an_upload_that_was_killed_is_taken_up_again(
-    s3_storage: S3Storage, small_parts: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_upload_is_resumed(s3_storage: S3Storage, small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source([os.urandom(MIB) for _ in range(23)])
     with monkeypatch.context() as killed:
         killed.setattr(s3_multipart, "abandon", lambda *upload: None)
