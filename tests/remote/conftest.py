@@ -1,4 +1,4 @@
-"""Storages to test: a directory, fsspec's memory, two S3 servers, a server for each plugin of fsspec, and web servers."""
+"""Storages to test: a directory, fsspec's memory, two S3 servers, a server for each plugin, and web servers."""
 
 from __future__ import annotations
 
