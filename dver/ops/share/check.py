@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def check(
     targets = targets_in(repo, scope, paths, cwd)
     if not on_remote:
         missing = repo.store.find_missing(roots_of(repo, targets))
-        return CheckResult(len(targets), tuple(MissingPath(_text(one.path), "store") for one in missing))
+        return CheckResult(len(targets), tuple(MissingPath(os.fsdecode(one.path), "store") for one in missing))
     pushed = [target for target in targets if target.tracked.pointer.push]
     absent: list[MissingPath] = []
     groups = by_remote(repo.remotes, pushed, remote)
@@ -60,8 +61,4 @@ def _missing_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[
     catalog = repo.remotes.catalog(name)
     catalog.refresh()
     find = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
-    return [MissingPath(_text(one.path), name) for one in find(roots_of(repo, targets), repo.store, catalog)]
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
+    return [MissingPath(os.fsdecode(one.path), name) for one in find(roots_of(repo, targets), repo.store, catalog)]

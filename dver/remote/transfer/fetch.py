@@ -85,39 +85,27 @@ def fetch(
     The result lists missing and damaged objects. Raises UsageError, RemoteError; objects that were downloaded before an
     error stay in the store.
     """
-    plan = _plan(wanted, store, catalog, link_mode, damaged, progress)
-    result = fetch_planned(plan, store, catalog, progress=progress)
-    if not result.missing:
-        return result
+
+    def attempt() -> DownloadResult:
+        with progress.task("query remote", unit=""):
+            plan = plan_fetch(wanted, store, catalog, link_mode=link_mode, damaged=damaged)
+        return fetch_planned(plan, store, catalog, progress=progress)
+
+    first = attempt()
+    if not first.missing:
+        return first
     before = catalog.state()
     catalog.refresh()
     if catalog.state() == before:
-        return replace(result, is_remote_empty=not before)
+        return replace(first, is_remote_empty=not before)
     # A gc has combined packs meanwhile: the missing objects may be in other packs now.
-    plan = _plan(wanted, store, catalog, link_mode, damaged, progress)
-    again = fetch_planned(plan, store, catalog, progress=progress)
-    return replace(
-        again,
-        files=result.files + again.files,
-        objects=result.objects + again.objects,
-        size=result.size + again.size,
-    )
-
-
-def _plan(
-    wanted: Sequence[Wanted],
-    store: Store,
-    catalog: Catalog,
-    link_mode: LinkMode,
-    damaged: Collection[Oid],
-    progress: Progress,
-) -> FetchPlan:
-    with progress.task("query remote", unit=""):
-        return plan_fetch(wanted, store, catalog, link_mode=link_mode, damaged=damaged)
+    again = attempt()
+    files, objects = first.files + again.files, first.objects + again.objects
+    return replace(again, files=files, objects=objects, size=first.size + again.size)
 
 
 def fetch_planned(plan: FetchPlan, store: Store, catalog: Catalog, *, progress: Progress = SILENT) -> DownloadResult:
-    """Carry out `plan`."""
+    """Download the objects in `plan`, and look for those that are still missing."""
     done = DownloadResult(objects=plan.trees, size=plan.bytes_received)
     lost: Sequence[MissingObject] = ()
     bad = set(plan.damaged)
