@@ -26,7 +26,7 @@ from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
 from dver.pipelines.execution.output_backup import delete_old_backups
 from dver.repo import Repository
 from dver.store import registered_clones
-from dver.store.gc.collection import GcPlan, GcResult, collect, find_reachable, plan_for, take_inventory
+from dver.store.gc.collection import GcResult, collect, find_reachable, plan_for, take_inventory
 from dver.store.registered_clones import CloneState, RegisteredClone
 from dver.store.store import Store
 from dver.store.trash import trash
@@ -309,8 +309,8 @@ def _report(
         packs=len(plan.dead_packs),
         rewritten=len(plan.rewritten),
         files=len(plan.dead_loose),
-        kept_objects=_kept_objects(plan),
-        kept_size=_kept_size(plan),
+        kept_objects=plan.kept_objects,
+        kept_size=plan.kept_size,
         reasons=KeptBecause(
             commits=sum(len(one.git.commits) for one in needs),
             pointers=sum(len(one.git.blobs) for one in needs),
@@ -318,22 +318,9 @@ def _report(
             clones=len(needs),
             holders=holders,
         ),
-        left_size=_left_size(plan),
+        left_size=plan.left_size,
         damaged=tuple(one.hex() for one in result.damaged),
         unreferenced=unreferenced,
         deleted=deleted,
         trash=tuple(_described(one, grace) for one in trash.batches(repo.store.trash) if one.name not in names),
     )
-
-
-def _kept_objects(plan: GcPlan) -> int:
-    return sum(one.live for one in (*plan.kept, *plan.rewritten)) + len(plan.kept_loose)
-
-
-def _left_size(plan: GcPlan) -> int:
-    return sum([one.size - one.live_size for one in plan.kept if one.dead])
-
-
-def _kept_size(plan: GcPlan) -> int:
-    whole = sum(one.size for one in plan.kept) + sum(one.live_size for one in plan.rewritten)
-    return whole + sum(one.size for one in plan.kept_loose)

@@ -79,6 +79,22 @@ class GcPlan:
         return packs + sum([one.size for one in self.dead_loose])
 
     @property
+    def kept_objects(self) -> int:
+        """The number of objects that stay in the store."""
+        return sum(one.live for one in (*self.kept, *self.rewritten)) + len(self.kept_loose)
+
+    @property
+    def kept_size(self) -> int:
+        """Bytes of the packs and loose blobs that stay, about."""
+        packs = sum(one.size for one in self.kept) + sum(one.live_size for one in self.rewritten)
+        return packs + sum(one.size for one in self.kept_loose)
+
+    @property
+    def left_size(self) -> int:
+        """Bytes of dead objects in packs that stay."""
+        return sum([one.size - one.live_size for one in self.kept if one.dead])
+
+    @property
     def empty(self) -> bool:
         """Does nothing change?"""
         return not (self.dead_packs or self.rewritten or self.dead_loose)
