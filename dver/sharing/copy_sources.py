@@ -73,13 +73,13 @@ def other_store(text: str, cwd: Path) -> Path:
     return root
 
 
-def _store_of(folder: Path) -> Path | None:
-    if (folder / "packs").is_dir() or (folder / "loose").is_dir():
-        return folder
-    if not folder.is_dir():
+def _store_of(directory: Path) -> Path | None:
+    if (directory / "packs").is_dir() or (directory / "loose").is_dir():
+        return directory
+    if not directory.is_dir():
         return None
     try:
-        with Repository.open(folder) as repo:
+        with Repository.open(directory) as repo:
             root = repo.store_dir
     except DverError:
         return None

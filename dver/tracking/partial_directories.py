@@ -66,5 +66,5 @@ def partial_below(state: WorkspaceState, places: Iterable[bytes]) -> list[bytes]
     """The partial directories at or below any of `places`."""
     if not state.partial:
         return []
-    folders = list(places)
-    return [one for one in sorted(state.partial) if any(is_at_or_below(one, folder) for folder in folders)]
+    directories = list(places)
+    return [one for one in sorted(state.partial) if any(is_at_or_below(one, directory) for directory in directories)]

@@ -47,12 +47,12 @@ def write_pointers(
     added. Restores objects that a gc has moved to the trash since `guard` was made. After an error or Ctrl-C, all files
     are as before. Raises DeletedByGcError if a new pointer names a deleted object.
     """
-    for folder in {os.path.dirname(path) for path in pointers}:
-        clear_leftovers(repo.layout.absolute(folder))
+    for directory in {os.path.dirname(path) for path in pointers}:
+        clear_leftovers(repo.layout.absolute(directory))
     change = _Change(repo)
     try:
-        for folder, wanted in _by_folder(pointers).items():
-            change.ignore_data(folder, wanted)
+        for directory, wanted in _by_directory(pointers).items():
+            change.ignore_data(directory, wanted)
         for path, pointer in pointers.items():
             if pointer is not None:
                 change.write(path, pointer)
@@ -67,12 +67,12 @@ def write_pointers(
         raise
 
 
-def _by_folder(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, dict[bytes, bool]]:
+def _by_directory(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, dict[bytes, bool]]:
     """The names of the data in each directory, and whether each gets a pointer."""
     found: dict[bytes, dict[bytes, bool]] = {}
     for path, pointer in pointers.items():
-        folder, name = os.path.split(path)
-        found.setdefault(folder, {})[name] = pointer is not None
+        directory, name = os.path.split(path)
+        found.setdefault(directory, {})[name] = pointer is not None
     return found
 
 
@@ -130,9 +130,9 @@ class _Change:
             self._pointers_to_delete.append(name)
         self._deleted.add(name)
 
-    def ignore_data(self, folder: bytes, wanted: Mapping[bytes, bool]) -> None:
-        """Add the names in `wanted` to the `.gitignore` of `folder`, or remove those that are False."""
-        ignore_file = os.path.join(folder, b".gitignore")
+    def ignore_data(self, directory: bytes, wanted: Mapping[bytes, bool]) -> None:
+        """Add the names in `wanted` to the `.gitignore` of `directory`, or remove those that are False."""
+        ignore_file = os.path.join(directory, b".gitignore")
         self._put_on_disk(ignore_file)
         if not any(wanted.values()) and not self._file(ignore_file).exists():
             # A killed command may have deleted it already.

@@ -74,9 +74,9 @@ def data_path_of(pointer_path: bytes) -> bytes:
     return pointer_path.removesuffix(SUFFIX)
 
 
-def is_at_or_below(path: bytes, folder: bytes) -> bool:
-    """Is `path` the directory `folder`, or in it? The empty `folder` is the top, which contains everything."""
-    return not folder or path == folder or path.startswith(folder + b"/")
+def is_at_or_below(path: bytes, directory: bytes) -> bool:
+    """Is `path` the directory, or in it? The empty directory is the top, which contains everything."""
+    return not directory or path == directory or path.startswith(directory + b"/")
 
 
 # -- pointers and locks, wherever they are
@@ -159,11 +159,11 @@ def _choosing(layout: Layout, *both: TrackedData) -> str:
 
 
 def _refuse_nested(repo: Repository, tracked: Mapping[bytes, TrackedData], one: TrackedData) -> None:
-    folder = os.path.dirname(one.path)
-    while folder:
-        if folder in tracked:
-            raise overlap_error(repo, tracked[folder], one)
-        folder = os.path.dirname(folder)
+    directory = os.path.dirname(one.path)
+    while directory:
+        if directory in tracked:
+            raise overlap_error(repo, tracked[directory], one)
+        directory = os.path.dirname(directory)
 
 
 def _refuse_bad_place(layout: Layout, pointer_path: bytes) -> None:
@@ -282,9 +282,9 @@ def target_containing(tracked: Mapping[bytes, TrackedData], path: bytes) -> Targ
     return None
 
 
-def tracked_below(tracked: Mapping[bytes, TrackedData], folder: bytes) -> list[TrackedData]:
-    """The tracked data below `folder`."""
-    return [one for path, one in tracked.items() if is_at_or_below(path, folder) and path != folder]
+def tracked_below(tracked: Mapping[bytes, TrackedData], directory: bytes) -> list[TrackedData]:
+    """The tracked data below `directory`."""
+    return [one for path, one in tracked.items() if is_at_or_below(path, directory) and path != directory]
 
 
 def _select_one(layout: Layout, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> Iterable[Target]:

@@ -202,10 +202,10 @@ def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
     is_here = not rule.source.startswith((b"/", b".git/")) and os.path.basename(rule.source) == b".gitignore"
     source = rule.source if is_here else b".gitignore"  # which counts more than rules outside of the worktree
     parts = path.split(b"/")
-    folders = [b"/".join(parts[:length]) for length in range(1, len(parts))]
-    ignored = index.ignored(repo.git, folders)
+    directories = [b"/".join(parts[:length]) for length in range(1, len(parts))]
+    ignored = index.ignored(repo.git, directories)
     lines = ["!*.dver", "!.gitignore"]
-    if hidden := next((folder for folder in folders if folder in ignored), None):
+    if hidden := next((directory for directory in directories if directory in ignored), None):
         place = os.path.relpath(hidden, os.path.dirname(source) or b".")
         at = os.fsdecode(b"/".join(map(gitignore.escape, place.split(b"/"))))
         lines = [f"!/{at}/", f"/{at}/**", f"!/{at}/**/", *lines]
