@@ -44,9 +44,8 @@ class HttpStorage:
         self.url: Final = settings.url.rstrip("/")
         self.sends_ranges: bool | None = None
         """Does the server send only the range that a request asks for? None before the first such request."""
-        self._name: Final = settings.name
         self._client: Final = HttpClient(settings.name, self.url, timeout=timeout, policy=policy)
-        self._lister: Final = HttpListing(self._client, self.url, settings)
+        self._lister: Final = HttpListing(self._client)
 
     @property
     def clock_skew(self) -> float | None:
@@ -127,7 +126,7 @@ class HttpStorage:
             raise RemoteError(
                 f"cannot read {key!r} on {self.url}",
                 why="the response is a web page: the data is elsewhere, or the server wants a login first",
-                fix=f"open {self.url} in a browser, and correct the address: `dver remote set {self._name} url URL`",
+                fix=f"open it in a browser, and correct the address: `dver remote set {self._client.name} url URL`",
             )
         return False
 

@@ -67,7 +67,8 @@ class HttpClient:
         """`name`: the remote's, for messages. `timeout`: seconds without a byte after which a request is retried."""
         self.skew: float | None = None
         """Seconds by which the server's clock was ahead of ours at the last response, if it has a date."""
-        self._name: Final = name
+        self.name: Final = name
+        self.url: Final = url
         self._server: Final = urlsplit(url).netloc
         self._timeout: Final = timeout
         self._retry: Final = Retrier(policy or RetryPolicy())
@@ -170,7 +171,7 @@ class HttpClient:
         return RemoteError(
             f"cannot {action} on {self._server}",
             why=why,
-            fix=f"correct the address: `dver remote set {self._name} url URL`",
+            fix=f"correct the address: `dver remote set {self.name} url URL`",
         )
 
     def _no_response(self, error: HTTPError, url: str, action: str) -> DverError:
@@ -195,7 +196,7 @@ class HttpClient:
         return UnreachableError(
             f"cannot reach {parts.netloc.rpartition('@')[2]}",
             why=why,
-            fix=f"check the network, proxies and the address: `dver remote set {self._name} url URL`",
+            fix=f"check the network, proxies and the address: `dver remote set {self.name} url URL`",
         )
 
     def _interrupted(self, error: HTTPError, action: str) -> RemoteError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree
 
@@ -19,9 +19,6 @@ from dver.remote.backends.http_client import HttpClient, read_body
 from dver.remote.failures import RefusedError
 from dver.remote.index.listing_file import LISTED, LISTING_KEY
 from dver.remote.storage import ObjectInfo, checked_key
-
-if TYPE_CHECKING:
-    from dver.remote.settings import RemoteSettings
 
 PAGE_MAX: Final = 64 << 20
 """Bytes of the largest page that is read: some hundred thousand names."""
@@ -38,12 +35,11 @@ class BucketPage(NamedTuple):
 
 
 class HttpListing:
-    """Lists the keys of the remote at `root`, a URL. The first call finds out how, and later ones do the same."""
+    """Lists the keys of the remote at the client's URL. The first call finds out how, and later ones do the same."""
 
-    def __init__(self, client: HttpClient, root: str, settings: RemoteSettings) -> None:
+    def __init__(self, client: HttpClient) -> None:
         self._client: Final = client
-        self._root: Final = root
-        self._name: Final = settings.name
+        self._root: Final = client.url
         self._bucket: str | None = None
         """The bucket's URL; "" for a server that has none."""
 
@@ -122,7 +118,7 @@ class HttpListing:
             return None
 
     def _cannot_list(self, why: str, *, fix: str | None = None) -> RemoteError:
-        correct = f"correct the address: `dver remote set {self._name} url URL`"
+        correct = f"correct the address: `dver remote set {self._client.name} url URL`"
         return RemoteError(f"cannot list {self._root}", why=why, fix=f"{fix}; or {correct}" if fix else correct)
 
 
