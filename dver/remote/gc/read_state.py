@@ -57,7 +57,7 @@ def read_state(
         with _noted(damaged, index_key(name)):
             index = _Index(name, content)
             if damaged is not None:
-                deque(index.rows(), maxlen=0)  # checks them all
+                index.check_rows()
             indexes.append(index)
     summaries = tuple([index.summary for index in indexes])
     # After the indexes, so that a pack that is listed and missing was deleted.
@@ -84,6 +84,10 @@ class _Index:
         packs = [ref.name for ref in self._packs]
         for oid, number, kind, codec, offset, raw_size, stored_size in self._decoded_rows():
             yield RemoteRow(oid, self.summary.name, packs[number], offset, kind, codec, raw_size, stored_size)
+
+    def check_rows(self) -> None:
+        """Raise CorruptError if a row is damaged."""
+        deque(self._decoded_rows(), maxlen=0)
 
     def _decode(
         self, content: memoryview

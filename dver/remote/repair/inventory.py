@@ -55,7 +55,7 @@ class RemoteInventory:
     def rows_by_pack(self, packs: Collection[Oid]) -> dict[Oid, list[RemoteRow]]:
         """The rows of each of `packs`, sorted by offset, each frame once."""
         rows: dict[Oid, dict[int, RemoteRow]] = {name: {} for name in packs}
-        for row in self.state.rows():
+        for row in self.state.rows() if rows else ():
             if row.pack in rows:
                 rows[row.pack][row.offset] = row
         return {name: [listed[at] for at in sorted(listed)] for name, listed in rows.items()}
