@@ -23,14 +23,6 @@ from dver.tracking.targets import is_at_or_below, resolve_data_path, tracked_in_
 
 
 @dataclass(frozen=True, slots=True)
-class ListedStage:
-    """A stage in the list."""
-
-    address: Address
-    stage: Stage
-
-
-@dataclass(frozen=True, slots=True)
 class AddedStage:
     """A stage that was added to a `dver.yaml`."""
 
@@ -39,11 +31,11 @@ class AddedStage:
     secrets: tuple[SecretVariable, ...]
 
 
-def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> tuple[ListedStage, ...]:
+def list_stages(repo: Repository, targets: Sequence[str], *, cwd: Path) -> dict[Address, Stage]:
     """The stages that `targets` select, by default all, in the order of the files. Raises PipelineError, UsageError."""
     pipelines = load_pipelines(repo)
     chosen = set(select_stages(repo, pipelines, targets, cwd))
-    return tuple(ListedStage(one, stage) for one, stage in pipelines.graph.stages.items() if one in chosen)
+    return {one: stage for one, stage in pipelines.graph.stages.items() if one in chosen}
 
 
 def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) -> AddedStage:

@@ -11,8 +11,8 @@ from typing import Any
 from dver.core.errors import DverError, UsageError
 from dver.pipelines import FILE_NAME
 from dver.pipelines.compare.compared_versions import FileMissingError, NamedSide, ReadProblem, Side, open_sides
-from dver.pipelines.compare.values import ValueChange, compare, flat
-from dver.pipelines.definition.param_files import parse_metrics, parse_values, select_keys
+from dver.pipelines.compare.values import ValueChange, compare
+from dver.pipelines.definition.param_files import flatten, parse_metrics, parse_values, select_keys
 from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole, PipelineFile, Stage
 from dver.pipelines.engine.graph import Address, without_outside_paths, worktree_path
 from dver.repo import Repository
@@ -128,7 +128,7 @@ def _values(layout: Layout, side: Side, wanted: WantedValues, problems: list[Rea
             for file in _each(side, path):
                 name = layout.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
-                found[name] = flat(values if keys is None else dict(select_keys(values, sorted(keys))))
+                found[name] = flatten(values if keys is None else dict(select_keys(values, sorted(keys))))
         except FileMissingError as error:
             if path not in wanted.optional:
                 problems.append(ReadProblem(side.name, shown, error))

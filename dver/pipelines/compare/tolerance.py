@@ -21,7 +21,7 @@ class MetricDifference:
 
 def read_metrics(content: bytes, name: str) -> dict[str, Any]:
     """The metrics in a file by dotted key. Raises PipelineError."""
-    return dict(flatten(parse_metrics(content, name)))
+    return flatten(parse_metrics(content, name))
 
 
 def exceeding(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dver.pipelines.definition.param_files import ABSENT, flatten
+from dver.pipelines.definition.param_files import ABSENT
 
 _BITS: Final = 1024
 """The largest size of an integer difference; Python cannot print integers ten times as large."""
@@ -42,11 +42,6 @@ def compare(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> tup
     before, after = old or {}, new or {}
     keys = dict.fromkeys((*after, *before))
     return tuple(ValueChange(key, before.get(key, ABSENT), after.get(key, ABSENT)) for key in keys)
-
-
-def flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` by their dotted keys."""
-    return dict(flatten(values))
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -120,17 +120,17 @@ def _matching(values: Any, parts: list[str], above: str) -> Iterator[tuple[str, 
             yield from _matching(value, parts[1:], f"{above}.{key}" if above else str(key))
 
 
-def flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     """All values that are not mappings, by dotted key. An empty mapping is a value.
 
     If two values have the same dotted key, parts with dots are quoted: `a.b` and `"a.b"`.
     """
-    found = list(_flat(values, ()))
-    times = Counter(".".join(path) for path, _ in found)
-    for path, value in found:
-        name = ".".join(path)
-        plain = times[name] == 1 and '"' not in name
-        yield name if plain else ".".join(map(_quoted, path)), value
+    found = [(".".join(path), path, value) for path, value in _flat(values, ())]
+    times = Counter(name for name, _, _ in found)
+    return {
+        name if times[name] == 1 and '"' not in name else ".".join(map(_quoted, path)): value
+        for name, path, value in found
+    }
 
 
 def _flat(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

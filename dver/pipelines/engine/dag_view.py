@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
 from dver.pipelines.engine.graph import Address, Graph, worktree_path
@@ -100,15 +101,10 @@ def _merged(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> D
 
 def _sorted(above: Mapping[str, Collection[str]]) -> list[str] | None:
     """The names in topological order; None for a cycle."""
-    left = {name: len(others) for name, others in above.items()}
-    below: dict[str, list[str]] = {name: [] for name in above}
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(above, ()))  # keeps the order of `above`
     for name, others in above.items():
-        for other in others:
-            below[other].append(name)
-    found = [name for name, count in left.items() if count == 0]
-    for name in found:
-        for other in below[name]:
-            left[other] -= 1
-            if left[other] == 0:
-                found.append(other)
-    return found if len(found) == len(above) else None
+        sorter.add(name, *others)
+    try:
+        return list(sorter.static_order())
+    except CycleError:
+        return None

@@ -218,7 +218,7 @@ def has_same_content(one: LockedItem, other: LockedItem | None) -> bool:
 
 def _changed_params(last: lock.LockedStage, inputs: Inputs) -> Iterator[ParamChanged]:
     for file in sorted(last.params.keys() | inputs.params.keys()):
-        old, new = (dict(flatten(one.get(file, {}))) for one in (last.params, inputs.params))
+        old, new = (flatten(one.get(file, {})) for one in (last.params, inputs.params))
         for key in sorted(old.keys() | new.keys()):
             before, after = old.get(key, ABSENT), new.get(key, ABSENT)
             if not _equal(before, after):

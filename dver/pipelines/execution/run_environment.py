@@ -119,6 +119,6 @@ def _seeds(inputs: Inputs) -> list[tuple[str, Any]]:
     return [
         (f"{file}:{key}", value)
         for file, values in inputs.params.items()
-        for key, value in flatten(values)
+        for key, value in flatten(values).items()
         if "seed" in key.rpartition(".")[2].lower()
     ]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dver.pipelines.compare.values import ValueChange, compare, flat
-from dver.pipelines.definition.param_files import ABSENT
+from dver.pipelines.compare.values import ValueChange, compare
+from dver.pipelines.definition.param_files import ABSENT, flatten
 
 
 def test_what_was_added_removed_and_changed_is_told_apart() -> None:
@@ -41,4 +41,4 @@ def test_numbers_alone_grow(old: Any, new: Any, grown: float | None) -> None:
 
 
 def test_values_are_found_by_their_dotted_keys() -> None:
-    assert flat({"a": {"b": 1, "c": {}}, "d": [{"e": 1}]}) == {"a.b": 1, "a.c": {}, "d": [{"e": 1}]}
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [{"e": 1}]}) == {"a.b": 1, "a.c": {}, "d": [{"e": 1}]}

@@ -68,17 +68,17 @@ def test_values_are_found_by_dotted_keys() -> None:
 
 def test_all_values_have_a_dotted_key() -> None:
     values = {"a": {"b": [1], "c": {}}, "d": None}
-    assert list(flatten(values)) == [("a.b", [1]), ("a.c", {}), ("d", None)]
+    assert list(flatten(values).items()) == [("a.b", [1]), ("a.c", {}), ("d", None)]
 
 
 def test_two_values_with_one_dotted_key_are_both_there() -> None:
-    assert list(flatten({"a.b": 1, "a": {"b": 2, "c": 3}, "x.y": 4})) == [
+    assert list(flatten({"a.b": 1, "a": {"b": 2, "c": 3}, "x.y": 4}).items()) == [
         ('"a.b"', 1),
         ("a.b", 2),
         ("a.c", 3),
         ("x.y", 4),
     ]
-    names = [name for name, _ in flatten({"a.b": {"c": 1}, "a": {"b.c": 2, "b": {"c": 3}}, '"a': {'b".c': 4}})]
+    names = [name for name, _ in flatten({"a.b": {"c": 1}, "a": {"b.c": 2, "b": {"c": 3}}, '"a': {'b".c': 4}}).items()]
     assert len(set(names)) == 4
 
 

@@ -20,10 +20,15 @@ def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
 
     Adds `frozen: true` to dver.yaml; the rest of the file stays as it is. A foreach or matrix is frozen as a whole.
     """
+    freeze_stages(ctx, stages, frozen=True)
+
+
+def freeze_stages(ctx: Context, stages: tuple[str, ...], *, frozen: bool) -> None:
+    """Freeze or unfreeze stages, and print those that changed."""
     with Repository.open(ctx.cwd) as repo:
-        changed = freeze(repo, stages, cwd=ctx.cwd, frozen=True)
+        changed = freeze(repo, stages, cwd=ctx.cwd, frozen=frozen)
         for one in changed:
-            ctx.say(f"frozen: {terminal.printable(str(one))}")
+            ctx.say(f"{'frozen' if frozen else 'unfrozen'}: {terminal.printable(str(one))}")
         if not changed:
-            ctx.note("nothing changed: already frozen")
+            ctx.note(f"nothing changed: {'already' if frozen else 'not'} frozen")
         print_staged(ctx, repo)

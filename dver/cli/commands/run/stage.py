@@ -11,10 +11,10 @@ from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited, quoted
-from dver.ops.run import stage
-from dver.ops.run.stage import ListedStage
+from dver.ops.run.stage import add, list_stages, remove
 from dver.pipelines.definition.new_stage import NewOutput, NewStage
-from dver.pipelines.definition.stage import OutputRole
+from dver.pipelines.definition.stage import OutputRole, Stage
+from dver.pipelines.engine.graph import Address
 from dver.repo import Repository
 
 
@@ -46,14 +46,14 @@ def command() -> None:
 def list_command(ctx: Context, *, targets: tuple[str, ...], names_only: bool, as_json: bool) -> None:
     """List all stages, or those that TARGET selects."""
     with Repository.open(ctx.cwd) as repo:
-        found = stage.list_stages(repo, targets, cwd=ctx.cwd)
+        found = list_stages(repo, targets, cwd=ctx.cwd)
     if as_json:
-        ctx.emit_json([str(one.address) if names_only else _as_json(one) for one in found])
+        ctx.emit_json([str(one) if names_only else _as_json(one, found[one]) for one in found])
     elif names_only:
-        for one in found:
-            ctx.say(terminal.printable(str(one.address)))
+        for address in found:
+            ctx.say(terminal.printable(str(address)))
     else:
-        ctx.table((terminal.printable(str(one.address)), _described(one)) for one in found)
+        ctx.table((terminal.printable(str(address)), _stage_text(one)) for address, one in found.items())
         if not found:
             ctx.note("there are no stages: `dver stage add` adds one")
 
@@ -74,7 +74,7 @@ def remove_command(ctx: Context, *, names: tuple[str, ...]) -> None:
     in dver.yaml.
     """
     with Repository.open(ctx.cwd) as repo:
-        removed = stage.remove(repo, names, cwd=ctx.cwd)
+        removed = remove(repo, names, cwd=ctx.cwd)
         paths = [path_text(repo, path) for path in removed.paths]
         left = [repo.layout.shown(path) for path in removed.outs]
         ctx.say(
@@ -176,7 +176,7 @@ def add_command(
         desc=desc,
     )
     with Repository.open(ctx.cwd) as repo:
-        added = stage.add(repo, new, cwd=ctx.cwd, force=force)
+        added = add(repo, new, cwd=ctx.cwd, force=force)
         warn_about_secrets(ctx, added.secrets)
         ctx.say(f"added stage {terminal.printable(name)} to {path_text(repo, added.path)}; `dver repro` runs it")
         print_staged(ctx, repo)
@@ -211,27 +211,26 @@ def _shell_command(args: tuple[str, ...]) -> str:
     return text
 
 
-def _described(one: ListedStage) -> str:
-    if one.stage.desc:
-        return terminal.printable(one.stage.desc)
-    parts = ["frozen"] if one.stage.frozen else []
+def _stage_text(stage: Stage) -> str:
+    if stage.desc:
+        return terminal.printable(stage.desc)
+    parts = ["frozen"] if stage.frozen else []
     for role in OutputRole:
-        paths = [terminal.printable(out.path) for out in one.stage.outs if out.role is role]
+        paths = [terminal.printable(out.path) for out in stage.outs if out.role is role]
         parts += [f"{role.value}: {', '.join(paths)}"] if paths else []
     return "; ".join(parts)
 
 
-def _as_json(one: ListedStage) -> dict[str, object]:
-    found = one.stage
+def _as_json(address: Address, stage: Stage) -> dict[str, object]:
     return {
-        "name": str(one.address),
-        "group": found.group,
-        "cmd": found.cmd,
-        "wdir": found.wdir,
-        "deps": [dep.path for dep in found.deps],
-        "params": {params.file: list(params.keys) for params in found.params},
-        **{role.value: [out.path for out in found.outs if out.role is role] for role in OutputRole},
-        "frozen": found.frozen,
-        "always_changed": found.always_changed,
-        "desc": found.desc,
+        "name": str(address),
+        "group": stage.group,
+        "cmd": stage.cmd,
+        "wdir": stage.wdir,
+        "deps": [dep.path for dep in stage.deps],
+        "params": {params.file: list(params.keys) for params in stage.params},
+        **{role.value: [out.path for out in stage.outs if out.role is role] for role in OutputRole},
+        "frozen": stage.frozen,
+        "always_changed": stage.always_changed,
+        "desc": stage.desc,
     }

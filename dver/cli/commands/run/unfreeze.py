@@ -5,11 +5,8 @@ from __future__ import annotations
 import click
 
 from dver.cli import options
+from dver.cli.commands.run.freeze import freeze_stages
 from dver.cli.context import Context
-from dver.cli.notices import print_staged
-from dver.cli.render import terminal
-from dver.ops.run.freeze import freeze
-from dver.repo import Repository
 
 
 @options.command(acts=True, examples=[("dver unfreeze prepare", "Run prepare again when it is out of date.")])
@@ -20,10 +17,4 @@ def command(ctx: Context, *, stages: tuple[str, ...]) -> None:
 
     Removes `frozen: true` from dver.yaml; the rest of the file stays as it is.
     """
-    with Repository.open(ctx.cwd) as repo:
-        changed = freeze(repo, stages, cwd=ctx.cwd, frozen=False)
-        for one in changed:
-            ctx.say(f"unfrozen: {terminal.printable(str(one))}")
-        if not changed:
-            ctx.note("nothing changed: not frozen")
-        print_staged(ctx, repo)
+    freeze_stages(ctx, stages, frozen=False)
