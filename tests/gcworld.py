@@ -1,4 +1,4 @@
-"""A remote that is only numbers, to try plans of a gc on: packs without bytes, objects that name others."""
+"""A simulated remote for plans of a gc: packs without bytes, objects that name others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs that were deleted on a remote: `check --remote` says so, and `push` repairs."""
+"""Packs that were deleted on a remote: `check --remote` reports them, and `push` restores their objects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def assert_pulled(project: Project, name: str = "fresh") -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_a_deleted_pack_is_noticed_and_the_next_push_repairs(run: Run, project: Project, number: int) -> None:
+def test_a_deleted_pack_is_noticed_and_restored_by_the_next_push(run: Run, project: Project, number: int) -> None:
     packs(project)[number].unlink()
     missing = run("check", "--remote", cwd=project.root, rc=1)
     assert "data" in missing.out
@@ -58,7 +58,7 @@ def test_a_deleted_pack_is_noticed_and_the_next_push_repairs(run: Run, project: 
     assert "missing" not in run("push", cwd=project.root).err
 
 
-def test_all_packs_deleted_are_put_again(run: Run, project: Project) -> None:
+def test_all_deleted_packs_are_restored(run: Run, project: Project) -> None:
     for path in packs(project):
         path.unlink()
     run("push", cwd=project.root)
@@ -67,7 +67,7 @@ def test_all_packs_deleted_are_put_again(run: Run, project: Project) -> None:
     assert_pulled(project)
 
 
-def test_a_truncated_pack_is_put_again(run: Run, project: Project) -> None:
+def test_a_truncated_pack_is_restored(run: Run, project: Project) -> None:
     path = packs(project)[-1]
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-100])
@@ -76,7 +76,7 @@ def test_a_truncated_pack_is_put_again(run: Run, project: Project) -> None:
     run("fsck", "--remote", "origin", cwd=project.root)
 
 
-def test_a_clone_with_half_of_it_puts_that_and_the_owner_puts_the_rest(
+def test_a_clone_restores_its_half_of_the_objects_and_the_owner_the_rest(
     run: Run, project: Project, tmp_path: Path
 ) -> None:
     half = Project(tmp_path / "half")
@@ -96,7 +96,7 @@ def test_a_clone_with_half_of_it_puts_that_and_the_owner_puts_the_rest(
     assert_pulled(project)
 
 
-def test_the_advice_of_pull_ends_the_trouble(run: Run, project: Project, tmp_path: Path) -> None:
+def test_the_fix_that_pull_suggests_works(run: Run, project: Project, tmp_path: Path) -> None:
     packs(project)[-1].unlink()
     clone = tmp_path / "clone"
     git("clone", "--quiet", project.root, clone, cwd=tmp_path)
@@ -105,7 +105,7 @@ def test_the_advice_of_pull_ends_the_trouble(run: Run, project: Project, tmp_pat
     run("pull", cwd=clone)
 
 
-def test_a_gc_of_the_remote_goes_on_after_a_repair(run: Run, project: Project, tmp_path: Path) -> None:
+def test_a_gc_of_the_remote_works_after_a_repair(run: Run, project: Project, tmp_path: Path) -> None:
     packs(project)[0].unlink()
     run("push", "--all-commits", cwd=project.root)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""`dver fsck --remote`: damage of every kind on a remote is found, named, and repaired from wherever a good copy is."""
+"""`dver fsck --remote`: finds damage of every kind, names its paths, and repairs it with good copies from anywhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ V2 = {**V1, "data/a": b"changed\n" * 100, "data/sub/big": BIG[:1000] + b"inserte
 ALL = RevisionScope(all_commits=True)
 
 
-def look(project: Project, *, repair: bool = False, dry_run: bool = False, other: Path | None = None) -> FsckResult:
+def run_fsck(project: Project, *, repair: bool = False, dry_run: bool = False, other: Path | None = None) -> FsckResult:
     with project.opened() as repo:
         text = os.fspath(other) if other else None
         return fsck_remote(repo, cwd=project.root, repair=repair, dry_run=dry_run, other=text)
@@ -148,8 +148,8 @@ def spoil(remote: Path, chance: random.Random) -> Path:
     return path
 
 
-def test_a_good_remote_is_well(project: Project) -> None:
-    found = look(project)
+def test_an_undamaged_remote_has_no_errors(project: Project) -> None:
+    found = run_fsck(project)
     assert found.is_well
     assert (found.damages, found.bad, found.stray_files) == ((), (), ())
     assert found.where == "origin"
@@ -170,15 +170,15 @@ def test_damage_anywhere_is_found_named_and_repaired(project: Project, remote: P
         if path.suffix in (".idx", ".repository") and not path.exists():
             # An index that is gone leaves packs that nobody lists: the next push lists them again.
             push_all(project)
-            assert look(project).is_well, where
+            assert run_fsck(project).is_well, where
             continue
-        found = look(project)
+        found = run_fsck(project)
         assert not found.is_well, where
         assert path.relative_to(remote).as_posix() in {one.file for one in found.damages}, where
         assert not found.bad or any(one.affected for one in found.bad), where
-        mended = look(project, repair=True)
-        assert mended.is_well, (where, mended)
-        after = look(project)
+        repaired = run_fsck(project, repair=True)
+        assert repaired.is_well, (where, repaired)
+        after = run_fsck(project)
         assert after.is_well, (where, after)
         assert not after.damages, where
         assert is_pushed(project), where
@@ -192,64 +192,62 @@ def test_damaged_packs_are_replaced_by_new_ones_with_all_of_their_objects(
     for path in damaged:
         row = next(row for row in rows_of(path) if row.stored_size)
         flip(path, payload_of(row))
-    repaired = look(project, repair=True)
+    repaired = run_fsck(project, repair=True)
     assert (repaired.is_well, repaired.taken_off) == (True, 0)
     assert objects_of(remote) >= good
     assert not any(path.exists() for path in damaged)
-    assert not look(project).damages
+    assert not run_fsck(project).damages
     assert is_pushed(project)
     assert_pulled(project, tmp_path / "out")
 
 
-def test_frames_that_are_whole_in_a_cut_pack_and_nowhere_else_survive(project: Project, remote: Path) -> None:
+def test_frames_that_are_intact_only_in_a_truncated_pack_survive(project: Project, remote: Path) -> None:
     shutil.rmtree(project.store)
     shutil.rmtree(project.root / "data")
     (project.root / "alone.bin").unlink()
     path = packs_of(remote)[0]
     rows = sorted(rows_of(path), key=lambda row: row.offset)
     damage(path, lambda content: content.__delitem__(slice(rows[-1].offset + 1, None)))
-    lost = look(project, repair=True).lost
+    lost = run_fsck(project, repair=True).lost
     assert rows[-1].oid in {one.oid for one in lost}
     assert objects_of(remote) >= {(row.kind, row.oid) for row in rows[:-1]}
-    assert not look(project).damages
+    assert not run_fsck(project).damages
 
 
-def test_all_packs_gone_are_made_again(project: Project, remote: Path, tmp_path: Path) -> None:
+def test_the_objects_of_all_deleted_packs_are_uploaded_again(project: Project, remote: Path, tmp_path: Path) -> None:
     good = objects_of(remote)
     shutil.rmtree(remote / "packs")
-    found = look(project)
+    found = run_fsck(project)
     assert {one.part for one in found.damages} == {DamagedPart.PACK, DamagedPart.FRAME}
-    assert look(project, repair=True).is_well
+    assert run_fsck(project, repair=True).is_well
     assert objects_of(remote) >= good
-    assert not look(project).damages
+    assert not run_fsck(project).damages
     assert_pulled(project, tmp_path / "out")
 
 
-def test_names_and_commits_of_what_is_hurt_are_told(project: Project, remote: Path) -> None:
+def test_paths_and_commits_that_need_a_damaged_object_are_reported(project: Project, remote: Path) -> None:
     (path,) = [path for path in packs_of(remote) if any(row.raw_size == 350 for row in rows_of(path))]
     (row,) = [row for row in rows_of(path) if row.raw_size == 350]
     flip(path, payload_of(row))
-    (bad,) = look(project).bad
+    (bad,) = run_fsck(project).bad
     assert bad.oid == row.oid
     assert {one.path for one in bad.affected} == {b"data/sub/b"}
     assert {name for one in bad.affected for name in one.commits.names} == {"v1", "v2"}
 
 
-def test_the_workspace_is_enough_for_what_it_has(project: Project, remote: Path) -> None:
+def test_files_of_the_workspace_are_good_copies(project: Project, remote: Path) -> None:
     shutil.rmtree(project.store)
     (path,) = [path for path in packs_of(remote) if any(row.raw_size == 350 for row in rows_of(path))]
     for row in rows_of(path):
         if row.raw_size == 350 or (row.codec is pack.Codec.CHUNKED and row.raw_size == len(V1["alone.bin"])):
             flip(path, payload_of(row))
-    planned = look(project, repair=True, dry_run=True)
+    planned = run_fsck(project, repair=True, dry_run=True)
     assert {one.source for one in planned.bad} == {"the workspace"}
-    assert look(project, repair=True).is_well
-    assert look(project).is_well
+    assert run_fsck(project, repair=True).is_well
+    assert run_fsck(project).is_well
 
 
-def test_what_has_no_copy_is_taken_off_the_list_and_pushed_again(
-    project: Project, remote: Path, tmp_path: Path
-) -> None:
+def test_an_object_without_a_copy_is_delisted_and_pushed_again(project: Project, remote: Path, tmp_path: Path) -> None:
     shutil.copytree(project.root, tmp_path / "other")
     shutil.rmtree(project.store)
     shutil.rmtree(project.root / "data")
@@ -257,16 +255,16 @@ def test_what_has_no_copy_is_taken_off_the_list_and_pushed_again(
     path = packs_of(remote)[0]
     row = next(row for row in rows_of(path) if row.kind is pack.ObjectKind.BLOB and row.stored_size)
     flip(path, payload_of(row))
-    mended = look(project, repair=True)
-    assert [one.oid for one in mended.lost] == [row.oid]
-    assert mended.taken_off > 1
+    repaired = run_fsck(project, repair=True)
+    assert [one.oid for one in repaired.lost] == [row.oid]
+    assert repaired.taken_off > 1
     assert not path.exists()
-    assert not look(project).damages
+    assert not run_fsck(project).damages
     other = Project(tmp_path / "other")
     assert not is_pushed(other)
     push_all(other)
     assert is_pushed(other)
-    assert look(other).is_well
+    assert run_fsck(other).is_well
     assert_pulled(other, tmp_path / "out")
 
 
@@ -280,45 +278,45 @@ def test_another_remote_is_a_source(project: Project, remote: Path, tmp_path: Pa
     good = objects_of(remote)
     for path in packs_of(remote):
         flip(path, payload_of(rows_of(path)[0]))
-    mended = look(project, repair=True)
-    assert mended.is_well, mended
-    assert {one.source for one in mended.bad} == {"the remote backup"}
+    repaired = run_fsck(project, repair=True)
+    assert repaired.is_well, repaired
+    assert {one.source for one in repaired.bad} == {"the remote backup"}
     assert objects_of(remote) >= good
-    assert not look(project).damages
+    assert not run_fsck(project).damages
 
 
-def test_all_indexes_damaged_are_written_anew(project: Project, remote: Path, tmp_path: Path) -> None:
+def test_damaged_indexes_are_replaced(project: Project, remote: Path, tmp_path: Path) -> None:
     for path in sorted((remote / "indexes").glob("*.idx")):
         flip(path, 20)
     (remote / "packs" / ("ab" * 32 + ".pack")).write_bytes(b"no pack")
-    found = look(project)
+    found = run_fsck(project)
     assert [one.part for one in found.damages] == [DamagedPart.INDEX, DamagedPart.INDEX]
-    assert look(project, repair=True).is_well
-    assert look(project).is_well
+    assert run_fsck(project, repair=True).is_well
+    assert run_fsck(project).is_well
     assert is_pushed(project)
     assert_pulled(project, tmp_path / "out")
 
 
-def test_packs_that_no_index_lists_are_told_and_no_damage(project: Project, remote: Path) -> None:
+def test_packs_that_no_index_lists_are_reported_but_not_as_damage(project: Project, remote: Path) -> None:
     shutil.copyfile(packs_of(remote)[0], remote / "packs" / ("cd" * 32 + ".pack"))
-    found = look(project)
+    found = run_fsck(project)
     assert found.is_well
     assert found.stray_files == ("packs/" + "cd" * 32 + ".pack",)
 
 
-def test_an_index_that_promises_what_is_not_there_is_found_and_mended(project: Project, remote: Path) -> None:
+def test_an_index_that_promises_missing_objects_is_found_and_repaired(project: Project, remote: Path) -> None:
     """The first push's index is gone; the second one's needs what that listed."""
     first, _ = sorted((remote / "indexes").glob("*.idx"), key=lambda path: path.stat().st_mtime_ns)
     first.unlink()
-    found = look(project)
+    found = run_fsck(project)
     assert DamagedPart.PROMISE in {one.part for one in found.damages}
-    assert look(project, repair=True).is_well
-    assert not look(project).damages
+    assert run_fsck(project, repair=True).is_well
+    assert not run_fsck(project).damages
     push_all(project)
-    assert look(project).is_well
+    assert run_fsck(project).is_well
 
 
-def test_a_sample_reads_a_part_and_always_the_footers(project: Project, remote: Path) -> None:
+def test_a_sample_reads_some_frames_and_all_footers(project: Project, remote: Path) -> None:
     for path in packs_of(remote):
         flip(path, path.stat().st_size - pack.TRAILER_SIZE - 1)
     with project.opened() as repo:
@@ -328,7 +326,7 @@ def test_a_sample_reads_a_part_and_always_the_footers(project: Project, remote: 
     assert found.size < whole.size
 
 
-def test_the_command_line_tells_and_exits_with_6(project: Project, remote: Path, run: Run) -> None:
+def test_the_command_reports_damage_and_exits_with_6(project: Project, remote: Path, run: Run) -> None:
     assert run("fsck", "--remote", cwd=project.root).out.endswith("no errors\n")
     path = packs_of(remote)[0]
     flip(path, payload_of(rows_of(path)[0]))
@@ -361,14 +359,14 @@ def test_a_bucket_is_repaired(
         storage.put(index, BytesBody(storage.get(index)[:-1]))
         if len(packs) > 1:
             storage.delete(packs[1])
-    assert not look(project).is_well
-    assert look(project, repair=True).is_well
-    after = look(project)
+    assert not run_fsck(project).is_well
+    assert run_fsck(project, repair=True).is_well
+    after = run_fsck(project)
     assert (after.is_well, after.damages) == (True, ())
     assert is_pushed(project)
 
 
-def test_a_remote_behind_a_web_server_that_lists_nothing_is_looked_at(project: Project, remote: Path) -> None:
+def test_a_remote_behind_a_web_server_that_lists_nothing_is_checked(project: Project, remote: Path) -> None:
     with running(Web()) as web:
         web.files = {f"p/{os.fsdecode(name)}": one[1] for name, one in listing(remote).items() if one[0] == "file"}
         with project.opened() as repo:
@@ -381,7 +379,7 @@ def test_a_remote_behind_a_web_server_that_lists_nothing_is_looked_at(project: P
     assert gone.removeprefix("p/") in {one.file for one in found.damages}
 
 
-def test_a_remote_is_well_after_each_gc(project: Project, remote: Path, tmp_path: Path) -> None:
+def test_a_remote_has_no_errors_after_each_gc(project: Project, remote: Path, tmp_path: Path) -> None:
     write(project.root, {"data/dropped": b"dropped soon\n"})
     project.save("data", message="dropped")
     push_all(project)
@@ -390,11 +388,11 @@ def test_a_remote_is_well_after_each_gc(project: Project, remote: Path, tmp_path
     for grace in (1000, 0, 0):
         with project.opened() as repo:
             gc_remote(repo, "origin", grace=grace, offline=True)
-        found = look(project)
+        found = run_fsck(project)
         assert (found.is_well, found.damages) == (True, ()), grace
     for path in packs_of(remote):
         row = next(row for row in rows_of(path) if row.raw_size > 16)
         flip(path, payload_of(row))
-    assert look(project, repair=True).is_well
-    assert not look(project).damages
+    assert run_fsck(project, repair=True).is_well
+    assert not run_fsck(project).damages
     assert_pulled(project, tmp_path / "out")

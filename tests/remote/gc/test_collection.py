@@ -1,4 +1,4 @@
-"""Collecting garbage on a remote: what Git needs stays, whatever goes wrong and whoever pushes meanwhile."""
+"""A gc of a remote keeps all data that Git references, after failures and beside pushes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def check_fetch(folder: Path, storage: Storage, root: ObjectRef, dataset: dict[s
     assert read_dataset(fresh.store, root.oid) == dataset
 
 
-def test_garbage_goes_in_two_phases_and_the_rest_can_be_fetched(tmp_path: Path, storage: Storage, clone: Clone) -> None:
+def test_garbage_is_deleted_in_two_phases_and_the_rest_can_be_fetched(
+    tmp_path: Path, storage: Storage, clone: Clone
+) -> None:
     kept, dropped = files(60, size=300_000, seed=1), files(60, size=300_000, seed=2)
     keep, drop = put_dataset(clone.store, kept, "keep"), put_dataset(clone.store, dropped, "drop")
     clone.push(storage, keep)
@@ -195,7 +197,7 @@ def scene_made(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("at", range(CALLS - 1))  # the last one is the listing's, which no gc fails for
-def test_whenever_a_gc_breaks_off_all_that_is_needed_is_there_and_the_next_one_goes_on(
+def test_a_gc_that_ends_at_any_request_loses_nothing_and_the_next_one_completes(
     tmp_path: Path, scene_made: Scene, at: int, late: bool
 ) -> None:
     shutil.copytree(scene_made.folder, tmp_path, dirs_exist_ok=True)
@@ -217,7 +219,7 @@ def condemn(storage: Storage, *, packs: Iterable[Oid] = (), indexes: Iterable[Oi
     storage.put(condemned_key(condemned_list_name(one)), BytesBody(encode(at, one.packs, one.indexes, grace=GRACE)))
 
 
-def test_what_is_condemned_is_pushed_again_under_another_name(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+def test_condemned_data_is_pushed_again_under_another_name(tmp_path: Path, spy: Spy, clone: Clone) -> None:
     dataset = files(10, size=MIB)
     root = put_dataset(clone.store, dataset)
     clone.push(spy, root)
@@ -233,7 +235,7 @@ def test_what_is_condemned_is_pushed_again_under_another_name(tmp_path: Path, sp
     check_fetch(tmp_path / "b", spy, root, dataset)
 
 
-def test_an_index_that_comes_after_a_list_does_not_bring_back_what_the_list_names(spy: Spy, clone: Clone) -> None:
+def test_an_index_that_is_newer_than_a_list_does_not_free_condemned_packs(spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, {"x": b"x"})
     clone.push(spy, root)
     (pack,) = list_packs(spy)
@@ -254,9 +256,7 @@ def index_names(storage: Storage) -> set[Oid]:
     return {Oid(bytes.fromhex(key[len(INDEXES) : -4])) for key in keys(storage, INDEXES) if key.endswith(".idx")}
 
 
-def test_an_index_that_was_condemned_is_written_again_under_another_name(
-    tmp_path: Path, spy: Spy, clone: Clone
-) -> None:
+def test_a_condemned_index_is_written_again_under_another_name(tmp_path: Path, spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, {"x": b"x"})
     clone.push(spy, root)
     (old,) = index_names(spy)
@@ -292,7 +292,7 @@ def test_a_merged_index_never_gets_a_condemned_name(tmp_path: Path, spy: Spy, cl
     assert Clone(tmp_path / "c").fetch(spy, root).error() is None
 
 
-def test_two_gcs_that_see_the_same_write_indexes_of_different_names(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+def test_two_gcs_with_the_same_plan_write_indexes_with_different_names(tmp_path: Path, spy: Spy, clone: Clone) -> None:
     datasets = [files(40, size=100 + number) for number in range(SEVERAL)]
     roots = [put_dataset(clone.store, dataset, f"d{number}") for number, dataset in enumerate(datasets)]
     for root in roots:
@@ -311,7 +311,7 @@ def names_of_visible(storage: Storage) -> set[Oid]:
     return index_names(storage) - {name for one in lists for name in one.indexes}
 
 
-def test_a_merged_index_that_others_overtook_is_condemned_and_stays(tmp_path: Path, clone: Clone) -> None:
+def test_a_merged_index_is_condemned_and_kept_if_others_changed_the_remote(tmp_path: Path, clone: Clone) -> None:
     """Another may have built on it, or have written the very same."""
     roots = [put_dataset(clone.store, files(3, size=100 + number), f"d{number}") for number in range(SEVERAL)]
     inner = DirectoryStorage(tmp_path / "remote")
@@ -336,7 +336,7 @@ def test_a_merged_index_that_others_overtook_is_condemned_and_stays(tmp_path: Pa
     assert visible not in before
 
 
-def test_a_reader_still_finds_what_is_condemned(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+def test_a_reader_still_finds_condemned_objects(tmp_path: Path, spy: Spy, clone: Clone) -> None:
     dataset = files(10)
     root = put_dataset(clone.store, dataset)
     clone.push(spy, root)
@@ -347,7 +347,7 @@ def test_a_reader_still_finds_what_is_condemned(tmp_path: Path, spy: Spy, clone:
 # -- refusals
 
 
-def test_objects_that_an_index_promises_and_that_are_gone_stop_everything(spy: Spy, clone: Clone) -> None:
+def test_missing_objects_that_an_index_promises_stop_a_gc(spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, files(10))
     clone.push(spy, root)
     for key in keys(spy, PACKS):
@@ -358,7 +358,7 @@ def test_objects_that_an_index_promises_and_that_are_gone_stop_everything(spy: S
     assert keys(spy) == before
 
 
-def test_a_root_without_its_objects_stops_everything(spy: Spy, clone: Clone) -> None:
+def test_a_root_without_its_objects_stops_a_gc(spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, files(10))
     clone.push(spy, root)
     for key in keys(spy, INDEXES):
@@ -368,14 +368,14 @@ def test_a_root_without_its_objects_stops_everything(spy: Spy, clone: Clone) -> 
         collect(clone, spy, root)
 
 
-def test_what_was_never_pushed_is_no_obstacle(spy: Spy, clone: Clone) -> None:
+def test_objects_that_were_never_pushed_do_not_stop_a_gc(spy: Spy, clone: Clone) -> None:
     pushed, local = put_dataset(clone.store, files(10)), put_dataset(clone.store, files(5, seed=9), "local")
     clone.push(spy, pushed)
     nowhere = ObjectRef(Oid.of(b"of another clone"), ObjectKind.TREE, b"elsewhere")
     assert collect(clone, spy, pushed, local, nowhere) == RemoteGcResult()
 
 
-def test_a_damaged_tree_stops_everything(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+def test_a_damaged_tree_stops_a_gc(tmp_path: Path, spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, files(10))
     clone.push(spy, root)
     (key,) = keys(spy, PACKS)
@@ -401,7 +401,7 @@ def test_a_damaged_frame_is_not_copied(tmp_path: Path, spy: Spy, clone: Clone) -
     assert keys(spy, INDEXES) == {one for one in before if one.startswith(INDEXES)}
 
 
-def test_a_damaged_index_stops_everything(spy: Spy, clone: Clone) -> None:
+def test_a_damaged_index_stops_a_gc(spy: Spy, clone: Clone) -> None:
     root = put_dataset(clone.store, files(10))
     clone.push(spy, root)
     (key,) = keys(spy, INDEXES)
@@ -412,7 +412,7 @@ def test_a_damaged_index_stops_everything(spy: Spy, clone: Clone) -> None:
         collect(clone, spy, root)
 
 
-def test_a_clone_that_has_nothing_collects_as_well(tmp_path: Path, spy: Spy, clone: Clone) -> None:
+def test_a_clone_with_an_empty_store_can_collect(tmp_path: Path, spy: Spy, clone: Clone) -> None:
     kept, dropped = files(10, size=MIB), files(10, size=MIB, seed=2)
     keep, drop = put_dataset(clone.store, kept, "keep"), put_dataset(clone.store, dropped, "drop")
     clone.push(spy, keep)
@@ -423,7 +423,7 @@ def test_a_clone_that_has_nothing_collects_as_well(tmp_path: Path, spy: Spy, clo
     check_fetch(tmp_path / "b", spy, keep, kept)
 
 
-def test_chunks_of_a_large_file_stay_though_this_clone_keeps_it_in_one_piece(
+def test_chunks_of_a_large_file_stay_although_this_clone_has_it_as_a_loose_blob(
     tmp_path: Path, spy: Spy, clone: Clone
 ) -> None:
     content = random.Random(5).randbytes(6 * MIB)

@@ -213,7 +213,7 @@ class Play:
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_what_was_pushed_stays_whatever_gcs_do_meanwhile(
+def test_pushed_data_stays_while_gcs_run_at_the_same_time(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One clock, and names that are the same each time.

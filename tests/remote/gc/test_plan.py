@@ -1,4 +1,4 @@
-"""What a gc of a remote decides."""
+"""The plan of a remote gc."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def check(world: World, roots: list[Oid]) -> None:
         assert all(pack in world.packs and oid in world.packs[pack] for oid, pack in places.items())
 
 
-def test_nothing_is_done_where_everything_is_needed(world: World) -> None:
+def test_a_remote_without_garbage_is_not_changed(world: World) -> None:
     root = dataset(world, 20 * MIB, 5)
     world.push(root)
     assert world.plan([root]).empty
 
 
-def test_an_empty_remote_is_left_alone(world: World) -> None:
+def test_an_empty_remote_is_not_changed(world: World) -> None:
     assert world.plan([]).empty
 
 
-def test_what_nothing_needs_is_condemned_first_and_deleted_after_the_grace(world: World) -> None:
+def test_unreferenced_data_is_condemned_first_and_deleted_after_the_grace_period(world: World) -> None:
     keep, drop = dataset(world, 20 * MIB), dataset(world, 20 * MIB)
     for root in (keep, drop):
         world.push(root)
@@ -76,7 +76,7 @@ def test_packs_that_no_index_lists_are_condemned(world: World) -> None:
     assert [ref.name for ref in world.collect([]).condemned_packs] == [pack]
 
 
-def test_a_pack_that_is_mostly_dead_is_written_anew(world: World) -> None:
+def test_the_live_objects_of_a_mostly_dead_pack_are_copied(world: World) -> None:
     small, large = world.make(MIB), world.make(20 * MIB)
     world.push(world.make(100, [small, large]))
     keep = world.make(100, [small])
@@ -100,7 +100,7 @@ def test_several_small_packs_become_one(world: World) -> None:
     assert world.plan(roots).empty
 
 
-def test_an_index_that_lists_a_dead_tree_is_written_anew_though_its_pack_stays(world: World) -> None:
+def test_an_index_that_lists_a_dead_tree_is_replaced_although_its_pack_stays(world: World) -> None:
     blob, other = world.make(20 * MIB), world.make(20 * MIB)
     world.push(other)
     dead = world.make(100, [other])
@@ -113,7 +113,7 @@ def test_an_index_that_lists_a_dead_tree_is_written_anew_though_its_pack_stays(w
     check(world, [keep])
 
 
-def test_a_root_that_only_an_index_names_keeps_what_was_condemned_until_it_is_condemned_too(world: World) -> None:
+def test_a_root_that_only_an_index_names_keeps_condemned_data_until_it_is_condemned_too(world: World) -> None:
     root = dataset(world, 20 * MIB)
     world.push(root)
     world.collect([])
@@ -140,7 +140,7 @@ def test_a_pack_that_is_needed_again_long_before_it_is_due_is_freed(world: World
 
 
 @pytest.mark.parametrize("left", [CLOCK_MARGIN, 1, 0, -5])
-def test_a_pack_that_is_needed_again_and_may_be_being_deleted_is_copied(world: World, left: int) -> None:
+def test_a_pack_that_is_needed_again_and_due_soon_is_copied(world: World, left: int) -> None:
     root = dataset(world, 20 * MIB)
     world.push(root)
     condemn(world, at=world.now + left - GRACE)
@@ -162,7 +162,7 @@ def test_a_list_that_came_after_the_pointers_were_read_is_not_carried_out(world:
     assert len(world.plan([]).deleted_packs) == 1
 
 
-def test_what_a_clock_of_the_future_condemned_is_condemned_again_now(world: World) -> None:
+def test_data_that_a_clock_from_the_future_condemned_is_condemned_again_now(world: World) -> None:
     world.push(dataset(world, 20 * MIB))
     condemn(world, at=world.now + 10**9)
     found = world.collect([])
@@ -171,7 +171,7 @@ def test_what_a_clock_of_the_future_condemned_is_condemned_again_now(world: Worl
     assert len(world.collect([]).deleted_packs) == 1
 
 
-def test_of_two_lists_the_one_that_is_due_first_decides(world: World) -> None:
+def test_the_list_that_is_due_first_decides(world: World) -> None:
     world.push(dataset(world, 20 * MIB))
     condemn(world, at=world.now - GRACE)
     condemn(world, at=world.now, grace=10**6)
@@ -191,7 +191,7 @@ def test_the_last_list_is_kept_until_there_is_a_newer_one(world: World) -> None:
     assert len(world.lists) == 1
 
 
-def test_a_needed_object_whose_pack_is_gone_stops_everything(world: World) -> None:
+def test_a_live_object_without_a_pack_stops_a_gc(world: World) -> None:
     root = dataset(world, 20 * MIB)
     world.push(root)
     state = world.state()
@@ -203,7 +203,7 @@ def test_a_needed_object_whose_pack_is_gone_stops_everything(world: World) -> No
         plan(replace(state, packs={}), world.needed([root]), now=world.now, grace=GRACE)
 
 
-def test_an_index_without_roots_that_lists_a_dead_tree_is_written_anew(world: World) -> None:
+def test_an_index_without_roots_that_lists_a_dead_tree_is_replaced(world: World) -> None:
     world.index_size = SMALL_INDEX
     other, keep = world.make(20 * MIB), world.make(20 * MIB)
     dead = world.make(100, [other])
@@ -214,7 +214,7 @@ def test_an_index_without_roots_that_lists_a_dead_tree_is_written_anew(world: Wo
     check(world, [keep])
 
 
-def test_a_large_index_stays_as_long_as_all_it_says_is_true(world: World) -> None:
+def test_a_large_index_stays_while_everything_in_it_is_live(world: World) -> None:
     world.index_size = SMALL_INDEX
     keep, drop = dataset(world, 20 * MIB), dataset(world, 20 * MIB)
     world.push(keep)
@@ -225,7 +225,7 @@ def test_a_large_index_stays_as_long_as_all_it_says_is_true(world: World) -> Non
     check(world, [keep])
 
 
-def test_an_index_is_never_there_without_its_packs(world: World) -> None:
+def test_packs_stay_as_long_as_an_index_lists_them(world: World) -> None:
     needed, other = world.make(20 * MIB), world.make(20 * MIB)
     world.put_index([], {needed: world.put_pack([needed]), other: world.put_pack([other])})
     condemn(world, at=0)
@@ -236,7 +236,7 @@ def test_an_index_is_never_there_without_its_packs(world: World) -> None:
 
 
 @pytest.mark.parametrize("seed", range(400))
-def test_whatever_happens_what_git_has_stays_and_the_rest_goes(seed: int) -> None:
+def test_referenced_data_stays_and_the_rest_is_deleted_after_random_events(seed: int) -> None:
     chance = random.Random(seed)
     world = World(chance, grace=chance.choice((GRACE, 10 * CLOCK_MARGIN)))
     git: list[Oid] = []
@@ -272,7 +272,7 @@ def test_whatever_happens_what_git_has_stays_and_the_rest_goes(seed: int) -> Non
     }
 
 
-def test_a_shorter_grace_counts_for_what_was_condemned_before(world: World) -> None:
+def test_a_shorter_grace_period_applies_to_data_condemned_before(world: World) -> None:
     world.grace = 14 * 86_400
     keep, drop = dataset(world, 20 * MIB), dataset(world, 20 * MIB)
     for root in (keep, drop):
@@ -290,7 +290,7 @@ def test_a_shorter_grace_counts_for_what_was_condemned_before(world: World) -> N
     assert world.plan([keep]).empty
 
 
-def test_a_longer_grace_leaves_what_was_condemned_before(world: World) -> None:
+def test_a_longer_grace_period_does_not_apply_to_data_condemned_before(world: World) -> None:
     world.grace = 14 * 86_400
     keep, drop = dataset(world, 20 * MIB), dataset(world, 20 * MIB)
     for root in (keep, drop):

@@ -1,4 +1,4 @@
-"""A clone that wants little of a large remote reads little of it."""
+"""A clone that needs a few objects of a large remote reads a small part of its index."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_one_file_of_a_large_remote_costs_little(tmp_path: Path, big: tuple[Coun
     assert storage.received < 2 * 2**20
 
 
-def test_what_was_looked_up_is_not_looked_up_again(tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]) -> None:
+def test_rows_are_downloaded_only_once(tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]) -> None:
     storage, want, oid = big
     clone = Clone(tmp_path / "a")
     fetch([want], clone.store, clone.catalog(storage))
@@ -50,7 +50,7 @@ def test_what_was_looked_up_is_not_looked_up_again(tmp_path: Path, big: tuple[Co
     assert storage.requests == before
 
 
-def test_a_clone_that_asks_for_most_of_a_large_index_copies_it(
+def test_a_clone_that_needs_most_of_a_large_index_copies_it(
     tmp_path: Path, big: tuple[Counted, ObjectPath, Oid]
 ) -> None:
     storage, _, _ = big

@@ -1,4 +1,4 @@
-"""The listing is what is there, whoever writes at the same time."""
+"""The listing has every file, also if several clones write at the same time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_listing_has_all_names_and_sizes(storage: Storage) -> None:
     assert listed(storage) == {"three.idx": 5, "x.condemned": 2}
 
 
-def test_the_last_of_two_writers_has_it_all(tmp_path: Path) -> None:
+def test_the_last_of_two_writers_lists_everything(tmp_path: Path) -> None:
     other = DirectoryStorage(tmp_path)
 
     def whole_other_push() -> None:
@@ -67,7 +67,7 @@ def test_the_last_of_two_writers_has_it_all(tmp_path: Path) -> None:
     assert set(listed(other)) == {"mine.idx", "other.idx", "third.idx"}
 
 
-def test_two_list_requests_are_enough_and_one_where_the_caller_has_just_listed(tmp_path: Path) -> None:
+def test_two_list_requests_are_enough_and_one_after_a_list_of_the_caller(tmp_path: Path) -> None:
     storage = Interrupted(tmp_path, [])
     put_index(storage, "one")
     refresh_listing(storage)
@@ -78,7 +78,7 @@ def test_two_list_requests_are_enough_and_one_where_the_caller_has_just_listed(t
     assert set(listed(storage)) == {"one.idx", "two.idx"}
 
 
-def test_a_file_that_dver_never_wrote_is_left_out(tmp_path: Path) -> None:
+def test_a_file_of_another_program_is_left_out(tmp_path: Path) -> None:
     storage = DirectoryStorage(tmp_path)
     put_index(storage, "one")
     storage.put("indexes/a name of somebody's own", BytesBody(b""))
@@ -87,7 +87,7 @@ def test_a_file_that_dver_never_wrote_is_left_out(tmp_path: Path) -> None:
     assert set(listed(storage)) == {"one.idx"}
 
 
-def test_a_remote_that_takes_no_listing_is_as_good_without(faulty_s3: FaultyS3) -> None:
+def test_a_remote_that_does_not_allow_a_listing_works_without_it(faulty_s3: FaultyS3) -> None:
     storage = S3Storage(parse("origin", faulty_s3.table()))
     assert refresh_listing(storage)
     faulty_s3.standing["PUT"] = "denied"

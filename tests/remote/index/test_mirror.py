@@ -1,4 +1,4 @@
-"""What a clone knows of a remote, and how it catches up."""
+"""The mirror of a remote, and its refresh."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_two_remotes_are_not_mixed_up(tmp_path: Path, spy: Spy) -> None:
     assert clone.mirror.present([oid("one")]) == {oid("one")}
 
 
-def test_an_index_that_vanished_takes_what_only_it_listed_along(tmp_path: Path, spy: Spy) -> None:
+def test_a_vanished_index_is_dropped_with_its_rows(tmp_path: Path, spy: Spy) -> None:
     clone = Clone(tmp_path / "a")
     gone = put_index(spy, "one", "both", roots=("r",))
     put_index(spy, "two", "both")
@@ -83,7 +83,7 @@ def test_an_index_that_vanished_takes_what_only_it_listed_along(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("damage", [b"", b"rubbish", None])
-def test_a_damaged_index_is_named_and_the_others_are_read(tmp_path: Path, spy: Spy, damage: bytes | None) -> None:
+def test_a_damaged_index_is_named_after_the_others_are_read(tmp_path: Path, spy: Spy, damage: bytes | None) -> None:
     clone = Clone(tmp_path / "a")
     bad = put_index(spy, "one")
     put_index(spy, "two")
@@ -96,7 +96,7 @@ def test_a_damaged_index_is_named_and_the_others_are_read(tmp_path: Path, spy: S
     assert clone.mirror.present(map(oid, ["one", "two"])) == {oid("two")}
 
 
-def test_an_index_under_its_right_name_that_says_nonsense_is_refused(tmp_path: Path, spy: Spy) -> None:
+def test_an_index_with_the_right_name_and_invalid_content_is_refused(tmp_path: Path, spy: Spy) -> None:
     outside = IndexRow(oid("one"), 0, ObjectKind.BLOB, Codec.RAW, 100, 5, 5)
     content = remote_index.encode([], [PackRef(oid("pack"), 50)], [outside])
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
@@ -115,7 +115,7 @@ def test_an_index_of_a_newer_version_says_upgrade(tmp_path: Path, spy: Spy) -> N
     assert caught.value.fix == "upgrade dver"
 
 
-def test_other_files_on_the_remote_are_left_alone(tmp_path: Path, spy: Spy) -> None:
+def test_other_files_on_the_remote_are_ignored(tmp_path: Path, spy: Spy) -> None:
     clone = Clone(tmp_path / "a")
     for key in ("indexes/README", f"indexes/{'0' * 64}", f"indexes/{'g' * 64}.idx", "packs/x", "notes.txt"):
         spy.put(key, BytesBody(b"mine"))
@@ -129,7 +129,7 @@ def test_names_and_keys_correspond() -> None:
     assert parse_index_key(index_key(oid("x")).upper()) is None
 
 
-def test_a_database_that_was_deleted_costs_only_a_download(tmp_path: Path, spy: Spy) -> None:
+def test_a_deleted_database_costs_only_a_download(tmp_path: Path, spy: Spy) -> None:
     clone = Clone(tmp_path / "a")
     root = put_dataset(clone.store, files(30))
     clone.push(spy, root)

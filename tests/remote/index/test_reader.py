@@ -1,4 +1,4 @@
-"""Large indexes: a small wish reads a small part of them, a large one all of it."""
+"""Large indexes: one object costs a small part of them, most objects the whole."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_one_small_file_of_a_large_remote_costs_little(tmp_path: Path, spy: Coun
     assert spy.received < ROWS * remote_index.ROW_SIZE // 10
 
 
-def test_what_is_looked_up_is_what_the_index_says(spy: Counting, clone: Clone) -> None:
+def test_rows_of_a_large_index_are_found(spy: Counting, clone: Clone) -> None:
     index = large_index(roots=[Oid.of(b"root")])
     put(spy, index)
     catalog = clone.catalog(spy)
@@ -117,7 +117,7 @@ def test_what_is_looked_up_is_what_the_index_says(spy: Counting, clone: Clone) -
     assert clone.mirror.partials() != []
 
 
-def test_whoever_asks_for_much_copies_the_index_whole(spy: Counting, clone: Clone) -> None:
+def test_a_query_for_most_rows_copies_the_whole_index(spy: Counting, clone: Clone) -> None:
     put(spy, large_index())
     catalog = clone.catalog(spy)
     catalog.refresh()
@@ -153,7 +153,7 @@ def test_a_damaged_head_is_noticed_at_once(spy: Counting, clone: Clone) -> None:
         clone.catalog(spy).refresh()
 
 
-def test_an_index_that_vanishes_while_it_is_read_is_looked_for_again(spy: Counting, clone: Clone) -> None:
+def test_an_index_that_vanishes_while_it_is_read_causes_a_refresh(spy: Counting, clone: Clone) -> None:
     first = put(spy, large_index())
     catalog = clone.catalog(spy)
     catalog.refresh()
@@ -173,7 +173,7 @@ def small(texts: list[str], pack: str, *, roots: list[str] = []) -> RemoteIndex:
     return RemoteIndex(tuple(Oid.of(root.encode()) for root in roots), (ref,), tuple(sorted(rows)))
 
 
-def test_of_several_places_the_pack_that_serves_most_is_chosen(spy: Counting, clone: Clone) -> None:
+def test_of_several_packs_the_one_with_most_wanted_objects_is_chosen(spy: Counting, clone: Clone) -> None:
     put(spy, small(["a"], "lonely"))
     put(spy, small(["a", "b", "c"], "rich"))
     catalog = clone.catalog(spy)
@@ -188,9 +188,7 @@ def condemn(spy: Spy, *, packs: list[str], indexes: list[Oid] = []) -> None:  # 
     spy.inner.put(condemned_key(Oid.of(content)), BytesBody(content))
 
 
-def test_what_is_condemned_does_not_count_for_who_pushes_and_comes_last_for_who_fetches(
-    spy: Counting, clone: Clone
-) -> None:
+def test_condemned_data_does_not_count_for_pushes_and_comes_last_for_fetches(spy: Counting, clone: Clone) -> None:
     old = put(spy, small(["a", "b", "c"], "old", roots=["r"]))
     put(spy, small(["a"], "new", roots=["s"]))
     condemn(spy, packs=["old"], indexes=[old])
@@ -203,7 +201,7 @@ def test_what_is_condemned_does_not_count_for_who_pushes_and_comes_last_for_who_
     assert catalog.condemned == {Oid.of(b"old"), old}
 
 
-def test_a_list_that_is_gone_condemns_nothing(spy: Counting, clone: Clone) -> None:
+def test_a_deleted_list_condemns_nothing(spy: Counting, clone: Clone) -> None:
     put(spy, small(["a"], "old", roots=["r"]))
     condemn(spy, packs=["old"])
     catalog: Catalog = clone.catalog(spy)
@@ -218,12 +216,12 @@ def test_a_list_that_is_gone_condemns_nothing(spy: Counting, clone: Clone) -> No
     assert catalog.present([Oid.of(b"a")]) == {Oid.of(b"a")}
 
 
-def test_small_and_large_are_what_they_are_called() -> None:
+def test_test_indexes_are_small_and_large() -> None:
     assert ROWS * remote_index.ROW_SIZE > 3 * SMALL
     assert pack_key(Oid(bytes(32))).startswith("packs/")
 
 
-def test_rows_of_a_condemned_index_do_not_count_though_their_pack_stays(spy: Counting, clone: Clone) -> None:
+def test_rows_of_a_condemned_index_do_not_count_although_their_pack_stays(spy: Counting, clone: Clone) -> None:
     old = put(spy, small(["a", "b"], "pack"))
     put(spy, small(["b"], "pack", roots=["s"]))
     condemn(spy, packs=[], indexes=[old])
@@ -234,7 +232,7 @@ def test_rows_of_a_condemned_index_do_not_count_though_their_pack_stays(spy: Cou
     assert {found.oid for found in catalog.locate([a, b])} == {a, b}
 
 
-def test_a_pusher_compares_with_what_was_there_before_an_index_vanished(spy: Counting, clone: Clone) -> None:
+def test_a_push_compares_with_the_contents_before_an_index_vanished(spy: Counting, clone: Clone) -> None:
     first = put(spy, large_index())
     catalog = clone.catalog(spy)
     catalog.refresh()
@@ -247,7 +245,7 @@ def test_a_pusher_compares_with_what_was_there_before_an_index_vanished(spy: Cou
     assert catalog.contents == before
 
 
-def test_an_index_that_vanished_is_dropped_alone(spy: Counting, clone: Clone) -> None:
+def test_only_the_vanished_index_is_dropped(spy: Counting, clone: Clone) -> None:
     gone = put(spy, small(["a", "b"], "one", roots=["r"]))
     large = put(spy, large_index())
     catalog = clone.catalog(spy)
@@ -262,7 +260,7 @@ def test_an_index_that_vanished_is_dropped_alone(spy: Counting, clone: Clone) ->
     assert spy.made("get") == []
 
 
-def test_a_mirror_that_breaks_in_the_middle_is_made_anew(spy: Counting, clone: Clone) -> None:
+def test_a_mirror_that_breaks_during_a_query_is_filled_again(spy: Counting, clone: Clone) -> None:
     put(spy, small(["a"], "one", roots=["r"]))
     put(spy, large_index())
     catalog = clone.catalog(spy)

@@ -1,4 +1,4 @@
-"""Indexes that are written without ever being in memory."""
+"""Indexes that are written in little memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKS = sorted(PackRef(Oid.of(b"%d" % number), 32 << 20) for number in range(5))
 
 
 @pytest.mark.parametrize("count", [0, 1, 512, 513, 25_000])
-def test_a_draft_has_the_bytes_and_the_name_of_the_index(tmp_path: Path, count: int) -> None:
+def test_a_writer_makes_the_bytes_and_the_name_of_the_index(tmp_path: Path, count: int) -> None:
     rows = list(made_up_rows(random.Random(1), count, range(5)))
     roots = [Oid.of(b"b"), Oid.of(b"a")]
     expected = remote_index.encode(roots, PACKS, rows)
@@ -32,7 +32,7 @@ def test_a_draft_has_the_bytes_and_the_name_of_the_index(tmp_path: Path, count: 
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_a_draft_of_many_rows_takes_little_memory(tmp_path: Path) -> None:
+def test_a_writer_of_many_rows_needs_little_memory(tmp_path: Path) -> None:
     with IndexWriter(ScratchDirectory(tmp_path / "tmp")) as draft:
         draft.add([])
         tracemalloc.start()

@@ -1,4 +1,4 @@
-"""The rule that keeps large blobs in one piece, more or less."""
+"""The limit on the fragmentation of large blobs."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def reads(places: list[RemoteChunk]) -> int:
     return 1 + sum(b.pack != a.pack or b.offset - a.end > GAP for a, b in pairwise(ordered))
 
 
-def test_a_blob_in_one_piece_is_left_alone() -> None:
+def test_chunks_of_a_blob_in_one_piece_are_not_repeated() -> None:
     assert chunks_to_repeat([place(0, at, at) for at in range(100)], 100 * CHUNK) == set()
 
 
-def test_a_few_pieces_are_left_alone_whatever_the_size() -> None:
+def test_a_few_pieces_are_allowed_for_any_size() -> None:
     assert chunks_to_repeat([place(pack, 0, pack) for pack in range(FREE)], FREE * CHUNK) == set()
 
 
@@ -39,7 +39,7 @@ def test_one_piece_too_many_joins_the_shorter_half() -> None:
     assert chunks_to_repeat([*long, *short], 0) == {one.oid for one in short}
 
 
-def test_a_small_hole_is_read_over() -> None:
+def test_a_small_gap_is_read_over() -> None:
     scattered = [place(0, at, at) for at in range(0, 400, 2)]
     assert chunks_to_repeat(scattered, 200 * CHUNK) == set()
     assert chunks_to_repeat([place(0, 4 * at, at) for at in range(200)], 200 * CHUNK) != set()
