@@ -40,24 +40,24 @@ def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> in
     else:
         for finding in diagnosis.findings:
             _print_result(ctx, finding)
-        ctx.say(_summary(diagnosis.problems, diagnosis.warnings))
+        ctx.say(_summary_line(diagnosis.problems, diagnosis.warnings))
     return 1 if diagnosis.problems else 0
 
 
 def _print_result(ctx: Context, finding: Finding) -> None:
     paint = {Level.OK: ctx.style.green, Level.WARNING: ctx.style.yellow, Level.PROBLEM: ctx.style.red}[finding.level]
     padding = " " * (9 - len(finding.level.value))
-    ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{_line(finding.text)}")
+    ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{_printable(finding.text)}")
     if finding.fix:
-        ctx.say(f"{'':19}fix: {_line(finding.fix)}")
+        ctx.say(f"{'':19}fix: {_printable(finding.fix)}")
 
 
-def _line(text: str) -> str:
+def _printable(text: str) -> str:
     """`text` without control characters, since messages quote file names."""
     return text if text.isprintable() else terminal.printable(text)
 
 
-def _summary(problems: int, warnings: int) -> str:
+def _summary_line(problems: int, warnings: int) -> str:
     if not problems and not warnings:
         return "no problems"
     counts = [(problems, "problem"), (warnings, "warning")]

@@ -98,8 +98,8 @@ def command(
 
 
 def _print_result(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
-    ctx.listing([_damage(one) for one in result.damages])
-    ctx.listing([_unreadable(one) for one in result.unreadable])
+    ctx.listing([_damage_line(one) for one in result.damages])
+    ctx.listing([_unreadable_line(one) for one in result.unreadable])
     shown = result.bad if ctx.verbose else result.bad[:LISTED]
     for one in shown:
         _print_object(ctx, one, result, dry_run=dry_run)
@@ -120,16 +120,16 @@ def _print_result(ctx: Context, result: FsckResult, *, dry_run: bool) -> None:
         ctx.listing([f"  {terminal.printable(one)}" for one in result.stray_files])
     for failure in result.warnings:
         ctx.warn(terminal.printable(failure))
-    ctx.say(_summary(ctx, result))
+    ctx.say(_summary_line(ctx, result))
 
 
-def _damage(one: Damage) -> str:
+def _damage_line(one: Damage) -> str:
     at = f" at byte {one.offset:,}" if one.offset is not None else ""
     return f"damaged {one.part.value} in {terminal.printable(one.file)}{at}: {one.why}"
 
 
-def _unreadable(one: UnreadablePointer) -> str:
-    where = _commits(one.commits, in_workspace=one.in_workspace)
+def _unreadable_line(one: UnreadablePointer) -> str:
+    where = _commits_text(one.commits, in_workspace=one.in_workspace)
     return f"unreadable pointer {terminal.printable(one.path)} in {where}: {one.why}"
 
 
@@ -141,16 +141,16 @@ def _print_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: 
     ctx.say(f"{one.oid.short}: {fate}")
     hidden = any(path.below for other in result.bad for path in other.affected)
     unknown = "  possibly in one of the damaged directories" if hidden else "  no pointer of this clone references it"
-    lines = [_affected_path(path) for path in one.affected] or [unknown]
+    lines = [_affected_line(path) for path in one.affected] or [unknown]
     ctx.listing(lines)
 
 
-def _affected_path(one: AffectedPath) -> str:
+def _affected_line(one: AffectedPath) -> str:
     path = terminal.printable(one.path) + ("/" if one.below else "")
-    return f"  {path} in {_commits(one.commits, in_workspace=one.in_workspace)}"
+    return f"  {path} in {_commits_text(one.commits, in_workspace=one.in_workspace)}"
 
 
-def _commits(commits: NamedCommits, *, in_workspace: bool) -> str:
+def _commits_text(commits: NamedCommits, *, in_workspace: bool) -> str:
     """The commits that need an object: the workspace first, since its data is in use."""
     places = ["the workspace"] if in_workspace else []
     places += [terminal.printable(name) for name in commits.names]
@@ -159,7 +159,7 @@ def _commits(commits: NamedCommits, *, in_workspace: bool) -> str:
     return ", ".join(places) + (f" and {commits.more:,} more" if commits.more else "")
 
 
-def _summary(ctx: Context, result: FsckResult) -> str:
+def _summary_line(ctx: Context, result: FsckResult) -> str:
     where = "the store" if result.where == "store" else result.where
     what = [terminal.count(result.packs, "pack"), terminal.count(result.objects, "object")]
     if result.loose:

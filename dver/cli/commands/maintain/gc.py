@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import click
 
@@ -71,7 +72,7 @@ def command(
     removed if another repository uses the remote and this clone does not have its commits.
     """
     _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, gone=gone)
-    wait = None if grace is None else _seconds(grace)
+    wait = None if grace is None else _grace_seconds(grace)
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
         if gone is not None:
@@ -113,7 +114,7 @@ def _check(
         raise UsageError("--forget can only be combined with --remote", fix="run the two commands one after the other")
 
 
-def _seconds(text: str) -> int:
+def _grace_seconds(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}[mhdw]", text):
         raise UsageError(
             f"invalid value for --grace: {text!r}", why="expected a number and m, h, d or w", fix="such as --grace 14d"
@@ -121,37 +122,37 @@ def _seconds(text: str) -> int:
     return parse_duration(text)
 
 
+def _did(dry_run: bool, verb: str, past: str) -> str:
+    return f"would {verb}" if dry_run else past
+
+
 def _print_result(ctx: Context, report: GcReport) -> None:
-    would = "would " if report.dry_run else ""
+    did = partial(_did, report.dry_run)
     if not report.objects and not report.rewritten:
         ctx.say("nothing to remove" + ("" if report.left_size else ": all data in the store is referenced"))
     elif not report.objects:
-        ctx.say(f"{would}{'merge' if would else 'merged'} {terminal.count(report.rewritten, 'small pack')} into one")
+        ctx.say(f"{did('merge', 'merged')} {terminal.count(report.rewritten, 'small pack')} into one")
     else:
         what = f"{terminal.count(report.objects, 'object')}, {terminal.human_size(report.size)}"
-        ctx.say(f"{would}{'move' if would else 'moved'} {what} to the trash")
+        ctx.say(f"{did('move', 'moved')} {what} to the trash")
     if report.objects or ctx.verbose:
-        _print_unreferenced(ctx, report.unreferenced)
+        ctx.listing([f"  {_unreferenced_line(one)}" for one in report.unreferenced])
     if report.left_size:
         size = terminal.human_size(report.left_size)
         ctx.say(f"left {size} of unreferenced data in packs that are mostly referenced")
     for pack in report.damaged:
         ctx.warn(f"kept the pack {pack[:12]}: an object in it is damaged; run `dver fsck`")
-    ctx.say(_kept(report))
+    ctx.say(_kept_line(report))
     for holder in report.reasons.holders:
         commits = terminal.count(holder.commits, "commit")
         ctx.say(f"  {terminal.printable(holder.source)} keeps {commits} that no branch or tag reaches")
     if report.deleted:
         size = terminal.human_size(sum(one.size for one in report.deleted))
-        ctx.say(f"{would}{'delete' if would else 'deleted'} {size} of trash that was older than the grace period")
+        ctx.say(f"{did('delete', 'deleted')} {size} of trash that was older than the grace period")
     _print_trash(ctx, report.trash)
 
 
-def _print_unreferenced(ctx: Context, unreferenced: tuple[UnreferencedData, ...]) -> None:
-    ctx.listing([f"  {_line(one)}" for one in unreferenced])
-
-
-def _kept(report: GcReport) -> str:
+def _kept_line(report: GcReport) -> str:
     why = report.reasons
     places = [
         terminal.count(why.commits, "commit"),
@@ -162,7 +163,7 @@ def _kept(report: GcReport) -> str:
     return f"kept {terminal.count(report.kept_objects, 'object')}, {size}: referenced by " + " and ".join(places)
 
 
-def _line(one: UnreferencedData) -> str:
+def _unreferenced_line(one: UnreferencedData) -> str:
     size = terminal.human_size(one.size)
     if one.path is not None:
         return f"{terminal.printable(one.path)}  {size}  last in commit {(one.commit or '')[:12]}"
@@ -176,7 +177,7 @@ def _print_trash(ctx: Context, batches: tuple[TrashBatch, ...]) -> None:
     if batches:
         ctx.note("in the trash; `dver gc --restore` restores it:")
     for one in batches:
-        ctx.note(f"  {one.name}  {terminal.human_size(one.size)}  until {_day(one.expires)}")
+        ctx.note(f"  {one.name}  {terminal.human_size(one.size)}  until {_time_text(one.expires)}")
 
 
 def _print_restored(ctx: Context, report: RestoreReport) -> None:
@@ -190,21 +191,21 @@ def _print_restored(ctx: Context, report: RestoreReport) -> None:
 
 def _print_remote(ctx: Context, report: RemoteGcReport) -> None:
     where = f"{report.remote} ({terminal.printable(report.url)})"
-    would = "would " if report.dry_run else ""
+    did = partial(_did, report.dry_run)
     if not (report.condemned_packs or report.deleted_packs):
         ctx.say(f"nothing to remove on {where}")
     if report.condemned_packs:
         packs = f"{terminal.count(report.condemned_packs, 'pack')}, {terminal.human_size(report.condemned_size)}"
-        ctx.say(f"{would}{'condemn' if would else 'condemned'} {packs} on {where}")
+        ctx.say(f"{did('condemn', 'condemned')} {packs} on {where}")
     if report.copied_size:
-        ctx.say(f"{would}{'copy' if would else 'copied'} {terminal.human_size(report.copied_size)} that is referenced")
+        ctx.say(f"{did('copy', 'copied')} {terminal.human_size(report.copied_size)} that is referenced")
     if report.deleted_packs:
         packs = f"{terminal.count(report.deleted_packs, 'pack')}, {terminal.human_size(report.deleted_size)}"
-        ctx.say(f"{would}{'delete' if would else 'deleted'} {packs} that an earlier run had condemned")
+        ctx.say(f"{did('delete', 'deleted')} {packs} that an earlier run had condemned")
     if report.next_due is not None:
-        after = _day(report.next_due)
+        after = _time_text(report.next_due)
         ctx.note(f"the first `dver gc --remote {report.remote}` after {after} deletes condemned data")
 
 
-def _day(when: int) -> str:
+def _time_text(when: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
