@@ -219,7 +219,7 @@ def repro(
 def _frozen(graph: Graph, states: Mapping[Address, StageState]) -> tuple[Address, ...]:
     left = [one for one, state in states.items() if state is StageState.FROZEN]
     # A foreach or matrix is frozen as a whole, and let go as a whole.
-    return tuple(dict.fromkeys(Address(one.folder, graph.stages[one].group or one.name, one.here) for one in left))
+    return tuple(dict.fromkeys(Address(one.folder, graph.stages[one].group or one.name, one.cwd) for one in left))
 
 
 def _run(

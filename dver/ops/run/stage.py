@@ -87,8 +87,8 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStage
     refuse_members(stages, chosen, "they can be removed together only")
     paths = edit_entries(repo, stages, chosen, lambda content, entry, name: remove_stage(content, entry, name=name))
     RunRecorder(repo, load_pipelines(repo), LockFiles(repo)).write(force=True)
-    places = (place for one in chosen for place in out_paths(one, [out for out in stages[one].outs if out.cache]))
-    left = (os.fsencode(place) for place in places)
+    outs = (path for one in chosen for path in out_paths(one, [out for out in stages[one].outs if out.cache]))
+    left = (os.fsencode(path) for path in outs)
     return RemovedStages(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
 
 
@@ -96,8 +96,8 @@ def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelin
     stages = [one for one, stage in pipelines.graph.stages.items() if one.folder == folder and name == stage.name]
     tracked = [one.path for one in tracked_in_worktree(repo).values() if one.maker is None]
     for out in (out for one in stages for out in pipelines.graph.stages[one].outs):
-        place = os.fsencode(worktree_path(folder, out.path, out.mark))
-        inside = next((path for path in tracked if path != place and is_at_or_below(path, place)), None)
+        out_path = os.fsencode(worktree_path(folder, out.path, out.mark))
+        inside = next((path for path in tracked if path != out_path and is_at_or_below(path, out_path)), None)
         if inside is not None:
             raise error_at(
                 out.mark,

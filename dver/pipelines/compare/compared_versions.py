@@ -143,7 +143,7 @@ class WorkspaceSide:
         except (FileNotFoundError, NotADirectoryError):
             raise FileMissingError(
                 f"{self._shown(path)!r} is not in the workspace",
-                fix="`dver repro` makes what stages make, `dver checkout` brings what is stored",
+                fix="run `dver repro` for outputs, `dver checkout` for stored data",
             ) from None
         except OSError as error:
             raise UsageError(f"{self._shown(path)!r} cannot be read", why=error.strerror) from error
@@ -312,7 +312,7 @@ class CommitSide:
                 fix=f"dver fetch --rev {quoted(rev)} {quoted(shown)}",
             ) from error
         except CorruptError as error:
-            raise CorruptError(f"the store's copy of {shown!r} is damaged", why=error.what, fix=error.fix) from error
+            raise CorruptError(f"the store has a corrupt copy of {shown!r}", why=error.what, fix=error.fix) from error
 
     def _shown(self, path: str) -> str:
         return self._repo.layout.shown(os.fsencode(path))

@@ -50,7 +50,7 @@ class PlotReader:
     def gather(self, sides: Sequence[Side], targets: Sequence[str]) -> ComparedPlots:
         """The plots that `targets` select, by default all. Raises UsageError for a path outside of the repository."""
         found: dict[_Key, list[tuple[Side, PlotDefinition]]] = {}
-        for side in reversed(sides):  # the newest one says how a plot is drawn, and in which order they come
+        for side in reversed(sides):  # the last side decides the style and the order of plots
             for key, definition in self._keyed(side, targets):
                 found.setdefault(key, []).insert(0, (side, definition))
         made = [self._tried(named[-1][0], key[0], self._plot, named) for key, named in found.items()]
@@ -64,7 +64,7 @@ class PlotReader:
         for definition in wanted:
             for one in self._expanded(side, definition):
                 if one.path != definition.path and one.path in by_itself:
-                    continue  # of a directory, but named by itself, too, which says more of it
+                    continue  # listed itself, too, with a style of its own
                 at = seen[one.name] = seen.get(one.name, -1) + 1
                 yield (one.name, at), with_style(one, self.style)
 

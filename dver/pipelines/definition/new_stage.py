@@ -44,7 +44,7 @@ class NewStage:
 
     def definition(self) -> dict[str, Any]:
         """The definition for `dver.yaml`. Raises UsageError for invalid parameters or resources."""
-        said: dict[str, Any] = {
+        definition: dict[str, Any] = {
             "desc": self.desc,
             "cmd": self.cmd,
             "wdir": self.wdir,
@@ -57,7 +57,7 @@ class NewStage:
             "timeout": self.timeout,
             "always_changed": self.always_changed,
         }
-        return {key: value for key, value in said.items() if value}
+        return {key: value for key, value in definition.items() if value}
 
 
 def _params(texts: Sequence[str]) -> list[Any]:

@@ -161,15 +161,15 @@ def _params(node: Node | None, paths: StagePaths) -> Iterator[ParamsDependency]:
         named = one.value.items() if isinstance(one.value, Mapping) else [(PARAMS_FILE, Node((one,), one.mark))]
         for file, keys in named:
             mark = one.keys.get(file, one.mark)
-            place = paths.read(file, mark, "`params`")
-            if place is None:
+            path = paths.read(file, mark, "`params`")
+            if path is None:
                 continue
-            marks.setdefault(place, mark)
+            marks.setdefault(path, mark)
             names = [scalar_text(key, "`params`") for key in list_items(keys, "`params`")]
-            asked.setdefault(place, {}).update(dict.fromkeys(names))
-            whole.update([] if names else [place])
-    for place, mark in marks.items():
-        yield ParamsDependency(place, () if place in whole else tuple(asked[place]), mark)
+            asked.setdefault(path, {}).update(dict.fromkeys(names))
+            whole.update([] if names else [path])
+    for path, mark in marks.items():
+        yield ParamsDependency(path, () if path in whole else tuple(asked[path]), mark)
 
 
 def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
@@ -200,17 +200,17 @@ def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
 def _output(name: str, options: Node | None, role: OutputRole, paths: StagePaths, node: Node) -> Output | None:
     what = f"{name!r}"
     mark = node.keys.get(name, node.mark)
-    place = paths.read(name, mark, f"`{role.value}`")
-    if place is None:
+    path = paths.read(name, mark, f"`{role.value}`")
+    if path is None:
         return None
     if options is None or options.value is None:
-        return Output(place, role, mark)
+        return Output(path, role, mark)
     known = _OUTPUT_KEYS + (_PLOT_KEYS if role is OutputRole.PLOTS else ())
     several = options.value if isinstance(options.value, tuple) and role is OutputRole.PLOTS else (options,)
     first = mapping(several[0], what, known) if several else {}
     remote = first.get("remote")
     return Output(
-        place,
+        path,
         role,
         mark,
         cache=flag(first, "cache", True),

@@ -79,7 +79,7 @@ def _meet(one: str, other: str) -> bool:
 
 def _group(graph: Graph, address: Address) -> str:
     group = graph.stages[address].group
-    return str(address) if group is None else f"{Address(address.folder, group, address.here)}@…"
+    return str(address) if group is None else f"{Address(address.folder, group, address.cwd)}@…"
 
 
 def _merged(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> Diagram | None:

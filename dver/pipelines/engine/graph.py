@@ -22,13 +22,13 @@ class Address:
 
     folder: str
     name: str
-    here: str = field(default="", compare=False)
+    cwd: str = field(default="", compare=False)
     """The current directory of the user, relative to the top of the Git worktree."""
 
     def __str__(self) -> str:
         """The address as the user would type it."""
-        way = posixpath.relpath(self.folder or ".", self.here or ".")
-        return self.name if way == "." else f"{way}/{FILE_NAME}:{self.name}"
+        directory = posixpath.relpath(self.folder or ".", self.cwd or ".")
+        return self.name if directory == "." else f"{directory}/{FILE_NAME}:{self.name}"
 
     @property
     def key(self) -> str:

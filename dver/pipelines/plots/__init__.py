@@ -1,1 +1,1 @@
-"""Plots: from files of data points and `dver.yaml` to Vega-Lite, HTML and PNG. Nothing here knows Git or a store."""
+"""Plots: data points and definitions become Vega-Lite, HTML and PNG. Independent of Git and the store."""

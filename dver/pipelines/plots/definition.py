@@ -61,7 +61,7 @@ def plot_definitions(folder: str, file: PipelineFile) -> Iterator[PlotDefinition
     named = {one.path for one in tops}
     for stage in file.stages.values():
         for out in stage.outs:
-            # What the top says of a file goes before what the stage says.
+            # A plot at the top level overrides that of a stage.
             if out.role is OutputRole.PLOTS and worktree_path(folder, out.path, out.mark) not in named:
                 yield from (_define(folder, out.path, plot, out.mark) for plot in out.plots or (DEFAULT_STYLE,))
     yield from tops

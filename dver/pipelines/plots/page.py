@@ -75,7 +75,7 @@ RenderedPlot = VegaPlot | ImagePlot
 
 def render_page(plots: Sequence[RenderedPlot], title: str, javascript: str) -> bytes:
     """The HTML page. `javascript` defines `vegaEmbed`; it is empty if there is nothing to draw."""
-    # Without the version that they were written for: there is one here, and it would only warn of others.
+    # Without `$schema`: the embedded Vega would warn about other versions.
     specs = [
         {key: part for key, part in one.spec.items() if key != "$schema"} for one in plots if isinstance(one, VegaPlot)
     ]

@@ -98,11 +98,11 @@ def _filled(node: Any, anchors: Mapping[str, Any]) -> Any:
     if whole:
         return _value(whole, anchors)
 
-    def told(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         value = _value(match, anchors)
         return "" if value is _DROP else value if isinstance(value, str) else json.dumps(value)
 
-    return _ANCHOR.sub(told, node)
+    return _ANCHOR.sub(replacement, node)
 
 
 def _value(match: re.Match[str], anchors: Mapping[str, Any]) -> Any:

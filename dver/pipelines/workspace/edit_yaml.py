@@ -74,7 +74,7 @@ def refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address], w
         group = stages[one].group
         left = [other for other in stages if other.folder == one.folder and stages[other].group == group]
         if group is not None and not set(left) <= set(chosen):
-            whole = Address(one.folder, group, one.here)
+            whole = Address(one.folder, group, one.cwd)
             raise UsageError(
                 f"{str(one)!r} is one of {len(left)} stages that `dver.yaml` defines together",
                 why=why,
