@@ -12,7 +12,7 @@ from pathlib import Path
 _HOLD = """
 import sys
 from pathlib import Path
-from dver.core.locks import locked
+from dver.core.worktree_lock import locked
 sys.argv = ["/usr/bin/dver", "add", "my data"]
 with locked(Path(sys.orig_argv[-1])):
     print("held", flush=True)

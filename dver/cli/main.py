@@ -22,7 +22,7 @@ from dver.cli.errors import abandon, report
 from dver.cli.render import terminal
 from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES, module_of
 from dver.core.errors import DverError
-from dver.core.locks import Waiting, waiting
+from dver.core.worktree_lock import Waiting, waiting
 
 
 class _Dver(options.Group):

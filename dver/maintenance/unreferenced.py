@@ -19,7 +19,7 @@ from dver.git.history.gc_roots import last_uses, read_pointer_blobs, unreachable
 from dver.git.revisions import CommitId
 from dver.repo import Repository
 from dver.store.gc.collection import Inventory, dead_objects
-from dver.store.objects.reader import StoreReader
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import BATCH, children, walk
 from dver.tracking.targets import TrackedData, data_named_by

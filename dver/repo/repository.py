@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from dver.core.locks import locked
+from dver.core.worktree_lock import locked
 from dver.git import index
 from dver.git.git_repo import GitRepo, discover
 from dver.git.no_project import no_project

@@ -18,13 +18,13 @@ from dver.formats.recipe import Chunk, Recipe
 from dver.formats.tree import Entry
 from dver.store import registered_clones
 from dver.store.object_index import ObjectIndex
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.codec import corrupt, missing
 from dver.store.objects.database import Database
 from dver.store.objects.file_creation import PRIVATE, ScratchDirectory, Sharing
 from dver.store.objects.frames import ObjectLocation
 from dver.store.objects.loose import LooseBlobs
 from dver.store.objects.loose_chunks import LooseChunkIndex
-from dver.store.objects.reader import StoreReader
 from dver.store.trash.guard import restore_needed
 from dver.store.trash.trash import has_unfinished
 from dver.store.trees.reachable import FindPresent, MissingObject, find_missing

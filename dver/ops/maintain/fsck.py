@@ -24,8 +24,8 @@ from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.repair.remote_source import RemoteSource
 from dver.repo import Repository
 from dver.sharing.copy_sources import other_store, store_sources, workspace_sources
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.packs import parse_pack_file_name
-from dver.store.objects.reader import StoreReader
 from dver.store.repair.check import check_store
 from dver.store.repair.damage import DamagedPart, StoreReport
 from dver.store.repair.good_copies import CopySource

@@ -16,8 +16,8 @@ from dver.formats.tree import Leaf, Sharded
 from dver.remote.gc.state import ObjectsByKind, RemoteRow, RemoteState
 from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.storage import MissingKey, Storage
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.codec import decode_recipe
-from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import walk
 

@@ -17,8 +17,8 @@ from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.blob_assembly import Assembler
 from dver.remote.transfer.blob_download import BlobDownloader
 from dver.remote.transfer.fetch_plan import FetchPlan, Wanted, plan_fetch
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.loose import LinkMode
-from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import MissingObject, describe_missing, find_missing
 from dver.store.writer import StoreWriter

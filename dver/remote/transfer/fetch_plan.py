@@ -20,9 +20,9 @@ from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import RemoteLocation
 from dver.remote.packs.frame_download import FetchedFrame, fetch_frames
 from dver.remote.transfer.blob_assembly import Assembly
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.codec import decode_recipe
 from dver.store.objects.loose import LinkMode
-from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.compare import join
 from dver.store.trees.reachable import walk

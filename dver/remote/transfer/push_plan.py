@@ -22,9 +22,9 @@ from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import RemoteLocation
 from dver.remote.packs import fragmentation
 from dver.remote.packs.upload_bodies import LooseChunks, NewRecipe, PackFrames, PackSource, whole_pack_rows
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.frames import ObjectLocation, location_of
 from dver.store.objects.loose_chunks import ChunkLocation
-from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import MissingObject, describe_missing, find_missing, walk
 

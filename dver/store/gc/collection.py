@@ -22,10 +22,10 @@ from dver.formats import pack
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.gc.repack import PackPlan, rewrite
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.incomplete_blobs import clear_incomplete_blobs
 from dver.store.objects.oid_set import OidList, OidSet
 from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
-from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trash.batch import OpenBatch
 from dver.store.trash.guard import Roots, restore_needed

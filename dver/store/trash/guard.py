@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
-from dver.store.objects.reader import ObjectSource, StoreReader
+from dver.store.objects.bulk_reader import ObjectSource, StoreReader
 from dver.store.trash.trash import StoreFiles, batches, discard_if_empty, last_gc, restore_loose, restore_pack
 from dver.store.trees.reachable import walk
 

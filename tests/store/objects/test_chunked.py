@@ -13,8 +13,8 @@ from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Codec, ObjectKind
 from dver.formats.recipe import Chunk
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.chunking import MAXIMUM, MINIMUM
-from dver.store.objects.reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import walk
 from dver.store.writer import StoreWriter

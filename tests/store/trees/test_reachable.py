@@ -14,7 +14,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
 from dver.formats.tree import Entry, Kind, Leaf, Sharded, decode, encode_leaf, write_directory
-from dver.store.objects.reader import StoreReader
+from dver.store.objects.bulk_reader import StoreReader
 from dver.store.store import Store
 from dver.store.trees.reachable import ObjectBatch, describe_missing, find_missing, walk
 from dver.store.writer import StoreWriter

@@ -14,8 +14,8 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.transfers import amount_text
 from dver.core.errors import DverError, UsageError
-from dver.core.locks import waiting
 from dver.core.phrasing import quoted
+from dver.core.worktree_lock import waiting
 from dver.git.git_repo import discover
 from dver.repo.layout import Layout
 from dver.workspace.state.followed import has_followed

@@ -14,7 +14,7 @@ import pytest
 from lockholder import holder
 
 from dver.core.errors import ConflictError
-from dver.core.locks import LockHolder, Waiting, locked, waiting
+from dver.core.worktree_lock import LockHolder, Waiting, locked, waiting
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def waiting_so(how: Waiting) -> Iterator[None]:
 
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from dver.core.locks import locked\n"
+        "import os, sys; from pathlib import Path; from dver.core.worktree_lock import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); os.kill(os.getpid(), 9)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "lock")], stdout=subprocess.PIPE)
