@@ -262,9 +262,10 @@ def test_a_file_that_keeps_growing_is_never_recorded_with_a_wrong_oid(project: P
     stop = threading.Event()
 
     def grow() -> None:
+        block = os.urandom(50_000)
         with (data / "log").open("ab", buffering=0) as file:
-            while not stop.is_set() and file.tell() < 256 << 20:
-                file.write(os.urandom(1000))
+            while file.tell() < 256 << 20 and not stop.wait(0.001):
+                file.write(block[: 1000 + file.tell() % 49_000])
 
     thread = threading.Thread(target=grow)
     thread.start()
