@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, Final
+
 import click
 
 from dver.cli import options
@@ -135,24 +138,7 @@ class _AddCommand(options.Command):
 @click.option("--desc", metavar="TEXT", help="Describe the stage.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing stage.")
 @click.pass_obj
-def add_command(
-    ctx: Context,
-    /,
-    *,
-    cmd: tuple[str, ...],
-    name: str | None,
-    deps: tuple[str, ...],
-    params: tuple[str, ...],
-    wdir: str | None,
-    env: tuple[str, ...],
-    resources: tuple[str, ...],
-    retry: int,
-    timeout: str | None,
-    always_changed: bool,
-    desc: str | None,
-    force: bool,
-    **outs: tuple[str, ...],
-) -> None:
+def add_command(ctx: Context, /, *, cmd: tuple[str, ...], name: str | None, force: bool, **definition: Any) -> None:
     """Add a stage to dver.yaml in the current directory.
 
     COMMAND is one argument for the shell, or a program with its arguments. The rest of dver.yaml stays as it is,
@@ -161,20 +147,12 @@ def add_command(
     if name is None:
         name, *rest = cmd
         cmd = tuple(rest)
-    new = NewStage(
-        name=name,
-        cmd=_shell_command(cmd),
-        wdir=wdir,
-        deps=deps,
-        params=params,
-        outs=tuple(one for option, made in _MADE.items() for one in _new(outs[option], made)),
-        env=env,
-        resources=resources,
-        retry=retry,
-        timeout=timeout,
-        always_changed=always_changed,
-        desc=desc,
-    )
+    outs = [
+        replace(output, path=path)
+        for option, output in _OUTPUTS.items()
+        for path in dict.fromkeys(definition.pop(option))
+    ]
+    new = NewStage(name=name, cmd=_shell_command(cmd), outs=tuple(outs), **definition)
     with Repository.open(ctx.cwd) as repo:
         added = add(repo, new, cwd=ctx.cwd, force=force)
         warn_about_secrets(ctx, added.secrets)
@@ -182,7 +160,7 @@ def add_command(
         print_staged(ctx, repo)
 
 
-_MADE = {
+_OUTPUTS: Final = {
     "outs": NewOutput(""),
     "outs_no_cache": NewOutput("", cache=False),
     "outs_persist": NewOutput("", persist=True),
@@ -193,10 +171,6 @@ _MADE = {
     "plots_no_cache": NewOutput("", OutputRole.PLOTS, cache=False),
 }
 """The output that each option adds."""
-
-
-def _new(paths: tuple[str, ...], like: NewOutput) -> list[NewOutput]:
-    return [NewOutput(path, like.role, cache=like.cache, persist=like.persist) for path in dict.fromkeys(paths)]
 
 
 def _shell_command(args: tuple[str, ...]) -> str:
