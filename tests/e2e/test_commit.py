@@ -40,7 +40,7 @@ def test_outputs_that_were_changed_by_hand_are_recorded(run: Run, project: Path)
 
 def test_a_stage_that_never_ran_is_recorded_with_what_it_would_have_made(run: Run, project: Path) -> None:
     (project / "dver.yaml").write_text(STAGES + "  new: {cmd: 'false', deps: [raw], outs: [made]}\n")
-    assert "skipped new: not all of its outputs" in run("commit", cwd=project).err
+    assert "skipped new: some outputs are missing" in run("commit", cwd=project).err
     assert "is not there" in run("commit", "new", cwd=project, rc=10).err
     (project / "made").write_text("made\n")
     assert run("commit", "--json", "new", cwd=project).json == {"recorded": ["new"], "refused": [], "missing": []}
@@ -75,7 +75,7 @@ def test_what_is_recorded_without_a_run_counts_until_there_is_one(run: Run, proj
 def test_what_reads_an_output_that_was_changed_by_hand_is_left_to_a_run(run: Run, project: Path) -> None:
     (project / "copy").write_text("by hand\n")
     result = run("commit", cwd=project, rc=4)
-    assert (result.out, "skipped more: what it reads has changed" in result.err) == ("recorded: copy\n", True)
+    assert (result.out, "skipped more: its dependencies changed" in result.err) == ("recorded: copy\n", True)
     run("repro", cwd=project)
     assert (project / "copy").read_text() == "by hand\n"
     assert (project / "twice").read_text() == "by hand\n" * 2

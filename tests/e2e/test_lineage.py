@@ -92,7 +92,7 @@ def test_another_clone_knows_the_lineage_without_the_records(run: Run, repo: Pat
     git("clone", "-q", repo, clone, cwd=repo)
     text = told(run, clone, "report.txt")
     assert "was made by prepare" in text
-    assert "no record of this run is here" in text
+    assert "no record of this run on this machine" in text
 
 
 def test_a_diagram_has_all_stages(run: Run, repo: Path) -> None:
@@ -126,7 +126,7 @@ def test_of_a_dependency_that_is_a_link_it_is_told_that_git_has_the_link_alone(
     git("commit", "-qm", "Run", cwd=git_repo)
     for args in (["x"], ["x", "--rev", "HEAD"]):
         text = told(run, git_repo, *args)
-        assert "1 file  (behind a link that is in Git)\n" in text
+        assert "1 file  (through a link in Git)\n" in text
         assert "  (in Git)\n" in text
     assert run("verify", "a", cwd=git_repo).out.startswith("x: identical\n")
 

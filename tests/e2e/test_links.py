@@ -65,7 +65,7 @@ def test_links_of_a_moved_or_copied_clone_are_no_change_and_a_checkout_repairs_t
     subprocess.run([*how.split(), symlinked, new], check=True)
     assert set(states(run, new).values()) == {"unchanged"}
     told = run("status", cwd=new).out
-    assert "Links into another store (`dver checkout` makes them again):\n  data/big\n  data/sub/other\n" in told
+    assert "Links into another store (`dver checkout` recreates them):\n  data/big\n  data/sub/other\n" in told
     run("add", "-u", cwd=new)
     assert pointers(new) == before
     assert git("status", "--porcelain", cwd=new) == ""

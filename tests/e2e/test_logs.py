@@ -137,4 +137,4 @@ def test_whoever_gives_no_answer_stops_the_run(project: Path) -> None:
 
 def test_nobody_is_asked_without_a_terminal(run: Run, project: Path) -> None:
     write(project, ASKED)
-    assert "no terminal" in run("repro", "--interactive", cwd=project, rc=2).err
+    assert "not a terminal" in run("repro", "--interactive", cwd=project, rc=2).err

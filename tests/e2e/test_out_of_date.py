@@ -106,7 +106,9 @@ def test_edits_of_the_old_version_are_recorded_only_by_force(run: Run, clones: t
     git_says(mine, "pull", "-q")
     diverged = {"data": "diverged", "m.bin": "diverged"}
     assert _states(run, mine) == diverged
-    assert "(`dver pull` updates what was not edited, `dver pull --force PATH`" in run("status", cwd=mine).out
+    assert (
+        "(`dver pull` updates the files that you did not edit, `dver pull --force PATH`" in run("status", cwd=mine).out
+    )
     run("config", "set", "hooks.pre_commit", "add", cwd=mine)
     assert "m.bin was edited from another version" in git_says(mine, "commit", "-am", "Settings")
     assert "skipped m.bin: it was edited" in run("add", "-u", cwd=mine).err
@@ -135,7 +137,7 @@ def test_edits_of_a_file_that_a_colleague_changed_too_are_decided_as_the_message
     (mine / "data/a").write_text("my edit\n")
     (mine / "data/sub/b").write_text("my other edit\n")
     git_says(mine, "pull", "-q")
-    assert "`dver pull` updates what was not edited" in run("status", cwd=mine).out
+    assert "`dver pull` updates the files that you did not edit" in run("status", cwd=mine).out
     assert "dver pull data updates what was not edited" in run("add", "data", cwd=mine, rc=4).err
     said = run("pull", cwd=mine, rc=4).err
     assert "kept 2 paths with unsaved changes:" in said

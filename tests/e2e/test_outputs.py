@@ -338,7 +338,7 @@ def test_status_tells_of_outputs_by_their_lock(run: Run, repo: Path) -> None:
     assert run("status", "--exit-code", cwd=repo).rc == 0
     (repo / "model").write_text("by hand")
     said = run("status", cwd=repo).out
-    assert "Outputs changed (`dver repro` makes them again, `dver commit` records them" in said
+    assert "Outputs changed (`dver repro` restores them, `dver commit` records them" in said
     found = {one["path"]: one for one in json.loads(run("status", "--json", cwd=repo).out)["paths"]}
     assert (found["model"]["data"], found["model"]["stage"], found["model"]["lock"]) == (
         "modified",

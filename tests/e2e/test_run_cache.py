@@ -381,9 +381,9 @@ def test_who_could_download_instead_is_told_so(run: Run, first: Path, clone: Tea
     run("push", cwd=first)
     second = clone("second")
     run("pull", "raw", cwd=second)
-    assert "1 stage would be run that has been run before" in run("repro", "--dry-run", cwd=second).err
+    assert "1 stage would run although cached" in run("repro", "--dry-run", cwd=second).err
     assert "--pull" in run("repro", cwd=second).err
-    assert "has been run before" not in run("repro", "--force", cwd=second).err
+    assert "although cached" not in run("repro", "--force", cwd=second).err
 
 
 def test_who_tries_something_else_can_go_back_to_what_others_made(

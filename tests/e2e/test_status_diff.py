@@ -314,7 +314,7 @@ def test_an_output_changed_by_hand_is_told_file_by_file_once(pipeline: Project, 
     (pipeline.root / "clean/a").write_text("edited\n")
     out = run("status", cwd=pipeline.root).out
     assert "  clean  (1 modified)\n" in out
-    assert "  run prepare\n    output is not as the stage left it: clean" in out
+    assert "  run prepare\n    output changed: clean" in out
     assert "1 file (1 modified)" in out.partition("  run train\n")[2], "whoever reads it sees other files"
     assert "1 file (" not in out.partition("  run train\n")[0]
 
@@ -333,7 +333,7 @@ def test_what_is_wrong_with_one_stage_does_not_hide_the_others(pipeline: Project
     text = TWO_STAGES + "  other: {cmd: run, params: [none.yaml: [a]], outs: [x]}\n"
     (pipeline.root / "dver.yaml").write_text(text.replace("cat clean", "cat ./clean"))
     found = run("status", cwd=pipeline.root)
-    assert "run train\n    its command changed" in found.out
+    assert "run train\n    command changed" in found.out
     assert "none.yaml" in found.err
 
 
@@ -354,9 +354,9 @@ def test_many_stale_stages_are_counted(tmp_path: Path, run: Run) -> None:
     stages = "".join(f"  s{at}: {{cmd: echo {at}}}\n" for at in range(30))
     (made.root / "dver.yaml").write_text(f"stages:\n{stages}")
     out = run("status", cwd=made.root).out
-    assert out.count("it never ran") == 20
+    assert out.count("never ran") == 20
     assert "  and 10 more stages (`dver status -v`)\n" in out
-    assert run("-v", "status", cwd=made.root).out.count("it never ran") == 30
+    assert run("-v", "status", cwd=made.root).out.count("never ran") == 30
 
 
 def test_what_is_not_known_of_the_remote_is_not_called_absent(project: Project, tmp_path: Path, run: Run) -> None:
@@ -375,4 +375,4 @@ def test_what_is_not_known_of_the_remote_is_not_called_absent(project: Project, 
 
 def test_what_is_here_and_was_never_pushed_says_how_far_that_is_known(project: Project, run: Run) -> None:
     run("remote", "add", "-d", "origin", "../remote", cwd=project.root)
-    assert "as far as is known here; `dver status --remote` asks" in run("status", cwd=project.root).out
+    assert "as of the last transfer; `dver status --remote` checks" in run("status", cwd=project.root).out

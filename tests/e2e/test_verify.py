@@ -35,7 +35,7 @@ def outcomes(run: Run, repo: Path, *, rc: int = 0) -> dict[str, str]:
 def test_a_stage_that_makes_the_same_again_is_reproduced(run: Run, repo: Path) -> None:
     stages(run, repo, "{cmd: mkdir out && cp clean out/a, deps: [clean], outs: [out]}")
     assert outcomes(run, repo) == {"out": "identical"}
-    assert "it is reproduced" in run("verify", "make", cwd=repo).err
+    assert "reproduced" in run("verify", "make", cwd=repo).err
 
 
 def test_the_workspace_and_the_list_of_worktrees_stay_as_they_are(run: Run, repo: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_workspace_and_the_list_of_worktrees_stay_as_they_are(run: Run, repo
 def test_what_differs_from_run_to_run_is_told(run: Run, repo: Path) -> None:
     stages(run, repo, "{cmd: date +%s%N > out, outs: [out]}")
     assert outcomes(run, repo, rc=1) == {"out": "different"}
-    assert "it is not reproduced" in run("verify", "make", cwd=repo, rc=1).err
+    assert "not reproduced" in run("verify", "make", cwd=repo, rc=1).err
 
 
 def test_a_stage_may_say_that_it_is_not_deterministic(run: Run, repo: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is to be done for stages, and why: in words, and as JSON."""
+"""Plans of stages and the reasons why they are out of date, as text and JSON."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 _VALUE_WIDTH: Final = 60
 _BEFORE_DIFFERENCE: Final = 20
-"""Characters that are shown of what two long values have in common."""
+"""Characters of the common prefix of two long values."""
 _NAMED: Final = 3
-"""Files of a directory that are named where not all are."""
+"""Without -v, name at most this many files of a directory."""
 _MOST_IN_JSON: Final = 1000
 
 
 def step_lines(step: StagePlan, style: Style, *, every_file: bool = False) -> Iterator[str]:
-    """What is to be done for a stage, and below it why; with `every_file`, all changed files of directories, too."""
+    """The planned action of a stage and its reasons; with `every_file`, also all changed files of directories."""
     paint = style.yellow if step.intent is Intent.RUN else style.green
     yield f"{paint(step.intent.value)} {style.bold(printable(str(step.address)))}"
     for reason in step.reasons:
@@ -56,7 +56,7 @@ def step_lines(step: StagePlan, style: Style, *, every_file: bool = False) -> It
 
 
 def step_json(step: StagePlan) -> dict[str, Any]:
-    """A step for programs: each reason says what it is, and has its own fields."""
+    """A planned stage as JSON. Each reason has a code and its own fields."""
     return {
         "stage": str(step.address),
         "intent": step.intent.value,
@@ -70,58 +70,58 @@ def _reason_json(reason: Reason) -> dict[str, Any]:
     if isinstance(reason, Upstream):
         values = {"stages": [str(one) for one in reason.stages]}
     if isinstance(reason, (DependencyChanged, OutputChanged)) and reason.files is not None:
-        # Many stages may read one directory, and each would name all of its files.
+        # Many stages may read one directory, and each would list all its files.
         values |= {"files": reason.files[:_MOST_IN_JSON], "changed": len(reason.files)}
     return {"reason": kind, **{name: simplified(one) for name, one in values.items() if one is not ABSENT}}
 
 
 def reason_text(reason: Reason) -> str:
-    """One line about a reason."""
+    """A reason in one line."""
     match reason:
         case NeverRun():
-            return "it never ran"
+            return "never ran"
         case CommandChanged(old, new):
-            return f"its command changed: {_values(old, new)}"
+            return f"command changed: {_values(old, new)}"
         case FolderChanged(old, new):
-            return f"it is run in another folder: {printable(old)} -> {printable(new)}"
+            return f"directory changed: {printable(old)} -> {printable(new)}"
         case DependencyChanged():
             return _dependency(reason)
         case DependencyMissing(path):
-            return f"not there: {printable(path)}"
+            return f"missing: {printable(path)}"
         case ParamChanged(file, key, old, new):
             return f"parameter {printable(key)} of {printable(file)}: {_values(old, new)}"
         case EnvChanged(name, old, new):
             return f"environment variable {printable(name)}{_set_or_not(old, new)}"
         case OutputMissing(path):
-            return f"output not there: {printable(path)}"
+            return f"output missing: {printable(path)}"
         case OutputChanged(path, _, _, files) if files and all(one.status.value == "removed" for one in files):
             return f"{count(len(files), 'file')} missing from output {printable(path)}: {_names(files)}"
         case OutputChanged(path, old, new, files):
-            return f"output is not as the stage left it: {printable(path)}{_difference(old, new, files)}"
+            return f"output changed: {printable(path)}{_difference(old, new, files)}"
         case OutputsDiffer(added, gone):
-            parts = [f"new output {printable(one)}" for one in added] + [f"{printable(one)} is none" for one in gone]
-            return "its outputs are others: " + ", ".join(parts)
+            parts = [f"{printable(one)} added" for one in added] + [f"{printable(one)} removed" for one in gone]
+            return "outputs changed: " + ", ".join(parts)
         case Upstream(stages):
             return f"after {', '.join(printable(str(one)) for one in stages[:3])}" + (
                 f" and {count(len(stages) - 3, 'more stage')}" if len(stages) > 3 else ""
             )
         case Always(declared):
-            return "always_changed" if declared else "it has neither dependencies nor outputs"
+            return "always_changed" if declared else "no dependencies and no outputs"
         case Forced():
             return "--force"
 
 
 def _set_or_not(old: str | NoValue | None, new: str | NoValue | None) -> str:
-    """How a variable changed whose values are not recorded."""
+    """The change of a variable without its values."""
     match old, new:
         case (NoValue.ABSENT, _):
             return ": new in `env`"
         case (_, NoValue.ABSENT):
             return ": no longer in `env`"
         case (None, _):
-            return ": set, and was not"
+            return ": now set"
         case (_, None):
-            return ": not set, and was"
+            return ": no longer set"
     return " changed"
 
 
@@ -130,7 +130,7 @@ def _dependency(reason: DependencyChanged) -> str:
     if reason.old is None:
         return f"new dependency: {name}"
     if reason.new is None:
-        return f"no dependency any more: {name}"
+        return f"no longer a dependency: {name}"
     return f"changed: {name}{_difference(reason.old, reason.new, reason.files)}"
 
 
@@ -156,7 +156,7 @@ def _shown(path: bytes) -> str:
 
 
 def _values(old: Any, new: Any) -> str:
-    """Both, shortened if they are long, but not to what they have in common."""
+    """Both values, shortened around their difference."""
     before, after = _value(old), _value(new)
     if max(len(before), len(after)) > _VALUE_WIDTH:
         begin = max(0, _in_common(before, after) - _BEFORE_DIFFERENCE)

@@ -1,4 +1,4 @@
-"""The last lines of `dver repro`: what was done, how long it took, and what comes next."""
+"""The summary of `dver repro`: results, times, and next steps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dver.ops.run.repro import ReproResult
 from dver.pipelines.engine.schedule import StageState
 
 _LISTED: Final = 10
-"""Stages whose times are listed."""
+"""List the times of at most this many stages."""
 _NAMED: Final = 3
-"""Frozen stages that are named in the command that lets them be run."""
+"""Advice names at most this many frozen stages."""
 _WORDS: Final = {
     StageState.DONE: "run",
     StageState.RESTORED: "restored",
@@ -29,7 +29,7 @@ _WORDS: Final = {
 
 
 def summary_lines(result: ReproResult, style: Style) -> Iterator[str]:
-    """The lines: one where nothing was to be done."""
+    """The lines of the summary."""
     counts = Counter(result.states.values())
     if not counts:
         yield "there are no stages: dver.yaml names none"
@@ -63,7 +63,7 @@ def _counted(counts: Counter[StageState], style: Style) -> str:
 
 
 def _times(result: ReproResult, style: Style) -> Iterator[list[str]]:
-    """How long stages took: as they ran, or of many the slowest."""
+    """The times of stages in the order of their runs, or of the slowest if there are many."""
     times = list(result.seconds.items())
     if len(times) > _LISTED:
         times = sorted(times, key=lambda one: one[1], reverse=True)[:_LISTED]

@@ -1,4 +1,4 @@
-"""Stages while they run: prefixed lines in a log, on a terminal their own output, or a table if there are several."""
+"""Prints running stages: prefixed lines in a log; on a terminal their output, or a table for several stages."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.schedule import StageState, Watcher
 
 _INTERVAL: Final = 0.1
-"""Seconds between two drawings of the table."""
+"""Redraw the table at most once in this many seconds."""
 _LAST_WORDS: Final = 10
-"""Lines of what a stage wrote that are shown when it fails."""
+"""Print this many last lines of a failed stage."""
 _LONGEST: Final = 1 << 16
-"""Bytes after which a line is taken for one, whether it ends or not."""
-_TOLD: Final = frozenset(
+"""Split longer lines at this many bytes."""
+_REPORTED: Final = frozenset(
     (StageState.RESTORED, StageState.DONE, StageState.FAILED, StageState.STOPPED, StageState.SKIPPED)
 )
-"""What is worth a line when a stage comes to it."""
+"""States that print a line."""
 
 
 @contextmanager
 def watch_stages(ctx: Context, *, jobs: int) -> Iterator[Watcher | None]:
-    """The watcher that fits where it is shown; none with `-q`."""
+    """The watcher for the terminal or the log; None with `-q`."""
     if ctx.quiet:
         yield None
     elif not terminal.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
@@ -50,7 +50,7 @@ def watch_stages(ctx: Context, *, jobs: int) -> Iterator[Watcher | None]:
 
 
 class LineWatcher:
-    """Tells what happens line by line, each with the stage it is of."""
+    """Prints lines that begin with the name of their stage."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -60,7 +60,7 @@ class LineWatcher:
         """See `Watcher`."""
         if address in self._output and (rest := self._output.pop(address).rest):
             self._line(address, rest)
-        if state is StageState.RUNNING or (state in _TOLD and state is not StageState.DONE):
+        if state is StageState.RUNNING or (state in _REPORTED and state is not StageState.DONE):
             self._ctx.note(f"{_name(address)}: {state.value}")
 
     def output(self, address: Address, content: bytes) -> None:
@@ -76,20 +76,20 @@ class LineWatcher:
 
 
 class OutputWatcher:
-    """Stages that run one after the other: what they write is passed on as it comes."""
+    """Prints the output of one stage after the other unchanged."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
         self._ended = True
-        """Is the cursor at the beginning of a line?"""
+        """Whether the cursor is at the beginning of a line."""
 
     def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         """See `Watcher`."""
         if not self._ended:
             self._ctx.forward_to_stderr(b"\n")
             self._ended = True
-        if state is StageState.RUNNING or (state in _TOLD and state is not StageState.DONE):
+        if state is StageState.RUNNING or (state in _REPORTED and state is not StageState.DONE):
             self._ctx.note(self._style.bold(f"{_name(address)}: {state.value}"))
 
     def output(self, address: Address, content: bytes) -> None:
@@ -103,13 +103,13 @@ class OutputWatcher:
 
 @dataclass(slots=True)
 class LineSplitter:
-    """Output that comes in pieces, as lines."""
+    """Splits pieces of output into lines."""
 
     rest: bytes = b""
 
     def add(self, content: bytes) -> list[bytes]:
         *lines, rest = (self.rest + content).split(b"\n")
-        # What a progress bar has written over is not kept.
+        # Drop text that a progress bar has overwritten.
         self.rest = rest[rest.rstrip(b"\r").rfind(b"\r") + 1 :]
         if len(self.rest) > _LONGEST:
             lines.append(self.rest)
@@ -119,14 +119,14 @@ class LineSplitter:
 
 @dataclass(slots=True)
 class _Row:
-    """A stage that runs."""
+    """A running stage."""
 
     started: float
     split: LineSplitter = field(default_factory=LineSplitter)
     last: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LAST_WORDS))
 
     def last_line(self) -> str:
-        """The last thing that it said; what a progress bar has written over is gone."""
+        """The last line of output, without text that a progress bar has overwritten."""
         for line in (self.split.rest, *reversed(self.last)):
             if (text := _text(line.rstrip(b"\r"))).strip():
                 return text
@@ -134,9 +134,9 @@ class _Row:
 
 
 class TableWatcher:
-    """Stages that run side by side, a line each, drawn again in place; those that are over scroll away above.
+    """A table of parallel stages, redrawn in place. Lines of finished stages scroll away above it.
 
-    `write` gets text for the terminal, `size` answers its columns and lines, `clock` seconds.
+    `write` prints text to the terminal, `size` returns its columns and lines, `clock` returns seconds.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class TableWatcher:
         self._style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
         self._running: dict[Address, _Row] = {}
         self._shown = 0
-        """Lines that are on the screen and will be drawn again."""
+        """The lines of the table on the screen."""
         self._drawn = -_INTERVAL
 
     def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
@@ -161,7 +161,7 @@ class TableWatcher:
             self.tick()
             return
         row = self._running.pop(address, None)
-        if state in _TOLD:
+        if state in _REPORTED:
             self._draw(self._over(address, state, row))
 
     def output(self, address: Address, content: bytes) -> None:
@@ -175,15 +175,15 @@ class TableWatcher:
             self._draw()
 
     def close(self) -> None:
-        """Leave nothing behind but what is over."""
+        """Erase the table; keep the lines of finished stages."""
         self._running.clear()
         self._draw()
 
     def _draw(self, above: tuple[str, ...] = ()) -> None:
-        """Take the table away, write the lines that stay, and the table below them."""
+        """Erase the table, print the lines `above`, and draw the table below them."""
         width, height = self._size()
         table = self._table(width, max(1, height - 1))
-        # As few lines as the screen has now: it may have become smaller, and what scrolled away cannot be taken back.
+        # The screen may have become smaller, and lines that scrolled away cannot be erased.
         up = min(self._shown, height - 1)
         text = (f"\r\x1b[{up}A\x1b[J" if up else "") + "".join(f"{line}\n" for line in (*above, *table))
         if text:
@@ -223,15 +223,15 @@ class TableWatcher:
 
 
 class RunPrompt:
-    """Asks before a stage is run: yes, no, all that follow, or none of them."""
+    """Asks before each stage: yes, no, all, or quit."""
 
     def __init__(self) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
-            raise UsageError("nobody can be asked", why="standard input is no terminal", fix="leave out --interactive")
+            raise UsageError("cannot prompt", why="standard input is not a terminal", fix="leave out --interactive")
         self._always: bool | None = None
 
     def ask(self, address: Address) -> bool:
-        """Is it to be run?"""
+        """Whether to run the stage."""
         if self._always is None:
             choice = click.Choice(("yes", "no", "all", "quit", "y", "n", "a", "q"), case_sensitive=False)
             question = f"Run stage {_name(address)}? (yes, no, all, quit)"
@@ -247,13 +247,13 @@ def _name(address: Address) -> str:
 
 
 def _text(line: bytes) -> str:
-    """A line as it would be seen: the last of what was written over each other, without colours."""
+    """The visible text of a line: the last text after carriage returns, without colours."""
     shown = click.unstyle(line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace"))
     return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in shown)
 
 
 def _cut(text: str, width: int) -> str:
-    """`text`, or as much of it as `width` columns hold."""
+    """`text`, cut to `width` columns."""
     if terminal.display_width(text) <= width:
         return text
     while text and terminal.display_width(text) > width - 1:

@@ -1,4 +1,4 @@
-"""`dver status`."""
+"""`dver status`: show changed data and stages that are out of date."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from dver.workspace.state.data_state import DataState
 
 _STAGED: Final = "Staged for commit"
 _MOST: Final = 20
-"""Stages that are told of where not all are."""
+"""Without -v, list at most this many stages."""
 
 
 @options.command(
     examples=[
-        ("dver status", "What changed, in short."),
-        ("dver status -v data/", "Every file of data/ that changed."),
-        ("dver status train", "The stage train: is it up to date, and are its outputs?"),
-        ("dver status --remote", "Ask the remote what is there."),
+        ("dver status", "Show a summary of all changes."),
+        ("dver status -v data/", "List every changed file of data/."),
+        ("dver status train", "Show whether the stage train and its outputs are up to date."),
+        ("dver status --remote", "Ask the remote which data it has."),
         ("dver status --exit-code", "Exit with 1 if anything changed."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@options.remote_choice_option("Ask the remote NAME, or the one that the data belongs on, what is there.")
+@options.remote_choice_option("Ask the remote NAME, or the data's own remote, which data it has.")
 @options.exit_code_option
 @options.json_option
 @click.pass_obj
@@ -45,11 +45,11 @@ def command(
 ) -> int:
     """Show changed data and stages that are out of date.
 
-    Compares the pointers and locks in HEAD, in the index and on disk, and the data itself, and says which stages are
-    out of date, and why. No network is used without `--remote`: what is on the remote is then what the last push, fetch
-    or pull saw there. `--remote` costs one list request.
+    Compares the pointers and locks in HEAD, in the index and on disk with the data, and lists the stages that are out
+    of date with their reasons. Without `--remote`, dver uses no network and reports the remote as of the last push,
+    fetch or pull. `--remote` costs one list request.
 
-    PATH may also be a stage; with paths, stages are told of that make or read what is there.
+    PATH may also be a stage. With paths, lists the stages that read or write them.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
@@ -66,21 +66,21 @@ def command(
 
 def _print_result(ctx: Context, repo: Repository, report: StatusReport, *, asked: bool) -> None:
     for path in report.conflicts:
-        ctx.say(f"conflict: {path_text(repo, path)}  (`dver resolve` lists what both sides changed, and ends it)")
+        ctx.say(f"conflict: {path_text(repo, path)}  (`dver resolve` lists and resolves the conflicts)")
     for title, chosen, describe in _sections(ctx, repo, asked=asked):
         paint = ctx.style.green if title.startswith(_STAGED) else ctx.style.red
         _list(ctx, title, [line for one in report.paths if chosen(one) for line in _painted(describe(one), paint)])
     links = [ctx.style.red(path_text(repo, path)) for path in report.foreign_links]
-    _list(ctx, "Links into another store (`dver checkout` makes them again)", links)
+    _list(ctx, "Links into another store (`dver checkout` recreates them)", links)
     _print_stages(ctx, report)
     if report.is_clean and not report.paths:
-        ctx.say("nothing is tracked yet; `dver add PATH` begins")
+        ctx.say("no tracked data; `dver add PATH` tracks PATH")
     elif report.is_clean:
         ctx.say("data is clean")
 
 
 def _painted(lines: Iterable[str], paint: Callable[[str], str]) -> Iterator[str]:
-    """The lines about a path: the first one painted; those about its files have colours of their own."""
+    """The lines of a path. The first one gets a colour; lines of files have their own."""
     for number, line in enumerate(lines):
         yield line if number else paint(line)
 
@@ -94,7 +94,9 @@ def _list(ctx: Context, title: str, lines: Sequence[str]) -> None:
 def _print_stages(ctx: Context, report: StatusReport) -> None:
     if not report.stages:
         return
-    from dver.cli.render.reasons import step_lines  # with all that they are about, which is not needed without stages
+    from dver.cli.render.reasons import (
+        step_lines,
+    )  # imports the pipeline modules, which are slow and not needed without stages
 
     for title, frozen in (
         ("Stages out of date (`dver repro`)", False),
@@ -122,7 +124,7 @@ def _json(report: StatusReport) -> dict[str, object]:
 
 
 def _source(repo: Repository, one: PathStatus) -> str:
-    """The pointer, or the output and the lock that names it."""
+    """The pointer, or the output with its lock."""
     return (
         path_text(repo, one.path + SUFFIX)
         if one.lock is None
@@ -134,8 +136,8 @@ Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterab
 
 
 def _sections(ctx: Context, repo: Repository, *, asked: bool) -> list[Section]:
-    recording = "`dver repro` makes them again, `dver commit` records them, `dver checkout --force` discards the change"
-    pushing = "" if asked else ", as far as is known here; `dver status --remote` asks"
+    recording = "`dver repro` restores them, `dver commit` records them, `dver checkout --force` discards the changes"
+    pushing = "" if asked else ", as of the last transfer; `dver status --remote` checks"
 
     def name(one: PathStatus) -> list[str]:
         return [path_text(repo, one.path)]
@@ -171,12 +173,12 @@ def _is_absent(one: PathStatus) -> bool:
 
 
 def _is_to_be_fetched(one: PathStatus) -> bool:
-    """Is it missing from the store alone? What `dver pull` brings into the workspace is listed there."""
+    """Whether data is missing in the store only. `dver pull` lists data that it brings to the workspace."""
     return not (one.in_store or one.partial or one.data in (DataState.OUT_OF_DATE, DataState.ABSENT))
 
 
 def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -> Iterator[Section]:
-    """Data whose pointer or lock moved. `verb` gets the recorded version."""
+    """Data whose pointer or lock changed. `verb` gets the recorded version."""
 
     def chosen(state: DataState, *, output: bool) -> Callable[[PathStatus], bool]:
         return lambda one: one.data is state and one.in_store is in_store and (one.stage is not None) is output
@@ -187,7 +189,7 @@ def _out_of_date(ctx: Context, repo: Repository, verb: str, *, in_store: bool) -
     def is_out_of_date(one: PathStatus) -> bool:
         return one.data is DataState.OUT_OF_DATE and one.in_store is in_store
 
-    options = f"`dver {verb}` updates what was not edited, `dver {verb} --force PATH` discards the edits"
+    options = f"`dver {verb}` updates the files that you did not edit, `dver {verb} --force PATH` discards the edits"
     pointer = f"Edited from another version than the pointer's ({options}, `dver add --force PATH` records the data)"
     lock = f"Outputs edited from another version than the lock's ({options})"
     yield f"Out of date (`dver {verb}`)", is_out_of_date, lambda one: [path_text(repo, one.path)]
@@ -209,7 +211,7 @@ def _modified(ctx: Context, repo: Repository, one: PathStatus) -> list[str]:
     name = path_text(repo, one.path)
     if _is_link(one):
         skipped = ", which `dver add -u` skips" if one.stage is None else ""
-        return [f"{name}  (a symbolic link is in its place{skipped})"]
+        return [f"{name}  (replaced by a symbolic link{skipped})"]
     if one.changes is None:
         return [f"{name}  (a directory listing is not in the store; `dver diff` downloads it and shows the changes)"]
     head = f"{name}  ({change_summary(one.changes)})"

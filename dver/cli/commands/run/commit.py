@@ -1,4 +1,4 @@
-"""`dver commit`."""
+"""`dver commit`: record current outputs without running stages."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from dver.repo import Repository
 @options.command(
     acts=True,
     examples=[
-        ("dver commit train", "What train makes is right as it is: the lock records it."),
-        ("dver commit -f", "All stages, even if what they read has changed since they ran."),
+        ("dver commit train", "Record the current outputs of train."),
+        ("dver commit -f", "Record all stages, even if their dependencies changed."),
     ],
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
-@click.option("-f", "--force", is_flag=True, help="Do not ask, even if what a stage reads has changed.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask, even if dependencies changed.")
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Record current outputs in dver.lock without running stages.
 
-    For outputs that were changed by hand, and for stages of which it is known that a change (a comment in the code, a
-    renamed file) makes no difference: dver.lock then says what there is. Where more than outputs changed, it is asked
-    for each stage. Without a terminal such stages are left as they are, and the exit code is 4.
+    Use it for outputs that you changed by hand, and after changes that make no difference, such as a comment in the
+    code. If more than outputs changed, dver asks for each stage. Without a terminal, it skips such stages and exits
+    with 4.
 
-    TARGET is a stage or an output; without any, all stages are meant.
+    TARGET is a stage or an output; the default is all stages.
     """
 
     def confirm(stage: Address, reasons: tuple[Reason, ...]) -> bool:
@@ -63,11 +63,11 @@ def _report(ctx: Context, result: CommitResult) -> None:
     for one in result.recorded:
         ctx.say(f"recorded: {terminal.printable(str(one))}")
     for one in result.refused:
-        ctx.note(f"skipped {terminal.printable(str(one))}: what it reads has changed, too")
+        ctx.note(f"skipped {terminal.printable(str(one))}: its dependencies changed (-f records it)")
     for one in result.missing:
-        ctx.note(f"skipped {terminal.printable(str(one))}: not all of its outputs are there")
+        ctx.note(f"skipped {terminal.printable(str(one))}: some outputs are missing")
     if not (result.recorded or result.missing or result.refused):
-        ctx.note("nothing to record: the lock says what there is")
+        ctx.note("nothing to record: dver.lock is up to date")
 
 
 def _can_ask() -> bool:
@@ -78,20 +78,20 @@ def _not_asked(stages: Sequence[Address]) -> ConflictError:
     names = " ".join(quoted(str(one)) for one in stages)
     return ConflictError(
         f"not recorded: {join_limited([str(one) for one in stages])}",
-        why="what they read has changed since they ran, and without a terminal dver cannot ask",
+        why="their dependencies changed after the last run, and dver cannot ask without a terminal",
         fix=f"dver repro {names}, or `dver commit -f {names}` if it makes no difference",
     )
 
 
 def _asked(stage: Address, reasons: tuple[Reason, ...], *, named: bool) -> bool:
-    """Does the user want it? Where nobody can be asked, a stage that was not named is left as it is."""
+    """Ask whether to record the stage. Without a terminal, stages that were not named are skipped."""
     name = terminal.printable(str(stage))
     if not _can_ask():
         if not named:
             return False
         raise ConflictError(
             f"stage {name!r} has not run since: {reason_text(reasons[0])}",
-            why="its outputs may be made of something else than what would be recorded",
+            why="its outputs may come from other inputs than those that would be recorded",
             fix=f"dver repro {quoted(str(stage))}, or `dver commit -f {quoted(str(stage))}` if it makes no difference",
         )
     for reason in reasons:

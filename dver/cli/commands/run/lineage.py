@@ -1,4 +1,4 @@
-"""`dver lineage`."""
+"""`dver lineage`: show how an output was produced."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from dver.repo import Repository
 
 @options.command(
     examples=[
-        ("dver lineage model.bin", "Say from what model.bin was made."),
-        ("dver lineage model.bin --rev v1", "The same of the model in v1."),
-        ("dver lineage model.bin --mermaid", "As a diagram, for a page in Markdown."),
+        ("dver lineage model.bin", "Show how model.bin was produced."),
+        ("dver lineage model.bin --rev v1", "Show it for the model in v1."),
+        ("dver lineage model.bin --mermaid", "Print a Mermaid diagram for a Markdown page."),
     ]
 )
 @click.argument("path")
-@click.option("--rev", metavar="REV", help="As the dver.lock of this revision tells it.")
-@click.option("--mermaid", is_flag=True, help="As a diagram in the language of Mermaid.")
+@click.option("--rev", metavar="REV", help="Use the dver.lock of this revision.")
+@click.option("--mermaid", is_flag=True, help="Print a Mermaid diagram.")
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, path: str, rev: str | None, mermaid: bool, as_json: bool) -> None:
     """Show how an output was produced.
 
-    PATH is an output of a stage, or something in one. Told are all stages on the way to it, what they ran, on which
-    versions of which data and code, with which parameters, and where that is known, who ran them where, and when.
+    PATH is an output of a stage, or a path inside one. Lists every upstream stage with its command, the versions of its
+    data and code, its parameters, and, if a record exists, who ran it, when, and on which machine.
     """
     with Repository.open(ctx.cwd) as repo:
         result = lineage(repo, path, cwd=ctx.cwd, rev=rev)
@@ -68,7 +68,7 @@ def _read(source: LineageInput) -> str:
         InputOrigin.STAGE: f"made by {', '.join(printable(str(one)) for one in source.stages)}",
         InputOrigin.POINTER: "data",
         InputOrigin.GIT: "in Git",
-        InputOrigin.LINK: "behind a link that is in Git",
+        InputOrigin.LINK: "through a link in Git",
         InputOrigin.OTHER: "neither in Git nor in dver",
     }[source.origin]
     files = f", {terminal.count(source.item.files, 'file')}" if source.item.kind is ObjectKind.TREE else ""
@@ -77,14 +77,14 @@ def _read(source: LineageInput) -> str:
 
 def _circumstances(record: RunRecord | None) -> Iterator[str]:
     if record is None:
-        yield "no record of this run is here"
+        yield "no record of this run on this machine"
         return
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.started))
     took = f"{record.ended - record.started:,.1f} s"
     memory = f", {terminal.human_size(record.peak_memory)} of memory" if record.peak_memory else ""
     yield f"when    {when}, {took}{memory}"
     if record.commit:
-        yield f"commit  {record.commit[:12]}{', with changes that were not committed' if record.dirty else ''}"
+        yield f"commit  {record.commit[:12]}{', with uncommitted changes' if record.dirty else ''}"
     if record.user:
         yield f"who     {printable(record.user)}"
     where = ", ".join(printable(one) for one in (record.host, record.platform, *record.gpus) if one)

@@ -1,4 +1,4 @@
-"""`dver logs`."""
+"""`dver logs`: print the output of a run."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from dver.repo import Repository
 
 @options.command(
     examples=[
-        ("dver logs train", "What the last run of train wrote, or the one that goes on."),
-        ("dver logs -f train", "The same, and what it goes on to write."),
-        ("dver logs --run 2 train", "What the run before the last one wrote."),
+        ("dver logs train", "Print the output of the last or current run of train."),
+        ("dver logs -f train", "Also print new output until the run ends."),
+        ("dver logs --run 2 train", "Print the output of the run before the last."),
     ]
 )
 @click.argument("stage")
-@click.option("--run", type=click.IntRange(min=1), default=1, show_default=True, help="Which run: 1 is the last one.")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
+@click.option("--run", type=click.IntRange(min=1), default=1, show_default=True, help="Select a run; 1 is the last.")
+@click.option("-f", "--follow", is_flag=True, help="Print new output until the run ends.")
 @click.pass_obj
 def command(ctx: Context, *, stage: str, run: int, follow: bool) -> None:
     """Print the output of a stage's run.
 
-    Its standard output and error, as they came. The logs of the last ten runs of each stage are kept in the Git folder
-    of this worktree; a run that another process has started is seen while it goes on.
+    Prints standard output and error in their original order. The Git directory of this worktree keeps the logs of the
+    last ten runs of each stage. You can also follow a run that another process started.
     """
     with Repository.open(ctx.cwd) as repo:
         log = find_log(repo, stage, cwd=ctx.cwd, run=run)

@@ -1,4 +1,4 @@
-"""`dver repro`."""
+"""`dver repro`: run stages that are out of date."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.repo import Repository
 
 _NAMED: Final = 3
-"""Outputs that are named in a command to paste."""
+"""Advice names at most this many outputs in a command."""
 
 
 @options.command(
     examples=[
         ("dver repro", "Bring all stages up to date."),
-        ("dver repro train -j 4", "The stage train and what it depends on, four at once."),
-        ("dver repro --dry-run", "Say what would be run, and why."),
+        ("dver repro train -j 4", "Run train and its upstream stages, four at once."),
+        ("dver repro --dry-run", "Show the stages that would run, and why."),
     ]
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Stages to run at once.")
-@click.option("-f", "--force", is_flag=True, help="Run stages that are up to date, too.")
-@click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on.")
-@click.option("--downstream", is_flag=True, help="The targets, and all that depends on them.")
-@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all that does not depend on it.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be run, and why; run nothing.")
-@click.option("--pull", is_flag=True, help="Get from remotes what is not here: data, and what others' runs made.")
-@click.option("--no-run-cache", is_flag=True, help="Restore nothing from earlier runs, keep nothing for later ones.")
-@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage that is to be run.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Run stages in parallel.")
+@click.option("-f", "--force", is_flag=True, help="Also run stages that are up to date.")
+@click.option("-s", "--single-item", is_flag=True, help="Run only the targets, without their upstream stages.")
+@click.option("--downstream", is_flag=True, help="Run the targets and all their downstream stages.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all stages that do not depend on it.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show which stages would run, and why, without running them.")
+@click.option("--pull", is_flag=True, help="Download missing data and cached runs from remotes.")
+@click.option("--no-run-cache", is_flag=True, help="Neither use nor update the run cache.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -64,8 +64,8 @@ def command(
 ) -> int:
     """Run stages that are out of date.
 
-    TARGET is a stage of dver.yaml, or an output of one; without any, all stages are meant. A stage is run if its
-    command, a dependency, a parameter or an output is not what dver.lock says; what another run has made of the same is
+    TARGET is a stage or an output; the default is all stages. A stage is out of date if its command, a dependency, a
+    parameter or an output differs from dver.lock. If the run cache has a run with the same inputs, its outputs are
     restored instead.
     """
     choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
@@ -78,7 +78,7 @@ def command(
     if result.errors:
         raise list(result.errors.values())[-1]
     if not result.succeeded:
-        raise StageError("not all stages were run")
+        raise StageError("some stages did not run")
     return 0
 
 
@@ -91,12 +91,12 @@ def _preview(ctx: Context, repo: Repository, choice: ReproOptions, *, as_json: b
         ctx.emit_json([step_json(one) for one in found.steps])
     else:
         _print_plan(ctx, found.steps)
-    _print_missed(ctx, repo, found.missed, "would be run")
+    _print_missed(ctx, repo, found.missed, "would run")
 
 
 def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: bool) -> ReproResult:
     if interactive:
-        choice = replace(choice, jobs=1)  # or what one stage writes would be in the way of a question
+        choice = replace(choice, jobs=1)  # output of another stage would disturb the question
     confirm = RunPrompt().ask if interactive else None
     backups: list[BackedUpOutput] = []
     try:
@@ -115,7 +115,7 @@ def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: b
 
 
 def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
-    _print_missed(ctx, repo, result.missed, "was run")
+    _print_missed(ctx, repo, result.missed, "ran")
     warn_about_secrets(ctx, result.secrets)
     if result.damaged_runs:
         ctx.warn(f"skipped damaged run cache entries of the remote: {join_limited(result.damaged_runs)}")
@@ -136,20 +136,20 @@ def _report_not_in_git(ctx: Context, repo: Repository, paths: Sequence[bytes]) -
         names = " ".join(terminal.printable(quoted(repo.layout.shown(path))) for path in paths[:_NAMED])
         command = f"git add {names}{' …' if len(paths) > _NAMED else ''}"
         left_out = join_limited([path_text(repo, path) for path in paths])
-        ctx.note(f"not in Git: {left_out}; `{command}` adds what `git commit` leaves out")
+        ctx.note(f"not in Git: {left_out}; `{command}` adds the files that `git commit` leaves out")
 
 
 def _print_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None:
     if missed and repo.config.default_remote is not None:
-        what = "1 stage" if missed == 1 else f"each of {missed} stages"
-        ctx.note(f"{what} {how} that has been run before: what it made is not here, and `--pull` asks remotes for it")
+        stages = terminal.count(missed, "stage")
+        ctx.note(f"{stages} {how} although cached; the outputs are missing here, `--pull` downloads them")
 
 
 def _print_backups(ctx: Context, repo: Repository, backups: list[BackedUpOutput]) -> None:
     for one in backups:
         name, stage = path_text(repo, one.path), terminal.printable(str(one.stage))
         now = terminal.printable(os.path.relpath(one.backup, ctx.cwd))
-        ctx.warn(f"no run of {stage} had made what was at {name}: it was moved to {now}")
+        ctx.warn(f"{name} was not produced by stage {stage}; moved to {now}")
 
 
 def _print_plan(ctx: Context, steps: tuple[StagePlan, ...]) -> None:

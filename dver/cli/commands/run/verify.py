@@ -1,4 +1,4 @@
-"""`dver verify`."""
+"""`dver verify`: re-run a stage and compare its outputs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dver.repo import Repository
 
 @options.command(
     examples=[
-        ("dver verify train", "Does train, run again, make the same model?"),
-        ("dver verify evaluate --json", "The same for a program; exit code 1 if it does not."),
+        ("dver verify train", "Check that train is reproducible."),
+        ("dver verify evaluate --json", "Print the comparison as JSON."),
     ]
 )
 @click.argument("stage")
@@ -24,9 +24,9 @@ from dver.repo import Repository
 def command(ctx: Context, *, stage: str, as_json: bool) -> int:
     """Re-run a stage in a clean worktree and compare its outputs.
 
-    STAGE of HEAD is run in a worktree of its own, on the versions of data and code that dver.lock names. Its outputs
-    have to be identical, byte by byte; metrics may differ by the `tolerance` of the stage, and other outputs if it says
-    `deterministic: false`. The workspace is left as it is. Exit code 1 if something differs that must not.
+    Runs STAGE of HEAD in a worktree of its own, with the versions of data and code in dver.lock. Outputs must be
+    identical, byte for byte. Metrics may differ by the `tolerance` of the stage, and other outputs with
+    `deterministic: false`. The workspace does not change. Exits with 1 if outputs differ.
     """
     with Repository.open(ctx.cwd) as repo, watch_stages(ctx, jobs=1) as watcher:
         result = verify(repo, stage, cwd=ctx.cwd, watcher=watcher, progress=ctx.progress)
@@ -35,7 +35,7 @@ def command(ctx: Context, *, stage: str, as_json: bool) -> int:
     else:
         for one in result.outputs:
             _print_result(ctx, one)
-        ctx.note("it is reproduced" if result.is_reproduced else "it is not reproduced")
+        ctx.note("reproduced" if result.is_reproduced else "not reproduced")
     return 0 if result.is_reproduced else 1
 
 
