@@ -7,9 +7,7 @@ import random
 import pytest
 
 from dver.cli.render.dag_drawing import ascii_only, boxes, dot, mermaid, tree
-from dver.pipelines.definition.load import load_pipeline_file
-from dver.pipelines.engine.dag_view import Diagram, output_diagram, stage_diagram
-from dver.pipelines.engine.graph import Address, Graph, build_graph
+from dver.pipelines.engine.dag_view import Diagram
 
 _UP, _DOWN = "│┤├┼┴└┘", "│┤├┼┬┌┐"
 """What has a line upwards, or downwards."""
@@ -32,11 +30,6 @@ def drawn(text: str, width: int = 80) -> str:
     found = boxes(diagram(text), width)
     assert found is not None
     return "\n".join(found)
-
-
-def graph(text: str) -> Graph:
-    file = load_pipeline_file(text.encode(), lambda _path: None)
-    return build_graph({Address("", name): one for name, one in file.stages.items()})
 
 
 def test_a_chain_is_drawn_from_top_to_bottom() -> None:
@@ -142,40 +135,3 @@ def test_text_for_others_is_quoted() -> None:
         "\tnode1-->node2",
     ]
     assert list(dot(diagram('a">b'))) == ["strict digraph {", '"a\\"";', '"b";', '"a\\"" -> "b";', "}"]
-
-
-STAGES = """\
-stages:
-  prepare: {cmd: x, outs: [clean, split]}
-  train:
-    foreach: [a, b]
-    do: {cmd: x, deps: [clean], outs: ["model/${item}"]}
-  report: {cmd: x, deps: [model, split/part], outs: [page]}
-"""
-
-
-def test_the_stages_of_a_foreach_are_one_unless_all_are_wanted() -> None:
-    found = graph(STAGES)
-    assert stage_diagram(found, found.order).labels == ("prepare", "train@… (2)", "report")
-    assert stage_diagram(found, found.order, collapsed=False).labels == ("prepare", "train@a", "train@b", "report")
-    assert stage_diagram(found, found.order[:2]).labels == ("prepare", "train@… (1)")
-
-
-def test_outputs_are_linked_with_what_they_are_made_of() -> None:
-    found = graph(STAGES)
-    outs = output_diagram(found, found.order)
-    links = {(outs.labels[start], outs.labels[end]) for start, end in outs.edges}
-    made = {("clean", "model/a"), ("clean", "model/b"), ("split", "page"), ("model/a", "page"), ("model/b", "page")}
-    assert links == made
-
-
-def test_a_foreach_that_would_make_a_circle_is_not_one() -> None:
-    text = """\
-stages:
-  a:
-    foreach: [1, 2]
-    do: {cmd: x, deps: ["in${item}"], outs: ["out${item}"]}
-  between: {cmd: x, deps: [out1], outs: [in2]}
-"""
-    found = graph(text)
-    assert stage_diagram(found, found.order).labels == ("a@1", "between", "a@2")

@@ -9,8 +9,6 @@ import pytest
 
 from dver.core.errors import PipelineError
 from dver.pipelines.definition.edit import add_stage, remove_stage, set_frozen
-from dver.pipelines.definition.yaml_text import scalar
-from dver.pipelines.definition.yaml_tree import parse_yaml
 
 NEW = {"cmd": "python new.py", "deps": ["data"], "outs": [{"model": {"cache": False}}]}
 
@@ -193,80 +191,6 @@ def test_a_stage_is_not_frozen_any_more() -> None:
 def test_a_stage_that_is_an_alias_is_not_frozen() -> None:
     with pytest.raises(PipelineError, match="cannot be changed safely"):
         set_frozen(b"stages:\n  b: &b {cmd: x}\n  a: *b\n", "a", True, name="dver.yaml")
-
-
-@pytest.mark.parametrize("flow", [False, True])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "python train.py --lr 0.1",
-        "true",
-        "no",
-        "1",
-        "1e-3",
-        "012",
-        "null",
-        "~",
-        "",
-        " a ",
-        "a: b",
-        "a:",
-        "a #b",
-        "#a",
-        "- a",
-        "'",
-        '"',
-        "a 'b' \"c\"",
-        "a\nb",
-        "a\tb",
-        "\\d",
-        "\x7f\x85\u2028\ufeff\x00",
-        "{a}",
-        "[a",
-        "a, b",
-        "${item.x}",
-        "*a",
-        "&a",
-        "!a",
-        "|",
-        ">",
-        "%a",
-        "@a",
-        "`a`",
-        "?",
-        "? a",
-        "-",
-        "--- a",
-        "---",
-        "...",
-        "<<",
-        "=",
-        ".inf",
-        "0x1f",
-        "a  b",
-        "é 中 😀",
-        "echo $(ls) > out && cat < in | sort",
-        "a,b",
-        "a]b",
-        "./run.sh",
-        "key?",
-        "a?b",
-        "2001-01-01",
-        "a" * 500,
-        "1" * 500,
-    ],
-)
-def test_any_text_is_read_as_what_it_was(text: str, flow: bool) -> None:
-    written = scalar(text, flow=flow)
-    assert "\n" not in written
-    whole = f"{{a: [{written}, {{{written}: b}}]}}" if flow else f"a: {written}\nb:\n- {written}\n- c\n"
-    found = parse_yaml(whole.encode(), "x").plain()
-    assert found == ({"a": [text, {text: "b"}]} if flow else {"a": text, "b": [text, "c"]})
-
-
-def test_what_is_plain_stays_plain() -> None:
-    for text in ("python train.py --lr 0.1 > out", "data/raw.csv", "models/${item.name}.bin"):
-        assert scalar(text) == text
 
 
 _LINES = [
