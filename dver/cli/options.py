@@ -243,13 +243,22 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def transfer_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`scope_options`, and `-r`, `-j`, `--dry-run`."""
+    """`scope_options`, `-r`, `-j`, `--dry-run` and `--run-cache`: passed as `transfer`, a TransferOptions."""
+
+    @wraps(function)
+    def inner(*args: Any, scope: Any, remote: str | None, jobs: int | None, **named: Any) -> Any:
+        from dver.sharing.transfer_options import TransferOptions  # only for commands that have these options
+
+        chosen = TransferOptions(scope, remote, jobs, named.pop("run_cache"), named.pop("dry_run"))
+        return function(*args, transfer=chosen, **named)
+
     return scope_options(
         with_options(
-            function,
+            inner,
             remote_option("Use remote NAME instead of the default remote."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="Run N transfers in parallel."),
             click.option("--dry-run", is_flag=True, help="Show what would be transferred without transferring it."),
+            click.option("--run-cache", is_flag=True, help="Also transfer the run cache."),
         )
     )
 

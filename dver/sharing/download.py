@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.run_cache.entries import RunCache
+from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import ObjectPath, Wanted, plan_fetch
 from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
+from dver.sharing.transfer_options import TransferOptions
 from dver.store.trash.guard import GcGuard
-from dver.tracking.revision_scope import by_remote
+from dver.tracking.revision_scope import by_remote, targets_in
 from dver.tracking.targets import Target
+
+
+def download(
+    repo: Repository, paths: Sequence[str], *, cwd: Path, options: TransferOptions, progress: Progress = SILENT
+) -> tuple[DownloadResult, ...]:
+    """Download the data that `paths` and the scope of `options` select, and trust the addresses of its remotes."""
+    targets = targets_in(repo, options.scope, paths, cwd)
+    remote, jobs = options.remote, options.jobs
+    got = download_targets(repo, targets, remote=remote, jobs=jobs, dry_run=options.dry_run, progress=progress)
+    if options.run_cache and not options.dry_run:
+        got += (_download_runs(repo, remote, jobs),)
+    trust_addresses(repo, [one.remote for one in got])
+    return got
 
 
 def download_targets(
@@ -43,8 +59,8 @@ def download_targets(
     return got
 
 
-def download_runs(repo: Repository, *, remote: str | None = None, jobs: int | None = None) -> DownloadResult:
-    """Download the run cache entries that are new on `remote`, or on the default remote. Raises RemoteError."""
+def _download_runs(repo: Repository, remote: str | None, jobs: int | None) -> DownloadResult:
+    """Download the run cache entries that are new on `remote`, or on the default remote."""
     name = remote or repo.remotes.settings().name
     catalog = repo.remotes.catalog(name, jobs=jobs)
     catalog.refresh()

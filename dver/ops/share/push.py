@@ -12,8 +12,9 @@ from dver.project.settings import trust_addresses
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
+from dver.sharing.transfer_options import DEFAULTS, TransferOptions
 from dver.sharing.upload import open_catalog, upload_roots
-from dver.tracking.revision_scope import CURRENT, RevisionScope, by_remote, roots_of, targets_in
+from dver.tracking.revision_scope import by_remote, roots_of, targets_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +32,19 @@ def push(
     paths: Sequence[str] = (),
     *,
     cwd: Path,
-    scope: RevisionScope = CURRENT,
-    remote: str | None = None,
-    jobs: int | None = None,
-    run_cache: bool = False,
-    dry_run: bool = False,
+    options: TransferOptions = DEFAULTS,
     progress: Progress = SILENT,
 ) -> PushResult:
-    """Upload the data that `scope` and `paths` select to its remotes. `remote` replaces the default remote.
+    """Upload the data that `paths` and the scope of `options` select.
 
     When this returns, the remotes have all of this data. The run cache entries of the stages that made it are pushed as
     well; with `run_cache`, all run cache entries and all outputs of these runs.
     """
+    scope, jobs = options.scope, options.jobs
     targets = [target for target in targets_in(repo, scope, paths, cwd) if target.tracked.pointer.push]
-    groups = {name: roots_of(repo, group) for name, group in by_remote(repo.remotes, targets, remote).items()}
-    home = remote or repo.config.default_remote
-    keys = None if run_cache or home is None else keys_in(repo, scope, paths, cwd)
+    groups = {name: roots_of(repo, group) for name, group in by_remote(repo.remotes, targets, options.remote).items()}
+    home = options.remote or repo.config.default_remote
+    keys = None if options.run_cache or home is None else keys_in(repo, scope, paths, cwd)
     catalogs: dict[str, Catalog] = {}
     runs = UnsentRuns()
     if home is not None and has_runs(repo, keys):
@@ -57,8 +55,8 @@ def push(
     sent = []
     for name, roots in groups.items():
         catalog = catalogs.get(name) or open_catalog(repo.remotes, name, jobs=jobs, progress=progress)
-        sent.append(upload_roots(repo, name, catalog, roots, dry_run=dry_run, progress=progress))
+        sent.append(upload_roots(repo, name, catalog, roots, dry_run=options.dry_run, progress=progress))
     trust_addresses(repo, groups)
-    if home is not None and not dry_run:
+    if home is not None and not options.dry_run:
         send_runs(repo.remotes, home, runs.runs, jobs=jobs)
-    return PushResult(tuple(sent), dry_run, len(runs.runs))
+    return PushResult(tuple(sent), options.dry_run, len(runs.runs))

@@ -16,6 +16,7 @@ from dver.formats import pack
 from dver.ops.maintain.fsck import FsckResult, fsck
 from dver.ops.share import remote as remotes
 from dver.ops.share.push import push
+from dver.sharing.transfer_options import TransferOptions
 from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.repair.damage import DamagedPart
 from dver.tracking.revision_scope import RevisionScope
@@ -105,7 +106,7 @@ def pushed(project: Project, tmp_path: Path) -> Project:
     with project.opened() as repo:
         remotes.add(repo, "origin", str(tmp_path / "remote"), default=True)
     with project.opened() as repo:
-        push(repo, cwd=project.root, scope=RevisionScope(all_commits=True))
+        push(repo, cwd=project.root, options=TransferOptions(RevisionScope(all_commits=True)))
     shutil.rmtree(project.root / "data")
     (project.root / "alone.bin").unlink()
     return project

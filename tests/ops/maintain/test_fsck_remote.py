@@ -24,6 +24,7 @@ from dver.ops.share.check import check
 from dver.ops.share.fetch import fetch
 from dver.ops.share.push import push
 from dver.remote.storage import BytesBody
+from dver.sharing.transfer_options import TransferOptions
 from dver.store.objects.packs import PackReader, parse_pack_file_name
 from dver.store.repair.damage import DamagedPart
 from dver.tracking.revision_scope import RevisionScope
@@ -43,7 +44,7 @@ def run_fsck(project: Project, *, repair: bool = False, dry_run: bool = False, o
 
 def push_all(project: Project, remote: str | None = None) -> None:
     with project.opened() as repo:
-        push(repo, cwd=project.root, scope=ALL, remote=remote)
+        push(repo, cwd=project.root, options=TransferOptions(ALL, remote))
 
 
 def is_pushed(project: Project) -> bool:
@@ -118,7 +119,7 @@ def assert_pulled(project: Project, out: Path) -> None:
     git("clone", "--quiet", project.root, clone.root, cwd=project.root)
     for rev, files in (("v1", V1), ("v2", V2)):
         with clone.opened() as repo:
-            result = fetch(repo, cwd=clone.root, scope=RevisionScope(rev))
+            result = fetch(repo, cwd=clone.root, options=TransferOptions(RevisionScope(rev)))
         assert [one.error() for one in result.remotes] == [None]
         clone.checkout_to(out / rev, rev=rev)
         found = {os.fsdecode(name): one[1] for name, one in listing(out / rev).items() if one[0] == "file"}

@@ -10,7 +10,7 @@ from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.fetch import fetch
 from dver.repo import Repository
-from dver.tracking.revision_scope import RevisionScope
+from dver.sharing.transfer_options import TransferOptions
 
 
 @options.command(
@@ -23,20 +23,9 @@ from dver.tracking.revision_scope import RevisionScope
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.transfer_options
-@click.option("--run-cache", is_flag=True, help="Also fetch the run cache.")
 @options.json_option
 @click.pass_obj
-def command(
-    ctx: Context,
-    *,
-    paths: tuple[str, ...],
-    remote: str | None,
-    jobs: int | None,
-    dry_run: bool,
-    scope: RevisionScope,
-    run_cache: bool,
-    as_json: bool,
-) -> None:
+def command(ctx: Context, *, paths: tuple[str, ...], transfer: TransferOptions, as_json: bool) -> None:
     """Download data into the store without checking it out.
 
     A PATH may be a file or directory inside a tracked directory: then only that is downloaded. Every download is
@@ -44,21 +33,11 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        result = fetch(
-            repo,
-            paths,
-            cwd=ctx.cwd,
-            scope=scope,
-            remote=remote,
-            jobs=jobs,
-            run_cache=run_cache,
-            dry_run=dry_run,
-            progress=ctx.progress,
-        )
+        result = fetch(repo, paths, cwd=ctx.cwd, options=transfer, progress=ctx.progress)
     if as_json:
-        ctx.emit_json({"remotes": downloads_json(result.remotes, dry_run=dry_run), "dry_run": result.dry_run})
+        ctx.emit_json({"remotes": downloads_json(result.remotes, dry_run=transfer.dry_run), "dry_run": result.dry_run})
     else:
-        print_fetched(ctx, result.remotes, dry_run=dry_run)
+        print_fetched(ctx, result.remotes, dry_run=transfer.dry_run)
         if not result.remotes:
             ctx.say("everything is in the store")
     if error := first_error(result.remotes):

@@ -14,7 +14,7 @@ from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.cli.render.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.pull import pull
 from dver.repo import Repository
-from dver.tracking.revision_scope import RevisionScope
+from dver.sharing.transfer_options import TransferOptions
 
 
 @options.command(
@@ -27,22 +27,10 @@ from dver.tracking.revision_scope import RevisionScope
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.transfer_options
-@click.option("--run-cache", is_flag=True, help="Also fetch the run cache.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite and delete even unsaved files.")
 @options.json_option
 @click.pass_obj
-def command(
-    ctx: Context,
-    *,
-    paths: tuple[str, ...],
-    remote: str | None,
-    jobs: int | None,
-    dry_run: bool,
-    scope: RevisionScope,
-    force: bool,
-    run_cache: bool,
-    as_json: bool,
-) -> int:
+def command(ctx: Context, *, paths: tuple[str, ...], transfer: TransferOptions, force: bool, as_json: bool) -> int:
     """Download data and check it out.
 
     With --rev, checks out the pointers and the data of that revision. Keeps and lists files with unsaved changes, lists
@@ -50,24 +38,17 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        result = pull(
-            repo,
-            paths,
-            cwd=ctx.cwd,
-            scope=scope,
-            remote=remote,
-            jobs=jobs,
-            force=force,
-            run_cache=run_cache,
-            dry_run=dry_run,
-            progress=ctx.progress,
-        )
+        result = pull(repo, paths, cwd=ctx.cwd, options=transfer, force=force, progress=ctx.progress)
         if as_json:
-            ctx.emit_json({"remotes": downloads_json(result.remotes, dry_run=dry_run), "restored": result.restored})
+            ctx.emit_json(
+                {"remotes": downloads_json(result.remotes, dry_run=transfer.dry_run), "restored": result.restored}
+            )
         else:
-            print_fetched(ctx, result.remotes, dry_run=dry_run)
+            print_fetched(ctx, result.remotes, dry_run=transfer.dry_run)
             if result.restored is not None:
-                print_restored(ctx, result.restored, shown=partial(path_text, repo), rev=scope.rev, pulled=True)
+                print_restored(
+                    ctx, result.restored, shown=partial(path_text, repo), rev=transfer.scope.rev, pulled=True
+                )
     if error := first_error(result.remotes):
         raise error
     return exit_code_of(result.restored) if result.restored is not None else 0

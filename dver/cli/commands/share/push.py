@@ -12,7 +12,7 @@ from dver.cli.render.transfers import amount_text, entries_text
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
-from dver.tracking.revision_scope import RevisionScope
+from dver.sharing.transfer_options import TransferOptions
 
 
 @options.command(
@@ -25,20 +25,9 @@ from dver.tracking.revision_scope import RevisionScope
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.transfer_options
-@click.option("--run-cache", is_flag=True, help="Also push the run cache.")
 @options.json_option
 @click.pass_obj
-def command(
-    ctx: Context,
-    *,
-    paths: tuple[str, ...],
-    remote: str | None,
-    jobs: int | None,
-    dry_run: bool,
-    scope: RevisionScope,
-    run_cache: bool,
-    as_json: bool,
-) -> None:
+def command(ctx: Context, *, paths: tuple[str, ...], transfer: TransferOptions, as_json: bool) -> None:
     """Upload data to a remote.
 
     Small files are uploaded together in packs. Data that the remote already has is not uploaded again. After an
@@ -46,25 +35,15 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        result = push(
-            repo,
-            paths,
-            cwd=ctx.cwd,
-            scope=scope,
-            remote=remote,
-            jobs=jobs,
-            run_cache=run_cache,
-            dry_run=dry_run,
-            progress=ctx.progress,
-        )
+        result = push(repo, paths, cwd=ctx.cwd, options=transfer, progress=ctx.progress)
     if as_json:
         ctx.emit_json(result)
         return
     for one in result.remotes:
-        _warn_about_lost_packs(ctx, one, dry_run=dry_run)
-        ctx.say(_upload_text(one, dry_run=dry_run))
+        _warn_about_lost_packs(ctx, one, dry_run=transfer.dry_run)
+        ctx.say(_upload_text(one, dry_run=transfer.dry_run))
     if result.runs:
-        ctx.say(f"{'would push' if dry_run else 'pushed'} {entries_text(result.runs)}")
+        ctx.say(f"{'would push' if transfer.dry_run else 'pushed'} {entries_text(result.runs)}")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
 
