@@ -353,7 +353,7 @@ def test_missing_objects_that_an_index_promises_stop_a_gc(spy: Spy, clone: Clone
     for key in keys(spy, PACKS):
         spy.delete(key)
     before = keys(spy)
-    with pytest.raises(MissingObjectError, match="packs are gone"):
+    with pytest.raises(MissingObjectError, match="missing on the remote"):
         collect(clone, spy, root)
     assert keys(spy) == before
 
