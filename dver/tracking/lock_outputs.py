@@ -1,4 +1,4 @@
-"""Outputs in lock files, as tracked data."""
+"""Outputs in lock files, as tracked data, and the fix for a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dver.formats import lock as lock_format
 from dver.formats.lock import Lock, LockedItem
 from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
+from dver.git.index import is_committed
 from dver.repo import PROJECT_DIR, Repository
 from dver.repo.layout import Layout
-from dver.tracking.restore_hint import restore_fix
 
 DecodeLock = Callable[[bytes], Lock]
 
@@ -106,3 +106,11 @@ def _refuse(layout: Layout, lock_path: bytes, stage: str, item: LockedItem, reas
         why=f"{reason}, so no data can be there",
         fix=f"delete the lines of that stage, or the whole file: git rm -f -- {quoted(shown)}",
     )
+
+
+def restore_fix(repo: Repository, path: bytes) -> str:
+    """The command that restores the file `path` from HEAD, or from an older commit if HEAD has the same bad file."""
+    shown = quoted(repo.layout.shown(path))
+    if not is_committed(repo.git, path):
+        return f"restore it with `git checkout HEAD -- {shown}`"
+    return f"restore an older version: `git log --oneline -- {shown}` lists them, `git checkout COMMIT -- {shown}`"

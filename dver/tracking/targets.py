@@ -21,8 +21,7 @@ from dver.git import pointers, revisions
 from dver.git.pointers import PointerFile, is_lock_path
 from dver.repo import PROJECT_DIR, Repository
 from dver.repo.layout import Layout
-from dver.tracking.lock_outputs import Maker, outputs_in
-from dver.tracking.restore_hint import restore_fix
+from dver.tracking.lock_outputs import Maker, outputs_in, restore_fix
 
 SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
 
