@@ -164,7 +164,7 @@ def _check_promises(reach: RemoteReachability, state: RemoteState, live: Objects
         missing.discard(row.oid)
     if missing:
         raise MissingObjectError(
-            f"{count(len(missing), 'object')} that Git's history needs missing on the remote",
+            f"missing on the remote: {count(len(missing), 'object')} that Git's history needs",
             why=f"an index promises them, but indexes or packs were deleted by hand: object {min(missing).short}",
             fix="`dver push --all-commits` from a clone that has the data, then run `dver gc --remote` again",
         )

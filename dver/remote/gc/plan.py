@@ -342,7 +342,7 @@ def _lies_in(index: IndexSummary, packs: set[Oid]) -> bool:
 
 def _lost(oids: Sequence[Oid]) -> MissingObjectError:
     return MissingObjectError(
-        f"the packs of {count(len(oids), 'object')} that Git's history needs are missing on the remote",
+        f"missing on the remote: the packs of {count(len(oids), 'object')} that Git's history needs",
         why=f"packs were deleted by hand, such as the one with object {oids[0].short}",
         fix="`dver push --all-commits` from a clone that has the data, then run `dver gc --remote` again",
     )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from datasets import Clone, Spy, files, put_dataset, read_dataset
 
 from dver.core.errors import RemoteError
+from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER
 from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.gc.collection import remote_gc
-from dver.remote.index.keys import INDEX_SUFFIX, PACKS
+from dver.remote.index.keys import INDEX_SUFFIX, PACKS, condemned_key, index_key, repository_key
 from dver.remote.repair.check import check_remote
 from dver.remote.repair.repair_remote import RepairResult, repair_remote
-from dver.remote.storage import Body, OnBytes, Storage
+from dver.remote.storage import Body, BytesBody, OnBytes, Storage
 from dver.remote.transfer.push import push
 from dver.remote.transfer.push_plan import plan_push
 from dver.store.objects.packs import parse_pack_file_name
@@ -201,3 +203,12 @@ def test_an_object_whose_other_copy_is_condemned_is_copied_to_a_new_pack(
     for _ in range(2):
         remote_gc(lambda: roots, clone.store, clone.catalog(storage), grace=0, now=time.time)
     assert_whole(tmp_path / "fresh", storage, roots[1], NEW)
+
+
+@pytest.mark.parametrize("key", [condemned_key, repository_key, index_key])
+def test_damaged_metadata_is_deleted(clone: Clone, remote: Path, key: Callable[[Oid], str]) -> None:
+    storage = DirectoryStorage(remote)
+    storage.put(key(Oid.of(b"")), BytesBody(b"garbage"))
+    repair(clone, storage)
+    assert storage.stat(key(Oid.of(b""))) is None
+    assert not check_remote(storage, clone.store, jobs=1).damages
