@@ -19,11 +19,10 @@ def merge(
     marker_size: int = 7,
     prefer: Literal["ours", "theirs"] | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Three lock files, merged stage by stage, and the stages that both sides changed, each in its own way.
+    """Merge lock files stage by stage. Returns the merged file, and the stages that both sides changed differently.
 
-    Markers stand around those stages alone, `marker_size` characters long. `base` is None if both sides added the
-    file, and may itself have markers, as where branches have crossed. With `prefer`, the stages in conflict are as that
-    side has them. Raises what `decode` does.
+    Conflict markers of `marker_size` characters surround those stages, or `prefer` chooses a side. `base` is None if
+    both sides added the file. It may have markers itself, after crossed merges. Raises as `decode` does.
     """
     bases = _bases(base)
     mine, other = decode(ours).stages, decode(theirs).stages

@@ -27,7 +27,7 @@ class LockVersions:
         try:
             pairs = [self._stage(block) for block in _blocks(content)]
         except (CorruptError, ConflictError):
-            return lock.decode(content)  # which knows the line
+            return lock.decode(content)  # for the error with its line
         names = [name for name, _ in pairs]
         if not names or any(left >= right for left, right in pairwise(names)):
             return lock.decode(content)
