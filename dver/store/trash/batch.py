@@ -54,8 +54,10 @@ class OpenBatch:
     def _move(self, source: Path, target: Path) -> bool:
         if not self._touched:
             self._store.scratch.write(self.batch.path.parent / LAST, self.batch.name.encode())
+        if not move(self._store.scratch, source, target):
+            return False
         self._touched.update((source.parent, target.parent, target.parent.parent, self.batch.path))
-        return move(self._store.scratch, source, target)
+        return True
 
 
 @contextmanager
