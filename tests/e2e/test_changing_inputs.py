@@ -72,7 +72,7 @@ def test_a_dependency_that_changes_and_changes_back_is_noticed(run: Run, project
     write(project, f"  a:\n    cmd: {change}\n    deps: [{deps}]\n    outs: [out]\n")
     before = what_repro_writes(project).keys()
     error = run("repro", cwd=project, rc=10).err
-    assert "was written to while it ran" in error
+    assert "was written while it ran" in error
     assert what_repro_writes(project).keys() == before
     # Nor does the run cache know it.
     write(project, f"  a:\n    cmd: {change}\n    deps: [{deps}]\n    outs: [out]\n    desc: again\n")

@@ -41,7 +41,7 @@ def test_outputs_that_were_changed_by_hand_are_recorded(run: Run, project: Path)
 def test_a_stage_that_never_ran_is_recorded_with_what_it_would_have_made(run: Run, project: Path) -> None:
     (project / "dver.yaml").write_text(STAGES + "  new: {cmd: 'false', deps: [raw], outs: [made]}\n")
     assert "skipped new: some outputs are missing" in run("commit", cwd=project).err
-    assert "is not there" in run("commit", "new", cwd=project, rc=10).err
+    assert "is missing its output" in run("commit", "new", cwd=project, rc=10).err
     (project / "made").write_text("made\n")
     assert run("commit", "--json", "new", cwd=project).json == {"recorded": ["new"], "refused": [], "missing": []}
     assert is_clean(run, project)

@@ -104,8 +104,8 @@ def test_a_diagram_has_all_stages(run: Run, repo: Path) -> None:
 
 def test_what_no_stage_made_has_no_lineage(run: Run, repo: Path) -> None:
     shown = run("lineage", "code.sh", cwd=repo, rc=2).err
-    assert "no stage made 'code.sh'" in shown
-    assert "no stage made" in run("lineage", "report.txt", "--rev", "HEAD~1", cwd=repo, rc=2).err
+    assert "no stage in dver.lock made 'code.sh'" in shown
+    assert "no stage in dver.lock of HEAD~1 made" in run("lineage", "report.txt", "--rev", "HEAD~1", cwd=repo, rc=2).err
 
 
 def test_a_lock_that_cannot_be_read_is_named(run: Run, repo: Path) -> None:

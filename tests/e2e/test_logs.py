@@ -52,7 +52,7 @@ def on_a_terminal(project: Path, *args: str, typed: bytes = b"", env: dict[str, 
 
 def test_the_logs_of_the_last_ten_runs_are_kept(run: Run, project: Path) -> None:
     write(project, "  a: {cmd: 'echo $NUMBER; echo more >&2', env: [NUMBER]}\n")
-    assert "it has not run here" in run("logs", "a", cwd=project, rc=2).err
+    assert "it never ran in this worktree" in run("logs", "a", cwd=project, rc=2).err
     for number in range(12):
         run("repro", cwd=project, env={"NUMBER": str(number)})
     assert run("logs", "a", cwd=project).out == "11\nmore\n"
@@ -69,7 +69,7 @@ def test_all_attempts_are_in_one_log_and_failures_are_kept(run: Run, project: Pa
 def test_a_log_names_one_stage(run: Run, project: Path) -> None:
     write(project, "  a:\n    foreach: [x, y]\n    do: {cmd: 'echo ${item}'}\n")
     run("repro", cwd=project)
-    assert "means 2 stages" in run("logs", "a", cwd=project, rc=2).err
+    assert "names 2 stages" in run("logs", "a", cwd=project, rc=2).err
     assert run("logs", "a@y", cwd=project).out == "y\n"
 
 

@@ -135,7 +135,7 @@ def test_an_output_that_is_here_in_part_is_up_to_date_and_nobody_records_the_par
     assert not (clone / "out/b").exists()
     (clone / "out/a").write_text("by hand")
     said = run("commit", "split", cwd=clone, rc=None).err
-    assert "only a part of it was ever checked out here" in said
+    assert "only a part of it is checked out" in said
     (clone / "dver.yaml").write_text(STAGES.replace("cat out/a out/b", "cat out/b out/a"))
     (clone / "out/a").write_text("two")
     assert "dver pull out" in run("repro", cwd=clone, rc=None).err

@@ -26,7 +26,7 @@ def test_a_dvc_yaml_alone_is_named_and_the_remedy_works(run: Run, project: Path,
         git("add", "-A", cwd=project)
     for args in (["repro"], ["repro", "--dry-run"], ["stage", "list"], ["dag"], ["metrics", "show"]):
         error = run(*args, cwd=project, rc=9).err
-        assert f"there are no stages, but there is '{Path(folder) / 'dvc.yaml'}'" in error
+        assert f"no dver.yaml found, but '{Path(folder) / 'dvc.yaml'}'" in error
     fix = error.rpartition("fix: ")[2]
     assert fix.startswith("git mv " if is_tracked else "mv ")
     subprocess.run(fix, shell=True, cwd=project, check=True)
@@ -42,7 +42,8 @@ def test_a_dvc_yaml_that_was_left_is_a_warning(run: Run, project: Path) -> None:
     for args in (["repro", "--dry-run"], ["repro"]):
         told = run(*args, cwd=project).err
         assert (
-            "warning: not read: 'sub/dvc.yaml'; dver reads dver.yaml, which has the same form; mv sub/dvc.yaml" in told
+            "warning: not read: 'sub/dvc.yaml'; dver reads dver.yaml, which has the same format; mv sub/dvc.yaml"
+            in told
         )
         assert "'dvc.yaml'" not in told
     (project / "sub/dvc.yaml").unlink()
@@ -118,4 +119,4 @@ def test_keys_of_parameters_may_be_patterns(run: Run, project: Path) -> None:
     assert "china" not in told
     assert "china" not in run("params", "diff", "--deps", cwd=project).out
     (project / "params.yaml").write_text("kwargs: {china: 6}\n")
-    assert "needs the parameter 'kwargs.india*', which is not in 'params.yaml'" in run("repro", cwd=project, rc=9).err
+    assert "needs parameter 'kwargs.india*', which is not in 'params.yaml'" in run("repro", cwd=project, rc=9).err

@@ -372,7 +372,7 @@ def test_large_outputs_that_are_left_to_git_are_not_kept_a_second_time(run: Run,
 
 def test_an_output_that_is_a_link_is_refused_unless_it_is_left_to_git(run: Run, project: Path) -> None:
     write(project, "  one: {cmd: ln -s raw made, deps: [raw], outs: [made]}\n")
-    assert "made a symbolic link of made" in run("repro", cwd=project, rc=10).err
+    assert "created a symbolic link: made" in run("repro", cwd=project, rc=10).err
     write(project, "  one: {cmd: ln -s raw made, deps: [raw], outs: [made: {cache: false}]}\n")
     run("repro", cwd=project)
     assert is_up_to_date(run, project)

@@ -77,23 +77,23 @@ def test_what_a_stage_reads_and_does_not_name_is_not_there(run: Run, repo: Path)
     (repo / "secret").write_text("secret\n")
     stages(run, repo, "{cmd: cp secret out, outs: [out]}")
     shown = run("verify", "make", cwd=repo, rc=10).err
-    assert "failed when it was run again" in shown
+    assert "failed in the second run" in shown
     assert "make | cp: " in shown
-    assert "name in `deps` all that it reads" in shown
+    assert "add all inputs to `deps`" in shown
 
 
 def test_a_stage_that_is_stale_in_head_cannot_be_verified(run: Run, repo: Path) -> None:
     stages(run, repo, "{cmd: cp clean out, deps: [clean], outs: [out]}")
     (repo / "dver.yaml").write_text((repo / "dver.yaml").read_text().replace("cp clean out", "cat clean > out"))
     git("commit", "-qam", "Another command", cwd=repo)
-    assert "is not up to date in HEAD" in run("verify", "make", cwd=repo, rc=10).err
+    assert "is out of date in HEAD" in run("verify", "make", cwd=repo, rc=10).err
 
 
 def test_a_stage_that_never_ran_cannot_be_verified(run: Run, repo: Path) -> None:
     (repo / "dver.yaml").write_text("stages: {make: {cmd: echo}}\n")
     git("add", "-A", cwd=repo)
     git("commit", "-qm", "Stages", cwd=repo)
-    assert "has not been run" in run("verify", "make", cwd=repo, rc=10).err
+    assert "has no entry in the dver.lock of HEAD" in run("verify", "make", cwd=repo, rc=10).err
     assert "no stage or output named" in run("verify", "other", cwd=repo, rc=2).err
 
 
@@ -101,4 +101,4 @@ def test_without_a_commit_there_is_nothing_to_verify(run: Run, repo: Path, tmp_p
     empty = tmp_path / "empty"
     git("init", "-q", empty, cwd=tmp_path)
     run("init", cwd=empty)
-    assert "there is no commit yet" in run("verify", "make", cwd=empty, rc=2).err
+    assert "no commit exists yet" in run("verify", "make", cwd=empty, rc=2).err

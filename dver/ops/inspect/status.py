@@ -241,9 +241,10 @@ def _around(places: _Places, path: bytes) -> list[bytes]:
 def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:
     if is_stage_possible:
         return UsageError(
-            f"{text!r} is not tracked, and no stage", fix="`dver ls` lists data, `dver stage list` stages"
+            f"{text!r} is neither tracked nor a stage",
+            fix="`dver ls` lists tracked data, `dver stage list` lists stages",
         )
-    return UsageError(f"{text!r} is not tracked", fix="`dver ls` lists what is tracked")
+    return UsageError(f"{text!r} is not tracked", fix="`dver ls` lists tracked data")
 
 
 def _look(

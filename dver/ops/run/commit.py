@@ -106,7 +106,7 @@ def _refuse_absent(absent: Mapping[Address, Sequence[str]]) -> None:
     for one, paths in absent.items():
         if paths:
             raise StageError(
-                f"stage {str(one)!r} makes {join_limited(paths)}, and it is not there",
-                why="only what is there can be recorded",
+                f"stage {str(one)!r} is missing its output {join_limited(paths)}",
+                why="only existing outputs can be recorded",
                 fix=f"dver repro {quoted(str(one))}",
             )

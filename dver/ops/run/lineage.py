@@ -80,10 +80,10 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
     told = _LockIndex(_stages(repo, commit))
     begin = told.makers.of(place)
     if not begin:
-        where = f"in {rev}" if rev is not None else "here"
+        where = f" of {rev}" if rev is not None else ""
         raise UsageError(
-            f"no stage made {path!r}, as far as dver.lock {where} tells",
-            fix="name an output of a stage: `dver stage list`; or run its stage: `dver repro`",
+            f"no stage in dver.lock{where} made {path!r}",
+            fix="`dver stage list` lists outputs; `dver repro` runs stages",
         )
     runs, files = RunCache(repo), _Files(repo, commit)
     found: dict[Address, LineageStep] = {}

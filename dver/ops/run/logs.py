@@ -20,12 +20,12 @@ def find_log(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLo
     if len(stages) != 1:
         names = [str(one) for one in stages]
         raise UsageError(
-            f"{target!r} means {count(len(stages), 'stage')}", why=join_limited(names), fix="name one of them"
+            f"{target!r} names {count(len(stages), 'stage')}", why=join_limited(names), fix="name one of them"
         )
     found = RunLogs(repo).of(stages[0])
     if len(found) < run:
         name = str(stages[0])
-        kept = f"there are logs of its last {count(len(found), 'run')}" if found else "it has not run here"
-        fix = f"dver repro --force --single-item {quoted(name)}" if not found else f"{KEPT} are kept at most"
-        raise UsageError(f"there is no log of stage {name!r} for run {run}", why=kept, fix=fix)
+        kept = f"the logs of its last {count(len(found), 'run')} exist" if found else "it never ran in this worktree"
+        fix = f"dver repro --force --single-item {quoted(name)}" if not found else f"dver keeps the last {KEPT}"
+        raise UsageError(f"no log of run {run} of stage {name!r}", why=kept, fix=fix)
     return found[run - 1]

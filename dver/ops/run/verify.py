@@ -76,7 +76,7 @@ def verify(
     """
     commit = revisions.head(repo.git)
     if commit is None:
-        raise UsageError("there is no commit yet", fix="commit dver.yaml and dver.lock, then verify")
+        raise UsageError("no commit exists yet", fix="commit dver.yaml and dver.lock first")
     inside = os.path.relpath(cwd, os.fsdecode(repo.layout.top))
     with scratch_worktree(repo.git, repo.layout.worktree_dir / "verify", commit) as git:
         root = Path(git.worktree, os.fsdecode(repo.layout.prefix))
@@ -100,13 +100,13 @@ class _Rerun:
         found = select_stages(self._repo, self._pipelines, [target], cwd)
         if len(found) != 1:
             raise UsageError(
-                f"{target!r} is more than one stage", why=join_limited([str(one) for one in found]), fix="name one"
+                f"{target!r} names more than one stage", why=join_limited([str(one) for one in found]), fix="name one"
             )
         address = found[0]
         stage, last = self._pipelines.graph.stages[address], self._locks.of(address)
         if last is None:
             raise StageError(
-                f"stage {str(address)!r} has not been run, as far as the dver.lock of HEAD tells",
+                f"stage {str(address)!r} has no entry in the dver.lock of HEAD",
                 fix=f"dver repro {quoted(str(address))}, and commit dver.lock",
             )
         self._restore_inputs(address, last)
@@ -141,9 +141,9 @@ class _Rerun:
         outputs_only = (OutputChanged, OutputMissing)  # the worktree is new: most outputs are not in it
         if not all(isinstance(one, outputs_only) for one in self._evaluator().evaluate(address).reasons):
             raise StageError(
-                f"stage {str(address)!r} is not up to date in HEAD, so there is nothing to compare with",
-                why="what it reads, or its definition, is not what dver.lock says it ran on, or is not to be had here",
-                fix="dver repro, commit dver.lock with all that belongs to it; or dver pull",
+                f"stage {str(address)!r} is out of date in HEAD",
+                why="its definition or an input differs from dver.lock, or an input is missing here",
+                fix="run `dver repro` and commit its changes, or download missing inputs: dver pull",
             )
 
     def _evaluator(self) -> Evaluator:
@@ -156,9 +156,9 @@ class _Rerun:
         run_stages([task], _RerunExecutor(self._repo, stage), runner, report, capacity=Capacity())
         for error in report.errors.values():
             raise StageError(
-                f"stage {str(address)!r} failed when it was run again",
+                f"stage {str(address)!r} failed in the second run",
                 why=error.why,
-                fix="name in `deps` all that it reads: nothing else is there, but for what is in Git",
+                fix="add all inputs to `deps`: the worktree has only these and the files in Git",
             ) from error
 
     def _metrics(self, address: Address, out: Output, last: lock.LockedStage) -> bytes | None:

@@ -116,7 +116,7 @@ def _acquire_lock(folder: Path, name: str) -> int:
         raise StageError(
             f"stage {name!r} is already running",
             why="another `dver repro` runs it, or a killed one left it running",
-            fix="wait until it ends, or end its processes",
+            fix="wait for it, or end its processes",
         )
     return fd
 

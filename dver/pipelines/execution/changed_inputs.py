@@ -19,7 +19,7 @@ def refuse_changed(address: Address, stage: Stage, before: Inputs, after: Inputs
     if deps or params:
         raise StageError(
             f"stage {str(address)!r} is not recorded: {join_limited([*deps, *params])} changed while it ran",
-            why="its outputs may be made from either version",
+            why="its outputs may come from either version",
             fix=f"dver repro {quoted(str(address))}" + _or_modifies(stage, deps),
         )
 
@@ -30,9 +30,9 @@ def refuse_touched(address: Address, stage: Stage, before: Mapping[str, bytes], 
     if touched:
         name = quoted(str(address))
         raise StageError(
-            f"stage {str(address)!r} is not recorded: {join_limited(touched)} was written to while it ran",
-            why="the content is the same again, but the command may have read another version",
-            fix=f"dver repro {name}; or if it made no difference: dver commit {name}" + _or_modifies(stage, touched),
+            f"stage {str(address)!r} is not recorded: {join_limited(touched)} was written while it ran",
+            why="it has its former content, but the command may have read another version",
+            fix=f"dver repro {name}; or, if it made no difference, dver commit {name}" + _or_modifies(stage, touched),
         )
 
 
@@ -42,8 +42,8 @@ def refuse_deleted(address: Address, stage: Stage, after: Inputs) -> None:
     if deleted:
         raise StageError(
             f"stage {str(address)!r} deleted {join_limited(deleted)}, which it depends on",
-            why="it may modify it, but the next run needs it",
-            fix="let the command leave it, or take it out of `deps`",
+            why="`modifies` allows changes, but the next run needs the file",
+            fix="change the command, or remove the file from `deps`",
         )
 
 
@@ -51,4 +51,4 @@ def _or_modifies(stage: Stage, paths: Sequence[str]) -> str:
     if not paths:
         return ""
     typed_paths = ", ".join(os.path.relpath(path, stage.wdir) for path in paths)
-    return f"; or if its command itself changes it, add to the stage: `modifies: [{typed_paths}]`"
+    return f"; or, if its command changes it, add to the stage: `modifies: [{typed_paths}]`"

@@ -212,11 +212,11 @@ class WorkspaceExecutor:
     def _refuse_oversized(self, address: Address) -> None:
         lacking = self._capacity.shortage(self._stages[address].resources)
         if lacking is not None:
-            unseen = "; graphics cards that dver does not find can be named in CUDA_VISIBLE_DEVICES"
+            unseen = "; list GPUs that dver does not detect in CUDA_VISIBLE_DEVICES"
             raise StageError(
-                f"stage {str(address)!r} cannot be run here",
-                why=f"it wants {lacking}",
-                fix="run it on a larger machine, or let its `resources` ask for less" + unseen * ("GPU" in lacking),
+                f"stage {str(address)!r} cannot run on this machine",
+                why=f"it needs {lacking}",
+                fix="use a larger machine, or reduce its `resources`" + unseen * ("GPU" in lacking),
             )
 
     def _ready_inputs(self, address: Address, stage: Stage) -> Inputs:
@@ -227,9 +227,9 @@ class WorkspaceExecutor:
         missing = [path for path, item in inputs.deps.items() if item is None]
         if missing:
             raise StageError(
-                f"stage {str(address)!r} needs {join_limited(missing)}, and it is not there",
-                why="no stage makes it, and it is not in the workspace",
-                fix="get it (dver pull, git checkout), or take it out of `deps`",
+                f"stage {str(address)!r} is missing its dependency {join_limited(missing)}",
+                why="it is not in the workspace and no stage makes it",
+                fix="restore it (dver pull, git checkout), or remove it from `deps`",
             )
         lock.encode_stage(address.name, lock_entry(stage, inputs))
         return inputs

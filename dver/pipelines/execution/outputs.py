@@ -74,15 +74,15 @@ def store_outputs(
     if missing:
         raise StageError(
             f"stage {str(address)!r} did not make {join_limited(missing)}",
-            why="its command ended well, and nothing is there",
-            fix="let the command write it, or take it out of the stage",
+            why="the command succeeded but did not create the file",
+            fix="fix the command, or remove the output from the stage",
         )
     links = [out.path for out in stage.outs if out.cache and _is_link(found[out.path])]
     if links:
         raise StageError(
-            f"stage {str(address)!r} made a symbolic link of {join_limited(links)}",
-            why="a link is no data: what it leads to may be elsewhere, or another on another machine",
-            fix="let the command write the file itself; or `cache: false` leaves the link to Git",
+            f"stage {str(address)!r} created a symbolic link: {join_limited(links)}",
+            why="its target may be missing or different on other machines",
+            fix="let the command write the file itself, or leave the link to Git with `cache: false`",
         )
     return [locked_item(out.path, entry, out) for out in stage.outs if (entry := found[out.path]) is not None]
 
@@ -101,7 +101,7 @@ def refuse_partial(repo: Repository, address: Address, places: Iterable[str]) ->
         shown = [repo.layout.shown(one) for one in parts]
         raise StageError(
             f"stage {str(address)!r} needs all of {join_limited(shown)}",
-            why="only a part of it was ever checked out here",
+            why="only a part of it is checked out",
             fix=f"dver pull {' '.join(map(quoted, shown))}",
         )
 

@@ -98,7 +98,7 @@ class RunRecorder:
         # From now on a gc sees that they are needed. One that came before has them in the trash.
         if self._guard.recheck([one.ref().key for entries in made.values() for one in entries]):
             raise MissingObjectError(
-                "a gc deleted what stages have just made",
+                "a gc deleted new outputs",
                 why="its grace period is too short",
                 fix="dver repro --force",
             )

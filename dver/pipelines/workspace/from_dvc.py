@@ -23,8 +23,8 @@ def not_renamed_error(repo: Repository, files: Iterable[bytes], renamed: bool) -
     paths = list(files)
     names = join_limited([repr(repo.layout.shown(path)) for path in paths])
     return PipelineError(
-        f"not read: {names}" if renamed else f"there are no stages, but there is {names}",
-        why=f"dver reads {FILE_NAME}, which has the same form",
+        f"not read: {names}" if renamed else f"no {FILE_NAME} found, but {names}",
+        why=f"dver reads {FILE_NAME}, which has the same format",
         fix=_commands(repo, paths),
     )
 

@@ -33,9 +33,7 @@ class OutOfDateData:
         found = [one for one in self._at(dep_paths(address, stage)) if one.tracked.maker is None]
         behind = [one for one in found if self._state(one) is DataState.OUT_OF_DATE]
         if behind:
-            raise self._error(
-                behind, f"stage {str(address)!r} reads {{}}", "the stage would run on what the data was before"
-            )
+            raise self._error(behind, f"stage {str(address)!r} reads {{}}", "the stage would run on the old version")
 
     def refuse_to_record(self, address: Address, stage: Stage) -> None:
         """Raise StageError if recording the stage would revert what a pointer or lock says of its data."""
@@ -45,10 +43,8 @@ class OutOfDateData:
             if self._state(one).is_behind
         ]
         if behind:
-            force = f"`dver commit --force {quoted(str(address))}` records it nevertheless"
-            raise self._error(
-                behind, f"stage {str(address)!r} has {{}}", "recording it would take back what the lock says now", force
-            )
+            force = f"`dver commit --force {quoted(str(address))}` records it anyway"
+            raise self._error(behind, f"stage {str(address)!r} has {{}}", "recording it would revert the change", force)
 
     @cached_property
     def _changed(self) -> list[TrackedData]:

@@ -149,16 +149,16 @@ def _refuse_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) ->
         shown = quoted(repo.layout.shown(place))
         raise error_at(
             out.mark,
-            f"stage {str(address)!r} makes {out.path!r}, and Git tracks {repo.layout.shown(file)}",
-            fix=f"git rm -r -q --cached -- {shown}; or with `cache: false`, the output is left to Git",
+            f"stage {str(address)!r} has the output {out.path!r}, but Git tracks {repo.layout.shown(file)}",
+            fix=f"git rm -r -q --cached -- {shown}; or leave the output to Git with `cache: false`",
         )
 
 
 def _tracked(repo: Repository, address: Address, out: Output, shown: str) -> PipelineError:
     return error_at(
         out.mark,
-        f"stage {str(address)!r} makes {out.path!r}, and the pointer {shown + '.dver'!r} tells what that should be",
-        fix=f"`dver remove {quoted(shown)}` leaves the data to the stage; or take it out of the stage",
+        f"stage {str(address)!r} has the output {out.path!r}, but the pointer {shown + '.dver'!r} tracks it",
+        fix=f"`dver remove {quoted(shown)}` stops tracking it; or remove the output from the stage",
     )
 
 
@@ -190,7 +190,7 @@ def _load(repo: Repository, folder: str, content: bytes | None = None) -> Pipeli
     name = repo.layout.shown(os.fsencode(os.path.join(folder, FILE_NAME)))
     content = _read(above, _NAME) if content is None else content
     if content is None:
-        raise PipelineError(f"{name} cannot be read", why="it is no file any more", fix="try again")
+        raise PipelineError(f"{name} cannot be read", why="it is no longer a file", fix="try again")
     return load_pipeline_file(content, lambda path: _read(above, os.fsencode(path)), name=name, style=_style(repo))
 
 

@@ -66,8 +66,8 @@ def refuse_missing_params(stage: Stage, inputs: Inputs) -> None:
             if not is_selected(key, inputs.params.get(one.file, {})):
                 raise error_at(
                     one.mark,
-                    f"stage {stage.name!r} needs the parameter {key!r}, which is not in {one.file!r}",
-                    fix="write it there, or take it out of `params`",
+                    f"stage {stage.name!r} needs parameter {key!r}, which is not in {one.file!r}",
+                    fix="add it to the file, or remove it from `params`",
                 )
 
 
@@ -94,9 +94,9 @@ def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
 
     if not os.path.isdir(absolute(stage.wdir)):
         raise StageError(
-            f"stage {str(address)!r} cannot be run",
-            why=f"its `wdir` {stage.wdir!r} is no directory",
-            fix="make it, or name another",
+            f"stage {str(address)!r} cannot run",
+            why=f"its `wdir` {stage.wdir!r} is not a directory",
+            fix="create it, or change `wdir`",
         )
     return Job(
         address.key,
@@ -116,7 +116,7 @@ def _params(contents: WorkspaceContents, address: Address, stage: Stage) -> Iter
         values = contents.values(worktree_path(address.folder, one.file, one.mark))
         if values is None:
             raise PipelineError(
-                f"{one.mark}: there is no file {one.file!r} for the parameters of stage {stage.name!r}",
-                fix="write it, or take it out of `params`",
+                f"{one.mark}: parameter file {one.file!r} of stage {stage.name!r} not found",
+                fix="create it, or remove it from `params`",
             )
         yield one.file, dict(select_keys(values, one.keys)) if one.keys else values

@@ -107,9 +107,9 @@ def test_two_stages_at_once_have_a_graphics_card_each(run: Run, project: Path, b
 @pytest.mark.parametrize(
     ("resources", "told"),
     [
-        ("gpus: 3", "it wants 3 GPUs, and this machine has 2"),
-        ("cpus: 9999", "it wants 9999 CPUs, and this machine has "),
-        ("memory: 500TB", "it wants 500,000.0 GB of memory, and this machine has "),
+        ("gpus: 3", "it needs 3 GPUs, and this machine has 2"),
+        ("cpus: 9999", "it needs 9999 CPUs, and this machine has "),
+        ("memory: 500TB", "it needs 500,000.0 GB of memory, and this machine has "),
     ],
 )
 def test_a_stage_that_wants_more_than_there_is_is_refused_before_anything_runs(
@@ -122,7 +122,7 @@ def test_a_stage_that_wants_more_than_there_is_is_refused_before_anything_runs(
         f"  large: {{cmd: cp copy model, deps: [copy], outs: [model], resources: {{{resources}}}}}\n",
     )
     found = run("repro", cwd=project, rc=10)
-    assert "stage 'large' cannot be run here" in found.err
+    assert "stage 'large' cannot run on this machine" in found.err
     assert told in found.err
     assert not (project / "copy").exists()
 
@@ -144,5 +144,5 @@ def test_what_was_run_on_a_larger_machine_is_put_back_on_a_smaller_one(
     run("repro", cwd=project)
     assert (project / "model").read_text() == "raw\n"
     (project / "raw").write_text("other\n")
-    assert "cannot be run here" in run("repro", cwd=project, rc=10).err
+    assert "cannot run on this machine" in run("repro", cwd=project, rc=10).err
     assert (project / "copy").read_text() == "raw\n"
