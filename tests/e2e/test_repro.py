@@ -514,7 +514,7 @@ def test_of_a_dependency_that_is_a_link_what_it_leads_to_is_read(run: Run, proje
     (elsewhere / "one").unlink()
     assert "missing: file\n" in run("repro", "--dry-run", cwd=project).out
     (elsewhere / "one").symlink_to(project / "file")
-    assert "needs file" in run("repro", cwd=project, rc=10).err
+    assert "is missing its dependency file" in run("repro", cwd=project, rc=10).err
 
 
 def test_files_of_a_directory_that_is_here_in_part_are_told_without_those_that_never_were(
@@ -568,7 +568,7 @@ def test_an_output_that_git_tracks_is_refused_with_the_remedy(run: Run, project:
     git("add", "out", cwd=project)
     for command in ("repro", "commit"):
         error = run(command, cwd=project, rc=9).err
-        assert "stage 'a' makes 'out', and Git tracks out/old" in error
+        assert "stage 'a' has the output 'out', but Git tracks out/old" in error
         assert (project / "out/old").exists()
     assert "Git tracks out/old" in run("status", cwd=project).err
     fix = re.search(r"fix: (git rm .*?); or", error)
