@@ -73,9 +73,9 @@ class RemoteSource:
         catalog = self._reached()
         if catalog is None or not oids:
             return
-        frames = fetch_frames(catalog.storage, catalog.locate(oids), jobs=catalog.jobs, received=lambda _: None)
         try:
-            for oid, frame in frames:
+            found = catalog.locate(oids)
+            for oid, frame in fetch_frames(catalog.storage, found, jobs=catalog.jobs, received=lambda _: None):
                 if isinstance(frame, FetchedFrame):
                     yield oid, copy_of(frame)
         except RemoteError as error:
