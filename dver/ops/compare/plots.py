@@ -20,7 +20,7 @@ from dver.repo import Repository
 from dver.repo.layout import Layout
 from dver.tracking.revision_scope import CURRENT, RevisionScope
 
-FOLDER: Final = "dver_plots"
+DIRECTORY: Final = "dver_plots"
 """The default directory for plots."""
 
 _INDEX: Final = "index.html"
@@ -83,7 +83,7 @@ def write_page(layout: Layout, found: ComparedPlots, to: Path) -> WrittenPlots:
         to.parent.mkdir(parents=True, exist_ok=True)
         path = to
     else:
-        path = _own_folder(to) / _INDEX
+        path = _own_directory(to) / _INDEX
     write_atomic(path, content, durable=False)
     return WrittenPlots((path,))
 
@@ -98,10 +98,10 @@ def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
     errors: list[PipelineError] = []
     for one in found.plots:
         try:
-            contents.update((_free(taken, stem, suffix), content) for stem, suffix, content in _files_of(one))
+            contents.update((_free_name(taken, stem, suffix), content) for stem, suffix, content in _files_of(one))
         except PipelineError as error:
             errors.append(error)
-    folder = _own_folder(to)
+    folder = _own_directory(to)
     for name, content in contents.items():
         write_atomic(folder / name, content, durable=False)
     return WrittenPlots(tuple(folder / name for name in contents), tuple(errors))
@@ -119,7 +119,7 @@ def _files_of(one: RenderedPlot) -> Iterator[tuple[str, str, bytes]]:
         yield f"{stem}-{picture.rev}", suffix.lower(), picture.content
 
 
-def _free(taken: set[str], name: str, suffix: str) -> str:
+def _free_name(taken: set[str], name: str, suffix: str) -> str:
     """A file name like `name` that is not taken."""
     stem = _UNFIT.sub("_", name).strip("._")[:50] or "plot"
     number, free = 1, stem + suffix
@@ -130,7 +130,7 @@ def _free(taken: set[str], name: str, suffix: str) -> str:
     return free
 
 
-def _own_folder(folder: Path) -> Path:
+def _own_directory(folder: Path) -> Path:
     """The directory, created if it is missing. Git ignores its content."""
     mark = folder / ".gitignore"
     if folder.exists() and not folder.is_dir():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,7 @@ from dver.git import revisions
 from dver.git.commits import CommitReader, TooLargeError, branch_and_tag_tips, paths_named
 from dver.git.git_repo import GitRepo
 from dver.git.revisions import CommitId
+from dver.pipelines import FILE_NAME
 from dver.pipelines.compare import dvc_files
 from dver.pipelines.compare.dvc_files import DvcFiles
 from dver.pipelines.definition.stage import PipelineFile
@@ -84,6 +85,17 @@ class Side(Protocol):
     def below(self, path: str) -> list[str] | None:
         """The paths of all files in a directory; None if it does not exist. Raises as `read`."""
         ...
+
+
+def for_each_pipeline(side: Side, problems: list[ReadProblem], add: Callable[[str, PipelineFile], None]) -> None:
+    """Call `add` with the directory and the content of each `dver.yaml`. Errors are added to the `problems`."""
+    for folder, file in side.pipelines.items():
+        try:
+            if isinstance(file, DverError):
+                raise file
+            add(folder, file)
+        except DverError as error:
+            problems.append(ReadProblem(side.name, os.path.join(folder, FILE_NAME), error))
 
 
 @contextmanager
@@ -208,7 +220,7 @@ class CommitSide:
         if entry.kind in (Kind.DIRECTORY, Kind.SYMLINK):
             raise UsageError(f"{self._shown(path)!r} is not a file at {self.name}")
         _refuse_large(self._shown(path), entry.size)
-        with self._explaining(path):
+        with self._errors_explained(path):
             return self._repo.store.read(entry.oid)
 
     def below(self, path: str) -> list[str] | None:
@@ -221,7 +233,7 @@ class CommitSide:
         if entry.kind is not Kind.DIRECTORY:
             return None
         found: list[str] = []
-        with self._explaining(path):
+        with self._errors_explained(path):
             for one in self._in_store(path, entry):
                 found.append(one)
                 _refuse_many(self._shown(path), found)
@@ -288,7 +300,7 @@ class CommitSide:
         return self._found(path, target.tracked.entry, target.inside) if target is not None else None
 
     def _found(self, path: str, entry: Entry, inside: Sequence[bytes]) -> Entry | None:
-        with self._explaining(path):
+        with self._errors_explained(path):
             return find(entry, tuple(inside), self._repo.store.tree)
 
     def _in_store(self, path: str, entry: Entry) -> Iterator[str]:
@@ -300,7 +312,7 @@ class CommitSide:
                 yield inner
 
     @contextmanager
-    def _explaining(self, path: str) -> Iterator[None]:
+    def _errors_explained(self, path: str) -> Iterator[None]:
         shown = self._shown(path)
         rev = self._commit[:_SHORT] if ", " in self.name else self.name
         try:

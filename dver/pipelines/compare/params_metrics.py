@@ -10,7 +10,14 @@ from typing import Any
 
 from dver.core.errors import DverError, UsageError
 from dver.pipelines import FILE_NAME
-from dver.pipelines.compare.compared_versions import FileMissingError, NamedSide, ReadProblem, Side, open_sides
+from dver.pipelines.compare.compared_versions import (
+    FileMissingError,
+    NamedSide,
+    ReadProblem,
+    Side,
+    for_each_pipeline,
+    open_sides,
+)
 from dver.pipelines.compare.values import ValueChange, compare
 from dver.pipelines.definition.param_files import flatten, parse_metrics, parse_values, select_keys
 from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole, PipelineFile, Stage
@@ -84,7 +91,7 @@ def params_of(side: Side, problems: list[ReadProblem], *, only_stages: bool = Fa
             wanted.add(beside)
 
     wanted = WantedValues()
-    _each_file(side, problems, add_of)
+    for_each_pipeline(side, problems, add_of)
     return wanted
 
 
@@ -100,7 +107,7 @@ def metrics_of(side: Side, problems: list[ReadProblem]) -> WantedValues:
             wanted.add(_top_path(folder, path))
 
     wanted = WantedValues(parse=parse_metrics)
-    _each_file(side, problems, add_of)
+    for_each_pipeline(side, problems, add_of)
     return wanted
 
 
@@ -141,16 +148,6 @@ def compare_sides(old: SideValues, new: SideValues) -> dict[str, tuple[ValueChan
     """All values of two sides by file, also those that are equal."""
     names = dict.fromkeys((*new.files, *old.files))
     return {name: compare(old.files.get(name), new.files.get(name)) for name in names}
-
-
-def _each_file(side: Side, problems: list[ReadProblem], look: Callable[[str, PipelineFile], None]) -> None:
-    for folder, file in side.pipelines.items():
-        try:
-            if isinstance(file, DverError):
-                raise file
-            look(folder, file)
-        except DverError as error:
-            problems.append(ReadProblem(side.name, os.path.join(folder, FILE_NAME), error))
 
 
 def _stages(folder: str, file: PipelineFile) -> Iterator[Stage]:

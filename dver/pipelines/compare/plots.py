@@ -10,8 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from dver.core.errors import DverError, UsageError
 from dver.core.files import read_regular
-from dver.pipelines import FILE_NAME
-from dver.pipelines.compare.compared_versions import ReadProblem, Side
+from dver.pipelines.compare.compared_versions import ReadProblem, Side, for_each_pipeline
 from dver.pipelines.definition.stage import PlotStyle
 from dver.pipelines.plots.chart import Series, build_chart, series_of
 from dver.pipelines.plots.definition import PlotDefinition, is_image, plot_definitions, plot_of_file, with_style
@@ -51,15 +50,15 @@ class PlotReader:
         """The plots that `targets` select, by default all. Raises UsageError for a path outside of the repository."""
         found: dict[_Key, list[tuple[Side, PlotDefinition]]] = {}
         for side in reversed(sides):  # the last side decides the style and the order of plots
-            for key, definition in self._keyed(side, targets):
+            for key, definition in self._numbered(side, targets):
                 found.setdefault(key, []).insert(0, (side, definition))
-        made = [self._tried(named[-1][0], key[0], self._plot, named) for key, named in found.items()]
+        made = [self._try_read(named[-1][0], key[0], self._plot, named) for key, named in found.items()]
         plots = tuple(one for one in made if one is not None)
         return ComparedPlots(plots, tuple(self.problems), tuple(side.name for side in sides))
 
-    def _keyed(self, side: Side, targets: Sequence[str]) -> Iterator[tuple[_Key, PlotDefinition]]:
+    def _numbered(self, side: Side, targets: Sequence[str]) -> Iterator[tuple[_Key, PlotDefinition]]:
         seen: dict[str, int] = {}
-        wanted = self._wanted(side, targets)
+        wanted = self._selected(side, targets)
         by_itself = {one.path for one in wanted}
         for definition in wanted:
             for one in self._expanded(side, definition):
@@ -68,20 +67,14 @@ class PlotReader:
                 at = seen[one.name] = seen.get(one.name, -1) + 1
                 yield (one.name, at), with_style(one, self.style)
 
-    def _wanted(self, side: Side, targets: Sequence[str]) -> list[PlotDefinition]:
+    def _selected(self, side: Side, targets: Sequence[str]) -> list[PlotDefinition]:
         known: list[PlotDefinition] = []
-        for folder, file in side.pipelines.items():
-            try:
-                if isinstance(file, DverError):
-                    raise file
-                known += plot_definitions(folder, file)
-            except DverError as error:
-                self.problems.append(ReadProblem(side.name, os.path.join(folder, FILE_NAME), error))
+        for_each_pipeline(side, self.problems, lambda folder, file: known.extend(plot_definitions(folder, file)))
         if not targets:
             return known
-        return [one for text in dict.fromkeys(targets) for one in self._meant(known, text)]
+        return [one for text in dict.fromkeys(targets) for one in self._plots_of_target(known, text)]
 
-    def _meant(self, known: Sequence[PlotDefinition], text: str) -> list[PlotDefinition]:
+    def _plots_of_target(self, known: Sequence[PlotDefinition], text: str) -> list[PlotDefinition]:
         """The plots of a target: an id, a file, or a directory. Other files can be targets, too."""
         by_name = [one for one in known if one.path is None and self._shown(one) == text]
         if by_name:
@@ -113,7 +106,7 @@ class PlotReader:
             return self._pictures([side for side, _ in named], definition.path, shown)
         lines: list[Series] = []
         for side, _ in named:
-            found = self._tried(side, shown, self._lines, side, definition)
+            found = self._try_read(side, shown, self._lines, side, definition)
             lines += found or ()
         if not lines:
             return None
@@ -121,7 +114,7 @@ class PlotReader:
         return VegaPlot(shown, fill_template(template, build_chart(definition, lines, shown)))
 
     def _pictures(self, sides: Sequence[Side], path: str, shown: str) -> ImagePlot | None:
-        contents = [(side.name, self._tried(side, shown, side.read, path)) for side in sides]
+        contents = [(side.name, self._try_read(side, shown, side.read, path)) for side in sides]
         name = os.path.basename(path)
         found = tuple(Image(rev, name, content) for rev, content in contents if content is not None)
         return ImagePlot(shown, found) if found else None
@@ -130,7 +123,7 @@ class PlotReader:
         paths = dict.fromkeys(one.path for one in (*definition.ys, *definition.xs))
         files: dict[str, Sequence[Row]] = {}
         for path in paths:
-            rows = self._tried(side, path, self._rows, side, definition, path)
+            rows = self._try_read(side, path, self._rows, side, definition, path)
             if rows is not None:
                 files[path] = rows
         if any(one.path not in files for one in definition.xs):
@@ -149,10 +142,12 @@ class PlotReader:
             return parse_template(read_regular(path), f"{PROJECT_DIR}/{_FOLDER}/{file}")
         return built_in(name)
 
-    def _tried(self, side: Side, shown: str, make: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | None:
-        """The result of `make`; None, with a problem recorded, if it fails."""
+    def _try_read(
+        self, side: Side, shown: str, read: Callable[_P, _T], *args: _P.args, **named: _P.kwargs
+    ) -> _T | None:
+        """The result of `read`; None, with a problem recorded, if it fails."""
         try:
-            return make(*args, **named)
+            return read(*args, **named)
         except DverError as error:
             self.problems.append(ReadProblem(side.name, shown, error))
             return None

@@ -44,8 +44,8 @@ def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, 
     if stage in stages and not replace:
         raise PipelineError(f"stage {stage!r} already exists in {name}", fix="choose another name, or use --force")
     new = {stage: definition}
-    edits = _replacing(file, stage, new) if stage in stages else _adding(file, new)
-    return _edited(content, file, edits, {**before, "stages": {**stages, **new}})
+    edits = _replacement_edits(file, stage, new) if stage in stages else _addition_edits(file, new)
+    return _apply(content, file, edits, {**before, "stages": {**stages, **new}})
 
 
 def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
@@ -61,23 +61,23 @@ def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
     if nested and value is not None:
         value = entry.value if (entry := value.entry("do")) else None
     if value is None or not value.is_mapping:
-        raise _taken_from_elsewhere(file, stage)
-    edit, key = _freezing(file, value, frozen)
+        raise _not_written_in_place(file, stage)
+    edit, key = _freeze_edit(file, value, frozen)
     changed = {**{key: one for key, one in definition.items() if key != "frozen"}, **key}
     after = {**whole, "do": changed} if nested else changed
-    return _edited(content, file, [edit], {**file.plain, "stages": {**stages, stage: after}})
+    return _apply(content, file, [edit], {**file.plain, "stages": {**stages, stage: after}})
 
 
 def remove_stage(content: bytes, stage: str, *, name: str) -> bytes:
     """The file `name` without `stage`, or the foreach or matrix of that name. Comments above it stay."""
     file = read_yaml_text(content, name)
     entry = _entry(file, stage)
-    edits = _without_flow(file, entry) if _stages(file).value.is_flow else _without_lines(file, entry)
+    edits = _removal_in_flow(file, entry) if _stages(file).value.is_flow else _removal_of_lines(file, entry)
     stages = {key: one for key, one in file.plain["stages"].items() if key != stage}
-    return _edited(content, file, edits, {**file.plain, "stages": stages})
+    return _apply(content, file, edits, {**file.plain, "stages": stages})
 
 
-def _edited(content: bytes, file: YamlText, edits: Sequence[TextEdit], expected: Any) -> bytes:
+def _apply(content: bytes, file: YamlText, edits: Sequence[TextEdit], expected: Any) -> bytes:
     text = file.text
     for edit in sorted(edits, reverse=True):
         text = text[: edit.start] + edit.new + text[edit.end :]
@@ -96,7 +96,7 @@ def _by_hand(file: YamlText, why: str) -> PipelineError:
     return PipelineError(f"{file.name} cannot be changed safely", why=why, fix="edit it by hand")
 
 
-def _taken_from_elsewhere(file: YamlText, stage: str) -> PipelineError:
+def _not_written_in_place(file: YamlText, stage: str) -> PipelineError:
     return _by_hand(file, f"stage {stage!r} comes from an alias or a merge key")
 
 
@@ -110,38 +110,38 @@ def _stages(file: YamlText) -> YamlEntry:
 def _entry(file: YamlText, stage: str) -> YamlEntry:
     entry = _stages(file).value.entry(stage)
     if entry is None:
-        raise _taken_from_elsewhere(file, stage)
+        raise _not_written_in_place(file, stage)
     return entry
 
 
-def _adding(file: YamlText, new: Mapping[str, Definition]) -> list[TextEdit]:
+def _addition_edits(file: YamlText, new: Mapping[str, Definition]) -> list[TextEdit]:
     root = file.root
     if root is None or not (root.entries or root.is_flow):
-        return [_lines_after(file, _end_of_document(file, -1), block({"stages": new}, _STEP))]
+        return [_insertion_after(file, _end_of_document(file, -1), block({"stages": new}, _STEP))]
     entry = root.entry("stages")
     if entry is None and root.is_flow:
-        return [_into_flow(file, root, {"stages": new})]
+        return [_insertion_in_flow(file, root, {"stages": new})]
     column = file.column(root)
     if entry is None:
         line = _end_of_document(file, file.last_line(root.end))
-        return [_lines_after(file, line, [*_gap(file, root), *block({"stages": new}, _STEP)], column)]
+        return [_insertion_after(file, line, [*_gap(file, root), *block({"stages": new}, _STEP)], column)]
     stages = entry.value
     if stages.is_alias:
         raise _by_hand(file, "`stages` is an alias")
     start, end = stages.start, stages.end
     if stages.is_flow and (root.is_flow or not re.fullmatch(r"\{ *\}", file.text[start:end])):
-        return [_into_flow(file, stages, new)]
+        return [_insertion_in_flow(file, stages, new)]
     if stages.entries and not stages.is_flow:
         indent = file.column(stages.entries[0].key)
         lines = [*_gap(file, stages), *block(new, _step_of(file, stages, indent - column))]
-        return [_lines_after(file, _after_comments(file, end, indent), lines, indent)]
+        return [_insertion_after(file, _after_comments(file, end, indent), lines, indent)]
     # An empty mapping: `stages:`, `stages: {}` or `stages: null`.
     edits = [TextEdit(len(file.text[:start].rstrip(" ")), end, "")] if end > start else []
     line = _after_comments(file, end, column + 1)
-    return [*edits, _lines_after(file, line, block(new, _STEP), column + _STEP)]
+    return [*edits, _insertion_after(file, line, block(new, _STEP), column + _STEP)]
 
 
-def _replacing(file: YamlText, stage: str, new: Mapping[str, Definition]) -> list[TextEdit]:
+def _replacement_edits(file: YamlText, stage: str, new: Mapping[str, Definition]) -> list[TextEdit]:
     stages, entry = _stages(file).value, _entry(file, stage)
     if stages.is_flow:
         return [TextEdit(entry.key.start, entry.end, flow(new)[1:-1])]
@@ -153,7 +153,7 @@ def _replacing(file: YamlText, stage: str, new: Mapping[str, Definition]) -> lis
     return [TextEdit(file.starts[first], file.starts[last + 1], text + file.ending(last))]
 
 
-def _without_flow(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
+def _removal_in_flow(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
     """Removes an entry of a mapping in braces, with its comma."""
     entries = _stages(file).value.entries
     at = entries.index(entry)
@@ -162,7 +162,7 @@ def _without_flow(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
     return [TextEdit(entries[at - 1].end if at > 0 else entry.key.start, entry.end, "")]
 
 
-def _without_lines(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
+def _removal_of_lines(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
     """Removes the lines of an entry, and one of two empty lines around it."""
     first, last = _lines_of(file, entry)
     blank = [not line.strip() for line in file.lines]
@@ -184,14 +184,16 @@ def _lines_of(file: YamlText, entry: YamlEntry) -> tuple[int, int]:
     return first, file.last_line(entry.end)
 
 
-def _freezing(file: YamlText, stage: YamlValue, frozen: bool) -> tuple[TextEdit, dict[str, bool]]:
+def _freeze_edit(file: YamlText, stage: YamlValue, frozen: bool) -> tuple[TextEdit, dict[str, bool]]:
     """The edit that freezes a stage or not, and the key `frozen` afterwards, if there is one."""
     key = {"frozen": frozen}
     entry = stage.entry("frozen")
     if entry is None and stage.is_flow:
-        return _into_flow(file, stage, key), key
+        return _insertion_in_flow(file, stage, key), key
     if entry is None:
-        return _lines_after(file, file.last_line(stage.end), block(key, _STEP), file.column(stage.entries[0].key)), key
+        return _insertion_after(
+            file, file.last_line(stage.end), block(key, _STEP), file.column(stage.entries[0].key)
+        ), key
     line = file.line(entry.key.start)
     alone = not stage.is_flow and file.lines[line].strip() == file.text[entry.key.start : entry.end]
     if alone and not frozen and len(stage.entries) > 1:
@@ -199,7 +201,7 @@ def _freezing(file: YamlText, stage: YamlValue, frozen: bool) -> tuple[TextEdit,
     return TextEdit(entry.value.start, entry.value.end, "true" if frozen else "false"), key
 
 
-def _into_flow(file: YamlText, mapping: YamlValue, new: Mapping[str, Any]) -> TextEdit:
+def _insertion_in_flow(file: YamlText, mapping: YamlValue, new: Mapping[str, Any]) -> TextEdit:
     """Adds an entry to a mapping in braces, after the last one."""
     text = flow(new)[1:-1]
     if not mapping.entries:
@@ -211,7 +213,7 @@ def _into_flow(file: YamlText, mapping: YamlValue, new: Mapping[str, Any]) -> Te
     return TextEdit(at, at, f", {text}")
 
 
-def _lines_after(file: YamlText, line: int, new: Iterable[str], indent: int = 0) -> TextEdit:
+def _insertion_after(file: YamlText, line: int, new: Iterable[str], indent: int = 0) -> TextEdit:
     """Inserts lines after `line`; -1 for the beginning."""
     at, eol = file.starts[line + 1], file.line_ending
     begin = "" if line < 0 or file.ending(line) else eol

@@ -69,7 +69,7 @@ def variable_value(expression: str, variables: Variables, mark: Mark) -> Any:
         raise error_at(mark, f"${{{expression}}} is not a variable", fix="use a name such as ${model.layers[0]}")
     found: Any = variables
     for part in re.split(r"[.\[\]]+", expression.strip().rstrip("]")):
-        found = _inside(found, part, expression, mark)
+        found = _child_value(found, part, expression, mark)
     return found
 
 
@@ -100,7 +100,7 @@ def _text(node: Node, text: str, variables: Variables, *, command: OptionStyle |
 
     def replaced(match: re.Match[str]) -> str:
         nonlocal left
-        found = _inserted(variable_value(match[1], variables, node.mark), match[1], node.mark, command=command)
+        found = _insertion_text(variable_value(match[1], variables, node.mark), match[1], node.mark, command=command)
         left -= len(found)
         if left < 0:
             raise error_at(node.mark, f"the text exceeds {MAX_TEXT:,} characters after substitution")
@@ -123,7 +123,7 @@ def _mapping(
     return Node(values, node.mark, keys)
 
 
-def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
+def _child_value(found: Any, part: str, expression: str, mark: Mark) -> Any:
     if isinstance(found, Mapping):
         if part in found:
             return found[part]
@@ -138,7 +138,7 @@ def _inside(found: Any, part: str, expression: str, mark: Mark) -> Any:
     raise error_at(mark, f"${{{expression}}}: {part!r} not found in {type_name(found)}")
 
 
-def _inserted(value: object, expression: str, mark: Mark, *, command: OptionStyle | None) -> str:
+def _insertion_text(value: object, expression: str, mark: Mark, *, command: OptionStyle | None) -> str:
     if not _is_compound(value):
         return as_text(value)
     if command is not None and isinstance(value, Mapping):

@@ -26,7 +26,7 @@ from dver.pipelines.definition.yaml_fields import StagePaths, mapping
 from dver.pipelines.definition.yaml_tree import Node, error_at, parse_yaml
 
 _TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
-_NO_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
+_INVALID_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
 """Names that a stage cannot have: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
 _MATRIX_JOINT: Final = "-"
@@ -50,7 +50,7 @@ def load_pipeline_file(
     made: dict[str, Stage] = {}
     if stages is not None and stages.value is not None:
         for group, node in mapping(stages, "`stages`").items():
-            if _NO_NAME.search(group):
+            if _INVALID_NAME.search(group):
                 why = f"invalid stage name {group!r}"
                 raise error_at(stages.keys.get(group, node.mark), why, fix="use letters, digits, `-`, `_` and `.`")
             for stage in loader.stages(group, node, MAX_STAGES - len(made)):
@@ -158,8 +158,8 @@ class _Loader:
         named: dict[str, Any] = {}
         for position, one in enumerate(over.value):
             compound = isinstance(one.value, (tuple, Mapping))
-            key = f"{name}{position}" if compound else _name_of(one, _written(node, position))
-            _once(key, one, named, "`matrix`", f" in {name!r}")
+            key = f"{name}{position}" if compound else _member_name(one, _written(node, position))
+            _add_unique(key, one, named, "`matrix`", f" in {name!r}")
         return named
 
 
@@ -183,8 +183,8 @@ def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
     compound = any(isinstance(one.value, (tuple, Mapping)) for one in over.value)
     named: dict[str, Any] = {}
     for position, one in enumerate(over.value):
-        key = str(position) if compound else _name_of(one, _written(node, position))
-        _once(key, one, named, "`foreach`")
+        key = str(position) if compound else _member_name(one, _written(node, position))
+        _add_unique(key, one, named, "`foreach`")
     for key, value in named.items():
         yield key, {"item": value}
 
@@ -194,12 +194,12 @@ def _written(node: Node, position: int) -> Node:
     return node.value[position] if isinstance(node.value, tuple) else node
 
 
-def _name_of(one: Node, written: Node) -> str:
+def _member_name(one: Node, written: Node) -> str:
     """The name that a value gives to a stage. Like DVC, `true` from a variable becomes `True`."""
     return as_text(one.value) if one is written else str(one.value)
 
 
-def _once(key: str, one: Node, named: dict[str, Any], what: str, where: str = "") -> None:
+def _add_unique(key: str, one: Node, named: dict[str, Any], what: str, where: str = "") -> None:
     """Add a value under its key. Raises PipelineError if the key has another value."""
     value = one.plain()
     if named.setdefault(key, value) != value:

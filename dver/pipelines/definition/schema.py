@@ -77,7 +77,7 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
         wdir=wdir,
         deps=deps,
         params=tuple(_params(found.get("params"), paths)),
-        modifies=tuple(_modified(found.get("modifies"), paths, deps)),
+        modifies=tuple(_modified_paths(found.get("modifies"), paths, deps)),
         outs=tuple(_outputs(found, paths)),
         env=_environment(found.get("env")),
         resources=_resources(found.get("resources")),
@@ -139,7 +139,7 @@ def _dependencies(node: Node | None, paths: StagePaths) -> Iterator[Dependency]:
             yield Dependency(found, one.mark)
 
 
-def _modified(node: Node | None, paths: StagePaths, deps: Sequence[Dependency]) -> Iterator[str]:
+def _modified_paths(node: Node | None, paths: StagePaths, deps: Sequence[Dependency]) -> Iterator[str]:
     for one in list_items(node, "`modifies`"):
         name = text(one, "`modifies`")
         found = paths.read(name, one.mark, "`modifies`")
@@ -177,7 +177,7 @@ def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
     for role in OutputRole:
         what = f"`{role.value}`"
         for one in list_items(found.get(role.value), what):
-            for name, options in _named(one, what):
+            for name, options in _paths_with_options(one, what):
                 output = _output(name, options, role, paths, one)
                 if output is None:
                     continue
@@ -190,7 +190,7 @@ def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
                     )
 
 
-def _named(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
+def _paths_with_options(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
     if not isinstance(node.value, Mapping):
         yield text(node, what), None
         return

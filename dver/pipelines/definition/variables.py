@@ -58,7 +58,7 @@ def _add_all(found: dict[str, Any], seen: set[str], listed: Node | None, wdir: s
     if not isinstance(listed.value, tuple):
         raise error_at(listed.mark, f"expected a list of files and mappings, not {listed.kind}")
     for one in listed.value:
-        if has_expression(one.value) or (isinstance(one.value, Mapping) and _has_any(one)):
+        if has_expression(one.value) or (isinstance(one.value, Mapping) and _contains_expression(one)):
             raise error_at(one.mark, "`vars` cannot contain ${…}", fix="write the value itself")
         if isinstance(one.value, Mapping):
             values = one.plain()
@@ -85,9 +85,9 @@ def _load(text: str, mark: Mark, wdir: str, read: ReadFile, seen: set[str]) -> d
     return {key: values[key] for key in wanted} if wanted else values
 
 
-def _has_any(node: Node) -> bool:
+def _contains_expression(node: Node) -> bool:
     if isinstance(node.value, Mapping):
-        return any(has_expression(key) or _has_any(one) for key, one in node.value.items())
+        return any(has_expression(key) or _contains_expression(one) for key, one in node.value.items())
     if isinstance(node.value, tuple):
-        return any(_has_any(one) for one in node.value)
+        return any(_contains_expression(one) for one in node.value)
     return has_expression(node.value)

@@ -119,12 +119,12 @@ def parse_yaml(content: bytes, name: str) -> Node:
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(name, at.line + 1, at.column + 1) if at else Mark(name, 1, 1)
-        raise _explained(content, error, mark) from None
+        raise _syntax_error(content, error, mark) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PipelineError(f"{name} is not YAML", why=str(error).replace("\n", " ")) from None
 
 
-def _explained(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> PipelineError:
+def _syntax_error(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> PipelineError:
     """The error at `mark`, with its most likely cause."""
     line = b"".join(content.split(b"\n")[mark.line - 1 : mark.line])
     if "cannot start any token" in str(error.problem) and line.lstrip(b" ").startswith(b"\t"):
@@ -133,11 +133,11 @@ def _explained(content: bytes, error: yaml.MarkedYAMLError, mark: Mark) -> Pipel
         fix = "keep the lines of one side, then `git add` the file"
         return error_at(mark, "the file has merge conflict markers", fix=fix)
     if "flow" in str(error.context) and b"${" in line:
-        return error_at(mark, _told(error), fix="within […] and {…}, put text with ${…} in quotes")
-    return error_at(mark, _told(error))
+        return error_at(mark, _problem_text(error), fix="within […] and {…}, put text with ${…} in quotes")
+    return error_at(mark, _problem_text(error))
 
 
-def _told(error: yaml.MarkedYAMLError) -> str:
+def _problem_text(error: yaml.MarkedYAMLError) -> str:
     return " ".join(part for part in (error.context, error.problem) if part)
 
 

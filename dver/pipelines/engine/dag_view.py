@@ -42,10 +42,10 @@ def stage_diagram(graph: Graph, stages: Sequence[Address], *, collapsed: bool = 
     links = {one: [other for other in graph.upstream[one] if other in wanted] for one in stages}
     if collapsed:
         groups = {one: _group(graph, one) for one in stages}
-        found = _merged(links, groups)
+        found = _merge_nodes(links, groups)
         if found is not None:
             return found
-    plain = _merged(links, {one: str(one) for one in stages})
+    plain = _merge_nodes(links, {one: str(one) for one in stages})
     assert plain is not None
     return plain
 
@@ -55,25 +55,30 @@ def output_diagram(graph: Graph, stages: Sequence[Address]) -> Diagram:
     wanted = set(stages)
     paths = {one: [worktree_path(one.folder, out.path, out.mark) for out in graph.stages[one].outs] for one in stages}
     links = {
-        path: [made for other in graph.upstream[one] if other in wanted for made in _read(graph, one, paths[other])]
+        path: [
+            made
+            for other in graph.upstream[one]
+            if other in wanted
+            for made in _outputs_read_by(graph, one, paths[other])
+        ]
         for one in stages
         for path in paths[one]
     }
-    found = _merged(links, {path: path for path in links})
+    found = _merge_nodes(links, {path: path for path in links})
     assert found is not None
     return found
 
 
-def _read(graph: Graph, reader: Address, made: Iterable[str]) -> list[str]:
+def _outputs_read_by(graph: Graph, reader: Address, made: Iterable[str]) -> list[str]:
     """The outputs in `made` that the reader depends on; all of them if it depends only on patterns."""
     stage = graph.stages[reader]
     named = [worktree_path(reader.folder, one.path, one.mark) for one in stage.deps]
     named += [worktree_path(reader.folder, one.file, one.mark) for one in stage.params]
     paths = list(made)
-    return [one for one in paths if any(_meet(one, other) for other in named)] or paths
+    return [one for one in paths if any(_overlap(one, other) for other in named)] or paths
 
 
-def _meet(one: str, other: str) -> bool:
+def _overlap(one: str, other: str) -> bool:
     return one == other or other == "." or one.startswith(other + "/") or other.startswith(one + "/")
 
 
@@ -82,7 +87,7 @@ def _group(graph: Graph, address: Address) -> str:
     return str(address) if group is None else f"{Address(address.folder, group, address.cwd)}@…"
 
 
-def _merged(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> Diagram | None:
+def _merge_nodes(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> Diagram | None:
     """The diagram with one node per name; None if it has a cycle."""
     members: dict[str, int] = {}
     above: dict[str, dict[str, None]] = {}

@@ -65,17 +65,17 @@ def secret_variables(stages: Mapping[Address, Stage], chosen: Iterable[Address])
 
 def _digest(name: str, written: str | None, found: str | None) -> str | None:
     if written is not None:
-        return _of_public(name, written)
-    return None if found is None else _of_secret(name, found)
+        return _public_digest(name, written)
+    return None if found is None else _secret_digest(name, found)
 
 
-def _of_public(name: str, value: str) -> str:
+def _public_digest(name: str, value: str) -> str:
     """The digest of a value that is written in `dver.yaml`: fast, because a matrix can have thousands."""
     return f"blake3:{blake3(_encoded(_SALT, name, value)).hexdigest(_LENGTH)}"
 
 
 @cache
-def _of_secret(name: str, value: str) -> str:
+def _secret_digest(name: str, value: str) -> str:
     """The digest of a value from the environment: slow, so that short secrets cannot be guessed quickly."""
     salt = _encoded(_SALT, name)
     found = hashlib.scrypt(_encoded(value), salt=salt, n=_COST, r=8, p=1, dklen=_LENGTH)

@@ -157,15 +157,15 @@ class OutputIndex:
 
     def of(self, path: str) -> tuple[Address, ...]:
         """The stages whose outputs are, contain or are inside a path, or match a pattern."""
-        return tuple(dict.fromkeys(self._matches(path) if is_pattern(path) else self._meets(path)))
+        return tuple(dict.fromkeys(self._matching(path) if is_pattern(path) else self._overlapping(path)))
 
-    def _meets(self, path: str) -> Iterator[Address]:
+    def _overlapping(self, path: str) -> Iterator[Address]:
         for one in (path, *_parents(path)):
             if one in self._producers:
                 yield self._producers[one]
         yield from (self._producers[one] for one in self._below(path))
 
-    def _matches(self, pattern: str) -> Iterator[Address]:
+    def _matching(self, pattern: str) -> Iterator[Address]:
         """Matches before the outputs exist."""
         fixed = literal_directory(pattern)
         for one in (fixed, *_parents(fixed)):
@@ -207,7 +207,7 @@ def _may_match(path: Sequence[str], pattern: Sequence[str]) -> bool:
 
 def _upstream(address: Address, stage: Stage, made: OutputIndex) -> tuple[Address, ...]:
     found: dict[Address, None] = {}
-    for one in _reads(stage):
+    for one in _read_files(stage):
         path = worktree_path(address.folder, one.path, one.mark)
         for other in made.of(path):
             if other == address:
@@ -216,7 +216,7 @@ def _upstream(address: Address, stage: Stage, made: OutputIndex) -> tuple[Addres
     return tuple(found)
 
 
-def _reads(stage: Stage) -> Iterator[Dependency]:
+def _read_files(stage: Stage) -> Iterator[Dependency]:
     yield from stage.deps
     yield from (Dependency(one.file, one.mark) for one in stage.params)
 

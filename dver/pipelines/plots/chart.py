@@ -56,7 +56,7 @@ class Series:
 def build_chart(definition: PlotDefinition, lines: Sequence[Series], title: str) -> Chart:
     """The chart of one or more `lines`. `title` is the default title."""
     x_names, y_names = (dict.fromkeys(names) for names in zip(*((one.x, one.y) for one in lines), strict=True))
-    x, y = _called(list(x_names), _X), _called(list(y_names), _Y)
+    x, y = _column_name(list(x_names), _X), _column_name(list(y_names), _Y)
     assert y is not None
     labels = _labels(lines)
     rows = tuple(row for line in lines for row in _rows(line, x, y, labels))
@@ -78,7 +78,7 @@ def build_chart(definition: PlotDefinition, lines: Sequence[Series], title: str)
 def series_of(definition: PlotDefinition, rev: str, files: Mapping[str, Sequence[Row]]) -> list[Series]:
     """The series of one revision from its rows by file. Raises PipelineError for missing columns, and for columns of
     different lengths."""
-    pairs = [(one.path, name) for one in definition.ys if one.path in files for name in _chosen(one, files)]
+    pairs = [(one.path, name) for one in definition.ys if one.path in files for name in _y_columns(one, files)]
     xs = [(one.path, name) for one in definition.xs for name in one.names]
     if len(xs) > 1 and len(xs) != len(pairs):
         raise PipelineError(
@@ -97,7 +97,7 @@ def series_of(definition: PlotDefinition, rev: str, files: Mapping[str, Sequence
     return found
 
 
-def _chosen(columns: PlotColumns, files: Mapping[str, Sequence[Row]]) -> Sequence[str]:
+def _y_columns(columns: PlotColumns, files: Mapping[str, Sequence[Row]]) -> Sequence[str]:
     return columns.names or [list(files[columns.path][0])[-1]]
 
 
@@ -110,7 +110,7 @@ def _with_column(files: Mapping[str, Sequence[Row]], path: str, name: str) -> Se
     return rows
 
 
-def _called(names: Sequence[str | None], several: str) -> str | None:
+def _column_name(names: Sequence[str | None], several: str) -> str | None:
     """The common name of all columns; a name of our own if there are several or if it is reserved."""
     return names[0] if len(names) == 1 and names[0] not in _RESERVED else several
 

@@ -34,7 +34,7 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
     """
     suffix = os.path.splitext(name)[1].lower()
     if suffix in (".csv", ".tsv"):
-        return _separated(content, name, "," if suffix == ".csv" else "\t", header=header)
+        return _parse_separated(content, name, "," if suffix == ".csv" else "\t", header=header)
     if suffix == ".json":
         values = parse_json(content, name)
     elif suffix in (".yaml", ".yml"):
@@ -43,7 +43,7 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
         fix = f"rename it to end in one of {', '.join(sorted(DATA))}"
         raise PipelineError(f"{name} cannot be plotted", why="its suffix is unknown", fix=fix)
     check_depth(values, name)
-    rows = _beside(_lists(values))
+    rows = _join_side_by_side(_lists(values))
     if not rows:
         why = f"expected a list of mappings in it, found {type_name(values)} without one"
         raise PipelineError(f"{name} has no data points", why=why)
@@ -60,7 +60,7 @@ def kind_of_column(values: Sequence[Any]) -> str:
     return "nominal"
 
 
-def _separated(content: bytes, name: str, separator: str, *, header: bool) -> list[Row]:
+def _parse_separated(content: bytes, name: str, separator: str, *, header: bool) -> list[Row]:
     try:
         text = content.decode("utf-8-sig")
         csv.field_size_limit(_FIELD_SIZE)
@@ -74,12 +74,12 @@ def _separated(content: bytes, name: str, separator: str, *, header: bool) -> li
     if not lines:
         raise PipelineError(f"{name} has no data points", why="it has only a header line")
     columns = {
-        column: _typed([line[at] if at < len(line) else "" for line in lines]) for at, column in enumerate(names)
+        column: _as_numbers([line[at] if at < len(line) else "" for line in lines]) for at, column in enumerate(names)
     }
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _typed(column: Sequence[str]) -> list[Any]:
+def _as_numbers(column: Sequence[str]) -> list[Any]:
     """A column as numbers if all its values are numbers or missing."""
     cells = [one.strip() for one in column]
     if all(one.lower() in _NOT_NUMBERS or (len(one) < _DIGITS and _NUMBER.fullmatch(one)) for one in cells):
@@ -110,7 +110,7 @@ def _lists(values: Any) -> Iterator[list[Mapping[str, Any]]]:
             yield one
 
 
-def _beside(lists: Iterator[list[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def _join_side_by_side(lists: Iterator[list[Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """The rows of several lists, joined side by side."""
     rows: list[dict[str, Any]] = []
     for one in lists:

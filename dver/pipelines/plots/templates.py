@@ -81,31 +81,31 @@ def built_in(name: str) -> Mapping[str, Any]:
 
 def fill_template(template: Mapping[str, Any], chart: Chart) -> dict[str, Any]:
     """The Vega-Lite specification of a chart."""
-    filled = _filled(template, _anchors(chart))
+    filled = _fill(template, _anchors(chart))
     assert isinstance(filled, dict)
     return filled
 
 
-def _filled(node: Any, anchors: Mapping[str, Any]) -> Any:
+def _fill(node: Any, anchors: Mapping[str, Any]) -> Any:
     if isinstance(node, Mapping):
-        pairs = {key: _filled(one, anchors) for key, one in node.items()}
+        pairs = {key: _fill(one, anchors) for key, one in node.items()}
         return {key: one for key, one in pairs.items() if one is not _DROP}
     if isinstance(node, list):
-        return [one for one in (_filled(one, anchors) for one in node) if one is not _DROP]
+        return [one for one in (_fill(one, anchors) for one in node) if one is not _DROP]
     if not isinstance(node, str):
         return node
     whole = _ANCHOR.fullmatch(node)
     if whole:
-        return _value(whole, anchors)
+        return _anchor_value(whole, anchors)
 
     def replacement(match: re.Match[str]) -> str:
-        value = _value(match, anchors)
+        value = _anchor_value(match, anchors)
         return "" if value is _DROP else value if isinstance(value, str) else json.dumps(value)
 
     return _ANCHOR.sub(replacement, node)
 
 
-def _value(match: re.Match[str], anchors: Mapping[str, Any]) -> Any:
+def _anchor_value(match: re.Match[str], anchors: Mapping[str, Any]) -> Any:
     """The value of an anchor; the anchor itself if it is unknown. In DVC's templates, colours always mean revisions."""
     family, name = match[1], match[2]
     return anchors.get(f"{family}_{name}", anchors.get(name, match[0]))

@@ -15,7 +15,7 @@ from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.params_metrics import print_problems
-from dver.ops.compare.plots import FOLDER, plots_diff, plots_show, write_images, write_page
+from dver.ops.compare.plots import DIRECTORY, plots_diff, plots_show, write_images, write_page
 from dver.pipelines.compare.plots import ComparedPlots, only_chart
 from dver.pipelines.definition.stage import PlotStyle
 from dver.pipelines.plots.page import VegaPlot
@@ -29,7 +29,7 @@ def _plot_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The style of the plots and the output, passed as keywords."""
     return options.with_options(
         function,
-        click.option("-o", "--out", metavar="FILE|DIR", help=f"Write to FILE or DIR instead of {FOLDER}/."),
+        click.option("-o", "--out", metavar="FILE|DIR", help=f"Write to FILE or DIR instead of {DIRECTORY}/."),
         click.option("--open", "open_", is_flag=True, help="Open the page in the browser."),
         click.option("--png", is_flag=True, help="Write a PNG file per plot instead of a page."),
         click.option("--show-vega", is_flag=True, help="Print the Vega-Lite specification of a single plot."),
@@ -132,7 +132,7 @@ def _print_plots(ctx: Context, layout: Layout, found: ComparedPlots, how: dict[s
     elif how["as_json"]:
         ctx.emit_json({one.name: one.spec for one in found.plots if isinstance(one, VegaPlot)})
     elif found.plots:
-        _write(ctx, layout, found, ctx.cwd / (how["out"] or FOLDER), png=how["png"], show=how["open_"])
+        _write(ctx, layout, found, ctx.cwd / (how["out"] or DIRECTORY), png=how["png"], show=how["open_"])
     elif not found.problems:
         ctx.note("there are no plots")
     print_problems(ctx, found.problems, nothing=not found.plots, named=named)
