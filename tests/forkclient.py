@@ -53,10 +53,13 @@ def main(directory, args):
         connection = ask(directory, args, os.getcwd(), os.environ, [0, 1, 2])
     except OSError:
         os.execv(sys.executable, [sys.executable, "-m", "dver", *args])
-    pid = int(connection.recv(32))
+    answer = connection.recv(64)
+    pid = int(answer.split()[0])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: os.kill(pid, received))
-    _end_as(int(connection.recv(64).split()[0]))
+    if len(answer.split()) == 1:  # a short command may have ended before its number was read
+        answer += connection.recv(64)
+    _end_as(int(answer.split()[1]))
 
 
 if __name__ == "__main__":
