@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from dver.core.errors import RemoteError
-from dver.core.files import temporary_name
 from dver.remote.index.contents import contents_of
 from dver.remote.index.keys import INDEX_SUFFIX
 from dver.remote.index.listing_file import LISTED
 from dver.remote.index.repositories import ID_DIGITS, read_entries
-from dver.remote.storage import RESERVED, BytesBody, Storage, UnfinishedUpload
+from dver.remote.storage import BytesBody, Storage, UnfinishedUpload, probe_key
 
 T = TypeVar("T")
 
@@ -96,7 +95,7 @@ def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeRepor
     listed = list(storage.list(LISTED))
     seen = contents_of(listed)
     indexes = [info.key for info in listed if info.key.endswith(INDEX_SUFFIX)]
-    latency = min(_timed(lambda: storage.stat(_own_key()))[1] for _ in range(_LATENCY_SAMPLES))
+    latency = min(_timed(lambda: storage.stat(probe_key()))[1] for _ in range(_LATENCY_SAMPLES))
     upload, download = (_round_trip if found.deletable else _read_index)(storage, indexes)
     skew, ranges = (storage.clock_skew, storage.sends_ranges) if isinstance(storage, ReportsServer) else (None, True)
     left, abandoned = _uploads(storage, abort=abort_uploads)
@@ -122,7 +121,7 @@ def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeRepor
 
 def _round_trip(storage: Storage, indexes: Sequence[str]) -> tuple[float | None, float | None]:
     """Write, read and delete a sample; the upload and download rate in bytes a second."""
-    key, content = _own_key(), os.urandom(SAMPLE)
+    key, content = probe_key(), os.urandom(SAMPLE)
     try:
         _, sending = _timed(lambda: storage.put(key, BytesBody(content)))
         received, getting = _timed(lambda: storage.get(key, 0, SAMPLE))
@@ -159,10 +158,6 @@ def _uploads(storage: Storage, *, abort: bool) -> tuple[list[UnfinishedUpload] |
     for one in old:
         storage.abandon(one)
     return [one for one in found if one not in old], len(old)
-
-
-def _own_key() -> str:
-    return f"probe-{temporary_name().removeprefix(RESERVED)}"
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import RemoteError
+from dver.core.files import temporary_name
 from dver.remote import concurrency
 
 CHUNK: Final = 8 * 2**20
@@ -254,3 +255,19 @@ def range_length(total: int, start: int, length: int | None) -> int:
     """The number of bytes that an object of `total` bytes has in a range."""
     rest = max(0, total - start)
     return rest if length is None else min(rest, length)
+
+
+def probe_key() -> str:
+    """A key for a test object, which no other client uses."""
+    return f"probe-{temporary_name().removeprefix(RESERVED)}"
+
+
+def is_allowed(operation: Callable[[], object], is_refusal: Callable[[RemoteError], bool]) -> bool:
+    """Run `operation`. Returns False after an error that `is_refusal` accepts; other errors are raised."""
+    try:
+        operation()
+    except RemoteError as error:
+        if not is_refusal(error):
+            raise
+        return False
+    return True

@@ -32,6 +32,7 @@ from dver.remote.storage import (
     checked_chunks,
     checked_key,
     checked_range,
+    probe_key,
     range_length,
 )
 
@@ -121,7 +122,7 @@ class DirectoryStorage:
     def probe(self) -> Capabilities:
         with self._explained("read"):
             self._check_root()
-        key = f"probe-{temporary_name().removeprefix(RESERVED)}"
+        key = probe_key()
         try:
             self.put(key, BytesBody(b"dver"))
             self.get(key)

@@ -35,6 +35,8 @@ from dver.remote.storage import (
     checked_chunks,
     checked_key,
     checked_range,
+    is_allowed,
+    probe_key,
     range_length,
 )
 
@@ -173,20 +175,11 @@ class FsspecStorage:
 
     def probe(self) -> Capabilities:
         self._call(_list_top(self._path_of("")), "list objects")
-        key = f"probe-{temporary_name().removeprefix(RESERVED)}"
-        try:
-            self.put(key, BytesBody(b"dver"))
-        except RemoteError as error:
-            if isinstance(error.__cause__, READ_ONLY):
-                return Capabilities(writable=False, conditional_put=False)
-            raise
-        try:
-            self.delete(key)
-        except RemoteError as error:
-            if not isinstance(error.__cause__, READ_ONLY):
-                raise
-            return Capabilities(writable=True, conditional_put=False)
-        return Capabilities(writable=True, conditional_put=False, deletable=True)
+        key = probe_key()
+        if not is_allowed(lambda: self.put(key, BytesBody(b"dver")), _is_read_only):
+            return Capabilities(writable=False, conditional_put=False)
+        deletable = is_allowed(lambda: self.delete(key), _is_read_only)
+        return Capabilities(writable=True, conditional_put=False, deletable=deletable)
 
     # -- paths ---------------------------------------------------------------------------------------------------
 
@@ -284,6 +277,10 @@ class FsspecStorage:
         if directory not in self._made and self._plugin.has_directories:
             fs.makedirs(directory, exist_ok=True)
             self._made.add(directory)
+
+
+def _is_read_only(error: RemoteError) -> bool:
+    return isinstance(error.__cause__, READ_ONLY)
 
 
 def _list_top(root: str) -> Callable[[AbstractFileSystem], None]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.core.files import temporary_name
+from dver.core.errors import RemoteError
 from dver.remote.backends.s3_client import Pulse, S3Client, UploadStream
 from dver.remote.backends.s3_errors import (
     NO_OBJECT,
@@ -28,7 +28,6 @@ from dver.remote.backends.s3_multipart import MultipartPut, abandon, unfinished
 from dver.remote.failures import RefusedError, check_length, parse_http_date
 from dver.remote.retry import RetryPolicy
 from dver.remote.storage import (
-    RESERVED,
     Body,
     BytesBody,
     Capabilities,
@@ -40,6 +39,8 @@ from dver.remote.storage import (
     checked_chunks,
     checked_key,
     checked_range,
+    is_allowed,
+    probe_key,
     range_length,
     regrouped,
     reserve,
@@ -166,20 +167,14 @@ class S3Storage:
 
     def probe(self) -> Capabilities:
         self._page({"Bucket": self._bucket, "Prefix": self._prefix, "MaxKeys": 1})
-        key = f"probe-{temporary_name().removeprefix(RESERVED)}"
-        body = BytesBody(b"dver")
-        try:
-            self.put(key, body)
-        except RefusedError as error:
-            if error.code in READ_ONLY:
-                return Capabilities(writable=False, conditional_put=False)
-            raise
-        deletable = False
+        key, body = probe_key(), BytesBody(b"dver")
+        if not is_allowed(lambda: self.put(key, body), _is_read_only):
+            return Capabilities(writable=False, conditional_put=False)
         try:
             self._conditional = self._refuses_second(key, body)
         finally:
             # In an append-only bucket, the four bytes stay.
-            deletable = self._delete_if_allowed(key)
+            deletable = is_allowed(lambda: self.delete(key), _is_read_only)
         return Capabilities(writable=True, conditional_put=self._conditional, deletable=deletable)
 
     # -- for `dver remote check` --------------------------------------------------------------------------------
@@ -228,15 +223,6 @@ class S3Storage:
                 raise
         return False
 
-    def _delete_if_allowed(self, key: str) -> bool:
-        try:
-            self.delete(key)
-        except RefusedError as error:
-            if error.code not in READ_ONLY:
-                raise
-            return False
-        return True
-
     def _send(
         self, key: str, target: dict[str, Any], body: Body, condition: dict[str, str], on_bytes: OnBytes | None
     ) -> None:
@@ -253,6 +239,10 @@ class S3Storage:
             await client.put_object(Body=UploadStream(content, pulse, meter), **request)
 
         self._client.call(work, f"write {key!r}")
+
+
+def _is_read_only(error: RemoteError) -> bool:
+    return isinstance(error, RefusedError) and error.code in READ_ONLY
 
 
 def _joined(body: Body) -> bytes | memoryview:
