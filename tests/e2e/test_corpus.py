@@ -75,7 +75,7 @@ def test_what_dvc_loads_is_loaded() -> None:
     assert sum(len(graph.stages) for graph in graphs.values()) == 9556
     for error in errors.values():
         assert re.match(r"[\w/.-]+:\d+:\d+: ", error.what)
-    removed = [error for error in errors.values() if "'live' was removed" in error.what]
+    removed = [error for error in errors.values() if "'live' is no longer supported" in error.what]
     assert len(removed) == 2
     assert all("`metrics: [" in (error.fix or "") for error in removed)
 
