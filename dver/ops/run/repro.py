@@ -23,8 +23,8 @@ from dver.pipelines.execution.downloads import RemoteDownloads
 from dver.pipelines.execution.executor import WorkspaceExecutor
 from dver.pipelines.execution.machine_capacity import machine_capacity
 from dver.pipelines.execution.output_backup import BackedUpOutput
+from dver.pipelines.execution.outputs import outputs_not_in_git
 from dver.pipelines.execution.run_logs import LoggingWatcher, RunLogs
-from dver.pipelines.execution.uncached_outputs import outputs_not_in_git
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages

@@ -15,13 +15,15 @@ from dver.core.progress import Progress
 from dver.core.worker_pool import no_workers
 from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
+from dver.git.index import ignored, tracked_under
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.engine.graph import Address, worktree_path
+from dver.pipelines.engine.graph import Address, Graph, worktree_path
 from dver.pipelines.workspace.stage_files import locked_item
 from dver.repo import Repository
 from dver.store.trees.compare import leaves
 from dver.store.writer import LARGE, StoreWriter
 from dver.tracking.partial_directories import partial_below
+from dver.tracking.targets import is_at_or_below
 from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.scanner import Snapshot
@@ -104,6 +106,26 @@ def refuse_partial(repo: Repository, address: Address, places: Iterable[str]) ->
             why="only a part of it is checked out",
             fix=f"dver pull {' '.join(map(quoted, shown))}",
         )
+
+
+def outputs_not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]) -> tuple[bytes, ...]:
+    """The uncached outputs of `stages` that Git neither tracks nor ignores."""
+    paths = {
+        os.fsencode(worktree_path(address.folder, out.path, out.mark)): None
+        for address in stages
+        for out in graph.stages[address].outs
+        if not out.cache
+    }
+    if not paths:
+        return ()
+    tracked, excluded = tracked_under(repo.git, *paths), ignored(repo.git, paths)
+    return tuple(
+        path
+        for path in paths
+        if path not in excluded
+        and not any(is_at_or_below(file, path) for file in tracked)
+        and os.path.lexists(repo.layout.absolute(path))
+    )
 
 
 def _remove(path: bytes) -> None:
