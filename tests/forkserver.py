@@ -244,8 +244,10 @@ def _end(code: object) -> None:
 def main() -> None:
     """Serve, and in a fork be `python -m dver`."""
     import dver.__main__ as start
+    from dver.workspace.changes import quick_check
 
     _import_all()
+    quick_check.SECONDS = 10.0  # what a hook finds must not depend on how busy the machine is
     gc.collect()
     gc.freeze()  # objects that the collector does not visit are not copied
     request = _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:]))
