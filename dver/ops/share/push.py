@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
-from dver.pipelines.run_cache.share import UnsentRuns, has_runs, keys_in, send_runs, unsent_runs
+from dver.pipelines.run_cache.share import UnsentRuns, keys_in, send_runs, unsent_runs
 from dver.project.settings import trust_addresses
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
@@ -44,12 +44,12 @@ def push(
     targets = [target for target in targets_in(repo, scope, paths, cwd) if target.tracked.pointer.push]
     groups = {name: roots_of(repo, group) for name, group in by_remote(repo.remotes, targets, options.remote).items()}
     home = options.remote or repo.config.default_remote
-    keys = None if options.run_cache or home is None else keys_in(repo, scope, paths, cwd)
     catalogs: dict[str, Catalog] = {}
-    runs = UnsentRuns()
-    if home is not None and has_runs(repo, keys):
+    if home in groups:  # then the runs are compared with its present state
         catalogs[home] = open_catalog(repo.remotes, home, jobs=jobs, progress=progress)
-        runs = unsent_runs(repo, home, keys)
+    runs = UnsentRuns()
+    if home is not None:
+        runs = unsent_runs(repo, home, None if options.run_cache else keys_in(repo, scope, paths, cwd))
         for name, roots in runs.roots(home).items():
             groups.setdefault(name, []).extend(roots)
     sent = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +49,6 @@ def keys_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd: P
         if not wanted or any(_concerns(path, stage, one) for one in wanted):
             found[cache_key(stage)] = None
     return list(found)
-
-
-def has_runs(repo: Repository, keys: Collection[str] | None) -> bool:
-    """Does the run cache hold a run with one of `keys`? None stands for any key."""
-    known = RunCache(repo).keys()
-    return bool(known) if keys is None else not set(keys).isdisjoint(known)
 
 
 def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> UnsentRuns:
