@@ -1,10 +1,7 @@
-"""The process: `dver` and `python -m dver`. All but the end of it is `dver.cli.main`'s."""
+"""The entry point of `dver` and `python -m dver`: runs `dver.cli.main`, and ends the process."""
 
 import os
-import sys
-
-# Nothing else is imported up here: Ctrl-C during imports would print a traceback.
-from dver.core.platform import UNSUPPORTED, unsupported
+import sys  # and nothing else up here: Ctrl-C during these imports prints a traceback
 
 _GRACE = 2.0  # seconds
 _INTERRUPTED = 130
@@ -12,14 +9,16 @@ _INTERRUPTED = 130
 
 def run() -> None:
     """Run the command line of this process, and end it with the exit code."""
-    if (message := unsupported()) is not None:
-        sys.stderr.write(message)
-        sys.exit(UNSUPPORTED)
     try:
+        from dver.core.platform import UNSUPPORTED, unsupported
+
+        if (message := unsupported()) is not None:
+            sys.stderr.write(message)
+            sys.exit(UNSUPPORTED)
         from dver.cli.main import main
 
         code = main()
-    except KeyboardInterrupt:  # before there was anybody to report it
+    except KeyboardInterrupt:  # before `main` could report it
         code = _INTERRUPTED
     if code == _INTERRUPTED:
         _leave(code)
@@ -27,8 +26,9 @@ def run() -> None:
 
 
 def _leave(code: int) -> None:
-    """End the process whatever its threads do: one that waits for a slow server would hold up the exit, perhaps for
-    minutes. They get a moment to clean up, such as to give up a multipart upload; a second Ctrl-C cuts it short.
+    """End the process without waiting for its threads: one that waits for a slow server may take minutes.
+
+    Threads get a moment to clean up, for example to abort a multipart upload. A second Ctrl-C ends that.
     """
     try:
         if "threading" in sys.modules:
