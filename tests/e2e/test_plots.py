@@ -54,6 +54,8 @@ def make_project(root: Path) -> None:
     made.git("tag", "v1")
     write(made.root, {"lr": b"0.25"})
     run_dver("repro", cwd=made.root)
+    run_dver("plots", "show", cwd=made.root)  # keeps the JavaScript of the page, which takes a second to put together
+    shutil.rmtree(made.root / "dver_plots")
 
 
 def charts(page: Path) -> list[dict[str, Any]]:
@@ -86,7 +88,8 @@ def test_the_page_has_all_plots_of_the_workspace_and_needs_no_network(project: P
 
 def test_what_draws_the_charts_is_made_once(project: Project, run: Run) -> None:
     folder = project.root / ".git/dver"
-    (folder / "vega-0.1.js").write_text("older")
+    (old,) = folder.glob("vega-*.js")
+    old.rename(folder / "vega-0.1.js")
     run("plots", "show", cwd=project.root)
     (kept,) = folder.glob("vega-*.js")
     kept.write_text(kept.read_text() + "// it was read")
