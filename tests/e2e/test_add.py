@@ -529,7 +529,7 @@ def test_a_link_in_the_place_of_tracked_data_is_never_recorded(run: Run, tmp_pat
     told = run("add", "-u", cwd=repo)
     assert "skipped my data: it is a symbolic link now" in told.err
     assert "updated other" in told.out
-    assert "a symbolic link is in its place" in run("status", cwd=repo).out
+    assert "replaced by a symbolic link" in run("status", cwd=repo).out
     for arguments in (("my data",), ("-u", "my data")):
         error = run("add", *arguments, cwd=repo, rc=2).err
     assert (repo / "my data.dver").read_bytes() == before
