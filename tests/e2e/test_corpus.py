@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import PipelineError
+from dver.pipelines.definition.edit import add_stage, remove_stage
 from dver.pipelines.definition.load import load_pipeline_file
 from dver.pipelines.definition.param_files import is_selected, parse_values, select_keys
 from dver.pipelines.engine.graph import Address, Graph, build_graph, without_outside_paths, worktree_path
@@ -99,3 +100,18 @@ def test_parameters_that_stages_name_are_found() -> None:
                 found = dict(select_keys(values, params.keys))
                 missing += [(name, key) for key in params.keys if values and not is_selected(key, found)]
     assert not missing
+
+
+def test_an_edit_keeps_every_line_of_a_file() -> None:
+    found = corpus()
+    assert found is not None
+    files = sorted(found.rglob("dvc.yaml"))
+    for file in files:
+        before = file.read_bytes()
+        after = add_stage(before, "dver_new", {"cmd": "run", "outs": ["dver_out"]}, name=file.name)
+        removed = remove_stage(after, "dver_new", name=file.name)
+        for edited in (after, removed):
+            left = iter(edited.splitlines())
+            assert all(line in left for line in before.splitlines()), file
+        assert b"dver_new" not in removed
+    assert len(files) == 427
