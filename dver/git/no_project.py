@@ -24,9 +24,9 @@ def no_project(cwd: Path, git: GitRepo, folder_name: str) -> RepositoryError:
             fix=f"git sparse-checkout add {quoted(os.path.relpath(folder, cwd))}",
         )
     return RepositoryError(
-        f"{os.fspath(cwd)!r} is in no dver project",
-        why=f"neither it nor a directory above it, up to {os.fspath(git.worktree)!r}, has a directory {folder_name}",
-        fix="make the Git repository a dver project with `dver init`",
+        "not in a dver project",
+        why=f"there is no {folder_name}/ in {os.fspath(cwd)!r} or its parents up to {os.fspath(git.worktree)!r}",
+        fix="`dver init` creates a project",
     )
 
 

@@ -392,7 +392,7 @@ def test_data_in_a_submodule_is_its_own_project(project: Project, tmp_path: Path
     run("config", "set", "--local", "cache.dir", project.store, cwd=module.root)
     run("checkout", cwd=module.root)
     assert contents(module) == flat(V2)
-    assert "in no dver project" in run("status", cwd=top, rc=3).err
+    assert "not in a dver project" in run("status", cwd=top, rc=3).err
 
 
 @pytest.mark.parametrize("mode", ["copy", "auto", "reflink", "hardlink", "symlink"])
