@@ -40,7 +40,7 @@ _STAGES: Final = os.fsencode(FILE_NAME)
 
 
 class PointerState(Enum):
-    """How a pointer differs between two places."""
+    """How a pointer differs between two versions."""
 
     NEW = "new"
     MODIFIED = "modified"
@@ -121,32 +121,32 @@ def status(
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
     disk = decode_files(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.layout.prefix)
-    # What a sparse checkout leaves out is not deleted.
+    # Files outside of a sparse checkout are not deleted.
     there = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
     index = {path: file.blob for path, file in there.items() if not file.sides}
     staged = {path: change for path, change in changed.items() if path not in conflicts}
-    places = _places(repo, disk, index, staged)
+    versions = _collect_versions(repo, disk, index, staged)
     project_stages = _project_stages(repo) if scan.others else None
-    wanted, stages = _wanted(repo, places, project_stages, paths, cwd)
+    wanted, stages = _select(repo, versions, project_stages, paths, cwd)
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
-    found = _look(repo, wanted, places, known, problems, asked, progress) if wanted else ()
+    found = _path_statuses(repo, wanted, versions, known, problems, asked, progress) if wanted else ()
     links = tuple(sorted(repo.workspace.foreign_links))
     if project_stages is None:
         return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
-    absent = {path for path in places.disk if not os.path.lexists(repo.layout.absolute(path))}
+    absent = {path for path in versions.disk if not os.path.lexists(repo.layout.absolute(path))}
     evaluated = project_stages.status(stages if paths else None, known, absent, progress)
     return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), links)
 
 
 def _project_stages(repo: Repository) -> ProjectStages:
-    from dver.pipelines.workspace.status import ProjectStages  # not needed where there are no stages
+    from dver.pipelines.workspace.status import ProjectStages  # slow to import, and only needed for stages
 
     return ProjectStages(repo)
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
+class _Versions:
     """The versions of each data path on disk, in the index and in HEAD: blobs of pointers, or lock items of outputs."""
 
     disk: Mapping[bytes, TrackedData]
@@ -162,9 +162,9 @@ class _Places:
         return {*self.disk, *self.index, *self.staged}
 
 
-def _places(
+def _collect_versions(
     repo: Repository, disk: Mapping[bytes, TrackedData], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
-) -> _Places:
+) -> _Versions:
     """Collect the versions by data path; `index` and `staged` are by path of the pointer or lock."""
     locks = sorted({path for path in (*index, *staged) if is_lock_path(path)})
     blobs = {data_path_of(path): blob for path, blob in index.items() if not is_lock_path(path)}
@@ -176,7 +176,7 @@ def _places(
         blobs.update({path: _version(one) for path, one in now.items()})
         changes.update(_changes(before, now))
         made = {**before, **now, **made}
-    return _Places(disk, blobs, changes, {path: one.maker for path, one in made.items() if one.maker is not None})
+    return _Versions(disk, blobs, changes, {path: one.maker for path, one in made.items() if one.maker is not None})
 
 
 def _outputs(
@@ -185,9 +185,9 @@ def _outputs(
     """The outputs in the version `blob` of a lock file, if it can be read. `made` are those that are known."""
     if blob is None:
         return {}
-    here = {path: one for path, one in made.items() if one.maker and one.maker.lock == lock and one.blob == blob}
+    known = {path: one for path, one in made.items() if one.maker and one.maker.lock == lock and one.blob == blob}
     with suppress(CorruptError, ConflictError):
-        return here or decode_files(repo, {lock: PointerFile(blob)})
+        return known or decode_files(repo, {lock: PointerFile(blob)})
     return {}
 
 
@@ -205,37 +205,36 @@ def _version(one: TrackedData) -> str:
     return one.blob if one.maker is None else repr(one.pointer)
 
 
-def _wanted(
-    repo: Repository, places: _Places, project_stages: ProjectStages | None, texts: Sequence[str], cwd: Path
+def _select(
+    repo: Repository, versions: _Versions, project_stages: ProjectStages | None, texts: Sequence[str], cwd: Path
 ) -> tuple[list[bytes], list[Address]]:
     """The tracked paths and stages that `texts` name; all paths without any."""
     if not texts:
-        return places.all(), []
+        return versions.all(), []
     chosen: list[bytes] = []
     stages: list[Address] = []
     for text in texts:
         path = resolve_data_path(repo, text, cwd)
         path = path.removesuffix(SUFFIX) or path
-        here = _around(places, path)
+        tracked = _tracked_at(versions, path)
         around = project_stages.at_path(path) if project_stages is not None else []
-        if project_stages is not None and not (here or around):
+        if project_stages is not None and not (tracked or around):
             with suppress(UsageError):
                 around = project_stages.named(text, cwd)
-                here = [
-                    one for address in around for one in project_stages.output_paths(address) if one in places.known()
-                ]
-        if not (here or around):
+                outputs = [one for address in around for one in project_stages.output_paths(address)]
+                tracked = [one for one in outputs if one in versions.known()]
+        if not (tracked or around):
             raise _unknown(text, is_stage_possible=project_stages is not None)
-        chosen += here
+        chosen += tracked
         stages += around
     return list(dict.fromkeys(chosen)), stages
 
 
-def _around(places: _Places, path: bytes) -> list[bytes]:
+def _tracked_at(versions: _Versions, path: bytes) -> list[bytes]:
     """The tracked paths at, in or around `path`, or those in the lock file `path`."""
     if is_lock_path(path):
-        return [one for one in places.all() if one in places.makers and places.makers[one].lock == path]
-    return [one for one in places.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
+        return [one for one in versions.all() if one in versions.makers and versions.makers[one].lock == path]
+    return [one for one in versions.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
 
 
 def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:
@@ -247,50 +246,50 @@ def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:
     return UsageError(f"{text!r} is not tracked", fix="`dver ls` lists tracked data")
 
 
-def _look(
+def _path_statuses(
     repo: Repository,
     wanted: Sequence[bytes],
-    places: _Places,
+    versions: _Versions,
     known: dict[bytes, Entry | None],
     problems: list[DverError],
     asked: RemoteQuery | None,
     progress: Progress,
 ) -> tuple[PathStatus, ...]:
     """The status of each path in `wanted`. Adds entries to `known`, and outputs being written to `problems`."""
-    # With the store and the scanner: slow to import, and not needed where nothing is tracked.
+    # Slow to import, and only needed for tracked data.
     from dver.tracking.availability import availability_of
     from dver.workspace.changes.data_changes import DataChanges, compare_with_pointer, unchanged_files
 
-    unchanged = unchanged_files(repo, {one: places.disk[one].pointer for one in wanted if one in places.disk}, progress)
-
+    recorded = {path: versions.disk[path].pointer for path in wanted if path in versions.disk}
+    unchanged = unchanged_files(repo, recorded, progress)
     placed = repo.state.placed
     complete: set[bytes] = set()
 
-    def look(path: bytes, pointer: Pointer) -> DataChanges:
+    def compare(path: bytes, pointer: Pointer) -> DataChanges:
         if path in unchanged:
             found = DataChanges(unchanged[path], DataState.UNCHANGED)
         else:
             found = compare_with_pointer(repo, path, pointer, placed, progress)
         if found.is_complete:
             complete.add(path)
-        # Stages are judged by what data that is out of date will be.
+        # Stages are evaluated as if out-of-date data were checked out.
         known[path] = pointer.entry(path) if found.state is DataState.OUT_OF_DATE else found.found
         return found
 
-    presence = availability_of(repo, [places.disk[path].pointer for path in wanted if path in places.disk], asked)
+    available = availability_of(repo, list(recorded.values()), asked)
     states = []
     for path in wanted:
         try:
-            state = _one(repo, path, places, presence, look)
-            states.append(state if path in complete else _in_part(repo.state, state))
+            state = _path_status(repo, path, versions, available, compare)
+            states.append(state if path in complete else _with_partial(repo.state, state))
         except ConflictError as error:
-            if path not in places.makers:
+            if path not in versions.makers:
                 raise
-            problems.append(error)  # its stage runs
+            problems.append(error)  # its stage is running
     return tuple(states)
 
 
-def _in_part(state: WorkspaceState, one: PathStatus) -> PathStatus:
+def _with_partial(state: WorkspaceState, one: PathStatus) -> PathStatus:
     from dver.tracking.partial_directories import is_partial
 
     if one.pointer is None or one.data is DataState.ABSENT:
@@ -298,13 +297,13 @@ def _in_part(state: WorkspaceState, one: PathStatus) -> PathStatus:
     return replace(one, partial=is_partial(state, one.path, one.pointer.entry(one.path)))
 
 
-def _one(
-    repo: Repository, path: bytes, places: _Places, presence: Availability, compare_with_pointer: _Examine
+def _path_status(
+    repo: Repository, path: bytes, versions: _Versions, presence: Availability, compare_with_pointer: _Examine
 ) -> PathStatus:
-    disk, index, change = places.disk.get(path), places.index.get(path), places.staged.get(path)
-    staged = _state(change.old, change.new) if change else None
-    unstaged = _state(index, _version(disk) if disk else None)
-    maker = places.makers.get(path)
+    disk, index, change = versions.disk.get(path), versions.index.get(path), versions.staged.get(path)
+    staged = _pointer_state(change.old, change.new) if change else None
+    unstaged = _pointer_state(index, _version(disk) if disk else None)
+    maker = versions.makers.get(path)
     stage, lock = (maker.shown(repo), maker.lock) if maker is not None else (None, None)
     if disk is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
@@ -323,7 +322,7 @@ def _one(
     )
 
 
-def _state(old: str | None, new: str | None) -> PointerState | None:
+def _pointer_state(old: str | None, new: str | None) -> PointerState | None:
     if old == new:
         return None
     if old is None:

@@ -68,14 +68,14 @@ def commit(
         _refuse_absent(absent)
     present = [one for one, paths in absent.items() if not paths]
     out_of_date = OutOfDateData(repo, progress)
-    behind = (
+    outdated = (
         {}
         if force
         else {one: found_behind for one in present if (found_behind := _out_of_date(out_of_date, graph, one))}
     )
-    if targets and behind:
-        raise next(iter(behind.values()))
-    present = [one for one in present if one not in behind]
+    if targets and outdated:
+        raise next(iter(outdated.values()))
+    present = [one for one in present if one not in outdated]
     wanted = [one for one in present if _concerns_outputs_only(found[one].changes) or confirm(one, found[one].changes)]
     executor = WorkspaceExecutor(repo, pipelines, evaluator, progress=progress)
     try:
@@ -86,7 +86,7 @@ def commit(
     refused = tuple(one for one in present if one not in wanted)
     missing = tuple(one for one, paths in absent.items() if paths)
     return CommitResult(
-        tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), (*problems, *behind.values())
+        tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), (*problems, *outdated.values())
     )
 
 

@@ -77,9 +77,9 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
     """
     place = os.fsdecode(resolve_data_path(repo, path, cwd))
     commit = revisions.resolve(repo.git, rev) if rev is not None else None
-    told = _LockIndex(_stages(repo, commit))
-    begin = told.makers.of(place)
-    if not begin:
+    locks = _LockIndex(_stages(repo, commit))
+    last = locks.makers.of(place)
+    if not last:
         where = f" of {rev}" if rev is not None else ""
         raise UsageError(
             f"no stage in dver.lock{where} made {path!r}",
@@ -87,22 +87,22 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
         )
     runs, files = RunCache(repo), _Files(repo, commit)
     found: dict[Address, LineageStep] = {}
-    waiting = [*begin]
+    waiting = [*last]
     while waiting:
         address = waiting.pop(0)
         if address in found:
             continue
-        stage = told.stages[address]
-        sources = tuple(_source(told, files, address, item) for item in stage.deps)
+        stage = locks.stages[address]
+        sources = tuple(_source(locks, files, address, item) for item in stage.deps)
         key = run_key(stage, [item.path for item in stage.outs])
         found[address] = LineageStep(address, stage, sources, runs.record(key))
         waiting += [one for source in sources for one in source.stages]
     return Lineage(place, tuple(found.values()))
 
 
-def _source(told: _LockIndex, files: _Files, address: Address, item: LockedItem) -> LineageInput:
+def _source(locks: _LockIndex, files: _Files, address: Address, item: LockedItem) -> LineageInput:
     place = _place(address, item.path)
-    stages = tuple(one for one in told.makers.of(place) if one != address)
+    stages = tuple(one for one in locks.makers.of(place) if one != address)
     return LineageInput(place, InputOrigin.STAGE if stages else files.origin(place), item, stages)
 
 

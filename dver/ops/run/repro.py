@@ -184,7 +184,7 @@ def repro(
     graph, stages, selection = session.graph, session.stages, session.selection
     session.download()
     limit = Capacity(choice.jobs)
-    if runner is None:  # another runner knows by itself what it has
+    if runner is None:  # other runners know their own resources
         limit = machine_capacity(choice.jobs, (graph.stages[one].resources for one in stages))
     work = WorkspaceExecutor(
         repo,
@@ -218,7 +218,7 @@ def repro(
 
 def _frozen(graph: Graph, states: Mapping[Address, StageState]) -> tuple[Address, ...]:
     left = [one for one, state in states.items() if state is StageState.FROZEN]
-    # A foreach or matrix is frozen as a whole, and let go as a whole.
+    # A foreach or matrix is frozen and unfrozen as a whole.
     return tuple(dict.fromkeys(Address(one.folder, graph.stages[one].group or one.name, one.cwd) for one in left))
 
 

@@ -132,7 +132,7 @@ class _Rerun:
             place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
             if not os.path.lexists(self._repo.layout.absolute(place)) and self._repo.store.present([item.oid]):
                 wishes[place] = CheckoutTarget(place, item.entry)
-        # What is in something else that is wished for comes with it.
+        # A restored directory brings all paths inside of it.
         outer = [one for place, one in wishes.items() if not any(place.startswith(other + b"/") for other in wishes)]
         with self._repo.exclusive():
             restore(self._repo, outer, progress=self._progress)

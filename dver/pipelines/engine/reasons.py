@@ -152,7 +152,7 @@ class Inputs:
 def find_reasons(
     stage: Stage, last: lock.LockedStage | None, inputs: Inputs, outs: Mapping[str, LockedItem | None]
 ) -> tuple[Reason, ...]:
-    """Why `stage` is to be run; nothing if it is up to date. `last` is what the lock says, `outs` what is there now."""
+    """Why `stage` is out of date; empty if it is not. `last` is its lock entry, `outs` are its current outputs."""
     if last is None:
         missing = tuple(DependencyMissing(path) for path, item in inputs.deps.items() if item is None)
         return (NeverRun(), *missing)

@@ -96,7 +96,7 @@ def restore_run(
         restored = restore(repo, wishes, force=True, notes=False, progress=progress)
     if restored.lost:
         return None
-    # What `dver.yaml` says of them now may be something else than it was.
+    # The settings of outputs in `dver.yaml` may have changed since the run.
     return tuple(replace(hit.outs[one.path], cache=one.cache, push=one.push, remote=one.remote) for one in stage.outs)
 
 

@@ -53,7 +53,7 @@ class RemoteDownloads:
         tracked = self._tracked(stages)
         read = {os.fsencode(place) for one in stages for place in dep_paths(one, graph.stages[one])}
         for place in sorted(_tracked(read, tracked)):
-            # What is not in the tracked data is for the stage to miss.
+            # The stage reports a path that the tracked data does not contain.
             with suppress(UsageError):
                 self._check_out(tracked, os.fsdecode(place))
 
@@ -75,7 +75,7 @@ class RemoteDownloads:
             catalog, mode = self._catalog(name), self._repo.link_mode
             got = fetch(refs, self._repo.store, catalog, progress=self._progress, link_mode=mode)
             whole = whole and got.error() is None
-        # A gc beside it may have seen some of it before what leads there.
+        # A concurrent gc may have trashed some of these objects.
         guard.recheck(item.ref.key for item in items)
         return whole
 
@@ -87,7 +87,7 @@ class RemoteDownloads:
 
     def _present(self, name: str, items: Sequence[LockedItem]) -> list[LockedItem]:
         catalog = self._catalog(name)
-        if name != self._repo.remotes.settings().name:  # that one was asked for runs
+        if name != self._repo.remotes.settings().name:  # that of the default remote was refreshed for the run cache
             catalog.refresh()
         there = catalog.present([item.oid for item in items])
         return [item for item in items if item.oid in there]

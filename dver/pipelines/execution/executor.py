@@ -112,7 +112,7 @@ class WorkspaceExecutor:
             return StageState.SKIPPED
         persisting = [one for one in stage.outs if one.persist]
         refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, persisting)])
-        _ = self._environment  # as they are before the first command runs
+        _ = self._environment  # detected before the first command changes it
         self._backup.back_up(address, [one for one in stage.outs if not one.persist])
         self._backup.mark_started(address)
         return self.retry(address)
@@ -210,13 +210,13 @@ class WorkspaceExecutor:
                 yield from self._contents.encoded_trees(worktree_path(address.folder, dep.path, dep.mark))
 
     def _refuse_oversized(self, address: Address) -> None:
-        lacking = self._capacity.shortage(self._stages[address].resources)
-        if lacking is not None:
+        shortage = self._capacity.shortage(self._stages[address].resources)
+        if shortage is not None:
             unseen = "; list GPUs that dver does not detect in CUDA_VISIBLE_DEVICES"
             raise StageError(
                 f"stage {str(address)!r} cannot run on this machine",
-                why=f"it needs {lacking}",
-                fix="use a larger machine, or reduce its `resources`" + unseen * ("GPU" in lacking),
+                why=f"it needs {shortage}",
+                fix="use a larger machine, or reduce its `resources`" + unseen * ("GPU" in shortage),
             )
 
     def _ready_inputs(self, address: Address, stage: Stage) -> Inputs:

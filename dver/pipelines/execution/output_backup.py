@@ -96,18 +96,18 @@ class OutputBackup:
         return self._unfinished / hashlib.sha256(address.key.encode(errors="surrogateescape")).hexdigest()
 
     def _is_saved(self, path: bytes, item: LockedItem) -> bool:
-        with suppress(CorruptError):  # then what is here may be the only good copy
+        with suppress(CorruptError):  # then the workspace may have the only good copy
             if not self._repo.store.find_missing([item.ref]):
                 return True
         return is_committed(self._repo.git, path)
 
     def _is_left_by_failed_run(self, address: Address, path: bytes) -> bool:
-        """Return whether a failed or killed run left what is at `path`."""
+        """Return whether a failed or killed run left the content of `path`."""
         try:
             marker = self._marker(address).stat()
         except FileNotFoundError:
             return False
-        # Of a killed run nobody knows when it ended. A ctime, unlike a modification time, tells of every change.
+        # The end of a killed run is unknown. A ctime, unlike a modification time, changes with every write.
         return marker.st_size == 0 or _newest(self._repo.layout.absolute(path)) <= marker.st_ctime_ns
 
     def _move(self, address: Address, path: bytes) -> None:

@@ -70,7 +70,7 @@ class RunRecorder:
             self._write_gitignore()
             self._repo.stage([*changed, *self._edited_gitignores])
             self._edited_gitignores.clear()
-            # After the locks: what no lock names yet, a checkout would take away.
+            # After the lock files, because a checkout removes placed files that no lock file names.
             self._record_placed()
 
     def _cache_removed(self, gone: Iterable[lock.LockedStage]) -> None:
@@ -95,7 +95,7 @@ class RunRecorder:
             return
         self._repo.state.record_placed(made)
         self._repo.state.record_partial(dict.fromkeys(made, False))
-        # From now on a gc sees that they are needed. One that came before has them in the trash.
+        # From now on a gc keeps these objects; an earlier gc may have trashed them.
         if self._guard.recheck([one.ref().key for entries in made.values() for one in entries]):
             raise MissingObjectError(
                 "a gc deleted new outputs",

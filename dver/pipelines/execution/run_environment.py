@@ -38,8 +38,8 @@ if not plain:
     found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
 print("\\ndver", json.dumps([sys.version.split()[0], found]))
 """
-"""The names of directories say what is installed; to read the metadata of a hundred packages takes ten times as long,
-and is done where a name does not say it, as with packages of old."""
+"""Reads versions from directory names, because reading the metadata of a hundred packages takes ten times as long. The
+metadata is read if a name has no version, as with old packages."""
 _ANSWER: Final = "dver "
 """The prefix of the answer's line, because a `sitecustomize` may print more."""
 _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")

@@ -50,7 +50,7 @@ class RunLog:
         """The content; with `follow`, also new output until the run ends."""
         with self.path.open("rb") as file:
             while True:
-                growing = follow and self.is_growing()  # asked before the last look, so that nothing is missed
+                growing = follow and self.is_growing()  # checked before the last read, so that no output is missed
                 while piece := file.read(_PIECE):
                     yield piece
                 if not growing:
@@ -90,7 +90,7 @@ class RunLogs:
             path = folder / f"{time.time_ns():020}{_SUFFIX}"
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             self._open[address] = fd
-            filelock.lock(fd)  # a reader that asks whether it grows lets go at once
+            filelock.lock(fd)  # waits for readers, which hold the lock only for a moment
             for old in self.of(address)[KEPT:]:
                 old.path.unlink(missing_ok=True)
 
@@ -106,7 +106,7 @@ class RunLogs:
             self.end(address)
 
     def _of(self, address: Address) -> Path:
-        # A stage may be called what no file can be.
+        # The name of a stage may be no valid file name.
         return self._folder / hashlib.sha256(os.fsencode(address.key)).hexdigest()[:32]
 
 

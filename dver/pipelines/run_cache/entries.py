@@ -48,8 +48,6 @@ class RunCache:
             self._repo.store.scratch.make_folder(self._path(key).parent)
             write_atomic(self._path(key), lock.encode(lock.Lock({_NAME: stage})), durable=False)
 
-    # -- as others get it
-
     def keys(self) -> list[str]:
         """All keys."""
         with suppress(FileNotFoundError):
@@ -77,7 +75,7 @@ class RunCache:
 
     def _write(self, run: Run) -> None:
         self._repo.store.scratch.make_folder(self._path(run.key).parent)  # open to those who share the store
-        # Lost in a power cut, the stage is run once more.
+        # Not durable: after a power cut, the stage just runs again.
         write_atomic(self._path(run.key, run_record.SUFFIX), run.record, durable=False)
         write_atomic(self._path(run.key), run.entry, durable=False)
 

@@ -215,7 +215,7 @@ class WorkspaceContents:
     def _scan_link_target(self, place: str) -> Snapshot | None:
         """Scan the final target of the link at `place`; None if it does not exist."""
         real = os.path.realpath(self._repo.layout.absolute(os.fsencode(place)))
-        if os.path.islink(real):  # it goes round in a circle
+        if os.path.islink(real):  # a cycle of links
             return None
         if real.startswith(self._repo.layout.top + b"/"):
             return self._scan(os.path.relpath(real, self._repo.layout.top))
@@ -241,7 +241,7 @@ class WorkspaceContents:
         """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
         read_old = self._repo.store.tree
         if old.kind is Kind.DIRECTORY:
-            read_old(old.oid)  # if it is not there, the rest need not be looked at
+            read_old(old.oid)  # fails early if the old directory is missing
         new, read_new = self._open(place)
         return tuple(with_renames(compare(old, new, read_old, read_new)))
 
@@ -262,7 +262,7 @@ class WorkspaceContents:
         ignore = self._rules.for_paths([os.fsencode(literal_directory(pattern))])
         for path in sorted(glob.iglob(os.fsencode(pattern), root_dir=self._repo.layout.top, recursive=True)):
             path = path.rstrip(b"/")
-            # A folder that matches stands for all that is in it.
+            # A directory that matches includes everything below it.
             if path and (whole is None or not path.startswith(whole + b"/")) and not self._is_ignored(path, ignore):
                 whole = path
                 folders.setdefault(os.path.dirname(path), []).append(os.path.basename(path))

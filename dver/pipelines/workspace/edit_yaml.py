@@ -43,7 +43,7 @@ def edit_pipeline(
         pipelines = load_pipelines(repo, instead={folder: changed})
         if check is not None:
             check(pipelines)
-        # The user's own changes of the file are the user's to stage.
+        # A file with changes of the user is left for the user to stage.
         as_staged = index.is_as_staged(repo.git, path)
         write_atomic(file, changed)
         if as_staged:

@@ -1,4 +1,4 @@
-"""Evaluating stages: what the workspace holds of each, compared with its last run in dver.lock.
+"""Evaluates stages: compares their inputs and outputs in the workspace with their last runs in dver.lock.
 
 `dver status`, `repro`, `repro --dry-run`, `commit` and `verify` decide by this evaluation.
 """

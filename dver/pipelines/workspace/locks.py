@@ -60,9 +60,9 @@ class LockFiles:
         return [self._stages[folder][name] for folder, names in self._removed(known).items() for name in sorted(names)]
 
     def _removed(self, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-        # Another stage, perhaps of another file, may make now what one made that is gone.
+        # Another stage, perhaps in another file, may make the outputs of a removed stage now.
         for folder in known:
-            with suppress(CorruptError, ConflictError):  # one that no stage of this run is in
+            with suppress(CorruptError, ConflictError):  # an error in a file without stages of this run
                 self._file(folder)
         return {folder: names.difference(known.get(folder, ())) for folder, names in self._names_at_load.items()}
 

@@ -31,20 +31,22 @@ class OutOfDateData:
     def refuse_to_run(self, address: Address, stage: Stage) -> None:
         """Raise StageError if the stage reads tracked data that is out of date."""
         found = [one for one in self._at(dep_paths(address, stage)) if one.tracked.maker is None]
-        behind = [one for one in found if self._state(one) is DataState.OUT_OF_DATE]
-        if behind:
-            raise self._error(behind, f"stage {str(address)!r} reads {{}}", "the stage would run on the old version")
+        outdated = [one for one in found if self._state(one) is DataState.OUT_OF_DATE]
+        if outdated:
+            raise self._error(outdated, f"stage {str(address)!r} reads {{}}", "the stage would run on the old version")
 
     def refuse_to_record(self, address: Address, stage: Stage) -> None:
-        """Raise StageError if recording the stage would revert what a pointer or lock says of its data."""
-        behind = [
+        """Raise StageError if recording the stage would revert a changed pointer or lock."""
+        outdated = [
             one
             for one in self._at([*dep_paths(address, stage), *out_paths(address, stage.outs)])
             if self._state(one).is_behind
         ]
-        if behind:
+        if outdated:
             force = f"`dver commit --force {quoted(str(address))}` records it anyway"
-            raise self._error(behind, f"stage {str(address)!r} has {{}}", "recording it would revert the change", force)
+            raise self._error(
+                outdated, f"stage {str(address)!r} has {{}}", "recording it would revert the change", force
+            )
 
     @cached_property
     def _changed(self) -> list[TrackedData]:
@@ -67,14 +69,14 @@ class OutOfDateData:
         snapshot = self._repo.workspace.scan(target.path, HashOnly(), progress=self._progress)
         return state_of(self._repo, RecordedData.of(target), snapshot, self._placed)
 
-    def _error(self, behind: list[Target], what: str, why: str, otherwise: str | None = None) -> StageError:
-        pointers = [one.tracked.pointer for one in behind]
+    def _error(self, outdated: list[Target], problem: str, why: str, otherwise: str | None = None) -> StageError:
+        pointers = [one.tracked.pointer for one in outdated]
         in_store = availability_of(self._repo, pointers).in_store
         verb = "checkout" if all(one.oid in in_store for one in pointers) else "pull"
-        names = [self._repo.layout.shown(one.path) for one in behind]
+        names = [self._repo.layout.shown(one.path) for one in outdated]
         fix = f"dver {verb} {' '.join(map(quoted, names))}"
         return StageError(
-            what.format(f"{join_limited(names)}, which is out of date"),
+            problem.format(f"{join_limited(names)}, which is out of date"),
             why=f"the pointer or lock changed, and {why}",
             fix=f"{fix}; {otherwise}" if otherwise else fix,
         )

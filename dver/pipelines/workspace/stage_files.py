@@ -52,7 +52,7 @@ def read_outputs(contents: WorkspaceContents, address: Address, stage: Stage) ->
 
 def locked_item(path: str, entry: Entry, out: Output | None = None) -> LockedItem:
     """The lock file item for `entry` at `path`; for an output, with its settings in `dver.yaml`."""
-    # A lock has no word for a link, and nothing must take its text for the content of a file.
+    # Lock files have no kind for links, and the hash of a link must differ from that of a file with its text.
     oid = entry.oid if entry.kind is not Kind.SYMLINK else Oid.of(_LINK + bytes(entry.oid))
     executable = entry.kind is Kind.EXECUTABLE
     item = LockedItem(path, entry.object_kind, oid, entry.size, entry.files, executable)
@@ -102,7 +102,7 @@ def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
         address.key,
         stage.commands,
         os.path.normpath(absolute(stage.wdir)),
-        # All that counts as dependencies: a runner elsewhere has another environment.
+        # All variables that are inputs: a remote runner has another environment.
         env={**pipeline_variables(repo, address), **env_variables.env_values(stage.env, os.environ)},
         deps=tuple(absolute(one.path) for one in stage.deps),
         outs=tuple(absolute(one.path) for one in stage.outs),

@@ -136,5 +136,5 @@ def _find_stale(
         try:
             stale[one] = evaluator.with_file_changes(evaluator.evaluate(one)).changes
         except DverError as error:
-            problems[error.what] = error  # a lock that cannot be read concerns many stages
+            problems[error.what] = error  # once, although a broken lock file concerns many stages
     return stale, tuple(problems.values())
