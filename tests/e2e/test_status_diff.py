@@ -298,7 +298,7 @@ def test_status_of_paths_and_stages_tells_of_the_stages_concerned(pipeline: Proj
     assert told("train") == (["model"], ["train"])
     assert told("dver.yaml:train") == (["model"], ["train"])
     assert told("dver.lock") == (["clean", "model"], ["prepare", "train"])
-    assert "no stage" in run("status", "nothing", cwd=pipeline.root, rc=2).err
+    assert "neither tracked nor a stage" in run("status", "nothing", cwd=pipeline.root, rc=2).err
 
 
 def test_data_that_is_only_not_here_makes_no_stage_stale(pipeline: Project, run: Run) -> None:
