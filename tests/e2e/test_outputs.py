@@ -207,7 +207,7 @@ def test_the_run_cache_of_a_shared_store_is_open_to_others_and_stands_in_nobodys
         os.umask(old)
     assert all(folder.stat().st_mode & 0o070 == 0o070 for folder in (store / "runs", *(store / "runs").iterdir()))
     collect(run, repo)
-    assert "closed to others" not in run("doctor", "--offline", cwd=repo, rc=None).out
+    assert "not writable for others" not in run("doctor", "--offline", cwd=repo, rc=None).out
     assert here(repo) == made_of("two")
     (repo / "model").unlink()
     run("checkout", "model", cwd=repo)
