@@ -86,7 +86,7 @@ def test_pull_does_not_advise_pull_for_data_that_was_never_pushed(run: Run, proj
     run("pull", cwd=tmp_path / "clone")
     shutil.rmtree(tmp_path / "clone/.git/dver/store")
     (tmp_path / "clone/m.bin").unlink()
-    assert "`dver pull` gets it" in run("checkout", cwd=tmp_path / "clone", rc=5).err
+    assert "`dver pull` downloads it" in run("checkout", cwd=tmp_path / "clone", rc=5).err
     run("pull", cwd=tmp_path / "clone")
 
 
