@@ -57,12 +57,11 @@ def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
     definition = whole["do"] if nested else whole
     if bool(definition.get("frozen", False)) is frozen:
         return content
-    value: YamlValue | None = _entry(file, stage).value
-    if nested and value is not None:
-        value = entry.value if (entry := value.entry("do")) else None
-    if value is None or not value.is_mapping:
+    entry = _entry(file, stage)
+    inner = entry.value.entry("do") if nested else entry
+    if inner is None or not inner.value.is_mapping:
         raise _not_written_in_place(file, stage)
-    edit, key = _freeze_edit(file, value, frozen)
+    edit, key = _freeze_edit(file, inner.value, frozen)
     changed = {**{key: one for key, one in definition.items() if key != "frozen"}, **key}
     after = {**whole, "do": changed} if nested else changed
     return _apply(content, file, [edit], {**file.plain, "stages": {**stages, stage: after}})
@@ -125,12 +124,17 @@ def _addition_edits(file: YamlText, new: Mapping[str, Definition]) -> list[TextE
     if entry is None:
         line = _end_of_document(file, file.last_line(root.end))
         return [_insertion_after(file, line, [*_gap(file, root), *block({"stages": new}, _STEP)], column)]
-    stages = entry.value
-    if stages.is_alias:
+    if entry.value.is_alias:
         raise _by_hand(file, "`stages` is an alias")
+    is_empty = re.fullmatch(r"\{ *\}", file.text[entry.value.start : entry.value.end])
+    if entry.value.is_flow and (root.is_flow or not is_empty):
+        return [_insertion_in_flow(file, entry.value, new)]
+    return _addition_of_lines(file, entry.value, column, new)
+
+
+def _addition_of_lines(file: YamlText, stages: YamlValue, column: int, new: Mapping[str, Definition]) -> list[TextEdit]:
+    """Adds a stage in block style; the key `stages` is in `column`."""
     start, end = stages.start, stages.end
-    if stages.is_flow and (root.is_flow or not re.fullmatch(r"\{ *\}", file.text[start:end])):
-        return [_insertion_in_flow(file, stages, new)]
     if stages.entries and not stages.is_flow:
         indent = file.column(stages.entries[0].key)
         lines = [*_gap(file, stages), *block(new, _step_of(file, stages, indent - column))]
