@@ -31,7 +31,7 @@ def repair_lost_packs(repo: Repository, catalog: Catalog, lost: Collection[Oid])
         return LostPacks()
     found = read_inventory(catalog.storage, repo.store, jobs=catalog.jobs)
     listed = {ref.name for index in found.visible for ref in index.packs}
-    packs = (listed & set(lost)) - found.condemned
+    packs = listed & set(lost)
     wanted = {row.oid for rows in found.rows_by_pack(packs).values() for row in rows}
     sources = [*store_sources([("the store", repo.store.root)], wanted, {})]
     return LostPacks(len(packs), repair_remote(found, packs, sources, repo.store, catalog).delisted)

@@ -203,10 +203,10 @@ class Mirror:
         return {Oid(name) for (name,) in rows}
 
     def packs(self) -> dict[Oid, int]:
-        """The packs that indexes list, except condemned ones, with their sizes in bytes."""
+        """The packs that indexes list which are not condemned, with their sizes in bytes."""
         query = (
             "SELECT DISTINCT p.name, p.size FROM remote_packs AS p CROSS JOIN remote_indexes AS i ON i.id = p.listed_by"
-            " WHERE i.remote = ? AND NOT i.condemned AND NOT p.condemned"
+            " WHERE i.remote = ? AND NOT i.condemned"
         )
         return {Oid(name): size for name, size in self._database.rows(query, (self._remote,))}
 
@@ -242,7 +242,7 @@ class Mirror:
                 continue  # the database was created again meanwhile
             name, size, goes = packs[listed_by, number]
             found = RemoteLocation(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
-            places.append((bool(leaves or goes), found))
+            places.append((leaves + goes, found))
         if len({found.oid for _, found in places}) < len(places):
             places = _one_of_each(places)
         order = {name: at for at, name in enumerate(sorted({name for name, _, _ in packs.values()}))}
@@ -288,10 +288,10 @@ class Mirror:
             self._database.write(query, remote_index.plain_rows(view[at : at + step]))
 
 
-def _one_of_each(places: Iterable[tuple[bool, RemoteLocation]]) -> list[tuple[bool, RemoteLocation]]:
-    """The best location of each object."""
+def _one_of_each(places: Iterable[tuple[int, RemoteLocation]]) -> list[tuple[int, RemoteLocation]]:
+    """The best location of each object. Worst is one in a condemned pack of a condemned index: both may be damaged."""
     useful = Counter([pack for pack, _ in {(found.pack, found.oid) for _, found in places}])
-    best: dict[Oid, tuple[bool, RemoteLocation]] = {}
+    best: dict[Oid, tuple[int, RemoteLocation]] = {}
     for place in sorted(places, key=lambda place: (place[0], -useful[place[1].pack], place[1])):
         best.setdefault(place[1].oid, place)
     return list(best.values())

@@ -86,7 +86,10 @@ def check_remote(
     listed, condemned = ObjectsByKind(), ObjectsByKind()
     hidden = inventory.condemned
     for row in inventory.state.rows():
-        (condemned if row.listed_by in hidden else listed).of(row.kind).add(row.oid)
+        if row.listed_by not in hidden:
+            listed.of(row.kind).add(row.oid)
+        elif row.pack in inventory.state.packs:  # a push may rely on it
+            condemned.of(row.kind).add(row.oid)
     damages += _missing_roots(inventory, listed, condemned)
     packs |= _unlisted_packs(inventory)
     chosen = sample([*_units(packs)], fraction, seed)
@@ -116,10 +119,10 @@ def _stranded(storage: Storage, found: RemoteInventory, listed: ObjectsByKind, j
 
 def _listed_packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]:
     """The listed packs that exist with the right size, and the damages of the others."""
-    # Condemned packs are left out: readers use them last, and a gc deletes them.
-    condemned = found.condemned
+    # Packs of condemned indexes are left out: readers use them last, and a gc deletes them. A condemned pack that
+    # another index lists counts: a push may rely on it, and no gc deletes it before the index.
     stated: dict[Oid, set[int]] = {}
-    for ref in (ref for index in found.visible for ref in index.packs if ref.name not in condemned):
+    for ref in (ref for index in found.visible for ref in index.packs):
         stated.setdefault(ref.name, set()).add(ref.size)
     sound: dict[Oid, int] = {}
     wrong: dict[Oid, str] = {}

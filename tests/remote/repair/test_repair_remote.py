@@ -12,10 +12,12 @@ from datasets import Clone, Spy, files, put_dataset, read_dataset
 
 from dver.core.errors import RemoteError
 from dver.core.oid import Oid
+from dver.formats.condemned import Condemned
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import FRAME_HEADER_SIZE, HEADER
 from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.gc.collection import remote_gc
+from dver.remote.index.condemned_lists import put_condemned_list
 from dver.remote.index.keys import INDEX_SUFFIX, PACKS, condemned_key, index_key, repository_key
 from dver.remote.repair.check import check_remote
 from dver.remote.repair.repair_remote import RepairResult, repair_remote
@@ -212,3 +214,20 @@ def test_damaged_metadata_is_deleted(clone: Clone, remote: Path, key: Callable[[
     repair(clone, storage)
     assert storage.stat(key(Oid.of(b""))) is None
     assert not check_remote(storage, clone.store, jobs=1).damages
+
+
+def test_a_condemned_pack_that_a_visible_index_lists_is_checked_and_restored(tmp_path: Path, clone: Clone) -> None:
+    """A gc may condemn the packs of a push that has not written its index yet."""
+    storage = DirectoryStorage(tmp_path / "remote")
+    root = root_of(clone, OLD)
+    clone.push(storage, root)
+    (pack,) = (tmp_path / "remote/packs").iterdir()
+    name = parse_pack_file_name(pack.name)
+    assert name is not None
+    put_condemned_list(Condemned(int(time.time()), (name,), (), grace=10**6), storage)
+    assert not check_remote(storage, clone.store, jobs=1).damages
+    pack.unlink()
+    assert check_remote(storage, clone.store, jobs=1).damages
+    repair(clone, storage)
+    assert not check_remote(storage, clone.store, jobs=1).damages
+    assert_whole(tmp_path / "fresh", storage, root, OLD)
