@@ -62,7 +62,8 @@ class _Request:
 class ForkServer:
     """The process that forks, as its user sees it. Calls may come from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *libraries: str) -> None:
+        """Start it. It imports `libraries`, too."""
         ours, theirs = socket.socketpair()
         self._start = starting(os.environ), os.geteuid()
         self._owner = os.getpid()
@@ -74,7 +75,7 @@ class ForkServer:
         listener.listen(64)
         with theirs, listener:
             fds = [theirs.fileno(), listener.fileno()]
-            command = [sys.executable, os.path.abspath(__file__), *map(str, fds)]
+            command = [sys.executable, os.path.abspath(__file__), *map(str, fds), *libraries]
             # Pipes, as those are that take their places: Python has asked them by then whether they can seek.
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(command, pass_fds=fds, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -219,14 +220,14 @@ def _enter_mounts_of(pid: int) -> None:
             raise OSError(ctypes.get_errno(), "cannot enter the mount namespace")
 
 
-def _import_all() -> None:
-    """Import all modules of dver, and the libraries that they import where they use them."""
+def _import_all(libraries: Sequence[str]) -> None:
+    """Import all modules of dver, and libraries that they import where they use them."""
     import dver
 
     for module in pkgutil.walk_packages(dver.__path__, "dver."):
         if not module.name.endswith("__main__") and ".hooks" not in module.name:
             import_module(module.name)
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *libraries):
         import_module(name)
 
 
@@ -246,11 +247,11 @@ def main() -> None:
     import dver.__main__ as start
     from dver.workspace.changes import quick_check
 
-    _import_all()
+    _import_all(sys.argv[3:])
     quick_check.SECONDS = 10.0  # what a hook finds must not depend on how busy the machine is
     gc.collect()
     gc.freeze()  # objects that the collector does not visit are not copied
-    request = _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:]))
+    request = _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:3]))
     if request.mounts_of is None:
         os.fsync = lambda fd: None  # no test that forks cuts the power
     os.environ.clear()

@@ -18,9 +18,10 @@ _PATIENCE = 240.0
 
 
 @cache
-def fork_server() -> ForkServer:
-    """What starts `dver` in this test process."""
-    return ForkServer()
+def fork_server(*, s3: bool = False) -> ForkServer:
+    """The server that starts `dver` in this test process; with `s3`, one that has imported the client of S3, which
+    makes each fork a little slower."""
+    return ForkServer("s3fs") if s3 else ForkServer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ def run_dver(
     """See `Run`."""
     whole = {**os.environ, **(env or {})}
     arguments = [os.fsencode(one) for one in args]
-    if fork_server().can_run(whole):
-        result = _result(fork_server().run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE))
+    server = fork_server(s3="AWS_ACCESS_KEY_ID" in whole)
+    if server.can_run(whole):
+        result = _result(server.run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE))
     else:
         command = [sys.executable, "-m", "dver", *arguments]
         done = subprocess.run(command, cwd=cwd, env=whole, input=stdin, capture_output=True, timeout=_PATIENCE)
