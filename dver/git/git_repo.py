@@ -153,7 +153,7 @@ def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
     if literal:
         env["GIT_LITERAL_PATHSPECS"] = "1"
     if git.explicit:
-        # They may be relative to the directory we were started in, and git is run at the top.
+        # They may be relative to dver's current directory, but git runs at the top.
         env.update(GIT_DIR=str(git.git_dir), GIT_WORK_TREE=str(git.worktree), GIT_COMMON_DIR=str(git.common_dir))
     if git.raw:
         env.update(GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=os.devnull)
@@ -199,7 +199,7 @@ def _remedy(why: str | None) -> str:
         return "if you trust its owner: git config --global --add safe.directory DIRECTORY"
     if why and ".lock'" in why:
         return "wait for the other git command to end, then run the same command again"
-    return "see whether `git status` works here, then run the same command again"
+    return "check that `git status` works, then run the same command again"
 
 
 def _walk_up(directory: str) -> tuple[str, str] | None:

@@ -30,7 +30,7 @@ def no_project(cwd: Path, git: GitRepo, folder_name: str) -> RepositoryError:
     )
 
 
-def _left_out(git: GitRepo, here: Path, folder_name: str) -> Path | None:
-    """The nearest project directory at or above `here` that Git tracks."""
-    above = [folder / folder_name for folder in (here, *here.parents) if folder.is_relative_to(git.worktree)]
+def _left_out(git: GitRepo, cwd: Path, folder_name: str) -> Path | None:
+    """The nearest project directory at or above `cwd` that Git tracks."""
+    above = [folder / folder_name for folder in (cwd, *cwd.parents) if folder.is_relative_to(git.worktree)]
     return next((one for one in above if tracked_under(git, os.fsencode(one.relative_to(git.worktree)))), None)

@@ -1,6 +1,6 @@
 """Pointers and locks in the index, on disk, in a commit and in many commits.
 
-Everything about pointer files holds for lock files, too. Paths are bytes, relative to the top of the Git worktree,
+Here, "pointer file" includes lock files. Paths are bytes, relative to the top of the Git worktree,
 `/`-separated. Each function runs one git process for any number of files. Blob ids are Git's, as hexadecimal text.
 """
 
@@ -22,7 +22,7 @@ from dver.git.git_repo import Arg, GitRepo, conversation, run
 from dver.git.revisions import CommitId
 
 MAX_BLOB: Final = 1 << 20
-"""The largest blob to read, in bytes: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
+"""The largest pointer to read, in bytes: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""
 LOCK_NAME: Final = os.fsencode(lock.NAME)
 
 _SUFFIX: Final = os.fsencode(SUFFIX)
@@ -62,7 +62,7 @@ class PointerScan:
     index: Mapping[bytes, PointerFile]
     worktree: Mapping[bytes, PointerFile]
     others: frozenset[bytes] = frozenset()
-    """Files on disk with one of the additional names."""
+    """Files on disk with the additional name."""
 
 
 def is_pointer_path(path: bytes) -> bool:
@@ -86,8 +86,7 @@ def most_bytes(paths: Iterable[bytes]) -> int:
 
 
 def scan_pointers(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> PointerScan:
-    """The pointer files in the index and on disk, in or below the directory `under`, and files named like one of
-    `also`.
+    """The pointer files in the index and on disk, in or below the directory `under`, and files named `also`.
 
     On disk, ignored files and symbolic links do not count.
     """
@@ -255,7 +254,7 @@ def _of_pointers(changes: Iterable[FileChange]) -> Iterator[FileChange]:
 def _ask(process: subprocess.Popen[bytes], ids: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
     if process.stdin is None or process.stdout is None:
         raise ValueError("the process was started without pipes")
-    with suppress(BrokenPipeError):  # git has died, and its missing answer is reported below
+    with suppress(BrokenPipeError):  # git ended; its missing answer is reported below
         process.stdin.write("".join(f"{blob}\n" for blob in ids).encode())
         process.stdin.flush()
     for blob in ids:

@@ -71,7 +71,7 @@ def _main(git: GitRepo) -> Worktree:
         place = git.common_dir.parent
     else:
         raise RepositoryError(
-            f"cannot tell where the main worktree of {os.fspath(git.common_dir)!r} is",
+            f"cannot find the main worktree of {os.fspath(git.common_dir)!r}",
             why="its Git directory is elsewhere, and does not say",
             fix="run the same command in the main worktree",
         )
@@ -89,14 +89,14 @@ def _core_settings(git: GitRepo) -> Iterator[tuple[str, str]]:
 
 def _linked(git: GitRepo, git_dir: Path) -> Worktree:
     folder = _folder_of(git_dir)
-    here = replace(git, git_dir=git_dir, explicit=True)
+    linked = replace(git, git_dir=git_dir, explicit=True)
     if folder is not None:
-        return Worktree(replace(here, worktree=folder), True)
+        return Worktree(replace(linked, worktree=folder), True)
     if (git_dir / "locked").exists():
         raise _unreachable(
             git_dir, "it is locked, so its directory is only temporarily missing, and its files cannot be read"
         )
-    return Worktree(replace(here, worktree=git.common_dir), False)
+    return Worktree(replace(linked, worktree=git.common_dir), False)
 
 
 def _folder_of(git_dir: Path) -> Path | None:

@@ -37,8 +37,8 @@ def plan_following(
 
 
 def _has_followed(path: bytes, entry: Entry, followed: Mapping[bytes, str], placed: Placed) -> bool:
-    there = placed.get(path, ())
-    if there == (entry,):
+    present = placed.get(path, ())
+    if present == (entry,):
         return True
-    # With anything but this alone in its place: nothing of it could be had, or not all of it, and that was said.
-    return len(there) != 1 and followed.get(path) == mark_of(entry)
+    # An earlier run tried this pointer and could not place all of its data. It reported that, so do not retry.
+    return len(present) != 1 and followed.get(path) == mark_of(entry)

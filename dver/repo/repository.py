@@ -50,9 +50,9 @@ class Repository:
     def open(cls, cwd: Path) -> Self:
         """The project that the directory `cwd` belongs to. Raises RepositoryError if there is none."""
         git = discover(cwd)
-        for folder in (here := Path(os.path.realpath(cwd)), *here.parents):
+        for folder in (start := Path(os.path.realpath(cwd)), *start.parents):
             if (folder / PROJECT_DIR).is_dir():
-                return cls(folder, git, cwd=here)
+                return cls(folder, git, cwd=start)
             if folder == git.worktree:
                 break
         raise no_project(cwd, git, PROJECT_DIR)

@@ -55,7 +55,9 @@ class WorkspaceScan:
         progress: Progress = SILENT,
     ) -> Snapshot | None:
         """Like `scan`, but only the entries `names` of the directory at a data path."""
-        return self._noted(self._scanner(intake, ignore, progress).look(self._repo.layout.absolute(directory), names))
+        return self._noted(
+            self._scanner(intake, ignore, progress).scan_names(self._repo.layout.absolute(directory), names)
+        )
 
     def ignore(self) -> Ignore:
         """The rules of `.dverignore` files."""

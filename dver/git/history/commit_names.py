@@ -93,9 +93,9 @@ def _described(git: GitRepo, commits: Sequence[CommitId]) -> dict[CommitId, str]
     """Names of commits relative to a tag or branch: `v1~2`, `main~3`."""
     found: dict[CommitId, str] = {}
     for start in range(0, len(commits), _AT_ONCE):
-        some = commits[start : start + _AT_ONCE]
-        lines = run(git, ["name-rev", "--always", "--name-only", *some]).decode("utf-8", "replace").splitlines()
-        found.update(zip(some, map(_short, lines), strict=True))
+        batch = commits[start : start + _AT_ONCE]
+        lines = run(git, ["name-rev", "--always", "--name-only", *batch]).decode("utf-8", "replace").splitlines()
+        found.update(zip(batch, map(_short, lines), strict=True))
     return found
 
 

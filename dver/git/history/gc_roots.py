@@ -171,8 +171,8 @@ def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mappi
 def existing_tips(git: GitRepo) -> list[tuple[str, str]]:
     """The existing objects named by files of a worktree's Git directory, each with its source."""
     tips = dict.fromkeys(_tips(git))
-    here = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
-    return [(tip.id, tip.source) for tip in tips if tip.id in here]
+    existing = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
+    return [(tip.id, tip.source) for tip in tips if tip.id in existing]
 
 
 def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:
@@ -190,13 +190,13 @@ def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:
     for tip in tips:
         if tip.id.strip("0") and not (tip.id in by_id and by_id[tip.id].required):
             by_id[tip.id] = tip
-    here = []
+    existing = []
     for blob, size in _sizes(git, by_id):
         if size is not None:
-            here.append(blob)
+            existing.append(blob)
         elif by_id[blob].required:
             raise _unreadable(by_id[blob].source, f"it names {blob}, which Git does not have")
-    return here
+    return existing
 
 
 def _sizes(git: GitRepo, ids: Iterable[str]) -> Iterator[tuple[str, int | None]]:
@@ -288,7 +288,7 @@ def _explaining(what: str) -> Iterator[None]:
         raise _unreadable(what, f"{error.what}: {error.why}" if error.why else error.what) from error
 
 
-_CANNOT: Final = "cannot tell what this clone needs: "
+_CANNOT: Final = "cannot determine which data this clone needs: "
 
 
 def _unreadable(what: str, why: str) -> RepositoryError:

@@ -39,15 +39,15 @@ def parse_updates(lines: bytes) -> list[RefUpdate]:
     return [RefUpdate(*os.fsdecode(line).rsplit(" ", 3)) for line in lines.split(b"\n") if line.count(b" ") >= 3]
 
 
-def new_commits(git: GitRepo, updates: Sequence[RefUpdate], there: Iterable[str] = ()) -> list[CommitId]:
+def new_commits(git: GitRepo, updates: Sequence[RefUpdate], remote_ids: Iterable[str] = ()) -> list[CommitId]:
     """The commits that a Git remote receives by `updates`, parents before children.
 
-    The remote has everything reachable from the ids in `there` and from the remote ids in `updates`.
+    The remote has everything reachable from the ids in `remote_ids` and from the remote ids in `updates`.
     """
     tips = [update.local_id for update in updates if not update.deletes]
     if not tips:
         return []
-    known = _present(git, [*(update.remote_id for update in updates if update.remote_id.strip("0")), *there])
+    known = _present(git, [*(update.remote_id for update in updates if update.remote_id.strip("0")), *remote_ids])
     asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{tip}\n" for tip in known)])
     output = run(git, ["rev-list", "--topo-order", "--reverse", "--stdin"], stdin=asked.encode())
     return [CommitId(line) for line in output.decode().split()]

@@ -41,9 +41,9 @@ def _tracked(git: GitRepo, remote: str) -> list[str]:
     return sorted(set(output.decode().split()))
 
 
-def _has_all(git: GitRepo, there: Iterable[str], tracked: Iterable[str]) -> bool:
-    """Whether a remote with the ids `there` has everything that `tracked` reaches."""
-    asked = "".join([*(f"{one}\n" for one in tracked), *(f"^{one}\n" for one in there)])
+def _has_all(git: GitRepo, remote_ids: Iterable[str], tracked: Iterable[str]) -> bool:
+    """Whether a remote with the ids `remote_ids` has everything that `tracked` reaches."""
+    asked = "".join([*(f"{one}\n" for one in tracked), *(f"^{one}\n" for one in remote_ids)])
     return not run(git, ["rev-list", "--ignore-missing", "-n", "1", "--stdin"], stdin=asked.encode())
 
 

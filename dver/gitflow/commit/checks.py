@@ -58,8 +58,8 @@ def pointers_without_data(
     """
     if not tracked:
         return []
-    here = availability_of(repo, [one.pointer for one in tracked.values()]).in_store
-    missing = [one for one in tracked.values() if one.pointer.oid not in here]
+    in_store = availability_of(repo, [one.pointer for one in tracked.values()]).in_store
+    missing = [one for one in tracked.values() if one.pointer.oid not in in_store]
     if not missing:
         return []
     known = missing_objects(repo, [one.ref for one in _before(repo, missing)])

@@ -137,8 +137,8 @@ def _agree(other: TrackedData, item: LockedItem) -> bool:
 
 def _without_data(repo: Repository, lock: StagedLock, fresh: Lock) -> Iterator[CommitProblem]:
     new = [one for one in lock.outputs if one.maker is not None and one.maker.stage in fresh.stages]
-    here = availability_of(repo, [one.pointer for one in new]).in_store
-    missing = [one for one in new if one.pointer.oid not in here]
+    in_store = availability_of(repo, [one.pointer for one in new]).in_store
+    missing = [one for one in new if one.pointer.oid not in in_store]
     if missing and was_committed(repo.git, lock.file):  # as after a revert, in a clone that never pulled it
         return
     for one in missing:

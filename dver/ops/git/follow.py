@@ -78,11 +78,11 @@ def _follow(top: Repository, index: Mapping[bytes, PointerFile], signature: str,
     for repo, bring, gone in _by_project(top, plan):
         with repo:
             errors += _fetch(repo, [seen.tracked[path] for path in bring], progress)
-            wishes = [
+            targets = [
                 *(CheckoutTarget(path, plan.bring[path]) for path in bring),
                 *(CheckoutTarget(path, None) for path in gone),
             ]
-            parts.append(update(repo, wishes, progress=progress))
+            parts.append(update(repo, targets, progress=progress))
     top.state.write_followed(Followed(plan.marks, signature))
     return FollowResult(joined(parts), seen.unread, tuple(errors))
 

@@ -64,7 +64,7 @@ def _merge_ignore_file(contents: Three, marker_size: int) -> tuple[bytes, bool]:
 
 def _merge_pointer(contents: Three, marker_size: int, path: bytes, cwd: Path) -> tuple[bytes, DverError | None]:
     found = Repository.open(_nearest_folder(cwd, path))
-    # Where the user stands is not known: messages name paths as seen from the project's folder.
+    # The user's directory is unknown: messages name paths relative to the project's directory.
     with Repository(found.root, found.git, in_hook=True) as repo:
         sides = read_versions(repo, data_path_of(path), contents)
         merged = merge_versions(repo, sides)

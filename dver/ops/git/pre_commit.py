@@ -88,7 +88,7 @@ def _out_of_date(repo: Repository, found: Sequence[ChangedData]) -> tuple[OutOfD
 
 
 def _addable(layout: Layout, paths: Sequence[bytes]) -> tuple[bytes, ...]:
-    from dver.tracking.trackable import is_user_link  # with the store, which is only needed to add
+    from dver.tracking.trackable import is_user_link  # slow to import
 
     return tuple(path for path in paths if not is_user_link(layout, path))
 
@@ -131,7 +131,7 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
 
 def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
     """Add the data at `paths` and stage its pointers for this commit."""
-    # With what writes to the store: a commit that adds nothing need not wait for that.
+    # These imports are slow, and most commits add nothing.
     from dver.workspace.add import AddRequest, store_and_record
     from dver.workspace.scan.hash_or_store import storing_pool
 

@@ -44,10 +44,10 @@ def pre_push(
     `url` is the address of the Git remote, `lines` are Git's input of the hook. Raises a DverError if any data of these
     commits would be missing on its remote.
     """
-    git = replace(discover(cwd), raw=True)  # Git sends objects as they are stored, whatever replaces them here
+    git = replace(discover(cwd), raw=True)  # Git sends stored objects, not their replacements
     updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
-    there = ids_on_remote(git, git_remote, url) if git_remote is not None else []
-    brought = new_pointer_files(git, outgoing.new_commits(git, updates, there))
+    remote_ids = ids_on_remote(git, git_remote, url) if git_remote is not None else []
+    brought = new_pointer_files(git, outgoing.new_commits(git, updates, remote_ids))
     sent: list[UploadResult] = []
     unreadable: list[NewPointerFile] = []
     tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []
@@ -55,7 +55,7 @@ def pre_push(
         with Repository(root, git, cwd=git.worktree, in_hook=True) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
             sent += [
-                _send(repo, name, some, git_remote, progress) for name, some in by_remote(repo.remotes, group).items()
+                _send(repo, name, data, git_remote, progress) for name, data in by_remote(repo.remotes, group).items()
             ]
             _send_runs(repo, group, progress)
     return PrePushResult(tuple(sent), tuple(unreadable))

@@ -28,7 +28,7 @@ class PointerListing:
     folders: bool = False
     """Whether the paths are subdirectories."""
     incomplete: bool = False
-    """Whether more data exists that cannot be read here."""
+    """Whether more data exists that the store does not have."""
 
 
 def list_pointer(git: GitRepo, content: bytes) -> PointerListing | None:

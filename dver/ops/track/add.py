@@ -82,12 +82,12 @@ def add(
         tracked = tracked_in_worktree(repo)
         requests = _updates(repo, tracked, paths, cwd) if update else _requests(repo, tracked, paths, cwd)
         links = [request for request in requests if update and is_user_link(repo.layout, request.path)]
-        there = [request for request in requests if request not in links and _is_there(repo.layout, request)]
-        absent = tuple(one.path for one in requests if one not in there and one not in links)
-        behind = {} if force else out_of_date_states(repo, there, update=update, progress=progress)
+        existing = [request for request in requests if request not in links and _can_add(repo.layout, request)]
+        absent = tuple(one.path for one in requests if one not in existing and one not in links)
+        behind = {} if force else out_of_date_states(repo, existing, update=update, progress=progress)
         if behind and not update:
-            raise next(out_of_date_error(repo, one, behind[one.path]) for one in there if one.path in behind)
-        present = [request for request in there if request.path not in behind]
+            raise next(out_of_date_error(repo, one, behind[one.path]) for one in existing if one.path in behind)
+        present = [request for request in existing if request.path not in behind]
         if dry_run:
             added = scan_requests(repo, tracked, present, None, remote=remote, progress=progress).added
         else:
@@ -138,8 +138,8 @@ def _requests(
     return list(requests.values())
 
 
-def _is_there(layout: Layout, request: AddRequest) -> bool:
-    # A place inside of a tracked directory that is gone is a deletion; tracked data that is gone is not here at all.
+def _can_add(layout: Layout, request: AddRequest) -> bool:
+    # A missing path inside of tracked data was deleted, which add records; tracked data that is missing is skipped.
     inside = request.target is not None and bool(request.target.inside)
     return inside or _exists(layout, request.path)
 

@@ -50,17 +50,17 @@ def checkout(
         )
     with repo.exclusive():
         if to is not None:
-            targets = targets_in(repo, RevisionScope(rev), paths, cwd)
-            return CheckoutResult(_elsewhere(repo, targets, to, force=force, progress=progress), rev, to)
+            selected = targets_in(repo, RevisionScope(rev), paths, cwd)
+            return CheckoutResult(_elsewhere(repo, selected, to, force=force, progress=progress), rev, to)
         restored = check_out(repo, paths, cwd=cwd, rev=rev, force=force, relink=relink, progress=progress)
     return CheckoutResult(restored, rev, None)
 
 
 def _elsewhere(
-    repo: Repository, targets: Sequence[Target], to: Path, *, force: bool, progress: Progress
+    repo: Repository, selected: Sequence[Target], to: Path, *, force: bool, progress: Progress
 ) -> CheckoutSummary:
     if to.exists() and not to.is_dir():
         raise UsageError(f"{os.fspath(to)!r} is not a directory", fix="name a new or existing directory")
     to.mkdir(parents=True, exist_ok=True)
-    wishes = [CheckoutTarget(target.path, entry_at(repo, target)) for target in targets]
-    return restore(repo, wishes, force=force, root=os.fsencode(to.resolve()), progress=progress)
+    targets = [CheckoutTarget(one.path, entry_at(repo, one)) for one in selected]
+    return restore(repo, targets, force=force, root=os.fsencode(to.resolve()), progress=progress)

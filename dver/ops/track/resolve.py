@@ -139,10 +139,10 @@ def _chosen(
         meant = {one.path: one for one in locks if is_at_or_below(one.path, path)}
         found_locks.update(meant)
         for name in (path, path.removesuffix(SUFFIX)):
-            here = [(one, name[len(one.path) + 1 :]) for one in conflicted if is_at_or_below(name, one.path)]
-            here += [(one, b"") for one in conflicted if is_at_or_below(one.path, name) and one.path != name]
-            found.update({(one.path, inside): (one, inside) for one, inside in here})
-            if here:
+            matching = [(one, name[len(one.path) + 1 :]) for one in conflicted if is_at_or_below(name, one.path)]
+            matching += [(one, b"") for one in conflicted if is_at_or_below(one.path, name) and one.path != name]
+            found.update({(one.path, inside): (one, inside) for one, inside in matching})
+            if matching:
                 break
         else:
             if not meant and not any(is_at_or_below(path.removesuffix(SUFFIX), one) for one in ended):
@@ -267,9 +267,9 @@ class _Session:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
         outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
         recorded = [(made, made.pointer.entry(made.path)) for made in outputs]
-        here = [one for one in recorded if not is_left_out(self.repo, one[0].path, {one[0].path: one[1]})]
-        entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in here}
-        self.download([made.pointer for made, _ in here], entries, "`dver repro` makes them, and ends the conflict")
+        matching = [one for one in recorded if not is_left_out(self.repo, one[0].path, {one[0].path: one[1]})]
+        entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in matching}
+        self.download([made.pointer for made, _ in matching], entries, "`dver repro` makes them, and ends the conflict")
         write_lock(self.repo, one.path, merged.content)
         restored = self.check_out(entries, ()) if entries else None
         return ResolveResult(resolved_locks=(one.path,), restored=restored)
@@ -321,7 +321,7 @@ class _Session:
         try:
             write_pointers(repo, wanted, guard)
         except BaseException:
-            with suppress(DverError):  # the error that brought us here says more
+            with suppress(DverError):  # the original error says more
                 put_unmerged(repo.git, path + SUFFIX, conflicted.blobs)
             raise
         restored = None if left_out else self.check_out(entries, decisions.written)

@@ -88,12 +88,12 @@ def restore_run(
     Returns the items of all outputs, or None if content is missing.
     """
     clear_outputs(repo, address, [one for one in hit.missing if one not in incomplete])
-    wishes = [
+    targets = [
         CheckoutTarget(os.fsencode(worktree_path(address.folder, one.path, one.mark)), hit.outs[one.path].entry)
         for one in hit.missing
     ]
     with repo.exclusive():
-        restored = restore(repo, wishes, force=True, notes=False, progress=progress)
+        restored = restore(repo, targets, force=True, notes=False, progress=progress)
     if restored.lost:
         return None
     # The settings of outputs in `dver.yaml` may have changed since the run.

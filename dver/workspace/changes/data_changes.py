@@ -35,7 +35,7 @@ def unchanged_files(repo: Repository, pointers: Mapping[bytes, Pointer], progres
     for folder, names in folders.items():
         try:
             snapshot = repo.workspace.scan_names(folder, sorted(names), HashOnly(), progress=progress)
-        except ConflictError:  # one of them is being written: a look at each says which
+        except ConflictError:  # a file is being written: comparing each one finds it
             continue
         for entry in (snapshot.tree(snapshot.root.oid) or ()) if snapshot is not None else ():
             path = os.path.join(folder, entry.name)
@@ -51,7 +51,7 @@ class DataChanges:
     found: Entry | None
     state: DataState
     changes: tuple[TreeChange, ...] | None = ()
-    """Changes against the pointer, if the data was edited; None if the recorded version is not readable here."""
+    """Changes against the pointer, if the data was edited; None if the store cannot read the recorded version."""
     is_complete: bool = False
     """Whether all recorded files are present. Known for unchanged data only."""
 
@@ -99,7 +99,7 @@ class RecordedData:
 
     @classmethod
     def of(cls, target: Target) -> RecordedData:
-        """The place of a target."""
+        """The recorded data of a target."""
         return cls(target.tracked.path, target.tracked.entry, target.inside)
 
 

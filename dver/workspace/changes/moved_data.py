@@ -66,15 +66,15 @@ class _Former:
 
     @classmethod
     def of(cls, top: Repository, index: Mapping[bytes, PointerFile], commit: str) -> _Former:
-        """The pointers and locks of the commit id `commit`."""
+        """The difference of the commit id `commit` to the `index`."""
         return cls(index, pointers.changed_against_head(top.git, commit))
 
     def __contains__(self, source: bytes) -> bool:
         change = self.changes.get(source)
         return source in self.index if change is None else change.old is not None
 
-    def taken_away(self, top: Repository) -> Iterator[TrackedData]:
-        """Data named by its readable files and neither by the index nor on disk."""
+    def removed_data(self, top: Repository) -> Iterator[TrackedData]:
+        """Data of readable pointers and locks of this HEAD that neither the index nor the disk has."""
         gone = {
             path: PointerFile(change.old)
             for path, change in self.changes.items()
@@ -98,7 +98,7 @@ def _removed_by_git(
     """
     for commit in former:
         left = [path for path in absent if not any(source in commit for source in _sources(path, tracked))]
-        candidates = commit.taken_away(top) if left else ()
+        candidates = commit.removed_data(top) if left else ()
         yield from _moves(top, left, (one for one in candidates if one.path not in tracked))
 
 
@@ -123,7 +123,7 @@ def _correct_placed(state: WorkspaceState, moves: Sequence[_Move], created: Iter
     if changes:
         state.record_placed(changes)
     partial = {one.to.path: True for one in moves if not state.partial.isdisjoint(one.origins)}
-    if partial:  # or what was never downloaded would count as deleted
+    if partial:  # otherwise files that were never downloaded would count as deleted
         state.record_partial({**dict.fromkeys(left, False), **partial})
 
 

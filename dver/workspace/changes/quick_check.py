@@ -75,7 +75,7 @@ def _differing(repo: Repository, limits: _Limits) -> Iterator[ChangedData]:
     for one in _on_disk(repo, limits):
         if time.monotonic() > limits.until:
             return
-        # Whatever is wrong with it, a commit is not the moment to say so.
+        # Other commands report errors; a commit reports only changes.
         with suppress(DverError, OSError, _OutOfTimeError):
             state = _state(repo, one, placed, intake, limits)
             if state not in (DataState.UNCHANGED, DataState.ABSENT):
@@ -101,7 +101,7 @@ def _state(repo: Repository, one: TrackedData, placed: Placed, intake: _LimitedH
     place = RecordedData.of(Target(one))
     if one.pointer.kind is ObjectKind.BLOB and stat.S_ISREG(status.st_mode) and status.st_size != one.pointer.size:
         if not pointer_moved(place, placed):
-            return DataState.MODIFIED  # for certain, however large it is
+            return DataState.MODIFIED  # the size alone shows it
     elif one.pointer.files > limits.files:
         return DataState.UNCHANGED
     snapshot = repo.workspace.scan(one.path, intake)

@@ -47,77 +47,77 @@ def check_out(
     within `repo.exclusive()`.
     """
     guard = GcGuard(repo.store) if rev is not None else None
-    targets = targets_in(repo, RevisionScope(rev), paths, cwd)
-    gone = _gone(repo, paths, cwd, targets) if rev is None else ()
-    wishes = [*(_wish(repo, target) for target in targets), *(CheckoutTarget(path, None) for path in gone)]
-    parts = [wish for wish in wishes if _is_in_part(repo, wish)]
-    rest = [wish for wish in wishes if wish not in parts]
+    selected = targets_in(repo, RevisionScope(rev), paths, cwd)
+    gone = _gone(repo, paths, cwd, selected) if rev is None else ()
+    targets = [*(_checkout_target(repo, one) for one in selected), *(CheckoutTarget(path, None) for path in gone)]
+    parts = [target for target in targets if _is_in_part(repo, target)]
+    rest = [target for target in targets if target not in parts]
     restored = restore(repo, rest, force=force, relink=relink, progress=progress)
     if parts:
-        remotes = [one.tracked.pointer.remote for one in targets]
+        remotes = [one.tracked.pointer.remote for one in selected]
         with suppress(DverError):  # missing data is reported later
             with_listings(repo, lambda: plan_update(repo, parts, progress=progress), remotes)
         restored = joined([restored, _restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
     if rev is not None:
-        whole = {one.tracked.path: one.tracked.blob for one in targets if not one.inside and one.tracked.maker is None}
+        whole = {one.tracked.path: one.tracked.blob for one in selected if not one.inside and one.tracked.maker is None}
         contents = read_blobs(repo.git, set(whole.values()))
         write_pointers(repo, {path: contents[blob] for path, blob in whole.items()}, guard)
     return restored
 
 
-def _is_in_part(repo: Repository, wish: CheckoutTarget) -> bool:
+def _is_in_part(repo: Repository, target: CheckoutTarget) -> bool:
     """Whether the target is a whole partial directory, and the rest of it is missing in the store too."""
-    if wish.whole is not None or wish.entry is None or wish.path not in repo.state.partial:
+    if target.whole is not None or target.entry is None or target.path not in repo.state.partial:
         return False
-    return bool(repo.store.find_missing([wish.entry.ref(wish.path)]))
+    return bool(repo.store.find_missing([target.entry.ref(target.path)]))
 
 
 def _restore_parts(
-    repo: Repository, wishes: Sequence[CheckoutTarget], *, force: bool, relink: bool, progress: Progress
+    repo: Repository, targets: Sequence[CheckoutTarget], *, force: bool, relink: bool, progress: Progress
 ) -> CheckoutSummary:
     """Check out the present files of partial directories; missing files stay missing."""
-    done = update(repo, wishes, progress=progress)
+    done = update(repo, targets, progress=progress)
     if force:
-        done = replace(done, kept=())  # what stood in the way goes now
-    rest = [_restore_part(repo, wish, force=force, relink=relink, progress=progress) for wish in wishes]
-    return replace(joined([done, *rest]), parts=tuple(wish.path for wish in wishes))
+        done = replace(done, kept=())  # the forced steps below replace those paths
+    rest = [_restore_part(repo, target, force=force, relink=relink, progress=progress) for target in targets]
+    return replace(joined([done, *rest]), parts=tuple(target.path for target in targets))
 
 
 def _restore_part(
-    repo: Repository, wish: CheckoutTarget, *, force: bool, relink: bool, progress: Progress
+    repo: Repository, target: CheckoutTarget, *, force: bool, relink: bool, progress: Progress
 ) -> CheckoutSummary:
     """Check out the present files of one partial directory."""
-    snapshot = repo.workspace.scan(wish.path, HashOnly(), progress=progress)
-    if snapshot is None or wish.entry is None:
+    snapshot = repo.workspace.scan(target.path, HashOnly(), progress=progress)
+    if snapshot is None or target.entry is None:
         return joined([])
     made: dict[Oid, bytes] = {}
     read = repo.workspace.trees([snapshot])
-    want = keep_common(wish.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
-    subject = CheckoutSubject(wish.path, snapshot.root, want, repo.state.placed.get(wish.path, ()))
+    want = keep_common(target.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
+    subject = CheckoutSubject(target.path, snapshot.root, want, repo.state.placed.get(target.path, ()))
     plan = plan_checkout(
         [subject],
         read=lambda oid: read_directory(made.__getitem__, oid) if oid in made else read(oid),
         saved=repo.store.present,
         force=force,
     )
-    plan_relink(repo, plan, wish.path, snapshot, every=relink)
+    plan_relink(repo, plan, target.path, snapshot, every=relink)
     if relink:
         keep_loose(repo, plan)
     lost = apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache, progress=progress)
     return summary(repo, [plan], lost)
 
 
-def _wish(repo: Repository, target: Target) -> CheckoutTarget:
-    return CheckoutTarget(target.path, entry_at(repo, target), whole=target.tracked if target.inside else None)
+def _checkout_target(repo: Repository, one: Target) -> CheckoutTarget:
+    return CheckoutTarget(one.path, entry_at(repo, one), whole=one.tracked if one.inside else None)
 
 
-def _gone(repo: Repository, paths: Sequence[str], cwd: Path, targets: Sequence[Target]) -> Iterator[bytes]:
+def _gone(repo: Repository, paths: Sequence[str], cwd: Path, selected: Sequence[Target]) -> Iterator[bytes]:
     """Data that dver placed and that no pointer names any more, for example after a change of branch."""
     folders = [resolve_data_path(repo, text, cwd) for text in paths] or [repo.layout.prefix]
     below = (path for path in repo.state.placed if any(is_at_or_below(path, folder) for folder in folders))
-    unnamed = set(below) - {target.path for target in targets}
+    unnamed = set(below) - {one.path for one in selected}
     tracked = tracked_in_worktree(repo) if unnamed else {}
     for path in sorted(unnamed - tracked.keys()):
-        # The other branch may have the very same files in Git: then they are Git's, and stay.
+        # Files that another branch has in Git belong to Git, and stay.
         if not tracked_under(repo.git, path):
             yield path

@@ -55,72 +55,76 @@ class _Difference:
 @dataclass(slots=True)
 class _Differences:
     partial: bool
-    """Missing files stay missing, unless they are new in a directory that is present completely."""
+    """Whether missing files stay missing, unless they are new in a directory that is present completely."""
     places: list[_Difference] = field(default_factory=list)
     unknown: list[tuple[bytes, Entry, MissingObjectError | CorruptError]] = field(default_factory=list)
     """Directories of the new version that cannot be read."""
 
 
-def update(repo: Repository, wishes: Sequence[CheckoutTarget], *, progress: Progress = SILENT) -> CheckoutSummary:
+def update(repo: Repository, targets: Sequence[CheckoutTarget], *, progress: Progress = SILENT) -> CheckoutSummary:
     """Check out each target like `restore`, but scan only the differences to the data that dver placed.
 
     Missing files of partial directories stay missing. Call it within `repo.exclusive()`.
     """
     placed = repo.state.placed
-    quick = {wish.path: wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))}
-    others = [wish for wish in wishes if wish.path not in quick and not _stays_absent(repo.state, wish)]
+    quick = {target.path: target for target in targets if _is_known(repo, target, placed.get(target.path, ()))}
+    others = [target for target in targets if target.path not in quick and not _stays_absent(repo.state, target)]
     others_done = restore(repo, others, progress=progress) if others else CheckoutSummary(0, 0, 0, (), ())
     record_targets(repo.state, list(quick.values()), placed, finished=False)
-    parts = {path: _update_one(repo, wish, placed[path], progress) for path, wish in quick.items()}
-    done = [wish for path, wish in quick.items() if is_finished(wish, parts[path].kept, parts[path].lost)]
+    parts = {path: _update_one(repo, target, placed[path], progress) for path, target in quick.items()}
+    done = [target for path, target in quick.items() if is_finished(target, parts[path].kept, parts[path].lost)]
     record_targets(repo.state, done, placed, finished=True)
     return joined([others_done, *parts.values()])
 
 
-def _is_known(repo: Repository, wish: CheckoutTarget, there: Sequence[Entry]) -> bool:
-    """Whether exactly one placed version of a directory is known, to which the other can be compared."""
-    one = len(there) == 1 or (bool(there) and wish.path in repo.state.partial)
-    both = wish.entry is not None and wish.entry.kind is Kind.DIRECTORY and one and there[-1].kind is Kind.DIRECTORY
-    return both and stat.S_ISDIR(_mode(repo.layout.absolute(wish.path)))
+def _is_known(repo: Repository, target: CheckoutTarget, versions: Sequence[Entry]) -> bool:
+    """Whether the version of a directory that dver placed is known, so that the target can be compared with it."""
+    one = len(versions) == 1 or (bool(versions) and target.path in repo.state.partial)
+    both = (
+        target.entry is not None and target.entry.kind is Kind.DIRECTORY and one and versions[-1].kind is Kind.DIRECTORY
+    )
+    return both and stat.S_ISDIR(_mode(repo.layout.absolute(target.path)))
 
 
-def _stays_absent(state: WorkspaceState, wish: CheckoutTarget) -> bool:
+def _stays_absent(state: WorkspaceState, target: CheckoutTarget) -> bool:
     """Whether a partial directory has no present file to update. For its removal, everything present counts."""
-    return wish.path in state.partial and wish.entry is not None
+    return target.path in state.partial and target.entry is not None
 
 
 def plan_update(
-    repo: Repository, wishes: Sequence[CheckoutTarget], *, progress: Progress = SILENT
+    repo: Repository, targets: Sequence[CheckoutTarget], *, progress: Progress = SILENT
 ) -> list[CheckoutPlan]:
-    """The plans of `update` for `wishes`."""
+    """The plans of `update` for `targets`."""
     placed = repo.state.placed
-    known = [wish for wish in wishes if _is_known(repo, wish, placed.get(wish.path, ()))]
-    others = [wish for wish in wishes if wish not in known and not _stays_absent(repo.state, wish)]
-    plans = [_plan_one(repo, wish, placed[wish.path], progress) for wish in known]
+    known = [target for target in targets if _is_known(repo, target, placed.get(target.path, ()))]
+    others = [target for target in targets if target not in known and not _stays_absent(repo.state, target)]
+    plans = [_plan_one(repo, target, placed[target.path], progress) for target in known]
     return [*plan_restore(repo, others, placed, progress=progress), *plans]
 
 
 def _update_one(
-    repo: Repository, wish: CheckoutTarget, there: tuple[Entry, ...], progress: Progress
+    repo: Repository, target: CheckoutTarget, versions: tuple[Entry, ...], progress: Progress
 ) -> CheckoutSummary:
-    plan = _plan_one(repo, wish, there, progress)
+    plan = _plan_one(repo, target, versions, progress)
     lost = apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache, progress=progress)
     done = summary(repo, [plan], lost)
-    return replace(done, parts=(wish.path,)) if lost and wish.path in repo.state.partial else done
+    return replace(done, parts=(target.path,)) if lost and target.path in repo.state.partial else done
 
 
-def _plan_one(repo: Repository, wish: CheckoutTarget, there: tuple[Entry, ...], progress: Progress) -> CheckoutPlan:
-    assert wish.entry is not None
-    found = _Differences(partial=wish.path in repo.state.partial)
-    folder, name = os.path.split(wish.path)
-    _compare(repo, found, _Difference(folder, name, there[-1], wish.entry))
-    return _plan(repo, wish.path, found, there, progress)
+def _plan_one(
+    repo: Repository, target: CheckoutTarget, versions: tuple[Entry, ...], progress: Progress
+) -> CheckoutPlan:
+    assert target.entry is not None
+    found = _Differences(partial=target.path in repo.state.partial)
+    folder, name = os.path.split(target.path)
+    _compare(repo, found, _Difference(folder, name, versions[-1], target.entry))
+    return _plan(repo, target.path, found, versions, progress)
 
 
 def _compare(repo: Repository, found: _Differences, place: _Difference) -> None:
     """Add the differences between two versions of a path that changed."""
     old, new = place.old, place.new
-    if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_there(repo.layout, place)):
+    if old is None or new is None or not (old.kind is new.kind is Kind.DIRECTORY and _is_directory(repo.layout, place)):
         found.places.append(place)
         return
     try:
@@ -130,7 +134,7 @@ def _compare(repo: Repository, found: _Differences, place: _Difference) -> None:
         return
     try:
         was = repo.store.tree(old.oid)
-    except (MissingObjectError, CorruptError):  # then all that is here has to be looked at
+    except (MissingObjectError, CorruptError):  # without it, scan everything present
         found.places.append(place)
         return
     _compare_entries(repo, found, place.path, was, wanted)
@@ -139,16 +143,16 @@ def _compare(repo: Repository, found: _Differences, place: _Difference) -> None:
 def _compare_entries(
     repo: Repository, found: _Differences, folder: bytes, was: Sequence[Entry], wanted: Sequence[Entry]
 ) -> None:
-    here = frozenset(os.listdir(repo.layout.absolute(folder))) if found.partial else frozenset()
-    whole = all(entry.name in here for entry in was) if found.partial else True
+    present = frozenset(os.listdir(repo.layout.absolute(folder))) if found.partial else frozenset()
+    whole = all(entry.name in present for entry in was) if found.partial else True
     for name, left, right in paired(was, wanted):
-        wished = not found.partial or name in here or (left is None and whole)
-        if wished and not same(left, right):
+        is_wanted = not found.partial or name in present or (left is None and whole)
+        if is_wanted and not same(left, right):
             _compare(repo, found, _Difference(folder, name, left, right))
 
 
-def _is_there(layout: Layout, place: _Difference) -> bool:
-    """Whether there is a directory, and not a link that may lead out of the workspace."""
+def _is_directory(layout: Layout, place: _Difference) -> bool:
+    """Whether the path is a directory, and not a link that may lead out of the workspace."""
     return stat.S_ISDIR(_mode(layout.absolute(place.path)))
 
 
@@ -160,7 +164,7 @@ def _mode(path: bytes) -> int:
 
 
 def _plan(
-    repo: Repository, top: bytes, found: _Differences, there: Sequence[Entry], progress: Progress
+    repo: Repository, top: bytes, found: _Differences, versions: Sequence[Entry], progress: Progress
 ) -> CheckoutPlan:
     by_folder: dict[bytes, list[_Difference]] = {}
     for place in found.places:
@@ -172,7 +176,7 @@ def _plan(
         haves = _by_name(snapshot)
         snapshots += [snapshot] if snapshot else []
         subjects += [
-            CheckoutSubject(place.path, haves.get(place.name), place.new, _bases(repo, top, place, there))
+            CheckoutSubject(place.path, haves.get(place.name), place.new, _bases(repo, top, place, versions))
             for place in places
         ]
     changed = [one for one in subjects if one.have is not None or one.want is not None]
@@ -186,13 +190,13 @@ def _by_name(snapshot: Snapshot | None) -> Mapping[bytes, Entry]:
     return {entry.name: entry for entry in entries or ()}
 
 
-def _bases(repo: Repository, top: bytes, place: _Difference, there: Sequence[Entry]) -> tuple[Entry, ...]:
+def _bases(repo: Repository, top: bytes, place: _Difference, versions: Sequence[Entry]) -> tuple[Entry, ...]:
     """The versions that dver placed at a path: several after an interrupted checkout."""
-    if len(there) == 1:
+    if len(versions) == 1:
         return (place.old,) if place.old is not None else ()
     inside = place.path[len(top) + 1 :].split(b"/") if place.path != top else []
     found = []
-    for entry in there:
-        with suppress(MissingObjectError, CorruptError):  # then nothing proves that dver put the files there
+    for entry in versions:
+        with suppress(MissingObjectError, CorruptError):  # without it, files count as the user's
             found.append(find(entry, inside, repo.store.tree))
     return tuple(entry for entry in found if entry is not None)

@@ -56,7 +56,7 @@ class CheckoutSummary:
 
 def restore(
     repo: Repository,
-    wishes: Sequence[CheckoutTarget],
+    targets: Sequence[CheckoutTarget],
     *,
     force: bool = False,
     root: bytes | None = None,
@@ -73,10 +73,10 @@ def restore(
     notes = notes and root is None
     placed = repo.state.placed if notes else {}
     if notes:
-        # Written down first: whatever a killed process has put there, the next one knows that it may take it away.
-        record_targets(repo.state, wishes, placed, finished=False)
-        _note_parts(repo, [wish for wish in wishes if wish.whole is not None])
-    plans = plan_restore(repo, wishes, placed, force=force, root=root, relink=relink, progress=progress)
+        # Recorded first: if this process is killed, the next one knows which files dver placed and may remove.
+        record_targets(repo.state, targets, placed, finished=False)
+        _record_new_partial(repo, [target for target in targets if target.whole is not None])
+    plans = plan_restore(repo, targets, placed, force=force, root=root, relink=relink, progress=progress)
     if relink:
         for plan in plans:
             keep_loose(repo, plan)
@@ -84,22 +84,22 @@ def restore(
     lost: list[LostFile] = []
     done: list[CheckoutTarget] = []
     outcomes = apply_plans(plans, destination, repo.store, repo.workspace.stat_cache, progress=progress)
-    for wish, plan, failures in zip(wishes, plans, outcomes, strict=True):
+    for target, plan, failures in zip(targets, plans, outcomes, strict=True):
         lost += failures
-        done += [wish] if is_finished(wish, plan.keep, failures) else []
+        done += [target] if is_finished(target, plan.keep, failures) else []
     if notes:
         record_targets(repo.state, done, placed, finished=True)
-        repo.state.record_partial({wish.path: False for wish in done if wish.whole is None})
-        repo.state.record_followed({wish.path: wish.entry for wish in wishes if wish.whole is None})
+        repo.state.record_partial({target.path: False for target in done if target.whole is None})
+        repo.state.record_followed({target.path: target.entry for target in targets if target.whole is None})
     return summary(repo, plans, lost)
 
 
-def is_finished(wish: CheckoutTarget, kept: Sequence[KeptPath], lost: Sequence[LostFile]) -> bool:
+def is_finished(target: CheckoutTarget, kept: Sequence[KeptPath], lost: Sequence[LostFile]) -> bool:
     """Whether a target is checked out, except for edits of files that both versions share.
 
     Otherwise some files are of the old version, and it stays recorded that dver placed them.
     """
-    return wish.entry is None or not (lost or any(one.diverged for one in kept))
+    return target.entry is None or not (lost or any(one.diverged for one in kept))
 
 
 def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
@@ -113,7 +113,7 @@ def destination_of(repo: Repository, root: bytes | None = None) -> Destination:
 
 def plan_restore(
     repo: Repository,
-    wishes: Iterable[CheckoutTarget],
+    targets: Iterable[CheckoutTarget],
     placed: Placed,
     *,
     force: bool = False,
@@ -121,14 +121,16 @@ def plan_restore(
     relink: bool = False,
     progress: Progress = SILENT,
 ) -> list[CheckoutPlan]:
-    """The plan for each of `wishes`; `placed` is the data that dver placed so far."""
+    """The plan for each of `targets`; `placed` is the data that dver placed so far."""
     with repo.workspace.stat_cache.together():
-        return [_plan(repo, wish, placed, force=force, root=root, relink=relink, progress=progress) for wish in wishes]
+        return [
+            _plan(repo, target, placed, force=force, root=root, relink=relink, progress=progress) for target in targets
+        ]
 
 
 def _plan(
     repo: Repository,
-    wish: CheckoutTarget,
+    target: CheckoutTarget,
     placed: Placed,
     *,
     force: bool,
@@ -136,47 +138,47 @@ def _plan(
     relink: bool,
     progress: Progress,
 ) -> CheckoutPlan:
-    snapshot = repo.workspace.scan(wish.path, HashOnly(), root=root, progress=progress)
+    snapshot = repo.workspace.scan(target.path, HashOnly(), root=root, progress=progress)
     read = repo.workspace.trees([snapshot] if snapshot else [])
-    bases = _bases(repo, wish, placed)
-    subject = CheckoutSubject(wish.path, snapshot.root if snapshot else None, wish.entry, bases)
+    bases = _bases(repo, target, placed)
+    subject = CheckoutSubject(target.path, snapshot.root if snapshot else None, target.entry, bases)
     plan = plan_checkout([subject], read=read, saved=repo.store.present, force=force)
-    if snapshot is not None and root is None and wish.entry is not None:
-        plan_relink(repo, plan, wish.path, snapshot, every=relink)
+    if snapshot is not None and root is None and target.entry is not None:
+        plan_relink(repo, plan, target.path, snapshot, every=relink)
     return plan
 
 
-def _bases(repo: Repository, wish: CheckoutTarget, placed: Mapping[bytes, tuple[Entry, ...]]) -> tuple[Entry, ...]:
-    if wish.whole is None:
-        return placed.get(wish.path, ())
-    inside = os.path.relpath(wish.path, wish.whole.path).split(b"/")
+def _bases(repo: Repository, target: CheckoutTarget, placed: Mapping[bytes, tuple[Entry, ...]]) -> tuple[Entry, ...]:
+    if target.whole is None:
+        return placed.get(target.path, ())
+    inside = os.path.relpath(target.path, target.whole.path).split(b"/")
     found = []
-    for entry in placed.get(wish.whole.path, ()):
-        with suppress(MissingObjectError, CorruptError):  # then nothing proves that dver put the files there
+    for entry in placed.get(target.whole.path, ()):
+        with suppress(MissingObjectError, CorruptError):  # without it, files count as the user's
             found.append(find(entry, inside, repo.store.tree))
     return tuple(entry for entry in found if entry is not None)
 
 
-def record_targets(state: WorkspaceState, wishes: Sequence[CheckoutTarget], placed: Placed, *, finished: bool) -> None:
+def record_targets(state: WorkspaceState, targets: Sequence[CheckoutTarget], placed: Placed, *, finished: bool) -> None:
     """Record in placed.json the targets of a checkout, beside the data `placed` before until it has `finished`."""
     changes: Placed = {}
-    for wish in wishes:
-        if wish.whole is not None:
-            # The workspace may have nothing but the part: then it has that version of the whole, or a part of it.
-            old = changes.get(wish.whole.path, placed.get(wish.whole.path, ()))
-            changes[wish.whole.path] = _each_once(*old, wish.whole.entry)
+    for target in targets:
+        if target.whole is not None:
+            # Even if only the part is checked out, it belongs to this version of the whole.
+            old = changes.get(target.whole.path, placed.get(target.whole.path, ()))
+            changes[target.whole.path] = _each_once(*old, target.whole.entry)
         else:
-            new = (wish.entry,) if wish.entry is not None else ()
-            old = placed.get(wish.path, (NOTHING,) if new else ())
-            changes[wish.path] = new if finished else _each_once(*old, *new)
+            new = (target.entry,) if target.entry is not None else ()
+            old = placed.get(target.path, (NOTHING,) if new else ())
+            changes[target.path] = new if finished else _each_once(*old, *new)
     if changes:
         state.record_placed(changes)
-        if not finished:  # killed in the middle, it has followed no pointer
+        if not finished:  # an interrupted checkout followed no pointer
             state.record_followed(dict.fromkeys(changes))
 
 
-def _note_parts(repo: Repository, wishes: Sequence[CheckoutTarget]) -> None:
-    wholes = {wish.whole.path for wish in wishes if wish.whole is not None}
+def _record_new_partial(repo: Repository, targets: Sequence[CheckoutTarget]) -> None:
+    wholes = {target.whole.path for target in targets if target.whole is not None}
     repo.state.record_partial({path: True for path in wholes if not os.path.lexists(repo.layout.absolute(path))})
 
 
@@ -205,7 +207,7 @@ def summary(repo: Repository, plans: Sequence[CheckoutPlan], lost: Sequence[Lost
 def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
     try:
         tracked = tracked_in_worktree(repo)
-    except (CorruptError, ConflictError):  # which is for others to tell
+    except (CorruptError, ConflictError):  # other commands report them
         return (None,)
     found = (target_containing(tracked, path) for path in paths)
     makers = (one.tracked.maker if one is not None else None for one in found)
@@ -213,7 +215,7 @@ def _makers(repo: Repository, paths: Iterable[bytes]) -> tuple[str | None, ...]:
 
 
 def joined(parts: Sequence[CheckoutSummary]) -> CheckoutSummary:
-    """Several results as one."""
+    """The sum of several results."""
     return CheckoutSummary(
         created=sum(part.created for part in parts),
         updated=sum(part.updated for part in parts),

@@ -93,7 +93,7 @@ def _remove(plan: CheckoutPlan, destination: Destination, recheck: Recheck) -> N
     plan.remove[:] = gone
 
 
-def _keep_the_unforeseen(plan: CheckoutPlan, destination: Destination) -> None:
+def _keep_unscanned(plan: CheckoutPlan, destination: Destination) -> None:
     """Drop steps from `plan` whose path has a file that the scan did not see: ignored, or created since."""
     free = []
     for path, entry in plan.create:
@@ -150,7 +150,7 @@ class _Run:
             for path in plan.remove_directories:
                 _rmdir(self.destination.absolute(path), self.cache)
         for plan, failures in zip(plans, lost, strict=True):
-            _keep_the_unforeseen(plan, self.destination)
+            _keep_unscanned(plan, self.destination)
             failures += self.directories(plan)
         for batch in _batches(_file_steps(plans)):
             for step, failure in self.files(batch):

@@ -104,7 +104,7 @@ class FileWriter:
             self._task.advance(len(piece))
 
     def _loose(self, entry: Entry) -> None:
-        """Write a blob that is in no pack."""
+        """Write an entry of a loose blob, as a link where possible."""
         target = self._staged + b"/" + entry.name
         try:
             if not self._store.loose.present((entry.oid,)):
@@ -166,7 +166,7 @@ class FileWriter:
 
 def _no_target(entry: Entry) -> CorruptError:
     return CorruptError(
-        f"object {entry.oid.short} is no link's target",
+        f"object {entry.oid.short} is not the target of a link",
         why="it is empty, too long, or has a zero byte: no dver wrote that",
     )
 

@@ -56,7 +56,7 @@ class CheckoutPlan:
     """Directories whose target listing cannot be read; they stay."""
 
     force: bool = False
-    """Whether unsaved work is overwritten, also if the plan did not foresee it."""
+    """Whether unsaved work is overwritten, even if the scan did not see it."""
 
     @property
     def is_empty(self) -> bool:
@@ -195,7 +195,7 @@ def _children(base: Entry, read: TreeReader) -> dict[bytes, Entry]:
         return {}
     try:
         return {child.name: child for child in read(base.oid)}
-    except (MissingObjectError, CorruptError):  # then nothing proves that dver put the files there: they stay
+    except (MissingObjectError, CorruptError):  # without the listing, files count as the user's and stay
         return {}
 
 

@@ -1,7 +1,7 @@
 """Staging directories on the disk of the workspace, from which files are renamed into place.
 
 A file or a whole directory appears in the workspace by one rename: complete or not at all. The staging directory is
-below `.git`, where leftovers of a killed process disturb no one; on another disk it is a hidden directory beside the
+below `.git`, where leftovers of a killed process do no harm; on another disk it is a hidden directory beside the
 target. It is locked while in use. The next checkout deletes unlocked ones.
 """
 
@@ -82,4 +82,4 @@ def _can_rename(source: bytes, target: bytes) -> bool:
         return True
     except OSError:
         return False
-    raise AssertionError("a file of a random name was there")
+    raise AssertionError("a file with a random name exists")

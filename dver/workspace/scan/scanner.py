@@ -130,7 +130,7 @@ class Scanner:
         self._linked: dict[bytes, StoreLink] = {}
         self._directories: dict[Oid, DirectoryRecord] = {}
         self._ctimes = ctimes
-        """Do the states of files have their ctimes?"""
+        """Whether the states of files have their ctimes."""
         self._states = FileStates()
 
     def scan(self, path: bytes, name: bytes) -> Snapshot | None:
@@ -141,14 +141,14 @@ class Scanner:
             return None
         return self._snapshot(lambda task: self._scan_top(path, name, status, task))
 
-    def look(self, folder: bytes, names: Sequence[bytes]) -> Snapshot | None:
+    def scan_names(self, folder: bytes, names: Sequence[bytes]) -> Snapshot | None:
         """The snapshot of a directory with only the existing `names` of the absolute `folder`; None if it is missing.
 
         Ignored files count: they were asked for by name.
         """
         if not os.path.isdir(folder):
             return None
-        return self._snapshot(lambda task: self._look(folder, names, task))
+        return self._snapshot(lambda task: self._scan_names(folder, names, task))
 
     def _snapshot(self, scan: Callable[[Task], Entry]) -> Snapshot:
         self._directories, self._linked, self._states = {}, {}, FileStates(ctimes=self._ctimes)
@@ -163,7 +163,7 @@ class Scanner:
         foreign = [link for link in self._linked.values() if self._links and not self._links.is_current(link)]
         return Snapshot(root, self._directories, self._states.digests(), foreign)
 
-    def _look(self, path: bytes, names: Sequence[bytes], task: Task) -> Entry:
+    def _scan_names(self, path: bytes, names: Sequence[bytes], task: Task) -> Entry:
         now = time.time_ns()
         found: list[bytes] = []
         keys: list[bytes] = []
@@ -278,9 +278,9 @@ class Scanner:
             for at, entry in enumerate(found)
             if entry is None or (entry.oid in missing and entry.kind is not Kind.DIRECTORY)
         ]
-        self._take_links(folder, found, unknown)
-        self._take_linked(folder, found, unknown, task)
-        self._take_files(folder, found, unknown, task)
+        self._read_links(folder, found, unknown)
+        self._read_linked(folder, found, unknown, task)
+        self._read_files(folder, found, unknown, task)
         entries = [entry for entry in found if entry is not None]
         size, files = totals(entries)
         oid = write_directory(entries, self._intake.tree) if as_directory else entries[0].oid
@@ -297,14 +297,14 @@ class Scanner:
                 entries.append(old[1] if old is not None and old[0] == key else None)
         return entries
 
-    def _take_links(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int]) -> None:
+    def _read_links(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int]) -> None:
         for at in unknown:
             fields = key_fields(folder.keys[at])
             if not stat.S_ISREG(fields.mode):
                 found[at] = self._link(_path(folder, at), folder.names[at], fields.mode)
                 folder.settle(at, folder.keys[at])
 
-    def _take_linked(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
+    def _read_linked(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
         """Process links into a store by the content behind them, whatever the blob's name says."""
         for at in unknown:
             link = self._linked.get(_path(folder, at))
@@ -312,21 +312,21 @@ class Scanner:
                 continue
             candidate = FileToRead(link.target, folder.keys[at])
             task.grow(key_fields(candidate.key).size)
-            taken = self._intake.linked(candidate, task)
-            taken = self._kept(link, taken, task)
-            found[at] = _entry(folder.names[at], taken)
-            folder.settle(at, taken.key)
+            hashed = self._intake.linked(candidate, task)
+            hashed = self._stored(link, hashed, task)
+            found[at] = _entry(folder.names[at], hashed)
+            folder.settle(at, hashed.key)
 
-    def _kept(self, link: StoreLink, taken: HashedFile, task: Task) -> HashedFile:
+    def _stored(self, link: StoreLink, hashed: HashedFile, task: Task) -> HashedFile:
         """Store the content behind `link` in the store in use, if the intake stores content."""
-        if not self._intake.missing(lambda: [taken.oid]):
-            return taken
-        if self._links is not None and self._links.is_current(link) and taken.oid != link.oid:
+        if not self._intake.missing(lambda: [hashed.oid]):
+            return hashed
+        if self._links is not None and self._links.is_current(link) and hashed.oid != link.oid:
             raise edited(link.path)
-        (taken,) = self._intake.files([FileToRead(link.target, taken.key)], task)
-        return taken
+        (hashed,) = self._intake.files([FileToRead(link.target, hashed.key)], task)
+        return hashed
 
-    def _take_files(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
+    def _read_files(self, folder: _Folder, found: list[Entry | None], unknown: Sequence[int], task: Task) -> None:
         places = [
             at
             for at in unknown
@@ -336,9 +336,9 @@ class Scanner:
             return
         task.grow(sum([key_fields(folder.keys[at]).size for at in places]))
         candidates = [FileToRead(_path(folder, at), folder.keys[at]) for at in places]
-        for at, taken in zip(places, self._intake.files(candidates, task), strict=True):
-            found[at] = _entry(folder.names[at], taken)
-            folder.settle(at, taken.key)
+        for at, hashed in zip(places, self._intake.files(candidates, task), strict=True):
+            found[at] = _entry(folder.names[at], hashed)
+            folder.settle(at, hashed.key)
 
     def _link(self, path: bytes, name: bytes, mode: int) -> Entry:
         if not stat.S_ISLNK(mode):
@@ -357,9 +357,9 @@ class Scanner:
         return Entry(name, Kind.SYMLINK, self._intake.link(target), len(target))
 
 
-def _entry(name: bytes, taken: HashedFile) -> Entry:
-    mode, size, *_ = key_fields(taken.key)
-    return Entry(name, Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE, taken.oid, size)
+def _entry(name: bytes, hashed: HashedFile) -> Entry:
+    mode, size, *_ = key_fields(hashed.key)
+    return Entry(name, Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE, hashed.oid, size)
 
 
 def _path(folder: _Folder, at: int) -> bytes:

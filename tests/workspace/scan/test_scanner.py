@@ -226,7 +226,7 @@ def test_single_files_of_a_folder_are_read_once_whoever_looks_at_them(place: Pla
 
     def read(*names: bytes) -> list[str]:
         place.intake.read.clear()
-        Scanner(place.cache, place.intake).look(os.fsencode(place.data), names)
+        Scanner(place.cache, place.intake).scan_names(os.fsencode(place.data), names)
         return place.intake.read
 
     assert read(b"a", b"b") == ["a", "b"]
