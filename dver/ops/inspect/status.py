@@ -122,8 +122,8 @@ def status(
     disk = decode_files(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.layout.prefix)
     # Files outside of a sparse checkout are not deleted.
-    there = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
-    index = {path: file.blob for path, file in there.items() if not file.sides}
+    present = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
+    index = {path: file.blob for path, file in present.items() if not file.sides}
     staged = {path: change for path, change in changed.items() if path not in conflicts}
     versions = _collect_versions(repo, disk, index, staged)
     project_stages = _project_stages(repo) if scan.others else None

@@ -127,13 +127,13 @@ class _Rerun:
         for other in self._pipelines.graph.upstream[address]:
             before = self._locks.of(other)
             items.update({(other.folder, item.path): item for item in before.outs} if before is not None else {})
-        wishes = {}
+        targets = {}
         for (folder, path), item in items.items():
             place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
             if not os.path.lexists(self._repo.layout.absolute(place)) and self._repo.store.present([item.oid]):
-                wishes[place] = CheckoutTarget(place, item.entry)
+                targets[place] = CheckoutTarget(place, item.entry)
         # A restored directory brings all paths inside of it.
-        outer = [one for place, one in wishes.items() if not any(place.startswith(other + b"/") for other in wishes)]
+        outer = [one for place, one in targets.items() if not any(place.startswith(other + b"/") for other in targets)]
         with self._repo.exclusive():
             restore(self._repo, outer, progress=self._progress)
 
