@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from dver.core.errors import DverError, StageError
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
-from dver.pipelines.engine.graph import Address, Graph
+from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.reasons import NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
 from dver.pipelines.execution.executor import WorkspaceExecutor
-from dver.pipelines.workspace.evaluation import Evaluator
+from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
 from dver.pipelines.workspace.out_of_date_data import OutOfDateData
 from dver.pipelines.workspace.pipelines import load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
@@ -56,57 +56,62 @@ def commit(
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
     chosen = select_stages(repo, pipelines, targets, cwd)
-    unusable = [] if targets else [one for one in chosen if graph.stages[one].refused is not None]
-    problems = tuple(error for one in unusable if (error := graph.stages[one].refused) is not None)
+    unusable = {} if targets else {one: error for one in chosen if (error := graph.stages[one].refused) is not None}
     chosen = [one for one in chosen if one not in unusable]
     refuse_tracked(repo, graph, chosen)
     evaluator = Evaluator(repo, graph, progress)
     evaluator.prefetch(chosen)
-    found = {one: evaluator.with_file_changes(evaluator.evaluate(one)) for one in chosen}
-    absent = {one: found[one].missing_outs for one in chosen if found[one].changes}
+    found = [evaluator.with_file_changes(evaluator.evaluate(one)) for one in chosen]
+    changed = [one for one in found if one.changes]
+    complete = [one for one in changed if not one.missing_outs]
     if targets:
-        _refuse_absent(absent)
-    present = [one for one, paths in absent.items() if not paths]
-    out_of_date = OutOfDateData(repo, progress)
-    outdated = (
-        {}
-        if force
-        else {one: found_behind for one in present if (found_behind := _out_of_date(out_of_date, graph, one))}
-    )
+        _refuse_missing(changed)
+    outdated = {} if force else _find_outdated(repo, complete, progress)
     if targets and outdated:
         raise next(iter(outdated.values()))
-    present = [one for one in present if one not in outdated]
-    wanted = [one for one in present if _concerns_outputs_only(found[one].changes) or confirm(one, found[one].changes)]
-    executor = WorkspaceExecutor(repo, pipelines, evaluator, progress=progress)
+    candidates = [one for one in complete if one.address not in outdated]
+    wanted = [one.address for one in candidates if _concerns_outputs_only(one) or confirm(one.address, one.changes)]
+    _record(WorkspaceExecutor(repo, pipelines, evaluator, progress=progress), wanted)
+    return CommitResult(
+        recorded=tuple(wanted),
+        refused=tuple(one.address for one in candidates if one.address not in wanted),
+        missing=tuple(one.address for one in changed if one.missing_outs),
+        secrets=secret_variables(graph.stages, wanted),
+        problems=(*unusable.values(), *outdated.values()),
+    )
+
+
+def _refuse_missing(changed: Iterable[StageEvaluation]) -> None:
+    for one in changed:
+        if one.missing_outs:
+            raise StageError(
+                f"stage {str(one.address)!r} is missing its output {join_limited(one.missing_outs)}",
+                why="only existing outputs can be recorded",
+                fix=f"dver repro {quoted(str(one.address))}",
+            )
+
+
+def _find_outdated(
+    repo: Repository, stages: Iterable[StageEvaluation], progress: Progress
+) -> dict[Address, StageError]:
+    """The errors of stages with out-of-date data."""
+    data = OutOfDateData(repo, progress)
+    errors: dict[Address, StageError] = {}
+    for one in stages:
+        try:
+            data.refuse_to_record(one.address, one.stage)
+        except StageError as error:
+            errors[one.address] = error
+    return errors
+
+
+def _concerns_outputs_only(found: StageEvaluation) -> bool:
+    return all(isinstance(one, _OF_OUTPUTS) for one in found.changes)
+
+
+def _record(executor: WorkspaceExecutor, stages: Iterable[Address]) -> None:
     try:
-        for one in wanted:
+        for one in stages:
             executor.record_current(one)
     finally:
         executor.write()
-    refused = tuple(one for one in present if one not in wanted)
-    missing = tuple(one for one, paths in absent.items() if paths)
-    return CommitResult(
-        tuple(wanted), refused, missing, secret_variables(graph.stages, wanted), (*problems, *outdated.values())
-    )
-
-
-def _out_of_date(out_of_date: OutOfDateData, graph: Graph, one: Address) -> StageError | None:
-    try:
-        out_of_date.refuse_to_record(one, graph.stages[one])
-    except StageError as error:
-        return error
-    return None
-
-
-def _concerns_outputs_only(reasons: Iterable[Reason]) -> bool:
-    return all(isinstance(one, _OF_OUTPUTS) for one in reasons)
-
-
-def _refuse_absent(absent: Mapping[Address, Sequence[str]]) -> None:
-    for one, paths in absent.items():
-        if paths:
-            raise StageError(
-                f"stage {str(one)!r} is missing its output {join_limited(paths)}",
-                why="only existing outputs can be recorded",
-                fix=f"dver repro {quoted(str(one))}",
-            )

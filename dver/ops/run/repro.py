@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
@@ -29,6 +30,8 @@ from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
+
+_WRITTEN: Final = (StageState.DONE, StageState.RESTORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,7 @@ def repro(
     limit = Capacity(choice.jobs)
     if runner is None:  # other runners know their own resources
         limit = machine_capacity(choice.jobs, (graph.stages[one].resources for one in stages))
-    work = WorkspaceExecutor(
+    executor = WorkspaceExecutor(
         repo,
         selection.pipelines,
         session.evaluator,
@@ -197,9 +200,9 @@ def repro(
         capacity=limit,
         on_backup=on_backup,
     )
-    work.refuse_oversized(stages, graph)
+    executor.refuse_oversized(stages, graph)
     report = RunReport(watcher or SilentWatcher())
-    states = _run(session, work, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
+    states = _run(session, executor, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
     return ReproResult(
         {**selection.blocked_states, **states},
         {**selection.errors, **report.errors},
@@ -210,9 +213,7 @@ def repro(
         report.seconds,
         time.monotonic() - begun,
         _frozen(graph, states),
-        outputs_not_in_git(
-            repo, graph, (one for one, state in states.items() if state in (StageState.DONE, StageState.RESTORED))
-        ),
+        outputs_not_in_git(repo, graph, (one for one, state in states.items() if state in _WRITTEN)),
     )
 
 
@@ -223,7 +224,7 @@ def _frozen(graph: Graph, states: Mapping[Address, StageState]) -> tuple[Address
 
 
 def _run(
-    session: _Session, work: WorkspaceExecutor, runner: Runner, report: RunReport, limit: Capacity
+    session: _Session, executor: WorkspaceExecutor, runner: Runner, report: RunReport, limit: Capacity
 ) -> Mapping[Address, StageState]:
     """Run the stages with a log of each. Returns their states."""
     graph, choice, logs = session.graph, session.choice, RunLogs(session.repo)
@@ -233,11 +234,11 @@ def _run(
     ]
     try:
         return run_stages(
-            tasks, work, runner, LoggingWatcher(report, logs), capacity=limit, keep_going=choice.keep_going
+            tasks, executor, runner, LoggingWatcher(report, logs), capacity=limit, keep_going=choice.keep_going
         )
     finally:
         logs.close()
-        work.write()
+        executor.write()
 
 
 def _select(repo: Repository, choice: ReproOptions, cwd: Path) -> _Selection:
