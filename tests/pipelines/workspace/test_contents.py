@@ -1,4 +1,4 @@
-"""What is remembered of places, and what is looked at again."""
+"""Contents of paths: what stays cached, and what is read again."""
 
 from __future__ import annotations
 
@@ -42,38 +42,38 @@ PLACES = ("data", "data/sub", "data/sub/a", "data/b", "data/*", "README", "none"
 def test_what_is_at_in_or_around_a_change_is_looked_at_again(
     repo: Repository, changed: list[str], again: set[str]
 ) -> None:
-    observer = WorkspaceContents(repo, SILENT)
-    before = {place: observer.entry(place) for place in PLACES}
+    contents = WorkspaceContents(repo, SILENT)
+    before = {place: contents.entry(place) for place in PLACES}
     assert before["none"] is None
     (repo.root / "data/sub/a").write_text("A!")
     (repo.root / "data/b").write_text("B!")
     (repo.root / "README").write_text("!")
     (repo.root / "none").write_text("!")
-    observer.forget(changed)
-    assert {place for place in PLACES if observer.entry(place) != before[place]} == again
+    contents.forget(changed)
+    assert {place for place in PLACES if contents.entry(place) != before[place]} == again
 
 
 def test_values_are_read_again_when_they_changed(repo: Repository) -> None:
-    observer = WorkspaceContents(repo, SILENT)
-    assert observer.values("params.yaml") == {"lr": 1}
+    contents = WorkspaceContents(repo, SILENT)
+    assert contents.values("params.yaml") == {"lr": 1}
     (repo.root / "params.yaml").write_text("lr: 2\n")
-    assert observer.values("params.yaml") == {"lr": 1}
-    observer.forget(["params.yaml"])
-    assert observer.values("params.yaml") == {"lr": 2}
+    assert contents.values("params.yaml") == {"lr": 1}
+    contents.forget(["params.yaml"])
+    assert contents.values("params.yaml") == {"lr": 2}
 
 
 def test_what_a_link_leads_to_is_looked_at_again_whatever_changed(repo: Repository, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("1")
     (repo.root / "link").symlink_to(tmp_path / "elsewhere")
-    observer = WorkspaceContents(repo, SILENT)
-    link, content = observer.entry("link"), observer.content("link")
+    contents = WorkspaceContents(repo, SILENT)
+    link, content = contents.entry("link"), contents.content("link")
     assert link is not None
     assert content is not None
     assert (link.kind, content.kind, content.size) == (Kind.SYMLINK, Kind.FILE, 1)
     (tmp_path / "elsewhere").write_text("12")
-    assert observer.content("link") == content
-    observer.forget(["data"])
-    assert observer.content("link") != content
+    assert contents.content("link") == content
+    contents.forget(["data"])
+    assert contents.content("link") != content
     (tmp_path / "elsewhere").unlink()
-    observer.forget(["data"])
-    assert observer.content("link") is None
+    contents.forget(["data"])
+    assert contents.content("link") is None
