@@ -14,7 +14,7 @@ from dver.remote.transfer.fetch import fetch
 from dver.repo import Repository
 from dver.store.trees.reachable import describe_missing
 from dver.tracking.directory_listings import fetch_directories
-from dver.workspace.files.plan import CheckoutPlan
+from dver.workspace.files.checkout_plan import CheckoutPlan
 
 Planner = Callable[[], Sequence[CheckoutPlan]]
 """Plans a checkout from the current state of the workspace."""

@@ -28,8 +28,8 @@ from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.loose import can_reflink
 from dver.store.objects.packs import PackWriter
 from dver.workspace.checkout.restore import CheckoutSummary
+from dver.workspace.files.checkout_plan import KeepReason, KeptPath
 from dver.workspace.files.file_writer import FileWriter, WrittenFiles
-from dver.workspace.files.plan import KeepReason, KeptPath
 
 V1 = {"data/same": b"same", "data/edited": b"one", "data/gone": b"gone", "data/sub/deep": b"deep"}
 V2 = {"data/same": b"same", "data/edited": b"three", "data/new": b"new", "data/sub/deep": b"deeper"}

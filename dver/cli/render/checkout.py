@@ -11,8 +11,8 @@ from dver.cli.render import terminal
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.phrasing import join_limited, quoted
 from dver.workspace.checkout.restore import CheckoutSummary
+from dver.workspace.files.checkout_plan import KeepReason, KeptPath
 from dver.workspace.files.content_writer import LostFile
-from dver.workspace.files.plan import KeepReason, KeptPath
 
 if TYPE_CHECKING:
     from dver.ops.git.follow import FollowResult

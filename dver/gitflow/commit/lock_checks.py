@@ -14,7 +14,7 @@ from dver.formats.lock import Lock, LockedItem
 from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PointerFile, is_lock_path, read_blobs
 from dver.git.staged import StagedFile, bases, was_committed
-from dver.gitflow.commit.checks import CommitProblem, ancestors, missing_objects
+from dver.gitflow.commit.pointer_checks import CommitProblem, ancestors, missing_objects
 from dver.repo import Repository
 from dver.tracking.availability import availability_of
 from dver.tracking.lock_outputs import Maker, output_path, read_lock

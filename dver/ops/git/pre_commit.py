@@ -10,7 +10,6 @@ from dver.core.progress import SILENT, Progress
 from dver.git.index import tracked_under
 from dver.git.pointers import in_index, is_lock_path, is_pointer_path
 from dver.git.staged import Staged, also_in_real_index, contents_of
-from dver.gitflow.commit.checks import CommitProblem, pointers_without_data, read_staged, too_large, tracked_twice
 from dver.gitflow.commit.lock_checks import (
     OutdatedStage,
     lock_problems,
@@ -18,6 +17,13 @@ from dver.gitflow.commit.lock_checks import (
     outputs_of,
     overlaps,
     read_locks,
+)
+from dver.gitflow.commit.pointer_checks import (
+    CommitProblem,
+    pointers_without_data,
+    read_staged,
+    too_large,
+    tracked_twice,
 )
 from dver.repo import Repository
 from dver.repo.layout import Layout

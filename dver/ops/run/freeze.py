@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dver.pipelines.definition.edit import set_frozen
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.workspace.edit_yaml import edit_entries, refuse_members
+from dver.pipelines.workspace.checked_edit import edit_entries, refuse_members
 from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
 

@@ -14,7 +14,7 @@ from dver.pipelines.definition.yaml_tree import error_at
 from dver.pipelines.engine.env_variables import SecretVariable, secret_variables
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.execution.recorder import RunRecorder
-from dver.pipelines.workspace.edit_yaml import edit_entries, edit_pipeline, refuse_members
+from dver.pipelines.workspace.checked_edit import edit_entries, edit_pipeline, refuse_members
 from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, named_stages, refuse_tracked, select_stages
 from dver.pipelines.workspace.stage_files import out_paths

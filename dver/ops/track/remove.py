@@ -24,7 +24,7 @@ from dver.tracking.pointer_files import ATTEMPTS, DeletedByGcError, write_pointe
 from dver.tracking.targets import Target, select_targets, tracked_in_worktree
 from dver.tracking.trackable import refuse_outputs
 from dver.workspace.files.apply import Destination, apply_plan
-from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, files_in, plan_checkout
+from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, files_in, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.placed import after_rewrite
 

@@ -15,7 +15,7 @@ from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
 from dver.git.index import put_unmerged, unmerged_files
 from dver.git.pointers import on_disk
-from dver.gitflow.merge.conflicts import (
+from dver.gitflow.merge.decisions import (
     MergeDecisions,
     UnmergedPointer,
     forget_decisions,
@@ -37,7 +37,7 @@ from dver.tracking.pointer_files import write_pointers
 from dver.tracking.targets import SUFFIX, data_path_of, decode_pointer, is_at_or_below, resolve_data_path
 from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined, plan_restore, restore
-from dver.workspace.files.plan import CheckoutPlan
+from dver.workspace.files.checkout_plan import CheckoutPlan
 
 
 @dataclass(frozen=True, slots=True)

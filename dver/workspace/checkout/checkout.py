@@ -25,7 +25,7 @@ from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, destination_of, joined, restore, summary
 from dver.workspace.files.apply import apply_plan
-from dver.workspace.files.plan import CheckoutSubject, plan_checkout
+from dver.workspace.files.checkout_plan import CheckoutSubject, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 
 

@@ -32,7 +32,7 @@ from dver.workspace.checkout.restore import (
     summary,
 )
 from dver.workspace.files.apply import apply_plan
-from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, plan_checkout
+from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
 

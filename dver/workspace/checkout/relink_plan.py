@@ -12,7 +12,7 @@ from dver.repo import Repository
 from dver.store.objects.loose import LinkMode
 from dver.store.trees.compare import join
 from dver.store.writer import LARGE, StoreWriter
-from dver.workspace.files.plan import CheckoutPlan
+from dver.workspace.files.checkout_plan import CheckoutPlan
 from dver.workspace.scan.scanner import Snapshot
 
 

@@ -19,8 +19,8 @@ from dver.store.trees.compare import find
 from dver.tracking.targets import TrackedData, target_containing, tracked_in_worktree
 from dver.workspace.checkout.relink_plan import keep_loose, plan_relink
 from dver.workspace.files.apply import Destination, apply_plans
+from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, KeptPath, files_in, plan_checkout
 from dver.workspace.files.content_writer import LostFile
-from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, KeptPath, files_in, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.placed import NOTHING, Placed
 

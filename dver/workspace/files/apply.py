@@ -17,9 +17,9 @@ from dver.formats.tree import Entry, Kind
 from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.trees.compare import join
+from dver.workspace.files.checkout_plan import CheckoutPlan, KeepReason, KeptPath, bytes_in
 from dver.workspace.files.content_writer import ContentWriter, LostFile
 from dver.workspace.files.file_writer import Failure, FileWriter
-from dver.workspace.files.plan import CheckoutPlan, KeepReason, KeptPath, bytes_in
 from dver.workspace.files.recheck import Recheck
 from dver.workspace.files.staging import StagingDirs
 from dver.workspace.scan.stat_cache import DirectoryRecord, StatCache

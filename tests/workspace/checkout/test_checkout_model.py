@@ -21,7 +21,7 @@ from dver.store.objects.loose import LinkMode
 from dver.store.store import Store
 from dver.store.writer import StoreWriter
 from dver.workspace.files.apply import Destination, apply_plan
-from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, plan_checkout
+from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.scanner import Scanner, Snapshot
 from dver.workspace.scan.stat_cache import StatCache

@@ -18,8 +18,8 @@ from dver.core.progress import SILENT
 from dver.tracking.targets import tracked_in_worktree
 from dver.workspace.checkout.incremental import update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget
+from dver.workspace.files.checkout_plan import KeepReason
 from dver.workspace.files.content_writer import ContentWriter
-from dver.workspace.files.plan import KeepReason
 
 OLD = {"data/same": b"same", "data/edited": b"old", "data/gone": b"old", "data/in/gone": b"old", "data/kind": b"old"}
 NEW = {"data/same": b"same", "data/edited": b"new", "data/new": b"new", "data/sub/new": b"new", "data/kind/a": b"new"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind, totals, write_directory
-from dver.workspace.files.plan import CheckoutPlan, CheckoutSubject, KeepReason, KeptPath, plan_checkout
+from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, KeepReason, KeptPath, plan_checkout
 
 Tree = Mapping[str, "bytes | Tree"]
 
