@@ -63,7 +63,7 @@ class RemoteDownloads:
 
     def can_download(self, items: Sequence[LockedItem]) -> bool:
         """Return whether remotes have all of these items."""
-        present = [item for name, some in self._by_remote(items).items() for item in self._present(name, some)]
+        present = [item for name, group in self._by_remote(items).items() for item in self._present(name, group)]
         return len(present) == len(items)
 
     def download(self, items: Sequence[LockedItem]) -> bool:
