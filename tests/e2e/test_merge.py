@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from merging import BASE, clone_without_data, commit, diverge, files, unmerged, use_driver
-from support import Run, git, make_git_repo
+from support import Run, Templates, git, make_git_repo, run_dver
 from workspaces import write
 
 from dver.core.oid import Oid
@@ -17,13 +17,16 @@ from dver.formats.pack import ObjectKind
 
 
 @pytest.fixture
-def repo(run: Run, tmp_path: Path) -> Path:
-    repo = make_git_repo(tmp_path / "a repo")
-    run("init", "--no-hooks", cwd=repo)
+def repo(templates: Templates, tmp_path: Path) -> Path:
+    return templates.copy("merge", tmp_path / "a repo", make_project)
+
+
+def make_project(repo: Path) -> None:
+    make_git_repo(repo)
+    run_dver("init", "--no-hooks", cwd=repo)
     use_driver(repo)
-    commit(run, repo, BASE, "Base")
+    commit(run_dver, repo, BASE, "Base")
     git("branch", "-q", "other", cwd=repo)
-    return repo
 
 
 def conflicting(run: Run, repo: Path) -> None:
