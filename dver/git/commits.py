@@ -53,7 +53,7 @@ class CommitReader:
 
     def _ask(self, commit: CommitId, path: bytes, limit: int) -> tuple[bytes, bytes]:
         path = os.path.normpath(path).removeprefix(b"/") if path not in (b"", b".") else b""
-        if b"\n" in path or path.split(b"/")[0] == b"..":  # the first cannot be asked for, and git dies of the second
+        if b"\n" in path or path.split(b"/")[0] == b"..":  # git cannot receive the first, and fails on the second
             return b"", b""
         if self._process is None:
             self._process = self._stack.enter_context(
@@ -62,7 +62,7 @@ class CommitReader:
         asked, answered = self._process.stdin, self._process.stdout
         assert asked is not None
         assert answered is not None
-        with suppress(BrokenPipeError):  # git has died, and its missing answer is reported below
+        with suppress(BrokenPipeError):  # git ended; its missing answer is reported below
             asked.write(commit.encode() + b":" + path + b"\n")
             asked.flush()
         return _answer(answered, limit)
@@ -79,9 +79,7 @@ def _answer(stream: IO[bytes], limit: int) -> tuple[bytes, bytes]:
     if astray := _LEADS_NOWHERE.fullmatch(head):
         _skip(stream, int(astray[1]) + 1)
     elif not head:
-        raise RepositoryError(
-            "git cat-file ended before its answer", fix="see whether the repository is whole: git fsck"
-        )
+        raise RepositoryError("git cat-file ended before its answer", fix="check the repository: git fsck")
     return b"", b""
 
 

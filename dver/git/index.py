@@ -95,7 +95,7 @@ def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
 
 
 def put_unmerged(git: GitRepo, path: bytes, sides: Mapping[int, str]) -> None:
-    """Put the file `path` into conflict again, between the blobs `sides`, by stage."""
+    """Restore the conflict of the file `path` between the blobs `sides`, by stage."""
     lines = [b"0 " + b"0" * len(next(iter(sides.values()))) + b"\t" + path]
     lines += [b"100644 %s %d\t%s" % (blob.encode(), stage, path) for stage, blob in sorted(sides.items())]
     run(git, ["update-index", "-z", "--index-info"], stdin=b"".join(line + b"\0" for line in lines))

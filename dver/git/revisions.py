@@ -28,7 +28,7 @@ _BRANCH: Final = re.compile(rb"ref: (refs/heads/[^\0\r\n]+)\n?")
 
 def resolve(git: GitRepo, rev: str) -> CommitId:
     """The commit that `rev` names by git's rules. Raises UsageError for an unknown one, with close matches."""
-    # `:/text` takes all that follows for the text, and finds commits only.
+    # `:/text` treats the rest as text and finds only commits.
     peeled = rev if rev.startswith(":/") else f"{rev}^{{commit}}"
     try:
         if not rev or rev.startswith("-") or "\0" in rev:
@@ -49,7 +49,7 @@ def head(git: GitRepo) -> CommitId | None:
         if branch and branch[1] != b"refs/heads/.invalid":
             return _branch_tip(git, branch[1])
     except OSError:
-        pass  # a way of keeping refs that we do not know: git knows
+        pass  # an unknown ref storage, which git can read
     return _ask_head(git)
 
 
@@ -93,7 +93,7 @@ def former_heads(git: GitRepo) -> list[CommitId]:
 
     Git runs some hooks before it moves HEAD, and others afterwards.
     """
-    output = run(git, ["rev-list", "-g", "-n", "2", "HEAD"], ok=(0, 128))  # 128: nothing is committed yet
+    output = run(git, ["rev-list", "-g", "-n", "2", "HEAD"], ok=(0, 128))  # 128: no commit yet
     return [CommitId(line) for line in dict.fromkeys(output.decode().split())]
 
 
@@ -146,7 +146,7 @@ def _unknown(git: GitRepo, rev: str, error: RepositoryError) -> UsageError:
             "there is no commit yet", why="this branch is empty", fix="commit something first: git commit"
         )
     why = error.why if error.why and "ambiguous" in error.why else "no branch, tag or commit in this clone is called so"
-    from difflib import get_close_matches  # three milliseconds that only a mistake should cost
+    from difflib import get_close_matches  # takes 3 ms, and only errors need it
 
     close = get_close_matches(rev, ref_names(git), n=3, cutoff=0.6)
     if close:

@@ -17,8 +17,8 @@ from dver.repo.layout import PROJECT_DIR, Layout
 from dver.repo.remotes import Remotes
 from dver.repo.workspace_state import WorkspaceState
 
-# Services are imported when they are made: with SQLite, zstd and the rest they take a third of the time of a command
-# that needs none of them, such as `dver status` where nothing is tracked.
+# Each service is imported when it is created. SQLite, zstd and the rest would take a third of the time of a command
+# that needs none of them, such as `dver status` without tracked data.
 if TYPE_CHECKING:
     from dver.config import Config, ConfigPaths
     from dver.repo.workspace_scan import WorkspaceScan

@@ -1,4 +1,4 @@
-"""What dver records of a worktree: the data it placed, partial directories, and the pointers that data followed."""
+"""dver's records of a worktree: placed data, partial directories, and the pointers that data followed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WorkspaceState:
-    """The state files of the worktree with the Git directory `git_dir`. See docs/architecture.md, "placed.json"."""
+    """The state files of the worktree with the Git directory `git_dir`. See docs/architecture/workspace.md."""
 
     def __init__(self, git_dir: Path) -> None:
         from dver.workspace.state.followed import FILE
@@ -69,7 +69,7 @@ class WorkspaceState:
         self._placed_read = None
 
     def record_partial(self, changes: Mapping[bytes, bool]) -> None:
-        """Record of some directories whether only parts of them are in the workspace."""
+        """Record for each directory whether it is partial."""
         from dver.workspace.state.placed import write_placed
 
         paths = {path for path in (*self.partial, *changes) if changes.get(path, True)}
@@ -78,18 +78,18 @@ class WorkspaceState:
         self._partial_read = None
 
     def record_placed(self, changes: Mapping[bytes, tuple[Entry, ...]]) -> None:
-        """Record what dver put at some paths; an empty tuple means that dver removed everything there."""
+        """Record the entries that dver placed at each path; an empty tuple means that dver removed its data."""
         from dver.workspace.state.placed import write_placed
 
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
         self._placed_read = None
-        # If the very same pointer comes back, its data has to be checked out again.
+        # If the same pointer returns, its data must be checked out again.
         if removed := [path for path, entries in changes.items() if not entries]:
             self.record_followed(dict.fromkeys(removed))
 
     def record_followed(self, changes: Mapping[bytes, Entry | None]) -> None:
-        """Record the pointers that data at some paths followed, completely or not; None removes a record."""
+        """Record the entry that each data path followed, completely or not; None removes a record."""
         from dver.workspace.state.followed import mark_of
 
         before = self.followed

@@ -99,18 +99,18 @@ def store_and_record(
     tries_left = ATTEMPTS
     while True:
         guard = GcGuard(repo.store)
-        taken = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress)
+        scanned = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress)
         tries_left -= 1
         try:
-            _record_partial(repo.state, requests, taken.complete)
-            _record(repo, requests, taken.added, guard)
+            _record_partial(repo.state, requests, scanned.complete)
+            _record(repo, requests, scanned.added, guard)
             break
         except DeletedByGcError:
             if not tries_left:
                 raise
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
-    repo.store.index.mark_complete(one.pointer.oid for one in taken.added if one.path in whole - repo.state.partial)
-    return taken.added
+    repo.store.index.mark_complete(one.pointer.oid for one in scanned.added if one.path in whole - repo.state.partial)
+    return scanned.added
 
 
 def _record_partial(state: WorkspaceState, requests: Sequence[AddRequest], complete: frozenset[bytes]) -> None:

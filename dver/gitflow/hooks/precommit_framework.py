@@ -55,7 +55,7 @@ def _hooks(content: bytes) -> list[dict[object, object]]:
     try:
         document = YAML(typ="safe", pure=True).load(content)
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError):
-        return []  # the framework will say so
+        return []  # the framework reports it
     repos = document.get("repos") if isinstance(document, dict) else None
     lists = [repo.get("hooks") for repo in repos or () if isinstance(repo, dict)] if isinstance(repos, list) else []
     return [hook for hooks in lists if isinstance(hooks, list) for hook in hooks if isinstance(hook, dict)]

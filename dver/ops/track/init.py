@@ -49,7 +49,7 @@ def init(cwd: Path, *, hooks: bool = True) -> InitResult:
         write_atomic(folder / "config.toml", _CONFIG)
     repo = Repository(root, git)
     path = os.path.join(repo.layout.prefix, os.fsencode(PROJECT_DIR), b"config.toml")
-    # One that was there may be what an earlier init was interrupted at.
+    # An existing directory may be the result of an interrupted init.
     if not (existed and index.tracked_under(git, path)) and not index.ignored(git, [path]):
         index.stage(git, [path])
     wanted = hooks and repo.config.get("hooks.install") is not False

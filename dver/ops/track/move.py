@@ -81,7 +81,7 @@ def _source(repo: Repository, tracked: Mapping[bytes, TrackedData], text: str, c
 
 
 def _named(repo: Repository, source: str, destination: str, cwd: Path) -> bytes:
-    """The data path of `destination`; the name of a pointer stands for its data, as for `source`."""
+    """The data path of `destination`; the name of a pointer stands for its data, as in `source`."""
     path = resolve_data_path(repo, destination, cwd)
     suffix = os.fsdecode(SUFFIX)
     return path.removesuffix(SUFFIX) if source.endswith(suffix) and destination.endswith(suffix) else path
@@ -106,7 +106,7 @@ def _moved_already(
     """The path of data that the user or an interrupted move renamed before."""
     for place in (path, join(path, os.path.basename(one.path))):
         if place != one.path and place in tracked and tracked[place].blob == one.blob:
-            return place  # killed after it had copied the pointer, to the byte
+            return place  # an interrupted move copied the pointer
         if place == b"" or target_containing(tracked, place) or tracked_below(tracked, place):
             continue
         if os.path.lexists(repo.layout.absolute(place)) and not index.tracked_under(repo.git, place):
@@ -123,7 +123,7 @@ def _check(layout: Layout, tracked: Mapping[bytes, TrackedData], new: bytes) -> 
         raise ConflictError(
             f"{shown!r} lies in {layout.shown(around.tracked.path)!r}, which is tracked as a whole",
             why="data inside of it cannot have a pointer of its own",
-            fix="choose a place outside of tracked data",
+            fix="choose a path outside of tracked data",
         )
     if around is not None or os.path.lexists(layout.absolute(new)) or os.path.lexists(layout.absolute(new + SUFFIX)):
         raise ConflictError(
@@ -139,7 +139,7 @@ def _carry_out(repo: Repository, one: TrackedData, new: bytes, *, has_data: bool
     if has_data:
         _rename(repo.layout, one.path, new)
     try:
-        write_atomic(pointer_file, content)  # as a person may have edited it
+        write_atomic(pointer_file, content)  # with the user's edits
         write_pointers(repo, {new: one.pointer, one.path: None})
     except BaseException:
         pointer_file.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ def remove(
         rewritten = _without(repo, parts)
         doomed = [target.path for target in targets if data or target.inside]
         plan = _plan(repo, doomed, force=force, progress=progress)
-        # The workspace comes first: killed here, the same command finds the pointers as they were, and goes on.
+        # The workspace comes first: after a kill, the same command finds the unchanged pointers and completes.
         apply_plan(
             plan,
             Destination(repo.layout.top, repo.layout.staging_dir, repo.link_mode),
@@ -182,7 +182,7 @@ def _plan(repo: Repository, paths: Sequence[bytes], *, force: bool, progress: Pr
     if plan.keep:
         raise ConflictError(
             "nothing was removed, since some content would be lost",
-            why=f"saved nowhere: {join_limited([repo.layout.shown(kept.path) for kept in plan.keep])}",
-            fix="`dver add` saves it, --force gives it up",
+            why=f"not saved: {join_limited([repo.layout.shown(kept.path) for kept in plan.keep])}",
+            fix="`dver add` saves it; --force discards it",
         )
     return plan

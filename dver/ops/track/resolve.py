@@ -74,7 +74,7 @@ class ResolveResult:
     restored: CheckoutSummary | None = None
     """The checkout of resolved data."""
     whole: tuple[bytes, ...] = ()
-    """Data of which one side was taken as a whole, because directories for a merge are missing."""
+    """Data where one side replaced the other as a whole, because directories for a merge are missing."""
     locks: tuple[OpenLock, ...] = ()
     resolved_locks: tuple[bytes, ...] = ()
     """Lock files that were written and staged."""
@@ -163,7 +163,7 @@ def _refuse_named_locks(repo: Repository, locks: Sequence[UnmergedLock], paths: 
             shown = repo.layout.shown(one.path)
             raise UsageError(
                 f"both versions of {shown!r} cannot be kept",
-                why="a stage has produced one thing or the other",
+                why="each version records one run of its stage",
                 fix=f"dver resolve {quoted(shown)} --ours or --theirs; or run `dver repro`",
             )
 
@@ -252,7 +252,7 @@ class _Session:
             entries: dict[bytes, Entry | None] = dict.fromkeys(ending)
             for name, file in on_disk(self.repo.git, (), [one + SUFFIX for one in ending]).items():
                 at = data_path_of(name)
-                entries.pop(at)  # where the pointer cannot be read, the data stays as it is
+                entries.pop(at)  # data of an unreadable pointer stays as it is
                 with suppress(ConflictError, CorruptError):
                     entries[at] = decode_pointer(self.repo, name, file.content or b"").entry(at)
             restored.append(self.check_out(entries, written))
@@ -332,13 +332,13 @@ class _Session:
 def _union(repo: Repository, conflicted: UnmergedPointer) -> dict[bytes, Entry | None]:
     """Both versions of data in conflict as a whole, under names of their own."""
     folder, name = os.path.split(conflicted.path)
-    places = [os.path.join(folder, one) for one in union_names(name, _taken(repo, folder))]
+    places = [os.path.join(folder, one) for one in union_names(name, _names_in_use(repo, folder))]
     sides = (conflicted.sides.ours, conflicted.sides.theirs)
     both = {place: side[1].entry(place) for place, side in zip(places, sides, strict=True) if side is not None}
     return {conflicted.path: None, **both}
 
 
-def _taken(repo: Repository, folder: bytes) -> set[bytes]:
+def _names_in_use(repo: Repository, folder: bytes) -> set[bytes]:
     """The names in use in `folder`: tracked data, present or not, and files of the user."""
     placed = repo.state.placed
     names = os.listdir(repo.layout.absolute(folder))
@@ -348,7 +348,7 @@ def _taken(repo: Repository, folder: bytes) -> set[bytes]:
 
 
 def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
-    # The line of the data goes into it, and it is staged with the pointer: markers in it would be taken for settled.
+    # The data's line goes into this file. Staging it would end its conflict with the markers still in it.
     name = os.path.join(os.path.dirname(path), b".gitignore")
     if unmerged_files(repo.git, [name]):
         shown = repo.layout.shown(name)

@@ -29,7 +29,7 @@ _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUS
 """Errors for a directory that has new files in it, is gone, or is a mount point. It stays."""
 
 
-_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+_EXISTS = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 """Errors of a rename of a directory onto an existing path."""
 
 
@@ -166,7 +166,7 @@ class _Run:
         maker = ContentWriter(self.store, self.destination.mode, self.task)
         for path, entry in plan.create:
             if entry.kind is Kind.DIRECTORY and maker.directory(staged := self.stage(path), path, entry):
-                self.publish_directory(plan, staged, path, maker.take_records())
+                self.publish_directory(plan, staged, path, maker.pop_records())
         return maker.lost
 
     def publish_directory(
@@ -178,7 +178,7 @@ class _Run:
             with _naming(target):
                 os.rename(staged, target)
         except OSError as error:
-            if error.errno not in _TAKEN:
+            if error.errno not in _EXISTS:
                 raise
             self.keep(plan, path, KeepReason.IN_THE_WAY)
             return

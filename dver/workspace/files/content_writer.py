@@ -76,7 +76,7 @@ class ContentWriter:
         self.lost += [LostFile(join(path, entry.name), entry, failure) for entry, failure in made.failures]
         return made.keys
 
-    def take_records(self) -> list[tuple[bytes, DirectoryRecord]]:
+    def pop_records(self) -> list[tuple[bytes, DirectoryRecord]]:
         """The records of directories written since the last call, by path, to be trusted once they are renamed.
 
         No other process has reached the files yet. Once they are in place, a change within the same tick of the clock

@@ -76,7 +76,7 @@ class KeepInStore:
         if error is None:
             helped = len(self._pool) > 0
             self._pool.finish()
-            if helped:  # what this process has written, it knows
+            if helped:  # this process does not know the objects of its workers yet
                 self._writer.store.refresh()
 
     def files(self, candidates: Sequence[FileToRead], task: Task) -> list[HashedFile]:
@@ -115,12 +115,12 @@ class KeepInStore:
             task.advance(amount)
             self._pool.relay_reports(task.advance)
 
-        taken = keep_small(self._writer, own, report)
+        hashed = keep_small(self._writer, own, report)
         for answer in self._pool.answers(len(others), task.advance):
             for oid, key in answer:
-                taken.append(HashedFile(Oid(oid), key))
-                self._kept_by_pool.add(taken[-1].oid)
-        return taken
+                hashed.append(HashedFile(Oid(oid), key))
+                self._kept_by_pool.add(hashed[-1].oid)
+        return hashed
 
     def _keep_large(self, candidate: FileToRead, task: Task) -> HashedFile:
         mode = self._mode
@@ -129,21 +129,21 @@ class KeepInStore:
         # A hard link from the store changes the ctime, and the mode to read-only, but no byte.
         identity = _content_times if mode is LinkMode.HARDLINK else bytes
         reported = _AtMost(task, key_fields(candidate.key).size)
-        taken = open_unchanged(
+        hashed = open_unchanged(
             candidate,
             lambda fd: self._writer.add_large(fd, mode, path=candidate.path, read=reported.advance),
             identity=identity,
         )
-        reported.finish(key_fields(taken.key).size)
-        self._refuse_edited(candidate.path, taken)
-        return taken
+        reported.finish(key_fields(hashed.key).size)
+        self._refuse_edited(candidate.path, hashed)
+        return hashed
 
-    def _refuse_edited(self, path: bytes, taken: HashedFile) -> None:
+    def _refuse_edited(self, path: bytes, hashed: HashedFile) -> None:
         """Raise CorruptError for a hard link to a blob of the store whose content does not match its name."""
         status = os.stat(path)
         if status.st_nlink > 1:
             inodes = self._inodes = self._inodes or self._writer.store.loose.inodes()
-            if inodes.get((status.st_dev, status.st_ino), taken.oid) != taken.oid:
+            if inodes.get((status.st_dev, status.st_ino), hashed.oid) != hashed.oid:
                 raise edited(path)
 
 
@@ -153,19 +153,19 @@ class _AtMost:
     def __init__(self, task: Task, size: int) -> None:
         self._task = task
         self._size = size
-        self._told = 0
+        self._reported = 0
 
     def advance(self, amount: int) -> None:
         """Report `amount` more bytes."""
-        amount = min(amount, self._size - self._told)
+        amount = min(amount, self._size - self._reported)
         if amount > 0:
-            self._told += amount
+            self._reported += amount
             self._task.advance(amount)
 
     def finish(self, size: int) -> None:
         """Report the file of `size` bytes as stored."""
-        self._task.advance(size - self._told)
-        self._told = size
+        self._task.advance(size - self._reported)
+        self._reported = size
 
 
 def storing_pool(root: Path, database: Path, sharing: Sharing = PRIVATE) -> WorkerPool:
@@ -189,8 +189,8 @@ class _Keeper:
         """See `Worker`."""
         if self._writer is None:
             self._writer = StoreWriter(Store(self._root, Database(self._database), self._sharing))
-        taken = keep_small(self._writer, [FileToRead(*one) for one in job], report)
-        return [(bytes(one.oid), one.key) for one in taken]
+        hashed = keep_small(self._writer, [FileToRead(*one) for one in job], report)
+        return [(bytes(one.oid), one.key) for one in hashed]
 
     def finish(self) -> None:
         """See `Worker`."""
@@ -200,12 +200,12 @@ class _Keeper:
 
 def keep_small(writer: StoreWriter, candidates: Sequence[FileToRead], report: Report) -> list[HashedFile]:
     """Read and store files that fit in memory. `report` receives the number of stored bytes."""
-    taken: list[HashedFile] = []
+    hashed: list[HashedFile] = []
     batch: list[tuple[Oid, bytes]] = []
     batched = 0
     for candidate in candidates:
         kept, content = _read_small(candidate)
-        taken.append(kept)
+        hashed.append(kept)
         batch.append((kept.oid, content))
         batched += len(content)
         if batched >= _BATCH:
@@ -214,7 +214,7 @@ def keep_small(writer: StoreWriter, candidates: Sequence[FileToRead], report: Re
             batch, batched = [], 0
     writer.add_blobs(batch)
     report(batched)
-    return taken
+    return hashed
 
 
 def _content_times(key: bytes) -> object:

@@ -1,7 +1,7 @@
 """The state of tracked data: unchanged, modified, out of date or diverged. Pure: it compares trees.
 
 Three versions decide: the recorded one of the pointer or lock, the one that dver placed, and the one in the workspace.
-A path is *modified* if its content is none that dver placed there. It is *behind* if recording it would revert a change
+A path is *modified* if dver did not place its content there. It is *behind* if recording it would revert a change
 of the pointer.
 """
 
@@ -17,7 +17,7 @@ from dver.store.trees.compare import TreeReader, same
 from dver.workspace.state.placed import NOTHING
 
 ReadEntries = Callable[[Oid, Collection[bytes] | None], Mapping[bytes, Entry]]
-"""Reads entries of a directory by name: some names, or all."""
+"""Reads the entries of a directory with the given names; None means all."""
 
 
 class DataState(Enum):
@@ -31,7 +31,7 @@ class DataState(Enum):
     DIVERGED = "diverged"
     """The data was edited, and the pointer moved."""
     ABSENT = "absent"
-    """There is no data."""
+    """The data is missing."""
 
     @property
     def is_behind(self) -> bool:
@@ -50,7 +50,7 @@ def data_state(
 ) -> DataState:
     """The state of data: `found` in the workspace, `recorded` in the pointer, and `placed` by dver.
 
-    An interrupted checkout leaves several placed versions; each file is then of one of them. `read` reads directories
+    An interrupted checkout leaves several placed versions; each file belongs to one of them. `read` reads directories
     of the workspace, `listing` those of the store. In a `part` of a directory, missing files are no edit.
     """
     if found is None:
@@ -90,7 +90,7 @@ class _Comparison:
         wanted = self._children(recorded, names)
         known = [children for one in placed if (children := self._children(one, names)) is not None]
         if wanted is None or len(known) < len(placed):
-            self._note_moved(recorded, placed)  # which paths moved cannot be known
+            self._note_moved(recorded, placed)  # it is unknown which paths moved
         if not known:
             self.edited = True  # nothing proves that dver placed the data
             return

@@ -1,6 +1,6 @@
 """Symbolic links from the workspace to large files of a store (`cache.link = symlink`).
 
-Such a link stands for a regular file. It is recognised by the shape of its target, in any store: after a clone was
+Such a link represents a regular file. It is recognised by the shape of its target, in any store: after a clone was
 moved or copied, its links lead to the old directory. The content behind the link counts, not the name of the blob,
 because someone may have edited it.
 """
@@ -62,7 +62,7 @@ class StoreLinks:
 
 
 def link_to(path: bytes, target: bytes) -> StoreLink | None:
-    """The link into a store with this `target`; None if `target` is no blob of a store."""
+    """The link into a store with this `target`; None if `target` is not a blob of a store."""
     match = _SHAPE.fullmatch(target)
     if match is None:
         return None
@@ -83,7 +83,7 @@ def edited(path: bytes) -> CorruptError:
     return CorruptError(
         f"{name!r} was edited through its link to the store",
         why="so the store's copy of the earlier version is damaged",
-        fix=f"keep what is there now: dver unlock {quoted(name)}; then `dver add` it."
+        fix=f"keep the edits: dver unlock {quoted(name)}; then `dver add` it."
         " `dver fsck --repair` looks for a good copy of the earlier version",
     )
 
