@@ -78,7 +78,7 @@ def commits(
 
 def newest_tip(git: GitRepo) -> DatedTip | None:
     """The branch, tag or other ref with the latest commit date."""
-    # Annotated tags come without a date of a commit, and last.
+    # Annotated tags have no commit date of their own and sort last.
     form = "--format=%(committerdate:unix) %(objectname) %(refname:short)"
     output = os.fsdecode(run(git, ["for-each-ref", "--sort=-committerdate", "--count=1", form]))
     date, _, rest = output.rstrip("\n").partition(" ")

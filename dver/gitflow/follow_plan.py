@@ -1,4 +1,4 @@
-"""The plan of a checkout that follows Git: which data has a new pointer, and which has none any more."""
+"""The plan of a checkout that follows Git: data with a new pointer, and data without one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dver.workspace.state.placed import Placed
 
 @dataclass(frozen=True, slots=True)
 class FollowPlan:
-    """What a hook has to do, by data path relative to the top of the Git worktree."""
+    """The steps of a hook, by data path relative to the top of the Git worktree."""
 
     bring: Mapping[bytes, Entry]
     """Data with a new pointer, and its target entry."""

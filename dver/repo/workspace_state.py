@@ -44,7 +44,7 @@ class WorkspaceState:
 
     @property
     def partial(self) -> frozenset[bytes]:
-        """Tracked directories of which only parts were ever checked out in this worktree."""
+        """Tracked directories that are only partly checked out in this worktree."""
         from dver.workspace.state.placed import read_placed
 
         if self._partial_read is None:

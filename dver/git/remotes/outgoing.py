@@ -35,7 +35,7 @@ class NewFile(NamedTuple):
 
 def parse_updates(lines: bytes) -> list[RefUpdate]:
     """Parses the input of the hook: `local-ref local-id remote-ref remote-id` per line."""
-    # From the right: `local-ref` is what the user typed, such as `HEAD@{1 day ago}`.
+    # Split from the right: `local-ref` is the user's text, which may have spaces: `HEAD@{1 day ago}`.
     return [RefUpdate(*os.fsdecode(line).rsplit(" ", 3)) for line in lines.split(b"\n") if line.count(b" ") >= 3]
 
 

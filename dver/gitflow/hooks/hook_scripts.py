@@ -53,10 +53,10 @@ class HookAction(Enum):
     """A change of one hook."""
 
     WRITE = "write"
-    KEEP_AND_WRITE = "keep the one that is there, and write"
+    KEEP_AND_WRITE = "keep the existing hook, and write"
     REMOVE = "remove"
-    BRING_BACK = "bring back the one that was there before"
-    REMOVE_MOVED = "remove the one that the pre-commit framework has moved aside"
+    BRING_BACK = "restore the kept hook"
+    REMOVE_MOVED = "remove the hook that the pre-commit framework renamed"
 
 
 class HookStep(NamedTuple):
@@ -138,7 +138,7 @@ def _places(folder: Path, name: str) -> tuple[Path, Path]:
 def hook_line(name: str) -> str:
     """The line that a hook of the user's needs to run dver."""
     line = f'dver hook {name} "$@"'
-    # Git runs this one whenever it looks at files, and mostly nothing has changed.
+    # Git runs this hook often, and mostly without a change of files.
     return f'[ "$1" != 1 ] || {line}' if name == "post-index-change" else line
 
 

@@ -15,7 +15,7 @@ from dver.gitflow.hooks.hook_scripts import HookAction, HookStep
 
 @dataclass(frozen=True, slots=True)
 class InstallResult:
-    """What changed; empty if everything was in place."""
+    """The changes of an install; empty if everything was in place."""
 
     folder: Path
     """The directory in which Git looks for hooks."""
@@ -73,7 +73,7 @@ def _names(steps: Sequence[HookStep], *actions: HookAction) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class UninstallResult:
-    """What was removed."""
+    """The result of an uninstall."""
 
     folder: Path
     steps: tuple[HookStep, ...] = ()

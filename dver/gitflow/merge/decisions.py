@@ -113,7 +113,7 @@ def forget_decisions(layout: Layout, path: bytes) -> None:
 def _read(layout: Layout) -> dict[str, Any]:
     try:
         kept = json.loads((layout.worktree_dir / _FILE).read_bytes())
-    except (FileNotFoundError, ValueError):  # what is lost is decided again
+    except (FileNotFoundError, ValueError):  # lost decisions are made again
         return {}
     return kept if isinstance(kept, dict) else {}
 

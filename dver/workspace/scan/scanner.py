@@ -55,7 +55,8 @@ class Intake(Protocol):
     def missing(self, oids: Callable[[], Iterable[Oid]]) -> set[Oid]:
         """The `oids` whose content is needed although the stat cache knows the files.
 
-        The stat cache knows what a file holds, not whether the store has it. Only an intake that stores content asks.
+        The stat cache knows the content of a file, but not whether the store has it. The result is empty for an intake
+        that stores nothing.
         """
 
 

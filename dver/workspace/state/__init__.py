@@ -1,1 +1,1 @@
-"""What dver placed in the workspace, and whether data is unchanged, modified or out of date."""
+"""The state of tracked data in the workspace, and dver's records of it."""
