@@ -1,8 +1,8 @@
-"""What little wishes cost on big remotes: one file out of ten million, and one more file among a million.
+"""The cost of small requests to big remotes: one file out of ten million, and one more file among a million.
 
     python bench/big_remote.py FOLDER [--objects 10000000] [--flat 1000000] [--sparse]
 
-Makes the remotes in FOLDER (1.3 GB, minutes), measures each wish in a process of its own, deletes them and prints a
+Makes the remotes in FOLDER (1.3 GB, minutes), measures each request in a process of its own, deletes them and prints a
 table. Exits with 1 if a bar is missed. See `tests/bigremote.py` for what such a remote is made of.
 """
 
@@ -58,17 +58,17 @@ def main() -> int:
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:
-    """Make the remotes, grant the wishes, print what they cost."""
+    """Create the remotes, run the requests, and print their cost."""
     makers = {"one file": lambda: make_one_file(work, args), "flat directory": lambda: make_flat(work, args.flat)}
     missed = 0
-    for wish, make in makers.items():
+    for request, make in makers.items():
         start = time.perf_counter()
         make()
-        print(f"{wish}: made in {time.perf_counter() - start:.0f} s", flush=True)
-        command = [sys.executable, __file__, str(work), "--only", wish]
+        print(f"{request}: made in {time.perf_counter() - start:.0f} s", flush=True)
+        command = [sys.executable, __file__, str(work), "--only", request]
         figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         for what, value in figures.items():
-            bar = BARS[wish].get(what)
+            bar = BARS[request].get(what)
             bad = bar is not None and value > bar
             missed += bad
             print(f"  {what:<14} {value:>10,.2f}" + (f"   at most {bar}{'  MISSED' if bad else ''}" if bar else ""))
@@ -80,12 +80,12 @@ def make_one_file(work: Path, args: argparse.Namespace) -> None:
     """A remote of very many objects, and a note of what is wanted of it."""
     made = make_big_remote(work / "remote", args.objects, scratch=work / "scratch", sparse=args.sparse)
     note = {"oid": made.root.oid.hex(), "path": made.wanted, "content": Oid.of(made.content).hex()}
-    (work / "wish.json").write_text(json.dumps(note))
+    (work / "request.json").write_text(json.dumps(note))
 
 
 def want_one_file(work: Path) -> dict[str, Any]:
     """A fresh clone that wants one file."""
-    note = json.loads((work / "wish.json").read_text())
+    note = json.loads((work / "request.json").read_text())
     parts = tuple(note["path"].encode().split(b"/"))
     storage = Counted(DirectoryStorage(work / "remote"))
     clone = Clone(work / "clone")
@@ -101,12 +101,12 @@ def want_one_file(work: Path) -> dict[str, Any]:
 def make_flat(work: Path, files: int) -> None:
     """A remote of one large directory."""
     make_flat_remote(work / "remote", files, scratch=work / "scratch")
-    (work / "wish.json").write_text(json.dumps({"files": files}))
+    (work / "request.json").write_text(json.dumps({"files": files}))
 
 
 def add_one_file(work: Path) -> dict[str, Any]:
     """A clone that has added one file, and pushes."""
-    files = json.loads((work / "wish.json").read_text())["files"]
+    files = json.loads((work / "request.json").read_text())["files"]
     flat = make_flat_remote(work / "again", files, scratch=work / "scratch")  # the same once more: for its entries
     shutil.rmtree(work / "again")
     content = b"new" * 1000
@@ -125,7 +125,7 @@ def add_one_file(work: Path) -> dict[str, Any]:
 
 
 def figures(storage: Counted) -> dict[str, float]:
-    """What a wish has cost."""
+    """The cost of a request."""
     return {
         "requests": storage.requests,
         "received MB": storage.received / 1e6,

@@ -318,8 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "NoSuchKey")
             return
         total, status, headers = len(content), 200, {"ETag": '"tag"'}
-        if (wish := self.headers.get("Range")) and fault != "rangeless":
-            first, _, last = wish.removeprefix("bytes=").partition("-")
+        if (requested := self.headers.get("Range")) and fault != "rangeless":
+            first, _, last = requested.removeprefix("bytes=").partition("-")
             content = content[int(first) : int(last) + 1 if last else None]
             status, headers["Content_Range"] = 206, f"bytes {first}-{int(first) + len(content) - 1}/{total}"
         if fault == "cut":

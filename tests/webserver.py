@@ -119,9 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, content: bytes, fault: str) -> None:
         status, headers = 200, {"Content_Type": "application/octet-stream", **self.state.headers}
-        wish = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if wish and self.state.ranges:
-            first, last = int(wish[1]), min(int(wish[2] or len(content)), len(content) - 1)
+        requested = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if requested and self.state.ranges:
+            first, last = int(requested[1]), min(int(requested[2] or len(content)), len(content) - 1)
             if first >= len(content):
                 self._answer(416, Content_Range=f"bytes */{len(content)}")
                 return
