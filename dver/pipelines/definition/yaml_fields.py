@@ -17,7 +17,8 @@ _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?")
 _PREFIXES: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY: Final = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
-
+_LARGEST: Final = 10**18
+"""The largest number: far more than any resource, and every such number can become a float."""
 
 _NONE: Final[Mapping[str, str]] = {}
 
@@ -86,8 +87,9 @@ def flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
 def number(node: Node, what: str) -> float:
     """A finite number of at least 0."""
     value = node.value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise error_at(node.mark, f"{what}: expected a number of at least 0, not {_shown(node)}")
+    _refuse_large(value, node, what)
     return value
 
 
@@ -95,6 +97,7 @@ def whole_number(node: Node, what: str) -> int:
     """An integer of at least 0."""
     if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 0:
         raise error_at(node.mark, f"{what}: expected an integer of at least 0, not {_shown(node)}")
+    _refuse_large(node.value, node, what)
     return node.value
 
 
@@ -106,7 +109,9 @@ def size(node: Node, what: str) -> int:
     if match is None:
         raise error_at(node.mark, f"{what}: expected a size such as 8GB, not {_shown(node)}")
     prefix = (match[2] or "").upper()
-    return int(float(match[1]) * (_PREFIXES | _BINARY)[prefix])
+    found = float(match[1]) * (_PREFIXES | _BINARY)[prefix]
+    _refuse_large(found, node, what)
+    return int(found)
 
 
 def duration(node: Node, what: str) -> float:
@@ -119,6 +124,7 @@ def duration(node: Node, what: str) -> float:
         seconds = number(node, what)
     if not seconds:
         raise error_at(node.mark, f"{what}: expected a duration such as 90s, 30m or 1h30m, not {_shown(node)}")
+    _refuse_large(seconds, node, what)
     return seconds
 
 
@@ -144,6 +150,11 @@ class StagePaths:
             return posixpath.normpath(posixpath.join(self.wdir, value))
         self.refused = self.refused or error_at(mark, f"{what}: {why}", fix=fix)
         return None
+
+
+def _refuse_large(value: float, node: Node, what: str) -> None:
+    if value > _LARGEST:
+        raise error_at(node.mark, f"{what}: expected at most {_LARGEST:,}, not {_shown(node)}")
 
 
 def _is_scalar(node: Node) -> bool:
