@@ -10,8 +10,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from dver.core.errors import RemoteError
 from dver.remote.index.contents import contents_of
-from dver.remote.index.keys import INDEX_SUFFIX
-from dver.remote.index.listing_file import LISTED
+from dver.remote.index.keys import INDEX_SUFFIX, INDEXES
 from dver.remote.index.repositories import ID_DIGITS, read_entries
 from dver.remote.storage import BytesBody, Storage, UnfinishedUpload, probe_key
 
@@ -92,7 +91,7 @@ def probe_remote(storage: Storage, *, abort_uploads: bool = False) -> ProbeRepor
     reached or read.
     """
     found = storage.probe()
-    listed = list(storage.list(LISTED))
+    listed = list(storage.list(INDEXES))
     seen = contents_of(listed)
     indexes = [info.key for info in listed if info.key.endswith(INDEX_SUFFIX)]
     latency = min(_timed(lambda: storage.stat(probe_key()))[1] for _ in range(_LATENCY_SAMPLES))

@@ -10,10 +10,7 @@ from typing import Any, Final, Literal, cast
 
 from dver.core.errors import RepositoryError
 from dver.core.phrasing import quoted
-from dver.core.remote_schema import BY_NAME, SECRETS, problem_with
-
-SECRET_KEYS: Final = SECRETS
-"""Settings that `dver.config` allows only in the clone's own configuration."""
+from dver.core.remote_schema import BY_NAME, problem_with
 
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/[^/]")

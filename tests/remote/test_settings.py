@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import RepositoryError
-from dver.core.remote_schema import BY_NAME
+from dver.core.remote_schema import BY_NAME, SECRETS
 from dver.remote.backends.connect import connect
 from dver.remote.backends.directory import DirectoryStorage
 from dver.remote.backends.fsspec import FsspecStorage
 from dver.remote.backends.s3 import S3Storage
-from dver.remote.settings import SECRET_KEYS, RemoteSettings, parse
+from dver.remote.settings import RemoteSettings, parse
 
 
 def refused(**table: object) -> RepositoryError:
@@ -59,8 +59,8 @@ def test_secrets_are_never_shown() -> None:
     assert "SECRET" not in repr(settings)
     others = parse("o", {"url": "az://c", "password": "SECRET", "account_key": "SECRET", "sas_token": "SECRET"})
     assert "SECRET" not in repr(others)
-    assert {spec.name for spec in BY_NAME.values() if spec.secret} == SECRET_KEYS
-    assert {"access_key_id", "secret_access_key", "session_token", "password", "key_file", "account_key"} < SECRET_KEYS
+    assert {spec.name for spec in BY_NAME.values() if spec.secret} == SECRETS
+    assert {"access_key_id", "secret_access_key", "session_token", "password", "key_file", "account_key"} < SECRETS
 
 
 def test_an_unknown_setting_is_refused_with_a_similar_one() -> None:

@@ -11,7 +11,6 @@ from dver.remote.repair.lost_packs import find_missing_in_packs, lost_packs
 from dver.remote.transfer.push_plan import missing_on_remote
 from dver.repo import Repository
 from dver.tracking.revision_scope import RevisionScope, by_remote, roots_of, targets_in
-from dver.tracking.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,9 @@ def check(
     absent: list[MissingPath] = []
     groups = by_remote(repo.remotes, pushed, remote)
     for name, group in groups.items():
-        absent += _missing_on(repo, name, group)
+        catalog = repo.remotes.catalog(name)
+        catalog.refresh()
+        find = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
+        missing = find(roots_of(repo, group), repo.store, catalog)
+        absent += [MissingPath(os.fsdecode(one.path), name) for one in missing]
     return CheckResult(len(pushed), tuple(absent), tuple(groups))
-
-
-def _missing_on(repo: Repository, name: str, targets: Sequence[Target]) -> list[MissingPath]:
-    catalog = repo.remotes.catalog(name)
-    catalog.refresh()
-    find = find_missing_in_packs if lost_packs(catalog) else missing_on_remote
-    return [MissingPath(os.fsdecode(one.path), name) for one in find(roots_of(repo, targets), repo.store, catalog)]

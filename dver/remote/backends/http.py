@@ -13,7 +13,7 @@ from dver.core.errors import RemoteError
 from dver.remote.backends.http_client import HttpClient, body_size, read_body
 from dver.remote.backends.http_listing import HttpListing
 from dver.remote.failures import RefusedError, check_length
-from dver.remote.index.listing_file import LISTED
+from dver.remote.index.keys import INDEXES
 from dver.remote.retry import RetryPolicy
 from dver.remote.storage import (
     Body,
@@ -111,7 +111,7 @@ class HttpStorage:
         return self._lister.list(prefix)
 
     def probe(self) -> Capabilities:
-        next(self.list(LISTED), None)
+        next(self.list(INDEXES), None)
         return Capabilities(writable=False, conditional_put=False)
 
     def _address(self, key: str) -> str:

@@ -17,7 +17,8 @@ from dver.core.errors import RemoteError
 from dver.formats import remote_listing
 from dver.remote.backends.http_client import HttpClient, read_body
 from dver.remote.failures import RefusedError
-from dver.remote.index.listing_file import LISTED, LISTING_KEY
+from dver.remote.index.keys import INDEXES
+from dver.remote.index.listing_file import LISTING_KEY
 from dver.remote.storage import ObjectInfo, checked_key
 
 PAGE_MAX: Final = 64 << 20
@@ -92,14 +93,14 @@ class HttpListing:
                 f"the server does not list its files, and there is no file {LISTING_KEY!r}",
                 fix=f"push new data to the directory or bucket behind it: this writes {LISTING_KEY!r}",
             )
-        if not prefix.startswith(LISTED):
+        if not prefix.startswith(INDEXES):
             raise self._cannot_list(
-                f"the server does not list its files, and {LISTING_KEY!r} lists {LISTED!r} only",
+                f"the server does not list its files, and {LISTING_KEY!r} lists {INDEXES!r} only",
                 fix="use the directory or bucket behind it as the remote",
             )
         for name, size in remote_listing.decode(content).items():
-            if (LISTED + name).startswith(prefix):
-                yield ObjectInfo(LISTED + name, size)
+            if (INDEXES + name).startswith(prefix):
+                yield ObjectInfo(INDEXES + name, size)
 
     def _page(self, url: str, limit: int = PAGE_MAX) -> bytes | None:
         """A file that may be a list; None if it is missing or not public."""

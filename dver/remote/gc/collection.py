@@ -152,8 +152,7 @@ def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Ca
 
 
 def _visible_roots(state: RemoteState) -> set[Oid]:
-    hidden = {name for one in state.lists.values() for name in one.indexes}
-    return {root for index in state.indexes if index.name not in hidden for root in index.roots}
+    return {root for index in state.visible for root in index.roots}
 
 
 def _check_promises(reach: RemoteReachability, state: RemoteState, live: ObjectsByKind) -> None:
@@ -232,8 +231,7 @@ class _Execution:
         numbers = {name: number for number, name in enumerate(names)}
         writer.add(one.location(numbers) for one in rows())
         packs = [PackRef(name, sizes[name]) for name in names]
-        taken = {index.name for index in self._state.indexes}
-        taken.update(name for one in self._state.lists.values() for name in one.indexes)
+        taken = {index.name for index in self._state.indexes} | self._state.condemned
         # The name of a condemned index must not be used again. And two gcs must not write the same index, which one of
         # them may withdraw. So a random live object becomes one more root, which it may be, since it is complete.
         named = set(self.plan.merged_roots)

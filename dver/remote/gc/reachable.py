@@ -126,7 +126,7 @@ class RemoteReader:
         while wanted:
             rows = {oid: places[turn] for oid, places in wanted.items() if turn < len(places)}
             found = sorted([row.found(self._sizes[row.pack]) for row in rows.values()])
-            for oid, frame in fetch_frames(self._storage, found, jobs=self._jobs, received=_ignore):
+            for oid, frame in fetch_frames(self._storage, found, jobs=self._jobs):
                 if isinstance(frame, FetchedFrame):
                     good.add(oid)
                     yield rows[oid], frame.content
@@ -151,7 +151,3 @@ class RemoteReader:
 def _distinct_frames(rows: Sequence[RemoteRow]) -> list[RemoteRow]:
     """One row for each frame, which several indexes may list."""
     return list({(row.pack, row.offset): row for row in rows}.values())
-
-
-def _ignore(size: int) -> None:
-    """Does not count the received bytes."""

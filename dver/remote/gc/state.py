@@ -98,8 +98,14 @@ class RemoteState:
 
     @property
     def condemned(self) -> frozenset[Oid]:
-        """The names of all condemned packs and indexes."""
+        """The names of all condemned packs and indexes. No new pack or index may have one of these names."""
         return frozenset(name for one in self.lists.values() for name in (*one.packs, *one.indexes))
+
+    @property
+    def visible(self) -> list[IndexSummary]:
+        """The indexes that are not condemned."""
+        condemned = self.condemned
+        return [index for index in self.indexes if index.name not in condemned]
 
     def due(self, now: int) -> list[Condemned]:
         """The lists that are due at `now`, in Unix seconds, and that existed before the pointers were read."""

@@ -58,7 +58,7 @@ def fetch_frames(
     found: Sequence[RemoteLocation],
     *,
     jobs: int,
-    received: Callable[[int], None],
+    received: Callable[[int], None] | None = None,
     on_bytes: OnBytes | None = None,
 ) -> Iterator[tuple[Oid, FetchedFrame | CorruptError | MissingKey]]:
     """Download the frames of `found`. Yields each oid with its frame, or with the error for the frame or its pack.
@@ -84,7 +84,8 @@ def fetch_frames(
             if isinstance(data, MissingKey):
                 yield from ((one.oid, data) for one in part.frames)
                 continue
-            received(len(data))
+            if received is not None:
+                received(len(data))
             view = memoryview(data)
             for one in part.frames:
                 yield one.oid, _opened(decoder, one, view[one.offset - part.start : one.end - part.start])

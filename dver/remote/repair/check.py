@@ -84,7 +84,7 @@ def check_remote(
     packs, wrong_packs = _listed_packs(inventory)
     damages += wrong_packs
     listed, condemned = ObjectsByKind(), ObjectsByKind()
-    hidden = inventory.condemned
+    hidden = inventory.state.condemned
     for row in inventory.state.rows():
         if row.listed_by not in hidden:
             listed.of(row.kind).add(row.oid)
@@ -122,7 +122,7 @@ def _listed_packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]
     # Packs of condemned indexes are left out: readers use them last, and a gc deletes them. A condemned pack that
     # another index lists counts: a push may rely on it, and no gc deletes it before the index.
     stated: dict[Oid, set[int]] = {}
-    for ref in (ref for index in found.visible for ref in index.packs):
+    for ref in (ref for index in found.state.visible for ref in index.packs):
         stated.setdefault(ref.name, set()).add(ref.size)
     sound: dict[Oid, int] = {}
     wrong: dict[Oid, str] = {}
@@ -142,12 +142,12 @@ def _listed_packs(found: RemoteInventory) -> tuple[dict[Oid, int], list[Damage]]
 
 def _unlisted_packs(found: RemoteInventory) -> dict[Oid, int]:
     """The packs that no index lists, if an index is damaged: a repair lists them again."""
-    unlisted = set(found.unlisted) - found.condemned if found.damaged_indexes else set()
+    unlisted = set(found.unlisted) - found.state.condemned if found.damaged_indexes else set()
     return {name: found.state.packs[name] for name in unlisted}
 
 
 def _missing_roots(found: RemoteInventory, listed: ObjectsByKind, condemned: ObjectsByKind) -> Iterator[Damage]:
-    for index in found.visible:
+    for index in found.state.visible:
         for root in index.roots:
             if root not in listed and root not in condemned:
                 yield Damage(index_key(index.name), DamagedPart.PROMISE, "it names a root that no index lists", root)

@@ -11,7 +11,7 @@ from dver.core.oid import Oid
 from dver.formats import pack
 from dver.formats.pack import Row
 from dver.remote.gc.read_state import RemoteChanged, read_state
-from dver.remote.gc.state import IndexSummary, RemoteRow, RemoteState
+from dver.remote.gc.state import RemoteRow, RemoteState
 from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.keys import pack_key, parse_index_key, repository_key
 from dver.remote.index.repositories import read_entries
@@ -30,17 +30,6 @@ class RemoteInventory:
     contents: RemoteContents
     state: RemoteState
     damaged: dict[str, str]
-
-    @property
-    def condemned(self) -> frozenset[Oid]:
-        """The names of condemned packs and indexes."""
-        return self.state.condemned
-
-    @property
-    def visible(self) -> list[IndexSummary]:
-        """The indexes that are not condemned."""
-        condemned = self.condemned
-        return [index for index in self.state.indexes if index.name not in condemned]
 
     @property
     def damaged_indexes(self) -> list[str]:

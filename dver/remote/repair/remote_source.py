@@ -42,7 +42,7 @@ class RemoteFrames:
     def copies(self, oids: Collection[Oid]) -> Iterator[tuple[Oid, ObjectCopy]]:
         """See `CopySource`."""
         rows = sorted({row for oid in oids for row in self._rows.get(oid, ())})
-        for oid, frame in fetch_frames(self._storage, rows, jobs=self._jobs, received=lambda _: None):
+        for oid, frame in fetch_frames(self._storage, rows, jobs=self._jobs):
             if isinstance(frame, FetchedFrame):
                 yield oid, copy_of(frame)
 
@@ -75,7 +75,7 @@ class RemoteSource:
             return
         try:
             found = catalog.locate(oids)
-            for oid, frame in fetch_frames(catalog.storage, found, jobs=catalog.jobs, received=lambda _: None):
+            for oid, frame in fetch_frames(catalog.storage, found, jobs=catalog.jobs):
                 if isinstance(frame, FetchedFrame):
                     yield oid, copy_of(frame)
         except RemoteError as error:

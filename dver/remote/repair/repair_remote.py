@@ -84,7 +84,7 @@ class _Repair:
         self._inventory = inventory
         self._damaged_packs = frozenset(damaged_packs)
         self._wrong_rows = frozenset(wrong_rows)
-        self._unusable = self._damaged_packs | inventory.condemned
+        self._unusable = self._damaged_packs | inventory.state.condemned
         self._sources = sources
         self._store = store
         self._catalog = catalog
@@ -103,7 +103,7 @@ class _Repair:
         self.sources: dict[Oid, str] = {}
         self.listed: set[Node] = set()
         """The objects that visible indexes list, and those in packs of damaged indexes."""
-        condemned = inventory.condemned
+        condemned = inventory.state.condemned
         for row in inventory.state.rows():
             self._add(row)
             if row.listed_by not in condemned:
@@ -127,7 +127,7 @@ class _Repair:
 
     def _add_unlisted(self) -> None:
         """Add the packs of damaged indexes by their footers."""
-        for name in set(self._inventory.unlisted) - self._inventory.condemned:
+        for name in set(self._inventory.unlisted) - self._inventory.state.condemned:
             try:
                 rows = remote_footer(self._storage, name, self._sizes[name])
             except (CorruptError, MissingKey):
@@ -203,7 +203,7 @@ class _Repair:
     def publish(self) -> None:
         """Write the new index, and withdraw the old ones and the damaged packs. Does nothing if there are none."""
         old = self._affected()
-        damaged = sorted(self._damaged_packs - self._inventory.condemned)
+        damaged = sorted(self._damaged_packs - self._inventory.state.condemned)
         if not (old or damaged or self._new or self._inventory.damaged):
             return
         self._check()
@@ -242,7 +242,7 @@ class _Repair:
         oids = {oid for _, oid in self.intact}
         return [
             index
-            for index in self._inventory.visible
+            for index in self._inventory.state.visible
             if index.name in names
             or not oids.issuperset(index.roots)
             or not self._damaged_packs.isdisjoint(ref.name for ref in index.packs)

@@ -10,7 +10,6 @@ from typing import Final
 
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
-from dver.formats.condemned import Condemned
 from dver.formats.pack import ObjectKind
 from dver.remote.clock import remote_time
 from dver.remote.gc.plan import CLOCK_MARGIN
@@ -34,7 +33,7 @@ class SafeObjects:
 
     def __init__(self, catalog: Catalog, store: Store, contents: RemoteContents, state: RemoteState) -> None:
         self.contents = contents
-        self.condemned = listed_names(state.lists.values())
+        self.condemned = state.condemned
         self._store = store
         self._sizes = state.packs
         self._reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
@@ -77,11 +76,6 @@ def confirm(before: RemoteContents, packs: Collection[Oid], store: Store, catalo
             if attempt == _ATTEMPTS:
                 raise
     return None
-
-
-def listed_names(lists: Iterable[Condemned]) -> frozenset[Oid]:
-    """All packs and indexes that `lists` name. No new pack or index may have one of these names."""
-    return frozenset(name for one in lists for name in (*one.packs, *one.indexes))
 
 
 def _safe_rows(state: RemoteState, now: int) -> Iterable[RemoteRow]:

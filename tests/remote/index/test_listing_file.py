@@ -67,14 +67,14 @@ def test_the_last_of_two_writers_lists_everything(tmp_path: Path) -> None:
     assert set(listed(other)) == {"mine.idx", "other.idx", "third.idx"}
 
 
-def test_two_list_requests_are_enough_and_one_after_a_list_of_the_caller(tmp_path: Path) -> None:
+def test_two_list_requests_are_enough(tmp_path: Path) -> None:
     storage = Interrupted(tmp_path, [])
     put_index(storage, "one")
     refresh_listing(storage)
     assert storage.lists == 2
     put_index(storage, "two")
-    refresh_listing(storage, [ObjectInfo("indexes/one.idx", 3), ObjectInfo("indexes/two.idx", 3)])
-    assert storage.lists == 3
+    refresh_listing(storage)
+    assert storage.lists == 4
     assert set(listed(storage)) == {"one.idx", "two.idx"}
 
 
