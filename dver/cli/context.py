@@ -77,13 +77,13 @@ class Context:
     def note(self, text: str) -> None:
         """Print a note to stderr, unless `-q` was given."""
         if not self.quiet:
-            self._flush()
+            self.flush()
             self._write(sys.stderr, text)
 
     def warn(self, text: str) -> None:
         """Print a warning to stderr, even with `-q`."""
         style = terminal.Style(enabled=terminal.wants_color(sys.stderr))
-        self._flush()
+        self.flush()
         self._write(sys.stderr, f"{style.yellow('warning:')} {text}")
 
     def warn_about(self, error: DverError) -> None:
@@ -144,6 +144,15 @@ class Context:
         except OSError as error:
             raise unwritten(error) from error
 
+    def flush(self) -> None:
+        """Flush stdout: lines of both streams stay in order in one log, and a failure can be reported."""
+        if sys.stdout is None:
+            return
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            raise unwritten(error) from error
+
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is None:  # the shell closed it: `dver … >&-`
             return
@@ -152,12 +161,3 @@ class Context:
                 stream.write(text + "\n")
         except OSError as error:
             raise unwritten(error, "standard error" if stream is sys.stderr else "standard output") from error
-
-    def _flush(self) -> None:
-        """Flush stdout, so that lines of both streams are in order in one log."""
-        if sys.stdout is None:
-            return
-        try:
-            sys.stdout.flush()
-        except OSError as error:
-            raise unwritten(error) from error

@@ -17,7 +17,7 @@ import click
 
 from dver import __version__
 from dver.cli import options
-from dver.cli.context import Context, OutputClosedError, unwritten
+from dver.cli.context import Context, OutputClosedError
 from dver.cli.errors import abandon, report
 from dver.cli.render import terminal
 from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES, module_of
@@ -85,15 +85,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     context = Context()
     waiting.set(Waiting(lambda holder: context.warn(f"waiting for {terminal.printable(str(holder))}")))
     try:
-        if "_DVER_COMPLETE" in os.environ:
-            code = _complete(context)
+        if "_DVER_COMPLETE" in os.environ:  # a shell asks for completions
+            from dver.cli.completion import complete
+
+            code = complete(cli, os.environ["_DVER_COMPLETE"], obj=context)
         else:
             code = _run(list(sys.argv[1:] if argv is None else argv), context)
-        _flush()
-    except (
-        Exception,
-        KeyboardInterrupt,
-    ) as error:  # every exception becomes a message
+        context.flush()
+    except (Exception, KeyboardInterrupt) as error:  # every exception becomes a message
         return _report_last(error, context)
     return code
 
@@ -107,27 +106,11 @@ def _run(args: list[str], context: Context) -> int:
         return stop.exit_code
 
 
-def _complete(context: Context) -> int:
-    """Answer a completion request, which a shell makes through the environment."""
-    from dver.cli.completion import complete
-
-    return complete(cli, os.environ["_DVER_COMPLETE"], obj=context)
-
-
 def _escape_unencodable() -> None:
     """Print characters that the terminal's encoding lacks as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _flush() -> None:
-    """Flush stdout while a failure can still be reported."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
-        raise unwritten(error) from error
 
 
 def _report_last(error: BaseException, context: Context) -> int:
@@ -138,7 +121,7 @@ def _report_last(error: BaseException, context: Context) -> int:
     try:
         if context.json_due and not isinstance(error, OutputClosedError):
             context.emit_json({"error": error})
-        _flush()
+        context.flush()
     except (OutputClosedError, DverError) as failure:
         abandon(sys.stdout)
         return report(failure)

@@ -46,7 +46,7 @@ def print_values(ctx: Context, table: ValueTable, word: str, *, form: str, preci
     """Print the values of each side. `named`: see `print_problems`."""
     nothing = not any(side.files for side in table.sides)
     if form == "json":
-        ctx.emit_json({side.side: tables.plain(side.files) for side in table.sides})
+        ctx.emit_json({side.side: side.files for side in table.sides})
     elif form == "csv":
         tables.print_csv(ctx, ["Revision", "Path", word, "Value"], _long(table))
     elif nothing and not table.problems:
@@ -116,10 +116,11 @@ def _print_value_table(ctx: Context, found: ValueTable, word: str, form: str, pr
 
 def _wide(found: ValueTable, precision: int | None) -> tuple[list[str], list[list[str]]]:
     files = [(side.side, file, values) for side in found.sides for file, values in side.files.items()]
-    keys = list(tables.keyed([values for _, _, values in files]))
-    rows = []
-    for side, file, values in files:
-        rows.append([side, file, *(tables.cell_text(values.get(key, ABSENT), precision) for key in keys)])
+    keys = dict.fromkeys(key for _, _, values in files for key in values)
+    rows = [
+        [side, file, *(tables.cell_text(values.get(key, ABSENT), precision) for key in keys)]
+        for side, file, values in files
+    ]
     return ["Revision", "Path", *keys], rows
 
 
@@ -133,12 +134,10 @@ def _long(found: ValueTable) -> list[list[Any]]:
 
 
 def _sides(change: ValueChange, measured: bool) -> dict[str, Any]:
-    found = {"old": change.old, "new": change.new, "diff": change.difference if measured else None}
-    return {key: tables.plain(one) for key, one in found.items() if _is_there(key, one)}
-
-
-def _is_there(key: str, value: Any) -> bool:
-    return value is not ABSENT and (key != "diff" or value is not None)
+    found = {"old": change.old, "new": change.new}
+    if measured and change.difference is not None:
+        found["diff"] = change.difference
+    return {key: value for key, value in found.items() if value is not ABSENT}
 
 
 def _cells(file: str, change: ValueChange, precision: int | None, measured: bool) -> list[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from dver.cli.render.running_stages import state_text
 from dver.cli.render.terminal import Style, columns, count, duration, printable
 from dver.core.phrasing import quoted
 from dver.ops.run.repro import ReproResult
@@ -58,7 +59,7 @@ def _counted(counts: Counter[StageState], style: Style) -> str:
     for state, word in _WORDS.items():
         if counts[state]:
             number = f"{counts[state]:,}" if parts else count(counts[state], "stage")
-            parts.append(_colored(state, f"{number} {word}", style))
+            parts.append(state_text(state, f"{number} {word}", style))
     return ", ".join(parts)
 
 
@@ -69,11 +70,5 @@ def _times(result: ReproResult, style: Style) -> Iterator[list[str]]:
         times = sorted(times, key=lambda one: one[1], reverse=True)[:_LISTED]
     for address, seconds in times:
         state = result.states[address]
-        failed = [_colored(state, state.value, style)] if state is not StageState.DONE else [""]
+        failed = [state_text(state, state.value, style)] if state is not StageState.DONE else [""]
         yield [printable(str(address)), duration(seconds), *failed]
-
-
-def _colored(state: StageState, text: str, style: Style) -> str:
-    if state in (StageState.FAILED, StageState.STOPPED):
-        return style.red(text)
-    return style.green(text) if state in (StageState.DONE, StageState.RESTORED) else text

@@ -200,26 +200,21 @@ class TableWatcher:
         names = min(max((terminal.display_width(_name(one)) for one, _ in rows), default=0), width // 2)
         lines = [self._line(_name(one), names, row) for one, row in rows]
         lines += [f"… and {terminal.count(more, 'more stage')}"] if more else []
-        return [_cut(line, width - 1) for line in lines]
+        return [terminal.shorten(line, width - 1) for line in lines]
 
     def _line(self, name: str, width: int, row: _Row) -> str:
-        name = _cut(name, width)
+        name = terminal.shorten(name, width)
         gap = " " * (width - terminal.display_width(name))
         took = terminal.duration(self._clock() - row.started)
         return f"{name}{gap}  {StageState.RUNNING.value}  {took:>7}  {row.last_line()}"
 
     def _over(self, address: Address, state: StageState, row: _Row | None) -> tuple[str, ...]:
         took = f" in {terminal.duration(self._clock() - row.started)}" if row is not None else ""
-        line = f"{_name(address)}: {self._colored(state)}{took}"
+        line = f"{_name(address)}: {state_text(state, state.value, self._style)}{took}"
         if state is not StageState.FAILED or row is None:
             return (line,)
         said = [*row.last, *([row.split.rest] if row.split.rest else [])]
         return (line, *(f"{_name(address)} | {_text(one)}" for one in said))
-
-    def _colored(self, state: StageState) -> str:
-        if state in (StageState.FAILED, StageState.STOPPED):
-            return self._style.red(state.value)
-        return self._style.green(state.value) if state in (StageState.DONE, StageState.RESTORED) else state.value
 
 
 class RunPrompt:
@@ -242,6 +237,13 @@ class RunPrompt:
         return self._always
 
 
+def state_text(state: StageState, text: str, style: terminal.Style) -> str:
+    """`text` in the color of `state`."""
+    if state in (StageState.FAILED, StageState.STOPPED):
+        return style.red(text)
+    return style.green(text) if state in (StageState.DONE, StageState.RESTORED) else text
+
+
 def _name(address: Address) -> str:
     return terminal.printable(str(address))
 
@@ -250,15 +252,6 @@ def _text(line: bytes) -> str:
     """The visible text of a line: the last text after carriage returns, without colours."""
     shown = click.unstyle(line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace"))
     return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in shown)
-
-
-def _cut(text: str, width: int) -> str:
-    """`text`, cut to `width` columns."""
-    if terminal.display_width(text) <= width:
-        return text
-    while text and terminal.display_width(text) > width - 1:
-        text = text[: min(len(text) - 1, width)]
-    return text + "…"
 
 
 def _size() -> tuple[int, int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
+from dver.cli.render.json_output import simplified
 from dver.pipelines.definition.param_files import ABSENT
 
 PRECISION: Final = 5
@@ -31,25 +31,15 @@ def cell_text(value: Any, precision: int | None = PRECISION, *, signed: bool = F
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         sign = "+" if signed and value > 0 else ""
         return sign + (f"{value:.{precision}g}" if precision and isinstance(value, float) else repr(value))
-    return json.dumps(plain(value), ensure_ascii=not str(value).isprintable())
-
-
-def plain(value: Any) -> Any:
-    """A value for JSON, which has no NaN and no infinity."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+    return json.dumps(simplified(value), ensure_ascii=not str(value).isprintable())
 
 
 def print_table(
     ctx: Context, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
 ) -> None:
     """Print printable text in columns. On a narrow terminal, the first column becomes a heading of its rows."""
-    table = [[ctx.style.bold(name) for name in header], *rows]
-    if not terminal.is_terminal(sys.stdout) or _fits(table):
-        ctx.table(table, right=right)
+    if fits(header, rows):
+        ctx.table([[ctx.style.bold(name) for name in header], *rows], right=right)
         return
     for first, group in groupby(rows, key=lambda row: row[0]):
         ctx.say(first)
@@ -73,19 +63,11 @@ def print_csv(ctx: Context, header: Sequence[str], rows: Sequence[Sequence[Any]]
 
 def fits(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the table fits the terminal."""
-    return not terminal.is_terminal(sys.stdout) or _fits([header, *rows])
-
-
-def _fits(table: Sequence[Sequence[str]]) -> bool:
-    return all(terminal.display_width(line) <= terminal.width() for line in terminal.columns(table))
+    lines = terminal.columns([header, *rows])
+    return not terminal.is_terminal(sys.stdout) or all(terminal.display_width(one) <= terminal.width() for one in lines)
 
 
 def _field(value: Any) -> str:
     if value is ABSENT or isinstance(value, str):
         return "" if value is ABSENT else value
-    return repr(value) if isinstance(value, float) else json.dumps(plain(value))
-
-
-def keyed(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The keys of all rows, each once, in order of appearance."""
-    return iter(dict.fromkeys(key for row in rows for key in row))
+    return repr(value) if isinstance(value, float) else json.dumps(simplified(value))

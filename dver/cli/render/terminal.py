@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from typing import Final, TextIO
 
 from dver.core.phrasing import count as count
@@ -27,6 +28,11 @@ def printable(path: bytes | str | os.PathLike[str]) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text and text == text.strip() and text:
         return text
     return '"' + "".join(map(_escape, text)) + '"'
+
+
+def one_line(text: str) -> str:
+    """A message as one line of printable text. Messages quote file names; their own quotes stay unchanged."""
+    return text if text.isprintable() else printable(text)
 
 
 def _escape(char: str) -> str:
@@ -136,7 +142,7 @@ def columns(
     With a `width`, longer lines are cut at the end.
     """
     table = [list(row) for row in rows]
-    widths = [max(map(display_width, cells), default=0) for cells in _transposed(table)]
+    widths = [max(map(display_width, cells)) for cells in zip_longest(*table, fillvalue="")]
     for row in table:
         cells = [_pad(cell, widths[i], right=i in right) for i, cell in enumerate(row)]
         line = (" " * indent + "  ".join(cells)).rstrip()
@@ -153,10 +159,6 @@ def shorten(line: str, width: int) -> str:
         if used < width or part.startswith("\x1b"):  # keep colour codes, so that the last one resets the colour
             kept += part
     return kept + "…"
-
-
-def _transposed(table: list[list[str]]) -> list[list[str]]:
-    return [[row[i] for row in table if i < len(row)] for i in range(max(map(len, table), default=0))]
 
 
 def _pad(cell: str, width: int, *, right: bool) -> str:

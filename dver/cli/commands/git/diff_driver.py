@@ -76,4 +76,4 @@ def _text_diff(path: str, new_path: str, old: bytes | None, new: bytes | None) -
 
     before, after = ([] if side is None else os.fsdecode(side).splitlines() for side in (old, new))
     for text in unified_diff(before, after, f"a/{path}", f"b/{new_path}", lineterm=""):
-        yield text if text.isprintable() else terminal.printable(text)
+        yield terminal.one_line(text)

@@ -12,6 +12,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
+from dver.cli.render.terminal import one_line
 from dver.cli.render.transfers import amount_text
 from dver.core.errors import DverError, UsageError
 from dver.core.phrasing import quoted
@@ -98,35 +99,35 @@ def pre_commit(ctx: Context) -> int | None:
 def _print_result(ctx: Context, layout: Layout, result: PreCommitResult) -> bool:
     """Print the findings of the hook; return whether it refuses the commit."""
     for problem in result.problems:
-        ctx.note(f"dver: {terminal.printable(layout.shown(problem.path))}: {_line(problem.what)}")
+        ctx.note(f"dver: {terminal.printable(layout.shown(problem.path))}: {one_line(problem.what)}")
         for label, text in (("why", problem.why), ("fix", problem.fix)):
             if text:
-                ctx.note(f"    {label}: {_line(text)}")
+                ctx.note(f"    {label}: {one_line(text)}")
     for path in result.changed:
         shown = layout.shown(path)
-        ctx.warn(f"{terminal.printable(shown)} has unrecorded changes: dver add {_line(quoted(shown))}")
+        ctx.warn(f"{terminal.printable(shown)} has unrecorded changes: dver add {one_line(quoted(shown))}")
     for one in result.out_of_date:
         shown = layout.shown(one.path)
         verb = "checkout" if one.in_store else "pull"
-        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {_line(quoted(shown))}")
+        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {one_line(quoted(shown))}")
     for path in result.diverged:
         shown = terminal.printable(layout.shown(path))
         ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
         shown = layout.shown(path)
-        again, record = f"dver repro {_line(quoted(shown))}", f"dver commit {_line(quoted(stage))}"
-        ctx.warn(f"{terminal.printable(shown)} differs from the output of stage {_line(stage)}: {again}, or {record}")
+        again, record = (
+            f"dver repro {one_line(quoted(shown))}",
+            f"dver commit {one_line(quoted(stage))}",
+        )
+        ctx.warn(
+            f"{terminal.printable(shown)} differs from the output of stage {one_line(stage)}: {again}, or {record}"
+        )
     for behind in result.outdated_stages:
-        stage, shown = _line(behind.stage), terminal.printable(layout.shown(behind.path))
+        stage, shown = one_line(behind.stage), terminal.printable(layout.shown(behind.path))
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
     for path in result.added:
         ctx.note(f"dver: added {terminal.printable(layout.shown(path))}")
     return bool(result.problems)
-
-
-def _line(text: str) -> str:
-    """`text` in one printable line."""
-    return text if text.isprintable() else terminal.printable(text)
 
 
 @command.command(name="pre-push")

@@ -94,9 +94,7 @@ def _list(ctx: Context, title: str, lines: Sequence[str]) -> None:
 def _print_stages(ctx: Context, report: StatusReport) -> None:
     if not report.stages:
         return
-    from dver.cli.render.reasons import (
-        step_lines,
-    )  # imports the pipeline modules, which are slow and not needed without stages
+    from dver.cli.render.reasons import step_lines  # slow: it imports the pipeline modules
 
     for title, frozen in (
         ("Stages out of date (`dver repro`)", False),

@@ -47,14 +47,9 @@ def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> in
 def _print_result(ctx: Context, finding: Finding) -> None:
     paint = {Level.OK: ctx.style.green, Level.WARNING: ctx.style.yellow, Level.PROBLEM: ctx.style.red}[finding.level]
     padding = " " * (9 - len(finding.level.value))
-    ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{_printable(finding.text)}")
+    ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{terminal.one_line(finding.text)}")
     if finding.fix:
-        ctx.say(f"{'':19}fix: {_printable(finding.fix)}")
-
-
-def _printable(text: str) -> str:
-    """`text` without control characters, since messages quote file names."""
-    return text if text.isprintable() else terminal.printable(text)
+        ctx.say(f"{'':19}fix: {terminal.one_line(finding.fix)}")
 
 
 def _summary_line(problems: int, warnings: int) -> str:
