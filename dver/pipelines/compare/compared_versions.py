@@ -39,9 +39,6 @@ WORKSPACE: Final = "workspace"
 NamedSide = tuple[str, CommitId | None]
 """The name of a side, and its commit; None for the workspace."""
 
-MAX_SIZE: Final = IN_MEMORY_MAX
-"""The maximum size of a file in bytes."""
-
 MAX_FILES: Final = 1000
 """The maximum number of files in a directory."""
 
@@ -130,22 +127,21 @@ def sides_in_scope(git: GitRepo, revs: Sequence[str], scope: RevisionScope) -> l
     return [(", ".join(dict.fromkeys(names)), commit) for commit, names in found.items()]
 
 
+@dataclass(frozen=True)
 class WorkspaceSide:
     """The files in the workspace."""
 
-    name = WORKSPACE
-
-    def __init__(self, repo: Repository) -> None:
-        self._repo = repo
+    repo: Repository
+    name: str = WORKSPACE
 
     @cached_property
     def pipelines(self) -> Mapping[str, PipelineFile | DverError]:
         """See `Side`."""
-        return pipelines_of_workspace(self._repo)
+        return pipelines_of_workspace(self.repo)
 
     def read(self, path: str) -> bytes:
         """See `Side`."""
-        absolute = self._repo.layout.absolute(os.fsencode(path))
+        absolute = self.repo.layout.absolute(os.fsencode(path))
         try:
             status = os.stat(absolute)
             if not stat.S_ISREG(status.st_mode):
@@ -162,50 +158,42 @@ class WorkspaceSide:
 
     def below(self, path: str) -> list[str] | None:
         """See `Side`."""
-        top = self._repo.layout.absolute(os.fsencode(path))
+        top = self.repo.layout.absolute(os.fsencode(path))
         if not os.path.isdir(top):
             return None
         found: list[str] = []
         for folder, folders, names in os.walk(top):
             folders[:] = sorted(one for one in folders if one != b".git")
-            found += [os.fsdecode(os.path.relpath(os.path.join(folder, name), self._repo.layout.top)) for name in names]
+            found += [os.fsdecode(os.path.relpath(os.path.join(folder, name), self.repo.layout.top)) for name in names]
             _refuse_many(self._shown(path), found)
         return sorted(found)
 
     def _shown(self, path: str) -> str:
-        return self._repo.layout.shown(os.fsencode(path))
+        return self.repo.layout.shown(os.fsencode(path))
 
 
+@dataclass(frozen=True)
 class CommitSide:
     """The files of a commit: in Git, or recorded in its lock files and pointers.
 
     A directory without a `dver.yaml` uses DVC's `dvc.yaml`.
     """
 
-    def __init__(
-        self,
-        repo: Repository,
-        reader: CommitReader,
-        name: str,
-        commit: CommitId,
-        files: Sequence[bytes],
-        locks: Sequence[bytes],
-        files_of_dvc: Sequence[bytes],
-        locks_of_dvc: Sequence[bytes],
-    ) -> None:
-        self.name = name
-        self._repo = repo
-        self._reader = reader
-        self._commit = commit
-        folders = {os.path.dirname(path) for path in files}
-        self._files = [*files, *(path for path in files_of_dvc if os.path.dirname(path) not in folders)]
-        self._locks = locks
-        self._locks_of_dvc = locks_of_dvc
+    repo: Repository
+    reader: CommitReader
+    name: str
+    commit: CommitId
+    files: Sequence[bytes]
+    locks: Sequence[bytes]
+    files_of_dvc: Sequence[bytes]
+    locks_of_dvc: Sequence[bytes]
 
     @cached_property
     def pipelines(self) -> Mapping[str, PipelineFile | DverError]:
         """See `Side`."""
-        return pipelines_of_commit(self._repo, self._files, self._content, self._is_folder)
+        folders = {os.path.dirname(path) for path in self.files}
+        files_of_dvc = (path for path in self.files_of_dvc if os.path.dirname(path) not in folders)
+        return pipelines_of_commit(self.repo, [*self.files, *files_of_dvc], self._content, self._is_folder)
 
     def read(self, path: str) -> bytes:
         """See `Side`."""
@@ -221,7 +209,7 @@ class CommitSide:
             raise UsageError(f"{self._shown(path)!r} is not a file at {self.name}")
         _refuse_large(self._shown(path), entry.size)
         with self._errors_explained(path):
-            return self._repo.store.read(entry.oid)
+            return self.repo.store.read(entry.oid)
 
     def below(self, path: str) -> list[str] | None:
         """See `Side`."""
@@ -243,13 +231,13 @@ class CommitSide:
 
     def _content(self, path: bytes) -> bytes | None:
         try:
-            return self._reader.read(self._commit, path, limit=MAX_SIZE)
+            return self.reader.read(self.commit, path, limit=IN_MEMORY_MAX)
         except TooLargeError as error:
             raise _too_large(self._shown(os.fsdecode(path)), error.size) from None
 
     def _is_folder(self, path: bytes) -> bool:
         with suppress(TooLargeError):
-            return self._reader.names(self._commit, path, limit=_NAME_SIZE) is not None
+            return self.reader.names(self.commit, path, limit=_NAME_SIZE) is not None
         return True
 
     def _in_git(self, path: str) -> list[str]:
@@ -258,7 +246,7 @@ class CommitSide:
         while folders:
             folder = folders.pop()
             try:
-                names = self._reader.names(self._commit, os.fsencode(folder), limit=_NAME_SIZE)
+                names = self.reader.names(self.commit, os.fsencode(folder), limit=_NAME_SIZE)
             except TooLargeError as error:
                 raise _too_large(self._shown(folder), error.size) from None
             if names is None:
@@ -275,17 +263,17 @@ class CommitSide:
         """The outputs in the lock files of the commit, by path."""
         return {
             os.fsdecode(made.path): made.pointer.entry(made.path)
-            for path in self._locks
-            for made in outputs_in(self._repo, path, self._content(path) or b"")
+            for path in self.locks
+            for made in outputs_in(self.repo, path, self._content(path) or b"")
         }
 
     @cached_property
     def _of_dvc(self) -> DvcFiles:
-        return DvcFiles(os.fsdecode(self._repo.layout.top), self._locks_of_dvc, self.pipelines, self._content, MAX_SIZE)
+        return DvcFiles(os.fsdecode(self.repo.layout.top), self.locks_of_dvc, self.pipelines, self._content)
 
     @cached_property
     def _tracked(self) -> Mapping[bytes, TrackedData]:
-        return tracked_in_commit(self._repo, self._commit)
+        return tracked_in_commit(self.repo, self.commit)
 
     def _stored(self, path: str) -> Entry | None:
         """The entry that the commit records for a path."""
@@ -301,10 +289,10 @@ class CommitSide:
 
     def _found(self, path: str, entry: Entry, inside: Sequence[bytes]) -> Entry | None:
         with self._errors_explained(path):
-            return find(entry, tuple(inside), self._repo.store.tree)
+            return find(entry, tuple(inside), self.repo.store.tree)
 
     def _in_store(self, path: str, entry: Entry) -> Iterator[str]:
-        for one in self._repo.store.tree(entry.oid):
+        for one in self.repo.store.tree(entry.oid):
             inner = os.path.join(path, os.fsdecode(one.name))
             if one.kind is Kind.DIRECTORY:
                 yield from self._in_store(inner, one)
@@ -314,7 +302,7 @@ class CommitSide:
     @contextmanager
     def _errors_explained(self, path: str) -> Iterator[None]:
         shown = self._shown(path)
-        rev = self._commit[:_SHORT] if ", " in self.name else self.name
+        rev = self.commit[:_SHORT] if ", " in self.name else self.name
         try:
             yield
         except MissingObjectError as error:
@@ -327,16 +315,16 @@ class CommitSide:
             raise CorruptError(f"the store has a corrupt copy of {shown!r}", why=error.what, fix=error.fix) from error
 
     def _shown(self, path: str) -> str:
-        return self._repo.layout.shown(os.fsencode(path))
+        return self.repo.layout.shown(os.fsencode(path))
 
 
 def _refuse_large(shown: str, size: int) -> None:
-    if size > MAX_SIZE:
+    if size > IN_MEMORY_MAX:
         raise _too_large(shown, size)
 
 
 def _too_large(shown: str, size: int) -> UsageError:
-    return UsageError(f"{shown!r} is too large", why=f"{size:,} bytes; at most {MAX_SIZE:,} are read")
+    return UsageError(f"{shown!r} is too large", why=f"{size:,} bytes; at most {IN_MEMORY_MAX:,} are read")
 
 
 def _refuse_many(shown: str, found: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.files import read_regular
+from dver.formats.pack import IN_MEMORY_MAX
 from dver.pipelines.definition.stage import PipelineFile
 from dver.pipelines.definition.yaml_tree import parse_yaml
 
@@ -37,8 +38,6 @@ class DvcFiles:
     pipelines: Mapping[str, PipelineFile | DverError]
     content: Callable[[bytes], bytes | None]
     """Returns the content of a file of the commit."""
-    limit: int
-    """The maximum size of a file in bytes."""
 
     def read(self, path: str) -> bytes | None:
         """The content of a file; None if no lock file records it. Raises MissingObjectError, CorruptError."""
@@ -91,9 +90,9 @@ class DvcFiles:
         for folder in self._caches():
             for layout in ("files/md5", ""):
                 with suppress(OSError):
-                    content = read_regular(os.path.join(folder, layout, name), self.limit + 1)
-                    if len(content) > self.limit:
-                        raise UsageError(f"{path!r} is too large", why=f"at most {self.limit:,} bytes")
+                    content = read_regular(os.path.join(folder, layout, name), IN_MEMORY_MAX + 1)
+                    if len(content) > IN_MEMORY_MAX:
+                        raise UsageError(f"{path!r} is too large", why=f"at most {IN_MEMORY_MAX:,} bytes")
                     if digest not in _digests(content):
                         raise CorruptError(
                             f"the DVC cache has a corrupt copy of {path!r}", why=f"its MD5 is not {digest}"

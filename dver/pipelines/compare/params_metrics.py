@@ -132,7 +132,8 @@ def _values(layout: Layout, side: Side, wanted: WantedValues, problems: list[Rea
     for path, keys in wanted.keys.items():
         shown = layout.shown(os.fsencode(path))
         try:
-            for file in _each(side, path):
+            below = side.below(path)
+            for file in [path] if below is None else below:
                 name = layout.shown(os.fsencode(file))
                 values = wanted.parse(side.read(file), name)
                 found[name] = flatten(values if keys is None else dict(select_keys(values, sorted(keys))))
@@ -160,8 +161,3 @@ def _top_path(folder: str, path: str) -> str:
     if found.startswith("../"):
         raise UsageError(f"{path!r} in {os.path.join(folder, FILE_NAME)!r} is outside of the repository")
     return found
-
-
-def _each(side: Side, path: str) -> Sequence[str]:
-    below = side.below(path)
-    return [path] if below is None else below

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
@@ -65,36 +65,14 @@ def load_pipeline_file(
 
 
 @dataclass(slots=True)
-class _TextLimit:
-    """Limits the memory for the stages of a file, which variables can expand to far more than the file."""
-
-    left: int = MAX_TEXT
-
-    def take(self, name: str, values: Mapping[str, Node], node: Node) -> None:
-        """Count one stage. Raises PipelineError if the limit is exceeded."""
-        self.left -= len(name)
-        waiting: list[Node] = list(values.values())
-        while waiting and self.left >= 0:
-            value = waiting.pop().value
-            self.left -= len(value) if isinstance(value, str) else 1
-            if not isinstance(value, str) and isinstance(value, (tuple, Mapping)):
-                waiting += value.values() if isinstance(value, Mapping) else value
-        if self.left < 0:
-            raise error_at(
-                node.mark,
-                f"stage {name[:80]!r}: the stages of this file exceed {MAX_TEXT:,} characters",
-                fix="move long values into a file that the stage reads",
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class _Loader:
     """Expands the stages of one file."""
 
     known: Mapping[str, Any]
     read: ReadFile
     style: OptionStyle
-    room: _TextLimit = field(default_factory=_TextLimit)
+    text_left: int = MAX_TEXT
+    """Limits the memory for the stages of a file, which variables can expand to far more than the file."""
 
     def stages(self, name: str, node: Node, most: int) -> Iterator[Stage]:
         """The stages of one entry of `stages`: one, or the members of its foreach or matrix. Raises PipelineError for
@@ -118,8 +96,26 @@ class _Loader:
             for key, one in found.items()
             if key != "vars"
         }
-        self.room.take(name, values, node)
+        self.count_text(name, values, node)
         return read_stage(name, Node(values, node.mark, node.keys), group=group)
+
+    def count_text(self, name: str, values: Mapping[str, Node], node: Node) -> None:
+        """Count the characters of one stage. Raises PipelineError if the limit is exceeded."""
+        self.text_left -= len(name)
+        waiting = list(values.values())
+        while waiting and self.text_left >= 0:
+            value = waiting.pop().value
+            self.text_left -= len(value) if isinstance(value, str) else 1
+            if isinstance(value, Mapping):
+                waiting += value.values()
+            elif isinstance(value, tuple):
+                waiting += value
+        if self.text_left < 0:
+            raise error_at(
+                node.mark,
+                f"stage {name[:80]!r}: the stages of this file exceed {MAX_TEXT:,} characters",
+                fix="move long values into a file that the stage reads",
+            )
 
     def wdir(self, found: Mapping[str, Node], known: Mapping[str, Any]) -> str:
         return read_wdir({key: substitute(one, known) for key, one in found.items() if key == "wdir"}, StagePaths())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from enum import Enum
-from typing import Any, Final, Never
+from typing import Any, Final
 
 from dver.core.errors import PipelineError
 from dver.pipelines.definition import yaml_tree
@@ -63,14 +63,6 @@ def _parse(content: bytes, name: str) -> Any:
     return values
 
 
-def value_at(values: Mapping[str, Any], key: str) -> Any:
-    """The value at the dotted `key`, which may contain keys with dots. Raises KeyError."""
-    found = _lookup(values, key.split("."))
-    if found is ABSENT:
-        raise KeyError(key)
-    return found
-
-
 def _lookup(values: Any, parts: list[str]) -> Any:
     if not parts:
         return values
@@ -88,12 +80,17 @@ def _lookup(values: Any, parts: list[str]) -> Any:
 
 
 def select_keys(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """The values at the dotted `keys`, which can be patterns. Omits missing keys."""
+    """The values at the dotted `keys`, which can be patterns and may contain keys with dots. Omits missing keys.
+
+    A pattern matches keys part by part, in the order of the file.
+    """
     for key in keys:
-        try:
-            yield key, value_at(values, key)
-        except KeyError:
-            yield from match_keys(values, key) if is_pattern(key) else ()
+        parts = key.split(".")
+        found = _lookup(values, parts)
+        if found is not ABSENT:
+            yield key, found
+        elif is_pattern(key):
+            yield from _matching(values, parts, "")
 
 
 def is_selected(key: str, found: Iterable[str]) -> bool:
@@ -101,11 +98,6 @@ def is_selected(key: str, found: Iterable[str]) -> bool:
     from fnmatch import fnmatchcase
 
     return any(one == key or (is_pattern(key) and fnmatchcase(one, key)) for one in found)
-
-
-def match_keys(values: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, Any]]:
-    """The values whose dotted keys match `pattern` part by part, in the order of the file."""
-    yield from _matching(values, pattern.split("."), "")
 
 
 def _matching(values: Any, parts: list[str], above: str) -> Iterator[tuple[str, Any]]:
@@ -201,43 +193,29 @@ def _assigned(body: list[ast.stmt]) -> dict[str, Any]:
 
 
 def _values_of(statement: ast.stmt) -> Iterator[tuple[str, Any]]:
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        targets = [statement.target]
+    match statement:
+        case ast.Assign(targets=targets, value=value):
+            pass
+        case ast.AnnAssign(target=annotated, value=ast.expr() as value):
+            targets = [annotated]
+        case _:
+            return
     for target in targets:
-        name = _name_of(target)
-        # What is no literal is computed when the file is imported, and that is not for us to do.
-        with suppress(ValueError, TypeError, _NotPlainError):
-            assert isinstance(statement, (ast.Assign, ast.AnnAssign))
-            assert statement.value is not None
-            if name is not None:
-                yield name, _plain(ast.literal_eval(statement.value))
-
-
-def _name_of(target: ast.expr) -> str | None:
-    if isinstance(target, ast.Name):
-        return target.id
-    of_self = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
-    return target.attr if of_self and isinstance(target, ast.Attribute) else None
-
-
-class _NotPlainError(Exception):
-    """A literal without a JSON equivalent."""
+        match target:
+            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="self"), attr=name):
+                # What is no literal is computed when the file is imported, and that is not for us to do.
+                with suppress(ValueError, TypeError):
+                    yield name, _plain(ast.literal_eval(value))
 
 
 def _plain(value: Any) -> Any:
+    """A literal as a JSON value. Raises TypeError if it has none."""
     if isinstance(value, dict):
-        return {_key(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
     if isinstance(value, (set, frozenset)):
         return sorted((_plain(one) for one in value), key=repr)
-    return value if value is None or isinstance(value, (str, int, float)) else _refuse()
-
-
-def _key(key: object) -> str:
-    return key if isinstance(key, str) else str(key)
-
-
-def _refuse() -> Never:
-    raise _NotPlainError
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise TypeError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from dver.core.errors import PipelineError
 from dver.pipelines.plots.definition import PlotColumns, PlotDefinition
@@ -132,11 +132,7 @@ def _labels(lines: Sequence[Series]) -> dict[tuple[str, str], str]:
 def _rows(line: Series, x: str | None, y: str, labels: Mapping[tuple[str, str], str]) -> list[Row]:
     found: list[Row] = []
     for at, (row, other) in enumerate(zip(line.rows, line.x_rows, strict=True)):
-        more: dict[str, Any] = {y: row.get(line.y)}
-        if line.x is None:
-            more[x or STEP] = row.get(STEP, at)
-        else:
-            more[x or STEP] = other.get(line.x)
+        x_value = row.get(STEP, at) if line.x is None else other.get(line.x)
         label = {REV: line.rev, FILE: line.path, FIELD: line.y, SERIES: labels[line.path, line.y]}
-        found.append({**row, **more, **label})
+        found.append({**row, y: row.get(line.y), x or STEP: x_value, **label})
     return found

@@ -21,6 +21,7 @@ DATA: Final = frozenset((".csv", ".tsv", ".json", ".yaml", ".yml"))
 """The suffixes of data files."""
 
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 _NOT_NUMBERS: Final = frozenset(("", "nan", "inf", "-inf", "+inf", "infinity", "-infinity", "null", "none", "na"))
 _DIGITS: Final = 300
 _FIELD_SIZE: Final = 1 << 20
@@ -55,7 +56,7 @@ def kind_of_column(values: Sequence[Any]) -> str:
     known = [one for one in values if one is not None]
     if known and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in known):
         return "quantitative"
-    if known and all(isinstance(one, str) and _is_date(one) for one in known):
+    if known and all(isinstance(one, str) and _DATE.fullmatch(one) for one in known):
         return "temporal"
     return "nominal"
 
@@ -129,10 +130,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list) else value
-
-
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
-
-
-def _is_date(text: str) -> bool:
-    return _DATE.fullmatch(text) is not None

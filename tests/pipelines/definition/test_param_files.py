@@ -5,7 +5,7 @@ import math
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.param_files import flatten, match_keys, parse_values, value_at
+from dver.pipelines.definition.param_files import flatten, parse_values, select_keys
 
 
 def test_each_kind_of_file_says_the_same() -> None:
@@ -54,16 +54,10 @@ def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes, told: st
 
 def test_values_are_found_by_dotted_keys() -> None:
     values = {"a": {"b": [{"c": 1}, 2]}, "x.y": {"z": 3}, "n": None}
-    assert [value_at(values, key) for key in ("a.b.0.c", "a.b.1", "x.y.z", "n", "a.b")] == [
-        1,
-        2,
-        3,
-        None,
-        values["a"]["b"],
-    ]
+    found = list(select_keys(values, ("a.b.0.c", "a.b.1", "x.y.z", "n", "a.b")))
+    assert found == [("a.b.0.c", 1), ("a.b.1", 2), ("x.y.z", 3), ("n", None), ("a.b", values["a"]["b"])]
     for key in ("a.c", "a.b.2", "a.b.x", "x", "a.b.1.d", ""):
-        with pytest.raises(KeyError):
-            value_at(values, key)
+        assert not list(select_keys(values, [key]))
 
 
 def test_all_values_have_a_dotted_key() -> None:
@@ -90,7 +84,7 @@ def test_every_nan_is_the_same_one() -> None:
 
 def test_patterns_match_keys_part_by_part() -> None:
     values = {"kwargs": {"india_a": 1, "india_b": {"c": 2}, "china": 3}, "list": [{"x": 1}, {"x": 2}]}
-    assert dict(match_keys(values, "kwargs.india*")) == {"kwargs.india_a": 1, "kwargs.india_b": {"c": 2}}
-    assert dict(match_keys(values, "*.india_?")) == {"kwargs.india_a": 1, "kwargs.india_b": {"c": 2}}
-    assert dict(match_keys(values, "list.[01].x")) == {"list.0.x": 1, "list.1.x": 2}
-    assert not dict(match_keys(values, "kwargs.india*.d"))
+    assert dict(select_keys(values, ["kwargs.india*"])) == {"kwargs.india_a": 1, "kwargs.india_b": {"c": 2}}
+    assert dict(select_keys(values, ["*.india_?"])) == {"kwargs.india_a": 1, "kwargs.india_b": {"c": 2}}
+    assert dict(select_keys(values, ["list.[01].x"])) == {"list.0.x": 1, "list.1.x": 2}
+    assert not dict(select_keys(values, ["kwargs.india*.d"]))
